@@ -1,0 +1,230 @@
+# Builds, tests and runs the lottery's central server. `make help` lists the targets.
+#
+# VARIANT names a way to build (plain, asan, ...) and keeps its objects and
+# programs apart: build/VARIANT/. The plain variant's programs stand in bin/.
+# A change of compiler or flags rebuilds what it touches.
+#
+#   make VARIANT=clang CC=clang       build with clang, beside what gcc built
+#   make test ONLY=test_bet           run one test program (a shell pattern)
+#   make WERROR=1                     warnings are errors (CI=true does the same)
+#   make V=1                          show every command, and what the tests print
+
+VARIANT ?= plain
+CC      ?= cc
+PREFIX  ?= /usr/local
+DESTDIR ?=
+WERROR  ?= $(filter true 1,$(CI))
+ONLY    ?= *
+JOBS    ?= $(shell nproc)
+
+# For a make that was called without -j and calls itself.
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+
+# Recipes say what they do in a word; V=1 shows the commands.
+V  ?= 0
+Q  := $(if $(filter 0,$(V)),@)
+say = @printf '  %-5s %s\n' '$(1)' '$(2)'
+
+BUILD := build/$(VARIANT)
+BIN   := $(if $(filter plain,$(VARIANT)),bin,$(BUILD)/bin)
+
+# ---- flags -----------------------------------------------------------------
+
+SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANITIZE      := $(SANITIZE_$(VARIANT))
+
+# Fault points (lib/fault_point.h) are compiled in for the fault tests alone.
+DEFINES_faults := -DLOTTERY_FAULT_POINTS
+
+# A sanitizer replaces the functions that _FORTIFY_SOURCE wraps: one or the other.
+FORTIFY  := $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+            $(if $(WERROR),-Werror)
+HARDEN   := -fPIE -fstack-protector-strong $(FORTIFY)
+OPTIMISE := -O2 -g
+DIALECT  := -std=c17 -D_GNU_SOURCE -I. $(DEFINES_$(VARIANT))
+
+CFLAGS      ?=
+LDFLAGS     ?=
+ALL_CFLAGS  := $(DIALECT) $(WARNINGS) $(HARDEN) $(OPTIMISE) $(SANITIZE) $(CFLAGS)
+ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
+LIBRARIES   := -lyaml -lrt -pthread
+
+# The first error ends the program, in its children too; leaks count as errors.
+export ASAN_OPTIONS  ?= abort_on_error=0:halt_on_error=1:exitcode=99:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1:exitcode=99
+
+# ---- what is built of what ---------------------------------------------------
+
+# Each program is linked from its own room and the rooms below it.
+LIB_SOURCES    := $(wildcard lib/*.c)
+SHM_SOURCES    := $(wildcard shm/*.c)
+SERVER_SOURCES := $(filter-out server/main.c,$(wildcard server/*.c))
+CLIENT_SOURCES := $(filter-out client/main.c client/generate_main.c,$(wildcard client/*.c))
+STAT_SOURCES   := $(filter-out stat/main.c,$(wildcard stat/*.c))
+HARNESS        := $(wildcard tests/harness/*.c)
+ALL_SOURCES    := $(sort $(shell find lib shm server client stat tests -name '*.c' 2>/dev/null))
+ALL_HEADERS    := $(sort $(shell find lib shm server client stat tests -name '*.h' 2>/dev/null))
+
+PROGRAMS := $(addprefix $(BIN)/,)
+
+# Unit and fuzz tests call the sources; integration and fault tests start the programs.
+UNIT_TESTS        := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/fuzz/test_*.c))
+INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c tests/faults/test_*.c))
+
+objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+FORCE:
+
+# ---- building ----------------------------------------------------------------
+
+.PHONY: all
+all: $(PROGRAMS) ## build the programs into bin/
+
+# What the rooms of tests bring along: the benchmark, the fault tests.
+include $(wildcard tests/*/*.mk tests/*/*/*.mk)
+
+$(BIN)/lottery-server: $(call objects,server/main.c $(SERVER_SOURCES) $(SHM_SOURCES) $(LIB_SOURCES))
+$(BIN)/lottery-agency: $(call objects,client/main.c $(CLIENT_SOURCES) $(LIB_SOURCES))
+$(BIN)/lottery-generate: $(call objects,client/generate_main.c $(CLIENT_SOURCES) $(LIB_SOURCES))
+$(BIN)/lottery-stat: $(call objects,stat/main.c $(STAT_SOURCES) server/server_config.c \
+    $(SHM_SOURCES) $(LIB_SOURCES))
+
+$(PROGRAMS):
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBRARIES)
+
+$(UNIT_TESTS): %: %.o $(call objects,$(SERVER_SOURCES) $(CLIENT_SOURCES) $(STAT_SOURCES) \
+    $(SHM_SOURCES) $(LIB_SOURCES) $(HARNESS))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBRARIES) -lcmocka
+
+$(INTEGRATION_TESTS): %: %.o $(call objects,$(SHM_SOURCES) $(LIB_SOURCES) server/server_config.c \
+    $(HARNESS))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBRARIES) -lcmocka
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Holds the compiler and flags of the last build, and is touched when they change.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || \
+	    echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' >$@
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# ---- testing -----------------------------------------------------------------
+
+.PHONY: test unit run-tests asan test-docker
+test: ## set up, build and run all tests (ONLY=test_bet: just that one)
+	@scripts/setup.sh build test
+	@$(MAKE) --no-print-directory $(PARALLEL) run-tests
+
+unit: $(UNIT_TESTS) ## build and run the unit tests only
+	@LOTTERY_BIN=$(BIN) scripts/run-tests.sh '$(ONLY)' $(UNIT_TESTS)
+
+run-tests: $(PROGRAMS) $(UNIT_TESTS) $(INTEGRATION_TESTS)
+	@LOTTERY_BIN=$(BIN) scripts/run-tests.sh '$(ONLY)' $(UNIT_TESTS) $(INTEGRATION_TESTS)
+
+asan: ## the same tests under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory VARIANT=asan test
+
+test-docker: ## the course's exercises against a real Docker engine
+	@tests/docker/run.sh
+
+# ---- looking at the sources --------------------------------------------------
+
+SHELL_SCRIPTS  := $(wildcard scripts/*.sh tests/docker/*.sh) netcat_test.sh .ci/run
+PYTHON_SCRIPTS := $(wildcard *.py scripts/*.py tests/*/*.py)
+
+.PHONY: lint lint-format lint-tidy lint-cppcheck lint-scripts format
+lint: ## clang-format, clang-tidy, cppcheck, shellcheck, python: all clean
+	@scripts/setup.sh build test lint
+	@$(MAKE) --no-print-directory --keep-going lint-format lint-scripts lint-cppcheck lint-tidy
+
+lint-format:
+	clang-format --dry-run -Werror $(ALL_SOURCES) $(ALL_HEADERS)
+
+lint-tidy:
+	printf '%s\n' $(ALL_SOURCES) | \
+	    xargs -P $(JOBS) -I '{}' clang-tidy --quiet '{}' -- $(DIALECT)
+
+lint-cppcheck:
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck-suppressions \
+	    --enable=warning,style,performance,portability --std=c11 -D_GNU_SOURCE -I. \
+	    -j $(JOBS) $(ALL_SOURCES)
+
+lint-scripts:
+	shellcheck $(SHELL_SCRIPTS)
+	python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' $(PYTHON_SCRIPTS)
+
+format: ## lay out all C sources by .clang-format
+	clang-format -i $(ALL_SOURCES) $(ALL_HEADERS)
+
+# ---- running -----------------------------------------------------------------
+
+.PHONY: run setup ipcs
+run: ## the main job: set up, build, five agencies, the draw, the winners
+	@scripts/setup.sh build
+	@$(MAKE) --no-print-directory -s $(PARALLEL) all
+	@scripts/run.sh
+
+setup: ## install what building, testing and linting needs
+	@scripts/setup.sh build test lint
+
+ipcs: ## what a natively run server shares: semaphores, /dev/shm, lottery-stat
+	@scripts/ipcs.sh
+
+# ---- docker compose, as the course's guide has it ----------------------------
+
+.PHONY: docker-image docker-compose-up docker-compose-down docker-compose-stop
+.PHONY: docker-compose-logs docker-compose-ipcs
+docker-image: ## build the images; unchanged sources leave them as they are
+	@scripts/compose.sh check
+	docker build -f server/Dockerfile -t server:latest .
+	docker build -f client/Dockerfile -t client:latest .
+
+docker-compose-up: docker-image ## build the images, start server and clients
+	@python3 multiple_clients_compose.py --bets
+	@scripts/compose.sh up -d --remove-orphans
+
+docker-compose-stop: ## stop them gracefully; containers, logs and bets stay
+	@scripts/compose.sh stop -t 1
+
+docker-compose-down: ## stop them gracefully, show how, and remove everything, bets too
+	@scripts/compose.sh stop -t 1
+	@scripts/compose.sh logs --tail=20
+	@scripts/compose.sh down -t 1 -v --remove-orphans
+
+docker-compose-logs: ## follow everybody's log
+	@scripts/compose.sh logs -f
+
+docker-compose-ipcs: ## semaphores, /dev/shm and lottery-stat in the server's container
+	@scripts/compose.sh exec -T server lottery-ipcs
+
+# ---- installing and cleaning ---------------------------------------------------
+
+.PHONY: install clean distclean help
+install: all ## install below PREFIX (/usr/local), inside DESTDIR
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/lottery
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 server/config.yaml $(DESTDIR)$(PREFIX)/share/lottery/server.yaml
+	install -m 644 client/config.yaml $(DESTDIR)$(PREFIX)/share/lottery/client.yaml
+
+clean: ## remove what was built
+	rm -rf build bin
+
+distclean: clean ## remove what a server stored in data/ as well
+	rm -rf data
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' \
+	    $(filter %Makefile %.mk,$(MAKEFILE_LIST))
