@@ -1,0 +1,74 @@
+/*
+ * text.c - see text.h. Plain ASCII is looked at eight bytes at a time; the
+ * table of RFC 3629, section 4, is followed for everything else.
+ */
+#include "lib/text.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
+
+/* True when all eight bytes are in 0x20..0x7e. */
+static bool word_is_printable_ascii(uint64_t word)
+{
+    const uint64_t high_bits = EACH_BYTE(0x80);
+    uint64_t below_space = (word - EACH_BYTE(0x20)) & ~word;
+    uint64_t not_delete = word ^ EACH_BYTE(0x7f);
+    uint64_t is_delete = (not_delete - EACH_BYTE(0x01)) & ~not_delete;
+    return ((word | below_space | is_delete) & high_bits) == 0;
+}
+
+static bool is_continuation(unsigned char byte)
+{
+    return (byte & 0xc0U) == 0x80;
+}
+
+/* Bytes of the well-formed, printable character at `s`, of which `left` bytes are there; else 0. */
+static size_t character_bytes(const unsigned char *s, size_t left)
+{
+    if (s[0] < 0x80) {
+        return s[0] >= 0x20 && s[0] != 0x7f ? 1 : 0;
+    }
+    if (s[0] < 0xc2 || left < 2 || !is_continuation(s[1])) {
+        return 0;
+    }
+    if (s[0] < 0xe0) {
+        return s[0] == 0xc2 && s[1] < 0xa0 ? 0 : 2;
+    }
+    if (left < 3 || !is_continuation(s[2])) {
+        return 0;
+    }
+    if (s[0] < 0xf0) {
+        bool overlong = s[0] == 0xe0 && s[1] < 0xa0;
+        bool surrogate = s[0] == 0xed && s[1] >= 0xa0;
+        return overlong || surrogate ? 0 : 3;
+    }
+    if (left < 4 || !is_continuation(s[3]) || s[0] > 0xf4) {
+        return 0;
+    }
+    bool overlong = s[0] == 0xf0 && s[1] < 0x90;
+    bool beyond_unicode = s[0] == 0xf4 && s[1] >= 0x90;
+    return overlong || beyond_unicode ? 0 : 4;
+}
+
+bool text_is_clean(const char *text, size_t bytes)
+{
+    size_t at = 0;
+    while (at < bytes) {
+        uint64_t word = 0;
+        if (bytes - at >= sizeof word) {
+            memcpy(&word, text + at, sizeof word);
+            if (word_is_printable_ascii(word)) {
+                at += sizeof word;
+                continue;
+            }
+        }
+        size_t step = character_bytes((const unsigned char *)text + at, bytes - at);
+        if (step == 0) {
+            return false;
+        }
+        at += step;
+    }
+    return true;
+}

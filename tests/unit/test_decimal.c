@@ -1,0 +1,73 @@
+/*
+ * test_decimal.c - decimals are what printf writes, and nothing behind them is touched.
+ */
+#include "lib/decimal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h> /* after what it needs */
+
+enum { ROUNDS = 200000, UNTOUCHED = 'X', SPARE_BYTES = 4 };
+
+static void expect_as_printf(uint32_t value)
+{
+    char expected[DECIMAL_UINT32_BYTES_MAX + 1];
+    char got[DECIMAL_UINT32_BYTES_MAX + SPARE_BYTES];
+    size_t bytes = (size_t)snprintf(expected, sizeof expected, "%u", value);
+    memset(got, UNTOUCHED, sizeof got);
+    const char *end = decimal_write(got, value);
+    if (end != got + bytes || memcmp(got, expected, bytes) != 0) {
+        fail_msg("%s became '%.*s'", expected, (int)sizeof got, got);
+    }
+    for (size_t i = bytes; i < sizeof got; i++) {
+        assert_int_equal(got[i], UNTOUCHED);
+    }
+}
+
+static void every_number_of_digits_is_written_whole(void **state)
+{
+    (void)state;
+    expect_as_printf(0);
+    for (uint64_t power = 1; power <= UINT32_MAX; power *= 10) {
+        expect_as_printf((uint32_t)power - 1);
+        expect_as_printf((uint32_t)power);
+        expect_as_printf((uint32_t)power + 1);
+    }
+    expect_as_printf(UINT32_MAX - 1);
+    expect_as_printf(UINT32_MAX);
+}
+
+static void random_numbers_of_all_sizes_are_written_as_by_printf(void **state)
+{
+    (void)state;
+    unsigned seed = 4294967;
+    for (int i = 0; i < ROUNDS; i++) {
+        uint32_t value = (uint32_t)rand_r(&seed) << 16 ^ (uint32_t)rand_r(&seed);
+        expect_as_printf(value >> rand_r(&seed) % 32);
+    }
+}
+
+static void a_place_of_just_the_longest_number_is_enough(void **state)
+{
+    (void)state;
+    char *place = malloc(DECIMAL_UINT32_BYTES_MAX); /* AddressSanitizer watches its end */
+    assert_non_null(place);
+    assert_ptr_equal(decimal_write(place, UINT32_MAX), place + DECIMAL_UINT32_BYTES_MAX);
+    assert_memory_equal(place, "4294967295", DECIMAL_UINT32_BYTES_MAX);
+    free(place);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_number_of_digits_is_written_whole),
+        cmocka_unit_test(random_numbers_of_all_sizes_are_written_as_by_printf),
+        cmocka_unit_test(a_place_of_just_the_longest_number_is_enough),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
