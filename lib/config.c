@@ -1,0 +1,103 @@
+/*
+ * config.c - see config.h.
+ *
+ * Puts the three sources of a value on top of each other. How a value is
+ * written is config_value.c's business, how the file is, config_file.c's.
+ */
+#include "lib/config.h"
+
+#include "lib/config_file.h"
+#include "lib/config_value.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Enough for the names of the variables of a key. */
+enum { NAMES_BYTES = 128 };
+
+/* The key's first name, for messages and the log. */
+static const char *key_name(const struct config_key *key)
+{
+    return key->path[0] != NULL ? key->path[0] : key->environment[0];
+}
+
+static bool load_defaults(const struct config_table *table, void *target,
+                          struct config_origin *origins, struct failure *failure)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct config_key *key = &table->keys[i];
+        origins[i] = (struct config_origin){.source = CONFIG_FROM_DEFAULT};
+        (void)snprintf(origins[i].place, sizeof origins[i].place, "%s", key_name(key));
+        if (key->default_value != NULL &&
+            !config_value_parse(key, key->default_value, strlen(key->default_value),
+                                origins[i].place, target, failure)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool load_variable(const struct config_key *key, void *target, struct config_origin *origin,
+                          struct failure *failure)
+{
+    for (size_t n = 0; n < CONFIG_NAMES_MAX && key->environment[n] != NULL; n++) {
+        const char *text = getenv(key->environment[n]);
+        if (text != NULL && text[0] != '\0') {
+            *origin = (struct config_origin){.source = CONFIG_FROM_ENVIRONMENT};
+            (void)snprintf(origin->place, sizeof origin->place, "%s", key->environment[n]);
+            return config_value_parse(key, text, strlen(text), origin->place, target, failure);
+        }
+    }
+    return true;
+}
+
+static bool refuse_missing(const struct config_key *key, struct failure *failure)
+{
+    char names[NAMES_BYTES] = "";
+    for (size_t n = 0; n < CONFIG_NAMES_MAX && key->environment[n] != NULL; n++) {
+        size_t used = strlen(names);
+        (void)snprintf(names + used, sizeof names - used, "%s%s", n > 0 ? ", " : "",
+                       key->environment[n]);
+    }
+    return failure_set(failure,
+                       "%s: is not set and has no default; set it in the file or the environment "
+                       "(%s)",
+                       key_name(key), names);
+}
+
+static bool load_environment(const struct config_table *table, void *target,
+                             struct config_origin *origins, struct failure *failure)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct config_key *key = &table->keys[i];
+        if (!load_variable(key, target, &origins[i], failure)) {
+            return false;
+        }
+        if (key->default_value == NULL && origins[i].source == CONFIG_FROM_DEFAULT) {
+            return refuse_missing(key, failure);
+        }
+    }
+    return true;
+}
+
+bool config_load(const struct config_table *table, const char *file, void *target,
+                 struct config_origin *origins, struct failure *failure)
+{
+    return load_defaults(table, target, origins, failure) &&
+           config_file_load(table, file, target, origins, failure) &&
+           load_environment(table, target, origins, failure);
+}
+
+void config_describe(const struct config_table *table, const void *target, char *text,
+                     size_t capacity)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < table->count && used < capacity; i++) {
+        char value[CONFIG_TEXT_BYTES];
+        config_value_format(&table->keys[i], target, value, sizeof value);
+        used += (size_t)snprintf(text + used, capacity - used, " | %s: %s",
+                                 key_name(&table->keys[i]), value);
+    }
+}

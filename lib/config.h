@@ -1,0 +1,95 @@
+/*
+ * config.h - reads a program's configuration: defaults, a YAML file, environment.
+ *
+ * A program describes its keys in one table; the loader fills the program's
+ * struct from it. What the table does not know is an error that names file,
+ * line and key, before anything starts. Later sources win: default, file,
+ * environment.
+ *
+ * Called by main, once, before there are any processes.
+ */
+#ifndef LIB_CONFIG_H
+#define LIB_CONFIG_H
+
+#include "lib/failure.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CONFIG_TEXT_BYTES = 256, CONFIG_NAMES_MAX = 4, CONFIG_PLACE_BYTES = 256 };
+
+/* How a value is written in the file, and what stands in the struct. */
+enum config_kind {
+    CONFIG_TEXT,     /* char[CONFIG_TEXT_BYTES], of at least `minimum` bytes */
+    CONFIG_INTEGER,  /* uint64_t, within [minimum, maximum] */
+    CONFIG_BYTES,    /* uint64_t: 8192, 64k, 8M, 1G (powers of 1024), within the bounds */
+    CONFIG_DURATION, /* uint64_t, milliseconds: 0m20s, 5s, 100ms, 1h, within the bounds */
+    CONFIG_CHOICE,   /* int: the index of the value in `choices`, in any case */
+    CONFIG_LOG_LEVEL /* enum log_level (as int) */
+};
+
+struct config_key {
+    const char *path[CONFIG_NAMES_MAX]; /* in the file: "server.port", and aliases, or none */
+    const char *environment[CONFIG_NAMES_MAX]; /* the first one that is set wins */
+    enum config_kind kind;
+    size_t offset;              /* of the value in the program's struct */
+    const char *default_value;  /* as it would be written in the file; NULL: it has to be set */
+    uint64_t minimum, maximum;  /* of numbers, bytes and milliseconds, both inclusive */
+    const char *const *choices; /* of a CONFIG_CHOICE, ended by NULL */
+    const char *meaning;        /* one line, for people: what it is and in which unit */
+};
+
+struct config_table {
+    const struct config_key *keys;
+    size_t count;
+};
+
+enum config_source { CONFIG_FROM_DEFAULT, CONFIG_FROM_FILE, CONFIG_FROM_ENVIRONMENT };
+
+/* Where a value came from, for those who apply rules of their own on top. */
+struct config_origin {
+    enum config_source source;
+    int line;                       /* of the file, from 1; 0 where it is not from the file */
+    char place[CONFIG_PLACE_BYTES]; /* how to begin a message about it: "config.yaml:3:
+                                       server.port", "SERVER_PORT", "server.port" */
+};
+
+/*
+ * Fills `target` from the table's defaults, then from `file` (NULL: from
+ * CONFIG_DEFAULT_FILE where that exists), then from the environment. An
+ * environment variable that is set but empty counts as not set.
+ * `origins`, of table->count entries, tells where each value came from.
+ * Returns false and describes the failure ("config.yaml:3: server.port: ...",
+ * "SERVER_PORT: ..."); the target is then of no use.
+ *
+ * The file is one YAML document: sections and single values, nothing else
+ * (no lists, anchors, aliases or tags). An empty file, and an empty section, are
+ * valid; an empty value, `~` and `null` are the empty text. Each key may be
+ * given once, under one of its names.
+ */
+bool config_load(const struct config_table *table, const char *file, void *target,
+                 struct config_origin *origins, struct failure *failure);
+
+#define CONFIG_DEFAULT_FILE "config.yaml"
+
+/*
+ * Writes every key and its value as ` | name: value` fields for the log line
+ * `action: config`. Cut at `capacity`; always terminated.
+ */
+void config_describe(const struct config_table *table, const void *target, char *text,
+                     size_t capacity);
+
+/*
+ * "0m20s", "1h", "100ms", "5s", "0" to milliseconds: the units h, m, s, ms, each at
+ * most once and in this order. False for anything else, and above 2^64.
+ */
+bool config_parse_duration(const char *text, uint64_t *duration_ms);
+
+/*
+ * "8192", "64k", "8M", "1G" to bytes: powers of 1024, the unit in either case.
+ * False for anything else, and above 2^64.
+ */
+bool config_parse_bytes(const char *text, uint64_t *bytes);
+
+#endif

@@ -1,0 +1,383 @@
+/*
+ * config_file.c - see config_file.h.
+ *
+ * The file is read event by event, not as a tree, because only the events tell
+ * an anchor, an alias and a key that is given twice apart from plain keys. The
+ * reader descends only into sections that the table knows, so that no file can
+ * make it go deeper than the table does.
+ */
+#include "lib/config_file.h"
+
+#include "lib/config_value.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <yaml.h>
+
+enum {
+    PATH_BYTES = 128,
+    SECTIONS_MAX = 32,
+    KNOWN_NAMES_BYTES = 256,
+    SHOWN_FILE_BYTES = 100 /* leaves room for the line and a path in a place */
+};
+
+/* A section that the file has opened, to notice that it opens it again. */
+struct section {
+    char path[PATH_BYTES];
+    int line;
+};
+
+/* A file that is being read. */
+struct reader {
+    const struct config_table *table;
+    const char *file; /* the end of its name, as messages show it */
+    FILE *stream;
+    yaml_parser_t parser;
+    void *target;
+    struct config_origin *origins;
+    struct section sections[SECTIONS_MAX];
+    size_t section_count;
+    struct failure *failure;
+};
+
+/* Where the reader stands: a key of the file with its full path. */
+struct position {
+    char path[PATH_BYTES]; /* one that is too long is cut, and so is not in the table */
+    int line;
+    char place[CONFIG_PLACE_BYTES];
+};
+
+static int event_line(const yaml_event_t *event)
+{
+    return (int)event->start_mark.line + 1;
+}
+
+static bool refuse_syntax(struct reader *reader)
+{
+    const yaml_parser_t *parser = &reader->parser;
+    if (ferror(reader->stream)) {
+        return failure_set_errno(reader->failure, "%s: cannot read it", reader->file);
+    }
+    if (parser->error == YAML_READER_ERROR) {
+        return failure_set(reader->failure, "%s: not YAML: %s, at byte %zu", reader->file,
+                           parser->problem, parser->problem_offset);
+    }
+    if (parser->problem == NULL) {
+        return failure_set(reader->failure, "%s: not enough memory to read it", reader->file);
+    }
+    return failure_set(reader->failure, "%s:%zu: not YAML: %s%s%s", reader->file,
+                       parser->problem_mark.line + 1, parser->problem,
+                       parser->context != NULL ? ", " : "",
+                       parser->context != NULL ? parser->context : "");
+}
+
+/* The caller deletes the event, unless this fails. */
+static bool next_event(struct reader *reader, yaml_event_t *event)
+{
+    return yaml_parser_parse(&reader->parser, event) != 0 || refuse_syntax(reader);
+}
+
+/* Whether the event is, or carries, what is more than keys and values. */
+static bool is_ornate(const yaml_event_t *event)
+{
+    switch (event->type) {
+    case YAML_ALIAS_EVENT:
+        return true;
+    case YAML_SCALAR_EVENT:
+        return event->data.scalar.anchor != NULL || event->data.scalar.tag != NULL;
+    case YAML_MAPPING_START_EVENT:
+        return event->data.mapping_start.anchor != NULL || event->data.mapping_start.tag != NULL;
+    default:
+        return false;
+    }
+}
+
+/* An unquoted scalar that stands for no value at all. */
+static bool is_null(const yaml_event_t *event)
+{
+    if (event->type != YAML_SCALAR_EVENT || event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
+        return false;
+    }
+    const char *text = (const char *)event->data.scalar.value;
+    return text[0] == '\0' || strcmp(text, "~") == 0 || strcasecmp(text, "null") == 0;
+}
+
+/* The key's index, or table->count. */
+static size_t find_key(const struct config_table *table, const char *path)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        for (size_t n = 0; n < CONFIG_NAMES_MAX && table->keys[i].path[n] != NULL; n++) {
+            if (strcmp(table->keys[i].path[n], path) == 0) {
+                return i;
+            }
+        }
+    }
+    return table->count;
+}
+
+/* What is behind "section." in a path; the path itself for the top, ""; NULL if outside. */
+static const char *below_section(const char *path, const char *section)
+{
+    size_t bytes = strlen(section);
+    if (bytes == 0) {
+        return path;
+    }
+    return strncmp(path, section, bytes) == 0 && path[bytes] == '.' ? path + bytes + 1 : NULL;
+}
+
+/* Adds a name of `bytes` bytes to a list of "a, b, c", once, if it has room. */
+static void add_name(char *names, size_t capacity, const char *name, size_t bytes)
+{
+    for (const char *at = names; *at != '\0'; at += strspn(at, ", ")) {
+        size_t listed_bytes = strcspn(at, ",");
+        if (listed_bytes == bytes && strncmp(at, name, bytes) == 0) {
+            return;
+        }
+        at += listed_bytes;
+    }
+    size_t used = strlen(names);
+    if (used + bytes + sizeof ", " <= capacity) {
+        (void)snprintf(names + used, capacity - used, "%s%.*s", used > 0 ? ", " : "", (int)bytes,
+                       name);
+    }
+}
+
+/* Lists the names that may stand in a section. None means that there is no such section. */
+static void list_known(const struct config_table *table, const char *section, char *names,
+                       size_t capacity)
+{
+    names[0] = '\0';
+    for (size_t i = 0; i < table->count; i++) {
+        for (size_t n = 0; n < CONFIG_NAMES_MAX && table->keys[i].path[n] != NULL; n++) {
+            const char *name = below_section(table->keys[i].path[n], section);
+            if (name != NULL) {
+                add_name(names, capacity, name, strcspn(name, "."));
+            }
+        }
+    }
+}
+
+static bool is_section(const struct config_table *table, const char *path)
+{
+    char names[KNOWN_NAMES_BYTES];
+    list_known(table, path, names, sizeof names);
+    return path[0] != '\0' && names[0] != '\0';
+}
+
+/* Takes a key of this section, and says where that is. */
+static bool take_key(struct reader *reader, const char *section, const yaml_event_t *event,
+                     struct position *position)
+{
+    if (event->type != YAML_SCALAR_EVENT || is_ornate(event)) {
+        return failure_set(reader->failure,
+                           "%s:%d: this key is not a plain name; lists, sections, anchors, aliases "
+                           "and tags cannot be keys",
+                           reader->file, position->line);
+    }
+    const char *name = (const char *)event->data.scalar.value;
+    size_t bytes = event->data.scalar.length;
+    for (size_t i = 0; i < bytes; i++) {
+        if ((unsigned char)name[i] < ' ') {
+            return failure_set(reader->failure, "%s:%d: this key holds a control character",
+                               reader->file, position->line);
+        }
+    }
+    (void)snprintf(position->path, sizeof position->path, "%s%s%s", section,
+                   section[0] != '\0' ? "." : "", name);
+    (void)snprintf(position->place, sizeof position->place, "%s:%d: %s", reader->file,
+                   position->line, position->path);
+    return true;
+}
+
+static bool refuse_unknown(struct reader *reader, const char *section,
+                           const struct position *position)
+{
+    char names[KNOWN_NAMES_BYTES];
+    list_known(reader->table, section, names, sizeof names);
+    return failure_set(reader->failure, "%s: unknown key; known here are %s", position->place,
+                       names);
+}
+
+static bool refuse_twice(struct reader *reader, const struct position *position, int line)
+{
+    return failure_set(reader->failure, "%s: given twice; the first time is in line %d",
+                       position->place, line);
+}
+
+static bool refuse_shape(struct reader *reader, const struct position *position,
+                         const yaml_event_t *event, const char *wanted)
+{
+    const char *found = "a value";
+    if (is_ornate(event)) {
+        found = "an anchor, alias or tag (&, *, !)";
+    } else if (event->type == YAML_SEQUENCE_START_EVENT) {
+        found = "a list";
+    } else if (event->type == YAML_MAPPING_START_EVENT) {
+        found = "a section";
+    }
+    return failure_set(reader->failure, "%s: is %s; it has to be %s", position->place, found,
+                       wanted);
+}
+
+static bool read_value(struct reader *reader, size_t index, const struct position *position,
+                       const yaml_event_t *event)
+{
+    struct config_origin *origin = &reader->origins[index];
+    if (origin->source == CONFIG_FROM_FILE) {
+        return refuse_twice(reader, position, origin->line);
+    }
+    if (event->type != YAML_SCALAR_EVENT || is_ornate(event)) {
+        return refuse_shape(reader, position, event, "a single value");
+    }
+    const char *text = is_null(event) ? "" : (const char *)event->data.scalar.value;
+    size_t bytes = is_null(event) ? 0 : event->data.scalar.length;
+    origin->source = CONFIG_FROM_FILE;
+    origin->line = position->line;
+    (void)snprintf(origin->place, sizeof origin->place, "%s", position->place);
+    return config_value_parse(&reader->table->keys[index], text, bytes, origin->place,
+                              reader->target, reader->failure);
+}
+
+/* Notes that the section is open now. */
+static bool enter_section(struct reader *reader, const struct position *position)
+{
+    for (size_t i = 0; i < reader->section_count; i++) {
+        if (strcmp(reader->sections[i].path, position->path) == 0) {
+            return refuse_twice(reader, position, reader->sections[i].line);
+        }
+    }
+    if (reader->section_count == SECTIONS_MAX) {
+        return failure_set(reader->failure, "%s: one section too many; at most %d are allowed",
+                           position->place, SECTIONS_MAX);
+    }
+    struct section *section = &reader->sections[reader->section_count++];
+    memcpy(section->path, position->path, sizeof section->path);
+    section->line = position->line;
+    return true;
+}
+
+static bool read_mapping(struct reader *reader, const char *section);
+
+static bool read_section(struct reader *reader, const struct position *position,
+                         const yaml_event_t *event)
+{
+    bool is_mapping = event->type == YAML_MAPPING_START_EVENT && !is_ornate(event);
+    bool is_empty = is_null(event) && !is_ornate(event);
+    if (!is_mapping && !is_empty) {
+        return refuse_shape(reader, position, event, "a section with keys of its own");
+    }
+    return enter_section(reader, position) && (is_empty || read_mapping(reader, position->path));
+}
+
+/* Reads one key, whose event is given, and what belongs to it. */
+static bool read_entry(struct reader *reader, const char *section, const yaml_event_t *key)
+{
+    struct position position = {.line = event_line(key)};
+    if (!take_key(reader, section, key, &position)) {
+        return false;
+    }
+    size_t index = find_key(reader->table, position.path);
+    bool is_value = index < reader->table->count;
+    if (!is_value && !is_section(reader->table, position.path)) {
+        return refuse_unknown(reader, section, &position);
+    }
+    yaml_event_t event;
+    if (!next_event(reader, &event)) {
+        return false;
+    }
+    bool taken = is_value ? read_value(reader, index, &position, &event)
+                          : read_section(reader, &position, &event);
+    yaml_event_delete(&event);
+    return taken;
+}
+
+/* Reads the keys of a mapping whose start is behind the reader, to its end. */
+static bool read_mapping(struct reader *reader, const char *section)
+{
+    bool taken = true;
+    for (bool more = true; more && taken;) {
+        yaml_event_t event;
+        if (!next_event(reader, &event)) {
+            return false;
+        }
+        more = event.type != YAML_MAPPING_END_EVENT;
+        taken = !more || read_entry(reader, section, &event);
+        yaml_event_delete(&event);
+    }
+    return taken;
+}
+
+/* Reads the document's only node. */
+static bool read_top(struct reader *reader, const yaml_event_t *event)
+{
+    if (event->type == YAML_MAPPING_START_EVENT && !is_ornate(event)) {
+        return read_mapping(reader, "");
+    }
+    return (is_null(event) && !is_ornate(event)) ||
+           failure_set(reader->failure, "%s:%d: only keys and sections may stand here (KEY: VALUE)",
+                       reader->file, event_line(event));
+}
+
+/* Reads the stream; documents are counted, since there may be none or one. */
+static bool read_stream(struct reader *reader)
+{
+    bool taken = true;
+    int documents = 0;
+    for (bool more = true; more && taken;) {
+        yaml_event_t event;
+        if (!next_event(reader, &event)) {
+            return false;
+        }
+        if (event.type == YAML_DOCUMENT_START_EVENT && ++documents > 1) {
+            taken = failure_set(reader->failure, "%s:%d: a second document (---); one is allowed",
+                                reader->file, event_line(&event));
+        } else if (event.type != YAML_STREAM_START_EVENT && event.type != YAML_STREAM_END_EVENT &&
+                   event.type != YAML_DOCUMENT_START_EVENT &&
+                   event.type != YAML_DOCUMENT_END_EVENT) {
+            taken = read_top(reader, &event);
+        }
+        more = event.type != YAML_STREAM_END_EVENT;
+        yaml_event_delete(&event);
+    }
+    return taken;
+}
+
+static bool parse_stream(struct reader *reader)
+{
+    if (yaml_parser_initialize(&reader->parser) == 0) {
+        return failure_set(reader->failure, "%s: not enough memory to read it", reader->file);
+    }
+    yaml_parser_set_input_file(&reader->parser, reader->stream);
+    bool taken = read_stream(reader);
+    yaml_parser_delete(&reader->parser);
+    return taken;
+}
+
+/* The end of a name that is long, so that a message keeps room for what matters. */
+static const char *shown_file(const char *file)
+{
+    size_t bytes = strlen(file);
+    return bytes > SHOWN_FILE_BYTES ? file + bytes - SHOWN_FILE_BYTES : file;
+}
+
+bool config_file_load(const struct config_table *table, const char *file, void *target,
+                      struct config_origin *origins, struct failure *failure)
+{
+    bool may_be_missing = file == NULL;
+    const char *name = may_be_missing ? CONFIG_DEFAULT_FILE : file;
+    struct reader reader = {.table = table,
+                            .file = shown_file(name),
+                            .stream = fopen(name, "re"),
+                            .target = target,
+                            .origins = origins,
+                            .failure = failure};
+    if (reader.stream == NULL) {
+        return (may_be_missing && errno == ENOENT) ||
+               failure_set_errno(failure, "%s: cannot open it", reader.file);
+    }
+    bool taken = parse_stream(&reader);
+    (void)fclose(reader.stream); /* only read from: there is nothing left to fail */
+    return taken;
+}

@@ -1,0 +1,18 @@
+/*
+ * config_file.h - the configuration's YAML file, laid over values that are
+ * there already. A part of config.c, which is its only caller.
+ */
+#ifndef LIB_CONFIG_FILE_H
+#define LIB_CONFIG_FILE_H
+
+#include "lib/config.h"
+
+/*
+ * Reads the file (NULL: CONFIG_DEFAULT_FILE, which may be missing) into
+ * `target`, and notes in `origins` what it set; parameters, format and failures are
+ * config_load's. The origins of all values have to say CONFIG_FROM_DEFAULT.
+ */
+bool config_file_load(const struct config_table *table, const char *file, void *target,
+                      struct config_origin *origins, struct failure *failure);
+
+#endif

@@ -1,0 +1,296 @@
+/*
+ * config_value.c - see config_value.h.
+ *
+ * A value is checked whole before anything is written, and what is too long is
+ * refused, never cut: half a path is another path.
+ */
+#include "lib/config_value.h"
+
+#include "lib/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* Enough for any number of 64 bits with its units, and for the names of all choices. */
+enum { NUMBER_TEXT_BYTES = 64, NAMES_TEXT_BYTES = 160 };
+
+/* How much of a wrong value is worth repeating in a message. */
+enum { SHOWN_VALUE_BYTES = 60 };
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+enum { DURATION_UNITS = 4, BYTES_UNITS = 3 };
+
+static const struct unit duration_units[DURATION_UNITS] = {
+    {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+
+static const struct unit bytes_units[BYTES_UNITS] = {
+    {"G", 1024UL * 1024 * 1024}, {"M", 1024UL * 1024}, {"k", 1024}};
+
+/* Reads the digits at *text and moves it behind them. False for none, or for too many. */
+static bool take_digits(const char **text, uint64_t *number)
+{
+    const char *digit = *text;
+    *number = 0;
+    for (; *digit >= '0' && *digit <= '9'; digit++) {
+        if (__builtin_mul_overflow(*number, 10U, number) ||
+            __builtin_add_overflow(*number, (uint64_t)(*digit - '0'), number)) {
+            return false;
+        }
+    }
+    bool found = digit != *text;
+    *text = digit;
+    return found;
+}
+
+static bool parse_integer(const char *text, uint64_t *number)
+{
+    return take_digits(&text, number) && *text == '\0';
+}
+
+/* Finds the duration's unit at *text, at `from` or behind it, and moves behind it. */
+static int take_duration_unit(const char **text, int from)
+{
+    size_t letters = strspn(*text, "hms");
+    for (int i = from; i < DURATION_UNITS; i++) {
+        if (strlen(duration_units[i].name) == letters &&
+            strncmp(*text, duration_units[i].name, letters) == 0) {
+            *text += letters;
+            return i;
+        }
+    }
+    return -1;
+}
+
+bool config_parse_duration(const char *text, uint64_t *duration_ms)
+{
+    uint64_t total = 0;
+    bool plain_zero = strcmp(text, "0") == 0;
+    for (int unit = -1; !plain_zero;) {
+        uint64_t amount;
+        if (!take_digits(&text, &amount)) {
+            return false;
+        }
+        unit = take_duration_unit(&text, unit + 1);
+        if (unit < 0 || __builtin_mul_overflow(amount, duration_units[unit].factor, &amount) ||
+            __builtin_add_overflow(total, amount, &total)) {
+            return false;
+        }
+        if (*text == '\0') {
+            break;
+        }
+    }
+    *duration_ms = total;
+    return true;
+}
+
+bool config_parse_bytes(const char *text, uint64_t *bytes)
+{
+    uint64_t amount;
+    if (!take_digits(&text, &amount)) {
+        return false;
+    }
+    uint64_t factor = *text == '\0' ? 1 : 0;
+    for (int i = 0; i < BYTES_UNITS; i++) {
+        if (strcasecmp(text, bytes_units[i].name) == 0) {
+            factor = bytes_units[i].factor;
+        }
+    }
+    if (factor == 0 || __builtin_mul_overflow(amount, factor, &amount)) {
+        return false;
+    }
+    *bytes = amount;
+    return true;
+}
+
+static void format_duration(uint64_t duration_ms, char *text, size_t capacity)
+{
+    (void)snprintf(text, capacity, "0");
+    size_t used = 0;
+    for (int i = 0; i < DURATION_UNITS && used < capacity; i++) {
+        uint64_t amount = duration_ms / duration_units[i].factor;
+        duration_ms %= duration_units[i].factor;
+        if (amount > 0) {
+            used += (size_t)snprintf(text + used, capacity - used, "%" PRIu64 "%s", amount,
+                                     duration_units[i].name);
+        }
+    }
+}
+
+static void format_bytes(uint64_t bytes, char *text, size_t capacity)
+{
+    for (int i = 0; i < BYTES_UNITS; i++) {
+        if (bytes > 0 && bytes % bytes_units[i].factor == 0) {
+            (void)snprintf(text, capacity, "%" PRIu64 "%s", bytes / bytes_units[i].factor,
+                           bytes_units[i].name);
+            return;
+        }
+    }
+    (void)snprintf(text, capacity, "%" PRIu64, bytes);
+}
+
+static void format_number(enum config_kind kind, uint64_t number, char *text, size_t capacity)
+{
+    if (kind == CONFIG_DURATION) {
+        format_duration(number, text, capacity);
+    } else if (kind == CONFIG_BYTES) {
+        format_bytes(number, text, capacity);
+    } else {
+        (void)snprintf(text, capacity, "%" PRIu64, number);
+    }
+}
+
+/* The name of a choice, or of a log level; NULL behind the last one. */
+static const char *choice_name(const struct config_key *key, int index)
+{
+    if (key->kind == CONFIG_CHOICE) {
+        return key->choices[index];
+    }
+    return index < LOG_LEVELS ? log_level_name((enum log_level)index) : NULL;
+}
+
+/* Says that the value is not `wanted`, and shows as much of it as helps. */
+static bool refuse_value(const char *text, size_t bytes, const char *place, const char *wanted,
+                         struct failure *failure)
+{
+    return failure_set(failure, "%s: \"%.*s%s\" is not %s", place, (int)SHOWN_VALUE_BYTES, text,
+                       bytes > SHOWN_VALUE_BYTES ? "..." : "", wanted);
+}
+
+static bool refuse_number(const struct config_key *key, const char *text, size_t bytes,
+                          const char *place, struct failure *failure)
+{
+    const char *noun = "a whole number";
+    const char *hint = "";
+    if (key->kind == CONFIG_DURATION) {
+        noun = "a duration";
+        hint = " (write it like 100ms, 5s, 1m30s or 1h)";
+    } else if (key->kind == CONFIG_BYTES) {
+        noun = "a size in bytes";
+        hint = " (write it like 8192, 64k, 8M or 1G)";
+    }
+    char minimum[NUMBER_TEXT_BYTES];
+    char maximum[NUMBER_TEXT_BYTES];
+    format_number(key->kind, key->minimum, minimum, sizeof minimum);
+    format_number(key->kind, key->maximum, maximum, sizeof maximum);
+    char wanted[4 * NUMBER_TEXT_BYTES];
+    (void)snprintf(wanted, sizeof wanted, "%s from %s to %s%s", noun, minimum, maximum, hint);
+    return refuse_value(text, bytes, place, wanted, failure);
+}
+
+static bool parse_number(const struct config_key *key, const char *text, size_t bytes,
+                         const char *place, uint64_t *target, struct failure *failure)
+{
+    uint64_t number = 0;
+    bool understood = key->kind == CONFIG_DURATION ? config_parse_duration(text, &number)
+                      : key->kind == CONFIG_BYTES  ? config_parse_bytes(text, &number)
+                                                   : parse_integer(text, &number);
+    if (!understood || number < key->minimum || number > key->maximum) {
+        return refuse_number(key, text, bytes, place, failure);
+    }
+    *target = number;
+    return true;
+}
+
+static bool refuse_choice(const struct config_key *key, const char *text, size_t bytes,
+                          const char *place, struct failure *failure)
+{
+    char wanted[NAMES_TEXT_BYTES] = "one of";
+    for (int i = 0; choice_name(key, i) != NULL; i++) {
+        size_t used = strlen(wanted);
+        (void)snprintf(wanted + used, sizeof wanted - used, "%s %s", i == 0 ? "" : ",",
+                       choice_name(key, i));
+    }
+    return refuse_value(text, bytes, place, wanted, failure);
+}
+
+static bool parse_choice(const struct config_key *key, const char *text, size_t bytes,
+                         const char *place, int *target, struct failure *failure)
+{
+    enum log_level level;
+    if (key->kind == CONFIG_LOG_LEVEL && log_level_from_name(text, &level)) {
+        *target = (int)level;
+        return true;
+    }
+    for (int i = 0; choice_name(key, i) != NULL; i++) {
+        if (strcasecmp(text, choice_name(key, i)) == 0) {
+            *target = i;
+            return true;
+        }
+    }
+    return refuse_choice(key, text, bytes, place, failure);
+}
+
+static bool parse_text(const struct config_key *key, const char *text, size_t bytes,
+                       const char *place, char *target, struct failure *failure)
+{
+    if (bytes >= CONFIG_TEXT_BYTES) {
+        return failure_set(failure, "%s: is %zu bytes long; at most %d are allowed", place, bytes,
+                           CONFIG_TEXT_BYTES - 1);
+    }
+    if (bytes < key->minimum) {
+        return failure_set(failure, "%s: is %zu bytes long; at least %" PRIu64 " are needed", place,
+                           bytes, key->minimum);
+    }
+    memset(target, 0, CONFIG_TEXT_BYTES);
+    memcpy(target, text, bytes);
+    return true;
+}
+
+static bool has_control_character(const char *text, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        if (byte < ' ' || byte == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool config_value_parse(const struct config_key *key, const char *text, size_t bytes,
+                        const char *place, void *target, struct failure *failure)
+{
+    void *value = (char *)target + key->offset;
+    if (has_control_character(text, bytes)) {
+        return failure_set(failure, "%s: holds a control character; one line of text is allowed",
+                           place);
+    }
+    switch (key->kind) {
+    case CONFIG_TEXT:
+        return parse_text(key, text, bytes, place, value, failure);
+    case CONFIG_INTEGER:
+    case CONFIG_BYTES:
+    case CONFIG_DURATION:
+        return parse_number(key, text, bytes, place, value, failure);
+    case CONFIG_CHOICE:
+    case CONFIG_LOG_LEVEL:
+        return parse_choice(key, text, bytes, place, value, failure);
+    }
+    return failure_set(failure, "%s: the table gives it an unknown kind", place);
+}
+
+void config_value_format(const struct config_key *key, const void *target, char *text,
+                         size_t capacity)
+{
+    const void *value = (const char *)target + key->offset;
+    switch (key->kind) {
+    case CONFIG_TEXT:
+        (void)snprintf(text, capacity, "%s", (const char *)value);
+        break;
+    case CONFIG_INTEGER:
+    case CONFIG_BYTES:
+    case CONFIG_DURATION:
+        format_number(key->kind, *(const uint64_t *)value, text, capacity);
+        break;
+    case CONFIG_CHOICE:
+    case CONFIG_LOG_LEVEL:
+        (void)snprintf(text, capacity, "%s", choice_name(key, *(const int *)value));
+        break;
+    }
+}
