@@ -1,0 +1,150 @@
+/*
+ * agencies.c - see agencies.h. An entry becomes visible with its `present`
+ * flag, stored last: a handler killed while adding one leaves a free entry. A
+ * DONE is announced to the storer under the lock; should the announcer die
+ * between the two stores, the lock's repair announces it.
+ */
+#include "shm/agencies.h"
+
+#include "lib/fault_point.h"
+#include "shm/append_lock.h"
+#include "shm/waiting.h"
+
+/* Knuth's multiplicative hash; capacity is a power of two. */
+static uint32_t first_index(uint32_t id, uint32_t capacity)
+{
+    return (id * UINT32_C(2654435761)) & (capacity - 1);
+}
+
+/* The entry that has this id, or the free one where it would be put. */
+static struct agency *probe(const struct segment *segment, uint32_t id)
+{
+    uint32_t capacity = segment->shared->identity.agency_capacity;
+    for (uint32_t i = first_index(id, capacity);; i = (i + 1) & (capacity - 1)) {
+        struct agency *agency = &segment->agencies[i];
+        if (atomic_load_explicit(&agency->present, memory_order_acquire) == 0 || agency->id == id) {
+            return agency;
+        }
+    }
+}
+
+struct agency *agencies_find(const struct segment *segment, uint32_t id)
+{
+    struct agency *agency = probe(segment, id);
+    bool is_there = atomic_load_explicit(&agency->present, memory_order_acquire) != 0;
+    /* Without the lock a free entry may have become another agency's since the probe saw it. */
+    return is_there && agency->id == id ? agency : NULL;
+}
+
+struct agency *agencies_find_or_add(struct segment *segment, uint32_t id)
+{
+    struct agency *agency = agencies_find(segment, id);
+    if (agency != NULL) {
+        return agency;
+    }
+    struct shared_append *append = &segment->shared->append;
+    append_lock(segment);
+    agency = probe(segment, id);
+    if (atomic_load_explicit(&agency->present, memory_order_relaxed) == 0) {
+        if (append->agencies_present >= segment->shared->identity.agency_limit) {
+            agency = NULL;
+        } else {
+            agency->id = id;
+            fault_point("agencies.adding");
+            atomic_store_explicit(&agency->present, 1, memory_order_release);
+            append->agencies_present++; /* last: the table has room for one too many, not too few */
+        }
+    }
+    append_unlock(segment);
+    return agency;
+}
+
+struct agency_claim agencies_claim(struct segment *segment, struct agency *agency)
+{
+    append_lock(segment);
+    struct agency_claim claim = {
+        .epoch = atomic_load(&agency->epoch) + 1,
+        .bets = atomic_load(&agency->bets),
+        .end_position = atomic_load(&agency->end_position),
+    };
+    atomic_store(&agency->epoch, claim.epoch);
+    fault_point("agencies.claiming");
+    append_unlock(segment);
+    return claim;
+}
+
+bool agencies_ask_done(struct segment *segment, struct agency *agency, uint64_t epoch)
+{
+    append_lock(segment);
+    bool fenced = epoch != EPOCH_UNFENCED && epoch != atomic_load(&agency->epoch);
+    if (!fenced && atomic_load(&agency->phase) != AGENCY_DONE) {
+        atomic_store(&agency->phase, AGENCY_DONE_ASKED);
+        fault_point("done.marked");
+        atomic_store(&segment->shared->storer.done_pending, 1);
+    }
+    append_unlock(segment);
+    wake_storer(segment);
+    return !fenced;
+}
+
+/* --------------------------------------------------------------- storer ---- */
+
+bool agencies_take_done_news(struct segment *segment)
+{
+    return atomic_exchange(&segment->shared->storer.done_pending, 0) != 0;
+}
+
+struct agency *agencies_next_asked(const struct segment *segment, uint32_t *cursor)
+{
+    while (*cursor < segment->shared->identity.agency_capacity) {
+        struct agency *agency = &segment->agencies[(*cursor)++];
+        if (atomic_load_explicit(&agency->present, memory_order_acquire) != 0 &&
+            atomic_load(&agency->phase) == AGENCY_DONE_ASKED) {
+            return agency;
+        }
+    }
+    return NULL;
+}
+
+void agencies_set_done(struct segment *segment, struct agency *agency)
+{
+    atomic_store(&agency->phase, AGENCY_DONE);
+    fault_point("done.counting");
+    atomic_fetch_add(&segment->shared->storer.agencies_done, 1);
+}
+
+void agencies_recount_done(struct segment *segment)
+{
+    uint64_t done = 0;
+    for (uint32_t i = 0; i < segment->shared->identity.agency_capacity; i++) {
+        const struct agency *agency = &segment->agencies[i];
+        done += atomic_load_explicit(&agency->present, memory_order_acquire) != 0 &&
+                atomic_load(&agency->phase) == AGENCY_DONE;
+    }
+    atomic_store(&segment->shared->storer.agencies_done, done);
+}
+
+uint64_t agencies_snapshot(struct segment *segment,
+                           void (*each)(void *context, const struct agency *agency), void *context)
+{
+    append_lock(segment);
+    for (uint32_t i = 0; i < segment->shared->identity.agency_capacity; i++) {
+        const struct agency *agency = &segment->agencies[i];
+        if (atomic_load_explicit(&agency->present, memory_order_relaxed) != 0) {
+            each(context, agency);
+        }
+    }
+    uint64_t head = atomic_load(&segment->shared->positions.head);
+    append_unlock(segment);
+    return head;
+}
+
+uint64_t agencies_close_for_draw(struct segment *segment)
+{
+    append_lock(segment);
+    segment->shared->append.draw_closed = 1;
+    fault_point("draw.closing");
+    uint64_t head = atomic_load(&segment->shared->positions.head);
+    append_unlock(segment);
+    return head;
+}

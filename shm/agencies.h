@@ -1,0 +1,66 @@
+/*
+ * agencies.h - the table of agencies: what each has stored, and whether it is done.
+ *
+ * An open hash table of cache lines. Entries are added under the append lock
+ * and never removed or moved, so that looking one up needs no lock.
+ */
+#ifndef SHM_AGENCIES_H
+#define SHM_AGENCIES_H
+
+#include "shm/segment.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The entry of an agency, or NULL. Any process may call. */
+struct agency *agencies_find(const struct segment *segment, uint32_t id);
+
+/*
+ * The entry of an agency, made where there was none; NULL when the table is
+ * full (agency_limit). Called by handlers and by recovery.
+ */
+struct agency *agencies_find_or_add(struct segment *segment, uint32_t id);
+
+/* What an agency asks for with STATUS. */
+struct agency_claim {
+    uint64_t epoch;        /* of the asking connection, to append with: never EPOCH_UNFENCED */
+    uint64_t bets;         /* appended so far */
+    uint64_t end_position; /* once `durable` has reached this, those bets are safe */
+};
+
+/* Makes the caller's connection the one that may append, and fences all older claims. */
+struct agency_claim agencies_claim(struct segment *segment, struct agency *agency);
+
+/*
+ * Closes the agency for bets and asks the storer to store that it is done; it
+ * is durable when agency->phase has become AGENCY_DONE. Asking again is
+ * harmless. `epoch` is what agencies_claim gave, or EPOCH_UNFENCED; false, and
+ * nothing is changed, when a newer connection has taken the agency over.
+ */
+bool agencies_ask_done(struct segment *segment, struct agency *agency, uint64_t epoch);
+
+/* --------------------------------------------------------- for the storer */
+
+/* True when there may be agencies whose DONE is not stored yet. Clears the news. */
+bool agencies_take_done_news(struct segment *segment);
+
+/* The next entry from *cursor on that has asked and is not stored yet, or NULL; *cursor starts at 0. */
+struct agency *agencies_next_asked(const struct segment *segment, uint32_t *cursor);
+
+/* The agency's DONE is durable. */
+void agencies_set_done(struct segment *segment, struct agency *agency);
+
+/* Counts those whose DONE is durable anew: the last storer may have died between the two. */
+void agencies_recount_done(struct segment *segment);
+
+/*
+ * Calls `each` for every agency under the append lock, so that all counts are
+ * of the same moment; returns head at that moment. `each` must not block.
+ */
+uint64_t agencies_snapshot(struct segment *segment,
+                           void (*each)(void *context, const struct agency *agency), void *context);
+
+/* Refuses every bet from now on; returns head, behind which nothing will come any more. */
+uint64_t agencies_close_for_draw(struct segment *segment);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * append_lock.c - see append_lock.h.
+ *
+ * Why the repair is right. An append does, in this order: copy the bytes
+ * behind head; note the intent, its head_after last; move head; carry the
+ * intent out; forget it. head alone decides:
+ *   - died before head moved: intent.head_after is 0 or is not head; the bytes
+ *     behind head are nobody's, the intent is forgotten;
+ *   - died after: intent.head_after is head; the counts are set to the noted
+ *     absolute values, which does no harm if that had happened already.
+ * A signal fence is enough between the stores: who reads the intent is either
+ * this process or the next owner, and the mutex orders those two.
+ */
+#include "shm/append_lock.h"
+
+#include "lib/fault_point.h"
+#include "lib/log.h"
+#include "shm/waiting.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+void append_note_intent(struct segment *segment, const struct agency *agency, uint64_t head_after,
+                        uint64_t bets_after, uint64_t bytes_after)
+{
+    struct shared_intent *intent = &segment->shared->append.intent;
+    intent->agency_index = (uint32_t)(agency - segment->agencies);
+    intent->bets_after = bets_after;
+    intent->bytes_after = bytes_after;
+    atomic_signal_fence(memory_order_seq_cst);
+    intent->head_after = head_after;
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+void append_finish_intent(struct segment *segment)
+{
+    struct shared_intent *intent = &segment->shared->append.intent;
+    struct agency *agency = &segment->agencies[intent->agency_index];
+    atomic_store_explicit(&agency->bets, intent->bets_after, memory_order_relaxed);
+    atomic_store_explicit(&agency->bytes, intent->bytes_after, memory_order_relaxed);
+    atomic_store_explicit(&agency->end_position, intent->head_after, memory_order_relaxed);
+    fault_point("append.counted");
+    atomic_signal_fence(memory_order_seq_cst);
+    intent->head_after = 0;
+}
+
+static void repair(struct segment *segment)
+{
+    struct shared *shared = segment->shared;
+    uint64_t head = atomic_load(&shared->positions.head);
+    uint64_t written = atomic_load(&shared->positions.written);
+    struct shared_intent *intent = &shared->append.intent;
+    bool finish = intent->head_after == head && head != 0;
+    invariant(written <= head && head <= written + shared->identity.ring_bytes,
+              "head %llu, written %llu", (unsigned long long)head, (unsigned long long)written);
+    invariant(intent->agency_index < shared->identity.agency_capacity, "intent of agency entry %u",
+              intent->agency_index);
+    if (finish) {
+        append_finish_intent(segment);
+    }
+    intent->head_after = 0;
+    atomic_store(&shared->storer.done_pending, 1); /* a DONE may have been marked, not announced */
+    wake_storer(segment);
+    atomic_fetch_add(&shared->append.recoveries, 1);
+    log_warning("action: append_lock | result: success | repaired_by: %d | head: %llu | "
+                "intent: %s",
+                (int)getpid(), (unsigned long long)head, finish ? "finished" : "forgotten");
+}
+
+void append_lock(struct segment *segment)
+{
+    pthread_mutex_t *mutex = &segment->shared->append.mutex;
+    int error = pthread_mutex_lock(mutex);
+    if (error == EOWNERDEAD) {
+        repair(segment);
+        error = pthread_mutex_consistent(mutex);
+    }
+    invariant(error == 0, "append mutex: %s", strerror(error));
+}
+
+void append_unlock(struct segment *segment)
+{
+    int error = pthread_mutex_unlock(&segment->shared->append.mutex);
+    invariant(error == 0, "append mutex: %s", strerror(error));
+}

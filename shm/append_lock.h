@@ -1,0 +1,34 @@
+/*
+ * append_lock.h - the one door to the one lock.
+ *
+ * The mutex is robust: when its owner dies, the next one to ask for it gets it
+ * together with the news, repairs what the owner may have left half done, and
+ * only then calls the mutex consistent. That repair is the other half of this
+ * room.
+ *
+ * Nothing that can block is called between lock and unlock. Handlers and the
+ * storer take the lock; the supervisor never does, so that no child can take
+ * it down with it.
+ */
+#ifndef SHM_APPEND_LOCK_H
+#define SHM_APPEND_LOCK_H
+
+#include "shm/segment.h"
+
+/* Takes the lock, after repairing what a dead owner left. POSIX: pthread_mutex_lock, EOWNERDEAD. */
+void append_lock(struct segment *segment);
+
+void append_unlock(struct segment *segment);
+
+/*
+ * Notes what is going to change together with head, so that a repair can
+ * finish it; under the lock. `bets_after` and `bytes_after` are the agency's
+ * counts once head stands at `head_after`.
+ */
+void append_note_intent(struct segment *segment, const struct agency *agency, uint64_t head_after,
+                        uint64_t bets_after, uint64_t bytes_after);
+
+/* Carries out the noted intent and forgets it; under the lock, with head moved already. */
+void append_finish_intent(struct segment *segment);
+
+#endif

@@ -1,0 +1,141 @@
+/*
+ * ring.c - see ring.h, and append_lock.c for what happens when an appender dies.
+ * When the storer dies, its successor takes [written, head) again: writing
+ * bytes at a given offset a second time changes nothing.
+ */
+#include "shm/ring.h"
+
+#include "lib/fault_point.h"
+#include "lib/log.h"
+#include "shm/append_lock.h"
+#include "shm/waiting.h"
+
+#include <string.h>
+
+static const char *const result_texts[] = {
+    [APPEND_DONE] = "appended",
+    [APPEND_FENCED] = "a newer connection has taken the agency over",
+    [APPEND_AGENCY_CLOSED] = "the agency is done",
+    [APPEND_DRAW_HELD] = "the draw has been held",
+    [APPEND_HALTED] = "the server is stopping",
+};
+
+const char *append_result_text(enum append_result result)
+{
+    return result_texts[result];
+}
+
+/* ------------------------------------------------------------ appending ---- */
+
+/* Who may not append, under the lock. */
+static enum append_result check_admission(const struct segment *segment,
+                                          const struct append *append)
+{
+    uint64_t epoch = atomic_load_explicit(&append->agency->epoch, memory_order_relaxed);
+    if (append->epoch != EPOCH_UNFENCED && append->epoch != epoch) {
+        return APPEND_FENCED;
+    }
+    if (atomic_load_explicit(&append->agency->phase, memory_order_relaxed) != AGENCY_OPEN) {
+        return APPEND_AGENCY_CLOSED;
+    }
+    return segment->shared->append.draw_closed ? APPEND_DRAW_HELD : APPEND_DONE;
+}
+
+/* Copies the bytes and moves head; under the lock, with space for them. */
+static uint64_t append_bytes(struct segment *segment, const struct append *append, uint64_t head)
+{
+    struct shared *shared = segment->shared;
+    struct agency *agency = append->agency;
+    uint64_t head_after = head + append->count;
+    memcpy(segment->data + head % shared->identity.ring_bytes, append->bytes, append->count);
+    fault_point("append.copied");
+    append_note_intent(segment, agency, head_after,
+                       atomic_load_explicit(&agency->bets, memory_order_relaxed) + append->bets,
+                       atomic_load_explicit(&agency->bytes, memory_order_relaxed) + append->count);
+    fault_point("append.noted");
+    atomic_store(&shared->positions.head, head_after);
+    fault_point("append.moved");
+    append_finish_intent(segment);
+    return head_after;
+}
+
+/* One try: appends, refuses, or says from which written position on there will be space. */
+static enum append_result try_append(struct segment *segment, const struct append *append,
+                                     uint64_t *end, uint64_t *space_at)
+{
+    const struct shared *shared = segment->shared;
+    *space_at = 0;
+    append_lock(segment);
+    enum append_result result = check_admission(segment, append);
+    if (result == APPEND_DONE) {
+        uint64_t head = atomic_load_explicit(&shared->positions.head, memory_order_relaxed);
+        uint64_t written = atomic_load_explicit(&shared->positions.written, memory_order_acquire);
+        uint64_t head_after = head + append->count;
+        if (head_after > written + shared->identity.ring_bytes) {
+            *space_at = head_after - shared->identity.ring_bytes;
+        } else {
+            *end = append_bytes(segment, append, head);
+        }
+    }
+    append_unlock(segment);
+    return result;
+}
+
+enum append_result ring_append(struct segment *segment, uint32_t slot_index,
+                               const struct append *append, uint64_t *end)
+{
+    const struct shared *shared = segment->shared;
+    invariant(append->count <= shared->identity.ring_bytes, "%zu bytes into a ring of %llu",
+              append->count, (unsigned long long)shared->identity.ring_bytes);
+    fault_point("append.before");
+    for (;;) {
+        uint64_t space_at = 0;
+        enum append_result result = try_append(segment, append, end, &space_at);
+        if (result != APPEND_DONE) {
+            return result;
+        }
+        if (space_at == 0) {
+            break;
+        }
+        if (!wait_until(segment, slot_index, WAIT_FOR_SPACE, &shared->positions.written,
+                        space_at)) {
+            return APPEND_HALTED;
+        }
+    }
+    fault_point("append.after");
+    wake_storer(segment);
+    return APPEND_DONE;
+}
+
+/* --------------------------------------------------------------- storer ---- */
+
+struct ring_pending ring_take_pending(const struct segment *segment)
+{
+    const struct shared *shared = segment->shared;
+    uint64_t head = atomic_load(&shared->positions.head);
+    uint64_t written = atomic_load_explicit(&shared->positions.written, memory_order_relaxed);
+    invariant(written <= head && head - written <= shared->identity.ring_bytes,
+              "head %llu, written %llu", (unsigned long long)head, (unsigned long long)written);
+    return (struct ring_pending){
+        .bytes = segment->data + written % shared->identity.ring_bytes,
+        .from = written,
+        .count = (size_t)(head - written),
+    };
+}
+
+void ring_report_written(struct segment *segment, uint64_t position)
+{
+    atomic_store(&segment->shared->positions.written, position);
+}
+
+void ring_report_durable(struct segment *segment, uint64_t position)
+{
+    atomic_store(&segment->shared->positions.durable, position);
+}
+
+void ring_start_at(struct segment *segment, uint64_t position)
+{
+    atomic_store(&segment->shared->positions.head, position);
+    atomic_store(&segment->shared->positions.written, position);
+    atomic_store(&segment->shared->positions.durable, position);
+}

@@ -1,0 +1,66 @@
+/*
+ * ring.h - the newest bytes of bets.csv, on their way to the disk.
+ *
+ * The ring holds exactly the bytes that the file will hold: byte p of the file
+ * is data[p mod ring_bytes]. layout.h has the picture and the three positions.
+ * Handlers append; the storer takes what is pending and reports how far it is.
+ */
+#ifndef SHM_RING_H
+#define SHM_RING_H
+
+#include "shm/segment.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum append_result {
+    APPEND_DONE,
+    APPEND_FENCED,        /* a newer connection has taken the agency over */
+    APPEND_AGENCY_CLOSED, /* the agency has said that it is done */
+    APPEND_DRAW_HELD,     /* the draw has begun: no more bets */
+    APPEND_HALTED         /* no space, and no storer will ever make any */
+};
+
+/* The result in words, for logs. */
+const char *append_result_text(enum append_result result);
+
+/* What is appended: whole rows of one agency. */
+struct append {
+    struct agency *agency;
+    uint64_t epoch;    /* what agency_take_over gave, or EPOCH_UNFENCED */
+    const char *bytes; /* the caller's */
+    size_t count;      /* of bytes; at most ring_bytes */
+    uint64_t bets;     /* rows in there */
+};
+
+/*
+ * Appends all of it or nothing, after waiting for space where the ring is
+ * full, and wakes the storer. *end is set to the position behind the last
+ * byte: once `durable` has reached it, the bytes are safe. Called by the
+ * handler of slot `slot_index`.
+ */
+enum append_result ring_append(struct segment *segment, uint32_t slot_index,
+                               const struct append *append, uint64_t *end);
+
+/* --------------------------------------------------------- for the storer */
+
+struct ring_pending {
+    const char *bytes; /* in the ring; stay there until ring_report_written */
+    uint64_t from;     /* their position */
+    size_t count;
+};
+
+/* What has been appended and not been written yet. */
+struct ring_pending ring_take_pending(const struct segment *segment);
+
+/* The bytes up to here have been handed to the kernel: their space is free again. */
+void ring_report_written(struct segment *segment, uint64_t position);
+
+/* fdatasync has returned for the bytes up to here. */
+void ring_report_durable(struct segment *segment, uint64_t position);
+
+/* Sets all three positions, before there are any handlers. Called by recovery. */
+void ring_start_at(struct segment *segment, uint64_t position);
+
+#endif

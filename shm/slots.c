@@ -1,0 +1,69 @@
+/*
+ * slots.c - see slots.h. If a handler dies, its slot keeps its last words
+ * until the supervisor has reaped it and calls slot_release.
+ */
+#include "shm/slots.h"
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "shm/segment.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WAITER_WORD_BITS = 64 };
+
+static const char *const activity_names[SLOT_ACTIVITIES] = {
+    [SLOT_FREE] = "free",
+    [SLOT_STARTING] = "starting",
+    [SLOT_RECEIVING] = "receiving",
+    [SLOT_WORKING] = "working",
+    [SLOT_WAITING_FOR_SPACE] = "waiting for space",
+    [SLOT_WAITING_FOR_COMMIT] = "waiting for commit",
+    [SLOT_WAITING_FOR_DONE] = "waiting for done",
+    [SLOT_WAITING_AT_GATE] = "waiting at gate",
+    [SLOT_ANSWERING] = "answering",
+    [SLOT_CLOSING] = "closing",
+};
+
+const char *slot_activity_name(enum slot_activity activity)
+{
+    return activity < SLOT_ACTIVITIES ? activity_names[activity] : "unknown";
+}
+
+static void clear_waiter_bits(struct shared_waiters *waiters, uint32_t index)
+{
+    uint64_t mask = ~(UINT64_C(1) << (index % WAITER_WORD_BITS));
+    for (int kind = 0; kind < WAIT_KINDS; kind++) {
+        atomic_fetch_and(&waiters->bits[kind][index / WAITER_WORD_BITS], mask);
+    }
+}
+
+void slot_set_up(struct segment *segment, uint32_t index, const char *peer)
+{
+    struct slot *slot = &segment->slots[index];
+    clear_waiter_bits(&segment->shared->waiters, index);
+    invariant(sem_init(&slot->wakeup, 1, 0) == 0, "slot %u: %s", index, strerror(errno));
+    atomic_store(&slot->awaited, 0);
+    atomic_store(&slot->agency, 0);
+    atomic_store(&slot->agency_known, 0);
+    atomic_store(&slot->messages, 0);
+    atomic_store(&slot->bets, 0);
+    atomic_store(&slot->bytes, 0);
+    atomic_store(&slot->connected_at_ms, clock_wall_ms());
+    (void)snprintf(slot->peer, sizeof slot->peer, "%s", peer);
+    slot_set_activity(slot, SLOT_STARTING);
+}
+
+void slot_release(struct slot *slot)
+{
+    atomic_store(&slot->pid, 0);
+    slot_set_activity(slot, SLOT_FREE);
+}
+
+void slot_set_activity(struct slot *slot, enum slot_activity activity)
+{
+    atomic_store_explicit(&slot->since_ms, clock_wall_ms(), memory_order_relaxed);
+    atomic_store_explicit(&slot->activity, (uint32_t)activity, memory_order_relaxed);
+}

@@ -1,0 +1,186 @@
+/*
+ * waiting.c - see waiting.h; tests/model/ has the same steps in Promela.
+ */
+#include "shm/waiting.h"
+
+#include "lib/clock.h"
+#include "lib/fault_point.h"
+#include "lib/log.h"
+#include "shm/slots.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { LOOK_AROUND_MS = 1000, WORD_BITS = 64 };
+
+static const enum slot_activity activity_of_wait[WAIT_KINDS] = {
+    [WAIT_FOR_SPACE] = SLOT_WAITING_FOR_SPACE,
+    [WAIT_FOR_COMMIT] = SLOT_WAITING_FOR_COMMIT,
+    [WAIT_FOR_DONE] = SLOT_WAITING_FOR_DONE,
+};
+
+static const char *const wait_fault_points[WAIT_KINDS] = {
+    [WAIT_FOR_SPACE] = "wait.space",
+    [WAIT_FOR_COMMIT] = "wait.commit",
+    [WAIT_FOR_DONE] = "wait.done",
+};
+
+/* A failed post is an invariant broken: SEM_VALUE_MAX tokens are out of reach. */
+static void post(sem_t *semaphore)
+{
+    int result = sem_post(semaphore);
+    invariant(result == 0, "sem_post: %s", strerror(errno));
+}
+
+/* Tokens from earlier waits would only make this one spin. */
+static void drain(sem_t *semaphore)
+{
+    while (sem_trywait(semaphore) == 0) {
+    }
+}
+
+/* ------------------------------------------------------------- handlers ---- */
+
+void wake_storer(struct segment *segment)
+{
+    struct shared_storer *storer = &segment->shared->storer;
+    if (atomic_load(&storer->sleeping) != 0) {
+        post(&storer->wakeup);
+    }
+}
+
+/*
+ * Also true of a process that nobody has reaped: who inherits our orphans may
+ * be slow at that, or never do it (a container's first process). kill(2) takes such a
+ * one for alive; pidfd_open(2), poll: readable once the process has terminated.
+ */
+static bool has_process_ended(pid_t pid)
+{
+    int descriptor = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (descriptor < 0) {
+        return kill(pid, 0) != 0 && errno == ESRCH;
+    }
+    struct pollfd end = {.fd = descriptor, .events = POLLIN};
+    bool has_ended = poll(&end, 1, 0) > 0;
+    (void)close(descriptor);
+    return has_ended;
+}
+
+/* With the supervisor dead nobody replaces a storer: once that is gone too, waiting is in vain. */
+static bool is_storer_lost(const struct segment *segment)
+{
+    const struct shared *shared = segment->shared;
+    int32_t storer = atomic_load(&shared->storer.pid);
+    return getppid() != shared->identity.supervisor_pid && storer > 0 && has_process_ended(storer);
+}
+
+/* Sleeps until posted. False when a look around after a long sleep shows that nobody ever will. */
+static bool sleep_in_slot(const struct segment *segment, struct slot *slot)
+{
+    struct timespec deadline = clock_deadline(LOOK_AROUND_MS);
+    if (sem_clockwait(&slot->wakeup, CLOCK_MONOTONIC, &deadline) == 0) {
+        return true;
+    }
+    invariant(errno == EINTR || errno == ETIMEDOUT, "sem_clockwait: %s", strerror(errno));
+    return errno == EINTR || !is_storer_lost(segment);
+}
+
+bool wait_until(struct segment *segment, uint32_t slot_index, enum wait_kind kind,
+                const _Atomic uint64_t *position, uint64_t target)
+{
+    if (atomic_load(position) >= target) {
+        return true;
+    }
+    struct slot *slot = &segment->slots[slot_index];
+    _Atomic uint64_t *word = &segment->shared->waiters.bits[kind][slot_index / WORD_BITS];
+    const uint64_t bit = UINT64_C(1) << (slot_index % WORD_BITS);
+    const _Atomic uint32_t *halted = &segment->shared->lifecycle.halted;
+    slot_set_activity(slot, activity_of_wait[kind]);
+    drain(&slot->wakeup);
+    atomic_store(&slot->awaited, target);
+    atomic_fetch_or(word, bit);
+    fault_point(wait_fault_points[kind]);
+    bool in_vain = false;
+    while (atomic_load(position) < target && atomic_load(halted) == 0 && !in_vain) {
+        wake_storer(segment); /* whoever appended may have died before it could */
+        in_vain = !sleep_in_slot(segment, slot);
+        atomic_fetch_or(word, bit); /* before the next look, for the next sleep */
+    }
+    atomic_fetch_and(word, ~bit);
+    slot_set_activity(slot, SLOT_WORKING);
+    return atomic_load(position) >= target;
+}
+
+/* --------------------------------------------------------------- storer ---- */
+
+static void wake_slot(struct slot *slot, _Atomic uint64_t *word, uint64_t bit, uint64_t reached)
+{
+    if (atomic_load(&slot->awaited) > reached) {
+        return;
+    }
+    atomic_fetch_and(word, ~bit);
+    fault_point("storer.waking");
+    post(&slot->wakeup);
+}
+
+void wake_waiters(struct segment *segment, enum wait_kind kind, uint64_t reached)
+{
+    uint32_t words = (segment->shared->identity.slot_capacity + WORD_BITS - 1) / WORD_BITS;
+    for (uint32_t w = 0; w < words; w++) {
+        _Atomic uint64_t *word = &segment->shared->waiters.bits[kind][w];
+        for (uint64_t left = atomic_load(word); left != 0; left &= left - 1) {
+            uint32_t bit_index = (uint32_t)__builtin_ctzll(left);
+            wake_slot(&segment->slots[w * WORD_BITS + bit_index], word, UINT64_C(1) << bit_index,
+                      reached);
+        }
+    }
+}
+
+void wake_everybody(struct segment *segment)
+{
+    for (uint32_t i = 0; i < segment->shared->identity.slot_capacity; i++) {
+        if (atomic_load(&segment->slots[i].pid) != 0) {
+            post(&segment->slots[i].wakeup);
+        }
+    }
+}
+
+void storer_sleep(struct segment *segment, bool (*has_work)(const void *context),
+                  const void *context, int64_t timeout_ms)
+{
+    struct shared_storer *storer = &segment->shared->storer;
+    drain(&storer->wakeup);
+    atomic_store(&storer->sleeping, 1);
+    if (!has_work(context)) {
+        int result = 0;
+        if (timeout_ms < 0) {
+            result = sem_wait(&storer->wakeup);
+        } else {
+            struct timespec deadline = clock_deadline(timeout_ms);
+            result = sem_clockwait(&storer->wakeup, CLOCK_MONOTONIC, &deadline);
+        }
+        invariant(result == 0 || errno == EINTR || errno == ETIMEDOUT, "sem_wait: %s",
+                  strerror(errno));
+    }
+    atomic_store(&storer->sleeping, 0);
+}
+
+/* ----------------------------------------------------------- supervisor ---- */
+
+void storer_set_up(struct segment *segment)
+{
+    struct shared_storer *storer = &segment->shared->storer;
+    atomic_store(&storer->sleeping, 0);
+    int result = sem_init(&storer->wakeup, 1, 0);
+    invariant(result == 0, "sem_init: %s", strerror(errno));
+}
+
+void wait_halt(struct segment *segment)
+{
+    atomic_store(&segment->shared->lifecycle.halted, 1);
+    wake_everybody(segment);
+}

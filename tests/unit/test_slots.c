@@ -1,0 +1,196 @@
+/*
+ * test_slots.c - a slot that is given out has nothing of whoever had it before,
+ * and its neighbours notice nothing.
+ */
+#include "shm/slots.h"
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "shm/segment.h"
+#include "tests/harness/processes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h> /* after what it needs */
+
+enum { RING_BYTES = 4096, SLOTS = 130, WORDS = SHARED_WAITER_WORDS, WORD_BITS = 64, USED = 77 };
+
+struct fixture {
+    struct scratch scratch;
+    struct segment segment;
+};
+
+static int set_up(void **state)
+{
+    static struct fixture fixture;
+    struct failure failure;
+    fixture = (struct fixture){.segment = {0}};
+    *state = &fixture;
+    log_set_threshold(LOG_LEVEL_ERROR);
+    scratch_open(&fixture.scratch);
+    const struct segment_plan plan = {
+        .directory_device = fixture.scratch.device,
+        .directory_inode = fixture.scratch.inode,
+        .ring_bytes = RING_BYTES,
+        .agency_limit = 1,
+        .agencies_expected = 1,
+        .slot_capacity = SLOTS,
+    };
+    assert_true(segment_create(&plan, &fixture.segment, &failure));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    if (fixture->segment.shared != NULL) {
+        segment_remove(&fixture->segment);
+    }
+    scratch_close(&fixture->scratch);
+    return 0;
+}
+
+/* As a handler may leave it that was killed while it slept. */
+static void use_up(struct slot *slot)
+{
+    assert_int_equal(sem_init(&slot->wakeup, 1, 3), 0);
+    atomic_store(&slot->awaited, USED);
+    atomic_store(&slot->agency, USED);
+    atomic_store(&slot->agency_known, 1);
+    atomic_store(&slot->messages, USED);
+    atomic_store(&slot->bets, USED);
+    atomic_store(&slot->bytes, USED);
+    atomic_store(&slot->activity, SLOT_WAITING_FOR_COMMIT);
+    atomic_store(&slot->since_ms, 0);
+    atomic_store(&slot->connected_at_ms, 0);
+    memset(slot->peer, 'x', sizeof slot->peer - 1);
+}
+
+static void expect_now(int64_t told_ms, int64_t before_ms)
+{
+    assert_true(before_ms <= told_ms && told_ms <= clock_wall_ms());
+}
+
+static void a_slot_starts_without_anything_of_its_former_handler(void **state)
+{
+    struct fixture *fixture = *state;
+    struct slot *slot = &fixture->segment.slots[5];
+    int tokens = -1;
+    use_up(slot);
+    int64_t before_ms = clock_wall_ms();
+    slot_set_up(&fixture->segment, 5, "10.0.0.7:40123");
+    assert_int_equal(sem_getvalue(&slot->wakeup, &tokens), 0);
+    assert_int_equal(tokens, 0);
+    assert_int_equal(atomic_load(&slot->awaited), 0);
+    assert_int_equal(atomic_load(&slot->agency), 0);
+    assert_int_equal(atomic_load(&slot->agency_known), 0);
+    assert_int_equal(atomic_load(&slot->messages), 0);
+    assert_int_equal(atomic_load(&slot->bets), 0);
+    assert_int_equal(atomic_load(&slot->bytes), 0);
+    assert_int_equal(atomic_load(&slot->activity), SLOT_STARTING);
+    assert_string_equal(slot->peer, "10.0.0.7:40123");
+    expect_now(atomic_load(&slot->since_ms), before_ms);
+    expect_now(atomic_load(&slot->connected_at_ms), before_ms);
+}
+
+static void its_neighbours_are_left_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct slot before[3];
+    for (uint32_t i = 0; i < 3; i++) {
+        use_up(&fixture->segment.slots[i]);
+    }
+    memcpy(before, fixture->segment.slots, sizeof before);
+    slot_set_up(&fixture->segment, 1, "x");
+    assert_memory_equal(&before[0], &fixture->segment.slots[0], sizeof before[0]);
+    assert_memory_equal(&before[2], &fixture->segment.slots[2], sizeof before[2]);
+}
+
+static void only_its_own_waiters_bits_are_cleared(void **state)
+{
+    struct fixture *fixture = *state;
+    static const uint32_t indexes[] = {0, 1, 62, 63, 64, 65, 127, 128, SLOTS - 1};
+    struct shared_waiters *waiters = &fixture->segment.shared->waiters;
+    for (size_t n = 0; n < sizeof indexes / sizeof indexes[0]; n++) {
+        const uint32_t index = indexes[n];
+        memset((void *)waiters, 0xff, sizeof *waiters);
+        slot_set_up(&fixture->segment, index, "x");
+        for (uint32_t i = 0; i < WAIT_KINDS * WORDS; i++) {
+            uint64_t own = i % WORDS == index / WORD_BITS ? UINT64_C(1) << index % WORD_BITS : 0;
+            assert_int_equal(atomic_load(&waiters->bits[i / WORDS][i % WORDS]), ~own);
+        }
+    }
+}
+
+static void a_peer_that_is_too_long_is_cut(void **state)
+{
+    struct fixture *fixture = *state;
+    char peer[2 * SHARED_PEER_BYTES];
+    memset(peer, 'p', sizeof peer - 1);
+    peer[sizeof peer - 1] = '\0';
+    slot_set_up(&fixture->segment, 0, peer);
+    assert_int_equal(strlen(fixture->segment.slots[0].peer), SHARED_PEER_BYTES - 1);
+    expect_now(atomic_load(&fixture->segment.slots[0].connected_at_ms), 1);
+    slot_set_up(&fixture->segment, 0, "");
+    assert_string_equal(fixture->segment.slots[0].peer, "");
+}
+
+static void a_slot_that_is_released_is_free(void **state)
+{
+    struct fixture *fixture = *state;
+    struct slot *slot = &fixture->segment.slots[0];
+    slot_set_up(&fixture->segment, 0, "x");
+    atomic_store(&slot->pid, 4711);
+    slot_release(slot);
+    assert_int_equal(atomic_load(&slot->pid), 0);
+    assert_int_equal(atomic_load(&slot->activity), SLOT_FREE);
+}
+
+static void an_activity_is_noted_with_its_beginning(void **state)
+{
+    struct fixture *fixture = *state;
+    struct slot *slot = &fixture->segment.slots[0];
+    for (int activity = 0; activity < SLOT_ACTIVITIES; activity++) {
+        atomic_store(&slot->since_ms, 0);
+        int64_t before_ms = clock_wall_ms();
+        slot_set_activity(slot, (enum slot_activity)activity);
+        assert_int_equal(atomic_load(&slot->activity), activity);
+        expect_now(atomic_load(&slot->since_ms), before_ms);
+    }
+}
+
+static void every_activity_has_a_name_of_its_own(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SLOT_ACTIVITIES; i++) {
+        const char *name = slot_activity_name((enum slot_activity)i);
+        assert_non_null(name);
+        assert_string_not_equal(name, "unknown");
+        for (int k = 0; k < i; k++) {
+            assert_string_not_equal(name, slot_activity_name((enum slot_activity)k));
+        }
+    }
+    assert_string_equal(slot_activity_name(SLOT_ACTIVITIES), "unknown");
+    assert_string_equal(slot_activity_name(SLOT_WAITING_FOR_COMMIT), "waiting for commit");
+}
+
+#define SLOTS_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SLOTS_TEST(a_slot_starts_without_anything_of_its_former_handler),
+        SLOTS_TEST(its_neighbours_are_left_alone),
+        SLOTS_TEST(only_its_own_waiters_bits_are_cleared),
+        SLOTS_TEST(a_peer_that_is_too_long_is_cut),
+        SLOTS_TEST(a_slot_that_is_released_is_free),
+        SLOTS_TEST(an_activity_is_noted_with_its_beginning),
+        cmocka_unit_test(every_activity_has_a_name_of_its_own),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
