@@ -1,0 +1,380 @@
+/*
+ * server_config.c - see server_config.h.
+ *
+ * The table is the one list of the server's keys; what a single key cannot say
+ * about itself, because it depends on another one, is checked below it.
+ */
+#include "server/server_config.h"
+
+#include "lib/bet.h"
+#include "lib/config_value.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum {
+    /* Semaphores hold at most 32767 (SEMVMX), and the gate starts at agencies.expected. */
+    AGENCIES_MAX = 32767,
+    CONNECTIONS_MAX = 30000,
+    BACKLOG_MAX = 65535,
+    DURATION_MAX_MS = 24 * 60 * 60 * 1000,
+    KIB = 1024,
+    MIB = 1024 * KIB,
+    GIB = 1024 * MIB,
+    RING_BYTES_MIN = 64 * KIB,
+    MESSAGE_BYTES_MAX = 16 * MIB,
+    RING_MESSAGES_MIN = 4,
+    NUMBER_TEXT_BYTES = 64
+};
+
+enum server_key {
+    KEY_PORT,
+    KEY_LISTEN_BACKLOG,
+    KEY_ADDRESS,
+    KEY_LOG_LEVEL,
+    KEY_EXPECTED,
+    KEY_ALLOWED,
+    KEY_WINNING_NUMBER,
+    KEY_DATA_DIRECTORY,
+    KEY_RING_BYTES,
+    KEY_MESSAGE_BYTES,
+    KEY_CONNECTIONS,
+    KEY_CONNECTIONS_PER_ADDRESS,
+    KEY_AGENCIES,
+    KEY_TIMEOUT_MESSAGE,
+    KEY_TIMEOUT_IDLE,
+    KEY_TIMEOUT_ANSWER,
+    KEY_TIMEOUT_SHUTDOWN,
+    KEY_WINNERS_WAIT,
+    KEY_UNTYPED_MESSAGES,
+    KEY_ACK_AFTER,
+    KEYS
+};
+
+/* What makes the ids of all agencies welcome where nobody said which ones are. */
+static const char quorum_variable[] = "AGENCY_QUORUM_MIN";
+
+static const char *const untyped_choices[] = {
+    [UNTYPED_BATCH] = "batch", [UNTYPED_SINGLE] = "single", NULL};
+
+static const char *const ack_choices[] = {
+    [ACK_AFTER_SYNCED] = "synced", [ACK_AFTER_WRITTEN] = "written", NULL};
+
+#define FIELD(name) .offset = offsetof(struct server_config, name)
+
+static const struct config_key keys[KEYS] = {
+    [KEY_PORT] = {.path = {"server.port"},
+                  .environment = {"SERVER_PORT"},
+                  .kind = CONFIG_INTEGER,
+                  FIELD(port),
+                  .default_value = "12345",
+                  .maximum = UINT16_MAX,
+                  .meaning = "TCP port to listen on; 0 lets the kernel choose, and the log tells"},
+    [KEY_LISTEN_BACKLOG] = {.path = {"server.listen_backlog"},
+                            .environment = {"SERVER_LISTEN_BACKLOG"},
+                            .kind = CONFIG_INTEGER,
+                            FIELD(listen_backlog),
+                            .default_value = "128",
+                            .minimum = 1,
+                            .maximum = BACKLOG_MAX,
+                            .meaning = "connections that may wait to be accepted"},
+    [KEY_ADDRESS] = {.path = {"server.address"},
+                     .environment = {"SERVER_ADDRESS"},
+                     .kind = CONFIG_TEXT,
+                     FIELD(address),
+                     .default_value = "",
+                     .meaning = "address to listen on; empty: all of the machine's"},
+    [KEY_LOG_LEVEL] = {.path = {"log.level"},
+                       .environment = {"LOGGING_LEVEL", "LOG_LEVEL"},
+                       .kind = CONFIG_LOG_LEVEL,
+                       FIELD(log_level),
+                       .default_value = "INFO",
+                       .meaning = "least level that is logged: DEBUG, INFO, WARNING, ERROR, "
+                                  "CRITICAL"},
+    [KEY_EXPECTED] = {.path = {"agencies.expected"},
+                      .environment = {"NUMBER_OF_AGENCIES", "NUMBER_OF_CLIENTS", quorum_variable},
+                      .kind = CONFIG_INTEGER,
+                      FIELD(agencies_expected),
+                      .default_value = "5",
+                      .maximum = AGENCIES_MAX,
+                      .meaning = "the draw is held when this many agencies are done"},
+    [KEY_ALLOWED] = {.path = {"agencies.allowed"},
+                     .environment = {"AGENCIES_ALLOWED"},
+                     .kind = CONFIG_TEXT,
+                     FIELD(agencies_allowed),
+                     .default_value = "",
+                     .meaning = "agencies that may speak: 1-5, or 1-3,7, or any; empty: 1 to "
+                                "agencies.expected"},
+    [KEY_WINNING_NUMBER] = {.path = {"lottery.winning_number"},
+                            .environment = {"WINNING_NUMBER"},
+                            .kind = CONFIG_INTEGER,
+                            FIELD(winning_number),
+                            .default_value = "7574",
+                            .maximum = UINT32_MAX,
+                            .meaning = "number that wins"},
+    [KEY_DATA_DIRECTORY] = {.path = {"data.directory"},
+                            .environment = {"DATA_DIRECTORY"},
+                            .kind = CONFIG_TEXT,
+                            FIELD(data_directory),
+                            .default_value = "data",
+                            .minimum = 1,
+                            .meaning = "directory of bets.csv, done.csv and winners.csv"},
+    [KEY_RING_BYTES] = {.path = {"ring.bytes"},
+                        .environment = {"RING_BYTES"},
+                        .kind = CONFIG_BYTES,
+                        FIELD(ring_bytes),
+                        .default_value = "8M",
+                        .minimum = RING_BYTES_MIN,
+                        .maximum = GIB,
+                        .meaning = "shared memory for bets on their way to the disk"},
+    [KEY_MESSAGE_BYTES] = {.path = {"limits.message_bytes"},
+                           .environment = {"LIMITS_MESSAGE_BYTES"},
+                           .kind = CONFIG_BYTES,
+                           FIELD(limit_message_bytes),
+                           .default_value = "64k",
+                           .minimum = KIB,
+                           .maximum = MESSAGE_BYTES_MAX,
+                           .meaning = "longest message that is taken"},
+    [KEY_CONNECTIONS] = {.path = {"limits.max_connections"},
+                         .environment = {"LIMITS_MAX_CONNECTIONS"},
+                         .kind = CONFIG_INTEGER,
+                         FIELD(limit_connections),
+                         .default_value = "4096",
+                         .minimum = 1,
+                         .maximum = CONNECTIONS_MAX,
+                         .meaning = "connections at a time, each a process"},
+    [KEY_CONNECTIONS_PER_ADDRESS] = {.path = {"limits.connections_per_address"},
+                                     .environment = {"LIMITS_CONNECTIONS_PER_ADDRESS"},
+                                     .kind = CONFIG_INTEGER,
+                                     FIELD(limit_connections_per_address),
+                                     .default_value = "0",
+                                     .maximum = CONNECTIONS_MAX,
+                                     .meaning = "connections at a time from one address; 0: no "
+                                                "limit"},
+    [KEY_AGENCIES] = {.path = {"limits.agencies"},
+                      .environment = {"LIMITS_AGENCIES"},
+                      .kind = CONFIG_INTEGER,
+                      FIELD(limit_agencies),
+                      .default_value = "4096",
+                      .minimum = 1,
+                      .maximum = AGENCIES_MAX,
+                      .meaning = "agencies that the shared table has room for"},
+    [KEY_TIMEOUT_MESSAGE] = {.path = {"timeouts.message"},
+                             .environment = {"TIMEOUTS_MESSAGE"},
+                             .kind = CONFIG_DURATION,
+                             FIELD(timeout_message_ms),
+                             .default_value = "10s",
+                             .minimum = 1,
+                             .maximum = DURATION_MAX_MS,
+                             .meaning = "a message has to arrive whole within this time"},
+    [KEY_TIMEOUT_IDLE] = {.path = {"timeouts.idle"},
+                          .environment = {"TIMEOUTS_IDLE"},
+                          .kind = CONFIG_DURATION,
+                          FIELD(timeout_idle_ms),
+                          .default_value = "10m",
+                          .maximum = DURATION_MAX_MS,
+                          .meaning = "a silent connection is closed after this time; 0: never"},
+    [KEY_TIMEOUT_ANSWER] = {.path = {"timeouts.answer"},
+                            .environment = {"TIMEOUTS_ANSWER"},
+                            .kind = CONFIG_DURATION,
+                            FIELD(timeout_answer_ms),
+                            .default_value = "10s",
+                            .minimum = 1,
+                            .maximum = DURATION_MAX_MS,
+                            .meaning = "a peer that does not read its answers is given up after "
+                                       "this time"},
+    [KEY_TIMEOUT_SHUTDOWN] = {.path = {"timeouts.shutdown"},
+                              .environment = {"TIMEOUTS_SHUTDOWN"},
+                              .kind = CONFIG_DURATION,
+                              FIELD(timeout_shutdown_ms),
+                              .default_value = "5s",
+                              .minimum = 1,
+                              .maximum = DURATION_MAX_MS,
+                              .meaning = "processes that have not ended by then are killed"},
+    [KEY_WINNERS_WAIT] = {.path = {"winners.wait"},
+                          .environment = {"WINNERS_WAIT"},
+                          .kind = CONFIG_DURATION,
+                          FIELD(winners_wait_ms),
+                          .default_value = "1s",
+                          .maximum = DURATION_MAX_MS,
+                          .meaning = "a look-up waits for the draw this long before WAIT is "
+                                     "answered"},
+    [KEY_UNTYPED_MESSAGES] = {.path = {"untyped_messages"},
+                              .environment = {"UNTYPED_MESSAGES"},
+                              .kind = CONFIG_CHOICE,
+                              FIELD(untyped_messages),
+                              .default_value = "batch",
+                              .choices = untyped_choices,
+                              .meaning = "a message without a type is a batch, or a single bet: "
+                                         "batch, single"},
+    [KEY_ACK_AFTER] = {.path = {"ack_after"},
+                       .environment = {"ACK_AFTER"},
+                       .kind = CONFIG_CHOICE,
+                       FIELD(ack_after),
+                       .default_value = "synced",
+                       .choices = ack_choices,
+                       .meaning = "bets are acknowledged when the disk has them, or the kernel: "
+                                  "synced, written"},
+};
+
+const struct config_table server_config_table = {.keys = keys, .count = KEYS};
+
+/* Reads one id, or "first-last", and moves *text behind it. */
+static bool take_range(const char **text, struct agency_range *range)
+{
+    const char *at = *text + strspn(*text, " ");
+    size_t digits = strspn(at, "0123456789");
+    if (!bet_parse_uint32(at, digits, &range->first)) {
+        return false;
+    }
+    range->last = range->first;
+    at += digits;
+    if (*at == '-') {
+        at++;
+        digits = strspn(at, "0123456789");
+        if (!bet_parse_uint32(at, digits, &range->last)) {
+            return false;
+        }
+        at += digits;
+    }
+    *text = at + strspn(at, " ");
+    return range->first <= range->last;
+}
+
+static bool add_range(struct server_config *config, struct agency_range range, const char *place,
+                      struct failure *failure)
+{
+    for (uint32_t i = 0; i < config->range_count; i++) {
+        if (range.first <= config->ranges[i].last && config->ranges[i].first <= range.last) {
+            return failure_set(failure, "%s: agency %" PRIu32 " stands in it twice", place,
+                               range.first > config->ranges[i].first ? range.first
+                                                                     : config->ranges[i].first);
+        }
+    }
+    if (config->range_count == AGENCY_RANGES_MAX) {
+        return failure_set(failure, "%s: more than %d ranges", place, AGENCY_RANGES_MAX);
+    }
+    config->ranges[config->range_count++] = range;
+    return true;
+}
+
+/* Reads a list like "1-3,7". */
+static bool parse_ranges(struct server_config *config, const char *place, struct failure *failure)
+{
+    const char *at = config->agencies_allowed;
+    for (bool more = true; more;) {
+        struct agency_range range;
+        if (!take_range(&at, &range) || (*at != ',' && *at != '\0')) {
+            return failure_set(failure, "%s: \"%.60s\" is not like 1-5, or 1-3,7, or any", place,
+                               config->agencies_allowed);
+        }
+        if (!add_range(config, range, place, failure)) {
+            return false;
+        }
+        more = *at == ',';
+        at++;
+    }
+    return true;
+}
+
+/* Derives who may speak. */
+static bool derive_allowed(struct server_config *config, const char *place, struct failure *failure)
+{
+    const char *quorum = getenv(quorum_variable);
+    if (config->agencies_allowed[0] == '\0') {
+        config->agencies_any = quorum != NULL && quorum[0] != '\0';
+        if (!config->agencies_any && config->agencies_expected > 0) {
+            config->ranges[config->range_count++] =
+                (struct agency_range){.first = 1, .last = (uint32_t)config->agencies_expected};
+        }
+        return true;
+    }
+    config->agencies_any = strcasecmp(config->agencies_allowed, "any") == 0;
+    return config->agencies_any || parse_ranges(config, place, failure);
+}
+
+/* The ids that may speak; as many as are expected where all may. */
+static uint64_t count_allowed(const struct server_config *config)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < config->range_count; i++) {
+        count += (uint64_t)config->ranges[i].last - config->ranges[i].first + 1;
+    }
+    return config->agencies_any ? config->agencies_expected : count;
+}
+
+/* Of two keys that contradict each other, the one that somebody has set. */
+static const char *blame(const struct config_origin *origins, enum server_key first,
+                         enum server_key second)
+{
+    return origins[first].source != CONFIG_FROM_DEFAULT ? origins[first].place
+                                                        : origins[second].place;
+}
+
+static bool check_agencies(const struct server_config *config, const struct config_origin *origins,
+                           struct failure *failure)
+{
+    uint64_t allowed = count_allowed(config);
+    enum server_key many =
+        config->range_count > 0 && config->agencies_allowed[0] != '\0' ? KEY_ALLOWED : KEY_EXPECTED;
+    if (allowed > config->limit_agencies) {
+        return failure_set(failure,
+                           "%s: %" PRIu64 " agencies, but limits.agencies has room for %" PRIu64,
+                           blame(origins, many, KEY_AGENCIES), allowed, config->limit_agencies);
+    }
+    return true;
+}
+
+static bool check_ring(const struct server_config *config, const struct config_origin *origins,
+                       struct failure *failure)
+{
+    struct server_config needed = {.ring_bytes = RING_MESSAGES_MIN * config->limit_message_bytes};
+    if (config->ring_bytes >= needed.ring_bytes) {
+        return true;
+    }
+    char ring[NUMBER_TEXT_BYTES];
+    char message[NUMBER_TEXT_BYTES];
+    char least[NUMBER_TEXT_BYTES];
+    config_value_format(&keys[KEY_RING_BYTES], config, ring, sizeof ring);
+    config_value_format(&keys[KEY_MESSAGE_BYTES], config, message, sizeof message);
+    config_value_format(&keys[KEY_RING_BYTES], &needed, least, sizeof least);
+    return failure_set(failure,
+                       "%s: ring.bytes (%s) has to hold %d messages of limits.message_bytes (%s), "
+                       "so at least %s",
+                       blame(origins, KEY_RING_BYTES, KEY_MESSAGE_BYTES), ring, RING_MESSAGES_MIN,
+                       message, least);
+}
+
+/* The ring is mapped twice, back to back, which only whole pages can be. */
+static void round_ring_to_pages(struct server_config *config)
+{
+    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+    config->ring_bytes = (config->ring_bytes + page_bytes - 1) / page_bytes * page_bytes;
+}
+
+bool server_config_load(const char *file, struct server_config *config, struct failure *failure)
+{
+    struct config_origin origins[KEYS];
+    memset(config, 0, sizeof *config);
+    if (!config_load(&server_config_table, file, config, origins, failure) ||
+        !derive_allowed(config, origins[KEY_ALLOWED].place, failure) ||
+        !check_agencies(config, origins, failure) || !check_ring(config, origins, failure)) {
+        return false;
+    }
+    round_ring_to_pages(config);
+    return true;
+}
+
+bool server_config_allows(const struct server_config *config, uint32_t agency)
+{
+    for (uint32_t i = 0; i < config->range_count && !config->agencies_any; i++) {
+        if (config->ranges[i].first <= agency && agency <= config->ranges[i].last) {
+            return true;
+        }
+    }
+    return config->agencies_any;
+}

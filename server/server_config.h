@@ -1,0 +1,67 @@
+/*
+ * server_config.h - the server's configuration: what can be set, and to what.
+ *
+ * Read by main before any process exists, never changed afterwards; every
+ * child inherits it. lottery-stat reads the same file to find the data
+ * directory. docs/operations.md explains the keys to operators.
+ */
+#ifndef SERVER_SERVER_CONFIG_H
+#define SERVER_SERVER_CONFIG_H
+
+#include "lib/config.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum server_ack_after { ACK_AFTER_SYNCED, ACK_AFTER_WRITTEN };
+enum server_untyped_messages { UNTYPED_BATCH, UNTYPED_SINGLE };
+
+/* One inclusive range of agency numbers. */
+struct agency_range {
+    uint32_t first, last;
+};
+
+enum { AGENCY_RANGES_MAX = 64 };
+
+struct server_config {
+    char address[CONFIG_TEXT_BYTES]; /* server.address; empty: all addresses */
+    uint64_t port;                   /* server.port; 0: the kernel chooses, the log tells */
+    uint64_t listen_backlog;         /* server.listen_backlog, connections */
+    int log_level;                   /* log.level, enum log_level */
+    uint64_t agencies_expected;      /* agencies.expected: the draw is held at this many */
+    char agencies_allowed[CONFIG_TEXT_BYTES]; /* agencies.allowed: "1-3,7", "any", or empty */
+    uint64_t winning_number;                  /* lottery.winning_number, 0 .. 2^32-1 */
+    char data_directory[CONFIG_TEXT_BYTES];   /* data.directory */
+    uint64_t ring_bytes;                      /* ring.bytes; rounded up to whole pages */
+    uint64_t limit_message_bytes;             /* limits.message_bytes */
+    uint64_t limit_connections;               /* limits.max_connections */
+    uint64_t limit_connections_per_address;   /* limits.connections_per_address; 0: no limit */
+    uint64_t limit_agencies;                  /* limits.agencies: ids the table has room for */
+    uint64_t timeout_message_ms;              /* timeouts.message: first to last byte of one */
+    uint64_t timeout_idle_ms;                 /* timeouts.idle: a silent connection; 0: never */
+    uint64_t timeout_answer_ms;               /* timeouts.answer: a peer that does not read */
+    uint64_t timeout_shutdown_ms;             /* timeouts.shutdown: until SIGKILL */
+    uint64_t winners_wait_ms;                 /* winners.wait: at the gate before WAIT */
+    int untyped_messages;                     /* enum server_untyped_messages */
+    int ack_after;                            /* enum server_ack_after */
+    bool agencies_any;                        /* every id may speak; else the ranges */
+    struct agency_range ranges[AGENCY_RANGES_MAX];
+    uint32_t range_count;
+};
+
+/* The table of keys, for -h and for the documentation's test. */
+extern const struct config_table server_config_table;
+
+/*
+ * Loads and checks the configuration; `file` as in config_load. Derives
+ * agencies_any and ranges: from agencies.allowed where it is set; else `any`
+ * where AGENCY_QUORUM_MIN is set; else 1 to agencies.expected.
+ * Refuses a ring that cannot hold four messages of the longest kind, ranges that
+ * overlap, and more allowed ids (with `any`: more expected ones) than limits.agencies.
+ */
+bool server_config_load(const char *file, struct server_config *config, struct failure *failure);
+
+/* True when this agency may speak. */
+bool server_config_allows(const struct server_config *config, uint32_t agency);
+
+#endif

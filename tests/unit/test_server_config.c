@@ -1,0 +1,393 @@
+/*
+ * test_server_config.c - the server's keys, and the rules that join several of them.
+ */
+#include "tests/unit/config_fixture.h"
+
+#include "lib/log.h"
+#include "server/server_config.h"
+
+static const char shipped_file[] = "server/config.yaml";
+
+static struct server_config config;
+static struct failure failure;
+
+static int open_fixture(void **state)
+{
+    return fixture_open(state, &server_config_table);
+}
+
+static bool load(void **state, const char *text)
+{
+    memset(&failure, 0, sizeof failure);
+    return server_config_load(fixture_write(state, text), &config, &failure);
+}
+
+static void assert_loads(void **state, const char *text)
+{
+    if (!load(state, text)) {
+        fail_msg("refused: %s", failure.text);
+    }
+}
+
+static void assert_refused(void **state, const char *text, const char *behind_file)
+{
+    assert_false(load(state, text));
+    fixture_assert_file_failure(state, &failure, behind_file);
+}
+
+static void assert_variable_refused(void **state, const char *name, const char *value,
+                                    const char *message)
+{
+    fixture_set(name, value);
+    assert_false(load(state, ""));
+    assert_string_equal(failure.text, message);
+    assert_int_equal(unsetenv(name), 0);
+}
+
+static void assert_defaults(void)
+{
+    assert_string_equal(config.address, "");
+    assert_int_equal(config.port, 12345);
+    assert_int_equal(config.listen_backlog, 128);
+    assert_int_equal(config.log_level, LOG_LEVEL_INFO);
+    assert_int_equal(config.agencies_expected, 5);
+    assert_string_equal(config.agencies_allowed, "");
+    assert_int_equal(config.winning_number, 7574);
+    assert_string_equal(config.data_directory, "data");
+    assert_int_equal(config.ring_bytes, 8 << 20);
+    assert_int_equal(config.limit_message_bytes, 64 << 10);
+    assert_int_equal(config.limit_connections, 4096);
+    assert_int_equal(config.limit_connections_per_address, 0);
+    assert_int_equal(config.limit_agencies, 4096);
+    assert_int_equal(config.timeout_message_ms, 10000);
+    assert_int_equal(config.timeout_idle_ms, 600000);
+    assert_int_equal(config.timeout_answer_ms, 10000);
+    assert_int_equal(config.timeout_shutdown_ms, 5000);
+    assert_int_equal(config.winners_wait_ms, 1000);
+    assert_int_equal(config.untyped_messages, UNTYPED_BATCH);
+    assert_int_equal(config.ack_after, ACK_AFTER_SYNCED);
+    assert_false(config.agencies_any);
+    assert_int_equal(config.range_count, 1);
+    assert_int_equal(config.ranges[0].first, 1);
+    assert_int_equal(config.ranges[0].last, 5);
+}
+
+static void an_empty_file_leaves_the_defaults(void **state)
+{
+    assert_loads(state, "");
+    assert_defaults();
+}
+
+static void the_shipped_file_names_every_key_with_its_default(void **state)
+{
+    struct config_origin *origins = calloc(server_config_table.count, sizeof *origins);
+    (void)state;
+    assert_non_null(origins);
+    assert_true(server_config_load(shipped_file, &config, &failure));
+    assert_defaults();
+    assert_true(config_load(&server_config_table, shipped_file, &config, origins, &failure));
+    for (size_t i = 0; i < server_config_table.count; i++) {
+        if (origins[i].source != CONFIG_FROM_FILE) {
+            fail_msg("%s does not name %s", shipped_file, server_config_table.keys[i].path[0]);
+        }
+    }
+    free(origins);
+}
+
+static void every_key_has_path_variable_default_and_meaning(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < server_config_table.count; i++) {
+        const struct config_key *key = &server_config_table.keys[i];
+        assert_non_null(key->path[0]);
+        assert_non_null(key->environment[0]);
+        assert_non_null(key->default_value);
+        assert_non_null(key->meaning);
+        assert_null(strchr(key->meaning, '\n'));
+    }
+}
+
+/* What every key can be set to, in the file's and in the environment's name. */
+static const struct {
+    const char *file, *variable, *value, *described;
+} settable[] = {
+    {"server: {port: 0}", "SERVER_PORT", "0", " | server.port: 0 |"},
+    {"server: {listen_backlog: 9}", "SERVER_LISTEN_BACKLOG", "9", " | server.listen_backlog: 9 |"},
+    {"server: {address: \"::1\"}", "SERVER_ADDRESS", "::1", " | server.address: ::1 |"},
+    {"log: {level: debug}", "LOGGING_LEVEL", "debug", " | log.level: DEBUG |"},
+    {"log: {level: debug}", "LOG_LEVEL", "debug", " | log.level: DEBUG |"},
+    {"agencies: {expected: 3}", "NUMBER_OF_AGENCIES", "3", " | agencies.expected: 3 |"},
+    {"agencies: {expected: 3}", "NUMBER_OF_CLIENTS", "3", " | agencies.expected: 3 |"},
+    {"agencies: {expected: 3}", "AGENCY_QUORUM_MIN", "3", " | agencies.expected: 3 |"},
+    {"agencies: {allowed: 7}", "AGENCIES_ALLOWED", "7", " | agencies.allowed: 7 |"},
+    {"lottery: {winning_number: 4294967295}", "WINNING_NUMBER", "4294967295",
+     " | lottery.winning_number: 4294967295 |"},
+    {"data: {directory: /x y}", "DATA_DIRECTORY", "/x y", " | data.directory: /x y |"},
+    {"ring: {bytes: 1G}", "RING_BYTES", "1G", " | ring.bytes: 1G |"},
+    {"limits: {message_bytes: 1k}", "LIMITS_MESSAGE_BYTES", "1k", " | limits.message_bytes: 1k |"},
+    {"limits: {max_connections: 30000}", "LIMITS_MAX_CONNECTIONS", "30000",
+     " | limits.max_connections: 30000 |"},
+    {"limits: {connections_per_address: 8}", "LIMITS_CONNECTIONS_PER_ADDRESS", "8",
+     " | limits.connections_per_address: 8 |"},
+    {"limits: {agencies: 32767}", "LIMITS_AGENCIES", "32767", " | limits.agencies: 32767 |"},
+    {"timeouts: {message: 1s}", "TIMEOUTS_MESSAGE", "1s", " | timeouts.message: 1s |"},
+    {"timeouts: {idle: 0}", "TIMEOUTS_IDLE", "0", " | timeouts.idle: 0 |"},
+    {"timeouts: {answer: 1s}", "TIMEOUTS_ANSWER", "1s", " | timeouts.answer: 1s |"},
+    {"timeouts: {shutdown: 1s}", "TIMEOUTS_SHUTDOWN", "1s", " | timeouts.shutdown: 1s |"},
+    {"winners: {wait: 0}", "WINNERS_WAIT", "0", " | winners.wait: 0 |"},
+    {"untyped_messages: single", "UNTYPED_MESSAGES", "single", " | untyped_messages: single |"},
+    {"ack_after: written", "ACK_AFTER", "written", " | ack_after: written |"},
+};
+
+static void assert_described(const char *field)
+{
+    char text[LOG_LINE_BYTES];
+    config_describe(&server_config_table, &config, text, sizeof text - 2);
+    size_t used = strlen(text);
+    (void)snprintf(text + used, sizeof text - used, " |");
+    if (strstr(text, field) == NULL) {
+        fail_msg("not%s but%s", field, text);
+    }
+}
+
+static void every_key_is_set_by_the_file_and_by_its_variables(void **state)
+{
+    for (size_t i = 0; i < sizeof settable / sizeof settable[0]; i++) {
+        assert_loads(state, settable[i].file);
+        assert_described(settable[i].described);
+        fixture_set(settable[i].variable, settable[i].value);
+        assert_loads(state, "");
+        assert_described(settable[i].described);
+        assert_int_equal(unsetenv(settable[i].variable), 0);
+    }
+}
+
+static void values_outside_their_bounds_are_refused(void **state)
+{
+    static const struct {
+        const char *variable, *value, *message;
+    } cases[] = {
+        {"SERVER_PORT", "65536", "\"65536\" is not a whole number from 0 to 65535"},
+        {"SERVER_LISTEN_BACKLOG", "0", "\"0\" is not a whole number from 1 to 65535"},
+        {"NUMBER_OF_CLIENTS", "32768", "\"32768\" is not a whole number from 0 to 32767"},
+        {"WINNING_NUMBER", "4294967296",
+         "\"4294967296\" is not a whole number from 0 to 4294967295"},
+        {"RING_BYTES", "63k",
+         "\"63k\" is not a size in bytes from 64k to 1G (write it like 8192, 64k, 8M or 1G)"},
+        {"LIMITS_MESSAGE_BYTES", "17M",
+         "\"17M\" is not a size in bytes from 1k to 16M (write it like 8192, 64k, 8M or 1G)"},
+        {"LIMITS_MAX_CONNECTIONS", "30001", "\"30001\" is not a whole number from 1 to 30000"},
+        {"LIMITS_AGENCIES", "0", "\"0\" is not a whole number from 1 to 32767"},
+        {"TIMEOUTS_ANSWER", "0",
+         "\"0\" is not a duration from 1ms to 24h (write it like 100ms, 5s, 1m30s or 1h)"},
+        {"UNTYPED_MESSAGES", "x", "\"x\" is not one of batch, single"},
+        {"ACK_AFTER", "x", "\"x\" is not one of synced, written"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char message[FIXTURE_MESSAGE_BYTES];
+        (void)snprintf(message, sizeof message, "%s: %s", cases[i].variable, cases[i].message);
+        assert_variable_refused(state, cases[i].variable, cases[i].value, message);
+    }
+}
+
+static void the_number_of_agencies_wins_over_its_other_names(void **state)
+{
+    fixture_set("AGENCY_QUORUM_MIN", "3");
+    assert_loads(state, "agencies: {expected: 2}");
+    assert_int_equal(config.agencies_expected, 3);
+    fixture_set("NUMBER_OF_CLIENTS", "4");
+    assert_loads(state, "");
+    assert_int_equal(config.agencies_expected, 4);
+    fixture_set("NUMBER_OF_AGENCIES", "6");
+    assert_loads(state, "");
+    assert_int_equal(config.agencies_expected, 6);
+}
+
+static void logging_level_wins_over_log_level(void **state)
+{
+    fixture_set("LOG_LEVEL", "ERROR");
+    fixture_set("LOGGING_LEVEL", "DEBUG");
+    assert_loads(state, "");
+    assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
+}
+
+/* ---- who may speak --------------------------------------------------------- */
+
+static void as_many_agencies_as_are_expected_may_speak(void **state)
+{
+    assert_loads(state, "agencies: {expected: 3}");
+    assert_false(server_config_allows(&config, 0));
+    assert_true(server_config_allows(&config, 1));
+    assert_true(server_config_allows(&config, 3));
+    assert_false(server_config_allows(&config, 4));
+    assert_false(server_config_allows(&config, UINT32_MAX));
+}
+
+static void where_none_is_expected_none_may_speak(void **state)
+{
+    assert_loads(state, "agencies: {expected: 0}");
+    assert_int_equal(config.range_count, 0);
+    assert_false(server_config_allows(&config, 0));
+    assert_false(server_config_allows(&config, 1));
+}
+
+static void the_allowed_agencies_are_ranges_and_single_ids(void **state)
+{
+    assert_loads(state, "agencies:\n  allowed: 1-3,7 , 10-12\n");
+    assert_int_equal(config.range_count, 3);
+    assert_false(config.agencies_any);
+    static const uint32_t allowed[] = {1, 2, 3, 7, 10, 11, 12};
+    static const uint32_t others[] = {0, 4, 6, 8, 9, 13, UINT32_MAX};
+    for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
+        assert_true(server_config_allows(&config, allowed[i]));
+        assert_false(server_config_allows(&config, others[i]));
+    }
+}
+
+static void any_lets_every_agency_speak(void **state)
+{
+    assert_loads(state, "agencies: {allowed: Any}");
+    assert_true(config.agencies_any);
+    assert_true(server_config_allows(&config, 0));
+    assert_true(server_config_allows(&config, UINT32_MAX));
+}
+
+static void a_quorum_lets_every_agency_speak_unless_some_are_named(void **state)
+{
+    fixture_set("AGENCY_QUORUM_MIN", "2");
+    assert_loads(state, "");
+    assert_true(config.agencies_any);
+    assert_int_equal(config.range_count, 0);
+    assert_loads(state, "agencies: {allowed: 1-4}");
+    assert_false(config.agencies_any);
+    assert_false(server_config_allows(&config, 5));
+    fixture_set("AGENCY_QUORUM_MIN", "");
+    assert_loads(state, "");
+    assert_false(config.agencies_any);
+}
+
+static void a_list_of_agencies_that_makes_no_sense_is_refused(void **state)
+{
+    static const char *const wrong[] = {"all",  "1-",         "-1",    "1--2", "5-1",
+                                        "1,,2", ",",          "1,",    "1;2",  "1 2",
+                                        "0x1",  "4294967296", "any,1", "1-2-3"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char text[FIXTURE_MESSAGE_BYTES];
+        char message[FIXTURE_MESSAGE_BYTES];
+        (void)snprintf(text, sizeof text, "agencies:\n  allowed: \"%s\"\n", wrong[i]);
+        (void)snprintf(message, sizeof message,
+                       ":2: agencies.allowed: \"%s\" is not like 1-5, or 1-3,7, or any", wrong[i]);
+        assert_refused(state, text, message);
+    }
+    assert_refused(state, "agencies:\n  allowed: [1, 2]\n",
+                   ":2: agencies.allowed: is a list; it has to be a single value");
+}
+
+static void an_agency_that_is_allowed_twice_is_refused(void **state)
+{
+    assert_refused(state, "agencies:\n  allowed: 1-5,3\n",
+                   ":2: agencies.allowed: agency 3 stands in it twice");
+    assert_refused(state, "agencies:\n  allowed: 7,1-7\n",
+                   ":2: agencies.allowed: agency 7 stands in it twice");
+    assert_variable_refused(state, "AGENCIES_ALLOWED", "4-9,1-5",
+                            "AGENCIES_ALLOWED: agency 4 stands in it twice");
+}
+
+static void more_ranges_than_there_is_room_for_are_refused(void **state)
+{
+    char list[CONFIG_TEXT_BYTES] = "1";
+    for (int i = 1; i < AGENCY_RANGES_MAX; i++) {
+        size_t used = strlen(list);
+        (void)snprintf(list + used, sizeof list - used, ",%d", i + 1);
+    }
+    fixture_set("AGENCIES_ALLOWED", list);
+    assert_loads(state, "");
+    assert_int_equal(config.range_count, AGENCY_RANGES_MAX);
+    size_t used = strlen(list);
+    (void)snprintf(list + used, sizeof list - used, ",99");
+    assert_variable_refused(state, "AGENCIES_ALLOWED", list,
+                            "AGENCIES_ALLOWED: more than 64 ranges");
+}
+
+static void more_agencies_than_the_table_has_room_for_are_refused(void **state)
+{
+    assert_refused(state, "agencies:\n  allowed: 0-4294967295\n",
+                   ":2: agencies.allowed: 4294967296 agencies, but limits.agencies has room for "
+                   "4096");
+    assert_refused(state, "agencies:\n  expected: 4097\n",
+                   ":2: agencies.expected: 4097 agencies, but limits.agencies has room for 4096");
+    assert_refused(state, "agencies:\n  expected: 9\n  allowed: any\nlimits:\n  agencies: 8\n",
+                   ":2: agencies.expected: 9 agencies, but limits.agencies has room for 8");
+    assert_variable_refused(state, "LIMITS_AGENCIES", "4",
+                            "LIMITS_AGENCIES: 5 agencies, but limits.agencies has room for 4");
+    assert_loads(state, "agencies: {allowed: 4294963200-4294967295}");
+    assert_loads(state, "agencies: {expected: 32767}\nlimits: {agencies: 32767}");
+}
+
+/* ---- the ring -------------------------------------------------------------- */
+
+static void the_ring_is_rounded_up_to_whole_pages(void **state)
+{
+    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+    assert_loads(state, "ring: {bytes: 1048577}");
+    assert_int_equal(config.ring_bytes % page_bytes, 0);
+    assert_true(config.ring_bytes >= 1048577);
+    assert_true(config.ring_bytes < 1048577 + page_bytes);
+    assert_loads(state, "ring: {bytes: 1M}");
+    assert_int_equal(config.ring_bytes, 1048576);
+}
+
+static void a_ring_holds_four_of_the_longest_messages(void **state)
+{
+    assert_loads(state, "ring: {bytes: 256k}");
+    assert_refused(state, "ring:\n  bytes: 255k\n",
+                   ":2: ring.bytes: ring.bytes (255k) has to hold 4 messages of "
+                   "limits.message_bytes (64k), so at least 256k");
+    assert_variable_refused(state, "LIMITS_MESSAGE_BYTES", "16M",
+                            "LIMITS_MESSAGE_BYTES: ring.bytes (8M) has to hold 4 messages of "
+                            "limits.message_bytes (16M), so at least 64M");
+    assert_loads(state, "ring: {bytes: 64k}\nlimits: {message_bytes: 16k}");
+}
+
+/* ---- errors of the file reach the caller ----------------------------------- */
+
+static void an_unknown_key_is_refused(void **state)
+{
+    assert_refused(state, "server:\n  prot: 1\n",
+                   ":2: server.prot: unknown key; known here are port, listen_backlog, address");
+}
+
+static void an_empty_data_directory_is_refused(void **state)
+{
+    assert_refused(state, "data:\n  directory: \"\"\n",
+                   ":2: data.directory: is 0 bytes long; at least 1 are needed");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, fixture_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_empty_file_leaves_the_defaults),
+        TEST(the_shipped_file_names_every_key_with_its_default),
+        TEST(every_key_has_path_variable_default_and_meaning),
+        TEST(every_key_is_set_by_the_file_and_by_its_variables),
+        TEST(values_outside_their_bounds_are_refused),
+        TEST(the_number_of_agencies_wins_over_its_other_names),
+        TEST(logging_level_wins_over_log_level),
+        TEST(as_many_agencies_as_are_expected_may_speak),
+        TEST(where_none_is_expected_none_may_speak),
+        TEST(the_allowed_agencies_are_ranges_and_single_ids),
+        TEST(any_lets_every_agency_speak),
+        TEST(a_quorum_lets_every_agency_speak_unless_some_are_named),
+        TEST(a_list_of_agencies_that_makes_no_sense_is_refused),
+        TEST(an_agency_that_is_allowed_twice_is_refused),
+        TEST(more_ranges_than_there_is_room_for_are_refused),
+        TEST(more_agencies_than_the_table_has_room_for_are_refused),
+        TEST(the_ring_is_rounded_up_to_whole_pages),
+        TEST(a_ring_holds_four_of_the_longest_messages),
+        TEST(an_unknown_key_is_refused),
+        TEST(an_empty_data_directory_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
