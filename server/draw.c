@@ -1,0 +1,369 @@
+/*
+ * draw.c - see draw.h.
+ *
+ * Two steps. The scan goes over bets.csv once and appends every winning row to
+ * a scratch file, counting each agency's bytes. The sort gives each agency its
+ * place in winners.csv by those counts, and copies the scratch file's rows
+ * there. If the storer dies in here, its successor starts the draw anew and
+ * truncates what it finds.
+ */
+#include "server/draw.h"
+
+#include "lib/byte_search.h"
+#include "lib/fault_point.h"
+#include "server/csv_reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    FILE_MODE = 0644,
+    SCRATCH_BUFFER_BYTES = 64 * 1024,
+    ENDING_BYTES_MAX = 16, /* "4294967295\r\n" */
+    SHARES_FIRST = 64
+};
+
+#define SCRATCH_FILE    DATA_WINNERS_FILE ".unsorted"
+#define UNFINISHED_FILE DATA_WINNERS_FILE ".tmp"
+
+/* An agency's part of winners.csv. */
+struct share {
+    uint32_t agency;
+    uint64_t bytes;
+    uint64_t position; /* where its next row goes */
+};
+
+struct draw {
+    const struct data_directory *directory;
+    char ending[ENDING_BYTES_MAX]; /* how a winning row ends: number CRLF */
+    size_t ending_bytes;
+    int bets, scratch, unfinished; /* descriptors; -1: not open */
+    struct share *shares;          /* owned; in the order in which they were met */
+    size_t share_count, share_capacity;
+    uint64_t winners;
+    char *buffer; /* owned; of rows on their way to a file */
+    size_t buffered;
+};
+
+/* --------------------------------------------------------------- shares ---- */
+
+static struct share *add_share(struct draw *draw, uint32_t agency)
+{
+    if (draw->share_count == draw->share_capacity) {
+        size_t capacity = draw->share_capacity == 0 ? SHARES_FIRST : 2 * draw->share_capacity;
+        struct share *larger = realloc(draw->shares, capacity * sizeof *larger);
+        if (larger == NULL) {
+            return NULL;
+        }
+        draw->shares = larger;
+        draw->share_capacity = capacity;
+    }
+    struct share *share = &draw->shares[draw->share_count++];
+    *share = (struct share){.agency = agency};
+    return share;
+}
+
+static struct share *find_share(const struct draw *draw, uint32_t agency)
+{
+    for (size_t i = 0; i < draw->share_count; i++) {
+        if (draw->shares[i].agency == agency) {
+            return &draw->shares[i];
+        }
+    }
+    return NULL;
+}
+
+static int compare_shares(const void *left, const void *right)
+{
+    const struct share *a = left;
+    const struct share *b = right;
+    return (a->agency > b->agency) - (a->agency < b->agency);
+}
+
+static void give_shares_their_places(struct draw *draw)
+{
+    uint64_t position = 0;
+    if (draw->share_count > 0) {
+        qsort(draw->shares, draw->share_count, sizeof *draw->shares, compare_shares);
+    }
+    for (size_t i = 0; i < draw->share_count; i++) {
+        draw->shares[i].position = position;
+        position += draw->shares[i].bytes;
+    }
+}
+
+static uint32_t agency_of(const char *row)
+{
+    return (uint32_t)strtoul(row, NULL, 10);
+}
+
+/* -------------------------------------------------------------- writing ---- */
+
+static bool write_at(int file, const char *bytes, size_t count, uint64_t position)
+{
+    while (count > 0) {
+        ssize_t written = pwrite(file, bytes, count, (off_t)position);
+        if (written < 0 && errno != EINTR) {
+            return false;
+        }
+        if (written > 0) {
+            bytes += written;
+            count -= (size_t)written;
+            position += (uint64_t)written;
+        }
+    }
+    return true;
+}
+
+static bool flush_scratch(struct draw *draw, uint64_t *position)
+{
+    if (!write_at(draw->scratch, draw->buffer, draw->buffered, *position)) {
+        return false;
+    }
+    *position += draw->buffered;
+    draw->buffered = 0;
+    return true;
+}
+
+/* ----------------------------------------------------------------- scan ---- */
+
+/* A row wins when the digits of its number, but for leading zeros, are the winning ones. */
+static bool is_whole_number(const char *rows, const char *digits)
+{
+    while (digits > rows && digits[-1] == '0') {
+        digits--;
+    }
+    return digits > rows && digits[-1] == ',';
+}
+
+static bool keep_winner(struct draw *draw, const char *row, size_t bytes, uint64_t *position)
+{
+    struct share *share = find_share(draw, agency_of(row));
+    if (share == NULL) {
+        share = add_share(draw, agency_of(row));
+    }
+    if (share == NULL) {
+        return false;
+    }
+    share->bytes += bytes;
+    draw->winners++;
+    if (draw->buffered + bytes > SCRATCH_BUFFER_BYTES && !flush_scratch(draw, position)) {
+        return false;
+    }
+    if (bytes > SCRATCH_BUFFER_BYTES) {
+        *position += bytes;
+        return write_at(draw->scratch, row, bytes, *position - bytes);
+    }
+    memcpy(draw->buffer + draw->buffered, row, bytes);
+    draw->buffered += bytes;
+    return true;
+}
+
+static bool scan_rows(struct draw *draw, const char *rows, size_t bytes, uint64_t *position)
+{
+    const char *end = rows + bytes;
+    for (const char *from = rows; from < end;) {
+        const char *ending =
+            byte_search(from, (size_t)(end - from), draw->ending, draw->ending_bytes);
+        if (ending == NULL) {
+            break;
+        }
+        from = ending + draw->ending_bytes;
+        if (!is_whole_number(rows, ending)) {
+            continue;
+        }
+        const char *before = memrchr(rows, '\n', (size_t)(ending - rows));
+        const char *row = before == NULL ? rows : before + 1;
+        if (!keep_winner(draw, row, (size_t)(from - row), position)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The first `bets_bytes` bytes; a file that ends before them is not the one that was stored. */
+static bool scan(struct draw *draw, uint64_t bets_bytes)
+{
+    struct csv_reader reader;
+    const char *rows = NULL;
+    size_t bytes = 0;
+    uint64_t position = 0; /* in the scratch file */
+    uint64_t left = bets_bytes;
+    if (!csv_reader_open(&reader, draw->bets, 0)) {
+        return false;
+    }
+    enum csv_read read = CSV_ROWS;
+    bool kept = true;
+    while (kept && left > 0 && (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
+        bytes = bytes < left ? bytes : (size_t)left;
+        left -= bytes;
+        kept = scan_rows(draw, rows, bytes, &position);
+    }
+    csv_reader_close(&reader);
+    if (read == CSV_END) {
+        errno = ENODATA;
+    }
+    return kept && read == CSV_ROWS && flush_scratch(draw, &position);
+}
+
+/* ----------------------------------------------------------------- sort ---- */
+
+/* The bytes of the rows at the start of `rows` that are of the same agency. */
+static size_t run_of_agency(const char *rows, size_t bytes, uint32_t agency)
+{
+    size_t at = 0;
+    while (at < bytes && agency_of(rows + at) == agency) {
+        const char *line_feed = memchr(rows + at, '\n', bytes - at);
+        at = (size_t)(line_feed + 1 - rows);
+    }
+    return at;
+}
+
+static bool place_rows(struct draw *draw, const char *rows, size_t bytes)
+{
+    while (bytes > 0) {
+        struct share *share = find_share(draw, agency_of(rows));
+        size_t run = run_of_agency(rows, bytes, share->agency);
+        if (!write_at(draw->unfinished, rows, run, share->position)) {
+            return false;
+        }
+        share->position += run;
+        rows += run;
+        bytes -= run;
+    }
+    return true;
+}
+
+static bool sort_by_agency(struct draw *draw)
+{
+    struct csv_reader reader;
+    const char *rows = NULL;
+    size_t bytes = 0;
+    give_shares_their_places(draw);
+    if (!csv_reader_open(&reader, draw->scratch, 0)) {
+        return false;
+    }
+    enum csv_read read = CSV_END;
+    bool placed = true;
+    while (placed && (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
+        placed = place_rows(draw, rows, bytes);
+    }
+    csv_reader_close(&reader);
+    return placed && read == CSV_END;
+}
+
+/* ---------------------------------------------------------------- files ---- */
+
+static int open_new(const struct draw *draw, const char *name)
+{
+    return openat(draw->directory->descriptor, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
+                  FILE_MODE);
+}
+
+static bool open_files(struct draw *draw)
+{
+    draw->bets = openat(draw->directory->descriptor, DATA_BETS_FILE, O_RDONLY | O_CLOEXEC);
+    if (draw->bets < 0) {
+        return false;
+    }
+    draw->scratch = open_new(draw, SCRATCH_FILE);
+    if (draw->scratch < 0) {
+        return false;
+    }
+    draw->unfinished = open_new(draw, UNFINISHED_FILE);
+    draw->buffer = malloc(SCRATCH_BUFFER_BYTES);
+    return draw->unfinished >= 0 && draw->buffer != NULL;
+}
+
+static void close_files(struct draw *draw)
+{
+    const int descriptors[] = {draw->unfinished, draw->scratch, draw->bets};
+    for (size_t i = 0; i < sizeof descriptors / sizeof descriptors[0]; i++) {
+        if (descriptors[i] >= 0) {
+            (void)close(descriptors[i]);
+        }
+    }
+    (void)unlinkat(draw->directory->descriptor, SCRATCH_FILE, 0);
+    free(draw->buffer);
+    free(draw->shares);
+}
+
+/* The draw has been held once winners.csv is in place and the directory says so for good. */
+static enum draw_end put_into_place(const struct draw *draw)
+{
+    int directory = draw->directory->descriptor;
+    if (fsync(draw->unfinished) != 0) {
+        return DRAW_NOT_SYNCED;
+    }
+    fault_point("draw.synced");
+    if (renameat(directory, UNFINISHED_FILE, directory, DATA_WINNERS_FILE) != 0) {
+        return DRAW_FAILED;
+    }
+    fault_point("draw.renamed");
+    return fsync(directory) == 0 ? DRAW_HELD : DRAW_NOT_SYNCED;
+}
+
+enum draw_end draw_hold(const struct data_directory *directory, uint64_t bets_bytes,
+                        uint32_t winning_number, uint64_t *winners, struct failure *failure)
+{
+    struct draw draw = {.directory = directory, .bets = -1, .scratch = -1, .unfinished = -1};
+    draw.ending_bytes = (size_t)snprintf(draw.ending, sizeof draw.ending, "%u\r\n", winning_number);
+    fault_point("draw.begun");
+    enum draw_end end = DRAW_FAILED;
+    if (open_files(&draw) && scan(&draw, bets_bytes) && sort_by_agency(&draw)) {
+        end = put_into_place(&draw);
+    }
+    int saved_errno = errno;
+    if (end != DRAW_HELD) {
+        (void)failure_set_errno(failure, "%s the draw in %s",
+                                end == DRAW_NOT_SYNCED ? "sync" : "hold", directory->path);
+    }
+    *winners = draw.winners;
+    close_files(&draw);
+    errno = saved_errno;
+    return end;
+}
+
+static uint64_t count_rows(const char *rows, size_t bytes)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < bytes; i++) {
+        count += rows[i] == '\n';
+    }
+    return count;
+}
+
+static bool count_winners(const struct data_directory *directory, uint64_t *winners)
+{
+    struct csv_reader reader;
+    const char *rows = NULL;
+    size_t bytes = 0;
+    int file = openat(directory->descriptor, DATA_WINNERS_FILE, O_RDONLY | O_CLOEXEC);
+    enum csv_read read = CSV_FAILED;
+    *winners = 0;
+    if (file >= 0 && csv_reader_open(&reader, file, 0)) {
+        while ((read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
+            *winners += count_rows(rows, bytes);
+        }
+        csv_reader_close(&reader);
+    }
+    if (file >= 0) {
+        (void)close(file);
+    }
+    return read == CSV_END;
+}
+
+bool draw_adopt(const struct data_directory *directory, uint64_t *winners, struct failure *failure)
+{
+    (void)unlinkat(directory->descriptor, SCRATCH_FILE, 0);
+    (void)unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
+    if (fsync(directory->descriptor) != 0) {
+        return failure_set_errno(failure, "sync %s", directory->path);
+    }
+    return count_winners(directory, winners) ||
+           failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, directory->path);
+}

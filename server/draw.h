@@ -1,0 +1,36 @@
+/*
+ * draw.h - holds the draw: one pass over bets.csv, the winning rows by agency.
+ *
+ * winners.csv is written under another name, synced and renamed into place: it
+ * is there whole or not at all, and holding the draw again gives the same
+ * bytes. Memory does not grow with the number of bets or of winners.
+ */
+#ifndef SERVER_DRAW_H
+#define SERVER_DRAW_H
+
+#include "lib/failure.h"
+#include "server/data_directory.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* DRAW_FAILED may be tried again. DRAW_NOT_SYNCED may not: what the disk holds is not known. */
+enum draw_end { DRAW_HELD, DRAW_FAILED, DRAW_NOT_SYNCED };
+
+/*
+ * Holds the draw among the first `bets_bytes` bytes of bets.csv. Unless it is
+ * held, describes the failure and keeps its errno. Called by the storer, once
+ * nothing can be appended any more and all of it is durable.
+ */
+enum draw_end draw_hold(const struct data_directory *directory, uint64_t bets_bytes,
+                        uint32_t winning_number, uint64_t *winners, struct failure *failure);
+
+/*
+ * Makes a draw that is in place already as durable as draw_hold leaves one, and
+ * removes what a storer that died right after the rename left behind. Sets
+ * *winners to the rows of winners.csv. False, with the failure, where the
+ * directory can't be synced or the file can't be read.
+ */
+bool draw_adopt(const struct data_directory *directory, uint64_t *winners, struct failure *failure);
+
+#endif

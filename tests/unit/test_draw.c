@@ -1,0 +1,325 @@
+/*
+ * test_draw.c - the draw, against a reckoning that looks at one row at a time.
+ */
+#include "server/draw.h"
+
+#include "lib/bet.h"
+#include "server/winners.h"
+#include "tests/harness/processes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h> /* after what it needs */
+
+enum { FILE_BYTES_MAX = 8 * 1024 * 1024, RANDOM_FILES = 60, LONG_NAME_BYTES = 300 * 1024 };
+
+/* Bytes that grow. */
+struct text {
+    char *bytes; /* owned */
+    size_t count;
+};
+
+struct fixture {
+    struct scratch scratch;
+    struct data_directory directory;
+    struct text bets, expected;
+};
+
+static int set_up(void **state)
+{
+    static struct fixture fixture;
+    fixture = (struct fixture){.bets = {NULL, 0}};
+    *state = &fixture;
+    scratch_open(&fixture.scratch);
+    fixture.directory = (struct data_directory){
+        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    fixture.bets.bytes = malloc(FILE_BYTES_MAX);
+    fixture.expected.bytes = malloc(FILE_BYTES_MAX);
+    assert_non_null(fixture.bets.bytes);
+    assert_non_null(fixture.expected.bytes);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    free(fixture->bets.bytes);
+    free(fixture->expected.bytes);
+    scratch_close(&fixture->scratch);
+    return 0;
+}
+
+/* ----------------------------------------------------------- reckoning ---- */
+
+static void put(struct text *text, const char *bytes, size_t count)
+{
+    assert_true(text->count + count <= FILE_BYTES_MAX);
+    memcpy(text->bytes + text->count, bytes, count);
+    text->count += count;
+}
+
+static void put_row(struct text *text, const char *row)
+{
+    put(text, row, strlen(row));
+    put(text, "\r\n", 2);
+}
+
+/* Copies the winning rows of one agency, in order; returns how many. */
+static uint64_t pick_winners(const struct text *bets, uint32_t agency, uint32_t winning_number,
+                             struct text *out)
+{
+    uint64_t winners = 0;
+    for (size_t from = 0; from < bets->count;) {
+        const char *row = bets->bytes + from;
+        const char *line_feed = memchr(row, '\n', bets->count - from);
+        size_t bytes = (size_t)(line_feed + 1 - row);
+        const char *number = memrchr(row, ',', bytes);
+        if (strtoul(row, NULL, 10) == agency && strtoul(number + 1, NULL, 10) == winning_number) {
+            put(out, row, bytes);
+            winners++;
+        }
+        from += bytes;
+    }
+    return winners;
+}
+
+/* Holds the draw in what has been gathered, and expects the winners of these agencies. */
+static void expect_draw(struct fixture *fixture, uint32_t winning_number, const uint32_t *agencies,
+                        size_t agency_count)
+{
+    uint64_t expected_winners = 0;
+    uint64_t winners = 99;
+    size_t count = 0;
+    struct failure failure;
+    fixture->expected.count = 0;
+    for (size_t i = 0; i < agency_count; i++) {
+        expected_winners +=
+            pick_winners(&fixture->bets, agencies[i], winning_number, &fixture->expected);
+    }
+    scratch_write(&fixture->scratch, "bets.csv", fixture->bets.bytes, fixture->bets.count);
+    if (draw_hold(&fixture->directory, fixture->bets.count, winning_number, &winners, &failure) !=
+        DRAW_HELD) {
+        fail_msg("%s", failure.text);
+    }
+    char *file = scratch_read(&fixture->scratch, "winners.csv", &count);
+    assert_int_equal(winners, expected_winners);
+    assert_int_equal(count, fixture->expected.count);
+    assert_memory_equal(file, fixture->expected.bytes, count);
+    free(file);
+    assert_false(scratch_has(&fixture->scratch, "winners.csv.tmp"));
+    assert_false(scratch_has(&fixture->scratch, "winners.csv.unsorted"));
+}
+
+/* --------------------------------------------------------------- tests ---- */
+
+static void no_bets_have_no_winners(void **state)
+{
+    struct fixture *fixture = *state;
+    expect_draw(fixture, 7574, NULL, 0);
+    put_row(&fixture->bets, "1,a,b,1,2000-01-01,1");
+    expect_draw(fixture, 7574, (const uint32_t[]){1}, 1);
+}
+
+static void winners_stand_by_agency_in_the_order_of_their_bets(void **state)
+{
+    struct fixture *fixture = *state;
+    put_row(&fixture->bets, "10,first,b,1,2000-01-01,7574");
+    put_row(&fixture->bets, "2,first,b,1,2000-01-01,7574");
+    put_row(&fixture->bets, "10,second,b,1,2000-01-01,7574");
+    put_row(&fixture->bets, "1,loser,b,1,2000-01-01,7573");
+    put_row(&fixture->bets, "4294967295,first,b,1,2000-01-01,7574");
+    put_row(&fixture->bets, "1,first,b,1,2000-01-01,7574");
+    put_row(&fixture->bets, "2,second,b,1,2000-01-01,7574");
+    expect_draw(fixture, 7574, (const uint32_t[]){1, 2, 10, 4294967295U}, 4);
+}
+
+static void only_the_whole_number_wins(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const rows[] = {
+        "1,a,b,1,2000-01-01,17574",        "1,a,b,1,2000-01-01,75740",
+        "1,a,b,1,2000-01-01,107574",       "1,a,b,7574,2000-01-01,757",
+        "1,7574,7574,7574,2000-01-01,1",   "7574,a,b,1,2000-01-01,74",
+        "1,a7574,b7574,1,2000-01-01,0",    "1,a,b,1,2000-01-01,74",
+        "1,\"\"\"7574\",b,1,2000-01-01,4",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        put_row(&fixture->bets, rows[i]);
+    }
+    expect_draw(fixture, 7574, NULL, 0);
+    put_row(&fixture->bets, "7574,\"\"\"a7574\",b7574,7574,2000-01-01,7574");
+    expect_draw(fixture, 7574, (const uint32_t[]){7574}, 1);
+}
+
+static void leading_zeros_do_not_keep_a_number_from_winning(void **state)
+{
+    struct fixture *fixture = *state;
+    put_row(&fixture->bets, "1,a,b,1,2000-01-01,007574");
+    put_row(&fixture->bets, "1,a,b,1,2000-01-01,7574");
+    put_row(&fixture->bets, "1,a,b,1,2000-01-01,00000000000000000000000000007574");
+    put_row(&fixture->bets, "1,a,b,1,2000-01-01,1007574");
+    expect_draw(fixture, 7574, (const uint32_t[]){1}, 1);
+}
+
+static void zero_and_the_largest_number_can_win(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const numbers[] = {"0",   "00",         "000",          "10",
+                                          "100", "4294967295", "004294967295", "294967295"};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        char row[64];
+        (void)snprintf(row, sizeof row, "1,a,b,1,2000-01-01,%s", numbers[i]);
+        put_row(&fixture->bets, row);
+    }
+    expect_draw(fixture, 0, (const uint32_t[]){1}, 1);
+    expect_draw(fixture, 4294967295U, (const uint32_t[]){1}, 1);
+    expect_draw(fixture, 10, (const uint32_t[]){1}, 1);
+}
+
+static void all_rows_may_win(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 20000; i++) { /* more than any buffer of the draw holds */
+        char row[64];
+        (void)snprintf(row, sizeof row, "%d,name,row %d,1,2000-01-01,7574", 1 + i * 7 % 5, i);
+        put_row(&fixture->bets, row);
+    }
+    expect_draw(fixture, 7574, (const uint32_t[]){1, 2, 3, 4, 5}, 5);
+}
+
+static void rows_longer_than_every_buffer_win_too(void **state)
+{
+    struct fixture *fixture = *state;
+    char *name = malloc(LONG_NAME_BYTES);
+    assert_non_null(name);
+    memset(name, 'x', LONG_NAME_BYTES);
+    for (int i = 0; i < 6; i++) {
+        put_row(&fixture->bets, i % 2 == 0 ? "1,a,b,1,2000-01-01,7574" : "2,a,b,1,2000-01-01,1");
+        put(&fixture->bets, i % 2 == 0 ? "2," : "1,", 2);
+        put(&fixture->bets, name, LONG_NAME_BYTES / (1U << i));
+        put_row(&fixture->bets, ",b,1,2000-01-01,7574");
+    }
+    free(name);
+    expect_draw(fixture, 7574, (const uint32_t[]){1, 2}, 2);
+}
+
+static void more_agencies_than_any_table_starts_with_are_sorted(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { AGENCIES = 300 };
+    uint32_t agencies[AGENCIES];
+    for (uint32_t i = 0; i < AGENCIES; i++) {
+        char row[64];
+        agencies[i] = i;
+        (void)snprintf(row, sizeof row, "%u,a,b,1,2000-01-01,7574", i * 7 % AGENCIES);
+        put_row(&fixture->bets, row);
+    }
+    expect_draw(fixture, 7574, agencies, AGENCIES);
+}
+
+static void random_files_are_drawn_as_reckoned(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const numbers[] = {"7574", "07574", "17574", "75740", "574", "0"};
+    static const char *const names[] = {"a", "\"\"\"7574\"", "7574", "Peñé Lorca", "x0"};
+    static const uint32_t agencies[] = {0, 1, 2, 3, 10, 7574};
+    unsigned seed = 8;
+    for (int file = 0; file < RANDOM_FILES; file++) {
+        fixture->bets.count = 0;
+        for (int rows = rand_r(&seed) % 3000; rows > 0; rows--) {
+            char row[128];
+            (void)snprintf(row, sizeof row, "%u,%s,%s,%d,2000-01-01,%s",
+                           agencies[rand_r(&seed) % 6], names[rand_r(&seed) % 5],
+                           names[rand_r(&seed) % 5], rand_r(&seed), numbers[rand_r(&seed) % 6]);
+            put_row(&fixture->bets, row);
+        }
+        expect_draw(fixture, 7574, agencies, 6);
+    }
+}
+
+static void what_an_interrupted_draw_left_is_overwritten(void **state)
+{
+    struct fixture *fixture = *state;
+    static char garbage[4096];
+    memset(garbage, 'x', sizeof garbage);
+    scratch_write(&fixture->scratch, "winners.csv.tmp", garbage, sizeof garbage);
+    scratch_write(&fixture->scratch, "winners.csv.unsorted", garbage, sizeof garbage);
+    put_row(&fixture->bets, "1,a,b,1,2000-01-01,7574");
+    expect_draw(fixture, 7574, (const uint32_t[]){1}, 1);
+    expect_draw(fixture, 7574, (const uint32_t[]){1}, 1); /* and again: the same bytes */
+    uint64_t winners = 0;
+    struct failure failure;
+    scratch_write(&fixture->scratch, "winners.csv.unsorted", garbage, sizeof garbage);
+    assert_true(draw_adopt(&fixture->directory, &winners, &failure));
+    assert_int_equal(winners, 1);
+    assert_false(scratch_has(&fixture->scratch, "winners.csv.unsorted"));
+}
+
+static void a_draw_without_bets_file_fails_and_says_where(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure;
+    uint64_t winners = 0;
+    assert_int_equal(draw_hold(&fixture->directory, 0, 7574, &winners, &failure), DRAW_FAILED);
+    assert_non_null(strstr(failure.text, fixture->scratch.path));
+    assert_false(scratch_has(&fixture->scratch, "winners.csv"));
+}
+
+/* -------------------------------------------------------------- winners ---- */
+
+static bool gather(void *context, const char *row, size_t bytes)
+{
+    put(context, row, bytes);
+    return true;
+}
+
+static bool gather_one(void *context, const char *row, size_t bytes)
+{
+    put(context, row, bytes);
+    return false;
+}
+
+static void what_is_drawn_is_found_by_its_agency(void **state)
+{
+    struct fixture *fixture = *state;
+    struct text found = {malloc(FILE_BYTES_MAX), 0};
+    struct failure failure;
+    assert_non_null(found.bytes);
+    put_row(&fixture->bets, "2,\"\"\"a\"\"\",b,1,2000-01-01,7574");
+    put_row(&fixture->bets, "1,a,b,1,2000-01-01,7574");
+    put_row(&fixture->bets, "2,c,d,2,2000-01-01,07574");
+    expect_draw(fixture, 7574, (const uint32_t[]){1, 2}, 2);
+    assert_true(winners_read(&fixture->directory, 2, gather, &found, &failure));
+    static const char expected[] = "2,\"a\",b,1,2000-01-01,7574\n2,c,d,2,2000-01-01,07574\n";
+    assert_int_equal(found.count, strlen(expected));
+    assert_memory_equal(found.bytes, expected, found.count);
+    found.count = 0;
+    assert_true(winners_read(&fixture->directory, 2, gather_one, &found, &failure));
+    assert_int_equal(found.count, strcspn(expected, "\n") + 1);
+    free(found.bytes);
+}
+
+#define DRAW_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        DRAW_TEST(no_bets_have_no_winners),
+        DRAW_TEST(winners_stand_by_agency_in_the_order_of_their_bets),
+        DRAW_TEST(only_the_whole_number_wins),
+        DRAW_TEST(leading_zeros_do_not_keep_a_number_from_winning),
+        DRAW_TEST(zero_and_the_largest_number_can_win),
+        DRAW_TEST(all_rows_may_win),
+        DRAW_TEST(rows_longer_than_every_buffer_win_too),
+        DRAW_TEST(more_agencies_than_any_table_starts_with_are_sorted),
+        DRAW_TEST(random_files_are_drawn_as_reckoned),
+        DRAW_TEST(what_an_interrupted_draw_left_is_overwritten),
+        DRAW_TEST(a_draw_without_bets_file_fails_and_says_where),
+        DRAW_TEST(what_is_drawn_is_found_by_its_agency),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
