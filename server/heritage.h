@@ -1,0 +1,37 @@
+/*
+ * heritage.h - what crosses fork: everything that a child of the supervisor inherits.
+ *
+ * Opened by the supervisor before there are children, in an order that is
+ * undone backwards at the end; a child only reads it.
+ */
+#ifndef SERVER_HERITAGE_H
+#define SERVER_HERITAGE_H
+
+#include "lib/failure.h"
+#include "server/data_directory.h"
+#include "server/server_config.h"
+#include "shm/segment.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct heritage {
+    struct server_config config;
+    struct data_directory directory; /* with the lock, which lives as long as any of us */
+    struct segment segment;          /* mapped; the append lock and the semaphores in it */
+    int gate_id;                     /* System V semaphore set; -1: none */
+    int listener;                    /* listening socket; children close it; -1: none */
+    pid_t supervisor_pid;
+};
+
+/*
+ * Opens all of it by heritage->config, which is set already; the segment is
+ * published as starting. Returns false, describes the failure, and leaves nothing
+ * open. Called by the supervisor.
+ */
+bool heritage_open(struct heritage *heritage, struct failure *failure);
+
+/* Removes the shared memory and the semaphore set, and gives the lock up. By the supervisor. */
+void heritage_close(struct heritage *heritage);
+
+#endif
