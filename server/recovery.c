@@ -1,0 +1,258 @@
+/*
+ * recovery.c - see recovery.h.
+ *
+ * Why cutting is right: a byte of bets.csv is acknowledged only after
+ * fdatasync has returned for it, and the storer syncs what it has written
+ * before it writes more. So a power loss can damage only what one flush wrote,
+ * at most a ring's worth of bytes at the end, all of it unacknowledged. Its
+ * pages may have reached the disk in any order: good rows behind the first bad
+ * one are cut off with it. Damage further from the end is no crash's work, and
+ * cutting it off would lose acknowledged bets: the server refuses to start.
+ */
+#include "server/recovery.h"
+
+#include "lib/bet.h"
+#include "lib/log.h"
+#include "server/checkpoint.h"
+#include "server/csv_reader.h"
+#include "server/done_file.h"
+#include "shm/agencies.h"
+#include "shm/ring.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILE_MODE = 0644 };
+
+/* What is found out about bets.csv. */
+struct stock {
+    struct segment *segment;
+    uint64_t rows;
+    uint64_t good_bytes; /* of whole, valid rows at the start */
+    bool table_full;
+};
+
+/* ----------------------------------------------------------------- rows ---- */
+
+static void add(_Atomic uint64_t *count, uint64_t amount)
+{
+    uint64_t before = atomic_load_explicit(count, memory_order_relaxed);
+    atomic_store_explicit(count, before + amount, memory_order_relaxed);
+}
+
+/* Counts rows of one agency that stand together. */
+static void count_run(void *context, uint32_t id, uint64_t rows, uint64_t bytes)
+{
+    struct stock *stock = context;
+    struct agency *agency = agencies_find_or_add(stock->segment, id);
+    if (agency == NULL) {
+        stock->table_full = true;
+        return;
+    }
+    add(&agency->bets, rows);
+    add(&agency->bytes, bytes);
+    stock->rows += rows;
+}
+
+/* Counts rows from stock->good_bytes on, until the first one that is not valid. */
+static bool take_stock(int file, struct stock *stock, const char *path, struct failure *failure)
+{
+    struct csv_reader reader;
+    const char *rows = NULL;
+    size_t bytes = 0;
+    if (!csv_reader_open(&reader, file, stock->good_bytes)) {
+        return failure_set_errno(failure, "read %s/" DATA_BETS_FILE, path);
+    }
+    enum csv_read read = CSV_END;
+    bool all_good = true;
+    while (all_good && (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
+        size_t good = bet_csv_scan(rows, bytes, count_run, stock);
+        stock->good_bytes += good;
+        all_good = good == bytes;
+    }
+    csv_reader_close(&reader);
+    if (read == CSV_FAILED) {
+        return failure_set_errno(failure, "read %s/" DATA_BETS_FILE, path);
+    }
+    return !stock->table_full ||
+           failure_set(failure,
+                       "%s/" DATA_BETS_FILE " has more agencies than limits.agencies: nothing was "
+                       "touched",
+                       path);
+}
+
+/* ----------------------------------------------------------------- tail ---- */
+
+/*
+ * A file whose very first row is bad may be our first flush cut short, or no
+ * file of ours. Ours is torn, never wrong: its first line begins like a row and then
+ * stops, at the file's end or at a page that was never written and reads as zeros. A
+ * line that is whole, or begins like anything else, is somebody else's.
+ */
+static bool may_be_ours(int file)
+{
+    enum { START_BYTES = 4096, AGENCY_DIGITS_MAX = BET_AGENCY_PREFIX_BYTES_MAX - 1 };
+    char start[START_BYTES];
+    ssize_t got = pread(file, start, sizeof start, 0);
+    if (got <= 0) {
+        return false;
+    }
+    const char *line_feed = memchr(start, '\n', (size_t)got);
+    size_t line_bytes = line_feed == NULL ? (size_t)got : (size_t)(line_feed - start);
+    size_t digits = 0;
+    while (digits < line_bytes && isdigit((unsigned char)start[digits])) {
+        digits++;
+    }
+    bool like_a_row = digits > 0 && digits <= AGENCY_DIGITS_MAX &&
+                      (digits == line_bytes || start[digits] == ',' || start[digits] == '\0');
+    bool zeros = memchr(start, '\0', line_bytes) != NULL;
+    bool file_ends = line_feed == NULL && got < START_BYTES;
+    return start[0] == '\0' || (like_a_row && (zeros || file_ends));
+}
+
+static bool judge_tail(const struct heritage *heritage, int file, const struct stock *stock,
+                       uint64_t file_bytes, struct failure *failure)
+{
+    const char *path = heritage->directory.path;
+    uint64_t tail_bytes = file_bytes - stock->good_bytes;
+    uint64_t last_ring_bytes = heritage->directory.last_ring_bytes;
+    uint64_t crash_bytes = last_ring_bytes != 0 ? last_ring_bytes : heritage->config.ring_bytes;
+    if (stock->rows == 0 && !may_be_ours(file)) {
+        return failure_set(failure, "%s/" DATA_BETS_FILE " is no file of bets: nothing was touched",
+                           path);
+    }
+    if (tail_bytes > crash_bytes) {
+        return failure_set(failure,
+                           "%s/" DATA_BETS_FILE " is damaged at byte %llu (row %llu), %llu bytes "
+                           "before its end, and a crash can damage %llu at most: nothing was "
+                           "touched",
+                           path, (unsigned long long)stock->good_bytes,
+                           (unsigned long long)stock->rows + 1, (unsigned long long)tail_bytes,
+                           (unsigned long long)crash_bytes);
+    }
+    return true;
+}
+
+static bool cut_tail(const struct heritage *heritage, int file, const struct stock *stock,
+                     struct failure *failure)
+{
+    struct stat status;
+    if (fstat(file, &status) != 0) {
+        return failure_set_errno(failure, "stat %s/" DATA_BETS_FILE, heritage->directory.path);
+    }
+    uint64_t file_bytes = (uint64_t)status.st_size;
+    if (file_bytes == stock->good_bytes) {
+        return true;
+    }
+    if (!judge_tail(heritage, file, stock, file_bytes, failure)) {
+        return false;
+    }
+    log_warning("action: recover | result: success | file: " DATA_BETS_FILE
+                " | cut_bytes: %llu | at: %llu",
+                (unsigned long long)(file_bytes - stock->good_bytes),
+                (unsigned long long)stock->good_bytes);
+    if (ftruncate(file, (off_t)stock->good_bytes) != 0) {
+        return failure_set_errno(failure, "cut the tail of %s/" DATA_BETS_FILE,
+                                 heritage->directory.path);
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------- files ---- */
+
+/* Every bet of an agency lies before the end of the file; that is all that STATUS needs. */
+static void set_end_positions(struct segment *segment, uint64_t position)
+{
+    for (uint32_t i = 0; i < segment->shared->identity.agency_capacity; i++) {
+        struct agency *agency = &segment->agencies[i];
+        if (atomic_load(&agency->present) != 0) {
+            atomic_store(&agency->end_position, position);
+        }
+    }
+}
+
+/* What was read may still stand only in the page cache of a killed server: sync before counting. */
+static bool recover_bets(struct heritage *heritage, int file, struct failure *failure)
+{
+    struct stock stock = {.segment = &heritage->segment};
+    const uint64_t checkpoint_bytes =
+        checkpoint_restore(&heritage->directory, &heritage->segment, file, &stock.rows);
+    stock.good_bytes = checkpoint_bytes;
+    if (!take_stock(file, &stock, heritage->directory.path, failure) ||
+        !cut_tail(heritage, file, &stock, failure)) {
+        return false;
+    }
+    if (checkpoint_bytes == 0) {
+        checkpoint_remove(&heritage->directory);
+    }
+    if (fsync(file) != 0) {
+        return failure_set_errno(failure, "sync %s/" DATA_BETS_FILE, heritage->directory.path);
+    }
+    set_end_positions(&heritage->segment, stock.good_bytes);
+    ring_start_at(&heritage->segment, stock.good_bytes);
+    log_info("action: recover | result: success | bets: %llu | bytes: %llu | from_checkpoint: %llu",
+             (unsigned long long)stock.rows, (unsigned long long)stock.good_bytes,
+             (unsigned long long)checkpoint_bytes);
+    return true;
+}
+
+struct done_stock {
+    struct segment *segment;
+    bool table_full;
+};
+
+static void mark_done(void *context, uint32_t id)
+{
+    struct done_stock *stock = context;
+    struct agency *agency = agencies_find_or_add(stock->segment, id);
+    if (agency == NULL) {
+        stock->table_full = true;
+    } else if (atomic_load(&agency->phase) != AGENCY_DONE) {
+        agencies_set_done(stock->segment, agency);
+    }
+}
+
+static bool recover_done(struct heritage *heritage, struct failure *failure)
+{
+    struct done_file file;
+    struct done_stock stock = {.segment = &heritage->segment};
+    if (!done_file_open(&heritage->directory, &file, mark_done, &stock, failure)) {
+        return false;
+    }
+    done_file_close(&file);
+    return !stock.table_full ||
+           failure_set(failure, "%s/" DATA_DONE_FILE " has more agencies than limits.agencies",
+                       heritage->directory.path);
+}
+
+bool recovery_look_for_draw(const struct data_directory *directory, bool *held)
+{
+    *held = faccessat(directory->descriptor, DATA_WINNERS_FILE, F_OK, 0) == 0;
+    return *held || errno == ENOENT;
+}
+
+/* Files that were made in this start have to be found by the next one. */
+static bool sync_directory(const struct data_directory *directory, struct failure *failure)
+{
+    return fsync(directory->descriptor) == 0 ||
+           failure_set_errno(failure, "sync %s", directory->path);
+}
+
+bool recovery_run(struct heritage *heritage, struct failure *failure)
+{
+    int file = openat(heritage->directory.descriptor, DATA_BETS_FILE, O_RDWR | O_CREAT | O_CLOEXEC,
+                      FILE_MODE);
+    if (file < 0) {
+        return failure_set_errno(failure, "open %s/" DATA_BETS_FILE, heritage->directory.path);
+    }
+    bool recovered =
+        recover_bets(heritage, file, failure) && recover_done(heritage, failure) &&
+        sync_directory(&heritage->directory, failure) &&
+        data_directory_claim(&heritage->directory, heritage->config.ring_bytes, failure);
+    (void)close(file);
+    return recovered;
+}

@@ -1,0 +1,29 @@
+/*
+ * recovery.h - what the server does first: takes stock of what it has stored.
+ *
+ * Reads bets.csv and done.csv, fills the agencies table and the ring's
+ * positions from them, and cuts off what a crash has left half written. After
+ * it the server goes on where the one before it was.
+ */
+#ifndef SERVER_RECOVERY_H
+#define SERVER_RECOVERY_H
+
+#include "lib/failure.h"
+#include "server/heritage.h"
+
+#include <stdbool.h>
+
+/*
+ * Called by the supervisor, before there are other processes. Refuses, and
+ * touches nothing, where bets.csv is no file of ours or is damaged further
+ * from its end than a crash can damage it.
+ */
+bool recovery_run(struct heritage *heritage, struct failure *failure);
+
+/*
+ * Sets *held: winners.csv is in place. False with errno where that can't be
+ * found out; taking it for "no" would hold a draw again that was told already.
+ */
+bool recovery_look_for_draw(const struct data_directory *directory, bool *held);
+
+#endif

@@ -1,0 +1,311 @@
+/*
+ * test_recovery.c - what a crash can have done to the files is cut off and
+ * counted right; what no crash can have done is refused, and left untouched.
+ */
+#include "server/recovery.h"
+
+#include "lib/log.h"
+#include "shm/agencies.h"
+#include "tests/harness/processes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h> /* after what it needs */
+
+enum { RING_BYTES = 16384, AGENCY_LIMIT = 8 };
+
+#define ROW_OF_1  "1,a,b,1,2000-01-01,7574\r\n"
+#define ROW_OF_2  "2,\"\"\"c\",d,1,2000-01-01,7574\r\n"
+#define ROW_OF_15 "15,Peñé,f,1,2000-01-01,7574\r\n"
+
+struct fixture {
+    struct scratch scratch;
+    struct heritage heritage;
+};
+
+static void create_segment(struct fixture *fixture)
+{
+    struct failure failure;
+    const struct segment_plan plan = {
+        .directory_device = fixture->scratch.device,
+        .directory_inode = fixture->scratch.inode,
+        .ring_bytes = RING_BYTES,
+        .agency_limit = AGENCY_LIMIT,
+        .agencies_expected = 1,
+        .slot_capacity = 1,
+    };
+    assert_true(segment_create(&plan, &fixture->heritage.segment, &failure));
+}
+
+static int set_up(void **state)
+{
+    static struct fixture fixture;
+    fixture = (struct fixture){.heritage = {.config = {.ring_bytes = RING_BYTES}}};
+    *state = &fixture;
+    log_set_threshold(LOG_LEVEL_CRITICAL);
+    scratch_open(&fixture.scratch);
+    fixture.heritage.directory = (struct data_directory){
+        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    create_segment(&fixture);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    if (fixture->heritage.segment.shared != NULL) {
+        segment_remove(&fixture->heritage.segment);
+    }
+    scratch_close(&fixture->scratch);
+    return 0;
+}
+
+/* A server that starts anew with these files; "" stands for a file that is missing. */
+static bool recover(struct fixture *fixture, const char *bets, size_t bets_bytes, const char *done,
+                    struct failure *failure)
+{
+    segment_remove(&fixture->heritage.segment);
+    create_segment(fixture);
+    (void)unlinkat(fixture->scratch.descriptor, "bets.csv", 0);
+    (void)unlinkat(fixture->scratch.descriptor, "done.csv", 0);
+    if (bets_bytes > 0) {
+        scratch_write(&fixture->scratch, "bets.csv", bets, bets_bytes);
+    }
+    if (done[0] != '\0') {
+        scratch_write(&fixture->scratch, "done.csv", done, strlen(done));
+    }
+    return recovery_run(&fixture->heritage, failure);
+}
+
+static void expect_file(const struct fixture *fixture, const char *name, const char *bytes,
+                        size_t count)
+{
+    size_t got = 0;
+    char *file = scratch_read(&fixture->scratch, name, &got);
+    assert_int_equal(got, count);
+    assert_memory_equal(file, bytes, count);
+    free(file);
+}
+
+/* The counts of one agency; it may be missing where they are none. */
+static void expect_agency(const struct fixture *fixture, uint32_t id, uint64_t bets, uint64_t bytes)
+{
+    const struct agency *agency = agencies_find(&fixture->heritage.segment, id);
+    if (agency == NULL) {
+        assert_int_equal(bets, 0);
+        return;
+    }
+    assert_int_equal(atomic_load(&agency->bets), bets);
+    assert_int_equal(atomic_load(&agency->bytes), bytes);
+    assert_int_equal(atomic_load(&agency->end_position),
+                     atomic_load(&fixture->heritage.segment.shared->positions.head));
+}
+
+/* Recovers from these bets, and expects that `good` bytes of them are left. */
+static void expect_recovered(struct fixture *fixture, const char *bets, size_t bytes, size_t good)
+{
+    struct failure failure;
+    if (!recover(fixture, bets, bytes, "", &failure)) {
+        fail_msg("%zu bytes: %s", bytes, failure.text);
+    }
+    expect_file(fixture, "bets.csv", bets, good);
+    const struct shared_positions *positions = &fixture->heritage.segment.shared->positions;
+    assert_int_equal(atomic_load(&positions->head), good);
+    assert_int_equal(atomic_load(&positions->written), good);
+    assert_int_equal(atomic_load(&positions->durable), good);
+}
+
+static void expect_refused(struct fixture *fixture, const char *bets, size_t bytes,
+                           const char *reason)
+{
+    struct failure failure = {.text = ""};
+    if (recover(fixture, bets, bytes, "1\n2", &failure)) {
+        fail_msg("recovered from '%.20s'", bets);
+    }
+    assert_non_null(strstr(failure.text, reason));
+    assert_non_null(strstr(failure.text, fixture->scratch.path));
+    expect_file(fixture, "bets.csv", bets, bytes);
+    expect_file(fixture, "done.csv", "1\n2", 3);
+    assert_false(scratch_has(&fixture->scratch, "layout"));
+}
+
+/* --------------------------------------------------------------- tests ---- */
+
+static void a_new_directory_gets_its_files(void **state)
+{
+    struct fixture *fixture = *state;
+    expect_recovered(fixture, "", 0, 0);
+    assert_true(scratch_has(&fixture->scratch, "bets.csv"));
+    assert_true(scratch_has(&fixture->scratch, "done.csv"));
+    assert_true(scratch_has(&fixture->scratch, "layout"));
+    assert_int_equal(fixture->heritage.directory.last_ring_bytes, RING_BYTES);
+    bool held = true;
+    assert_true(recovery_look_for_draw(&fixture->heritage.directory, &held));
+    assert_false(held);
+    scratch_write(&fixture->scratch, "winners.csv", "", 0);
+    assert_true(recovery_look_for_draw(&fixture->heritage.directory, &held));
+    assert_true(held);
+}
+
+static void every_agencys_rows_are_counted(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char bets[] = ROW_OF_2 ROW_OF_1 ROW_OF_15 ROW_OF_2 ROW_OF_2;
+    expect_recovered(fixture, bets, sizeof bets - 1, sizeof bets - 1);
+    expect_agency(fixture, 1, 1, sizeof ROW_OF_1 - 1);
+    expect_agency(fixture, 2, 3, 3 * (sizeof ROW_OF_2 - 1));
+    expect_agency(fixture, 15, 1, sizeof ROW_OF_15 - 1);
+}
+
+static void a_tail_torn_at_any_byte_is_cut_at_the_last_whole_row(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char bets[] = ROW_OF_1 ROW_OF_2 ROW_OF_15;
+    const size_t ends[] = {0, sizeof ROW_OF_1 - 1, sizeof ROW_OF_1 ROW_OF_2 - 1, sizeof bets - 1};
+    for (size_t bytes = 0; bytes < sizeof bets; bytes++) {
+        size_t rows = 3;
+        while (ends[rows] > bytes) {
+            rows--;
+        }
+        expect_recovered(fixture, bets, bytes, ends[rows]);
+        expect_agency(fixture, 1, rows >= 1 ? 1 : 0, sizeof ROW_OF_1 - 1);
+        expect_agency(fixture, 2, rows >= 2 ? 1 : 0, sizeof ROW_OF_2 - 1);
+        expect_agency(fixture, 15, rows >= 3 ? 1 : 0, sizeof ROW_OF_15 - 1);
+    }
+}
+
+static void pages_that_were_never_written_are_cut_off_with_all_behind_them(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { ZEROS = 4096 };
+    static char bets[sizeof ROW_OF_1 + ZEROS + sizeof ROW_OF_2];
+    const size_t good = sizeof ROW_OF_1 - 1;
+    memcpy(bets, ROW_OF_1, good);
+    expect_recovered(fixture, bets, good + ZEROS, good);
+    memcpy(bets + good + ZEROS, ROW_OF_2, sizeof ROW_OF_2 - 1);
+    expect_recovered(fixture, bets, good + ZEROS + sizeof ROW_OF_2 - 1, good);
+    expect_agency(fixture, 2, 0, 0);
+    memset(bets, 0, good); /* the very first page */
+    expect_recovered(fixture, bets, good + ZEROS + sizeof ROW_OF_2 - 1, 0);
+}
+
+static void good_rows_behind_a_bad_one_are_cut_off_with_it(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const bad[] = {
+        "1,a,b,x,2000-01-01,7574\r\n", "1,a,b,1,2000-13-01,7574\r\n",   "\r\n", "\n",
+        "1,a,b,1,2000-01-01,7574\n",   "1,a,b,1,2000-01-01,7574\r\r\n",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char bets[256];
+        int bytes = snprintf(bets, sizeof bets, "%s%s%s", ROW_OF_1, bad[i], ROW_OF_2);
+        expect_recovered(fixture, bets, (size_t)bytes, sizeof ROW_OF_1 - 1);
+        expect_agency(fixture, 2, 0, 0);
+    }
+}
+
+static void a_file_that_is_not_ours_is_refused_and_left_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const foreign[] = {
+        "Santiago Lionel,Lorca,30904465,1999-03-17,2201\n",
+        "id,name\n1,x\n",
+        "\n",
+        " 1,a,b\r\n",
+        "{\"json\": 1}",
+        "-1,a,b,1,2000-01-01,7574\r\n",
+    };
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
+        expect_refused(fixture, foreign[i], strlen(foreign[i]), "no file of bets");
+    }
+}
+
+static void damage_further_from_the_end_than_a_crash_can_reach_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    static char bets[sizeof ROW_OF_1 + RING_BYTES + 1];
+    const size_t good = sizeof ROW_OF_1 - 1;
+    memset(bets, 'x', sizeof bets);
+    memcpy(bets, ROW_OF_1, good);
+    expect_refused(fixture, bets, good + RING_BYTES + 1, "row 2");
+    expect_recovered(fixture, bets, good + RING_BYTES, good);
+}
+
+static void the_ring_of_the_server_that_wrote_last_is_what_counts(void **state)
+{
+    struct fixture *fixture = *state;
+    static char bets[sizeof ROW_OF_1 + RING_BYTES + 1];
+    const size_t good = sizeof ROW_OF_1 - 1;
+    memset(bets, 'x', sizeof bets);
+    memcpy(bets, ROW_OF_1, good);
+    fixture->heritage.directory.last_ring_bytes = 100;
+    expect_refused(fixture, bets, good + 101, "100 at most");
+    fixture->heritage.directory.last_ring_bytes = RING_BYTES + 1;
+    expect_recovered(fixture, bets, good + RING_BYTES + 1, good);
+}
+
+static void more_agencies_than_the_table_holds_are_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    char bets[1024];
+    int bytes = 0;
+    for (int i = 0; i <= AGENCY_LIMIT; i++) {
+        if (i == AGENCY_LIMIT) {
+            expect_recovered(fixture, bets, (size_t)bytes, (size_t)bytes);
+            (void)unlinkat(fixture->scratch.descriptor, "layout", 0);
+        }
+        bytes +=
+            snprintf(bets + bytes, sizeof bets - (size_t)bytes, "%d,a,b,1,2000-01-01,1\r\n", i);
+    }
+    expect_refused(fixture, bets, (size_t)bytes, "more agencies");
+}
+
+static void agencies_that_are_done_are_known_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure;
+    assert_true(
+        recover(fixture, ROW_OF_1 ROW_OF_2, sizeof ROW_OF_1 ROW_OF_2 - 1, "2\n7\n2\n", &failure));
+    const struct segment *segment = &fixture->heritage.segment;
+    assert_int_equal(atomic_load(&segment->shared->storer.agencies_done), 2);
+    assert_int_equal(atomic_load(&agencies_find(segment, 1)->phase), AGENCY_OPEN);
+    assert_int_equal(atomic_load(&agencies_find(segment, 2)->phase), AGENCY_DONE);
+    assert_int_equal(atomic_load(&agencies_find(segment, 7)->phase), AGENCY_DONE);
+}
+
+static void a_done_line_cut_short_is_no_line(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure;
+    assert_true(recover(fixture, "", 0, "2\n15", &failure));
+    expect_file(fixture, "done.csv", "2\n", 2);
+    assert_null(agencies_find(&fixture->heritage.segment, 15));
+    assert_null(agencies_find(&fixture->heritage.segment, 1));
+    assert_int_equal(atomic_load(&fixture->heritage.segment.shared->storer.agencies_done), 1);
+}
+
+#define RECOVERY_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RECOVERY_TEST(a_new_directory_gets_its_files),
+        RECOVERY_TEST(every_agencys_rows_are_counted),
+        RECOVERY_TEST(a_tail_torn_at_any_byte_is_cut_at_the_last_whole_row),
+        RECOVERY_TEST(pages_that_were_never_written_are_cut_off_with_all_behind_them),
+        RECOVERY_TEST(good_rows_behind_a_bad_one_are_cut_off_with_it),
+        RECOVERY_TEST(a_file_that_is_not_ours_is_refused_and_left_alone),
+        RECOVERY_TEST(damage_further_from_the_end_than_a_crash_can_reach_is_refused),
+        RECOVERY_TEST(the_ring_of_the_server_that_wrote_last_is_what_counts),
+        RECOVERY_TEST(more_agencies_than_the_table_holds_are_refused),
+        RECOVERY_TEST(agencies_that_are_done_are_known_again),
+        RECOVERY_TEST(a_done_line_cut_short_is_no_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
