@@ -1,0 +1,275 @@
+/*
+ * dialogue.c - see dialogue.h. A table: a function a message type.
+ */
+#include "server/dialogue.h"
+
+#include "lib/clock.h"
+#include "lib/fault_point.h"
+#include "lib/log.h"
+#include "server/signals.h"
+#include "server/winners.h"
+#include "shm/agencies.h"
+#include "shm/gate.h"
+#include "shm/ring.h"
+#include "shm/slots.h"
+#include "shm/waiting.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { STATE_BODY_BYTES = 64 };
+
+void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, uint32_t slot_index,
+                   struct connection *connection, struct arena *arena)
+{
+    *dialogue = (struct dialogue){
+        .heritage = heritage,
+        .segment = heritage->segment,
+        .slot_index = slot_index,
+        .slot = &heritage->segment.slots[slot_index],
+        .connection = connection,
+    };
+    batches_open(&dialogue->batches, heritage, slot_index, connection, arena);
+}
+
+static void answer(struct dialogue *dialogue, const struct message *message, enum message_type type)
+{
+    char text[MESSAGE_HEADER_BYTES_MAX];
+    connection_send(dialogue->connection, text,
+                    message_write_answer(text, type, message->dialect, false));
+}
+
+static void answer_with_body(struct dialogue *dialogue, const struct message *message,
+                             enum message_type type)
+{
+    char text[MESSAGE_HEADER_BYTES_MAX];
+    connection_send(dialogue->connection, text,
+                    message_write_answer(text, type, message->dialect, true));
+}
+
+/* ------------------------------------------------------------------ BET ---- */
+
+static bool take_bets(struct dialogue *dialogue, struct agency *agency,
+                      const struct message *message)
+{
+    return batches_add(&dialogue->batches, agency, message);
+}
+
+/* ----------------------------------------------------------------- DONE ---- */
+
+/* True once the storer has stored that the agency is done; false when it never will. */
+static bool await_done(struct dialogue *dialogue, struct agency *agency)
+{
+    return wait_until(&dialogue->segment, dialogue->slot_index, WAIT_FOR_DONE, &agency->phase,
+                      AGENCY_DONE);
+}
+
+/* Who may not bet for the agency any more may not say that it is done either. */
+static bool take_done(struct dialogue *dialogue, struct agency *agency,
+                      const struct message *message)
+{
+    const struct batches_claim *claim = &dialogue->batches.claim;
+    if (!batches_settle(&dialogue->batches)) {
+        return false;
+    }
+    (void)connection_flush(dialogue->connection);
+    bool claimed = claim->agency == agency;
+    if (claimed && claim->broken) {
+        return batches_refuse(&dialogue->batches, message,
+                              "an earlier batch of this connection was refused");
+    }
+    if (!agencies_ask_done(&dialogue->segment, agency, claimed ? claim->epoch : EPOCH_UNFENCED)) {
+        return batches_refuse(&dialogue->batches, message, append_result_text(APPEND_FENCED));
+    }
+    if (!await_done(dialogue, agency)) {
+        return false;
+    }
+    answer(dialogue, message, MESSAGE_ACK);
+    return true;
+}
+
+/* -------------------------------------------------------------- REQUEST ---- */
+
+struct winners_answer {
+    struct connection *connection;
+    uint64_t winners;
+};
+
+static bool send_winner(void *context, const char *row, size_t bytes)
+{
+    struct winners_answer *sent = context;
+    sent->winners++;
+    connection_send(sent->connection, row, bytes);
+    return !sent->connection->broken;
+}
+
+static void answer_winners(struct dialogue *dialogue, const struct message *message)
+{
+    struct winners_answer sent = {.connection = dialogue->connection};
+    struct failure failure;
+    answer_with_body(dialogue, message, MESSAGE_WINNERS);
+    if (!winners_read(&dialogue->heritage->directory, message->sender, send_winner, &sent,
+                      &failure)) {
+        log_error("action: consulta_ganadores | result: fail | agency: %u | error: %s",
+                  message->sender, failure.text);
+        dialogue->connection->broken = true; /* half an answer must not look like a whole one */
+        return;
+    }
+    connection_send(dialogue->connection, MESSAGE_END, MESSAGE_END_BYTES);
+    log_info("action: consulta_ganadores | result: success | agency: %u | cant_ganadores: %llu",
+             message->sender, (unsigned long long)sent.winners);
+}
+
+/*
+ * Waits at the gate with our signals let in. One that comes between the look
+ * at the flag and the sleep would be slept through: the supervisor repeats its
+ * SIGTERM until the handler is gone.
+ */
+static enum gate_answer wait_at_gate(struct dialogue *dialogue)
+{
+    enum gate_answer result = GATE_INTERRUPTED;
+    slot_set_activity(dialogue->slot, SLOT_WAITING_AT_GATE);
+    fault_point("gate.waiting");
+    signals_unblock();
+    if (!signals_terminate_requested()) {
+        result = gate_wait(dialogue->heritage->gate_id, dialogue->heritage->config.winners_wait_ms);
+    }
+    signals_block();
+    slot_set_activity(dialogue->slot, SLOT_WORKING);
+    return result;
+}
+
+static bool take_request(struct dialogue *dialogue, struct agency *agency,
+                         const struct message *message)
+{
+    (void)agency;
+    if (!batches_settle(&dialogue->batches)) {
+        return false;
+    }
+    (void)connection_flush(dialogue->connection);
+    bool drawn = atomic_load(&dialogue->segment.shared->storer.drawn) != 0 ||
+                 wait_at_gate(dialogue) == GATE_OPEN;
+    if (drawn) {
+        answer_winners(dialogue, message);
+    } else {
+        answer(dialogue, message, MESSAGE_WAIT);
+    }
+    return true;
+}
+
+/* --------------------------------------------------------------- STATUS ---- */
+
+static const char *state_name(const struct dialogue *dialogue, const struct agency *agency)
+{
+    if (atomic_load(&dialogue->segment.shared->storer.drawn) != 0) {
+        return "drawn";
+    }
+    return atomic_load(&agency->phase) == AGENCY_OPEN ? "open" : "done";
+}
+
+/* What STATE tells is durable: the bets, and an agency's being done. */
+static bool await_told(struct dialogue *dialogue, struct agency *agency, uint64_t end_position)
+{
+    return wait_until(&dialogue->segment, dialogue->slot_index, WAIT_FOR_COMMIT,
+                      dialogue->batches.safe, end_position) &&
+           (atomic_load(&agency->phase) == AGENCY_OPEN || await_done(dialogue, agency));
+}
+
+static bool take_status(struct dialogue *dialogue, struct agency *agency,
+                        const struct message *message)
+{
+    if (!batches_settle(&dialogue->batches)) {
+        return false;
+    }
+    struct agency_claim claim = agencies_claim(&dialogue->segment, agency);
+    if (!await_told(dialogue, agency, claim.end_position)) {
+        return false;
+    }
+    dialogue->batches.claim = (struct batches_claim){.agency = agency, .epoch = claim.epoch};
+    char body[STATE_BODY_BYTES];
+    int bytes = snprintf(body, sizeof body, "%llu,%s" MESSAGE_END, (unsigned long long)claim.bets,
+                         state_name(dialogue, agency));
+    answer_with_body(dialogue, message, MESSAGE_STATE);
+    connection_send(dialogue->connection, body, (size_t)bytes);
+    return true;
+}
+
+/* ------------------------------------------------------------- messages ---- */
+
+typedef bool take_function(struct dialogue *dialogue, struct agency *agency,
+                           const struct message *message);
+
+/* What an agency may send; the other types are the server's own. */
+static take_function *const take_functions[MESSAGE_TYPES] = {
+    [MESSAGE_BET] = take_bets,
+    [MESSAGE_DONE] = take_done,
+    [MESSAGE_REQUEST] = take_request,
+    [MESSAGE_STATUS] = take_status,
+};
+
+static void note_sender(struct dialogue *dialogue, struct agency *agency)
+{
+    atomic_store_explicit(&dialogue->slot->agency, agency->id, memory_order_relaxed);
+    atomic_store_explicit(&dialogue->slot->agency_known, 1, memory_order_relaxed);
+    atomic_store_explicit(&agency->seen_at_ms, clock_wall_ms(), memory_order_relaxed);
+}
+
+static bool take_whole(struct dialogue *dialogue, const struct message *message)
+{
+    take_function *take = take_functions[message->type];
+    if (take == NULL) {
+        return batches_refuse(&dialogue->batches, message, "the type is the server's");
+    }
+    if (message->from_server ||
+        !server_config_allows(&dialogue->heritage->config, message->sender)) {
+        return batches_refuse(&dialogue->batches, message, "the agency is not allowed");
+    }
+    struct agency *agency = agencies_find_or_add(&dialogue->segment, message->sender);
+    if (agency == NULL) {
+        return batches_refuse(&dialogue->batches, message, "too many agencies");
+    }
+    note_sender(dialogue, agency);
+    return take(dialogue, agency, message);
+}
+
+static bool take_probe(struct dialogue *dialogue, const struct message *message)
+{
+    if (!batches_settle(&dialogue->batches)) {
+        return false;
+    }
+    log_info("action: receive_message | result: success | ip: %s | msg: %.*s", dialogue->slot->peer,
+             (int)message->body_bytes - 1, message->body);
+    connection_send(dialogue->connection, message->body, message->body_bytes);
+    return true;
+}
+
+bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
+                   const struct message *message)
+{
+    uint64_t messages = atomic_load_explicit(&dialogue->slot->messages, memory_order_relaxed);
+    atomic_store_explicit(&dialogue->slot->messages, messages + 1, memory_order_relaxed);
+    switch (frame) {
+    case MESSAGE_WHOLE:
+        return take_whole(dialogue, message);
+    case MESSAGE_PROBE:
+        return take_probe(dialogue, message);
+    case MESSAGE_MALFORMED:
+        return batches_refuse(&dialogue->batches, message, message->fault);
+    case MESSAGE_INCOMPLETE:
+        break;
+    }
+    invariant(false, "frame %d", (int)frame);
+    return false;
+}
+
+bool dialogue_complain(struct dialogue *dialogue, const char *reason)
+{
+    const struct message nothing = {.dialect = MESSAGE_BY_CODE};
+    log_warning("action: receive_message | result: fail | ip: %s | reason: %s",
+                dialogue->slot->peer, reason);
+    if (!batches_settle(&dialogue->batches)) {
+        return false;
+    }
+    answer(dialogue, &nothing, MESSAGE_ERROR);
+    return true;
+}

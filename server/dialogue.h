@@ -1,0 +1,41 @@
+/*
+ * dialogue.h - what each message of an agency means, and what it is answered.
+ *
+ * The handler feeds whole messages in; the dialogue acts on them and puts the
+ * answers on the connection, in the order of the questions.
+ */
+#ifndef SERVER_DIALOGUE_H
+#define SERVER_DIALOGUE_H
+
+#include "lib/message.h"
+#include "server/batches.h"
+#include "server/connection.h"
+#include "server/heritage.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct dialogue {
+    const struct heritage *heritage;
+    struct segment segment;
+    uint32_t slot_index;
+    struct slot *slot;
+    struct connection *connection;
+    struct batches batches;
+};
+
+/* `connection` and `arena` have to outlive the dialogue. */
+void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, uint32_t slot_index,
+                   struct connection *connection, struct arena *arena);
+
+/*
+ * Acts on one message, as message_parse gave it. False when the connection
+ * can't go on: the server was halted.
+ */
+bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
+                   const struct message *message);
+
+/* Says ERROR after everything else, for what was no whole message. False as above. */
+bool dialogue_complain(struct dialogue *dialogue, const char *reason);
+
+#endif

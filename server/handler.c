@@ -1,0 +1,267 @@
+/*
+ * handler.c - the life of a connection, from top to bottom.
+ *
+ * Why it exists: a process a connection, so that a bad peer, or a bug that it
+ * finds, can take down nothing but its own handler.
+ *
+ * What it promises: every message gets its answer, in order; a batch gets ACK
+ * only when its bytes are as safe as the configuration promises; the process
+ * ends when the peer is gone, in whatever way it goes.
+ *
+ * How it stops: SIGTERM. What has arrived is served and answered, then the
+ * connection is closed.
+ *
+ * If it dies: the peer sees the connection close; the kernel takes it off the
+ * gate's count; the append lock's next owner repairs what it left; the
+ * supervisor frees its slot.
+ */
+#include "server/handler.h"
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "server/arena.h"
+#include "server/connection.h"
+#include "server/dialogue.h"
+#include "server/signals.h"
+#include "shm/gate.h"
+#include "shm/slots.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { RECEIVE_BYTES = 256 * 1024, MESSAGES_A_BUFFER = 4, NO_TIME_LIMIT = -1 };
+
+struct handler {
+    const struct heritage *heritage;
+    struct slot *slot;
+    struct connection connection;
+    struct dialogue dialogue;
+    size_t scanned;           /* message_parse's memory of the message in the buffer */
+    int64_t message_began_ms; /* when its first byte came; 0: there is none */
+};
+
+enum verdict { GO_ON, LEAVE, FAIL };
+
+/* ------------------------------------------------------------ messages ---- */
+
+static enum verdict complain(struct handler *handler, const char *reason)
+{
+    return dialogue_complain(&handler->dialogue, reason) ? LEAVE : FAIL;
+}
+
+static bool parse(struct handler *handler, enum message_frame *frame, struct message *message)
+{
+    size_t bytes = 0;
+    const char *start = connection_bytes(&handler->connection, &bytes);
+    bool single = handler->heritage->config.untyped_messages == UNTYPED_SINGLE;
+    *frame = message_parse(start, bytes, single, &handler->scanned, message);
+    return *frame != MESSAGE_INCOMPLETE;
+}
+
+/* Serves every whole message that is in the buffer, and appends their bets in one turn. */
+static enum verdict serve_messages(struct handler *handler)
+{
+    uint64_t limit = handler->heritage->config.limit_message_bytes;
+    enum message_frame frame = MESSAGE_INCOMPLETE;
+    struct message message;
+    while (parse(handler, &frame, &message)) {
+        handler->message_began_ms = 0;
+        if (message.bytes > limit) {
+            return complain(handler, "the message is longer than limits.message_bytes");
+        }
+        if (!dialogue_take(&handler->dialogue, frame, &message)) {
+            return FAIL;
+        }
+        connection_consume(&handler->connection, message.bytes);
+    }
+    size_t left = 0;
+    (void)connection_bytes(&handler->connection, &left);
+    if (left > limit) {
+        return complain(handler, "the message is longer than limits.message_bytes");
+    }
+    if (left > 0 && handler->message_began_ms == 0) {
+        handler->message_began_ms = clock_monotonic_ms();
+    }
+    return batches_commit(&handler->dialogue.batches) ? GO_ON : FAIL;
+}
+
+/* ------------------------------------------------------------- receiving ---- */
+
+static void count_received(struct handler *handler, size_t bytes)
+{
+    uint64_t before = atomic_load_explicit(&handler->slot->bytes, memory_order_relaxed);
+    atomic_store_explicit(&handler->slot->bytes, before + bytes, memory_order_relaxed);
+}
+
+/* How long the peer may be silent now: in the middle of a message less than between two. */
+static int64_t patience_ms(const struct handler *handler)
+{
+    const struct server_config *config = &handler->heritage->config;
+    if (handler->message_began_ms == 0) {
+        return config->timeout_idle_ms == 0 ? NO_TIME_LIMIT : (int64_t)config->timeout_idle_ms;
+    }
+    int64_t left_ms =
+        handler->message_began_ms + (int64_t)config->timeout_message_ms - clock_monotonic_ms();
+    return left_ms > 0 ? left_ms : 0;
+}
+
+/* Nothing is waiting for an answer: sleeps until the peer says something. */
+static enum receive_result receive_idle(struct handler *handler)
+{
+    slot_set_activity(handler->slot, SLOT_RECEIVING);
+    enum receive_result result = connection_receive(&handler->connection, patience_ms(handler));
+    slot_set_activity(handler->slot, SLOT_WORKING);
+    return result;
+}
+
+/* Takes what is there; where nothing is, waits for the disk or for the peer. */
+static enum receive_result receive(struct handler *handler)
+{
+    (void)connection_make_room(&handler->connection);
+    size_t before = handler->connection.in_end;
+    enum receive_result result = handler->dialogue.batches.count > 0
+                                     ? connection_receive_now(&handler->connection)
+                                     : receive_idle(handler);
+    if (result == RECEIVED) {
+        count_received(handler, handler->connection.in_end - before);
+    }
+    return result;
+}
+
+/* A message that trickles in byte by byte is as late as one that stops. */
+static bool is_message_late(const struct handler *handler)
+{
+    return handler->message_began_ms != 0 && patience_ms(handler) == 0;
+}
+
+static enum verdict give_up_waiting(struct handler *handler)
+{
+    if (handler->message_began_ms != 0) {
+        return complain(handler, "the message did not arrive whole in timeouts.message");
+    }
+    log_info("action: close_connection | result: success | ip: %s | reason: silent for "
+             "timeouts.idle",
+             handler->slot->peer);
+    return LEAVE;
+}
+
+/* ------------------------------------------------------------------ life ---- */
+
+static enum verdict flush_answers(struct handler *handler)
+{
+    return connection_flush(&handler->connection) ? GO_ON : LEAVE;
+}
+
+/* Answers what is safe by now and goes on receiving; waits only where there is nothing else to do. */
+static enum verdict answer(struct handler *handler, bool wait)
+{
+    struct batches *batches = &handler->dialogue.batches;
+    if (wait && !batches_wait_for_oldest(batches)) {
+        return FAIL;
+    }
+    batches_answer_safe(batches);
+    return flush_answers(handler);
+}
+
+static enum verdict finish(struct handler *handler)
+{
+    if (!batches_settle(&handler->dialogue.batches)) {
+        return FAIL;
+    }
+    (void)flush_answers(handler);
+    return LEAVE;
+}
+
+static enum verdict live_a_turn(struct handler *handler)
+{
+    switch (receive(handler)) {
+    case RECEIVED: {
+        enum verdict verdict = serve_messages(handler);
+        if (verdict != GO_ON) {
+            return verdict;
+        }
+        return is_message_late(handler) ? give_up_waiting(handler) : answer(handler, false);
+    }
+    case RECEIVED_NOTHING:
+        return answer(handler, true);
+    case RECEIVED_TIMEOUT:
+        return give_up_waiting(handler);
+    case RECEIVED_INTERRUPTED:
+        return GO_ON;
+    case RECEIVED_END:
+        return finish(handler);
+    case RECEIVED_ERROR:
+        break;
+    }
+    return LEAVE;
+}
+
+/* What had arrived when SIGTERM came is served too; a message cut short is not. */
+static enum verdict serve_what_arrived(struct handler *handler)
+{
+    (void)connection_make_room(&handler->connection);
+    if (connection_receive_now(&handler->connection) == RECEIVED &&
+        serve_messages(handler) == FAIL) {
+        return FAIL;
+    }
+    return finish(handler);
+}
+
+static int serve(struct handler *handler)
+{
+    enum verdict verdict = GO_ON;
+    while (verdict == GO_ON && !signals_terminate_requested()) {
+        verdict = live_a_turn(handler);
+    }
+    if (verdict == GO_ON) {
+        verdict = serve_what_arrived(handler);
+    }
+    if (verdict == LEAVE) {
+        (void)flush_answers(handler);
+    }
+    slot_set_activity(handler->slot, SLOT_CLOSING);
+    return verdict == FAIL ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Once counted at the gate, a storer that is stopping waits for us. */
+static bool arrive(const struct heritage *heritage)
+{
+    struct failure failure;
+    if (!gate_enter(heritage->gate_id, &failure)) {
+        log_error("action: handler_start | result: fail | error: %s", failure.text);
+        return false;
+    }
+    return signals_prepare_child(heritage->supervisor_pid);
+}
+
+/* Everything that a connection needs, in one piece of memory. */
+static bool open_connection(struct handler *handler, struct arena *arena, int socket,
+                            uint32_t slot_index)
+{
+    const struct server_config *config = &handler->heritage->config;
+    size_t in_bytes = MESSAGES_A_BUFFER * config->limit_message_bytes;
+    in_bytes = in_bytes > RECEIVE_BYTES ? in_bytes : RECEIVE_BYTES;
+    if (!arena_open(arena, connection_arena_bytes(in_bytes) + batches_arena_bytes(config))) {
+        log_error("action: handler_start | result: fail | error: no memory: %s", strerror(errno));
+        return false;
+    }
+    connection_open(&handler->connection, socket, arena, in_bytes, config->timeout_answer_ms);
+    dialogue_open(&handler->dialogue, handler->heritage, slot_index, &handler->connection, arena);
+    return true;
+}
+
+int handler_run(const struct heritage *heritage, int socket, uint32_t slot_index)
+{
+    struct handler handler = {.heritage = heritage, .slot = &heritage->segment.slots[slot_index]};
+    struct arena arena;
+    if (!open_connection(&handler, &arena, socket, slot_index)) {
+        (void)close(socket);
+        return EXIT_FAILURE;
+    }
+    int status = arrive(heritage) ? serve(&handler) : EXIT_FAILURE;
+    connection_close(&handler.connection);
+    arena_close(&arena);
+    return status;
+}
