@@ -1,0 +1,114 @@
+/*
+ * disk.c - see disk.h.
+ */
+#include "server/disk.h"
+
+#include "lib/log.h"
+#include "server/signals.h"
+#include "shm/waiting.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { RETRY_MS = 200 };
+
+#define ALLOCATE_BYTES (UINT64_C(64) * 1024 * 1024)
+
+/* ----------------------------------------------------------------- room ---- */
+
+bool disk_is_full(int error)
+{
+    return error == ENOSPC || error == EDQUOT;
+}
+
+static bool is_stopping(const void *context)
+{
+    (void)context;
+    return signals_terminate_requested();
+}
+
+void disk_wait_for_room(struct disk *disk, const char *name)
+{
+    struct shared_storer *shared = &disk->segment.shared->storer;
+    int error = errno;
+    if (atomic_load(&shared->retry_errno) == 0) {
+        log_critical("action: store | result: in_progress | file: %s/%s | error: %s | "
+                     "waiting: for room, nothing is acknowledged meanwhile",
+                     disk->heritage->directory.path, name, strerror(error));
+    }
+    atomic_store(&shared->retry_errno, error);
+    atomic_fetch_add_explicit(&shared->write_retries, 1, memory_order_relaxed);
+    storer_sleep(&disk->segment, is_stopping, NULL, RETRY_MS);
+}
+
+void disk_note_room(struct disk *disk, const char *name)
+{
+    struct shared_storer *shared = &disk->segment.shared->storer;
+    if (atomic_load(&shared->retry_errno) != 0) {
+        atomic_store(&shared->retry_errno, 0);
+        log_warning("action: store | result: success | file: %s/%s | room: there is again",
+                    disk->heritage->directory.path, name);
+    }
+}
+
+void disk_allocate_ahead(struct disk_file *file, uint64_t end)
+{
+    if (end > file->allocated) {
+        file->allocated = end + ALLOCATE_BYTES;
+        (void)fallocate(file->descriptor, FALLOC_FL_KEEP_SIZE, (off_t)end, (off_t)ALLOCATE_BYTES);
+    }
+}
+
+/* Cutting a file at the size that it has frees the blocks behind it. */
+void disk_release_allocated(struct disk_file *file)
+{
+    struct stat status;
+    if (file->descriptor < 0 || file->allocated == 0 || file->allocated == DISK_ALLOCATE_NEVER) {
+        return;
+    }
+    if (fstat(file->descriptor, &status) != 0 || ftruncate(file->descriptor, status.st_size) != 0) {
+        log_warning("action: store | result: fail | file: %s | release blocks: %s", file->name,
+                    strerror(errno));
+    }
+    file->allocated = DISK_ALLOCATE_NEVER;
+}
+
+/* -------------------------------------------------------------- writing ---- */
+
+bool disk_write(struct disk *disk, struct disk_file *own, int descriptor, const char *name,
+                const char *bytes, size_t count, uint64_t position)
+{
+    while (count > 0) {
+        ssize_t written = pwrite(descriptor, bytes, count, (off_t)position);
+        if (written > 0) {
+            bytes += written;
+            count -= (size_t)written;
+            position += (uint64_t)written;
+            disk_note_room(disk, name);
+        } else if (written < 0 && disk_is_full(errno) && !signals_terminate_requested()) {
+            disk_wait_for_room(disk, name);
+            disk_release_allocated(own);
+        } else if (written < 0 && errno != EINTR) {
+            log_critical("action: store | result: fail | file: %s/%s | position: %llu | error: %s",
+                         disk->heritage->directory.path, name, (unsigned long long)position,
+                         strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
+bool disk_sync(struct disk *disk, int descriptor, const char *name)
+{
+    if (fdatasync(descriptor) == 0) {
+        return true;
+    }
+    log_critical("action: store | result: fail | file: %s/%s | fdatasync: %s | "
+                 "stopping: what is in memory can't be trusted any more",
+                 disk->heritage->directory.path, name, strerror(errno));
+    disk->lied = true;
+    return false;
+}

@@ -1,0 +1,112 @@
+/*
+ * main.c - lottery-server: the centre.
+ *
+ * Reads the options and the configuration and hands over to the supervisor.
+ * Every process of the server returns through here: this is the one place that
+ * ends them. Exit status: 0 after a graceful stop, 1 when something failed, 2
+ * when it was called wrongly.
+ */
+#include "lib/log.h"
+#include "server/server_config.h"
+#include "server/supervisor.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define PROGRAM_NAME    "lottery-server"
+#define PROGRAM_VERSION "1.0"
+
+enum { EXIT_USAGE = 2 };
+
+static const char usage[] =
+    "usage: " PROGRAM_NAME " [-c FILE] [-t] [-h] [-V]\n"
+    "The national lottery's central server: stores bets, holds the draw, tells the winners.\n"
+    "  -c FILE  the configuration; without it ./config.yaml where there is one\n"
+    "  -t       check the configuration and stop\n"
+    "  -h       print this and stop\n"
+    "  -V       print the version and stop\n";
+
+struct options {
+    const char *file; /* NULL: the default */
+    bool only_check;
+};
+
+enum options_end { OPTIONS_GO_ON, OPTIONS_ENOUGH, OPTIONS_WRONG };
+
+static enum options_end wrong_usage(void)
+{
+    (void)fputs(usage, stderr);
+    return OPTIONS_WRONG;
+}
+
+static enum options_end read_options(int argc, char **argv, struct options *options)
+{
+    int option = 0;
+    while ((option = getopt(argc, argv, "c:thV")) != -1) {
+        switch (option) {
+        case 'c':
+            options->file = optarg;
+            break;
+        case 't':
+            options->only_check = true;
+            break;
+        case 'h':
+            (void)fputs(usage, stdout);
+            return OPTIONS_ENOUGH;
+        case 'V':
+            (void)puts(PROGRAM_NAME " " PROGRAM_VERSION);
+            return OPTIONS_ENOUGH;
+        default:
+            return wrong_usage();
+        }
+    }
+    return optind == argc ? OPTIONS_GO_ON : wrong_usage();
+}
+
+static void log_config(const struct server_config *config)
+{
+    char description[LOG_LINE_BYTES];
+    config_describe(&server_config_table, config, description, sizeof description);
+    log_info("action: config | result: success%s", description);
+}
+
+/*
+ * Forked processes come back here too, and end by _exit: the handlers of exit
+ * are the supervisor's, and running them would touch, and so copy, a dozen
+ * pages for every connection.
+ */
+static int run_and_end(const struct server_config *config)
+{
+    pid_t supervisor = getpid();
+    int status = supervisor_run(config);
+    if (getpid() != supervisor) {
+        _exit(status);
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {0};
+    struct server_config config;
+    struct failure failure;
+    enum options_end end = read_options(argc, argv, &options);
+    if (end != OPTIONS_GO_ON) {
+        return end == OPTIONS_WRONG ? EXIT_USAGE : EXIT_SUCCESS;
+    }
+    if (!server_config_load(options.file, &config, &failure)) {
+        (void)fprintf(stderr, PROGRAM_NAME ": %s\n", failure.text);
+        return EXIT_FAILURE;
+    }
+    if (options.only_check) {
+        (void)puts(PROGRAM_NAME ": configuration ok");
+        return EXIT_SUCCESS;
+    }
+    (void)prctl(PR_SET_NAME, PROGRAM_NAME);
+    log_set_threshold((enum log_level)config.log_level);
+    log_config(&config);
+    return run_and_end(&config);
+}

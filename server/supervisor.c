@@ -1,0 +1,509 @@
+/*
+ * supervisor.c - the process graph, from the first lock to the last one released.
+ *
+ *     supervisor --- forks ---> storer      one, always; replaced when it dies
+ *                 \-- forks --> handler     one a connection, up to a limit
+ *
+ * Why it exists: somebody has to outlive every other process, and to clean up
+ * after all of them.
+ *
+ * What it promises: at most limits.max_connections handlers; a storer as long
+ * as one can live; every child reaped, with an obituary in the log; a shutdown
+ * that loses nothing, in the order: listener, handlers, storer, shared memory.
+ *
+ * It takes no lock and waits for no semaphore, so no child can take it down.
+ * If it dies: the kernel sends its children SIGTERM, they finish and give up
+ * the data directory's lock; the next server finds what is left by its name.
+ */
+#include "server/supervisor.h"
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "server/children.h"
+#include "server/handler.h"
+#include "server/heritage.h"
+#include "server/listener.h"
+#include "server/recovery.h"
+#include "server/signals.h"
+#include "server/storer.h"
+#include "shm/slots.h"
+#include "shm/waiting.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    STORER_READY_MS = 30000,  /* from fork to the byte that says "ready" */
+    STORER_FRUITLESS_MAX = 5, /* deaths in a row between which nothing was stored */
+    ACCEPTS_A_TURN = 64,      /* before children are looked after again */
+    OUT_OF_RESOURCES_PAUSE_MS = 100,
+    REPEAT_SIGTERM_MS = 100,
+    FORKED_CHILD = -2 /* in the child: its whole life is over, `child_status` tells how it was */
+};
+
+struct supervisor {
+    struct heritage heritage;
+    struct children children;
+    pid_t storer; /* 0: there is none */
+    unsigned storer_fruitless;
+    uint64_t flushes_at_death;
+    bool stopping;    /* deaths of the storer are expected */
+    bool failed;      /* the server can't go on */
+    int child_status; /* in a child that has come back to here */
+};
+
+static void count(_Atomic uint64_t *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+static struct shared_supervisor *counters(struct supervisor *supervisor)
+{
+    return &supervisor->heritage.segment.shared->supervisor;
+}
+
+/* --------------------------------------------------------------- storer ---- */
+
+/* The storer's process: what is not its own is closed, then it lives. */
+static int become_storer(struct supervisor *supervisor, const int ready[2])
+{
+    struct heritage *heritage = &supervisor->heritage;
+    (void)prctl(PR_SET_NAME, "lottery-storer");
+    (void)close(ready[0]);
+    (void)close(heritage->listener);
+    if (!signals_prepare_child(heritage->supervisor_pid)) {
+        return STORER_EXIT_FAILED;
+    }
+    return storer_run(heritage, ready[1]);
+}
+
+/* True when the storer has said that it is ready; false when it died or took too long. */
+static bool await_ready(int pipe_end)
+{
+    struct pollfd poll = {.fd = pipe_end, .events = POLLIN};
+    int64_t deadline_ms = clock_monotonic_ms() + STORER_READY_MS;
+    int result = 0;
+    do {
+        int64_t left_ms = deadline_ms - clock_monotonic_ms();
+        struct timespec timeout = clock_interval(left_ms > 0 ? left_ms : 0);
+        result = ppoll(&poll, 1, &timeout, NULL);
+    } while (result < 0 && errno == EINTR);
+    char byte = 0;
+    return result > 0 && read(pipe_end, &byte, 1) == 1;
+}
+
+/* Forks a storer and waits until it is ready. Returns 0, -1, or FORKED_CHILD in the storer. */
+static int start_storer(struct supervisor *supervisor)
+{
+    int ready[2];
+    if (pipe(ready) != 0) {
+        log_critical("action: storer_start | result: fail | error: pipe: %s", strerror(errno));
+        return -1;
+    }
+    storer_set_up(&supervisor->heritage.segment);
+    pid_t pid = fork();
+    if (pid == 0) {
+        supervisor->child_status = become_storer(supervisor, ready);
+        return FORKED_CHILD;
+    }
+    (void)close(ready[1]);
+    bool is_ready = false;
+    if (pid > 0) {
+        supervisor->storer = pid;
+        atomic_store(&supervisor->heritage.segment.shared->storer.pid, pid);
+        count(&counters(supervisor)->storer_starts);
+        is_ready = await_ready(ready[0]);
+    } else {
+        log_critical("action: storer_start | result: fail | error: fork: %s", strerror(errno));
+    }
+    (void)close(ready[0]);
+    if (is_ready) {
+        log_info("action: storer_start | result: success | pid: %d", (int)pid);
+    }
+    return is_ready ? 0 : -1;
+}
+
+/* A storer that dies again and again without storing anything is not replaced for ever. */
+static bool is_storer_hopeless(struct supervisor *supervisor, int status)
+{
+    uint64_t flushes = atomic_load(&supervisor->heritage.segment.shared->storer.flushes);
+    bool killed_from_outside = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    if (flushes != supervisor->flushes_at_death || killed_from_outside) {
+        supervisor->storer_fruitless = 0;
+    }
+    supervisor->flushes_at_death = flushes;
+    if (!killed_from_outside) {
+        supervisor->storer_fruitless++;
+    }
+    return supervisor->storer_fruitless >= STORER_FRUITLESS_MAX;
+}
+
+/* Nobody will ever store anything again: whoever waits for that is told. */
+static void give_up(struct supervisor *supervisor, const char *reason)
+{
+    log_critical("action: server | result: fail | reason: %s", reason);
+    supervisor->failed = true;
+    wait_halt(&supervisor->heritage.segment);
+}
+
+/* ------------------------------------------------------------ obituaries ---- */
+
+static void describe_death(int status, char *text, size_t capacity)
+{
+    if (WIFSIGNALED(status)) {
+        (void)snprintf(text, capacity, "signal %d (%s)", WTERMSIG(status),
+                       strsignal(WTERMSIG(status)));
+    } else {
+        (void)snprintf(text, capacity, "status %d", WEXITSTATUS(status));
+    }
+}
+
+static void bury_storer(struct supervisor *supervisor, int status)
+{
+    enum { DEATH_BYTES = 64 };
+    const struct shared_storer *storer = &supervisor->heritage.segment.shared->storer;
+    bool well =
+        WIFEXITED(status) && WEXITSTATUS(status) == STORER_EXIT_DRAINED && supervisor->stopping;
+    char death[DEATH_BYTES];
+    describe_death(status, death, sizeof death);
+    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+              "action: reap | result: %s | role: storer | pid: %d | ended_by: %s | flushes: %llu",
+              well ? "success" : "fail", (int)supervisor->storer, death,
+              (unsigned long long)atomic_load(&storer->flushes));
+    supervisor->storer = 0;
+    atomic_store(&supervisor->heritage.segment.shared->storer.pid, 0);
+    if (well) {
+        return;
+    }
+    count(&counters(supervisor)->storer_deaths);
+    if (supervisor->stopping) {
+        supervisor->failed = true; /* it has not drained, and there is no other one to do so */
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == STORER_EXIT_DISK_LIED) {
+        give_up(supervisor, "what is on the disk is not what was written: fdatasync failed");
+    } else if (is_storer_hopeless(supervisor, status)) {
+        give_up(supervisor, "the storer dies again and again without storing anything");
+    }
+}
+
+static void count_death(struct supervisor *supervisor, int status)
+{
+    struct shared_supervisor *shared = counters(supervisor);
+    count(WIFSIGNALED(status)        ? &shared->handlers_killed
+          : WEXITSTATUS(status) != 0 ? &shared->handlers_failed
+                                     : &shared->handlers_exited);
+    atomic_store(&shared->connections_open, children_alive(&supervisor->children));
+}
+
+static void bury_handler(struct supervisor *supervisor, pid_t pid, uint32_t slot_index, int status)
+{
+    enum { DEATH_BYTES = 64 };
+    struct slot *slot = &supervisor->heritage.segment.slots[slot_index];
+    bool well = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+    char death[DEATH_BYTES];
+    describe_death(status, death, sizeof death);
+    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+              "action: reap | result: %s | role: handler | pid: %d | ended_by: %s | ip: %s | "
+              "messages: %llu | bets: %llu",
+              well ? "success" : "fail", (int)pid, death, slot->peer,
+              (unsigned long long)atomic_load(&slot->messages),
+              (unsigned long long)atomic_load(&slot->bets));
+    slot_release(slot);
+    children_give_back(&supervisor->children, slot_index);
+    count_death(supervisor, status);
+    if (!well) {
+        wake_storer(&supervisor->heritage.segment); /* it may have died before it could */
+    }
+}
+
+static void reap(struct supervisor *supervisor)
+{
+    int status = 0;
+    for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        uint32_t slot_index = 0;
+        if (pid == supervisor->storer) {
+            bury_storer(supervisor, status);
+        } else if (children_find(&supervisor->children, pid, &slot_index)) {
+            bury_handler(supervisor, pid, slot_index, status);
+        }
+    }
+}
+
+/* Reaps, and replaces a storer that has died. Returns 0, or FORKED_CHILD in the new storer. */
+static int look_after_children(struct supervisor *supervisor)
+{
+    reap(supervisor);
+    while (supervisor->storer == 0 && !supervisor->failed) {
+        if (start_storer(supervisor) == FORKED_CHILD) {
+            return FORKED_CHILD;
+        }
+        if (supervisor->storer == 0) {
+            give_up(supervisor, "no storer can be forked");
+        }
+        reap(supervisor);
+    }
+    return 0;
+}
+
+/* -------------------------------------------------------------- handlers ---- */
+
+static int become_handler(struct supervisor *supervisor, int socket, uint32_t slot_index)
+{
+    (void)prctl(PR_SET_NAME, "lottery-handler");
+    (void)close(supervisor->heritage.listener);
+    return handler_run(&supervisor->heritage, socket, slot_index);
+}
+
+/* Forks a handler for the connection. Returns 0, or FORKED_CHILD in the handler. */
+static int start_handler(struct supervisor *supervisor, int socket,
+                         const struct listener_peer *peer)
+{
+    uint32_t slot_index = children_take_slot(&supervisor->children);
+    struct slot *slot = &supervisor->heritage.segment.slots[slot_index];
+    slot_set_up(&supervisor->heritage.segment, slot_index, peer->text);
+    pid_t pid = fork();
+    if (pid == 0) {
+        supervisor->child_status = become_handler(supervisor, socket, slot_index);
+        return FORKED_CHILD;
+    }
+    (void)close(socket);
+    if (pid < 0) {
+        log_error("action: accept_connections | result: fail | ip: %s | error: fork: %s",
+                  peer->text, strerror(errno));
+        slot_release(slot);
+        children_give_back(&supervisor->children, slot_index);
+        return 0;
+    }
+    children_note(&supervisor->children, slot_index, pid, peer->host);
+    atomic_store(&slot->pid, pid);
+    count(&counters(supervisor)->connections_accepted);
+    atomic_store(&counters(supervisor)->connections_open, children_alive(&supervisor->children));
+    log_info("action: accept_connections | result: success | ip: %s | pid: %d", peer->text,
+             (int)pid);
+    return 0;
+}
+
+static void refuse(struct supervisor *supervisor, int socket, const struct listener_peer *peer)
+{
+    log_warning("action: accept_connections | result: fail | ip: %s | reason: more than "
+                "limits.connections_per_address",
+                peer->text);
+    count(&counters(supervisor)->connections_refused);
+    (void)close(socket);
+}
+
+/*
+ * Sleeps with our signals let in. Should the kernel refuse even that, they are
+ * let in for a while all the same: a server that can't be stopped helps nobody.
+ */
+static int await_event(struct pollfd *poll, nfds_t watched, const struct timespec *timeout)
+{
+    int result = ppoll(poll, watched, timeout, signals_sleep_mask());
+    if (result < 0 && errno != EINTR) {
+        const struct timespec pause = clock_interval(OUT_OF_RESOURCES_PAUSE_MS);
+        log_error("action: wait | result: fail | error: ppoll: %s", strerror(errno));
+        signals_unblock();
+        (void)nanosleep(&pause, NULL);
+        signals_block();
+    }
+    return result;
+}
+
+static void pause_for(int64_t pause_ms)
+{
+    struct timespec pause = clock_interval(pause_ms);
+    (void)await_event(NULL, 0, &pause);
+}
+
+/* Connections that vanish again while they wait are nobody's fault; everything else is told. */
+static void explain_accept_error(void)
+{
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ECONNABORTED || errno == EINTR) {
+        return;
+    }
+    log_error("action: accept_connections | result: fail | error: %s", strerror(errno));
+    pause_for(OUT_OF_RESOURCES_PAUSE_MS);
+}
+
+/* Accepts those who wait. Returns 0, or FORKED_CHILD in a handler. */
+static int accept_connections(struct supervisor *supervisor)
+{
+    for (int i = 0; i < ACCEPTS_A_TURN && children_have_room(&supervisor->children); i++) {
+        struct listener_peer peer;
+        int socket = listener_accept(supervisor->heritage.listener, &peer);
+        if (socket < 0) {
+            explain_accept_error();
+            return 0;
+        }
+        if (!children_admit(&supervisor->children, peer.host)) {
+            refuse(supervisor, socket, &peer);
+        } else if (start_handler(supervisor, socket, &peer) == FORKED_CHILD) {
+            return FORKED_CHILD;
+        }
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------ loop ---- */
+
+/* Sleeps until somebody connects (and there is room) or a signal comes. */
+static bool wait_for_connections(const struct supervisor *supervisor)
+{
+    struct pollfd poll = {.fd = supervisor->heritage.listener, .events = POLLIN};
+    nfds_t watched = children_have_room(&supervisor->children) ? 1 : 0;
+    return await_event(&poll, watched, NULL) > 0;
+}
+
+/* Returns 0 when the server is to stop, or FORKED_CHILD in a child. */
+static int serve(struct supervisor *supervisor)
+{
+    while (!signals_terminate_requested() && !supervisor->failed) {
+        bool somebody_waits = wait_for_connections(supervisor);
+        if (signals_take_child_news() && look_after_children(supervisor) == FORKED_CHILD) {
+            return FORKED_CHILD;
+        }
+        if (somebody_waits && accept_connections(supervisor) == FORKED_CHILD) {
+            return FORKED_CHILD;
+        }
+    }
+    return 0;
+}
+
+/* -------------------------------------------------------------- shutdown ---- */
+
+/*
+ * Asks all handlers to leave until none is left; a handler that was about to
+ * sleep at the gate when the first SIGTERM came is reached by the next one.
+ * Past the time limit: SIGKILL.
+ */
+static int stop_handlers(struct supervisor *supervisor)
+{
+    uint64_t limit_ms = supervisor->heritage.config.timeout_shutdown_ms;
+    int64_t deadline_ms = clock_monotonic_ms() + (int64_t)limit_ms;
+    uint32_t handlers = children_alive(&supervisor->children);
+    bool forced = false;
+    while (children_alive(&supervisor->children) > 0) {
+        if (clock_monotonic_ms() >= deadline_ms) {
+            forced = true;
+        }
+        children_signal(&supervisor->children, forced ? SIGKILL : SIGTERM);
+        pause_for(REPEAT_SIGTERM_MS);
+        (void)signals_take_child_news();
+        if (look_after_children(supervisor) == FORKED_CHILD) {
+            return FORKED_CHILD;
+        }
+    }
+    log_info("action: stop_handlers | result: %s | handlers: %u", forced ? "fail" : "success",
+             handlers);
+    return 0;
+}
+
+static void stop_storer(struct supervisor *supervisor)
+{
+    int64_t deadline_ms =
+        clock_monotonic_ms() + (int64_t)supervisor->heritage.config.timeout_shutdown_ms;
+    supervisor->stopping = true;
+    bool forced = false;
+    while (supervisor->storer != 0) {
+        if (clock_monotonic_ms() >= deadline_ms) {
+            forced = true;
+        }
+        (void)kill(supervisor->storer, forced ? SIGKILL : SIGTERM);
+        pause_for(REPEAT_SIGTERM_MS);
+        (void)signals_take_child_news();
+        reap(supervisor);
+    }
+    bool drained = !forced && !supervisor->failed;
+    supervisor->failed = !drained;
+    log_info("action: stop_storer | result: %s", drained ? "success" : "fail");
+}
+
+/* Returns 0, or FORKED_CHILD in a storer that had to be replaced meanwhile. */
+static int shut_down(struct supervisor *supervisor)
+{
+    struct heritage *heritage = &supervisor->heritage;
+    log_info("action: shutdown | result: in_progress | reason: %s",
+             supervisor->failed ? "the server can't go on" : "asked to");
+    segment_publish(&heritage->segment, SHARED_STOPPING);
+    (void)close(heritage->listener);
+    heritage->listener = -1;
+    log_info("action: close_listener | result: success");
+    if (stop_handlers(supervisor) == FORKED_CHILD) {
+        return FORKED_CHILD;
+    }
+    stop_storer(supervisor);
+    return 0;
+}
+
+/* --------------------------------------------------------------- opening ---- */
+
+static void tell_ready(struct heritage *heritage)
+{
+    struct listener_peer bound = {0};
+    unsigned port = 0;
+    (void)listener_describe(heritage->listener, &bound, &port);
+    segment_publish(&heritage->segment, SHARED_READY);
+    log_info("action: listen | result: success | address: %s | port: %u", bound.host, port);
+}
+
+/* From recovery to the end of the shutdown. Returns 0, or FORKED_CHILD in a child. */
+static int live(struct supervisor *supervisor, struct failure *failure)
+{
+    struct heritage *heritage = &supervisor->heritage;
+    supervisor->failed = true;
+    if (!recovery_run(heritage, failure)) {
+        return 0;
+    }
+    int started = start_storer(supervisor);
+    if (started == FORKED_CHILD) {
+        return FORKED_CHILD;
+    }
+    supervisor->failed = started != 0;
+    if (started == 0) {
+        tell_ready(heritage);
+        if (serve(supervisor) == FORKED_CHILD) {
+            return FORKED_CHILD;
+        }
+    } else {
+        (void)failure_set(failure, "the storer did not start");
+    }
+    return shut_down(supervisor);
+}
+
+static int fail_to_start(const struct failure *failure)
+{
+    log_critical("action: start | result: fail | error: %s", failure->text);
+    (void)fprintf(stderr, "lottery-server: %s\n", failure->text);
+    return EXIT_FAILURE;
+}
+
+int supervisor_run(const struct server_config *config)
+{
+    struct supervisor supervisor = {.heritage = {.config = *config}};
+    struct failure failure = {.text = ""};
+    signals_prepare_supervisor();
+    if (!heritage_open(&supervisor.heritage, &failure)) {
+        return fail_to_start(&failure);
+    }
+    if (!children_open(&supervisor.children, (uint32_t)config->limit_connections,
+                       (uint32_t)config->limit_connections_per_address)) {
+        (void)failure_set(&failure, "no memory for limits.max_connections");
+        supervisor.failed = true;
+    } else if (live(&supervisor, &failure) == FORKED_CHILD) {
+        return supervisor.child_status;
+    }
+    children_close(&supervisor.children);
+    heritage_close(&supervisor.heritage);
+    if (failure.text[0] != '\0') {
+        return fail_to_start(&failure);
+    }
+    log_info("action: exit | result: %s", supervisor.failed ? "fail" : "success");
+    return supervisor.failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
