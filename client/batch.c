@@ -1,0 +1,44 @@
+/*
+ * batch.c - see batch.h.
+ */
+#include "client/batch.h"
+
+#include "lib/message.h"
+
+#include <string.h>
+
+/* Copies one row and its LF behind what is there; returns the bytes there are then. */
+static size_t append_row(char *out, size_t used, const struct dataset_row *row)
+{
+    memcpy(out + used, row->text, row->bytes);
+    out[used + row->bytes] = '\n';
+    return used + row->bytes + 1;
+}
+
+enum dataset_result batch_compose(struct dataset *dataset, const struct batch_limits *limits,
+                                  char *out, size_t *bytes, struct window_batch *batch,
+                                  struct failure *failure)
+{
+    struct dataset_row row;
+    size_t used = message_write_from_agency(out, limits->agency, MESSAGE_BET, true);
+    batch->rows = 0;
+    while (batch->rows < limits->rows_max) {
+        enum dataset_result result = dataset_peek(dataset, &row, failure);
+        if (result == DATASET_FAILED) {
+            return result;
+        }
+        if (result == DATASET_END || used + row.bytes + 1 + MESSAGE_END_BYTES > BATCH_BYTES_MAX) {
+            break;
+        }
+        if (batch->rows == 0) {
+            batch->begin = row.begin;
+        }
+        used = append_row(out, used, &row);
+        batch->end_offset = row.end_offset;
+        batch->rows++;
+        dataset_take(dataset, &row);
+    }
+    memcpy(out + used, MESSAGE_END, MESSAGE_END_BYTES);
+    *bytes = used + MESSAGE_END_BYTES;
+    return batch->rows > 0 ? DATASET_ROW : DATASET_END;
+}

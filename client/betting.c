@@ -1,0 +1,144 @@
+/*
+ * betting.c - see betting.h.
+ */
+#include "client/betting.h"
+
+#include "client/batch.h"
+#include "client/refusal.h"
+#include "client/session.h"
+#include "client/timing.h"
+#include "client/window.h"
+#include "lib/log.h"
+
+#include <inttypes.h>
+
+/* The bets of one connection on their way. */
+struct betting {
+    struct job *job;
+    struct wire *wire;
+    struct window window;
+    struct batch_limits limits;
+    bool all_composed; /* the file has been read to its end */
+};
+
+/* Turns rows into batches for as long as there is room for them. */
+static enum job_step compose_batches(struct betting *betting)
+{
+    struct job *job = betting->job;
+    while (!betting->all_composed && !window_is_full(&betting->window)) {
+        struct window_batch batch;
+        struct failure why;
+        size_t bytes = 0;
+        char *out = wire_reserve(betting->wire, BATCH_BYTES_MAX);
+        if (out == NULL) {
+            break;
+        }
+        enum dataset_result result =
+            batch_compose(&job->dataset, &betting->limits, out, &bytes, &batch, &why);
+        if (result == DATASET_FAILED) {
+            refusal_log_line(job, dataset_line(&job->dataset), why.text);
+            return JOB_FAILED;
+        }
+        betting->all_composed = result == DATASET_END;
+        if (result == DATASET_ROW) {
+            wire_commit(betting->wire, bytes);
+            window_push(&betting->window, &batch);
+        }
+    }
+    return JOB_WORKED;
+}
+
+static void acknowledge(struct job *job, const struct window_batch *batch)
+{
+    uint64_t now_ms = timing_now_ms();
+    job->stored += batch->rows;
+    patience_progress(&job->patience, now_ms);
+    progress_advance(&job->progress, batch->rows, batch->end_offset, now_ms);
+    log_debug("action: apuesta_enviada | result: success | cantidad: %" PRIu64, batch->rows);
+}
+
+/*
+ * Where no row is wrong, another connection has probably asked STATUS after us,
+ * perhaps one of a run that was killed, whose handler came to its message late.
+ * A new connection takes the agency back; a second refusal of the same row is final.
+ */
+static enum job_step take_refusal(struct job *job, const struct window_batch *batch,
+                                  struct failure *why)
+{
+    if (refusal_finds_row(job, batch)) {
+        return JOB_FAILED;
+    }
+    if (job->refused_line == batch->begin.line) {
+        refusal_log_rows(job, batch);
+        return JOB_FAILED;
+    }
+    job->refused_line = batch->begin.line;
+    (void)failure_set(why,
+                      "the server refused rows %" PRIu64 " to %" PRIu64
+                      ", each of which looks right from here",
+                      batch->begin.line, batch->begin.line + batch->rows - 1);
+    return JOB_LOST;
+}
+
+static enum job_step take_answer(struct betting *betting, const struct message *answer,
+                                 struct failure *why)
+{
+    if (window_is_empty(&betting->window) ||
+        (answer->type != MESSAGE_ACK && answer->type != MESSAGE_ERROR)) {
+        (void)failure_set(why, "%s came where a batch was to be answered",
+                          message_type_name(answer->type));
+        return JOB_LOST;
+    }
+    struct window_batch batch = window_pop(&betting->window);
+    if (answer->type == MESSAGE_ERROR) {
+        return take_refusal(betting->job, &batch, why);
+    }
+    acknowledge(betting->job, &batch);
+    return JOB_WORKED;
+}
+
+static enum job_step take_answers(struct betting *betting, struct failure *why)
+{
+    struct message answer;
+    enum wire_answer next = WIRE_ANSWER;
+    while ((next = wire_next(betting->wire, &answer, why)) == WIRE_ANSWER) {
+        enum job_step step = take_answer(betting, &answer, why);
+        if (step != JOB_WORKED) {
+            return step;
+        }
+    }
+    return next == WIRE_NONSENSE ? JOB_LOST : JOB_WORKED;
+}
+
+static enum job_step exchange(struct betting *betting, struct failure *why)
+{
+    struct job *job = betting->job;
+    while (true) {
+        enum job_step step = compose_batches(betting);
+        if (step != JOB_WORKED || window_is_empty(&betting->window)) {
+            return step;
+        }
+        step = session_turn(job, betting->wire, patience_deadline_ms(&job->patience), why);
+        if (step == JOB_WORKED) {
+            step = take_answers(betting, why);
+        }
+        if (step != JOB_WORKED) {
+            return step;
+        }
+    }
+}
+
+enum job_step betting_run(struct job *job, struct wire *wire, struct failure *why)
+{
+    struct betting betting = {
+        .job = job,
+        .wire = wire,
+        .limits = {.agency = job->agency, .rows_max = job->config->batch_max_amount}};
+    if (!window_open(&betting.window, (size_t)job->config->batch_in_flight, why)) {
+        log_error("action: apuesta_enviada | result: fail | reason: %s", why->text);
+        return JOB_FAILED;
+    }
+    enum job_step step = exchange(&betting, why);
+    window_close(&betting.window);
+    return step;
+}

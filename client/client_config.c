@@ -1,0 +1,236 @@
+/*
+ * client_config.c - see client_config.h.
+ *
+ * The table is the one list of an agency's keys. The server's address and the
+ * single bet are made of several variables; those rules stand below the table.
+ */
+#include "client/client_config.h"
+
+#include "lib/config_value.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    DURATION_MAX_MS = 24 * 60 * 60 * 1000,
+    PROBES_MAX = 1000000,
+    BATCH_BETS_MAX = 10000,
+    BATCHES_IN_FLIGHT_MAX = 1024,
+    NAMES_BYTES = 128,
+    PLACE_PORT_BYTES = CONFIG_PLACE_BYTES + 16
+};
+
+enum client_key {
+    KEY_ID,
+    KEY_SERVER_ADDRESS,
+    KEY_LOOP_LAPSE,
+    KEY_LOOP_PERIOD,
+    KEY_LOOP_AMOUNT,
+    KEY_LOG_LEVEL,
+    KEY_BATCH_MAX_AMOUNT,
+    KEY_BATCH_IN_FLIGHT,
+    KEY_BETS_FILE,
+    KEY_WINNERS_FILE,
+    KEY_FIRST_NAME,
+    KEY_LAST_NAME,
+    KEY_DOCUMENT,
+    KEY_BIRTHDATE,
+    KEY_NUMBER,
+    KEYS
+};
+
+#define FIELD(name) .offset = offsetof(struct client_config, name)
+
+static const struct config_key keys[KEYS] = {
+    [KEY_ID] = {.path = {"id"},
+                .environment = {"CLI_ID", "AGENCY_ID"},
+                .kind = CONFIG_INTEGER,
+                FIELD(id),
+                .maximum = UINT32_MAX,
+                .meaning = "number of the agency; has to be set"},
+    [KEY_SERVER_ADDRESS] = {.path = {"server.address"},
+                            .environment = {"CLI_SERVER_ADDRESS"},
+                            .kind = CONFIG_TEXT,
+                            FIELD(server_address),
+                            .default_value = "server:12345",
+                            .minimum = 1,
+                            .meaning =
+                                "the server, host:port; SERVER_HOST and SERVER_PORT do, too"},
+    [KEY_LOOP_LAPSE] = {.path = {"loop.lapse"},
+                        .environment = {"CLI_LOOP_LAPSE"},
+                        .kind = CONFIG_DURATION,
+                        FIELD(loop_lapse_ms),
+                        .default_value = "20s",
+                        .minimum = 1,
+                        .maximum = DURATION_MAX_MS,
+                        .meaning = "give up after this time without progress"},
+    [KEY_LOOP_PERIOD] = {.path = {"loop.period"},
+                         .environment = {"CLI_LOOP_PERIOD"},
+                         .kind = CONFIG_DURATION,
+                         FIELD(loop_period_ms),
+                         .default_value = "5s",
+                         .minimum = 1,
+                         .maximum = DURATION_MAX_MS,
+                         .meaning = "pause between look-ups of winners, and between echo probes"},
+    [KEY_LOOP_AMOUNT] = {.path = {"loop.amount"},
+                         .environment = {"CLI_LOOP_AMOUNT"},
+                         .kind = CONFIG_INTEGER,
+                         FIELD(loop_amount),
+                         .default_value = "0",
+                         .maximum = PROBES_MAX,
+                         .meaning = "echo probes before betting, one connection each"},
+    [KEY_LOG_LEVEL] = {.path = {"log.level"},
+                       .environment = {"CLI_LOG_LEVEL"},
+                       .kind = CONFIG_LOG_LEVEL,
+                       FIELD(log_level),
+                       .default_value = "INFO",
+                       .meaning = "least level that is logged: DEBUG, INFO, WARNING, ERROR, "
+                                  "CRITICAL"},
+    [KEY_BATCH_MAX_AMOUNT] = {.path = {"batch.maxAmount", "batch.batch_size"},
+                              .environment = {"CLI_BATCH_MAXAMOUNT", "BATCH_SIZE"},
+                              .kind = CONFIG_INTEGER,
+                              FIELD(batch_max_amount),
+                              .default_value = "150",
+                              .minimum = 1,
+                              .maximum = BATCH_BETS_MAX,
+                              .meaning = "bets in a message, as far as they fit into 8 kB"},
+    [KEY_BATCH_IN_FLIGHT] = {.path = {"batch.inFlight"},
+                             .environment = {"CLI_BATCH_INFLIGHT"},
+                             .kind = CONFIG_INTEGER,
+                             FIELD(batch_in_flight),
+                             .default_value = "16",
+                             .minimum = 1,
+                             .maximum = BATCHES_IN_FLIGHT_MAX,
+                             .meaning = "batches that may wait for their answer at a time"},
+    [KEY_BETS_FILE] = {.path = {"bets.file"},
+                       .environment = {"CLI_BETS_FILE", "INPUT_FILE"},
+                       .kind = CONFIG_TEXT,
+                       FIELD(bets_file),
+                       .default_value = "",
+                       .meaning = "CSV file of the bets; empty: .data/agency-<id>.csv"},
+    [KEY_WINNERS_FILE] = {.path = {"winners.file"},
+                          .environment = {"CLI_WINNERS_FILE", "OUTPUT_FILE"},
+                          .kind = CONFIG_TEXT,
+                          FIELD(winners_file),
+                          .default_value = "",
+                          .meaning = "where the agency's winners are written; empty: nowhere"},
+    [KEY_FIRST_NAME] = {.environment = {"CLI_NOMBRE", "NOMBRE"},
+                        .kind = CONFIG_TEXT,
+                        FIELD(first_name),
+                        .default_value = "",
+                        .meaning = "one bet instead of a file: first name"},
+    [KEY_LAST_NAME] = {.environment = {"CLI_APELLIDO", "APELLIDO"},
+                       .kind = CONFIG_TEXT,
+                       FIELD(last_name),
+                       .default_value = "",
+                       .meaning = "one bet instead of a file: last name"},
+    [KEY_DOCUMENT] = {.environment = {"CLI_DOCUMENTO", "DOCUMENTO"},
+                      .kind = CONFIG_TEXT,
+                      FIELD(document),
+                      .default_value = "",
+                      .meaning = "one bet instead of a file: document, digits"},
+    [KEY_BIRTHDATE] = {.environment = {"CLI_NACIMIENTO", "NACIMIENTO"},
+                       .kind = CONFIG_TEXT,
+                       FIELD(birthdate),
+                       .default_value = "",
+                       .meaning = "one bet instead of a file: birthdate, YYYY-MM-DD"},
+    [KEY_NUMBER] = {.environment = {"CLI_NUMERO", "NUMERO"},
+                    .kind = CONFIG_TEXT,
+                    FIELD(number),
+                    .default_value = "",
+                    .meaning = "one bet instead of a file: number"},
+};
+
+const struct config_table client_config_table = {.keys = keys, .count = KEYS};
+
+/* A port to connect to, read into a uint64_t of its own. */
+static const struct config_key port_key = {
+    .kind = CONFIG_INTEGER, .minimum = 1, .maximum = UINT16_MAX};
+
+static const char default_port[] = "12345";
+
+/* The variable's text, NULL where it is not set or empty. */
+static const char *variable(const char *name)
+{
+    const char *text = getenv(name);
+    return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+/* Puts host and port together; the host of an IPv6 address gets its brackets. */
+static bool join_address(const char *host, const char *port, struct client_config *config,
+                         struct failure *failure)
+{
+    bool bare_ipv6 = strchr(host, ':') != NULL && host[0] != '[';
+    int bytes = snprintf(config->server_address, sizeof config->server_address, "%s%s%s:%s",
+                         bare_ipv6 ? "[" : "", host, bare_ipv6 ? "]" : "", port);
+    return (bytes > 0 && (size_t)bytes < sizeof config->server_address) ||
+           failure_set(failure,
+                       "SERVER_HOST: is %zu bytes long; with its port, at most %d are allowed",
+                       strlen(host), CONFIG_TEXT_BYTES - 1);
+}
+
+/* SERVER_HOST and SERVER_PORT, unless CLI_SERVER_ADDRESS has spoken. */
+static bool apply_server_host(struct client_config *config, struct config_origin *origin,
+                              struct failure *failure)
+{
+    const char *host = variable("SERVER_HOST");
+    if (host == NULL || origin->source == CONFIG_FROM_ENVIRONMENT) {
+        return true;
+    }
+    const char *port = variable("SERVER_PORT");
+    uint64_t number;
+    if (port == NULL) {
+        port = default_port;
+    }
+    *origin = (struct config_origin){.source = CONFIG_FROM_ENVIRONMENT, .place = "SERVER_HOST"};
+    return config_value_parse(&port_key, port, strlen(port), "SERVER_PORT", &number, failure) &&
+           join_address(host, port, config, failure);
+}
+
+static bool check_address(const char *address, const char *place, struct failure *failure)
+{
+    const char *colon = strrchr(address, ':');
+    if (colon == NULL || colon == address) {
+        return failure_set(failure, "%s: \"%.60s\" is not host:port", place, address);
+    }
+    char port_place[PLACE_PORT_BYTES];
+    uint64_t number;
+    (void)snprintf(port_place, sizeof port_place, "%s: its port", place);
+    return config_value_parse(&port_key, colon + 1, strlen(colon + 1), port_place, &number,
+                              failure);
+}
+
+/* Decides whether there is a single bet, all of it or nothing. */
+static bool derive_single_bet(struct client_config *config, const struct config_origin *origins,
+                              struct failure *failure)
+{
+    char missing[NAMES_BYTES] = "";
+    const char *given = NULL;
+    for (int i = KEY_FIRST_NAME; i <= KEY_NUMBER; i++) {
+        const char *value = (const char *)config + keys[i].offset;
+        if (value[0] != '\0') {
+            given = origins[i].place;
+            continue;
+        }
+        size_t used = strlen(missing);
+        (void)snprintf(missing + used, sizeof missing - used, "%s%s", used > 0 ? ", " : "",
+                       keys[i].environment[0]);
+    }
+    config->single_bet = missing[0] == '\0';
+    return given == NULL || config->single_bet ||
+           failure_set(failure, "%s: not set, but %s is; a bet from the environment needs all five",
+                       missing, given);
+}
+
+bool client_config_load(const char *file, struct client_config *config, struct failure *failure)
+{
+    struct config_origin origins[KEYS];
+    struct config_origin *address_origin = &origins[KEY_SERVER_ADDRESS];
+    memset(config, 0, sizeof *config);
+    return config_load(&client_config_table, file, config, origins, failure) &&
+           apply_server_host(config, address_origin, failure) &&
+           check_address(config->server_address, address_origin->place, failure) &&
+           derive_single_bet(config, origins, failure);
+}

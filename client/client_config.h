@@ -1,0 +1,45 @@
+/*
+ * client_config.h - an agency's configuration: what can be set, and to what.
+ *
+ * Read by main before anything else, never changed afterwards.
+ */
+#ifndef CLIENT_CLIENT_CONFIG_H
+#define CLIENT_CLIENT_CONFIG_H
+
+#include "lib/config.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct client_config {
+    uint64_t id;                            /* id: the agency, 0 .. 2^32-1 */
+    char server_address[CONFIG_TEXT_BYTES]; /* server.address: host:port */
+    uint64_t loop_lapse_ms;                 /* loop.lapse: give up after this without progress */
+    uint64_t loop_period_ms;                /* loop.period: pause between look-ups and probes */
+    uint64_t loop_amount;                   /* loop.amount: echo probes before betting */
+    int log_level;                          /* log.level, enum log_level */
+    uint64_t batch_max_amount;              /* batch.maxAmount, batch.batch_size: bets a message */
+    uint64_t batch_in_flight;               /* batch.inFlight: unanswered batches at most */
+    char bets_file[CONFIG_TEXT_BYTES];      /* bets.file; empty: .data/agency-<id>.csv */
+    char winners_file[CONFIG_TEXT_BYTES];   /* winners.file; empty: none */
+    char first_name[CONFIG_TEXT_BYTES];     /* CLI_NOMBRE, NOMBRE */
+    char last_name[CONFIG_TEXT_BYTES];      /* CLI_APELLIDO, APELLIDO */
+    char document[CONFIG_TEXT_BYTES];       /* CLI_DOCUMENTO, DOCUMENTO */
+    char birthdate[CONFIG_TEXT_BYTES];      /* CLI_NACIMIENTO, NACIMIENTO */
+    char number[CONFIG_TEXT_BYTES];         /* CLI_NUMERO, NUMERO */
+    bool single_bet;                        /* the five above are set: they are the one bet */
+};
+
+extern const struct config_table client_config_table;
+
+/*
+ * Loads and checks the configuration; `file` as in config_load. SERVER_HOST
+ * (with SERVER_PORT, or port 12345) stands for server.address where
+ * CLI_SERVER_ADDRESS is not set; SERVER_PORT alone changes nothing. Some but not all
+ * of the five fields of a single bet is an error that names the missing ones; the id
+ * has no default. bets_file stays empty where nobody named a file, so that the job
+ * can tell (job.c).
+ */
+bool client_config_load(const char *file, struct client_config *config, struct failure *failure);
+
+#endif

@@ -1,0 +1,243 @@
+/*
+ * dataset.c - see dataset.h.
+ *
+ * One buffer, filled by pread, so that going back is only arithmetic. Rows in
+ * memory go into an anonymous file and are read like any other.
+ */
+#include "client/dataset.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { DATASET_BUFFER_BYTES = 1 << 16, DATASET_LINE_END_BYTES = 2 };
+
+static const char byte_order_mark[] = "\xEF\xBB\xBF";
+enum { BYTE_ORDER_MARK_BYTES = sizeof byte_order_mark - 1 };
+
+/* Makes room in the buffer and reads on; sets read_all at the end of the file. */
+static bool refill(struct dataset *dataset, struct failure *failure)
+{
+    size_t left = dataset->used - dataset->begin;
+    memmove(dataset->buffer, dataset->buffer + dataset->begin, left);
+    dataset->buffer_offset += dataset->begin;
+    dataset->begin = 0;
+    dataset->used = left;
+    ssize_t got = 0;
+    do {
+        got = pread(dataset->fd, dataset->buffer + left, DATASET_BUFFER_BYTES - left,
+                    (off_t)(dataset->buffer_offset + left));
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        return failure_set_errno(failure, "reading %s", dataset->name);
+    }
+    dataset->used += (size_t)got;
+    dataset->read_all = got == 0;
+    return true;
+}
+
+static bool skip_byte_order_mark(struct dataset *dataset, struct failure *failure)
+{
+    while (dataset->used < BYTE_ORDER_MARK_BYTES && !dataset->read_all) {
+        if (!refill(dataset, failure)) {
+            return false;
+        }
+    }
+    if (dataset->used >= BYTE_ORDER_MARK_BYTES &&
+        memcmp(dataset->buffer, byte_order_mark, BYTE_ORDER_MARK_BYTES) == 0) {
+        dataset->start = BYTE_ORDER_MARK_BYTES;
+        dataset->begin = BYTE_ORDER_MARK_BYTES;
+    }
+    return true;
+}
+
+/* What both ways of opening share, once the descriptor is there. */
+static bool prepare(struct dataset *dataset, struct failure *failure)
+{
+    struct stat status;
+    if (fstat(dataset->fd, &status) < 0) {
+        return failure_set_errno(failure, "%s: looking at it", dataset->name);
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return failure_set(failure, "%s: not a regular file, so that it can't be read twice",
+                           dataset->name);
+    }
+    dataset->bytes = (uint64_t)status.st_size;
+    dataset->line = 1;
+    dataset->buffer = malloc(DATASET_BUFFER_BYTES);
+    if (dataset->buffer == NULL) {
+        return failure_set_errno(failure, "%s: %d bytes of memory to read it", dataset->name,
+                                 DATASET_BUFFER_BYTES);
+    }
+    (void)posix_fadvise(dataset->fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* only advice */
+    return skip_byte_order_mark(dataset, failure);
+}
+
+static bool close_after_failure(struct dataset *dataset)
+{
+    dataset_close(dataset);
+    return false;
+}
+
+bool dataset_open(struct dataset *dataset, const char *path, struct failure *failure)
+{
+    *dataset = (struct dataset){.name = path};
+    dataset->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (dataset->fd < 0) {
+        return failure_set_errno(failure, "opening the file of bets %s", path);
+    }
+    return prepare(dataset, failure) || close_after_failure(dataset);
+}
+
+bool dataset_open_text(struct dataset *dataset, const char *name, const char *text, size_t bytes,
+                       struct failure *failure)
+{
+    *dataset = (struct dataset){.name = name};
+    dataset->fd = memfd_create("bets", MFD_CLOEXEC);
+    if (dataset->fd < 0) {
+        return failure_set_errno(failure, "%s: opening an anonymous file", name);
+    }
+    if (pwrite(dataset->fd, text, bytes, 0) != (ssize_t)bytes) {
+        (void)failure_set_errno(failure, "%s: writing %zu bytes to an anonymous file", name, bytes);
+        return close_after_failure(dataset);
+    }
+    return prepare(dataset, failure) || close_after_failure(dataset);
+}
+
+void dataset_close(struct dataset *dataset)
+{
+    free(dataset->buffer);
+    dataset->buffer = NULL;
+    if (dataset->fd >= 0) {
+        (void)close(dataset->fd);
+        dataset->fd = -1;
+    }
+}
+
+/* Brings one whole line into the buffer: *bytes of it, its end included; 0 at the end. */
+static bool find_line(struct dataset *dataset, size_t *bytes, struct failure *failure)
+{
+    size_t looked_at = 0;
+    while (true) {
+        size_t left = dataset->used - dataset->begin;
+        const char *from = dataset->buffer + dataset->begin + looked_at;
+        const char *end = memchr(from, '\n', left - looked_at);
+        if (end != NULL) {
+            *bytes = looked_at + (size_t)(end - from) + 1;
+            return true;
+        }
+        if (dataset->read_all || left > DATASET_ROW_BYTES_MAX + DATASET_LINE_END_BYTES) {
+            *bytes = left;
+            return true;
+        }
+        looked_at = left;
+        if (!refill(dataset, failure)) {
+            return false;
+        }
+    }
+}
+
+/* Without its LF or CRLF; of a last line without LF, without a lone CR. */
+static size_t strip_line_end(const char *line, size_t bytes)
+{
+    if (bytes > 0 && line[bytes - 1] == '\n') {
+        bytes--;
+    }
+    if (bytes > 0 && line[bytes - 1] == '\r') {
+        bytes--;
+    }
+    return bytes;
+}
+
+/* A line without text: is it the file's last? */
+static bool nothing_follows(struct dataset *dataset, size_t line_bytes, bool *nothing,
+                            struct failure *failure)
+{
+    if (dataset->used - dataset->begin == line_bytes && !dataset->read_all &&
+        !refill(dataset, failure)) {
+        return false;
+    }
+    *nothing = dataset->used - dataset->begin == line_bytes;
+    return true;
+}
+
+static enum dataset_result check_travels(const struct dataset_row *row, struct failure *failure)
+{
+    if (row->bytes > DATASET_ROW_BYTES_MAX) {
+        (void)failure_set(failure, "the row is longer than the %d bytes that fit a message",
+                          DATASET_ROW_BYTES_MAX);
+        return DATASET_FAILED;
+    }
+    if (memchr(row->text, '\r', row->bytes) != NULL) {
+        (void)failure_set(failure, "the row holds a carriage return");
+        return DATASET_FAILED;
+    }
+    return DATASET_ROW;
+}
+
+enum dataset_result dataset_peek(struct dataset *dataset, struct dataset_row *row,
+                                 struct failure *failure)
+{
+    size_t line_bytes = 0;
+    row->begin.line = dataset->line;
+    if (!find_line(dataset, &line_bytes, failure)) {
+        return DATASET_FAILED;
+    }
+    row->bytes = strip_line_end(dataset->buffer + dataset->begin, line_bytes);
+    bool at_end = line_bytes == 0;
+    if (row->bytes == 0 && !nothing_follows(dataset, line_bytes, &at_end, failure)) {
+        return DATASET_FAILED;
+    }
+    if (at_end) {
+        return DATASET_END;
+    }
+    row->text = dataset->buffer + dataset->begin;
+    row->begin.offset = dataset->buffer_offset + dataset->begin;
+    row->end_offset = row->begin.offset + line_bytes;
+    return check_travels(row, failure);
+}
+
+void dataset_take(struct dataset *dataset, const struct dataset_row *row)
+{
+    dataset->begin = (size_t)(row->end_offset - dataset->buffer_offset);
+    dataset->line = row->begin.line + 1;
+}
+
+uint64_t dataset_line(const struct dataset *dataset)
+{
+    return dataset->line;
+}
+
+void dataset_seek(struct dataset *dataset, struct dataset_mark mark)
+{
+    dataset->buffer_offset = mark.offset;
+    dataset->begin = 0;
+    dataset->used = 0;
+    dataset->read_all = false;
+    dataset->line = mark.line;
+}
+
+void dataset_rewind(struct dataset *dataset)
+{
+    dataset_seek(dataset, (struct dataset_mark){.offset = dataset->start, .line = 1});
+}
+
+enum dataset_result dataset_skip(struct dataset *dataset, uint64_t rows, uint64_t *skipped,
+                                 uint64_t *end_offset, struct failure *failure)
+{
+    struct dataset_row row;
+    *end_offset = dataset->buffer_offset + dataset->begin;
+    for (*skipped = 0; *skipped < rows; (*skipped)++) {
+        enum dataset_result result = dataset_peek(dataset, &row, failure);
+        if (result != DATASET_ROW) {
+            return result;
+        }
+        dataset_take(dataset, &row);
+        *end_offset = row.end_offset;
+    }
+    return DATASET_ROW;
+}

@@ -1,0 +1,85 @@
+/*
+ * dataset.h - reads an agency's file of bets row by row, in bounded memory.
+ *
+ * Lines end in LF or CRLF, in any mixture; the last one may lack its end; a
+ * UTF-8 byte order mark at the start and an empty line at the very end are not
+ * rows. What a row says is not looked at here, only whether it can travel: a
+ * row that does not fit a message, or holds a carriage return (which together
+ * with its LF would end the message early), is a failure that names its line.
+ *
+ * A position in the file can be noted and come back to, which is how an
+ * agency resumes and how it finds the row that the server refused.
+ */
+#ifndef CLIENT_DATASET_H
+#define CLIENT_DATASET_H
+
+#include "lib/failure.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* 8 kB less the longest header, "4294967295:4:", the row's LF and the message's CRLF. */
+enum { DATASET_ROW_BYTES_MAX = 8192 - 13 - 1 - 2 };
+
+/* Where a row begins. */
+struct dataset_mark {
+    uint64_t offset; /* in bytes */
+    uint64_t line;   /* counted from 1 */
+};
+
+struct dataset_row {
+    const char *text; /* in the dataset's buffer, until the next call that reads */
+    size_t bytes;     /* without its line end */
+    struct dataset_mark begin;
+    uint64_t end_offset; /* behind its line end */
+};
+
+enum dataset_result { DATASET_ROW, DATASET_END, DATASET_FAILED };
+
+/* Opened by one of the open functions; the fields are nobody else's business but `bytes`. */
+struct dataset {
+    int fd;
+    const char *name;
+    uint64_t bytes; /* of the file when it was opened */
+    uint64_t start; /* offset of the first row */
+    char *buffer;
+    uint64_t buffer_offset; /* in the file, of buffer[0] */
+    size_t begin, used;     /* what is left in the buffer: [begin, used) */
+    bool read_all;
+    uint64_t line; /* of the row at `begin` */
+};
+
+/* Opens a regular file. `path` has to outlive the dataset. */
+bool dataset_open(struct dataset *dataset, const char *path, struct failure *failure);
+
+/* The same with rows that are already in memory; they are copied. `name` is for messages. */
+bool dataset_open_text(struct dataset *dataset, const char *name, const char *text, size_t bytes,
+                       struct failure *failure);
+
+void dataset_close(struct dataset *dataset);
+
+/* Shows the next row without taking it. */
+enum dataset_result dataset_peek(struct dataset *dataset, struct dataset_row *row,
+                                 struct failure *failure);
+
+/* Goes on behind a row that dataset_peek has just shown. */
+void dataset_take(struct dataset *dataset, const struct dataset_row *row);
+
+/* The line of the next row, counted from 1: where a failure happened. */
+uint64_t dataset_line(const struct dataset *dataset);
+
+/* Goes to where a row begins. */
+void dataset_seek(struct dataset *dataset, struct dataset_mark mark);
+
+/* Goes back to the first row. */
+void dataset_rewind(struct dataset *dataset);
+
+/*
+ * Takes `rows` rows from here on. *skipped says how many there were, and
+ * *end_offset where the last of them ended.
+ */
+enum dataset_result dataset_skip(struct dataset *dataset, uint64_t rows, uint64_t *skipped,
+                                 uint64_t *end_offset, struct failure *failure);
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * interrupt.c - see interrupt.h.
+ */
+#include "client/interrupt.h"
+
+#include "client/timing.h"
+#include "lib/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+bool interrupt_open(struct interrupt *interrupt, struct failure *failure)
+{
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    interrupt->signal = 0;
+    interrupt->signal_fd = -1;
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0) {
+        return failure_set_errno(failure, "blocking SIGTERM and SIGINT");
+    }
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+        return failure_set_errno(failure, "ignoring SIGPIPE");
+    }
+    interrupt->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (interrupt->signal_fd < 0) {
+        return failure_set_errno(failure, "opening a descriptor for signals");
+    }
+    return true;
+}
+
+void interrupt_close(struct interrupt *interrupt)
+{
+    if (interrupt->signal_fd >= 0) {
+        (void)close(interrupt->signal_fd);
+        interrupt->signal_fd = -1;
+    }
+}
+
+/* Takes the signal that is there and says so in the log. */
+static void take_signal(struct interrupt *interrupt)
+{
+    struct signalfd_siginfo information;
+    if (read(interrupt->signal_fd, &information, sizeof information) != sizeof information) {
+        return;
+    }
+    interrupt->signal = (int)information.ssi_signo;
+    log_info("action: shutdown | result: in_progress | signal: SIG%s",
+             sigabbrev_np(interrupt->signal));
+}
+
+static struct timespec time_until(uint64_t deadline_ms)
+{
+    uint64_t now_ms = timing_now_ms();
+    uint64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
+    struct timespec left = {
+        .tv_sec = (time_t)(left_ms / 1000U),
+        .tv_nsec = (long)(left_ms % 1000U) * 1000000L,
+    };
+    return left;
+}
+
+enum interrupt_wait_end interrupt_wait(struct interrupt *interrupt, int fd, short events,
+                                       uint64_t deadline_ms)
+{
+    while (interrupt->signal == 0) {
+        struct pollfd watched[] = {
+            {.fd = interrupt->signal_fd, .events = POLLIN},
+            {.fd = fd, .events = events},
+        };
+        struct timespec left = time_until(deadline_ms);
+        int ready = ppoll(watched, sizeof watched / sizeof watched[0], &left, NULL);
+        invariant(ready >= 0 || errno == EINTR || errno == ENOMEM, "fd %d, %s", fd,
+                  strerror(errno));
+        if (ready == 0) {
+            return INTERRUPT_LAPSED;
+        }
+        if (ready > 0 && watched[0].revents != 0) {
+            take_signal(interrupt);
+        } else if (ready > 0) {
+            return INTERRUPT_READY;
+        }
+    }
+    return INTERRUPT_STOPPED;
+}

@@ -1,0 +1,163 @@
+/*
+ * job.c - see job.h.
+ */
+#include "client/job.h"
+
+#include "client/dial.h"
+#include "client/probe.h"
+#include "client/session.h"
+#include "client/timing.h"
+#include "lib/bet.h"
+#include "lib/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SINGLE_ROW_BYTES = BET_FIELDS * CONFIG_TEXT_BYTES };
+
+/* The bet of the environment, as a row. */
+static size_t write_single_bet(const struct client_config *config, char row[SINGLE_ROW_BYTES])
+{
+    return (size_t)snprintf(row, SINGLE_ROW_BYTES, "%s,%s,%s,%s,%s", config->first_name,
+                            config->last_name, config->document, config->birthdate, config->number);
+}
+
+bool job_check(const struct client_config *config, struct failure *failure)
+{
+    struct resolver_name server;
+    if (!resolver_split(config->server_address, &server, failure)) {
+        return false;
+    }
+    if (config->single_bet) {
+        char row[SINGLE_ROW_BYTES];
+        struct bet bet;
+        enum bet_fault fault = bet_parse(row, write_single_bet(config, row), &bet);
+        if (fault != BET_VALID) {
+            return failure_set(failure, "the bet of the environment: %s", bet_fault_text(fault));
+        }
+    }
+    return true;
+}
+
+/* A file of one row. */
+static bool open_single_bet(struct job *job, struct failure *failure)
+{
+    char row[SINGLE_ROW_BYTES];
+    size_t bytes = write_single_bet(job->config, row);
+    (void)snprintf(job->bets_name, sizeof job->bets_name, "environment");
+    return dataset_open_text(&job->dataset, job->bets_name, row, bytes, failure);
+}
+
+/* Only probes are to be done when they are asked for, and nobody named or placed a file. */
+static bool only_probes(const struct job *job)
+{
+    return job->config->loop_amount > 0 && job->config->bets_file[0] == '\0' &&
+           access(job->bets_name, F_OK) < 0 && errno == ENOENT;
+}
+
+static bool open_bets(struct job *job, struct failure *failure)
+{
+    job->has_bets = true;
+    if (job->config->single_bet) {
+        return open_single_bet(job, failure);
+    }
+    if (job->config->bets_file[0] != '\0') {
+        (void)snprintf(job->bets_name, sizeof job->bets_name, "%s", job->config->bets_file);
+    } else {
+        (void)snprintf(job->bets_name, sizeof job->bets_name, ".data/agency-%" PRIu32 ".csv",
+                       job->agency);
+    }
+    if (only_probes(job)) {
+        job->has_bets = false;
+        job->dataset = (struct dataset){.fd = -1};
+        return true;
+    }
+    return dataset_open(&job->dataset, job->bets_name, failure);
+}
+
+bool job_open(struct job *job, const struct client_config *config, unsigned progress_lines_up,
+              struct failure *failure)
+{
+    *job = (struct job){.config = config, .agency = (uint32_t)config->id};
+    if (!job_check(config, failure) ||
+        !resolver_split(config->server_address, &job->server, failure) ||
+        !open_bets(job, failure)) {
+        return false;
+    }
+    if (!interrupt_open(&job->interrupt, failure)) {
+        dataset_close(&job->dataset);
+        return false;
+    }
+    progress_open(&job->progress, STDERR_FILENO, progress_lines_up, job->agency,
+                  job->dataset.bytes);
+    return true;
+}
+
+void job_close(struct job *job)
+{
+    progress_close(&job->progress);
+    if (job->has_bets) {
+        dataset_close(&job->dataset);
+        log_info("action: file_closed | result: success | file: %s", job->bets_name);
+    }
+    interrupt_close(&job->interrupt);
+}
+
+static enum job_step give_up(const struct job *job, const struct failure *why)
+{
+    log_error(
+        "action: connect | result: fail | server: %s | reason: %s | gave_up_after_ms: %" PRIu64,
+        job->config->server_address, why->text, job->config->loop_lapse_ms);
+    return JOB_FAILED;
+}
+
+/* One connection, however long it takes to get, and what becomes of it. */
+static enum job_step run_session(struct job *job, struct failure *why)
+{
+    int fd = -1;
+    progress_set_state(&job->progress, "connecting");
+    switch (dial_persistently(&job->interrupt, &job->server, &job->patience, &fd, why)) {
+    case DIAL_STOPPED:
+        return JOB_STOPPED;
+    case DIAL_FAILED:
+        return give_up(job, why);
+    case DIAL_CONNECTED:
+        break;
+    }
+    log_debug("action: connect | result: success | server: %s", job->config->server_address);
+    return session_run(job, fd, why);
+}
+
+static enum job_step run_sessions(struct job *job)
+{
+    struct failure why;
+    patience_start(&job->patience, job->config->loop_lapse_ms, timing_now_ms());
+    while (true) {
+        enum job_step step = run_session(job, &why);
+        if (step != JOB_LOST) {
+            return step;
+        }
+        log_warning("action: connection_lost | result: fail | server: %s | reason: %s",
+                    job->config->server_address, why.text);
+        progress_set_state(&job->progress, "connecting");
+        patience_lost(&job->patience, timing_now_ms());
+        if (!dial_pause(&job->interrupt, &job->patience)) {
+            return job->interrupt.signal != 0 ? JOB_STOPPED : give_up(job, &why);
+        }
+    }
+}
+
+enum job_step job_run(struct job *job)
+{
+    enum job_step step = probe_run(job);
+    if (step == JOB_WORKED && job->has_bets) {
+        step = run_sessions(job);
+    }
+    if (step == JOB_FAILED || step == JOB_STOPPED) {
+        progress_set_state(&job->progress, step == JOB_FAILED ? "failed" : "stopped");
+    }
+    return step;
+}

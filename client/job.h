@@ -1,0 +1,68 @@
+/*
+ * job.h - what one run of an agency has to do, from the first probe to the winners.
+ *
+ * Probes, where asked for; then sessions, one connection each, until one of
+ * them comes to the end: every bet stored, "done" acknowledged, the winners
+ * known. A connection that is lost is followed by another for as long as the
+ * agency's patience lasts; what is stored already is never sent twice, because
+ * the server says at every connect how many bets it holds.
+ *
+ * If the process dies nothing is lost: the next run asks and goes on.
+ */
+#ifndef CLIENT_JOB_H
+#define CLIENT_JOB_H
+
+#include "client/client_config.h"
+#include "client/dataset.h"
+#include "client/interrupt.h"
+#include "client/patience.h"
+#include "client/progress.h"
+#include "client/resolver.h"
+#include "lib/failure.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How a piece of the job ended. */
+enum job_step {
+    JOB_WORKED,
+    JOB_LOST,   /* the connection; another may go on */
+    JOB_FAILED, /* for good; it has been logged */
+    JOB_STOPPED /* a signal */
+};
+
+enum { JOB_PATH_BYTES = CONFIG_TEXT_BYTES + 32 };
+
+struct job {
+    const struct client_config *config;
+    uint32_t agency;
+    struct resolver_name server;
+    struct interrupt interrupt;
+    struct dataset dataset;
+    struct patience patience;
+    struct progress progress;
+    char bets_name[JOB_PATH_BYTES]; /* the file, or what stands for it, for people */
+    bool has_bets;                  /* false: only probes were asked for */
+    bool met_server;                /* stored_before is known */
+    uint64_t stored_before;         /* bets that the server held when this run first asked */
+    uint64_t stored;                /* bets that it is known to hold */
+    bool bets_reported;             /* the summary has been logged */
+    uint64_t refused_line;          /* where the latest refused batch began; 0: there was none */
+};
+
+/*
+ * What can be found wrong with a configuration without opening anything: the
+ * form of the server's address, and the bet of the environment.
+ */
+bool job_check(const struct client_config *config, struct failure *failure);
+
+/* Checks, then opens everything but the connection. `progress_lines_up` as in progress.h. */
+bool job_open(struct job *job, const struct client_config *config, unsigned progress_lines_up,
+              struct failure *failure);
+
+/* Does all of it. Never returns JOB_LOST. */
+enum job_step job_run(struct job *job);
+
+void job_close(struct job *job);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * probe.c - see probe.h.
+ */
+#include "client/probe.h"
+
+#include "client/dial.h"
+#include "client/timing.h"
+#include "client/wire.h"
+#include "lib/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { PROBE_LINE_BYTES = 96 };
+
+static enum job_step fail(const struct job *job, const struct failure *why)
+{
+    log_error("action: receive_message | result: fail | client_id: %" PRIu32 " | reason: %s",
+              job->agency, why->text);
+    return JOB_FAILED;
+}
+
+/* Is the line that came back the one that was sent? */
+static enum job_step compare(const struct job *job, const char *sent, const char *line,
+                             size_t bytes)
+{
+    struct failure why;
+    if (bytes != strlen(sent) || memcmp(line, sent, bytes) != 0) {
+        (void)failure_set(&why, "another line came back: %.*s", (int)bytes, line);
+        return fail(job, &why);
+    }
+    log_info("action: receive_message | result: success | client_id: %" PRIu32 " | msg: %.*s",
+             job->agency, (int)(bytes - 1), line);
+    return JOB_WORKED;
+}
+
+static enum job_step exchange(struct job *job, struct wire *wire, const char *sent)
+{
+    struct failure why;
+    const char *line = NULL;
+    size_t bytes = strlen(sent);
+    memcpy(wire_reserve(wire, bytes), sent, bytes); /* it is the first: there is room */
+    wire_commit(wire, bytes);
+    while (!wire_next_line(wire, &line, &bytes)) {
+        enum wire_end end = wire_turn(wire, patience_deadline_ms(&job->patience), &why);
+        if (end == WIRE_STOPPED) {
+            return JOB_STOPPED;
+        }
+        if (end != WIRE_MOVED) {
+            return fail(job, &why);
+        }
+    }
+    return compare(job, sent, line, bytes);
+}
+
+static enum job_step probe_once(struct job *job, uint64_t number)
+{
+    struct failure why;
+    struct wire wire;
+    char sent[PROBE_LINE_BYTES];
+    int fd = -1;
+    (void)snprintf(sent, sizeof sent, "[CLIENT %" PRIu32 "] Message N°%" PRIu64 "\n", job->agency,
+                   number);
+    patience_start(&job->patience, job->config->loop_lapse_ms, timing_now_ms());
+    enum dial_end dialled =
+        dial_persistently(&job->interrupt, &job->server, &job->patience, &fd, &why);
+    if (dialled != DIAL_CONNECTED) {
+        return dialled == DIAL_STOPPED ? JOB_STOPPED : fail(job, &why);
+    }
+    if (!wire_open(&wire, &job->interrupt, fd, &why)) {
+        return fail(job, &why);
+    }
+    enum job_step step = exchange(job, &wire, sent);
+    wire_close(&wire);
+    log_info("action: socket_closed | result: success | server: %s", job->config->server_address);
+    return step;
+}
+
+enum job_step probe_run(struct job *job)
+{
+    uint64_t amount = job->config->loop_amount;
+    for (uint64_t number = 1; number <= amount; number++) {
+        enum job_step step = probe_once(job, number);
+        if (step != JOB_WORKED) {
+            return step;
+        }
+        uint64_t pause_until_ms = timing_now_ms() + job->config->loop_period_ms;
+        if (number < amount &&
+            interrupt_wait(&job->interrupt, -1, 0, pause_until_ms) == INTERRUPT_STOPPED) {
+            return JOB_STOPPED;
+        }
+    }
+    if (amount > 0) {
+        log_info("action: loop_finished | result: success | client_id: %" PRIu32, job->agency);
+    }
+    return JOB_WORKED;
+}

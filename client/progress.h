@@ -1,0 +1,55 @@
+/*
+ * progress.h - one calm line on a terminal: how far this agency is.
+ *
+ *   agency 1   [##########----------]  50%    13,468 bets   98,214 bets/s  betting
+ *
+ * The percentage is of the file's bytes that the server has acknowledged; the
+ * rate is that of this run, from the first batch to the last acknowledgement.
+ * A redraw is one write(2), at most ten a second, and leaves the cursor where it
+ * was, so that several agencies can share a terminal, each `lines_up` lines
+ * above the cursor. Where there is no terminal nothing is ever written.
+ */
+#ifndef CLIENT_PROGRESS_H
+#define CLIENT_PROGRESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PROGRESS_STATE_BYTES = 48, PROGRESS_LINE_BYTES = 512, PROGRESS_COLUMNS_DEFAULT = 80 };
+
+struct progress {
+    int fd; /* -1: no bar */
+    unsigned lines_up;
+    uint32_t agency;
+    uint64_t bytes, bytes_total; /* of the file: acknowledged, and all */
+    uint64_t bets;               /* acknowledged, with those of earlier runs */
+    uint64_t bets_at_start;
+    uint64_t start_ms, last_ms; /* when this run's betting began; its last acknowledgement */
+    uint64_t drawn_ms;
+    char state[PROGRESS_STATE_BYTES];
+};
+
+/* `fd` may be anything; a bar is drawn only where it is a terminal. */
+void progress_open(struct progress *progress, int fd, unsigned lines_up, uint32_t agency,
+                   uint64_t bytes_total);
+
+/* Leaves the last drawing on the terminal. */
+void progress_close(struct progress *progress);
+
+/* The word at the end of the line; drawn at once. */
+void progress_set_state(struct progress *progress, const char *state);
+
+/* Betting goes on from here: so many bets and bytes of the file are stored already. */
+void progress_resume(struct progress *progress, uint64_t bets, uint64_t bytes, uint64_t now_ms);
+
+/* `bets` more are stored, and the file up to `bytes`. */
+void progress_advance(struct progress *progress, uint64_t bets, uint64_t bytes, uint64_t now_ms);
+
+/*
+ * Writes the line, without cursor movements, to `line`: less than `columns`
+ * characters. Returns its bytes. For progress.c and its test.
+ */
+size_t progress_format(const struct progress *progress, unsigned columns, char *line,
+                       size_t capacity);
+
+#endif

@@ -1,0 +1,161 @@
+/*
+ * resolver.c - see resolver.h.
+ */
+#include "client/resolver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(struct resolver_answer) <= PIPE_BUF, "an answer is one write to a pipe");
+
+static bool copy_part(char *part, const char *text, size_t bytes)
+{
+    if (bytes == 0 || bytes >= RESOLVER_NAME_BYTES) {
+        return false;
+    }
+    memcpy(part, text, bytes);
+    part[bytes] = '\0';
+    return true;
+}
+
+bool resolver_split(const char *address, struct resolver_name *name, struct failure *failure)
+{
+    const char *colon = strrchr(address, ':');
+    const char *host = address;
+    if (colon == NULL) {
+        return failure_set(failure, "%s: the server's address needs a port, host:port", address);
+    }
+    size_t host_bytes = (size_t)(colon - address);
+    if (host_bytes >= 2 && host[0] == '[' && host[host_bytes - 1] == ']') {
+        host++;
+        host_bytes -= 2;
+    }
+    if (!copy_part(name->host, host, host_bytes) ||
+        !copy_part(name->port, colon + 1, strlen(colon + 1))) {
+        return failure_set(failure, "%s: the server's address has to be host:port", address);
+    }
+    return true;
+}
+
+static void copy_addresses(const struct addrinfo *found, struct resolver_answer *answer)
+{
+    for (; found != NULL && answer->count < RESOLVER_ADDRESSES_MAX; found = found->ai_next) {
+        struct resolver_address *address = &answer->addresses[answer->count++];
+        address->family = found->ai_family;
+        address->bytes = found->ai_addrlen;
+        memcpy(&address->address, found->ai_addr, found->ai_addrlen);
+    }
+}
+
+/* Asks the C library; `flags` as in addrinfo. */
+static void look_up(const struct resolver_name *name, int flags, struct resolver_answer *answer)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags};
+    struct addrinfo *found = NULL;
+    memset(answer, 0, sizeof *answer);
+    answer->code = getaddrinfo(name->host, name->port, &hints, &found);
+    answer->code_errno = errno;
+    if (answer->code == 0) {
+        copy_addresses(found, answer);
+        freeaddrinfo(found);
+    }
+}
+
+/* The child's whole life. */
+static _Noreturn void answer_and_leave(int pipe_fd, const struct resolver_name *name)
+{
+    struct resolver_answer answer;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    look_up(name, AI_ADDRCONFIG, &answer);
+    ssize_t written = write(pipe_fd, &answer, sizeof answer);
+    _exit(written == (ssize_t)sizeof answer ? 0 : 1);
+}
+
+/* Forks the child; its pid, or -1 with errno. *answer_fd is where it will answer. */
+static pid_t start_child(const struct resolver_name *name, int *answer_fd)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        return -1;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        answer_and_leave(ends[1], name);
+    }
+    int fork_errno = errno;
+    (void)close(ends[1]);
+    if (child < 0) {
+        (void)close(ends[0]);
+    }
+    *answer_fd = ends[0];
+    errno = fork_errno;
+    return child;
+}
+
+static void end_child(pid_t child)
+{
+    (void)kill(child, SIGKILL);
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+        /* no handler of ours interrupts; a debugger may */
+    }
+}
+
+static enum resolver_end judge(const struct resolver_name *name,
+                               const struct resolver_answer *answer, struct failure *failure)
+{
+    if (answer->code == 0 && answer->count > 0) {
+        return RESOLVER_FOUND;
+    }
+    const char *why =
+        answer->code == EAI_SYSTEM ? strerror(answer->code_errno) : gai_strerror(answer->code);
+    (void)failure_set(failure, "looking up %s port %s: %s", name->host, name->port, why);
+    return RESOLVER_FAILED;
+}
+
+static enum resolver_end await_child(struct interrupt *interrupt, int answer_fd,
+                                     uint64_t deadline_ms, const struct resolver_name *name,
+                                     struct resolver_answer *answer, struct failure *failure)
+{
+    switch (interrupt_wait(interrupt, answer_fd, POLLIN, deadline_ms)) {
+    case INTERRUPT_STOPPED:
+        return RESOLVER_STOPPED;
+    case INTERRUPT_LAPSED:
+        (void)failure_set(failure, "looking up %s: no answer in time", name->host);
+        return RESOLVER_FAILED;
+    case INTERRUPT_READY:
+        break;
+    }
+    if (read(answer_fd, answer, sizeof *answer) != (ssize_t)sizeof *answer) {
+        (void)failure_set(failure, "looking up %s: the process that does it ended", name->host);
+        return RESOLVER_FAILED;
+    }
+    return judge(name, answer, failure);
+}
+
+enum resolver_end resolver_find(struct interrupt *interrupt, const struct resolver_name *name,
+                                uint64_t deadline_ms, struct resolver_answer *answer,
+                                struct failure *failure)
+{
+    look_up(name, AI_NUMERICHOST | AI_NUMERICSERV, answer);
+    if (answer->code == 0) {
+        return judge(name, answer, failure);
+    }
+    int answer_fd = -1;
+    pid_t child = start_child(name, &answer_fd);
+    if (child < 0) {
+        (void)failure_set_errno(failure, "starting a process to look up %s", name->host);
+        return RESOLVER_FAILED;
+    }
+    enum resolver_end end = await_child(interrupt, answer_fd, deadline_ms, name, answer, failure);
+    end_child(child);
+    (void)close(answer_fd);
+    return end;
+}

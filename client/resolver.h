@@ -1,0 +1,50 @@
+/*
+ * resolver.h - turns the server's name into addresses, without being stuck in it.
+ *
+ * getaddrinfo can't be interrupted and may take many seconds where a name
+ * server does not answer. So an address that is not numeric is looked up by a
+ * child process that writes its answer into a pipe; whoever waits for it can
+ * stop waiting, and ends the child. The child is reaped before the call returns.
+ */
+#ifndef CLIENT_RESOLVER_H
+#define CLIENT_RESOLVER_H
+
+#include "client/interrupt.h"
+#include "lib/failure.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+enum { RESOLVER_ADDRESSES_MAX = 8, RESOLVER_NAME_BYTES = 256 };
+
+/* "server:12345", "127.0.0.1:12345" or "[::1]:12345" in its two parts. */
+struct resolver_name {
+    char host[RESOLVER_NAME_BYTES];
+    char port[RESOLVER_NAME_BYTES];
+};
+
+bool resolver_split(const char *address, struct resolver_name *name, struct failure *failure);
+
+struct resolver_address {
+    int family;
+    socklen_t bytes;
+    struct sockaddr_storage address;
+};
+
+struct resolver_answer {
+    int code; /* getaddrinfo's, 0 where it worked */
+    int code_errno;
+    size_t count;
+    struct resolver_address addresses[RESOLVER_ADDRESSES_MAX];
+};
+
+enum resolver_end { RESOLVER_FOUND, RESOLVER_FAILED, RESOLVER_STOPPED };
+
+/* Looks the name up, until `deadline_ms` at the latest. */
+enum resolver_end resolver_find(struct interrupt *interrupt, const struct resolver_name *name,
+                                uint64_t deadline_ms, struct resolver_answer *answer,
+                                struct failure *failure);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * session.h - the conversation of one connection, from STATUS to the winners.
+ *
+ *   STATUS    how many of our bets does the server hold?   skip as many rows
+ *   BET ...   the rest of the file (betting.h)             unless we are done already
+ *   DONE      again and again does no harm
+ *   REQUEST   WAIT: pause and ask again; WINNERS: the end
+ *
+ * Reads from top to bottom as the life of a connection. The file's position
+ * is set anew by every session, from what the server says.
+ */
+#ifndef CLIENT_SESSION_H
+#define CLIENT_SESSION_H
+
+#include "client/job.h"
+#include "client/wire.h"
+#include "lib/failure.h"
+
+/* Takes `fd` over. `why` is set for JOB_LOST; a JOB_FAILED has been logged. */
+enum job_step session_run(struct job *job, int fd, struct failure *why);
+
+/*
+ * What a turn of the wire means for the job: JOB_WORKED when it moved. For the
+ * parts of a session.
+ */
+enum job_step session_turn(struct job *job, struct wire *wire, uint64_t deadline_ms,
+                           struct failure *why);
+
+#endif

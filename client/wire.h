@@ -1,0 +1,84 @@
+/*
+ * wire.h - one connection to the server: bytes on their way out, bytes that came in.
+ *
+ * The socket is non-blocking and everything moves in turns: a turn sends what
+ * is waiting, sleeps until the socket can go on, and takes what has come. So
+ * an agency reads answers while it sends, and neither side can block the other.
+ * Whatever is composed between two turns leaves in one send(2).
+ *
+ * Memory is bounded: WIRE_OUT_BYTES out, `answer_bytes_max` in.
+ */
+#ifndef CLIENT_WIRE_H
+#define CLIENT_WIRE_H
+
+#include "client/interrupt.h"
+#include "lib/failure.h"
+#include "lib/message.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    WIRE_OUT_BYTES = 1 << 18,
+    WIRE_SHORT_ANSWER_BYTES = 1 << 12, /* every answer but WINNERS is far shorter */
+    WIRE_LONG_ANSWER_BYTES = 1 << 26   /* a million winners */
+};
+
+struct wire {
+    struct interrupt *interrupt;
+    int fd;
+    char *out;
+    size_t out_begin, out_used; /* still to be sent: [out_begin, out_used) */
+    bool out_closed;            /* sending failed; there may still be answers to read */
+    char *in;
+    size_t in_begin, in_used; /* not looked at yet: [in_begin, in_used) */
+    size_t in_capacity;
+    size_t scanned;          /* message_parse's memory */
+    size_t answer_bytes_max; /* a longer answer is nonsense */
+};
+
+enum wire_end {
+    WIRE_MOVED,   /* bytes went, came, or both */
+    WIRE_LAPSED,  /* the deadline has passed */
+    WIRE_LOST,    /* closed, broken, or an answer that is too long */
+    WIRE_STOPPED, /* a signal */
+    WIRE_NO_MEMORY
+};
+
+/* Takes `fd` over, also when it fails. */
+bool wire_open(struct wire *wire, struct interrupt *interrupt, int fd, struct failure *failure);
+
+void wire_close(struct wire *wire);
+
+/* Where the next `bytes` bytes can be written, or NULL while there is no room for them. */
+char *wire_reserve(struct wire *wire, size_t bytes);
+
+/* So many of the reserved bytes are to be sent, by the next turn. */
+void wire_commit(struct wire *wire, size_t bytes);
+
+/* One turn, see above. `why` is set for WIRE_LAPSED, WIRE_LOST and WIRE_NO_MEMORY. */
+enum wire_end wire_turn(struct wire *wire, uint64_t deadline_ms, struct failure *why);
+
+/* Has something come that nobody has looked at? */
+bool wire_has_unread(const struct wire *wire);
+
+enum wire_answer {
+    WIRE_ANSWER,
+    WIRE_NOTHING, /* no whole answer yet */
+    WIRE_NONSENSE /* not an answer of a server's */
+};
+
+/*
+ * The next answer among the bytes that came. Its body stays until the next
+ * turn. `why` is set for WIRE_NONSENSE.
+ */
+enum wire_answer wire_next(struct wire *wire, struct message *answer, struct failure *why);
+
+/*
+ * The next line with its LF, as it came, for the echo probes: *line points to
+ * *bytes bytes that stay until the next turn. False: no whole line yet.
+ */
+bool wire_next_line(struct wire *wire, const char **line, size_t *bytes);
+
+#endif

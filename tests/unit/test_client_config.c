@@ -1,0 +1,359 @@
+/*
+ * test_client_config.c - an agency's keys, the server's address out of several
+ * variables, and the single bet of the environment.
+ */
+#include "tests/unit/config_fixture.h"
+
+#include "client/client_config.h"
+#include "lib/log.h"
+
+static const char shipped_file[] = "client/config.yaml";
+
+static struct client_config config;
+static struct failure failure;
+
+/* These are no keys of the table. */
+static int clear_server_variables(void)
+{
+    return unsetenv("SERVER_HOST") == 0 && unsetenv("SERVER_PORT") == 0 ? 0 : -1;
+}
+
+static int open_fixture(void **state)
+{
+    return clear_server_variables() == 0 ? fixture_open(state, &client_config_table) : -1;
+}
+
+static int close_fixture(void **state)
+{
+    return clear_server_variables() == 0 ? fixture_close(state) : -1;
+}
+
+static bool load(void **state, const char *text)
+{
+    memset(&failure, 0, sizeof failure);
+    return client_config_load(fixture_write(state, text), &config, &failure);
+}
+
+static void assert_loads(void **state, const char *text)
+{
+    if (!load(state, text)) {
+        fail_msg("refused: %s", failure.text);
+    }
+}
+
+static void assert_refused(void **state, const char *text, const char *behind_file)
+{
+    assert_false(load(state, text));
+    fixture_assert_file_failure(state, &failure, behind_file);
+}
+
+static void assert_variable_refused(void **state, const char *name, const char *value,
+                                    const char *message)
+{
+    fixture_set(name, value);
+    assert_false(load(state, "id: 1\n"));
+    assert_string_equal(failure.text, message);
+    assert_int_equal(unsetenv(name), 0);
+}
+
+static void assert_defaults(void)
+{
+    assert_string_equal(config.server_address, "server:12345");
+    assert_int_equal(config.loop_lapse_ms, 20000);
+    assert_int_equal(config.loop_period_ms, 5000);
+    assert_int_equal(config.loop_amount, 0);
+    assert_int_equal(config.log_level, LOG_LEVEL_INFO);
+    assert_int_equal(config.batch_max_amount, 150);
+    assert_int_equal(config.batch_in_flight, 16);
+    assert_string_equal(config.bets_file, "");
+    assert_string_equal(config.winners_file, "");
+    assert_string_equal(config.first_name, "");
+    assert_string_equal(config.last_name, "");
+    assert_string_equal(config.document, "");
+    assert_string_equal(config.birthdate, "");
+    assert_string_equal(config.number, "");
+    assert_false(config.single_bet);
+}
+
+static void all_but_the_id_has_a_default(void **state)
+{
+    assert_loads(state, "id: 3\n");
+    assert_int_equal(config.id, 3);
+    assert_defaults();
+}
+
+static void the_shipped_file_names_every_key_but_the_id_with_its_default(void **state)
+{
+    struct config_origin *origins = calloc(client_config_table.count, sizeof *origins);
+    (void)state;
+    assert_non_null(origins);
+    fixture_set("CLI_ID", "1");
+    assert_true(client_config_load(shipped_file, &config, &failure));
+    assert_defaults();
+    assert_true(config_load(&client_config_table, shipped_file, &config, origins, &failure));
+    for (size_t i = 0; i < client_config_table.count; i++) {
+        const struct config_key *key = &client_config_table.keys[i];
+        if (key->path[0] != NULL && key->default_value != NULL &&
+            origins[i].source != CONFIG_FROM_FILE) {
+            fail_msg("%s does not name %s", shipped_file, key->path[0]);
+        }
+    }
+    free(origins);
+}
+
+static void the_id_has_to_be_set(void **state)
+{
+    assert_false(load(state, ""));
+    assert_string_equal(failure.text, "id: is not set and has no default; set it in the file or "
+                                      "the environment (CLI_ID, AGENCY_ID)");
+    assert_refused(state, "id:\n", ":1: id: \"\" is not a whole number from 0 to 4294967295");
+}
+
+/* What every key can be set to, in the file's and in the environment's name. */
+static const struct {
+    const char *file, *variable, *value, *described;
+} settable[] = {
+    {"id: 4294967295", "CLI_ID", "4294967295", " | id: 4294967295 |"},
+    {"id: 8", "AGENCY_ID", "8", " | id: 8 |"},
+    {"id: 1\nserver: {address: \"h:1\"}", "CLI_SERVER_ADDRESS", "h:1", " | server.address: h:1 |"},
+    {"id: 1\nloop: {lapse: 0m30s}", "CLI_LOOP_LAPSE", "0m30s", " | loop.lapse: 30s |"},
+    {"id: 1\nloop: {period: 100ms}", "CLI_LOOP_PERIOD", "100ms", " | loop.period: 100ms |"},
+    {"id: 1\nloop: {amount: 7}", "CLI_LOOP_AMOUNT", "7", " | loop.amount: 7 |"},
+    {"id: 1\nlog: {level: error}", "CLI_LOG_LEVEL", "error", " | log.level: ERROR |"},
+    {"id: 1\nbatch: {maxAmount: 9}", "CLI_BATCH_MAXAMOUNT", "9", " | batch.maxAmount: 9 |"},
+    {"id: 1\nbatch: {batch_size: 9}", "BATCH_SIZE", "9", " | batch.maxAmount: 9 |"},
+    {"id: 1\nbatch: {inFlight: 9}", "CLI_BATCH_INFLIGHT", "9", " | batch.inFlight: 9 |"},
+    {"id: 1\nbets: {file: a b.csv}", "CLI_BETS_FILE", "a b.csv", " | bets.file: a b.csv |"},
+    {"id: 1\nbets: {file: a.csv}", "INPUT_FILE", "a.csv", " | bets.file: a.csv |"},
+    {"id: 1\nwinners: {file: w.csv}", "CLI_WINNERS_FILE", "w.csv", " | winners.file: w.csv |"},
+    {"id: 1\nwinners: {file: w.csv}", "OUTPUT_FILE", "w.csv", " | winners.file: w.csv |"},
+};
+
+static void assert_described(const char *field)
+{
+    char text[LOG_LINE_BYTES];
+    config_describe(&client_config_table, &config, text, sizeof text);
+    if (strstr(text, field) == NULL) {
+        fail_msg("not%s but%s", field, text);
+    }
+}
+
+static void every_key_is_set_by_the_file_and_by_its_variables(void **state)
+{
+    for (size_t i = 0; i < sizeof settable / sizeof settable[0]; i++) {
+        assert_loads(state, settable[i].file);
+        assert_described(settable[i].described);
+        fixture_set(settable[i].variable, settable[i].value);
+        assert_loads(state, "id: 1\n");
+        assert_described(settable[i].described);
+        assert_int_equal(unsetenv(settable[i].variable), 0);
+    }
+}
+
+static void values_outside_their_bounds_are_refused(void **state)
+{
+    static const struct {
+        const char *variable, *value, *message;
+    } cases[] = {
+        {"AGENCY_ID", "4294967296", "\"4294967296\" is not a whole number from 0 to 4294967295"},
+        {"CLI_BATCH_MAXAMOUNT", "0", "\"0\" is not a whole number from 1 to 10000"},
+        {"BATCH_SIZE", "10001", "\"10001\" is not a whole number from 1 to 10000"},
+        {"CLI_BATCH_INFLIGHT", "1025", "\"1025\" is not a whole number from 1 to 1024"},
+        {"CLI_LOOP_PERIOD", "5",
+         "\"5\" is not a duration from 1ms to 24h (write it like 100ms, 5s, 1m30s or 1h)"},
+        {"CLI_LOG_LEVEL", "x", "\"x\" is not one of DEBUG, INFO, WARNING, ERROR, CRITICAL"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char message[FIXTURE_MESSAGE_BYTES];
+        (void)snprintf(message, sizeof message, "%s: %s", cases[i].variable, cases[i].message);
+        assert_variable_refused(state, cases[i].variable, cases[i].value, message);
+    }
+}
+
+static void the_variables_with_cli_in_front_win_over_the_others(void **state)
+{
+    fixture_set("AGENCY_ID", "2");
+    fixture_set("CLI_ID", "1");
+    fixture_set("BATCH_SIZE", "20");
+    fixture_set("CLI_BATCH_MAXAMOUNT", "10");
+    fixture_set("INPUT_FILE", "in");
+    fixture_set("CLI_BETS_FILE", "bets");
+    assert_loads(state, "id: 3\n");
+    assert_int_equal(config.id, 1);
+    assert_int_equal(config.batch_max_amount, 10);
+    assert_string_equal(config.bets_file, "bets");
+}
+
+static void both_names_of_the_batch_size_are_one_too_many(void **state)
+{
+    assert_refused(state, "id: 1\nbatch:\n  maxAmount: 9\n  batch_size: 9\n",
+                   ":4: batch.batch_size: given twice; the first time is in line 3");
+}
+
+static void the_fields_of_a_bet_are_no_keys_of_the_file(void **state)
+{
+    assert_refused(state, "id: 1\nNOMBRE: x\n",
+                   ":2: NOMBRE: unknown key; known here are id, server, loop, log, batch, bets, "
+                   "winners");
+}
+
+/* ---- the server's address -------------------------------------------------- */
+
+static const char with_address[] = "id: 1\nserver: {address: \"file:1\"}\n";
+
+static void host_and_port_win_over_the_file(void **state)
+{
+    assert_loads(state, with_address);
+    assert_string_equal(config.server_address, "file:1");
+    fixture_set("SERVER_HOST", "host");
+    fixture_set("SERVER_PORT", "2");
+    assert_loads(state, with_address);
+    assert_string_equal(config.server_address, "host:2");
+}
+
+static void a_host_without_port_gets_the_usual_one(void **state)
+{
+    fixture_set("SERVER_HOST", "host");
+    assert_loads(state, with_address);
+    assert_string_equal(config.server_address, "host:12345");
+    fixture_set("SERVER_PORT", "");
+    assert_loads(state, with_address);
+    assert_string_equal(config.server_address, "host:12345");
+}
+
+static void a_port_without_host_changes_nothing(void **state)
+{
+    fixture_set("SERVER_PORT", "2");
+    assert_loads(state, with_address);
+    assert_string_equal(config.server_address, "file:1");
+    fixture_set("SERVER_HOST", "");
+    assert_loads(state, with_address);
+    assert_string_equal(config.server_address, "file:1");
+}
+
+static void the_address_wins_over_host_and_port(void **state)
+{
+    fixture_set("SERVER_HOST", "host");
+    fixture_set("SERVER_PORT", "wrong, but nobody asks");
+    fixture_set("CLI_SERVER_ADDRESS", "both:3");
+    assert_loads(state, with_address);
+    assert_string_equal(config.server_address, "both:3");
+}
+
+static void the_host_of_an_ipv6_address_gets_brackets(void **state)
+{
+    fixture_set("SERVER_HOST", "::1");
+    assert_loads(state, "id: 1\n");
+    assert_string_equal(config.server_address, "[::1]:12345");
+    fixture_set("SERVER_HOST", "[::1]");
+    assert_loads(state, "id: 1\n");
+    assert_string_equal(config.server_address, "[::1]:12345");
+}
+
+static void a_wrong_port_variable_is_refused(void **state)
+{
+    fixture_set("SERVER_HOST", "host");
+    assert_variable_refused(state, "SERVER_PORT", "0",
+                            "SERVER_PORT: \"0\" is not a whole number from 1 to 65535");
+    assert_variable_refused(state, "SERVER_PORT", "x",
+                            "SERVER_PORT: \"x\" is not a whole number from 1 to 65535");
+}
+
+static void a_host_that_is_too_long_is_refused_and_not_cut(void **state)
+{
+    char host[CONFIG_TEXT_BYTES] = "";
+    memset(host, 'h', CONFIG_TEXT_BYTES - sizeof ":12345");
+    fixture_set("SERVER_HOST", host);
+    assert_loads(state, "id: 1\n");
+    assert_int_equal(strlen(config.server_address), CONFIG_TEXT_BYTES - 1);
+    memset(host, 'h', CONFIG_TEXT_BYTES - sizeof ":1234");
+    assert_variable_refused(
+        state, "SERVER_HOST", host,
+        "SERVER_HOST: is 250 bytes long; with its port, at most 255 are allowed");
+}
+
+static void an_address_without_host_or_port_is_refused(void **state)
+{
+    assert_refused(state, "id: 1\nserver:\n  address: server\n",
+                   ":3: server.address: \"server\" is not host:port");
+    assert_refused(state, "id: 1\nserver:\n  address: \":12345\"\n",
+                   ":3: server.address: \":12345\" is not host:port");
+    assert_refused(state, "id: 1\nserver:\n  address: \"server:\"\n",
+                   ":3: server.address: its port: \"\" is not a whole number from 1 to 65535");
+    assert_refused(state, "id: 1\nserver:\n  address:\n",
+                   ":3: server.address: is 0 bytes long; at least 1 are needed");
+    assert_variable_refused(
+        state, "CLI_SERVER_ADDRESS", "server:65536",
+        "CLI_SERVER_ADDRESS: its port: \"65536\" is not a whole number from 1 to 65535");
+}
+
+/* ---- the single bet -------------------------------------------------------- */
+
+static void five_fields_are_a_single_bet(void **state)
+{
+    fixture_set("CLI_NOMBRE", "Santiago Lionel");
+    fixture_set("CLI_APELLIDO", "Lorca");
+    fixture_set("CLI_DOCUMENTO", "30904465");
+    fixture_set("CLI_NACIMIENTO", "1999-03-17");
+    fixture_set("CLI_NUMERO", "7574");
+    assert_loads(state, "id: 1\n");
+    assert_true(config.single_bet);
+    assert_string_equal(config.first_name, "Santiago Lionel");
+    assert_string_equal(config.last_name, "Lorca");
+    assert_string_equal(config.document, "30904465");
+    assert_string_equal(config.birthdate, "1999-03-17");
+    assert_string_equal(config.number, "7574");
+}
+
+static void a_single_bet_needs_no_cli_in_front(void **state)
+{
+    fixture_set("NOMBRE", "Santiago");
+    fixture_set("APELLIDO", "Lorca");
+    fixture_set("DOCUMENTO", "30904465");
+    fixture_set("NACIMIENTO", "1999-03-17");
+    fixture_set("NUMERO", "2201");
+    fixture_set("CLI_NUMERO", "7574");
+    assert_loads(state, "id: 1\n");
+    assert_true(config.single_bet);
+    assert_string_equal(config.first_name, "Santiago");
+    assert_string_equal(config.number, "7574");
+}
+
+static void a_part_of_a_single_bet_names_what_is_missing(void **state)
+{
+    fixture_set("NOMBRE", "Santiago");
+    fixture_set("CLI_DOCUMENTO", "30904465");
+    fixture_set("CLI_NACIMIENTO", "");
+    assert_false(load(state, "id: 1\n"));
+    assert_string_equal(failure.text,
+                        "CLI_APELLIDO, CLI_NACIMIENTO, CLI_NUMERO: not set, but CLI_DOCUMENTO is; "
+                        "a bet from the environment needs all five");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(all_but_the_id_has_a_default),
+        TEST(the_shipped_file_names_every_key_but_the_id_with_its_default),
+        TEST(the_id_has_to_be_set),
+        TEST(every_key_is_set_by_the_file_and_by_its_variables),
+        TEST(values_outside_their_bounds_are_refused),
+        TEST(the_variables_with_cli_in_front_win_over_the_others),
+        TEST(both_names_of_the_batch_size_are_one_too_many),
+        TEST(the_fields_of_a_bet_are_no_keys_of_the_file),
+        TEST(host_and_port_win_over_the_file),
+        TEST(a_host_without_port_gets_the_usual_one),
+        TEST(a_port_without_host_changes_nothing),
+        TEST(the_address_wins_over_host_and_port),
+        TEST(the_host_of_an_ipv6_address_gets_brackets),
+        TEST(a_wrong_port_variable_is_refused),
+        TEST(a_host_that_is_too_long_is_refused_and_not_cut),
+        TEST(an_address_without_host_or_port_is_refused),
+        TEST(five_fields_are_a_single_bet),
+        TEST(a_single_bet_needs_no_cli_in_front),
+        TEST(a_part_of_a_single_bet_names_what_is_missing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

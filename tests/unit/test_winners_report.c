@@ -1,0 +1,95 @@
+/*
+ * test_winners_report.c - winners are checked, counted and written whole.
+ */
+#include "client/winners_report.h"
+
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h> /* after what it needs */
+
+static const char two_winners[] = "2,Ana,Núñez,20000000,1990-01-01,7574\n"
+                                  "2,Luis,Vega,20000001,1990-01-02,7574\n";
+static const char two_rows[] = "Ana,Núñez,20000000,1990-01-01,7574\n"
+                               "Luis,Vega,20000001,1990-01-02,7574\n";
+
+static bool check(const char *body, uint64_t *winners)
+{
+    struct failure failure;
+    return winners_report_check(2, body, strlen(body), winners, &failure);
+}
+
+static void rows_are_counted(void **state)
+{
+    (void)state;
+    uint64_t winners = 99;
+    assert_true(check("", &winners));
+    assert_int_equal(winners, 0);
+    assert_true(check(two_winners, &winners));
+    assert_int_equal(winners, 2);
+    assert_true(check("2,Ana,Sosa,20000000,1990-01-01,7574", &winners));
+    assert_int_equal(winners, 1);
+}
+
+static void what_is_no_bet_of_this_agency_is_refused(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "\n",
+        "garbage\n",
+        "2,\n",
+        "x,Ana,Sosa,20000000,1990-01-01,7574\n",
+        "2,Ana,Sosa,20000000,1990-01-01\n",
+        "2,Ana,Sosa,20000000,1990-13-01,7574\n",
+        "1,Ana,Sosa,20000000,1990-01-01,7574\n",
+        "2,Ana,Sosa,20000000,1990-01-01,7574\n\n",
+    };
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        uint64_t winners = 0;
+        assert_false(check(bodies[i], &winners));
+    }
+}
+
+static void the_file_holds_rows_of_the_input(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/test_winners_XXXXXX";
+    char path[PATH_MAX];
+    char content[256];
+    struct failure failure;
+    assert_non_null(mkdtemp(directory));
+    (void)snprintf(path, sizeof path, "%s/winners.csv", directory);
+    assert_true(winners_report_write(path, two_winners, strlen(two_winners), &failure));
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    size_t bytes = fread(content, 1, sizeof content, file);
+    (void)fclose(file);
+    assert_int_equal(bytes, strlen(two_rows));
+    assert_memory_equal(content, two_rows, bytes);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(directory), 0); /* nothing else was left behind */
+}
+
+static void a_place_that_cannot_be_written_is_named(void **state)
+{
+    (void)state;
+    struct failure failure;
+    assert_false(winners_report_write("/nonexistent/winners.csv", "", 0, &failure));
+    assert_non_null(strstr(failure.text, "/nonexistent/winners.csv"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_are_counted),
+        cmocka_unit_test(what_is_no_bet_of_this_agency_is_refused),
+        cmocka_unit_test(the_file_holds_rows_of_the_input),
+        cmocka_unit_test(a_place_that_cannot_be_written_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

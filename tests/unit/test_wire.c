@@ -1,0 +1,214 @@
+/*
+ * test_wire.c - bytes to and from any server, friendly or not.
+ */
+#include "client/wire.h"
+
+#include "client/timing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h> /* after what it needs */
+
+enum { SOON_MS = 5000 };
+
+/* A wire and the other end of its socket. */
+struct pair {
+    struct interrupt interrupt;
+    struct wire wire;
+    int server;
+};
+
+static void open_pair(struct pair *pair)
+{
+    int ends[2];
+    struct failure failure;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    assert_true(interrupt_open(&pair->interrupt, &failure));
+    assert_true(wire_open(&pair->wire, &pair->interrupt, ends[0], &failure));
+    pair->server = ends[1];
+}
+
+static void close_pair(struct pair *pair)
+{
+    wire_close(&pair->wire);
+    (void)close(pair->server);
+    interrupt_close(&pair->interrupt);
+}
+
+static void say(const struct pair *pair, const char *text)
+{
+    assert_int_equal(write(pair->server, text, strlen(text)), strlen(text));
+}
+
+static enum wire_end turn(struct pair *pair, struct failure *why)
+{
+    return wire_turn(&pair->wire, timing_now_ms() + SOON_MS, why);
+}
+
+static void answers_come_one_by_one_out_of_one_read(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct message answer;
+    struct failure why;
+    open_pair(&pair);
+    say(&pair, "server:0\r\nserver:8:5,open\r\nserver:2");
+    assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    assert_int_equal(wire_next(&pair.wire, &answer, &why), WIRE_ANSWER);
+    assert_int_equal(answer.type, MESSAGE_ACK);
+    assert_int_equal(wire_next(&pair.wire, &answer, &why), WIRE_ANSWER);
+    assert_int_equal(answer.type, MESSAGE_STATE);
+    assert_int_equal(answer.body_bytes, 6);
+    assert_int_equal(wire_next(&pair.wire, &answer, &why), WIRE_NOTHING);
+    assert_true(wire_has_unread(&pair.wire));
+    say(&pair, "\r\n");
+    assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    assert_int_equal(wire_next(&pair.wire, &answer, &why), WIRE_ANSWER);
+    assert_int_equal(answer.type, MESSAGE_WAIT);
+    assert_false(wire_has_unread(&pair.wire));
+    close_pair(&pair);
+}
+
+static void what_is_no_servers_answer_is_nonsense(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"hello\n",          "hello\r\n",   "1:5\r\n",
+                                        "server:77\r\n",    "server:\r\n", ":0\r\n",
+                                        "server:0:body\r\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct pair pair;
+        struct message answer;
+        struct failure why;
+        open_pair(&pair);
+        say(&pair, texts[i]);
+        assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+        assert_int_equal(wire_next(&pair.wire, &answer, &why), WIRE_NONSENSE);
+        close_pair(&pair);
+    }
+}
+
+static void an_answer_without_end_is_given_up(void **state)
+{
+    (void)state;
+    static char noise[WIRE_SHORT_ANSWER_BYTES];
+    struct pair pair;
+    struct message answer;
+    struct failure why;
+    memset(noise, 'x', sizeof noise);
+    noise[0] = ':';
+    open_pair(&pair);
+    assert_int_equal(write(pair.server, noise, sizeof noise), sizeof noise);
+    assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    assert_int_equal(wire_next(&pair.wire, &answer, &why), WIRE_NOTHING);
+    say(&pair, "x");
+    assert_int_equal(turn(&pair, &why), WIRE_LOST);
+    close_pair(&pair);
+}
+
+static void a_long_answer_is_taken_where_one_is_expected(void **state)
+{
+    (void)state;
+    static char rows[3 * WIRE_SHORT_ANSWER_BYTES];
+    struct pair pair;
+    struct message answer;
+    struct failure why;
+    memset(rows, 'x', sizeof rows);
+    open_pair(&pair);
+    pair.wire.answer_bytes_max = WIRE_LONG_ANSWER_BYTES;
+    say(&pair, "server:3:");
+    assert_int_equal(write(pair.server, rows, sizeof rows), sizeof rows);
+    say(&pair, "\r\n");
+    while (wire_next(&pair.wire, &answer, &why) == WIRE_NOTHING) {
+        assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    }
+    assert_int_equal(answer.type, MESSAGE_WINNERS);
+    assert_int_equal(answer.body_bytes, sizeof rows);
+    close_pair(&pair);
+}
+
+static void what_is_committed_between_two_turns_leaves_together(void **state)
+{
+    (void)state;
+    char got[64];
+    struct pair pair;
+    struct failure why;
+    open_pair(&pair);
+    memcpy(wire_reserve(&pair.wire, 5), "1:7\r\n", 5);
+    wire_commit(&pair.wire, 5);
+    memcpy(wire_reserve(&pair.wire, 5), "1:5\r\n", 5);
+    wire_commit(&pair.wire, 5);
+    assert_int_equal(wire_turn(&pair.wire, timing_now_ms(), &why), WIRE_LAPSED);
+    assert_int_equal(read(pair.server, got, sizeof got), 10);
+    assert_memory_equal(got, "1:7\r\n1:5\r\n", 10);
+    close_pair(&pair);
+}
+
+static void there_is_no_room_for_more_than_the_wire_holds(void **state)
+{
+    (void)state;
+    struct pair pair;
+    open_pair(&pair);
+    assert_non_null(wire_reserve(&pair.wire, WIRE_OUT_BYTES));
+    assert_null(wire_reserve(&pair.wire, WIRE_OUT_BYTES + 1));
+    wire_commit(&pair.wire, WIRE_OUT_BYTES - 10);
+    assert_non_null(wire_reserve(&pair.wire, 10));
+    assert_null(wire_reserve(&pair.wire, 11));
+    close_pair(&pair);
+}
+
+static void answers_that_came_before_the_end_are_still_read(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct message answer;
+    struct failure why;
+    open_pair(&pair);
+    say(&pair, "server:1\r\n");
+    assert_int_equal(shutdown(pair.server, SHUT_RDWR), 0);
+    memcpy(wire_reserve(&pair.wire, 5), "1:5\r\n", 5);
+    wire_commit(&pair.wire, 5);
+    assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    assert_int_equal(wire_next(&pair.wire, &answer, &why), WIRE_ANSWER);
+    assert_int_equal(answer.type, MESSAGE_ERROR);
+    assert_int_equal(turn(&pair, &why), WIRE_LOST);
+    close_pair(&pair);
+}
+
+static void lines_come_back_as_they_are(void **state)
+{
+    (void)state;
+    const char *line = NULL;
+    size_t bytes = 0;
+    struct pair pair;
+    struct failure why;
+    open_pair(&pair);
+    say(&pair, "[CLIENT 1] Message\nrest");
+    assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    assert_true(wire_next_line(&pair.wire, &line, &bytes));
+    assert_int_equal(bytes, 19);
+    assert_memory_equal(line, "[CLIENT 1] Message\n", bytes);
+    assert_false(wire_next_line(&pair.wire, &line, &bytes));
+    close_pair(&pair);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_come_one_by_one_out_of_one_read),
+        cmocka_unit_test(what_is_no_servers_answer_is_nonsense),
+        cmocka_unit_test(an_answer_without_end_is_given_up),
+        cmocka_unit_test(a_long_answer_is_taken_where_one_is_expected),
+        cmocka_unit_test(what_is_committed_between_two_turns_leaves_together),
+        cmocka_unit_test(there_is_no_room_for_more_than_the_wire_holds),
+        cmocka_unit_test(answers_that_came_before_the_end_are_still_read),
+        cmocka_unit_test(lines_come_back_as_they_are),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
