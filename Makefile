@@ -66,7 +66,7 @@ HARNESS        := $(wildcard tests/harness/*.c)
 ALL_SOURCES    := $(sort $(shell find lib shm server client stat tests -name '*.c' 2>/dev/null))
 ALL_HEADERS    := $(sort $(shell find lib shm server client stat tests -name '*.h' 2>/dev/null))
 
-PROGRAMS := $(addprefix $(BIN)/,lottery-server lottery-agency lottery-generate)
+PROGRAMS := $(addprefix $(BIN)/,lottery-server lottery-agency lottery-stat lottery-generate)
 
 # Unit and fuzz tests call the sources; integration and fault tests start the programs.
 UNIT_TESTS        := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/fuzz/test_*.c))

@@ -1,0 +1,461 @@
+/*
+ * counters.c - see counters.h. A new figure is a field of the snapshot and an
+ * entry here; nothing else has to know of it.
+ */
+#include "stat/counters.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* ------------------------------------------------------------ declarations ---- */
+
+#define SERVER(field) .section = SECTION_SERVER, .offset = offsetof(struct snapshot_server, field)
+#define RING(field)   .section = SECTION_RING, .offset = offsetof(struct snapshot_ring, field)
+#define STORER(field) .section = SECTION_STORER, .offset = offsetof(struct snapshot_storer, field)
+#define DRAW(field)   .section = SECTION_DRAW, .offset = offsetof(struct snapshot_draw, field)
+#define GATE(field)   .section = SECTION_GATE, .offset = offsetof(struct snapshot_gate, field)
+#define DEATHS(field) .section = SECTION_DEATHS, .offset = offsetof(struct snapshot_deaths, field)
+#define AGENCY(field) .section = SECTION_AGENCIES, .offset = offsetof(struct snapshot_agency, field)
+#define HANDLER(field)                                                                             \
+    .section = SECTION_HANDLERS, .offset = offsetof(struct snapshot_handler, field)
+#define GAUGE(name)   .type = METRIC_GAUGE, .metric = "lottery_" name
+#define COUNTER(name) .type = METRIC_COUNTER, .metric = "lottery_" name "_total"
+
+/* clang-format off */
+const struct counter counters[] = {
+    /* ---- server ---- */
+    {SERVER(phase), .name = "phase", .label = "phase", .unit = UNIT_TEXT, GAUGE("server_phase"),
+     .explanation = "ready: connections are accepted. stopping: the server is shutting down, "
+                    "handlers finish first, then the storer."},
+    {SERVER(uptime_ms), .name = "uptime_ms", .label = "uptime", .unit = UNIT_SPAN_MS,
+     GAUGE("server_uptime_seconds"),
+     .explanation = "Time since this server made its shared memory. Counters start at zero then; "
+                    "bets and positions go on where the files are."},
+    {SERVER(bets), .name = "bets", .label = "bets", .unit = UNIT_COUNT, COUNTER("bets"),
+     .rate = "bets",
+     .explanation = "Bets of all agencies that have been taken: those that stood in bets.csv at "
+                    "the start, and those appended since, the ones on their way to the disk "
+                    "included."},
+    {SERVER(pid), .name = "pid", .label = "pid", .unit = UNIT_NUMBER, GAUGE("server_pid"),
+     .explanation = "Process id of the supervisor, the server's first process: SIGTERM to it "
+                    "stops the server gracefully."},
+    {SERVER(agencies), .name = "agencies", .label = "agencies", .unit = UNIT_COUNT,
+     GAUGE("agencies"),
+     .explanation = "Agencies that have ever spoken, to this server or to those before it on the "
+                    "same files."},
+    {SERVER(connections_open), .name = "connections_open", .label = "open", .unit = UNIT_COUNT,
+     GAUGE("connections_open"),
+     .explanation = "Connections that are open now, each with a handler, as the supervisor "
+                    "counts them."},
+    {SERVER(connections_accepted), .name = "connections_accepted", .label = "accepted",
+     .unit = UNIT_COUNT, COUNTER("connections_accepted"),
+     .explanation = "Connections that were given a handler since the start."},
+    {SERVER(connections_refused), .name = "connections_refused", .label = "refused",
+     .unit = UNIT_COUNT, COUNTER("connections_refused"),
+     .explanation = "Connections that were closed at once because their address had "
+                    "limits.connections_per_address of them already."},
+    {SERVER(started_at_ms), .name = "started_at_ms", .unit = UNIT_MOMENT_MS,
+     GAUGE("server_start_time_seconds"),
+     .explanation = "When this server was started."},
+    {SERVER(ready), .name = "ready", .unit = UNIT_FLAG, GAUGE("server_ready"),
+     .explanation = "1 while connections are accepted, which is what --ready answers."},
+    {SERVER(halted), .name = "halted", .unit = UNIT_FLAG, GAUGE("server_halted"),
+     .explanation = "1 when the storer is gone for good, so that nothing can be stored any more "
+                    "and the server is ending. The log says why."},
+
+    /* ---- ring ---- */
+    {RING(head), .name = "head_bytes", .label = "head", .unit = UNIT_BYTES,
+     COUNTER("ring_head_bytes"), .rate = "appended",
+     .explanation = "Position in bets.csv behind the newest byte that a handler has appended. "
+                    "Positions are file offsets and only grow; durable <= written <= head."},
+    {RING(durable), .name = "durable_bytes", .label = "durable", .unit = UNIT_BYTES,
+     COUNTER("ring_durable_bytes"),
+     .explanation = "Position up to which the disk has the bytes (fdatasync has returned). Only "
+                    "now are bets acknowledged, unless ack_after is `written`."},
+    {RING(fill), .name = "fill", .label = "fill", .unit = UNIT_PART, GAUGE("ring_fill_ratio"),
+     .explanation = "used / size, 0 to 1. Near 1 all the time: the disk is slower than the "
+                    "agencies."},
+    {RING(written), .name = "written_bytes", .label = "written", .unit = UNIT_BYTES,
+     COUNTER("ring_written_bytes"),
+     .explanation = "Position up to which the kernel has the bytes (pwrite has returned). Their "
+                    "space in the ring is free again."},
+    {RING(used), .name = "used_bytes", .label = "used", .unit = UNIT_BYTES,
+     GAUGE("ring_used_bytes"),
+     .explanation = "head - written: bytes in the ring that the kernel does not have yet. A full "
+                    "ring makes handlers wait, and so their agencies."},
+    {RING(size), .name = "size_bytes", .label = "size", .unit = UNIT_BYTES,
+     GAUGE("ring_size_bytes"),
+     .explanation = "Size of the ring, ring.bytes of the configuration."},
+    {RING(unsynced), .name = "unsynced_bytes", .label = "unsynced", .unit = UNIT_BYTES,
+     GAUGE("ring_unsynced_bytes"),
+     .explanation = "head - durable: bytes that a power failure would lose now. None of them has "
+                    "been acknowledged, unless ack_after is `written`."},
+    {RING(waiting_for_space), .name = "waiting_for_space", .label = "want space",
+     .unit = UNIT_COUNT, GAUGE("ring_waiting_for_space"),
+     .explanation = "Handlers that sleep because the ring is full."},
+    {RING(waiting_for_commit), .name = "waiting_for_commit", .label = "want sync",
+     .unit = UNIT_COUNT, GAUGE("ring_waiting_for_commit"),
+     .explanation = "Handlers that sleep until the disk has their bets, to acknowledge them."},
+
+    /* ---- storer ---- */
+    {STORER(activity), .name = "activity", .label = "state", .unit = UNIT_TEXT,
+     GAUGE("storer_activity"),
+     .explanation = "working: writing, syncing or drawing. sleeping: nothing to store. no room: "
+                    "it waits for room on the disk, and nothing is acknowledged meanwhile. none: "
+                    "it died and another is being started."},
+    {STORER(flushes), .name = "flushes", .label = "flushes", .unit = UNIT_COUNT,
+     COUNTER("storer_flushes"), .rate = "flushes",
+     .explanation = "Flushes of bets.csv since the start: one pwrite and one fdatasync for all "
+                    "agencies that had appended."},
+    {STORER(sync_mean_ns), .name = "sync_mean_ns", .label = "sync mean", .unit = UNIT_NANOSECONDS,
+     GAUGE("storer_sync_mean_seconds"),
+     .explanation = "sync_total_ns / flushes."},
+    {STORER(pid), .name = "pid", .label = "pid", .unit = UNIT_NUMBER, GAUGE("storer_pid"),
+     .explanation = "Process id of the storer, the one process that writes the files; unknown "
+                    "while there is none."},
+    {STORER(bets_a_flush), .name = "bets_per_flush", .label = "bets/flush", .unit = UNIT_MEAN,
+     GAUGE("storer_bets_per_flush"),
+     .explanation = "The same in bets, of the mean length of all bets: how many bets share one "
+                    "fdatasync."},
+    {STORER(sync_last_ns), .name = "sync_last_ns", .label = "sync last", .unit = UNIT_NANOSECONDS,
+     GAUGE("storer_sync_last_seconds"),
+     .explanation = "How long the latest fdatasync of bets.csv took. No acknowledgement is "
+                    "faster than that."},
+    {STORER(restarts), .name = "restarts", .label = "restarts", .unit = UNIT_COUNT,
+     COUNTER("storer_restarts"),
+     .explanation = "Storers that were started to replace one that died. Nothing is lost by it."},
+    {STORER(bytes_a_flush), .name = "bytes_per_flush", .label = "bytes/flush",
+     .unit = UNIT_MEAN_BYTES, GAUGE("storer_bytes_per_flush"),
+     .explanation = "flushed_bytes / flushes. Grows under load: while one flush is on its way, "
+                    "the next one gathers."},
+    {STORER(sync_worst_ns), .name = "sync_worst_ns", .label = "sync worst",
+     .unit = UNIT_NANOSECONDS, GAUGE("storer_sync_worst_seconds"),
+     .explanation = "The longest fdatasync of bets.csv since the start."},
+    {STORER(no_room_reason), .name = "no_room_reason", .label = "no room", .unit = UNIT_TEXT,
+     .explanation = "Why it waits for room: ENOSPC, the file system is full; EDQUOT, the user's "
+                    "quota is. Empty while it does not."},
+    {STORER(write_retries), .name = "write_retries", .label = "retries", .unit = UNIT_COUNT,
+     COUNTER("storer_write_retries"),
+     .explanation = "Writes that were tried again because there was no room on the disk."},
+    {STORER(no_room), .name = "no_room", .unit = UNIT_FLAG, GAUGE("storer_no_room"),
+     .explanation = "1 while the storer waits for room on the disk and tries again and again."},
+    {STORER(flushed_bytes), .name = "flushed_bytes", .unit = UNIT_BYTES,
+     COUNTER("storer_flushed_bytes"),
+     .explanation = "Bytes that those flushes carried."},
+    {STORER(sync_total_ns), .name = "sync_total_ns", .unit = UNIT_NANOSECONDS,
+     COUNTER("storer_sync_seconds"),
+     .explanation = "Time spent in fdatasync of bets.csv since the start. Its growth a second "
+                    "is the part of the time in which the storer waits for the disk."},
+
+    /* ---- draw ---- */
+    {DRAW(done), .name = "agencies_done", .label = "done", .unit = UNIT_COUNT,
+     GAUGE("draw_agencies_done"),
+     .explanation = "Agencies whose DONE is on the disk."},
+    {DRAW(expected), .name = "agencies_expected", .label = "expected", .unit = UNIT_COUNT,
+     GAUGE("draw_agencies_expected"),
+     .explanation = "The draw is held when this many agencies are done; agencies.expected of the "
+                    "configuration."},
+    {DRAW(drawn), .name = "drawn", .label = "drawn", .unit = UNIT_FLAG, GAUGE("draw_drawn"),
+     .explanation = "1 once winners.csv is in place: agencies get their winners, and no bet is "
+                    "taken any more."},
+    {DRAW(winners), .name = "winners", .label = "winners", .unit = UNIT_COUNT,
+     GAUGE("draw_winners"),
+     .explanation = "Bets that won. Unknown before the draw, and where an earlier server held "
+                    "it: winners.csv has them then."},
+    {DRAW(took_ns), .name = "took_ns", .label = "took", .unit = UNIT_NANOSECONDS,
+     GAUGE("draw_seconds"),
+     .explanation = "How long the draw took, from the last agency's DONE to winners.csv in "
+                    "place. Unknown where an earlier server held it."},
+
+    /* ---- gate ---- */
+    {GATE(missing), .name = "missing", .label = "missing", .unit = UNIT_COUNT,
+     GAUGE("gate_missing"),
+     .explanation = "Agencies that the draw waits for: the value of semaphore 0 in "
+                    "`ipcs -s -i ID`. 0: drawn."},
+    {GATE(waiting), .name = "waiting", .label = "waiting", .unit = UNIT_COUNT,
+     GAUGE("gate_waiting"),
+     .explanation = "Winner look-ups that wait for the draw now: zcount of semaphore 0. Each "
+                    "waits for winners.wait at most, is told to wait, and asks again."},
+    {GATE(connected), .name = "connected", .label = "connected", .unit = UNIT_COUNT,
+     GAUGE("gate_connected"),
+     .explanation = "Handlers alive as the kernel counts them: the value of semaphore 1. The "
+                    "kernel takes back what a killed one added."},
+    {GATE(id), .name = "id", .label = "semid", .unit = UNIT_NUMBER, GAUGE("gate_semaphore_id"),
+     .explanation = "ID of the System V semaphore set, for `ipcs -s -i ID`."},
+
+    /* ---- deaths ---- */
+    {DEATHS(handlers_exited), .name = "handlers_exited", .label = "exited", .unit = UNIT_COUNT,
+     COUNTER("handlers_exited"),
+     .explanation = "Handlers that ended as they should, because their connection did."},
+    {DEATHS(handlers_failed), .name = "handlers_failed", .label = "failed", .unit = UNIT_COUNT,
+     COUNTER("handlers_failed"),
+     .explanation = "Handlers that ended with a non-zero status; the log says why."},
+    {DEATHS(handlers_killed), .name = "handlers_killed", .label = "killed", .unit = UNIT_COUNT,
+     COUNTER("handlers_killed"),
+     .explanation = "Handlers that a signal ended: killed from outside, or crashed. Their "
+                    "agencies connect again and lose nothing."},
+    {DEATHS(storer_deaths), .name = "storer_deaths", .label = "storers", .unit = UNIT_COUNT,
+     COUNTER("storer_deaths"),
+     .explanation = "Storers that ended before they were asked to; each one is replaced."},
+    {DEATHS(lock_recoveries), .name = "lock_recoveries", .label = "lock owners",
+     .unit = UNIT_COUNT, COUNTER("lock_recoveries"),
+     .explanation = "How often a process died while it held the append lock. The next owner "
+                    "finished what it had begun, or undid it."},
+
+    /* ---- agencies ---- */
+    {AGENCY(id), .name = "id", .label = "agency", .width = 10, .unit = UNIT_NUMBER, .key = true,
+     .explanation = "The agency's number."},
+    {AGENCY(phase), .name = "phase", .label = "phase", .width = 5, .unit = UNIT_TEXT,
+     GAUGE("agency_phase"),
+     .explanation = "open: it may bet. asked: it has said that it is done, which is on its way "
+                    "to the disk. done: that is on the disk."},
+    {AGENCY(bets), .name = "bets", .label = "bets", .width = 9, .unit = UNIT_COUNT,
+     COUNTER("agency_bets"), .rate = "bets/s",
+     .explanation = "Bets of this agency that have been taken, by this server and those before "
+                    "it; what STATUS tells the agency once they are on the disk."},
+    {AGENCY(bytes), .name = "bytes", .label = "bytes", .width = 8, .unit = UNIT_BYTES,
+     COUNTER("agency_bytes"), .rate = "bytes/s",
+     .explanation = "Bytes that those bets take in bets.csv."},
+    {AGENCY(seen_at_ms), .name = "seen_at_ms", .label = "seen", .width = 7, .unit = UNIT_MOMENT_MS,
+     GAUGE("agency_last_seen_timestamp_seconds"),
+     .explanation = "When its latest message came, to this server."},
+    {AGENCY(claims), .name = "claims", .unit = UNIT_COUNT, COUNTER("agency_claims"),
+     .explanation = "How often a connection took the agency over with STATUS; above 1 it has "
+                    "connected again."},
+    {AGENCY(end_position), .name = "end_bytes", .unit = UNIT_BYTES, GAUGE("agency_end_bytes"),
+     .explanation = "Position in bets.csv behind its newest bet: all its bets are on the disk "
+                    "when the ring's durable_bytes has reached it."},
+
+    /* ---- handlers ---- */
+    {HANDLER(pid), .name = "pid", .label = "handler", .width = 7, .unit = UNIT_NUMBER, .key = true,
+     .explanation = "Process id of the handler, the process that serves one connection."},
+    {HANDLER(peer), .name = "peer", .label = "peer", .width = 21, .unit = UNIT_TEXT, .key = true,
+     .explanation = "Address and port at the other end of the connection."},
+    {HANDLER(agency), .name = "agency", .label = "agency", .width = 6, .unit = UNIT_NUMBER,
+     GAUGE("handler_agency"),
+     .explanation = "The agency that sent the latest message; unknown before the first one."},
+    {HANDLER(activity), .name = "activity", .label = "does", .width = 18, .unit = UNIT_TEXT,
+     GAUGE("handler_activity"),
+     .explanation = "receiving: waits for its peer. working: parses and appends. waiting for "
+                    "space: the ring is full. waiting for commit: until the disk has its bets. "
+                    "waiting for done: until the disk has the agency's DONE. waiting at gate: "
+                    "until the draw. answering, closing: what they say."},
+    {HANDLER(since_ms), .name = "since_ms", .label = "for", .width = 7, .unit = UNIT_MOMENT_MS,
+     GAUGE("handler_since_timestamp_seconds"),
+     .explanation = "When it began to do that."},
+    {HANDLER(bets), .name = "bets", .label = "bets", .width = 9, .unit = UNIT_COUNT,
+     COUNTER("handler_bets"), .rate = "bets/s",
+     .explanation = "Bets that it has acknowledged."},
+    {HANDLER(messages), .name = "messages", .label = "messages", .width = 9, .unit = UNIT_COUNT,
+     COUNTER("handler_messages"),
+     .explanation = "Whole messages that it has read."},
+    {HANDLER(bytes), .name = "bytes", .label = "bytes", .width = 8, .unit = UNIT_BYTES,
+     COUNTER("handler_received_bytes"), .rate = "bytes/s",
+     .explanation = "Bytes that it has received."},
+    {HANDLER(connected_at_ms), .name = "connected_at_ms", .label = "open", .width = 7,
+     .unit = UNIT_MOMENT_MS, GAUGE("handler_connected_timestamp_seconds"),
+     .explanation = "When the connection was accepted; on a terminal, how long it is open."},
+    {HANDLER(awaited), .name = "awaited_bytes", .unit = UNIT_BYTES,
+     GAUGE("handler_awaited_bytes"),
+     .explanation = "The position that it waits for, or last waited for: of the ring's written "
+                    "for space, of its durable (or written) for commit."},
+};
+/* clang-format on */
+
+const size_t counter_count = sizeof counters / sizeof counters[0];
+
+/* ----------------------------------------------------------------- sections ---- */
+
+static const struct {
+    const char *name, *explanation;
+    size_t offset; /* of its struct in the snapshot; lists have none */
+} sections[SECTIONS] = {
+    [SECTION_SERVER] = {"server", "the server as a whole", offsetof(struct snapshot, server)},
+    [SECTION_RING] = {"ring", "shared memory that holds the newest bytes of bets.csv",
+                      offsetof(struct snapshot, ring)},
+    [SECTION_STORER] = {"storer", "the process that writes the files and holds the draw",
+                        offsetof(struct snapshot, storer)},
+    [SECTION_DRAW] = {"draw", "how far the draw is", offsetof(struct snapshot, draw)},
+    [SECTION_GATE] = {"gate", "the semaphore set that winner look-ups wait at, which ipcs shows",
+                      offsetof(struct snapshot, gate)},
+    [SECTION_DEATHS] = {"deaths", "processes that have ended since the start, by kind",
+                        offsetof(struct snapshot, deaths)},
+    [SECTION_AGENCIES] = {"agencies", "a row an agency", 0},
+    [SECTION_HANDLERS] = {"handlers", "a row a connection", 0},
+};
+
+const char *section_name(enum section section)
+{
+    return sections[section].name;
+}
+
+const char *section_explanation(enum section section)
+{
+    return sections[section].explanation;
+}
+
+bool section_is_list(enum section section)
+{
+    return section == SECTION_AGENCIES || section == SECTION_HANDLERS;
+}
+
+size_t section_rows(const struct snapshot *snapshot, enum section section)
+{
+    return section == SECTION_AGENCIES   ? snapshot->agency_count
+           : section == SECTION_HANDLERS ? snapshot->handler_count
+                                         : 1;
+}
+
+const void *section_row(const struct snapshot *snapshot, enum section section, size_t index)
+{
+    if (section == SECTION_AGENCIES) {
+        return &snapshot->agencies[index];
+    }
+    if (section == SECTION_HANDLERS) {
+        return &snapshot->handlers[index];
+    }
+    return (const char *)snapshot + sections[section].offset;
+}
+
+static bool is_same_row(enum section section, const void *left, const void *right)
+{
+    if (section == SECTION_AGENCIES) {
+        const struct snapshot_agency *first = left;
+        const struct snapshot_agency *second = right;
+        return first->id == second->id;
+    }
+    if (section == SECTION_HANDLERS) {
+        const struct snapshot_handler *first = left;
+        const struct snapshot_handler *second = right;
+        return first->pid == second->pid && first->connected_at_ms == second->connected_at_ms;
+    }
+    return true;
+}
+
+const void *section_find_row(const struct snapshot *snapshot, enum section section, const void *row)
+{
+    for (size_t i = 0; i < section_rows(snapshot, section); i++) {
+        const void *candidate = section_row(snapshot, section, i);
+        if (is_same_row(section, candidate, row)) {
+            return candidate;
+        }
+    }
+    return NULL;
+}
+
+/* ------------------------------------------------------------------- values ---- */
+
+static const char *const unit_names[] = {
+    [UNIT_COUNT] = "count",
+    [UNIT_NUMBER] = "number",
+    [UNIT_BYTES] = "bytes",
+    [UNIT_NANOSECONDS] = "nanoseconds",
+    [UNIT_SPAN_MS] = "milliseconds",
+    [UNIT_MOMENT_MS] = "milliseconds since 1970",
+    [UNIT_FLAG] = "0 or 1",
+    [UNIT_PART] = "part, 0 to 1",
+    [UNIT_MEAN] = "mean count",
+    [UNIT_MEAN_BYTES] = "mean bytes",
+    [UNIT_TEXT] = "text",
+};
+
+const char *counter_unit_name(enum counter_unit unit)
+{
+    return unit_names[unit];
+}
+
+uint64_t counter_number(const struct counter *counter, const void *row)
+{
+    return *(const uint64_t *)(const void *)((const char *)row + counter->offset);
+}
+
+double counter_real(const struct counter *counter, const void *row)
+{
+    return *(const double *)(const void *)((const char *)row + counter->offset);
+}
+
+const char *counter_text(const struct counter *counter, const void *row)
+{
+    return (const char *)row + counter->offset;
+}
+
+bool counter_is_real(const struct counter *counter)
+{
+    return counter->unit == UNIT_PART || counter->unit == UNIT_MEAN ||
+           counter->unit == UNIT_MEAN_BYTES;
+}
+
+bool counter_is_known(const struct counter *counter, const void *row)
+{
+    if (counter->unit == UNIT_TEXT) {
+        return counter_text(counter, row)[0] != '\0';
+    }
+    return counter_is_real(counter) ? isfinite(counter_real(counter, row)) != 0
+                                    : counter_number(counter, row) != SNAPSHOT_UNKNOWN;
+}
+
+static void format_real(const struct counter *counter, double real, char text[UNITS_TEXT_BYTES])
+{
+    if (counter->unit == UNIT_PART) {
+        units_percent(real, text);
+    } else if (counter->unit == UNIT_MEAN_BYTES) {
+        units_bytes(real, text);
+    } else {
+        units_mean(real, text);
+    }
+}
+
+static void format_number(enum counter_unit unit, uint64_t number, uint64_t now_ms,
+                          char text[UNITS_TEXT_BYTES])
+{
+    if (unit == UNIT_BYTES) {
+        units_bytes((double)number, text);
+    } else if (unit == UNIT_NANOSECONDS) {
+        units_duration_ns(number, text);
+    } else if (unit == UNIT_SPAN_MS) {
+        units_duration_ms(number, text);
+    } else if (unit == UNIT_MOMENT_MS) {
+        units_duration_ms(now_ms > number ? now_ms - number : 0, text);
+    } else if (unit == UNIT_FLAG) {
+        (void)snprintf(text, UNITS_TEXT_BYTES, "%s", number == 0 ? "no" : "yes");
+    } else if (unit == UNIT_NUMBER) {
+        (void)snprintf(text, UNITS_TEXT_BYTES, "%llu", (unsigned long long)number);
+    } else {
+        units_count(number, text);
+    }
+}
+
+void counter_format(const struct counter *counter, const void *row, uint64_t now_ms, char *text,
+                    size_t capacity)
+{
+    char figure[UNITS_TEXT_BYTES] = "-";
+    const char *shown = figure;
+    if (counter_is_known(counter, row)) {
+        if (counter->unit == UNIT_TEXT) {
+            shown = counter_text(counter, row);
+        } else if (counter_is_real(counter)) {
+            format_real(counter, counter_real(counter, row), figure);
+        } else {
+            format_number(counter->unit, counter_number(counter, row), now_ms, figure);
+        }
+    }
+    (void)snprintf(text, capacity, "%s", shown);
+}
+
+void counter_format_rate(const struct counter *counter, const void *older, const void *row,
+                         double elapsed_s, char text[UNITS_TEXT_BYTES])
+{
+    (void)snprintf(text, UNITS_TEXT_BYTES, "-");
+    if (older == NULL || elapsed_s <= 0 || !counter_is_known(counter, older) ||
+        !counter_is_known(counter, row)) {
+        return;
+    }
+    uint64_t before = counter_number(counter, older);
+    uint64_t after = counter_number(counter, row);
+    double a_second = after > before ? (double)(after - before) / elapsed_s : 0;
+    if (counter->unit == UNIT_BYTES) {
+        units_bytes_rate(a_second, text);
+    } else {
+        units_count_rate(a_second, text);
+    }
+}

@@ -1,0 +1,103 @@
+/*
+ * counters.h - the one table of everything that lottery-stat shows.
+ *
+ * A figure is declared once, with its name, its unit, its name in Prometheus
+ * and its explanation; the table on a terminal, JSON, Prometheus' text and
+ * --explain are loops over these declarations and know no figure by name.
+ *
+ * Constant data and pure functions; any output may call them.
+ */
+#ifndef STAT_COUNTERS_H
+#define STAT_COUNTERS_H
+
+#include "stat/snapshot.h"
+#include "stat/units.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum section {
+    SECTION_SERVER,
+    SECTION_RING,
+    SECTION_STORER,
+    SECTION_DRAW,
+    SECTION_GATE,
+    SECTION_DEATHS,
+    SECTION_AGENCIES, /* a list: a row an agency */
+    SECTION_HANDLERS, /* a list: a row a connection */
+    SECTIONS
+};
+
+/* What a figure's number means, and so what type it has in a snapshot. */
+enum counter_unit {
+    UNIT_COUNT,       /* uint64_t: how many */
+    UNIT_NUMBER,      /* uint64_t: a pid, an agency: names something, is never added up */
+    UNIT_BYTES,       /* uint64_t */
+    UNIT_NANOSECONDS, /* uint64_t: how long */
+    UNIT_SPAN_MS,     /* uint64_t: how long, in milliseconds */
+    UNIT_MOMENT_MS,   /* uint64_t: when, in ms since 1970; people are shown how long ago */
+    UNIT_FLAG,        /* uint64_t: 0 or 1 */
+    UNIT_PART,        /* double: 0 to 1 */
+    UNIT_MEAN,        /* double */
+    UNIT_MEAN_BYTES,  /* double */
+    UNIT_TEXT         /* char[] */
+};
+
+enum metric_type { METRIC_NONE, METRIC_GAUGE, METRIC_COUNTER };
+
+struct counter {
+    enum section section;
+    const char *name;        /* in JSON and in --explain; unique in its section */
+    const char *label;       /* in the table; NULL: it is not shown there */
+    int width;               /* of its column, in a list */
+    enum counter_unit unit;  /* also says where the value is: `offset` in the section's struct */
+    enum metric_type type;   /* in Prometheus */
+    const char *metric;      /* its name there, in base units; NULL: none, or a label */
+    bool key;                /* in a list: it tells rows apart, and is a label of every metric */
+    const char *rate;        /* the label of its growth a second, in --watch; NULL: not shown */
+    size_t offset;           /* of the value in the section's struct */
+    const char *explanation; /* for people: what it is and what it tells them */
+};
+
+enum { COUNTER_LABEL_MAX = 11, COUNTER_VALUE_MAX = 10 }; /* what a cell of the table has room for */
+
+extern const struct counter counters[];
+extern const size_t counter_count;
+
+/* "ring", and in a sentence what it is about. */
+const char *section_name(enum section section);
+const char *section_explanation(enum section section);
+
+/* True of agencies and handlers, which have any number of rows; the others have one. */
+bool section_is_list(enum section section);
+size_t section_rows(const struct snapshot *snapshot, enum section section);
+
+/* The struct that holds a row's values; `index` below section_rows. */
+const void *section_row(const struct snapshot *snapshot, enum section section, size_t index);
+
+/* The same agency's, or the same connection's, row in another snapshot; NULL: there is none. */
+const void *section_find_row(const struct snapshot *snapshot, enum section section,
+                             const void *row);
+
+/* A unit in words, "bytes" for example. */
+const char *counter_unit_name(enum counter_unit unit);
+
+/* The value, of the type that the unit says. */
+uint64_t counter_number(const struct counter *counter, const void *row);
+double counter_real(const struct counter *counter, const void *row);
+const char *counter_text(const struct counter *counter, const void *row);
+bool counter_is_real(const struct counter *counter);
+
+/* False where there is no such value, or nobody knows it. */
+bool counter_is_known(const struct counter *counter, const void *row);
+
+/* The value as people read it, "-" where it is not known. Cut at `capacity`, which is above 1. */
+void counter_format(const struct counter *counter, const void *row, uint64_t now_ms, char *text,
+                    size_t capacity);
+
+/* Its growth a second between two snapshots' rows, as people read it; "-" without an older one. */
+void counter_format_rate(const struct counter *counter, const void *older, const void *row,
+                         double elapsed_s, char text[UNITS_TEXT_BYTES]);
+
+#endif

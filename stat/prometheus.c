@@ -1,0 +1,112 @@
+/*
+ * prometheus.c - see prometheus.h.
+ */
+#include "stat/prometheus.h"
+
+#include "stat/counters.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+static const char *const type_names[] = {
+    [METRIC_NONE] = "untyped", [METRIC_GAUGE] = "gauge", [METRIC_COUNTER] = "counter"};
+
+/* ------------------------------------------------------------------- labels ---- */
+
+void prometheus_print_label_value(FILE *file, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '\n') {
+            (void)fputs("\\n", file);
+        } else {
+            (void)fprintf(file, *text == '\\' || *text == '"' ? "\\%c" : "%c", *text);
+        }
+    }
+}
+
+static void print_label(FILE *file, bool first, const char *name, const char *value)
+{
+    (void)fprintf(file, "%s%s=\"", first ? "{" : ",", name);
+    prometheus_print_label_value(file, value);
+    (void)fputc('"', file);
+}
+
+/* In a metric's labels an agency is called `agency`, also where its own list calls it `id`. */
+static const char *key_name(const struct counter *key)
+{
+    return key->section == SECTION_AGENCIES ? "agency" : key->name;
+}
+
+/* The row's keys, and the counter's own text where it is one. */
+static void print_labels(FILE *file, const struct counter *counter, const void *row)
+{
+    bool first = true;
+    for (size_t i = 0; i < counter_count; i++) {
+        const struct counter *key = &counters[i];
+        if (key->section == counter->section && key->key) {
+            char value[SHARED_PEER_BYTES];
+            counter_format(key, row, 0, value, sizeof value);
+            print_label(file, first, key_name(key), value);
+            first = false;
+        }
+    }
+    if (counter->unit == UNIT_TEXT) {
+        print_label(file, first, counter->name, counter_text(counter, row));
+        first = false;
+    }
+    (void)fputs(first ? " " : "} ", file);
+}
+
+/* ------------------------------------------------------------------ samples ---- */
+
+static void print_value(FILE *file, const struct counter *counter, const void *row)
+{
+    static const unsigned long long ms_per_second = 1000, ns_per_second = 1000000000;
+    if (counter->unit == UNIT_TEXT) {
+        (void)fputs("1\n", file);
+        return;
+    }
+    if (counter_is_real(counter)) {
+        (void)fprintf(file, "%.6g\n", counter_real(counter, row));
+        return;
+    }
+    unsigned long long number = counter_number(counter, row);
+    if (counter->unit == UNIT_NANOSECONDS) {
+        (void)fprintf(file, "%llu.%09llu\n", number / ns_per_second, number % ns_per_second);
+    } else if (counter->unit == UNIT_MOMENT_MS || counter->unit == UNIT_SPAN_MS) {
+        (void)fprintf(file, "%llu.%03llu\n", number / ms_per_second, number % ms_per_second);
+    } else {
+        (void)fprintf(file, "%llu\n", number);
+    }
+}
+
+static void print_help(FILE *file, const struct counter *counter)
+{
+    (void)fprintf(file, "# HELP %s ", counter->metric);
+    for (const char *at = counter->explanation; *at != '\0'; at++) {
+        (void)fprintf(file, *at == '\\' ? "\\%c" : "%c", *at);
+    }
+    (void)fprintf(file, "\n# TYPE %s %s\n", counter->metric, type_names[counter->type]);
+}
+
+static void print_metric(FILE *file, const struct snapshot *snapshot, const struct counter *counter)
+{
+    print_help(file, counter);
+    for (size_t i = 0; i < section_rows(snapshot, counter->section); i++) {
+        const void *row = section_row(snapshot, counter->section, i);
+        if (counter_is_known(counter, row)) {
+            (void)fputs(counter->metric, file);
+            print_labels(file, counter, row);
+            print_value(file, counter, row);
+        }
+    }
+}
+
+void prometheus_print(FILE *file, const struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < counter_count; i++) {
+        if (counters[i].metric != NULL) {
+            print_metric(file, snapshot, &counters[i]);
+        }
+    }
+}

@@ -1,0 +1,351 @@
+/*
+ * snapshot.c - see snapshot.h. A section of the copy a function.
+ */
+#include "stat/snapshot.h"
+
+#include "lib/clock.h"
+#include "shm/gate.h"
+#include "shm/slots.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { MS_PER_SECOND = 1000, RING_READ_TRIES = 8 };
+
+#define NS_PER_SECOND UINT64_C(1000000000)
+
+static const char *const phase_names[] = {
+    [SHARED_NOT_READY] = "not ready",
+    [SHARED_STARTING] = "starting",
+    [SHARED_READY] = "ready",
+    [SHARED_STOPPING] = "stopping",
+};
+
+static const char *const agency_phase_names[] = {
+    [AGENCY_OPEN] = "open",
+    [AGENCY_DONE_ASKED] = "asked",
+    [AGENCY_DONE] = "done",
+};
+
+#define LOOK(atomic) atomic_load_explicit(&(atomic), memory_order_relaxed)
+
+static const char *name_of(const char *const *names, size_t count, uint64_t value)
+{
+    return value < count ? names[value] : "unknown";
+}
+
+static void set_word(char word[SNAPSHOT_WORD_BYTES], const char *text)
+{
+    (void)snprintf(word, SNAPSHOT_WORD_BYTES, "%s", text);
+}
+
+/* Moments and pids stand as 0 where there is none. */
+static uint64_t unless_zero(int64_t value)
+{
+    return value <= 0 ? SNAPSHOT_UNKNOWN : (uint64_t)value;
+}
+
+/* ------------------------------------------------------------------ lists ---- */
+
+static int compare_agencies(const void *left, const void *right)
+{
+    uint64_t first = ((const struct snapshot_agency *)left)->id;
+    uint64_t second = ((const struct snapshot_agency *)right)->id;
+    return (first > second) - (first < second);
+}
+
+static void copy_agency(const struct agency *agency, struct snapshot_agency *copy)
+{
+    *copy = (struct snapshot_agency){
+        .id = agency->id,
+        .bets = LOOK(agency->bets),
+        .bytes = LOOK(agency->bytes),
+        .end_position = LOOK(agency->end_position),
+        .claims = LOOK(agency->epoch),
+        .seen_at_ms = unless_zero(LOOK(agency->seen_at_ms)),
+    };
+    set_word(copy->phase,
+             name_of(agency_phase_names, sizeof agency_phase_names / sizeof agency_phase_names[0],
+                     LOOK(agency->phase)));
+}
+
+static void copy_agencies(const struct segment *segment, struct snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < segment->shared->identity.agency_capacity; i++) {
+        const struct agency *agency = &segment->agencies[i];
+        if (atomic_load_explicit(&agency->present, memory_order_acquire) != 0) {
+            copy_agency(agency, &snapshot->agencies[snapshot->agency_count++]);
+        }
+    }
+    qsort(snapshot->agencies, snapshot->agency_count, sizeof snapshot->agencies[0],
+          compare_agencies);
+}
+
+/* The slot may be set up anew while it is read: nothing is taken for granted, not even the end. */
+static void copy_peer(const char *peer, char copy[SHARED_PEER_BYTES])
+{
+    size_t length = 0;
+    while (length < SHARED_PEER_BYTES - 1 && peer[length] != '\0') {
+        const char byte = peer[length];
+        copy[length] = '?';
+        if (byte > ' ' && byte <= '~') {
+            copy[length] = byte;
+        }
+        length++;
+    }
+    copy[length] = '\0';
+}
+
+/* False when the slot is free, or was given to another connection meanwhile. */
+static bool copy_slot(const struct slot *slot, struct snapshot_handler *copy)
+{
+    int32_t pid = atomic_load_explicit(&slot->pid, memory_order_acquire);
+    if (pid == 0) {
+        return false;
+    }
+    bool known = LOOK(slot->agency_known) != 0;
+    *copy = (struct snapshot_handler){
+        .pid = unless_zero(pid),
+        .agency = known ? LOOK(slot->agency) : SNAPSHOT_UNKNOWN,
+        .since_ms = unless_zero(LOOK(slot->since_ms)),
+        .awaited = LOOK(slot->awaited),
+        .bets = LOOK(slot->bets),
+        .messages = LOOK(slot->messages),
+        .bytes = LOOK(slot->bytes),
+        .connected_at_ms = unless_zero(LOOK(slot->connected_at_ms)),
+    };
+    set_word(copy->activity, slot_activity_name((enum slot_activity)LOOK(slot->activity)));
+    copy_peer(slot->peer, copy->peer);
+    atomic_thread_fence(memory_order_acquire);
+    return LOOK(slot->pid) == pid;
+}
+
+static void copy_slots(const struct segment *segment, struct snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < segment->shared->identity.slot_capacity; i++) {
+        if (copy_slot(&segment->slots[i], &snapshot->handlers[snapshot->handler_count])) {
+            snapshot->handler_count++;
+        }
+    }
+}
+
+/* --------------------------------------------------------------- sections ---- */
+
+static void copy_server(const struct shared *shared, struct snapshot *snapshot)
+{
+    const struct shared_supervisor *supervisor = &shared->supervisor;
+    uint64_t started_at_ms = (uint64_t)shared->identity.started_at_s * MS_PER_SECOND;
+    uint64_t now_ms = snapshot->taken_at_ms;
+    uint32_t phase = atomic_load_explicit(&shared->lifecycle.phase, memory_order_acquire);
+    snapshot->server = (struct snapshot_server){
+        .pid = unless_zero(shared->identity.supervisor_pid),
+        .started_at_ms = started_at_ms,
+        .uptime_ms = now_ms > started_at_ms ? now_ms - started_at_ms : 0,
+        .ready = phase == SHARED_READY ? 1 : 0,
+        .halted = LOOK(shared->lifecycle.halted),
+        .agencies = snapshot->agency_count,
+        .connections_accepted = LOOK(supervisor->connections_accepted),
+        .connections_refused = LOOK(supervisor->connections_refused),
+        .connections_open = LOOK(supervisor->connections_open),
+    };
+    set_word(snapshot->server.phase,
+             name_of(phase_names, sizeof phase_names / sizeof phase_names[0], phase));
+    for (size_t i = 0; i < snapshot->agency_count; i++) {
+        snapshot->server.bets += snapshot->agencies[i].bets;
+    }
+}
+
+static uint64_t count_waiters(const struct shared *shared, enum wait_kind kind)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < SHARED_WAITER_WORDS; i++) {
+        count += (uint64_t)__builtin_popcountll(LOOK(shared->waiters.bits[kind][i]));
+    }
+    return count;
+}
+
+/*
+ * Read from the smallest to the largest, they keep their order. Where `written`
+ * did not move meanwhile, head belongs to it; else we look again, and in the
+ * end call a ring full that is emptied and filled faster than we can look.
+ */
+static void copy_positions(const struct shared *shared, struct snapshot_ring *ring)
+{
+    const struct shared_positions *positions = &shared->positions;
+    for (int tries = 0; tries < RING_READ_TRIES; tries++) {
+        ring->durable = atomic_load_explicit(&positions->durable, memory_order_acquire);
+        ring->written = atomic_load_explicit(&positions->written, memory_order_acquire);
+        ring->head = atomic_load_explicit(&positions->head, memory_order_acquire);
+        if (LOOK(positions->written) == ring->written) {
+            break;
+        }
+    }
+}
+
+static void copy_ring(const struct shared *shared, struct snapshot_ring *ring)
+{
+    copy_positions(shared, ring);
+    uint64_t used = ring->head - ring->written;
+    ring->size = shared->identity.ring_bytes;
+    ring->used = used < ring->size ? used : ring->size;
+    ring->unsynced = ring->head - ring->durable;
+    ring->fill = ring->size == 0 ? 0 : (double)ring->used / (double)ring->size;
+    ring->waiting_for_space = count_waiters(shared, WAIT_FOR_SPACE);
+    ring->waiting_for_commit = count_waiters(shared, WAIT_FOR_COMMIT);
+}
+
+static void name_storer_activity(const struct shared_storer *shared, struct snapshot_storer *storer)
+{
+    int error = LOOK(shared->retry_errno);
+    const char *name = error == 0 ? "" : strerrorname_np(error);
+    storer->no_room = error != 0 ? 1 : 0;
+    set_word(storer->no_room_reason, name == NULL ? "unknown" : name);
+    set_word(storer->activity, storer->pid == SNAPSHOT_UNKNOWN ? "none"
+                               : error != 0                    ? "no room"
+                               : LOOK(shared->sleeping) != 0   ? "sleeping"
+                                                               : "working");
+}
+
+/* The flushes carried no more than this server's bytes; a bet is as long as the mean of all bets. */
+static void derive_flush_means(const struct snapshot *snapshot, struct snapshot_storer *storer)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < snapshot->agency_count; i++) {
+        bytes += snapshot->agencies[i].bytes;
+    }
+    if (storer->flushes == 0) {
+        storer->bytes_a_flush = NAN;
+        storer->bets_a_flush = NAN;
+        storer->sync_last_ns = storer->sync_worst_ns = storer->sync_mean_ns = SNAPSHOT_UNKNOWN;
+        return;
+    }
+    storer->bytes_a_flush = (double)storer->flushed_bytes / (double)storer->flushes;
+    storer->bets_a_flush =
+        bytes == 0 ? NAN : storer->bytes_a_flush * (double)snapshot->server.bets / (double)bytes;
+    storer->sync_mean_ns = storer->sync_total_ns / storer->flushes;
+}
+
+static void copy_storer(const struct shared *shared, struct snapshot *snapshot)
+{
+    const struct shared_storer *storer = &shared->storer;
+    uint64_t starts = LOOK(shared->supervisor.storer_starts);
+    snapshot->storer = (struct snapshot_storer){
+        .pid = unless_zero(LOOK(storer->pid)),
+        .restarts = starts > 0 ? starts - 1 : 0,
+        .flushes = LOOK(storer->flushes),
+        .flushed_bytes = LOOK(storer->flushed_bytes),
+        .sync_last_ns = LOOK(storer->sync_last_ns),
+        .sync_worst_ns = LOOK(storer->sync_worst_ns),
+        .sync_total_ns = LOOK(storer->sync_total_ns),
+        .write_retries = LOOK(storer->write_retries),
+    };
+    name_storer_activity(storer, &snapshot->storer);
+    derive_flush_means(snapshot, &snapshot->storer);
+}
+
+/* A draw that an earlier server held left its winners in a file, and no time here. */
+static void copy_draw(const struct shared *shared, struct snapshot_draw *draw)
+{
+    const struct shared_storer *storer = &shared->storer;
+    uint64_t took_ns = LOOK(storer->draw_ns);
+    *draw = (struct snapshot_draw){
+        .expected = shared->identity.agencies_expected,
+        .done = LOOK(storer->agencies_done),
+        .drawn = LOOK(storer->drawn),
+        .winners = took_ns == 0 ? SNAPSHOT_UNKNOWN : LOOK(storer->winners),
+        .took_ns = took_ns == 0 ? SNAPSHOT_UNKNOWN : took_ns,
+    };
+}
+
+static void copy_gate(const struct shared *shared, struct snapshot_gate *gate)
+{
+    struct gate_counts counts;
+    *gate = (struct snapshot_gate){
+        .id = shared->identity.gate_id < 0 ? SNAPSHOT_UNKNOWN : (uint64_t)shared->identity.gate_id,
+        .missing = SNAPSHOT_UNKNOWN,
+        .waiting = SNAPSHOT_UNKNOWN,
+        .connected = SNAPSHOT_UNKNOWN,
+    };
+    if (shared->identity.gate_id >= 0 && gate_read(shared->identity.gate_id, &counts)) {
+        gate->missing = counts.missing;
+        gate->waiting = counts.waiting;
+        gate->connected = counts.handlers;
+    }
+}
+
+static void copy_deaths(const struct shared *shared, struct snapshot_deaths *deaths)
+{
+    const struct shared_supervisor *supervisor = &shared->supervisor;
+    *deaths = (struct snapshot_deaths){
+        .handlers_exited = LOOK(supervisor->handlers_exited),
+        .handlers_failed = LOOK(supervisor->handlers_failed),
+        .handlers_killed = LOOK(supervisor->handlers_killed),
+        .storer_deaths = LOOK(supervisor->storer_deaths),
+        .lock_recoveries = LOOK(shared->append.recoveries),
+    };
+}
+
+/* ------------------------------------------------------------------ whole ---- */
+
+/* What the identity says about its tables has to lie inside of what is mapped. */
+static bool check_bounds(const struct segment *segment, struct failure *failure)
+{
+    const struct shared_identity *identity = &segment->shared->identity;
+    uint64_t agencies_bytes = (uint64_t)identity->agency_capacity * sizeof(struct agency);
+    uint64_t slots_bytes = (uint64_t)identity->slot_capacity * sizeof(struct slot);
+    uint64_t bytes = segment->map_bytes;
+    bool inside = identity->agencies_offset <= bytes && identity->slots_offset <= bytes &&
+                  agencies_bytes <= bytes - identity->agencies_offset &&
+                  slots_bytes <= bytes - identity->slots_offset;
+    return inside || failure_set(failure, "shared memory %s has %llu bytes, less than its tables",
+                                 segment->name, (unsigned long long)bytes);
+}
+
+static void note_time(struct snapshot *snapshot)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    snapshot->taken_ns = (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+    snapshot->taken_at_ms = (uint64_t)clock_wall_ms();
+}
+
+static bool allocate_lists(const struct segment *segment, struct snapshot *snapshot,
+                           struct failure *failure)
+{
+    size_t agencies = segment->shared->identity.agency_capacity;
+    size_t handlers = segment->shared->identity.slot_capacity;
+    snapshot->agencies = calloc(agencies + 1, sizeof snapshot->agencies[0]);
+    snapshot->handlers = calloc(handlers + 1, sizeof snapshot->handlers[0]);
+    return (snapshot->agencies != NULL && snapshot->handlers != NULL) ||
+           failure_set_errno(failure, "copy %zu agencies and %zu handlers", agencies, handlers);
+}
+
+bool snapshot_take(const struct segment *segment, struct snapshot *snapshot,
+                   struct failure *failure)
+{
+    const struct shared *shared = segment->shared;
+    *snapshot = (struct snapshot){0};
+    if (!check_bounds(segment, failure) || !allocate_lists(segment, snapshot, failure)) {
+        return false;
+    }
+    note_time(snapshot);
+    copy_agencies(segment, snapshot);
+    copy_slots(segment, snapshot);
+    copy_server(shared, snapshot);
+    copy_ring(shared, &snapshot->ring);
+    copy_storer(shared, snapshot);
+    copy_draw(shared, &snapshot->draw);
+    copy_gate(shared, &snapshot->gate);
+    copy_deaths(shared, &snapshot->deaths);
+    return true;
+}
+
+void snapshot_free(struct snapshot *snapshot)
+{
+    free(snapshot->agencies);
+    free(snapshot->handlers);
+    *snapshot = (struct snapshot){0};
+}

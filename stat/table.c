@@ -1,0 +1,361 @@
+/*
+ * table.c - see table.h.
+ */
+#include "stat/table.h"
+
+#include "stat/counters.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+enum {
+    MARGIN_COLUMNS = 9, /* the section's name and a space */
+    CELL_COLUMNS = COUNTER_LABEL_MAX + 1 + COUNTER_VALUE_MAX,
+    CELL_GAP = 2,
+    LIST_GAP = 2,
+    RATE_WIDTH = 9,
+    LISTS = 2,
+    LIST_FIXED_LINES = 2,  /* an empty one and the heads of the columns */
+    LIST_ROWS_WANTED = 5,  /* of each list, before the grid takes lines for less important things */
+    BRIEF_CELLS_LEAST = 3, /* of a section in a brief grid */
+    LINE_BYTES = 512,
+    VALUE_BYTES = 64
+};
+
+/* What is being printed on: it knows where it ends. */
+struct page {
+    FILE *file;
+    const struct snapshot *snapshot;
+    const struct snapshot *older;
+    double elapsed_s;
+    unsigned columns, lines_left;
+    bool windowed;
+    bool brief; /* the window is too low: of each section only the first cells */
+};
+
+struct line {
+    char text[LINE_BYTES];
+    size_t used;
+};
+
+/* -------------------------------------------------------------------- lines ---- */
+
+static void line_add(struct line *line, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void line_add(struct line *line, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int wanted = vsnprintf(line->text + line->used, LINE_BYTES - line->used, format, arguments);
+    va_end(arguments);
+    if (wanted > 0) {
+        size_t room = LINE_BYTES - 1 - line->used;
+        line->used += (size_t)wanted < room ? (size_t)wanted : room;
+    }
+}
+
+/* All that is printed is ASCII: a byte is a column. */
+static void end_line(struct page *page, struct line *line)
+{
+    size_t length = line->used;
+    if (page->lines_left > 0) {
+        if (page->windowed && length > page->columns) {
+            length = page->columns;
+        }
+        while (length > 0 && line->text[length - 1] == ' ') {
+            length--;
+        }
+        (void)fprintf(page->file, "%.*s\n", (int)length, line->text);
+        page->lines_left--;
+    }
+    *line = (struct line){.used = 0};
+}
+
+/* --------------------------------------------------------------------- grid ---- */
+
+/* Cells of one section, as many a line as there is room for. */
+struct grid {
+    struct page *page;
+    struct line line;
+    const char *title;
+    unsigned cells, cells_a_line, cells_left;
+};
+
+static unsigned cells_a_line(const struct page *page)
+{
+    unsigned room = page->columns > MARGIN_COLUMNS ? page->columns - MARGIN_COLUMNS : 0;
+    unsigned cells = (room + CELL_GAP) / (CELL_COLUMNS + CELL_GAP);
+    return cells > 0 ? cells : 1;
+}
+
+static struct grid grid_begin(struct page *page, const char *title)
+{
+    unsigned cells = cells_a_line(page);
+    unsigned brief = cells > BRIEF_CELLS_LEAST ? cells : BRIEF_CELLS_LEAST;
+    return (struct grid){.page = page,
+                         .title = title,
+                         .cells_a_line = cells,
+                         .cells_left = page->brief ? brief : UINT_MAX};
+}
+
+static void grid_add(struct grid *grid, const char *label, const char *value)
+{
+    if (grid->cells_left == 0) {
+        return;
+    }
+    grid->cells_left--;
+    if (grid->cells == grid->cells_a_line) {
+        end_line(grid->page, &grid->line);
+        grid->cells = 0;
+    }
+    if (grid->cells == 0) {
+        line_add(&grid->line, "%-*s", MARGIN_COLUMNS, grid->title);
+        grid->title = "";
+    } else {
+        line_add(&grid->line, "%*s", CELL_GAP, "");
+    }
+    line_add(&grid->line, "%-*s %*s", COUNTER_LABEL_MAX, label, COUNTER_VALUE_MAX, value);
+    grid->cells++;
+}
+
+static void grid_end(struct grid *grid)
+{
+    if (grid->cells > 0) {
+        end_line(grid->page, &grid->line);
+    }
+}
+
+static void print_section(struct page *page, enum section section)
+{
+    struct grid grid = grid_begin(page, section_name(section));
+    const void *row = section_row(page->snapshot, section, 0);
+    for (size_t i = 0; i < counter_count; i++) {
+        if (counters[i].section == section && counters[i].label != NULL) {
+            char value[VALUE_BYTES];
+            counter_format(&counters[i], row, page->snapshot->taken_at_ms, value, sizeof value);
+            grid_add(&grid, counters[i].label, value);
+        }
+    }
+    grid_end(&grid);
+}
+
+static void print_rates(struct page *page)
+{
+    struct grid grid = grid_begin(page, "rates");
+    for (size_t i = 0; i < counter_count; i++) {
+        const struct counter *counter = &counters[i];
+        if (counter->rate != NULL && !section_is_list(counter->section)) {
+            char value[UNITS_TEXT_BYTES];
+            counter_format_rate(counter, section_row(page->older, counter->section, 0),
+                                section_row(page->snapshot, counter->section, 0), page->elapsed_s,
+                                value);
+            grid_add(&grid, counter->rate, value);
+        }
+    }
+    grid_end(&grid);
+}
+
+static void print_grid(struct page *page)
+{
+    print_section(page, SECTION_SERVER);
+    if (page->older != NULL) {
+        print_rates(page);
+    }
+    for (enum section section = SECTION_RING; section < SECTION_AGENCIES; section++) {
+        print_section(page, section);
+    }
+}
+
+/* How many lines print_grid would print if it were not brief. */
+static unsigned grid_lines(const struct page *page)
+{
+    unsigned a_line = cells_a_line(page);
+    unsigned lines = 0;
+    unsigned rates = 0;
+    for (enum section section = 0; section < SECTION_AGENCIES; section++) {
+        unsigned cells = 0;
+        for (size_t i = 0; i < counter_count; i++) {
+            if (counters[i].section == section) {
+                cells += counters[i].label != NULL ? 1 : 0;
+                rates += counters[i].rate != NULL ? 1 : 0;
+            }
+        }
+        lines += (cells + a_line - 1) / a_line;
+    }
+    return lines + (page->older == NULL ? 0 : (rates + a_line - 1) / a_line);
+}
+
+/* -------------------------------------------------------------------- lists ---- */
+
+/* As wide as declared; texts as wide as the longest one. */
+static int column_width(const struct page *page, const struct counter *counter)
+{
+    int width = counter->width;
+    if (counter->unit == UNIT_TEXT) {
+        for (size_t i = 0; i < section_rows(page->snapshot, counter->section); i++) {
+            const void *row = section_row(page->snapshot, counter->section, i);
+            int length = (int)strlen(counter_text(counter, row));
+            width = length > width ? length : width;
+        }
+    }
+    return width;
+}
+
+/* One column of a list, in order from the left: a counter's value or its rate. */
+struct column {
+    const struct counter *counter;
+    bool is_rate;
+    int width;
+};
+
+enum { COLUMNS_MAX = 24 };
+
+struct list {
+    struct column columns[COLUMNS_MAX];
+    size_t count;
+    unsigned width;
+};
+
+static bool list_add(const struct page *page, struct list *list, struct column column)
+{
+    unsigned width = list->width + LIST_GAP + (unsigned)column.width;
+    if (list->count == COLUMNS_MAX || (page->windowed && width > page->columns)) {
+        return false;
+    }
+    list->columns[list->count++] = column;
+    list->width = width;
+    return true;
+}
+
+/* The columns from the left that the window has room for. */
+static struct list choose_columns(const struct page *page, enum section section)
+{
+    struct list list = {.count = 0};
+    bool room = true;
+    for (size_t i = 0; i < counter_count && room; i++) {
+        const struct counter *counter = &counters[i];
+        if (counter->section == section && counter->label != NULL) {
+            room = list_add(page, &list,
+                            (struct column){counter, false, column_width(page, counter)}) &&
+                   (counter->rate == NULL || page->older == NULL ||
+                    list_add(page, &list, (struct column){counter, true, RATE_WIDTH}));
+        }
+    }
+    return list;
+}
+
+static void add_cell(struct line *line, const struct column *column, const char *text)
+{
+    int width = column->counter->unit == UNIT_TEXT ? -column->width : column->width;
+    line_add(line, "%*s%*s", LIST_GAP, "", width, text);
+}
+
+static void print_heads(struct page *page, const struct list *list)
+{
+    struct line line = {.used = 0};
+    end_line(page, &line);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct column *column = &list->columns[i];
+        add_cell(&line, column, column->is_rate ? column->counter->rate : column->counter->label);
+    }
+    end_line(page, &line);
+}
+
+static void print_row(struct page *page, const struct list *list, const void *row,
+                      const void *older)
+{
+    struct line line = {.used = 0};
+    for (size_t i = 0; i < list->count; i++) {
+        const struct column *column = &list->columns[i];
+        char text[VALUE_BYTES];
+        if (column->is_rate) {
+            counter_format_rate(column->counter, older, row, page->elapsed_s, text);
+        } else {
+            counter_format(column->counter, row, page->snapshot->taken_at_ms, text, sizeof text);
+        }
+        add_cell(&line, column, text);
+    }
+    end_line(page, &line);
+}
+
+static void print_list(struct page *page, enum section section, unsigned lines, const char *nobody)
+{
+    struct list list = choose_columns(page, section);
+    size_t rows = section_rows(page->snapshot, section);
+    size_t shown = rows <= lines ? rows : lines > 0 ? lines - 1 : 0;
+    struct line line = {.used = 0};
+    print_heads(page, &list);
+    for (size_t i = 0; i < shown; i++) {
+        const void *row = section_row(page->snapshot, section, i);
+        const void *older =
+            page->older == NULL ? NULL : section_find_row(page->older, section, row);
+        print_row(page, &list, row, older);
+    }
+    if (rows == 0) {
+        line_add(&line, "%*s%s", LIST_GAP, "", nobody);
+        end_line(page, &line);
+    } else if (shown < rows) {
+        line_add(&line, "%*s... %zu more", LIST_GAP, "", rows - shown);
+        end_line(page, &line);
+    }
+}
+
+/* An empty list has a line as well, which says so. */
+static unsigned list_lines(const struct page *page, enum section section)
+{
+    size_t rows = section_rows(page->snapshot, section);
+    return rows == 0 ? 1 : (unsigned)rows;
+}
+
+/* What is left of the page is shared: half for each, and what one does not need for the other. */
+static void print_lists(struct page *page)
+{
+    unsigned agencies = list_lines(page, SECTION_AGENCIES);
+    unsigned handlers = list_lines(page, SECTION_HANDLERS);
+    unsigned fixed = LISTS * LIST_FIXED_LINES;
+    unsigned lines = page->lines_left > fixed ? page->lines_left - fixed : 0;
+    unsigned half = lines / LISTS;
+    unsigned for_agencies = handlers < lines - half ? lines - handlers : half;
+    for_agencies = agencies < for_agencies ? agencies : for_agencies;
+    print_list(page, SECTION_AGENCIES, for_agencies, "no agency has spoken yet");
+    print_list(page, SECTION_HANDLERS, lines - for_agencies, "nobody is connected");
+}
+
+/* -------------------------------------------------------------------- whole ---- */
+
+static unsigned smaller(unsigned first, unsigned second)
+{
+    return first < second ? first : second;
+}
+
+/* True when the whole grid would leave less than a few rows for the lists. */
+static bool is_too_low(const struct page *page)
+{
+    unsigned wanted = LISTS * LIST_FIXED_LINES +
+                      smaller(list_lines(page, SECTION_AGENCIES), LIST_ROWS_WANTED) +
+                      smaller(list_lines(page, SECTION_HANDLERS), LIST_ROWS_WANTED);
+    return page->lines_left < grid_lines(page) + wanted;
+}
+
+void table_print(FILE *file, const struct snapshot *snapshot, const struct table_view *view)
+{
+    static const double ns_per_second = 1e9;
+    struct page page = {
+        .file = file,
+        .snapshot = snapshot,
+        .older = view->older,
+        .columns = view->columns > 0 ? view->columns : TABLE_COLUMNS_DEFAULT,
+        .lines_left = view->rows > 0 ? view->rows : UINT_MAX,
+        .windowed = view->columns > 0,
+    };
+    if (page.older != NULL) {
+        page.elapsed_s = (double)(snapshot->taken_ns - page.older->taken_ns) / ns_per_second;
+    }
+    page.brief = is_too_low(&page);
+    print_grid(&page);
+    print_lists(&page);
+}

@@ -1,0 +1,143 @@
+/*
+ * units.c - see units.h.
+ */
+#include "stat/units.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+enum {
+    COUNT_EXACT_MAX = 9999999,
+    BYTES_PER_KB = 1000,
+    MS_PER_SECOND = 1000,
+    NS_PER_MS = 1000000,
+    SECONDS_PER_MINUTE = 60,
+    SECONDS_PER_HOUR = 3600,
+    SECONDS_PER_DAY = 86400
+};
+
+static const char *const prefixes[] = {"", "k", "M", "G", "T", "P", "E"};
+
+enum { PREFIXES = sizeof prefixes / sizeof prefixes[0] };
+
+/* One decimal below 99.95, none above. What would be rounded up to 1000 takes the next prefix. */
+static void write_scaled(double value, const char *space, const char *unit,
+                         char text[UNITS_TEXT_BYTES])
+{
+    static const double next_prefix_at = 999.5;
+    static const double decimal_below = 99.95;
+    size_t prefix = 0;
+    while (value >= next_prefix_at && prefix + 1 < PREFIXES) {
+        value /= 1000.0;
+        prefix++;
+    }
+    int decimals = value >= decimal_below ? 0 : 1;
+    (void)snprintf(text, UNITS_TEXT_BYTES, "%.*f%s%s%s", decimals, value, space, prefixes[prefix],
+                   unit);
+}
+
+static void write_with_commas(uint64_t count, char text[UNITS_TEXT_BYTES])
+{
+    char digits[UNITS_TEXT_BYTES];
+    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)count);
+    size_t used = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0) {
+            text[used++] = ',';
+        }
+        text[used++] = digits[i];
+    }
+    text[used] = '\0';
+}
+
+void units_count(uint64_t count, char text[UNITS_TEXT_BYTES])
+{
+    if (count <= COUNT_EXACT_MAX) {
+        write_with_commas(count, text);
+    } else {
+        write_scaled((double)count, "", "", text);
+    }
+}
+
+void units_bytes(double bytes, char text[UNITS_TEXT_BYTES])
+{
+    if (bytes < BYTES_PER_KB - 0.5) {
+        (void)snprintf(text, UNITS_TEXT_BYTES, "%.0f B", bytes);
+    } else {
+        write_scaled(bytes, " ", "B", text);
+    }
+}
+
+static void write_minutes_and_more(uint64_t seconds, char text[UNITS_TEXT_BYTES])
+{
+    unsigned long long whole = seconds;
+    if (whole < SECONDS_PER_HOUR) {
+        (void)snprintf(text, UNITS_TEXT_BYTES, "%llum %02llus", whole / SECONDS_PER_MINUTE,
+                       whole % SECONDS_PER_MINUTE);
+    } else if (whole < SECONDS_PER_DAY) {
+        (void)snprintf(text, UNITS_TEXT_BYTES, "%lluh %02llum", whole / SECONDS_PER_HOUR,
+                       whole % SECONDS_PER_HOUR / SECONDS_PER_MINUTE);
+    } else {
+        (void)snprintf(text, UNITS_TEXT_BYTES, "%llud %02lluh", whole / SECONDS_PER_DAY,
+                       whole % SECONDS_PER_DAY / SECONDS_PER_HOUR);
+    }
+}
+
+void units_duration_ms(uint64_t duration_ms, char text[UNITS_TEXT_BYTES])
+{
+    uint64_t seconds = duration_ms / MS_PER_SECOND;
+    if (seconds >= SECONDS_PER_MINUTE) {
+        write_minutes_and_more(seconds, text);
+    } else if (duration_ms >= MS_PER_SECOND) {
+        uint64_t tenths = duration_ms % MS_PER_SECOND / (MS_PER_SECOND / 10);
+        (void)snprintf(text, UNITS_TEXT_BYTES, "%llu.%llu s", (unsigned long long)seconds,
+                       (unsigned long long)tenths);
+    } else {
+        (void)snprintf(text, UNITS_TEXT_BYTES, "%llu ms", (unsigned long long)duration_ms);
+    }
+}
+
+void units_duration_ns(uint64_t duration_ns, char text[UNITS_TEXT_BYTES])
+{
+    static const char *const names[] = {"ns", "us", "ms"};
+    double value = (double)duration_ns;
+    size_t unit = 0;
+    if (duration_ns >= (uint64_t)MS_PER_SECOND * NS_PER_MS) {
+        units_duration_ms(duration_ns / NS_PER_MS, text);
+        return;
+    }
+    while (value >= 999.5 && unit + 1 < sizeof names / sizeof names[0]) {
+        value /= 1000.0;
+        unit++;
+    }
+    int decimals = unit == 0 || value >= 99.95 ? 0 : 1;
+    (void)snprintf(text, UNITS_TEXT_BYTES, "%.*f %s", decimals, value, names[unit]);
+}
+
+void units_percent(double part, char text[UNITS_TEXT_BYTES])
+{
+    (void)snprintf(text, UNITS_TEXT_BYTES, "%.1f %%", part * 100.0);
+}
+
+void units_mean(double mean, char text[UNITS_TEXT_BYTES])
+{
+    write_scaled(mean, "", "", text);
+}
+
+void units_count_rate(double a_second, char text[UNITS_TEXT_BYTES])
+{
+    if (a_second > 0) {
+        write_scaled(a_second, "", "/s", text);
+    } else {
+        (void)snprintf(text, UNITS_TEXT_BYTES, "0/s");
+    }
+}
+
+void units_bytes_rate(double a_second, char text[UNITS_TEXT_BYTES])
+{
+    if (a_second < BYTES_PER_KB - 0.5) {
+        (void)snprintf(text, UNITS_TEXT_BYTES, "%.0f B/s", a_second);
+    } else {
+        write_scaled(a_second, " ", "B/s", text);
+    }
+}

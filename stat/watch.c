@@ -1,0 +1,259 @@
+/*
+ * watch.c - see watch.h. Signals come in through a descriptor, so that there
+ * is one place that waits, for them, for keys and for the time.
+ */
+#include "stat/watch.h"
+
+#include "stat/screen.h"
+#include "stat/snapshot.h"
+#include "stat/table.h"
+#include "stat/target.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    MS_PER_SECOND = 1000,
+    NS_PER_MS = 1000000,
+    TITLE_LINES = 2, /* and an empty one */
+    CLOCK_BYTES = 16,
+    KEYS_BYTES = 32
+};
+
+struct watch {
+    const char *directory;
+    uint64_t interval_ms;
+    int signals; /* signalfd */
+    struct screen screen;
+    bool found;              /* the latest look found a server: `latest` is it */
+    struct snapshot latest;  /* of zeros where there is none */
+    struct snapshot older;   /* the one before, of the same server, or zeros */
+    struct failure obstacle; /* what the latest look found instead */
+};
+
+static uint64_t clock_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * MS_PER_SECOND + (uint64_t)now.tv_nsec / NS_PER_MS;
+}
+
+/* ------------------------------------------------------------------ looking ---- */
+
+static bool is_same_server(const struct snapshot *first, const struct snapshot *second)
+{
+    return first->server.pid == second->server.pid &&
+           first->server.started_at_ms == second->server.started_at_ms;
+}
+
+static bool take(struct watch *watch, struct snapshot *snapshot)
+{
+    struct segment segment;
+    *snapshot = (struct snapshot){0};
+    if (target_attach(watch->directory, &segment, &watch->obstacle) != TARGET_FOUND) {
+        return false;
+    }
+    bool taken = snapshot_take(&segment, snapshot, &watch->obstacle);
+    segment_unmap(&segment);
+    return taken;
+}
+
+static void look(struct watch *watch)
+{
+    snapshot_free(&watch->older);
+    watch->older = watch->latest;
+    watch->found = take(watch, &watch->latest);
+    if (!watch->found) {
+        snapshot_free(&watch->latest);
+    }
+    if (!watch->found || !is_same_server(&watch->older, &watch->latest)) {
+        snapshot_free(&watch->older);
+    }
+}
+
+/* ------------------------------------------------------------------ drawing ---- */
+
+/* "lottery-stat --watch  data, every 1 s ... 14:03:22", the clock at the right. */
+static void print_title(const struct watch *watch, FILE *file, unsigned columns)
+{
+    enum { TITLE_BYTES = 512 };
+    char title[TITLE_BYTES];
+    char clock[CLOCK_BYTES] = "";
+    struct tm broken_down;
+    time_t now = time(NULL);
+    if (localtime_r(&now, &broken_down) != NULL) {
+        (void)strftime(clock, sizeof clock, "%H:%M:%S", &broken_down);
+    }
+    (void)snprintf(title, sizeof title, "lottery-stat  %s, every %g s", watch->directory,
+                   (double)watch->interval_ms / MS_PER_SECOND);
+    int width = (int)(columns > 0 ? columns : TABLE_COLUMNS_DEFAULT);
+    int room = width - (int)strlen(clock) - 1;
+    if (room > 0) {
+        (void)fprintf(file, "%-*.*s %s\n\n", room, room, title, clock);
+    } else {
+        (void)fprintf(file, "%.*s\n\n", width, title);
+    }
+}
+
+static void print_obstacle(const struct watch *watch, FILE *file, unsigned columns)
+{
+    const char *text = watch->obstacle.text;
+    size_t width = columns > 0 ? columns : strlen(text);
+    for (size_t left = strlen(text); left > 0;) {
+        size_t piece = left < width ? left : width;
+        (void)fprintf(file, "%.*s\n", (int)piece, text);
+        text += piece;
+        left -= piece;
+    }
+}
+
+static void print_frame(const struct watch *watch, FILE *file)
+{
+    struct table_view view = {.older = &watch->older};
+    screen_size(&watch->screen, &view.columns, &view.rows);
+    print_title(watch, file, view.columns);
+    if (!watch->found) {
+        print_obstacle(watch, file, view.columns);
+        return;
+    }
+    if (view.rows > 0) {
+        view.rows = view.rows > TITLE_LINES ? view.rows - TITLE_LINES : 1;
+    }
+    if (watch->older.taken_ns == 0) {
+        view.older = &watch->latest; /* its rates are not known, but they have their place */
+    }
+    table_print(file, &watch->latest, &view);
+}
+
+static bool draw(const struct watch *watch, struct failure *failure)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *file = open_memstream(&text, &bytes);
+    if (file == NULL) {
+        return failure_set_errno(failure, "compose a table");
+    }
+    print_frame(watch, file);
+    if (fclose(file) != 0) {
+        free(text);
+        return failure_set_errno(failure, "compose a table");
+    }
+    bool drawn = screen_draw(&watch->screen, text, failure);
+    free(text);
+    return drawn;
+}
+
+/* ------------------------------------------------------------------ waiting ---- */
+
+enum event { EVENT_TIME, EVENT_REDRAW, EVENT_END };
+
+static enum event take_signal(struct watch *watch)
+{
+    struct signalfd_siginfo information;
+    if (read(watch->signals, &information, sizeof information) != sizeof information) {
+        return EVENT_REDRAW;
+    }
+    switch (information.ssi_signo) {
+    case SIGTSTP:
+        screen_leave(&watch->screen);
+        (void)kill(getpid(), SIGSTOP);
+        screen_enter(&watch->screen);
+        return EVENT_REDRAW;
+    case SIGWINCH:
+    case SIGCONT:
+        return EVENT_REDRAW;
+    default:
+        return EVENT_END;
+    }
+}
+
+static enum event take_keys(struct watch *watch)
+{
+    char keys[KEYS_BYTES];
+    ssize_t got = read(watch->screen.input, keys, sizeof keys);
+    if (got <= 0) {
+        watch->screen.takes_keys = false;
+        return EVENT_REDRAW;
+    }
+    for (ssize_t i = 0; i < got; i++) {
+        if (tolower((unsigned char)keys[i]) == 'q') {
+            return EVENT_END;
+        }
+    }
+    return EVENT_TIME; /* any other key: look now */
+}
+
+static enum event wait_for_event(struct watch *watch, uint64_t deadline_ms)
+{
+    uint64_t now_ms = clock_ms();
+    int timeout_ms = now_ms < deadline_ms ? (int)(deadline_ms - now_ms) : 0;
+    struct pollfd watched[] = {
+        {.fd = watch->signals, .events = POLLIN},
+        {.fd = watch->screen.takes_keys ? watch->screen.input : -1, .events = POLLIN},
+    };
+    int ready = poll(watched, sizeof watched / sizeof watched[0], timeout_ms);
+    if (ready > 0 && watched[0].revents != 0) {
+        return take_signal(watch);
+    }
+    return ready > 0 ? take_keys(watch) : ready == 0 ? EVENT_TIME : EVENT_REDRAW;
+}
+
+static bool watch_until_end(struct watch *watch, struct failure *failure)
+{
+    enum event event = EVENT_TIME;
+    uint64_t deadline_ms = 0;
+    while (event != EVENT_END) {
+        if (event == EVENT_TIME) {
+            deadline_ms = clock_ms() + watch->interval_ms;
+            look(watch);
+        }
+        if (!draw(watch, failure)) {
+            return false;
+        }
+        event = wait_for_event(watch, deadline_ms);
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------- whole ---- */
+
+static int open_signals(struct failure *failure)
+{
+    static const int taken[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT, SIGWINCH};
+    sigset_t set;
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+        (void)sigaddset(&set, taken[i]);
+    }
+    int signals = -1;
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
+        (signals = signalfd(-1, &set, SFD_CLOEXEC)) < 0) {
+        (void)failure_set_errno(failure, "open a descriptor for signals");
+    }
+    return signals;
+}
+
+bool watch_run(const char *directory, uint64_t interval_ms, struct failure *failure)
+{
+    struct watch watch = {.directory = directory, .interval_ms = interval_ms};
+    watch.signals = open_signals(failure);
+    if (watch.signals < 0) {
+        return false;
+    }
+    screen_open(&watch.screen, STDIN_FILENO, STDOUT_FILENO);
+    screen_enter(&watch.screen);
+    bool watched = watch_until_end(&watch, failure);
+    screen_leave(&watch.screen);
+    snapshot_free(&watch.latest);
+    snapshot_free(&watch.older);
+    (void)close(watch.signals);
+    return watched;
+}

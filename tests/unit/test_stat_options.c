@@ -1,0 +1,97 @@
+/*
+ * test_stat_options.c - lottery-stat's command line.
+ */
+#include "stat/options.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include <cmocka.h> /* after what it needs */
+
+enum { ARGUMENTS_MAX = 8 };
+
+static enum options_end read_line(char *const *words, struct options *options)
+{
+    char program[] = "lottery-stat";
+    char *arguments[ARGUMENTS_MAX] = {program};
+    int count = 1;
+    while (words[count - 1] != NULL) {
+        arguments[count] = words[count - 1];
+        count++;
+    }
+    optind = 0; /* glibc: start anew */
+    return options_read(count, arguments, options);
+}
+
+#define READ(options, ...) read_line((char *[]){__VA_ARGS__, NULL}, options)
+
+static void without_options_it_is_the_table(void **state)
+{
+    (void)state;
+    struct options options;
+    assert_int_equal(read_line((char *[]){NULL}, &options), OPTIONS_GO_ON);
+    assert_int_equal(options.output, OUTPUT_TABLE);
+    assert_null(options.file);
+}
+
+static void each_output_has_its_option(void **state)
+{
+    (void)state;
+    struct options options;
+    assert_int_equal(READ(&options, "-c", "x.yaml", "--json"), OPTIONS_GO_ON);
+    assert_int_equal(options.output, OUTPUT_JSON);
+    assert_string_equal(options.file, "x.yaml");
+    assert_int_equal(READ(&options, "--prometheus", "--config=y.yaml"), OPTIONS_GO_ON);
+    assert_int_equal(options.output, OUTPUT_PROMETHEUS);
+    assert_string_equal(options.file, "y.yaml");
+    assert_int_equal(READ(&options, "--ready"), OPTIONS_GO_ON);
+    assert_int_equal(options.output, OUTPUT_READY);
+    assert_int_equal(READ(&options, "--explain"), OPTIONS_GO_ON);
+    assert_int_equal(options.output, OUTPUT_EXPLAIN);
+    assert_int_equal(READ(&options, "--watch"), OPTIONS_GO_ON);
+    assert_int_equal(options.output, OUTPUT_WATCH);
+    assert_int_equal(options.interval_ms, INTERVAL_DEFAULT_MS);
+    assert_int_equal(READ(&options, "--interval", "2.5", "--watch"), OPTIONS_GO_ON);
+    assert_int_equal(options.interval_ms, 2500);
+}
+
+static void what_contradicts_itself_is_wrong(void **state)
+{
+    (void)state;
+    struct options options;
+    assert_int_equal(READ(&options, "--json", "--watch"), OPTIONS_WRONG);
+    assert_int_equal(READ(&options, "--ready", "--explain"), OPTIONS_WRONG);
+    assert_int_equal(READ(&options, "--interval", "1"), OPTIONS_WRONG);
+    assert_int_equal(READ(&options, "--interval", "x", "--watch"), OPTIONS_WRONG);
+    assert_int_equal(READ(&options, "more"), OPTIONS_WRONG);
+    assert_int_equal(READ(&options, "--bogus"), OPTIONS_WRONG);
+    assert_int_equal(READ(&options, "-c"), OPTIONS_WRONG);
+}
+
+static void an_interval_is_seconds_within_bounds(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"",    "0",   "-1",  "0.05", "3601", "1s",
+                                        "nan", "inf", "1e9", "one",  "1 2"};
+    uint64_t interval_ms = 0;
+    assert_true(options_parse_interval("0.1", &interval_ms));
+    assert_int_equal(interval_ms, 100);
+    assert_true(options_parse_interval("3600", &interval_ms));
+    assert_int_equal(interval_ms, 3600000);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_false(options_parse_interval(wrong[i], &interval_ms));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_options_it_is_the_table),
+        cmocka_unit_test(each_output_has_its_option),
+        cmocka_unit_test(what_contradicts_itself_is_wrong),
+        cmocka_unit_test(an_interval_is_seconds_within_bounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

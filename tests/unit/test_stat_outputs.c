@@ -1,0 +1,443 @@
+/*
+ * test_stat_outputs.c - the declarations of lottery-stat's figures, and what
+ * the outputs make of them and of a snapshot that was made by hand.
+ */
+#include "stat/counters.h"
+#include "stat/explain.h"
+#include "stat/json.h"
+#include "stat/prometheus.h"
+#include "stat/table.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h> /* after what it needs */
+
+enum { AGENCIES = 12, HANDLERS = 2, OUTPUT_BYTES = 256 * 1024, SECOND_NS = 1000000000 };
+
+/* ------------------------------------------------------------- snapshots ---- */
+
+static struct snapshot_agency agencies[AGENCIES];
+static struct snapshot_handler handlers[HANDLERS];
+
+static struct snapshot make_snapshot(void)
+{
+    for (size_t i = 0; i < AGENCIES; i++) {
+        agencies[i] = (struct snapshot_agency){
+            .id = i + 1, .phase = "open", .bets = 100 * i, .bytes = 5000 * i, .seen_at_ms = 9000};
+    }
+    agencies[0].seen_at_ms = SNAPSHOT_UNKNOWN;
+    handlers[0] = (struct snapshot_handler){.pid = 71,
+                                            .peer = "10.0.0.1:4242",
+                                            .agency = 1,
+                                            .activity = "waiting at gate",
+                                            .since_ms = 8000,
+                                            .bets = 3,
+                                            .messages = 2,
+                                            .bytes = 512,
+                                            .connected_at_ms = 4000};
+    handlers[1] = (struct snapshot_handler){.pid = 72,
+                                            .peer = "a\"b\\c",
+                                            .agency = SNAPSHOT_UNKNOWN,
+                                            .activity = "starting",
+                                            .since_ms = SNAPSHOT_UNKNOWN,
+                                            .connected_at_ms = 4000};
+    return (struct snapshot){
+        .taken_ns = UINT64_C(5) * SECOND_NS,
+        .taken_at_ms = 10000,
+        .server = {.pid = 70, .phase = "ready", .uptime_ms = 133000, .bets = 6600, .ready = 1},
+        .ring = {.head = 5000000,
+                 .written = 4000000,
+                 .durable = 3000000,
+                 .size = 8000000,
+                 .used = 1000000,
+                 .fill = 0.125,
+                 .unsynced = 2000000},
+        .storer = {.pid = SNAPSHOT_UNKNOWN,
+                   .activity = "no room",
+                   .no_room = 1,
+                   .no_room_reason = "ENOSPC",
+                   .flushes = 10,
+                   .bytes_a_flush = 3400000,
+                   .bets_a_flush = NAN,
+                   .sync_last_ns = 1200000,
+                   .sync_total_ns = 12345678901},
+        .draw = {.expected = 5, .winners = SNAPSHOT_UNKNOWN, .took_ns = SNAPSHOT_UNKNOWN},
+        .gate = {.id = 4, .missing = 5, .waiting = 1, .connected = 2},
+        .deaths = {.handlers_killed = 3},
+        .agencies = agencies,
+        .agency_count = AGENCIES,
+        .handlers = handlers,
+        .handler_count = HANDLERS,
+    };
+}
+
+static char output[OUTPUT_BYTES];
+
+static FILE *open_output(void)
+{
+    memset(output, 0, sizeof output);
+    FILE *file = fmemopen(output, sizeof output - 1, "w");
+    assert_non_null(file);
+    return file;
+}
+
+static const char *table_of(const struct snapshot *snapshot, struct table_view view)
+{
+    FILE *file = open_output();
+    table_print(file, snapshot, &view);
+    assert_int_equal(fclose(file), 0);
+    return output;
+}
+
+static const char *printed(void (*print)(FILE *, const struct snapshot *),
+                           const struct snapshot *snapshot)
+{
+    FILE *file = open_output();
+    print(file, snapshot);
+    assert_int_equal(fclose(file), 0);
+    return output;
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        fail_msg("\"%s\" is not in:\n%s", part, text);
+    }
+}
+
+/* ---------------------------------------------------------- declarations ---- */
+
+static void every_figure_is_declared_whole(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < counter_count; i++) {
+        const struct counter *counter = &counters[i];
+        assert_non_null(counter->name);
+        assert_non_null(counter->explanation);
+        size_t length = strlen(counter->explanation);
+        assert_true(length >= 20 && counter->explanation[length - 1] == '.');
+        assert_true((counter->metric != NULL) == (counter->type != METRIC_NONE));
+        assert_true(counter->label == NULL || strlen(counter->label) <= COUNTER_LABEL_MAX);
+        assert_true(counter->label == NULL || !section_is_list(counter->section) ||
+                    counter->width >= (int)strlen(counter->label));
+        assert_true(counter->unit != UNIT_TEXT || counter->rate == NULL);
+    }
+}
+
+static void no_two_figures_share_a_name_or_a_value(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < counter_count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (counters[i].section == counters[j].section) {
+                assert_string_not_equal(counters[i].name, counters[j].name);
+                assert_int_not_equal(counters[i].offset, counters[j].offset);
+            }
+            if (counters[i].metric != NULL && counters[j].metric != NULL) {
+                assert_string_not_equal(counters[i].metric, counters[j].metric);
+            }
+        }
+    }
+}
+
+/* Bytes of the sections' structs that no counter is declared for: there must be none. */
+static void every_field_of_a_snapshot_is_declared(void **state)
+{
+    (void)state;
+    static const size_t sizes[SECTIONS] = {
+        [SECTION_SERVER] = sizeof(struct snapshot_server),
+        [SECTION_RING] = sizeof(struct snapshot_ring),
+        [SECTION_STORER] = sizeof(struct snapshot_storer),
+        [SECTION_DRAW] = sizeof(struct snapshot_draw),
+        [SECTION_GATE] = sizeof(struct snapshot_gate),
+        [SECTION_DEATHS] = sizeof(struct snapshot_deaths),
+        [SECTION_AGENCIES] = sizeof(struct snapshot_agency),
+        [SECTION_HANDLERS] = sizeof(struct snapshot_handler),
+    };
+    for (enum section section = 0; section < SECTIONS; section++) {
+        size_t declared = 0;
+        for (size_t i = 0; i < counter_count; i++) {
+            if (counters[i].section == section) {
+                bool is_peer = strcmp(counters[i].name, "peer") == 0;
+                declared += counters[i].unit != UNIT_TEXT ? sizeof(uint64_t)
+                            : is_peer                     ? (size_t)SHARED_PEER_BYTES
+                                                          : (size_t)SNAPSHOT_WORD_BYTES;
+            }
+        }
+        assert_int_equal(declared, sizes[section]);
+    }
+}
+
+static void every_figure_is_explained(void **state)
+{
+    (void)state;
+    FILE *file = open_output();
+    explain_print(file);
+    assert_int_equal(fclose(file), 0);
+    for (size_t i = 0; i < counter_count; i++) {
+        char heading[128];
+        (void)snprintf(heading, sizeof heading, "\n  %s  (%s", counters[i].name,
+                       counter_unit_name(counters[i].unit));
+        assert_has(output, heading);
+        char first_words[24];
+        (void)snprintf(first_words, sizeof first_words, "%s", counters[i].explanation);
+        assert_has(output, first_words);
+    }
+}
+
+/* ------------------------------------------------------------------ json ---- */
+
+static const char *json_string_of(const char *text)
+{
+    FILE *file = open_output();
+    json_print_string(file, text);
+    assert_int_equal(fclose(file), 0);
+    return output;
+}
+
+static void json_strings_are_escaped(void **state)
+{
+    (void)state;
+    assert_string_equal(json_string_of("plain"), "\"plain\"");
+    assert_string_equal(json_string_of("a\"b\\c"), "\"a\\\"b\\\\c\"");
+    assert_string_equal(json_string_of("\n\x01\x7f"), "\"\\u000a\\u0001\\u007f\"");
+    assert_string_equal(json_string_of("\xc3\xb1\xe2\x82\xac"), "\"\xc3\xb1\xe2\x82\xac\"");
+    assert_string_equal(json_string_of("a\xff"
+                                       "b\xc3"),
+                        "\"a\\ufffdb\\ufffd\"");
+    assert_string_equal(json_string_of("\xed\xa0\x80"), "\"\\ufffd\\ufffd\\ufffd\"");
+    assert_string_equal(json_string_of(""), "\"\"");
+}
+
+static void json_has_every_figure_and_null_for_the_unknown(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    const char *json = printed(json_print, &snapshot);
+    for (size_t i = 0; i < counter_count; i++) {
+        char member[64];
+        (void)snprintf(member, sizeof member, "\"%s\": ", counters[i].name);
+        assert_has(json, member);
+    }
+    assert_has(json, "\"winners\": null");
+    assert_has(json, "\"bets_per_flush\": null");
+    assert_has(json, "\"fill\": 0.125");
+    assert_has(json, "\"ready\": true");
+    assert_has(json, "\"peer\": \"a\\\"b\\\\c\"");
+    assert_null(strstr(json, "nan"));
+    assert_null(strstr(json, "18446744073709551615"));
+}
+
+static void json_of_empty_lists_is_empty_arrays(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = {.taken_at_ms = 1};
+    const char *json = printed(json_print, &snapshot);
+    assert_has(json, "\"agencies\": [],\n");
+    assert_has(json, "\"handlers\": []\n}\n");
+}
+
+/* ------------------------------------------------------------ prometheus ---- */
+
+static bool is_metric_name(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (isalnum((unsigned char)text[i]) == 0 && text[i] != '_' && text[i] != ':') {
+            return false;
+        }
+    }
+    return length > 0 && isdigit((unsigned char)text[0]) == 0;
+}
+
+/* Behind the name: labels in braces, quotes escaped; then one number. */
+static void check_sample(const char *line)
+{
+    size_t name = strcspn(line, "{ ");
+    assert_true(is_metric_name(line, name));
+    const char *at = line + name;
+    if (*at == '{') {
+        bool quoted = false;
+        for (at++; *at != '\0' && (quoted || *at != '}'); at++) {
+            if (quoted && *at == '\\') {
+                at++;
+            } else if (*at == '"') {
+                quoted = !quoted;
+            }
+        }
+        assert_int_equal(*at, '}');
+        at++;
+    }
+    assert_int_equal(*at, ' ');
+    char *end = NULL;
+    (void)strtod(at + 1, &end);
+    assert_true(end > at + 1 && *end == '\0');
+}
+
+static void prometheus_lines_are_help_then_type_then_samples(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    char *text = strdup(printed(prometheus_print, &snapshot));
+    char metric[128] = "";
+    char *rest = NULL;
+    assert_non_null(text);
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        if (strncmp(line, "# HELP ", 7) == 0) {
+            (void)snprintf(metric, sizeof metric, "%.*s", (int)strcspn(line + 7, " "), line + 7);
+        } else if (strncmp(line, "# TYPE ", 7) == 0) {
+            assert_int_equal(strncmp(line + 7, metric, strlen(metric)), 0);
+            const char *type = line + 7 + strlen(metric);
+            assert_true(strcmp(type, " gauge") == 0 || strcmp(type, " counter") == 0);
+            assert_int_equal(strcmp(type, " counter") == 0,
+                             strcmp(metric + strlen(metric) - 6, "_total") == 0);
+        } else {
+            assert_int_equal(strncmp(line, metric, strlen(metric)), 0);
+            check_sample(line);
+        }
+    }
+    free(text);
+}
+
+static void prometheus_has_base_units_and_labels(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    const char *text = printed(prometheus_print, &snapshot);
+    assert_has(text, "\nlottery_ring_head_bytes_total 5000000\n");
+    assert_has(text, "\nlottery_storer_sync_last_seconds 0.001200000\n");
+    assert_has(text, "\nlottery_storer_sync_seconds_total 12.345678901\n");
+    assert_has(text, "\nlottery_server_uptime_seconds 133.000\n");
+    assert_has(text, "\nlottery_server_phase{phase=\"ready\"} 1\n");
+    assert_has(text, "\nlottery_agency_bets_total{agency=\"3\"} 200\n");
+    assert_has(text, "\nlottery_handler_bets_total{pid=\"72\",peer=\"a\\\"b\\\\c\"} 0\n");
+    assert_null(strstr(text, "lottery_draw_winners 1"));
+    assert_null(strstr(text, "lottery_agency_last_seen_timestamp_seconds{agency=\"1\"}"));
+}
+
+static void prometheus_label_values_are_escaped(void **state)
+{
+    (void)state;
+    FILE *file = open_output();
+    prometheus_print_label_value(file, "a\"b\\c\nd");
+    assert_int_equal(fclose(file), 0);
+    assert_string_equal(output, "a\\\"b\\\\c\\nd");
+}
+
+/* ----------------------------------------------------------------- table ---- */
+
+static void the_table_shows_figures_with_units(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    const char *table = table_of(&snapshot, (struct table_view){.columns = 0});
+    assert_has(table, "server   phase            ready  uptime          2m 13s");
+    assert_has(table, "head            5.0 MB");
+    assert_has(table, "fill            12.5 %");
+    assert_has(table, "sync last       1.2 ms");
+    assert_has(table, "no room         ENOSPC");
+    assert_has(table, "winners              -");
+    assert_has(table, "handler  peer");
+    assert_has(table, "waiting at gate       2.0 s");
+}
+
+static void an_idle_server_is_said_to_be_idle(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = {.taken_at_ms = 1};
+    const char *table = table_of(&snapshot, (struct table_view){.columns = 80});
+    assert_has(table, "no agency has spoken yet");
+    assert_has(table, "nobody is connected");
+}
+
+static unsigned count_lines(const char *text)
+{
+    unsigned lines = 0;
+    for (; *text != '\0'; text++) {
+        lines += *text == '\n' ? 1 : 0;
+    }
+    return lines;
+}
+
+static size_t longest_line(const char *text)
+{
+    size_t longest = 0;
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+        longest = length > longest ? length : longest;
+        text += length + (text[length] == '\n' ? 1 : 0);
+    }
+    return longest;
+}
+
+static void the_table_fits_every_window(void **state)
+{
+    (void)state;
+    struct snapshot older = make_snapshot();
+    struct snapshot snapshot = older;
+    snapshot.taken_ns += SECOND_NS;
+    for (unsigned columns = 1; columns < 200; columns += 7) {
+        for (unsigned rows = 1; rows < 70; rows++) {
+            const char *table = table_of(
+                &snapshot, (struct table_view){.columns = columns, .rows = rows, .older = &older});
+            assert_true(longest_line(table) <= columns);
+            assert_true(count_lines(table) <= rows);
+        }
+    }
+}
+
+static void a_low_window_says_how_many_rows_it_leaves_out(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    const char *table = table_of(&snapshot, (struct table_view){.columns = 80, .rows = 22});
+    assert_int_equal(count_lines(table), 22);
+    assert_has(table, "  ... 3 more\n");
+    assert_has(table, "10.0.0.1:4242");
+}
+
+static void rates_are_growth_by_time(void **state)
+{
+    (void)state;
+    struct snapshot older = make_snapshot();
+    struct snapshot_agency later_agencies[AGENCIES];
+    memcpy(later_agencies, agencies, sizeof later_agencies);
+    struct snapshot snapshot = older;
+    snapshot.agencies = later_agencies;
+    snapshot.taken_ns += UINT64_C(2) * SECOND_NS;
+    snapshot.server.bets += 25000;
+    snapshot.ring.head += 6800000;
+    later_agencies[2].bets += 4;
+    const char *table = table_of(&snapshot, (struct table_view){.columns = 120, .older = &older});
+    assert_has(table,
+               "rates    bets           12.5k/s  appended      3.4 MB/s  flushes            0/s");
+    assert_has(table, "           3  open         204      2.0/s");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_figure_is_declared_whole),
+        cmocka_unit_test(no_two_figures_share_a_name_or_a_value),
+        cmocka_unit_test(every_field_of_a_snapshot_is_declared),
+        cmocka_unit_test(every_figure_is_explained),
+        cmocka_unit_test(json_strings_are_escaped),
+        cmocka_unit_test(json_has_every_figure_and_null_for_the_unknown),
+        cmocka_unit_test(json_of_empty_lists_is_empty_arrays),
+        cmocka_unit_test(prometheus_lines_are_help_then_type_then_samples),
+        cmocka_unit_test(prometheus_has_base_units_and_labels),
+        cmocka_unit_test(prometheus_label_values_are_escaped),
+        cmocka_unit_test(the_table_shows_figures_with_units),
+        cmocka_unit_test(an_idle_server_is_said_to_be_idle),
+        cmocka_unit_test(the_table_fits_every_window),
+        cmocka_unit_test(a_low_window_says_how_many_rows_it_leaves_out),
+        cmocka_unit_test(rates_are_growth_by_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
