@@ -1,0 +1,35 @@
+/*
+ * deadline.h - how long a test waits before it says that something did not happen.
+ *
+ * A test awaits events; a deadline only keeps it from waiting for ever, so it
+ * is generous: a sanitizer's build on a busy machine has to fit in.
+ * Called by the test's process only.
+ */
+#ifndef HARNESS_DEADLINE_H
+#define HARNESS_DEADLINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { DEADLINE_MS = 10000 };
+
+struct deadline {
+    int64_t at_ms; /* of deadline_clock_ms */
+};
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+int64_t deadline_clock_ms(void);
+
+struct deadline deadline_in(int64_t ms);
+
+/* What is left, in ms, never below 0: as poll takes it. */
+int deadline_left_ms(struct deadline deadline);
+
+/*
+ * For conditions that nothing tells of (a value in shared memory, a process
+ * that is not our child): lets two milliseconds go by. False once the deadline
+ * has passed, so that `while (!condition && deadline_pause(deadline))` ends.
+ */
+bool deadline_pause(struct deadline deadline);
+
+#endif

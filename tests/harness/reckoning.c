@@ -1,0 +1,212 @@
+/*
+ * reckoning.c - see reckoning.h.
+ */
+#include "tests/harness/reckoning.h"
+
+#include "tests/harness/files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIELDS = 6, DECIMAL = 10 };
+
+/* ----------------------------------------------------------------- RFC 4180 ---- */
+
+struct reader {
+    const char *path;
+    char *at;  /* what is read next */
+    char *out; /* where the unquoted text goes: never past `at` */
+    char *end;
+    size_t row;
+};
+
+static _Noreturn void fail_row(const struct reader *reader, const char *fault)
+{
+    stage_fail_at(__FILE__, __LINE__, "%s: row %zu: %s", reader->path, reader->row, fault);
+}
+
+/* Copies a quoted field without its quotes; a quote inside stands there twice. */
+static void take_quoted(struct reader *reader)
+{
+    for (reader->at++; reader->at < reader->end; reader->at++) {
+        if (*reader->at == '"') {
+            reader->at++;
+            if (reader->at == reader->end || *reader->at != '"') {
+                return;
+            }
+        }
+        *reader->out++ = *reader->at;
+    }
+    fail_row(reader, "a quote is never closed");
+}
+
+static void take_plain(struct reader *reader)
+{
+    while (reader->at < reader->end && strchr(",\r\n\"", *reader->at) == NULL) {
+        *reader->out++ = *reader->at++;
+    }
+}
+
+/* Reads one field; true when another one follows in its row. */
+static bool take_field(struct reader *reader)
+{
+    if (reader->at < reader->end && *reader->at == '"') {
+        take_quoted(reader);
+    } else {
+        take_plain(reader);
+    }
+    if (reader->at < reader->end && *reader->at == ',') {
+        *reader->out++ = *reader->at++;
+        return true;
+    }
+    if (reader->end - reader->at < 2 || reader->at[0] != '\r' || reader->at[1] != '\n') {
+        fail_row(reader, "it does not end in CRLF");
+    }
+    reader->at += 2;
+    return false;
+}
+
+/* Reads a row into "agency,first,last,document,birthdate,number", terminated. */
+static char *take_row(struct reader *reader)
+{
+    char *row = reader->out;
+    int fields = 1;
+    reader->row++;
+    while (take_field(reader)) {
+        fields++;
+    }
+    if (fields != FIELDS) {
+        fail_row(reader, "not six fields");
+    }
+    *reader->out++ = '\0';
+    return row;
+}
+
+static struct reckoned_row understand(const struct reader *reader, char *text)
+{
+    char *bet = NULL;
+    struct reckoned_row row = {.agency = (uint32_t)strtoul(text, &bet, DECIMAL)};
+    if (bet == text || *bet != ',') {
+        fail_row(reader, "no agency in front");
+    }
+    row.bet = bet + 1;
+    row.number = (uint32_t)strtoul(strrchr(bet, ',') + 1, NULL, DECIMAL);
+    return row;
+}
+
+/* All rows of a text, which it takes to pieces. */
+static struct reckoning *read_rows(struct stage *stage, const char *path, char *text, size_t bytes)
+{
+    struct reckoning *reckoning = stage_allocate(stage, sizeof *reckoning);
+    size_t rows_max = 0;
+    for (size_t i = 0; i < bytes; i++) {
+        rows_max += text[i] == '\n';
+    }
+    reckoning->rows = stage_allocate(stage, (rows_max + 1) * sizeof *reckoning->rows);
+    struct reader reader = {.path = path, .at = text, .out = text, .end = text + bytes};
+    while (reader.at < reader.end) {
+        reckoning->rows[reckoning->count++] = understand(&reader, take_row(&reader));
+    }
+    return reckoning;
+}
+
+struct reckoning *reckoning_read(struct stage *stage, const char *path)
+{
+    if (!files_exist(path)) {
+        return stage_allocate(stage, sizeof(struct reckoning));
+    }
+    size_t bytes = 0;
+    char *text = files_read(stage, path, &bytes);
+    return read_rows(stage, path, text, bytes);
+}
+
+struct reckoning *reckoning_read_start(struct stage *stage, const char *path, uint64_t bytes)
+{
+    size_t there = 0;
+    char *text = files_read(stage, path, &there);
+    if (there < bytes) {
+        stage_fail_at(__FILE__, __LINE__, "%s: %zu bytes, %llu are said to be durable", path, there,
+                      (unsigned long long)bytes);
+    }
+    return read_rows(stage, path, text, (size_t)bytes);
+}
+
+/* ------------------------------------------------------------- counting ---- */
+
+size_t reckoning_count(const struct reckoning *reckoning, uint32_t agency)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < reckoning->count; i++) {
+        count += reckoning->rows[i].agency == agency;
+    }
+    return count;
+}
+
+size_t reckoning_count_number(const struct reckoning *reckoning, uint32_t agency, uint32_t number)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < reckoning->count; i++) {
+        count += reckoning->rows[i].agency == agency && reckoning->rows[i].number == number;
+    }
+    return count;
+}
+
+size_t reckoning_count_bet(const struct reckoning *reckoning, uint32_t agency, const char *bet)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < reckoning->count; i++) {
+        count +=
+            reckoning->rows[i].agency == agency && strcmp(reckoning->rows[i].bet, bet) == 0 ? 1 : 0;
+    }
+    return count;
+}
+
+/* A file of LF or CRLF lines, cut into them one after the other. */
+struct lines {
+    char *at;
+    char *end; /* where a NUL stands */
+};
+
+/* The next line, terminated; NULL at the end. */
+static const char *next_line(struct lines *lines)
+{
+    char *line = lines->at;
+    if (line == lines->end) {
+        return NULL;
+    }
+    /* not strcspn: a sanitizer would look through the whole rest for each line */
+    char *line_feed = memchr(line, '\n', (size_t)(lines->end - line));
+    char *line_end = line_feed == NULL ? lines->end : line_feed;
+    lines->at = line_feed == NULL ? lines->end : line_feed + 1;
+    *line_end = '\0';
+    if (line_end > line && line_end[-1] == '\r') {
+        line_end[-1] = '\0';
+    }
+    return line;
+}
+
+void reckoning_expect_file_at(struct stage *stage, const struct reckoning *reckoning,
+                              uint32_t agency, const char *path, size_t rows, const char *file,
+                              int line)
+{
+    size_t bytes = 0;
+    char *text = files_read(stage, path, &bytes);
+    struct lines lines = {.at = text, .end = text + bytes};
+    size_t number = 0;
+    for (size_t i = 0; i < reckoning->count; i++) {
+        if (reckoning->rows[i].agency != agency) {
+            continue;
+        }
+        const char *sent = number++ < rows ? next_line(&lines) : NULL;
+        if (sent == NULL || strcmp(sent, reckoning->rows[i].bet) != 0) {
+            stage_fail_at(file, line, "agency %u: row %zu was sent as \"%s\", stored as \"%s\"",
+                          agency, number, sent == NULL ? "(nothing)" : sent,
+                          reckoning->rows[i].bet);
+        }
+    }
+    const char *missing = number < rows ? next_line(&lines) : NULL;
+    if (missing != NULL) {
+        stage_fail_at(file, line, "agency %u: row %zu, \"%s\", is not stored", agency, number + 1,
+                      missing);
+    }
+}

@@ -1,0 +1,153 @@
+/*
+ * test_configuration.c - where the server's settings come from, and what they do.
+ */
+#include "tests/harness/bets.h"
+#include "tests/harness/files.h"
+#include "tests/harness/peer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h> /* after what it needs */
+
+#define CONFIG_LINE "action: config | result: success*"
+
+static void the_file_wins_over_the_default_and_the_environment_over_both(void **state)
+{
+    struct stage *stage = *state;
+    const char *config = stage_path(stage, "server.yaml");
+    files_write(config, "lottery:\n  winning_number: 1111\n"
+                        "limits:\n  message_bytes: 2k\n"
+                        "agencies:\n  expected: 3\n");
+    struct server *server =
+        server_start_with(stage, NULL, ARGUMENTS("-c", config),
+                          ENVIRONMENT("WINNING_NUMBER=2222", "NUMBER_OF_AGENCIES="));
+    (void)server_await_log(server, 1, CONFIG_LINE "lottery.winning_number: 2222");
+    (void)server_await_log(server, 1, CONFIG_LINE "limits.message_bytes: 2k");
+    (void)server_await_log(server, 1, CONFIG_LINE "agencies.expected: 3");
+    (void)server_await_log(server, 1, CONFIG_LINE "limits.max_connections: 4096");
+}
+
+static void config_yaml_of_the_working_directory_is_read(void **state)
+{
+    struct stage *stage = *state;
+    files_write(stage_path(stage, "config.yaml"), "untyped_messages: single\n");
+    struct server *server = server_start(stage, NULL);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:Ana,Paz,11111111,1980-01-31,1\n", "server:0\n");
+}
+
+static void the_file_that_is_delivered_says_what_the_defaults_are(void **state)
+{
+    struct stage *stage = *state;
+    char *delivered = realpath("server/config.yaml", NULL);
+    if (delivered == NULL) {
+        fail_msg("server/config.yaml: tests are run in the checkout");
+    }
+    stage_keep(stage, delivered);
+    struct server *by_default = server_start(stage, NULL);
+    server_stop_well(by_default);
+    struct server *by_file = server_start_with(stage, NULL, ARGUMENTS("-c", delivered), NULL);
+    const char *one = strstr(server_await_log(by_default, 1, CONFIG_LINE), "action:");
+    const char *two = strstr(server_await_log(by_file, 1, CONFIG_LINE), "action:");
+    assert_string_equal(one, two);
+}
+
+/* --------------------------------------------------------------------- -t ---- */
+
+static void minus_t_checks_the_configuration_and_starts_nothing(void **state)
+{
+    struct stage *stage = *state;
+    const char *config = stage_path(stage, "server.yaml");
+    struct program_end end;
+    files_write(config, "server:\n  port: 4711\n");
+    struct program *good =
+        server_start_in_vain(stage, NULL, ARGUMENTS("-t", "-c", config), NULL, &end);
+    assert_int_equal(end.status, 0);
+    assert_non_null(strstr(program_log(good), "configuration ok"));
+    files_write(config, "server:\n  port: 4711\n  gate: 1\n");
+    struct program *bad =
+        server_start_in_vain(stage, NULL, ARGUMENTS("-t", "-c", config), NULL, &end);
+    assert_int_equal(end.status, 1);
+    assert_non_null(strstr(program_errors(bad), "server.yaml:3: server.gate"));
+    assert_false(files_exist(stage_path(stage, "data")));
+    stage_expect_nothing_left(stage);
+}
+
+static void help_and_version_are_printed_by_every_program(void **state)
+{
+    static const char *const names[] = {"lottery-server", "lottery-agency"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct program_end end;
+        struct program_plan plan = {.name = names[i], .arguments = ARGUMENTS("-h")};
+        struct program *program = program_run(*state, &plan, &end);
+        assert_int_equal(end.status, 0);
+        assert_non_null(strstr(program_log(program), stage_text(*state, "usage: %s", names[i])));
+        plan.arguments = ARGUMENTS("-V");
+        program = program_run(*state, &plan, &end);
+        assert_int_equal(end.status, 0);
+        assert_memory_equal(program_log(program), names[i], strlen(names[i]));
+    }
+}
+
+/* ----------------------------------------------------------------- settings ---- */
+
+static void acknowledged_when_written_is_there_when_all_processes_are_killed(void **state)
+{
+    enum { BATCHES = 20 };
+    struct stage *stage = *state;
+    struct server *server = server_start(stage, ENVIRONMENT("ACK_AFTER=written"));
+    struct peer *peer = peer_connect(server);
+    (void)server_await_log(server, 1, CONFIG_LINE "ack_after: written");
+    for (unsigned i = 0; i < BATCHES; i++) {
+        peer_ask(peer, bets_batch(stage, 1, i * 10, 10), "server:0\r\n");
+    }
+    peer_ask(peer, "1:7\r\n", stage_text(stage, "server:8:%d,open\r\n", BATCHES * 10));
+    server_kill_everything(server);
+    server = server_start(stage, NULL);
+    bets_expect_stored(server, 1, 0, BATCHES * 10);
+}
+
+static void a_quorum_lets_any_agency_speak_and_draws_when_enough_are_done(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server =
+        server_start(stage, ENVIRONMENT("AGENCY_QUORUM_MIN=2", "WINNERS_WAIT=10s"));
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, bets_batch(stage, 4000000000U, 0, 1), "server:0\r\n");
+    peer_ask(peer, "17:5\r\n17:5\r\n17:7\r\n", "server:0\r\nserver:0\r\nserver:8:0,done\r\n");
+    peer_ask(peer, "4000000000:5\r\n17:6\r\n", "server:0\r\nserver:3:\r\n");
+    bets_expect_stored(server, 4000000000U, 0, 1);
+}
+
+static void the_smallest_ring_stores_more_than_it_can_hold(void **state)
+{
+    enum { BATCHES = 100, BETS = 100, RING_BYTES = 65536 };
+    struct stage *stage = *state;
+    struct server *server =
+        server_start(stage, ENVIRONMENT("RING_BYTES=64k", "LIMITS_MESSAGE_BYTES=16k"));
+    struct peer *peer = peer_connect(server);
+    for (unsigned i = 0; i < BATCHES; i++) {
+        peer_send(peer, bets_batch(stage, 1, i * BETS, BETS));
+    }
+    peer_expect(peer, bets_repeat(stage, "server:0\r\n", BATCHES));
+    assert_true(files_size(server_file(server, "bets.csv")) > (uint64_t)4 * RING_BYTES);
+    bets_expect_stored(server, 1, 0, BATCHES * BETS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STAGE_TEST(the_file_wins_over_the_default_and_the_environment_over_both),
+        STAGE_TEST(config_yaml_of_the_working_directory_is_read),
+        STAGE_TEST(the_file_that_is_delivered_says_what_the_defaults_are),
+        STAGE_TEST(minus_t_checks_the_configuration_and_starts_nothing),
+        STAGE_TEST(help_and_version_are_printed_by_every_program),
+        STAGE_TEST(acknowledged_when_written_is_there_when_all_processes_are_killed),
+        STAGE_TEST(a_quorum_lets_any_agency_speak_and_draws_when_enough_are_done),
+        STAGE_TEST(the_smallest_ring_stores_more_than_it_can_hold),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,242 @@
+/*
+ * test_restart.c - a server that starts again goes on where the last one was,
+ * whether that one was stopped or killed.
+ */
+#include "tests/harness/agency.h"
+#include "tests/harness/bets.h"
+#include "tests/harness/files.h"
+#include "tests/harness/peer.h"
+#include "tests/harness/reckoning.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h> /* after what it needs */
+
+static struct server *start(struct stage *stage)
+{
+    return server_start(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=2", "WINNERS_WAIT=10s"));
+}
+
+static void append_to(const char *path, const char *text)
+{
+    int file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, text, strlen(text)), strlen(text));
+    (void)close(file);
+}
+
+/* ----------------------------------------------------------------- stopped ---- */
+
+static void bets_are_there_after_a_restart_and_more_can_follow(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = start(stage);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, bets_batch(stage, 1, 0, 10), "server:0\r\n");
+    peer_ask(peer, bets_batch(stage, 2, 0, 3), "server:0\r\n");
+    server_stop_well(server);
+    server = start(stage);
+    (void)server_await_log(server, 1, "action: recover | result: success | bets: 13 |");
+    peer = peer_connect(server);
+    peer_ask(peer, "1:7\r\n2:7\r\n", "server:8:10,open\r\nserver:8:3,open\r\n");
+    peer_ask(peer, bets_batch(stage, 1, 10, 5), "server:0\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:15,open\r\n");
+    bets_expect_stored(server, 1, 0, 15);
+    bets_expect_stored(server, 2, 0, 3);
+}
+
+static void an_agency_that_is_done_is_done_after_a_restart(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = start(stage);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, bets_batch(stage, 1, 0, 4), "server:0\r\n");
+    peer_ask(peer, "1:5\r\n", "server:0\r\n");
+    server_stop_well(server);
+    server = start(stage);
+    peer = peer_connect(server);
+    assert_int_equal(server_gate(server).missing, 1);
+    peer_ask(peer, "1:7\r\n", "server:8:4,done\r\n");
+    peer_ask(peer, bets_batch(stage, 1, 4, 1), "server:1\r\n");
+    peer_ask(peer, "2:5\r\n2:6\r\n", "server:0\r\nserver:3:\r\n");
+}
+
+static void the_draw_is_held_once_and_its_winners_stay(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = start(stage);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:4:Ana,Paz,1,1980-01-31,7574\n\r\n", "server:0\r\n");
+    peer_ask(peer, "1:5\r\n2:5\r\n", "server:0\r\nserver:0\r\n");
+    server_stop_well(server);
+    const char *winners = files_read(stage, server_file(server, "winners.csv"), NULL);
+    server = start(stage);
+    peer = peer_connect(server);
+    peer_ask(peer, "1:6\r\n2:6\r\n", "server:3:1,Ana,Paz,1,1980-01-31,7574\n\r\nserver:3:\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:1,drawn\r\n");
+    peer_ask(peer, "2:4:Ana,Paz,1,1980-01-31,7574\n\r\n", "server:1\r\n");
+    assert_string_equal(files_read(stage, server_file(server, "winners.csv"), NULL), winners);
+}
+
+static void a_bet_after_the_draw_is_refused_after_a_restart_too(void **state)
+{
+    struct stage *stage = *state;
+    const char *const *environment = ENVIRONMENT("NUMBER_OF_AGENCIES=2", "AGENCIES_ALLOWED=1-3");
+    struct server *server = server_start(stage, environment);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:5\r\n2:5\r\n", "server:0\r\nserver:0\r\n");
+    (void)server_await_log(server, 1, "action: sorteo | result: success");
+    peer_ask(peer, bets_batch(stage, 3, 0, 1), "server:1\r\n");
+    server_stop_well(server);
+    server = server_start(stage, environment);
+    peer = peer_connect(server);
+    peer_ask(peer, bets_batch(stage, 3, 0, 1), "server:1\r\n");
+    peer_ask(peer, "3:7\r\n", "server:8:0,drawn\r\n");
+}
+
+static void an_agency_that_runs_again_after_the_draw_gets_its_winners_again(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = server_start(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=1"));
+    agency_generate(stage, 1, 3000);
+    agency_expect_success(agency_start(server, 1, agency_bets_file(stage, 1), NULL));
+    const char *winners = files_read(stage, agency_winners_file(stage, 1), NULL);
+    assert_true(winners[0] != '\0');
+    for (int restart = 0; restart < 2; restart++) {
+        (void)unlink(agency_winners_file(stage, 1));
+        agency_expect_success(agency_start(server, 1, agency_bets_file(stage, 1), NULL));
+        assert_string_equal(files_read(stage, agency_winners_file(stage, 1), NULL), winners);
+        server_stop_well(server);
+        server = server_start(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=1"));
+    }
+    const struct reckoning *stored = reckoning_read(stage, server_file(server, "bets.csv"));
+    reckoning_expect_file(stage, stored, 1, agency_bets_file(stage, 1), SIZE_MAX);
+}
+
+/* ------------------------------------------------------------------ killed ---- */
+
+static void what_was_acknowledged_is_there_after_everything_was_killed(void **state)
+{
+    enum { ROUNDS = 5, BATCHES = 4, BETS = 25 };
+    struct stage *stage = *state;
+    unsigned stored = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct server *server = start(stage);
+        struct peer *peer = peer_connect(server);
+        peer_ask(peer, "1:7\r\n", stage_text(stage, "server:8:%u,open\r\n", stored));
+        for (int i = 0; i < BATCHES; i++, stored += BETS) {
+            peer_ask(peer, bets_batch(stage, 1, stored, BETS), "server:0\r\n");
+        }
+        server_kill_everything(server);
+        peer_expect_close(peer);
+    }
+    bets_expect_stored(start(stage), 1, 0, stored);
+}
+
+static void an_agency_goes_on_by_itself_after_everything_was_killed(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = server_start(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=1"));
+    agency_generate(stage, 1, 100000);
+    struct program *agency =
+        agency_start(server, 1, agency_bets_file(stage, 1), ENVIRONMENT("CLI_LOOP_LAPSE=30s"));
+    (void)server_await_log(server, 50, "action: apuesta_recibida | result: success");
+    server_kill_everything(server);
+    server = server_start(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=1",
+                                             stage_text(stage, "SERVER_PORT=%u", server->port)));
+    agency_expect_success(agency);
+    (void)program_await_log(agency, 1, "action: reanudar | result: success");
+    const struct reckoning *stored = reckoning_read(stage, server_file(server, "bets.csv"));
+    reckoning_expect_file(stage, stored, 1, agency_bets_file(stage, 1), SIZE_MAX);
+    size_t winners = reckoning_count_number(stored, 1, 7574);
+    (void)program_await_log(agency, 1,
+                            stage_text(stage, "consulta_ganadores*cant_ganadores: %zu", winners));
+    server_stop_well(server);
+    stage_expect_nothing_left(stage);
+}
+
+static void a_killed_servers_leftovers_are_replaced_and_go_in_the_end(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = start(stage);
+    server_kill_everything(server);
+    char what[MACHINE_NAME_BYTES];
+    assert_true(machine_finds_new(&stage->before, stage->directory,
+                                  what)); /* the segment, or the semaphore set */
+    server = start(stage);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, bets_batch(stage, 1, 0, 1), "server:0\r\n");
+    server_stop_well(server);
+    stage_expect_nothing_left(stage);
+}
+
+static void the_children_of_a_killed_supervisor_finish_and_the_next_server_takes_over(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = start(stage);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, bets_batch(stage, 1, 0, 2), "server:0\r\n");
+    peer_send(peer, bets_batch(stage, 1, 2, 2));
+    server_kill_supervisor(server);
+    peer_expect(peer, "server:0\r\n");
+    peer_expect_close(peer);
+    server = start(stage);
+    server_await_orphans(server);
+    peer = peer_connect(server);
+    peer_ask(peer, "1:7\r\n", "server:8:4,open\r\n");
+    bets_expect_stored(server, 1, 0, 4);
+}
+
+/* -------------------------------------------------------------------- tails ---- */
+
+static void a_torn_last_row_is_cut_off_and_said_so(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = start(stage);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, bets_batch(stage, 1, 0, 3), "server:0\r\n");
+    server_stop_well(server);
+    append_to(server_file(server, "bets.csv"), "1,Ana María,Suárez,100000");
+    server = start(stage);
+    (void)server_await_log(server, 1, "action: recover | *file: bets.csv | cut_bytes: 27 | at: ");
+    peer = peer_connect(server);
+    peer_ask(peer, "1:7\r\n", "server:8:3,open\r\n");
+    peer_ask(peer, bets_batch(stage, 1, 3, 1), "server:0\r\n");
+    bets_expect_stored(server, 1, 0, 4);
+}
+
+static void a_torn_line_of_done_csv_is_cut_off(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = start(stage);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:5\r\n", "server:0\r\n");
+    server_stop_well(server);
+    append_to(server_file(server, "done.csv"), "2");
+    server = start(stage);
+    (void)server_await_log(server, 1, "action: recover | *file: done.csv | cut_bytes: 1");
+    peer = peer_connect(server);
+    peer_ask(peer, "1:7\r\n2:7\r\n", "server:8:0,done\r\nserver:8:0,open\r\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STAGE_TEST(bets_are_there_after_a_restart_and_more_can_follow),
+        STAGE_TEST(an_agency_that_is_done_is_done_after_a_restart),
+        STAGE_TEST(the_draw_is_held_once_and_its_winners_stay),
+        STAGE_TEST(an_agency_that_runs_again_after_the_draw_gets_its_winners_again),
+        STAGE_TEST(a_bet_after_the_draw_is_refused_after_a_restart_too),
+        STAGE_TEST(what_was_acknowledged_is_there_after_everything_was_killed),
+        STAGE_TEST(an_agency_goes_on_by_itself_after_everything_was_killed),
+        STAGE_TEST(a_killed_servers_leftovers_are_replaced_and_go_in_the_end),
+        STAGE_TEST(the_children_of_a_killed_supervisor_finish_and_the_next_server_takes_over),
+        STAGE_TEST(a_torn_last_row_is_cut_off_and_said_so),
+        STAGE_TEST(a_torn_line_of_done_csv_is_cut_off),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
