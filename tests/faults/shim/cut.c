@@ -1,0 +1,453 @@
+/*
+ * cut.c - see cut.h.
+ */
+#include "tests/faults/shim/cut.h"
+
+#include "tests/harness/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+    PAGE_BYTES = 4096,
+    SECTOR_BYTES = 512,
+    FILES_MAX = 256,
+    HANDLES_MAX = 1024,
+    CHANGES_MAX = 256,
+    NAMES_MAX = 16,
+    NAME_BYTES = 64,
+    PATH_BYTES = 512,
+    NO_FILE = -1,
+    HUNDRED = 100
+};
+
+#define GOLDEN_GAMMA UINT64_C(0x9e3779b97f4a7c15)
+
+/* A file as it was from one write on. */
+struct version {
+    char *bytes;
+    size_t size;
+    uint64_t at; /* the journal's bytes when it was so */
+    struct version *newer;
+};
+
+/* The oldest version is on the disk for sure; the newer ones may be, in part. */
+struct file {
+    struct version *oldest, *newest;
+};
+
+/* What a directory says: file `file` (NO_FILE: none) stands under this name. */
+struct name {
+    char text[NAME_BYTES];
+    int file;
+};
+
+struct directory {
+    struct name names[NAMES_MAX];
+    size_t count;
+};
+
+/* One change of the directory; a rename takes `from` away in the same step. */
+struct change {
+    char name[NAME_BYTES], from[NAME_BYTES];
+    int file;
+    uint64_t at;
+};
+
+struct disk {
+    struct file files[FILES_MAX];
+    size_t file_count;
+    struct {
+        uint64_t handle;
+        int file;
+    } handles[HANDLES_MAX];
+    size_t handle_count;
+    struct directory durable, current;
+    struct change changes[CHANGES_MAX]; /* since the directory's last sync */
+    size_t change_count;
+    uint64_t seed;
+};
+
+static void require(bool condition, const char *what)
+{
+    if (!condition) {
+        stage_fail_at(__FILE__, __LINE__, "%s: %s", what, strerror(errno));
+    }
+}
+
+/* --------------------------------------------------------------- chance ---- */
+
+uint64_t cut_random(uint64_t *seed)
+{
+    uint64_t z = (*seed += GOLDEN_GAMMA);
+    z = (z ^ (z >> 30U)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27U)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31U);
+}
+
+uint64_t cut_random_below(uint64_t *seed, uint64_t limit)
+{
+    return limit == 0 ? 0 : cut_random(seed) % limit;
+}
+
+static bool happens(struct disk *disk, uint64_t percent)
+{
+    return cut_random_below(&disk->seed, HUNDRED) < percent;
+}
+
+/* -------------------------------------------------------------- journal ---- */
+
+/* True when a whole record stands at `at`. */
+static bool is_record(const char *bytes, size_t count, size_t at, struct journal_record *header)
+{
+    if (count - at < sizeof *header) {
+        return false;
+    }
+    memcpy(header, bytes + at, sizeof *header);
+    return header->magic == JOURNAL_MAGIC && header->kind <= JOURNAL_NOTE &&
+           header->payload_bytes <= count - at - sizeof *header;
+}
+
+struct cut_journal *cut_journal_read(struct stage *stage, const char *path)
+{
+    size_t count = 0;
+    const char *bytes = files_read(stage, path, &count);
+    struct cut_journal *journal = stage_allocate(stage, sizeof *journal);
+    journal->records = stage_allocate(stage, (count / sizeof(struct journal_record) + 1) *
+                                                 sizeof *journal->records);
+    for (size_t at = 0; at < count;) {
+        struct cut_record *record = &journal->records[journal->count];
+        if (!is_record(bytes, count, at, &record->header)) {
+            at++; /* a process was killed while it wrote this */
+            continue;
+        }
+        record->payload = bytes + at + sizeof record->header;
+        at += sizeof record->header + record->header.payload_bytes;
+        record->end = at;
+        journal->count++;
+    }
+    return journal;
+}
+
+/* ---------------------------------------------------------------- files ---- */
+
+static struct version *add_version(struct file *file, size_t size, uint64_t at)
+{
+    struct version *version = calloc(1, sizeof *version);
+    require(version != NULL, "calloc");
+    version->bytes = calloc(1, size + 1);
+    require(version->bytes != NULL, "calloc");
+    version->size = size;
+    version->at = at;
+    if (file->newest != NULL) {
+        size_t same = file->newest->size < size ? file->newest->size : size;
+        memcpy(version->bytes, file->newest->bytes, same);
+        file->newest->newer = version;
+    } else {
+        file->oldest = version;
+    }
+    file->newest = version;
+    return version;
+}
+
+static void forget_oldest(struct file *file)
+{
+    struct version *oldest = file->oldest;
+    file->oldest = oldest->newer;
+    free(oldest->bytes);
+    free(oldest);
+}
+
+static void write_file(struct file *file, const struct cut_record *record)
+{
+    size_t position = (size_t)record->header.amount;
+    size_t end = position + record->header.payload_bytes;
+    size_t size = end > file->newest->size ? end : file->newest->size;
+    struct version *version = add_version(file, size, record->end);
+    memcpy(version->bytes + position, record->payload, record->header.payload_bytes);
+}
+
+/* What was written when the sync began is on the disk once it has returned. */
+static void sync_file(struct file *file, uint64_t began)
+{
+    while (file->oldest->newer != NULL && file->oldest->newer->at <= began) {
+        forget_oldest(file);
+    }
+}
+
+static int add_file(struct disk *disk, uint64_t at)
+{
+    require(disk->file_count < FILES_MAX, "more files than FILES_MAX");
+    (void)add_version(&disk->files[disk->file_count], 0, at);
+    return (int)disk->file_count++;
+}
+
+/* ------------------------------------------------------------ directory ---- */
+
+static void copy_name(char *to, const char *text, size_t bytes)
+{
+    size_t length = strnlen(text, bytes < NAME_BYTES ? bytes : NAME_BYTES - 1);
+    memcpy(to, text, length);
+    to[length] = '\0';
+}
+
+static struct name *find_name(struct directory *directory, const char *text)
+{
+    for (size_t i = 0; i < directory->count; i++) {
+        if (strcmp(directory->names[i].text, text) == 0) {
+            return &directory->names[i];
+        }
+    }
+    require(directory->count < NAMES_MAX, "more names than NAMES_MAX");
+    struct name *name = &directory->names[directory->count++];
+    copy_name(name->text, text, NAME_BYTES);
+    name->file = NO_FILE;
+    return name;
+}
+
+static void apply(struct directory *directory, const struct change *change)
+{
+    if (change->from[0] != '\0') {
+        find_name(directory, change->from)->file = NO_FILE;
+    }
+    find_name(directory, change->name)->file = change->file;
+}
+
+static void note_change(struct disk *disk, const char *name, const char *from, int file,
+                        uint64_t at)
+{
+    require(disk->change_count < CHANGES_MAX, "more changes than CHANGES_MAX");
+    struct change *change = &disk->changes[disk->change_count++];
+    *change = (struct change){.file = file, .at = at};
+    copy_name(change->name, name, NAME_BYTES);
+    copy_name(change->from, from, NAME_BYTES);
+    apply(&disk->current, change);
+}
+
+static void sync_directory(struct disk *disk, uint64_t began)
+{
+    size_t done = 0;
+    while (done < disk->change_count && disk->changes[done].at <= began) {
+        apply(&disk->durable, &disk->changes[done++]);
+    }
+    disk->change_count -= done;
+    memmove(disk->changes, disk->changes + done, disk->change_count * sizeof *disk->changes);
+}
+
+/* ------------------------------------------------------------- replaying ---- */
+
+static struct file *file_of(struct disk *disk, uint64_t handle)
+{
+    for (size_t i = disk->handle_count; i-- > 0;) {
+        if (disk->handles[i].handle == handle) {
+            return &disk->files[disk->handles[i].file];
+        }
+    }
+    stage_fail_at(__FILE__, __LINE__, "the journal writes a file that it has not opened");
+}
+
+static void open_file(struct disk *disk, const struct cut_record *record)
+{
+    char text[NAME_BYTES];
+    copy_name(text, record->payload, record->header.payload_bytes);
+    int file = find_name(&disk->current, text)->file;
+    if (file == NO_FILE) { /* created; or its creator was killed before it could note that */
+        file = add_file(disk, record->end);
+        note_change(disk, text, "", file, record->end);
+    } else if (record->header.amount == JOURNAL_TRUNCATED) {
+        (void)add_version(&disk->files[file], 0, record->end);
+    }
+    require(disk->handle_count < HANDLES_MAX, "more handles than HANDLES_MAX");
+    disk->handles[disk->handle_count].handle = record->header.handle;
+    disk->handles[disk->handle_count++].file = file;
+}
+
+static void rename_file(struct disk *disk, const struct cut_record *record)
+{
+    const char *from = record->payload;
+    const char *to = from + strlen(from) + 1;
+    note_change(disk, to, from, find_name(&disk->current, from)->file, record->end);
+}
+
+static void unlink_file(struct disk *disk, const struct cut_record *record)
+{
+    char text[NAME_BYTES];
+    copy_name(text, record->payload, record->header.payload_bytes);
+    note_change(disk, text, "", NO_FILE, record->end);
+}
+
+static void replay(struct disk *disk, const struct cut_record *record)
+{
+    const struct journal_record *header = &record->header;
+    switch ((enum journal_kind)header->kind) {
+    case JOURNAL_OPEN:
+        open_file(disk, record);
+        break;
+    case JOURNAL_WRITE:
+        write_file(file_of(disk, header->handle), record);
+        break;
+    case JOURNAL_TRUNCATE:
+        (void)add_version(file_of(disk, header->handle), (size_t)header->amount, record->end);
+        break;
+    case JOURNAL_SYNC:
+        sync_file(file_of(disk, header->handle), header->amount);
+        break;
+    case JOURNAL_SYNC_DIRECTORY:
+        sync_directory(disk, header->amount);
+        break;
+    case JOURNAL_RENAME:
+        rename_file(disk, record);
+        break;
+    case JOURNAL_UNLINK:
+        unlink_file(disk, record);
+        break;
+    case JOURNAL_NOTE:
+        break;
+    }
+}
+
+static void load_base(struct disk *disk, const char *base)
+{
+    DIR *directory = opendir(base);
+    const struct dirent *entry = NULL;
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        char path[PATH_BYTES];
+        size_t bytes = 0;
+        (void)snprintf(path, sizeof path, "%s/%s", base, entry->d_name);
+        char *text = entry->d_name[0] == '.' ? NULL : files_load(path, &bytes);
+        if (text == NULL) {
+            continue;
+        }
+        int file = add_file(disk, 0);
+        memcpy(add_version(&disk->files[file], bytes, 0)->bytes, text, bytes);
+        forget_oldest(&disk->files[file]);
+        find_name(&disk->durable, entry->d_name)->file = file;
+        free(text);
+    }
+    if (directory != NULL) {
+        (void)closedir(directory);
+    }
+    disk->current = disk->durable;
+}
+
+/* --------------------------------------------------------------- cutting ---- */
+
+static const struct version *pick_version(struct disk *disk, const struct file *file)
+{
+    uint64_t count = 0;
+    for (const struct version *at = file->oldest; at != NULL; at = at->newer) {
+        count++;
+    }
+    const struct version *picked = file->oldest;
+    uint64_t steps = cut_random_below(&disk->seed, count);
+    while (steps-- > 0 && picked != NULL && picked->newer != NULL) {
+        picked = picked->newer;
+    }
+    return picked;
+}
+
+/* Often the size of a version; else on the way between two, at a page's end. */
+static size_t pick_size(struct disk *disk, const struct file *file)
+{
+    size_t size = happens(disk, 50) ? file->newest->size : pick_version(disk, file)->size;
+    if (happens(disk, 30) && size > file->oldest->size) {
+        size_t pages = (size - file->oldest->size) / PAGE_BYTES;
+        size_t grown = file->oldest->size + cut_random_below(&disk->seed, pages + 1) * PAGE_BYTES;
+        size_t end = (grown + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+        size = end < size ? end : size;
+    }
+    return size;
+}
+
+/* Bytes [from, from + count) of a version; zeros where it has none. */
+static void copy_part(char *to, size_t from, size_t count, const struct version *version)
+{
+    memset(to + from, 0, count);
+    if (version->size > from) {
+        size_t there = version->size - from;
+        memcpy(to + from, version->bytes + from, there < count ? there : count);
+    }
+}
+
+static void copy_page(struct disk *disk, char *to, size_t from, size_t count,
+                      const struct file *file, uint64_t written_percent)
+{
+    const struct version *version =
+        happens(disk, written_percent) ? pick_version(disk, file) : file->oldest;
+    bool torn = happens(disk, 25);
+    for (size_t at = 0; at < count; at += SECTOR_BYTES) {
+        size_t sector = count - at < SECTOR_BYTES ? count - at : SECTOR_BYTES;
+        bool old = torn && happens(disk, 50);
+        copy_part(to, from + at, sector, old ? file->oldest : version);
+    }
+}
+
+static void write_cut_file(struct disk *disk, const struct file *file, const char *path)
+{
+    static const uint64_t eagerness[] = {0, 20, 50, 90, HUNDRED};
+    uint64_t kind = cut_random_below(&disk->seed, sizeof eagerness / sizeof eagerness[0]);
+    size_t size = pick_size(disk, file);
+    char *bytes = malloc(size + 1);
+    require(bytes != NULL, "malloc");
+    for (size_t at = 0; at < size; at += PAGE_BYTES) {
+        size_t count = size - at < PAGE_BYTES ? size - at : PAGE_BYTES;
+        copy_page(disk, bytes, at, count, file, eagerness[kind]);
+    }
+    files_write_bytes(path, bytes, size);
+    free(bytes);
+}
+
+/* Of what the directory was told since its last sync: half of the time a prefix, else any subset. */
+static void lose_changes(struct disk *disk)
+{
+    bool in_order = happens(disk, 50);
+    size_t kept = cut_random_below(&disk->seed, disk->change_count + 1);
+    for (size_t i = 0; i < disk->change_count; i++) {
+        if (in_order ? i < kept : happens(disk, 50)) {
+            apply(&disk->durable, &disk->changes[i]);
+        }
+    }
+}
+
+static void write_out(struct disk *disk, const char *target)
+{
+    enum { DIRECTORY_MODE = 0755 };
+    require(mkdir(target, DIRECTORY_MODE) == 0, target);
+    lose_changes(disk);
+    for (size_t i = 0; i < disk->durable.count; i++) {
+        const struct name *name = &disk->durable.names[i];
+        if (name->file != NO_FILE) {
+            char path[PATH_BYTES];
+            (void)snprintf(path, sizeof path, "%s/%s", target, name->text);
+            write_cut_file(disk, &disk->files[name->file], path);
+        }
+    }
+}
+
+static void destroy(struct disk *disk)
+{
+    for (size_t i = 0; i < disk->file_count; i++) {
+        while (disk->files[i].oldest != NULL) {
+            forget_oldest(&disk->files[i]);
+        }
+    }
+    free(disk);
+}
+
+void cut_build(const struct cut_journal *journal, const char *base, size_t records, uint64_t seed,
+               const char *target)
+{
+    struct disk *disk = calloc(1, sizeof *disk);
+    require(disk != NULL, "calloc");
+    disk->seed = seed;
+    load_base(disk, base);
+    for (size_t i = 0; i < records && i < journal->count; i++) {
+        replay(disk, &journal->records[i]);
+    }
+    write_out(disk, target);
+    destroy(disk);
+}

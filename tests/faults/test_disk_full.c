@@ -1,0 +1,310 @@
+/*
+ * test_disk_full.c - a disk without room, and a disk that lies.
+ *
+ * Full: nobody gets an ACK, nobody gets an ERROR, the server says so once and
+ * stays up; when there is room it goes on as if nothing had been. A disk that
+ * fails to sync: the server stops, acknowledges nothing any more, and never
+ * tries that sync again.
+ *
+ * The shim makes the disk full at a byte of the test's choosing; and where the
+ * test may mount, a real file system is filled to the last byte as well.
+ */
+#include "tests/faults/shim/bettor.h"
+#include "tests/faults/shim/shimmed.h"
+#include "tests/harness/bets.h"
+#include "tests/harness/files.h"
+#include "tests/harness/peer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h> /* after what it needs */
+
+enum {
+    AGENCIES = 3,
+    BETS = 60,
+    BATCH = 10,
+    WINDOW = 2,
+    SHUTDOWN_MS = 1000,
+    RETRIES = 3, /* of the write, before a test goes on */
+    FAILED = 1
+};
+
+#define FULL "action: store | result: in_progress | file: *%s | error: No space left on device"
+#define ROOM "action: store | result: success*room: there is again"
+
+/* A lottery of a few agencies, and what its servers are told. */
+struct scene {
+    struct stage *stage;
+    const char *directory;
+    const char *settings[8];
+    size_t count;
+    struct bettor *bettors[AGENCIES];
+};
+
+static struct scene *set_scene(struct stage *stage, size_t agencies)
+{
+    struct scene *scene = stage_allocate(stage, sizeof *scene);
+    *scene = (struct scene){
+        .stage = stage,
+        .directory = stage_path(stage, "data"),
+        .settings = {stage_text(stage, "NUMBER_OF_AGENCIES=%zu", agencies), BETTOR_WINNING_NUMBER,
+                     "RING_BYTES=64k", "LIMITS_MESSAGE_BYTES=2k", "WINNERS_WAIT=5s",
+                     "TIMEOUTS_SHUTDOWN=1s"},
+        .count = agencies,
+    };
+    for (uint32_t i = 0; i < agencies; i++) {
+        scene->bettors[i] = bettor_new(stage, i + 1, BETS, BATCH, WINDOW);
+    }
+    return scene;
+}
+
+static struct shimmed *start(const struct scene *scene, const char *rules)
+{
+    const struct shimmed_plan plan = {
+        .directory = scene->directory, .rules = rules, .settings = scene->settings};
+    struct shimmed *shimmed = shimmed_start(scene->stage, &plan);
+    if (shimmed->server.port == 0) {
+        program_show(shimmed->server.program);
+        stage_fail_at(__FILE__, __LINE__, "the server did not start");
+    }
+    return shimmed;
+}
+
+static enum bettors_end serve(const struct scene *scene, const struct server *server, int64_t ms)
+{
+    return bettors_run(scene->bettors, scene->count, server->program, server->port,
+                       deadline_in(ms));
+}
+
+/* Serves the agencies until the server has said that it waits for room for `file`, and has tried. */
+static void bet_until_full(const struct scene *scene, const struct server *server, const char *file)
+{
+    struct deadline deadline = deadline_in(DEADLINE_MS);
+    struct segment segment = server_attach(server);
+    const _Atomic uint64_t *retries = &segment.shared->storer.write_retries;
+    while (atomic_load(retries) < RETRIES && deadline_left_ms(deadline) > 0) {
+        assert_int_equal(serve(scene, server, 1), BETTORS_OUT_OF_TIME);
+    }
+    bool full = atomic_load(retries) >= RETRIES;
+    segment_unmap(&segment);
+    assert_true(full);
+    assert_int_equal(server_count_log(server, stage_text(scene->stage, FULL, file)), 1);
+    assert_int_equal(server_count_log(server, ROOM), 0);
+}
+
+/* Nobody was sent away (an ERROR fails the test by itself), and the server said all that once. */
+static void expect_to_go_on(const struct scene *scene, const struct server *server)
+{
+    assert_int_equal(serve(scene, server, DEADLINE_MS), BETTORS_FINISHED);
+    for (size_t i = 0; i < scene->count; i++) {
+        assert_int_equal(scene->bettors[i]->connections, 1);
+    }
+    assert_int_equal(server_count_log(server, stage_text(scene->stage, FULL, "")), 1);
+    assert_int_equal(server_count_log(server, ROOM), 1);
+    bettors_expect_stored(scene->bettors, scene->count, server);
+}
+
+static void go_on_without_failures(const struct scene *scene)
+{
+    struct server *server =
+        server_start_with(scene->stage, scene->directory, NULL, scene->settings);
+    bettors_expect_promised(scene->bettors, scene->count, server);
+    assert_int_equal(serve(scene, server, DEADLINE_MS), BETTORS_FINISHED);
+    bettors_expect_stored(scene->bettors, scene->count, server);
+    server_stop_well(server);
+    shimmed_expect_nothing_shared(scene->directory);
+}
+
+/* What a server does before there are bets: a look at one, which leaves nothing behind. */
+struct beginning {
+    uint64_t bytes, fsyncs;
+};
+
+static struct beginning look_at_a_start(const struct scene *scene)
+{
+    struct shimmed *shimmed = start(scene, NULL);
+    struct beginning beginning = {.bytes = atomic_load(&shimmed->counts->stored_bytes),
+                                  .fsyncs = shimmed_calls(shimmed, SHIM_fsync)};
+    server_stop_well(&shimmed->server);
+    files_remove_tree(scene->directory);
+    return beginning;
+}
+
+/* ------------------------------------------------------------- disk full ---- */
+
+static void fill_and_make_room(const struct scene *scene, uint64_t bytes, const char *file)
+{
+    struct shimmed *shimmed =
+        start(scene, stage_text(scene->stage, "full:%llu", (unsigned long long)bytes));
+    bet_until_full(scene, &shimmed->server, file);
+    atomic_store(&shimmed->counts->room, 1);
+    expect_to_go_on(scene, &shimmed->server);
+    server_stop_well(&shimmed->server);
+    shimmed_expect_gone(shimmed);
+}
+
+static void bets_wait_for_room_and_are_stored_then(void **state)
+{
+    enum { SOME_BETS = 3000 };
+    fill_and_make_room(set_scene(*state, AGENCIES), SOME_BETS, "bets.csv");
+}
+
+/* All bytes up to the last bet of the only agency. */
+static uint64_t bytes_of_bets(const struct scene *scene)
+{
+    uint64_t bytes = look_at_a_start(scene).bytes;
+    for (unsigned n = 0; n < BETS; n++) {
+        bytes += strlen(bets_row(scene->stage, BETTOR_FIRST_FACTOR + n)) + strlen("1,\r\n");
+    }
+    return bytes;
+}
+
+static void a_done_waits_for_room_and_is_stored_then(void **state)
+{
+    const struct scene *scene = set_scene(*state, 1);
+    fill_and_make_room(scene, bytes_of_bets(scene) + 1, "done.csv"); /* room for half a line */
+}
+
+static void the_draw_waits_for_room_and_is_held_then(void **state)
+{
+    enum {
+        DONE_BYTES = 2,
+        ONE_WINNER_AND_A_HALF = 66
+    }; /* it is written twice: found, and sorted */
+    const struct scene *scene = set_scene(*state, 1);
+    fill_and_make_room(scene, bytes_of_bets(scene) + DONE_BYTES + ONE_WINNER_AND_A_HALF,
+                       "winners.csv");
+}
+
+static void a_full_server_that_is_asked_to_stop_does_so_in_time(void **state)
+{
+    const struct scene *scene = set_scene(*state, AGENCIES);
+    struct shimmed *shimmed = start(scene, "full:3000");
+    bet_until_full(scene, &shimmed->server, "bets.csv");
+    struct program_end end = server_stop(&shimmed->server);
+    assert_true(end.elapsed_ms < SHUTDOWN_MS + server_stop_limit_ms());
+    assert_int_equal(end.status, FAILED); /* not all of what it had taken could be stored */
+    shimmed_expect_gone(shimmed);
+    bettors_hang_up(scene->bettors, scene->count);
+    go_on_without_failures(scene);
+}
+
+/* ------------------------------------------------------ a real file system ---- */
+
+static bool release_mount(void *thing)
+{
+    return umount2(thing, MNT_DETACH) == 0;
+}
+
+/* Takes all that is left of the file system, to the last byte. */
+static void take_all_room(const char *path)
+{
+    static const char block[4096];
+    int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(file >= 0);
+    for (size_t part = sizeof block; part > 0;) {
+        part = write(file, block, part) > 0 ? part : part / 2;
+    }
+    assert_int_equal(errno, ENOSPC);
+    (void)close(file);
+}
+
+static void a_real_file_system_is_filled_and_freed(void **state)
+{
+    struct stage *stage = *state;
+    char *mount_point = strdup(stage_path(stage, "small"));
+    (void)stage_keep(stage, mount_point);
+    const char *ballast = stage_path(stage, "small/ballast");
+    assert_int_equal(mkdir(mount_point, 0700), 0);
+    if (mount("lottery", mount_point, "tmpfs", MS_NOSUID | MS_NODEV, "size=128k") != 0) {
+        print_message("mount: %s\n", strerror(errno));
+        skip();
+    }
+    stage_own(stage, mount_point, release_mount);
+    struct scene *scene = set_scene(stage, AGENCIES);
+    scene->directory = stage_path(stage, "small/data");
+    struct server *server = server_start_with(stage, scene->directory, NULL, scene->settings);
+    take_all_room(ballast);
+    bet_until_full(scene, server, "bets.csv");
+    assert_int_equal(unlink(ballast), 0);
+    expect_to_go_on(scene, server);
+    server_stop_well(server);
+    shimmed_expect_nothing_shared(scene->directory);
+}
+
+/* ------------------------------------------------------ a disk that lies ---- */
+
+/* The sync that fails is the last one: who waits gets nothing, and nobody tries it again. */
+static void expect_stop(const struct scene *scene, const char *rules, const char *error)
+{
+    struct shimmed *shimmed = start(scene, rules);
+    const struct server *server = &shimmed->server;
+    assert_int_equal(serve(scene, server, DEADLINE_MS), BETTORS_LEFT_ALONE);
+    assert_int_equal(program_await_end(server->program).status, FAILED);
+    assert_int_equal(atomic_load(&shimmed->counts->sync_failed), 1);
+    assert_int_equal(atomic_load(&shimmed->counts->syncs_after_fail), 0);
+    assert_int_equal(server_count_log(server, stage_text(scene->stage, " CRITICAL *%s", error)), 1);
+    assert_int_equal(server_count_log(server, "action: exit | result: fail"), 1);
+    shimmed_expect_gone(shimmed);
+    go_on_without_failures(scene);
+}
+
+static void a_failed_sync_of_bets_stops_the_server(void **state)
+{
+    expect_stop(set_scene(*state, AGENCIES), "fail:fdatasync:1:EIO", "Input/output error");
+}
+
+static void a_failed_sync_in_the_middle_stops_the_server(void **state)
+{
+    expect_stop(set_scene(*state, AGENCIES), "fail:fdatasync:3:EIO", "Input/output error");
+}
+
+static void a_disk_that_is_full_at_the_sync_is_none_to_wait_for(void **state)
+{
+    expect_stop(set_scene(*state, AGENCIES), "fail:fdatasync:2:ENOSPC", "No space left on device");
+}
+
+/* The syncs of a draw are the first ones behind those of a start: of winners.csv, of the directory. */
+static void expect_stop_in_draw(struct stage *stage, unsigned sync)
+{
+    const struct scene *scene = set_scene(stage, AGENCIES);
+    unsigned long long before = look_at_a_start(scene).fsyncs;
+    expect_stop(scene, stage_text(stage, "fail:fsync:%llu:EIO", before + sync),
+                "sorteo | result: fail*Input/output error");
+}
+
+static void a_failed_sync_of_the_winners_stops_the_server(void **state)
+{
+    expect_stop_in_draw(*state, 1);
+}
+
+static void a_failed_sync_of_the_directory_stops_the_server(void **state)
+{
+    expect_stop_in_draw(*state, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STAGE_TEST(bets_wait_for_room_and_are_stored_then),
+        STAGE_TEST(a_done_waits_for_room_and_is_stored_then),
+        STAGE_TEST(the_draw_waits_for_room_and_is_held_then),
+        STAGE_TEST(a_full_server_that_is_asked_to_stop_does_so_in_time),
+        STAGE_TEST(a_real_file_system_is_filled_and_freed),
+        STAGE_TEST(a_failed_sync_of_bets_stops_the_server),
+        STAGE_TEST(a_failed_sync_in_the_middle_stops_the_server),
+        STAGE_TEST(a_disk_that_is_full_at_the_sync_is_none_to_wait_for),
+        STAGE_TEST(a_failed_sync_of_the_winners_stops_the_server),
+        STAGE_TEST(a_failed_sync_of_the_directory_stops_the_server),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
