@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+#
+# run.sh - verifies every model exhaustively, and shows that each can fail.
+#
+#   tests/model/run.sh [JOBS]
+#
+# A check builds the verifier of one model with some bounds and runs it to its end: any error, a
+# bound that was hit, or a search cut short fails. A mutation switches a known bug in by a macro, and
+# has to be found. Needs spin and a C compiler; each verifier keeps below 7000 MB.
+# The verifiers and what they print are left in build/model. Exit status 1 if anything failed.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+readonly here
+readonly jobs=${1:-2}
+readonly build=build/model
+readonly memory_mb=7000 depth=100000 hash_bits=25
+
+# kind (safe: no error and no bad end; live: no cycle either; bug: has to be found), model, macros
+list_checks() {
+    cat <<'CHECKS'
+safe lottery -DCRASHES=1 -DCUTS=0
+safe lottery -DCRASHES=0 -DCUTS=1
+safe waiting -DCRASHES=2 -DBETS_0=0 -DBETS_1=0
+safe waiting -DCRASHES=1 -DWITHOUT_DONE
+safe waiting -DCRASHES=2 -DBETS_0=2 -DBETS_1=0 -DWITHOUT_DONE
+safe waiting -DCRASHES=1 -DBETS_0=1 -DBETS_1=0
+safe append -DCRASHES=4
+live append -DCRASHES=2
+live waiting -DCRASHES=1 -DBETS_0=2 -DBETS_1=0 -DWITHOUT_DONE
+bug waiting -DCRASHES=1 -DBETS_0=2 -DBETS_1=0 -DWITHOUT_DONE -DPOST_BEFORE_CLEAR
+bug waiting -DCRASHES=1 -DBETS_0=2 -DBETS_1=0 -DWITHOUT_DONE -DDRAIN_AFTER_BIT
+bug waiting -DCRASHES=1 -DBETS_0=2 -DBETS_1=0 -DWITHOUT_DONE -DLOOK_BEFORE_BIT
+bug waiting -DCRASHES=1 -DBETS_0=2 -DBETS_1=0 -DWITHOUT_DONE -DBIT_ONCE
+bug waiting -DCRASHES=1 -DBETS_0=2 -DBETS_1=0 -DWITHOUT_DONE -DLOOK_BEFORE_SLEEPING
+bug waiting -DCRASHES=1 -DBETS_0=2 -DBETS_1=0 -DWITHOUT_DONE -DNO_WAKE_EVERYBODY
+bug waiting -DCRASHES=1 -DBETS_0=2 -DBETS_1=0 -DWITHOUT_DONE -DNO_WAKE_FOR_THE_DEAD
+bug waiting -DCRASHES=1 -DBETS_0=0 -DBETS_1=0 -DNO_DONE_NEWS
+bug waiting -DCRASHES=1 -DBETS_0=0 -DBETS_1=0 -DTRUST_STATE
+bug append -DCRASHES=2 -DFORGET_THE_INTENT
+bug append -DCRASHES=2 -DHEAD_BEFORE_INTENT
+bug append -DCRASHES=2 -DRELATIVE_COUNT
+bug append -DCRASHES=2 -DNO_FENCE
+bug append -DCRASHES=2 -DNO_SPACE_CHECK
+bug append -DCRASHES=2 -DWRITTEN_BEFORE_WRITE
+bug lottery -DCRASHES=1 -DCUTS=0 -DNO_RECOUNT
+bug lottery -DCRASHES=1 -DCUTS=0 -DNO_RECOUNT -DCOUNT_BEFORE_PHASE
+bug lottery -DCRASHES=0 -DCUTS=0 -DDRAW_WITHOUT_CLOSING
+bug lottery -DCRASHES=0 -DCUTS=0 -DGATE_BEFORE_WINNERS
+bug lottery -DCRASHES=0 -DCUTS=1 -DADOPT_WITHOUT_CLOSING
+bug lottery -DCRASHES=1 -DCUTS=0 -DADOPT_WITHOUT_SYNC
+CHECKS
+}
+
+# Builds the verifier in a directory of its own and runs it; what it printed is in its log.
+verify() {
+    local directory=$1 kind=$2 model=$3 mode=-DSAFETY optimise=-O2 option=()
+    shift 3
+    if [[ $kind == bug ]]; then
+        optimise=-O0 # found in no time: building takes longer than searching
+    fi
+    if [[ $kind == live ]]; then
+        mode=-DNP option=(-l) # no label says "progress", so every cycle is reported
+    fi
+    mkdir -p "$directory"
+    cd "$directory"
+    spin -a "$@" "$here/$model.pml" >spin.log
+    "${CC:-cc}" "$optimise" -w "$mode" -DMEMLIM="$memory_mb" -DCOLLAPSE -o pan pan.c
+    ./pan -m"$depth" -w"$hash_bits" "${option[@]}" >pan.log 2>&1
+}
+
+# "safe waiting -DA=1": one line that says what became of it; status 1 where that is not right.
+check() {
+    local kind model
+    read -r kind model _ <<<"$1"
+    local directory=$build/${1//[^A-Za-z0-9=]/_} started=$EPOCHREALTIME verdict=ok
+    # shellcheck disable=SC2086 # the macros are words
+    (verify "$directory" $1) || true
+    local log=$directory/pan.log
+    local errors states
+    errors=$(sed -nE 's/.* errors: ([0-9]+)$/\1/p' "$log" 2>/dev/null || true)
+    states=$(sed -nE 's/^ *([0-9.e+]+) states, stored.*/\1/p' "$log" 2>/dev/null || true)
+    if [[ $kind == bug ]]; then
+        grep -q '^pan:1: ' "$log" && [[ $errors == 1 ]] || verdict=FAILED
+    elif [[ $errors != 0 ]] || grep -qiE 'search was|max search depth|out of memory|truncated' "$log"; then
+        verdict=FAILED
+    fi
+    awk -v verdict="$verdict" -v check="$1" -v states="${states:-?}" -v from="$started" -v to="$EPOCHREALTIME" \
+        'BEGIN { printf "%-7s %-75s %11s states %6.1f s\n", verdict, check, states, to - from }'
+    [[ $verdict == ok ]] || { echo "        see $log" && return 1; }
+}
+
+export -f verify check
+export here build memory_mb depth hash_bits
+# shellcheck disable=SC2016 # the inner shell expands it
+list_checks | xargs -P "$jobs" -d '\n' -I '{}' bash -c 'check "$1"' check '{}'
