@@ -1,0 +1,57 @@
+/*
+ * load.h - what an agency of the benchmark sends, and what became of it.
+ */
+#ifndef TESTS_BENCH_LOAD_H
+#define TESTS_BENCH_LOAD_H
+
+#include "tests/bench/histogram.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* How every agency of one run behaves. */
+struct load_plan {
+    struct sockaddr_in server;
+    unsigned agencies;    /* processes */
+    unsigned batch_bets;  /* bets a message */
+    unsigned window;      /* unanswered messages at most */
+    uint64_t duration_ms; /* of sending */
+    unsigned idle;        /* connections beside them that say nothing */
+    bool churn;           /* a connection for each message */
+};
+
+/* What one agency measured; in memory shared with the process that reports. */
+struct load_result {
+    uint64_t batches, bytes; /* acknowledged */
+    uint64_t errors;         /* answers other than ACK, and connections that failed */
+    struct histogram latency;
+};
+
+/* Messages made before the clock starts, one behind the other, to be sent again and again. */
+struct load_messages {
+    char *bytes;     /* owned */
+    size_t *offsets; /* owned: of message i; offsets[count] is the end */
+    size_t count;
+};
+
+/* Makes about `bytes_wanted` bytes of messages of this agency. False without memory. */
+bool load_make_messages(struct load_messages *messages, unsigned agency, unsigned batch_bets,
+                        size_t bytes_wanted);
+void load_free_messages(struct load_messages *messages);
+
+/* Connects, without a delay for small packets; -1 with errno. */
+int load_connect(const struct sockaddr_in *server);
+
+uint64_t load_clock_ns(void);
+
+/* Sends on the connected socket until the time is up, and waits for the last answers. */
+void load_bet(int socket, const struct load_plan *plan, const struct load_messages *messages,
+              struct load_result *result);
+
+/* Connects, sends one message, awaits its answer and closes, again and again. */
+void load_churn(const struct load_plan *plan, const struct load_messages *messages,
+                struct load_result *result);
+
+#endif

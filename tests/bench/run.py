@@ -1,0 +1,389 @@
+#!/usr/bin/env python3
+"""Benchmarks the lottery's server against its floor, in turn, in the same run.
+
+The floor (floor_main.c) is a plain server of the same shape that only frames,
+copies, syncs together and answers. Every scenario runs the two sides one after the
+other, several rounds, and reports medians with minimum and maximum, and the median of
+the rounds' ratios: the figure that counts, because machines are noisy.
+
+A virtual machine that gave free memory back to its host pays several times
+for its next touch, so memory is touched and freed before each run, on both
+sides.
+
+Writes results.csv and pictures (SVG) to the output directory.
+"""
+import argparse
+import csv
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import chart  # noqa: E402
+
+TOUCH_MEGABYTES = 1024
+START_SECONDS = 60
+
+
+class Side:
+    """One of the two servers that are compared: how it is started, and what it costs."""
+
+    def __init__(self, options, name, arguments=(), environment=None):
+        self.options = options
+        self.name = name
+        self.arguments = list(arguments)
+        self.environment = environment or {}
+
+    def start(self):
+        self.directory = os.path.join(self.options.data, 'bench-data')
+        shutil.rmtree(self.directory, ignore_errors=True)
+        os.makedirs(self.directory)
+        return self.start_floor() if self.name == 'floor' else self.start_server()
+
+    def start_floor(self):
+        self.process = subprocess.Popen(
+            [self.options.tools + '/lottery-floor', self.directory + '/bets'] + self.arguments,
+            stdout=subprocess.PIPE, text=True)
+        return int(self.process.stdout.readline().split('=')[1])
+
+    def start_server(self):
+        with socket.socket() as probe:
+            probe.bind(('127.0.0.1', 0))
+            port = probe.getsockname()[1]
+        self.variables = dict(
+            os.environ, SERVER_PORT=str(port), SERVER_ADDRESS='127.0.0.1',
+            DATA_DIRECTORY=self.directory, LOGGING_LEVEL='WARNING', AGENCIES_ALLOWED='any',
+            LIMITS_MAX_CONNECTIONS='4096')
+        self.variables.update(self.environment)
+        with open(os.path.join(self.options.out, 'server.log'), 'w') as log:
+            self.process = subprocess.Popen([self.options.bin + '/lottery-server'],
+                                            env=self.variables, stdout=log)
+        self.await_ready()
+        return port
+
+    def await_ready(self):
+        deadline = time.monotonic() + START_SECONDS
+        while subprocess.run([self.options.bin + '/lottery-stat', '--ready'], env=self.variables,
+                             stderr=subprocess.DEVNULL).returncode != 0:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                sys.exit('bench: the server did not start, see server.log')
+
+    def stop(self):
+        """Stops the server; returns the CPU seconds that it and all its children took."""
+        self.process.send_signal(signal.SIGTERM)
+        _, _, usage = os.wait4(self.process.pid, 0)
+        self.process.returncode = 0
+        if self.process.stdout:
+            self.process.stdout.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        return usage.ru_utime + usage.ru_stime
+
+
+def handlers_of(pid):
+    with open('/proc/%d/task/%d/children' % (pid, pid)) as children:
+        return [int(child) for child in children.read().split()]
+
+
+def proportional_kib(pids):
+    """The mean proportional memory of these processes."""
+    sizes = []
+    for pid in pids:
+        with open('/proc/%d/smaps_rollup' % pid) as smaps:
+            sizes.append(int(re.search(r'^Pss:\s+(\d+)', smaps.read(), re.M).group(1)))
+    return statistics.mean(sizes)
+
+
+def run_load(options, side, load, histogram=None):
+    """One run of one side; returns its figures."""
+    subprocess.run([options.tools + '/lottery-bench', '-T', str(TOUCH_MEGABYTES)], check=True)
+    port = side.start()
+    arguments = [options.tools + '/lottery-bench', '-p', str(port)] + load.split()
+    if histogram:
+        arguments += ['-H', histogram]
+    done = subprocess.run(arguments, capture_output=True, text=True)
+    flushes = count_flushes(options, side)
+    cpu = side.stop()
+    if done.returncode != 0:
+        sys.exit('bench: %s: %s%s' % (side.name, done.stdout, done.stderr))
+    figures = {name: float(value) for name, value in
+               (figure.split('=') for figure in done.stdout.split())}
+    figures['cpu_s_per_million'] = cpu / figures['bets'] * 1e6
+    figures['bets_per_flush'] = figures['bets'] / flushes if flushes else 0
+    return figures
+
+
+def count_flushes(options, side):
+    if side.name == 'floor':
+        return 0
+    text = subprocess.run([options.bin + '/lottery-stat', '--json'], env=side.variables,
+                          capture_output=True, text=True).stdout
+    found = re.search(r'"flushes":\s*(\d+)', text)
+    return int(found.group(1)) if found else 0
+
+
+def compare(options, ours, other, load, other_load=None, histograms=False):
+    """Both sides in turn, round after round; returns a list of figures for each."""
+    results = ([], [])
+    for number in range(options.rounds):
+        for index, side in enumerate((ours, other)):
+            path = None
+            if histograms:
+                path = os.path.join(options.out, 'latency-%d-%s.txt' % (index, number))
+            figures = run_load(options, side, (other_load or load) if index else load, path)
+            results[index].append(figures)
+    return results
+
+
+def median_ratio(results, figure):
+    return statistics.median(a[figure] / b[figure] for a, b in zip(*results) if b[figure])
+
+
+class Report:
+    """What has been measured, on the terminal and in results.csv."""
+
+    def __init__(self, options):
+        self.file = open(os.path.join(options.out, 'results.csv'), 'w', newline='')
+        self.rows = csv.writer(self.file)
+        self.rows.writerow(['scenario', 'side', 'figure', 'median', 'minimum', 'maximum'])
+
+    def note(self, scenario, side, results, figures):
+        parts = []
+        for figure in figures:
+            values = [result[figure] for result in results]
+            middle = statistics.median(values)
+            self.rows.writerow([scenario, side, figure, middle, min(values), max(values)])
+            parts.append('%s %s [%s..%s]' % (figure, *(short(value) for value in
+                                                       (middle, min(values), max(values)))))
+        print('  %-9s %s' % (side, '  '.join(parts)))
+        self.file.flush()
+
+    def ratio(self, scenario, what, value, goal):
+        self.rows.writerow([scenario, 'ratio', what, value, goal, ''])
+        print('  ratio     %s %.2f (goal: %s)' % (what, value, goal))
+        self.file.flush()
+
+
+def short(value):
+    for unit, size in (('G', 1e9), ('M', 1e6), ('k', 1e3)):
+        if value >= size:
+            return '%.2f%s' % (value / size, unit)
+    return '%.3g' % value
+
+
+FIGURES = ('bets_per_s', 'mb_per_s', 'cpu_s_per_million', 'p50_us', 'p99_us', 'p999_us')
+
+
+def against_floor(options, report, scenario, load, goal, floor_arguments=(), ours=None):
+    print('%s: lottery-bench %s' % (scenario, load))
+    sides = ours or Side(options, 'lottery'), Side(options, 'floor', floor_arguments)
+    results = compare(options, *sides, load, histograms=scenario == 'window16')
+    report.note(scenario, 'lottery', results[0], FIGURES + ('bets_per_flush',))
+    report.note(scenario, 'floor', results[1], FIGURES)
+    report.ratio(scenario, 'bets_per_s', median_ratio(results, 'bets_per_s'), goal)
+    report.ratio(scenario, 'cpu', median_ratio(results, 'cpu_s_per_million'), '<= 2')
+    report.ratio(scenario, 'p99', median_ratio(results, 'p99_us'), '<= 1.25')
+
+
+def against_itself(options, report, scenario, loads, goal, environment=None):
+    print('%s: lottery-bench %s, and %s' % (scenario, *loads))
+    results = compare(options, Side(options, 'lottery', environment=environment),
+                      Side(options, 'lottery'), *loads)
+    report.note(scenario, 'changed', results[0], FIGURES)
+    report.note(scenario, 'plain', results[1], FIGURES)
+    report.ratio(scenario, 'bets_per_s', median_ratio(results, 'bets_per_s'), goal)
+
+
+def window16(options, report):
+    against_floor(options, report, 'window16', '-w 16 -s 2', '>= 0.9')
+
+
+def window16_allocating(options, report):
+    against_floor(options, report, 'window16-allocating-floor', '-w 16 -s 2', '(for honesty)',
+                  ['-a'])
+
+
+def stop_and_wait(options, report):
+    against_floor(options, report, 'stop-and-wait', '-w 1 -s 2', '>= 0.95')
+
+
+def single_bets(options, report):
+    against_floor(options, report, 'single-bets', '-w 1 -b 1 -s 2', '>= 0.9')
+
+
+def agencies500(options, report):
+    against_itself(options, report, 'agencies500', ('-w 16 -n 500 -s 2', '-w 16 -s 2'), '>= 0.8')
+
+
+def idle2000(options, report):
+    against_itself(options, report, 'idle2000', ('-w 16 -i 2000 -s 2', '-w 16 -s 2'), '>= 0.9')
+    memory_of_idle(options, report)
+
+
+def memory_of_idle(options, report):
+    side = Side(options, 'lottery')
+    port = side.start()
+    sockets = [socket.create_connection(('127.0.0.1', port)) for _ in range(500)]
+    while len(handlers_of(side.process.pid)) < 500:
+        time.sleep(0.05)  # only the process table tells
+    report.ratio('idle-memory', 'KiB a connection',
+                 proportional_kib(handlers_of(side.process.pid)), '<= 150')
+    for idle in sockets:
+        idle.close()
+    side.stop()
+
+
+def churn(options, report):
+    against_floor(options, report, 'churn', '-x -n 32 -b 1 -s 2', '>= 0.8', ['-x'])
+
+
+def info_logging(options, report):
+    against_itself(options, report, 'info-logging', ('-w 16 -s 2', '-w 16 -s 2'), '>= 0.9',
+                   {'LOGGING_LEVEL': 'INFO'})
+
+
+def sweep(options, report, name, flag, values, load):
+    """One picture: bets a second over one thing that varies, both sides."""
+    lines = {'lottery': [], 'floor': []}
+    print('%s: %s %s' % (name, load, flag))
+    for value in values:
+        for kind in lines:
+            figures = run_load(options, Side(options, kind), '%s %s %d' % (load, flag, value))
+            lines[kind].append((value, figures['bets_per_s']))
+            report.rows.writerow(['sweep-' + name, kind, value, figures['bets_per_s'], '', ''])
+    chart.write_lines(os.path.join(options.out, 'throughput-%s.svg' % name),
+                      'Bets a second over ' + name, name, 'bets/s', lines)
+
+
+def sweeps(options, report):
+    sweep(options, report, 'agencies', '-n', (1, 2, 5, 10, 20, 50), '-w 16 -s 1')
+    sweep(options, report, 'window', '-w', (1, 2, 4, 8, 16, 32, 64), '-s 1')
+    sweep(options, report, 'batch', '-b', (1, 5, 20, 50, 150, 500), '-w 16 -s 1')
+    latency_picture(options)
+
+
+def latency_picture(options):
+    """How many acknowledgements took at most how long, from window16's last round."""
+    lines = {}
+    for index, name in enumerate(('lottery', 'floor')):
+        path = os.path.join(options.out, 'latency-%d-%d.txt' % (index, options.rounds - 1))
+        if not os.path.exists(path):
+            return
+        with open(path) as rows:
+            counts = [tuple(map(int, row.split())) for row in rows]
+        total = sum(count for _, count in counts)
+        seen, lines[name] = 0, []
+        for nanoseconds, count in counts:
+            seen += count
+            lines[name].append((nanoseconds / 1e3, 100 * seen / total))
+    chart.write_lines(os.path.join(options.out, 'latency.svg'),
+                      'Acknowledged within, 16 in flight', 'microseconds', '% of batches', lines)
+
+
+def seconds_to_read(path):
+    began = time.monotonic()
+    subprocess.run(['cat', path], stdout=subprocess.DEVNULL, check=True)
+    return time.monotonic() - began
+
+
+def make_bets_file(options, directory):
+    """bets.csv as the server would have written it for generated agencies."""
+    files = os.path.join(directory, 'files')
+    os.makedirs(files)
+    subprocess.run([options.bin + '/lottery-generate', '-n', str(options.big), '-d', files],
+                   check=True, stdout=subprocess.DEVNULL)
+    with open(os.path.join(directory, 'bets.csv'), 'wb') as bets:
+        for agency in range(1, 6):
+            path = os.path.join(files, 'agency-%d.csv' % agency)
+            subprocess.run(['sed', 's/^/%d,/' % agency, path], stdout=bets, check=True)
+    shutil.rmtree(files)
+
+
+def time_log(log, began, action):
+    """Seconds from `began` until the server's log holds the action."""
+    while True:
+        with open(log) as text:
+            if action in text.read():
+                return time.monotonic() - began
+        time.sleep(0.005)  # the log is a file: nothing tells of its growth
+
+
+def start_on(options, directory, log):
+    variables = dict(os.environ, SERVER_PORT='0', SERVER_ADDRESS='127.0.0.1',
+                     DATA_DIRECTORY=directory)
+    with open(log, 'w') as output:
+        return subprocess.Popen([options.bin + '/lottery-server'], env=variables, stdout=output)
+
+
+def say_done(log):
+    """All five agencies are done: the draw is held."""
+    with open(log) as text:
+        port = int(re.search(r'action: listen .*port: (\d+)', text.read()).group(1))
+    with socket.create_connection(('127.0.0.1', port)) as agency:
+        agency.sendall(b''.join(b'%d:5\r\n' % number for number in range(1, 6)))
+        answers = b''
+        while answers.count(b'\n') < 5:
+            answers += agency.recv(4096)
+
+
+def big_file(options, report):
+    """Start and draw on a large bets.csv, as ratios to reading it once (warm)."""
+    if not options.big:
+        return
+    print('big file: %d bets' % options.big)
+    directory = os.path.join(options.data, 'bench-big')
+    log = os.path.join(options.out, 'big.log')
+    shutil.rmtree(directory, ignore_errors=True)
+    os.makedirs(directory)
+    make_bets_file(options, directory)
+    path = os.path.join(directory, 'bets.csv')
+    seconds_to_read(path)
+    for scenario in ('start-counting-everything', 'start-from-checkpoint', 'draw'):
+        read_s = seconds_to_read(path)
+        began = time.monotonic()
+        server = start_on(options, directory, log)
+        took_s = time_log(log, began, 'action: listen')
+        if scenario == 'draw':
+            began = time.monotonic()
+            say_done(log)
+            took_s = time_log(log, began, 'action: sorteo')
+        server.send_signal(signal.SIGTERM)
+        server.wait()
+        print('  %s: %.2f s, cat %.2f s' % (scenario, took_s, read_s))
+        report.ratio(scenario, 'seconds over cat', took_s / read_s, '<= 2')
+    shutil.rmtree(directory)
+
+
+SCENARIOS = (window16, window16_allocating, stop_and_wait, single_bets, agencies500, idle2000,
+             churn, info_logging, sweeps, big_file)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--bin', default='bin')
+    parser.add_argument('--tools', default='build/bench')
+    parser.add_argument('--out', default='build/bench')
+    parser.add_argument('--data', default='build/bench', help='where the disk is')
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--big', type=int, default=0, help='bets of the big file; 0: left out')
+    parser.add_argument('--only', default='', help='scenarios, separated by spaces')
+    options = parser.parse_args()
+    os.makedirs(options.out, exist_ok=True)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    report = Report(options)
+    wanted = options.only.split()
+    for scenario in SCENARIOS:
+        if not wanted or scenario.__name__ in wanted:
+            scenario(options, report)
+    print('figures and pictures are in ' + options.out)
+
+
+if __name__ == '__main__':
+    main()
