@@ -1,0 +1,259 @@
+#!/usr/bin/env bash
+#
+# run.sh - the main job on one machine: a server, five agencies at once, the
+# draw, every agency's winners, and a graceful end. `make run` calls it.
+#
+# Everything it makes stands in build/run/, anew for each run:
+#
+#   bets/agency-N.csv     what the agencies send: .data/agency-N.csv where there
+#                         is one, else out of .data/dataset.zip, else generated
+#   data/                 the server's data directory: bets.csv, winners.csv
+#   winners/agency-N.csv  what each agency won
+#   *.log                 what each program said
+#
+# Ends with 0 only if everything worked; otherwise shows the lines of the logs
+# that tell why. Whatever happens, every process that it started is stopped by
+# its pid before it ends.
+set -euo pipefail
+
+readonly agencies=5
+readonly run=build/run
+readonly start_seconds=10 stop_seconds=10
+readonly log_lines_shown=8
+
+declare -A pid_of=() status_of=() # the programs by name: those that run, those that have ended
+server_port=''
+spawning=''       # while a program is started, its pid has to be learnt first
+interrupted_by='' # the signal that asked us to end
+trouble=''
+trouble_logs=()
+
+say() {
+    printf '%s\n' "$*"
+}
+
+# Notes what went wrong and whose logs tell more, for the last words, and leaves.
+fail() {
+    trouble=$1
+    trouble_logs=("${@:2}")
+    exit 1
+}
+
+# ---- programs, and what becomes of them --------------------------------------
+
+# Starts a program and learns its pid. A keeper of its own waits for it and
+# reports to the pipe `events` how it ended: bash's `wait -n` overlooks children
+# that are gone before it is called, and hangs after it was interrupted.
+spawn() {
+    local name=$1
+    shift
+    spawning=1
+    {
+        trap '' INT # a Ctrl-C goes to the whole terminal; who is to end is for us to say
+        "$@" {lock}>&- {events}>&- &
+        echo "$name started $!" >&"$events"
+        wait "$!" && status=0 || status=$?
+        echo "$name ended $status" >&"$events"
+    } {lock}>&- &
+    # A Ctrl-C that hits a keeper before it has begun leaves no program, and no event.
+    until [[ -n ${pid_of[$name]:-}${status_of[$name]:-} ]]; do
+        next_event 1 || [[ -z $interrupted_by ]] || break
+    done
+    spawning=''
+    [[ -z $interrupted_by ]] || exit 1
+}
+
+# Waits for the next event; false if there is none in so many seconds.
+next_event() {
+    local name event value
+    # shellcheck disable=SC2086 # no argument, or an option and its value
+    read -r ${1:+-t "$1"} name event value <&"$events" || return 1
+    case $event in
+        started) pid_of[$name]=$value ;;
+        ended)
+            unset "pid_of[$name]"
+            status_of[$name]=$value
+            ;;
+    esac
+}
+
+# Asks programs to end and waits for them; one that does not listen is killed.
+stop_programs() {
+    local name
+    for name in "$@"; do
+        [[ -z ${pid_of[$name]:-} ]] || kill -TERM "${pid_of[$name]}" 2>/dev/null || true
+    done
+    for name in "$@"; do
+        while [[ -n ${pid_of[$name]:-} ]]; do
+            next_event "$stop_seconds" || kill -KILL "${pid_of[$name]}" 2>/dev/null || true
+        done
+    done
+}
+
+# ---- before the server -------------------------------------------------------
+
+# Two runs at once would take each other's files; the lock goes with its last holder.
+start_afresh() {
+    mkdir -p build
+    exec {lock}>build/run.lock
+    flock -n "$lock" || fail "another run is using $run"
+    rm -rf "$run"
+    mkdir -p "$run/bets" "$run/generated" "$run/data" "$run/winners"
+    mkfifo "$run/events"
+    exec {events}<>"$run/events"
+}
+
+files_missing() {
+    local agency
+    for ((agency = 1; agency <= agencies; agency++)); do
+        [[ -f $run/bets/agency-$agency.csv ]] || echo "$agency"
+    done
+}
+
+link_bets_from() {
+    local agency
+    for agency in $(files_missing); do
+        [[ ! -f $1/agency-$agency.csv ]] || ln -s "$PWD/$1/agency-$agency.csv" "$run/bets/"
+    done
+}
+
+provide_bets() {
+    link_bets_from .data
+    if [[ -n $(files_missing) && -f .data/dataset.zip ]]; then
+        scripts/setup.sh dataset
+        unzip -jnq .data/dataset.zip '*agency-*.csv' -d "$run/dataset" ||
+            fail ".data/dataset.zip: no agency's file could be taken out of it"
+        link_bets_from "$run/dataset"
+    fi
+    if [[ -n $(files_missing) ]]; then
+        bin/lottery-generate -d "$run/generated" -a "$agencies" >"$run/generate.log" 2>&1 ||
+            fail "no bets could be generated" "$run/generate.log"
+        link_bets_from "$run/generated"
+    fi
+}
+
+# ---- the server ----------------------------------------------------------------
+
+run_server() {
+    export SERVER_ADDRESS=127.0.0.1 SERVER_PORT=0
+    export DATA_DIRECTORY=$run/data NUMBER_OF_AGENCIES=$agencies
+    exec bin/lottery-server -c server/config.yaml >"$run/server.log" 2>&1
+}
+
+start_server() {
+    spawn server run_server
+    server_port=$(await_port)
+    [[ -n $server_port ]] || fail "the server does not listen" "$run/server.log"
+}
+
+# Prints the port as soon as the server's log tells it; nothing if it ends first, or too late.
+await_port() {
+    { timeout --foreground "$start_seconds" \
+        tail -n +1 -s 0.1 -f --pid="${pid_of[server]:-0}" "$run/server.log" || true; } |
+        sed -nE '/action: listen .*result: success/{s/.*port: ([0-9]+).*/\1/p;q}'
+}
+
+stop_server() {
+    stop_programs server
+    [[ ${status_of[server]} == 0 ]] ||
+        fail "the server ended with status ${status_of[server]}" "$run/server.log"
+}
+
+# ---- the agencies --------------------------------------------------------------
+
+run_agency() {
+    local agency=$1
+    shift
+    export CLI_ID=$agency CLI_SERVER_ADDRESS=127.0.0.1:$server_port
+    export CLI_BETS_FILE=$run/bets/agency-$agency.csv CLI_WINNERS_FILE=$run/winners/agency-$agency.csv
+    exec >"$run/agency-$agency.log"
+    [[ -t 2 ]] || exec 2>&1
+    exec bin/lottery-agency -c client/config.yaml "$@"
+}
+
+# On a terminal each agency draws its bar in a line of its own, so many above the cursor.
+start_agencies() {
+    local agency
+    local -a bar=()
+    [[ ! -t 2 ]] || printf '\n%.0s' $(seq "$agencies") >&2
+    for ((agency = 1; agency <= agencies; agency++)); do
+        [[ ! -t 2 ]] || bar=(-P $((agencies - agency + 1)))
+        spawn "agency-$agency" run_agency "$agency" "${bar[@]}"
+    done
+}
+
+# The first one that fails ends the run: the others would wait for a draw that never comes.
+await_agencies() {
+    local name ended=0
+    while ((ended < agencies)); do
+        ended=0
+        for name in "${!status_of[@]}"; do
+            ((status_of[$name] == 0)) ||
+                fail "$name ended with status ${status_of[$name]}" "$run/$name.log" "$run/server.log"
+            ((++ended))
+        done
+        ((ended == agencies)) || next_event
+    done
+}
+
+bets_of() {
+    wc -l <"$run/bets/agency-$1.csv"
+}
+
+show_winners() {
+    local agency winners
+    for ((agency = 1; agency <= agencies; agency++)); do
+        winners=$run/winners/agency-$agency.csv
+        say "agency $agency: bets: $(bets_of "$agency") | winners: $(wc -l <"$winners")"
+        tr -d '\r' <"$winners" | sed 's/^/    /'
+    done
+}
+
+# ---- the end -------------------------------------------------------------------
+
+show_trouble() {
+    local log
+    printf '\nrun: %s\n' "${trouble:-a step failed}" >&2
+    for log in "${trouble_logs[@]}"; do
+        [[ -s $log ]] || continue
+        printf -- '---- %s\n' "$log" >&2
+        { grep -aE 'WARNING|ERROR|CRITICAL|result: fail' "$log" || tail -n "$log_lines_shown" "$log"; } |
+            tail -n "$log_lines_shown" >&2
+    done
+}
+
+interrupt() {
+    interrupted_by=$1
+    trouble="interrupted by $1"
+    trouble_logs=("$run/server.log")
+    [[ -n $spawning ]] || exit 1
+}
+
+leave() {
+    local status=$?
+    trap '' INT TERM
+    trap - EXIT
+    stop_programs agency-{1..5}
+    stop_programs server
+    ((status == 0)) || show_trouble
+    exit "$status"
+}
+trap leave EXIT
+trap 'interrupt SIGINT' INT
+trap 'interrupt SIGTERM' TERM
+
+start_afresh
+provide_bets
+start_server
+say "server: listening on 127.0.0.1:$server_port, data directory $run/data"
+started=$EPOCHREALTIME
+start_agencies
+await_agencies
+say "all agencies: $(wc -l <"$run/data/bets.csv") bets stored and drawn in $(
+    awk -v from="$started" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.2f", to - from }'
+) s"
+show_winners
+stop_server
+say "server: stopped"
+say "stored bets: $run/data/bets.csv"
+say "winners:     $run/data/winners.csv, each agency's own in $run/winners/"
