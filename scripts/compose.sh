@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+#
+# compose.sh - runs whichever Docker Compose there is on docker-compose-dev.yaml.
+#
+#   scripts/compose.sh check         says what to install where an engine or Compose is missing
+#   scripts/compose.sh ARGUMENT...   docker compose (or docker-compose) ARGUMENT...
+#
+# Digests of the two config.yaml stand as labels in the compose file: a container
+# is made anew at the next `up` when the file that it has mounted has changed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+find_engine() {
+    local answer
+    if ! command -v docker >/dev/null; then
+        echo "There is no docker. Install it: sudo apt-get install docker.io docker-compose" >&2
+        return 1
+    fi
+    if ! answer=$(docker version --format '{{.Server.Version}}' 2>&1); then
+        printf '%s\n' "$answer" "No Docker engine answers. Start it: sudo systemctl start docker;" \
+            "and be one of its users: sudo usermod -aG docker $(id -un), then log in again." >&2
+        return 1
+    fi
+}
+
+find_compose() {
+    if docker compose version >/dev/null 2>&1; then
+        compose=(docker compose)
+    elif command -v docker-compose >/dev/null; then
+        compose=(docker-compose)
+    else
+        echo "There is no Docker Compose. Install it: sudo apt-get install docker-compose" \
+            "(or docker-compose-plugin, from Docker's own packages)" >&2
+        return 1
+    fi
+}
+
+digest_of() {
+    sha256sum "$1" | cut -c 1-16
+}
+
+find_engine
+find_compose
+[[ ${1:-} != check ]] || exit 0
+SERVER_CONFIG_DIGEST=$(digest_of server/config.yaml)
+CLIENT_CONFIG_DIGEST=$(digest_of client/config.yaml)
+export SERVER_CONFIG_DIGEST CLIENT_CONFIG_DIGEST
+exec "${compose[@]}" -p tp0 -f docker-compose-dev.yaml "$@"
