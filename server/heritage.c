@@ -35,8 +35,9 @@ static bool open_shared_memory(struct heritage *heritage, struct failure *failur
     heritage->segment.shared->identity.gate_id = heritage->gate_id;
     segment_publish(&heritage->segment, SHARED_STARTING);
     log_info("action: shared_memory | result: success | segment: /dev/shm%s | semaphores: 0x%08x | "
-             "semid: %d",
-             heritage->segment.name, key, heritage->gate_id);
+             "semid: %d | huge_pages: %s",
+             heritage->segment.name, key, heritage->gate_id,
+             heritage->segment.huge_pages ? "yes" : "no");
     return true;
 }
 

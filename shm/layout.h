@@ -13,7 +13,7 @@
  *                       | struct agency [agency_capacity]   (open hash)  |
  *   slots_offset        +------------------------------------------------+
  *                       | struct slot [slot_capacity]                    |
- *   data_offset (page)  +------------------------------------------------+
+ *   data_offset         +--------- (of a page, or of a huge page) -------+
  *                       | ring_bytes bytes: byte p of bets.csv stands at |
  *                       | data[p mod ring_bytes]; mapped twice in a row, |
  *                       | so that no copy ever wraps                     |

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mman.h> /* MADV_COLLAPSE: glibc 2.36 does not know it */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,7 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SEGMENT_MODE = 0644 }; /* lottery-stat may be run by anybody */
+enum {
+    SEGMENT_MODE = 0644, /* lottery-stat may be run by anybody */
+    HUGE_PAGE_BYTES = 2 * 1024 * 1024
+};
 
 static uint64_t round_up(uint64_t value, uint64_t unit)
 {
@@ -53,6 +57,12 @@ static uint32_t table_capacity(uint32_t limit)
     return capacity;
 }
 
+/* A ring of whole huge pages begins at one; a smaller one, at any page. */
+static uint64_t data_alignment(uint64_t ring_bytes)
+{
+    return ring_bytes % HUGE_PAGE_BYTES == 0 ? HUGE_PAGE_BYTES : (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 static struct shared_identity plan_identity(const struct segment_plan *plan)
 {
     struct shared_identity identity = {
@@ -79,7 +89,7 @@ static struct shared_identity plan_identity(const struct segment_plan *plan)
         identity.agencies_offset + (uint64_t)identity.agency_capacity * sizeof(struct agency);
     uint64_t slots_end =
         identity.slots_offset + (uint64_t)plan->slot_capacity * sizeof(struct slot);
-    identity.data_offset = round_up(slots_end, (uint64_t)sysconf(_SC_PAGESIZE));
+    identity.data_offset = round_up(slots_end, data_alignment(plan->ring_bytes));
     identity.segment_bytes = identity.data_offset + plan->ring_bytes;
     return identity;
 }
@@ -94,13 +104,28 @@ static void set_pointers(struct segment *segment, char *base,
 
 /* -------------------------------------------------------------- mapping ---- */
 
+/* Addresses that nobody uses, `bytes` of them from a multiple of `alignment` on; or MAP_FAILED. */
+static char *reserve(size_t bytes, size_t alignment)
+{
+    char *found = mmap(NULL, bytes + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (found == MAP_FAILED) {
+        return MAP_FAILED;
+    }
+    size_t before = (size_t)(round_up((uintptr_t)found, alignment) - (uintptr_t)found);
+    if (before > 0) {
+        (void)munmap(found, before);
+    }
+    (void)munmap(found + before + bytes, alignment - before);
+    return found + before;
+}
+
 /* Maps header and ring, and the ring a second time right behind itself. */
 static bool map_twice(int descriptor, const struct shared_identity *identity,
                       struct segment *segment, struct failure *failure)
 {
     size_t once = identity->segment_bytes;
     size_t ring = identity->ring_bytes;
-    char *base = mmap(NULL, once + ring, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *base = reserve(once + ring, data_alignment(ring));
     if (base == MAP_FAILED) {
         return failure_set_errno(failure, "reserve %zu bytes of addresses", once + ring);
     }
@@ -117,6 +142,17 @@ static bool map_twice(int descriptor, const struct shared_identity *identity,
     segment->data = base + identity->data_offset;
     set_pointers(segment, base, identity);
     return true;
+}
+
+/*
+ * Asks for the segment's pages to be put together into huge ones (madvise(2), Linux 6.1).
+ * A forked handler starts without any of the shared pages in its page table, and takes
+ * a page fault for each 4 KiB of the ring that it is the first time at: with hundreds of
+ * handlers, for every byte that they append. Where it can't be had, that is all that is lost.
+ */
+static bool use_huge_pages(const struct segment *segment)
+{
+    return madvise(segment->shared, segment->shared->identity.segment_bytes, MADV_COLLAPSE) == 0;
 }
 
 /* ------------------------------------------------------------- creation ---- */
@@ -162,6 +198,7 @@ static bool init_contents(struct segment *segment, const struct shared_identity 
 {
     segment->shared->identity = *identity;
     segment->shared->identity.magic = 0; /* until the rest is there: segment_publish */
+    segment->huge_pages = use_huge_pages(segment);
     if (!init_mutex(segment->shared, failure)) {
         return false;
     }

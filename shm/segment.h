@@ -25,13 +25,14 @@ struct segment {
     struct slot *slots;
     char *data;       /* the ring's bytes, twice in a row; NULL in a read-only view */
     size_t map_bytes; /* of the whole reservation */
+    bool huge_pages;  /* the maker's alone: whether they could be had */
     char name[SEGMENT_NAME_BYTES];
 };
 
 /* What the segment has to hold. */
 struct segment_plan {
     uint64_t directory_device, directory_inode;
-    uint64_t ring_bytes; /* a multiple of the page size */
+    uint64_t ring_bytes; /* a multiple of the page size; of 2 MiB, to be had in huge pages */
     uint32_t agency_limit;
     uint32_t agencies_expected;
     uint32_t slot_capacity; /* at most SHARED_SLOTS_MAX */

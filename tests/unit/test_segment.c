@@ -19,7 +19,7 @@
 
 #include <cmocka.h> /* after what it needs */
 
-enum { RING_BYTES = 65536, SLOTS = 10, PERMISSIONS = 0777 };
+enum { RING_BYTES = 65536, SLOTS = 10, PERMISSIONS = 0777, HUGE_PAGE_BYTES = 2 * 1024 * 1024 };
 
 struct fixture {
     struct scratch scratch;
@@ -135,6 +135,22 @@ static void the_rings_bytes_stand_there_twice(void **state)
         assert_int_equal((unsigned char)data[i], i % 251);
         assert_int_equal((unsigned char)data[i + RING_BYTES], i % 251);
     }
+}
+
+static void a_ring_of_whole_huge_pages_begins_at_one(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->plan.ring_bytes = 2 * HUGE_PAGE_BYTES;
+    create(fixture);
+    const struct shared_identity *identity = &fixture->segment.shared->identity;
+    char *data = fixture->segment.data;
+    assert_int_equal(identity->data_offset % HUGE_PAGE_BYTES, 0);
+    assert_int_equal((uintptr_t)data % HUGE_PAGE_BYTES, 0);
+    assert_int_equal((uintptr_t)fixture->segment.shared % HUGE_PAGE_BYTES, 0);
+    data[identity->ring_bytes - 1] = 'z'; /* the last byte of the one is that of the other */
+    data[identity->ring_bytes] = 'a';
+    assert_int_equal(data[2 * identity->ring_bytes - 1], 'z');
+    assert_int_equal(data[0], 'a');
 }
 
 static void a_leftover_of_the_same_directory_is_replaced(void **state)
@@ -300,6 +316,7 @@ int main(void)
         SEGMENT_TEST(a_segment_has_room_for_all_that_was_planned),
         SEGMENT_TEST(its_pages_are_there_and_all_may_read_it),
         SEGMENT_TEST(the_rings_bytes_stand_there_twice),
+        SEGMENT_TEST(a_ring_of_whole_huge_pages_begins_at_one),
         SEGMENT_TEST(a_leftover_of_the_same_directory_is_replaced),
         SEGMENT_TEST(a_leftover_that_was_never_finished_is_replaced),
         SEGMENT_TEST(a_segment_of_another_directory_is_refused_and_left_alone),
