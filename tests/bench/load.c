@@ -190,22 +190,31 @@ void load_bet(int socket, const struct load_plan *plan, const struct load_messag
     result->bytes = sender.answered * (messages->offsets[messages->count] / messages->count);
 }
 
-/* ----------------------------------------------------------------- churn ---- */
+/* --------------------------------------------------------- single messages ---- */
+
+static bool send_and_take_ack(int socket, const struct load_messages *messages, size_t index)
+{
+    char answer[ACK_BYTES];
+    size_t bytes = messages->offsets[index + 1] - messages->offsets[index];
+    return send(socket, messages->bytes + messages->offsets[index], bytes, MSG_NOSIGNAL) ==
+               (ssize_t)bytes &&
+           recv(socket, answer, sizeof answer, MSG_WAITALL) == (ssize_t)sizeof answer &&
+           memcmp(answer, ack, sizeof answer) == 0;
+}
+
+bool load_say_hello(int socket, const struct load_messages *messages)
+{
+    return send_and_take_ack(socket, messages, 0);
+}
 
 static bool churn_once(const struct load_plan *plan, const struct load_messages *messages,
                        size_t index)
 {
-    char answer[ACK_BYTES];
     int descriptor = load_connect(&plan->server);
     if (descriptor < 0) {
         return false;
     }
-    size_t bytes = messages->offsets[index + 1] - messages->offsets[index];
-    bool answered =
-        send(descriptor, messages->bytes + messages->offsets[index], bytes, MSG_NOSIGNAL) ==
-            (ssize_t)bytes &&
-        recv(descriptor, answer, sizeof answer, MSG_WAITALL) == (ssize_t)sizeof answer &&
-        memcmp(answer, ack, sizeof answer) == 0;
+    bool answered = send_and_take_ack(descriptor, messages, index);
     (void)close(descriptor);
     return answered;
 }

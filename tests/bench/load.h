@@ -46,6 +46,9 @@ int load_connect(const struct sockaddr_in *server);
 
 uint64_t load_clock_ns(void);
 
+/* Sends one message on the connected socket and takes its ACK: from then on it is being served. */
+bool load_say_hello(int socket, const struct load_messages *messages);
+
 /* Sends on the connected socket until the time is up, and waits for the last answers. */
 void load_bet(int socket, const struct load_plan *plan, const struct load_messages *messages,
               struct load_result *result);
