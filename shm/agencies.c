@@ -77,8 +77,10 @@ bool agencies_ask_done(struct segment *segment, struct agency *agency, uint64_t 
 {
     append_lock(segment);
     bool fenced = epoch != EPOCH_UNFENCED && epoch != atomic_load(&agency->epoch);
-    if (!fenced && atomic_load(&agency->phase) != AGENCY_DONE) {
-        atomic_store(&agency->phase, AGENCY_DONE_ASKED);
+    if (!fenced) {
+        /* In one step: the storer, which takes no lock for it, may be setting DONE just now. */
+        uint64_t open = AGENCY_OPEN;
+        (void)atomic_compare_exchange_strong(&agency->phase, &open, AGENCY_DONE_ASKED);
         fault_point("done.marked");
         atomic_store(&segment->shared->storer.done_pending, 1);
     }

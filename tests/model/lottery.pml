@@ -165,12 +165,25 @@ refused:
         :: else
         fi
     };
-    WRITE( /* agencies_ask_done: append.pml, waiting.pml */
+    /* agencies_ask_done: append.pml, waiting.pml. The storer sets DONE without the lock. */
+#ifdef ASK_IN_TWO_STEPS
+    WRITE(target = (phase[a] != IS_DONE));
+    WRITE(
         if
-        :: phase[a] != IS_DONE -> phase[a] = ASKED; done_pending = true
+        :: target -> phase[a] = ASKED; done_pending = true
         :: else
-        fi
+        fi;
+        target = 0
     );
+#else
+    WRITE(
+        if
+        :: phase[a] == OPEN -> phase[a] = ASKED /* a compare and exchange */
+        :: else
+        fi;
+        done_pending = true
+    );
+#endif
     WAIT(phase[a] == IS_DONE);
     WRITE(done_acknowledged[a] = true; assert(done_synced[a]));
     look_up(a);

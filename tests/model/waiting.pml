@@ -4,8 +4,8 @@
  * The steps are those of shm/waiting.c (wait_until, wake_storer, wake_waiters, wake_slot,
  * wake_everybody, storer_sleep, storer_set_up), of shm/slots.c (slot_set_up, slot_release), of
  * shm/agencies.c (agencies_ask_done, agencies_take_done_news, agencies_next_asked), of
- * server/storer.c (flush, store_done, store_round, take_over) and of server/supervisor.c
- * (bury_handler, start_handler, start_storer). One step here is one access to shared memory there.
+ * server/storer.c (flush, store_done, store_round, take_over) and of server/supervisor.c and keeper.c
+ * (bury_handler, start_handler, fork_storer). One step here is one access to shared memory there.
  * What the lock guards is one step: append.pml takes it apart.
  *
  * Handlers and the storer can be killed before each of their writes and while they sleep. (To die
@@ -194,14 +194,12 @@ inline agencies_ask_done(s)
     atomic {
         LOCKED;
         if
-        :: phase[s] != IS_DONE -> phase[s] = ASKED; owner = s + 1
+        :: phase[s] == OPEN -> phase[s] = ASKED /* a compare and exchange */
         :: else
-        fi
+        fi;
+        owner = s + 1
     };
-    if
-    :: owner == s + 1 -> WRITE(done_pending = true; owner = 0) /* fault point "done.marked" */
-    :: else
-    fi;
+    WRITE(done_pending = true; owner = 0); /* fault point "done.marked" */
     wake_storer()
 }
 
@@ -410,7 +408,7 @@ died:
     od
 }
 
-/* ------------------------------------------------------------- server/supervisor.c ---- */
+/* ------------------------------------------ server/supervisor.c, server/keeper.c ---- */
 
 /* Nobody kills the supervisor here: docs/reliability.md, section 7 of the design, has that case. */
 inline bury_handler(s)

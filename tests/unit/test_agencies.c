@@ -26,6 +26,8 @@ enum {
     SNAPSHOTS = 3000,
     ADDERS = 6,
     ROUNDS_OF_ADDING = 40,
+    ROUNDS_OF_DONE = 20000,
+    LOOKS_AT_DONE = 20,
 };
 
 struct fixture {
@@ -298,6 +300,39 @@ static void asking_again_is_harmless_before_and_after(void **state)
     assert_int_equal(atomic_load(&storer(fixture)->agencies_done), 1);
 }
 
+static int ask_for_ever(void *context)
+{
+    struct segment *segment = context;
+    struct agency *agency = agencies_find(segment, 1);
+    while (agencies_ask_done(segment, agency, EPOCH_UNFENCED)) { /* nobody fences it */
+    }
+    return 0;
+}
+
+static bool has_asked(const void *context)
+{
+    const struct agency *agency = context;
+    return atomic_load(&agency->phase) == AGENCY_DONE_ASKED;
+}
+
+/* Counted twice, it would stand for another agency that is still betting. */
+static void an_agency_that_asks_while_it_becomes_done_stays_done(void **state)
+{
+    struct fixture *fixture = *state;
+    struct agency *agency = add(fixture, 1);
+    pid_t asker = processes_start(&fixture->processes, ask_for_ever, &fixture->segment);
+    processes_release(&fixture->processes);
+    for (int round = 0; round < ROUNDS_OF_DONE; round++) {
+        processes_await(has_asked, agency);
+        agencies_set_done(&fixture->segment, agency);
+        for (int i = 0; i < LOOKS_AT_DONE; i++) {
+            assert_int_equal(atomic_load(&agency->phase), AGENCY_DONE);
+        }
+        atomic_store(&agency->phase, AGENCY_OPEN);
+    }
+    (void)processes_kill(&fixture->processes, asker);
+}
+
 static void whom_a_newer_claim_fences_may_not_say_done(void **state)
 {
     struct fixture *fixture = *state;
@@ -463,6 +498,7 @@ int main(void)
         AGENCIES_TEST(a_claim_tells_the_bets_and_where_they_end),
         AGENCIES_TEST(whoever_asks_to_be_done_is_news_for_the_storer),
         AGENCIES_TEST(asking_again_is_harmless_before_and_after),
+        AGENCIES_TEST(an_agency_that_asks_while_it_becomes_done_stays_done),
         AGENCIES_TEST(whom_a_newer_claim_fences_may_not_say_done),
         AGENCIES_TEST(all_that_have_asked_are_found_and_no_others),
         AGENCIES_TEST(those_that_are_done_can_be_counted_anew),
