@@ -63,9 +63,14 @@ static void repair(struct segment *segment)
     atomic_store(&shared->storer.done_pending, 1); /* a DONE may have been marked, not announced */
     wake_storer(segment);
     atomic_fetch_add(&shared->append.recoveries, 1);
-    log_warning("action: append_lock | result: success | repaired_by: %d | head: %llu | "
-                "intent: %s",
-                (int)getpid(), (unsigned long long)head, finish ? "finished" : "forgotten");
+    shared->append.repair = finish ? REPAIR_FINISHED : REPAIR_FORGOT;
+}
+
+/* Not under the lock: whoever reads the log may be slow at it. */
+static void tell_repair(enum append_repair repair)
+{
+    log_warning("action: append_lock | result: success | repaired_by: %d | intent: %s",
+                (int)getpid(), repair == REPAIR_FINISHED ? "finished" : "forgotten");
 }
 
 void append_lock(struct segment *segment)
@@ -81,6 +86,12 @@ void append_lock(struct segment *segment)
 
 void append_unlock(struct segment *segment)
 {
-    int error = pthread_mutex_unlock(&segment->shared->append.mutex);
+    struct shared_append *append = &segment->shared->append;
+    enum append_repair repair = append->repair;
+    append->repair = REPAIR_NONE;
+    int error = pthread_mutex_unlock(&append->mutex);
     invariant(error == 0, "append mutex: %s", strerror(error));
+    if (repair != REPAIR_NONE) {
+        tell_repair(repair);
+    }
 }

@@ -61,7 +61,7 @@ struct shared_identity {
     int32_t supervisor_pid;
     int32_t gate_id; /* System V semaphore set */
     uint32_t agencies_expected;
-    uint32_t agency_capacity; /* a power of two, above twice agency_limit */
+    uint32_t agency_capacity; /* a power of two, at least twice agency_limit */
     uint32_t agency_limit;
     uint32_t slot_capacity;
     uint64_t ring_bytes;
@@ -87,11 +87,15 @@ struct shared_intent {
     uint64_t bets_after, bytes_after; /* absolute, so that doing it twice is doing it once */
 };
 
+/* What the owner of the lock has repaired and will say so, when it has given it back. */
+enum append_repair { REPAIR_NONE, REPAIR_FORGOT, REPAIR_FINISHED };
+
 struct shared_append {
     alignas(SHARED_CACHE_LINE_BYTES) pthread_mutex_t mutex; /* robust, process-shared */
     struct shared_intent intent;                            /* under mutex */
     uint32_t draw_closed;        /* under mutex: 1 once the draw has begun; no bet from then on */
     uint32_t agencies_present;   /* under mutex: entries used in the agencies table */
+    uint32_t repair;             /* under mutex: enum append_repair */
     _Atomic uint64_t recoveries; /* how often an owner died; under mutex, read by anyone */
 };
 
@@ -108,8 +112,8 @@ enum wait_kind { WAIT_FOR_SPACE, WAIT_FOR_COMMIT, WAIT_FOR_DONE, WAIT_KINDS };
 
 /*
  * Bit s of a kind is set while slot s sleeps, or is about to, on that kind.
- * Set by the handler of the slot; cleared by the storer, which then posts, and
- * by whoever sets a slot up.
+ * Set by the handler of the slot; cleared by the storer, which then posts, by
+ * the handler when it need not wait any more, and by whoever sets a slot up.
  */
 struct shared_waiters {
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t bits[WAIT_KINDS][SHARED_WAITER_WORDS];
@@ -119,8 +123,9 @@ struct shared_storer {
     alignas(
         SHARED_CACHE_LINE_BYTES) sem_t wakeup; /* one waiter: the storer; set up by supervisor */
     _Atomic uint32_t sleeping;     /* 1 while it sleeps or is about to; written by the storer */
-    _Atomic uint32_t done_pending; /* 1: some agency wants its DONE stored; set under mutex */
-    _Atomic int32_t pid;           /* 0: there is none; written by the supervisor */
+    _Atomic uint32_t done_pending; /* 1: some agency may want its DONE stored; set under mutex,
+                                    * and by a new storer */
+    _Atomic int32_t pid;           /* by the storer, first of all; 0: buried, by the supervisor */
     _Atomic uint32_t drawn;        /* 1 once winners.csv is in place; written by the storer */
     _Atomic int32_t retry_errno;   /* why it cannot write now (ENOSPC), else 0 */
     /* Counters; written by the storer. */
@@ -183,7 +188,7 @@ enum slot_activity {
 struct slot {
     alignas(SHARED_CACHE_LINE_BYTES) sem_t wakeup; /* one waiter: the handler */
     _Atomic uint64_t awaited;  /* the position that would wake it (space, commit) */
-    _Atomic int32_t pid;       /* 0: the slot is free; written by the supervisor */
+    _Atomic int32_t pid;       /* 0: free, or just forked; written by the supervisor */
     _Atomic uint32_t activity; /* enum slot_activity */
     _Atomic int64_t since_ms;  /* when the activity began, ms since 1970 */
     _Atomic uint32_t agency;   /* the latest message's sender */
