@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 bool children_open(struct children *children, uint32_t capacity, uint32_t per_host_max)
 {
@@ -83,6 +84,16 @@ bool children_find(const struct children *children, pid_t pid, uint32_t *slot_in
         }
     }
     return false;
+}
+
+void children_describe_end(int wait_status, char text[CHILDREN_END_BYTES])
+{
+    if (WIFSIGNALED(wait_status)) {
+        (void)snprintf(text, CHILDREN_END_BYTES, "signal %d (%s)", WTERMSIG(wait_status),
+                       strsignal(WTERMSIG(wait_status)));
+    } else {
+        (void)snprintf(text, CHILDREN_END_BYTES, "status %d", WEXITSTATUS(wait_status));
+    }
 }
 
 void children_signal(const struct children *children, int signal_number)

@@ -47,6 +47,11 @@ void children_note(struct children *children, uint32_t slot_index, pid_t pid, co
 /* Finds a handler's slot by its pid; false when it is none of ours. */
 bool children_find(const struct children *children, pid_t pid, uint32_t *slot_index);
 
+enum { CHILDREN_END_BYTES = 64 };
+
+/* How a child has ended, for its obituary: "status 1", "signal 9 (Killed)". Of waitpid's status. */
+void children_describe_end(int wait_status, char text[CHILDREN_END_BYTES]);
+
 /* Sends a signal to every handler that is alive. */
 void children_signal(const struct children *children, int signal_number);
 

@@ -56,6 +56,7 @@ void signals_prepare_supervisor(void)
 
 bool signals_prepare_child(pid_t supervisor_pid)
 {
+    terminate_requested = 0; /* ours are blocked: one that is meant for the child comes later */
     set_action(SIGINT, SIG_IGN);
     set_action(SIGHUP, SIG_IGN);
     set_action(SIGCHLD, SIG_DFL);
@@ -94,4 +95,10 @@ void signals_unblock(void)
 void signals_block(void)
 {
     (void)sigprocmask(SIG_BLOCK, &ours, NULL);
+}
+
+void signals_let_in(void)
+{
+    signals_unblock();
+    signals_block();
 }

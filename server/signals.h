@@ -23,7 +23,8 @@ void signals_prepare_supervisor(void);
 /*
  * Sets up a child's: only SIGTERM ends it, because SIGINT and SIGHUP reach the
  * whole group and it is the supervisor that decides. The kernel sends SIGTERM
- * when the supervisor dies. Returns false when it has died already.
+ * when the supervisor dies. What the supervisor was asked is not asked of the child:
+ * it starts without a request to end. Returns false when the supervisor has died already.
  */
 bool signals_prepare_child(pid_t supervisor_pid);
 
@@ -41,5 +42,11 @@ const sigset_t *signals_sleep_mask(void);
 /* Lets our signals in, and keeps them out again. */
 void signals_unblock(void);
 void signals_block(void);
+
+/*
+ * Both, one after the other: what is pending is delivered. For a loop that may never
+ * sleep: ppoll delivers no signal when a descriptor is ready already.
+ */
+void signals_let_in(void);
 
 #endif

@@ -426,6 +426,18 @@ static bool take_over(struct storer *storer)
     return true;
 }
 
+/* A supervisor that has stopped waiting meanwhile is going to say so by SIGTERM. */
+static void tell_ready(int ready)
+{
+    log_info("action: storer_start | result: success | pid: %d", (int)getpid());
+    if (ready >= 0) {
+        if (write(ready, "", 1) != 1) {
+            log_warning("action: storer_start | result: fail | tell: %s", strerror(errno));
+        }
+        (void)close(ready);
+    }
+}
+
 int storer_run(const struct heritage *heritage, int ready)
 {
     struct storer storer = {
@@ -442,9 +454,8 @@ int storer_run(const struct heritage *heritage, int ready)
     signals_unblock();
     int status = STORER_EXIT_FAILED;
     if (open_files(&storer) && take_over(&storer)) {
-        bool told = write(ready, "", 1) == 1;
-        (void)close(ready);
-        status = told ? serve(&storer) : STORER_EXIT_FAILED;
+        tell_ready(ready);
+        status = serve(&storer);
     } else if (storer.disk.lied) {
         status = STORER_EXIT_DISK_LIED;
     }

@@ -15,7 +15,7 @@ enum storer_exit {
 
 /*
  * The storer's whole life. Writes one byte to `ready` once it is ready to
- * store, and closes it. Returns the exit status, an enum storer_exit. Called
+ * store, and closes it; -1: nobody waits for that. Returns the exit status, an enum storer_exit. Called
  * in the storer's process only.
  */
 int storer_run(const struct heritage *heritage, int ready);

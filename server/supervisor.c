@@ -22,10 +22,10 @@
 #include "server/children.h"
 #include "server/handler.h"
 #include "server/heritage.h"
+#include "server/keeper.h"
 #include "server/listener.h"
 #include "server/recovery.h"
 #include "server/signals.h"
-#include "server/storer.h"
 #include "shm/slots.h"
 #include "shm/waiting.h"
 
@@ -40,22 +40,17 @@
 #include <unistd.h>
 
 enum {
-    STORER_READY_MS = 30000,  /* from fork to the byte that says "ready" */
-    STORER_FRUITLESS_MAX = 5, /* deaths in a row between which nothing was stored */
-    ACCEPTS_A_TURN = 64,      /* before children are looked after again */
+    ACCEPTS_A_TURN = 64, /* before children are looked after again */
     OUT_OF_RESOURCES_PAUSE_MS = 100,
     REPEAT_SIGTERM_MS = 100,
-    FORKED_CHILD = -2 /* in the child: its whole life is over, `child_status` tells how it was */
+    NO_TIME_LIMIT = -1
 };
 
 struct supervisor {
     struct heritage heritage;
     struct children children;
-    pid_t storer; /* 0: there is none */
-    unsigned storer_fruitless;
-    uint64_t flushes_at_death;
-    bool stopping;    /* deaths of the storer are expected */
-    bool failed;      /* the server can't go on */
+    struct keeper keeper;
+    bool failed;      /* it could not start, or not stop as it should */
     int child_status; /* in a child that has come back to here */
 };
 
@@ -69,129 +64,7 @@ static struct shared_supervisor *counters(struct supervisor *supervisor)
     return &supervisor->heritage.segment.shared->supervisor;
 }
 
-/* --------------------------------------------------------------- storer ---- */
-
-/* The storer's process: what is not its own is closed, then it lives. */
-static int become_storer(struct supervisor *supervisor, const int ready[2])
-{
-    struct heritage *heritage = &supervisor->heritage;
-    (void)prctl(PR_SET_NAME, "lottery-storer");
-    (void)close(ready[0]);
-    (void)close(heritage->listener);
-    if (!signals_prepare_child(heritage->supervisor_pid)) {
-        return STORER_EXIT_FAILED;
-    }
-    return storer_run(heritage, ready[1]);
-}
-
-/* True when the storer has said that it is ready; false when it died or took too long. */
-static bool await_ready(int pipe_end)
-{
-    struct pollfd poll = {.fd = pipe_end, .events = POLLIN};
-    int64_t deadline_ms = clock_monotonic_ms() + STORER_READY_MS;
-    int result = 0;
-    do {
-        int64_t left_ms = deadline_ms - clock_monotonic_ms();
-        struct timespec timeout = clock_interval(left_ms > 0 ? left_ms : 0);
-        result = ppoll(&poll, 1, &timeout, NULL);
-    } while (result < 0 && errno == EINTR);
-    char byte = 0;
-    return result > 0 && read(pipe_end, &byte, 1) == 1;
-}
-
-/* Forks a storer and waits until it is ready. Returns 0, -1, or FORKED_CHILD in the storer. */
-static int start_storer(struct supervisor *supervisor)
-{
-    int ready[2];
-    if (pipe(ready) != 0) {
-        log_critical("action: storer_start | result: fail | error: pipe: %s", strerror(errno));
-        return -1;
-    }
-    storer_set_up(&supervisor->heritage.segment);
-    pid_t pid = fork();
-    if (pid == 0) {
-        supervisor->child_status = become_storer(supervisor, ready);
-        return FORKED_CHILD;
-    }
-    (void)close(ready[1]);
-    bool is_ready = false;
-    if (pid > 0) {
-        supervisor->storer = pid;
-        atomic_store(&supervisor->heritage.segment.shared->storer.pid, pid);
-        count(&counters(supervisor)->storer_starts);
-        is_ready = await_ready(ready[0]);
-    } else {
-        log_critical("action: storer_start | result: fail | error: fork: %s", strerror(errno));
-    }
-    (void)close(ready[0]);
-    if (is_ready) {
-        log_info("action: storer_start | result: success | pid: %d", (int)pid);
-    }
-    return is_ready ? 0 : -1;
-}
-
-/* A storer that dies again and again without storing anything is not replaced for ever. */
-static bool is_storer_hopeless(struct supervisor *supervisor, int status)
-{
-    uint64_t flushes = atomic_load(&supervisor->heritage.segment.shared->storer.flushes);
-    bool killed_from_outside = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-    if (flushes != supervisor->flushes_at_death || killed_from_outside) {
-        supervisor->storer_fruitless = 0;
-    }
-    supervisor->flushes_at_death = flushes;
-    if (!killed_from_outside) {
-        supervisor->storer_fruitless++;
-    }
-    return supervisor->storer_fruitless >= STORER_FRUITLESS_MAX;
-}
-
-/* Nobody will ever store anything again: whoever waits for that is told. */
-static void give_up(struct supervisor *supervisor, const char *reason)
-{
-    log_critical("action: server | result: fail | reason: %s", reason);
-    supervisor->failed = true;
-    wait_halt(&supervisor->heritage.segment);
-}
-
 /* ------------------------------------------------------------ obituaries ---- */
-
-static void describe_death(int status, char *text, size_t capacity)
-{
-    if (WIFSIGNALED(status)) {
-        (void)snprintf(text, capacity, "signal %d (%s)", WTERMSIG(status),
-                       strsignal(WTERMSIG(status)));
-    } else {
-        (void)snprintf(text, capacity, "status %d", WEXITSTATUS(status));
-    }
-}
-
-static void bury_storer(struct supervisor *supervisor, int status)
-{
-    enum { DEATH_BYTES = 64 };
-    const struct shared_storer *storer = &supervisor->heritage.segment.shared->storer;
-    bool well =
-        WIFEXITED(status) && WEXITSTATUS(status) == STORER_EXIT_DRAINED && supervisor->stopping;
-    char death[DEATH_BYTES];
-    describe_death(status, death, sizeof death);
-    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-              "action: reap | result: %s | role: storer | pid: %d | ended_by: %s | flushes: %llu",
-              well ? "success" : "fail", (int)supervisor->storer, death,
-              (unsigned long long)atomic_load(&storer->flushes));
-    supervisor->storer = 0;
-    atomic_store(&supervisor->heritage.segment.shared->storer.pid, 0);
-    if (well) {
-        return;
-    }
-    count(&counters(supervisor)->storer_deaths);
-    if (supervisor->stopping) {
-        supervisor->failed = true; /* it has not drained, and there is no other one to do so */
-    }
-    if (WIFEXITED(status) && WEXITSTATUS(status) == STORER_EXIT_DISK_LIED) {
-        give_up(supervisor, "what is on the disk is not what was written: fdatasync failed");
-    } else if (is_storer_hopeless(supervisor, status)) {
-        give_up(supervisor, "the storer dies again and again without storing anything");
-    }
-}
 
 static void count_death(struct supervisor *supervisor, int status)
 {
@@ -204,15 +77,14 @@ static void count_death(struct supervisor *supervisor, int status)
 
 static void bury_handler(struct supervisor *supervisor, pid_t pid, uint32_t slot_index, int status)
 {
-    enum { DEATH_BYTES = 64 };
     struct slot *slot = &supervisor->heritage.segment.slots[slot_index];
     bool well = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
-    char death[DEATH_BYTES];
-    describe_death(status, death, sizeof death);
+    char end[CHILDREN_END_BYTES];
+    children_describe_end(status, end);
     log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
               "action: reap | result: %s | role: handler | pid: %d | ended_by: %s | ip: %s | "
               "messages: %llu | bets: %llu",
-              well ? "success" : "fail", (int)pid, death, slot->peer,
+              well ? "success" : "fail", (int)pid, end, slot->peer,
               (unsigned long long)atomic_load(&slot->messages),
               (unsigned long long)atomic_load(&slot->bets));
     slot_release(slot);
@@ -228,8 +100,8 @@ static void reap(struct supervisor *supervisor)
     int status = 0;
     for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
         uint32_t slot_index = 0;
-        if (pid == supervisor->storer) {
-            bury_storer(supervisor, status);
+        if (pid == supervisor->keeper.storer) {
+            keeper_bury(&supervisor->keeper, status);
         } else if (children_find(&supervisor->children, pid, &slot_index)) {
             bury_handler(supervisor, pid, slot_index, status);
         }
@@ -239,17 +111,35 @@ static void reap(struct supervisor *supervisor)
 /* Reaps, and replaces a storer that has died. Returns 0, or FORKED_CHILD in the new storer. */
 static int look_after_children(struct supervisor *supervisor)
 {
-    reap(supervisor);
-    while (supervisor->storer == 0 && !supervisor->failed) {
-        if (start_storer(supervisor) == FORKED_CHILD) {
-            return FORKED_CHILD;
-        }
-        if (supervisor->storer == 0) {
-            give_up(supervisor, "no storer can be forked");
-        }
+    if (signals_take_child_news()) {
         reap(supervisor);
     }
-    return 0;
+    return keeper_replace(&supervisor->keeper, false);
+}
+
+/* ---------------------------------------------------------------- sleep ---- */
+
+/*
+ * Sleeps with our signals let in. Should the kernel refuse even that, they are
+ * let in for a while all the same: a server that can't be stopped helps nobody.
+ */
+static int await_event(struct pollfd *poll, nfds_t watched, const struct timespec *timeout)
+{
+    int result = ppoll(poll, watched, timeout, signals_sleep_mask());
+    if (result < 0 && errno != EINTR) {
+        const struct timespec pause = clock_interval(OUT_OF_RESOURCES_PAUSE_MS);
+        log_error("action: wait | result: fail | error: ppoll: %s", strerror(errno));
+        signals_unblock();
+        (void)nanosleep(&pause, NULL);
+        signals_block();
+    }
+    return result;
+}
+
+static void pause_for(int64_t pause_ms)
+{
+    struct timespec pause = clock_interval(pause_ms);
+    (void)await_event(NULL, 0, &pause);
 }
 
 /* -------------------------------------------------------------- handlers ---- */
@@ -279,6 +169,7 @@ static int start_handler(struct supervisor *supervisor, int socket,
                   peer->text, strerror(errno));
         slot_release(slot);
         children_give_back(&supervisor->children, slot_index);
+        pause_for(OUT_OF_RESOURCES_PAUSE_MS);
         return 0;
     }
     children_note(&supervisor->children, slot_index, pid, peer->host);
@@ -297,29 +188,6 @@ static void refuse(struct supervisor *supervisor, int socket, const struct liste
                 peer->text);
     count(&counters(supervisor)->connections_refused);
     (void)close(socket);
-}
-
-/*
- * Sleeps with our signals let in. Should the kernel refuse even that, they are
- * let in for a while all the same: a server that can't be stopped helps nobody.
- */
-static int await_event(struct pollfd *poll, nfds_t watched, const struct timespec *timeout)
-{
-    int result = ppoll(poll, watched, timeout, signals_sleep_mask());
-    if (result < 0 && errno != EINTR) {
-        const struct timespec pause = clock_interval(OUT_OF_RESOURCES_PAUSE_MS);
-        log_error("action: wait | result: fail | error: ppoll: %s", strerror(errno));
-        signals_unblock();
-        (void)nanosleep(&pause, NULL);
-        signals_block();
-    }
-    return result;
-}
-
-static void pause_for(int64_t pause_ms)
-{
-    struct timespec pause = clock_interval(pause_ms);
-    (void)await_event(NULL, 0, &pause);
 }
 
 /* Connections that vanish again while they wait are nobody's fault; everything else is told. */
@@ -353,20 +221,24 @@ static int accept_connections(struct supervisor *supervisor)
 
 /* ------------------------------------------------------------------ loop ---- */
 
-/* Sleeps until somebody connects (and there is room) or a signal comes. */
+/* Sleeps until somebody connects (and there is room), a signal comes, or a storer is due. */
 static bool wait_for_connections(const struct supervisor *supervisor)
 {
     struct pollfd poll = {.fd = supervisor->heritage.listener, .events = POLLIN};
     nfds_t watched = children_have_room(&supervisor->children) ? 1 : 0;
-    return await_event(&poll, watched, NULL) > 0;
+    int64_t patience_ms = keeper_patience_ms(&supervisor->keeper);
+    struct timespec timeout = clock_interval(patience_ms < 0 ? 0 : patience_ms);
+    int ready = await_event(&poll, watched, patience_ms < 0 ? NULL : &timeout);
+    signals_let_in(); /* ppoll does not, as long as somebody waits each time */
+    return ready > 0;
 }
 
 /* Returns 0 when the server is to stop, or FORKED_CHILD in a child. */
 static int serve(struct supervisor *supervisor)
 {
-    while (!signals_terminate_requested() && !supervisor->failed) {
+    while (!signals_terminate_requested() && !supervisor->keeper.given_up) {
         bool somebody_waits = wait_for_connections(supervisor);
-        if (signals_take_child_news() && look_after_children(supervisor) == FORKED_CHILD) {
+        if (look_after_children(supervisor) == FORKED_CHILD) {
             return FORKED_CHILD;
         }
         if (somebody_waits && accept_connections(supervisor) == FORKED_CHILD) {
@@ -395,11 +267,11 @@ static int stop_handlers(struct supervisor *supervisor)
         }
         children_signal(&supervisor->children, forced ? SIGKILL : SIGTERM);
         pause_for(REPEAT_SIGTERM_MS);
-        (void)signals_take_child_news();
         if (look_after_children(supervisor) == FORKED_CHILD) {
             return FORKED_CHILD;
         }
     }
+    supervisor->failed |= forced;
     log_info("action: stop_handlers | result: %s | handlers: %u", forced ? "fail" : "success",
              handlers);
     return 0;
@@ -407,21 +279,22 @@ static int stop_handlers(struct supervisor *supervisor)
 
 static void stop_storer(struct supervisor *supervisor)
 {
+    struct keeper *keeper = &supervisor->keeper;
     int64_t deadline_ms =
         clock_monotonic_ms() + (int64_t)supervisor->heritage.config.timeout_shutdown_ms;
-    supervisor->stopping = true;
     bool forced = false;
-    while (supervisor->storer != 0) {
+    keeper->stopping = true;
+    while (keeper->storer != 0) {
         if (clock_monotonic_ms() >= deadline_ms) {
             forced = true;
         }
-        (void)kill(supervisor->storer, forced ? SIGKILL : SIGTERM);
+        (void)kill(keeper->storer, forced ? SIGKILL : SIGTERM);
         pause_for(REPEAT_SIGTERM_MS);
         (void)signals_take_child_news();
         reap(supervisor);
     }
-    bool drained = !forced && !supervisor->failed;
-    supervisor->failed = !drained;
+    bool drained = !forced && !keeper->undrained && !keeper->given_up;
+    supervisor->failed |= !drained;
     log_info("action: stop_storer | result: %s", drained ? "success" : "fail");
 }
 
@@ -430,13 +303,15 @@ static int shut_down(struct supervisor *supervisor)
 {
     struct heritage *heritage = &supervisor->heritage;
     log_info("action: shutdown | result: in_progress | reason: %s",
-             supervisor->failed ? "the server can't go on" : "asked to");
+             supervisor->failed || supervisor->keeper.given_up ? "the server can't go on"
+                                                               : "asked to");
     segment_publish(&heritage->segment, SHARED_STOPPING);
     (void)close(heritage->listener);
     heritage->listener = -1;
     log_info("action: close_listener | result: success");
-    if (stop_handlers(supervisor) == FORKED_CHILD) {
-        return FORKED_CHILD;
+    if (stop_handlers(supervisor) == FORKED_CHILD ||
+        keeper_replace(&supervisor->keeper, true) == FORKED_CHILD) {
+        return FORKED_CHILD; /* what is left in the ring needs a storer */
     }
     stop_storer(supervisor);
     return 0;
@@ -461,7 +336,7 @@ static int live(struct supervisor *supervisor, struct failure *failure)
     if (!recovery_run(heritage, failure)) {
         return 0;
     }
-    int started = start_storer(supervisor);
+    int started = keeper_start(&supervisor->keeper);
     if (started == FORKED_CHILD) {
         return FORKED_CHILD;
     }
@@ -487,6 +362,8 @@ static int fail_to_start(const struct failure *failure)
 int supervisor_run(const struct server_config *config)
 {
     struct supervisor supervisor = {.heritage = {.config = *config}};
+    supervisor.keeper.heritage = &supervisor.heritage;
+    supervisor.keeper.child_status = &supervisor.child_status;
     struct failure failure = {.text = ""};
     signals_prepare_supervisor();
     if (!heritage_open(&supervisor.heritage, &failure)) {

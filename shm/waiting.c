@@ -70,12 +70,17 @@ static bool has_process_ended(pid_t pid)
     return has_ended;
 }
 
-/* With the supervisor dead nobody replaces a storer: once that is gone too, waiting is in vain. */
+/*
+ * With the supervisor dead nobody replaces a storer: once that is gone too, waiting is in vain.
+ * 0: it was buried, and its successor, if there is one, has not come to its first line. (That
+ * one may live; then the agency loses its connection for nothing, and comes back.)
+ */
 static bool is_storer_lost(const struct segment *segment)
 {
     const struct shared *shared = segment->shared;
     int32_t storer = atomic_load(&shared->storer.pid);
-    return getppid() != shared->identity.supervisor_pid && storer > 0 && has_process_ended(storer);
+    return getppid() != shared->identity.supervisor_pid &&
+           (storer == 0 || has_process_ended(storer));
 }
 
 /* Sleeps until posted. False when a look around after a long sleep shows that nobody ever will. */

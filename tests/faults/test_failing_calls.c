@@ -231,6 +231,20 @@ static void nobody_notices(void **state)
     bettors_expect_stored(bettors, AGENCIES, &shimmed->server);
 }
 
+/* The second fork is the one that is to replace the storer: nobody has connected by then. */
+static void a_storer_that_can_not_be_forked_at_once_is_forked_later(void **state)
+{
+    const struct trial *trial = *state;
+    struct shimmed *shimmed = start(trial->stage, trial->rule);
+    struct bettor *const *bettors = make_bettors(trial->stage);
+    server_kill_storer(&shimmed->server);
+    (void)server_await_log(&shimmed->server, 1, "storer_start | result: fail | error: fork");
+    (void)server_await_log(&shimmed->server, 2, "storer_start | result: success");
+    hold_with_failures(trial, shimmed, bettors);
+    assert_int_equal(program_await_end(shimmed->server.program).status, 0);
+    bettors_expect_stored(bettors, AGENCIES, &shimmed->server);
+}
+
 /* --------------------------------------------------------------- learning ---- */
 
 static void a_small_lottery_makes_these_calls(void **state)
@@ -300,7 +314,7 @@ static void add_refusal(struct trials *trials, const struct refusal *refusal, ui
 
 static size_t count_trials(const struct lesson *lesson)
 {
-    size_t count = HARMLESS + LASTING;
+    size_t count = HARMLESS + LASTING + 1;
     for (size_t i = 0; i < REFUSALS; i++) {
         count += lesson->calls[refusals[i].call];
     }
@@ -319,6 +333,8 @@ static void add_all(struct trials *trials, const struct lesson *lesson)
         add_trial(trials, the_server_goes_on_or_stops_and_says_why, lasting_rules[i])->patience_ms =
             PATIENCE_MS;
     }
+    (void)add_trial(trials, a_storer_that_can_not_be_forked_at_once_is_forked_later,
+                    "fail:fork:2:EAGAIN");
 }
 
 /* Every WORKERS-th trial, beginning with the worker's own number. */

@@ -204,6 +204,47 @@ static void disaster_49_everything_dies_ten_times_in_a_row_after_the_draw(void *
     end_well(&flight);
 }
 
+/* There is neither an old storer that could be seen to have ended nor a new one. */
+static void disaster_66_the_supervisor_dies_between_two_storers(void **state)
+{
+    struct stage *stage = *state;
+    struct flight flight = {.lottery = lottery_open(stage, settings)};
+    lottery_arm(flight.lottery);
+    lottery_start(flight.lottery, "keeper.buried:1:KILL");
+    flight.first = bettor_open(flight.lottery, 1, ROWS);
+    flight.second = bettor_open(flight.lottery, 2, ROWS);
+    bettor_resume(flight.first);
+    bettor_resume(flight.second);
+    pid_t storer = lottery_storer(flight.lottery);
+    assert_int_equal(kill(storer, SIGSTOP), 0);
+    lottery_await_stopped(flight.lottery, storer);
+    bettor_send(flight.first, 1);
+    server_await_activity(flight.lottery->server, flight.first->peer->port,
+                          SLOT_WAITING_FOR_COMMIT);
+    assert_int_equal(kill(storer, SIGKILL), 0);
+    lottery_await_fault(flight.lottery);
+    server_await_orphans(flight.lottery->server);
+    take_last_answers(&flight);
+    lottery_start(flight.lottery, NULL);
+    end_well(&flight);
+}
+
+/* The token comes when the first one is there already. */
+static void disaster_67_a_storer_dies_as_it_is_born(void **state)
+{
+    struct stage *stage = *state;
+    struct flight flight = {.lottery = lottery_open(stage, settings)};
+    lottery_start(flight.lottery, "storer.born:1:KILL");
+    flight.first = bettor_open(flight.lottery, 1, ROWS);
+    flight.second = bettor_open(flight.lottery, 2, ROWS);
+    lottery_arm(flight.lottery);
+    assert_int_equal(kill(lottery_storer(flight.lottery), SIGKILL), 0);
+    lottery_await_fault(flight.lottery);
+    finish(&flight);
+    lottery_expect_deaths(flight.lottery, (struct lottery_deaths){.storers = 2});
+    lottery_close(flight.lottery);
+}
+
 /* -------------------------------------------------------------- agencies ---- */
 
 static void disaster_50_an_agency_dies_again_and_again_in_the_middle_of_its_bets(void **state)
@@ -376,6 +417,8 @@ static const struct CMUnitTest tests[] = {
     DISASTER(disaster_63_everything_dies_after_the_draw_before_the_gate_opens,
              "draw.before_gate:1:STOP"),
     STAGE_TEST(disaster_64_a_dead_agency_is_heard_late_and_the_living_one_goes_on),
+    STAGE_TEST(disaster_66_the_supervisor_dies_between_two_storers),
+    STAGE_TEST(disaster_67_a_storer_dies_as_it_is_born),
 };
 
 int main(void)

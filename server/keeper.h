@@ -1,0 +1,50 @@
+/*
+ * keeper.h - keeps a storer alive: forks it, buries it, replaces it, gives it up.
+ *
+ * The supervisor's alone. The calls that fork return FORKED_CHILD in the storer,
+ * whose whole life is over by then: its caller returns at once, all the way to
+ * main, with what `child_status` points to.
+ */
+#ifndef SERVER_KEEPER_H
+#define SERVER_KEEPER_H
+
+#include "server/heritage.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { FORKED_CHILD = -2 };
+
+/* The supervisor sets the two pointers before any call; the rest is zero then. */
+struct keeper {
+    struct heritage *heritage;
+    pid_t storer;              /* 0: there is none */
+    unsigned failures, kills;  /* deaths since a storer has stored something, by their kind */
+    uint64_t flushes_at_death; /* how much had been stored then */
+    int64_t replace_at_ms;     /* without a storer: when to fork the next one, monotonic clock */
+    bool stopping;             /* the storer is expected to end, and is not replaced */
+    bool given_up;             /* there will be no storer any more: the server can't go on */
+    bool undrained;            /* the last one ended before everything was on the disk */
+    int *child_status;         /* set by the storer: how its life ended */
+};
+
+/*
+ * Forks the first storer and waits, at most half a minute, until it is ready or
+ * the server is asked to stop. Returns 0, -1 when it did not get ready, or FORKED_CHILD.
+ */
+int keeper_start(struct keeper *keeper);
+
+/*
+ * Forks another storer when there is none, and it is time for one, or `now`. Does
+ * not wait for it: one that can't start is the next to be buried. Returns 0 or FORKED_CHILD.
+ */
+int keeper_replace(struct keeper *keeper, bool now);
+
+/* Milliseconds until keeper_replace has something to do; -1 when a death will tell. */
+int64_t keeper_patience_ms(const struct keeper *keeper);
+
+/* Writes the storer's obituary, and decides whether there may be another one. */
+void keeper_bury(struct keeper *keeper, int wait_status);
+
+#endif
