@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STATE_BODY_BYTES = 64 };
+enum { STATE_BODY_BYTES = 64, GATE_LOOK_MS = 1000 };
 
 void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, uint32_t slot_index,
                    struct connection *connection, struct arena *arena)
@@ -120,19 +120,33 @@ static void answer_winners(struct dialogue *dialogue, const struct message *mess
              message->sender, (unsigned long long)sent.winners);
 }
 
+/* Once, for at most so long; by the clock whether it is the last time. */
+static enum gate_answer wait_a_while_at_gate(const struct dialogue *dialogue, int64_t left_ms)
+{
+    if (signals_terminate_requested()) {
+        return GATE_INTERRUPTED;
+    }
+    return gate_wait(dialogue->heritage->gate_id,
+                     left_ms < GATE_LOOK_MS ? (uint64_t)left_ms : GATE_LOOK_MS);
+}
+
 /*
  * Waits at the gate with our signals let in. One that comes between the look
  * at the flag and the sleep would be slept through: the supervisor repeats its
- * SIGTERM until the handler is gone.
+ * SIGTERM until the handler is gone, and where there is none any more, no
+ * single sleep is long.
  */
-static enum gate_answer wait_at_gate(struct dialogue *dialogue)
+static enum gate_answer wait_at_gate(const struct dialogue *dialogue)
 {
-    enum gate_answer result = GATE_INTERRUPTED;
+    enum gate_answer result = GATE_CLOSED;
+    int64_t deadline_ms =
+        clock_monotonic_ms() + (int64_t)dialogue->heritage->config.winners_wait_ms;
     slot_set_activity(dialogue->slot, SLOT_WAITING_AT_GATE);
     fault_point("gate.waiting");
     signals_unblock();
-    if (!signals_terminate_requested()) {
-        result = gate_wait(dialogue->heritage->gate_id, dialogue->heritage->config.winners_wait_ms);
+    for (int64_t left_ms = deadline_ms - clock_monotonic_ms(); result == GATE_CLOSED && left_ms > 0;
+         left_ms = deadline_ms - clock_monotonic_ms()) {
+        result = wait_a_while_at_gate(dialogue, left_ms);
     }
     signals_block();
     slot_set_activity(dialogue->slot, SLOT_WORKING);
@@ -159,12 +173,13 @@ static bool take_request(struct dialogue *dialogue, struct agency *agency,
 
 /* --------------------------------------------------------------- STATUS ---- */
 
+/* Another connection may have asked to be done a moment ago: "done" is told when it is durable. */
 static const char *state_name(const struct dialogue *dialogue, const struct agency *agency)
 {
     if (atomic_load(&dialogue->segment.shared->storer.drawn) != 0) {
         return "drawn";
     }
-    return atomic_load(&agency->phase) == AGENCY_OPEN ? "open" : "done";
+    return atomic_load(&agency->phase) == AGENCY_DONE ? "done" : "open";
 }
 
 /* What STATE tells is durable: the bets, and an agency's being done. */

@@ -74,6 +74,9 @@ static enum verdict serve_messages(struct handler *handler)
         if (!dialogue_take(&handler->dialogue, frame, &message)) {
             return FAIL;
         }
+        if (handler->connection.broken) {
+            return LEAVE; /* what else it has asked for, it will not read */
+        }
         connection_consume(&handler->connection, message.bytes);
     }
     size_t left = 0;
@@ -214,6 +217,7 @@ static int serve(struct handler *handler)
     enum verdict verdict = GO_ON;
     while (verdict == GO_ON && !signals_terminate_requested()) {
         verdict = live_a_turn(handler);
+        signals_let_in(); /* a peer that always has something to say keeps us from sleeping */
     }
     if (verdict == GO_ON) {
         verdict = serve_what_arrived(handler);

@@ -215,6 +215,19 @@ static void a_peer_that_never_reads_its_answers_is_given_up(void **state)
     expect_handlers_gone(server, 1, 1);
 }
 
+/* Each of its look-ups would wait for the draw in turn. */
+static void a_peer_that_asked_for_much_and_went_is_let_go(void **state)
+{
+    enum { LOOK_UPS = 1000 };
+    struct stage *stage = *state;
+    struct server *server = server_start(stage, ENVIRONMENT("WINNERS_WAIT=100ms"));
+    struct peer *peer = peer_connect(server);
+    peer_send(peer, bets_repeat(stage, "1:6\r\n", LOOK_UPS));
+    server_await_activity(server, peer->port, SLOT_WAITING_AT_GATE);
+    peer_close(peer);
+    expect_handlers_gone(server, 1, 0);
+}
+
 /* ----------------------------------------------------------------- killing ---- */
 
 static void a_killed_handler_harms_nobody(void **state)
@@ -267,6 +280,7 @@ int main(void)
         STAGE_TEST(a_peer_that_vanishes_at_the_gate_is_let_go),
         STAGE_TEST(a_silent_connection_is_closed_after_its_time),
         STAGE_TEST(a_peer_that_never_reads_its_answers_is_given_up),
+        STAGE_TEST(a_peer_that_asked_for_much_and_went_is_let_go),
         STAGE_TEST(a_killed_handler_harms_nobody),
         STAGE_TEST(a_killed_storer_is_replaced_and_nobody_notices),
     };

@@ -5,14 +5,17 @@
 #include "tests/harness/bets.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/peer.h"
+#include "tests/harness/processes.h"
 #include "tests/harness/reckoning.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h> /* after what it needs */
 
@@ -198,6 +201,53 @@ static void a_peer_that_does_not_read_does_not_keep_a_server_from_stopping(void 
     stage_expect_nothing_left(stage);
 }
 
+/* A child's whole life: probes without a pause, their echoes read and thrown away. */
+static int say_and_hear_for_ever(void *context)
+{
+    enum { PROBES = 500, PROBE_BYTES = 2 };
+    const struct peer *peer = context;
+    char probes[PROBES * PROBE_BYTES];
+    char echoes[sizeof probes];
+    for (size_t i = 0; i < PROBES; i++) {
+        memcpy(probes + i * PROBE_BYTES, "x\n", PROBE_BYTES);
+    }
+    for (;;) {
+        bool sent = send(peer->socket, probes, sizeof probes, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+        ssize_t heard = recv(peer->socket, echoes, sizeof echoes, MSG_DONTWAIT);
+        if (heard == 0 || (!sent && heard < 0 && errno != EAGAIN)) {
+            return EXIT_SUCCESS;
+        }
+    }
+}
+
+static void a_peer_that_never_pauses_does_not_keep_a_server_from_stopping(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = server_start(stage, ENVIRONMENT("LOGGING_LEVEL=INFO"));
+    struct peer *peer = peer_connect(server);
+    struct processes processes;
+    processes_open(&processes);
+    (void)processes_start(&processes, say_and_hear_for_ever, peer);
+    processes_release(&processes);
+    (void)server_await_log(server, 5000, "action: receive_message | result: success");
+    server_stop_well(server);
+    processes_close(&processes);
+    stage_expect_nothing_left(stage);
+}
+
+static void a_handler_that_had_to_be_killed_is_a_failure(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = server_start(stage, ENVIRONMENT("TIMEOUTS_SHUTDOWN=200ms"));
+    struct peer *peer = peer_connect(server);
+    pid_t handler = server_handler_pid(server, peer->port);
+    assert_int_equal(kill(handler, SIGSTOP), 0);
+    assert_int_equal(server_stop(server).status, EXIT_FAILURE);
+    assert_int_equal(server_count_log(server, "action: stop_handlers | result: fail"), 1);
+    assert_int_equal(server_count_log(server, "action: exit | result: fail"), 1);
+    peer_expect_close(peer);
+}
+
 static void a_server_stops_in_the_middle_of_an_agencys_bets(void **state)
 {
     struct stage *stage = *state;
@@ -269,6 +319,8 @@ int main(void)
         STAGE_TEST(half_a_message_does_not_keep_a_server_from_stopping),
         STAGE_TEST(look_ups_that_wait_get_their_answer_when_a_server_stops),
         STAGE_TEST(a_peer_that_does_not_read_does_not_keep_a_server_from_stopping),
+        STAGE_TEST(a_peer_that_never_pauses_does_not_keep_a_server_from_stopping),
+        STAGE_TEST(a_handler_that_had_to_be_killed_is_a_failure),
         STAGE_TEST(a_server_stops_in_the_middle_of_an_agencys_bets),
         STAGE_TEST(a_server_that_has_drawn_stops_as_well),
         STAGE_TEST(an_agency_stops_in_the_middle_of_its_bets),
