@@ -117,6 +117,7 @@ enum wait_kind { WAIT_FOR_SPACE, WAIT_FOR_COMMIT, WAIT_FOR_DONE, WAIT_KINDS };
  */
 struct shared_waiters {
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t bits[WAIT_KINDS][SHARED_WAITER_WORDS];
+    uint32_t first_slot[WAIT_KINDS]; /* whom the next round of waking begins with; the storer's */
 };
 
 struct shared_storer {

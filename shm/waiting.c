@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { LOOK_AROUND_MS = 1000, WORD_BITS = 64 };
+enum { LOOK_AROUND_MS = 1000, WORD_BITS = 64, FIRST_OF_A_ROUND = 16 };
 
 static const enum slot_activity activity_of_wait[WAIT_KINDS] = {
     [WAIT_FOR_SPACE] = SLOT_WAITING_FOR_SPACE,
@@ -122,27 +122,56 @@ bool wait_until(struct segment *segment, uint32_t slot_index, enum wait_kind kin
 
 /* --------------------------------------------------------------- storer ---- */
 
-static void wake_slot(struct slot *slot, _Atomic uint64_t *word, uint64_t bit, uint64_t reached)
+/* A round of waking. */
+struct waking {
+    struct segment *segment;
+    enum wait_kind kind;
+    uint64_t reached;
+    unsigned woken;
+};
+
+static void wake_slot(struct waking *waking, uint32_t slot_index)
 {
-    if (atomic_load(&slot->awaited) > reached) {
+    struct shared_waiters *waiters = &waking->segment->shared->waiters;
+    struct slot *slot = &waking->segment->slots[slot_index];
+    if (atomic_load(&slot->awaited) > waking->reached) {
         return;
     }
-    atomic_fetch_and(word, ~bit);
+    atomic_fetch_and(&waiters->bits[waking->kind][slot_index / WORD_BITS],
+                     ~(UINT64_C(1) << (slot_index % WORD_BITS)));
     fault_point("storer.waking");
     post(&slot->wakeup);
+    if (++waking->woken == FIRST_OF_A_ROUND) {
+        waiters->first_slot[waking->kind] = slot_index + 1;
+    }
 }
 
-void wake_waiters(struct segment *segment, enum wait_kind kind, uint64_t reached)
+/* Wakes those of the slots [from, to) who wait. */
+static void wake_range(struct waking *waking, uint32_t from, uint32_t to)
 {
-    uint32_t words = (segment->shared->identity.slot_capacity + WORD_BITS - 1) / WORD_BITS;
-    for (uint32_t w = 0; w < words; w++) {
-        _Atomic uint64_t *word = &segment->shared->waiters.bits[kind][w];
-        for (uint64_t left = atomic_load(word); left != 0; left &= left - 1) {
-            uint32_t bit_index = (uint32_t)__builtin_ctzll(left);
-            wake_slot(&segment->slots[w * WORD_BITS + bit_index], word, UINT64_C(1) << bit_index,
-                      reached);
+    const _Atomic uint64_t *words = waking->segment->shared->waiters.bits[waking->kind];
+    for (uint32_t base = from - from % WORD_BITS; base < to; base += WORD_BITS) {
+        uint64_t left = atomic_load(&words[base / WORD_BITS]);
+        for (; left != 0; left &= left - 1) {
+            uint32_t slot_index = base + (uint32_t)__builtin_ctzll(left);
+            if (slot_index >= from && slot_index < to) {
+                wake_slot(waking, slot_index);
+            }
         }
     }
+}
+
+/*
+ * Who is woken first runs first. Where there is not enough for all, in a ring that is full again
+ * at once, the last ones would go away empty each time: so the rounds begin with others in turn.
+ */
+void wake_waiters(struct segment *segment, enum wait_kind kind, uint64_t reached)
+{
+    uint32_t capacity = segment->shared->identity.slot_capacity;
+    uint32_t first = segment->shared->waiters.first_slot[kind] % capacity;
+    struct waking waking = {.segment = segment, .kind = kind, .reached = reached};
+    wake_range(&waking, first, capacity);
+    wake_range(&waking, 0, first);
 }
 
 void wake_everybody(struct segment *segment)

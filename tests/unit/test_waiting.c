@@ -193,6 +193,35 @@ static void waiters_in_every_word_of_the_bits_are_woken(void **state)
     }
 }
 
+static void announce_everybody(struct fixture *fixture, enum wait_kind kind)
+{
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        atomic_store(&fixture->segment.slots[i].awaited, AWAITED);
+        atomic_fetch_or(&fixture->segment.shared->waiters.bits[kind][i / 64], UINT64_C(1)
+                                                                                  << i % 64);
+    }
+}
+
+/* Whom a round begins with is the first to run; all are woken in each of them. */
+static void each_round_of_waking_begins_with_others(void **state)
+{
+    enum { ROUNDS_OF_WAKING = 40, FIRST_OF_A_ROUND = 16 };
+    struct fixture *fixture = *state;
+    const struct shared_waiters *waiters = &fixture->segment.shared->waiters;
+    for (int round = 1; round <= ROUNDS_OF_WAKING; round++) {
+        announce_everybody(fixture, WAIT_FOR_SPACE);
+        wake_waiters(&fixture->segment, WAIT_FOR_SPACE, AWAITED);
+        for (uint32_t i = 0; i < SLOTS; i++) {
+            int tokens = 0;
+            assert_int_equal(sem_getvalue(&fixture->segment.slots[i].wakeup, &tokens), 0);
+            assert_int_equal(tokens, round);
+        }
+        assert_int_equal(waiters->first_slot[WAIT_FOR_SPACE] % SLOTS,
+                         round * FIRST_OF_A_ROUND % SLOTS);
+        assert_int_equal(waiters->first_slot[WAIT_FOR_COMMIT], 0);
+    }
+}
+
 static void a_token_too_many_wakes_nobody_for_good(void **state)
 {
     struct fixture *fixture = *state;
@@ -500,6 +529,7 @@ int main(void)
         WAITING_TEST(a_waiter_says_what_it_waits_for),
         WAITING_TEST(only_those_are_woken_whose_position_is_reached),
         WAITING_TEST(waiters_in_every_word_of_the_bits_are_woken),
+        WAITING_TEST(each_round_of_waking_begins_with_others),
         WAITING_TEST(a_token_too_many_wakes_nobody_for_good),
         WAITING_TEST(everybody_is_woken_whose_bit_a_dead_storer_took),
         WAITING_TEST(a_halt_ends_all_waiting_now_and_later),
