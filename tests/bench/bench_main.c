@@ -132,6 +132,7 @@ static int run_agency(const struct load_plan *plan, unsigned index, const struct
     } else {
         result->errors++;
     }
+    result->ended_ns = load_clock_ns();
     load_free_messages(&messages);
     return EXIT_SUCCESS;
 }
@@ -188,16 +189,19 @@ static void write_histogram(const char *path, const struct histogram *histogram)
     (void)fclose(file);
 }
 
-static int report(const struct options *options, const struct load_result *results, double seconds)
+/* The last agency's last answer ends the time, not its process's end. */
+static int report(const struct options *options, const struct load_result *results,
+                  uint64_t began_ns)
 {
-    struct load_result sum = {0};
+    struct load_result sum = {.ended_ns = began_ns};
     for (unsigned i = 0; i < options->plan.agencies; i++) {
+        sum.ended_ns = results[i].ended_ns > sum.ended_ns ? results[i].ended_ns : sum.ended_ns;
         sum.batches += results[i].batches;
         sum.bytes += results[i].bytes;
         sum.errors += results[i].errors;
         histogram_merge(&sum.latency, &results[i].latency);
     }
-    print_figures(options, &sum, seconds);
+    print_figures(options, &sum, (double)(sum.ended_ns - began_ns) / NS_PER_SECOND);
     if (options->histogram_file != NULL) {
         write_histogram(options->histogram_file, &sum.latency);
     }
@@ -235,7 +239,7 @@ static int run(const struct options *options)
     (void)close(barrier.start[1]);
     while (wait(NULL) > 0) {
     }
-    return report(options, results, (double)(load_clock_ns() - began_ns) / NS_PER_SECOND);
+    return report(options, results, began_ns);
 }
 
 int main(int argc, char **argv)

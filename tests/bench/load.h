@@ -26,6 +26,7 @@ struct load_plan {
 struct load_result {
     uint64_t batches, bytes; /* acknowledged */
     uint64_t errors;         /* answers other than ACK, and connections that failed */
+    uint64_t ended_ns;       /* when its last answer had come, load_clock_ns */
     struct histogram latency;
 };
 
