@@ -151,20 +151,36 @@ static void log_resumed(const struct session *session)
     }
 }
 
-/* Skips the rows that the server holds. */
-static enum job_step resume(struct session *session)
+/*
+ * Skips the rows that the server holds. A single bet may be fewer: whoever
+ * starts the same agency twice with different bets is told so later.
+ */
+static enum job_step skip_stored(struct session *session, uint64_t *end_offset)
 {
     struct job *job = session->job;
     struct failure failure;
     uint64_t skipped = 0;
-    uint64_t end_offset = 0;
     dataset_rewind(&job->dataset);
-    enum dataset_result result =
-        dataset_skip(&job->dataset, session->state.stored, &skipped, &end_offset, &failure);
-    if (result != DATASET_ROW) {
-        return fail_to_resume(session, result == DATASET_END
-                                           ? "the file holds fewer rows than the server"
-                                           : failure.text);
+    switch (dataset_skip(&job->dataset, session->state.stored, &skipped, end_offset, &failure)) {
+    case DATASET_FAILED:
+        return fail_to_resume(session, failure.text);
+    case DATASET_END:
+        return job->config->single_bet
+                   ? JOB_WORKED
+                   : fail_to_resume(session, "the file holds fewer rows than the server");
+    case DATASET_ROW:
+        break;
+    }
+    return JOB_WORKED;
+}
+
+/* Goes on where the server says that we are. */
+static enum job_step resume(struct session *session)
+{
+    struct job *job = session->job;
+    uint64_t end_offset = 0;
+    if (skip_stored(session, &end_offset) != JOB_WORKED) {
+        return JOB_FAILED;
     }
     if (session->state.phase != STATE_OPEN && check_nothing_left(session) != JOB_WORKED) {
         return JOB_FAILED;
@@ -177,6 +193,24 @@ static enum job_step resume(struct session *session)
 
 /* ---------------------------------------------------------- BET and DONE ---- */
 
+/*
+ * Which bet the server holds it does not tell, only how many: unless this run
+ * made them more, the one that it was given may be another one.
+ */
+static void report_single_bet(const struct job *job)
+{
+    const struct client_config *config = job->config;
+    if (job->stored > job->stored_before) {
+        log_info("action: apuesta_enviada | result: success | dni: %s | numero: %s",
+                 config->document, config->number);
+    } else {
+        log_warning("action: apuesta_enviada | result: fail | dni: %s | numero: %s"
+                    " | reason: the server holds %" PRIu64 " bet(s) of agency %" PRIu32
+                    " already, this one was not sent",
+                    config->document, config->number, job->stored, job->agency);
+    }
+}
+
 static void report_bets(struct job *job)
 {
     if (job->bets_reported) {
@@ -184,8 +218,7 @@ static void report_bets(struct job *job)
     }
     job->bets_reported = true;
     if (job->config->single_bet) {
-        log_info("action: apuesta_enviada | result: success | dni: %s | numero: %s",
-                 job->config->document, job->config->number);
+        report_single_bet(job);
     } else {
         log_info("action: apuesta_enviada | result: success | cantidad: %" PRIu64
                  " | guardadas: %" PRIu64,
@@ -197,6 +230,9 @@ static enum job_step send_bets(struct session *session, struct failure *why)
 {
     struct job *job = session->job;
     if (session->state.phase != STATE_OPEN) {
+        if (job->config->single_bet) {
+            report_bets(job);
+        }
         return JOB_WORKED;
     }
     progress_set_state(&job->progress, "betting");

@@ -460,20 +460,60 @@ static void winners_that_cannot_be_written_are_a_failure(void **state)
     expect_printed(rig, "action: exit | result: fail");
 }
 
+static const char *const single_bet[] = {
+    "CLI_NOMBRE=Santiago Lionel", "CLI_APELLIDO=Lorca", "CLI_DOCUMENTO=30904465",
+    "CLI_NACIMIENTO=1999-03-17",  "CLI_NUMERO=7574",    NULL};
+
 static void the_one_bet_of_the_environment_is_sent_and_logged(void **state)
 {
     struct rig *rig = *state;
-    const char *const settings[] = {
-        "CLI_NOMBRE=Santiago Lionel", "CLI_APELLIDO=Lorca", "CLI_DOCUMENTO=30904465",
-        "CLI_NACIMIENTO=1999-03-17",  "CLI_NUMERO=7574",    NULL};
     static const char row[] = "Santiago Lionel,Lorca,30904465,1999-03-17,7574\n";
     set_listening(rig);
-    start(rig, settings);
+    start(rig, single_bet);
     accept_and_tell(rig, "server:8:0,open\r\n");
     struct message batch = expect_message(rig, MESSAGE_BET);
     assert_int_equal(batch.body_bytes, strlen(row));
     assert_memory_equal(batch.body, row, batch.body_bytes);
     answer(rig, ACK);
+    end_without_winners(rig);
+    expect_printed(
+        rig, "INFO     action: apuesta_enviada | result: success | dni: 30904465 | numero: 7574");
+}
+
+/* The server holds this many bets already, none of them from this run. */
+static void play_bet_that_is_not_sent(struct rig *rig, const char *status, const char *reason)
+{
+    start(rig, single_bet);
+    accept_and_tell(rig, status);
+    end_without_winners(rig);
+    expect_printed(rig, reason);
+    assert_int_equal(count_printed(rig, "action: apuesta_enviada | result: success"), 0);
+    (void)close(rig->output);
+    rig->output = -1;
+    rig->printed_bytes = 0;
+}
+
+static void one_bet_that_is_not_sent_because_others_are_stored_is_a_warning(void **state)
+{
+    struct rig *rig = *state;
+    set_listening(rig);
+    play_bet_that_is_not_sent(
+        rig, "server:8:1,open\r\n",
+        "WARNING  action: apuesta_enviada | result: fail | dni: 30904465 | numero: 7574 | reason: "
+        "the server holds 1 bet(s) of agency 2 already, this one was not sent\n");
+    play_bet_that_is_not_sent(rig, "server:8:1,done\r\n", "holds 1 bet(s) of agency 2 already");
+    play_bet_that_is_not_sent(rig, "server:8:3,drawn\r\n", "holds 3 bet(s) of agency 2 already");
+}
+
+static void one_bet_whose_answer_was_lost_has_been_sent(void **state)
+{
+    struct rig *rig = *state;
+    set_listening(rig);
+    start(rig, single_bet);
+    accept_and_tell(rig, "server:8:0,open\r\n");
+    (void)expect_message(rig, MESSAGE_BET);
+    hang_up(rig);
+    accept_and_tell(rig, "server:8:1,open\r\n");
     end_without_winners(rig);
     expect_printed(
         rig, "INFO     action: apuesta_enviada | result: success | dni: 30904465 | numero: 7574");
@@ -936,6 +976,8 @@ int main(void)
         TEST(winners_are_asked_for_until_the_draw_and_written),
         TEST(winners_that_cannot_be_written_are_a_failure),
         TEST(the_one_bet_of_the_environment_is_sent_and_logged),
+        TEST(one_bet_that_is_not_sent_because_others_are_stored_is_a_warning),
+        TEST(one_bet_whose_answer_was_lost_has_been_sent),
         TEST(answers_may_come_byte_by_byte),
         TEST(a_file_is_resumed_behind_the_stored_rows),
         TEST(a_file_shorter_than_what_is_stored_is_an_error),
