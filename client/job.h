@@ -48,6 +48,7 @@ struct job {
     uint64_t stored;                /* bets that it is known to hold */
     bool bets_reported;             /* the summary has been logged */
     uint64_t refused_line;          /* where the latest refused batch began; 0: there was none */
+    bool done_refused;              /* DONE was, once; the second time is final */
 };
 
 /*

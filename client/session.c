@@ -243,6 +243,22 @@ static enum job_step send_bets(struct session *session, struct failure *why)
     return step;
 }
 
+/*
+ * Another connection has probably asked STATUS after us, as for a refused batch
+ * (betting.c): a new connection takes the agency back, once.
+ */
+static enum job_step take_refused_done(struct session *session, const struct message *answer,
+                                       struct failure *why)
+{
+    struct job *job = session->job;
+    if (answer->type != MESSAGE_ERROR || job->done_refused) {
+        return unexpected(session, "apuestas_terminadas", MESSAGE_DONE, answer, why);
+    }
+    job->done_refused = true;
+    (void)failure_set(why, "the server refused agency %" PRIu32 "'s DONE", job->agency);
+    return JOB_LOST;
+}
+
 static enum job_step say_done(struct session *session, struct failure *why)
 {
     struct message answer;
@@ -251,7 +267,7 @@ static enum job_step say_done(struct session *session, struct failure *why)
         return step;
     }
     if (answer.type != MESSAGE_ACK) {
-        return unexpected(session, "apuestas_terminadas", MESSAGE_DONE, &answer, why);
+        return take_refused_done(session, &answer, why);
     }
     if (session->state.phase == STATE_OPEN) {
         patience_progress(&session->job->patience, timing_now_ms());

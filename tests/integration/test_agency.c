@@ -672,6 +672,38 @@ static void where_no_row_looks_wrong_they_are_sent_once_more_and_then_named(void
     expect_printed(rig, "the server refused rows 3 to 4");
 }
 
+static void a_refused_done_is_said_once_more_by_a_new_connection(void **state)
+{
+    struct rig *rig = *state;
+    write_bets(rig, 2, 0);
+    set_listening(rig);
+    start(rig, NULL);
+    accept_and_tell(rig, "server:8:0,open\r\n");
+    expect_batch(rig, 1, 2);
+    answer(rig, ACK);
+    (void)expect_message(rig, MESSAGE_DONE);
+    answer(rig, "server:1\r\n");
+    accept_and_tell(rig, "server:8:2,open\r\n");
+    end_without_winners(rig);
+    expect_printed(rig, "action: connection_lost | result: fail");
+}
+
+static void a_done_that_is_refused_twice_is_a_failure(void **state)
+{
+    struct rig *rig = *state;
+    write_bets(rig, 2, 0);
+    set_listening(rig);
+    start(rig, NULL);
+    for (int i = 0; i < 2; i++) {
+        accept_and_tell(rig, "server:8:2,open\r\n");
+        (void)expect_message(rig, MESSAGE_DONE);
+        answer(rig, "server:1\r\n");
+    }
+    expect_exit(rig, EXIT_FAILURE);
+    expect_printed(rig, "ERROR    action: apuestas_terminadas | result: fail | reason: "
+                        "the server refused agency 2's DONE\n");
+}
+
 static void an_agency_that_is_not_welcome_says_so(void **state)
 {
     struct rig *rig = *state;
@@ -988,6 +1020,8 @@ int main(void)
         TEST(a_connection_lost_while_waiting_for_the_draw_is_taken_up_again),
         TEST(a_refused_batch_is_read_again_to_name_the_line),
         TEST(where_no_row_looks_wrong_they_are_sent_once_more_and_then_named),
+        TEST(a_refused_done_is_said_once_more_by_a_new_connection),
+        TEST(a_done_that_is_refused_twice_is_a_failure),
         TEST(an_agency_that_is_not_welcome_says_so),
         TEST(a_missing_file_is_one_line_and_no_connection),
         TEST(checking_the_configuration_connects_to_nobody),
