@@ -4,8 +4,11 @@
  *
  * Progress is something that was not so before: a batch acknowledged, "done"
  * acknowledged, an answer to a look-up. A connection alone is none, or a
- * server that accepts and hangs up would be tried for ever. The clock of the
- * lapse runs from the last progress; when a connection that brought progress
+ * server that accepts and hangs up would be tried for ever. A look-up that is
+ * not answered for a whole lapse counts too (session.c): the server may be
+ * holding it until the draw, and has to answer other questions before the next
+ * one; so who waits for the draw gives up a server that is dead or says
+ * nothing at all, not one that is slow to draw. The clock of the lapse runs from the last progress; when a connection that brought progress
  * is lost, it runs from that moment, so that a server that was silent for a
  * whole lapse may still come back. Pauses double from 100 ms to 2 s, and each is
  * drawn from its upper half, so that agencies that lost their server together

@@ -327,12 +327,31 @@ static enum job_step pause_before_asking_again(struct session *session, struct f
     return JOB_LOST;
 }
 
+/*
+ * One look-up. WAIT is progress: the server is there, and the draw is not its to
+ * hasten. So is a silence of a whole lapse, because the server may hold a look-up
+ * for longer than that (winners.wait): it has answered STATUS and DONE on this
+ * connection, and has to answer them again on the next one.
+ */
+static enum job_step look_up(struct session *session, struct message *answer, struct failure *why)
+{
+    struct patience *patience = &session->job->patience;
+    enum job_step step = ask(session, MESSAGE_REQUEST, answer, why);
+    uint64_t now_ms = timing_now_ms();
+    bool waits = step == JOB_WORKED && answer->type == MESSAGE_WAIT;
+    bool lapsed = step == JOB_LOST && now_ms >= patience_deadline_ms(patience);
+    if (waits || lapsed) {
+        patience_progress(patience, now_ms);
+    }
+    return step;
+}
+
 static enum job_step ask_winners(struct session *session, struct failure *why)
 {
     session->wire.answer_bytes_max = WIRE_LONG_ANSWER_BYTES;
     while (true) {
         struct message answer;
-        enum job_step step = ask(session, MESSAGE_REQUEST, &answer, why);
+        enum job_step step = look_up(session, &answer, why);
         if (step != JOB_WORKED) {
             return step;
         }

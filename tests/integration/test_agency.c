@@ -68,10 +68,15 @@ static void await_readable(int fd, const char *what)
     }
 }
 
-static bool is_readable(int fd)
+static bool is_readable_within(int fd, int ms)
 {
     struct pollfd watched = {.fd = fd, .events = POLLIN};
-    return poll(&watched, 1, 0) == 1;
+    return poll(&watched, 1, ms) == 1;
+}
+
+static bool is_readable(int fd)
+{
+    return is_readable_within(fd, 0);
 }
 
 /* ------------------------------------------------------- the test's stage ---- */
@@ -635,6 +640,72 @@ static void a_connection_lost_while_waiting_for_the_draw_is_taken_up_again(void 
     end_without_winners(rig);
 }
 
+/* ------------------------------------------------------- waiting for the draw ---- */
+
+/* One connection of an agency that is done already: up to its look-up. */
+static void accept_look_up(struct rig *rig)
+{
+    accept_and_tell(rig, "server:8:1,done\r\n");
+    acknowledge_done(rig);
+}
+
+static void a_server_that_closes_during_the_pauses_is_asked_beyond_the_lapse(void **state)
+{
+    struct rig *rig = *state;
+    const char *const settings[] = {"CLI_LOOP_LAPSE=500ms", "CLI_LOOP_PERIOD=1h", NULL};
+    write_bets(rig, 1, 0);
+    set_listening(rig);
+    start(rig, settings);
+    for (uint64_t until_ms = now_ms() + 1500; now_ms() < until_ms;) {
+        accept_look_up(rig);
+        answer(rig, "server:2\r\n");
+        hang_up(rig);
+    }
+    accept_and_tell(rig, "server:8:1,drawn\r\n");
+    end_without_winners(rig);
+}
+
+static void a_pause_may_be_longer_than_the_lapse(void **state)
+{
+    struct rig *rig = *state;
+    const char *const settings[] = {"CLI_LOOP_LAPSE=500ms", "CLI_LOOP_PERIOD=1h", NULL};
+    write_bets(rig, 1, 0);
+    set_listening(rig);
+    start(rig, settings);
+    accept_look_up(rig);
+    answer(rig, "server:2\r\n");
+    assert_false(is_readable_within(rig->connection, 1000));
+    hang_up(rig);
+    accept_and_tell(rig, "server:8:1,drawn\r\n");
+    end_without_winners(rig);
+}
+
+static void a_look_up_may_be_held_for_longer_than_the_lapse(void **state)
+{
+    struct rig *rig = *state;
+    const char *const settings[] = {"CLI_LOOP_LAPSE=500ms", NULL};
+    write_bets(rig, 1, 0);
+    set_listening(rig);
+    start(rig, settings);
+    accept_look_up(rig);
+    accept_look_up(rig);
+    accept_look_up(rig);
+    answer(rig, "server:3:\r\n");
+    expect_exit(rig, EXIT_SUCCESS);
+}
+
+static void a_server_that_falls_silent_while_it_holds_a_look_up_is_given_up(void **state)
+{
+    struct rig *rig = *state;
+    const char *const settings[] = {"CLI_LOOP_LAPSE=500ms", NULL};
+    write_bets(rig, 1, 0);
+    set_listening(rig);
+    start(rig, settings);
+    accept_look_up(rig);
+    expect_exit(rig, EXIT_FAILURE);
+    expect_printed(rig, "the server does not answer");
+}
+
 /* ---------------------------------------------------------------- refusals ---- */
 
 static void a_refused_batch_is_read_again_to_name_the_line(void **state)
@@ -1018,6 +1089,10 @@ int main(void)
         TEST(a_server_that_comes_late_is_waited_for),
         TEST(after_a_lost_connection_the_agency_goes_on_where_the_server_says),
         TEST(a_connection_lost_while_waiting_for_the_draw_is_taken_up_again),
+        TEST(a_server_that_closes_during_the_pauses_is_asked_beyond_the_lapse),
+        TEST(a_pause_may_be_longer_than_the_lapse),
+        TEST(a_look_up_may_be_held_for_longer_than_the_lapse),
+        TEST(a_server_that_falls_silent_while_it_holds_a_look_up_is_given_up),
         TEST(a_refused_batch_is_read_again_to_name_the_line),
         TEST(where_no_row_looks_wrong_they_are_sent_once_more_and_then_named),
         TEST(a_refused_done_is_said_once_more_by_a_new_connection),
