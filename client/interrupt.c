@@ -89,3 +89,8 @@ enum interrupt_wait_end interrupt_wait(struct interrupt *interrupt, int fd, shor
     }
     return INTERRUPT_STOPPED;
 }
+
+bool interrupt_is_pending(struct interrupt *interrupt)
+{
+    return interrupt_wait(interrupt, -1, 0, 0) == INTERRUPT_STOPPED;
+}

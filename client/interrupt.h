@@ -7,7 +7,9 @@
  * seen: ppoll with a signal mask alone returns the ready socket and leaves the
  * signal pending, for as long as the socket keeps being ready.
  *
- * One per process, opened by main before anything can wait.
+ * One per process, opened by main before it does anything else: a signal that
+ * comes while the configuration is read stays pending until it is looked for.
+ * As process 1, an agency would not get it at all otherwise.
  */
 #ifndef CLIENT_INTERRUPT_H
 #define CLIENT_INTERRUPT_H
@@ -41,5 +43,8 @@ void interrupt_close(struct interrupt *interrupt);
  */
 enum interrupt_wait_end interrupt_wait(struct interrupt *interrupt, int fd, short events,
                                        uint64_t deadline_ms);
+
+/* Has a signal arrived? Takes and logs it like interrupt_wait, but does not wait. */
+bool interrupt_is_pending(struct interrupt *interrupt);
 
 #endif

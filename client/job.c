@@ -78,17 +78,13 @@ static bool open_bets(struct job *job, struct failure *failure)
     return dataset_open(&job->dataset, job->bets_name, failure);
 }
 
-bool job_open(struct job *job, const struct client_config *config, unsigned progress_lines_up,
-              struct failure *failure)
+bool job_open(struct job *job, const struct client_config *config, struct interrupt *interrupt,
+              unsigned progress_lines_up, struct failure *failure)
 {
-    *job = (struct job){.config = config, .agency = (uint32_t)config->id};
+    *job = (struct job){.config = config, .agency = (uint32_t)config->id, .interrupt = interrupt};
     if (!job_check(config, failure) ||
         !resolver_split(config->server_address, &job->server, failure) ||
         !open_bets(job, failure)) {
-        return false;
-    }
-    if (!interrupt_open(&job->interrupt, failure)) {
-        dataset_close(&job->dataset);
         return false;
     }
     progress_open(&job->progress, STDERR_FILENO, progress_lines_up, job->agency,
@@ -103,7 +99,6 @@ void job_close(struct job *job)
         dataset_close(&job->dataset);
         log_info("action: file_closed | result: success | file: %s", job->bets_name);
     }
-    interrupt_close(&job->interrupt);
 }
 
 static enum job_step give_up(const struct job *job, const struct failure *why)
@@ -119,7 +114,7 @@ static enum job_step run_session(struct job *job, struct failure *why)
 {
     int fd = -1;
     progress_set_state(&job->progress, "connecting");
-    switch (dial_persistently(&job->interrupt, &job->server, &job->patience, &fd, why)) {
+    switch (dial_persistently(job->interrupt, &job->server, &job->patience, &fd, why)) {
     case DIAL_STOPPED:
         return JOB_STOPPED;
     case DIAL_FAILED:
@@ -144,15 +139,15 @@ static enum job_step run_sessions(struct job *job)
                     job->config->server_address, why.text);
         progress_set_state(&job->progress, "connecting");
         patience_lost(&job->patience, timing_now_ms());
-        if (!dial_pause(&job->interrupt, &job->patience)) {
-            return job->interrupt.signal != 0 ? JOB_STOPPED : give_up(job, &why);
+        if (!dial_pause(job->interrupt, &job->patience)) {
+            return job->interrupt->signal != 0 ? JOB_STOPPED : give_up(job, &why);
         }
     }
 }
 
 enum job_step job_run(struct job *job)
 {
-    enum job_step step = probe_run(job);
+    enum job_step step = interrupt_is_pending(job->interrupt) ? JOB_STOPPED : probe_run(job);
     if (step == JOB_WORKED && job->has_bets) {
         step = run_sessions(job);
     }

@@ -37,7 +37,7 @@ struct job {
     const struct client_config *config;
     uint32_t agency;
     struct resolver_name server;
-    struct interrupt interrupt;
+    struct interrupt *interrupt; /* main's */
     struct dataset dataset;
     struct patience patience;
     struct progress progress;
@@ -57,11 +57,14 @@ struct job {
  */
 bool job_check(const struct client_config *config, struct failure *failure);
 
-/* Checks, then opens everything but the connection. `progress_lines_up` as in progress.h. */
-bool job_open(struct job *job, const struct client_config *config, unsigned progress_lines_up,
-              struct failure *failure);
+/*
+ * Checks, then opens everything but the connection. The configuration and the
+ * interrupt have to outlive the job. `progress_lines_up` as in progress.h.
+ */
+bool job_open(struct job *job, const struct client_config *config, struct interrupt *interrupt,
+              unsigned progress_lines_up, struct failure *failure);
 
-/* Does all of it. Never returns JOB_LOST. */
+/* Does all of it, nothing where a signal has come already. Never returns JOB_LOST. */
 enum job_step job_run(struct job *job);
 
 void job_close(struct job *job);

@@ -94,7 +94,7 @@ static int complain(const struct failure *failure)
     return EXIT_FAILURE;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv, struct interrupt *interrupt)
 {
     struct options options = {0};
     struct client_config config;
@@ -112,9 +112,21 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     log_set_threshold((enum log_level)config.log_level);
-    if (!job_open(&job, &config, options.progress_lines_up, &failure)) {
+    if (!job_open(&job, &config, interrupt, options.progress_lines_up, &failure)) {
         return complain(&failure);
     }
     log_config(&config);
     return do_job(&job);
+}
+
+int main(int argc, char **argv)
+{
+    struct interrupt interrupt;
+    struct failure failure;
+    if (!interrupt_open(&interrupt, &failure)) {
+        return complain(&failure);
+    }
+    int status = run(argc, argv, &interrupt);
+    interrupt_close(&interrupt);
+    return status;
 }

@@ -64,11 +64,11 @@ static enum job_step probe_once(struct job *job, uint64_t number)
                    number);
     patience_start(&job->patience, job->config->loop_lapse_ms, timing_now_ms());
     enum dial_end dialled =
-        dial_persistently(&job->interrupt, &job->server, &job->patience, &fd, &why);
+        dial_persistently(job->interrupt, &job->server, &job->patience, &fd, &why);
     if (dialled != DIAL_CONNECTED) {
         return dialled == DIAL_STOPPED ? JOB_STOPPED : fail(job, &why);
     }
-    if (!wire_open(&wire, &job->interrupt, fd, &why)) {
+    if (!wire_open(&wire, job->interrupt, fd, &why)) {
         return fail(job, &why);
     }
     enum job_step step = exchange(job, &wire, sent);
@@ -87,7 +87,7 @@ enum job_step probe_run(struct job *job)
         }
         uint64_t pause_until_ms = timing_now_ms() + job->config->loop_period_ms;
         if (number < amount &&
-            interrupt_wait(&job->interrupt, -1, 0, pause_until_ms) == INTERRUPT_STOPPED) {
+            interrupt_wait(job->interrupt, -1, 0, pause_until_ms) == INTERRUPT_STOPPED) {
             return JOB_STOPPED;
         }
     }

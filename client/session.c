@@ -391,7 +391,7 @@ static enum job_step converse(struct session *session, struct failure *why)
 enum job_step session_run(struct job *job, int fd, struct failure *why)
 {
     struct session session = {.job = job};
-    if (!wire_open(&session.wire, &job->interrupt, fd, why)) {
+    if (!wire_open(&session.wire, job->interrupt, fd, why)) {
         log_error("action: connect | result: fail | server: %s | reason: %s",
                   job->config->server_address, why->text);
         return JOB_FAILED;

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -980,6 +981,27 @@ static void it_stops_while_it_waits_for_the_winners(void **state)
     expect_graceful_stop(rig);
 }
 
+/* The agency is kept where it reads its configuration: from a pipe that nobody has filled. */
+static void it_stops_when_the_signal_came_before_it_had_read_its_configuration(void **state)
+{
+    struct rig *rig = *state;
+    char config[PATH_MAX];
+    (void)snprintf(config, sizeof config, "%.64s/config.yaml", rig->directory);
+    write_bets(rig, 1, 0);
+    set_listening(rig);
+    assert_int_equal(mkfifo(config, 0600), 0);
+    start(rig, NULL);
+    int pipe = open(config, O_WRONLY | O_CLOEXEC); /* returns once the agency has opened it */
+    int removed = unlink(config);
+    assert_true(pipe >= 0 && removed == 0);
+    assert_int_equal(kill(rig->agency, SIGTERM), 0);
+    (void)close(pipe);
+    expect_exit(rig, EXIT_SUCCESS);
+    expect_printed(rig, "action: shutdown | result: in_progress | signal: SIGTERM");
+    expect_printed(rig, "action: exit | result: success");
+    assert_false(is_readable(rig->listener));
+}
+
 /* --------------------------------------------------------------- probes ---- */
 
 /* Accepts a probe and reads its line, which has to be number `number`. */
@@ -1112,6 +1134,7 @@ int main(void)
         TEST(it_stops_while_the_server_does_not_read),
         TEST(it_stops_while_it_waits_for_the_draw),
         TEST(it_stops_while_it_waits_for_the_winners),
+        TEST(it_stops_when_the_signal_came_before_it_had_read_its_configuration),
         TEST(probes_come_back_one_connection_each_before_the_bets),
         TEST(only_probes_need_no_file_where_none_was_named),
         TEST(a_probe_that_comes_back_changed_is_a_failure),

@@ -43,6 +43,19 @@ static void a_signal_from_before_the_wait_ends_it(void **state)
     interrupt_close(&interrupt);
 }
 
+static void whether_a_signal_has_come_is_known_without_waiting(void **state)
+{
+    (void)state;
+    struct interrupt interrupt;
+    struct failure failure;
+    assert_true(interrupt_open(&interrupt, &failure));
+    assert_false(interrupt_is_pending(&interrupt));
+    assert_int_equal(kill(getpid(), SIGTERM), 0);
+    assert_true(interrupt_is_pending(&interrupt));
+    assert_int_equal(interrupt.signal, SIGTERM);
+    interrupt_close(&interrupt);
+}
+
 static void a_signal_wins_over_a_descriptor_that_is_always_ready(void **state)
 {
     (void)state;
@@ -68,6 +81,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pause_ends_at_its_deadline),
         cmocka_unit_test(a_signal_from_before_the_wait_ends_it),
+        cmocka_unit_test(whether_a_signal_has_come_is_known_without_waiting),
         cmocka_unit_test(a_signal_wins_over_a_descriptor_that_is_always_ready),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
