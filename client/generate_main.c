@@ -5,6 +5,7 @@
  */
 #include "client/generate.h"
 #include "client/generate_people.h"
+#include "lib/standard_streams.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -91,14 +92,19 @@ static enum options_end read_options(int argc, char **argv, struct generate_plan
     return OPTIONS_GO_ON;
 }
 
+static int complain(const struct failure *failure)
+{
+    (void)fprintf(stderr, PROGRAM_NAME ": %s\n", failure->text);
+    return EXIT_FAILURE;
+}
+
 static int write_files(const struct generate_plan *plan)
 {
     for (uint32_t agency = 1; agency <= plan->agencies; agency++) {
         struct generate_file file;
         struct failure failure;
         if (!generate_write(plan, agency, &file, &failure)) {
-            (void)fprintf(stderr, PROGRAM_NAME ": %s\n", failure.text);
-            return EXIT_FAILURE;
+            return complain(&failure);
         }
         (void)printf("%s rows: %" PRIu64 " winners: %" PRIu32 "\n", file.path, file.rows,
                      file.winners);
@@ -111,6 +117,10 @@ int main(int argc, char **argv)
     struct generate_plan plan = {.bets = GENERATE_BETS_DEFAULT,
                                  .agencies = GENERATE_AGENCIES_DEFAULT,
                                  .winning_number = GENERATE_WINNING_NUMBER_DEFAULT};
+    struct failure failure;
+    if (!standard_streams_open(&failure)) {
+        return complain(&failure);
+    }
     switch (read_options(argc, argv, &plan)) {
     case OPTIONS_ENOUGH:
         return EXIT_SUCCESS;

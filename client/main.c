@@ -9,6 +9,7 @@
 #include "client/job.h"
 #include "lib/bet.h"
 #include "lib/log.h"
+#include "lib/standard_streams.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,7 +124,7 @@ int main(int argc, char **argv)
 {
     struct interrupt interrupt;
     struct failure failure;
-    if (!interrupt_open(&interrupt, &failure)) {
+    if (!standard_streams_open(&failure) || !interrupt_open(&interrupt, &failure)) {
         return complain(&failure);
     }
     int status = run(argc, argv, &interrupt);

@@ -7,6 +7,7 @@
  * when it was called wrongly.
  */
 #include "lib/log.h"
+#include "lib/standard_streams.h"
 #include "server/server_config.h"
 #include "server/supervisor.h"
 
@@ -88,18 +89,26 @@ static int run_and_end(const struct server_config *config)
     return status;
 }
 
+static int complain(const struct failure *failure)
+{
+    (void)fprintf(stderr, PROGRAM_NAME ": %s\n", failure->text);
+    return EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
     struct server_config config;
     struct failure failure;
+    if (!standard_streams_open(&failure)) {
+        return complain(&failure);
+    }
     enum options_end end = read_options(argc, argv, &options);
     if (end != OPTIONS_GO_ON) {
         return end == OPTIONS_WRONG ? EXIT_USAGE : EXIT_SUCCESS;
     }
     if (!server_config_load(options.file, &config, &failure)) {
-        (void)fprintf(stderr, PROGRAM_NAME ": %s\n", failure.text);
-        return EXIT_FAILURE;
+        return complain(&failure);
     }
     if (options.only_check) {
         (void)puts(PROGRAM_NAME ": configuration ok");

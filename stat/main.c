@@ -5,6 +5,7 @@
  * (or, with --watch, again and again) and prints. It only reads: the server
  * does not notice, and if it dies nothing has to be mended. Exit status: below.
  */
+#include "lib/standard_streams.h"
 #include "server/server_config.h"
 #include "stat/explain.h"
 #include "stat/json.h"
@@ -115,6 +116,9 @@ int main(int argc, char **argv)
     struct options options;
     struct server_config config;
     struct failure failure;
+    if (!standard_streams_open(&failure)) {
+        return complain(&failure, EXIT_FAILURE);
+    }
     enum options_end end = options_read(argc, argv, &options);
     if (end != OPTIONS_GO_ON) {
         return end == OPTIONS_WRONG ? EXIT_USAGE : end_output();

@@ -47,6 +47,7 @@ struct rig {
     int connection; /* -1: none */
     pid_t agency;   /* 0: none */
     int output;     /* what the agency prints */
+    bool no_log;    /* it is started with standard input and output closed */
     char *printed;  /* OUTPUT_BYTES, always terminated */
     size_t printed_bytes;
     char *received; /* RECEIVED_BYTES */
@@ -185,7 +186,8 @@ static void become_agency(const struct rig *rig, const char *program, int output
         set_variable(*settings);
     }
     if (chdir(rig->directory) == 0 && dup2(output, STDOUT_FILENO) >= 0 &&
-        dup2(output, STDERR_FILENO) >= 0) {
+        dup2(output, STDERR_FILENO) >= 0 &&
+        (!rig->no_log || close_range(STDIN_FILENO, STDOUT_FILENO, 0) == 0)) {
         (void)execv(program, arguments);
     }
     _exit(127);
@@ -470,17 +472,33 @@ static const char *const single_bet[] = {
     "CLI_NOMBRE=Santiago Lionel", "CLI_APELLIDO=Lorca", "CLI_DOCUMENTO=30904465",
     "CLI_NACIMIENTO=1999-03-17",  "CLI_NUMERO=7574",    NULL};
 
-static void the_one_bet_of_the_environment_is_sent_and_logged(void **state)
+static void expect_single_bet(struct rig *rig)
 {
-    struct rig *rig = *state;
     static const char row[] = "Santiago Lionel,Lorca,30904465,1999-03-17,7574\n";
-    set_listening(rig);
     start(rig, single_bet);
     accept_and_tell(rig, "server:8:0,open\r\n");
     struct message batch = expect_message(rig, MESSAGE_BET);
     assert_int_equal(batch.body_bytes, strlen(row));
     assert_memory_equal(batch.body, row, batch.body_bytes);
     answer(rig, ACK);
+}
+
+static void closed_standard_streams_do_not_put_the_log_into_the_bets(void **state)
+{
+    struct rig *rig = *state;
+    set_listening(rig);
+    rig->no_log = true;
+    expect_single_bet(rig);
+    acknowledge_done(rig);
+    answer(rig, "server:3:\r\n");
+    expect_exit(rig, EXIT_SUCCESS);
+}
+
+static void the_one_bet_of_the_environment_is_sent_and_logged(void **state)
+{
+    struct rig *rig = *state;
+    set_listening(rig);
+    expect_single_bet(rig);
     end_without_winners(rig);
     expect_printed(
         rig, "INFO     action: apuesta_enviada | result: success | dni: 30904465 | numero: 7574");
@@ -1101,6 +1119,7 @@ int main(void)
         TEST(winners_are_asked_for_until_the_draw_and_written),
         TEST(winners_that_cannot_be_written_are_a_failure),
         TEST(the_one_bet_of_the_environment_is_sent_and_logged),
+        TEST(closed_standard_streams_do_not_put_the_log_into_the_bets),
         TEST(one_bet_that_is_not_sent_because_others_are_stored_is_a_warning),
         TEST(one_bet_whose_answer_was_lost_has_been_sent),
         TEST(answers_may_come_byte_by_byte),
