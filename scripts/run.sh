@@ -134,7 +134,9 @@ provide_bets() {
 
 # ---- the server ----------------------------------------------------------------
 
+# The port is read from the server's log (await_port), whatever level is configured.
 run_server() {
+    export LOGGING_LEVEL=INFO
     export SERVER_ADDRESS=127.0.0.1 SERVER_PORT=0
     export DATA_DIRECTORY=$run/data NUMBER_OF_AGENCIES=$agencies
     exec bin/lottery-server -c server/config.yaml >"$run/server.log" 2>&1
