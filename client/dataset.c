@@ -118,6 +118,14 @@ void dataset_close(struct dataset *dataset)
     }
 }
 
+bool dataset_is_at(const struct dataset *dataset, const char *path)
+{
+    struct stat ours;
+    struct stat theirs;
+    return fstat(dataset->fd, &ours) == 0 && stat(path, &theirs) == 0 &&
+           ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
 /* Brings one whole line into the buffer: *bytes of it, its end included; 0 at the end. */
 static bool find_line(struct dataset *dataset, size_t *bytes, struct failure *failure)
 {

@@ -59,6 +59,9 @@ bool dataset_open_text(struct dataset *dataset, const char *name, const char *te
 
 void dataset_close(struct dataset *dataset);
 
+/* True when `path` names, by whatever way, the file that is read; false where there is none. */
+bool dataset_is_at(const struct dataset *dataset, const char *path);
+
 /* Shows the next row without taking it. */
 enum dataset_result dataset_peek(struct dataset *dataset, struct dataset_row *row,
                                  struct failure *failure);

@@ -7,6 +7,7 @@
 #include "client/probe.h"
 #include "client/session.h"
 #include "client/timing.h"
+#include "client/winners_report.h"
 #include "lib/bet.h"
 #include "lib/log.h"
 
@@ -78,6 +79,13 @@ static bool open_bets(struct job *job, struct failure *failure)
     return dataset_open(&job->dataset, job->bets_name, failure);
 }
 
+static bool check_winners_file(const struct job *job, struct failure *failure)
+{
+    const char *path = job->config->winners_file;
+    return !job->has_bets || path[0] == '\0' ||
+           winners_report_check_path(path, &job->dataset, failure);
+}
+
 bool job_open(struct job *job, const struct client_config *config, struct interrupt *interrupt,
               unsigned progress_lines_up, struct failure *failure)
 {
@@ -85,6 +93,10 @@ bool job_open(struct job *job, const struct client_config *config, struct interr
     if (!job_check(config, failure) ||
         !resolver_split(config->server_address, &job->server, failure) ||
         !open_bets(job, failure)) {
+        return false;
+    }
+    if (!check_winners_file(job, failure)) {
+        dataset_close(&job->dataset);
         return false;
     }
     progress_open(&job->progress, STDERR_FILENO, progress_lines_up, job->agency,

@@ -10,7 +10,48 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* The name that the file has until it is whole. */
+static bool name_partial(const char *path, char partial[PATH_MAX], struct failure *failure)
+{
+    return snprintf(partial, PATH_MAX, "%s.partial", path) < PATH_MAX ||
+           failure_set(failure, "%s: the path is too long", path);
+}
+
+static bool check_directory(const char *path, struct failure *failure)
+{
+    char directory[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int bytes = slash == NULL ? 0 : (int)(slash - path) + 1;
+    /* With the dot, a file that stands where a directory should be is an error as well. */
+    (void)snprintf(directory, sizeof directory, "%.*s.", bytes, path);
+    return faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0 ||
+           failure_set_errno(failure, "winners.file: writing into the directory of %s", path);
+}
+
+static bool check_replaces(const char *path, const struct dataset *bets, struct failure *failure)
+{
+    struct stat status;
+    if (stat(path, &status) < 0) {
+        return true; /* not there; or we will be told when it is written */
+    }
+    if (S_ISDIR(status.st_mode)) {
+        return failure_set(failure, "winners.file: %s is a directory", path);
+    }
+    return !dataset_is_at(bets, path) ||
+           failure_set(failure, "winners.file: %s is the file of bets, and would be overwritten",
+                       path);
+}
+
+bool winners_report_check_path(const char *path, const struct dataset *bets,
+                               struct failure *failure)
+{
+    char partial[PATH_MAX];
+    return name_partial(path, partial, failure) && check_directory(path, failure) &&
+           check_replaces(path, bets, failure) && check_replaces(partial, bets, failure);
+}
 
 /* One row of a body: the part before and the part behind the first comma. */
 struct winner_row {
@@ -79,8 +120,8 @@ static bool write_rows(FILE *file, const char *body, size_t bytes)
 bool winners_report_write(const char *path, const char *body, size_t bytes, struct failure *failure)
 {
     char partial[PATH_MAX];
-    if (snprintf(partial, sizeof partial, "%s.partial", path) >= (int)sizeof partial) {
-        return failure_set(failure, "%s: the path is too long", path);
+    if (!name_partial(path, partial, failure)) {
+        return false;
     }
     FILE *file = fopen(partial, "we");
     if (file == NULL) {

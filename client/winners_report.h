@@ -9,11 +9,20 @@
 #ifndef CLIENT_WINNERS_REPORT_H
 #define CLIENT_WINNERS_REPORT_H
 
+#include "client/dataset.h"
 #include "lib/failure.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/*
+ * For the start, so that nobody waits for a draw whose winners can't be kept:
+ * false when the directory of `path` is missing or may not be written to, or
+ * when `path` is a directory, or when writing would replace the file of bets.
+ */
+bool winners_report_check_path(const char *path, const struct dataset *bets,
+                               struct failure *failure);
 
 /* Counts the rows; false when one of them is no bet of this agency. */
 bool winners_report_check(uint32_t agency, const char *body, size_t bytes, uint64_t *winners,

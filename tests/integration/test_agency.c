@@ -456,14 +456,18 @@ static void winners_are_asked_for_until_the_draw_and_written(void **state)
 static void winners_that_cannot_be_written_are_a_failure(void **state)
 {
     struct rig *rig = *state;
-    const char *const settings[] = {"CLI_WINNERS_FILE=/nonexistent/winners.csv", NULL};
+    const char *const settings[] = {"CLI_WINNERS_FILE=winners.csv", NULL};
+    char obstacle[PATH_MAX];
+    (void)snprintf(obstacle, sizeof obstacle, "%.64s/winners.csv.partial", rig->directory);
     write_bets(rig, 1, 0);
     set_listening(rig);
     start(rig, settings);
     accept_and_tell(rig, "server:8:1,done\r\n");
     acknowledge_done(rig);
+    assert_int_equal(mkdir(obstacle, 0700), 0);
     answer(rig, "server:3:\r\n");
     expect_exit(rig, EXIT_FAILURE);
+    assert_int_equal(rmdir(obstacle), 0);
     expect_printed(rig, "action: ganadores_guardados | result: fail");
     expect_printed(rig, "action: exit | result: fail");
 }
@@ -817,6 +821,36 @@ static void a_missing_file_is_one_line_and_no_connection(void **state)
     assert_false(is_readable(rig->listener));
 }
 
+/* A place for the winners that the agency does not start with, and what it says. */
+static void expect_no_start(struct rig *rig, const char *setting, const char *text)
+{
+    const char *const settings[] = {setting, NULL};
+    start(rig, settings);
+    expect_exit(rig, EXIT_FAILURE);
+    expect_printed(rig, text);
+    assert_int_equal(strncmp(rig->printed, "lottery-agency: ", 16), 0);
+    assert_int_equal(count_printed(rig, "\n"), 1);
+    assert_false(is_readable(rig->listener));
+    (void)close(rig->output);
+    rig->output = -1;
+    rig->printed_bytes = 0;
+}
+
+static void a_place_where_winners_cannot_be_kept_is_one_line_and_no_connection(void **state)
+{
+    struct rig *rig = *state;
+    write_bets(rig, 1, 0);
+    set_listening(rig);
+    expect_no_start(rig, "CLI_WINNERS_FILE=./bets.csv",
+                    "winners.file: ./bets.csv is the file of bets");
+    expect_no_start(rig, "CLI_WINNERS_FILE=nowhere/winners.csv",
+                    "directory of nowhere/winners.csv: No such file or directory");
+    FILE *bets = fopen(rig->bets, "re");
+    assert_non_null(bets);
+    assert_int_equal(fgetc(bets), 'A');
+    (void)fclose(bets);
+}
+
 static void checking_the_configuration_connects_to_nobody(void **state)
 {
     struct rig *rig = *state;
@@ -1140,6 +1174,7 @@ int main(void)
         TEST(a_done_that_is_refused_twice_is_a_failure),
         TEST(an_agency_that_is_not_welcome_says_so),
         TEST(a_missing_file_is_one_line_and_no_connection),
+        TEST(a_place_where_winners_cannot_be_kept_is_one_line_and_no_connection),
         TEST(checking_the_configuration_connects_to_nobody),
         TEST(a_server_that_never_answers_is_given_up),
         TEST(a_server_that_is_never_there_is_given_up),

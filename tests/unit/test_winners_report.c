@@ -83,6 +83,78 @@ static void a_place_that_cannot_be_written_is_named(void **state)
     assert_non_null(strstr(failure.text, "/nonexistent/winners.csv"));
 }
 
+/* ------------------------------------------------------------- the place ---- */
+
+struct place {
+    char directory[32];
+    char bets_path[64];
+    struct dataset bets;
+};
+
+static void open_place(struct place *place)
+{
+    struct failure failure;
+    (void)snprintf(place->directory, sizeof place->directory, "/tmp/test_winners_XXXXXX");
+    assert_non_null(mkdtemp(place->directory));
+    (void)snprintf(place->bets_path, sizeof place->bets_path, "%s/x.partial", place->directory);
+    FILE *file = fopen(place->bets_path, "we");
+    assert_non_null(file);
+    (void)fclose(file);
+    assert_true(dataset_open(&place->bets, place->bets_path, &failure));
+}
+
+static void close_place(struct place *place)
+{
+    dataset_close(&place->bets);
+    (void)unlink(place->bets_path);
+    (void)rmdir(place->directory);
+}
+
+/* False when `name` in the place's directory is refused with this text in the reason. */
+static bool is_place(const struct place *place, const char *name, const char *text)
+{
+    char path[PATH_MAX];
+    struct failure failure = {""};
+    (void)snprintf(path, sizeof path, "%s/%s", place->directory, name);
+    bool good = winners_report_check_path(path, &place->bets, &failure);
+    return good || strstr(failure.text, text) == NULL;
+}
+
+static void a_place_that_is_there_is_good_and_nothing_is_made(void **state)
+{
+    (void)state;
+    struct place place;
+    struct failure failure;
+    open_place(&place);
+    bool good = is_place(&place, "winners.csv", "");
+    bool good_here = winners_report_check_path("no-such-winners", &place.bets, &failure);
+    close_place(&place);
+    assert_true(good && good_here);
+    assert_int_equal(access(place.directory, F_OK), -1); /* it was empty: it could be removed */
+}
+
+static void a_place_that_is_none_is_known_before(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text;
+    } wrongs[] = {
+        {"x.partial", "is the file of bets"},
+        {"x", "is the file of bets"},
+        {".", "is a directory"},
+        {"nowhere/x", "No such file or directory"},
+        {"x.partial/x", "Not a directory"},
+    };
+    struct place place;
+    size_t taken = 0;
+    open_place(&place);
+    for (size_t i = 0; i < sizeof wrongs / sizeof wrongs[0]; i++) {
+        taken += is_place(&place, wrongs[i].name, wrongs[i].text) ? i + 1 : 0;
+    }
+    close_place(&place);
+    assert_int_equal(taken, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +162,8 @@ int main(void)
         cmocka_unit_test(what_is_no_bet_of_this_agency_is_refused),
         cmocka_unit_test(the_file_holds_rows_of_the_input),
         cmocka_unit_test(a_place_that_cannot_be_written_is_named),
+        cmocka_unit_test(a_place_that_is_there_is_good_and_nothing_is_made),
+        cmocka_unit_test(a_place_that_is_none_is_known_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
