@@ -74,6 +74,15 @@ static void log_config(const struct server_config *config)
     log_info("action: config | result: success%s", description);
 }
 
+/* What is no error, but nobody can have meant. */
+static void log_doubt(const struct server_config *config)
+{
+    struct failure doubt;
+    if (!server_config_can_draw(config, &doubt)) {
+        log_warning("action: config | result: in_progress | %s", doubt.text);
+    }
+}
+
 /*
  * Forked processes come back here too, and end by _exit: the handlers of exit
  * are the supervisor's, and running them would touch, and so copy, a dozen
@@ -111,11 +120,13 @@ int main(int argc, char **argv)
         return complain(&failure);
     }
     if (options.only_check) {
+        log_doubt(&config);
         (void)puts(PROGRAM_NAME ": configuration ok");
         return EXIT_SUCCESS;
     }
     (void)prctl(PR_SET_NAME, PROGRAM_NAME);
     log_set_threshold((enum log_level)config.log_level);
     log_config(&config);
+    log_doubt(&config);
     return run_and_end(&config);
 }

@@ -369,6 +369,17 @@ bool server_config_load(const char *file, struct server_config *config, struct f
     return true;
 }
 
+bool server_config_can_draw(const struct server_config *config, struct failure *doubt)
+{
+    uint64_t allowed = count_allowed(config);
+    return allowed >= config->agencies_expected ||
+           failure_set(doubt,
+                       "agencies.allowed: %s | agencies.expected: %" PRIu64
+                       " | reason: only %" PRIu64 " agencies may speak, so that the draw is "
+                       "never held unless others are done already",
+                       config->agencies_allowed, config->agencies_expected, allowed);
+}
+
 bool server_config_allows(const struct server_config *config, uint32_t agency)
 {
     for (uint32_t i = 0; i < config->range_count && !config->agencies_any; i++) {

@@ -61,6 +61,13 @@ extern const struct config_table server_config_table;
  */
 bool server_config_load(const char *file, struct server_config *config, struct failure *failure);
 
+/*
+ * False where fewer agencies may speak than the draw needs. Not an error: some
+ * that were allowed before may be done already. *doubt then says it in the form
+ * of a log line's fields, with both keys.
+ */
+bool server_config_can_draw(const struct server_config *config, struct failure *doubt);
+
 /* True when this agency may speak. */
 bool server_config_allows(const struct server_config *config, uint32_t agency);
 

@@ -76,6 +76,22 @@ static void minus_t_checks_the_configuration_and_starts_nothing(void **state)
     stage_expect_nothing_left(stage);
 }
 
+static void fewer_agencies_than_the_draw_needs_are_a_warning(void **state)
+{
+    struct stage *stage = *state;
+    const char *const *environment = ENVIRONMENT("AGENCIES_ALLOWED=1-2,7", "NUMBER_OF_AGENCIES=4");
+    struct program_end end;
+    struct program *check = server_start_in_vain(stage, NULL, ARGUMENTS("-t"), environment, &end);
+    assert_int_equal(end.status, 0);
+    assert_int_equal(program_count_log(check, "WARNING*agencies.allowed: 1-2,7*expected: 4*"), 1);
+    assert_int_equal(program_count_log(check, "configuration ok"), 1);
+    struct server *server = server_start(stage, environment);
+    (void)server_await_log(server, 1, "WARNING*agencies.allowed: 1-2,7*agencies.expected: 4*");
+    server_stop_well(server);
+    server = server_start(stage, ENVIRONMENT("AGENCIES_ALLOWED=1-2,7", "NUMBER_OF_AGENCIES=3"));
+    assert_int_equal(server_count_log(server, "WARNING"), 0);
+}
+
 static void help_and_version_are_printed_by_every_program(void **state)
 {
     static const char *const names[] = {"lottery-server", "lottery-agency"};
@@ -144,6 +160,7 @@ int main(void)
         STAGE_TEST(config_yaml_of_the_working_directory_is_read),
         STAGE_TEST(the_file_that_is_delivered_says_what_the_defaults_are),
         STAGE_TEST(minus_t_checks_the_configuration_and_starts_nothing),
+        STAGE_TEST(fewer_agencies_than_the_draw_needs_are_a_warning),
         STAGE_TEST(help_and_version_are_printed_by_every_program),
         STAGE_TEST(acknowledged_when_written_is_there_when_all_processes_are_killed),
         STAGE_TEST(a_quorum_lets_any_agency_speak_and_draws_when_enough_are_done),

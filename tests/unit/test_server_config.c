@@ -326,6 +326,19 @@ static void more_agencies_than_the_table_has_room_for_are_refused(void **state)
 
 /* ---- the ring -------------------------------------------------------------- */
 
+static void fewer_agencies_than_the_draw_needs_are_doubted(void **state)
+{
+    assert_loads(state, "agencies: {expected: 3, allowed: '1-2,7'}");
+    assert_true(server_config_can_draw(&config, &failure));
+    assert_loads(state, "agencies: {expected: 3, allowed: any}");
+    assert_true(server_config_can_draw(&config, &failure));
+    assert_loads(state, "agencies: {expected: 0}");
+    assert_true(server_config_can_draw(&config, &failure));
+    assert_loads(state, "agencies: {expected: 4, allowed: '1-2,7'}");
+    assert_false(server_config_can_draw(&config, &failure));
+    assert_non_null(strstr(failure.text, "agencies.allowed: 1-2,7 | agencies.expected: 4 | "));
+}
+
 static void the_ring_is_rounded_up_to_whole_pages(void **state)
 {
     uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -384,6 +397,7 @@ int main(void)
         TEST(an_agency_that_is_allowed_twice_is_refused),
         TEST(more_ranges_than_there_is_room_for_are_refused),
         TEST(more_agencies_than_the_table_has_room_for_are_refused),
+        TEST(fewer_agencies_than_the_draw_needs_are_doubted),
         TEST(the_ring_is_rounded_up_to_whole_pages),
         TEST(a_ring_holds_four_of_the_longest_messages),
         TEST(an_unknown_key_is_refused),
