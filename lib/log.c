@@ -7,6 +7,8 @@
  */
 #include "lib/log.h"
 
+#include "lib/text.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -67,16 +69,6 @@ static size_t write_prefix(char *line, size_t capacity, enum log_level level)
     return used + (size_t)snprintf(line + used, capacity - used, "%-8s ", level_names[level]);
 }
 
-/* A control character would let a client forge a line of ours. */
-static void blank_control_characters(char *text, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) {
-        if ((unsigned char)text[i] < ' ') {
-            text[i] = '?';
-        }
-    }
-}
-
 static void write_line(enum log_level level, const char *format, va_list arguments)
 {
     char line[LOG_LINE_BYTES];
@@ -86,7 +78,8 @@ static void write_line(enum log_level level, const char *format, va_list argumen
     if (text_bytes > sizeof line - used - 1) {
         text_bytes = sizeof line - used - 1;
     }
-    blank_control_characters(line + used, text_bytes);
+    /* A control character would let a client forge a line of ours; a cut one ends as `?`. */
+    text_make_clean(line + used, text_bytes);
     used += text_bytes;
     line[used++] = '\n';
     ssize_t written = write(STDOUT_FILENO, line, used);

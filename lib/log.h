@@ -5,7 +5,8 @@
  * A line is `2026-11-23 10:00:00 INFO     action: a | result: success | ...`
  * and leaves the process in one write(2) to standard output (POSIX: a write of
  * at most PIPE_BUF bytes to a pipe is atomic). A line longer than LOG_LINE_BYTES
- * is cut. Fields are `name: value`, separated by ` | `; `result` is success,
+ * is cut. Whatever was to be logged, a line is valid UTF-8 without control
+ * characters: what is not becomes `?`. Fields are `name: value`, separated by ` | `; `result` is success,
  * fail or in_progress.
  *
  * Any process may call; the threshold is set once by main before it forks.

@@ -52,7 +52,8 @@ static size_t character_bytes(const unsigned char *s, size_t left)
     return overlong || beyond_unicode ? 0 : 4;
 }
 
-bool text_is_clean(const char *text, size_t bytes)
+/* How many bytes are clean, from the first one on. */
+static size_t clean_bytes(const char *text, size_t bytes)
 {
     size_t at = 0;
     while (at < bytes) {
@@ -66,9 +67,22 @@ bool text_is_clean(const char *text, size_t bytes)
         }
         size_t step = character_bytes((const unsigned char *)text + at, bytes - at);
         if (step == 0) {
-            return false;
+            return at;
         }
         at += step;
     }
-    return true;
+    return at;
+}
+
+bool text_is_clean(const char *text, size_t bytes)
+{
+    return clean_bytes(text, bytes) == bytes;
+}
+
+void text_make_clean(char *text, size_t bytes)
+{
+    size_t at = 0;
+    while ((at += clean_bytes(text + at, bytes - at)) < bytes) {
+        text[at++] = '?';
+    }
 }

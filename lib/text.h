@@ -13,4 +13,7 @@
 /* True when all `bytes` bytes are well-formed UTF-8 without control characters. */
 bool text_is_clean(const char *text, size_t bytes);
 
+/* Writes `?` over every byte that keeps the text from being clean: it is clean then. */
+void text_make_clean(char *text, size_t bytes);
+
 #endif

@@ -231,6 +231,30 @@ static void control_characters_are_blanked_and_text_is_not(void **state)
     expect_text(fixture, "Peñé ~ 日本 |");
 }
 
+static void a_line_is_valid_utf_8_whatever_is_logged(void **state)
+{
+    struct fixture *fixture = *state;
+    LOG(fixture, LOG_LEVEL_INFO, "%s",
+        "\x7f|\xc2\x85|\xff|\xc3|\xc0\x80|\xed\xa0\x80|\xf0\x9f\x98");
+    expect_text(fixture, "?|??|?|?|??|???|???");
+    LOG(fixture, LOG_LEVEL_INFO, "%s", "\xc3\x91 \xc3\xc3\x91 \xf0\x9f\x98\x80");
+    expect_text(fixture, "\xc3\x91 ?\xc3\x91 \xf0\x9f\x98\x80");
+}
+
+static void a_character_that_is_cut_in_two_is_blanked(void **state)
+{
+    struct fixture *fixture = *state;
+    char text[LOG_LINE_BYTES];
+    const size_t room = LOG_LINE_BYTES - PREFIX_BYTES - 1;
+    memset(text, '.', sizeof text);
+    text[room - 1] = '\xc3';
+    text[room] = '\x91';
+    LOG(fixture, LOG_LEVEL_INFO, "%.*s", (int)room + 1, text);
+    assert_true(next_write(fixture));
+    assert_memory_equal(fixture->line + fixture->bytes - 4, "..?\n", 4);
+    assert_false(next_write(fixture));
+}
+
 static void a_line_that_is_too_long_is_cut_and_still_ended(void **state)
 {
     struct fixture *fixture = *state;
@@ -421,6 +445,8 @@ int main(void)
         LOG_TEST(a_line_without_text_is_a_line),
         LOG_TEST(each_short_form_writes_its_own_level),
         LOG_TEST(control_characters_are_blanked_and_text_is_not),
+        LOG_TEST(a_line_is_valid_utf_8_whatever_is_logged),
+        LOG_TEST(a_character_that_is_cut_in_two_is_blanked),
         LOG_TEST(a_line_that_is_too_long_is_cut_and_still_ended),
         LOG_TEST(a_line_that_cannot_be_written_changes_nothing),
         LOG_TEST(processes_that_share_a_pipe_never_mix_within_a_line),

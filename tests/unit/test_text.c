@@ -158,6 +158,29 @@ static void longer_sequences_are_judged_as_by_the_slow_reckoning(void **state)
     }
 }
 
+static void what_keeps_a_text_from_being_clean_is_blanked_and_nothing_else(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *after;
+    } texts[] = {
+        {"", ""},
+        {"a longer text, clean", "a longer text, clean"},
+        {"\n", "?"},
+        {"0123456\t89abcdef\x1b", "0123456?89abcdef?"},
+        {"Pe\xc3\xb1\xe9 Pe\xc3\xb1", "Pe\xc3\xb1? Pe\xc3\xb1"},
+        {"\xc2\x9bx\xe6\x97", "??x??"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char text[32];
+        size_t bytes = strlen(texts[i].before);
+        memcpy(text, texts[i].before, bytes + 1);
+        text_make_clean(text, bytes);
+        assert_string_equal(text, texts[i].after);
+        assert_true(text_is_clean(text, bytes));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +190,7 @@ int main(void)
         cmocka_unit_test(a_character_cut_short_is_no_text),
         cmocka_unit_test(every_pair_of_bytes_is_judged_as_by_the_slow_reckoning),
         cmocka_unit_test(longer_sequences_are_judged_as_by_the_slow_reckoning),
+        cmocka_unit_test(what_keeps_a_text_from_being_clean_is_blanked_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
