@@ -158,8 +158,17 @@ def dataset_bets(agency):
     return None
 
 
+def make_bets_directory():
+    """Open for all, whatever the umask: the containers' user has to enter it."""
+    try:
+        BETS_DIRECTORY.mkdir()
+    except FileExistsError:
+        return
+    BETS_DIRECTORY.chmod(0o755)
+
+
 def provide_bets(clients):
-    BETS_DIRECTORY.mkdir(exist_ok=True)
+    make_bets_directory()
     for agency in range(1, clients + 1):
         path = BETS_DIRECTORY / f"agency-{agency}.csv"
         if not path.exists():

@@ -39,9 +39,21 @@ digest_of() {
     sha256sum "$1" | cut -c 1-16
 }
 
+# The containers' user is another one than the files' owner.
+check_configurations() {
+    local file
+    for file in server/config.yaml client/config.yaml; do
+        if [[ -z $(find -L "$file" -maxdepth 0 -perm -o=r) ]]; then
+            echo "$file: the containers' user may not read it. Let it: chmod o+r $file" >&2
+            return 1
+        fi
+    done
+}
+
 find_engine
 find_compose
 [[ ${1:-} != check ]] || exit 0
+[[ ${1:-} != up ]] || check_configurations
 SERVER_CONFIG_DIGEST=$(digest_of server/config.yaml)
 CLIENT_CONFIG_DIGEST=$(digest_of client/config.yaml)
 export SERVER_CONFIG_DIGEST CLIENT_CONFIG_DIGEST
