@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIXTURE_PATH_BYTES = 64, FIXTURE_MESSAGE_BYTES = 1024 };
+enum { FIXTURE_PATH_BYTES = 64, FIXTURE_MESSAGE_BYTES = 1024, FIXTURE_FILE_BYTES = 16384 };
 
 struct config_fixture {
     char path[FIXTURE_PATH_BYTES];
@@ -75,6 +75,25 @@ static inline const char *fixture_write(void **state, const char *text)
 static inline void fixture_set(const char *name, const char *value)
 {
     assert_int_equal(setenv(name, value, 1), 0);
+}
+
+/* A file that is delivered names every variable of the table. */
+static inline void fixture_assert_names_variables(const char *path,
+                                                  const struct config_table *table)
+{
+    static char text[FIXTURE_FILE_BYTES];
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    size_t bytes = fread(text, 1, sizeof text - 1, file);
+    (void)fclose(file);
+    text[bytes] = '\0';
+    for (size_t i = 0; i < table->count; i++) {
+        for (size_t n = 0; n < CONFIG_NAMES_MAX && table->keys[i].environment[n] != NULL; n++) {
+            if (strstr(text, table->keys[i].environment[n]) == NULL) {
+                fail_msg("%s does not name %s", path, table->keys[i].environment[n]);
+            }
+        }
+    }
 }
 
 /* The failure is the file's name with this behind it. */

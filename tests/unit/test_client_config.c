@@ -101,6 +101,12 @@ static void the_shipped_file_names_every_key_but_the_id_with_its_default(void **
     free(origins);
 }
 
+static void the_shipped_file_names_every_variable(void **state)
+{
+    (void)state;
+    fixture_assert_names_variables(shipped_file, &client_config_table);
+}
+
 static void the_id_has_to_be_set(void **state)
 {
     assert_false(load(state, ""));
@@ -337,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(all_but_the_id_has_a_default),
         TEST(the_shipped_file_names_every_key_but_the_id_with_its_default),
+        TEST(the_shipped_file_names_every_variable),
         TEST(the_id_has_to_be_set),
         TEST(every_key_is_set_by_the_file_and_by_its_variables),
         TEST(values_outside_their_bounds_are_refused),

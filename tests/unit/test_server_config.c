@@ -94,6 +94,12 @@ static void the_shipped_file_names_every_key_with_its_default(void **state)
     free(origins);
 }
 
+static void the_shipped_file_names_every_variable(void **state)
+{
+    (void)state;
+    fixture_assert_names_variables(shipped_file, &server_config_table);
+}
+
 static void every_key_has_path_variable_default_and_meaning(void **state)
 {
     (void)state;
@@ -383,6 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_empty_file_leaves_the_defaults),
         TEST(the_shipped_file_names_every_key_with_its_default),
+        TEST(the_shipped_file_names_every_variable),
         TEST(every_key_has_path_variable_default_and_meaning),
         TEST(every_key_is_set_by_the_file_and_by_its_variables),
         TEST(values_outside_their_bounds_are_refused),
