@@ -6,7 +6,7 @@
  */
 #include "client/client_config.h"
 
-#include "lib/config_value.h"
+#include "client/resolver.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -18,8 +18,7 @@ enum {
     PROBES_MAX = 1000000,
     BATCH_BETS_MAX = 10000,
     BATCHES_IN_FLIGHT_MAX = 1024,
-    NAMES_BYTES = 128,
-    PLACE_PORT_BYTES = CONFIG_PLACE_BYTES + 16
+    NAMES_BYTES = 128
 };
 
 enum client_key {
@@ -145,10 +144,6 @@ static const struct config_key keys[KEYS] = {
 
 const struct config_table client_config_table = {.keys = keys, .count = KEYS};
 
-/* A port to connect to, read into a uint64_t of its own. */
-static const struct config_key port_key = {
-    .kind = CONFIG_INTEGER, .minimum = 1, .maximum = UINT16_MAX};
-
 static const char default_port[] = "12345";
 
 /* The variable's text, NULL where it is not set or empty. */
@@ -180,26 +175,18 @@ static bool apply_server_host(struct client_config *config, struct config_origin
         return true;
     }
     const char *port = variable("SERVER_PORT");
-    uint64_t number;
     if (port == NULL) {
         port = default_port;
     }
     *origin = (struct config_origin){.source = CONFIG_FROM_ENVIRONMENT, .place = "SERVER_HOST"};
-    return config_value_parse(&port_key, port, strlen(port), "SERVER_PORT", &number, failure) &&
+    return resolver_check_port(port, "SERVER_PORT", failure) &&
            join_address(host, port, config, failure);
 }
 
 static bool check_address(const char *address, const char *place, struct failure *failure)
 {
-    const char *colon = strrchr(address, ':');
-    if (colon == NULL || colon == address) {
-        return failure_set(failure, "%s: \"%.60s\" is not host:port", place, address);
-    }
-    char port_place[PLACE_PORT_BYTES];
-    uint64_t number;
-    (void)snprintf(port_place, sizeof port_place, "%s: its port", place);
-    return config_value_parse(&port_key, colon + 1, strlen(colon + 1), port_place, &number,
-                              failure);
+    struct resolver_name name;
+    return resolver_split(address, place, &name, failure);
 }
 
 /* Decides whether there is a single bet, all of it or nothing. */

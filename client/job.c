@@ -28,10 +28,6 @@ static size_t write_single_bet(const struct client_config *config, char row[SING
 
 bool job_check(const struct client_config *config, struct failure *failure)
 {
-    struct resolver_name server;
-    if (!resolver_split(config->server_address, &server, failure)) {
-        return false;
-    }
     if (config->single_bet) {
         char row[SINGLE_ROW_BYTES];
         struct bet bet;
@@ -91,7 +87,7 @@ bool job_open(struct job *job, const struct client_config *config, struct interr
 {
     *job = (struct job){.config = config, .agency = (uint32_t)config->id, .interrupt = interrupt};
     if (!job_check(config, failure) ||
-        !resolver_split(config->server_address, &job->server, failure) ||
+        !resolver_split(config->server_address, "server.address", &job->server, failure) ||
         !open_bets(job, failure)) {
         return false;
     }

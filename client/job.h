@@ -52,8 +52,8 @@ struct job {
 };
 
 /*
- * What can be found wrong with a configuration without opening anything: the
- * form of the server's address, and the bet of the environment.
+ * What can be found wrong, without opening anything, with a configuration that
+ * was loaded: the bet of the environment.
  */
 bool job_check(const struct client_config *config, struct failure *failure);
 

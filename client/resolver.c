@@ -3,18 +3,36 @@
  */
 #include "client/resolver.h"
 
+#include "lib/config_value.h"
+
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <netdb.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { BRACKETS = 2 };
+
 _Static_assert(sizeof(struct resolver_answer) <= PIPE_BUF, "an answer is one write to a pipe");
+
+/* --------------------------------------------------- how an address is written ---- */
+
+/* A port to connect to, read into a uint64_t of its own. */
+static const struct config_key port_key = {
+    .kind = CONFIG_INTEGER, .minimum = 1, .maximum = UINT16_MAX};
+
+bool resolver_check_port(const char *port, const char *place, struct failure *failure)
+{
+    uint64_t number = 0;
+    return config_value_parse(&port_key, port, strlen(port), place, &number, failure);
+}
 
 static bool copy_part(char *part, const char *text, size_t bytes)
 {
@@ -26,24 +44,44 @@ static bool copy_part(char *part, const char *text, size_t bytes)
     return true;
 }
 
-bool resolver_split(const char *address, struct resolver_name *name, struct failure *failure)
+/* The host of "[host]:port": an IPv6 address, which may name an interface behind `%`. */
+static bool take_bracketed_host(const char *address, const char *colon, struct resolver_name *name)
 {
-    const char *colon = strrchr(address, ':');
-    const char *host = address;
-    if (colon == NULL) {
-        return failure_set(failure, "%s: the server's address needs a port, host:port", address);
+    char number[RESOLVER_NAME_BYTES];
+    struct in6_addr parsed;
+    size_t bytes = (size_t)(colon - address);
+    if (bytes <= BRACKETS || colon[-1] != ']' ||
+        !copy_part(name->host, address + 1, bytes - BRACKETS)) {
+        return false;
     }
-    size_t host_bytes = (size_t)(colon - address);
-    if (host_bytes >= 2 && host[0] == '[' && host[host_bytes - 1] == ']') {
-        host++;
-        host_bytes -= 2;
-    }
-    if (!copy_part(name->host, host, host_bytes) ||
-        !copy_part(name->port, colon + 1, strlen(colon + 1))) {
-        return failure_set(failure, "%s: the server's address has to be host:port", address);
-    }
-    return true;
+    (void)snprintf(number, sizeof number, "%.*s", (int)strcspn(name->host, "%"), name->host);
+    return inet_pton(AF_INET6, number, &parsed) == 1;
 }
+
+static bool take_host(const char *address, const char *colon, struct resolver_name *name)
+{
+    static const char never_in_a_host[] = " \t\r\n/[]:";
+    if (address[0] == '[') {
+        return take_bracketed_host(address, colon, name);
+    }
+    size_t bytes = (size_t)(colon - address);
+    return strcspn(address, never_in_a_host) == bytes && copy_part(name->host, address, bytes);
+}
+
+bool resolver_split(const char *address, const char *place, struct resolver_name *name,
+                    struct failure *failure)
+{
+    char port_place[CONFIG_PLACE_BYTES + sizeof ": its port"];
+    const char *colon = strrchr(address, ':');
+    if (colon == NULL || !take_host(address, colon, name)) {
+        return failure_set(failure, "%s: \"%.60s\" is not host:port", place, address);
+    }
+    (void)snprintf(port_place, sizeof port_place, "%s: its port", place);
+    return resolver_check_port(colon + 1, port_place, failure) &&
+           copy_part(name->port, colon + 1, strlen(colon + 1));
+}
+
+/* ------------------------------------------------------------- looking it up ---- */
 
 static void copy_addresses(const struct addrinfo *found, struct resolver_answer *answer)
 {

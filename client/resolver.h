@@ -19,13 +19,24 @@
 
 enum { RESOLVER_ADDRESSES_MAX = 8, RESOLVER_NAME_BYTES = 256 };
 
-/* "server:12345", "127.0.0.1:12345" or "[::1]:12345" in its two parts. */
+/* A server's address in its two parts, without brackets. */
 struct resolver_name {
     char host[RESOLVER_NAME_BYTES];
     char port[RESOLVER_NAME_BYTES];
 };
 
-bool resolver_split(const char *address, struct resolver_name *name, struct failure *failure);
+/*
+ * Takes "server:12345", "127.0.0.1:12345" or "[::1]:12345" apart: the one place that
+ * knows how an address is written. The host is not empty and holds no space, slash,
+ * bracket or colon; in brackets stands an IPv6 address, and only there. The
+ * port is a decimal from 1 to 65535. Anything else is described behind `place`
+ * ("config.yaml:3: server.address"), and *name is of no use then.
+ */
+bool resolver_split(const char *address, const char *place, struct resolver_name *name,
+                    struct failure *failure);
+
+/* Is this text such a port? If not, the failure says so behind `place`. */
+bool resolver_check_port(const char *port, const char *place, struct failure *failure);
 
 struct resolver_address {
     int family;

@@ -286,6 +286,12 @@ static void an_address_without_host_or_port_is_refused(void **state)
                    ":3: server.address: \":12345\" is not host:port");
     assert_refused(state, "id: 1\nserver:\n  address: \"server:\"\n",
                    ":3: server.address: its port: \"\" is not a whole number from 1 to 65535");
+    assert_refused(state, "id: 1\nserver:\n  address: \"http://server:80\"\n",
+                   ":3: server.address: \"http://server:80\" is not host:port");
+    assert_refused(state, "id: 1\nserver:\n  address: \"[::1:80\"\n",
+                   ":3: server.address: \"[::1:80\" is not host:port");
+    assert_variable_refused(state, "SERVER_HOST", "a host",
+                            "SERVER_HOST: \"a host:12345\" is not host:port");
     assert_refused(state, "id: 1\nserver:\n  address:\n",
                    ":3: server.address: is 0 bytes long; at least 1 are needed");
     assert_variable_refused(

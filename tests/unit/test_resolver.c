@@ -21,7 +21,7 @@ static void expect_split(const char *address, const char *host, const char *port
 {
     struct resolver_name name;
     struct failure failure;
-    assert_true(resolver_split(address, &name, &failure));
+    assert_true(resolver_split(address, "here", &name, &failure));
     assert_string_equal(name.host, host);
     assert_string_equal(name.port, port);
 }
@@ -32,16 +32,26 @@ static void host_and_port_are_told_apart(void **state)
     expect_split("server:12345", "server", "12345");
     expect_split("127.0.0.1:1", "127.0.0.1", "1");
     expect_split("[::1]:12345", "::1", "12345");
+    expect_split("[fe80::1%eth0]:65535", "fe80::1%eth0", "65535");
+    expect_split("the_lottery-1.example.:80", "the_lottery-1.example.", "80");
 }
 
 static void an_address_without_host_or_port_is_refused(void **state)
 {
     (void)state;
-    static const char *const addresses[] = {"", "server", "server:", ":12345", ":"};
+    static const char *const addresses[] = {
+        "",           "server",          "server:",    ":12345",     ":",         "[]:1",
+        "[::1:1",     "::1]:1",          "[::1]",      "[::1]1:1",   "::1:1",     "a:b:1",
+        "[server]:1", "[[::1]]:1",       "ser ver:1",  " server:1",  "server :1", "server: 1",
+        "server:1 ",  "http://server:1", "server/x:1", "server:1/",  "server:0",  "server:65536",
+        "server:x",   "server:-1",       "server:+1",  "server\n:1", "[::1%]x:1"};
     for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
         struct resolver_name name;
         struct failure failure;
-        assert_false(resolver_split(addresses[i], &name, &failure));
+        if (resolver_split(addresses[i], "here", &name, &failure)) {
+            fail_msg("taken: %s", addresses[i]);
+        }
+        assert_int_equal(strncmp(failure.text, "here: ", 6), 0);
     }
 }
 
