@@ -111,10 +111,25 @@ static int look_once(const struct options *options, const char *directory)
     return status;
 }
 
+/* What was asked for that needs the configuration. */
+static int run(const struct options *options)
+{
+    struct server_config config;
+    struct failure failure;
+    if (!server_config_load(options->file, &config, &failure)) {
+        return complain(&failure, EXIT_FAILURE);
+    }
+    if (options->only_check) {
+        (void)puts(OPTIONS_PROGRAM ": configuration ok");
+        return end_output();
+    }
+    return options->output == OUTPUT_WATCH ? watch(options, config.data_directory)
+                                           : look_once(options, config.data_directory);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
-    struct server_config config;
     struct failure failure;
     if (!standard_streams_open(&failure)) {
         return complain(&failure, EXIT_FAILURE);
@@ -127,9 +142,5 @@ int main(int argc, char **argv)
         explain_print(stdout);
         return end_output();
     }
-    if (!server_config_load(options.file, &config, &failure)) {
-        return complain(&failure, EXIT_FAILURE);
-    }
-    return options.output == OUTPUT_WATCH ? watch(&options, config.data_directory)
-                                          : look_once(&options, config.data_directory);
+    return run(&options);
 }

@@ -10,7 +10,7 @@
 
 static const char usage[] =
     "usage: " OPTIONS_PROGRAM " [-c FILE] [--watch [--interval SECONDS] | --json | --prometheus |\n"
-    "                    --ready | --explain] [-h] [-V]\n"
+    "                    --ready | --explain] [-t] [-h] [-V]\n"
     "Shows what is inside the national lottery's central server. It only reads, and takes\n"
     "no lock: the server does not notice.\n"
     "  -c, --config FILE   the server's configuration; without it ./config.yaml where there is\n"
@@ -22,6 +22,7 @@ static const char usage[] =
     "      --prometheus    as exposition text, format 0.0.4\n"
     "      --ready         say nothing: the exit status tells whether the server is ready\n"
     "      --explain       explain every figure\n"
+    "  -t, --check         check the configuration and stop\n"
     "  -h, --help          print this and stop\n"
     "  -V, --version       print the version and stop\n"
     "Exit status:\n"
@@ -44,6 +45,7 @@ static const struct option long_options[] = {
     {"prometheus", no_argument, NULL, LONG_OUTPUT + OUTPUT_PROMETHEUS},
     {"ready", no_argument, NULL, LONG_OUTPUT + OUTPUT_READY},
     {"explain", no_argument, NULL, LONG_OUTPUT + OUTPUT_EXPLAIN},
+    {"check", no_argument, NULL, 't'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -92,6 +94,9 @@ static enum options_end take_option(int option, struct options *options)
     case 'c':
         options->file = optarg;
         return OPTIONS_GO_ON;
+    case 't':
+        options->only_check = true;
+        return OPTIONS_GO_ON;
     case LONG_INTERVAL:
         return take_interval(options, optarg);
     case 'h':
@@ -112,7 +117,7 @@ enum options_end options_read(int argc, char **argv, struct options *options)
 {
     *options = (struct options){.output = OUTPUT_TABLE};
     int option = 0;
-    while ((option = getopt_long(argc, argv, "c:hV", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:thV", long_options, NULL)) != -1) {
         enum options_end end = take_option(option, options);
         if (end != OPTIONS_GO_ON) {
             return end;

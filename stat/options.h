@@ -36,6 +36,7 @@ struct options {
     const char *file; /* the server's configuration; NULL: the default */
     enum options_output output;
     uint64_t interval_ms; /* of OUTPUT_WATCH */
+    bool only_check;      /* of the configuration */
 };
 
 enum options_end { OPTIONS_GO_ON, OPTIONS_ENOUGH, OPTIONS_WRONG };

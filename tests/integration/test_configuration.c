@@ -94,7 +94,7 @@ static void fewer_agencies_than_the_draw_needs_are_a_warning(void **state)
 
 static void help_and_version_are_printed_by_every_program(void **state)
 {
-    static const char *const names[] = {"lottery-server", "lottery-agency"};
+    static const char *const names[] = {"lottery-server", "lottery-agency", "lottery-stat"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct program_end end;
         struct program_plan plan = {.name = names[i], .arguments = ARGUMENTS("-h")};

@@ -205,6 +205,23 @@ static void the_configuration_file_tells_which_server(void **state)
     assert_has(program_log(program), stage_text(stage, "\"pid\": %d", (int)server->program->pid));
 }
 
+static void minus_t_checks_the_configuration_and_needs_no_server(void **state)
+{
+    struct stage *stage = *state;
+    const char *config = stage_path(stage, "server.yaml");
+    const struct program_plan plan = {.name = "lottery-stat",
+                                      .arguments = ARGUMENTS("-t", "-c", config)};
+    struct program_end end;
+    files_write(config, "server:\n  port: 4711\n");
+    struct program *good = program_run(stage, &plan, &end);
+    assert_int_equal(end.status, STATUS_FOUND);
+    assert_string_equal(program_log(good), "lottery-stat: configuration ok\n");
+    files_write(config, "server:\n  port: 4711\n  gate: 1\n");
+    struct program *bad = program_run(stage, &plan, &end);
+    assert_int_equal(end.status, 1);
+    assert_has(program_errors(bad), "server.yaml:3: server.gate");
+}
+
 static void explaining_needs_no_server(void **state)
 {
     struct program *program = run_stat(*state, "/nowhere", "--explain", STATUS_FOUND);
@@ -430,6 +447,7 @@ int main(void)
         STAGE_TEST(the_draw_and_a_waiting_look_up_are_seen),
         STAGE_TEST(a_killed_handler_and_storer_are_counted),
         STAGE_TEST(the_configuration_file_tells_which_server),
+        STAGE_TEST(minus_t_checks_the_configuration_and_needs_no_server),
         STAGE_TEST(explaining_needs_no_server),
         STAGE_TEST(readiness_comes_and_goes_with_the_server),
         STAGE_TEST(a_killed_servers_leftovers_are_no_server),

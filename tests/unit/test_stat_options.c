@@ -57,6 +57,18 @@ static void each_output_has_its_option(void **state)
     assert_int_equal(options.interval_ms, 2500);
 }
 
+static void the_configuration_is_checked_only_when_asked(void **state)
+{
+    (void)state;
+    struct options options;
+    assert_int_equal(READ(&options, "-t", "-c", "x.yaml"), OPTIONS_GO_ON);
+    assert_true(options.only_check);
+    assert_int_equal(READ(&options, "--check"), OPTIONS_GO_ON);
+    assert_true(options.only_check);
+    assert_int_equal(READ(&options, "--ready"), OPTIONS_GO_ON);
+    assert_false(options.only_check);
+}
+
 static void what_contradicts_itself_is_wrong(void **state)
 {
     (void)state;
@@ -90,6 +102,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_options_it_is_the_table),
         cmocka_unit_test(each_output_has_its_option),
+        cmocka_unit_test(the_configuration_is_checked_only_when_asked),
         cmocka_unit_test(what_contradicts_itself_is_wrong),
         cmocka_unit_test(an_interval_is_seconds_within_bounds),
     };
