@@ -123,7 +123,7 @@ static enum job_step fail_to_resume(const struct session *session, const char *r
     return JOB_FAILED;
 }
 
-/* Where the server says that the agency is done there has to be nothing left to send. */
+/* Where the server takes no more bets there has to be nothing left to send. */
 static enum job_step check_nothing_left(const struct session *session)
 {
     struct dataset_row row;
@@ -136,7 +136,9 @@ static enum job_step check_nothing_left(const struct session *session)
     case DATASET_ROW:
         break;
     }
-    return fail_to_resume(session, "the agency is done, but its file holds more rows");
+    return fail_to_resume(session, session->state.phase == STATE_DRAWN
+                                       ? "the draw has been held, but the file holds more rows"
+                                       : "the agency is done, but its file holds more rows");
 }
 
 static void log_resumed(const struct session *session)

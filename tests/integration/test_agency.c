@@ -602,16 +602,31 @@ static void an_agency_that_is_done_only_asks_for_its_winners(void **state)
     expect_printed(rig, "action: reanudar | result: success | guardadas: 6 | estado: done");
 }
 
-static void rows_that_come_after_done_are_an_error(void **state)
+static void play_rows_too_late(struct rig *rig, const char *status, const char *words,
+                               const char *reason)
 {
-    struct rig *rig = *state;
     write_bets(rig, 6, 0);
     set_listening(rig);
     start(rig, NULL);
-    accept_and_tell(rig, "server:8:5,drawn\r\n");
+    accept_and_tell(rig, status);
     expect_closed(rig);
     expect_exit(rig, EXIT_FAILURE);
-    expect_printed(rig, "action: reanudar | result: fail | guardadas: 5 | estado: drawn");
+    expect_printed(rig, words);
+    expect_printed(rig, reason);
+}
+
+static void rows_that_come_after_done_are_an_error(void **state)
+{
+    play_rows_too_late(*state, "server:8:5,done\r\n",
+                       "action: reanudar | result: fail | guardadas: 5 | estado: done",
+                       "reason: the agency is done, but its file holds more rows");
+}
+
+static void rows_that_come_after_the_draw_are_an_error(void **state)
+{
+    play_rows_too_late(*state, "server:8:0,drawn\r\n",
+                       "action: reanudar | result: fail | guardadas: 0 | estado: drawn",
+                       "reason: the draw has been held, but the file holds more rows");
 }
 
 static void a_server_that_comes_late_is_waited_for(void **state)
@@ -1161,6 +1176,7 @@ int main(void)
         TEST(a_file_shorter_than_what_is_stored_is_an_error),
         TEST(an_agency_that_is_done_only_asks_for_its_winners),
         TEST(rows_that_come_after_done_are_an_error),
+        TEST(rows_that_come_after_the_draw_are_an_error),
         TEST(a_server_that_comes_late_is_waited_for),
         TEST(after_a_lost_connection_the_agency_goes_on_where_the_server_says),
         TEST(a_connection_lost_while_waiting_for_the_draw_is_taken_up_again),
