@@ -3,9 +3,11 @@
  *
  * While there is room in the window (batch.inFlight) and in the wire, rows
  * become batches; whatever is ready leaves together; every ACK frees a place.
- * A batch that the server refuses ends the job: the server takes none of those
- * behind it either, so that what is stored is a prefix of the file, and the
- * log says which line has to be mended.
+ * A batch that the server refuses ends the connection: the server takes none of
+ * those behind it either, so that what is stored is a prefix of the file. Where
+ * a row is wrong the job has failed, and the log says which line has to be mended.
+ * Where none is, another connection goes on, once: the second refusal at the
+ * same row is final.
  */
 #ifndef CLIENT_BETTING_H
 #define CLIENT_BETTING_H
