@@ -13,6 +13,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+enum { ROWS_BETWEEN_LOOKS = 4096 };
+
 /* One connection. */
 struct session {
     struct job *job;
@@ -154,26 +156,32 @@ static void log_resumed(const struct session *session)
 }
 
 /*
- * Skips the rows that the server holds. A single bet may be fewer: whoever
- * starts the same agency twice with different bets is told so later.
+ * Skips the rows that the server holds, and looks for a signal now and then: there
+ * may be millions. A single bet may be fewer: whoever starts the same agency
+ * twice with different bets is told so later.
  */
 static enum job_step skip_stored(struct session *session, uint64_t *end_offset)
 {
     struct job *job = session->job;
     struct failure failure;
-    uint64_t skipped = 0;
+    enum dataset_result result = DATASET_ROW;
+    uint64_t left = session->state.stored;
     dataset_rewind(&job->dataset);
-    switch (dataset_skip(&job->dataset, session->state.stored, &skipped, end_offset, &failure)) {
-    case DATASET_FAILED:
+    do {
+        uint64_t skipped = 0;
+        uint64_t rows = left < ROWS_BETWEEN_LOOKS ? left : ROWS_BETWEEN_LOOKS;
+        if (interrupt_is_pending(job->interrupt)) {
+            return JOB_STOPPED;
+        }
+        result = dataset_skip(&job->dataset, rows, &skipped, end_offset, &failure);
+        left -= skipped;
+    } while (result == DATASET_ROW && left > 0);
+    if (result == DATASET_FAILED) {
         return fail_to_resume(session, failure.text);
-    case DATASET_END:
-        return job->config->single_bet
-                   ? JOB_WORKED
-                   : fail_to_resume(session, "the file holds fewer rows than the server");
-    case DATASET_ROW:
-        break;
     }
-    return JOB_WORKED;
+    return result == DATASET_END && !job->config->single_bet
+               ? fail_to_resume(session, "the file holds fewer rows than the server")
+               : JOB_WORKED;
 }
 
 /* Goes on where the server says that we are. */
@@ -181,8 +189,9 @@ static enum job_step resume(struct session *session)
 {
     struct job *job = session->job;
     uint64_t end_offset = 0;
-    if (skip_stored(session, &end_offset) != JOB_WORKED) {
-        return JOB_FAILED;
+    enum job_step step = skip_stored(session, &end_offset);
+    if (step != JOB_WORKED) {
+        return step;
     }
     if (session->state.phase != STATE_OPEN && check_nothing_left(session) != JOB_WORKED) {
         return JOB_FAILED;

@@ -579,6 +579,25 @@ static void a_file_is_resumed_behind_the_stored_rows(void **state)
     expect_printed(rig, "action: apuesta_enviada | result: success | cantidad: 3 | guardadas: 6");
 }
 
+static void a_long_file_is_resumed_behind_any_row(void **state)
+{
+    enum { ROWS = 10000 };
+    struct rig *rig = *state;
+    write_bets(rig, ROWS, 0);
+    set_listening(rig);
+    for (unsigned stored = ROWS - 2; stored > 0; stored /= 2) {
+        char status[ROW_BYTES];
+        (void)snprintf(status, sizeof status, "server:8:%u,open\r\n", stored);
+        start(rig, NULL);
+        accept_and_tell(rig, status);
+        expect_batch(rig, stored + 1, stored + 2);
+        expect_graceful_stop(rig);
+        (void)close(rig->output);
+        rig->output = -1;
+        rig->printed_bytes = 0;
+    }
+}
+
 static void a_file_shorter_than_what_is_stored_is_an_error(void **state)
 {
     struct rig *rig = *state;
@@ -1173,6 +1192,7 @@ int main(void)
         TEST(one_bet_whose_answer_was_lost_has_been_sent),
         TEST(answers_may_come_byte_by_byte),
         TEST(a_file_is_resumed_behind_the_stored_rows),
+        TEST(a_long_file_is_resumed_behind_any_row),
         TEST(a_file_shorter_than_what_is_stored_is_an_error),
         TEST(an_agency_that_is_done_only_asks_for_its_winners),
         TEST(rows_that_come_after_done_are_an_error),
