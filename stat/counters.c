@@ -133,7 +133,7 @@ const struct counter counters[] = {
      .explanation = "The longest fdatasync of bets.csv since the start."},
     {STORER(no_room_reason), .name = "no_room_reason", .label = "no room", .unit = UNIT_TEXT,
      .explanation = "Why it waits for room: ENOSPC, the file system is full; EDQUOT, the user's "
-                    "quota is. Empty while it does not."},
+                    "quota is. Unknown while it does not."},
     {STORER(write_retries), .name = "write_retries", .label = "retries", .unit = UNIT_COUNT,
      COUNTER("storer_write_retries"),
      .explanation = "Writes that were tried again because there was no room on the disk."},

@@ -59,10 +59,10 @@ void json_print_string(FILE *file, const char *text)
 
 static void print_value(FILE *file, const struct counter *counter, const void *row)
 {
-    if (counter->unit == UNIT_TEXT) {
-        json_print_string(file, counter_text(counter, row));
-    } else if (!counter_is_known(counter, row)) {
+    if (!counter_is_known(counter, row)) {
         (void)fputs("null", file);
+    } else if (counter->unit == UNIT_TEXT) {
+        json_print_string(file, counter_text(counter, row));
     } else if (counter_is_real(counter)) {
         (void)fprintf(file, "%.6g", counter_real(counter, row));
     } else if (counter->unit == UNIT_FLAG) {

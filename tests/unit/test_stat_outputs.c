@@ -230,6 +230,9 @@ static void json_has_every_figure_and_null_for_the_unknown(void **state)
     assert_has(json, "\"fill\": 0.125");
     assert_has(json, "\"ready\": true");
     assert_has(json, "\"peer\": \"a\\\"b\\\\c\"");
+    assert_has(json, "\"no_room_reason\": \"ENOSPC\"");
+    snapshot.storer.no_room_reason[0] = '\0';
+    assert_has(printed(json_print, &snapshot), "\"no_room_reason\": null");
     assert_null(strstr(json, "nan"));
     assert_null(strstr(json, "18446744073709551615"));
 }
