@@ -6,8 +6,8 @@
 #include "client/batch.h"
 #include "client/refusal.h"
 #include "client/session.h"
-#include "client/timing.h"
 #include "client/window.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 
 #include <inttypes.h>
@@ -50,7 +50,7 @@ static enum job_step compose_batches(struct betting *betting)
 
 static void acknowledge(struct job *job, const struct window_batch *batch)
 {
-    uint64_t now_ms = timing_now_ms();
+    int64_t now_ms = clock_monotonic_ms();
     job->stored += batch->rows;
     patience_progress(&job->patience, now_ms);
     progress_advance(&job->progress, batch->rows, batch->end_offset, now_ms);

@@ -3,7 +3,7 @@
  */
 #include "client/dial.h"
 
-#include "client/timing.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ static int connect_result(int fd)
 
 /* Connects one socket. errno tells why it failed. */
 static enum dial_end connect_socket(struct interrupt *interrupt, int fd,
-                                    const struct resolver_address *address, uint64_t deadline_ms)
+                                    const struct resolver_address *address, int64_t deadline_ms)
 {
     const struct sockaddr *where = (const struct sockaddr *)&address->address;
     if (connect(fd, where, address->bytes) == 0) {
@@ -50,7 +50,7 @@ static enum dial_end connect_socket(struct interrupt *interrupt, int fd,
 }
 
 static enum dial_end connect_address(struct interrupt *interrupt,
-                                     const struct resolver_address *address, uint64_t deadline_ms,
+                                     const struct resolver_address *address, int64_t deadline_ms,
                                      int *fd)
 {
     const int on = 1;
@@ -70,7 +70,7 @@ static enum dial_end connect_address(struct interrupt *interrupt,
 }
 
 enum dial_end dial_once(struct interrupt *interrupt, const struct resolver_name *server,
-                        uint64_t deadline_ms, int *fd, struct failure *failure)
+                        int64_t deadline_ms, int *fd, struct failure *failure)
 {
     struct resolver_answer answer;
     enum resolver_end found = resolver_find(interrupt, server, deadline_ms, &answer, failure);
@@ -78,7 +78,7 @@ enum dial_end dial_once(struct interrupt *interrupt, const struct resolver_name 
         return found == RESOLVER_STOPPED ? DIAL_STOPPED : DIAL_FAILED;
     }
     for (size_t i = 0; i < answer.count; i++) {
-        uint64_t limit_ms = timing_now_ms() + DIAL_ATTEMPT_MS;
+        int64_t limit_ms = clock_monotonic_ms() + DIAL_ATTEMPT_MS;
         enum dial_end end = connect_address(interrupt, &answer.addresses[i],
                                             limit_ms < deadline_ms ? limit_ms : deadline_ms, fd);
         if (end != DIAL_FAILED) {
@@ -95,9 +95,9 @@ bool dial_pause(struct interrupt *interrupt, struct patience *patience)
     if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0) {
         random = (uint32_t)getpid(); /* at least not the same for all agencies */
     }
-    uint64_t now_ms = timing_now_ms();
-    uint64_t deadline_ms = patience_deadline_ms(patience);
-    uint64_t until_ms = now_ms + patience_next_pause_ms(patience, random);
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t deadline_ms = patience_deadline_ms(patience);
+    int64_t until_ms = now_ms + patience_next_pause_ms(patience, random);
     if (now_ms >= deadline_ms) {
         return false;
     }

@@ -20,7 +20,7 @@ enum dial_end { DIAL_CONNECTED, DIAL_FAILED, DIAL_STOPPED };
  * non-blocking, without Nagle's delay, and the caller's to close.
  */
 enum dial_end dial_once(struct interrupt *interrupt, const struct resolver_name *server,
-                        uint64_t deadline_ms, int *fd, struct failure *failure);
+                        int64_t deadline_ms, int *fd, struct failure *failure);
 
 /* Attempt after attempt, with growing pauses, until the patience is over. */
 enum dial_end dial_persistently(struct interrupt *interrupt, const struct resolver_name *server,

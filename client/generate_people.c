@@ -3,7 +3,8 @@
  */
 #include "client/generate_people.h"
 
-#include <stdbool.h>
+#include "lib/bet.h"
+
 #include <string.h>
 
 struct name {
@@ -66,7 +67,6 @@ enum {
     BIRTH_YEAR_FIRST = 1980,
     BIRTH_YEARS = 25,
     SECOND_NAME_PERCENT = 60,
-    FEBRUARY = 2,
     MONTHS = 12
 };
 
@@ -111,18 +111,11 @@ static char *put_number(char *at, uint32_t value)
     return put_digits(at, value, digits);
 }
 
-static uint32_t days_of_month(uint32_t year, uint32_t month)
-{
-    static const uint8_t days[MONTHS] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap_year = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return days[month - 1] + (month == FEBRUARY && leap_year ? 1U : 0U);
-}
-
 static char *put_birthdate(char *at, struct generate_random *random)
 {
     uint32_t year = BIRTH_YEAR_FIRST + generate_below(random, BIRTH_YEARS);
     uint32_t month = 1 + generate_below(random, MONTHS);
-    uint32_t day = 1 + generate_below(random, days_of_month(year, month));
+    uint32_t day = 1 + generate_below(random, bet_days_of_month(year, month));
     at = put_digits(at, year, 4);
     *at++ = '-';
     at = put_digits(at, month, 2);

@@ -3,7 +3,7 @@
  */
 #include "client/interrupt.h"
 
-#include "client/timing.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 
 #include <errno.h>
@@ -55,19 +55,14 @@ static void take_signal(struct interrupt *interrupt)
              sigabbrev_np(interrupt->signal));
 }
 
-static struct timespec time_until(uint64_t deadline_ms)
+static struct timespec time_until(int64_t deadline_ms)
 {
-    uint64_t now_ms = timing_now_ms();
-    uint64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
-    struct timespec left = {
-        .tv_sec = (time_t)(left_ms / 1000U),
-        .tv_nsec = (long)(left_ms % 1000U) * 1000000L,
-    };
-    return left;
+    int64_t now_ms = clock_monotonic_ms();
+    return clock_interval(deadline_ms > now_ms ? deadline_ms - now_ms : 0);
 }
 
 enum interrupt_wait_end interrupt_wait(struct interrupt *interrupt, int fd, short events,
-                                       uint64_t deadline_ms)
+                                       int64_t deadline_ms)
 {
     while (interrupt->signal == 0) {
         struct pollfd watched[] = {

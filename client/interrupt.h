@@ -37,12 +37,12 @@ void interrupt_close(struct interrupt *interrupt);
 
 /*
  * Waits until `fd` has one of poll's `events`, an error or a hang-up, until
- * timing_now_ms() reaches `deadline_ms`, or until a signal arrives. `fd` may be
+ * clock_monotonic_ms() (lib/clock.h) reaches `deadline_ms`, or until a signal arrives. `fd` may be
  * -1: then it is a pause. The signal is logged once, the first time it is
  * seen, and from then on every wait returns INTERRUPT_STOPPED at once.
  */
 enum interrupt_wait_end interrupt_wait(struct interrupt *interrupt, int fd, short events,
-                                       uint64_t deadline_ms);
+                                       int64_t deadline_ms);
 
 /* Has a signal arrived? Takes and logs it like interrupt_wait, but does not wait. */
 bool interrupt_is_pending(struct interrupt *interrupt);

@@ -6,9 +6,9 @@
 #include "client/dial.h"
 #include "client/probe.h"
 #include "client/session.h"
-#include "client/timing.h"
 #include "client/winners_report.h"
 #include "lib/bet.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 
 #include <errno.h>
@@ -137,7 +137,7 @@ static enum job_step run_session(struct job *job, struct failure *why)
 static enum job_step run_sessions(struct job *job)
 {
     struct failure why;
-    patience_start(&job->patience, job->config->loop_lapse_ms, timing_now_ms());
+    patience_start(&job->patience, (int64_t)job->config->loop_lapse_ms, clock_monotonic_ms());
     while (true) {
         enum job_step step = run_session(job, &why);
         if (step != JOB_LOST) {
@@ -146,7 +146,7 @@ static enum job_step run_sessions(struct job *job)
         log_warning("action: connection_lost | result: fail | server: %s | reason: %s",
                     job->config->server_address, why.text);
         progress_set_state(&job->progress, "connecting");
-        patience_lost(&job->patience, timing_now_ms());
+        patience_lost(&job->patience, clock_monotonic_ms());
         if (!dial_pause(job->interrupt, &job->patience)) {
             return job->interrupt->signal != 0 ? JOB_STOPPED : give_up(job, &why);
         }

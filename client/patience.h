@@ -25,27 +25,27 @@
 enum { PATIENCE_FIRST_PAUSE_MS = 100, PATIENCE_LONGEST_PAUSE_MS = 2000 };
 
 struct patience {
-    uint64_t lapse_ms;
-    uint64_t since_ms; /* the lapse runs from here */
-    uint64_t pause_ms; /* the next pause is at most this long */
-    bool progressed;   /* since patience_connected */
+    int64_t lapse_ms;
+    int64_t since_ms; /* the lapse runs from here */
+    int64_t pause_ms; /* the next pause is at most this long */
+    bool progressed;  /* since patience_connected */
 };
 
-void patience_start(struct patience *patience, uint64_t lapse_ms, uint64_t now_ms);
+void patience_start(struct patience *patience, int64_t lapse_ms, int64_t now_ms);
 
 /* Something was achieved: the lapse starts anew, pauses are short again. */
-void patience_progress(struct patience *patience, uint64_t now_ms);
+void patience_progress(struct patience *patience, int64_t now_ms);
 
 /* A connection stands; it has brought nothing yet. */
 void patience_connected(struct patience *patience);
 
 /* The connection is gone. */
-void patience_lost(struct patience *patience, uint64_t now_ms);
+void patience_lost(struct patience *patience, int64_t now_ms);
 
 /* When the lapse will have gone by. */
-uint64_t patience_deadline_ms(const struct patience *patience);
+int64_t patience_deadline_ms(const struct patience *patience);
 
 /* How long to pause now; `random` is any number. */
-uint64_t patience_next_pause_ms(struct patience *patience, uint32_t random);
+int64_t patience_next_pause_ms(struct patience *patience, uint32_t random);
 
 #endif

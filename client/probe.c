@@ -4,8 +4,8 @@
 #include "client/probe.h"
 
 #include "client/dial.h"
-#include "client/timing.h"
 #include "client/wire.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 
 #include <inttypes.h>
@@ -62,7 +62,7 @@ static enum job_step probe_once(struct job *job, uint64_t number)
     int fd = -1;
     (void)snprintf(sent, sizeof sent, "[CLIENT %" PRIu32 "] Message N°%" PRIu64 "\n", job->agency,
                    number);
-    patience_start(&job->patience, job->config->loop_lapse_ms, timing_now_ms());
+    patience_start(&job->patience, (int64_t)job->config->loop_lapse_ms, clock_monotonic_ms());
     enum dial_end dialled =
         dial_persistently(job->interrupt, &job->server, &job->patience, &fd, &why);
     if (dialled != DIAL_CONNECTED) {
@@ -85,7 +85,7 @@ enum job_step probe_run(struct job *job)
         if (step != JOB_WORKED) {
             return step;
         }
-        uint64_t pause_until_ms = timing_now_ms() + job->config->loop_period_ms;
+        int64_t pause_until_ms = clock_monotonic_ms() + (int64_t)job->config->loop_period_ms;
         if (number < amount &&
             interrupt_wait(job->interrupt, -1, 0, pause_until_ms) == INTERRUPT_STOPPED) {
             return JOB_STOPPED;

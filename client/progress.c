@@ -3,7 +3,8 @@
  */
 #include "client/progress.h"
 
-#include "client/timing.h"
+#include "lib/clock.h"
+#include "lib/decimal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +13,8 @@
 
 enum {
     REDRAW_PERIOD_MS = 100,
+    MS_PER_SECOND = 1000,
     BAR_CELLS_MAX = 30,
-    NUMBER_BYTES = 32,
     COLUMNS_MAX = 200,
     FIXED_COLUMNS = 66 /* what stands beside the bar, with a state of ordinary length */
 };
@@ -27,28 +28,11 @@ void progress_open(struct progress *progress, int fd, unsigned lines_up, uint32_
                                   .bytes_total = bytes_total};
 }
 
-/* 1234567 as "1,234,567": returns where in `text` it begins. */
-static const char *with_commas(uint64_t number, char text[NUMBER_BYTES])
-{
-    size_t begin = NUMBER_BYTES - 1;
-    unsigned digits = 0;
-    text[begin] = '\0';
-    do {
-        if (digits > 0 && digits % 3 == 0) {
-            text[--begin] = ',';
-        }
-        text[--begin] = (char)('0' + number % 10);
-        number /= 10;
-        digits++;
-    } while (number > 0);
-    return &text[begin];
-}
-
 static uint64_t bets_a_second(const struct progress *progress)
 {
-    uint64_t elapsed_ms = progress->last_ms - progress->start_ms;
+    int64_t elapsed_ms = progress->last_ms - progress->start_ms;
     uint64_t sent = progress->bets - progress->bets_at_start;
-    return elapsed_ms == 0 ? 0 : sent * 1000U / elapsed_ms;
+    return elapsed_ms <= 0 ? 0 : sent * MS_PER_SECOND / (uint64_t)elapsed_ms;
 }
 
 static unsigned percent_done(const struct progress *progress)
@@ -70,15 +54,16 @@ static void fill_bar(char *bar, unsigned cells, unsigned percent)
 size_t progress_format(const struct progress *progress, unsigned columns, char *line,
                        size_t capacity)
 {
-    char bets[NUMBER_BYTES];
-    char rate[NUMBER_BYTES];
+    char bets[DECIMAL_GROUPED_BYTES];
+    char rate[DECIMAL_GROUPED_BYTES];
     char bar[BAR_CELLS_MAX + 1];
     unsigned percent = percent_done(progress);
     unsigned cells = columns > FIXED_COLUMNS ? columns - FIXED_COLUMNS : 0;
     fill_bar(bar, cells < BAR_CELLS_MAX ? cells : BAR_CELLS_MAX, percent);
-    int wanted = snprintf(line, capacity, "agency %-3u [%s] %3u%% %11s bets %9s bets/s  %s",
-                          progress->agency, bar, percent, with_commas(progress->bets, bets),
-                          with_commas(bets_a_second(progress), rate), progress->state);
+    int wanted =
+        snprintf(line, capacity, "agency %-3u [%s] %3u%% %11s bets %9s bets/s  %s",
+                 progress->agency, bar, percent, decimal_write_grouped(bets, progress->bets),
+                 decimal_write_grouped(rate, bets_a_second(progress)), progress->state);
     size_t used = wanted < 0 ? 0 : (size_t)wanted;
     size_t limit = columns > 0 && columns - 1 < capacity - 1 ? columns - 1 : capacity - 1;
     return used < limit ? used : limit;
@@ -94,7 +79,7 @@ static unsigned terminal_columns(int fd)
 }
 
 /* Up, the line, the rest of the old line wiped, and down again: one write. */
-static void draw(struct progress *progress, uint64_t now_ms)
+static void draw(struct progress *progress, int64_t now_ms)
 {
     static const char wipe[] = "\x1b[K";
     char text[PROGRESS_LINE_BYTES];
@@ -118,11 +103,11 @@ void progress_set_state(struct progress *progress, const char *state)
 {
     (void)snprintf(progress->state, sizeof progress->state, "%s", state);
     if (progress->fd >= 0) {
-        draw(progress, timing_now_ms());
+        draw(progress, clock_monotonic_ms());
     }
 }
 
-void progress_resume(struct progress *progress, uint64_t bets, uint64_t bytes, uint64_t now_ms)
+void progress_resume(struct progress *progress, uint64_t bets, uint64_t bytes, int64_t now_ms)
 {
     if (progress->start_ms == 0) {
         progress->bets_at_start = bets;
@@ -133,7 +118,7 @@ void progress_resume(struct progress *progress, uint64_t bets, uint64_t bytes, u
     progress->bytes = bytes;
 }
 
-void progress_advance(struct progress *progress, uint64_t bets, uint64_t bytes, uint64_t now_ms)
+void progress_advance(struct progress *progress, uint64_t bets, uint64_t bytes, int64_t now_ms)
 {
     progress->bets += bets;
     progress->bytes = bytes;
@@ -148,7 +133,7 @@ void progress_close(struct progress *progress)
     if (progress->fd < 0) {
         return;
     }
-    draw(progress, timing_now_ms());
+    draw(progress, clock_monotonic_ms());
     if (progress->lines_up == 0) {
         ssize_t written = write(progress->fd, "\n", 1);
         (void)written;

@@ -24,8 +24,8 @@ struct progress {
     uint64_t bytes, bytes_total; /* of the file: acknowledged, and all */
     uint64_t bets;               /* acknowledged, with those of earlier runs */
     uint64_t bets_at_start;
-    uint64_t start_ms, last_ms; /* when this run's betting began; its last acknowledgement */
-    uint64_t drawn_ms;
+    int64_t start_ms, last_ms; /* when this run's betting began; its last acknowledgement */
+    int64_t drawn_ms;
     char state[PROGRESS_STATE_BYTES];
 };
 
@@ -40,10 +40,10 @@ void progress_close(struct progress *progress);
 void progress_set_state(struct progress *progress, const char *state);
 
 /* Betting goes on from here: so many bets and bytes of the file are stored already. */
-void progress_resume(struct progress *progress, uint64_t bets, uint64_t bytes, uint64_t now_ms);
+void progress_resume(struct progress *progress, uint64_t bets, uint64_t bytes, int64_t now_ms);
 
 /* `bets` more are stored, and the file up to `bytes`. */
-void progress_advance(struct progress *progress, uint64_t bets, uint64_t bytes, uint64_t now_ms);
+void progress_advance(struct progress *progress, uint64_t bets, uint64_t bytes, int64_t now_ms);
 
 /*
  * Writes the line, without cursor movements, to `line`: less than `columns`

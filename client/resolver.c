@@ -159,7 +159,7 @@ static enum resolver_end judge(const struct resolver_name *name,
 }
 
 static enum resolver_end await_child(struct interrupt *interrupt, int answer_fd,
-                                     uint64_t deadline_ms, const struct resolver_name *name,
+                                     int64_t deadline_ms, const struct resolver_name *name,
                                      struct resolver_answer *answer, struct failure *failure)
 {
     switch (interrupt_wait(interrupt, answer_fd, POLLIN, deadline_ms)) {
@@ -179,7 +179,7 @@ static enum resolver_end await_child(struct interrupt *interrupt, int answer_fd,
 }
 
 enum resolver_end resolver_find(struct interrupt *interrupt, const struct resolver_name *name,
-                                uint64_t deadline_ms, struct resolver_answer *answer,
+                                int64_t deadline_ms, struct resolver_answer *answer,
                                 struct failure *failure)
 {
     look_up(name, AI_NUMERICHOST | AI_NUMERICSERV, answer);

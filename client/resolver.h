@@ -55,7 +55,7 @@ enum resolver_end { RESOLVER_FOUND, RESOLVER_FAILED, RESOLVER_STOPPED };
 
 /* Looks the name up, until `deadline_ms` at the latest. */
 enum resolver_end resolver_find(struct interrupt *interrupt, const struct resolver_name *name,
-                                uint64_t deadline_ms, struct resolver_answer *answer,
+                                int64_t deadline_ms, struct resolver_answer *answer,
                                 struct failure *failure);
 
 #endif

@@ -5,9 +5,9 @@
 
 #include "client/betting.h"
 #include "client/state.h"
-#include "client/timing.h"
 #include "client/winners_report.h"
 #include "lib/bet.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 
 #include <inttypes.h>
@@ -22,7 +22,7 @@ struct session {
     struct state state; /* what the server said at the start */
 };
 
-enum job_step session_turn(struct job *job, struct wire *wire, uint64_t deadline_ms,
+enum job_step session_turn(struct job *job, struct wire *wire, int64_t deadline_ms,
                            struct failure *why)
 {
     switch (wire_turn(wire, deadline_ms, why)) {
@@ -197,7 +197,7 @@ static enum job_step resume(struct session *session)
         return JOB_FAILED;
     }
     note_stored(job, session->state.stored);
-    progress_resume(&job->progress, session->state.stored, end_offset, timing_now_ms());
+    progress_resume(&job->progress, session->state.stored, end_offset, clock_monotonic_ms());
     log_resumed(session);
     return JOB_WORKED;
 }
@@ -281,7 +281,7 @@ static enum job_step say_done(struct session *session, struct failure *why)
         return take_refused_done(session, &answer, why);
     }
     if (session->state.phase == STATE_OPEN) {
-        patience_progress(&session->job->patience, timing_now_ms());
+        patience_progress(&session->job->patience, clock_monotonic_ms());
     }
     log_debug("action: apuestas_terminadas | result: success | client_id: %" PRIu32,
               session->job->agency);
@@ -320,11 +320,11 @@ static enum job_step take_winners(struct session *session, const struct message 
 static enum job_step pause_before_asking_again(struct session *session, struct failure *why)
 {
     struct job *job = session->job;
-    uint64_t until_ms = timing_now_ms() + job->config->loop_period_ms;
+    int64_t until_ms = clock_monotonic_ms() + (int64_t)job->config->loop_period_ms;
     progress_set_state(&job->progress, "waiting for the draw");
     switch (wire_turn(&session->wire, until_ms, why)) {
     case WIRE_LAPSED:
-        patience_progress(&job->patience, timing_now_ms()); /* the pause was ours */
+        patience_progress(&job->patience, clock_monotonic_ms()); /* the pause was ours */
         return JOB_WORKED;
     case WIRE_STOPPED:
         return JOB_STOPPED;
@@ -348,7 +348,7 @@ static enum job_step look_up(struct session *session, struct message *answer, st
 {
     struct patience *patience = &session->job->patience;
     enum job_step step = ask(session, MESSAGE_REQUEST, answer, why);
-    uint64_t now_ms = timing_now_ms();
+    int64_t now_ms = clock_monotonic_ms();
     bool waits = step == JOB_WORKED && answer->type == MESSAGE_WAIT;
     bool lapsed = step == JOB_LOST && now_ms >= patience_deadline_ms(patience);
     if (waits || lapsed) {

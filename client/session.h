@@ -23,7 +23,7 @@ enum job_step session_run(struct job *job, int fd, struct failure *why);
  * What a turn of the wire means for the job: JOB_WORKED when it moved. For the
  * parts of a session.
  */
-enum job_step session_turn(struct job *job, struct wire *wire, uint64_t deadline_ms,
+enum job_step session_turn(struct job *job, struct wire *wire, int64_t deadline_ms,
                            struct failure *why);
 
 #endif

@@ -58,7 +58,7 @@ char *wire_reserve(struct wire *wire, size_t bytes);
 void wire_commit(struct wire *wire, size_t bytes);
 
 /* One turn, see above. `why` is set for WIRE_LAPSED, WIRE_LOST and WIRE_NO_MEMORY. */
-enum wire_end wire_turn(struct wire *wire, uint64_t deadline_ms, struct failure *why);
+enum wire_end wire_turn(struct wire *wire, int64_t deadline_ms, struct failure *why);
 
 /* Has something come that nobody has looked at? */
 bool wire_has_unread(const struct wire *wire);

@@ -10,7 +10,8 @@
 
 enum {
     BIRTHDATE_BYTES = 10, /* YYYY-MM-DD */
-    ROW_COMMAS = BET_FIELDS - 1
+    ROW_COMMAS = BET_FIELDS - 1,
+    FEBRUARY = 2
 };
 
 static const char *const fault_texts[BET_FAULTS] = {
@@ -50,12 +51,11 @@ static unsigned two_digits(const char *text)
     return (unsigned)(text[0] - '0') * 10 + (unsigned)(text[1] - '0');
 }
 
-/* The Gregorian calendar, carried back to year 1 as Python's datetime does. */
-static unsigned days_of_month(unsigned year, unsigned month)
+unsigned bet_days_of_month(unsigned year, unsigned month)
 {
     static const unsigned char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return days[month - 1] + (month == 2 && leap ? 1U : 0U);
+    return days[month - 1] + (month == FEBRUARY && leap ? 1U : 0U);
 }
 
 static bool is_date(struct bet_field field)
@@ -72,7 +72,8 @@ static bool is_date(struct bet_field field)
     unsigned year = two_digits(field.text) * 100 + two_digits(field.text + 2);
     unsigned month = two_digits(field.text + 5);
     unsigned day = two_digits(field.text + 8);
-    return year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= days_of_month(year, month);
+    return year >= 1 && month >= 1 && month <= 12 && day >= 1 &&
+           day <= bet_days_of_month(year, month);
 }
 
 bool bet_parse_uint32(const char *digits, size_t bytes, uint32_t *value)

@@ -114,4 +114,10 @@ size_t bet_csv_to_row(const char *row, size_t bytes, char *row_out);
  */
 bool bet_parse_uint32(const char *digits, size_t bytes, uint32_t *value);
 
+/*
+ * The days of a month, 1 to 12, of the Gregorian calendar, which is carried back
+ * to year 1 as Python's datetime does.
+ */
+unsigned bet_days_of_month(unsigned year, unsigned month);
+
 #endif

@@ -235,7 +235,12 @@ leave() {
     local status=$?
     trap '' INT TERM
     trap - EXIT
-    stop_programs agency-{1..5}
+    local agency
+    local -a names=()
+    for ((agency = 1; agency <= agencies; agency++)); do
+        names+=("agency-$agency")
+    done
+    stop_programs "${names[@]}"
     stop_programs server
     ((status == 0)) || show_trouble
     exit "$status"

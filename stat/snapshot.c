@@ -11,11 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { MS_PER_SECOND = 1000, RING_READ_TRIES = 8 };
-
-#define NS_PER_SECOND UINT64_C(1000000000)
 
 static const char *const phase_names[] = {
     [SHARED_NOT_READY] = "not ready",
@@ -306,9 +303,7 @@ static bool check_bounds(const struct segment *segment, struct failure *failure)
 
 static void note_time(struct snapshot *snapshot)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    snapshot->taken_ns = (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+    snapshot->taken_ns = (uint64_t)clock_monotonic_ns();
     snapshot->taken_at_ms = (uint64_t)clock_wall_ms();
 }
 

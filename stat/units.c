@@ -3,6 +3,8 @@
  */
 #include "stat/units.h"
 
+#include "lib/decimal.h"
+
 #include <stddef.h>
 #include <stdio.h>
 
@@ -16,6 +18,10 @@ enum {
     SECONDS_PER_DAY = 86400
 };
 
+/* With three digits in all: without a decimal, and with one. */
+static const double rounds_to_1000 = 999.5;
+static const double rounds_to_100 = 99.95;
+
 static const char *const prefixes[] = {"", "k", "M", "G", "T", "P", "E"};
 
 enum { PREFIXES = sizeof prefixes / sizeof prefixes[0] };
@@ -24,36 +30,20 @@ enum { PREFIXES = sizeof prefixes / sizeof prefixes[0] };
 static void write_scaled(double value, const char *space, const char *unit,
                          char text[UNITS_TEXT_BYTES])
 {
-    static const double next_prefix_at = 999.5;
-    static const double decimal_below = 99.95;
     size_t prefix = 0;
-    while (value >= next_prefix_at && prefix + 1 < PREFIXES) {
+    while (value >= rounds_to_1000 && prefix + 1 < PREFIXES) {
         value /= 1000.0;
         prefix++;
     }
-    int decimals = value >= decimal_below ? 0 : 1;
+    int decimals = value >= rounds_to_100 ? 0 : 1;
     (void)snprintf(text, UNITS_TEXT_BYTES, "%.*f%s%s%s", decimals, value, space, prefixes[prefix],
                    unit);
-}
-
-static void write_with_commas(uint64_t count, char text[UNITS_TEXT_BYTES])
-{
-    char digits[UNITS_TEXT_BYTES];
-    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)count);
-    size_t used = 0;
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0) {
-            text[used++] = ',';
-        }
-        text[used++] = digits[i];
-    }
-    text[used] = '\0';
 }
 
 void units_count(uint64_t count, char text[UNITS_TEXT_BYTES])
 {
     if (count <= COUNT_EXACT_MAX) {
-        write_with_commas(count, text);
+        (void)decimal_write_grouped(text, count);
     } else {
         write_scaled((double)count, "", "", text);
     }
@@ -106,11 +96,11 @@ void units_duration_ns(uint64_t duration_ns, char text[UNITS_TEXT_BYTES])
         units_duration_ms(duration_ns / NS_PER_MS, text);
         return;
     }
-    while (value >= 999.5 && unit + 1 < sizeof names / sizeof names[0]) {
+    while (value >= rounds_to_1000 && unit + 1 < sizeof names / sizeof names[0]) {
         value /= 1000.0;
         unit++;
     }
-    int decimals = unit == 0 || value >= 99.95 ? 0 : 1;
+    int decimals = unit == 0 || value >= rounds_to_100 ? 0 : 1;
     (void)snprintf(text, UNITS_TEXT_BYTES, "%.*f %s", decimals, value, names[unit]);
 }
 

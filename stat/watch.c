@@ -4,6 +4,7 @@
  */
 #include "stat/watch.h"
 
+#include "lib/clock.h"
 #include "stat/screen.h"
 #include "stat/snapshot.h"
 #include "stat/table.h"
@@ -22,7 +23,6 @@
 
 enum {
     MS_PER_SECOND = 1000,
-    NS_PER_MS = 1000000,
     TITLE_LINES = 2, /* and an empty one */
     CLOCK_BYTES = 16,
     KEYS_BYTES = 32
@@ -38,13 +38,6 @@ struct watch {
     struct snapshot older;   /* the one before, of the same server, or zeros */
     struct failure obstacle; /* what the latest look found instead */
 };
-
-static uint64_t clock_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * MS_PER_SECOND + (uint64_t)now.tv_nsec / NS_PER_MS;
-}
 
 /* ------------------------------------------------------------------ looking ---- */
 
@@ -191,9 +184,9 @@ static enum event take_keys(struct watch *watch)
     return EVENT_TIME; /* any other key: look now */
 }
 
-static enum event wait_for_event(struct watch *watch, uint64_t deadline_ms)
+static enum event wait_for_event(struct watch *watch, int64_t deadline_ms)
 {
-    uint64_t now_ms = clock_ms();
+    int64_t now_ms = clock_monotonic_ms();
     int timeout_ms = now_ms < deadline_ms ? (int)(deadline_ms - now_ms) : 0;
     struct pollfd watched[] = {
         {.fd = watch->signals, .events = POLLIN},
@@ -209,10 +202,10 @@ static enum event wait_for_event(struct watch *watch, uint64_t deadline_ms)
 static bool watch_until_end(struct watch *watch, struct failure *failure)
 {
     enum event event = EVENT_TIME;
-    uint64_t deadline_ms = 0;
+    int64_t deadline_ms = 0;
     while (event != EVENT_END) {
         if (event == EVENT_TIME) {
-            deadline_ms = clock_ms() + watch->interval_ms;
+            deadline_ms = clock_monotonic_ms() + (int64_t)watch->interval_ms;
             look(watch);
         }
         if (!draw(watch, failure)) {

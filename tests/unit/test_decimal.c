@@ -62,11 +62,31 @@ static void a_place_of_just_the_longest_number_is_enough(void **state)
     free(place);
 }
 
+static void expect_grouped(uint64_t value, const char *expected)
+{
+    char text[DECIMAL_GROUPED_BYTES];
+    assert_ptr_equal(decimal_write_grouped(text, value), text);
+    assert_string_equal(text, expected);
+}
+
+static void commas_stand_between_groups_of_three_digits(void **state)
+{
+    (void)state;
+    expect_grouped(0, "0");
+    expect_grouped(12, "12");
+    expect_grouped(999, "999");
+    expect_grouped(1000, "1,000");
+    expect_grouped(1234567, "1,234,567");
+    expect_grouped(100000, "100,000");
+    expect_grouped(UINT64_MAX, "18,446,744,073,709,551,615");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_number_of_digits_is_written_whole),
         cmocka_unit_test(random_numbers_of_all_sizes_are_written_as_by_printf),
+        cmocka_unit_test(commas_stand_between_groups_of_three_digits),
         cmocka_unit_test(a_place_of_just_the_longest_number_is_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,7 @@
  */
 #include "client/interrupt.h"
 
-#include "client/timing.h"
+#include "lib/clock.h"
 
 #include <poll.h>
 #include <setjmp.h>
@@ -22,9 +22,9 @@ static void a_pause_ends_at_its_deadline(void **state)
     struct interrupt interrupt;
     struct failure failure;
     assert_true(interrupt_open(&interrupt, &failure));
-    uint64_t deadline_ms = timing_now_ms() + SHORT_MS;
+    int64_t deadline_ms = clock_monotonic_ms() + SHORT_MS;
     assert_int_equal(interrupt_wait(&interrupt, -1, 0, deadline_ms), INTERRUPT_LAPSED);
-    assert_true(timing_now_ms() >= deadline_ms);
+    assert_true(clock_monotonic_ms() >= deadline_ms);
     interrupt_close(&interrupt);
 }
 
@@ -35,10 +35,10 @@ static void a_signal_from_before_the_wait_ends_it(void **state)
     struct failure failure;
     assert_true(interrupt_open(&interrupt, &failure));
     assert_int_equal(kill(getpid(), SIGTERM), 0);
-    assert_int_equal(interrupt_wait(&interrupt, -1, 0, timing_now_ms() + LONG_MS),
+    assert_int_equal(interrupt_wait(&interrupt, -1, 0, clock_monotonic_ms() + LONG_MS),
                      INTERRUPT_STOPPED);
     assert_int_equal(interrupt.signal, SIGTERM);
-    assert_int_equal(interrupt_wait(&interrupt, -1, 0, timing_now_ms() + LONG_MS),
+    assert_int_equal(interrupt_wait(&interrupt, -1, 0, clock_monotonic_ms() + LONG_MS),
                      INTERRUPT_STOPPED);
     interrupt_close(&interrupt);
 }
@@ -65,10 +65,10 @@ static void a_signal_wins_over_a_descriptor_that_is_always_ready(void **state)
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(write(ends[1], "x", 1), 1);
     assert_true(interrupt_open(&interrupt, &failure));
-    assert_int_equal(interrupt_wait(&interrupt, ends[0], POLLIN, timing_now_ms() + LONG_MS),
+    assert_int_equal(interrupt_wait(&interrupt, ends[0], POLLIN, clock_monotonic_ms() + LONG_MS),
                      INTERRUPT_READY);
     assert_int_equal(kill(getpid(), SIGINT), 0);
-    assert_int_equal(interrupt_wait(&interrupt, ends[0], POLLIN, timing_now_ms() + LONG_MS),
+    assert_int_equal(interrupt_wait(&interrupt, ends[0], POLLIN, clock_monotonic_ms() + LONG_MS),
                      INTERRUPT_STOPPED);
     assert_int_equal(interrupt.signal, SIGINT);
     interrupt_close(&interrupt);

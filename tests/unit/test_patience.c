@@ -12,13 +12,13 @@
 static void pauses_double_up_to_the_longest(void **state)
 {
     (void)state;
-    static const uint64_t longest_ms[] = {100, 200, 400, 800, 1600, 2000, 2000};
+    static const int64_t longest_ms[] = {100, 200, 400, 800, 1600, 2000, 2000};
     struct patience patience;
     patience_start(&patience, 20000, 0);
     for (size_t i = 0; i < sizeof longest_ms / sizeof longest_ms[0]; i++) {
         struct patience same = patience;
         assert_int_equal(patience_next_pause_ms(&same, 0), longest_ms[i] / 2);
-        uint64_t half = longest_ms[i] / 2;
+        int64_t half = longest_ms[i] / 2;
         assert_int_equal(patience_next_pause_ms(&patience, (uint32_t)half), longest_ms[i]);
     }
 }

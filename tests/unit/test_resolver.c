@@ -3,7 +3,7 @@
  */
 #include "client/resolver.h"
 
-#include "client/timing.h"
+#include "lib/clock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -63,7 +63,7 @@ static enum resolver_end find(const char *host, struct resolver_answer *answer,
     assert_true(interrupt_open(&interrupt, failure));
     (void)strncpy(name.host, host, sizeof name.host - 1);
     enum resolver_end end =
-        resolver_find(&interrupt, &name, timing_now_ms() + LOOK_UP_MS, answer, failure);
+        resolver_find(&interrupt, &name, clock_monotonic_ms() + LOOK_UP_MS, answer, failure);
     interrupt_close(&interrupt);
     return end;
 }
@@ -99,7 +99,8 @@ static void a_look_up_that_takes_too_long_is_given_up(void **state)
     struct interrupt interrupt;
     struct failure failure;
     assert_true(interrupt_open(&interrupt, &failure));
-    enum resolver_end end = resolver_find(&interrupt, &name, timing_now_ms(), &answer, &failure);
+    enum resolver_end end =
+        resolver_find(&interrupt, &name, clock_monotonic_ms(), &answer, &failure);
     assert_true(end == RESOLVER_FAILED || end == RESOLVER_FOUND); /* it may have been quick */
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     interrupt_close(&interrupt);

@@ -3,7 +3,7 @@
  */
 #include "client/wire.h"
 
-#include "client/timing.h"
+#include "lib/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +49,7 @@ static void say(const struct pair *pair, const char *text)
 
 static enum wire_end turn(struct pair *pair, struct failure *why)
 {
-    return wire_turn(&pair->wire, timing_now_ms() + SOON_MS, why);
+    return wire_turn(&pair->wire, clock_monotonic_ms() + SOON_MS, why);
 }
 
 static void answers_come_one_by_one_out_of_one_read(void **state)
@@ -144,7 +144,7 @@ static void what_is_committed_between_two_turns_leaves_together(void **state)
     wire_commit(&pair.wire, 5);
     memcpy(wire_reserve(&pair.wire, 5), "1:5\r\n", 5);
     wire_commit(&pair.wire, 5);
-    assert_int_equal(wire_turn(&pair.wire, timing_now_ms(), &why), WIRE_LAPSED);
+    assert_int_equal(wire_turn(&pair.wire, clock_monotonic_ms(), &why), WIRE_LAPSED);
     assert_int_equal(read(pair.server, got, sizeof got), 10);
     assert_memory_equal(got, "1:7\r\n1:5\r\n", 10);
     close_pair(&pair);
