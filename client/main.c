@@ -27,7 +27,7 @@ static const char usage[] =
     "  -c FILE   the configuration; without it ./config.yaml where there is one\n"
     "  -P LINES  draw the progress bar so many lines above the cursor\n"
     "  -t        check the configuration and stop\n"
-    "  -h        print this and stop\n"
+    "  -h        print this and the keys of the configuration, and stop\n"
     "  -V        print the version and stop\n";
 
 struct options {
@@ -63,6 +63,7 @@ static enum options_end read_options(int argc, char **argv, struct options *opti
             break;
         case 'h':
             (void)fputs(usage, stdout);
+            config_print_help(&client_config_table, stdout);
             return OPTIONS_ENOUGH;
         case 'V':
             (void)puts(PROGRAM_NAME " " PROGRAM_VERSION);

@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Enough for the names of the variables of a key. */
-enum { NAMES_BYTES = 128 };
+enum {
+    NAMES_BYTES = 128, /* enough for the names of the variables of a key */
+    HELP_GAP = 2       /* before the first and before the second column */
+};
 
 /* The key's first name, for messages and the log. */
 static const char *key_name(const struct config_key *key)
@@ -52,18 +54,24 @@ static bool load_variable(const struct config_key *key, void *target, struct con
     return true;
 }
 
+/* "NUMBER_OF_AGENCIES, NUMBER_OF_CLIENTS"; returns `text`. */
+static const char *join_names(const char *const names[CONFIG_NAMES_MAX], char text[NAMES_BYTES])
+{
+    text[0] = '\0';
+    for (size_t n = 0; n < CONFIG_NAMES_MAX && names[n] != NULL; n++) {
+        size_t used = strlen(text);
+        (void)snprintf(text + used, NAMES_BYTES - used, "%s%s", n > 0 ? ", " : "", names[n]);
+    }
+    return text;
+}
+
 static bool refuse_missing(const struct config_key *key, struct failure *failure)
 {
-    char names[NAMES_BYTES] = "";
-    for (size_t n = 0; n < CONFIG_NAMES_MAX && key->environment[n] != NULL; n++) {
-        size_t used = strlen(names);
-        (void)snprintf(names + used, sizeof names - used, "%s%s", n > 0 ? ", " : "",
-                       key->environment[n]);
-    }
+    char names[NAMES_BYTES];
     return failure_set(failure,
                        "%s: is not set and has no default; set it in the file or the environment "
                        "(%s)",
-                       key_name(key), names);
+                       key_name(key), join_names(key->environment, names));
 }
 
 static bool load_environment(const struct config_table *table, void *target,
@@ -99,5 +107,58 @@ void config_describe(const struct config_table *table, const void *target, char 
         config_value_format(&table->keys[i], target, value, sizeof value);
         used += (size_t)snprintf(text + used, capacity - used, " | %s: %s",
                                  key_name(&table->keys[i]), value);
+    }
+}
+
+/* ------------------------------------------------------------------ help ---- */
+
+/* How many bytes of the text go into a line of `columns`: up to the last space that fits. */
+static size_t line_bytes(const char *text, size_t columns)
+{
+    size_t bytes = strlen(text);
+    if (bytes <= columns) {
+        return bytes;
+    }
+    for (bytes = columns; bytes > 0 && text[bytes] != ' '; bytes--) {
+        /* back to the end of a word */
+    }
+    return bytes > 0 ? bytes : columns;
+}
+
+static void print_meaning(FILE *file, const char *meaning, size_t indent)
+{
+    while (*meaning != '\0') {
+        size_t bytes = line_bytes(meaning, CONFIG_HELP_COLUMNS - indent);
+        (void)fprintf(file, "%*s%.*s\n", (int)indent, "", (int)bytes, meaning);
+        meaning += bytes;
+        meaning += strspn(meaning, " ");
+    }
+}
+
+static size_t widest_path(const struct config_table *table)
+{
+    char names[NAMES_BYTES];
+    size_t widest = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        size_t bytes = strlen(join_names(table->keys[i].path, names));
+        widest = bytes > widest ? bytes : widest;
+    }
+    return widest;
+}
+
+void config_print_help(const struct config_table *table, FILE *file)
+{
+    size_t width = widest_path(table);
+    (void)fputs("\nKeys of the file, the environment variables that win over them, and what they "
+                "mean:\n",
+                file);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct config_key *key = &table->keys[i];
+        char paths[NAMES_BYTES];
+        char variables[NAMES_BYTES];
+        (void)fprintf(file, "%*s%-*s%*s%s\n", HELP_GAP, "", (int)width,
+                      join_names(key->path, paths), HELP_GAP, "",
+                      join_names(key->environment, variables));
+        print_meaning(file, key->meaning, width + 2 * (size_t)HELP_GAP);
     }
 }

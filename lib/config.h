@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum { CONFIG_TEXT_BYTES = 256, CONFIG_NAMES_MAX = 4, CONFIG_PLACE_BYTES = 256 };
 
@@ -79,6 +80,14 @@ bool config_load(const struct config_table *table, const char *file, void *targe
  */
 void config_describe(const struct config_table *table, const void *target, char *text,
                      size_t capacity);
+
+/*
+ * Prints the table for -h: every key's names in the file and in the environment,
+ * and below them its meaning, in lines of at most CONFIG_HELP_COLUMNS columns.
+ */
+void config_print_help(const struct config_table *table, FILE *file);
+
+enum { CONFIG_HELP_COLUMNS = 100 };
 
 /*
  * "0m20s", "1h", "100ms", "5s", "0" to milliseconds: the units h, m, s, ms, each at

@@ -27,7 +27,7 @@ static const char usage[] =
     "The national lottery's central server: stores bets, holds the draw, tells the winners.\n"
     "  -c FILE  the configuration; without it ./config.yaml where there is one\n"
     "  -t       check the configuration and stop\n"
-    "  -h       print this and stop\n"
+    "  -h       print this and the keys of the configuration, and stop\n"
     "  -V       print the version and stop\n";
 
 struct options {
@@ -56,6 +56,7 @@ static enum options_end read_options(int argc, char **argv, struct options *opti
             break;
         case 'h':
             (void)fputs(usage, stdout);
+            config_print_help(&server_config_table, stdout);
             return OPTIONS_ENOUGH;
         case 'V':
             (void)puts(PROGRAM_NAME " " PROGRAM_VERSION);

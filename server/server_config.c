@@ -108,7 +108,7 @@ static const struct config_key keys[KEYS] = {
                      FIELD(agencies_allowed),
                      .default_value = "",
                      .meaning = "agencies that may speak: 1-5, or 1-3,7, or any; empty: 1 to "
-                                "agencies.expected"},
+                                "agencies.expected, but any where AGENCY_QUORUM_MIN is set"},
     [KEY_WINNING_NUMBER] = {.path = {"lottery.winning_number"},
                             .environment = {"WINNING_NUMBER"},
                             .kind = CONFIG_INTEGER,

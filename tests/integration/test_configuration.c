@@ -1,6 +1,7 @@
 /*
  * test_configuration.c - where the server's settings come from, and what they do.
  */
+#include "server/server_config.h"
 #include "tests/harness/bets.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
@@ -108,6 +109,30 @@ static void help_and_version_are_printed_by_every_program(void **state)
     }
 }
 
+static void assert_fits(const char *text)
+{
+    for (const char *end = NULL; (end = strchr(text, '\n')) != NULL; text = end + 1) {
+        assert_in_range(end - text, 0, CONFIG_HELP_COLUMNS);
+    }
+}
+
+static void help_names_every_key_within_a_hundred_columns(void **state)
+{
+    struct program_end end;
+    struct program_plan plan = {.name = "lottery-server", .arguments = ARGUMENTS("-h")};
+    const char *help = program_log(program_run(*state, &plan, &end));
+    assert_fits(help);
+    for (size_t i = 0; i < server_config_table.count; i++) {
+        assert_non_null(strstr(help, server_config_table.keys[i].path[0]));
+        assert_non_null(strstr(help, server_config_table.keys[i].environment[0]));
+    }
+    plan.name = "lottery-agency";
+    help = program_log(program_run(*state, &plan, &end));
+    assert_fits(help);
+    assert_non_null(strstr(help, "winners.file  "));
+    assert_non_null(strstr(help, "CLI_WINNERS_FILE, OUTPUT_FILE\n"));
+}
+
 /* ----------------------------------------------------------------- settings ---- */
 
 static void acknowledged_when_written_is_there_when_all_processes_are_killed(void **state)
@@ -162,6 +187,7 @@ int main(void)
         STAGE_TEST(minus_t_checks_the_configuration_and_starts_nothing),
         STAGE_TEST(fewer_agencies_than_the_draw_needs_are_a_warning),
         STAGE_TEST(help_and_version_are_printed_by_every_program),
+        STAGE_TEST(help_names_every_key_within_a_hundred_columns),
         STAGE_TEST(acknowledged_when_written_is_there_when_all_processes_are_killed),
         STAGE_TEST(a_quorum_lets_any_agency_speak_and_draws_when_enough_are_done),
         STAGE_TEST(the_smallest_ring_stores_more_than_it_can_hold),

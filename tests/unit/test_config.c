@@ -756,6 +756,38 @@ static void a_description_is_cut_at_its_capacity(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, fixture_close)
 
+/* ---- the help -------------------------------------------------------------- */
+
+static void the_help_aligns_names_and_breaks_meanings_between_words(void **state)
+{
+    (void)state;
+    static const struct config_key helped[] = {
+        {.path = {"a.long_key"}, .environment = {"LONG"}, .meaning = "what it means"},
+        {.path = {"b", "c"},
+         .environment = {"B", "C"},
+         .meaning = "this meaning is as long as a line of one hundred columns that begins behind "
+                    "twelve others may be; more"},
+        {.environment = {"ONLY"}, .meaning = "no key of the file"},
+    };
+    static const struct config_table three = {.keys = helped, .count = 3};
+    char text[FIXTURE_MESSAGE_BYTES] = "";
+    FILE *file = fmemopen(text, sizeof text, "w");
+    assert_non_null(file);
+    config_print_help(&three, file);
+    assert_int_equal(fclose(file), 0);
+    const char *table_text = strchr(text + 1, '\n') + 1; /* behind the title */
+    assert_string_equal(
+        table_text,
+        "  a.long_key  LONG\n"
+        "              what it means\n"
+        "  b, c        B, C\n"
+        "              this meaning is as long as a line of one hundred columns that begins behind "
+        "twelve\n"
+        "              others may be; more\n"
+        "              ONLY\n"
+        "              no key of the file\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -813,6 +845,7 @@ int main(void)
         TEST(the_description_names_every_key_and_value),
         TEST(values_are_described_as_they_are_written),
         TEST(a_description_is_cut_at_its_capacity),
+        TEST(the_help_aligns_names_and_breaks_meanings_between_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
