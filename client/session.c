@@ -155,11 +155,7 @@ static void log_resumed(const struct session *session)
     }
 }
 
-/*
- * Skips the rows that the server holds, and looks for a signal now and then: there
- * may be millions. A single bet may be fewer: whoever starts the same agency
- * twice with different bets is told so later.
- */
+/* Skips the rows that the server holds, and looks for a signal now and then: there may be millions. */
 static enum job_step skip_stored(struct session *session, uint64_t *end_offset)
 {
     struct job *job = session->job;
@@ -179,7 +175,7 @@ static enum job_step skip_stored(struct session *session, uint64_t *end_offset)
     if (result == DATASET_FAILED) {
         return fail_to_resume(session, failure.text);
     }
-    return result == DATASET_END && !job->config->single_bet
+    return result == DATASET_END
                ? fail_to_resume(session, "the file holds fewer rows than the server")
                : JOB_WORKED;
 }
@@ -216,9 +212,9 @@ static void report_single_bet(const struct job *job)
                  config->document, config->number);
     } else {
         log_warning("action: apuesta_enviada | result: fail | dni: %s | numero: %s"
-                    " | reason: the server holds %" PRIu64 " bet(s) of agency %" PRIu32
+                    " | reason: the server holds a bet of agency %" PRIu32
                     " already, this one was not sent",
-                    config->document, config->number, job->stored, job->agency);
+                    config->document, config->number, job->agency);
     }
 }
 

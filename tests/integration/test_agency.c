@@ -508,7 +508,7 @@ static void the_one_bet_of_the_environment_is_sent_and_logged(void **state)
         rig, "INFO     action: apuesta_enviada | result: success | dni: 30904465 | numero: 7574");
 }
 
-/* The server holds this many bets already, none of them from this run. */
+/* The server holds a bet already that is not from this run. */
 static void play_bet_that_is_not_sent(struct rig *rig, const char *status, const char *reason)
 {
     start(rig, single_bet);
@@ -521,16 +521,27 @@ static void play_bet_that_is_not_sent(struct rig *rig, const char *status, const
     rig->printed_bytes = 0;
 }
 
-static void one_bet_that_is_not_sent_because_others_are_stored_is_a_warning(void **state)
+static void one_bet_that_is_not_sent_because_one_is_stored_is_a_warning(void **state)
 {
     struct rig *rig = *state;
     set_listening(rig);
     play_bet_that_is_not_sent(
         rig, "server:8:1,open\r\n",
         "WARNING  action: apuesta_enviada | result: fail | dni: 30904465 | numero: 7574 | reason: "
-        "the server holds 1 bet(s) of agency 2 already, this one was not sent\n");
-    play_bet_that_is_not_sent(rig, "server:8:1,done\r\n", "holds 1 bet(s) of agency 2 already");
-    play_bet_that_is_not_sent(rig, "server:8:3,drawn\r\n", "holds 3 bet(s) of agency 2 already");
+        "the server holds a bet of agency 2 already, this one was not sent\n");
+    play_bet_that_is_not_sent(rig, "server:8:1,done\r\n", "holds a bet of agency 2 already");
+    play_bet_that_is_not_sent(rig, "server:8:1,drawn\r\n", "holds a bet of agency 2 already");
+}
+
+/* DONE would close an agency of which this is not the bet. */
+static void one_bet_of_an_agency_that_has_more_is_an_error(void **state)
+{
+    struct rig *rig = *state;
+    set_listening(rig);
+    start(rig, single_bet);
+    accept_and_tell(rig, "server:8:3,open\r\n");
+    expect_exit(rig, EXIT_FAILURE);
+    expect_printed(rig, "reason: the file holds fewer rows than the server");
 }
 
 static void one_bet_whose_answer_was_lost_has_been_sent(void **state)
@@ -1188,7 +1199,8 @@ int main(void)
         TEST(winners_that_cannot_be_written_are_a_failure),
         TEST(the_one_bet_of_the_environment_is_sent_and_logged),
         TEST(closed_standard_streams_do_not_put_the_log_into_the_bets),
-        TEST(one_bet_that_is_not_sent_because_others_are_stored_is_a_warning),
+        TEST(one_bet_that_is_not_sent_because_one_is_stored_is_a_warning),
+        TEST(one_bet_of_an_agency_that_has_more_is_an_error),
         TEST(one_bet_whose_answer_was_lost_has_been_sent),
         TEST(answers_may_come_byte_by_byte),
         TEST(a_file_is_resumed_behind_the_stored_rows),
