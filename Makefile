@@ -151,20 +151,24 @@ lint: ## clang-format, clang-tidy, cppcheck, shellcheck, python: all clean
 	@$(MAKE) --no-print-directory --keep-going lint-format lint-scripts lint-cppcheck lint-tidy
 
 lint-format:
-	clang-format --dry-run -Werror $(ALL_SOURCES) $(ALL_HEADERS)
+	$(call say,LINT,clang-format)
+	$(Q)clang-format --dry-run -Werror $(ALL_SOURCES) $(ALL_HEADERS)
 
 lint-tidy:
-	printf '%s\n' $(ALL_SOURCES) | \
+	$(call say,LINT,clang-tidy)
+	$(Q)printf '%s\n' $(ALL_SOURCES) | \
 	    xargs -P $(JOBS) -I '{}' clang-tidy --quiet '{}' -- $(DIALECT)
 
 lint-cppcheck:
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck-suppressions \
+	$(call say,LINT,cppcheck)
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --suppressions-list=.cppcheck-suppressions \
 	    --enable=warning,style,performance,portability --std=c11 -D_GNU_SOURCE -I. \
 	    -j $(JOBS) $(ALL_SOURCES)
 
 lint-scripts:
-	shellcheck $(SHELL_SCRIPTS)
-	python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' $(PYTHON_SCRIPTS)
+	$(call say,LINT,shellcheck and python)
+	$(Q)shellcheck $(SHELL_SCRIPTS)
+	$(Q)python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' $(PYTHON_SCRIPTS)
 
 format: ## lay out all C sources by .clang-format
 	clang-format -i $(ALL_SOURCES) $(ALL_HEADERS)

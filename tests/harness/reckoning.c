@@ -10,6 +10,8 @@
 
 enum { FIELDS = 6, DECIMAL = 10 };
 
+#define WHOLE_FILE UINT64_MAX
+
 /* ----------------------------------------------------------------- RFC 4180 ---- */
 
 struct reader {
@@ -94,12 +96,20 @@ static struct reckoned_row understand(const struct reader *reader, char *text)
     return row;
 }
 
-/* All rows of a text, which it takes to pieces. */
-static struct reckoning *read_rows(struct stage *stage, const char *path, char *text, size_t bytes)
+/* All rows of a file, or those of its first `bytes` bytes, which have to be there. */
+static struct reckoning *read_rows(struct stage *stage, const char *path, uint64_t bytes)
 {
     struct reckoning *reckoning = stage_allocate(stage, sizeof *reckoning);
+    size_t there = 0;
+    char *text = files_read(stage, path, &there);
+    if (bytes == WHOLE_FILE) {
+        bytes = there;
+    } else if (there < bytes) {
+        stage_fail_at(__FILE__, __LINE__, "%s: %zu bytes, %llu are said to be durable", path, there,
+                      (unsigned long long)bytes);
+    }
     size_t rows_max = 0;
-    for (size_t i = 0; i < bytes; i++) {
+    for (uint64_t i = 0; i < bytes; i++) {
         rows_max += text[i] == '\n';
     }
     reckoning->rows = stage_allocate(stage, (rows_max + 1) * sizeof *reckoning->rows);
@@ -112,23 +122,13 @@ static struct reckoning *read_rows(struct stage *stage, const char *path, char *
 
 struct reckoning *reckoning_read(struct stage *stage, const char *path)
 {
-    if (!files_exist(path)) {
-        return stage_allocate(stage, sizeof(struct reckoning));
-    }
-    size_t bytes = 0;
-    char *text = files_read(stage, path, &bytes);
-    return read_rows(stage, path, text, bytes);
+    return files_exist(path) ? read_rows(stage, path, WHOLE_FILE)
+                             : stage_allocate(stage, sizeof(struct reckoning));
 }
 
 struct reckoning *reckoning_read_start(struct stage *stage, const char *path, uint64_t bytes)
 {
-    size_t there = 0;
-    char *text = files_read(stage, path, &there);
-    if (there < bytes) {
-        stage_fail_at(__FILE__, __LINE__, "%s: %zu bytes, %llu are said to be durable", path, there,
-                      (unsigned long long)bytes);
-    }
-    return read_rows(stage, path, text, (size_t)bytes);
+    return read_rows(stage, path, bytes);
 }
 
 /* ------------------------------------------------------------- counting ---- */

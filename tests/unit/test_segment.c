@@ -140,7 +140,7 @@ static void the_rings_bytes_stand_there_twice(void **state)
 static void a_ring_of_whole_huge_pages_begins_at_one(void **state)
 {
     struct fixture *fixture = *state;
-    fixture->plan.ring_bytes = 2 * HUGE_PAGE_BYTES;
+    fixture->plan.ring_bytes = (uint64_t)2 * HUGE_PAGE_BYTES;
     create(fixture);
     const struct shared_identity *identity = &fixture->segment.shared->identity;
     char *data = fixture->segment.data;
