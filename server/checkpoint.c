@@ -141,6 +141,11 @@ void checkpoint_remove(const struct data_directory *directory)
     (void)unlinkat(directory->descriptor, DATA_CHECKPOINT_FILE, 0);
 }
 
+void checkpoint_remove_unfinished(const struct data_directory *directory)
+{
+    (void)unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
+}
+
 /* --------------------------------------------------------------- reading ---- */
 
 /* The file's content; NULL where there is none, or it is no whole checkpoint. */
@@ -185,10 +190,17 @@ static bool fill_agencies(const struct checkpoint_image *image, struct segment *
     return true;
 }
 
+uint64_t checkpoint_promise(const struct data_directory *directory)
+{
+    struct checkpoint_image *image = read_image(directory);
+    uint64_t position = image == NULL ? 0 : image->position;
+    free(image);
+    return position;
+}
+
 uint64_t checkpoint_restore(const struct data_directory *directory, struct segment *segment,
                             int bets_file, uint64_t *bets)
 {
-    (void)unlinkat(directory->descriptor, UNFINISHED_FILE, 0); /* of a storer that was killed */
     struct checkpoint_image *image = read_image(directory);
     if (image == NULL) {
         return 0;

@@ -6,6 +6,8 @@
  * before `position`. It is written only after those bytes are durable, so it
  * is true whenever it can be read at all: nobody syncs it, a torn one is
  * betrayed by its own checksum, and a start without one counts everything.
+ * For the same reason it is a witness: a whole one that bets.csv falls short of
+ * proves that acknowledged bets are gone (checkpoint_promise).
  */
 #ifndef SERVER_CHECKPOINT_H
 #define SERVER_CHECKPOINT_H
@@ -39,6 +41,13 @@ void checkpoint_write(struct checkpoint *checkpoint, const struct data_directory
 void checkpoint_drop(struct checkpoint *checkpoint);
 
 /*
+ * How far bets.csv was durable by the word of a whole checkpoint, whether or not it
+ * agrees with bets.csv; 0 where there is none. A file whose valid rows end before
+ * that has lost acknowledged bets. Called by recovery.
+ */
+uint64_t checkpoint_promise(const struct data_directory *directory);
+
+/*
  * Fills the agencies table from the newest checkpoint that agrees with
  * bets.csv. Returns its position, where counting goes on, and its bets in *bets; 0
  * where there is none. Called by recovery, before anybody else is there.
@@ -46,7 +55,13 @@ void checkpoint_drop(struct checkpoint *checkpoint);
 uint64_t checkpoint_restore(const struct data_directory *directory, struct segment *segment,
                             int bets_file, uint64_t *bets);
 
-/* Removes a checkpoint that was not used: bets.csv may be cut and go on differently. By recovery. */
+/*
+ * Removes a checkpoint that was not used, once bets.csv has been accepted all the
+ * same: it may go on differently behind the checkpoint's position. By recovery.
+ */
 void checkpoint_remove(const struct data_directory *directory);
+
+/* Removes what a storer that was killed while it wrote a checkpoint left behind. By recovery. */
+void checkpoint_remove_unfinished(const struct data_directory *directory);
 
 #endif

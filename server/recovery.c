@@ -6,8 +6,17 @@
  * before it writes more. So a power loss can damage only what one flush wrote,
  * at most a ring's worth of bytes at the end, all of it unacknowledged. Its
  * pages may have reached the disk in any order: good rows behind the first bad
- * one are cut off with it. Damage further from the end is no crash's work, and
- * cutting it off would lose acknowledged bets: the server refuses to start.
+ * one are cut off with it.
+ *
+ * When it is not: damage further from the end is no crash's work. Nor is damage
+ * to bytes that something else proves to have been durable: a whole checkpoint
+ * was written only after the bytes before its position were, and winners.csv
+ * only after all of them were, with none behind them. Cutting there would lose
+ * acknowledged bets: the server refuses to start, and touches nothing.
+ *
+ * What it can't know: a damaged row within the last ring's worth, behind the
+ * checkpoint and before the draw, looks the same whether it was acknowledged or
+ * not. It is cut, and the log says so.
  */
 #include "server/recovery.h"
 
@@ -114,13 +123,51 @@ static bool may_be_ours(int file)
     return start[0] == '\0' || (like_a_row && (zeros || file_ends));
 }
 
+/* How many bytes at the end of the file a crash of the server before this one can have damaged. */
+static uint64_t crash_bytes_of(const struct heritage *heritage)
+{
+    uint64_t last_ring_bytes = heritage->directory.last_ring_bytes;
+    return last_ring_bytes != 0 ? last_ring_bytes : heritage->config.ring_bytes;
+}
+
+/* False where a whole checkpoint says that more than the good bytes was durable. */
+static bool keeps_promise(const struct heritage *heritage, const struct stock *stock,
+                          struct failure *failure)
+{
+    uint64_t promised = checkpoint_promise(&heritage->directory);
+    return stock->good_bytes >= promised ||
+           failure_set(failure,
+                       "%s/" DATA_BETS_FILE " ends, or is damaged, at byte %llu (row %llu), and "
+                       "%llu bytes were durable (" DATA_CHECKPOINT_FILE " proves it): acknowledged "
+                       "bets are missing, nothing was touched",
+                       heritage->directory.path, (unsigned long long)stock->good_bytes,
+                       (unsigned long long)stock->rows + 1, (unsigned long long)promised);
+}
+
+/* The draw is held when every byte is durable, and nothing is ever written behind them. */
+static bool was_not_drawn(const struct heritage *heritage, const struct stock *stock,
+                          struct failure *failure)
+{
+    const char *path = heritage->directory.path;
+    bool held = false;
+    if (!recovery_look_for_draw(&heritage->directory, &held)) {
+        return failure_set_errno(failure, "look for %s/" DATA_WINNERS_FILE, path);
+    }
+    return !held ||
+           failure_set(failure,
+                       "%s/" DATA_BETS_FILE " ends, or is damaged, at byte %llu (row %llu), and it "
+                       "was whole when the draw was held (" DATA_WINNERS_FILE " is there): "
+                       "nothing was touched",
+                       path, (unsigned long long)stock->good_bytes,
+                       (unsigned long long)stock->rows + 1);
+}
+
 static bool judge_tail(const struct heritage *heritage, int file, const struct stock *stock,
                        uint64_t file_bytes, struct failure *failure)
 {
     const char *path = heritage->directory.path;
     uint64_t tail_bytes = file_bytes - stock->good_bytes;
-    uint64_t last_ring_bytes = heritage->directory.last_ring_bytes;
-    uint64_t crash_bytes = last_ring_bytes != 0 ? last_ring_bytes : heritage->config.ring_bytes;
+    uint64_t crash_bytes = crash_bytes_of(heritage);
     if (stock->rows == 0 && !may_be_ours(file)) {
         return failure_set(failure, "%s/" DATA_BETS_FILE " is no file of bets: nothing was touched",
                            path);
@@ -134,7 +181,7 @@ static bool judge_tail(const struct heritage *heritage, int file, const struct s
                            (unsigned long long)stock->rows + 1, (unsigned long long)tail_bytes,
                            (unsigned long long)crash_bytes);
     }
-    return true;
+    return was_not_drawn(heritage, stock, failure);
 }
 
 static bool cut_tail(const struct heritage *heritage, int file, const struct stock *stock,
@@ -183,9 +230,10 @@ static bool recover_bets(struct heritage *heritage, int file, struct failure *fa
         checkpoint_restore(&heritage->directory, &heritage->segment, file, &stock.rows);
     stock.good_bytes = checkpoint_bytes;
     if (!take_stock(file, &stock, heritage->directory.path, failure) ||
-        !cut_tail(heritage, file, &stock, failure)) {
+        !keeps_promise(heritage, &stock, failure) || !cut_tail(heritage, file, &stock, failure)) {
         return false;
     }
+    checkpoint_remove_unfinished(&heritage->directory);
     if (checkpoint_bytes == 0) {
         checkpoint_remove(&heritage->directory);
     }
@@ -242,12 +290,31 @@ static bool sync_directory(const struct data_directory *directory, struct failur
            failure_set_errno(failure, "sync %s", directory->path);
 }
 
+/* A file that is missing is made, unless what stands beside it shows that there was one. */
+static int open_bets(const struct heritage *heritage, struct failure *failure)
+{
+    const struct data_directory *directory = &heritage->directory;
+    const struct stock nothing = {.rows = 0};
+    int file = openat(directory->descriptor, DATA_BETS_FILE, O_RDWR | O_CLOEXEC);
+    if (file < 0 && errno == ENOENT) {
+        if (!keeps_promise(heritage, &nothing, failure) ||
+            !was_not_drawn(heritage, &nothing, failure)) {
+            return -1;
+        }
+        file =
+            openat(directory->descriptor, DATA_BETS_FILE, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    }
+    if (file < 0) {
+        (void)failure_set_errno(failure, "open %s/" DATA_BETS_FILE, directory->path);
+    }
+    return file;
+}
+
 bool recovery_run(struct heritage *heritage, struct failure *failure)
 {
-    int file = openat(heritage->directory.descriptor, DATA_BETS_FILE, O_RDWR | O_CREAT | O_CLOEXEC,
-                      FILE_MODE);
+    int file = open_bets(heritage, failure);
     if (file < 0) {
-        return failure_set_errno(failure, "open %s/" DATA_BETS_FILE, heritage->directory.path);
+        return false;
     }
     bool recovered =
         recover_bets(heritage, file, failure) && recover_done(heritage, failure) &&

@@ -15,8 +15,9 @@
 
 /*
  * Called by the supervisor, before there are other processes. Refuses, and
- * touches nothing, where bets.csv is no file of ours or is damaged further
- * from its end than a crash can damage it.
+ * touches nothing, where bets.csv is no file of ours, is damaged further from
+ * its end than a crash can damage it, or falls short of what a whole checkpoint
+ * or a draw that was held proves to have been durable.
  */
 bool recovery_run(struct heritage *heritage, struct failure *failure);
 

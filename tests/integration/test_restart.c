@@ -223,6 +223,58 @@ static void a_torn_line_of_done_csv_is_cut_off(void **state)
     peer_ask(peer, "1:7\r\n2:7\r\n", "server:8:0,done\r\nserver:8:0,open\r\n");
 }
 
+/* A server that was stopped well, with so many bets that each was acknowledged. */
+static const char *stop_with_bets(struct stage *stage, unsigned bets)
+{
+    enum { BATCH = 100 };
+    struct server *server = start(stage);
+    struct peer *peer = peer_connect(server);
+    for (unsigned stored = 0; stored < bets; stored += BATCH) {
+        peer_ask(peer, bets_batch(stage, 1, stored, BATCH), "server:0\r\n");
+    }
+    server_stop_well(server);
+    return server_file(server, "bets.csv");
+}
+
+/* A start fails with one clear line, and leaves these bytes and the checkpoint alone. */
+static void expect_start_refused(struct stage *stage, const char *bets_file)
+{
+    size_t before_bytes = 0;
+    size_t after_bytes = 0;
+    struct program_end end;
+    const char *before = files_read(stage, bets_file, &before_bytes);
+    const uint64_t checkpoint_bytes = files_size(stage_path(stage, "data/checkpoint"));
+    struct program *program =
+        server_start_in_vain(stage, NULL, NULL, ENVIRONMENT("NUMBER_OF_AGENCIES=2"), &end);
+    assert_int_equal(end.status, 1);
+    assert_non_null(strstr(program_errors(program), "bets.csv ends, or is damaged, at byte"));
+    const char *after = files_read(stage, bets_file, &after_bytes);
+    assert_int_equal(after_bytes, before_bytes);
+    assert_memory_equal(after, before, before_bytes);
+    assert_true(checkpoint_bytes > 0);
+    assert_int_equal(files_size(stage_path(stage, "data/checkpoint")), checkpoint_bytes);
+    stage_expect_nothing_left(stage);
+}
+
+static void acknowledged_bets_that_were_damaged_since_are_not_cut_off(void **state)
+{
+    enum { BETS = 1000, DAMAGED = 10, FROM_END = 3000 };
+    struct stage *stage = *state;
+    const char *bets_file = stop_with_bets(stage, BETS);
+    size_t count = 0;
+    char *bets = files_read(stage, bets_file, &count);
+    char kept[DAMAGED];
+    memcpy(kept, bets + count - FROM_END, DAMAGED);
+    memset(bets + count - FROM_END, 0, DAMAGED);
+    files_write_bytes(bets_file, bets, count);
+    expect_start_refused(stage, bets_file);
+    memcpy(bets + count - FROM_END, kept, DAMAGED);
+    files_write_bytes(bets_file, bets, count / 2);
+    expect_start_refused(stage, bets_file);
+    files_write_bytes(bets_file, bets, count); /* as it should be */
+    bets_expect_stored(start(stage), 1, 0, BETS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +289,7 @@ int main(void)
         STAGE_TEST(the_children_of_a_killed_supervisor_finish_and_the_next_server_takes_over),
         STAGE_TEST(a_torn_last_row_is_cut_off_and_said_so),
         STAGE_TEST(a_torn_line_of_done_csv_is_cut_off),
+        STAGE_TEST(acknowledged_bets_that_were_damaged_since_are_not_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

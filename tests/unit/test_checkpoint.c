@@ -1,6 +1,7 @@
 /*
  * test_checkpoint.c - a checkpoint is restored whole or not at all, and a
  * recovery that goes on from one ends where one that counts everything does.
+ * What a whole one promises is never cut off.
  */
 #include "server/checkpoint.h"
 
@@ -443,21 +444,103 @@ static void a_torn_tail_behind_it_is_cut_off(void **state)
     assert_true(scratch_has(&fixture->scratch, DATA_CHECKPOINT_FILE));
 }
 
-/* Were it left, bets.csv could be cut, grow past it, and agree with it by its last bytes alone. */
+/* Were it left, bets.csv could grow past it, and agree with it by its last bytes alone. */
 static void one_that_was_not_used_is_removed(void **state)
 {
     struct fixture *fixture = *state;
     scratch_write(&fixture->scratch, DATA_CHECKPOINT_FILE, "torn", 4);
+    scratch_write(&fixture->scratch, CHECKPOINT_TMP, "half", 4);
     expect_recovered(fixture);
     assert_false(scratch_has(&fixture->scratch, DATA_CHECKPOINT_FILE));
+    assert_false(scratch_has(&fixture->scratch, CHECKPOINT_TMP));
     make_checkpoint(fixture);
-    write_bets(fixture, fixture->bets, fixture->checkpoint_bytes - 1); /* refuted */
-    recover(fixture);
+    char *name = memrchr(fixture->bets, 'A', fixture->checkpoint_bytes);
+    *name = 'E'; /* as valid as before, and refuted */
+    write_bets(fixture, fixture->bets, fixture->all_bytes);
+    expect_recovered(fixture);
     assert_false(scratch_has(&fixture->scratch, DATA_CHECKPOINT_FILE));
-    assert_int_equal(atomic_load(&agencies_find(&fixture->heritage.segment, 1)->bets) +
-                         atomic_load(&agencies_find(&fixture->heritage.segment, 2)->bets) +
-                         atomic_load(&agencies_find(&fixture->heritage.segment, 3)->bets),
-                     ROWS - 1);
+}
+
+/* ---------------------------------------------------------------- promise ---- */
+
+/* Recovery refuses and names both files; they and an unfinished checkpoint stay as they are. */
+static void expect_start_refused(struct fixture *fixture, const char *bets, size_t count)
+{
+    struct failure failure = {.text = ""};
+    size_t image_bytes = 0;
+    char *image = scratch_read(&fixture->scratch, DATA_CHECKPOINT_FILE, &image_bytes);
+    write_bets(fixture, bets, count);
+    scratch_write(&fixture->scratch, CHECKPOINT_TMP, "half", 4);
+    create_segment(fixture, AGENCY_LIMIT);
+    bool recovered = recovery_run(&fixture->heritage, &failure);
+    size_t bets_left = 0;
+    size_t image_left = 0;
+    char *bets_after = scratch_read(&fixture->scratch, DATA_BETS_FILE, &bets_left);
+    char *image_after = scratch_read(&fixture->scratch, DATA_CHECKPOINT_FILE, &image_left);
+    bool untouched = bets_left == count && memcmp(bets_after, bets, count) == 0 &&
+                     image_left == image_bytes && memcmp(image_after, image, image_bytes) == 0;
+    free(image);
+    free(bets_after);
+    free(image_after);
+    assert_false(recovered);
+    assert_true(untouched);
+    assert_true(scratch_has(&fixture->scratch, CHECKPOINT_TMP));
+    assert_false(scratch_has(&fixture->scratch, DATA_DONE_FILE));
+    assert_non_null(strstr(failure.text, DATA_CHECKPOINT_FILE " proves"));
+    assert_non_null(strstr(failure.text, fixture->scratch.path));
+}
+
+static void a_promise_is_told_whatever_bets_csv_holds(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct data_directory *directory = &fixture->heritage.directory;
+    assert_int_equal(checkpoint_promise(directory), fixture->checkpoint_bytes);
+    write_bets(fixture, "", 0);
+    assert_int_equal(checkpoint_promise(directory), fixture->checkpoint_bytes);
+    scratch_write(&fixture->scratch, DATA_CHECKPOINT_FILE, "torn", 4);
+    assert_int_equal(checkpoint_promise(directory), 0);
+    checkpoint_remove(directory);
+    assert_int_equal(checkpoint_promise(directory), 0);
+}
+
+static void damage_before_its_position_is_never_cut_off(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { DAMAGED = 10 };
+    static const size_t places[] = {DAMAGED, 1000, 3000, PROOF_BYTES - 1}; /* before the position */
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        char kept[DAMAGED];
+        char *at = fixture->bets + fixture->checkpoint_bytes - places[i];
+        memcpy(kept, at, DAMAGED);
+        memset(at, 0, DAMAGED);
+        expect_start_refused(fixture, fixture->bets, fixture->all_bytes);
+        memcpy(at, kept, DAMAGED);
+    }
+    write_bets(fixture, fixture->bets, fixture->all_bytes);
+    expect_recovered(fixture); /* restored, it is accepted */
+}
+
+static void a_file_that_ends_before_its_position_is_never_accepted(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *last_row = memrchr(fixture->bets, '\n', fixture->checkpoint_bytes - 1);
+    const size_t lengths[] = {fixture->checkpoint_bytes - 1, fixture->checkpoint_bytes / 2,
+                              (size_t)(last_row + 1 - fixture->bets), 1, 0};
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        expect_start_refused(fixture, fixture->bets, lengths[i]);
+    }
+}
+
+static void a_file_that_is_missing_is_not_made_where_there_was_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    assert_int_equal(unlinkat(fixture->scratch.descriptor, DATA_BETS_FILE, 0), 0);
+    create_segment(fixture, AGENCY_LIMIT);
+    assert_false(recovery_run(&fixture->heritage, &failure));
+    assert_non_null(strstr(failure.text, DATA_CHECKPOINT_FILE " proves"));
+    assert_false(scratch_has(&fixture->scratch, DATA_BETS_FILE));
+    assert_true(scratch_has(&fixture->scratch, DATA_CHECKPOINT_FILE));
 }
 
 #define CHECKPOINT_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -482,6 +565,10 @@ int main(void)
         CHECKPOINT_TEST(recovery_goes_on_from_it_and_does_not_look_back),
         CHECKPOINT_TEST(a_torn_tail_behind_it_is_cut_off),
         CHECKPOINT_TEST(one_that_was_not_used_is_removed),
+        CHECKPOINT_TEST(a_promise_is_told_whatever_bets_csv_holds),
+        CHECKPOINT_TEST(damage_before_its_position_is_never_cut_off),
+        CHECKPOINT_TEST(a_file_that_ends_before_its_position_is_never_accepted),
+        CHECKPOINT_TEST(a_file_that_is_missing_is_not_made_where_there_was_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -237,6 +237,22 @@ static void damage_further_from_the_end_than_a_crash_can_reach_is_refused(void *
     expect_recovered(fixture, bets, good + RING_BYTES, good);
 }
 
+/* The draw is held when all of bets.csv is durable, and nothing is written behind it. */
+static void no_damage_at_all_is_cut_off_once_the_draw_was_held(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char bets[] = ROW_OF_1 ROW_OF_2;
+    scratch_write(&fixture->scratch, "winners.csv", "", 0);
+    expect_refused(fixture, bets, sizeof bets - 2, "when the draw was held");
+    expect_refused(fixture, bets, 1, "when the draw was held");
+    expect_recovered(fixture, bets, sizeof bets - 1, sizeof bets - 1);
+    (void)unlinkat(fixture->scratch.descriptor, "bets.csv", 0);
+    struct failure failure = {.text = ""};
+    assert_false(recovery_run(&fixture->heritage, &failure));
+    assert_non_null(strstr(failure.text, "when the draw was held"));
+    assert_false(scratch_has(&fixture->scratch, "bets.csv"));
+}
+
 static void the_ring_of_the_server_that_wrote_last_is_what_counts(void **state)
 {
     struct fixture *fixture = *state;
@@ -302,6 +318,7 @@ int main(void)
         RECOVERY_TEST(good_rows_behind_a_bad_one_are_cut_off_with_it),
         RECOVERY_TEST(a_file_that_is_not_ours_is_refused_and_left_alone),
         RECOVERY_TEST(damage_further_from_the_end_than_a_crash_can_reach_is_refused),
+        RECOVERY_TEST(no_damage_at_all_is_cut_off_once_the_draw_was_held),
         RECOVERY_TEST(the_ring_of_the_server_that_wrote_last_is_what_counts),
         RECOVERY_TEST(more_agencies_than_the_table_holds_are_refused),
         RECOVERY_TEST(agencies_that_are_done_are_known_again),
