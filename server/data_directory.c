@@ -7,6 +7,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "server/lock_holders.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -31,60 +32,19 @@ enum { DIRECTORY_MODE = 0755, FILE_MODE = 0644, LOCK_RETRY_MS = 20, LINE_BYTES =
 
 /* ----------------------------------------------------------------- lock ---- */
 
-/* The pid in a line of /proc/locks where it is about a flock on this inode; else 0. See proc(5). */
-static long holder_in_line(char *line, ino_t inode)
-{
-    enum {
-        KIND = 1,
-        PID = 4,
-        FILE_ID = 5,
-        FIELDS
-    }; /* 1: FLOCK ADVISORY WRITE 1234 08:01:5678 0 EOF */
-    char *fields[FIELDS] = {0};
-    char *rest = line;
-    for (int i = 0; i < FIELDS; i++) {
-        fields[i] = strtok_r(i == 0 ? line : NULL, " ", &rest);
-        if (fields[i] == NULL) {
-            return 0;
-        }
-    }
-    const char *inode_text = strrchr(fields[FILE_ID], ':');
-    bool ours = strcmp(fields[KIND], "FLOCK") == 0 && inode_text != NULL &&
-                strtoull(inode_text + 1, NULL, 10) == inode;
-    return ours ? strtol(fields[PID], NULL, 10) : 0;
-}
-
-/* Writes the pids that hold a lock on this inode, " 12 34"; none where /proc is not readable. */
-static void list_holders(ino_t inode, char *pids, size_t capacity)
-{
-    FILE *locks = fopen("/proc/locks", "re");
-    char line[LINE_BYTES];
-    size_t used = 0;
-    pids[0] = '\0';
-    while (locks != NULL && fgets(line, sizeof line, locks) != NULL) {
-        long pid = holder_in_line(line, inode);
-        if (pid != 0 && used < capacity) {
-            used += (size_t)snprintf(pids + used, capacity - used, " %ld", pid);
-        }
-    }
-    if (locks != NULL) {
-        (void)fclose(locks);
-    }
-}
-
+/* Who has the lock now, and who took it: a killed supervisor's children hold it on. */
 static bool describe_holders(const struct data_directory *directory, struct failure *failure)
 {
-    struct stat status;
     char pids[LINE_BYTES] = "";
-    if (fstat(directory->lock, &status) == 0) {
-        list_holders(status.st_ino, pids, sizeof pids);
-    }
+    lock_holders_list(directory->lock, pids, sizeof pids);
     char written[LINE_BYTES] = "";
     ssize_t got = pread(directory->lock, written, sizeof written - 1, 0);
     written[got > 0 ? got : 0] = '\0';
     return failure_set(failure,
-                       "data directory %s is in use by another server (lock held by pid%s%s%s)",
-                       directory->path, pids, pids[0] == '\0' ? " " : "; started as pid ", written);
+                       "data directory %s is in use by another server (lock held by %s%s; started "
+                       "as pid %s)",
+                       directory->path, pids[0] == '\0' ? "processes that can't be seen" : "pid",
+                       pids, written);
 }
 
 static void pause_for(uint64_t pause_ms)

@@ -34,7 +34,8 @@ struct data_directory {
 /*
  * Opens the directory, made where it is missing, and takes its lock. Where a
  * server holds it, waits up to `patience_ms` (a killed supervisor's children
- * are just finishing), then fails and names the pids that hold it. Refuses a
+ * are just finishing), then fails and names the pids that hold it now, as far as
+ * they can be seen. Refuses a
  * directory of another layout version. Called by the supervisor.
  */
 bool data_directory_open(const char *path, uint64_t patience_ms, struct data_directory *directory,

@@ -174,6 +174,19 @@ static void disaster_47_a_server_dies_while_it_recovers(void **state)
     end_well(&flight);
 }
 
+/* The refusal names the living holder, and the dead process only as the one that started it all. */
+static void expect_holder(struct program *refused, pid_t living, pid_t dead)
+{
+    const char *holders = strstr(program_errors(refused), "(lock held by pid ");
+    assert_non_null(holders);
+    const char *end = strstr(holders, "; started as pid ");
+    assert_non_null(end);
+    const char *held_by = stage_text(refused->stage, "%.*s ", (int)(end - holders), holders);
+    assert_non_null(strstr(held_by, stage_text(refused->stage, " %d ", (int)living)));
+    assert_null(strstr(held_by, stage_text(refused->stage, " %d ", (int)dead)));
+    assert_non_null(strstr(end, stage_text(refused->stage, " %d)", (int)dead)));
+}
+
 static void disaster_48_an_orphan_holds_the_lock_and_the_next_server_names_it(void **state)
 {
     struct flight flight = begin(*state);
@@ -184,6 +197,7 @@ static void disaster_48_an_orphan_holds_the_lock_and_the_next_server_names_it(vo
     struct program *refused = lottery_start_only(flight.lottery, NULL);
     assert_int_equal(program_await_end(refused).status, EXIT_FAILURE);
     assert_non_null(strstr(program_errors(refused), "is in use by another server"));
+    expect_holder(refused, handler, flight.lottery->server->program->pid);
     assert_int_equal(kill(handler, SIGKILL), 0);
     server_await_orphans(flight.lottery->server);
     take_last_answers(&flight);

@@ -243,11 +243,30 @@ static void the_lock_is_held_until_the_last_child_is_gone(void **state)
 {
     struct fixture *fixture = *state;
     open_directory(fixture);
+    char holder[64];
     pid_t child = start_and_await(fixture, live_on);
     data_directory_close(&fixture->directory);
-    expect_no_opening(fixture->path, 0, "in use by another server");
+    (void)snprintf(holder, sizeof holder, "lock held by pid %d; started as pid %d)", (int)child,
+                   (int)getpid());
+    expect_no_opening(fixture->path, 0, holder);
     (void)processes_kill(&fixture->processes, child);
     open_directory(fixture);
+}
+
+/* Whoever only has the file open, as a server that waits for it has, is not taken for a holder. */
+static void who_waits_for_the_lock_is_not_named(void **state)
+{
+    struct fixture *fixture = *state;
+    char holder[64];
+    make_directory(fixture);
+    write_file(fixture, "lock", "", 0);
+    int waiting = openat(fixture->scratch.descriptor, "data/lock", O_RDWR | O_CLOEXEC);
+    assert_true(waiting >= 0);
+    (void)start_and_await(fixture, live_on); /* and so has this one */
+    (void)close(waiting);
+    pid_t pid = start_and_await(fixture, hold_the_lock);
+    (void)snprintf(holder, sizeof holder, "lock held by pid %d;", (int)pid);
+    expect_no_opening(fixture->path, 0, holder);
 }
 
 static void other_files_locks_are_not_taken_for_ours(void **state)
@@ -426,6 +445,7 @@ int main(void)
         DIRECTORY_TEST(the_lock_is_waited_for_as_long_as_it_is_told),
         DIRECTORY_TEST(whoever_waits_has_the_lock_when_its_holder_dies),
         DIRECTORY_TEST(the_lock_is_held_until_the_last_child_is_gone),
+        DIRECTORY_TEST(who_waits_for_the_lock_is_not_named),
         DIRECTORY_TEST(other_files_locks_are_not_taken_for_ours),
         DIRECTORY_TEST(a_layout_of_another_version_is_refused_and_left_alone),
         DIRECTORY_TEST(a_layout_that_a_crash_left_empty_is_of_a_new_directory),
