@@ -101,14 +101,20 @@ bool disk_write(struct disk *disk, struct disk_file *own, int descriptor, const 
     return true;
 }
 
+void disk_distrust(struct disk *disk)
+{
+    atomic_store(&disk->segment.shared->storer.sync_failed, 1);
+    disk->lied = true;
+}
+
 bool disk_sync(struct disk *disk, int descriptor, const char *name)
 {
     if (fdatasync(descriptor) == 0) {
         return true;
     }
+    disk_distrust(disk);
     log_critical("action: store | result: fail | file: %s/%s | fdatasync: %s | "
                  "stopping: what is in memory can't be trusted any more",
                  disk->heritage->directory.path, name, strerror(errno));
-    disk->lied = true;
     return false;
 }

@@ -27,7 +27,7 @@ struct disk_file {
 struct disk {
     const struct heritage *heritage;
     struct segment segment;
-    bool lied; /* an fdatasync has failed */
+    bool lied; /* a sync has failed, by this storer or the one before it */
 };
 
 /*
@@ -40,7 +40,13 @@ struct disk {
 bool disk_write(struct disk *disk, struct disk_file *own, int descriptor, const char *name,
                 const char *bytes, size_t count, uint64_t position);
 
-/* fdatasync(2), once. False, with disk->lied set, when it fails. */
+/*
+ * Notes that a sync has failed, here and in the segment, where a successor finds it if this
+ * process is killed before it has ended. To be called right after the failure.
+ */
+void disk_distrust(struct disk *disk);
+
+/* fdatasync(2), once. False, with the disk distrusted, when it fails. */
 bool disk_sync(struct disk *disk, int descriptor, const char *name);
 
 /* True for the errors that mean "no room". */

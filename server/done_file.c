@@ -6,6 +6,7 @@
 #include "lib/bet.h"
 #include "lib/log.h"
 #include "server/csv_reader.h"
+#include "server/file_io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -85,7 +86,7 @@ bool done_file_open(const struct data_directory *directory, struct done_file *fi
     if (file->descriptor < 0) {
         return failure_set_errno(failure, "open %s/" DATA_DONE_FILE, directory->path);
     }
-    if (fsync(file->descriptor) != 0 || !read_lines(file, each, context)) {
+    if (!file_sync_and_forget(file->descriptor, 0) || !read_lines(file, each, context)) {
         (void)failure_set_errno(failure, "sync and read %s/" DATA_DONE_FILE, directory->path);
         done_file_close(file);
         return false;

@@ -20,8 +20,8 @@ struct done_file {
 };
 
 /*
- * Opens the file, made where it is missing, syncs it, so that whatever is read
- * is durable, calls `each` for every agency in it, and cuts a damaged tail
+ * Opens the file, made where it is missing, syncs it and reads it from the disk
+ * (file_io.h), so that whatever is read is durable, calls `each` for every agency in it, and cuts a damaged tail
  * off. Called by recovery and by each storer.
  */
 bool done_file_open(const struct data_directory *directory, struct done_file *file,

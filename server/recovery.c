@@ -25,6 +25,7 @@
 #include "server/checkpoint.h"
 #include "server/csv_reader.h"
 #include "server/done_file.h"
+#include "server/file_io.h"
 #include "shm/agencies.h"
 #include "shm/ring.h"
 
@@ -202,7 +203,7 @@ static bool cut_tail(const struct heritage *heritage, int file, const struct sto
                 " | cut_bytes: %llu | at: %llu",
                 (unsigned long long)(file_bytes - stock->good_bytes),
                 (unsigned long long)stock->good_bytes);
-    if (ftruncate(file, (off_t)stock->good_bytes) != 0) {
+    if (ftruncate(file, (off_t)stock->good_bytes) != 0 || fsync(file) != 0) {
         return failure_set_errno(failure, "cut the tail of %s/" DATA_BETS_FILE,
                                  heritage->directory.path);
     }
@@ -222,10 +223,31 @@ static void set_end_positions(struct segment *segment, uint64_t position)
     }
 }
 
-/* What was read may still stand only in the page cache of a killed server: sync before counting. */
+/*
+ * What is counted has to be on the disk. What a killed server wrote may stand only in the
+ * page cache: it is synced. And after a failed fdatasync the page cache may hold what the
+ * disk does not, for good: what can have been unsynced, a ring's worth at the end, is
+ * forgotten and read again. What lies before it stays cached, so that a warm start is cheap.
+ */
+static bool sync_and_forget_tail(const struct heritage *heritage, int file, struct failure *failure)
+{
+    struct stat status;
+    uint64_t crash_bytes = crash_bytes_of(heritage);
+    if (fstat(file, &status) != 0) {
+        return failure_set_errno(failure, "stat %s/" DATA_BETS_FILE, heritage->directory.path);
+    }
+    uint64_t file_bytes = (uint64_t)status.st_size;
+    uint64_t from = file_bytes > crash_bytes ? file_bytes - crash_bytes : 0;
+    return file_sync_and_forget(file, from) ||
+           failure_set_errno(failure, "sync %s/" DATA_BETS_FILE, heritage->directory.path);
+}
+
 static bool recover_bets(struct heritage *heritage, int file, struct failure *failure)
 {
     struct stock stock = {.segment = &heritage->segment};
+    if (!sync_and_forget_tail(heritage, file, failure)) {
+        return false;
+    }
     const uint64_t checkpoint_bytes =
         checkpoint_restore(&heritage->directory, &heritage->segment, file, &stock.rows);
     stock.good_bytes = checkpoint_bytes;
@@ -236,9 +258,6 @@ static bool recover_bets(struct heritage *heritage, int file, struct failure *fa
     checkpoint_remove_unfinished(&heritage->directory);
     if (checkpoint_bytes == 0) {
         checkpoint_remove(&heritage->directory);
-    }
-    if (fsync(file) != 0) {
-        return failure_set_errno(failure, "sync %s/" DATA_BETS_FILE, heritage->directory.path);
     }
     set_end_positions(&heritage->segment, stock.good_bytes);
     ring_start_at(&heritage->segment, stock.good_bytes);

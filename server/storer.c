@@ -234,7 +234,9 @@ static bool try_draw(struct storer *storer, uint64_t bets_bytes, uint64_t *winne
     enum draw_end end = DRAW_FAILED;
     while ((end = draw_hold(directory, bets_bytes, winning_number, winners, &failure)) !=
            DRAW_HELD) {
-        storer->disk.lied = end == DRAW_NOT_SYNCED;
+        if (end == DRAW_NOT_SYNCED) {
+            disk_distrust(&storer->disk);
+        }
         if (storer->disk.lied || !disk_is_full(errno) || signals_terminate_requested()) {
             log_critical("action: sorteo | result: fail | error: %s", failure.text);
             return false;
@@ -285,6 +287,20 @@ static void note_stored_done(void *context, uint32_t id)
     }
 }
 
+/*
+ * A storer that was killed between a failed sync and its own end is replaced like any other.
+ * Its successor must not go on: its own sync would succeed, without the pages that failed.
+ */
+static bool is_disk_trusted(struct storer *storer)
+{
+    storer->disk.lied = atomic_load(&storer->shared->sync_failed) != 0;
+    if (storer->disk.lied) {
+        log_critical("action: storer_start | result: fail | error: a sync failed, and the storer "
+                     "that it failed for died before it could stop the server");
+    }
+    return !storer->disk.lied;
+}
+
 static bool open_files(struct storer *storer)
 {
     struct failure failure;
@@ -297,8 +313,8 @@ static bool open_files(struct storer *storer)
     }
     if (!done_file_open(&storer->heritage->directory, &storer->done, note_stored_done,
                         &storer->segment, &failure)) {
+        disk_distrust(&storer->disk); /* it syncs, and that may be what failed */
         log_critical("action: storer_start | result: fail | error: %s", failure.text);
-        storer->disk.lied = true; /* it syncs, and that may be what failed */
         return false;
     }
     return true;
@@ -369,8 +385,8 @@ static bool adopt_draw(struct storer *storer)
     struct failure failure;
     uint64_t winners = 0;
     if (!draw_adopt(&storer->heritage->directory, &winners, &failure)) {
+        disk_distrust(&storer->disk); /* it syncs, and that may be what failed */
         log_critical("action: sorteo | result: fail | error: %s", failure.text);
-        storer->disk.lied = true; /* it syncs, and that may be what failed */
         return false;
     }
     const struct shared_supervisor *supervisor = &storer->segment.shared->supervisor;
@@ -453,7 +469,7 @@ int storer_run(const struct heritage *heritage, int ready)
     signals_post_on_terminate(&storer.shared->wakeup);
     signals_unblock();
     int status = STORER_EXIT_FAILED;
-    if (open_files(&storer) && take_over(&storer)) {
+    if (is_disk_trusted(&storer) && open_files(&storer) && take_over(&storer)) {
         tell_ready(ready);
         status = serve(&storer);
     } else if (storer.disk.lied) {

@@ -129,6 +129,10 @@ struct shared_storer {
     _Atomic int32_t pid;           /* by the storer, first of all; 0: buried, by the supervisor */
     _Atomic uint32_t drawn;        /* 1 once winners.csv is in place; written by the storer */
     _Atomic int32_t retry_errno;   /* why it cannot write now (ENOSPC), else 0 */
+    /* 1 once a sync has failed: its pages count as clean now, so that the next sync would
+     * succeed without them. Stored before anything else is done about it, so that the next
+     * storer knows when this one is killed; never cleared. Written by the storer. */
+    _Atomic uint32_t sync_failed;
     /* Counters; written by the storer. */
     _Atomic uint64_t flushes;       /* flushes that reached the disk */
     _Atomic uint64_t flushed_bytes; /* bytes that those carried */

@@ -324,12 +324,14 @@ static void a_sync_that_fails_is_a_lie_that_is_remembered(void **state)
     int ends[2];
     assert_true(disk_sync(&fixture->disk, fixture->file.descriptor, "bets.csv"));
     assert_false(fixture->disk.lied);
+    assert_int_equal(atomic_load(&storer(fixture)->sync_failed), 0);
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     bool synced = disk_sync(&fixture->disk, ends[1], "bets.csv"); /* EINVAL: a pipe has no disk */
     (void)close(ends[0]);
     (void)close(ends[1]);
     assert_false(synced);
     assert_true(fixture->disk.lied);
+    assert_int_equal(atomic_load(&storer(fixture)->sync_failed), 1); /* for a successor */
     assert_true(disk_sync(&fixture->disk, fixture->file.descriptor, "bets.csv"));
     assert_true(fixture->disk.lied);
 }

@@ -8,6 +8,7 @@
 #include "shm/agencies.h"
 #include "tests/harness/processes.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,6 +29,49 @@ struct fixture {
     struct scratch scratch;
     struct heritage heritage;
 };
+
+/* ------------------------------------------------- a disk that has lied ---- */
+
+/*
+ * What a disk holds of a file whose pages could not be written, while the page cache
+ * shows them: here the file itself is the page cache, and is overwritten
+ * with the disk's bytes as soon as the kernel is asked to forget it.
+ */
+static struct {
+    const char *bytes; /* NULL: the disk holds what the cache shows */
+    size_t count;
+    bool synced; /* the file was, before it was to be forgotten */
+    off_t from;  /* as far back as that was asked for */
+} disk;
+
+/* In place of libc's. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
+int fsync(int file)
+{
+    disk.synced = true;
+    return fdatasync(file);
+}
+
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
+int posix_fadvise(int file, off_t from, off_t count, int advice)
+{
+    if (advice == POSIX_FADV_DONTNEED && disk.bytes != NULL) {
+        assert_true(disk.synced); /* else dirty pages would stay */
+        assert_int_equal(count, 0);
+        disk.from = from;
+        assert_int_equal(pwrite(file, disk.bytes, disk.count, 0), disk.count);
+        disk.bytes = NULL;
+    }
+    return 0;
+}
+
+static void let_the_disk_hold(const char *bytes, size_t count)
+{
+    disk.bytes = bytes;
+    disk.count = count;
+    disk.synced = false;
+    disk.from = -1;
+}
 
 static void create_segment(struct fixture *fixture)
 {
@@ -282,6 +326,45 @@ static void more_agencies_than_the_table_holds_are_refused(void **state)
     expect_refused(fixture, bets, (size_t)bytes, "more agencies");
 }
 
+/* -------------------------------------------------------- failed syncs ---- */
+
+static void what_only_the_page_cache_holds_is_not_counted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    static const char cached[] = ROW_OF_1 ROW_OF_2 ROW_OF_15;
+    static char stored[sizeof cached];
+    const size_t good = sizeof ROW_OF_1 - 1;
+    memcpy(stored, ROW_OF_1, good); /* and a page that was never written */
+    let_the_disk_hold(stored, sizeof cached - 1);
+    if (!recover(fixture, cached, sizeof cached - 1, "", &failure)) {
+        fail_msg("%s", failure.text);
+    }
+    expect_file(fixture, "bets.csv", cached, good);
+    expect_agency(fixture, 1, 1, good);
+    expect_agency(fixture, 2, 0, 0);
+    expect_agency(fixture, 15, 0, 0);
+}
+
+/* All that a crash can have left unsynced is read again, and not much more of a large file. */
+static void only_the_end_of_a_large_file_is_read_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    enum { ROWS = 400000, ROW_BYTES = sizeof ROW_OF_1 - 1, BYTES = ROWS * ROW_BYTES };
+    char *bets = malloc(BYTES);
+    assert_non_null(bets);
+    for (size_t at = 0; at < BYTES; at += ROW_BYTES) {
+        memcpy(bets + at, ROW_OF_1, ROW_BYTES);
+    }
+    let_the_disk_hold(bets, BYTES);
+    bool recovered = recover(fixture, bets, BYTES, "", &failure);
+    free(bets);
+    assert_true(recovered);
+    assert_true(disk.from > BYTES / 2);
+    assert_true(disk.from <= BYTES - RING_BYTES);
+}
+
 static void agencies_that_are_done_are_known_again(void **state)
 {
     struct fixture *fixture = *state;
@@ -321,6 +404,8 @@ int main(void)
         RECOVERY_TEST(no_damage_at_all_is_cut_off_once_the_draw_was_held),
         RECOVERY_TEST(the_ring_of_the_server_that_wrote_last_is_what_counts),
         RECOVERY_TEST(more_agencies_than_the_table_holds_are_refused),
+        RECOVERY_TEST(what_only_the_page_cache_holds_is_not_counted),
+        RECOVERY_TEST(only_the_end_of_a_large_file_is_read_again),
         RECOVERY_TEST(agencies_that_are_done_are_known_again),
         RECOVERY_TEST(a_done_line_cut_short_is_no_line),
     };

@@ -1,0 +1,21 @@
+/*
+ * file_io.c - see file_io.h.
+ */
+#include "server/file_io.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+/* The page cache keeps pages together in pieces of up to this, and forgets none in part. */
+#define CACHED_PIECE_BYTES_MAX (UINT64_C(2) * 1024 * 1024)
+
+bool file_sync_and_forget(int file, uint64_t from)
+{
+    if (fsync(file) != 0) {
+        return false;
+    }
+    uint64_t pieces_from = from > CACHED_PIECE_BYTES_MAX ? from - CACHED_PIECE_BYTES_MAX : 0;
+    const off_t to_the_end = 0;
+    (void)posix_fadvise(file, (off_t)pieces_from, to_the_end, POSIX_FADV_DONTNEED);
+    return true;
+}

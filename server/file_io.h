@@ -1,0 +1,26 @@
+/*
+ * file_io.h - what the kernel's calls on files leave to their caller.
+ *
+ * Pure in that they keep nothing: any process of the server may call them.
+ */
+#ifndef SERVER_FILE_IO_H
+#define SERVER_FILE_IO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Makes all of the file durable, and has the kernel forget what it keeps in memory
+ * of the bytes from `from` on: what is read next comes from the disk. False with
+ * errno when the sync fails.
+ *
+ * A file system that could not write a page marks it clean and keeps it (ext4, XFS),
+ * and tells the error once: the next fsync succeeds, and the page still reads as
+ * if it had been stored. So whoever wants to know what is stored has to read it
+ * past the page cache. Forgetting is advice (posix_fadvise(2), POSIX_FADV_DONTNEED):
+ * a page that somebody has mapped or is just using stays, and tmpfs, which has no
+ * disk, forgets nothing.
+ */
+bool file_sync_and_forget(int file, uint64_t from);
+
+#endif

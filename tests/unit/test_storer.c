@@ -1,0 +1,124 @@
+/*
+ * test_storer.c - how a storer ends that can't take over: which of its ends stops the server.
+ *
+ * Each storer is a child that has been asked to stop already: one that could take
+ * over finds nothing to do, and ends as drained.
+ */
+#include "server/storer.h"
+
+#include "lib/log.h"
+#include "server/signals.h"
+#include "shm/gate.h"
+#include "shm/waiting.h"
+#include "tests/harness/processes.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h> /* after what it needs */
+
+enum { RING_BYTES = 4096, NO_STORER = 99 };
+
+struct fixture {
+    struct scratch scratch;
+    struct processes processes;
+    struct heritage heritage;
+};
+
+static int set_up(void **state)
+{
+    static struct fixture fixture;
+    struct failure failure;
+    fixture = (struct fixture){
+        .heritage = {
+            .config = {.ring_bytes = RING_BYTES, .agencies_expected = 1, .limit_agencies = 1}}};
+    *state = &fixture;
+    log_set_threshold(LOG_LEVELS); /* nothing: the failures are wanted */
+    scratch_open(&fixture.scratch);
+    processes_open(&fixture.processes);
+    processes_release(&fixture.processes);
+    fixture.heritage.directory = (struct data_directory){
+        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    const struct segment_plan plan = {
+        .directory_device = fixture.scratch.device,
+        .directory_inode = fixture.scratch.inode,
+        .ring_bytes = RING_BYTES,
+        .agency_limit = 1,
+        .agencies_expected = 1,
+        .slot_capacity = 1,
+    };
+    assert_true(segment_create(&plan, &fixture.heritage.segment, &failure));
+    uint32_t key = segment_key(fixture.scratch.device, fixture.scratch.inode);
+    assert_true(gate_create(key, 1, &fixture.heritage.gate_id, &failure));
+    scratch_write(&fixture.scratch, "bets.csv", "", 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    processes_close(&fixture->processes);
+    gate_remove(fixture->heritage.gate_id);
+    segment_remove(&fixture->heritage.segment);
+    scratch_close(&fixture->scratch);
+    log_set_threshold(LOG_LEVEL_INFO);
+    return 0;
+}
+
+static int live(void *context)
+{
+    const struct fixture *fixture = context;
+    int ready[2];
+    signals_prepare_supervisor();
+    if (pipe(ready) != 0 || !signals_prepare_child(getppid()) || kill(getpid(), SIGTERM) != 0) {
+        return NO_STORER;
+    }
+    return storer_run(&fixture->heritage, ready[1]);
+}
+
+static void expect_end(struct fixture *fixture, int status)
+{
+    storer_set_up(&fixture->heritage.segment);
+    pid_t pid = processes_start(&fixture->processes, live, fixture);
+    processes_expect_exit(&fixture->processes, pid, status);
+}
+
+static struct shared_storer *shared(const struct fixture *fixture)
+{
+    return &fixture->heritage.segment.shared->storer;
+}
+
+/* --------------------------------------------------------------- tests ---- */
+
+static void a_storer_that_is_asked_to_stop_ends_as_drained(void **state)
+{
+    struct fixture *fixture = *state;
+    expect_end(fixture, STORER_EXIT_DRAINED);
+    assert_int_equal(atomic_load(&shared(fixture)->sync_failed), 0);
+}
+
+/* The one whose sync failed was killed before it could end with the status that says so. */
+static void a_successor_of_one_whose_sync_failed_does_not_go_on(void **state)
+{
+    struct fixture *fixture = *state;
+    atomic_store(&shared(fixture)->sync_failed, 1);
+    expect_end(fixture, STORER_EXIT_DISK_LIED);
+    expect_end(fixture, STORER_EXIT_DISK_LIED); /* nor does any other one */
+    assert_false(scratch_has(&fixture->scratch, "done.csv"));
+}
+
+#define STORER_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORER_TEST(a_storer_that_is_asked_to_stop_ends_as_drained),
+        STORER_TEST(a_successor_of_one_whose_sync_failed_does_not_go_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
