@@ -6,9 +6,14 @@
  * place in winners.csv by those counts, and copies the scratch file's rows
  * there. If the storer dies in here, its successor starts the draw anew and
  * truncates what it finds.
+ *
+ * A start that goes on from a checkpoint does not read what lies before it, so the
+ * scan may be the first to meet damage there. It looks closely at nothing but the
+ * rows that win: one that is no bet is told to nobody, and there is no draw.
  */
 #include "server/draw.h"
 
+#include "lib/bet.h"
 #include "lib/byte_search.h"
 #include "lib/fault_point.h"
 #include "server/csv_reader.h"
@@ -45,6 +50,9 @@ struct draw {
     struct share *shares;          /* owned; in the order in which they were met */
     size_t share_count, share_capacity;
     uint64_t winners;
+    uint64_t scanned; /* bytes of bets.csv before those that are looked at */
+    bool damaged;     /* bets.csv is not what was stored; `failure` says where */
+    struct failure *failure;
     char *buffer; /* owned; of rows on their way to a file */
     size_t buffered;
 };
@@ -140,6 +148,21 @@ static bool is_whole_number(const char *rows, const char *digits)
     return digits > rows && digits[-1] == ',';
 }
 
+/* False, with the failure, where the row at `at` is none that was stored. `bytes` with its CRLF. */
+static bool is_bet(struct draw *draw, const char *row, size_t bytes, uint64_t at)
+{
+    uint32_t agency = 0;
+    enum bet_fault fault = bet_csv_parse(row, bytes - (sizeof "\r\n" - 1), &agency);
+    if (fault != BET_VALID) {
+        draw->damaged = true;
+        (void)failure_set(draw->failure,
+                          "%s/" DATA_BETS_FILE " is damaged: what would win at byte %llu is no bet "
+                          "(%s)",
+                          draw->directory->path, (unsigned long long)at, bet_fault_text(fault));
+    }
+    return fault == BET_VALID;
+}
+
 static bool keep_winner(struct draw *draw, const char *row, size_t bytes, uint64_t *position)
 {
     struct share *share = find_share(draw, agency_of(row));
@@ -178,11 +201,23 @@ static bool scan_rows(struct draw *draw, const char *rows, size_t bytes, uint64_
         }
         const char *before = memrchr(rows, '\n', (size_t)(ending - rows));
         const char *row = before == NULL ? rows : before + 1;
-        if (!keep_winner(draw, row, (size_t)(from - row), position)) {
+        size_t row_bytes = (size_t)(from - row);
+        if (!is_bet(draw, row, row_bytes, draw->scanned + (uint64_t)(row - rows)) ||
+            !keep_winner(draw, row, row_bytes, position)) {
             return false;
         }
     }
     return true;
+}
+
+static void note_early_end(struct draw *draw, uint64_t bets_bytes)
+{
+    draw->damaged = true;
+    (void)failure_set(draw->failure,
+                      "%s/" DATA_BETS_FILE " is damaged: its rows end at byte %llu, and %llu bytes "
+                      "were stored",
+                      draw->directory->path, (unsigned long long)draw->scanned,
+                      (unsigned long long)bets_bytes);
 }
 
 /* The first `bets_bytes` bytes; a file that ends before them is not the one that was stored. */
@@ -192,20 +227,21 @@ static bool scan(struct draw *draw, uint64_t bets_bytes)
     const char *rows = NULL;
     size_t bytes = 0;
     uint64_t position = 0; /* in the scratch file */
-    uint64_t left = bets_bytes;
     if (!csv_reader_open(&reader, draw->bets, 0)) {
         return false;
     }
     enum csv_read read = CSV_ROWS;
     bool kept = true;
-    while (kept && left > 0 && (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
+    while (kept && draw->scanned < bets_bytes &&
+           (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
+        uint64_t left = bets_bytes - draw->scanned;
         bytes = bytes < left ? bytes : (size_t)left;
-        left -= bytes;
         kept = scan_rows(draw, rows, bytes, &position);
+        draw->scanned += bytes;
     }
     csv_reader_close(&reader);
     if (read == CSV_END) {
-        errno = ENODATA;
+        note_early_end(draw, bets_bytes);
     }
     return kept && read == CSV_ROWS && flush_scratch(draw, &position);
 }
@@ -307,10 +343,22 @@ static enum draw_end put_into_place(const struct draw *draw)
     return fsync(directory) == 0 ? DRAW_HELD : DRAW_NOT_SYNCED;
 }
 
+/* Says why, unless the scan has said it already. Returns the end that it is. */
+static enum draw_end explain(const struct draw *draw, enum draw_end end)
+{
+    if (draw->damaged) {
+        return DRAW_DAMAGED;
+    }
+    (void)failure_set_errno(draw->failure, "%s the draw in %s",
+                            end == DRAW_NOT_SYNCED ? "sync" : "hold", draw->directory->path);
+    return end;
+}
+
 enum draw_end draw_hold(const struct data_directory *directory, uint64_t bets_bytes,
                         uint32_t winning_number, uint64_t *winners, struct failure *failure)
 {
-    struct draw draw = {.directory = directory, .bets = -1, .scratch = -1, .unfinished = -1};
+    struct draw draw = {
+        .directory = directory, .failure = failure, .bets = -1, .scratch = -1, .unfinished = -1};
     draw.ending_bytes = (size_t)snprintf(draw.ending, sizeof draw.ending, "%u\r\n", winning_number);
     fault_point("draw.begun");
     enum draw_end end = DRAW_FAILED;
@@ -319,8 +367,7 @@ enum draw_end draw_hold(const struct data_directory *directory, uint64_t bets_by
     }
     int saved_errno = errno;
     if (end != DRAW_HELD) {
-        (void)failure_set_errno(failure, "%s the draw in %s",
-                                end == DRAW_NOT_SYNCED ? "sync" : "hold", directory->path);
+        end = explain(&draw, end);
     }
     *winners = draw.winners;
     close_files(&draw);

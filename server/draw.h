@@ -14,12 +14,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* DRAW_FAILED may be tried again. DRAW_NOT_SYNCED may not: what the disk holds is not known. */
-enum draw_end { DRAW_HELD, DRAW_FAILED, DRAW_NOT_SYNCED };
+enum draw_end {
+    DRAW_HELD,
+    DRAW_FAILED,     /* may be tried again; errno says why */
+    DRAW_NOT_SYNCED, /* may not: what the disk holds is not known; errno says why */
+    DRAW_DAMAGED     /* bets.csv is not what was stored: no winners can be told by it */
+};
 
 /*
  * Holds the draw among the first `bets_bytes` bytes of bets.csv. Unless it is
- * held, describes the failure and keeps its errno. Called by the storer, once
+ * held, describes the failure and keeps its errno. Of damage it notices a row that
+ * would win and is no valid one, and a file that is too short. Called by the storer, once
  * nothing can be appended any more and all of it is durable.
  */
 enum draw_end draw_hold(const struct data_directory *directory, uint64_t bets_bytes,

@@ -237,6 +237,9 @@ static bool try_draw(struct storer *storer, uint64_t bets_bytes, uint64_t *winne
         if (end == DRAW_NOT_SYNCED) {
             disk_distrust(&storer->disk);
         }
+        if (end == DRAW_DAMAGED) {
+            storer->disk.lied = true;
+        }
         if (storer->disk.lied || !disk_is_full(errno) || signals_terminate_requested()) {
             log_critical("action: sorteo | result: fail | error: %s", failure.text);
             return false;

@@ -10,7 +10,7 @@
 enum storer_exit {
     STORER_EXIT_DRAINED = 0,   /* it was asked to, and everything is on the disk */
     STORER_EXIT_FAILED = 1,    /* it could not start or go on; another one may */
-    STORER_EXIT_DISK_LIED = 3, /* fdatasync failed: no process may go on with these files */
+    STORER_EXIT_DISK_LIED = 3, /* a sync failed, or a file is damaged: nobody may go on with it */
 };
 
 /*

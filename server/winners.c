@@ -11,14 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct lookup {
     uint32_t agency;
     bool (*each)(void *context, const char *row, size_t bytes);
     void *context;
+    const char *at;    /* in the piece that is looked through: where its next run of rows begins */
+    uint64_t position; /* in the file, behind the last row that was a bet */
     bool stopped;
-    bool failed; /* there was no memory */
+    bool damaged; /* what stands at the position is no bet */
+    bool failed;  /* there was no memory */
 };
 
 /* One row of winners.csv, `bytes` bytes without CRLF, in the form of the wire. */
@@ -37,17 +41,51 @@ static bool give_row(struct lookup *lookup, const char *row, size_t bytes)
     return goes_on;
 }
 
+/* Rows of one agency that stand together, all of them valid. */
+static void take_run(void *context, uint32_t agency, uint64_t rows, uint64_t bytes)
+{
+    struct lookup *lookup = context;
+    const char *row = lookup->at;
+    lookup->at += bytes;
+    if (agency != lookup->agency) {
+        return;
+    }
+    for (; rows > 0 && !lookup->stopped; rows--) {
+        const char *line_feed = memchr(row, '\n', (size_t)(lookup->at - row));
+        lookup->stopped = !give_row(lookup, row, (size_t)(line_feed - row) - 1); /* without CR */
+        row = line_feed + 1;
+    }
+}
+
+/* Whose a row was that is no bet any more can't be known: nobody is given what comes behind it. */
 static void look_through(struct lookup *lookup, const char *rows, size_t bytes)
 {
-    const char *end = rows + bytes;
-    while (rows < end && !lookup->stopped) {
-        const char *line_feed = memchr(rows, '\n', (size_t)(end - rows));
-        size_t row_bytes = (size_t)(line_feed - rows) - 1; /* without its CR */
-        if (strtoul(rows, NULL, 10) == lookup->agency) {
-            lookup->stopped = !give_row(lookup, rows, row_bytes);
-        }
-        rows = line_feed + 1;
+    lookup->at = rows;
+    size_t good = bet_csv_scan(rows, bytes, take_run, lookup);
+    lookup->position += good;
+    if (good < bytes && !lookup->stopped) {
+        lookup->damaged = true;
+        lookup->stopped = true;
     }
+}
+
+/* False, with the failure, unless every row of the agency has been given that was wanted. */
+static bool judge(const struct lookup *lookup, enum csv_read read, const char *path,
+                  struct failure *failure)
+{
+    if (lookup->damaged) {
+        return failure_set(failure, "%s/" DATA_WINNERS_FILE " is damaged: at byte %llu is no bet",
+                           path, (unsigned long long)lookup->position);
+    }
+    return (read != CSV_FAILED && !lookup->failed) ||
+           failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, path);
+}
+
+/* A last row without its LF is none of ours: the file was whole when it was put into place. */
+static bool ends_at(int file, uint64_t position)
+{
+    struct stat status;
+    return fstat(file, &status) == 0 && (uint64_t)status.st_size == position;
 }
 
 bool winners_read(const struct data_directory *directory, uint32_t agency,
@@ -70,10 +108,10 @@ bool winners_read(const struct data_directory *directory, uint32_t agency,
     while (!lookup.stopped && (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
         look_through(&lookup, rows, bytes);
     }
-    bool complete = read != CSV_FAILED && !lookup.failed;
-    if (!complete) {
-        (void)failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, directory->path);
+    if (read == CSV_END && !ends_at(file, lookup.position)) {
+        lookup.damaged = true;
     }
+    bool complete = judge(&lookup, read, directory->path, failure);
     csv_reader_close(&reader);
     (void)close(file);
     return complete;

@@ -275,6 +275,32 @@ static void acknowledged_bets_that_were_damaged_since_are_not_cut_off(void **sta
     bets_expect_stored(start(stage), 1, 0, BETS);
 }
 
+/* Before the checkpoint a start does not look; the draw does, where it finds winners. */
+static void a_damaged_winner_before_the_checkpoint_is_told_to_nobody(void **state)
+{
+    enum { BETS = 200, DAMAGED = 2, NAME_AT = 2 };
+    struct stage *stage = *state;
+    struct server *server = start(stage);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:4:Ana,Paz,1,1980-01-31,7574\n\r\n", "server:0\r\n");
+    peer_ask(peer, bets_batch(stage, 2, 0, BETS), "server:0\r\n");
+    server_stop_well(server);
+    size_t count = 0;
+    char *bets = files_read(stage, server_file(server, "bets.csv"), &count);
+    memset(bets + NAME_AT, 0, DAMAGED);
+    files_write_bytes(server_file(server, "bets.csv"), bets, count);
+    server = start(stage);
+    peer = peer_connect(server);
+    peer_ask(peer, "1:7\r\n", "server:8:1,open\r\n");
+    peer_send(peer, "1:5\r\n2:5\r\n");
+    (void)server_await_log(server, 1, "CRITICAL*action: sorteo | result: fail*at byte 0 is no bet");
+    assert_int_equal(program_await_end(server->program).status, 1);
+    assert_int_equal(server_count_log(server, "action: sorteo | result: fail"), 1);
+    assert_int_equal(server_count_log(server, "what is on the disk is not what was written"), 1);
+    assert_false(files_exist(server_file(server, "winners.csv")));
+    stage_expect_nothing_left(stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +315,7 @@ int main(void)
         STAGE_TEST(the_children_of_a_killed_supervisor_finish_and_the_next_server_takes_over),
         STAGE_TEST(a_torn_last_row_is_cut_off_and_said_so),
         STAGE_TEST(a_torn_line_of_done_csv_is_cut_off),
+        STAGE_TEST(a_damaged_winner_before_the_checkpoint_is_told_to_nobody),
         STAGE_TEST(acknowledged_bets_that_were_damaged_since_are_not_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

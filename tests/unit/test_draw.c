@@ -269,6 +269,61 @@ static void a_draw_without_bets_file_fails_and_says_where(void **state)
     assert_false(scratch_has(&fixture->scratch, "winners.csv"));
 }
 
+/* --------------------------------------------------------------- damage ---- */
+
+/* Of the file as it was gathered, whose last `lost` bytes are missing. */
+static void expect_damage(struct fixture *fixture, size_t lost, const char *reason)
+{
+    struct failure failure = {.text = ""};
+    uint64_t winners = 0;
+    scratch_write(&fixture->scratch, "bets.csv", fixture->bets.bytes, fixture->bets.count - lost);
+    assert_int_equal(draw_hold(&fixture->directory, fixture->bets.count, 7574, &winners, &failure),
+                     DRAW_DAMAGED);
+    if (strstr(failure.text, reason) == NULL ||
+        strstr(failure.text, fixture->scratch.path) == NULL) {
+        fail_msg("'%s' does not say '%s'", failure.text, reason);
+    }
+    assert_false(scratch_has(&fixture->scratch, "winners.csv"));
+    assert_false(scratch_has(&fixture->scratch, "winners.csv.unsorted"));
+}
+
+/* Zeros over the ends of some rows: the next whole one's number stands at the end of them all. */
+static void a_winner_that_is_no_bet_is_told_to_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    char reason[64];
+    put_row(&fixture->bets, "1,a,b,1,2000-01-01,7574");
+    size_t at = fixture->bets.count;
+    put_row(&fixture->bets, "1,second,b,1,2000-01-01,1");
+    put_row(&fixture->bets, "2,third,b,1,2000-01-01,7574");
+    put_row(&fixture->bets, "2,fourth,b,1,2000-01-01,7574");
+    memset(fixture->bets.bytes + at + 10, 0, 20);
+    (void)snprintf(reason, sizeof reason, "what would win at byte %zu is no bet", at);
+    expect_damage(fixture, 0, reason);
+}
+
+static void damage_is_found_far_behind_the_first_piece_too(void **state)
+{
+    struct fixture *fixture = *state;
+    char reason[64];
+    for (int i = 0; i < 20000; i++) {
+        put_row(&fixture->bets, "1,name,b,1,2000-01-01,1");
+    }
+    size_t at = fixture->bets.count;
+    put_row(&fixture->bets, "1,a,b,,2000-01-01,7574");
+    (void)snprintf(reason, sizeof reason, "at byte %zu is no bet (the document", at);
+    expect_damage(fixture, 0, reason);
+}
+
+static void a_file_shorter_than_what_was_stored_is_not_drawn(void **state)
+{
+    struct fixture *fixture = *state;
+    put_row(&fixture->bets, "1,a,b,1,2000-01-01,7574");
+    put_row(&fixture->bets, "1,a,b,1,2000-01-01,7574");
+    expect_damage(fixture, 1, "its rows end at byte 25, and 50 bytes were stored");
+    expect_damage(fixture, 50, "its rows end at byte 0, and 50 bytes were stored");
+}
+
 /* -------------------------------------------------------------- winners ---- */
 
 static bool gather(void *context, const char *row, size_t bytes)
@@ -319,6 +374,9 @@ int main(void)
         DRAW_TEST(random_files_are_drawn_as_reckoned),
         DRAW_TEST(what_an_interrupted_draw_left_is_overwritten),
         DRAW_TEST(a_draw_without_bets_file_fails_and_says_where),
+        DRAW_TEST(a_winner_that_is_no_bet_is_told_to_nobody),
+        DRAW_TEST(damage_is_found_far_behind_the_first_piece_too),
+        DRAW_TEST(a_file_shorter_than_what_was_stored_is_not_drawn),
         DRAW_TEST(what_is_drawn_is_found_by_its_agency),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,6 +151,48 @@ static void a_long_file_is_read_to_its_end(void **state)
     assert_int_equal(count.rows, MANY_ROWS / 3);
 }
 
+static void what_is_no_bet_is_never_given(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *row;
+        size_t bytes;
+    } damaged[] = {
+        {"7,a\0b,c,1,2000-01-01,7574\r\n", 27},
+        {"7\0a,c,1,2000-01-01,7574\r\n", 24},
+        {"7,a,b,1,2000-01-01,7574\n", 24},
+        {"7,a,b,1,2000-13-01,7574\r\n", 25},
+        {"\n", 1},
+        {"\r\n", 2},
+        {" 7,a,b,1,2000-01-01,7574\r\n", 26},
+    };
+    static const char good[] = "7,a,b,1,2000-01-01,7574\r\n";
+    for (size_t i = 0; i < sizeof damaged / sizeof damaged[0]; i++) {
+        char rows[TEXT_BYTES];
+        struct failure failure = {.text = ""};
+        struct told told = {.limit = NO_LIMIT};
+        size_t used = sizeof good - 1;
+        memcpy(rows, good, used);
+        memcpy(rows + used, damaged[i].row, damaged[i].bytes);
+        used += damaged[i].bytes;
+        memcpy(rows + used, good, sizeof good - 1);
+        scratch_write(&fixture->scratch, DATA_WINNERS_FILE, rows, used + sizeof good - 1);
+        assert_false(winners_read(&fixture->directory, 7, note_row, &told, &failure));
+        assert_int_equal(told.rows, 1);
+        assert_non_null(strstr(failure.text, "at byte 25 is no bet"));
+    }
+}
+
+static void a_file_that_ends_in_half_a_row_is_not_taken_for_whole(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    struct told told = {.limit = NO_LIMIT};
+    write_winners(fixture, "7,a,b,1,2000-01-01,7574\r\n7,c,d,2,2000-01-01,75");
+    assert_false(winners_read(&fixture->directory, 7, note_row, &told, &failure));
+    assert_non_null(strstr(failure.text, "at byte 25 is no bet"));
+}
+
 static void a_file_that_is_not_there_is_a_failure(void **state)
 {
     struct fixture *fixture = *state;
@@ -183,6 +225,8 @@ int main(void)
         WINNERS_TEST(whoever_has_enough_is_given_no_more),
         WINNERS_TEST(a_lottery_that_nobody_has_won_has_no_winners),
         WINNERS_TEST(a_long_file_is_read_to_its_end),
+        WINNERS_TEST(what_is_no_bet_is_never_given),
+        WINNERS_TEST(a_file_that_ends_in_half_a_row_is_not_taken_for_whole),
         WINNERS_TEST(a_file_that_is_not_there_is_a_failure),
         WINNERS_TEST(a_file_that_cannot_be_read_is_a_failure_and_no_empty_list),
     };
