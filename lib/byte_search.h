@@ -1,5 +1,5 @@
 /*
- * byte_search.h - finds a few bytes in many: memmem for short needles, at the memory's speed.
+ * byte_search.h - finds, or counts, a few bytes in many, at the memory's speed.
  */
 #ifndef LIB_BYTE_SEARCH_H
 #define LIB_BYTE_SEARCH_H
@@ -12,5 +12,8 @@
  * long for the six bytes that a winning row ends in.
  */
 const char *byte_search(const char *text, size_t bytes, const char *needle, size_t needle_bytes);
+
+/* How many of the `bytes` bytes at `text` are this one. */
+size_t byte_count(const char *text, size_t bytes, char byte);
 
 #endif

@@ -9,7 +9,8 @@
  *
  * A start that goes on from a checkpoint does not read what lies before it, so the
  * scan may be the first to meet damage there. It looks closely at nothing but the
- * rows that win: one that is no bet is told to nobody, and there is no draw.
+ * rows that win, and counts the others: where one that would win is no bet, or there
+ * are not as many as were stored, nobody is told anything, and there is no draw.
  */
 #include "server/draw.h"
 
@@ -51,6 +52,7 @@ struct draw {
     size_t share_count, share_capacity;
     uint64_t winners;
     uint64_t scanned; /* bytes of bets.csv before those that are looked at */
+    uint64_t rows;    /* in them */
     bool damaged;     /* bets.csv is not what was stored; `failure` says where */
     struct failure *failure;
     char *buffer; /* owned; of rows on their way to a file */
@@ -210,18 +212,21 @@ static bool scan_rows(struct draw *draw, const char *rows, size_t bytes, uint64_
     return true;
 }
 
-static void note_early_end(struct draw *draw, uint64_t bets_bytes)
+/* False, with the failure, where there is less than was stored, or in other rows. */
+static bool is_complete(struct draw *draw, const struct draw_stock *stored)
 {
-    draw->damaged = true;
-    (void)failure_set(draw->failure,
-                      "%s/" DATA_BETS_FILE " is damaged: its rows end at byte %llu, and %llu bytes "
-                      "were stored",
-                      draw->directory->path, (unsigned long long)draw->scanned,
-                      (unsigned long long)bets_bytes);
+    draw->damaged = draw->scanned != stored->bytes || draw->rows != stored->rows;
+    return !draw->damaged ||
+           failure_set(draw->failure,
+                       "%s/" DATA_BETS_FILE " is damaged: %llu rows in %llu bytes are there, and "
+                       "%llu bets in %llu bytes were stored",
+                       draw->directory->path, (unsigned long long)draw->rows,
+                       (unsigned long long)draw->scanned, (unsigned long long)stored->rows,
+                       (unsigned long long)stored->bytes);
 }
 
-/* The first `bets_bytes` bytes; a file that ends before them is not the one that was stored. */
-static bool scan(struct draw *draw, uint64_t bets_bytes)
+/* What was stored; whatever stands behind it in the file is looked at by nobody. */
+static bool scan(struct draw *draw, const struct draw_stock *stored)
 {
     struct csv_reader reader;
     const char *rows = NULL;
@@ -232,18 +237,17 @@ static bool scan(struct draw *draw, uint64_t bets_bytes)
     }
     enum csv_read read = CSV_ROWS;
     bool kept = true;
-    while (kept && draw->scanned < bets_bytes &&
+    while (kept && draw->scanned < stored->bytes &&
            (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
-        uint64_t left = bets_bytes - draw->scanned;
+        uint64_t left = stored->bytes - draw->scanned;
         bytes = bytes < left ? bytes : (size_t)left;
         kept = scan_rows(draw, rows, bytes, &position);
         draw->scanned += bytes;
+        draw->rows += byte_count(rows, bytes, '\n');
     }
     csv_reader_close(&reader);
-    if (read == CSV_END) {
-        note_early_end(draw, bets_bytes);
-    }
-    return kept && read == CSV_ROWS && flush_scratch(draw, &position);
+    return kept && read != CSV_FAILED && is_complete(draw, stored) &&
+           flush_scratch(draw, &position);
 }
 
 /* ----------------------------------------------------------------- sort ---- */
@@ -354,7 +358,7 @@ static enum draw_end explain(const struct draw *draw, enum draw_end end)
     return end;
 }
 
-enum draw_end draw_hold(const struct data_directory *directory, uint64_t bets_bytes,
+enum draw_end draw_hold(const struct data_directory *directory, const struct draw_stock *stored,
                         uint32_t winning_number, uint64_t *winners, struct failure *failure)
 {
     struct draw draw = {
@@ -362,7 +366,7 @@ enum draw_end draw_hold(const struct data_directory *directory, uint64_t bets_by
     draw.ending_bytes = (size_t)snprintf(draw.ending, sizeof draw.ending, "%u\r\n", winning_number);
     fault_point("draw.begun");
     enum draw_end end = DRAW_FAILED;
-    if (open_files(&draw) && scan(&draw, bets_bytes) && sort_by_agency(&draw)) {
+    if (open_files(&draw) && scan(&draw, stored) && sort_by_agency(&draw)) {
         end = put_into_place(&draw);
     }
     int saved_errno = errno;
@@ -375,15 +379,6 @@ enum draw_end draw_hold(const struct data_directory *directory, uint64_t bets_by
     return end;
 }
 
-static uint64_t count_rows(const char *rows, size_t bytes)
-{
-    uint64_t count = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        count += rows[i] == '\n';
-    }
-    return count;
-}
-
 static bool count_winners(const struct data_directory *directory, uint64_t *winners)
 {
     struct csv_reader reader;
@@ -394,7 +389,7 @@ static bool count_winners(const struct data_directory *directory, uint64_t *winn
     *winners = 0;
     if (file >= 0 && csv_reader_open(&reader, file, 0)) {
         while ((read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
-            *winners += count_rows(rows, bytes);
+            *winners += byte_count(rows, bytes, '\n');
         }
         csv_reader_close(&reader);
     }

@@ -21,13 +21,18 @@ enum draw_end {
     DRAW_DAMAGED     /* bets.csv is not what was stored: no winners can be told by it */
 };
 
+/* What bets.csv has to hold: its first `bytes` bytes, of so many rows. */
+struct draw_stock {
+    uint64_t bytes, rows;
+};
+
 /*
- * Holds the draw among the first `bets_bytes` bytes of bets.csv. Unless it is
+ * Holds the draw among the bets that were stored. Unless it is
  * held, describes the failure and keeps its errno. Of damage it notices a row that
- * would win and is no valid one, and a file that is too short. Called by the storer, once
+ * would win and is no valid one, and a number of rows that is another one. Called by the storer, once
  * nothing can be appended any more and all of it is durable.
  */
-enum draw_end draw_hold(const struct data_directory *directory, uint64_t bets_bytes,
+enum draw_end draw_hold(const struct data_directory *directory, const struct draw_stock *stored,
                         uint32_t winning_number, uint64_t *winners, struct failure *failure);
 
 /*

@@ -226,14 +226,13 @@ static bool store_done(struct storer *storer)
 
 /* ----------------------------------------------------------------- draw ---- */
 
-static bool try_draw(struct storer *storer, uint64_t bets_bytes, uint64_t *winners)
+static bool try_draw(struct storer *storer, const struct draw_stock *stored, uint64_t *winners)
 {
     struct failure failure;
     const struct data_directory *directory = &storer->heritage->directory;
     uint32_t winning_number = (uint32_t)storer->heritage->config.winning_number;
     enum draw_end end = DRAW_FAILED;
-    while ((end = draw_hold(directory, bets_bytes, winning_number, winners, &failure)) !=
-           DRAW_HELD) {
+    while ((end = draw_hold(directory, stored, winning_number, winners, &failure)) != DRAW_HELD) {
         if (end == DRAW_NOT_SYNCED) {
             disk_distrust(&storer->disk);
         }
@@ -258,15 +257,22 @@ static void log_draw(const struct storer *storer, uint64_t winners)
              (unsigned long long)winners);
 }
 
+static void add_bets(void *context, const struct agency *agency)
+{
+    uint64_t *rows = context;
+    *rows += atomic_load_explicit(&agency->bets, memory_order_relaxed);
+}
+
 static bool hold_draw_if_due(struct storer *storer)
 {
     if (atomic_load(&storer->shared->drawn) != 0 || agencies_missing(storer) > 0) {
         return true;
     }
     int64_t began_ns = clock_monotonic_ns();
-    uint64_t bets_bytes = agencies_close_for_draw(&storer->segment);
+    struct draw_stock stored = {.bytes = agencies_close_for_draw(&storer->segment)};
     uint64_t winners = 0;
-    if (!flush(storer) || !try_draw(storer, bets_bytes, &winners)) {
+    (void)agencies_snapshot(&storer->segment, add_bets, &stored.rows);
+    if (!flush(storer) || !try_draw(storer, &stored, &winners)) {
         return false;
     }
     atomic_store(&storer->shared->draw_ns, (uint64_t)(clock_monotonic_ns() - began_ns));

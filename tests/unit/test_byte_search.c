@@ -62,12 +62,31 @@ static void random_texts_of_few_letters_give_what_memmem_gives(void **state)
     }
 }
 
+static void as_many_bytes_are_counted_as_there_are(void **state)
+{
+    (void)state;
+    enum { BYTES = 20000 }; /* more than all counters hold at once */
+    static char text[BYTES];
+    unsigned seed = 20261125;
+    size_t expected = 0;
+    for (size_t i = 0; i < BYTES; i++) {
+        text[i] = (char)(rand_r(&seed) % 3 == 0 ? '\n' : 'x');
+        expected += text[i] == '\n' ? 1 : 0;
+        assert_int_equal(byte_count(text, i + 1, '\n'), expected);
+    }
+    memset(text, (char)0xff, sizeof text);
+    assert_int_equal(byte_count(text, sizeof text, (char)0xff), BYTES);
+    assert_int_equal(byte_count(text + 1, sizeof text - 1, '\n'), 0);
+    assert_int_equal(byte_count(text, 0, (char)0xff), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_needle_is_found_at_every_place),
         cmocka_unit_test(what_is_not_there_is_not_found),
         cmocka_unit_test(a_needle_that_ends_behind_the_text_is_not_found),
+        cmocka_unit_test(as_many_bytes_are_counted_as_there_are),
         cmocka_unit_test(random_texts_of_few_letters_give_what_memmem_gives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
