@@ -97,38 +97,63 @@ static bool take_stock(int file, struct stock *stock, const char *path, struct f
 
 /* ----------------------------------------------------------------- tail ---- */
 
-/*
- * A file whose very first row is bad may be our first flush cut short, or no
- * file of ours. Ours is torn, never wrong: its first line begins like a row and then
- * stops, at the file's end or at a page that was never written and reads as zeros. A
- * line that is whole, or begins like anything else, is somebody else's.
- */
-static bool may_be_ours(int file)
-{
-    enum { START_BYTES = 4096, AGENCY_DIGITS_MAX = BET_AGENCY_PREFIX_BYTES_MAX - 1 };
-    char start[START_BYTES];
-    ssize_t got = pread(file, start, sizeof start, 0);
-    if (got <= 0) {
-        return false;
-    }
-    const char *line_feed = memchr(start, '\n', (size_t)got);
-    size_t line_bytes = line_feed == NULL ? (size_t)got : (size_t)(line_feed - start);
-    size_t digits = 0;
-    while (digits < line_bytes && isdigit((unsigned char)start[digits])) {
-        digits++;
-    }
-    bool like_a_row = digits > 0 && digits <= AGENCY_DIGITS_MAX &&
-                      (digits == line_bytes || start[digits] == ',' || start[digits] == '\0');
-    bool zeros = memchr(start, '\0', line_bytes) != NULL;
-    bool file_ends = line_feed == NULL && got < START_BYTES;
-    return start[0] == '\0' || (like_a_row && (zeros || file_ends));
-}
-
 /* How many bytes at the end of the file a crash of the server before this one can have damaged. */
 static uint64_t crash_bytes_of(const struct heritage *heritage)
 {
     uint64_t last_ring_bytes = heritage->directory.last_ring_bytes;
     return last_ring_bytes != 0 ? last_ring_bytes : heritage->config.ring_bytes;
+}
+
+enum { START_BYTES = 4096 };
+
+/* True when the file begins as a row does: with an agency, or as much of one as there is. */
+static bool begins_like_a_row(const char *start, size_t bytes)
+{
+    enum { AGENCY_DIGITS_MAX = BET_AGENCY_PREFIX_BYTES_MAX - 1 };
+    size_t digits = 0;
+    while (digits < bytes && isdigit((unsigned char)start[digits])) {
+        digits++;
+    }
+    return digits > 0 && digits <= AGENCY_DIGITS_MAX &&
+           (digits == bytes || start[digits] == ',' || start[digits] == '\0');
+}
+
+/* True when the first line stops before its end: at a zero, or at the end of the file. */
+static bool is_first_line_torn(int file, uint64_t longest_bytes)
+{
+    char piece[START_BYTES];
+    ssize_t got = 0;
+    for (uint64_t at = 0; at <= longest_bytes; at += (uint64_t)got) {
+        got = pread(file, piece, sizeof piece, (off_t)at);
+        if (got <= 0) {
+            return got == 0;
+        }
+        const char *line_feed = memchr(piece, '\n', (size_t)got);
+        size_t line_bytes = line_feed == NULL ? (size_t)got : (size_t)(line_feed - piece);
+        bool zeros = memchr(piece, '\0', line_bytes) != NULL;
+        if (zeros || line_feed != NULL) {
+            return zeros;
+        }
+    }
+    return false;
+}
+
+/*
+ * A file whose very first row is bad may be our first flush cut short, or no
+ * file of ours. Ours is torn, never wrong: its first line begins like a row and then
+ * stops, at the file's end or at a page that was never written and reads as zeros. A
+ * line that is whole, or begins like anything else, is somebody else's. No row of
+ * ours is longer than a flush, `longest_bytes`.
+ */
+static bool may_be_ours(int file, uint64_t longest_bytes)
+{
+    char start[START_BYTES];
+    ssize_t got = pread(file, start, sizeof start, 0);
+    if (got <= 0) {
+        return false;
+    }
+    return start[0] == '\0' ||
+           (begins_like_a_row(start, (size_t)got) && is_first_line_torn(file, longest_bytes));
 }
 
 /* False where a whole checkpoint says that more than the good bytes was durable. */
@@ -169,7 +194,7 @@ static bool judge_tail(const struct heritage *heritage, int file, const struct s
     const char *path = heritage->directory.path;
     uint64_t tail_bytes = file_bytes - stock->good_bytes;
     uint64_t crash_bytes = crash_bytes_of(heritage);
-    if (stock->rows == 0 && !may_be_ours(file)) {
+    if (stock->rows == 0 && !may_be_ours(file, crash_bytes)) {
         return failure_set(failure, "%s/" DATA_BETS_FILE " is no file of bets: nothing was touched",
                            path);
     }

@@ -270,6 +270,27 @@ static void a_file_that_is_not_ours_is_refused_and_left_alone(void **state)
     }
 }
 
+/* A message may be 64 kB and more, and so may the names in it. */
+static void a_torn_first_row_is_ours_however_long_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    static char bets[RING_BYTES + 1];
+    memset(bets, 'x', sizeof bets);
+    memcpy(bets, "1,", 2);
+    static const size_t lengths[] = {4095, 4096, 4097, 8192, 10000, RING_BYTES};
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        expect_recovered(fixture, bets, lengths[i], 0);
+        bets[lengths[i] - 1] = '\0'; /* and pages behind it that were never written */
+        expect_recovered(fixture, bets, RING_BYTES, 0);
+        (void)unlinkat(fixture->scratch.descriptor, "layout", 0);
+        bets[lengths[i] - 1] = '\n'; /* a whole line, and no row */
+        expect_refused(fixture, bets, RING_BYTES, "no file of bets");
+        bets[lengths[i] - 1] = 'x';
+    }
+    memset(bets, '1', sizeof bets); /* no agency has so many digits */
+    expect_refused(fixture, bets, RING_BYTES, "no file of bets");
+}
+
 static void damage_further_from_the_end_than_a_crash_can_reach_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -400,6 +421,7 @@ int main(void)
         RECOVERY_TEST(pages_that_were_never_written_are_cut_off_with_all_behind_them),
         RECOVERY_TEST(good_rows_behind_a_bad_one_are_cut_off_with_it),
         RECOVERY_TEST(a_file_that_is_not_ours_is_refused_and_left_alone),
+        RECOVERY_TEST(a_torn_first_row_is_ours_however_long_it_is),
         RECOVERY_TEST(damage_further_from_the_end_than_a_crash_can_reach_is_refused),
         RECOVERY_TEST(no_damage_at_all_is_cut_off_once_the_draw_was_held),
         RECOVERY_TEST(the_ring_of_the_server_that_wrote_last_is_what_counts),
