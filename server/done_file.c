@@ -57,45 +57,59 @@ static bool read_lines(struct done_file *file, void (*each)(void *context, uint3
     return read == CSV_END;
 }
 
-static bool cut_tail(const struct done_file *file, const struct data_directory *directory,
-                     struct failure *failure)
+static enum done_open cut_tail(const struct done_file *file, const struct data_directory *directory,
+                               struct failure *failure)
 {
     struct stat status;
     if (fstat(file->descriptor, &status) != 0) {
-        return failure_set_errno(failure, "stat %s/" DATA_DONE_FILE, directory->path);
+        (void)failure_set_errno(failure, "stat %s/" DATA_DONE_FILE, directory->path);
+        return DONE_NOT_OPEN;
     }
     if ((uint64_t)status.st_size == file->bytes) {
-        return true;
+        return DONE_OPEN;
     }
     log_warning("action: recover | result: success | file: " DATA_DONE_FILE
                 " | cut_bytes: %llu | at: %llu",
                 (unsigned long long)status.st_size - file->bytes, (unsigned long long)file->bytes);
-    if (ftruncate(file->descriptor, (off_t)file->bytes) != 0 || fsync(file->descriptor) != 0) {
-        return failure_set_errno(failure, "cut the tail of %s/" DATA_DONE_FILE, directory->path);
+    bool cut = ftruncate(file->descriptor, (off_t)file->bytes) == 0;
+    if (cut && fsync(file->descriptor) == 0) {
+        return DONE_OPEN;
     }
-    return true;
+    (void)failure_set_errno(failure, "cut the tail of %s/" DATA_DONE_FILE, directory->path);
+    return cut ? DONE_NOT_SYNCED : DONE_NOT_OPEN;
 }
 
-bool done_file_open(const struct data_directory *directory, struct done_file *file,
-                    void (*each)(void *context, uint32_t agency), void *context,
-                    struct failure *failure)
+static enum done_open take_stock(const struct data_directory *directory, struct done_file *file,
+                                 void (*each)(void *context, uint32_t agency), void *context,
+                                 struct failure *failure)
+{
+    if (!file_sync_and_forget(file->descriptor, 0)) {
+        (void)failure_set_errno(failure, "sync %s/" DATA_DONE_FILE, directory->path);
+        return DONE_NOT_SYNCED;
+    }
+    if (!read_lines(file, each, context)) {
+        (void)failure_set_errno(failure, "read %s/" DATA_DONE_FILE, directory->path);
+        return DONE_NOT_OPEN;
+    }
+    return cut_tail(file, directory, failure);
+}
+
+enum done_open done_file_open(const struct data_directory *directory, struct done_file *file,
+                              void (*each)(void *context, uint32_t agency), void *context,
+                              struct failure *failure)
 {
     *file = (struct done_file){0};
     file->descriptor =
         openat(directory->descriptor, DATA_DONE_FILE, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
     if (file->descriptor < 0) {
-        return failure_set_errno(failure, "open %s/" DATA_DONE_FILE, directory->path);
+        (void)failure_set_errno(failure, "open %s/" DATA_DONE_FILE, directory->path);
+        return DONE_NOT_OPEN;
     }
-    if (!file_sync_and_forget(file->descriptor, 0) || !read_lines(file, each, context)) {
-        (void)failure_set_errno(failure, "sync and read %s/" DATA_DONE_FILE, directory->path);
+    enum done_open result = take_stock(directory, file, each, context, failure);
+    if (result != DONE_OPEN) {
         done_file_close(file);
-        return false;
     }
-    if (!cut_tail(file, directory, failure)) {
-        done_file_close(file);
-        return false;
-    }
-    return true;
+    return result;
 }
 
 void done_file_close(struct done_file *file)

@@ -399,13 +399,18 @@ static bool count_winners(const struct data_directory *directory, uint64_t *winn
     return read == CSV_END;
 }
 
-bool draw_adopt(const struct data_directory *directory, uint64_t *winners, struct failure *failure)
+enum draw_end draw_adopt(const struct data_directory *directory, uint64_t *winners,
+                         struct failure *failure)
 {
     (void)unlinkat(directory->descriptor, SCRATCH_FILE, 0);
     (void)unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
     if (fsync(directory->descriptor) != 0) {
-        return failure_set_errno(failure, "sync %s", directory->path);
+        (void)failure_set_errno(failure, "sync %s", directory->path);
+        return DRAW_NOT_SYNCED;
     }
-    return count_winners(directory, winners) ||
-           failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, directory->path);
+    if (!count_winners(directory, winners)) {
+        (void)failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, directory->path);
+        return DRAW_FAILED;
+    }
+    return DRAW_HELD;
 }

@@ -38,9 +38,10 @@ enum draw_end draw_hold(const struct data_directory *directory, const struct dra
 /*
  * Makes a draw that is in place already as durable as draw_hold leaves one, and
  * removes what a storer that died right after the rename left behind. Sets
- * *winners to the rows of winners.csv. False, with the failure, where the
- * directory can't be synced or the file can't be read.
+ * *winners to the rows of winners.csv. Returns DRAW_HELD; DRAW_NOT_SYNCED where the
+ * directory can't be synced, DRAW_FAILED where the file can't be read, with the failure.
  */
-bool draw_adopt(const struct data_directory *directory, uint64_t *winners, struct failure *failure);
+enum draw_end draw_adopt(const struct data_directory *directory, uint64_t *winners,
+                         struct failure *failure);
 
 #endif

@@ -312,7 +312,7 @@ static bool recover_done(struct heritage *heritage, struct failure *failure)
 {
     struct done_file file;
     struct done_stock stock = {.segment = &heritage->segment};
-    if (!done_file_open(&heritage->directory, &file, mark_done, &stock, failure)) {
+    if (done_file_open(&heritage->directory, &file, mark_done, &stock, failure) != DONE_OPEN) {
         return false;
     }
     done_file_close(&file);

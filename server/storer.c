@@ -320,9 +320,12 @@ static bool open_files(struct storer *storer)
                      storer->heritage->directory.path, DATA_BETS_FILE, strerror(errno));
         return false;
     }
-    if (!done_file_open(&storer->heritage->directory, &storer->done, note_stored_done,
-                        &storer->segment, &failure)) {
-        disk_distrust(&storer->disk); /* it syncs, and that may be what failed */
+    enum done_open opened = done_file_open(&storer->heritage->directory, &storer->done,
+                                           note_stored_done, &storer->segment, &failure);
+    if (opened == DONE_NOT_SYNCED) {
+        disk_distrust(&storer->disk);
+    }
+    if (opened != DONE_OPEN) {
         log_critical("action: storer_start | result: fail | error: %s", failure.text);
         return false;
     }
@@ -393,8 +396,11 @@ static bool adopt_draw(struct storer *storer)
 {
     struct failure failure;
     uint64_t winners = 0;
-    if (!draw_adopt(&storer->heritage->directory, &winners, &failure)) {
-        disk_distrust(&storer->disk); /* it syncs, and that may be what failed */
+    enum draw_end end = draw_adopt(&storer->heritage->directory, &winners, &failure);
+    if (end == DRAW_NOT_SYNCED) {
+        disk_distrust(&storer->disk);
+    }
+    if (end != DRAW_HELD) {
         log_critical("action: sorteo | result: fail | error: %s", failure.text);
         return false;
     }

@@ -57,7 +57,7 @@ static void check_open(const char *text, size_t kept, const struct told *expecte
     struct done_file file;
     struct failure failure;
     told.count = 0;
-    FUZZ_EXPECT(done_file_open(&directory, &file, note, &told, &failure));
+    FUZZ_EXPECT(done_file_open(&directory, &file, note, &told, &failure) == DONE_OPEN);
     FUZZ_EXPECT(file.bytes == kept && scratch_holds(DATA_DONE_FILE, text, kept));
     FUZZ_EXPECT(told.count == expected->count);
     FUZZ_EXPECT(memcmp(told.agencies, expected->agencies,

@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "tests/harness/processes.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -76,12 +77,26 @@ int posix_fadvise(int file, off_t from, off_t count, int advice)
     return 0;
 }
 
+static int syncs_to_fail; /* the next ones */
+
+/* In place of libc's. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
+int fsync(int file)
+{
+    if (syncs_to_fail > 0) {
+        syncs_to_fail--;
+        errno = EIO;
+        return -1;
+    }
+    return fdatasync(file);
+}
+
 static void open_file(struct fixture *fixture)
 {
     struct failure failure = {.text = ""};
     fixture->lines.count = 0;
-    if (!done_file_open(&fixture->directory, &fixture->file, note_line, &fixture->lines,
-                        &failure)) {
+    if (done_file_open(&fixture->directory, &fixture->file, note_line, &fixture->lines, &failure) !=
+        DONE_OPEN) {
         fail_msg("%s", failure.text);
     }
     assert_true(fixture->file.descriptor >= 0);
@@ -224,12 +239,28 @@ static void a_file_that_cannot_be_opened_is_a_failure(void **state)
     struct fixture *fixture = *state;
     struct failure failure = {.text = ""};
     assert_int_equal(mkdirat(fixture->scratch.descriptor, DATA_DONE_FILE, 0755), 0);
-    assert_false(
-        done_file_open(&fixture->directory, &fixture->file, note_line, &fixture->lines, &failure));
+    assert_int_equal(
+        done_file_open(&fixture->directory, &fixture->file, note_line, &fixture->lines, &failure),
+        DONE_NOT_OPEN);
     assert_non_null(strstr(failure.text, fixture->scratch.path));
     assert_non_null(strstr(failure.text, DATA_DONE_FILE ": Is a directory"));
     assert_int_equal(fixture->file.descriptor, -1);
     done_file_close(&fixture->file); /* harmless */
+}
+
+static void a_file_that_cannot_be_synced_is_another_failure(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    scratch_write(&fixture->scratch, DATA_DONE_FILE, "1\n", 2);
+    syncs_to_fail = 1;
+    assert_int_equal(
+        done_file_open(&fixture->directory, &fixture->file, note_line, &fixture->lines, &failure),
+        DONE_NOT_SYNCED);
+    assert_int_equal(syncs_to_fail, 0); /* and was not tried again */
+    assert_non_null(strstr(failure.text, "sync "));
+    assert_int_equal(fixture->file.descriptor, -1);
+    assert_int_equal(fixture->lines.count, 0);
 }
 
 static void closing_twice_is_closing_once(void **state)
@@ -259,6 +290,7 @@ int main(void)
         DONE_TEST(a_line_that_only_the_page_cache_holds_is_no_line),
         DONE_TEST(a_long_file_is_read_to_its_end),
         DONE_TEST(a_file_that_cannot_be_opened_is_a_failure),
+        DONE_TEST(a_file_that_cannot_be_synced_is_another_failure),
         DONE_TEST(closing_twice_is_closing_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

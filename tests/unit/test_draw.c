@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h> /* after what it needs */
 
@@ -263,9 +264,21 @@ static void what_an_interrupted_draw_left_is_overwritten(void **state)
     uint64_t winners = 0;
     struct failure failure;
     scratch_write(&fixture->scratch, "winners.csv.unsorted", garbage, sizeof garbage);
-    assert_true(draw_adopt(&fixture->directory, &winners, &failure));
+    assert_int_equal(draw_adopt(&fixture->directory, &winners, &failure), DRAW_HELD);
     assert_int_equal(winners, 1);
     assert_false(scratch_has(&fixture->scratch, "winners.csv.unsorted"));
+}
+
+/* Another try may do better; nothing is wrong with the disk. */
+static void winners_that_cannot_be_read_are_not_taken_for_a_failed_sync(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    uint64_t winners = 0;
+    assert_int_equal(mkdirat(fixture->scratch.descriptor, "winners.csv", 0755), 0);
+    assert_int_equal(draw_adopt(&fixture->directory, &winners, &failure), DRAW_FAILED);
+    assert_non_null(strstr(failure.text, "read "));
+    assert_non_null(strstr(failure.text, "Is a directory"));
 }
 
 static void a_draw_without_bets_file_fails_and_says_where(void **state)
@@ -399,6 +412,7 @@ int main(void)
         DRAW_TEST(more_agencies_than_any_table_starts_with_are_sorted),
         DRAW_TEST(random_files_are_drawn_as_reckoned),
         DRAW_TEST(what_an_interrupted_draw_left_is_overwritten),
+        DRAW_TEST(winners_that_cannot_be_read_are_not_taken_for_a_failed_sync),
         DRAW_TEST(a_draw_without_bets_file_fails_and_says_where),
         DRAW_TEST(a_winner_that_is_no_bet_is_told_to_nobody),
         DRAW_TEST(damage_is_found_far_behind_the_first_piece_too),

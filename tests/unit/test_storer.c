@@ -12,6 +12,7 @@
 #include "shm/waiting.h"
 #include "tests/harness/processes.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -112,12 +113,28 @@ static void a_successor_of_one_whose_sync_failed_does_not_go_on(void **state)
     assert_false(scratch_has(&fixture->scratch, "done.csv"));
 }
 
+/* Too many open files, no permission: another storer may do better, and the disk is as it was. */
+static void files_that_cannot_be_opened_or_read_are_no_lie_of_the_disk(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const files[] = {"done.csv", "winners.csv"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        (void)unlinkat(fixture->scratch.descriptor, files[i], 0);
+        assert_int_equal(mkdirat(fixture->scratch.descriptor, files[i], 0755), 0);
+        expect_end(fixture, STORER_EXIT_FAILED);
+        assert_int_equal(atomic_load(&shared(fixture)->sync_failed), 0);
+        assert_int_equal(unlinkat(fixture->scratch.descriptor, files[i], AT_REMOVEDIR), 0);
+        expect_end(fixture, STORER_EXIT_DRAINED);
+    }
+}
+
 #define STORER_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORER_TEST(a_storer_that_is_asked_to_stop_ends_as_drained),
+        STORER_TEST(files_that_cannot_be_opened_or_read_are_no_lie_of_the_disk),
         STORER_TEST(a_successor_of_one_whose_sync_failed_does_not_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
