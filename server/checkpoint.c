@@ -8,6 +8,7 @@
 #include "server/checkpoint.h"
 
 #include "lib/log.h"
+#include "server/file_io.h"
 #include "shm/agencies.h"
 
 #include <errno.h>
@@ -109,8 +110,7 @@ static bool write_image(const struct data_directory *directory,
     if (file < 0) {
         return false;
     }
-    size_t bytes = image_bytes(image->count);
-    bool written = write(file, image, bytes) == (ssize_t)bytes;
+    bool written = file_write_all(file, image, image_bytes(image->count), 0);
     (void)close(file);
     return written && renameat(directory->descriptor, UNFINISHED_FILE, directory->descriptor,
                                DATA_CHECKPOINT_FILE) == 0;

@@ -77,8 +77,3 @@ enum csv_read csv_reader_next(struct csv_reader *reader, const char **rows, size
         }
     }
 }
-
-uint64_t csv_reader_position(const struct csv_reader *reader)
-{
-    return reader->position + reader->taken;
-}

@@ -31,12 +31,9 @@ enum csv_read { CSV_ROWS, CSV_END, CSV_FAILED };
 /*
  * Gives the next whole rows: *rows and *bytes, up to and with the last LF in
  * the buffer, valid until the next call. CSV_END when no whole row is left
- * (a rest without LF may be there: csv_reader_position tells where);
+ * (a rest without LF may be there: who has counted the bytes knows where);
  * CSV_FAILED with errno when reading fails.
  */
 enum csv_read csv_reader_next(struct csv_reader *reader, const char **rows, size_t *bytes);
-
-/* The file's position behind the rows that were given so far. */
-uint64_t csv_reader_position(const struct csv_reader *reader);
 
 #endif

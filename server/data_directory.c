@@ -7,6 +7,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "server/file_io.h"
 #include "server/lock_holders.h"
 
 #include <ctype.h>
@@ -88,7 +89,8 @@ static bool write_pid(const struct data_directory *directory, struct failure *fa
 {
     char pid[LINE_BYTES];
     int bytes = snprintf(pid, sizeof pid, "%d", (int)getpid());
-    if (ftruncate(directory->lock, 0) != 0 || pwrite(directory->lock, pid, (size_t)bytes, 0) < 0) {
+    if (ftruncate(directory->lock, 0) != 0 ||
+        !file_write_all(directory->lock, pid, (size_t)bytes, 0)) {
         return failure_set_errno(failure, "write %s/" LOCK_FILE, directory->path);
     }
     return true;
@@ -137,21 +139,6 @@ static bool check_layout(struct data_directory *directory, struct failure *failu
     return true;
 }
 
-/* False with errno; a short write is followed by the rest. */
-static bool write_whole(int file, const char *text)
-{
-    size_t left = strlen(text);
-    while (left > 0) {
-        ssize_t written = write(file, text, left);
-        if (written < 0 && errno != EINTR) {
-            return false;
-        }
-        text += written > 0 ? written : 0;
-        left -= written > 0 ? (size_t)written : 0;
-    }
-    return true;
-}
-
 static bool write_layout(const struct data_directory *directory, const char *text,
                          struct failure *failure)
 {
@@ -160,7 +147,7 @@ static bool write_layout(const struct data_directory *directory, const char *tex
     if (file < 0) {
         return failure_set_errno(failure, "create %s/" LAYOUT_FILE ".tmp", directory->path);
     }
-    bool synced = write_whole(file, text) && fsync(file) == 0;
+    bool synced = file_write_all(file, text, strlen(text), 0) && fsync(file) == 0;
     (void)close(file);
     if (!synced || renameat(directory->descriptor, LAYOUT_FILE ".tmp", directory->descriptor,
                             LAYOUT_FILE) != 0) {

@@ -18,6 +18,7 @@
 #include "lib/byte_search.h"
 #include "lib/fault_point.h"
 #include "server/csv_reader.h"
+#include "server/file_io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -113,25 +114,9 @@ static uint32_t agency_of(const char *row)
 
 /* -------------------------------------------------------------- writing ---- */
 
-static bool write_at(int file, const char *bytes, size_t count, uint64_t position)
-{
-    while (count > 0) {
-        ssize_t written = pwrite(file, bytes, count, (off_t)position);
-        if (written < 0 && errno != EINTR) {
-            return false;
-        }
-        if (written > 0) {
-            bytes += written;
-            count -= (size_t)written;
-            position += (uint64_t)written;
-        }
-    }
-    return true;
-}
-
 static bool flush_scratch(struct draw *draw, uint64_t *position)
 {
-    if (!write_at(draw->scratch, draw->buffer, draw->buffered, *position)) {
+    if (!file_write_all(draw->scratch, draw->buffer, draw->buffered, *position)) {
         return false;
     }
     *position += draw->buffered;
@@ -181,7 +166,7 @@ static bool keep_winner(struct draw *draw, const char *row, size_t bytes, uint64
     }
     if (bytes > SCRATCH_BUFFER_BYTES) {
         *position += bytes;
-        return write_at(draw->scratch, row, bytes, *position - bytes);
+        return file_write_all(draw->scratch, row, bytes, *position - bytes);
     }
     memcpy(draw->buffer + draw->buffered, row, bytes);
     draw->buffered += bytes;
@@ -268,7 +253,7 @@ static bool place_rows(struct draw *draw, const char *rows, size_t bytes)
     while (bytes > 0) {
         struct share *share = find_share(draw, agency_of(rows));
         size_t run = run_of_agency(rows, bytes, share->agency);
-        if (!write_at(draw->unfinished, rows, run, share->position)) {
+        if (!file_write_all(draw->unfinished, rows, run, share->position)) {
             return false;
         }
         share->position += run;

@@ -3,11 +3,29 @@
  */
 #include "server/file_io.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 /* The page cache keeps pages together in pieces of up to this, and forgets none in part. */
 #define CACHED_PIECE_BYTES_MAX (UINT64_C(2) * 1024 * 1024)
+
+bool file_write_all(int file, const void *bytes, size_t count, uint64_t position)
+{
+    const char *at = bytes;
+    while (count > 0) {
+        ssize_t written = pwrite(file, at, count, (off_t)position);
+        if (written < 0 && errno != EINTR) {
+            return false;
+        }
+        if (written > 0) {
+            at += written;
+            count -= (size_t)written;
+            position += (uint64_t)written;
+        }
+    }
+    return true;
+}
 
 bool file_sync_and_forget(int file, uint64_t from)
 {

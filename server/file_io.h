@@ -7,7 +7,15 @@
 #define SERVER_FILE_IO_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+/*
+ * Writes all of the bytes at `position`: the rest of a short write, and again after a
+ * signal. False with errno when the kernel refuses for another reason; a part may be
+ * written then. The storer's writes, which wait for room, are in disk.h.
+ */
+bool file_write_all(int file, const void *bytes, size_t count, uint64_t position);
 
 /*
  * Makes all of the file durable, and has the kernel forget what it keeps in memory

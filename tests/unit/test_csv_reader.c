@@ -60,7 +60,6 @@ static void open_at(struct fixture *fixture, const void *bytes, size_t count, ui
     fixture->file = openat(fixture->scratch.descriptor, "rows", O_RDONLY | O_CLOEXEC);
     assert_true(fixture->file >= 0);
     assert_true(csv_reader_open(&fixture->reader, fixture->file, position));
-    assert_int_equal(csv_reader_position(&fixture->reader), position);
 }
 
 /* Reads to the end and expects whole rows, one behind the other, up to `rows_end`. */
@@ -76,14 +75,11 @@ static void expect_rows(struct fixture *fixture, const char *bytes, uint64_t fro
         assert_memory_equal(rows, bytes + at, count);
         assert_int_equal(rows[count - 1], '\n');
         at += count;
-        assert_int_equal(csv_reader_position(&fixture->reader), at);
     }
     assert_int_equal(read, CSV_END);
     assert_int_equal(at, rows_end);
-    assert_int_equal(csv_reader_position(&fixture->reader), rows_end);
     assert_int_equal(csv_reader_next(&fixture->reader, &rows, &count),
                      CSV_END); /* and stays there */
-    assert_int_equal(csv_reader_position(&fixture->reader), rows_end);
 }
 
 static void expect_file_of_rows(struct fixture *fixture, size_t count, size_t rows_end)
@@ -181,7 +177,6 @@ static void rows_that_come_later_are_given_later(void **state)
     assert_int_equal(csv_reader_next(&fixture->reader, &rows, &count), CSV_ROWS);
     assert_int_equal(count, 5);
     assert_memory_equal(rows, "22\n3\n", 5);
-    assert_int_equal(csv_reader_position(&fixture->reader), 7);
 }
 
 static void what_cannot_be_read_is_a_failure_and_no_end(void **state)

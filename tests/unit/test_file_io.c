@@ -1,0 +1,146 @@
+/*
+ * test_file_io.c - short and interrupted calls come to their end, and failed ones are told.
+ *
+ * The calls of libc are replaced here by ones that do what a test wants of them, once or
+ * several times, before they do what they are for.
+ */
+#include "server/file_io.h"
+
+#include "tests/harness/processes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h> /* after what it needs */
+
+enum { PIECE_BYTES = 3 };
+
+struct fixture {
+    struct scratch scratch;
+    int file;
+};
+
+/* What becomes of the next calls. */
+static struct {
+    int failures; /* so many fail, with this error */
+    int error;
+    bool is_short; /* a write takes PIECE_BYTES at most */
+    int calls;
+} kernel;
+
+static bool is_refused(void)
+{
+    kernel.calls++;
+    if (kernel.failures > 0) {
+        kernel.failures--;
+        errno = kernel.error;
+        return true;
+    }
+    return false;
+}
+
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
+ssize_t pwrite(int file, const void *bytes, size_t count, off_t position)
+{
+    size_t taken = kernel.is_short && count > PIECE_BYTES ? PIECE_BYTES : count;
+    return is_refused() ? -1 : syscall(SYS_pwrite64, file, bytes, taken, position);
+}
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
+
+static void let_fail(int failures, int error)
+{
+    kernel.failures = failures;
+    kernel.error = error;
+    kernel.calls = 0;
+}
+
+static int set_up(void **state)
+{
+    static struct fixture fixture;
+    *state = &fixture;
+    memset(&kernel, 0, sizeof kernel);
+    scratch_open(&fixture.scratch);
+    fixture.file = openat(fixture.scratch.descriptor, "file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fixture.file >= 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)close(fixture->file);
+    scratch_close(&fixture->scratch);
+    return 0;
+}
+
+static void expect_file(struct fixture *fixture, const char *bytes, size_t count)
+{
+    size_t got = 0;
+    char *file = scratch_read(&fixture->scratch, "file", &got);
+    bool same = got == count && memcmp(file, bytes, count) == 0;
+    free(file);
+    assert_true(same);
+}
+
+/* -------------------------------------------------------------- writing ---- */
+
+static void all_bytes_are_written_at_their_position(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_true(file_write_all(fixture->file, "0123456789", 10, 0));
+    assert_true(file_write_all(fixture->file, "ab", 2, 4));
+    assert_true(file_write_all(fixture->file, "", 0, 100)); /* nothing is nothing */
+    expect_file(fixture, "0123ab6789", 10);
+}
+
+static void a_short_write_is_followed_by_the_rest(void **state)
+{
+    struct fixture *fixture = *state;
+    kernel.is_short = true;
+    assert_true(file_write_all(fixture->file, "0123456789", 10, 2));
+    assert_int_equal(kernel.calls, 4);
+    expect_file(fixture,
+                "\0\0"
+                "0123456789",
+                12);
+}
+
+static void a_write_that_a_signal_interrupts_is_done_again(void **state)
+{
+    struct fixture *fixture = *state;
+    let_fail(3, EINTR);
+    assert_true(file_write_all(fixture->file, "0123456789", 10, 0));
+    assert_int_equal(kernel.calls, 4);
+    expect_file(fixture, "0123456789", 10);
+}
+
+static void a_write_that_is_refused_is_a_failure(void **state)
+{
+    struct fixture *fixture = *state;
+    let_fail(1, ENOSPC);
+    assert_false(file_write_all(fixture->file, "0123456789", 10, 0));
+    assert_int_equal(errno, ENOSPC);
+    assert_int_equal(kernel.calls, 1);
+    expect_file(fixture, "", 0);
+}
+
+#define FILE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FILE_TEST(all_bytes_are_written_at_their_position),
+        FILE_TEST(a_short_write_is_followed_by_the_rest),
+        FILE_TEST(a_write_that_a_signal_interrupts_is_done_again),
+        FILE_TEST(a_write_that_is_refused_is_a_failure),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
