@@ -147,13 +147,13 @@ static bool write_layout(const struct data_directory *directory, const char *tex
     if (file < 0) {
         return failure_set_errno(failure, "create %s/" LAYOUT_FILE ".tmp", directory->path);
     }
-    bool synced = file_write_all(file, text, strlen(text), 0) && fsync(file) == 0;
+    bool synced = file_write_all(file, text, strlen(text), 0) && file_sync(file);
     (void)close(file);
     if (!synced || renameat(directory->descriptor, LAYOUT_FILE ".tmp", directory->descriptor,
                             LAYOUT_FILE) != 0) {
         return failure_set_errno(failure, "write %s/" LAYOUT_FILE, directory->path);
     }
-    return fsync(directory->descriptor) == 0 ||
+    return file_sync(directory->descriptor) ||
            failure_set_errno(failure, "sync %s", directory->path);
 }
 
@@ -179,7 +179,7 @@ bool data_directory_claim(struct data_directory *directory, uint64_t ring_bytes,
 static bool sync_parent(const struct data_directory *directory, struct failure *failure)
 {
     int parent = openat(directory->descriptor, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = parent >= 0 && fsync(parent) == 0;
+    bool synced = parent >= 0 && file_sync(parent);
     if (!synced) {
         (void)failure_set_errno(failure, "sync the parent of %s", directory->path);
     }

@@ -4,6 +4,7 @@
 #include "server/disk.h"
 
 #include "lib/log.h"
+#include "server/file_io.h"
 #include "server/signals.h"
 #include "shm/waiting.h"
 
@@ -109,7 +110,7 @@ void disk_distrust(struct disk *disk)
 
 bool disk_sync(struct disk *disk, int descriptor, const char *name)
 {
-    if (fdatasync(descriptor) == 0) {
+    if (file_sync_data(descriptor)) {
         return true;
     }
     disk_distrust(disk);

@@ -46,7 +46,7 @@ bool disk_write(struct disk *disk, struct disk_file *own, int descriptor, const 
  */
 void disk_distrust(struct disk *disk);
 
-/* fdatasync(2), once. False, with the disk distrusted, when it fails. */
+/* fdatasync(2), never again after it has failed. False, with the disk distrusted, when it fails. */
 bool disk_sync(struct disk *disk, int descriptor, const char *name);
 
 /* True for the errors that mean "no room". */

@@ -72,7 +72,7 @@ static enum done_open cut_tail(const struct done_file *file, const struct data_d
                 " | cut_bytes: %llu | at: %llu",
                 (unsigned long long)status.st_size - file->bytes, (unsigned long long)file->bytes);
     bool cut = ftruncate(file->descriptor, (off_t)file->bytes) == 0;
-    if (cut && fsync(file->descriptor) == 0) {
+    if (cut && file_sync(file->descriptor)) {
         return DONE_OPEN;
     }
     (void)failure_set_errno(failure, "cut the tail of %s/" DATA_DONE_FILE, directory->path);

@@ -27,9 +27,27 @@ bool file_write_all(int file, const void *bytes, size_t count, uint64_t position
     return true;
 }
 
+bool file_sync(int file)
+{
+    int result = 0;
+    do {
+        result = fsync(file);
+    } while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
+bool file_sync_data(int file)
+{
+    int result = 0;
+    do {
+        result = fdatasync(file);
+    } while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
 bool file_sync_and_forget(int file, uint64_t from)
 {
-    if (fsync(file) != 0) {
+    if (!file_sync(file)) {
         return false;
     }
     uint64_t pieces_from = from > CACHED_PIECE_BYTES_MAX ? from - CACHED_PIECE_BYTES_MAX : 0;

@@ -18,6 +18,14 @@
 bool file_write_all(int file, const void *bytes, size_t count, uint64_t position);
 
 /*
+ * fsync(2) and fdatasync(2). One that a signal interrupts (EINTR) has not failed, and is
+ * called again; any other failure is final, and must not be tried again (see below).
+ * False with errno then.
+ */
+bool file_sync(int file);
+bool file_sync_data(int file);
+
+/*
  * Makes all of the file durable, and has the kernel forget what it keeps in memory
  * of the bytes from `from` on: what is read next comes from the disk. False with
  * errno when the sync fails.

@@ -228,7 +228,7 @@ static bool cut_tail(const struct heritage *heritage, int file, const struct sto
                 " | cut_bytes: %llu | at: %llu",
                 (unsigned long long)(file_bytes - stock->good_bytes),
                 (unsigned long long)stock->good_bytes);
-    if (ftruncate(file, (off_t)stock->good_bytes) != 0 || fsync(file) != 0) {
+    if (ftruncate(file, (off_t)stock->good_bytes) != 0 || !file_sync(file)) {
         return failure_set_errno(failure, "cut the tail of %s/" DATA_BETS_FILE,
                                  heritage->directory.path);
     }
@@ -330,7 +330,7 @@ bool recovery_look_for_draw(const struct data_directory *directory, bool *held)
 /* Files that were made in this start have to be found by the next one. */
 static bool sync_directory(const struct data_directory *directory, struct failure *failure)
 {
-    return fsync(directory->descriptor) == 0 ||
+    return file_sync(directory->descriptor) ||
            failure_set_errno(failure, "sync %s", directory->path);
 }
 

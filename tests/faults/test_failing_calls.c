@@ -74,12 +74,12 @@ enum { REFUSALS = sizeof refusals / sizeof refusals[0] };
 
 /* Nothing special: no connection is lost, and the server stops well. */
 static const char *const harmless_rules[] = {
-    "short:pwrite:every-1",     "short:write:every-1", "short:pread:every-1",
-    "short:read:every-1",       "short:recv:every-1",  "short:send:every-1",
-    "eintr:pwrite:every-2",     "eintr:pread:every-2", "eintr:recv:every-2",
-    "eintr:send:every-2",       "eintr:ppoll:every-2", "eintr:accept4:every-2",
-    "eintr:sem_wait:every-1",   "eintr:flock:1",       "eintr:sem_clockwait:every-1",
-    "eintr:semtimedop:every-2",
+    "short:pwrite:every-1",     "short:write:every-1",     "short:pread:every-1",
+    "short:read:every-1",       "short:recv:every-1",      "short:send:every-1",
+    "eintr:pwrite:every-2",     "eintr:pread:every-2",     "eintr:recv:every-2",
+    "eintr:send:every-2",       "eintr:ppoll:every-2",     "eintr:accept4:every-2",
+    "eintr:sem_wait:every-1",   "eintr:flock:1",           "eintr:sem_clockwait:every-1",
+    "eintr:semtimedop:every-2", "eintr:fdatasync:every-2", "eintr:fsync:every-2",
 };
 
 enum { HARMLESS = sizeof harmless_rules / sizeof harmless_rules[0] };

@@ -53,6 +53,16 @@ ssize_t pwrite(int file, const void *bytes, size_t count, off_t position)
     return is_refused() ? -1 : syscall(SYS_pwrite64, file, bytes, taken, position);
 }
 
+int fsync(int file)
+{
+    return is_refused() ? -1 : (int)syscall(SYS_fsync, file);
+}
+
+int fdatasync(int file)
+{
+    return is_refused() ? -1 : (int)syscall(SYS_fdatasync, file);
+}
+
 /* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 
 static void let_fail(int failures, int error)
@@ -132,6 +142,50 @@ static void a_write_that_is_refused_is_a_failure(void **state)
     expect_file(fixture, "", 0);
 }
 
+/* -------------------------------------------------------------- syncing ---- */
+
+static bool sync_and_forget_all(int file)
+{
+    return file_sync_and_forget(file, 0);
+}
+
+static bool (*const syncs[])(int file) = {file_sync, file_sync_data, sync_and_forget_all};
+
+enum { SYNCS = sizeof syncs / sizeof syncs[0] };
+
+static void a_sync_that_a_signal_interrupts_is_done_again(void **state)
+{
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < SYNCS; i++) {
+        let_fail(2, EINTR);
+        assert_true(syncs[i](fixture->file));
+        assert_int_equal(kernel.calls, 3);
+    }
+}
+
+/* The kernel has told that error and forgotten it: another try would succeed for nothing. */
+static void a_sync_that_fails_is_never_tried_again(void **state)
+{
+    struct fixture *fixture = *state;
+    static const int errors[] = {EIO, ENOSPC, EDQUOT, EAGAIN};
+    for (size_t i = 0; i < SYNCS; i++) {
+        for (size_t j = 0; j < sizeof errors / sizeof errors[0]; j++) {
+            let_fail(1, errors[j]);
+            assert_false(syncs[i](fixture->file));
+            assert_int_equal(errno, errors[j]);
+            assert_int_equal(kernel.calls, 1);
+        }
+    }
+}
+
+static void what_is_synced_and_forgotten_still_reads_the_same(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_true(file_write_all(fixture->file, "0123456789", 10, 0));
+    assert_true(file_sync_and_forget(fixture->file, 5));
+    expect_file(fixture, "0123456789", 10);
+}
+
 #define FILE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -141,6 +195,9 @@ int main(void)
         FILE_TEST(a_short_write_is_followed_by_the_rest),
         FILE_TEST(a_write_that_a_signal_interrupts_is_done_again),
         FILE_TEST(a_write_that_is_refused_is_a_failure),
+        FILE_TEST(a_sync_that_a_signal_interrupts_is_done_again),
+        FILE_TEST(a_sync_that_fails_is_never_tried_again),
+        FILE_TEST(what_is_synced_and_forgotten_still_reads_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

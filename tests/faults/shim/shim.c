@@ -231,9 +231,10 @@ static void count_sync(enum shim_call call)
     }
 }
 
-static void note_failed_sync(enum shim_call call)
+/* One that was only interrupted has not failed, and may be called again. */
+static void note_failed_sync(enum shim_call call, int error)
 {
-    if (call == SHIM_fsync || call == SHIM_fdatasync) {
+    if ((call == SHIM_fsync || call == SHIM_fdatasync) && error != EINTR) {
         atomic_store(&shim.counts->sync_failed, 1);
     }
 }
@@ -254,7 +255,7 @@ static enum action meet(enum shim_call call)
             (void)raise(SIGKILL);
         }
         if (rule->action == ACTION_FAIL) {
-            note_failed_sync(call);
+            note_failed_sync(call, rule->error);
             errno = rule->error;
         }
         return rule->action;
