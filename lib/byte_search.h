@@ -16,4 +16,9 @@ const char *byte_search(const char *text, size_t bytes, const char *needle, size
 /* How many of the `bytes` bytes at `text` are this one. */
 size_t byte_count(const char *text, size_t bytes, char byte);
 
+/* The same two without what only some processors have: what those run who don't have it. For tests. */
+const char *byte_search_portable(const char *text, size_t bytes, const char *needle,
+                                 size_t needle_bytes);
+size_t byte_count_portable(const char *text, size_t bytes, char byte);
+
 #endif

@@ -67,10 +67,10 @@ static void repair(struct segment *segment)
 }
 
 /* Not under the lock: whoever reads the log may be slow at it. */
-static void tell_repair(enum append_repair repair)
+static void tell_repair(enum append_repair done)
 {
     log_warning("action: append_lock | result: success | repaired_by: %d | intent: %s",
-                (int)getpid(), repair == REPAIR_FINISHED ? "finished" : "forgotten");
+                (int)getpid(), done == REPAIR_FINISHED ? "finished" : "forgotten");
 }
 
 void append_lock(struct segment *segment)
@@ -87,11 +87,11 @@ void append_lock(struct segment *segment)
 void append_unlock(struct segment *segment)
 {
     struct shared_append *append = &segment->shared->append;
-    enum append_repair repair = append->repair;
+    enum append_repair done = append->repair;
     append->repair = REPAIR_NONE;
     int error = pthread_mutex_unlock(&append->mutex);
     invariant(error == 0, "append mutex: %s", strerror(error));
-    if (repair != REPAIR_NONE) {
-        tell_repair(repair);
+    if (done != REPAIR_NONE) {
+        tell_repair(done);
     }
 }
