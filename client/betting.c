@@ -5,7 +5,7 @@
 
 #include "client/batch.h"
 #include "client/refusal.h"
-#include "client/session.h"
+#include "client/turn.h"
 #include "client/window.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -118,7 +118,7 @@ static enum job_step exchange(struct betting *betting, struct failure *why)
         if (step != JOB_WORKED || window_is_empty(&betting->window)) {
             return step;
         }
-        step = session_turn(job, betting->wire, patience_deadline_ms(&job->patience), why);
+        step = turn_wire(job, betting->wire, patience_deadline_ms(&job->patience), why);
         if (step == JOB_WORKED) {
             step = take_answers(betting, why);
         }

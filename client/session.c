@@ -5,7 +5,9 @@
 
 #include "client/betting.h"
 #include "client/state.h"
+#include "client/turn.h"
 #include "client/winners_report.h"
+#include "client/wire.h"
 #include "lib/bet.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -21,25 +23,6 @@ struct session {
     struct wire wire;
     struct state state; /* what the server said at the start */
 };
-
-enum job_step session_turn(struct job *job, struct wire *wire, int64_t deadline_ms,
-                           struct failure *why)
-{
-    switch (wire_turn(wire, deadline_ms, why)) {
-    case WIRE_MOVED:
-        return JOB_WORKED;
-    case WIRE_STOPPED:
-        return JOB_STOPPED;
-    case WIRE_NO_MEMORY:
-        log_error("action: receive_message | result: fail | client_id: %" PRIu32 " | reason: %s",
-                  job->agency, why->text);
-        return JOB_FAILED;
-    case WIRE_LAPSED:
-    case WIRE_LOST:
-        break;
-    }
-    return JOB_LOST;
-}
 
 /* Asks one question without a body and waits for its answer. */
 static enum job_step ask(struct session *session, enum message_type question,
@@ -59,7 +42,7 @@ static enum job_step ask(struct session *session, enum message_type question,
             return next == WIRE_ANSWER ? JOB_WORKED : JOB_LOST;
         }
         enum job_step step =
-            session_turn(job, &session->wire, patience_deadline_ms(&job->patience), why);
+            turn_wire(job, &session->wire, patience_deadline_ms(&job->patience), why);
         if (step != JOB_WORKED) {
             return step;
         }

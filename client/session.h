@@ -13,17 +13,9 @@
 #define CLIENT_SESSION_H
 
 #include "client/job.h"
-#include "client/wire.h"
 #include "lib/failure.h"
 
 /* Takes `fd` over. `why` is set for JOB_LOST; a JOB_FAILED has been logged. */
 enum job_step session_run(struct job *job, int fd, struct failure *why);
-
-/*
- * What a turn of the wire means for the job: JOB_WORKED when it moved. For the
- * parts of a session.
- */
-enum job_step session_turn(struct job *job, struct wire *wire, int64_t deadline_ms,
-                           struct failure *why);
 
 #endif

@@ -1,0 +1,27 @@
+/*
+ * turn.c - see turn.h.
+ */
+#include "client/turn.h"
+
+#include "lib/log.h"
+
+#include <inttypes.h>
+
+enum job_step turn_wire(struct job *job, struct wire *wire, int64_t deadline_ms,
+                        struct failure *why)
+{
+    switch (wire_turn(wire, deadline_ms, why)) {
+    case WIRE_MOVED:
+        return JOB_WORKED;
+    case WIRE_STOPPED:
+        return JOB_STOPPED;
+    case WIRE_NO_MEMORY:
+        log_error("action: receive_message | result: fail | client_id: %" PRIu32 " | reason: %s",
+                  job->agency, why->text);
+        return JOB_FAILED;
+    case WIRE_LAPSED:
+    case WIRE_LOST:
+        break;
+    }
+    return JOB_LOST;
+}
