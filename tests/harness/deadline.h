@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { DEADLINE_MS = 10000 };
+enum { DEADLINE_MS = 30000 };
 
 struct deadline {
     int64_t at_ms; /* of deadline_clock_ms */
