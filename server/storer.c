@@ -72,16 +72,23 @@ static void note_sync_time(struct shared_storer *shared, uint64_t elapsed_ns)
     }
 }
 
-/* The position that handlers wait for before they acknowledge. */
+/*
+ * The position that handlers wait for before they acknowledge. Who waits for space is woken
+ * as far as there is some. Those who use it bring about the next flush, and that wakes
+ * others; should they not have done so by the time that the sync has returned, everybody is.
+ */
 static void report(struct storer *storer, bool synced, uint64_t position)
 {
     struct segment *segment = &storer->segment;
     if (synced) {
         ring_report_durable(segment, position);
+        if (ring_room(segment) == segment->shared->identity.ring_bytes) {
+            wake_waiters(segment, WAIT_FOR_SPACE, position);
+        }
     } else {
         ring_report_written(segment, position);
         fault_point("storer.written");
-        wake_waiters(segment, WAIT_FOR_SPACE, position);
+        wake_for_space(segment, position, ring_room(segment));
     }
     if (synced == (storer->heritage->config.ack_after == ACK_AFTER_SYNCED)) {
         fault_point("storer.reported");

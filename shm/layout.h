@@ -117,7 +117,7 @@ enum wait_kind { WAIT_FOR_SPACE, WAIT_FOR_COMMIT, WAIT_FOR_DONE, WAIT_KINDS };
  */
 struct shared_waiters {
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t bits[WAIT_KINDS][SHARED_WAITER_WORDS];
-    uint32_t first_slot[WAIT_KINDS]; /* whom the next round of waking begins with; the storer's */
+    uint32_t next_for_space; /* the slot that the next round for space begins with; the storer's */
 };
 
 struct shared_storer {
@@ -193,6 +193,7 @@ enum slot_activity {
 struct slot {
     alignas(SHARED_CACHE_LINE_BYTES) sem_t wakeup; /* one waiter: the handler */
     _Atomic uint64_t awaited;  /* the position that would wake it (space, commit) */
+    _Atomic uint64_t wanted;   /* bytes that it last had no space for; by the handler */
     _Atomic int32_t pid;       /* 0: free, or just forked; written by the supervisor */
     _Atomic uint32_t activity; /* enum slot_activity */
     _Atomic int64_t since_ms;  /* when the activity began, ms since 1970 */

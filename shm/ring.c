@@ -97,6 +97,7 @@ enum append_result ring_append(struct segment *segment, uint32_t slot_index,
         if (space_at == 0) {
             break;
         }
+        atomic_store(&segment->slots[slot_index].wanted, append->count);
         if (!wait_until(segment, slot_index, WAIT_FOR_SPACE, &shared->positions.written,
                         space_at)) {
             return APPEND_HALTED;
@@ -121,6 +122,14 @@ struct ring_pending ring_take_pending(const struct segment *segment)
         .from = written,
         .count = (size_t)(head - written),
     };
+}
+
+uint64_t ring_room(const struct segment *segment)
+{
+    const struct shared *shared = segment->shared;
+    uint64_t head = atomic_load(&shared->positions.head);
+    uint64_t written = atomic_load_explicit(&shared->positions.written, memory_order_relaxed);
+    return written + shared->identity.ring_bytes - head;
 }
 
 void ring_report_written(struct segment *segment, uint64_t position)

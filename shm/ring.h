@@ -54,6 +54,9 @@ struct ring_pending {
 /* What has been appended and not been written yet. */
 struct ring_pending ring_take_pending(const struct segment *segment);
 
+/* How many bytes can be appended now; all of the ring's, when everything has been written. */
+uint64_t ring_room(const struct segment *segment);
+
 /* The bytes up to here have been handed to the kernel: their space is free again. */
 void ring_report_written(struct segment *segment, uint64_t position);
 

@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { LOOK_AROUND_MS = 1000, WORD_BITS = 64, FIRST_OF_A_ROUND = 16 };
+enum { LOOK_AROUND_MS = 1000, WORD_BITS = 64 };
 
 static const enum slot_activity activity_of_wait[WAIT_KINDS] = {
     [WAIT_FOR_SPACE] = SLOT_WAITING_FOR_SPACE,
@@ -122,37 +122,37 @@ bool wait_until(struct segment *segment, uint32_t slot_index, enum wait_kind kin
 
 /* --------------------------------------------------------------- storer ---- */
 
-/* A round of waking. */
+/* A round of waking: those of a kind who wait for a position up to `reached`. */
 struct waking {
     struct segment *segment;
     enum wait_kind kind;
     uint64_t reached;
-    unsigned woken;
+    uint64_t room;      /* bytes that are left for those who want space */
+    uint32_t next_slot; /* behind the last one that was woken */
 };
 
 static void wake_slot(struct waking *waking, uint32_t slot_index)
 {
-    struct shared_waiters *waiters = &waking->segment->shared->waiters;
     struct slot *slot = &waking->segment->slots[slot_index];
     if (atomic_load(&slot->awaited) > waking->reached) {
         return;
     }
-    atomic_fetch_and(&waiters->bits[waking->kind][slot_index / WORD_BITS],
+    uint64_t wanted = atomic_load(&slot->wanted);
+    waking->room = waking->room > wanted ? waking->room - wanted : 0;
+    waking->next_slot = slot_index + 1;
+    atomic_fetch_and(&waking->segment->shared->waiters.bits[waking->kind][slot_index / WORD_BITS],
                      ~(UINT64_C(1) << (slot_index % WORD_BITS)));
     fault_point("storer.waking");
     post(&slot->wakeup);
-    if (++waking->woken == FIRST_OF_A_ROUND) {
-        waiters->first_slot[waking->kind] = slot_index + 1;
-    }
 }
 
-/* Wakes those of the slots [from, to) who wait. */
+/* Wakes those of the slots [from, to) who wait, as long as there is room. */
 static void wake_range(struct waking *waking, uint32_t from, uint32_t to)
 {
     const _Atomic uint64_t *words = waking->segment->shared->waiters.bits[waking->kind];
     for (uint32_t base = from - from % WORD_BITS; base < to; base += WORD_BITS) {
         uint64_t left = atomic_load(&words[base / WORD_BITS]);
-        for (; left != 0; left &= left - 1) {
+        for (; left != 0 && waking->room > 0; left &= left - 1) {
             uint32_t slot_index = base + (uint32_t)__builtin_ctzll(left);
             if (slot_index >= from && slot_index < to) {
                 wake_slot(waking, slot_index);
@@ -161,17 +161,25 @@ static void wake_range(struct waking *waking, uint32_t from, uint32_t to)
     }
 }
 
-/*
- * Who is woken first runs first. Where there is not enough for all, in a ring that is full again
- * at once, the last ones would go away empty each time: so the rounds begin with others in turn.
- */
 void wake_waiters(struct segment *segment, enum wait_kind kind, uint64_t reached)
 {
+    struct waking waking = {
+        .segment = segment, .kind = kind, .reached = reached, .room = UINT64_MAX};
+    wake_range(&waking, 0, segment->shared->identity.slot_capacity);
+}
+
+void wake_for_space(struct segment *segment, uint64_t reached, uint64_t room)
+{
     uint32_t capacity = segment->shared->identity.slot_capacity;
-    uint32_t first = segment->shared->waiters.first_slot[kind] % capacity;
-    struct waking waking = {.segment = segment, .kind = kind, .reached = reached};
+    uint32_t first = segment->shared->waiters.next_for_space % capacity;
+    struct waking waking = {.segment = segment,
+                            .kind = WAIT_FOR_SPACE,
+                            .reached = reached,
+                            .room = room,
+                            .next_slot = first};
     wake_range(&waking, first, capacity);
     wake_range(&waking, 0, first);
+    segment->shared->waiters.next_for_space = waking.next_slot;
 }
 
 void wake_everybody(struct segment *segment)

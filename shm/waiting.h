@@ -39,6 +39,15 @@ void wake_storer(struct segment *segment);
 void wake_waiters(struct segment *segment, enum wait_kind kind, uint64_t reached);
 
 /*
+ * Wakes those who wait for space, in turn, until what they want has used up `room`
+ * bytes; at least one, if there is any room. In a ring that is full again at once
+ * all the others would only run to find that, and the same ones first each time.
+ * Whoever was left out needs another round: the caller wakes them all, by
+ * wake_waiters, before it stops making room.
+ */
+void wake_for_space(struct segment *segment, uint64_t reached, uint64_t room);
+
+/*
  * Wakes every handler, whatever it waits for: the storer before this one may
  * have taken a waiter's bit and died before it posted.
  */

@@ -1,11 +1,11 @@
 /*
  * waiting.pml - how handlers and the storer sleep, and how they wake each other.
  *
- * The steps are those of shm/waiting.c (wait_until, wake_storer, wake_waiters, wake_slot,
- * wake_everybody, storer_sleep, storer_set_up), of shm/slots.c (slot_set_up, slot_release), of
- * shm/agencies.c (agencies_ask_done, agencies_take_done_news, agencies_next_asked), of
- * server/storer.c (flush, store_done, store_round, take_over) and of server/supervisor.c and keeper.c
- * (bury_handler, start_handler, fork_storer). One step here is one access to shared memory there.
+ * The steps are those of shm/waiting.c (wait_until, wake_storer, wake_waiters, wake_for_space,
+ * wake_slot, wake_everybody, storer_sleep, storer_set_up), of shm/slots.c (slot_set_up,
+ * slot_release), of shm/agencies.c (agencies_ask_done, agencies_take_done_news,
+ * agencies_next_asked), of server/storer.c (flush, report, store_done, store_round, take_over) and
+ * of server/supervisor.c and keeper.c (bury_handler, start_handler, fork_storer). One step here is one access to shared memory there.
  * What the lock guards is one step: append.pml takes it apart.
  *
  * Handlers and the storer can be killed before each of their writes and while they sleep. (To die
@@ -284,6 +284,22 @@ inline wake_waiters(kind, reached)
     left_1 = false
 }
 
+/* In turn, as far as there is space: with whom a round begins and ends can be anybody. */
+inline wake_for_space(reached)
+{
+    atomic { left_0 = BIT(SPACE, 0); left_1 = BIT(SPACE, 1) };
+    if
+    :: left_0 -> wake_slot(SPACE, 0, reached)
+    :: true
+    fi;
+    if
+    :: left_1 -> wake_slot(SPACE, 1, reached)
+    :: true
+    fi;
+    left_0 = false;
+    left_1 = false
+}
+
 inline wake_if_there(s)
 {
     if
@@ -329,8 +345,14 @@ inline flush()
     :: end == 0
     :: else ->
         WRITE(written = end); /* pwrite has returned */
-        wake_waiters(SPACE, end);
+        wake_for_space(end);
         WRITE(durable = end); /* fdatasync has returned */
+#ifndef NO_SECOND_ROUND
+        if /* nobody has used the space: no other flush is to come */
+        :: head == written -> wake_waiters(SPACE, end)
+        :: else
+        fi;
+#endif
         wake_waiters(COMMIT, end);
         end = 0
     fi

@@ -202,24 +202,41 @@ static void announce_everybody(struct fixture *fixture, enum wait_kind kind)
     }
 }
 
-/* Whom a round begins with is the first to run; all are woken in each of them. */
-static void each_round_of_waking_begins_with_others(void **state)
+/* True when the slot has a token, which it takes. */
+static bool was_woken(struct fixture *fixture, uint32_t slot_index)
 {
-    enum { ROUNDS_OF_WAKING = 40, FIRST_OF_A_ROUND = 16 };
+    return sem_trywait(&fixture->segment.slots[slot_index].wakeup) == 0;
+}
+
+static void those_who_want_space_are_woken_in_turn_as_far_as_there_is_some(void **state)
+{
+    enum { WANTED = 1000, A_ROUND = 7, ROUNDS_OF_WAKING = 100 };
     struct fixture *fixture = *state;
-    const struct shared_waiters *waiters = &fixture->segment.shared->waiters;
-    for (int round = 1; round <= ROUNDS_OF_WAKING; round++) {
-        announce_everybody(fixture, WAIT_FOR_SPACE);
-        wake_waiters(&fixture->segment, WAIT_FOR_SPACE, AWAITED);
-        for (uint32_t i = 0; i < SLOTS; i++) {
-            int tokens = 0;
-            assert_int_equal(sem_getvalue(&fixture->segment.slots[i].wakeup, &tokens), 0);
-            assert_int_equal(tokens, round);
-        }
-        assert_int_equal(waiters->first_slot[WAIT_FOR_SPACE] % SLOTS,
-                         round * FIRST_OF_A_ROUND % SLOTS);
-        assert_int_equal(waiters->first_slot[WAIT_FOR_COMMIT], 0);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        atomic_store(&fixture->segment.slots[i].wanted, WANTED);
     }
+    for (uint32_t round = 0; round < ROUNDS_OF_WAKING; round++) {
+        announce_everybody(fixture, WAIT_FOR_SPACE);
+        wake_for_space(&fixture->segment, AWAITED, (uint64_t)A_ROUND * WANTED);
+        for (uint32_t i = 0; i < SLOTS; i++) {
+            uint32_t place = (i + ROUNDS_OF_WAKING * SLOTS - round * A_ROUND) % SLOTS;
+            assert_int_equal(was_woken(fixture, i), place < A_ROUND);
+        }
+    }
+}
+
+static void who_wants_more_space_than_there_is_is_woken_if_there_is_any(void **state)
+{
+    struct fixture *fixture = *state;
+    announce_everybody(fixture, WAIT_FOR_SPACE);
+    atomic_store(&fixture->segment.slots[0].wanted, AWAITED);
+    wake_for_space(&fixture->segment, AWAITED, 0);
+    assert_false(was_woken(fixture, 0));
+    wake_for_space(&fixture->segment, AWAITED - 1, 1); /* they wait for more than that */
+    assert_false(was_woken(fixture, 0));
+    wake_for_space(&fixture->segment, AWAITED, 1);
+    assert_true(was_woken(fixture, 0));
+    assert_false(was_woken(fixture, 1));
 }
 
 static void a_token_too_many_wakes_nobody_for_good(void **state)
@@ -529,7 +546,8 @@ int main(void)
         WAITING_TEST(a_waiter_says_what_it_waits_for),
         WAITING_TEST(only_those_are_woken_whose_position_is_reached),
         WAITING_TEST(waiters_in_every_word_of_the_bits_are_woken),
-        WAITING_TEST(each_round_of_waking_begins_with_others),
+        WAITING_TEST(those_who_want_space_are_woken_in_turn_as_far_as_there_is_some),
+        WAITING_TEST(who_wants_more_space_than_there_is_is_woken_if_there_is_any),
         WAITING_TEST(a_token_too_many_wakes_nobody_for_good),
         WAITING_TEST(everybody_is_woken_whose_bit_a_dead_storer_took),
         WAITING_TEST(a_halt_ends_all_waiting_now_and_later),
