@@ -219,6 +219,7 @@ def single_bets(options, report):
 
 def agencies500(options, report):
     against_itself(options, report, 'agencies500', ('-w 16 -n 500 -s 2', '-w 16 -s 2'), '>= 0.8')
+    against_floor(options, report, 'agencies500-floor', '-w 16 -n 500 -s 2', '(the floor has 500, too)')
 
 
 def idle2000(options, report):
