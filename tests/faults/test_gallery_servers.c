@@ -47,6 +47,18 @@ static struct flight begin(struct stage *stage)
     return flight;
 }
 
+/* Stops the storer, whose pid it returns, and has a handler wait for it. */
+static pid_t make_a_handler_wait(struct flight *flight)
+{
+    pid_t storer = lottery_storer(flight->lottery);
+    assert_int_equal(kill(storer, SIGSTOP), 0);
+    lottery_await_stopped(flight->lottery, storer);
+    bettor_send(flight->first, 1);
+    server_await_activity(flight->lottery->server, flight->first->peer->port,
+                          SLOT_WAITING_FOR_COMMIT);
+    return storer;
+}
+
 /* What has still been answered counts; nothing else does. */
 static void take_last_answers(struct flight *flight)
 {
@@ -115,12 +127,7 @@ static void disaster_43_all_processes_die_at_once(void **state)
 static void disaster_44_supervisor_and_storer_die_and_the_handlers_find_out(void **state)
 {
     struct flight flight = begin(*state);
-    pid_t storer = lottery_storer(flight.lottery);
-    assert_int_equal(kill(storer, SIGSTOP), 0);
-    lottery_await_stopped(flight.lottery, storer);
-    bettor_send(flight.first, 1);
-    server_await_activity(flight.lottery->server, flight.first->peer->port,
-                          SLOT_WAITING_FOR_COMMIT);
+    pid_t storer = make_a_handler_wait(&flight);
     assert_int_equal(kill(storer, SIGKILL), 0);
     server_kill_supervisor(flight.lottery->server);
     server_await_orphans(flight.lottery->server);
@@ -144,12 +151,7 @@ static void disaster_45_the_supervisor_dies_while_it_shuts_down(void **state)
 static void disaster_46_the_storer_dies_while_the_server_shuts_down(void **state)
 {
     struct flight flight = begin(*state);
-    pid_t storer = lottery_storer(flight.lottery);
-    assert_int_equal(kill(storer, SIGSTOP), 0);
-    lottery_await_stopped(flight.lottery, storer);
-    bettor_send(flight.first, 1);
-    server_await_activity(flight.lottery->server, flight.first->peer->port,
-                          SLOT_WAITING_FOR_COMMIT);
+    pid_t storer = make_a_handler_wait(&flight);
     assert_int_equal(kill(flight.lottery->server->program->pid, SIGTERM), 0);
     (void)server_await_log(flight.lottery->server, 1, "action: shutdown | result: in_progress");
     assert_int_equal(kill(storer, SIGKILL), 0);
@@ -229,12 +231,7 @@ static void disaster_66_the_supervisor_dies_between_two_storers(void **state)
     flight.second = bettor_open(flight.lottery, 2, ROWS);
     bettor_resume(flight.first);
     bettor_resume(flight.second);
-    pid_t storer = lottery_storer(flight.lottery);
-    assert_int_equal(kill(storer, SIGSTOP), 0);
-    lottery_await_stopped(flight.lottery, storer);
-    bettor_send(flight.first, 1);
-    server_await_activity(flight.lottery->server, flight.first->peer->port,
-                          SLOT_WAITING_FOR_COMMIT);
+    pid_t storer = make_a_handler_wait(&flight);
     assert_int_equal(kill(storer, SIGKILL), 0);
     lottery_await_fault(flight.lottery);
     server_await_orphans(flight.lottery->server);
