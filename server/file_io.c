@@ -27,22 +27,24 @@ bool file_write_all(int file, const void *bytes, size_t count, uint64_t position
     return true;
 }
 
-bool file_sync(int file)
+/* An interrupted sync has said nothing of the disk: it is called again. Any other error is final. */
+static bool sync_by(int (*system_call)(int file), int file)
 {
     int result = 0;
     do {
-        result = fsync(file);
+        result = system_call(file);
     } while (result != 0 && errno == EINTR);
     return result == 0;
 }
 
+bool file_sync(int file)
+{
+    return sync_by(fsync, file);
+}
+
 bool file_sync_data(int file)
 {
-    int result = 0;
-    do {
-        result = fdatasync(file);
-    } while (result != 0 && errno == EINTR);
-    return result == 0;
+    return sync_by(fdatasync, file);
 }
 
 bool file_sync_and_forget(int file, uint64_t from)

@@ -59,7 +59,6 @@ static int become_storer(const struct keeper *keeper, int ready)
 static int fork_storer(struct keeper *keeper, const int ready[2])
 {
     storer_set_up(&keeper->heritage->segment);
-    fault_point("keeper.forking");
     pid_t pid = fork();
     if (pid == 0) {
         if (ready[0] != NO_READY_PIPE) {
@@ -107,9 +106,9 @@ int keeper_start(struct keeper *keeper)
         return FORKED_CHILD; /* it has closed its end */
     }
     (void)close(ready[1]);
-    bool is_ready = forked == 0 && await_ready(ready[0]);
+    keeper->given_up = forked != 0 || !await_ready(ready[0]);
     (void)close(ready[0]);
-    return is_ready ? 0 : -1;
+    return keeper->given_up ? -1 : 0;
 }
 
 /* ---------------------------------------------------------------- death ---- */

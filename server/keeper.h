@@ -31,7 +31,8 @@ struct keeper {
 
 /*
  * Forks the first storer and waits, at most half a minute, until it is ready or
- * the server is asked to stop. Returns 0, -1 when it did not get ready, or FORKED_CHILD.
+ * the server is asked to stop. Returns 0, FORKED_CHILD, or -1 when it did not get ready: that is
+ * given up.
  */
 int keeper_start(struct keeper *keeper);
 

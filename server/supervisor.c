@@ -42,8 +42,7 @@
 enum {
     ACCEPTS_A_TURN = 64, /* before children are looked after again */
     OUT_OF_RESOURCES_PAUSE_MS = 100,
-    REPEAT_SIGTERM_MS = 100,
-    NO_TIME_LIMIT = -1
+    REPEAT_SIGTERM_MS = 100
 };
 
 struct supervisor {
