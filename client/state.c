@@ -41,6 +41,8 @@ bool state_parse(const char *body, size_t bytes, struct state *state)
     }
     const char *name = comma + 1;
     size_t name_bytes = bytes - (size_t)(name - body);
+    const char *behind = memchr(name, ',', name_bytes);
+    name_bytes = behind == NULL ? name_bytes : (size_t)(behind - name);
     for (int phase = 0; phase < STATE_PHASES; phase++) {
         if (name_bytes == strlen(phase_names[phase]) &&
             memcmp(name, phase_names[phase], name_bytes) == 0) {

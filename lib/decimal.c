@@ -5,7 +5,23 @@
 
 #include <string.h>
 
-enum { BASE = 10, GROUP_DIGITS = 3 };
+enum { BASE = 10, GROUP_DIGITS = 3, PARSED_DIGITS_MAX = 19 };
+
+bool decimal_parse(const char *digits, size_t bytes, uint64_t *value)
+{
+    uint64_t parsed = 0;
+    if (bytes == 0 || bytes > PARSED_DIGITS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        if (digits[i] < '0' || digits[i] > '9') {
+            return false;
+        }
+        parsed = parsed * BASE + (uint64_t)(digits[i] - '0');
+    }
+    *value = parsed;
+    return true;
+}
 
 char *decimal_write(char *out, uint32_t value)
 {

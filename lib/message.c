@@ -18,6 +18,7 @@ static const char *const type_names[MESSAGE_TYPES] = {
     [MESSAGE_ACK] = "ACK",         [MESSAGE_ERROR] = "ERROR",   [MESSAGE_WAIT] = "WAIT",
     [MESSAGE_WINNERS] = "WINNERS", [MESSAGE_BET] = "BET",       [MESSAGE_DONE] = "DONE",
     [MESSAGE_REQUEST] = "REQUEST", [MESSAGE_STATUS] = "STATUS", [MESSAGE_STATE] = "STATE",
+    [MESSAGE_PREFIX] = "PREFIX",
 };
 
 static const char server_sender[] = "server";
@@ -142,7 +143,8 @@ static enum message_frame malformed(struct message *message, const char *fault)
 
 static bool takes_body(enum message_type type)
 {
-    return type == MESSAGE_BET || type == MESSAGE_WINNERS || type == MESSAGE_STATE;
+    return type == MESSAGE_BET || type == MESSAGE_WINNERS || type == MESSAGE_STATE ||
+           type == MESSAGE_PREFIX;
 }
 
 static enum message_frame read_typed(const struct header *header, const char *end,

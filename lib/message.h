@@ -27,6 +27,7 @@ enum message_type {
     MESSAGE_REQUEST,
     MESSAGE_STATUS,
     MESSAGE_STATE,
+    MESSAGE_PREFIX,
     MESSAGE_TYPES
 };
 

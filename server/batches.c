@@ -4,6 +4,7 @@
 #include "server/batches.h"
 
 #include "lib/bet.h"
+#include "lib/checksum.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
 #include "shm/ring.h"
@@ -135,6 +136,8 @@ bool batches_commit(struct batches *batches)
         .bytes = batches->csv,
         .count = batches->csv_used,
         .bets = batches->turn_bets,
+        .checksum = checksum_extend(CHECKSUM_EMPTY, batches->csv, batches->csv_used),
+        .checksum_factor = checksum_factor(batches->csv_used),
     };
     uint64_t end = 0;
     enum append_result result = ring_append(&batches->segment, batches->slot_index, &append, &end);

@@ -1,13 +1,16 @@
 /*
- * checkpoint.h - how far bets.csv has been counted already, so that a start need not begin at 0.
+ * checkpoint.h - how far bets.csv has been counted already, so that a start need not count from 0.
  *
- * A checkpoint says: the first `position` bytes of bets.csv are durable, these
- * are the agencies' bets in them, and this is the checksum of the bytes just
- * before `position`. It is written only after those bytes are durable, so it
- * is true whenever it can be read at all: nobody syncs it, a torn one is
- * betrayed by its own checksum, and a start without one counts everything.
- * For the same reason it is a witness: a whole one that bets.csv falls short of
- * proves that acknowledged bets are gone (checkpoint_promise).
+ * A checkpoint says: the first `position` bytes of this lottery's bets.csv are durable,
+ * this is their checksum, these are the agencies' bets in them. It is written only after
+ * those bytes are durable, so it is true whenever it can be read at all: nobody syncs it, a
+ * torn one is betrayed by its own checksum, and a start without one counts everything.
+ * For the same reason it is a witness: a whole one that bets.csv falls short of, or does
+ * not agree with, proves that acknowledged bets are gone or were changed.
+ *
+ * The storer writes one about once a second while bets come in, and one with each round
+ * of agencies that are done: what can pass for a crash's work is never more than what a
+ * second has brought.
  */
 #ifndef SERVER_CHECKPOINT_H
 #define SERVER_CHECKPOINT_H
@@ -18,8 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* bets.csv grows by this much between two checkpoints. */
-#define CHECKPOINT_EVERY_BYTES (UINT64_C(64) * 1024 * 1024)
+enum { CHECKPOINT_EVERY_MS = 1000 };
 
 /* A checkpoint that is being made, in its maker's memory. */
 struct checkpoint {
@@ -32,34 +34,42 @@ void checkpoint_take(struct checkpoint *checkpoint, struct segment *segment);
 
 /*
  * Writes the checkpoint, now that bets.csv is durable up to its position, and
- * frees it. A failure costs the next start some time, and nothing else.
+ * frees it. `identity` is the lottery's. A failure costs the next start some time, and
+ * some certainty, and is logged. Returns whether it was written.
  */
-void checkpoint_write(struct checkpoint *checkpoint, const struct data_directory *directory,
-                      int bets_file);
+bool checkpoint_write(struct checkpoint *checkpoint, const struct data_directory *directory,
+                      const char *identity, int bets_file);
 
 /* Frees a checkpoint that is not going to be written. */
 void checkpoint_drop(struct checkpoint *checkpoint);
 
-/*
- * How far bets.csv was durable by the word of a whole checkpoint, whether or not it
- * agrees with bets.csv; 0 where there is none. A file whose valid rows end before
- * that has lost acknowledged bets. Called by recovery.
- */
-uint64_t checkpoint_promise(const struct data_directory *directory);
+/* How much of bets.csv is held against the checkpoint. */
+enum checkpoint_verify {
+    CHECKPOINT_VERIFY_ALL, /* every byte before its position is read */
+    CHECKPOINT_VERIFY_END  /* the last 4,096 of them */
+};
+
+/* What a start goes on from: counted already. Zeros where there is no checkpoint. */
+struct checkpoint_counted {
+    uint64_t position, bets, checksum;
+};
+
+enum checkpoint_answer {
+    CHECKPOINT_NONE,     /* none, or no whole one, or no room for its agencies: count everything */
+    CHECKPOINT_RESTORED, /* the agencies table is filled from it */
+    CHECKPOINT_REFUSED   /* bets.csv is not what was stored; or it can't be read */
+};
 
 /*
- * Fills the agencies table from the newest checkpoint that agrees with
- * bets.csv. Returns its position, where counting goes on, and its bets in *bets; 0
- * where there is none. Called by recovery, before anybody else is there.
+ * Looks for a whole checkpoint of this lottery, holds it against bets.csv (`bets_file`; -1: there is none), and
+ * fills the agencies table from it. CHECKPOINT_REFUSED comes with the failure. Called by
+ * recovery, before anybody else is there.
  */
-uint64_t checkpoint_restore(const struct data_directory *directory, struct segment *segment,
-                            int bets_file, uint64_t *bets);
-
-/*
- * Removes a checkpoint that was not used, once bets.csv has been accepted all the
- * same: it may go on differently behind the checkpoint's position. By recovery.
- */
-void checkpoint_remove(const struct data_directory *directory);
+enum checkpoint_answer checkpoint_restore(const struct data_directory *directory,
+                                          const char *identity, struct segment *segment,
+                                          int bets_file, enum checkpoint_verify verify,
+                                          struct checkpoint_counted *counted,
+                                          struct failure *failure);
 
 /* Removes what a storer that was killed while it wrote a checkpoint left behind. By recovery. */
 void checkpoint_remove_unfinished(const struct data_directory *directory);

@@ -59,7 +59,7 @@ static ssize_t fill(struct csv_reader *reader)
 
 enum csv_read csv_reader_next(struct csv_reader *reader, const char **rows, size_t *bytes)
 {
-    for (;;) {
+    while (reader->used - reader->taken < CSV_ROW_BYTES_MAX) {
         if (!make_room(reader)) {
             return CSV_FAILED;
         }
@@ -76,4 +76,5 @@ enum csv_read csv_reader_next(struct csv_reader *reader, const char **rows, size
             return CSV_ROWS;
         }
     }
+    return CSV_END;
 }

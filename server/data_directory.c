@@ -10,11 +10,9 @@
 #include "server/file_io.h"
 #include "server/lock_holders.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -23,13 +21,8 @@
 
 enum { DIRECTORY_MODE = 0755, FILE_MODE = 0644, LOCK_RETRY_MS = 20, LINE_BYTES = 256 };
 
-#define LOCK_FILE   "lock"
-#define LAYOUT_FILE "layout"
-/* The version of what the files mean, and the ring of the server that wrote them last. */
-#define LAYOUT_VERSION 1U
-#define VERSION_NAME   "lottery data "
-#define RING_NAME      "\nring_bytes "
-#define LAYOUT_FORMAT  VERSION_NAME "%u" RING_NAME "%llu\n"
+#define LOCK_FILE       "lock"
+#define OLD_LAYOUT_FILE "layout" /* what servers up to version 1.0 had for control */
 
 /* ----------------------------------------------------------------- lock ---- */
 
@@ -96,81 +89,62 @@ static bool write_pid(const struct data_directory *directory, struct failure *fa
     return true;
 }
 
-/* --------------------------------------------------------------- layout ---- */
+/* -------------------------------------------------------------- control ---- */
 
-/* The number behind `name` in the layout file. */
-static bool read_figure(const char *text, const char *name, uint64_t *value)
+/* True when there is something under this name that is not empty. */
+static bool holds_something(const struct data_directory *directory, const char *name)
 {
-    const char *place = strstr(text, name);
-    if (place == NULL || !isdigit((unsigned char)place[strlen(name)])) {
-        return false;
-    }
-    *value = strtoull(place + strlen(name), NULL, 10);
-    return true;
+    struct stat status;
+    return fstatat(directory->descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           (!S_ISREG(status.st_mode) || status.st_size > 0);
 }
 
-/* Reads the layout file; a missing one, or one that a crash left empty, is of a new directory. */
-static bool check_layout(struct data_directory *directory, struct failure *failure)
+/* Without control there may be nothing: each start makes it before any other file but the lock. */
+static bool is_virgin(const struct data_directory *directory, struct failure *failure)
 {
-    char text[LINE_BYTES] = "";
-    int file = openat(directory->descriptor, LAYOUT_FILE, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        return errno == ENOENT ||
-               failure_set_errno(failure, "open %s/" LAYOUT_FILE, directory->path);
-    }
-    ssize_t got = read(file, text, sizeof text - 1);
-    if (got < 0) {
-        (void)failure_set_errno(failure, "read %s/" LAYOUT_FILE, directory->path);
-    }
-    (void)close(file);
-    if (got < 0) {
-        return false;
-    }
-    uint64_t version = 0;
-    if (text[0] != '\0' &&
-        (!read_figure(text, VERSION_NAME, &version) ||
-         !read_figure(text, RING_NAME, &directory->last_ring_bytes) || version != LAYOUT_VERSION)) {
-        text[strcspn(text, "\r\n")] = '\0';
+    static const char *const files[] = {DATA_BETS_FILE, DATA_DONE_FILE, DATA_WINNERS_FILE,
+                                        DATA_CHECKPOINT_FILE};
+    if (holds_something(directory, OLD_LAYOUT_FILE)) {
         return failure_set(failure,
-                           "data directory %s: its layout is '%s', this server knows version %u; "
-                           "nothing was touched",
-                           directory->path, text, LAYOUT_VERSION);
+                           "data directory %s was written by a server of version 1.0, which noted "
+                           "less than this one relies on: nothing was touched; finish its "
+                           "lottery with that server, or name another data.directory",
+                           directory->path);
+    }
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (holds_something(directory, files[i])) {
+            return failure_set(failure,
+                               "%s/" DATA_CONTROL_FILE " is missing, and %s is there: nothing was "
+                               "touched; restore all files from one backup, or name an empty "
+                               "data.directory",
+                               directory->path, files[i]);
+        }
     }
     return true;
 }
 
-static bool write_layout(const struct data_directory *directory, const char *text,
-                         struct failure *failure)
+static bool read_control(struct data_directory *directory, struct failure *failure)
 {
-    int file = openat(directory->descriptor, LAYOUT_FILE ".tmp",
-                      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
-    if (file < 0) {
-        return failure_set_errno(failure, "create %s/" LAYOUT_FILE ".tmp", directory->path);
-    }
-    bool synced = file_write_all(file, text, strlen(text), 0) && file_sync(file);
-    (void)close(file);
-    if (!synced || renameat(directory->descriptor, LAYOUT_FILE ".tmp", directory->descriptor,
-                            LAYOUT_FILE) != 0) {
-        return failure_set_errno(failure, "write %s/" LAYOUT_FILE, directory->path);
-    }
-    return file_sync(directory->descriptor) ||
-           failure_set_errno(failure, "sync %s", directory->path);
-}
-
-bool data_directory_claim(struct data_directory *directory, uint64_t ring_bytes,
-                          struct failure *failure)
-{
-    if (directory->last_ring_bytes == ring_bytes) {
+    switch (control_read(directory, &directory->control, failure)) {
+    case CONTROL_READ:
+        directory->has_control = true;
         return true;
+    case CONTROL_ABSENT:
+        return is_virgin(directory, failure);
+    case CONTROL_REFUSED:
+        break;
     }
-    char text[LINE_BYTES];
-    (void)snprintf(text, sizeof text, LAYOUT_FORMAT, LAYOUT_VERSION,
-                   (unsigned long long)ring_bytes);
-    if (!write_layout(directory, text, failure)) {
-        return false;
+    return false;
+}
+
+int data_directory_open_file(const struct data_directory *directory, const char *name, int flags,
+                             struct failure *failure)
+{
+    int file = openat(directory->descriptor, name, flags | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+    if (file < 0) {
+        (void)failure_set_errno(failure, "open %s/%s", directory->path, name);
     }
-    directory->last_ring_bytes = ring_bytes;
-    return true;
+    return file;
 }
 
 /* ----------------------------------------------------------------- open ---- */
@@ -216,7 +190,7 @@ bool data_directory_open(const char *path, uint64_t patience_ms, struct data_dir
 {
     *directory = (struct data_directory){.path = path, .descriptor = -1, .lock = -1};
     if (open_directory(directory, failure) && take_lock(directory, patience_ms, failure) &&
-        check_layout(directory, failure) && write_pid(directory, failure)) {
+        read_control(directory, failure) && write_pid(directory, failure)) {
         return true;
     }
     data_directory_close(directory);

@@ -2,7 +2,7 @@
  * data_directory.h - the directory that holds everything the server must not lose.
  *
  *     lock          held (flock) while any process of the server lives
- *     layout        what wrote this directory: version, and ring_bytes of its last server
+ *     control       what the lottery is and how far it has come (control.h); never torn
  *     bets.csv      every bet; true once fdatasync has returned for its bytes
  *     done.csv      the agencies that are done, a line each; true likewise
  *     checkpoint    what a server need not count again; true when its checksum is, else ignored
@@ -12,6 +12,7 @@
 #define SERVER_DATA_DIRECTORY_H
 
 #include "lib/failure.h"
+#include "server/control.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,6 +21,7 @@
 #define DATA_DONE_FILE       "done.csv"
 #define DATA_WINNERS_FILE    "winners.csv"
 #define DATA_CHECKPOINT_FILE "checkpoint"
+#define DATA_CONTROL_FILE    "control"
 
 /* Open for as long as the process lives; inherited by children, the lock with it. */
 struct data_directory {
@@ -28,26 +30,29 @@ struct data_directory {
     int lock;         /* of the lock file; -1: not open */
     bool made;        /* by this start */
     uint64_t device, inode;
-    uint64_t last_ring_bytes; /* of the server that wrote here last; 0: not known */
+    bool has_control;       /* false: nothing has been stored here, and control is not there */
+    struct control control; /* as it stood when the directory was opened, or after recovery */
+    uint64_t bets_inode;    /* of the bets.csv that recovery has accepted; 0: not known */
 };
 
 /*
  * Opens the directory, made where it is missing, and takes its lock. Where a
  * server holds it, waits up to `patience_ms` (a killed supervisor's children
  * are just finishing), then fails and names the pids that hold it now, as far as
- * they can be seen. Refuses a
- * directory of another layout version. Called by the supervisor.
+ * they can be seen. Reads
+ * control; refuses a directory whose control is damaged, of another version, or missing
+ * while there are other files. Called by the supervisor.
  */
 bool data_directory_open(const char *path, uint64_t patience_ms, struct data_directory *directory,
                          struct failure *failure);
 
 /*
- * Notes durably that this server, with a ring of this size, writes here from
- * now on: no crash of it can damage more than the ring's last bytes. Called by
- * the supervisor once recovery has accepted the directory's files.
+ * Opens a file of the directory, close-on-exec, never through a symbolic link; `flags`
+ * as in open(2). A file that is made gets the mode that all files here have. -1 with
+ * errno and the failure. Any process may call.
  */
-bool data_directory_claim(struct data_directory *directory, uint64_t ring_bytes,
-                          struct failure *failure);
+int data_directory_open_file(const struct data_directory *directory, const char *name, int flags,
+                             struct failure *failure);
 
 /*
  * Closes, and removes the directory where this start made it and put nothing

@@ -3,9 +3,12 @@
  */
 #include "server/dialogue.h"
 
+#include "lib/checksum.h"
 #include "lib/clock.h"
+#include "lib/decimal.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
+#include "server/prefix.h"
 #include "server/signals.h"
 #include "server/winners.h"
 #include "shm/agencies.h"
@@ -14,10 +17,11 @@
 #include "shm/slots.h"
 #include "shm/waiting.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { STATE_BODY_BYTES = 64, GATE_LOOK_MS = 1000 };
+enum { STATE_BODY_BYTES = 128, GATE_LOOK_MS = 1000 };
 
 void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, uint32_t slot_index,
                    struct connection *connection, struct arena *arena)
@@ -91,33 +95,54 @@ static bool take_done(struct dialogue *dialogue, struct agency *agency,
 /* -------------------------------------------------------------- REQUEST ---- */
 
 struct winners_answer {
-    struct connection *connection;
+    struct dialogue *dialogue;
+    const struct message *question;
     uint64_t winners;
 };
 
+/* The answer begins with the first winner, so that a file that can't be trusted is an ERROR. */
 static bool send_winner(void *context, const char *row, size_t bytes)
 {
     struct winners_answer *sent = context;
-    sent->winners++;
-    connection_send(sent->connection, row, bytes);
-    return !sent->connection->broken;
+    struct connection *connection = sent->dialogue->connection;
+    if (sent->winners++ == 0) {
+        answer_with_body(sent->dialogue, sent->question, MESSAGE_WINNERS);
+    }
+    connection_send(connection, row, bytes);
+    return !connection->broken;
 }
 
-static void answer_winners(struct dialogue *dialogue, const struct message *message)
+/* Half an answer must not look like a whole one; where nothing of it has been sent, it is ERROR. */
+static bool fail_to_answer(struct dialogue *dialogue, const struct winners_answer *sent,
+                           const struct failure *failure)
 {
-    struct winners_answer sent = {.connection = dialogue->connection};
+    log_error("action: consulta_ganadores | result: fail | agency: %u | error: %s",
+              sent->question->sender, failure->text);
+    if (sent->winners == 0) {
+        return batches_refuse(&dialogue->batches, sent->question, "the winners can't be read");
+    }
+    dialogue->connection->broken = true;
+    return true;
+}
+
+static bool answer_winners(struct dialogue *dialogue, const struct message *message)
+{
+    struct winners_answer sent = {.dialogue = dialogue, .question = message};
     struct failure failure;
-    answer_with_body(dialogue, message, MESSAGE_WINNERS);
-    if (!winners_read(&dialogue->heritage->directory, message->sender, send_winner, &sent,
+    const struct shared_storer *storer = &dialogue->segment.shared->storer;
+    const struct winners_seal seal = {.bytes = atomic_load(&storer->winners_bytes),
+                                      .checksum = atomic_load(&storer->winners_checksum)};
+    if (!winners_read(&dialogue->heritage->directory, &seal, message->sender, send_winner, &sent,
                       &failure)) {
-        log_error("action: consulta_ganadores | result: fail | agency: %u | error: %s",
-                  message->sender, failure.text);
-        dialogue->connection->broken = true; /* half an answer must not look like a whole one */
-        return;
+        return fail_to_answer(dialogue, &sent, &failure);
+    }
+    if (sent.winners == 0) {
+        answer_with_body(dialogue, message, MESSAGE_WINNERS);
     }
     connection_send(dialogue->connection, MESSAGE_END, MESSAGE_END_BYTES);
     log_info("action: consulta_ganadores | result: success | agency: %u | cant_ganadores: %llu",
              message->sender, (unsigned long long)sent.winners);
+    return true;
 }
 
 /* Once, for at most so long; by the clock whether it is the last time. */
@@ -164,10 +189,9 @@ static bool take_request(struct dialogue *dialogue, struct agency *agency,
     bool drawn = atomic_load(&dialogue->segment.shared->storer.drawn) != 0 ||
                  wait_at_gate(dialogue) == GATE_OPEN;
     if (drawn) {
-        answer_winners(dialogue, message);
-    } else {
-        answer(dialogue, message, MESSAGE_WAIT);
+        return answer_winners(dialogue, message);
     }
+    answer(dialogue, message, MESSAGE_WAIT);
     return true;
 }
 
@@ -190,6 +214,18 @@ static bool await_told(struct dialogue *dialogue, struct agency *agency, uint64_
            (atomic_load(&agency->phase) == AGENCY_OPEN || await_done(dialogue, agency));
 }
 
+/* What is stored of the agency, or of its first rows; the lottery's name with it. */
+static void answer_state(struct dialogue *dialogue, const struct message *message,
+                         const struct agency *agency, uint64_t bets, uint64_t checksum)
+{
+    char body[STATE_BODY_BYTES];
+    int bytes = snprintf(body, sizeof body, "%" PRIu64 ",%s," CHECKSUM_FORMAT ",%s" MESSAGE_END,
+                         bets, state_name(dialogue, agency), checksum,
+                         dialogue->heritage->directory.control.identity);
+    answer_with_body(dialogue, message, MESSAGE_STATE);
+    connection_send(dialogue->connection, body, (size_t)bytes);
+}
+
 static bool take_status(struct dialogue *dialogue, struct agency *agency,
                         const struct message *message)
 {
@@ -201,11 +237,35 @@ static bool take_status(struct dialogue *dialogue, struct agency *agency,
         return false;
     }
     dialogue->batches.claim = (struct batches_claim){.agency = agency, .epoch = claim.epoch};
-    char body[STATE_BODY_BYTES];
-    int bytes = snprintf(body, sizeof body, "%llu,%s" MESSAGE_END, (unsigned long long)claim.bets,
-                         state_name(dialogue, agency));
-    answer_with_body(dialogue, message, MESSAGE_STATE);
-    connection_send(dialogue->connection, body, (size_t)bytes);
+    answer_state(dialogue, message, agency, claim.bets, claim.checksum);
+    return true;
+}
+
+/* --------------------------------------------------------------- PREFIX ---- */
+
+/* Claims nothing: an agency that asks does not mean to send anything. */
+static bool take_prefix(struct dialogue *dialogue, struct agency *agency,
+                        const struct message *message)
+{
+    uint64_t rows = 0;
+    uint64_t checksum = CHECKSUM_EMPTY;
+    struct failure failure;
+    if (!batches_settle(&dialogue->batches)) {
+        return false;
+    }
+    (void)connection_flush(dialogue->connection);
+    if (!decimal_parse(message->body, message->body_bytes, &rows)) {
+        return batches_refuse(&dialogue->batches, message, "PREFIX takes a number of rows");
+    }
+    uint64_t durable = atomic_load(&dialogue->segment.shared->positions.durable);
+    signals_unblock();
+    bool found = prefix_checksum(&dialogue->heritage->directory, durable, agency->id, rows,
+                                 signals_terminate_requested, &checksum, &failure);
+    signals_block();
+    if (!found) {
+        return batches_refuse(&dialogue->batches, message, failure.text);
+    }
+    answer_state(dialogue, message, agency, rows, checksum);
     return true;
 }
 
@@ -216,10 +276,9 @@ typedef bool take_function(struct dialogue *dialogue, struct agency *agency,
 
 /* What an agency may send; the other types are the server's own. */
 static take_function *const take_functions[MESSAGE_TYPES] = {
-    [MESSAGE_BET] = take_bets,
-    [MESSAGE_DONE] = take_done,
-    [MESSAGE_REQUEST] = take_request,
-    [MESSAGE_STATUS] = take_status,
+    [MESSAGE_BET] = take_bets,        [MESSAGE_DONE] = take_done,
+    [MESSAGE_REQUEST] = take_request, [MESSAGE_STATUS] = take_status,
+    [MESSAGE_PREFIX] = take_prefix,
 };
 
 static void note_sender(struct dialogue *dialogue, struct agency *agency)

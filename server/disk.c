@@ -119,3 +119,56 @@ bool disk_sync(struct disk *disk, int descriptor, const char *name)
                  disk->heritage->directory.path, name, strerror(errno));
     return false;
 }
+
+/* -------------------------------------------------------------- identity ---- */
+
+static bool complain_of(struct disk *disk, const char *name, const char *found)
+{
+    disk_distrust(disk);
+    log_critical("action: store | result: fail | file: %s/%s | found: %s | stopping: somebody "
+                 "changed the data directory of a running server, and nothing more is "
+                 "acknowledged; put the file back, or restore all files from one backup",
+                 disk->heritage->directory.path, name, found);
+    return false;
+}
+
+bool disk_is_in_place(struct disk *disk, int descriptor, const char *name, uint64_t bytes)
+{
+    struct stat open_file;
+    struct stat named;
+    if (fstat(descriptor, &open_file) != 0) {
+        return complain_of(disk, name, strerror(errno));
+    }
+    if (open_file.st_nlink == 0) {
+        return complain_of(disk, name, "it was removed or replaced");
+    }
+    if ((uint64_t)open_file.st_size < bytes) {
+        return complain_of(disk, name, "it was cut: it is shorter than what was written");
+    }
+    if (fstatat(disk->heritage->directory.descriptor, name, &named, AT_SYMLINK_NOFOLLOW) != 0) {
+        return complain_of(disk, name, "it was moved away");
+    }
+    return (named.st_dev == open_file.st_dev && named.st_ino == open_file.st_ino) ||
+           complain_of(disk, name, "another file stands there");
+}
+
+/* --------------------------------------------------------------- control ---- */
+
+bool disk_write_control(struct disk *disk, struct disk_file *own, const struct control *control)
+{
+    struct failure failure;
+    bool synced = true;
+    while (!control_write(&disk->heritage->directory, control, &synced, &failure)) {
+        if (!synced) {
+            disk_distrust(disk);
+        }
+        if (!synced || !disk_is_full(errno) || signals_terminate_requested()) {
+            log_critical("action: store | result: fail | error: %s", failure.text);
+            return false;
+        }
+        disk_wait_for_room(disk, DATA_CONTROL_FILE);
+        disk_release_allocated(own);
+    }
+    disk_note_room(disk, DATA_CONTROL_FILE);
+    return true;
+}

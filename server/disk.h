@@ -49,6 +49,16 @@ void disk_distrust(struct disk *disk);
 /* fdatasync(2), never again after it has failed. False, with the disk distrusted, when it fails. */
 bool disk_sync(struct disk *disk, int descriptor, const char *name);
 
+/*
+ * True while the open file is still the one that stands under its name, and holds `bytes` bytes at least.
+ * A file that was removed, renamed, replaced or cut is written to in vain: false, with the
+ * disk distrusted and the log saying what was found, and nothing may be acknowledged any more.
+ */
+bool disk_is_in_place(struct disk *disk, int descriptor, const char *name, uint64_t bytes);
+
+/* Writes control, waiting for room as disk_write does. False as there. */
+bool disk_write_control(struct disk *disk, struct disk_file *own, const struct control *control);
+
 /* True for the errors that mean "no room". */
 bool disk_is_full(int error);
 

@@ -7,31 +7,33 @@
  * there. If the storer dies in here, its successor starts the draw anew and
  * truncates what it finds.
  *
- * A start that goes on from a checkpoint does not read what lies before it, so the
- * scan may be the first to meet damage there. It looks closely at nothing but the
- * rows that win, and counts the others: where one that would win is no bet, or there
- * are not as many as were stored, nobody is told anything, and there is no draw.
+ * The scan holds all that it reads against the checksum of what was stored: where they
+ * differ, nobody is told anything, and there is no draw. Of the rows it looks closely at
+ * those alone that win, so it can often say where the first change is.
  */
 #include "server/draw.h"
 
 #include "lib/bet.h"
 #include "lib/byte_search.h"
+#include "lib/checksum.h"
 #include "lib/fault_point.h"
 #include "server/csv_reader.h"
 #include "server/file_io.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
-    FILE_MODE = 0644,
     SCRATCH_BUFFER_BYTES = 64 * 1024,
     ENDING_BYTES_MAX = 16, /* "4294967295\r\n" */
-    SHARES_FIRST = 64
+    SHARES_MAX = 32767,    /* agencies: as many as a semaphore can count */
+    SHARE_INDEX_CAPACITY = 1 << 16
 };
 
 #define SCRATCH_FILE    DATA_WINNERS_FILE ".unsorted"
@@ -49,12 +51,16 @@ struct draw {
     char ending[ENDING_BYTES_MAX]; /* how a winning row ends: number CRLF */
     size_t ending_bytes;
     int bets, scratch, unfinished; /* descriptors; -1: not open */
-    struct share *shares;          /* owned; in the order in which they were met */
-    size_t share_count, share_capacity;
-    uint64_t winners;
-    uint64_t scanned; /* bytes of bets.csv before those that are looked at */
-    uint64_t rows;    /* in them */
-    bool damaged;     /* bets.csv is not what was stored; `failure` says where */
+    struct share *shares;          /* owned; SHARES_MAX; in the order in which they were met */
+    uint16_t *share_index;         /* owned; open hash: 1 + a share's place in `shares`; 0: free */
+    size_t share_count;
+    bool (*should_stop)(void);
+    uint64_t winners, winners_bytes, winners_checksum;
+    uint64_t scanned;  /* bytes of bets.csv before those that are looked at */
+    uint64_t rows;     /* in them */
+    uint64_t checksum; /* of them */
+    bool damaged;      /* bets.csv is not what was stored; `failure` says where */
+    bool stopped;      /* should_stop said so */
     struct failure *failure;
     char *buffer; /* owned; of rows on their way to a file */
     size_t buffered;
@@ -62,30 +68,38 @@ struct draw {
 
 /* --------------------------------------------------------------- shares ---- */
 
-static struct share *add_share(struct draw *draw, uint32_t agency)
+/* Where the agency stands in the index, or would stand. Knuth's multiplicative hash. */
+static uint16_t *index_of(const struct draw *draw, uint32_t agency)
 {
-    if (draw->share_count == draw->share_capacity) {
-        size_t capacity = draw->share_capacity == 0 ? SHARES_FIRST : 2 * draw->share_capacity;
-        struct share *larger = realloc(draw->shares, capacity * sizeof *larger);
-        if (larger == NULL) {
-            return NULL;
-        }
-        draw->shares = larger;
-        draw->share_capacity = capacity;
+    uint32_t at = (agency * UINT32_C(2654435761)) >> 16;
+    while (draw->share_index[at] != 0 && draw->shares[draw->share_index[at] - 1].agency != agency) {
+        at = (at + 1) % SHARE_INDEX_CAPACITY;
     }
-    struct share *share = &draw->shares[draw->share_count++];
-    *share = (struct share){.agency = agency};
-    return share;
+    return &draw->share_index[at];
 }
 
+/* The agency's share, or NULL. */
 static struct share *find_share(const struct draw *draw, uint32_t agency)
 {
-    for (size_t i = 0; i < draw->share_count; i++) {
-        if (draw->shares[i].agency == agency) {
-            return &draw->shares[i];
-        }
+    uint16_t index = *index_of(draw, agency);
+    return index == 0 ? NULL : &draw->shares[index - 1];
+}
+
+/* NULL where there are more agencies than there can be. */
+static struct share *add_share(struct draw *draw, uint32_t agency)
+{
+    if (draw->share_count == SHARES_MAX) {
+        draw->damaged = true;
+        (void)failure_set(draw->failure,
+                          "%s/" DATA_BETS_FILE " is damaged: there are winners of more than %d "
+                          "agencies",
+                          draw->directory->path, SHARES_MAX);
+        return NULL;
     }
-    return NULL;
+    struct share *share = &draw->shares[draw->share_count];
+    *share = (struct share){.agency = agency};
+    *index_of(draw, agency) = (uint16_t)++draw->share_count;
+    return share;
 }
 
 static int compare_shares(const void *left, const void *right)
@@ -98,13 +112,14 @@ static int compare_shares(const void *left, const void *right)
 static void give_shares_their_places(struct draw *draw)
 {
     uint64_t position = 0;
-    if (draw->share_count > 0) {
-        qsort(draw->shares, draw->share_count, sizeof *draw->shares, compare_shares);
-    }
+    qsort(draw->shares, draw->share_count, sizeof *draw->shares, compare_shares);
+    memset(draw->share_index, 0, SHARE_INDEX_CAPACITY * sizeof *draw->share_index);
     for (size_t i = 0; i < draw->share_count; i++) {
         draw->shares[i].position = position;
         position += draw->shares[i].bytes;
+        *index_of(draw, draw->shares[i].agency) = (uint16_t)(i + 1);
     }
+    draw->winners_bytes = position;
 }
 
 static uint32_t agency_of(const char *row)
@@ -197,17 +212,25 @@ static bool scan_rows(struct draw *draw, const char *rows, size_t bytes, uint64_
     return true;
 }
 
-/* False, with the failure, where there is less than was stored, or in other rows. */
+/* False, with the failure, where what was read is not what was stored. */
 static bool is_complete(struct draw *draw, const struct draw_stock *stored)
 {
-    draw->damaged = draw->scanned != stored->bytes || draw->rows != stored->rows;
+    draw->damaged = draw->scanned != stored->bytes || draw->rows != stored->rows ||
+                    draw->checksum != stored->checksum;
     return !draw->damaged ||
            failure_set(draw->failure,
-                       "%s/" DATA_BETS_FILE " is damaged: %llu rows in %llu bytes are there, and "
-                       "%llu bets in %llu bytes were stored",
-                       draw->directory->path, (unsigned long long)draw->rows,
-                       (unsigned long long)draw->scanned, (unsigned long long)stored->rows,
-                       (unsigned long long)stored->bytes);
+                       "%s/" DATA_BETS_FILE " was changed: %" PRIu64 " rows in %" PRIu64
+                       " bytes of checksum " CHECKSUM_FORMAT " are there, and %" PRIu64
+                       " bets in %" PRIu64 " bytes of checksum " CHECKSUM_FORMAT
+                       " were stored: no draw is held; restore all files from one backup",
+                       draw->directory->path, draw->rows, draw->scanned, draw->checksum,
+                       stored->rows, stored->bytes, stored->checksum);
+}
+
+static bool is_stopping(struct draw *draw)
+{
+    draw->stopped = draw->should_stop();
+    return draw->stopped;
 }
 
 /* What was stored; whatever stands behind it in the file is looked at by nobody. */
@@ -222,16 +245,17 @@ static bool scan(struct draw *draw, const struct draw_stock *stored)
     }
     enum csv_read read = CSV_ROWS;
     bool kept = true;
-    while (kept && draw->scanned < stored->bytes &&
+    while (kept && !is_stopping(draw) && draw->scanned < stored->bytes &&
            (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
         uint64_t left = stored->bytes - draw->scanned;
         bytes = bytes < left ? bytes : (size_t)left;
         kept = scan_rows(draw, rows, bytes, &position);
         draw->scanned += bytes;
+        draw->checksum = checksum_extend(draw->checksum, rows, bytes);
         draw->rows += byte_count(rows, bytes, '\n');
     }
     csv_reader_close(&reader);
-    return kept && read != CSV_FAILED && is_complete(draw, stored) &&
+    return kept && !draw->stopped && read != CSV_FAILED && is_complete(draw, stored) &&
            flush_scratch(draw, &position);
 }
 
@@ -274,24 +298,25 @@ static bool sort_by_agency(struct draw *draw)
     }
     enum csv_read read = CSV_END;
     bool placed = true;
-    while (placed && (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
+    while (placed && !is_stopping(draw) &&
+           (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
         placed = place_rows(draw, rows, bytes);
     }
     csv_reader_close(&reader);
-    return placed && read == CSV_END;
+    return placed && !draw->stopped && read == CSV_END;
 }
 
 /* ---------------------------------------------------------------- files ---- */
 
 static int open_new(const struct draw *draw, const char *name)
 {
-    return openat(draw->directory->descriptor, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
-                  FILE_MODE);
+    return data_directory_open_file(draw->directory, name, O_RDWR | O_CREAT | O_TRUNC,
+                                    draw->failure);
 }
 
 static bool open_files(struct draw *draw)
 {
-    draw->bets = openat(draw->directory->descriptor, DATA_BETS_FILE, O_RDONLY | O_CLOEXEC);
+    draw->bets = data_directory_open_file(draw->directory, DATA_BETS_FILE, O_RDONLY, draw->failure);
     if (draw->bets < 0) {
         return false;
     }
@@ -301,7 +326,10 @@ static bool open_files(struct draw *draw)
     }
     draw->unfinished = open_new(draw, UNFINISHED_FILE);
     draw->buffer = malloc(SCRATCH_BUFFER_BYTES);
-    return draw->unfinished >= 0 && draw->buffer != NULL;
+    draw->shares = calloc(SHARES_MAX, sizeof *draw->shares);
+    draw->share_index = calloc(SHARE_INDEX_CAPACITY, sizeof *draw->share_index);
+    return draw->unfinished >= 0 && draw->buffer != NULL && draw->shares != NULL &&
+           draw->share_index != NULL;
 }
 
 static void close_files(struct draw *draw)
@@ -315,6 +343,7 @@ static void close_files(struct draw *draw)
     (void)unlinkat(draw->directory->descriptor, SCRATCH_FILE, 0);
     free(draw->buffer);
     free(draw->shares);
+    free(draw->share_index);
 }
 
 /* The draw has been held once winners.csv is in place and the directory says so for good. */
@@ -338,64 +367,93 @@ static enum draw_end explain(const struct draw *draw, enum draw_end end)
     if (draw->damaged) {
         return DRAW_DAMAGED;
     }
+    if (draw->stopped) {
+        (void)failure_set(draw->failure,
+                          "stopped before the draw was held: the next start holds it");
+        return DRAW_INTERRUPTED;
+    }
     (void)failure_set_errno(draw->failure, "%s the draw in %s",
                             end == DRAW_NOT_SYNCED ? "sync" : "hold", draw->directory->path);
     return end;
 }
 
-enum draw_end draw_hold(const struct data_directory *directory, const struct draw_stock *stored,
-                        uint32_t winning_number, uint64_t *winners, struct failure *failure)
+static bool sum_winners(struct draw *draw)
 {
-    struct draw draw = {
-        .directory = directory, .failure = failure, .bets = -1, .scratch = -1, .unfinished = -1};
-    draw.ending_bytes = (size_t)snprintf(draw.ending, sizeof draw.ending, "%u\r\n", winning_number);
+    return file_checksum(draw->unfinished, draw->winners_bytes, &draw->winners_checksum) ==
+           (int64_t)draw->winners_bytes;
+}
+
+enum draw_end draw_hold(const struct data_directory *directory, const struct draw_stock *stored,
+                        uint32_t winning_number, bool (*should_stop)(void),
+                        struct draw_record *record, struct failure *failure)
+{
+    struct draw draw = {.directory = directory,
+                        .failure = failure,
+                        .bets = -1,
+                        .scratch = -1,
+                        .unfinished = -1,
+                        .checksum = CHECKSUM_EMPTY,
+                        .should_stop = should_stop};
+    draw.ending_bytes =
+        (size_t)snprintf(draw.ending, sizeof draw.ending, "%" PRIu32 "\r\n", winning_number);
     fault_point("draw.begun");
     enum draw_end end = DRAW_FAILED;
-    if (open_files(&draw) && scan(&draw, stored) && sort_by_agency(&draw)) {
+    if (open_files(&draw) && scan(&draw, stored) && sort_by_agency(&draw) && sum_winners(&draw)) {
         end = put_into_place(&draw);
     }
     int saved_errno = errno;
     if (end != DRAW_HELD) {
         end = explain(&draw, end);
     }
-    *winners = draw.winners;
+    *record = (struct draw_record){.bets = draw.rows,
+                                   .bytes = draw.scanned,
+                                   .checksum = draw.checksum,
+                                   .winners = draw.winners,
+                                   .winners_bytes = draw.winners_bytes,
+                                   .winners_file_checksum = draw.winners_checksum};
     close_files(&draw);
     errno = saved_errno;
     return end;
 }
 
-static bool count_winners(const struct data_directory *directory, uint64_t *winners)
+/* ------------------------------------------------------ after the draw ---- */
+
+static enum draw_end compare(const struct data_directory *directory, int file,
+                             const struct draw_record *record, struct failure *failure)
 {
-    struct csv_reader reader;
-    const char *rows = NULL;
-    size_t bytes = 0;
-    int file = openat(directory->descriptor, DATA_WINNERS_FILE, O_RDONLY | O_CLOEXEC);
-    enum csv_read read = CSV_FAILED;
-    *winners = 0;
-    if (file >= 0 && csv_reader_open(&reader, file, 0)) {
-        while ((read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
-            *winners += byte_count(rows, bytes, '\n');
-        }
-        csv_reader_close(&reader);
+    uint64_t checksum = 0;
+    struct stat status;
+    int64_t bytes = file_checksum(file, record->winners_bytes, &checksum);
+    if (bytes < 0 || fstat(file, &status) != 0) {
+        (void)failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, directory->path);
+        return DRAW_FAILED;
     }
-    if (file >= 0) {
-        (void)close(file);
+    if ((uint64_t)bytes == record->winners_bytes && (uint64_t)status.st_size == (uint64_t)bytes &&
+        checksum == record->winners_file_checksum) {
+        return DRAW_HELD;
     }
-    return read == CSV_END;
+    (void)failure_set(failure,
+                      "%s/" DATA_WINNERS_FILE " was changed: it has %" PRIu64
+                      " bytes, and the draw gave %" PRIu64 " bytes of checksum " CHECKSUM_FORMAT
+                      " (" DATA_CONTROL_FILE "): nobody is told winners by it; move it away, and "
+                      "the next start makes it again from " DATA_BETS_FILE,
+                      directory->path, (uint64_t)status.st_size, record->winners_bytes,
+                      record->winners_file_checksum);
+    return DRAW_DAMAGED;
 }
 
-enum draw_end draw_adopt(const struct data_directory *directory, uint64_t *winners,
+enum draw_end draw_check(const struct data_directory *directory, const struct draw_record *record,
                          struct failure *failure)
 {
     (void)unlinkat(directory->descriptor, SCRATCH_FILE, 0);
     (void)unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
-    if (!file_sync(directory->descriptor)) {
-        (void)failure_set_errno(failure, "sync %s", directory->path);
-        return DRAW_NOT_SYNCED;
-    }
-    if (!count_winners(directory, winners)) {
-        (void)failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, directory->path);
+    int file = data_directory_open_file(directory, DATA_WINNERS_FILE, O_RDONLY, failure);
+    if (file < 0) {
         return DRAW_FAILED;
     }
-    return DRAW_HELD;
+    enum draw_end end = compare(directory, file, record, failure);
+    int saved_errno = errno;
+    (void)close(file);
+    errno = saved_errno;
+    return end;
 }

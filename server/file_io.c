@@ -3,12 +3,16 @@
  */
 #include "server/file_io.h"
 
+#include "lib/checksum.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 /* The page cache keeps pages together in pieces of up to this, and forgets none in part. */
 #define CACHED_PIECE_BYTES_MAX (UINT64_C(2) * 1024 * 1024)
+
+enum { CHECKSUM_PIECE_BYTES = 128 * 1024 };
 
 bool file_write_all(int file, const void *bytes, size_t count, uint64_t position)
 {
@@ -25,6 +29,44 @@ bool file_write_all(int file, const void *bytes, size_t count, uint64_t position
         }
     }
     return true;
+}
+
+ssize_t file_read_up_to(int file, void *bytes, size_t count, uint64_t position)
+{
+    char *at = bytes;
+    size_t used = 0;
+    while (used < count) {
+        ssize_t got = pread(file, at + used, count - used, (off_t)(position + used));
+        if (got == 0) {
+            break;
+        }
+        if (got < 0 && errno != EINTR) {
+            return -1;
+        }
+        used += got > 0 ? (size_t)got : 0;
+    }
+    return (ssize_t)used;
+}
+
+int64_t file_checksum(int file, uint64_t count, uint64_t *checksum)
+{
+    char piece[CHECKSUM_PIECE_BYTES];
+    uint64_t position = 0;
+    *checksum = CHECKSUM_EMPTY;
+    while (position < count) {
+        uint64_t left = count - position;
+        size_t wanted = left < sizeof piece ? (size_t)left : sizeof piece;
+        ssize_t got = file_read_up_to(file, piece, wanted, position);
+        if (got < 0) {
+            return -1;
+        }
+        *checksum = checksum_extend(*checksum, piece, (size_t)got);
+        position += (uint64_t)got;
+        if ((size_t)got < wanted) {
+            break;
+        }
+    }
+    return (int64_t)position;
 }
 
 /* An interrupted sync has said nothing of the disk: it is called again. Any other error is final. */

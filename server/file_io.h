@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /*
  * Writes all of the bytes at `position`: the rest of a short write, and again after a
@@ -16,6 +17,18 @@
  * written then. The storer's writes, which wait for room, are in disk.h.
  */
 bool file_write_all(int file, const void *bytes, size_t count, uint64_t position);
+
+/*
+ * Reads up to `count` bytes at `position`, fewer only where the file ends before that.
+ * Returns the bytes read, or -1 with errno.
+ */
+ssize_t file_read_up_to(int file, void *bytes, size_t count, uint64_t position);
+
+/*
+ * Computes the checksum (lib/checksum.h) of up to `count` bytes from the file's beginning.
+ * Returns how many there were, or -1 with errno. Reads all of them, in small memory.
+ */
+int64_t file_checksum(int file, uint64_t count, uint64_t *checksum);
 
 /*
  * fsync(2) and fdatasync(2). One that a signal interrupts (EINTR) has not failed, and is

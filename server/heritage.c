@@ -26,12 +26,14 @@ static bool open_shared_memory(struct heritage *heritage, struct failure *failur
     if (!segment_create(&plan, &heritage->segment, failure)) {
         return false;
     }
-    uint32_t key = segment_key(directory->device, directory->inode);
+    uint32_t key = directory->has_control ? directory->control.ipc_key
+                                          : segment_key(directory->device, directory->inode);
     uint32_t expected = (uint32_t)config->agencies_expected;
-    if (!gate_create(key, expected == 0 ? 1 : expected, &heritage->gate_id, failure)) {
+    if (!gate_create(key, expected, &heritage->gate_id, failure)) {
         segment_remove(&heritage->segment);
         return false;
     }
+    heritage->ipc_key = key;
     heritage->segment.shared->identity.gate_id = heritage->gate_id;
     segment_publish(&heritage->segment, SHARED_STARTING);
     log_info("action: shared_memory | result: success | segment: /dev/shm%s | semaphores: 0x%08x | "

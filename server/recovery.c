@@ -9,18 +9,20 @@
  * one are cut off with it.
  *
  * When it is not: damage further from the end is no crash's work. Nor is damage
- * to bytes that something else proves to have been durable: a whole checkpoint
- * was written only after the bytes before its position were, and winners.csv
- * only after all of them were, with none behind them. Cutting there would lose
- * acknowledged bets: the server refuses to start, and touches nothing.
+ * to bytes that a witness proves to have been durable: the checkpoint, the lines of
+ * done.csv, and control were written only after the bytes that they speak of
+ * were. Where a witness and bets.csv disagree, the server refuses to start and touches
+ * nothing: cutting would lose acknowledged bets.
  *
- * What it can't know: a damaged row within the last ring's worth, behind the
- * checkpoint and before the draw, looks the same whether it was acknowledged or
- * not. It is cut, and the log says so.
+ * What it can't know: a damaged row that no witness reaches (the last second's work) looks
+ * the same whether it was acknowledged or not. It is cut, and the log says so.
+ *
+ * Everything is read and judged first; only then are files made, cut and written.
  */
 #include "server/recovery.h"
 
 #include "lib/bet.h"
+#include "lib/checksum.h"
 #include "lib/log.h"
 #include "server/checkpoint.h"
 #include "server/csv_reader.h"
@@ -32,18 +34,31 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MODE = 0644 };
-
 /* What is found out about bets.csv. */
 struct stock {
     struct segment *segment;
+    const char *at; /* in the rows that are being scanned: where the next run begins */
     uint64_t rows;
     uint64_t good_bytes; /* of whole, valid rows at the start */
+    uint64_t file_bytes;
+    uint64_t checksum; /* of the good bytes */
     bool table_full;
+};
+
+/* A recovery that is going on; -1: a file that is not open. */
+struct recovery {
+    struct heritage *heritage;
+    struct control control; /* as it will be written when everything has been accepted */
+    int bets;
+    struct done_file done;
+    struct stock stock;
+    struct checkpoint_counted counted;
+    struct failure *failure;
 };
 
 /* ----------------------------------------------------------------- rows ---- */
@@ -59,13 +74,17 @@ static void count_run(void *context, uint32_t id, uint64_t rows, uint64_t bytes)
 {
     struct stock *stock = context;
     struct agency *agency = agencies_find_or_add(stock->segment, id);
+    const char *run = stock->at;
+    stock->at += bytes;
+    stock->rows += rows;
     if (agency == NULL) {
         stock->table_full = true;
         return;
     }
     add(&agency->bets, rows);
     add(&agency->bytes, bytes);
-    stock->rows += rows;
+    atomic_store(&agency->checksum,
+                 checksum_extend(atomic_load(&agency->checksum), run, (size_t)bytes));
 }
 
 /* Counts rows from stock->good_bytes on, until the first one that is not valid. */
@@ -80,7 +99,9 @@ static bool take_stock(int file, struct stock *stock, const char *path, struct f
     enum csv_read read = CSV_END;
     bool all_good = true;
     while (all_good && (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
+        stock->at = rows;
         size_t good = bet_csv_scan(rows, bytes, count_run, stock);
+        stock->checksum = checksum_extend(stock->checksum, rows, good);
         stock->good_bytes += good;
         all_good = good == bytes;
     }
@@ -100,8 +121,8 @@ static bool take_stock(int file, struct stock *stock, const char *path, struct f
 /* How many bytes at the end of the file a crash of the server before this one can have damaged. */
 static uint64_t crash_bytes_of(const struct heritage *heritage)
 {
-    uint64_t last_ring_bytes = heritage->directory.last_ring_bytes;
-    return last_ring_bytes != 0 ? last_ring_bytes : heritage->config.ring_bytes;
+    const struct data_directory *directory = &heritage->directory;
+    return directory->has_control ? directory->control.ring_bytes : heritage->config.ring_bytes;
 }
 
 enum { START_BYTES = 4096 };
@@ -156,86 +177,207 @@ static bool may_be_ours(int file, uint64_t longest_bytes)
            (begins_like_a_row(start, (size_t)got) && is_first_line_torn(file, longest_bytes));
 }
 
-/* False where a whole checkpoint says that more than the good bytes was durable. */
-static bool keeps_promise(const struct heritage *heritage, const struct stock *stock,
-                          struct failure *failure)
+/* A tail that nothing vouches for: false where no crash can have left it. */
+static bool judge_tail(const struct recovery *recovery)
 {
-    uint64_t promised = checkpoint_promise(&heritage->directory);
-    return stock->good_bytes >= promised ||
-           failure_set(failure,
-                       "%s/" DATA_BETS_FILE " ends, or is damaged, at byte %llu (row %llu), and "
-                       "%llu bytes were durable (" DATA_CHECKPOINT_FILE " proves it): acknowledged "
-                       "bets are missing, nothing was touched",
-                       heritage->directory.path, (unsigned long long)stock->good_bytes,
-                       (unsigned long long)stock->rows + 1, (unsigned long long)promised);
+    const struct stock *stock = &recovery->stock;
+    const char *path = recovery->heritage->directory.path;
+    uint64_t tail_bytes = stock->file_bytes - stock->good_bytes;
+    uint64_t crash_bytes = crash_bytes_of(recovery->heritage);
+    if (stock->rows == 0 && tail_bytes > 0 && !may_be_ours(recovery->bets, crash_bytes)) {
+        return failure_set(recovery->failure,
+                           "%s/" DATA_BETS_FILE " is no file of bets: nothing was touched", path);
+    }
+    return tail_bytes <= crash_bytes ||
+           failure_set(recovery->failure,
+                       "%s/" DATA_BETS_FILE " is damaged at byte %" PRIu64 " (row %" PRIu64
+                       "), %" PRIu64 " bytes before its end, and a crash can damage %" PRIu64
+                       " at most: nothing was touched; restore all files from one backup",
+                       path, stock->good_bytes, stock->rows + 1, tail_bytes, crash_bytes);
 }
 
-/* The draw is held when every byte is durable, and nothing is ever written behind them. */
-static bool was_not_drawn(const struct heritage *heritage, const struct stock *stock,
-                          struct failure *failure)
+/* ------------------------------------------------------------- witnesses ---- */
+
+/* False where this witness says that more than the good bytes was durable. */
+static bool reaches(const struct recovery *recovery, uint64_t proven_bytes, const char *witness)
 {
-    const char *path = heritage->directory.path;
-    bool held = false;
-    if (!recovery_look_for_draw(&heritage->directory, &held)) {
-        return failure_set_errno(failure, "look for %s/" DATA_WINNERS_FILE, path);
-    }
-    return !held ||
-           failure_set(failure,
-                       "%s/" DATA_BETS_FILE " ends, or is damaged, at byte %llu (row %llu), and it "
-                       "was whole when the draw was held (" DATA_WINNERS_FILE " is there): "
-                       "nothing was touched",
-                       path, (unsigned long long)stock->good_bytes,
-                       (unsigned long long)stock->rows + 1);
+    const struct stock *stock = &recovery->stock;
+    return stock->good_bytes >= proven_bytes ||
+           failure_set(recovery->failure,
+                       "%s/" DATA_BETS_FILE " is missing, ends, or is damaged, at byte %" PRIu64
+                       " (row %" PRIu64 "), and %" PRIu64 " bytes were durable (%s proves it): "
+                       "acknowledged bets are missing, nothing was touched; restore all files "
+                       "from one backup",
+                       recovery->heritage->directory.path, stock->good_bytes, stock->rows + 1,
+                       proven_bytes, witness);
 }
 
-static bool judge_tail(const struct heritage *heritage, int file, const struct stock *stock,
-                       uint64_t file_bytes, struct failure *failure)
+/* An agency that is done has exactly the rows that it was done with. */
+static bool agrees_with_line(const struct recovery *recovery, const struct done_line *line)
 {
-    const char *path = heritage->directory.path;
-    uint64_t tail_bytes = file_bytes - stock->good_bytes;
-    uint64_t crash_bytes = crash_bytes_of(heritage);
-    if (stock->rows == 0 && !may_be_ours(file, crash_bytes)) {
-        return failure_set(failure, "%s/" DATA_BETS_FILE " is no file of bets: nothing was touched",
-                           path);
-    }
-    if (tail_bytes > crash_bytes) {
-        return failure_set(failure,
-                           "%s/" DATA_BETS_FILE " is damaged at byte %llu (row %llu), %llu bytes "
-                           "before its end, and a crash can damage %llu at most: nothing was "
-                           "touched",
-                           path, (unsigned long long)stock->good_bytes,
-                           (unsigned long long)stock->rows + 1, (unsigned long long)tail_bytes,
-                           (unsigned long long)crash_bytes);
-    }
-    return was_not_drawn(heritage, stock, failure);
-}
-
-static bool cut_tail(const struct heritage *heritage, int file, const struct stock *stock,
-                     struct failure *failure)
-{
-    struct stat status;
-    if (fstat(file, &status) != 0) {
-        return failure_set_errno(failure, "stat %s/" DATA_BETS_FILE, heritage->directory.path);
-    }
-    uint64_t file_bytes = (uint64_t)status.st_size;
-    if (file_bytes == stock->good_bytes) {
-        return true;
-    }
-    if (!judge_tail(heritage, file, stock, file_bytes, failure)) {
+    if (!reaches(recovery, line->position, DATA_DONE_FILE)) {
         return false;
     }
-    log_warning("action: recover | result: success | file: " DATA_BETS_FILE
-                " | cut_bytes: %llu | at: %llu",
-                (unsigned long long)(file_bytes - stock->good_bytes),
-                (unsigned long long)stock->good_bytes);
-    if (ftruncate(file, (off_t)stock->good_bytes) != 0 || !file_sync(file)) {
-        return failure_set_errno(failure, "cut the tail of %s/" DATA_BETS_FILE,
-                                 heritage->directory.path);
+    const struct agency *agency = agencies_find(&recovery->heritage->segment, line->agency);
+    uint64_t bets = agency == NULL ? 0 : atomic_load(&agency->bets);
+    uint64_t checksum = agency == NULL ? CHECKSUM_EMPTY : atomic_load(&agency->checksum);
+    return (bets == line->bets && checksum == line->checksum) ||
+           failure_set(recovery->failure,
+                       "%s/" DATA_BETS_FILE " was changed: agency %" PRIu32
+                       " was done with %" PRIu64 " bets of checksum " CHECKSUM_FORMAT
+                       " (" DATA_DONE_FILE "), and %" PRIu64 " bets of checksum " CHECKSUM_FORMAT
+                       " are there: nothing was touched; "
+                       "restore all files from one backup",
+                       recovery->heritage->directory.path, line->agency, line->bets, line->checksum,
+                       bets, checksum);
+}
+
+/* The draw was held among exactly these bytes, and nothing is written behind them. */
+static bool agrees_with_draw(const struct recovery *recovery)
+{
+    const struct draw_record *draw = &recovery->control.draw;
+    const struct stock *stock = &recovery->stock;
+    if (recovery->control.state != CONTROL_DRAWN) {
+        return true;
     }
-    return true;
+    return (stock->file_bytes == draw->bytes && stock->good_bytes == draw->bytes &&
+            stock->rows == draw->bets && stock->checksum == draw->checksum) ||
+           failure_set(recovery->failure,
+                       "%s/" DATA_BETS_FILE " was changed after the draw: %" PRIu64 " bets in "
+                       "%" PRIu64 " of %" PRIu64 " bytes, checksum " CHECKSUM_FORMAT
+                       ", and the draw was held among %" PRIu64 " bets in %" PRIu64
+                       " bytes, checksum " CHECKSUM_FORMAT " (" DATA_CONTROL_FILE
+                       "): nothing was touched; restore all files from one backup",
+                       recovery->heritage->directory.path, stock->rows, stock->good_bytes,
+                       stock->file_bytes, stock->checksum, draw->bets, draw->bytes, draw->checksum);
+}
+
+static bool hear_witnesses(const struct recovery *recovery)
+{
+    if (!reaches(recovery, recovery->control.bets_bytes, DATA_CONTROL_FILE)) {
+        return false;
+    }
+    for (size_t i = 0; i < recovery->done.count; i++) {
+        if (!agrees_with_line(recovery, &recovery->done.lines[i])) {
+            return false;
+        }
+    }
+    return agrees_with_draw(recovery);
+}
+
+/* ----------------------------------------------------------------- terms ---- */
+
+/* What defines the lottery is fixed once anything of it has been stored. */
+static bool settle_terms(struct recovery *recovery)
+{
+    struct lottery_terms wanted;
+    struct control *control = &recovery->control;
+    server_config_terms(&recovery->heritage->config, &wanted);
+    bool stored =
+        control->state != CONTROL_NEW || recovery->stock.good_bytes > 0 || recovery->done.bytes > 0;
+    if (!stored) {
+        control->terms = wanted;
+        return true;
+    }
+    if (control->state == CONTROL_NEW) {
+        control->state = CONTROL_OPEN;
+    }
+    const struct lottery_terms *fixed = &control->terms;
+    return control_terms_equal(fixed, &wanted) ||
+           failure_set(recovery->failure,
+                       "the lottery in %s is of other terms than the configuration: agencies "
+                       "expected %" PRIu32 " and allowed %s, winning number %" PRIu32
+                       ", and now expected %" PRIu32 " and allowed %s, winning number %" PRIu32
+                       ". Bets have been stored under the former: nothing was touched; start with "
+                       "them, or name another data.directory for another lottery",
+                       recovery->heritage->directory.path, fixed->agencies_expected,
+                       fixed->agencies_allowed, fixed->winning_number, wanted.agencies_expected,
+                       wanted.agencies_allowed, wanted.winning_number);
 }
 
 /* ---------------------------------------------------------------- files ---- */
+
+static bool read_done(struct recovery *recovery)
+{
+    return done_file_open(&recovery->heritage->directory, false, recovery->control.done_bytes,
+                          &recovery->done, recovery->failure) == DONE_OPEN;
+}
+
+/* Where bets.csv is missing, descriptor -1 stands for an empty file until everything is accepted. */
+static bool open_bets(struct recovery *recovery)
+{
+    recovery->bets = data_directory_open_file(&recovery->heritage->directory, DATA_BETS_FILE,
+                                              O_RDWR, recovery->failure);
+    return recovery->bets >= 0 || errno == ENOENT;
+}
+
+/*
+ * What is counted has to be on the disk. What a killed server wrote may stand only in the
+ * page cache: it is synced. And after a failed fdatasync the page cache may hold what the
+ * disk does not, for good: what can have been unsynced, a ring's worth at the end, is
+ * forgotten and read again. What lies before it stays cached, so that a warm start is cheap.
+ */
+static bool sync_and_forget_tail(struct recovery *recovery)
+{
+    const struct heritage *heritage = recovery->heritage;
+    struct stat status;
+    uint64_t crash_bytes = crash_bytes_of(heritage);
+    if (fstat(recovery->bets, &status) != 0) {
+        return failure_set_errno(recovery->failure, "stat %s/" DATA_BETS_FILE,
+                                 heritage->directory.path);
+    }
+    recovery->stock.file_bytes = (uint64_t)status.st_size;
+    uint64_t from =
+        recovery->stock.file_bytes > crash_bytes ? recovery->stock.file_bytes - crash_bytes : 0;
+    return file_sync_and_forget(recovery->bets, from) ||
+           failure_set_errno(recovery->failure, "sync %s/" DATA_BETS_FILE,
+                             heritage->directory.path);
+}
+
+static bool count_bets(struct recovery *recovery)
+{
+    struct heritage *heritage = recovery->heritage;
+    struct stock *stock = &recovery->stock;
+    enum checkpoint_verify verify = heritage->config.start_verify == START_VERIFY_END
+                                        ? CHECKPOINT_VERIFY_END
+                                        : CHECKPOINT_VERIFY_ALL;
+    if (recovery->bets >= 0 && !sync_and_forget_tail(recovery)) {
+        return false;
+    }
+    if (checkpoint_restore(&heritage->directory, recovery->control.identity, &heritage->segment,
+                           recovery->bets, verify, &recovery->counted,
+                           recovery->failure) == CHECKPOINT_REFUSED) {
+        return false;
+    }
+    stock->good_bytes = recovery->counted.position;
+    stock->rows = recovery->counted.bets;
+    stock->checksum = recovery->counted.checksum;
+    return recovery->bets < 0 ||
+           take_stock(recovery->bets, stock, heritage->directory.path, recovery->failure);
+}
+
+/* ----------------------------------------------------------- going on ---- */
+
+static bool cut_bets(struct recovery *recovery)
+{
+    const struct data_directory *directory = &recovery->heritage->directory;
+    const struct stock *stock = &recovery->stock;
+    if (recovery->bets < 0) {
+        recovery->bets = data_directory_open_file(directory, DATA_BETS_FILE, O_RDWR | O_CREAT,
+                                                  recovery->failure);
+        return recovery->bets >= 0;
+    }
+    if (stock->file_bytes == stock->good_bytes) {
+        return true;
+    }
+    log_warning("action: recover | result: success | file: " DATA_BETS_FILE " | cut_bytes: %" PRIu64
+                " | at: %" PRIu64,
+                stock->file_bytes - stock->good_bytes, stock->good_bytes);
+    return (ftruncate(recovery->bets, (off_t)stock->good_bytes) == 0 &&
+            file_sync(recovery->bets)) ||
+           failure_set_errno(recovery->failure, "cut the tail of %s/" DATA_BETS_FILE,
+                             directory->path);
+}
 
 /* Every bet of an agency lies before the end of the file; that is all that STATUS needs. */
 static void set_end_positions(struct segment *segment, uint64_t position)
@@ -248,122 +390,121 @@ static void set_end_positions(struct segment *segment, uint64_t position)
     }
 }
 
-/*
- * What is counted has to be on the disk. What a killed server wrote may stand only in the
- * page cache: it is synced. And after a failed fdatasync the page cache may hold what the
- * disk does not, for good: what can have been unsynced, a ring's worth at the end, is
- * forgotten and read again. What lies before it stays cached, so that a warm start is cheap.
- */
-static bool sync_and_forget_tail(const struct heritage *heritage, int file, struct failure *failure)
+static bool mark_done(struct recovery *recovery)
 {
-    struct stat status;
-    uint64_t crash_bytes = crash_bytes_of(heritage);
-    if (fstat(file, &status) != 0) {
-        return failure_set_errno(failure, "stat %s/" DATA_BETS_FILE, heritage->directory.path);
+    struct segment *segment = &recovery->heritage->segment;
+    for (size_t i = 0; i < recovery->done.count; i++) {
+        struct agency *agency = agencies_find_or_add(segment, recovery->done.lines[i].agency);
+        if (agency == NULL) {
+            return failure_set(recovery->failure,
+                               "%s/" DATA_DONE_FILE " has more agencies than limits.agencies",
+                               recovery->heritage->directory.path);
+        }
+        if (atomic_load(&agency->phase) != AGENCY_DONE) {
+            agencies_set_done(segment, agency);
+        }
     }
-    uint64_t file_bytes = (uint64_t)status.st_size;
-    uint64_t from = file_bytes > crash_bytes ? file_bytes - crash_bytes : 0;
-    return file_sync_and_forget(file, from) ||
-           failure_set_errno(failure, "sync %s/" DATA_BETS_FILE, heritage->directory.path);
-}
-
-static bool recover_bets(struct heritage *heritage, int file, struct failure *failure)
-{
-    struct stock stock = {.segment = &heritage->segment};
-    if (!sync_and_forget_tail(heritage, file, failure)) {
-        return false;
-    }
-    const uint64_t checkpoint_bytes =
-        checkpoint_restore(&heritage->directory, &heritage->segment, file, &stock.rows);
-    stock.good_bytes = checkpoint_bytes;
-    if (!take_stock(file, &stock, heritage->directory.path, failure) ||
-        !keeps_promise(heritage, &stock, failure) || !cut_tail(heritage, file, &stock, failure)) {
-        return false;
-    }
-    checkpoint_remove_unfinished(&heritage->directory);
-    if (checkpoint_bytes == 0) {
-        checkpoint_remove(&heritage->directory);
-    }
-    set_end_positions(&heritage->segment, stock.good_bytes);
-    ring_start_at(&heritage->segment, stock.good_bytes);
-    log_info("action: recover | result: success | bets: %llu | bytes: %llu | from_checkpoint: %llu",
-             (unsigned long long)stock.rows, (unsigned long long)stock.good_bytes,
-             (unsigned long long)checkpoint_bytes);
     return true;
 }
 
-struct done_stock {
-    struct segment *segment;
-    bool table_full;
-};
-
-static void mark_done(void *context, uint32_t id)
+/* Files that were made in this start have to be found by the next one, control first of all. */
+static bool write_control(struct recovery *recovery)
 {
-    struct done_stock *stock = context;
-    struct agency *agency = agencies_find_or_add(stock->segment, id);
-    if (agency == NULL) {
-        stock->table_full = true;
-    } else if (atomic_load(&agency->phase) != AGENCY_DONE) {
-        agencies_set_done(stock->segment, agency);
+    struct data_directory *directory = &recovery->heritage->directory;
+    struct control *control = &recovery->control;
+    bool synced = true;
+    control->ring_bytes = recovery->heritage->config.ring_bytes;
+    if (control->state != CONTROL_NEW) {
+        control->bets_bytes = recovery->stock.good_bytes;
+        control->done_bytes = recovery->done.bytes;
     }
-}
-
-static bool recover_done(struct heritage *heritage, struct failure *failure)
-{
-    struct done_file file;
-    struct done_stock stock = {.segment = &heritage->segment};
-    if (done_file_open(&heritage->directory, &file, mark_done, &stock, failure) != DONE_OPEN) {
+    if (!control_write(directory, control, &synced, recovery->failure)) {
         return false;
     }
-    done_file_close(&file);
-    return !stock.table_full ||
-           failure_set(failure, "%s/" DATA_DONE_FILE " has more agencies than limits.agencies",
-                       heritage->directory.path);
+    directory->control = *control;
+    directory->has_control = true;
+    return true;
 }
 
-bool recovery_look_for_draw(const struct data_directory *directory, bool *held)
+static void log_recovered(const struct recovery *recovery)
 {
-    *held = faccessat(directory->descriptor, DATA_WINNERS_FILE, F_OK, 0) == 0;
-    return *held || errno == ENOENT;
-}
-
-/* Files that were made in this start have to be found by the next one. */
-static bool sync_directory(const struct data_directory *directory, struct failure *failure)
-{
-    return file_sync(directory->descriptor) ||
-           failure_set_errno(failure, "sync %s", directory->path);
-}
-
-/* A file that is missing is made, unless what stands beside it shows that there was one. */
-static int open_bets(const struct heritage *heritage, struct failure *failure)
-{
-    const struct data_directory *directory = &heritage->directory;
-    const struct stock nothing = {.rows = 0};
-    int file = openat(directory->descriptor, DATA_BETS_FILE, O_RDWR | O_CLOEXEC);
-    if (file < 0 && errno == ENOENT) {
-        if (!keeps_promise(heritage, &nothing, failure) ||
-            !was_not_drawn(heritage, &nothing, failure)) {
-            return -1;
-        }
-        file =
-            openat(directory->descriptor, DATA_BETS_FILE, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    const struct control *control = &recovery->control;
+    log_info("action: recover | result: success | bets: %" PRIu64 " | bytes: %" PRIu64
+             " | from_checkpoint: %" PRIu64 " | checksum: " CHECKSUM_FORMAT
+             " | lottery: %s | agencies_done: %zu",
+             recovery->stock.rows, recovery->stock.good_bytes, recovery->counted.position,
+             recovery->stock.checksum, control->identity, recovery->done.count);
+    if (control->state == CONTROL_DRAWN) {
+        log_warning("action: recover | result: success | draw: held already | winning_number: "
+                    "%" PRIu32 " | ganadores: %" PRIu64
+                    " | reason: no more bets are taken; for another lottery stop the server and "
+                    "name another data.directory (with Docker Compose: make docker-compose-down, "
+                    "which removes the volume)",
+                    control->terms.winning_number, control->draw.winners);
+    } else {
+        log_info(
+            "action: recover | result: success | draw: not held yet | winning_number: %" PRIu32,
+            control->terms.winning_number);
     }
-    if (file < 0) {
-        (void)failure_set_errno(failure, "open %s/" DATA_BETS_FILE, directory->path);
+}
+
+static bool accept(struct recovery *recovery)
+{
+    struct heritage *heritage = recovery->heritage;
+    if (!mark_done(recovery) || !cut_bets(recovery) ||
+        done_file_cut(&heritage->directory, &recovery->done, recovery->failure) != DONE_OPEN ||
+        !write_control(recovery)) {
+        return false;
     }
-    return file;
+    struct stat status;
+    if (fstat(recovery->bets, &status) != 0) {
+        return failure_set_errno(recovery->failure, "stat %s/" DATA_BETS_FILE,
+                                 heritage->directory.path);
+    }
+    heritage->directory.bets_inode = status.st_ino;
+    checkpoint_remove_unfinished(&heritage->directory);
+    set_end_positions(&heritage->segment, recovery->stock.good_bytes);
+    ring_start_at(&heritage->segment, recovery->stock.good_bytes, recovery->stock.checksum);
+    log_recovered(recovery);
+    return true;
+}
+
+/* Control is there before any other file is: whoever finds others without it knows that it was taken away. */
+static bool make_control(struct recovery *recovery)
+{
+    struct heritage *heritage = recovery->heritage;
+    if (heritage->directory.has_control) {
+        recovery->control = heritage->directory.control;
+        return true;
+    }
+    if (!control_make(&recovery->control, recovery->failure)) {
+        return false;
+    }
+    server_config_terms(&heritage->config, &recovery->control.terms);
+    recovery->control.ipc_key = heritage->ipc_key;
+    return write_control(recovery);
+}
+
+static void close_recovery(struct recovery *recovery)
+{
+    done_file_close(&recovery->done);
+    if (recovery->bets >= 0) {
+        (void)close(recovery->bets);
+    }
 }
 
 bool recovery_run(struct heritage *heritage, struct failure *failure)
 {
-    int file = open_bets(heritage, failure);
-    if (file < 0) {
-        return false;
-    }
-    bool recovered =
-        recover_bets(heritage, file, failure) && recover_done(heritage, failure) &&
-        sync_directory(&heritage->directory, failure) &&
-        data_directory_claim(&heritage->directory, heritage->config.ring_bytes, failure);
-    (void)close(file);
+    struct recovery recovery = {
+        .heritage = heritage,
+        .bets = -1,
+        .done = {.descriptor = -1},
+        .stock = {.segment = &heritage->segment, .checksum = CHECKSUM_EMPTY},
+        .failure = failure,
+    };
+    bool recovered = make_control(&recovery) && read_done(&recovery) && open_bets(&recovery) &&
+                     count_bets(&recovery) && judge_tail(&recovery) && hear_witnesses(&recovery) &&
+                     settle_terms(&recovery) && accept(&recovery);
+    close_recovery(&recovery);
     return recovered;
 }

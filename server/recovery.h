@@ -16,15 +16,10 @@
 /*
  * Called by the supervisor, before there are other processes. Refuses, and
  * touches nothing, where bets.csv is no file of ours, is damaged further from
- * its end than a crash can damage it, or falls short of what a whole checkpoint
- * or a draw that was held proves to have been durable.
+ * its end than a crash can damage it, disagrees with a witness (checkpoint, done.csv,
+ * control), or where the configuration's terms are not the lottery's. What it has found
+ * is in heritage->directory.control afterwards.
  */
 bool recovery_run(struct heritage *heritage, struct failure *failure);
-
-/*
- * Sets *held: winners.csv is in place. False with errno where that can't be
- * found out; taking it for "no" would hold a draw again that was told already.
- */
-bool recovery_look_for_draw(const struct data_directory *directory, bool *held);
 
 #endif

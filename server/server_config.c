@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -52,6 +53,7 @@ enum server_key {
     KEY_WINNERS_WAIT,
     KEY_UNTYPED_MESSAGES,
     KEY_ACK_AFTER,
+    KEY_START_VERIFY,
     KEYS
 };
 
@@ -63,6 +65,9 @@ static const char *const untyped_choices[] = {
 
 static const char *const ack_choices[] = {
     [ACK_AFTER_SYNCED] = "synced", [ACK_AFTER_WRITTEN] = "written", NULL};
+
+static const char *const verify_choices[] = {
+    [START_VERIFY_ALL] = "all", [START_VERIFY_END] = "end", NULL};
 
 #define FIELD(name) .offset = offsetof(struct server_config, name)
 
@@ -100,6 +105,7 @@ static const struct config_key keys[KEYS] = {
                       .kind = CONFIG_INTEGER,
                       FIELD(agencies_expected),
                       .default_value = "5",
+                      .minimum = 1,
                       .maximum = AGENCIES_MAX,
                       .meaning = "the draw is held when this many agencies are done"},
     [KEY_ALLOWED] = {.path = {"agencies.allowed"},
@@ -219,6 +225,15 @@ static const struct config_key keys[KEYS] = {
                        .choices = ack_choices,
                        .meaning = "bets are acknowledged when the disk has them, or the kernel: "
                                   "synced, written"},
+    [KEY_START_VERIFY] = {.path = {"start.verify"},
+                          .environment = {"START_VERIFY"},
+                          .kind = CONFIG_CHOICE,
+                          FIELD(start_verify),
+                          .default_value = "all",
+                          .choices = verify_choices,
+                          .meaning = "a start holds all of bets.csv against the checkpoint, or "
+                                     "only the end of what was counted, which is quicker: all, "
+                                     "end"},
 };
 
 const struct config_table server_config_table = {.keys = keys, .count = KEYS};
@@ -378,6 +393,47 @@ bool server_config_can_draw(const struct server_config *config, struct failure *
                        " | reason: only %" PRIu64 " agencies may speak, so that the draw is "
                        "never held unless others are done already",
                        config->agencies_allowed, config->agencies_expected, allowed);
+}
+
+static int compare_ranges(const void *left, const void *right)
+{
+    const struct agency_range *a = left;
+    const struct agency_range *b = right;
+    return (a->first > b->first) - (a->first < b->first);
+}
+
+/* Writes the ranges in ascending order, those that touch as one: never longer than as they were set. */
+static void write_ranges(const struct server_config *config, char *text, size_t capacity)
+{
+    struct agency_range sorted[AGENCY_RANGES_MAX];
+    memcpy(sorted, config->ranges, sizeof sorted);
+    qsort(sorted, config->range_count, sizeof sorted[0], compare_ranges);
+    size_t used = 0;
+    text[0] = '\0';
+    for (uint32_t i = 0; i < config->range_count && used < capacity;) {
+        struct agency_range range = sorted[i++];
+        while (i < config->range_count && sorted[i].first == range.last + 1) {
+            range.last = sorted[i++].last;
+        }
+        used += (size_t)snprintf(text + used, capacity - used, "%s%" PRIu32, used > 0 ? "," : "",
+                                 range.first);
+        if (range.last > range.first && used < capacity) {
+            used += (size_t)snprintf(text + used, capacity - used, "-%" PRIu32, range.last);
+        }
+    }
+}
+
+void server_config_terms(const struct server_config *config, struct lottery_terms *terms)
+{
+    *terms = (struct lottery_terms){
+        .agencies_expected = (uint32_t)config->agencies_expected,
+        .winning_number = (uint32_t)config->winning_number,
+    };
+    if (config->agencies_any) {
+        (void)snprintf(terms->agencies_allowed, sizeof terms->agencies_allowed, "any");
+    } else {
+        write_ranges(config, terms->agencies_allowed, sizeof terms->agencies_allowed);
+    }
 }
 
 bool server_config_allows(const struct server_config *config, uint32_t agency)

@@ -9,11 +9,14 @@
 #define SERVER_SERVER_CONFIG_H
 
 #include "lib/config.h"
+#include "server/control.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum server_ack_after { ACK_AFTER_SYNCED, ACK_AFTER_WRITTEN };
+/* How much of bets.csv a start reads where a checkpoint says that it has been counted. */
+enum server_start_verify { START_VERIFY_ALL, START_VERIFY_END };
 enum server_untyped_messages { UNTYPED_BATCH, UNTYPED_SINGLE };
 
 /* One inclusive range of agency numbers. */
@@ -44,6 +47,7 @@ struct server_config {
     uint64_t winners_wait_ms;                 /* winners.wait: at the gate before WAIT */
     int untyped_messages;                     /* enum server_untyped_messages */
     int ack_after;                            /* enum server_ack_after */
+    int start_verify;                         /* enum server_start_verify */
     bool agencies_any;                        /* every id may speak; else the ranges */
     struct agency_range ranges[AGENCY_RANGES_MAX];
     uint32_t range_count;
@@ -67,6 +71,9 @@ bool server_config_load(const char *file, struct server_config *config, struct f
  * of a log line's fields, with both keys.
  */
 bool server_config_can_draw(const struct server_config *config, struct failure *doubt);
+
+/* What the configuration says that the lottery is; agencies in ascending order. */
+void server_config_terms(const struct server_config *config, struct lottery_terms *terms);
 
 /* True when this agency may speak. */
 bool server_config_allows(const struct server_config *config, uint32_t agency);

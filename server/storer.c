@@ -4,17 +4,19 @@
  * Why it exists: one writer needs no locks on the files, and one fdatasync
  * serves all the agencies that appended since the last one (group commit).
  *
- * What it promises: `durable` is moved only after fdatasync has returned; an
+ * What it promises: `durable` is moved only after fdatasync has returned, and while the
+ * file that was synced is still the one under its name; an
  * agency's done is durable after all its bets are; the draw is held once, after the
- * last agency's done, and winners.csv is in place before the gate opens.
+ * last agency's done, and winners.csv and control are in place before the gate opens.
+ * What it announces is in the log before anybody can be answered by it.
  *
  * How it stops: SIGTERM. It goes on until no handler is left and the ring is
  * empty, because handlers wait for it. The supervisor sends SIGTERM last; when
  * the supervisor has died the kernel sends it to all at once.
  *
  * If it dies: everything it knows is in the segment and in the files. The next
- * storer writes [written, head) again, reads done.csv again, holds the draw
- * again if winners.csv is not there, and wakes everybody.
+ * storer writes [written, head) again, reads control and done.csv again, holds the draw
+ * again if control does not say that it was held, and wakes everybody.
  */
 #include "server/storer.h"
 
@@ -25,7 +27,6 @@
 #include "server/disk.h"
 #include "server/done_file.h"
 #include "server/draw.h"
-#include "server/recovery.h"
 #include "server/signals.h"
 #include "shm/agencies.h"
 #include "shm/gate.h"
@@ -36,13 +37,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
     DRAIN_LOOK_MS = 50, /* a killed handler does not tell that it is gone */
-    DONE_ROUND_MAX = 256,
-    DONE_LINE_BYTES_MAX = 12, /* "4294967295\n" and a NUL */
-    NO_TIME_LIMIT = -1
+    IDLE_LOOK_MS = 500, /* a storer that has nothing to do keeps its checkpoint */
+    DONE_ROUND_MAX = 256
 };
 
 struct storer {
@@ -52,8 +53,10 @@ struct storer {
     struct disk disk;
     struct disk_file bets; /* bets.csv */
     struct done_file done;
+    struct control control;       /* as it stands on the disk */
     struct checkpoint checkpoint; /* taken, and waiting for its bytes to be durable */
-    uint64_t checkpoint_end;      /* the next one is taken when bets.csv has reached this */
+    uint64_t checkpoint_position; /* of the latest one that was written, or tried to be */
+    int64_t checkpoint_due_ms;    /* when to take the next one, monotonic clock */
 };
 
 static void count(_Atomic uint64_t *counter, uint64_t amount)
@@ -96,22 +99,41 @@ static void report(struct storer *storer, bool synced, uint64_t position)
     }
 }
 
-static void take_checkpoint(struct storer *storer)
+static void write_checkpoint(struct storer *storer)
 {
-    checkpoint_take(&storer->checkpoint, &storer->segment);
-    storer->checkpoint_end = storer->checkpoint.position + CHECKPOINT_EVERY_BYTES;
+    storer->checkpoint_position = storer->checkpoint.position;
+    storer->checkpoint_due_ms = clock_monotonic_ms() + CHECKPOINT_EVERY_MS;
+    (void)checkpoint_write(&storer->checkpoint, &storer->heritage->directory,
+                           storer->control.identity, storer->bets.descriptor);
 }
 
 /* A checkpoint is taken between two flushes, and written when its bytes are durable. */
-static void keep_checkpoint(struct storer *storer, uint64_t durable)
+static void keep_checkpoint(struct storer *storer)
 {
+    uint64_t durable = atomic_load(&storer->segment.shared->positions.durable);
+    if (storer->checkpoint.image == NULL && durable > storer->checkpoint_position &&
+        clock_monotonic_ms() >= storer->checkpoint_due_ms) {
+        checkpoint_take(&storer->checkpoint, &storer->segment);
+    }
     if (storer->checkpoint.image != NULL && durable >= storer->checkpoint.position) {
-        checkpoint_write(&storer->checkpoint, &storer->heritage->directory,
-                         storer->bets.descriptor);
+        write_checkpoint(storer);
     }
-    if (storer->checkpoint.image == NULL && durable >= storer->checkpoint_end) {
-        take_checkpoint(storer);
+}
+
+/* The terms are fixed by the first thing that is stored, before it is acknowledged. */
+static bool note_stored(struct storer *storer, uint64_t durable)
+{
+    if (storer->control.state != CONTROL_NEW) {
+        return true;
     }
+    storer->control.state = CONTROL_OPEN;
+    storer->control.bets_bytes = durable;
+    return disk_write_control(&storer->disk, &storer->bets, &storer->control);
+}
+
+static bool are_bets_in_place(struct storer *storer, uint64_t bytes)
+{
+    return disk_is_in_place(&storer->disk, storer->bets.descriptor, DATA_BETS_FILE, bytes);
 }
 
 /* Takes everything that has been appended to the disk: one pwrite, one fdatasync. */
@@ -121,6 +143,9 @@ static bool flush(struct storer *storer)
     uint64_t end = pending.from + pending.count;
     if (end == atomic_load(&storer->segment.shared->positions.durable)) {
         return true;
+    }
+    if (!are_bets_in_place(storer, pending.from)) {
+        return false;
     }
     disk_allocate_ahead(&storer->bets, end);
     fault_point("storer.before_write");
@@ -135,11 +160,13 @@ static bool flush(struct storer *storer)
         return false;
     }
     note_sync_time(storer->shared, (uint64_t)(clock_monotonic_ns() - began_ns));
+    if (!are_bets_in_place(storer, end) || !note_stored(storer, end)) {
+        return false;
+    }
     count(&storer->shared->flushes, 1);
     count(&storer->shared->flushed_bytes, pending.count);
     fault_point("storer.synced");
     report(storer, true, end);
-    keep_checkpoint(storer, end);
     return true;
 }
 
@@ -172,46 +199,87 @@ static void gather_asked(const struct storer *storer, uint32_t *cursor, struct d
 {
     struct agency *agency = NULL;
     round->count = 0;
-    round->bytes = 0;
     while (round->count < DONE_ROUND_MAX &&
            (agency = agencies_next_asked(&storer->segment, cursor)) != NULL) {
         round->agencies[round->count++] = agency;
-        round->bytes +=
-            (size_t)snprintf(round->lines + round->bytes, DONE_LINE_BYTES_MAX, "%u\n", agency->id);
     }
 }
 
-static void mark_done(struct storer *storer, const struct done_round *round)
+/* Nothing is appended for an agency that has asked: its counts are final. */
+static void write_lines(const struct storer *storer, struct done_round *round)
 {
+    round->bytes = 0;
     for (size_t i = 0; i < round->count; i++) {
-        agencies_set_done(&storer->segment, round->agencies[i]);
-        log_info("action: agencia_terminada | result: success | agency: %u | cantidad: %llu | "
-                 "faltan: %u",
-                 round->agencies[i]->id, (unsigned long long)atomic_load(&round->agencies[i]->bets),
-                 agencies_missing(storer));
+        const struct agency *agency = round->agencies[i];
+        const struct done_line line = {
+            .agency = agency->id,
+            .bets = atomic_load(&agency->bets),
+            .position = atomic_load(&storer->segment.shared->positions.durable),
+            .checksum = atomic_load(&agency->checksum),
+        };
+        round->bytes += done_file_write_line(round->lines + round->bytes, &line);
     }
+}
+
+/* Says it before it is visible: whoever is answered by it finds it in the log. */
+static void tell_and_mark_done(struct storer *storer, struct agency *agency)
+{
+    uint64_t missing = agencies_missing(storer);
+    log_info("action: agencia_terminada | result: success | agency: %u | cantidad: %llu | "
+             "faltan: %llu",
+             agency->id, (unsigned long long)atomic_load(&agency->bets),
+             (unsigned long long)(missing > 0 ? missing - 1 : 0));
+    agencies_set_done(&storer->segment, agency);
+}
+
+/* Control says how far done.csv is durable: a line is told when it can't get lost unnoticed. */
+static bool note_done_bytes(struct storer *storer)
+{
+    storer->control.bets_bytes = atomic_load(&storer->segment.shared->positions.durable);
+    storer->control.done_bytes = storer->done.bytes;
+    storer->control.state =
+        storer->control.state == CONTROL_NEW ? CONTROL_OPEN : storer->control.state;
+    return disk_write_control(&storer->disk, &storer->bets, &storer->control);
+}
+
+static bool write_round(struct storer *storer, const struct done_round *round)
+{
+    int file = storer->done.descriptor;
+    uint64_t end = storer->done.bytes + round->bytes;
+    if (!disk_is_in_place(&storer->disk, file, DATA_DONE_FILE, storer->done.bytes)) {
+        return false;
+    }
+    fault_point("done.before_write");
+    if (!disk_write(&storer->disk, &storer->bets, file, DATA_DONE_FILE, round->lines, round->bytes,
+                    storer->done.bytes)) {
+        return false;
+    }
+    fault_point("done.written");
+    if (!disk_sync(&storer->disk, file, DATA_DONE_FILE) ||
+        !disk_is_in_place(&storer->disk, file, DATA_DONE_FILE, end)) {
+        return false;
+    }
+    storer->done.bytes = end;
+    fault_point("done.synced");
+    return note_done_bytes(storer);
 }
 
 /* The agencies appended their last bets before they asked: flushing now makes all of those durable. */
-static bool store_round(struct storer *storer, const struct done_round *round)
+static bool store_round(struct storer *storer, struct done_round *round)
 {
     if (!flush(storer)) {
         return false;
     }
-    fault_point("done.before_write");
-    if (!disk_write(&storer->disk, &storer->bets, storer->done.descriptor, DATA_DONE_FILE,
-                    round->lines, round->bytes, storer->done.bytes)) {
+    write_lines(storer, round);
+    if (!write_round(storer, round)) {
         return false;
     }
-    fault_point("done.written");
-    if (!disk_sync(&storer->disk, storer->done.descriptor, DATA_DONE_FILE)) {
-        return false;
+    for (size_t i = 0; i < round->count; i++) {
+        tell_and_mark_done(storer, round->agencies[i]);
     }
-    storer->done.bytes += round->bytes;
-    fault_point("done.synced");
-    mark_done(storer, round);
     set_gate(storer);
     wake_waiters(&storer->segment, WAIT_FOR_DONE, UINT64_MAX);
+    storer->checkpoint_due_ms = 0;
     return true;
 }
 
@@ -233,18 +301,22 @@ static bool store_done(struct storer *storer)
 
 /* ----------------------------------------------------------------- draw ---- */
 
-static bool try_draw(struct storer *storer, const struct draw_stock *stored, uint64_t *winners)
+/* Makes winners.csv; false where that can't be done, or a stop was asked for meanwhile. */
+static bool make_winners(struct storer *storer, const struct draw_stock *stored,
+                         struct draw_record *record)
 {
     struct failure failure;
     const struct data_directory *directory = &storer->heritage->directory;
-    uint32_t winning_number = (uint32_t)storer->heritage->config.winning_number;
+    uint32_t number = storer->control.terms.winning_number;
     enum draw_end end = DRAW_FAILED;
-    while ((end = draw_hold(directory, stored, winning_number, winners, &failure)) != DRAW_HELD) {
-        if (end == DRAW_NOT_SYNCED) {
-            disk_distrust(&storer->disk);
+    while ((end = draw_hold(directory, stored, number, signals_terminate_requested, record,
+                            &failure)) != DRAW_HELD) {
+        if (end == DRAW_INTERRUPTED) {
+            log_info("action: sorteo | result: in_progress | reason: %s", failure.text);
+            return false;
         }
-        if (end == DRAW_DAMAGED) {
-            storer->disk.lied = true;
+        if (end == DRAW_NOT_SYNCED || end == DRAW_DAMAGED) {
+            disk_distrust(&storer->disk);
         }
         if (storer->disk.lied || !disk_is_full(errno) || signals_terminate_requested()) {
             log_critical("action: sorteo | result: fail | error: %s", failure.text);
@@ -257,11 +329,24 @@ static bool try_draw(struct storer *storer, const struct draw_stock *stored, uin
     return true;
 }
 
-static void log_draw(const struct storer *storer, uint64_t winners)
+/* Says it before it is visible: whoever is told winners finds the draw in the log. */
+static void tell_draw(const struct storer *storer)
 {
-    log_info("action: sorteo | result: success | agencias: %llu | ganadores: %llu",
+    log_info("action: sorteo | result: success | agencias: %llu | ganadores: %llu | numero: %u | "
+             "apuestas: %llu",
              (unsigned long long)atomic_load(&storer->shared->agencies_done),
-             (unsigned long long)winners);
+             (unsigned long long)storer->control.draw.winners, storer->control.terms.winning_number,
+             (unsigned long long)storer->control.draw.bets);
+}
+
+/* From here on the winners are told. */
+static void show_draw(const struct storer *storer)
+{
+    const struct draw_record *draw = &storer->control.draw;
+    atomic_store(&storer->shared->winners, draw->winners);
+    atomic_store(&storer->shared->winners_bytes, draw->winners_bytes);
+    atomic_store(&storer->shared->winners_checksum, draw->winners_file_checksum);
+    atomic_store(&storer->shared->drawn, 1);
 }
 
 static void add_bets(void *context, const struct agency *agency)
@@ -270,36 +355,50 @@ static void add_bets(void *context, const struct agency *agency)
     *rows += atomic_load_explicit(&agency->bets, memory_order_relaxed);
 }
 
-static bool hold_draw_if_due(struct storer *storer)
+/* The draw has been held once control says so: nothing undoes it afterwards. */
+static bool hold_draw(struct storer *storer)
 {
-    if (atomic_load(&storer->shared->drawn) != 0 || agencies_missing(storer) > 0) {
-        return true;
-    }
     int64_t began_ns = clock_monotonic_ns();
     struct draw_stock stored = {.bytes = agencies_close_for_draw(&storer->segment)};
-    uint64_t winners = 0;
-    (void)agencies_snapshot(&storer->segment, add_bets, &stored.rows);
-    if (!flush(storer) || !try_draw(storer, &stored, &winners)) {
+    stored.checksum = agencies_snapshot(&storer->segment, add_bets, &stored.rows).checksum;
+    struct draw_record record;
+    if (!flush(storer) || !are_bets_in_place(storer, stored.bytes)) {
         return false;
     }
+    if (!make_winners(storer, &stored, &record)) {
+        return signals_terminate_requested() && !storer->disk.lied;
+    }
+    storer->control.state = CONTROL_DRAWN;
+    storer->control.bets_bytes = stored.bytes;
+    storer->control.draw = record;
+    if (!disk_write_control(&storer->disk, &storer->bets, &storer->control)) {
+        return false;
+    }
+    fault_point("draw.noted");
     atomic_store(&storer->shared->draw_ns, (uint64_t)(clock_monotonic_ns() - began_ns));
-    atomic_store(&storer->shared->winners, winners);
-    atomic_store(&storer->shared->drawn, 1);
-    log_draw(storer, winners);
+    tell_draw(storer);
+    show_draw(storer);
     fault_point("draw.before_gate");
     set_gate(storer);
     return true;
 }
 
+static bool hold_draw_if_due(struct storer *storer)
+{
+    return atomic_load(&storer->shared->drawn) != 0 || agencies_missing(storer) > 0 ||
+           signals_terminate_requested() || hold_draw(storer);
+}
+
 /* ----------------------------------------------------------------- life ---- */
 
-/* An agency in done.csv whose storer died before it could say so. */
-static void note_stored_done(void *context, uint32_t id)
+/* Agencies in done.csv whose storer died before it could say so. */
+static void adopt_done(struct storer *storer)
 {
-    struct segment *segment = context;
-    struct agency *agency = agencies_find(segment, id);
-    if (agency != NULL && atomic_load(&agency->phase) != AGENCY_DONE) {
-        agencies_set_done(segment, agency);
+    for (size_t i = 0; i < storer->done.count; i++) {
+        struct agency *agency = agencies_find(&storer->segment, storer->done.lines[i].agency);
+        if (agency != NULL && atomic_load(&agency->phase) != AGENCY_DONE) {
+            tell_and_mark_done(storer, agency);
+        }
     }
 }
 
@@ -311,32 +410,61 @@ static bool is_disk_trusted(struct storer *storer)
 {
     storer->disk.lied = atomic_load(&storer->shared->sync_failed) != 0;
     if (storer->disk.lied) {
-        log_critical("action: storer_start | result: fail | error: a sync failed, and the storer "
-                     "that it failed for died before it could stop the server");
+        log_critical("action: storer_start | result: fail | error: a sync failed, or a file was "
+                     "changed, and the storer that found it died before it could stop the server");
     }
     return !storer->disk.lied;
+}
+
+static bool fail_to_open(const struct failure *failure)
+{
+    log_critical("action: storer_start | result: fail | error: %s", failure->text);
+    return false;
+}
+
+static bool open_bets(struct storer *storer, struct failure *failure)
+{
+    const struct data_directory *directory = &storer->heritage->directory;
+    struct stat status;
+    storer->bets.descriptor = data_directory_open_file(directory, DATA_BETS_FILE, O_RDWR, failure);
+    if (storer->bets.descriptor < 0) {
+        return false;
+    }
+    if (fstat(storer->bets.descriptor, &status) != 0) {
+        return failure_set_errno(failure, "stat %s/" DATA_BETS_FILE, directory->path);
+    }
+    if (directory->bets_inode != 0 && directory->bets_inode != status.st_ino) {
+        disk_distrust(&storer->disk);
+        return failure_set(failure,
+                           "%s/" DATA_BETS_FILE " is not the file that the server was started "
+                           "with: put that one back",
+                           directory->path);
+    }
+    return true;
+}
+
+/* What the storer before this one wrote and did not live to note is noted before it is told. */
+static bool open_done(struct storer *storer, struct failure *failure)
+{
+    const struct data_directory *directory = &storer->heritage->directory;
+    enum done_open opened =
+        done_file_open(directory, true, storer->control.done_bytes, &storer->done, failure);
+    if (opened == DONE_OPEN) {
+        opened = done_file_cut(directory, &storer->done, failure);
+    }
+    if (opened == DONE_NOT_SYNCED || opened == DONE_DAMAGED) {
+        disk_distrust(&storer->disk);
+    }
+    return opened == DONE_OPEN;
 }
 
 static bool open_files(struct storer *storer)
 {
     struct failure failure;
-    storer->bets.descriptor =
-        openat(storer->heritage->directory.descriptor, DATA_BETS_FILE, O_RDWR | O_CLOEXEC);
-    if (storer->bets.descriptor < 0) {
-        log_critical("action: storer_start | result: fail | error: open %s/%s: %s",
-                     storer->heritage->directory.path, DATA_BETS_FILE, strerror(errno));
-        return false;
-    }
-    enum done_open opened = done_file_open(&storer->heritage->directory, &storer->done,
-                                           note_stored_done, &storer->segment, &failure);
-    if (opened == DONE_NOT_SYNCED) {
-        disk_distrust(&storer->disk);
-    }
-    if (opened != DONE_OPEN) {
-        log_critical("action: storer_start | result: fail | error: %s", failure.text);
-        return false;
-    }
-    return true;
+    return (control_read(&storer->heritage->directory, &storer->control, &failure) ==
+                CONTROL_READ &&
+            open_bets(storer, &failure) && open_done(storer, &failure)) ||
+           fail_to_open(&failure);
 }
 
 static void close_files(struct storer *storer)
@@ -366,7 +494,11 @@ static bool has_work(const void *context)
 
 static bool work(struct storer *storer)
 {
-    return flush(storer) && store_done(storer) && hold_draw_if_due(storer);
+    if (!flush(storer) || !store_done(storer)) {
+        return false;
+    }
+    keep_checkpoint(storer);
+    return hold_draw_if_due(storer);
 }
 
 /* While stopping: nobody is left who could append, and nothing is left to store. */
@@ -386,11 +518,10 @@ static int serve(struct storer *storer)
             return storer->disk.lied ? STORER_EXIT_DISK_LIED : STORER_EXIT_FAILED;
         }
         if (!signals_terminate_requested()) {
-            storer_sleep(&storer->segment, has_work, storer, NO_TIME_LIMIT);
+            storer_sleep(&storer->segment, has_work, storer, IDLE_LOOK_MS);
         } else if (is_drained(storer)) {
-            take_checkpoint(storer);
-            checkpoint_write(&storer->checkpoint, &storer->heritage->directory,
-                             storer->bets.descriptor);
+            checkpoint_take(&storer->checkpoint, &storer->segment);
+            write_checkpoint(storer);
             return STORER_EXIT_DRAINED;
         } else {
             storer_sleep(&storer->segment, has_unstored, storer, DRAIN_LOOK_MS);
@@ -398,26 +529,49 @@ static int serve(struct storer *storer)
     }
 }
 
+/* winners.csv was taken away: the draw's own record says what it has to be again. */
+static bool restore_winners(struct storer *storer)
+{
+    const struct draw_record *held = &storer->control.draw;
+    const struct draw_stock stored = {
+        .bytes = held->bytes, .rows = held->bets, .checksum = held->checksum};
+    struct draw_record again;
+    if (!make_winners(storer, &stored, &again)) {
+        return false;
+    }
+    if (memcmp(&again, held, sizeof again) != 0) {
+        disk_distrust(&storer->disk);
+        log_critical("action: sorteo | result: fail | error: the winners in %s are others than "
+                     "those of the draw that was held: restore all files from one backup",
+                     storer->heritage->directory.path);
+        return false;
+    }
+    log_warning("action: sorteo | result: success | file: %s/" DATA_WINNERS_FILE
+                " | reason: it was missing, and has been made again as the draw gave it",
+                storer->heritage->directory.path);
+    return true;
+}
+
 /* A draw that was held by a storer, or a server, before this one. */
 static bool adopt_draw(struct storer *storer)
 {
     struct failure failure;
-    uint64_t winners = 0;
-    enum draw_end end = draw_adopt(&storer->heritage->directory, &winners, &failure);
-    if (end == DRAW_NOT_SYNCED) {
+    (void)agencies_close_for_draw(&storer->segment); /* a new segment does not know of it */
+    enum draw_end end = draw_check(&storer->heritage->directory, &storer->control.draw, &failure);
+    if (end == DRAW_FAILED && errno == ENOENT) {
+        if (!restore_winners(storer)) {
+            return false;
+        }
+    } else if (end != DRAW_HELD) {
         disk_distrust(&storer->disk);
-    }
-    if (end != DRAW_HELD) {
         log_critical("action: sorteo | result: fail | error: %s", failure.text);
         return false;
     }
-    const struct shared_supervisor *supervisor = &storer->segment.shared->supervisor;
-    (void)agencies_close_for_draw(&storer->segment); /* a new segment does not know of it */
-    atomic_store(&storer->shared->winners, winners);
-    if (atomic_exchange(&storer->shared->drawn, 1) == 0 &&
-        atomic_load(&supervisor->storer_deaths) > 0) {
-        log_draw(storer, winners); /* the one that held it died before it could */
+    if (atomic_load(&storer->shared->drawn) == 0 &&
+        atomic_load(&storer->segment.shared->supervisor.storer_deaths) > 0) {
+        tell_draw(storer); /* the one that held it died before it could, or just after */
     }
+    show_draw(storer);
     return true;
 }
 
@@ -433,29 +587,24 @@ static bool sync_inherited(struct storer *storer)
     if (atomic_load(&positions->durable) == written) {
         return true;
     }
-    if (!disk_sync(&storer->disk, storer->bets.descriptor, DATA_BETS_FILE)) {
+    if (!disk_sync(&storer->disk, storer->bets.descriptor, DATA_BETS_FILE) ||
+        !are_bets_in_place(storer, written) || !note_stored(storer, written)) {
         return false;
     }
     report(storer, true, written);
     return true;
 }
 
-static bool adopt_draw_if_held(struct storer *storer)
-{
-    bool held = false;
-    if (!recovery_look_for_draw(&storer->heritage->directory, &held)) {
-        log_critical("action: storer_start | result: fail | error: look for %s/%s: %s",
-                     storer->heritage->directory.path, DATA_WINNERS_FILE, strerror(errno));
-        return false;
-    }
-    return !held || adopt_draw(storer);
-}
-
 /* Takes over from the storer before this one, if there was one. */
 static bool take_over(struct storer *storer)
 {
     agencies_recount_done(&storer->segment);
-    if (!sync_inherited(storer) || !adopt_draw_if_held(storer)) {
+    if (!sync_inherited(storer) ||
+        (storer->done.bytes > storer->control.done_bytes && !note_done_bytes(storer))) {
+        return false;
+    }
+    adopt_done(storer);
+    if (storer->control.state == CONTROL_DRAWN && !adopt_draw(storer)) {
         return false;
     }
     atomic_store(&storer->shared->done_pending, 1);
@@ -486,8 +635,6 @@ int storer_run(const struct heritage *heritage, int ready)
         .bets = {.name = DATA_BETS_FILE, .descriptor = -1},
         .done = {.descriptor = -1},
     };
-    storer.checkpoint_end =
-        atomic_load(&storer.segment.shared->positions.durable) + CHECKPOINT_EVERY_BYTES;
     signals_post_on_terminate(&storer.shared->wakeup);
     signals_unblock();
     int status = STORER_EXIT_FAILED;

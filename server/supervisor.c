@@ -49,6 +49,7 @@ struct supervisor {
     struct heritage heritage;
     struct children children;
     struct keeper keeper;
+    bool started;     /* it has served; before that, `failure` says why it could not */
     bool failed;      /* it could not start, or not stop as it should */
     int child_status; /* in a child that has come back to here */
 };
@@ -340,6 +341,7 @@ static int live(struct supervisor *supervisor, struct failure *failure)
         return FORKED_CHILD;
     }
     supervisor->failed = started != 0;
+    supervisor->started = started == 0;
     if (started == 0) {
         tell_ready(heritage);
         if (serve(supervisor) == FORKED_CHILD) {
@@ -377,7 +379,7 @@ int supervisor_run(const struct server_config *config)
     }
     children_close(&supervisor.children);
     heritage_close(&supervisor.heritage);
-    if (failure.text[0] != '\0') {
+    if (!supervisor.started) {
         return fail_to_start(&failure);
     }
     log_info("action: exit | result: %s", supervisor.failed ? "fail" : "success");

@@ -1,13 +1,16 @@
 /*
- * winners.c - see winners.h. winners.csv never changes once it is there, so a
- * handler reads it without asking anybody.
+ * winners.c - see winners.h. We never change winners.csv once it is there; somebody
+ * else may, which is why it is held against the seal.
  */
 #include "server/winners.h"
 
 #include "lib/bet.h"
+#include "lib/checksum.h"
 #include "server/csv_reader.h"
+#include "server/file_io.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +23,7 @@ struct lookup {
     void *context;
     const char *at;    /* in the piece that is looked through: where its next run of rows begins */
     uint64_t position; /* in the file, behind the last row that was a bet */
+    uint64_t checksum; /* of everything before it */
     bool stopped;
     bool damaged; /* what stands at the position is no bet */
     bool failed;  /* there was no memory */
@@ -63,6 +67,7 @@ static void look_through(struct lookup *lookup, const char *rows, size_t bytes)
     lookup->at = rows;
     size_t good = bet_csv_scan(rows, bytes, take_run, lookup);
     lookup->position += good;
+    lookup->checksum = checksum_extend(lookup->checksum, rows, good);
     if (good < bytes && !lookup->stopped) {
         lookup->damaged = true;
         lookup->stopped = true;
@@ -81,38 +86,55 @@ static bool judge(const struct lookup *lookup, enum csv_read read, const char *p
            failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, path);
 }
 
-/* A last row without its LF is none of ours: the file was whole when it was put into place. */
-static bool ends_at(int file, uint64_t position)
+static bool is_sealed(const struct data_directory *directory, int file,
+                      const struct winners_seal *seal, struct failure *failure)
 {
     struct stat status;
-    return fstat(file, &status) == 0 && (uint64_t)status.st_size == position;
+    uint64_t checksum = 0;
+    if (fstat(file, &status) != 0 || file_checksum(file, seal->bytes, &checksum) < 0) {
+        return failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, directory->path);
+    }
+    return ((uint64_t)status.st_size == seal->bytes && checksum == seal->checksum) ||
+           failure_set(failure,
+                       "%s/" DATA_WINNERS_FILE " was changed: it has %" PRIu64
+                       " bytes of checksum " CHECKSUM_FORMAT ", and the draw gave %" PRIu64
+                       " bytes of checksum " CHECKSUM_FORMAT,
+                       directory->path, (uint64_t)status.st_size, checksum, seal->bytes,
+                       seal->checksum);
 }
 
-bool winners_read(const struct data_directory *directory, uint32_t agency,
-                  bool (*each)(void *context, const char *row, size_t bytes), void *context,
-                  struct failure *failure)
+static bool look_up(int file, struct lookup *lookup, const struct winners_seal *seal,
+                    const char *path, struct failure *failure)
 {
-    int file = openat(directory->descriptor, DATA_WINNERS_FILE, O_RDONLY | O_CLOEXEC);
     struct csv_reader reader;
-    if (file < 0 || !csv_reader_open(&reader, file, 0)) {
-        (void)failure_set_errno(failure, "open %s/" DATA_WINNERS_FILE, directory->path);
-        if (file >= 0) {
-            (void)close(file);
-        }
-        return false;
-    }
-    struct lookup lookup = {.agency = agency, .each = each, .context = context};
     const char *rows = NULL;
     size_t bytes = 0;
     enum csv_read read = CSV_END;
-    while (!lookup.stopped && (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
-        look_through(&lookup, rows, bytes);
+    if (!csv_reader_open(&reader, file, 0)) {
+        return failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, path);
     }
-    if (read == CSV_END && !ends_at(file, lookup.position)) {
-        lookup.damaged = true;
+    while (!lookup->stopped && (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
+        look_through(lookup, rows, bytes);
     }
-    bool complete = judge(&lookup, read, directory->path, failure);
+    lookup->damaged |= read == CSV_END && !lookup->stopped &&
+                       (lookup->position != seal->bytes || lookup->checksum != seal->checksum);
+    bool complete = judge(lookup, read, path, failure);
     csv_reader_close(&reader);
+    return complete;
+}
+
+bool winners_read(const struct data_directory *directory, const struct winners_seal *seal,
+                  uint32_t agency, bool (*each)(void *context, const char *row, size_t bytes),
+                  void *context, struct failure *failure)
+{
+    int file = data_directory_open_file(directory, DATA_WINNERS_FILE, O_RDONLY, failure);
+    if (file < 0) {
+        return false;
+    }
+    struct lookup lookup = {
+        .agency = agency, .each = each, .context = context, .checksum = CHECKSUM_EMPTY};
+    bool complete = is_sealed(directory, file, seal, failure) &&
+                    look_up(file, &lookup, seal, directory->path, failure);
     (void)close(file);
     return complete;
 }

@@ -11,14 +11,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What winners.csv has to be, as the storer that held the draw has said in the segment. */
+struct winners_seal {
+    uint64_t bytes, checksum;
+};
+
 /*
  * Calls `each` with every winning bet of the agency, as a row of the wire with its
  * agency in front, `agency,first,last,document,birthdate,number LF`; the text is
- * valid during the call. Stops when `each` returns false. Returns false and describes the failure when
- * the file can't be read, or a row up to there is no valid one. Called by handlers once the gate is open.
+ * valid during the call. Stops when `each` returns false. The whole file is held
+ * against the seal before the first call, and again while it is read: nobody is told a winner that
+ * the draw did not give. Returns false and describes the failure when
+ * the file can't be read, or is not the draw's. Called by handlers once the gate is open.
  */
-bool winners_read(const struct data_directory *directory, uint32_t agency,
-                  bool (*each)(void *context, const char *row, size_t bytes), void *context,
-                  struct failure *failure);
+bool winners_read(const struct data_directory *directory, const struct winners_seal *seal,
+                  uint32_t agency, bool (*each)(void *context, const char *row, size_t bytes),
+                  void *context, struct failure *failure);
 
 #endif

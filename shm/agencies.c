@@ -65,6 +65,7 @@ struct agency_claim agencies_claim(struct segment *segment, struct agency *agenc
     struct agency_claim claim = {
         .epoch = atomic_load(&agency->epoch) + 1,
         .bets = atomic_load(&agency->bets),
+        .checksum = atomic_load(&agency->checksum),
         .end_position = atomic_load(&agency->end_position),
     };
     atomic_store(&agency->epoch, claim.epoch);
@@ -126,8 +127,9 @@ void agencies_recount_done(struct segment *segment)
     atomic_store(&segment->shared->storer.agencies_done, done);
 }
 
-uint64_t agencies_snapshot(struct segment *segment,
-                           void (*each)(void *context, const struct agency *agency), void *context)
+struct agencies_total agencies_snapshot(struct segment *segment,
+                                        void (*each)(void *context, const struct agency *agency),
+                                        void *context)
 {
     append_lock(segment);
     for (uint32_t i = 0; i < segment->shared->identity.agency_capacity; i++) {
@@ -136,9 +138,12 @@ uint64_t agencies_snapshot(struct segment *segment,
             each(context, agency);
         }
     }
-    uint64_t head = atomic_load(&segment->shared->positions.head);
+    struct agencies_total total = {
+        .head = atomic_load(&segment->shared->positions.head),
+        .checksum = segment->shared->append.checksum,
+    };
     append_unlock(segment);
-    return head;
+    return total;
 }
 
 uint64_t agencies_close_for_draw(struct segment *segment)

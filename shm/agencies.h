@@ -25,6 +25,7 @@ struct agency *agencies_find_or_add(struct segment *segment, uint32_t id);
 struct agency_claim {
     uint64_t epoch;        /* of the asking connection, to append with: never EPOCH_UNFENCED */
     uint64_t bets;         /* appended so far */
+    uint64_t checksum;     /* of those bets' rows in bets.csv */
     uint64_t end_position; /* once `durable` has reached this, those bets are safe */
 };
 
@@ -53,12 +54,19 @@ void agencies_set_done(struct segment *segment, struct agency *agency);
 /* Counts those whose DONE is durable anew: the last storer may have died between the two. */
 void agencies_recount_done(struct segment *segment);
 
+/* All of bets.csv at a moment, appended and not yet all of it durable. */
+struct agencies_total {
+    uint64_t head;
+    uint64_t checksum; /* of everything below head */
+};
+
 /*
  * Calls `each` for every agency under the append lock, so that all counts are
- * of the same moment; returns head at that moment. `each` must not block.
+ * of the same moment; returns head and checksum at that moment. `each` must not block.
  */
-uint64_t agencies_snapshot(struct segment *segment,
-                           void (*each)(void *context, const struct agency *agency), void *context);
+struct agencies_total agencies_snapshot(struct segment *segment,
+                                        void (*each)(void *context, const struct agency *agency),
+                                        void *context);
 
 /* Refuses every bet from now on; returns head, behind which nothing will come any more. */
 uint64_t agencies_close_for_draw(struct segment *segment);

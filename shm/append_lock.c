@@ -21,15 +21,16 @@
 #include <string.h>
 #include <unistd.h>
 
-void append_note_intent(struct segment *segment, const struct agency *agency, uint64_t head_after,
-                        uint64_t bets_after, uint64_t bytes_after)
+void append_note_intent(struct segment *segment, const struct shared_intent *intent)
 {
-    struct shared_intent *intent = &segment->shared->append.intent;
-    intent->agency_index = (uint32_t)(agency - segment->agencies);
-    intent->bets_after = bets_after;
-    intent->bytes_after = bytes_after;
+    struct shared_intent *noted = &segment->shared->append.intent;
+    noted->agency_index = intent->agency_index;
+    noted->bets_after = intent->bets_after;
+    noted->bytes_after = intent->bytes_after;
+    noted->checksum_after = intent->checksum_after;
+    noted->all_checksum_after = intent->all_checksum_after;
     atomic_signal_fence(memory_order_seq_cst);
-    intent->head_after = head_after;
+    noted->head_after = intent->head_after;
     atomic_signal_fence(memory_order_seq_cst);
 }
 
@@ -39,6 +40,8 @@ void append_finish_intent(struct segment *segment)
     struct agency *agency = &segment->agencies[intent->agency_index];
     atomic_store_explicit(&agency->bets, intent->bets_after, memory_order_relaxed);
     atomic_store_explicit(&agency->bytes, intent->bytes_after, memory_order_relaxed);
+    atomic_store_explicit(&agency->checksum, intent->checksum_after, memory_order_relaxed);
+    segment->shared->append.checksum = intent->all_checksum_after;
     atomic_store_explicit(&agency->end_position, intent->head_after, memory_order_relaxed);
     fault_point("append.counted");
     atomic_signal_fence(memory_order_seq_cst);

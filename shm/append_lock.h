@@ -22,11 +22,10 @@ void append_unlock(struct segment *segment);
 
 /*
  * Notes what is going to change together with head, so that a repair can
- * finish it; under the lock. `bets_after` and `bytes_after` are the agency's
- * counts once head stands at `head_after`.
+ * finish it; under the lock. The intent says what everything is once head
+ * stands at intent->head_after, which is not 0.
  */
-void append_note_intent(struct segment *segment, const struct agency *agency, uint64_t head_after,
-                        uint64_t bets_after, uint64_t bytes_after);
+void append_note_intent(struct segment *segment, const struct shared_intent *intent);
 
 /* Carries out the noted intent and forgets it; under the lock, with head moved already. */
 void append_finish_intent(struct segment *segment);

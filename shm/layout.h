@@ -42,7 +42,7 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 1,
+    SHARED_LAYOUT_VERSION = 2,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections is below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
     SHARED_PEER_BYTES = 56 /* "[v6 address]:port", terminated */
@@ -84,7 +84,9 @@ struct shared_intent {
     uint64_t head_after; /* 0: no intent. Stored last, so an intent is whole or not there */
     uint32_t agency_index;
     uint32_t unused;
-    uint64_t bets_after, bytes_after; /* absolute, so that doing it twice is doing it once */
+    /* Absolute, so that doing it twice is doing it once. */
+    uint64_t bets_after, bytes_after, checksum_after; /* the agency's */
+    uint64_t all_checksum_after;                      /* of everything below head_after */
 };
 
 /* What the owner of the lock has repaired and will say so, when it has given it back. */
@@ -96,6 +98,7 @@ struct shared_append {
     uint32_t draw_closed;        /* under mutex: 1 once the draw has begun; no bet from then on */
     uint32_t agencies_present;   /* under mutex: entries used in the agencies table */
     uint32_t repair;             /* under mutex: enum append_repair */
+    uint64_t checksum;           /* under mutex: of all bytes of bets.csv below head */
     _Atomic uint64_t recoveries; /* how often an owner died; under mutex, read by anyone */
 };
 
@@ -142,7 +145,9 @@ struct shared_storer {
     _Atomic uint64_t write_retries; /* writes tried again because the disk was full */
     _Atomic uint64_t agencies_done; /* distinct agencies whose DONE is durable */
     _Atomic uint64_t winners;       /* rows of winners.csv */
-    _Atomic uint64_t draw_ns;       /* how long the draw took */
+    /* What winners.csv has to be; written by the storer before `drawn`, constant afterwards. */
+    _Atomic uint64_t winners_bytes, winners_checksum;
+    _Atomic uint64_t draw_ns; /* how long the draw took */
 };
 
 struct shared_supervisor {
@@ -169,9 +174,9 @@ struct agency {
     _Atomic uint64_t epoch;        /* grows with each STATUS; under the mutex */
     _Atomic uint64_t bets;         /* appended; under the mutex */
     _Atomic uint64_t bytes;        /* of bets.csv, appended; under the mutex */
+    _Atomic uint64_t checksum;     /* of its rows in bets.csv, in order; under the mutex */
     _Atomic uint64_t end_position; /* behind its newest byte; under the mutex */
     _Atomic int64_t seen_at_ms;    /* last message, ms since 1970; by its handlers */
-    uint8_t padding[8];
 };
 
 /* What a handler is doing, for lottery-stat and for logs. */

@@ -5,6 +5,7 @@
  */
 #include "shm/ring.h"
 
+#include "lib/checksum.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
 #include "shm/append_lock.h"
@@ -49,9 +50,18 @@ static uint64_t append_bytes(struct segment *segment, const struct append *appen
     uint64_t head_after = head + append->count;
     memcpy(segment->data + head % shared->identity.ring_bytes, append->bytes, append->count);
     fault_point("append.copied");
-    append_note_intent(segment, agency, head_after,
-                       atomic_load_explicit(&agency->bets, memory_order_relaxed) + append->bets,
-                       atomic_load_explicit(&agency->bytes, memory_order_relaxed) + append->count);
+    const struct shared_intent intent = {
+        .head_after = head_after,
+        .agency_index = (uint32_t)(agency - segment->agencies),
+        .bets_after = atomic_load_explicit(&agency->bets, memory_order_relaxed) + append->bets,
+        .bytes_after = atomic_load_explicit(&agency->bytes, memory_order_relaxed) + append->count,
+        .checksum_after =
+            checksum_join(atomic_load_explicit(&agency->checksum, memory_order_relaxed),
+                          append->checksum, append->checksum_factor),
+        .all_checksum_after =
+            checksum_join(shared->append.checksum, append->checksum, append->checksum_factor),
+    };
+    append_note_intent(segment, &intent);
     fault_point("append.noted");
     atomic_store(&shared->positions.head, head_after);
     fault_point("append.moved");
@@ -142,8 +152,9 @@ void ring_report_durable(struct segment *segment, uint64_t position)
     atomic_store(&segment->shared->positions.durable, position);
 }
 
-void ring_start_at(struct segment *segment, uint64_t position)
+void ring_start_at(struct segment *segment, uint64_t position, uint64_t checksum)
 {
+    segment->shared->append.checksum = checksum;
     atomic_store(&segment->shared->positions.head, position);
     atomic_store(&segment->shared->positions.written, position);
     atomic_store(&segment->shared->positions.durable, position);

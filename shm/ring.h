@@ -32,6 +32,8 @@ struct append {
     const char *bytes; /* the caller's */
     size_t count;      /* of bytes; at most ring_bytes */
     uint64_t bets;     /* rows in there */
+    /* checksum_extend and checksum_factor of them, computed outside the lock. */
+    uint64_t checksum, checksum_factor;
 };
 
 /*
@@ -63,7 +65,10 @@ void ring_report_written(struct segment *segment, uint64_t position);
 /* fdatasync has returned for the bytes up to here. */
 void ring_report_durable(struct segment *segment, uint64_t position);
 
-/* Sets all three positions, before there are any handlers. Called by recovery. */
-void ring_start_at(struct segment *segment, uint64_t position);
+/*
+ * Sets all three positions, and the checksum of all bytes before them, before there are
+ * any handlers. Called by recovery.
+ */
+void ring_start_at(struct segment *segment, uint64_t position, uint64_t checksum);
 
 #endif
