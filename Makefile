@@ -62,11 +62,13 @@ SHM_SOURCES    := $(wildcard shm/*.c)
 SERVER_SOURCES := $(filter-out server/main.c,$(wildcard server/*.c))
 CLIENT_SOURCES := $(filter-out client/main.c client/generate_main.c,$(wildcard client/*.c))
 STAT_SOURCES   := $(filter-out stat/main.c,$(wildcard stat/*.c))
+ADMIN_SOURCES  := $(filter-out admin/main.c,$(wildcard admin/*.c))
 HARNESS        := $(wildcard tests/harness/*.c)
-ALL_SOURCES    := $(sort $(shell find lib shm server client stat tests -name '*.c' 2>/dev/null))
-ALL_HEADERS    := $(sort $(shell find lib shm server client stat tests -name '*.h' 2>/dev/null))
+ALL_SOURCES    := $(sort $(shell find lib shm server client stat admin tests -name '*.c' 2>/dev/null))
+ALL_HEADERS    := $(sort $(shell find lib shm server client stat admin tests -name '*.h' 2>/dev/null))
 
-PROGRAMS := $(addprefix $(BIN)/,lottery-server lottery-agency lottery-stat lottery-generate)
+PROGRAMS := $(addprefix $(BIN)/,lottery-server lottery-agency lottery-stat lottery-admin \
+    lottery-generate)
 
 # Unit and fuzz tests call the sources; integration and fault tests start the programs.
 UNIT_TESTS        := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/fuzz/test_*.c))
@@ -92,6 +94,8 @@ $(BIN)/lottery-agency: $(call objects,client/main.c $(CLIENT_SOURCES) $(LIB_SOUR
 $(BIN)/lottery-generate: $(call objects,client/generate_main.c $(CLIENT_SOURCES) $(LIB_SOURCES))
 $(BIN)/lottery-stat: $(call objects,stat/main.c $(STAT_SOURCES) server/server_config.c \
     $(SHM_SOURCES) $(LIB_SOURCES))
+$(BIN)/lottery-admin: $(call objects,admin/main.c $(ADMIN_SOURCES) $(SERVER_SOURCES) \
+    $(SHM_SOURCES) $(LIB_SOURCES))
 
 $(PROGRAMS):
 	@mkdir -p $(@D)
@@ -99,7 +103,7 @@ $(PROGRAMS):
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBRARIES)
 
 $(UNIT_TESTS): %: %.o $(call objects,$(SERVER_SOURCES) $(CLIENT_SOURCES) $(STAT_SOURCES) \
-    $(SHM_SOURCES) $(LIB_SOURCES) $(HARNESS))
+    $(ADMIN_SOURCES) $(SHM_SOURCES) $(LIB_SOURCES) $(HARNESS))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBRARIES) -lcmocka
 

@@ -1,0 +1,281 @@
+/*
+ * backup.c - see backup.h. If the process dies, a directory DESTINATION.unfinished stays behind;
+ * the next backup to the same place says so.
+ */
+#include "admin/backup.h"
+
+#include "lib/checksum.h"
+#include "server/checkpoint.h"
+#include "server/data_directory.h"
+#include "server/done_file.h"
+#include "server/file_io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { DIRECTORY_MODE = 0700, PIECE_BYTES = 128 * 1024 };
+
+#define UNFINISHED ".unfinished"
+
+struct backup {
+    struct data_directory source, copy;
+    struct control control;
+    uint64_t done_bytes;        /* of done.csv, copied */
+    uint64_t bets_proven_bytes; /* by control, done.csv and the checkpoint, as they were copied */
+    struct backup_report *report;
+    struct failure *failure;
+};
+
+/* -------------------------------------------------------------- copying ---- */
+
+/* Copies up to `count` bytes; *copied says how many there were. False with the failure. */
+static bool copy_bytes(const struct backup *backup, const char *name, int from, int to,
+                       uint64_t count, uint64_t *copied)
+{
+    char piece[PIECE_BYTES];
+    *copied = 0;
+    while (*copied < count) {
+        uint64_t left = count - *copied;
+        size_t wanted = left < sizeof piece ? (size_t)left : sizeof piece;
+        ssize_t got = file_read_up_to(from, piece, wanted, *copied);
+        if (got < 0) {
+            return failure_set_errno(backup->failure, "read %s/%s", backup->source.path, name);
+        }
+        if (!file_write_all(to, piece, (size_t)got, *copied)) {
+            return failure_set_errno(backup->failure, "write %s/%s", backup->copy.path, name);
+        }
+        *copied += (uint64_t)got;
+        if ((size_t)got < wanted) {
+            break;
+        }
+    }
+    return true;
+}
+
+/* Cuts the copy at `bytes`, and makes it durable. */
+static bool finish_file(const struct backup *backup, const char *name, int file, uint64_t bytes)
+{
+    return (ftruncate(file, (off_t)bytes) == 0 && file_sync(file)) ||
+           failure_set_errno(backup->failure, "write %s/%s", backup->copy.path, name);
+}
+
+/* How much of a copied file is to be kept; false with the failure where it is not what it has to be. */
+typedef bool keep_function(struct backup *backup, int file, uint64_t copied, uint64_t *kept);
+
+/* Copies one file, as it is now, and keeps of it what `keep` says. A missing one is none. */
+static bool copy_file(struct backup *backup, const char *name, keep_function *keep)
+{
+    int from = data_directory_open_file(&backup->source, name, O_RDONLY, backup->failure);
+    if (from < 0) {
+        return errno == ENOENT;
+    }
+    int to =
+        data_directory_open_file(&backup->copy, name, O_RDWR | O_CREAT | O_EXCL, backup->failure);
+    struct stat status;
+    uint64_t copied = 0;
+    uint64_t kept = 0;
+    bool done = to >= 0 &&
+                (fstat(from, &status) == 0 ||
+                 failure_set_errno(backup->failure, "stat %s/%s", backup->source.path, name)) &&
+                copy_bytes(backup, name, from, to, (uint64_t)status.st_size, &copied) &&
+                keep(backup, to, copied, &kept) && finish_file(backup, name, to, kept);
+    (void)close(from);
+    if (to >= 0) {
+        (void)close(to);
+    }
+    return done;
+}
+
+/* ---------------------------------------------------------------- files ---- */
+
+static bool keep_all(struct backup *backup, int file, uint64_t copied, uint64_t *kept)
+{
+    (void)backup;
+    (void)file;
+    *kept = copied;
+    return true;
+}
+
+static void prove(struct backup *backup, uint64_t bytes)
+{
+    if (bytes > backup->bets_proven_bytes) {
+        backup->bets_proven_bytes = bytes;
+    }
+}
+
+/* Whole lines; one that is being written just now has been told to nobody. */
+static bool keep_done_lines(struct backup *backup, int file, uint64_t copied, uint64_t *kept)
+{
+    char line_text[DONE_LINE_BYTES_MAX];
+    *kept = 0;
+    while (*kept < copied) {
+        ssize_t got = file_read_up_to(file, line_text, sizeof line_text, *kept);
+        const char *line_feed = got <= 0 ? NULL : memchr(line_text, '\n', (size_t)got);
+        struct done_line line;
+        if (line_feed == NULL ||
+            !done_file_parse_line(line_text, (size_t)(line_feed - line_text), &line)) {
+            break;
+        }
+        *kept += (uint64_t)(line_feed + 1 - line_text);
+        prove(backup, line.position);
+        backup->report->agencies_done++;
+    }
+    backup->done_bytes = *kept;
+    return true;
+}
+
+/* Whole rows. */
+static bool keep_rows(struct backup *backup, int file, uint64_t copied, uint64_t *kept)
+{
+    char piece[PIECE_BYTES];
+    uint64_t end = copied;
+    *kept = 0;
+    while (end > 0 && *kept == 0) {
+        uint64_t from = end > sizeof piece ? end - sizeof piece : 0;
+        ssize_t got = file_read_up_to(file, piece, (size_t)(end - from), from);
+        const char *line_feed = got <= 0 ? NULL : memrchr(piece, '\n', (size_t)got);
+        if (line_feed != NULL) {
+            *kept = from + (uint64_t)(line_feed + 1 - piece);
+        }
+        end = from;
+    }
+    backup->report->bets_bytes = *kept;
+    return true;
+}
+
+/* What was copied reaches as far as what vouches for it says. */
+static bool holds_together(const struct backup *backup)
+{
+    const char *name = DATA_DONE_FILE;
+    uint64_t found = backup->done_bytes;
+    uint64_t proven = backup->control.done_bytes;
+    if (found >= proven) {
+        name = DATA_BETS_FILE;
+        found = backup->report->bets_bytes;
+        proven = backup->bets_proven_bytes;
+    }
+    return found >= proven ||
+           failure_set(backup->failure,
+                       "%s/%s is missing, ends, or is damaged, at byte %" PRIu64 ", and %" PRIu64
+                       " bytes were durable: this directory can't be trusted, and is not copied",
+                       backup->source.path, name, found, proven);
+}
+
+/* Control is written anew from what was read, so it is whole whatever happens to the original. */
+static bool copy_control(struct backup *backup)
+{
+    bool synced = true;
+    switch (control_read(&backup->source, &backup->control, backup->failure)) {
+    case CONTROL_READ:
+        prove(backup, backup->control.bets_bytes);
+        (void)snprintf(backup->report->identity, sizeof backup->report->identity, "%s",
+                       backup->control.identity);
+        (void)snprintf(backup->report->state, sizeof backup->report->state, "%s",
+                       control_state_name(backup->control.state));
+        return control_write(&backup->copy, &backup->control, &synced, backup->failure);
+    case CONTROL_ABSENT:
+        return failure_set(backup->failure, "%s holds no lottery: there is no " DATA_CONTROL_FILE,
+                           backup->source.path);
+    case CONTROL_REFUSED:
+        break;
+    }
+    return false;
+}
+
+/* A draw that was held before control was read has its winners in place. */
+static bool copy_winners(struct backup *backup)
+{
+    return backup->control.state != CONTROL_DRAWN || copy_file(backup, DATA_WINNERS_FILE, keep_all);
+}
+
+static bool sync_copy(const struct backup *backup)
+{
+    return file_sync(backup->copy.descriptor) ||
+           failure_set_errno(backup->failure, "sync %s", backup->copy.path);
+}
+
+/* ------------------------------------------------------------ directories ---- */
+
+static void remove_copy(const struct data_directory *copy)
+{
+    static const char *const files[] = {DATA_CONTROL_FILE, DATA_CONTROL_FILE ".tmp",
+                                        DATA_DONE_FILE,    DATA_CHECKPOINT_FILE,
+                                        DATA_WINNERS_FILE, DATA_BETS_FILE};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        (void)unlinkat(copy->descriptor, files[i], 0);
+    }
+    (void)rmdir(copy->path);
+}
+
+static bool open_source(struct backup *backup, const char *path)
+{
+    backup->source = (struct data_directory){.path = path, .lock = -1};
+    backup->source.descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return backup->source.descriptor >= 0 ||
+           failure_set_errno(backup->failure, "open data directory %s", path);
+}
+
+static bool open_copy(struct backup *backup, const char *path)
+{
+    backup->copy = (struct data_directory){.path = path, .descriptor = -1, .lock = -1};
+    if (mkdir(path, DIRECTORY_MODE) != 0) {
+        return failure_set_errno(
+            backup->failure, "create %s (remove it, where a backup that was ended left it)", path);
+    }
+    backup->copy.descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return backup->copy.descriptor >= 0 || failure_set_errno(backup->failure, "open %s", path);
+}
+
+/* A rename with RENAME_NOREPLACE: nobody's directory is replaced, not even an empty one. */
+static bool give_name(const struct backup *backup, const char *destination)
+{
+    if (renameat2(AT_FDCWD, backup->copy.path, AT_FDCWD, destination, RENAME_NOREPLACE) != 0) {
+        return failure_set_errno(backup->failure, "rename %s to %s", backup->copy.path,
+                                 destination);
+    }
+    int parent = openat(backup->copy.descriptor, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = parent >= 0 && file_sync(parent);
+    if (!synced) {
+        (void)failure_set_errno(backup->failure, "sync the parent of %s", destination);
+    }
+    if (parent >= 0) {
+        (void)close(parent);
+    }
+    return synced;
+}
+
+bool backup_make(const char *source, const char *destination, struct backup_report *report,
+                 struct failure *failure)
+{
+    struct backup backup = {.report = report, .failure = failure};
+    char unfinished[PATH_MAX];
+    *report = (struct backup_report){0};
+    if (snprintf(unfinished, sizeof unfinished, "%s" UNFINISHED, destination) >=
+        (int)sizeof unfinished) {
+        return failure_set(failure, "%s: the name is too long", destination);
+    }
+    if (!open_source(&backup, source)) {
+        return false;
+    }
+    bool opened = open_copy(&backup, unfinished);
+    bool made = opened && copy_control(&backup) &&
+                copy_file(&backup, DATA_DONE_FILE, keep_done_lines) &&
+                copy_file(&backup, DATA_CHECKPOINT_FILE, keep_all) && copy_winners(&backup) &&
+                copy_file(&backup, DATA_BETS_FILE, keep_rows) && holds_together(&backup) &&
+                sync_copy(&backup) && give_name(&backup, destination);
+    if (opened && !made) {
+        remove_copy(&backup.copy);
+    }
+    if (backup.copy.descriptor >= 0) {
+        (void)close(backup.copy.descriptor);
+    }
+    (void)close(backup.source.descriptor);
+    return made;
+}
