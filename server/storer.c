@@ -99,25 +99,34 @@ static void report(struct storer *storer, bool synced, uint64_t position)
     }
 }
 
-static void write_checkpoint(struct storer *storer)
+static bool are_bets_in_place(struct storer *storer, uint64_t bytes)
 {
+    return disk_is_in_place(&storer->disk, storer->bets.descriptor, DATA_BETS_FILE, bytes);
+}
+
+/* It vouches for bytes that are there. False when they are not; a checkpoint that can't be written is no failure. */
+static bool write_checkpoint(struct storer *storer)
+{
+    if (!are_bets_in_place(storer, storer->checkpoint.position)) {
+        return false;
+    }
     storer->checkpoint_position = storer->checkpoint.position;
     storer->checkpoint_due_ms = clock_monotonic_ms() + CHECKPOINT_EVERY_MS;
     (void)checkpoint_write(&storer->checkpoint, &storer->heritage->directory,
                            storer->control.identity, storer->bets.descriptor);
+    return true;
 }
 
 /* A checkpoint is taken between two flushes, and written when its bytes are durable. */
-static void keep_checkpoint(struct storer *storer)
+static bool keep_checkpoint(struct storer *storer)
 {
     uint64_t durable = atomic_load(&storer->segment.shared->positions.durable);
     if (storer->checkpoint.image == NULL && durable > storer->checkpoint_position &&
         clock_monotonic_ms() >= storer->checkpoint_due_ms) {
         checkpoint_take(&storer->checkpoint, &storer->segment);
     }
-    if (storer->checkpoint.image != NULL && durable >= storer->checkpoint.position) {
-        write_checkpoint(storer);
-    }
+    return storer->checkpoint.image == NULL || durable < storer->checkpoint.position ||
+           write_checkpoint(storer);
 }
 
 /* The terms are fixed by the first thing that is stored, before it is acknowledged. */
@@ -129,11 +138,6 @@ static bool note_stored(struct storer *storer, uint64_t durable)
     storer->control.state = CONTROL_OPEN;
     storer->control.bets_bytes = durable;
     return disk_write_control(&storer->disk, &storer->bets, &storer->control);
-}
-
-static bool are_bets_in_place(struct storer *storer, uint64_t bytes)
-{
-    return disk_is_in_place(&storer->disk, storer->bets.descriptor, DATA_BETS_FILE, bytes);
 }
 
 /* Takes everything that has been appended to the disk: one pwrite, one fdatasync. */
@@ -494,11 +498,8 @@ static bool has_work(const void *context)
 
 static bool work(struct storer *storer)
 {
-    if (!flush(storer) || !store_done(storer)) {
-        return false;
-    }
-    keep_checkpoint(storer);
-    return hold_draw_if_due(storer);
+    return flush(storer) && store_done(storer) && keep_checkpoint(storer) &&
+           hold_draw_if_due(storer);
 }
 
 /* While stopping: nobody is left who could append, and nothing is left to store. */
@@ -521,8 +522,7 @@ static int serve(struct storer *storer)
             storer_sleep(&storer->segment, has_work, storer, IDLE_LOOK_MS);
         } else if (is_drained(storer)) {
             checkpoint_take(&storer->checkpoint, &storer->segment);
-            write_checkpoint(storer);
-            return STORER_EXIT_DRAINED;
+            return write_checkpoint(storer) ? STORER_EXIT_DRAINED : STORER_EXIT_DISK_LIED;
         } else {
             storer_sleep(&storer->segment, has_unstored, storer, DRAIN_LOOK_MS);
         }
