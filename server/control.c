@@ -8,6 +8,7 @@
 
 #include "lib/bet.h"
 #include "lib/checksum.h"
+#include "lib/fault_point.h"
 #include "server/data_directory.h"
 #include "server/file_io.h"
 
@@ -100,10 +101,12 @@ static bool put_into_place(const struct data_directory *directory, int file, con
     if (!*synced) {
         return failure_set_errno(failure, "sync %s/" UNFINISHED_FILE, directory->path);
     }
+    fault_point("control.synced");
     if (renameat(directory->descriptor, UNFINISHED_FILE, directory->descriptor,
                  DATA_CONTROL_FILE) != 0) {
         return failure_set_errno(failure, "rename %s/" UNFINISHED_FILE, directory->path);
     }
+    fault_point("control.renamed");
     *synced = file_sync(directory->descriptor);
     return *synced || failure_set_errno(failure, "sync %s", directory->path);
 }
