@@ -153,7 +153,7 @@ static bool write_layout(const struct data_directory *directory, const char *tex
                             LAYOUT_FILE) != 0) {
         return failure_set_errno(failure, "write %s/" LAYOUT_FILE, directory->path);
     }
-    return file_sync(directory->descriptor) ||
+    return file_sync_directory(directory->descriptor, directory->path) ||
            failure_set_errno(failure, "sync %s", directory->path);
 }
 
@@ -179,7 +179,7 @@ bool data_directory_claim(struct data_directory *directory, uint64_t ring_bytes,
 static bool sync_parent(const struct data_directory *directory, struct failure *failure)
 {
     int parent = openat(directory->descriptor, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = parent >= 0 && file_sync(parent);
+    bool synced = parent >= 0 && file_sync_directory(parent, directory->path);
     if (!synced) {
         (void)failure_set_errno(failure, "sync the parent of %s", directory->path);
     }

@@ -329,7 +329,7 @@ static enum draw_end put_into_place(const struct draw *draw)
         return DRAW_FAILED;
     }
     fault_point("draw.renamed");
-    return file_sync(directory) ? DRAW_HELD : DRAW_NOT_SYNCED;
+    return file_sync_directory(directory, draw->directory->path) ? DRAW_HELD : DRAW_NOT_SYNCED;
 }
 
 /* Says why, unless the scan has said it already. Returns the end that it is. */
@@ -389,7 +389,7 @@ enum draw_end draw_adopt(const struct data_directory *directory, uint64_t *winne
 {
     (void)unlinkat(directory->descriptor, SCRATCH_FILE, 0);
     (void)unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
-    if (!file_sync(directory->descriptor)) {
+    if (!file_sync_directory(directory->descriptor, directory->path)) {
         (void)failure_set_errno(failure, "sync %s", directory->path);
         return DRAW_NOT_SYNCED;
     }

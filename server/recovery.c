@@ -330,7 +330,7 @@ bool recovery_look_for_draw(const struct data_directory *directory, bool *held)
 /* Files that were made in this start have to be found by the next one. */
 static bool sync_directory(const struct data_directory *directory, struct failure *failure)
 {
-    return file_sync(directory->descriptor) ||
+    return file_sync_directory(directory->descriptor, directory->path) ||
            failure_set_errno(failure, "sync %s", directory->path);
 }
 
