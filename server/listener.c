@@ -71,7 +71,7 @@ struct opening {
     in_port_t chosen_port; /* by the kernel for the first one, as it is sent; 0: none (yet) */
 };
 
-enum opened { OPENED, PORT_TAKEN, NOT_OPENED };
+enum opened { OPENED, SKIPPED, PORT_TAKEN, NOT_OPENED };
 
 static struct sockaddr_storage address_of(const struct addrinfo *at)
 {
@@ -159,7 +159,7 @@ static enum opened open_address(struct opening *opening, const struct addrinfo *
         int error = errno;
         explain(opening, &address);
         bool taken = error == EADDRINUSE && is_free_choice && opening->chosen_port != 0;
-        return taken ? PORT_TAKEN : is_not_here(error) ? OPENED : NOT_OPENED;
+        return taken ? PORT_TAKEN : is_not_here(error) ? SKIPPED : NOT_OPENED;
     }
     listeners->descriptors[listeners->count++] = listener;
     if (is_free_choice && opening->chosen_port == 0) {
@@ -182,9 +182,8 @@ static bool stood_before(const struct addrinfo *addresses, const struct addrinfo
 
 static enum opened open_each(struct opening *opening, const struct addrinfo *addresses)
 {
-    enum opened opened = OPENED;
-    struct listeners *listeners = opening->listeners;
-    for (const struct addrinfo *at = addresses; at != NULL && opened == OPENED; at = at->ai_next) {
+    const struct listeners *listeners = opening->listeners;
+    for (const struct addrinfo *at = addresses; at != NULL; at = at->ai_next) {
         if (stood_before(addresses, at)) {
             continue;
         }
@@ -193,13 +192,14 @@ static enum opened open_each(struct opening *opening, const struct addrinfo *add
                               LISTENERS_MAX);
             return NOT_OPENED;
         }
-        size_t before = listeners->count;
-        opened = open_address(opening, at);
-        if (opened == OPENED && listeners->count == before) {
+        enum opened opened = open_address(opening, at);
+        if (opened == SKIPPED) {
             log_info("action: skip_address | result: success | reason: %s", opening->why.text);
+        } else if (opened != OPENED) {
+            return opened;
         }
     }
-    return opened == OPENED && listeners->count == 0 ? NOT_OPENED : opened;
+    return listeners->count > 0 ? OPENED : NOT_OPENED;
 }
 
 static int has_v4(const struct addrinfo *addresses)

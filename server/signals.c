@@ -70,8 +70,8 @@ static void on_child(int signal_number, siginfo_t *information, void *context)
 typedef void signal_action(int signal_number, siginfo_t *information, void *context);
 
 struct signal_rule {
+    signal_action *action; /* NULL: ignored */
     int number;
-    signal_action *action;   /* NULL: ignored */
     bool may_stay_ignored;   /* where whoever started the program had it ignored */
     bool supervisor_decides; /* its children ignore it */
 };
@@ -83,21 +83,21 @@ struct signal_rule {
  * that nothing stops but SIGKILL serves nobody.
  */
 static const struct signal_rule rules[] = {
-    {SIGTERM, on_terminate, false, false},
-    {SIGXCPU, on_terminate, false, false}, /* ulimit -t: some seconds are left */
-    {SIGINT, on_terminate, true, true},
-    {SIGQUIT, on_terminate, true, true},
-    {SIGHUP, on_hangup, true, true},
-    {SIGCHLD, on_child, false, false},
-    {SIGPIPE, NULL, false, false}, /* EPIPE says the same */
-    {SIGUSR1, NULL, false, false},
-    {SIGUSR2, NULL, false, false},
-    {SIGALRM, NULL, false, false},
-    {SIGVTALRM, NULL, false, false},
-    {SIGPROF, NULL, false, false},
-    {SIGIO, NULL, false, false},
-    {SIGPWR, NULL, false, false},
-    {SIGSTKFLT, NULL, false, false},
+    {on_terminate, SIGTERM, false, false},
+    {on_terminate, SIGXCPU, false, false}, /* ulimit -t: some seconds are left */
+    {on_terminate, SIGINT, true, true},
+    {on_terminate, SIGQUIT, true, true},
+    {on_hangup, SIGHUP, true, true},
+    {on_child, SIGCHLD, false, false},
+    {NULL, SIGPIPE, false, false}, /* EPIPE says the same */
+    {NULL, SIGUSR1, false, false},
+    {NULL, SIGUSR2, false, false},
+    {NULL, SIGALRM, false, false},
+    {NULL, SIGVTALRM, false, false},
+    {NULL, SIGPROF, false, false},
+    {NULL, SIGIO, false, false},
+    {NULL, SIGPWR, false, false},
+    {NULL, SIGSTKFLT, false, false},
 };
 
 enum { RULES = sizeof rules / sizeof rules[0] };

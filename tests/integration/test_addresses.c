@@ -91,6 +91,21 @@ static void a_server_that_is_not_told_where_listens_on_loopback_addresses_alone(
     assert_int_equal(server_count_log(server, "action: listen*address: 127.0.0.1 |"), 1);
 }
 
+static void the_empty_address_is_every_address(void **state)
+{
+    struct stage *stage = *state;
+    const char *config = stage_path(stage, "server.yaml");
+    files_write(config, "server:\n  address: \"\"\nagencies:\n  expected: 1\n");
+    struct server *server =
+        server_start_with(stage, NULL, ARGUMENTS("-c", config), ENVIRONMENT("SERVER_ADDRESS="));
+    agency_generate(stage, 1, 20);
+    expect_agency_at(server, 1, "127.0.0.1");
+    expect_agency_at(server, 1, "127.0.0.2");
+    if (has_v6()) {
+        expect_agency_at(server, 1, "[::1]");
+    }
+}
+
 static void an_agency_finds_a_server_that_listens_on_one_family_alone(void **state)
 {
     struct stage *stage = *state;
@@ -180,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STAGE_TEST(a_server_at_localhost_is_found_at_each_loopback_address),
         STAGE_TEST(a_server_that_is_not_told_where_listens_on_loopback_addresses_alone),
+        STAGE_TEST(the_empty_address_is_every_address),
         STAGE_TEST(an_agency_finds_a_server_that_listens_on_one_family_alone),
         STAGE_TEST(a_port_that_is_taken_at_one_of_the_addresses_is_named),
         STAGE_TEST(that_nobody_listens_is_told_at_once_and_at_the_end),

@@ -251,10 +251,6 @@ static void a_url_where_a_figure_is_expected_counts_as_not_set(void **state)
     fixture_set("TEST_OLD_PORT", "91");
     assert_loads(state, "");
     assert_int_equal(settings.port, 91);
-}
-
-static void what_only_resembles_a_url_is_refused(void **state)
-{
     static const char *const values[] = {"://1", "1://2", "tcp:/1", "tcp//", "-a://b"};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         char message[CONFIG_TEXT_BYTES];
@@ -834,7 +830,6 @@ int main(void)
         TEST(the_first_variable_that_is_set_wins),
         TEST(an_empty_variable_counts_as_not_set),
         TEST(a_url_where_a_figure_is_expected_counts_as_not_set),
-        TEST(what_only_resembles_a_url_is_refused),
         TEST(a_bad_value_in_the_file_is_refused_even_where_a_variable_wins),
         TEST(without_a_file_name_config_yaml_is_read_where_there_is_one),
         TEST(a_key_without_default_has_to_be_set),

@@ -47,8 +47,8 @@ struct fixture {
 /* The kernel's semget, but where the machine has no more sets. */
 static bool is_out_of_sets;
 
-int semget(key_t key, int count,
-           int flags) /* NOLINT(readability-inconsistent-declaration-parameter-name) */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
+int semget(key_t key, int count, int flags)
 {
     if (is_out_of_sets) {
         errno = ENOSPC;
