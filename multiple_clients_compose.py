@@ -48,6 +48,8 @@ services:
     <<: *common
     container_name: server
     image: server:latest
+    environment:
+      SERVER_ADDRESS: "0.0.0.0"
 {expected}\
     labels:
       config.digest: "${{SERVER_CONFIG_DIGEST:-}}"
@@ -59,7 +61,6 @@ services:
 """
 
 EXPECTED = """\
-    environment:
       NUMBER_OF_AGENCIES: "{clients}"
 """
 

@@ -197,7 +197,7 @@ static bool copy_winners(struct backup *backup)
 
 static bool sync_copy(const struct backup *backup)
 {
-    return file_sync(backup->copy.descriptor) ||
+    return file_sync_directory(backup->copy.descriptor, backup->copy.path) ||
            failure_set_errno(backup->failure, "sync %s", backup->copy.path);
 }
 
@@ -241,7 +241,7 @@ static bool give_name(const struct backup *backup, const char *destination)
                                  destination);
     }
     int parent = openat(backup->copy.descriptor, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = parent >= 0 && file_sync(parent);
+    bool synced = parent >= 0 && file_sync_directory(parent, destination);
     if (!synced) {
         (void)failure_set_errno(backup->failure, "sync the parent of %s", destination);
     }

@@ -174,7 +174,7 @@ static bool apply_server_host(struct client_config *config, struct config_origin
     if (host == NULL || origin->source == CONFIG_FROM_ENVIRONMENT) {
         return true;
     }
-    const char *port = variable("SERVER_PORT");
+    const char *port = config_figure_variable("SERVER_PORT");
     if (port == NULL) {
         port = default_port;
     }

@@ -12,7 +12,10 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { TIME_BYTES = sizeof "23:59:59", MS_PER_SECOND = 1000 };
 
 /* What became of a connect that was on its way: 0, or an errno. */
 static int connect_result(int fd)
@@ -69,24 +72,60 @@ static enum dial_end connect_address(struct interrupt *interrupt,
     return end;
 }
 
-enum dial_end dial_once(struct interrupt *interrupt, const struct resolver_name *server,
-                        int64_t deadline_ms, int *fd, struct failure *failure)
+/* This machine has no way to such an address; that says nothing of the server. */
+static bool is_out_of_reach(int error)
 {
-    struct resolver_answer answer;
-    enum resolver_end found = resolver_find(interrupt, server, deadline_ms, &answer, failure);
-    if (found != RESOLVER_FOUND) {
-        return found == RESOLVER_STOPPED ? DIAL_STOPPED : DIAL_FAILED;
-    }
-    for (size_t i = 0; i < answer.count; i++) {
+    return error == ENETUNREACH || error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
+}
+
+static void explain(const struct resolver_name *server, struct failure *failure)
+{
+    const char *hint = errno == ECONNREFUSED ? " (is the server running there?)" : "";
+    (void)failure_set(failure, "connecting to %s port %s: %s%s", server->host, server->port,
+                      strerror(errno), hint);
+}
+
+/* Each address in turn. */
+static enum dial_end connect_any(struct interrupt *interrupt, const struct resolver_name *server,
+                                 const struct resolver_answer *answer, int64_t deadline_ms, int *fd,
+                                 struct failure *failure)
+{
+    bool explained = false; /* by more than that an address is out of reach */
+    (void)failure_set(failure, "connecting to %s port %s: no answer in time", server->host,
+                      server->port);
+    for (size_t i = 0; i < answer->count; i++) {
         int64_t limit_ms = clock_monotonic_ms() + DIAL_ATTEMPT_MS;
-        enum dial_end end = connect_address(interrupt, &answer.addresses[i],
+        enum dial_end end = connect_address(interrupt, &answer->addresses[i],
                                             limit_ms < deadline_ms ? limit_ms : deadline_ms, fd);
         if (end != DIAL_FAILED) {
             return end;
         }
-        (void)failure_set_errno(failure, "connecting to %s port %s", server->host, server->port);
+        if (errno == ETIMEDOUT && clock_monotonic_ms() >= deadline_ms) {
+            return explained ? DIAL_FAILED : DIAL_LATE;
+        }
+        if (!explained || !is_out_of_reach(errno)) {
+            explained = !is_out_of_reach(errno);
+            explain(server, failure);
+        }
     }
     return DIAL_FAILED;
+}
+
+enum dial_end dial_once(struct interrupt *interrupt, const struct resolver_name *server,
+                        int64_t deadline_ms, int *fd, struct failure *failure)
+{
+    struct resolver_answer answer;
+    switch (resolver_find(interrupt, server, deadline_ms, &answer, failure)) {
+    case RESOLVER_FOUND:
+        break;
+    case RESOLVER_FAILED:
+        return DIAL_FAILED;
+    case RESOLVER_LATE:
+        return DIAL_LATE;
+    case RESOLVER_STOPPED:
+        return DIAL_STOPPED;
+    }
+    return connect_any(interrupt, server, &answer, deadline_ms, fd, failure);
 }
 
 bool dial_pause(struct interrupt *interrupt, struct patience *patience)
@@ -98,26 +137,56 @@ bool dial_pause(struct interrupt *interrupt, struct patience *patience)
     int64_t now_ms = clock_monotonic_ms();
     int64_t deadline_ms = patience_deadline_ms(patience);
     int64_t until_ms = now_ms + patience_next_pause_ms(patience, random);
-    if (now_ms >= deadline_ms) {
-        return false;
+    if (until_ms < deadline_ms) {
+        return interrupt_wait(interrupt, -1, 0, until_ms) == INTERRUPT_LAPSED;
     }
-    return interrupt_wait(interrupt, -1, 0, until_ms < deadline_ms ? until_ms : deadline_ms) ==
-           INTERRUPT_LAPSED;
+    (void)interrupt_wait(interrupt, -1, 0, deadline_ms); /* nobody is dialled any more then */
+    return false;
+}
+
+/* The wall clock's time of a moment of the monotonic one, as it stands in the log's lines. */
+static void write_time(int64_t moment_ms, char text[TIME_BYTES])
+{
+    time_t when = time(NULL) + (time_t)((moment_ms - clock_monotonic_ms()) / MS_PER_SECOND);
+    struct tm broken_down;
+    (void)localtime_r(&when, &broken_down);
+    (void)strftime(text, TIME_BYTES, "%H:%M:%S", &broken_down);
+}
+
+/* Says why it does not work and how long it will be tried. */
+static void tell_failure(const struct failure *failure, const struct patience *patience)
+{
+    char until[TIME_BYTES];
+    write_time(patience_deadline_ms(patience), until);
+    log_warning("action: connect | result: in_progress | reason: %s | trying_again_until: %s",
+                failure->text, until);
 }
 
 enum dial_end dial_persistently(struct interrupt *interrupt, const struct resolver_name *server,
                                 struct patience *patience, int *fd, struct failure *failure)
 {
+    bool told = false;
     while (true) {
-        enum dial_end end =
-            dial_once(interrupt, server, patience_deadline_ms(patience), fd, failure);
+        struct failure why;
+        enum dial_end end = dial_once(interrupt, server, patience_deadline_ms(patience), fd, &why);
         if (end == DIAL_CONNECTED) {
             patience_connected(patience);
         }
-        if (end != DIAL_FAILED) {
+        if (end == DIAL_CONNECTED || end == DIAL_STOPPED) {
             return end;
         }
-        log_debug("action: connect | result: fail | reason: %s", failure->text);
+        bool is_news = !told || (end == DIAL_FAILED && strcmp(why.text, failure->text) != 0);
+        if (is_news) {
+            *failure = why;
+        }
+        if (end == DIAL_LATE) {
+            return DIAL_FAILED;
+        }
+        if (is_news) {
+            tell_failure(failure, patience);
+            told = true;
+        }
+        log_debug("action: connect | result: fail | reason: %s", why.text);
         if (!dial_pause(interrupt, patience)) {
             return interrupt->signal != 0 ? DIAL_STOPPED : DIAL_FAILED;
         }

@@ -5,6 +5,7 @@
  */
 #include "client/generate.h"
 #include "client/generate_people.h"
+#include "lib/file_size_limit.h"
 #include "lib/standard_streams.h"
 
 #include <errno.h>
@@ -118,6 +119,7 @@ int main(int argc, char **argv)
                                  .agencies = GENERATE_AGENCIES_DEFAULT,
                                  .winning_number = GENERATE_WINNING_NUMBER_DEFAULT};
     struct failure failure;
+    file_size_limit_as_error();
     if (!standard_streams_open(&failure)) {
         return complain(&failure);
     }

@@ -14,12 +14,21 @@
 #include <time.h>
 #include <unistd.h>
 
+/* As a shell has it for a command that it puts into the background. */
+static bool is_ignored(int signal_number)
+{
+    struct sigaction inherited;
+    return sigaction(signal_number, NULL, &inherited) == 0 && inherited.sa_handler == SIG_IGN;
+}
+
 bool interrupt_open(struct interrupt *interrupt, struct failure *failure)
 {
     sigset_t signals;
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
-    (void)sigaddset(&signals, SIGINT);
+    if (!is_ignored(SIGINT)) { /* blocked, an ignored signal is kept all the same */
+        (void)sigaddset(&signals, SIGINT);
+    }
     interrupt->signal = 0;
     interrupt->signal_fd = -1;
     if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0) {

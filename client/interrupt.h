@@ -30,7 +30,10 @@ enum interrupt_wait_end {
     INTERRUPT_STOPPED /* somebody wants this process to end */
 };
 
-/* Blocks both signals and ignores SIGPIPE, for the rest of the process's life. */
+/*
+ * Blocks both signals and ignores SIGPIPE, for the rest of the process's life. A SIGINT that
+ * was ignored when the program was started stays so.
+ */
 bool interrupt_open(struct interrupt *interrupt, struct failure *failure);
 
 void interrupt_close(struct interrupt *interrupt);

@@ -126,6 +126,7 @@ static enum job_step run_session(struct job *job, struct failure *why)
     case DIAL_STOPPED:
         return JOB_STOPPED;
     case DIAL_FAILED:
+    case DIAL_LATE:
         return give_up(job, why);
     case DIAL_CONNECTED:
         break;

@@ -8,6 +8,7 @@
 #include "client/client_config.h"
 #include "client/job.h"
 #include "lib/bet.h"
+#include "lib/file_size_limit.h"
 #include "lib/log.h"
 #include "lib/standard_streams.h"
 
@@ -125,6 +126,7 @@ int main(int argc, char **argv)
 {
     struct interrupt interrupt;
     struct failure failure;
+    file_size_limit_as_error();
     if (!standard_streams_open(&failure) || !interrupt_open(&interrupt, &failure)) {
         return complain(&failure);
     }

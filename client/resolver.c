@@ -3,7 +3,9 @@
  */
 #include "client/resolver.h"
 
+#include "lib/clock.h"
 #include "lib/config_value.h"
+#include "lib/log.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,11 +16,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BRACKETS = 2 };
+enum { BRACKETS = 2, SLOW_MS = 2000 };
 
 _Static_assert(sizeof(struct resolver_answer) <= PIPE_BUF, "an answer is one write to a pipe");
 
@@ -99,7 +102,8 @@ static void look_up(const struct resolver_name *name, int flags, struct resolver
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags};
     struct addrinfo *found = NULL;
     memset(answer, 0, sizeof *answer);
-    answer->code = getaddrinfo(name->host, name->port, &hints, &found);
+    bool is_loopback = strcasecmp(name->host, "localhost") == 0; /* as is no name at all */
+    answer->code = getaddrinfo(is_loopback ? NULL : name->host, name->port, &hints, &found);
     answer->code_errno = errno;
     if (answer->code == 0) {
         copy_addresses(found, answer);
@@ -112,7 +116,7 @@ static _Noreturn void answer_and_leave(int pipe_fd, const struct resolver_name *
 {
     struct resolver_answer answer;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    look_up(name, AI_ADDRCONFIG, &answer);
+    look_up(name, 0, &answer);
     ssize_t written = write(pipe_fd, &answer, sizeof answer);
     _exit(written == (ssize_t)sizeof answer ? 0 : 1);
 }
@@ -154,20 +158,38 @@ static enum resolver_end judge(const struct resolver_name *name,
     }
     const char *why =
         answer->code == EAI_SYSTEM ? strerror(answer->code_errno) : gai_strerror(answer->code);
-    (void)failure_set(failure, "looking up %s port %s: %s", name->host, name->port, why);
+    const char *hint = answer->code == EAI_NONAME ? " (is server.address right?)" : "";
+    (void)failure_set(failure, "looking up %s port %s: %s%s", name->host, name->port, why, hint);
     return RESOLVER_FAILED;
+}
+
+/* Waits for the child's answer, and says when that takes long. */
+static enum interrupt_wait_end await_answer(struct interrupt *interrupt, int answer_fd,
+                                            int64_t deadline_ms, const struct resolver_name *name)
+{
+    int64_t slow_ms = clock_monotonic_ms() + SLOW_MS;
+    if (slow_ms < deadline_ms) {
+        enum interrupt_wait_end end = interrupt_wait(interrupt, answer_fd, POLLIN, slow_ms);
+        if (end != INTERRUPT_LAPSED) {
+            return end;
+        }
+        log_warning("action: connect | result: in_progress | reason: looking up %s: no answer "
+                    "from the name service yet",
+                    name->host);
+    }
+    return interrupt_wait(interrupt, answer_fd, POLLIN, deadline_ms);
 }
 
 static enum resolver_end await_child(struct interrupt *interrupt, int answer_fd,
                                      int64_t deadline_ms, const struct resolver_name *name,
                                      struct resolver_answer *answer, struct failure *failure)
 {
-    switch (interrupt_wait(interrupt, answer_fd, POLLIN, deadline_ms)) {
+    switch (await_answer(interrupt, answer_fd, deadline_ms, name)) {
     case INTERRUPT_STOPPED:
         return RESOLVER_STOPPED;
     case INTERRUPT_LAPSED:
         (void)failure_set(failure, "looking up %s: no answer in time", name->host);
-        return RESOLVER_FAILED;
+        return RESOLVER_LATE;
     case INTERRUPT_READY:
         break;
     }

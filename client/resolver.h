@@ -5,6 +5,11 @@
  * server does not answer. So an address that is not numeric is looked up by a
  * child process that writes its answer into a pipe; whoever waits for it can
  * stop waiting, and ends the child. The child is reaped before the call returns.
+ *
+ * All addresses of the name are found, also those of a family that no interface of the
+ * machine has an address of (no AI_ADDRCONFIG, which leaves out loopback addresses too):
+ * connecting to one that can't be reached fails at once. `localhost` is both loopback
+ * addresses, whatever /etc/hosts says (RFC 6761, section 6.3), as the server has it.
  */
 #ifndef CLIENT_RESOLVER_H
 #define CLIENT_RESOLVER_H
@@ -17,7 +22,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-enum { RESOLVER_ADDRESSES_MAX = 8, RESOLVER_NAME_BYTES = 256 };
+enum { RESOLVER_ADDRESSES_MAX = 24, RESOLVER_NAME_BYTES = 256 };
 
 /* A server's address in its two parts, without brackets. */
 struct resolver_name {
@@ -51,9 +56,14 @@ struct resolver_answer {
     struct resolver_address addresses[RESOLVER_ADDRESSES_MAX];
 };
 
-enum resolver_end { RESOLVER_FOUND, RESOLVER_FAILED, RESOLVER_STOPPED };
+enum resolver_end {
+    RESOLVER_FOUND,
+    RESOLVER_FAILED,
+    RESOLVER_LATE, /* no answer by the deadline: `failure` says just that */
+    RESOLVER_STOPPED
+};
 
-/* Looks the name up, until `deadline_ms` at the latest. */
+/* Looks the name up, until `deadline_ms` at the latest; says so where that takes long. */
 enum resolver_end resolver_find(struct interrupt *interrupt, const struct resolver_name *name,
                                 int64_t deadline_ms, struct resolver_answer *answer,
                                 struct failure *failure);

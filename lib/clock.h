@@ -15,6 +15,12 @@
 int64_t clock_monotonic_ms(void);
 int64_t clock_monotonic_ns(void);
 
+/*
+ * Since the machine was started, the time that it slept included: for how long something has
+ * been there. The same in all processes of the machine.
+ */
+int64_t clock_boot_ms(void);
+
 /* Wall-clock time, ms since 1970, as cheap and as coarse as the kernel has it. */
 int64_t clock_wall_ms(void);
 

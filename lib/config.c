@@ -8,13 +8,16 @@
 
 #include "lib/config_file.h"
 #include "lib/config_value.h"
+#include "lib/text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     NAMES_BYTES = 128, /* enough for the names of the variables of a key */
+    SHOWN_BYTES = 64,  /* of a value that is not ours */
     HELP_GAP = 2       /* before the first and before the second column */
 };
 
@@ -40,14 +43,54 @@ static bool load_defaults(const struct config_table *table, void *target,
     return true;
 }
 
+static const char *text_variable(const char *name)
+{
+    const char *text = getenv(name);
+    return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+/* A scheme as RFC 3986, section 3.1, has it, and what makes it a URL. */
+static bool is_url(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    static const char of_scheme[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.";
+    static const char behind_scheme[] = "://";
+    return strspn(text, letters) > 0 &&
+           strncmp(text + strspn(text, of_scheme), behind_scheme, sizeof behind_scheme - 1) == 0;
+}
+
+static void warn_of_url(const char *name, const char *text)
+{
+    char shown[SHOWN_BYTES];
+    (void)snprintf(shown, sizeof shown, "%s", text);
+    text_make_clean(shown, strlen(shown));
+    (void)fprintf(stderr,
+                  "%s: WARNING: %s=%s is ignored: it is a URL, as orchestrators set for a service "
+                  "of that name\n",
+                  program_invocation_short_name, name, shown);
+}
+
+const char *config_figure_variable(const char *name)
+{
+    const char *text = text_variable(name);
+    if (text == NULL || !is_url(text)) {
+        return text;
+    }
+    warn_of_url(name, text);
+    return NULL;
+}
+
 static bool load_variable(const struct config_key *key, void *target, struct config_origin *origin,
                           struct failure *failure)
 {
     for (size_t n = 0; n < CONFIG_NAMES_MAX && key->environment[n] != NULL; n++) {
-        const char *text = getenv(key->environment[n]);
-        if (text != NULL && text[0] != '\0') {
+        const char *name = key->environment[n];
+        const char *text =
+            key->kind == CONFIG_TEXT ? text_variable(name) : config_figure_variable(name);
+        if (text != NULL) {
             *origin = (struct config_origin){.source = CONFIG_FROM_ENVIRONMENT};
-            (void)snprintf(origin->place, sizeof origin->place, "%s", key->environment[n]);
+            (void)snprintf(origin->place, sizeof origin->place, "%s", name);
             return config_value_parse(key, text, strlen(text), origin->place, target, failure);
         }
     }

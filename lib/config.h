@@ -59,7 +59,8 @@ struct config_origin {
 /*
  * Fills `target` from the table's defaults, then from `file` (NULL: from
  * CONFIG_DEFAULT_FILE where that exists), then from the environment. An
- * environment variable that is set but empty counts as not set.
+ * environment variable that is set but empty counts as not set, and so does one that
+ * config_figure_variable takes for somebody else's.
  * `origins`, of table->count entries, tells where each value came from.
  * Returns false and describes the failure ("config.yaml:3: server.port: ...",
  * "SERVER_PORT: ..."); the target is then of no use.
@@ -73,6 +74,15 @@ bool config_load(const struct config_table *table, const char *file, void *targe
                  struct config_origin *origins, struct failure *failure);
 
 #define CONFIG_DEFAULT_FILE "config.yaml"
+
+/*
+ * The text of an environment variable of which a figure or a word is expected; NULL when
+ * it is not set or empty. Orchestrators tell every container of the services around it, by
+ * variables that they name after them: beside a service "server", SERVER_PORT is
+ * "tcp://10.96.0.12:12345". Such a URL is nobody's setting: it is NULL too, with a WARNING
+ * on standard error (a program's standard output may be JSON).
+ */
+const char *config_figure_variable(const char *name);
 
 /*
  * Writes every key and its value as ` | name: value` fields for the log line

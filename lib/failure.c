@@ -5,6 +5,8 @@
  */
 #include "lib/failure.h"
 
+#include "lib/file_size_limit.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,8 +31,8 @@ bool failure_set_errno(struct failure *failure, const char *format, ...)
     (void)vsnprintf(failure->text, sizeof failure->text, format, arguments);
     va_end(arguments);
     size_t used = strlen(failure->text);
-    (void)snprintf(failure->text + used, sizeof failure->text - used, ": %s",
-                   strerror(saved_errno));
+    (void)snprintf(failure->text + used, sizeof failure->text - used, ": %s%s",
+                   strerror(saved_errno), file_size_limit_hint(saved_errno));
     errno = saved_errno;
     return false;
 }

@@ -26,7 +26,7 @@ struct failure {
 bool failure_set(struct failure *failure, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The same, with ": " and the text of errno behind it. */
+/* The same, with ": " and the text of errno behind it, and what to do where that is known. */
 bool failure_set_errno(struct failure *failure, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -107,7 +107,7 @@ static bool put_into_place(const struct data_directory *directory, int file, con
         return failure_set_errno(failure, "rename %s/" UNFINISHED_FILE, directory->path);
     }
     fault_point("control.renamed");
-    *synced = file_sync(directory->descriptor);
+    *synced = file_sync_directory(directory->descriptor, directory->path);
     return *synced || failure_set_errno(failure, "sync %s", directory->path);
 }
 

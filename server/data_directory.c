@@ -153,7 +153,7 @@ int data_directory_open_file(const struct data_directory *directory, const char 
 static bool sync_parent(const struct data_directory *directory, struct failure *failure)
 {
     int parent = openat(directory->descriptor, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = parent >= 0 && file_sync(parent);
+    bool synced = parent >= 0 && file_sync_directory(parent, directory->path);
     if (!synced) {
         (void)failure_set_errno(failure, "sync the parent of %s", directory->path);
     }

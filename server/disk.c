@@ -3,6 +3,7 @@
  */
 #include "server/disk.h"
 
+#include "lib/file_size_limit.h"
 #include "lib/log.h"
 #include "server/file_io.h"
 #include "server/signals.h"
@@ -93,9 +94,10 @@ bool disk_write(struct disk *disk, struct disk_file *own, int descriptor, const 
             disk_wait_for_room(disk, name);
             disk_release_allocated(own);
         } else if (written < 0 && errno != EINTR) {
-            log_critical("action: store | result: fail | file: %s/%s | position: %llu | error: %s",
+            log_critical("action: store | result: fail | file: %s/%s | position: %llu | error: "
+                         "%s%s",
                          disk->heritage->directory.path, name, (unsigned long long)position,
-                         strerror(errno));
+                         strerror(errno), file_size_limit_hint(errno));
             return false;
         }
     }

@@ -358,7 +358,7 @@ static enum draw_end put_into_place(const struct draw *draw)
         return DRAW_FAILED;
     }
     fault_point("draw.renamed");
-    return file_sync(directory) ? DRAW_HELD : DRAW_NOT_SYNCED;
+    return file_sync_directory(directory, draw->directory->path) ? DRAW_HELD : DRAW_NOT_SYNCED;
 }
 
 /* Says why, unless the scan has said it already. Returns the end that it is. */

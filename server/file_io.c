@@ -4,9 +4,11 @@
 #include "server/file_io.h"
 
 #include "lib/checksum.h"
+#include "lib/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 /* The page cache keeps pages together in pieces of up to this, and forgets none in part. */
@@ -87,6 +89,39 @@ bool file_sync(int file)
 bool file_sync_data(int file)
 {
     return sync_by(fdatasync, file);
+}
+
+_Static_assert(EOPNOTSUPP == ENOTSUP, "one error of two names");
+
+static bool is_not_supported(int error)
+{
+    return error == EINVAL || error == EOPNOTSUPP || error == ENOSYS;
+}
+
+/* Once: the storer and the handlers inherit what the supervisor has said. */
+static void warn_of_lost_names(const char *path)
+{
+    static bool warned;
+    if (!warned) {
+        log_warning("action: sync_directory | result: fail | directory: %s | error: %s | "
+                    "not_promised: the file system can't sync directories, so a file that was just "
+                    "made or renamed may be missing after a power loss; what is in the files is "
+                    "synced as ever",
+                    path, strerror(errno));
+    }
+    warned = true;
+}
+
+bool file_sync_directory(int directory, const char *path)
+{
+    if (file_sync(directory)) {
+        return true;
+    }
+    if (!is_not_supported(errno)) {
+        return false;
+    }
+    warn_of_lost_names(path);
+    return true;
 }
 
 bool file_sync_and_forget(int file, uint64_t from)

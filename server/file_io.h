@@ -1,7 +1,7 @@
 /*
  * file_io.h - what the kernel's calls on files leave to their caller.
  *
- * Pure in that they keep nothing: any process of the server may call them.
+ * Any process of the server may call them. They keep nothing but what they have warned of.
  */
 #ifndef SERVER_FILE_IO_H
 #define SERVER_FILE_IO_H
@@ -37,6 +37,15 @@ int64_t file_checksum(int file, uint64_t count, uint64_t *checksum);
  */
 bool file_sync(int file);
 bool file_sync_data(int file);
+
+/*
+ * Makes the names in a directory durable: after a file was made, renamed or removed there.
+ * Some file systems, the shared folders of virtual machines and old network ones, have no
+ * such call for directories (EINVAL, EOPNOTSUPP, ENOSYS): that is no failure of the
+ * disk. A process says once, as a WARNING that names `path`, what is not promised then,
+ * and goes on. Any other error is final, as of file_sync: false with errno.
+ */
+bool file_sync_directory(int directory, const char *path);
 
 /*
  * Makes all of the file durable, and has the kernel forget what it keeps in memory

@@ -4,8 +4,8 @@
 #include "server/heritage.h"
 
 #include "lib/log.h"
-#include "server/listener.h"
 #include "shm/gate.h"
+#include "shm/waiting.h"
 
 #include <unistd.h>
 
@@ -62,13 +62,12 @@ bool heritage_open(struct heritage *heritage, struct failure *failure)
                              &heritage->directory, failure)) {
         return false;
     }
-    heritage->listener = listener_open(&heritage->config, failure);
-    if (heritage->listener < 0) {
+    if (!listeners_open(&heritage->config, &heritage->listeners, failure)) {
         data_directory_discard(&heritage->directory);
         return false;
     }
     if (!open_shared_memory(heritage, failure)) {
-        (void)close(heritage->listener);
+        listeners_close(&heritage->listeners);
         data_directory_discard(&heritage->directory);
         return false;
     }
@@ -79,7 +78,11 @@ void heritage_close(struct heritage *heritage)
 {
     close_shared_memory(heritage);
     data_directory_close(&heritage->directory);
-    if (heritage->listener >= 0) {
-        (void)close(heritage->listener);
-    }
+    listeners_close(&heritage->listeners);
+}
+
+void heritage_clear_up(struct heritage *heritage)
+{
+    wait_halt(&heritage->segment);
+    close_shared_memory(heritage);
 }

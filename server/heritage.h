@@ -9,6 +9,7 @@
 
 #include "lib/failure.h"
 #include "server/data_directory.h"
+#include "server/listener.h"
 #include "server/server_config.h"
 #include "shm/segment.h"
 
@@ -21,7 +22,7 @@ struct heritage {
     struct segment segment;          /* mapped; the append lock and the semaphores in it */
     uint32_t ipc_key;                /* of the segment's name and of the semaphore set */
     int gate_id;                     /* System V semaphore set; -1: none */
-    int listener;                    /* listening socket; children close it; -1: none */
+    struct listeners listeners;      /* children close them */
     pid_t supervisor_pid;
 };
 
@@ -34,5 +35,12 @@ bool heritage_open(struct heritage *heritage, struct failure *failure);
 
 /* Removes the shared memory and the semaphore set, and gives the lock up. By the supervisor. */
 void heritage_close(struct heritage *heritage);
+
+/*
+ * Removes them in the place of a supervisor that has died. By its storer, as the last thing
+ * it does, however well it has ended: a handler that waits still is told that it waits in vain.
+ * No server has started meanwhile: the storer has the directory's lock.
+ */
+void heritage_clear_up(struct heritage *heritage);
 
 #endif

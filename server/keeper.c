@@ -44,19 +44,23 @@ static struct shared *shared_of(const struct keeper *keeper)
 /* The storer's process: what is not its own is closed, then it lives. */
 static int become_storer(const struct keeper *keeper, int ready)
 {
-    const struct heritage *heritage = keeper->heritage;
+    struct heritage *heritage = keeper->heritage;
     (void)prctl(PR_SET_NAME, "lottery-storer");
     atomic_store(&shared_of(keeper)->storer.pid, (int32_t)getpid());
     fault_point("storer.born");
-    (void)close(heritage->listener);
-    if (!signals_prepare_child(heritage->supervisor_pid)) {
-        return STORER_EXIT_FAILED;
+    listeners_close(&heritage->listeners);
+    int status = STORER_EXIT_FAILED;
+    if (signals_prepare_child(heritage->supervisor_pid)) {
+        status = storer_run(heritage, ready);
     }
-    return storer_run(heritage, ready);
+    if (getppid() != heritage->supervisor_pid) { /* nobody else is left who would clear up */
+        heritage_clear_up(heritage);
+    }
+    return status;
 }
 
-/* Forks a storer, which writes a byte to `ready[1]` when it is ready. 0, -1 or FORKED_CHILD. */
-static int fork_storer(struct keeper *keeper, const int ready[2])
+/* Forks a storer, which writes a byte to `ready[1]` when it is ready. */
+static enum fork_end fork_storer(struct keeper *keeper, const int ready[2])
 {
     storer_set_up(&keeper->heritage->segment);
     pid_t pid = fork();
@@ -65,15 +69,15 @@ static int fork_storer(struct keeper *keeper, const int ready[2])
             (void)close(ready[0]);
         }
         *keeper->child_status = become_storer(keeper, ready[1]);
-        return FORKED_CHILD;
+        return FORK_CHILD;
     }
     if (pid < 0) {
         log_error("action: storer_start | result: fail | error: fork: %s", strerror(errno));
-        return -1;
+        return FORK_FAILED;
     }
     keeper->storer = pid;
     atomic_fetch_add(&shared_of(keeper)->supervisor.storer_starts, 1);
-    return 0;
+    return FORK_PARENT;
 }
 
 /* True when the storer has said that it is ready; false when it died or took too long. */
@@ -94,21 +98,21 @@ static bool await_ready(int pipe_end)
     return result > 0 && read(pipe_end, &byte, 1) == 1;
 }
 
-int keeper_start(struct keeper *keeper)
+enum fork_end keeper_start(struct keeper *keeper)
 {
     int ready[2];
     if (pipe(ready) != 0) {
         log_critical("action: storer_start | result: fail | error: pipe: %s", strerror(errno));
-        return -1;
+        return FORK_FAILED;
     }
-    int forked = fork_storer(keeper, ready);
-    if (forked == FORKED_CHILD) {
-        return FORKED_CHILD; /* it has closed its end */
+    enum fork_end forked = fork_storer(keeper, ready);
+    if (forked == FORK_CHILD) {
+        return FORK_CHILD; /* it has closed its end */
     }
     (void)close(ready[1]);
-    keeper->given_up = forked != 0 || !await_ready(ready[0]);
+    keeper->given_up = forked == FORK_FAILED || !await_ready(ready[0]);
     (void)close(ready[0]);
-    return keeper->given_up ? -1 : 0;
+    return keeper->given_up ? FORK_FAILED : FORK_PARENT;
 }
 
 /* ---------------------------------------------------------------- death ---- */
@@ -185,18 +189,18 @@ int64_t keeper_patience_ms(const struct keeper *keeper)
     return left_ms > 0 ? left_ms : 0;
 }
 
-int keeper_replace(struct keeper *keeper, bool now)
+enum fork_end keeper_replace(struct keeper *keeper, bool now)
 {
     const int no_pipe[2] = {NO_READY_PIPE, NO_READY_PIPE};
     if (!is_missing(keeper) || (!now && keeper_patience_ms(keeper) > 0)) {
-        return 0;
+        return FORK_PARENT;
     }
-    int forked = fork_storer(keeper, no_pipe);
-    if (forked < 0) { /* out of processes or memory, perhaps only for a moment */
+    enum fork_end forked = fork_storer(keeper, no_pipe);
+    if (forked == FORK_FAILED) { /* out of processes or memory, perhaps only for a moment */
         keeper->replace_at_ms = clock_monotonic_ms() + PAUSE_MS;
         if (++keeper->failures >= FAILURES_MAX) {
             give_up(keeper, "no storer can be forked");
         }
     }
-    return forked == FORKED_CHILD ? FORKED_CHILD : 0;
+    return forked;
 }

@@ -1,7 +1,7 @@
 /*
  * keeper.h - keeps a storer alive: forks it, buries it, replaces it, gives it up.
  *
- * The supervisor's alone. The calls that fork return FORKED_CHILD in the storer,
+ * The supervisor's alone. The calls that fork return FORK_CHILD in the storer,
  * whose whole life is over by then: its caller returns at once, all the way to
  * main, with what `child_status` points to.
  */
@@ -14,7 +14,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { FORKED_CHILD = -2 };
+/* Whom a function that may fork has returned in. */
+enum fork_end {
+    FORK_PARENT, /* the process that called it, whether or not a child was due */
+    FORK_CHILD,  /* the child, whose life is over */
+    FORK_FAILED  /* the process that called it: there is no child */
+};
 
 /* The supervisor sets the two pointers before any call; the rest is zero then. */
 struct keeper {
@@ -31,16 +36,16 @@ struct keeper {
 
 /*
  * Forks the first storer and waits, at most half a minute, until it is ready or
- * the server is asked to stop. Returns 0, FORKED_CHILD, or -1 when it did not get ready: that is
- * given up.
+ * the server is asked to stop. FORK_FAILED: it did not get ready, and is given up.
  */
-int keeper_start(struct keeper *keeper);
+enum fork_end keeper_start(struct keeper *keeper);
 
 /*
  * Forks another storer when there is none, and it is time for one, or `now`. Does
- * not wait for it: one that can't start is the next to be buried. Returns 0 or FORKED_CHILD.
+ * not wait for it: one that can't start is the next to be buried. FORK_FAILED: there should
+ * be one and can't; it is tried again later, or given up.
  */
-int keeper_replace(struct keeper *keeper, bool now);
+enum fork_end keeper_replace(struct keeper *keeper, bool now);
 
 /* Milliseconds until keeper_replace has something to do; -1 when a death will tell. */
 int64_t keeper_patience_ms(const struct keeper *keeper);

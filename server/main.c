@@ -6,6 +6,7 @@
  * ends them. Exit status: 0 after a graceful stop, 1 when something failed, 2
  * when it was called wrongly.
  */
+#include "lib/file_size_limit.h"
 #include "lib/log.h"
 #include "lib/standard_streams.h"
 #include "server/server_config.h"
@@ -110,6 +111,7 @@ int main(int argc, char **argv)
     struct options options = {0};
     struct server_config config;
     struct failure failure;
+    file_size_limit_as_error();
     if (!standard_streams_open(&failure)) {
         return complain(&failure);
     }

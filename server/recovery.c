@@ -448,7 +448,7 @@ static void log_recovered(const struct recovery *recovery)
     }
 }
 
-static bool accept(struct recovery *recovery)
+static bool go_on(struct recovery *recovery)
 {
     struct heritage *heritage = recovery->heritage;
     if (!mark_done(recovery) || !cut_bets(recovery) ||
@@ -504,7 +504,7 @@ bool recovery_run(struct heritage *heritage, struct failure *failure)
     };
     bool recovered = make_control(&recovery) && read_done(&recovery) && open_bets(&recovery) &&
                      count_bets(&recovery) && judge_tail(&recovery) && hear_witnesses(&recovery) &&
-                     settle_terms(&recovery) && accept(&recovery);
+                     settle_terms(&recovery) && go_on(&recovery);
     close_recovery(&recovery);
     return recovered;
 }

@@ -91,8 +91,9 @@ static const struct config_key keys[KEYS] = {
                      .environment = {"SERVER_ADDRESS"},
                      .kind = CONFIG_TEXT,
                      FIELD(address),
-                     .default_value = "",
-                     .meaning = "address to listen on; empty: all of the machine's"},
+                     .default_value = "localhost",
+                     .meaning = "address or name to listen on, all addresses of a name; "
+                                "localhost: this machine alone; empty: all of the machine's"},
     [KEY_LOG_LEVEL] = {.path = {"log.level"},
                        .environment = {"LOGGING_LEVEL", "LOG_LEVEL"},
                        .kind = CONFIG_LOG_LEVEL,

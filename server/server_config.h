@@ -27,7 +27,7 @@ struct agency_range {
 enum { AGENCY_RANGES_MAX = 64 };
 
 struct server_config {
-    char address[CONFIG_TEXT_BYTES]; /* server.address; empty: all addresses */
+    char address[CONFIG_TEXT_BYTES]; /* server.address, a name; empty: all addresses */
     uint64_t port;                   /* server.port; 0: the kernel chooses, the log tells */
     uint64_t listen_backlog;         /* server.listen_backlog, connections */
     int log_level;                   /* log.level, enum log_level */

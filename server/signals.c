@@ -6,64 +6,161 @@
 #include "lib/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/types.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t terminate_requested;
+/* The first request to end; whole once `signal_number` is not 0. */
+static volatile struct {
+    sig_atomic_t signal_number;
+    pid_t sender; /* 0: in a pid namespace around ours */
+    uid_t user;
+    bool by_process; /* else by the kernel */
+} request;
+
 static volatile sig_atomic_t child_news;
+static volatile sig_atomic_t hangup;
 static sem_t *post_on_terminate;
 static sigset_t ours;
 static sigset_t sleep_mask;
 
-static void on_terminate(int signal_number)
+/* ------------------------------------------------------------- handlers ---- */
+
+/* A process names itself by kill(2), sigqueue(3) and tgkill(2); the kernel has no pid. */
+static bool is_sent_by_process(const siginfo_t *information)
 {
-    (void)signal_number;
-    terminate_requested = 1;
+    return information->si_code == SI_USER || information->si_code == SI_QUEUE ||
+           information->si_code == SI_TKILL;
+}
+
+static void on_terminate(int signal_number, siginfo_t *information, void *context)
+{
+    (void)context;
+    if (request.signal_number == 0) {
+        request.by_process = is_sent_by_process(information);
+        request.sender = information->si_pid;
+        request.user = information->si_uid;
+        request.signal_number = signal_number;
+    }
     if (post_on_terminate != NULL) {
         (void)sem_post(post_on_terminate);
     }
 }
 
-static void on_child(int signal_number)
+static void on_hangup(int signal_number, siginfo_t *information, void *context)
 {
     (void)signal_number;
+    (void)information;
+    (void)context;
+    hangup = 1;
+}
+
+static void on_child(int signal_number, siginfo_t *information, void *context)
+{
+    (void)signal_number;
+    (void)information;
+    (void)context;
     child_news = 1;
 }
 
-static void set_action(int signal_number, void (*action)(int))
+/* ------------------------------------------------------------ the table ---- */
+
+typedef void signal_action(int signal_number, siginfo_t *information, void *context);
+
+struct signal_rule {
+    signal_action *action; /* NULL: ignored */
+    int number;
+    bool may_stay_ignored;   /* where whoever started the program had it ignored */
+    bool supervisor_decides; /* its children ignore it */
+};
+
+/*
+ * Every signal that would end a process by default and tells neither of a crash nor can't be
+ * caught (SIGKILL); the real-time ones are ignored as well. SIGXFSZ is ignored by main, in
+ * every program (lib/file_size_limit.h). SIGTERM stops the server however it was started: a server
+ * that nothing stops but SIGKILL serves nobody.
+ */
+static const struct signal_rule rules[] = {
+    {on_terminate, SIGTERM, false, false},
+    {on_terminate, SIGXCPU, false, false}, /* ulimit -t: some seconds are left */
+    {on_terminate, SIGINT, true, true},
+    {on_terminate, SIGQUIT, true, true},
+    {on_hangup, SIGHUP, true, true},
+    {on_child, SIGCHLD, false, false},
+    {NULL, SIGPIPE, false, false}, /* EPIPE says the same */
+    {NULL, SIGUSR1, false, false},
+    {NULL, SIGUSR2, false, false},
+    {NULL, SIGALRM, false, false},
+    {NULL, SIGVTALRM, false, false},
+    {NULL, SIGPROF, false, false},
+    {NULL, SIGIO, false, false},
+    {NULL, SIGPWR, false, false},
+    {NULL, SIGSTKFLT, false, false},
+};
+
+enum { RULES = sizeof rules / sizeof rules[0] };
+
+static void set_action(int signal_number, signal_action *action)
 {
-    struct sigaction request = {.sa_handler = action};
-    (void)sigemptyset(&request.sa_mask);
-    int result = sigaction(signal_number, &request, NULL);
+    struct sigaction wanted = {.sa_mask = ours}; /* one at a time */
+    if (action == NULL) {
+        wanted.sa_handler = SIG_IGN;
+    } else {
+        wanted.sa_sigaction = action;
+        wanted.sa_flags = SA_SIGINFO;
+    }
+    int result = sigaction(signal_number, &wanted, NULL);
     invariant(result == 0, "sigaction %d: %s", signal_number, strerror(errno));
+}
+
+static bool stays_ignored(const struct signal_rule *rule)
+{
+    struct sigaction inherited;
+    return rule->may_stay_ignored && sigaction(rule->number, NULL, &inherited) == 0 &&
+           (inherited.sa_flags & SA_SIGINFO) == 0 && inherited.sa_handler == SIG_IGN;
 }
 
 void signals_prepare_supervisor(void)
 {
-    const int handled[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+    bool leave[RULES] = {false};
     (void)sigemptyset(&ours);
-    for (size_t i = 0; i < sizeof handled / sizeof handled[0]; i++) {
-        (void)sigaddset(&ours, handled[i]);
-        set_action(handled[i], handled[i] == SIGCHLD ? on_child : on_terminate);
+    for (size_t i = 0; i < RULES; i++) {
+        leave[i] = stays_ignored(&rules[i]);
+        if (rules[i].action != NULL && !leave[i]) {
+            (void)sigaddset(&ours, rules[i].number);
+        }
     }
-    set_action(SIGPIPE, SIG_IGN);
     (void)sigprocmask(SIG_BLOCK, &ours, &sleep_mask);
-    for (size_t i = 0; i < sizeof handled / sizeof handled[0]; i++) {
-        (void)sigdelset(&sleep_mask, handled[i]); /* whatever mask we were started with */
+    for (size_t i = 0; i < RULES; i++) {
+        if (!leave[i]) {
+            set_action(rules[i].number, rules[i].action);
+        }
+        (void)sigdelset(&sleep_mask, rules[i].number); /* whatever mask we were started with */
+    }
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++) {
+        set_action(number, NULL);
     }
 }
 
 bool signals_prepare_child(pid_t supervisor_pid)
 {
-    terminate_requested = 0; /* ours are blocked: one that is meant for the child comes later */
-    set_action(SIGINT, SIG_IGN);
-    set_action(SIGHUP, SIG_IGN);
-    set_action(SIGCHLD, SIG_DFL);
-    int result = prctl(PR_SET_PDEATHSIG, SIGTERM);
+    request.signal_number = 0; /* ours are blocked: one that is meant for the child comes later */
+    for (size_t i = 0; i < RULES; i++) {
+        if (rules[i].supervisor_decides) {
+            set_action(rules[i].number, NULL);
+        }
+    }
+    struct sigaction standard = {.sa_handler = SIG_DFL};
+    int result = sigaction(SIGCHLD, &standard, NULL);
+    invariant(result == 0, "sigaction SIGCHLD: %s", strerror(errno));
+    result = prctl(PR_SET_PDEATHSIG, SIGTERM);
     invariant(result == 0, "prctl PR_SET_PDEATHSIG: %s", strerror(errno));
     return getppid() == supervisor_pid; /* it may have died before the prctl */
 }
+
+/* ---------------------------------------------------------------- flags ---- */
 
 void signals_post_on_terminate(sem_t *semaphore)
 {
@@ -72,7 +169,31 @@ void signals_post_on_terminate(sem_t *semaphore)
 
 bool signals_terminate_requested(void)
 {
-    return terminate_requested != 0;
+    return request.signal_number != 0;
+}
+
+void signals_describe_request(char text[SIGNALS_REQUEST_BYTES])
+{
+    if (request.signal_number == 0) {
+        (void)snprintf(text, SIGNALS_REQUEST_BYTES, "asked to");
+        return;
+    }
+    const char *name = sigabbrev_np(request.signal_number);
+    if (!request.by_process) {
+        (void)snprintf(text, SIGNALS_REQUEST_BYTES, "SIG%s from the kernel", name);
+    } else if (request.sender == 0) {
+        (void)snprintf(text, SIGNALS_REQUEST_BYTES, "SIG%s from outside this pid namespace", name);
+    } else {
+        (void)snprintf(text, SIGNALS_REQUEST_BYTES, "SIG%s from pid %d, uid %u", name,
+                       (int)request.sender, (unsigned)request.user);
+    }
+}
+
+bool signals_take_hangup(void)
+{
+    bool came = hangup != 0;
+    hangup = 0;
+    return came;
 }
 
 bool signals_take_child_news(void)

@@ -13,7 +13,8 @@
  *
  * It takes no lock and waits for no semaphore, so no child can take it down.
  * If it dies: the kernel sends its children SIGTERM, they finish and give up
- * the data directory's lock; the next server finds what is left by its name.
+ * the data directory's lock; the storer, the last one, removes the shared memory.
+ * What is left when that has been killed too, the next server finds by its name.
  */
 #include "server/supervisor.h"
 
@@ -108,8 +109,8 @@ static void reap(struct supervisor *supervisor)
     }
 }
 
-/* Reaps, and replaces a storer that has died. Returns 0, or FORKED_CHILD in the new storer. */
-static int look_after_children(struct supervisor *supervisor)
+/* Reaps, and replaces a storer that has died. FORK_CHILD: in the new storer. */
+static enum fork_end look_after_children(struct supervisor *supervisor)
 {
     if (signals_take_child_news()) {
         reap(supervisor);
@@ -147,13 +148,13 @@ static void pause_for(int64_t pause_ms)
 static int become_handler(struct supervisor *supervisor, int socket, uint32_t slot_index)
 {
     (void)prctl(PR_SET_NAME, "lottery-handler");
-    (void)close(supervisor->heritage.listener);
+    listeners_close(&supervisor->heritage.listeners);
     return handler_run(&supervisor->heritage, socket, slot_index);
 }
 
-/* Forks a handler for the connection. Returns 0, or FORKED_CHILD in the handler. */
-static int start_handler(struct supervisor *supervisor, int socket,
-                         const struct listener_peer *peer)
+/* Forks a handler for the connection. */
+static enum fork_end start_handler(struct supervisor *supervisor, int socket,
+                                   const struct listener_peer *peer)
 {
     uint32_t slot_index = children_take_slot(&supervisor->children);
     struct slot *slot = &supervisor->heritage.segment.slots[slot_index];
@@ -161,7 +162,7 @@ static int start_handler(struct supervisor *supervisor, int socket,
     pid_t pid = fork();
     if (pid == 0) {
         supervisor->child_status = become_handler(supervisor, socket, slot_index);
-        return FORKED_CHILD;
+        return FORK_CHILD;
     }
     (void)close(socket);
     if (pid < 0) {
@@ -170,7 +171,7 @@ static int start_handler(struct supervisor *supervisor, int socket,
         slot_release(slot);
         children_give_back(&supervisor->children, slot_index);
         pause_for(OUT_OF_RESOURCES_PAUSE_MS);
-        return 0;
+        return FORK_FAILED;
     }
     children_note(&supervisor->children, slot_index, pid, peer->host);
     atomic_store(&slot->pid, pid);
@@ -178,7 +179,7 @@ static int start_handler(struct supervisor *supervisor, int socket,
     atomic_store(&counters(supervisor)->connections_open, children_alive(&supervisor->children));
     log_info("action: accept_connections | result: success | ip: %s | pid: %d", peer->text,
              (int)pid);
-    return 0;
+    return FORK_PARENT;
 }
 
 static void refuse(struct supervisor *supervisor, int socket, const struct listener_peer *peer)
@@ -200,52 +201,82 @@ static void explain_accept_error(void)
     pause_for(OUT_OF_RESOURCES_PAUSE_MS);
 }
 
-/* Accepts those who wait. Returns 0, or FORKED_CHILD in a handler. */
-static int accept_connections(struct supervisor *supervisor)
+/* Accepts those who wait at one address. FORK_CHILD: in a handler. */
+static enum fork_end accept_at(struct supervisor *supervisor, int listener)
 {
     for (int i = 0; i < ACCEPTS_A_TURN && children_have_room(&supervisor->children); i++) {
         struct listener_peer peer;
-        int socket = listener_accept(supervisor->heritage.listener, &peer);
+        int socket = listener_accept(listener, &peer);
         if (socket < 0) {
             explain_accept_error();
-            return 0;
+            return FORK_PARENT;
         }
         if (!children_admit(&supervisor->children, peer.host)) {
             refuse(supervisor, socket, &peer);
-        } else if (start_handler(supervisor, socket, &peer) == FORKED_CHILD) {
-            return FORKED_CHILD;
+        } else if (start_handler(supervisor, socket, &peer) == FORK_CHILD) {
+            return FORK_CHILD;
         }
     }
-    return 0;
+    return FORK_PARENT;
+}
+
+/* The addresses take turns, so that none of them is left out for the crowd at another one. */
+static enum fork_end accept_connections(struct supervisor *supervisor,
+                                        const struct pollfd polls[LISTENERS_MAX])
+{
+    for (size_t i = 0; i < supervisor->heritage.listeners.count; i++) {
+        if (polls[i].revents != 0 && accept_at(supervisor, polls[i].fd) == FORK_CHILD) {
+            return FORK_CHILD;
+        }
+    }
+    return FORK_PARENT;
 }
 
 /* ------------------------------------------------------------------ loop ---- */
 
-/* Sleeps until somebody connects (and there is room), a signal comes, or a storer is due. */
-static bool wait_for_connections(const struct supervisor *supervisor)
+/*
+ * Sleeps until somebody connects (and there is room), a signal comes, or a storer is due.
+ * True when somebody waits; `polls` says at which of the listeners.
+ */
+static bool wait_for_connections(const struct supervisor *supervisor,
+                                 struct pollfd polls[LISTENERS_MAX])
 {
-    struct pollfd poll = {.fd = supervisor->heritage.listener, .events = POLLIN};
-    nfds_t watched = children_have_room(&supervisor->children) ? 1 : 0;
+    const struct listeners *listeners = &supervisor->heritage.listeners;
+    for (size_t i = 0; i < listeners->count; i++) {
+        polls[i] = (struct pollfd){.fd = listeners->descriptors[i], .events = POLLIN};
+    }
+    nfds_t watched = children_have_room(&supervisor->children) ? listeners->count : 0;
     int64_t patience_ms = keeper_patience_ms(&supervisor->keeper);
     struct timespec timeout = clock_interval(patience_ms < 0 ? 0 : patience_ms);
-    int ready = await_event(&poll, watched, patience_ms < 0 ? NULL : &timeout);
+    int ready = await_event(polls, watched, patience_ms < 0 ? NULL : &timeout);
     signals_let_in(); /* ppoll does not, as long as somebody waits each time */
     return ready > 0;
 }
 
-/* Returns 0 when the server is to stop, or FORKED_CHILD in a child. */
-static int serve(struct supervisor *supervisor)
+/* What SIGHUP asks of most servers: whoever sends it is told that nothing has changed. */
+static void answer_hangup(void)
 {
+    if (signals_take_hangup()) {
+        log_info("action: reload | result: fail | reason: SIGHUP does not stop the server, and the "
+                 "configuration is read at the start alone: for another one, stop and start it");
+    }
+}
+
+/* Until the server is to stop. FORK_CHILD: in a child. */
+static enum fork_end serve(struct supervisor *supervisor)
+{
+    struct pollfd polls[LISTENERS_MAX] = {{0}};
     while (!signals_terminate_requested() && !supervisor->keeper.given_up) {
-        bool somebody_waits = wait_for_connections(supervisor);
-        if (look_after_children(supervisor) == FORKED_CHILD) {
-            return FORKED_CHILD;
+        bool somebody_waits = wait_for_connections(supervisor, polls);
+        answer_hangup();
+        if (look_after_children(supervisor) == FORK_CHILD) {
+            return FORK_CHILD;
         }
-        if (somebody_waits && accept_connections(supervisor) == FORKED_CHILD) {
-            return FORKED_CHILD;
+        if (somebody_waits && accept_connections(supervisor, polls) == FORK_CHILD) {
+            return FORK_CHILD;
         }
     }
-    return 0;
+    return FORK_PARENT;
 }
 
 /* -------------------------------------------------------------- shutdown ---- */
@@ -255,7 +286,7 @@ static int serve(struct supervisor *supervisor)
  * sleep at the gate when the first SIGTERM came is reached by the next one.
  * Past the time limit: SIGKILL.
  */
-static int stop_handlers(struct supervisor *supervisor)
+static enum fork_end stop_handlers(struct supervisor *supervisor)
 {
     uint64_t limit_ms = supervisor->heritage.config.timeout_shutdown_ms;
     int64_t deadline_ms = clock_monotonic_ms() + (int64_t)limit_ms;
@@ -267,14 +298,14 @@ static int stop_handlers(struct supervisor *supervisor)
         }
         children_signal(&supervisor->children, forced ? SIGKILL : SIGTERM);
         pause_for(REPEAT_SIGTERM_MS);
-        if (look_after_children(supervisor) == FORKED_CHILD) {
-            return FORKED_CHILD;
+        if (look_after_children(supervisor) == FORK_CHILD) {
+            return FORK_CHILD;
         }
     }
     supervisor->failed |= forced;
     log_info("action: stop_handlers | result: %s | handlers: %u", forced ? "fail" : "success",
              handlers);
-    return 0;
+    return FORK_PARENT;
 }
 
 static void stop_storer(struct supervisor *supervisor)
@@ -298,54 +329,63 @@ static void stop_storer(struct supervisor *supervisor)
     log_info("action: stop_storer | result: %s", drained ? "success" : "fail");
 }
 
-/* Returns 0, or FORKED_CHILD in a storer that had to be replaced meanwhile. */
-static int shut_down(struct supervisor *supervisor)
+static void announce_shutdown(const struct supervisor *supervisor)
+{
+    char reason[SIGNALS_REQUEST_BYTES] = "the server can't go on";
+    if (!supervisor->failed && !supervisor->keeper.given_up) {
+        signals_describe_request(reason);
+    }
+    log_info("action: shutdown | result: in_progress | reason: %s", reason);
+}
+
+/* FORK_CHILD: in a storer that had to be replaced meanwhile. */
+static enum fork_end shut_down(struct supervisor *supervisor)
 {
     struct heritage *heritage = &supervisor->heritage;
-    log_info("action: shutdown | result: in_progress | reason: %s",
-             supervisor->failed || supervisor->keeper.given_up ? "the server can't go on"
-                                                               : "asked to");
+    announce_shutdown(supervisor);
     segment_publish(&heritage->segment, SHARED_STOPPING);
-    (void)close(heritage->listener);
-    heritage->listener = -1;
+    listeners_close(&heritage->listeners);
     log_info("action: close_listener | result: success");
-    if (stop_handlers(supervisor) == FORKED_CHILD ||
-        keeper_replace(&supervisor->keeper, true) == FORKED_CHILD) {
-        return FORKED_CHILD; /* what is left in the ring needs a storer */
+    if (stop_handlers(supervisor) == FORK_CHILD ||
+        keeper_replace(&supervisor->keeper, true) == FORK_CHILD) {
+        return FORK_CHILD; /* what is left in the ring needs a storer */
     }
     stop_storer(supervisor);
-    return 0;
+    return FORK_PARENT;
 }
 
 /* --------------------------------------------------------------- opening ---- */
 
+/* One line an address; whoever looks for the port finds it in each of them. */
 static void tell_ready(struct heritage *heritage)
 {
-    struct listener_peer bound = {0};
-    unsigned port = 0;
-    (void)listener_describe(heritage->listener, &bound, &port);
     segment_publish(&heritage->segment, SHARED_READY);
-    log_info("action: listen | result: success | address: %s | port: %u", bound.host, port);
+    for (size_t i = 0; i < heritage->listeners.count; i++) {
+        struct listener_peer bound = {0};
+        unsigned port = 0;
+        (void)listener_describe(heritage->listeners.descriptors[i], &bound, &port);
+        log_info("action: listen | result: success | address: %s | port: %u", bound.host, port);
+    }
 }
 
-/* From recovery to the end of the shutdown. Returns 0, or FORKED_CHILD in a child. */
-static int live(struct supervisor *supervisor, struct failure *failure)
+/* From recovery to the end of the shutdown. FORK_CHILD: in a child. */
+static enum fork_end live(struct supervisor *supervisor, struct failure *failure)
 {
     struct heritage *heritage = &supervisor->heritage;
     supervisor->failed = true;
     if (!recovery_run(heritage, failure)) {
-        return 0;
+        return FORK_PARENT;
     }
-    int started = keeper_start(&supervisor->keeper);
-    if (started == FORKED_CHILD) {
-        return FORKED_CHILD;
+    enum fork_end started = keeper_start(&supervisor->keeper);
+    if (started == FORK_CHILD) {
+        return FORK_CHILD;
     }
-    supervisor->failed = started != 0;
-    supervisor->started = started == 0;
-    if (started == 0) {
+    supervisor->failed = started == FORK_FAILED;
+    supervisor->started = started == FORK_PARENT;
+    if (started == FORK_PARENT) {
         tell_ready(heritage);
-        if (serve(supervisor) == FORKED_CHILD) {
-            return FORKED_CHILD;
+        if (serve(supervisor) == FORK_CHILD) {
+            return FORK_CHILD;
         }
     } else {
         (void)failure_set(failure, "the storer did not start");
@@ -374,7 +414,7 @@ int supervisor_run(const struct server_config *config)
                        (uint32_t)config->limit_connections_per_address)) {
         (void)failure_set(&failure, "no memory for limits.max_connections");
         supervisor.failed = true;
-    } else if (live(&supervisor, &failure) == FORKED_CHILD) {
+    } else if (live(&supervisor, &failure) == FORK_CHILD) {
         return supervisor.child_status;
     }
     children_close(&supervisor.children);

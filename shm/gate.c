@@ -59,7 +59,12 @@ bool gate_create(uint32_t key, uint32_t missing, int *id, struct failure *failur
         *id = create_set(key);
     }
     if (*id < 0) {
-        return failure_set_errno(failure, "create the semaphore set of key 0x%08x", key);
+        const char *hint = errno == ENOSPC ? " (the machine's limit, kernel.sem, is reached: "
+                                             "raise its second and fourth figure, or remove sets "
+                                             "that nobody uses: ipcs -s)"
+                                           : "";
+        return failure_set(failure, "create the semaphore set of key 0x%08x: %s%s", key,
+                           strerror(errno), hint);
     }
     unsigned short values[GATE_SEMAPHORES] = {[GATE_SEMAPHORE] = (unsigned short)missing};
     union semun argument = {.array = values};

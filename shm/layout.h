@@ -42,7 +42,7 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 2,
+    SHARED_LAYOUT_VERSION = 3,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections is below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
     SHARED_PEER_BYTES = 56 /* "[v6 address]:port", terminated */
@@ -57,7 +57,8 @@ struct shared_identity {
     /* Sizes that depend on the compiler and the libc: whoever attaches compares. */
     uint32_t mutex_bytes, semaphore_bytes, agency_bytes, slot_bytes, header_bytes;
     uint64_t directory_device, directory_inode; /* of the data directory that this belongs to */
-    int64_t started_at_s;                       /* seconds since 1970 */
+    int64_t started_at_s;                       /* seconds since 1970, for people */
+    int64_t started_boot_ms;                    /* by clock_boot_ms, for the uptime */
     int32_t supervisor_pid;
     int32_t gate_id; /* System V semaphore set */
     uint32_t agencies_expected;

@@ -5,6 +5,7 @@
  */
 #include "shm/segment.h"
 
+#include "lib/clock.h"
 #include "shm/slots.h"
 
 #include <errno.h>
@@ -76,6 +77,7 @@ static struct shared_identity plan_identity(const struct segment_plan *plan)
         .directory_device = plan->directory_device,
         .directory_inode = plan->directory_inode,
         .started_at_s = time(NULL),
+        .started_boot_ms = clock_boot_ms(),
         .supervisor_pid = getpid(),
         .gate_id = -1,
         .agencies_expected = plan->agencies_expected,

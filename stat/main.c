@@ -5,6 +5,7 @@
  * (or, with --watch, again and again) and prints. It only reads: the server
  * does not notice, and if it dies nothing has to be mended. Exit status: below.
  */
+#include "lib/file_size_limit.h"
 #include "lib/standard_streams.h"
 #include "server/server_config.h"
 #include "stat/explain.h"
@@ -131,6 +132,7 @@ int main(int argc, char **argv)
 {
     struct options options;
     struct failure failure;
+    file_size_limit_as_error();
     if (!standard_streams_open(&failure)) {
         return complain(&failure, EXIT_FAILURE);
     }

@@ -135,12 +135,12 @@ static void copy_server(const struct shared *shared, struct snapshot *snapshot)
 {
     const struct shared_supervisor *supervisor = &shared->supervisor;
     uint64_t started_at_ms = (uint64_t)shared->identity.started_at_s * MS_PER_SECOND;
-    uint64_t now_ms = snapshot->taken_at_ms;
+    int64_t uptime_ms = clock_boot_ms() - shared->identity.started_boot_ms;
     uint32_t phase = atomic_load_explicit(&shared->lifecycle.phase, memory_order_acquire);
     snapshot->server = (struct snapshot_server){
         .pid = unless_zero(shared->identity.supervisor_pid),
         .started_at_ms = started_at_ms,
-        .uptime_ms = now_ms > started_at_ms ? now_ms - started_at_ms : 0,
+        .uptime_ms = uptime_ms > 0 ? (uint64_t)uptime_ms : 0,
         .ready = phase == SHARED_READY ? 1 : 0,
         .halted = LOOK(shared->lifecycle.halted),
         .agencies = snapshot->agency_count,

@@ -80,16 +80,26 @@ static const char *const harmless_rules[] = {
     "eintr:send:every-2",       "eintr:ppoll:every-2",     "eintr:accept4:every-2",
     "eintr:sem_wait:every-1",   "eintr:flock:1",           "eintr:sem_clockwait:every-1",
     "eintr:semtimedop:every-2", "eintr:fdatasync:every-2", "eintr:fsync:every-2",
+    "directories:EINVAL",       "directories:EOPNOTSUPP",
 };
 
 enum { HARMLESS = sizeof harmless_rules / sizeof harmless_rules[0] };
 
 /* For good, from somewhere in the middle on. */
 static const char *const lasting_rules[] = {
-    "fail:pwrite:from-4:EIO",      "fail:fdatasync:from-2:EIO",     "fail:fsync:from-8:EIO",
-    "fail:openat:from-9:EMFILE",   "fail:fork:from-3:EAGAIN",       "fail:accept4:from-2:EMFILE",
-    "fail:recv:from-3:ECONNRESET", "fail:send:from-2:ECONNRESET",   "fail:semop:from-2:ENOSPC",
-    "fail:renameat:from-2:EIO",    "fail:semtimedop:from-1:ENOMEM", "fail:ppoll:from-9:ENOMEM",
+    "fail:pwrite:from-4:EIO",
+    "fail:fdatasync:from-2:EIO",
+    "fail:fsync:from-8:EIO",
+    "fail:openat:from-9:EMFILE",
+    "fail:fork:from-3:EAGAIN",
+    "fail:accept4:from-2:EMFILE",
+    "fail:recv:from-3:ECONNRESET",
+    "fail:send:from-2:ECONNRESET",
+    "fail:semop:from-2:ENOSPC",
+    "fail:renameat:from-2:EIO",
+    "fail:semtimedop:from-1:ENOMEM",
+    "fail:ppoll:from-9:ENOMEM",
+    "directories:EIO",
 };
 
 enum { LASTING = sizeof lasting_rules / sizeof lasting_rules[0] };
@@ -229,6 +239,9 @@ static void nobody_notices(void **state)
     }
     assert_int_equal(program_await_end(shimmed->server.program).status, 0);
     bettors_expect_stored(bettors, AGENCIES, &shimmed->server);
+    bool without_directories = strstr(trial->rule, "directories") != NULL;
+    assert_int_equal(program_count_log(shimmed->server.program, "WARNING*sync_directory | *power"),
+                     without_directories ? 1 : 0);
 }
 
 /* The second fork is the one that is to replace the storer: nobody has connected by then. */

@@ -77,6 +77,27 @@ static void minus_t_checks_the_configuration_and_starts_nothing(void **state)
     stage_expect_nothing_left(stage);
 }
 
+/* Beside a service named "server", an orchestrator sets this for everybody. */
+static void what_an_orchestrator_sets_is_ignored_with_a_warning(void **state)
+{
+    static const char *const names[] = {"lottery-server", "lottery-agency", "lottery-stat"};
+    struct stage *stage = *state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct program_end end;
+        const struct program_plan plan = {.name = names[i],
+                                          .arguments = ARGUMENTS("-t"),
+                                          .environment =
+                                              ENVIRONMENT("SERVER_PORT=tcp://10.96.0.12:12345",
+                                                          "CLI_ID=1", "SERVER_HOST=server")};
+        struct program *program = program_run(stage, &plan, &end);
+        assert_int_equal(end.status, 0);
+        assert_string_equal(program_log(program),
+                            stage_text(stage, "%s: configuration ok\n", names[i]));
+        assert_non_null(strstr(program_errors(program),
+                               "WARNING: SERVER_PORT=tcp://10.96.0.12:12345 is ignored"));
+    }
+}
+
 static void fewer_agencies_than_the_draw_needs_are_a_warning(void **state)
 {
     struct stage *stage = *state;
@@ -185,6 +206,7 @@ int main(void)
         STAGE_TEST(config_yaml_of_the_working_directory_is_read),
         STAGE_TEST(the_file_that_is_delivered_says_what_the_defaults_are),
         STAGE_TEST(minus_t_checks_the_configuration_and_starts_nothing),
+        STAGE_TEST(what_an_orchestrator_sets_is_ignored_with_a_warning),
         STAGE_TEST(fewer_agencies_than_the_draw_needs_are_a_warning),
         STAGE_TEST(help_and_version_are_printed_by_every_program),
         STAGE_TEST(help_names_every_key_within_a_hundred_columns),

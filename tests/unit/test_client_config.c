@@ -256,6 +256,14 @@ static void the_host_of_an_ipv6_address_gets_brackets(void **state)
     assert_string_equal(config.server_address, "[::1]:12345");
 }
 
+static void a_port_that_is_a_url_counts_as_not_set(void **state)
+{
+    fixture_set("SERVER_HOST", "host");
+    fixture_set("SERVER_PORT", "tcp://10.96.0.12:12345");
+    assert_loads(state, "id: 1\n");
+    assert_string_equal(config.server_address, "host:12345");
+}
+
 static void a_wrong_port_variable_is_refused(void **state)
 {
     fixture_set("SERVER_HOST", "host");
@@ -361,6 +369,7 @@ int main(void)
         TEST(a_port_without_host_changes_nothing),
         TEST(the_address_wins_over_host_and_port),
         TEST(the_host_of_an_ipv6_address_gets_brackets),
+        TEST(a_port_that_is_a_url_counts_as_not_set),
         TEST(a_wrong_port_variable_is_refused),
         TEST(a_host_that_is_too_long_is_refused_and_not_cut),
         TEST(an_address_without_host_or_port_is_refused),

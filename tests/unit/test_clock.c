@@ -66,6 +66,15 @@ static void the_wall_clock_counts_milliseconds_since_1970(void **state)
     assert_true(before_ms - COARSE_MS <= now_ms && now_ms <= after_ms);
 }
 
+static void the_boot_clock_counts_milliseconds_since_the_machine_was_started(void **state)
+{
+    (void)state;
+    int64_t before_ns = kernels_ns(CLOCK_BOOTTIME);
+    int64_t now_ms = clock_boot_ms();
+    int64_t after_ns = kernels_ns(CLOCK_BOOTTIME);
+    assert_in_range(now_ms, before_ns / NS_PER_MS, after_ns / NS_PER_MS);
+}
+
 static void an_interval_is_split_into_seconds_and_nanoseconds(void **state)
 {
     (void)state;
@@ -113,6 +122,7 @@ int main(void)
         cmocka_unit_test(both_units_tell_the_time_of_the_monotonic_clock),
         cmocka_unit_test(the_clock_never_goes_back),
         cmocka_unit_test(the_wall_clock_counts_milliseconds_since_1970),
+        cmocka_unit_test(the_boot_clock_counts_milliseconds_since_the_machine_was_started),
         cmocka_unit_test(an_interval_is_split_into_seconds_and_nanoseconds),
         cmocka_unit_test(a_deadline_is_so_far_from_now_and_a_time_that_the_kernel_takes),
     };

@@ -231,6 +231,35 @@ static void an_empty_variable_counts_as_not_set(void **state)
     assert_string_equal(settings.name, "file");
 }
 
+/* What Kubernetes and Docker's links say of a service, in a variable of ours. */
+static void a_url_where_a_figure_is_expected_counts_as_not_set(void **state)
+{
+    fixture_set("TEST_PORT", "tcp://10.96.0.12:12345");
+    fixture_set("TEST_OLD_PORT", "udp://10.96.0.12:53");
+    fixture_set("TEST_SIZE", "tcp://10.96.0.12:12345");
+    fixture_set("TEST_WAIT", "https://example.org/");
+    fixture_set("TEST_MODE", "x-y.z+1://");
+    fixture_set("TEST_LEVEL", "tcp://10.96.0.12:12345");
+    fixture_set("TEST_NAME", "tcp://a text is what it is");
+    assert_loads(state, "server:\n  port: 80\nmode: fast\n");
+    assert_int_equal(settings.port, 80);
+    assert_int_equal(settings.mode, 1);
+    assert_int_equal(origins[SIZE].source, CONFIG_FROM_DEFAULT);
+    assert_int_equal(origins[WAIT].source, CONFIG_FROM_DEFAULT);
+    assert_int_equal(origins[LEVEL].source, CONFIG_FROM_DEFAULT);
+    assert_string_equal(settings.name, "tcp://a text is what it is");
+    fixture_set("TEST_OLD_PORT", "91");
+    assert_loads(state, "");
+    assert_int_equal(settings.port, 91);
+    static const char *const values[] = {"://1", "1://2", "tcp:/1", "tcp//", "-a://b"};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        char message[CONFIG_TEXT_BYTES];
+        (void)snprintf(message, sizeof message,
+                       "TEST_PORT: \"%s\" is not a whole number from 1 to 65535", values[i]);
+        assert_variable_refused(state, "TEST_PORT", values[i], message);
+    }
+}
+
 static void a_bad_value_in_the_file_is_refused_even_where_a_variable_wins(void **state)
 {
     fixture_set("TEST_PORT", "90");
@@ -800,6 +829,7 @@ int main(void)
         TEST(the_environment_wins_over_the_file),
         TEST(the_first_variable_that_is_set_wins),
         TEST(an_empty_variable_counts_as_not_set),
+        TEST(a_url_where_a_figure_is_expected_counts_as_not_set),
         TEST(a_bad_value_in_the_file_is_refused_even_where_a_variable_wins),
         TEST(without_a_file_name_config_yaml_is_read_where_there_is_one),
         TEST(a_key_without_default_has_to_be_set),

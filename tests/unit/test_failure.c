@@ -53,6 +53,10 @@ static void errno_is_said_in_words_and_kept(void **state)
     errno = EIO;
     assert_false(failure_set_errno(&failure, "%s", ""));
     assert_string_equal(failure.text, ": Input/output error");
+    errno = EFBIG;
+    assert_false(failure_set_errno(&failure, "write bets.csv"));
+    assert_string_equal(failure.text, "write bets.csv: File too large (raise the limit of file "
+                                      "sizes: ulimit -f)");
     errno = EACCES;
     assert_false(failure_set(&failure, "no errno in here"));
     assert_int_equal(errno, EACCES);

@@ -149,7 +149,13 @@ static bool sync_and_forget_all(int file)
     return file_sync_and_forget(file, 0);
 }
 
-static bool (*const syncs[])(int file) = {file_sync, file_sync_data, sync_and_forget_all};
+static bool sync_directory(int file)
+{
+    return file_sync_directory(file, "data");
+}
+
+static bool (*const syncs[])(int file) = {file_sync, file_sync_data, sync_and_forget_all,
+                                          sync_directory};
 
 enum { SYNCS = sizeof syncs / sizeof syncs[0] };
 
@@ -178,6 +184,20 @@ static void a_sync_that_fails_is_never_tried_again(void **state)
     }
 }
 
+static void a_directory_that_can_not_be_synced_is_no_failure_and_a_file_is_one(void **state)
+{
+    struct fixture *fixture = *state;
+    static const int errors[] = {EINVAL, ENOTSUP, EOPNOTSUPP, ENOSYS};
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        let_fail(1, errors[i]);
+        assert_true(file_sync_directory(fixture->scratch.descriptor, fixture->scratch.path));
+        assert_int_equal(kernel.calls, 1);
+        let_fail(1, errors[i]);
+        assert_false(file_sync(fixture->file));
+        assert_int_equal(errno, errors[i]);
+    }
+}
+
 static void what_is_synced_and_forgotten_still_reads_the_same(void **state)
 {
     struct fixture *fixture = *state;
@@ -197,6 +217,7 @@ int main(void)
         FILE_TEST(a_write_that_is_refused_is_a_failure),
         FILE_TEST(a_sync_that_a_signal_interrupts_is_done_again),
         FILE_TEST(a_sync_that_fails_is_never_tried_again),
+        FILE_TEST(a_directory_that_can_not_be_synced_is_no_failure_and_a_file_is_one),
         FILE_TEST(what_is_synced_and_forgotten_still_reads_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

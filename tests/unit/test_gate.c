@@ -12,8 +12,10 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +43,19 @@ struct fixture {
     int id;
     int told[2]; /* a pipe: children say that they have entered */
 };
+
+/* The kernel's semget, but where the machine has no more sets. */
+static bool is_out_of_sets;
+
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
+int semget(key_t key, int count, int flags)
+{
+    if (is_out_of_sets) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return (int)syscall(SYS_semget, key, count, flags);
+}
 
 static int set_up(void **state)
 {
@@ -108,6 +123,19 @@ static void expect_counts(const struct fixture *fixture, uint32_t missing, uint3
 }
 
 /* --------------------------------------------------------------- tests ---- */
+
+static void that_the_machine_has_no_more_sets_says_what_to_raise(void **state)
+{
+    (void)state;
+    int id = -1;
+    struct failure failure;
+    is_out_of_sets = true;
+    bool created = gate_create(1, MISSING, &id, &failure);
+    is_out_of_sets = false;
+    assert_false(created);
+    assert_non_null(strstr(failure.text, "0x00000001: No space left on device (the machine's "
+                                         "limit, kernel.sem, is reached: raise"));
+}
 
 static void ipcs_shows_a_set_of_two_that_all_may_read(void **state)
 {
@@ -243,6 +271,7 @@ static void handlers_are_counted_exactly_however_they_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        GATE_TEST(that_the_machine_has_no_more_sets_says_what_to_raise),
         GATE_TEST(ipcs_shows_a_set_of_two_that_all_may_read),
         GATE_TEST(a_dead_servers_set_is_replaced),
         GATE_TEST(a_set_of_another_shape_is_refused_and_left_alone),

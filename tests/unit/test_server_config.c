@@ -46,7 +46,7 @@ static void assert_variable_refused(void **state, const char *name, const char *
 
 static void assert_defaults(void)
 {
-    assert_string_equal(config.address, "");
+    assert_string_equal(config.address, "localhost");
     assert_int_equal(config.port, 12345);
     assert_int_equal(config.listen_backlog, 128);
     assert_int_equal(config.log_level, LOG_LEVEL_INFO);

@@ -223,6 +223,23 @@ static void positions_keep_their_order(void **state)
     snapshot_free(&snapshot);
 }
 
+/* That one is set by hand or by the network, forwards and backwards. */
+static void the_uptime_does_not_follow_the_wall_clock(void **state)
+{
+    enum { UP_MS = 5000, LATEST_MS = 60000, YEAR_S = 31536000 };
+    static const int64_t jumps_s[] = {-YEAR_S, 0, YEAR_S};
+    struct site *site = *state;
+    make_segment(site, SHARED_READY);
+    struct shared_identity *identity = &site->segment.shared->identity;
+    identity->started_boot_ms -= UP_MS;
+    for (size_t i = 0; i < sizeof jumps_s / sizeof jumps_s[0]; i++) {
+        identity->started_at_s += jumps_s[i];
+        struct snapshot snapshot = take(site);
+        assert_in_range(snapshot.server.uptime_ms, UP_MS, LATEST_MS);
+        snapshot_free(&snapshot);
+    }
+}
+
 static void agencies_come_by_number(void **state)
 {
     static const uint32_t ids[] = {9, 2, 4000000000U, 5};
@@ -354,6 +371,7 @@ int main(void)
         SITE_TEST(another_directorys_segment_is_not_ours),
         SITE_TEST(looking_leaves_the_lock_free),
         SITE_TEST(positions_keep_their_order),
+        SITE_TEST(the_uptime_does_not_follow_the_wall_clock),
         SITE_TEST(agencies_come_by_number),
         SITE_TEST(only_slots_that_are_given_out_are_handlers),
         SITE_TEST(garbage_in_a_slot_is_bounded),

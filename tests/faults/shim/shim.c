@@ -15,6 +15,7 @@
  *     eintr:CALL:WHEN        fail with EINTR
  *     kill:CALL:WHEN         the process is killed (SIGKILL) before it calls
  *     full:BYTES             the disk is full after so many bytes, until `room` is 1
+ *     directories:ERRNO      fsync of any directory returns this error
  *
  *   WHEN is `3` (the third call only), `from-3` (it and all after it) or `every-3`.
  *   A write to standard output or error is no call: logs are no disk.
@@ -78,6 +79,7 @@ static struct {
     const char *directory;
     int journal;                       /* -1: none */
     uint64_t full_bytes;               /* UINT64_MAX: never full */
+    int directory_error;               /* of fsync; 0: none */
     uint64_t handles[DESCRIPTORS_MAX]; /* of files in the data directory */
     uint64_t handles_given;
 } shim = {.counts = &shim.private_counts, .journal = -1, .full_bytes = UINT64_MAX};
@@ -99,10 +101,10 @@ static int error_of_name(const char *name)
     static const struct {
         const char *name;
         int error;
-    } errors[] = {{"EINTR", EINTR},          {"EIO", EIO},       {"ENOSPC", ENOSPC},
-                  {"EDQUOT", EDQUOT},        {"EAGAIN", EAGAIN}, {"ENOMEM", ENOMEM},
-                  {"EMFILE", EMFILE},        {"ENFILE", ENFILE}, {"EACCES", EACCES},
-                  {"ECONNRESET", ECONNRESET}};
+    } errors[] = {{"EINTR", EINTR},           {"EIO", EIO},       {"ENOSPC", ENOSPC},
+                  {"EDQUOT", EDQUOT},         {"EAGAIN", EAGAIN}, {"ENOMEM", ENOMEM},
+                  {"EMFILE", EMFILE},         {"ENFILE", ENFILE}, {"EACCES", EACCES},
+                  {"ECONNRESET", ECONNRESET}, {"EINVAL", EINVAL}, {"EOPNOTSUPP", EOPNOTSUPP}};
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
         if (strcmp(errors[i].name, name) == 0) {
             return errors[i].error;
@@ -141,6 +143,10 @@ static void read_rule(const char *text)
     int parts = sscanf(text, "%31[^: ]:%31[^: ]:%31[^: ]:%31[^: ]", verb, call, when, error);
     if (parts == 2 && strcmp(verb, "full") == 0) {
         shim.full_bytes = strtoull(call, NULL, DECIMAL);
+        return;
+    }
+    if (parts == 2 && strcmp(verb, "directories") == 0) {
+        shim.directory_error = error_of_name(call);
         return;
     }
     rule.action = strcmp(verb, "fail") == 0 || strcmp(verb, "eintr") == 0 ? ACTION_FAIL
@@ -490,9 +496,21 @@ SHIM_PUBLIC int fdatasync(int descriptor)
     return result;
 }
 
+/* True, with errno, when it is a directory and those can't be synced. */
+static bool is_refused_directory(int descriptor)
+{
+    struct stat status;
+    if (shim.directory_error == 0 || fstat(descriptor, &status) != 0 || !S_ISDIR(status.st_mode)) {
+        return false;
+    }
+    atomic_fetch_add(&shim.counts->faults, 1);
+    errno = shim.directory_error;
+    return true;
+}
+
 SHIM_PUBLIC int fsync(int descriptor)
 {
-    if (is_failing(SHIM_fsync)) {
+    if (is_failing(SHIM_fsync) || is_refused_directory(descriptor)) {
         return -1;
     }
     uint64_t began = journal_bytes();
