@@ -1,0 +1,202 @@
+/*
+ * log_output.c - see log_output.h.
+ */
+#include "lib/log_output.h"
+
+#include "lib/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+    PATH_BYTES = 32,
+    NS_PER_MS = 1000000,
+    CREDIT_MAX_NS = LOG_WAIT_MS * LOG_WAIT_PART * NS_PER_MS,
+    NOT_BEGUN = -1,
+    AT_FILE_POSITION = -1
+};
+
+/* -------------------------------------------------------------- opening ---- */
+
+/* The same file, with flags of our own; -1 when that can't be had. */
+static int open_anew(int descriptor, const struct stat *given)
+{
+    char path[PATH_BYTES];
+    struct stat opened;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+    int own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (own < 0) {
+        return -1;
+    }
+    if (fstat(own, &opened) != 0 || opened.st_dev != given->st_dev ||
+        opened.st_ino != given->st_ino) {
+        (void)close(own);
+        return -1;
+    }
+    return own;
+}
+
+static void find_way(struct log_output *output)
+{
+    struct stat status;
+    if (fstat(output->descriptor, &status) != 0) {
+        return;
+    }
+    if (S_ISSOCK(status.st_mode)) {
+        output->kind = LOG_OUTPUT_SOCKET;
+    } else if (S_ISFIFO(status.st_mode) || isatty(output->descriptor) == 1) {
+        int own = open_anew(output->descriptor, &status);
+        output->kind = own < 0 ? LOG_OUTPUT_SHARED : LOG_OUTPUT_OWN;
+        output->descriptor = own < 0 ? output->descriptor : own;
+    }
+}
+
+void log_output_open(struct log_output *output, int descriptor)
+{
+    int saved_errno = errno;
+    *output = (struct log_output){.descriptor = descriptor,
+                                  .kind = LOG_OUTPUT_FILE,
+                                  .credit_ns = CREDIT_MAX_NS,
+                                  .credited_at_ns = clock_monotonic_ns()};
+    find_way(output);
+    errno = saved_errno;
+}
+
+void log_output_close(struct log_output *output)
+{
+    if (output->kind == LOG_OUTPUT_OWN) {
+        (void)close(output->descriptor);
+    }
+    *output = (struct log_output){.descriptor = -1};
+}
+
+/* ------------------------------------------------------------- patience ---- */
+
+static void earn_credit(struct log_output *output, int64_t now_ns)
+{
+    int64_t earned_ns = now_ns - output->credited_at_ns;
+    bool full = earned_ns >= CREDIT_MAX_NS - output->credit_ns;
+    output->credit_ns = full ? CREDIT_MAX_NS : output->credit_ns + earned_ns;
+    output->credited_at_ns = now_ns;
+}
+
+static void spend_credit(struct log_output *output, int64_t waited_ns)
+{
+    int64_t cost_ns = waited_ns * LOG_WAIT_PART;
+    output->credit_ns = cost_ns >= output->credit_ns ? 0 : output->credit_ns - cost_ns;
+}
+
+static int64_t wait_limit_ns(struct log_output *output, enum log_patience patience, int64_t now_ns)
+{
+    earn_credit(output, now_ns);
+    switch (patience) {
+    case LOG_PATIENCE_FAIR:
+        return output->credit_ns / LOG_WAIT_PART;
+    case LOG_PATIENCE_ONCE:
+        return (int64_t)LOG_WAIT_MS * NS_PER_MS;
+    case LOG_PATIENCE_LAST:
+        return (int64_t)LOG_WAIT_LAST_MS * NS_PER_MS;
+    case LOG_PATIENCE_NONE:
+        break;
+    }
+    return 0;
+}
+
+/* The wait of one write, which begins when that finds no room for the first time. */
+struct wait {
+    int64_t began_ns, deadline_ns;
+};
+
+/* Waits for room; false when there is no time left for that. Room is not promised. */
+static bool wait_for_room(struct log_output *output, enum log_patience patience, struct wait *wait)
+{
+    struct pollfd room = {.fd = output->descriptor, .events = POLLOUT};
+    int64_t now_ns = clock_monotonic_ns();
+    if (wait->began_ns == NOT_BEGUN) {
+        wait->began_ns = now_ns;
+        wait->deadline_ns = now_ns + wait_limit_ns(output, patience, now_ns);
+    }
+    if (now_ns >= wait->deadline_ns) {
+        return false;
+    }
+    (void)poll(&room, 1, (int)((wait->deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS));
+    return true;
+}
+
+static void end_wait(struct log_output *output, const struct wait *wait)
+{
+    if (wait->began_ns != NOT_BEGUN) {
+        spend_credit(output, clock_monotonic_ns() - wait->began_ns);
+    }
+}
+
+/* -------------------------------------------------------------- writing ---- */
+
+static bool is_for_want_of_room(int error)
+{
+    return error == EAGAIN || error == ENOBUFS;
+}
+
+static ssize_t write_after_poll(int descriptor, const char *bytes, size_t count)
+{
+    struct pollfd room = {.fd = descriptor, .events = POLLOUT};
+    if (poll(&room, 1, 0) == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return write(descriptor, bytes, count);
+}
+
+static ssize_t write_to_shared(int descriptor, const char *bytes, size_t count)
+{
+    struct iovec part = {.iov_len = count};
+    memcpy(&part.iov_base, &bytes, sizeof bytes); /* it is not written to, but is not const */
+    ssize_t written = pwritev2(descriptor, &part, 1, AT_FILE_POSITION, RWF_NOWAIT);
+    bool unknown = written < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL);
+    return unknown ? write_after_poll(descriptor, bytes, count) : written;
+}
+
+static ssize_t write_now(const struct log_output *output, const char *bytes, size_t count)
+{
+    switch (output->kind) {
+    case LOG_OUTPUT_SOCKET:
+        return send(output->descriptor, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    case LOG_OUTPUT_SHARED:
+        return write_to_shared(output->descriptor, bytes, count);
+    case LOG_OUTPUT_FILE:
+    case LOG_OUTPUT_OWN:
+        break;
+    }
+    return write(output->descriptor, bytes, count);
+}
+
+size_t log_output_write(struct log_output *output, const char *bytes, size_t count,
+                        enum log_patience patience)
+{
+    struct wait wait = {.began_ns = NOT_BEGUN};
+    size_t done = 0;
+    int error = 0;
+    while (done < count && error == 0) {
+        ssize_t written = write_now(output, bytes + done, count - done);
+        if (written > 0) {
+            done += (size_t)written;
+        } else if (written == 0) {
+            error = EIO; /* a device that takes nothing, and does not say why */
+        } else if (is_for_want_of_room(errno)) {
+            error = wait_for_room(output, patience, &wait) ? 0 : EAGAIN;
+        } else if (errno != EINTR) {
+            error = errno;
+        }
+    }
+    end_wait(output, &wait);
+    errno = error;
+    return done;
+}
