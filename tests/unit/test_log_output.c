@@ -3,6 +3,7 @@
  */
 #include "lib/log_output.h"
 
+#include "tests/harness/outlet.h"
 #include "tests/harness/processes.h"
 
 #include <errno.h>
@@ -28,11 +29,10 @@ enum {
     LINES = 200
 };
 
-/* Something with a reader, who reads when the test says so. */
-struct outlet {
+struct fixture {
     struct processes processes;
     struct scratch scratch;
-    int reader, writer;
+    struct outlet outlet;
     struct log_output output;
 };
 
@@ -40,107 +40,51 @@ static char line[LINE_BYTES];
 
 static int set_up(void **state)
 {
-    static struct outlet outlet;
-    outlet = (struct outlet){.reader = -1, .writer = -1};
-    outlet.output.descriptor = -1;
-    *state = &outlet;
+    static struct fixture fixture;
+    fixture.outlet.reader = fixture.outlet.writer = -1;
+    fixture.output = (struct log_output){.descriptor = -1};
+    *state = &fixture;
     assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
     memset(line, 'x', sizeof line);
     line[LINE_BYTES - 1] = '\n';
-    scratch_open(&outlet.scratch);
-    processes_open(&outlet.processes);
-    processes_release(&outlet.processes);
+    scratch_open(&fixture.scratch);
+    processes_open(&fixture.processes);
+    processes_release(&fixture.processes);
     return 0;
 }
 
-static void close_one(int *descriptor)
+static void close_all(struct fixture *fixture)
 {
-    if (*descriptor >= 0) {
-        (void)close(*descriptor);
-    }
-    *descriptor = -1;
+    log_output_close(&fixture->output);
+    outlet_close(&fixture->outlet);
 }
 
 static int tear_down(void **state)
 {
-    struct outlet *outlet = *state;
-    processes_close(&outlet->processes);
-    log_output_close(&outlet->output);
-    close_one(&outlet->reader);
-    close_one(&outlet->writer);
-    scratch_close(&outlet->scratch);
+    struct fixture *fixture = *state;
+    processes_close(&fixture->processes);
+    close_all(fixture);
+    scratch_close(&fixture->scratch);
     return 0;
 }
 
-/* -------------------------------------------------------------- outlets ---- */
-
-static void open_pipe(struct outlet *outlet)
+static void open_outlet(struct fixture *fixture, enum outlet_kind kind)
 {
-    int ends[2];
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    outlet->reader = ends[0];
-    outlet->writer = ends[1];
+    outlet_open(&fixture->outlet, kind, fixture->scratch.path);
+    log_output_open(&fixture->output, fixture->outlet.writer);
 }
 
-static void open_fifo(struct outlet *outlet)
+static bool write_line(struct fixture *fixture, enum log_patience patience)
 {
-    char path[SCRATCH_PATH_BYTES + 8];
-    (void)snprintf(path, sizeof path, "%s/fifo", outlet->scratch.path);
-    assert_int_equal(mkfifo(path, 0600), 0);
-    outlet->reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    outlet->writer = open(path, O_WRONLY | O_CLOEXEC);
-    assert_true(outlet->reader >= 0 && outlet->writer >= 0);
-    assert_int_equal(fcntl(outlet->reader, F_SETFL, 0), 0);
-}
-
-static void open_terminal(struct outlet *outlet)
-{
-    outlet->reader = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    assert_true(outlet->reader >= 0);
-    assert_int_equal(grantpt(outlet->reader), 0);
-    assert_int_equal(unlockpt(outlet->reader), 0);
-    outlet->writer = open(ptsname(outlet->reader), O_RDWR | O_NOCTTY | O_CLOEXEC);
-    assert_true(outlet->writer >= 0);
-}
-
-static void open_sockets(struct outlet *outlet)
-{
-    int ends[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    outlet->reader = ends[0];
-    outlet->writer = ends[1];
-}
-
-static const struct {
-    void (*open)(struct outlet *outlet);
-    enum log_output_kind kind;
-} outlets[] = {
-    {open_pipe, LOG_OUTPUT_OWN},
-    {open_fifo, LOG_OUTPUT_OWN},
-    {open_terminal, LOG_OUTPUT_OWN},
-    {open_sockets, LOG_OUTPUT_SOCKET},
-};
-
-enum { OUTLETS = sizeof outlets / sizeof outlets[0] };
-
-static void close_outlet(struct outlet *outlet)
-{
-    log_output_close(&outlet->output);
-    close_one(&outlet->reader);
-    close_one(&outlet->writer);
-}
-
-static bool write_line(struct outlet *outlet, enum log_patience patience)
-{
-    return log_output_write(&outlet->output, line, sizeof line, patience) == sizeof line;
+    return log_output_write(&fixture->output, line, sizeof line, patience) == sizeof line;
 }
 
 /* Until nothing more goes in; each write ends at once. */
-static void fill(struct outlet *outlet)
+static void fill(struct fixture *fixture)
 {
     int64_t began_ms = processes_now_ms();
     size_t written = 0;
-    while (written < FILL_BYTES && write_line(outlet, LOG_PATIENCE_NONE)) {
+    while (written < FILL_BYTES && write_line(fixture, LOG_PATIENCE_NONE)) {
         written += sizeof line;
     }
     assert_true(written > 0 && written < FILL_BYTES);
@@ -152,50 +96,48 @@ static void fill(struct outlet *outlet)
 
 static void what_a_descriptor_is_decides_how_it_is_written_to(void **state)
 {
-    struct outlet *outlet = *state;
-    for (size_t i = 0; i < OUTLETS; i++) {
-        outlets[i].open(outlet);
-        errno = ERANGE;
-        log_output_open(&outlet->output, outlet->writer);
-        assert_int_equal(errno, ERANGE);
-        assert_int_equal(outlet->output.kind, outlets[i].kind);
-        assert_true(write_line(outlet, LOG_PATIENCE_NONE));
-        close_outlet(outlet);
+    struct fixture *fixture = *state;
+    for (enum outlet_kind kind = OUTLET_PIPE; kind < OUTLET_KINDS; kind++) {
+        open_outlet(fixture, kind);
+        assert_int_equal(fixture->output.kind,
+                         kind == OUTLET_SOCKETS ? LOG_OUTPUT_SOCKET : LOG_OUTPUT_OWN);
+        assert_true(write_line(fixture, LOG_PATIENCE_NONE));
+        close_all(fixture);
     }
 }
 
 static void files_and_devices_are_written_to_as_they_are(void **state)
 {
-    struct outlet *outlet = *state;
-    scratch_write(&outlet->scratch, "log", "", 0);
-    outlet->writer = openat(outlet->scratch.descriptor, "log", O_WRONLY | O_APPEND | O_CLOEXEC);
-    log_output_open(&outlet->output, outlet->writer);
-    assert_int_equal(outlet->output.kind, LOG_OUTPUT_FILE);
-    assert_int_equal(outlet->output.descriptor, outlet->writer);
-    assert_true(write_line(outlet, LOG_PATIENCE_FAIR));
+    struct fixture *fixture = *state;
+    scratch_write(&fixture->scratch, "log", "", 0);
+    fixture->outlet.writer =
+        openat(fixture->scratch.descriptor, "log", O_WRONLY | O_APPEND | O_CLOEXEC);
+    errno = ERANGE;
+    log_output_open(&fixture->output, fixture->outlet.writer);
+    assert_int_equal(errno, ERANGE);
+    assert_int_equal(fixture->output.kind, LOG_OUTPUT_FILE);
+    assert_int_equal(fixture->output.descriptor, fixture->outlet.writer);
+    assert_true(write_line(fixture, LOG_PATIENCE_FAIR));
     size_t count = 0;
-    char *written = scratch_read(&outlet->scratch, "log", &count);
+    char *written = scratch_read(&fixture->scratch, "log", &count);
     assert_int_equal(count, sizeof line);
     assert_memory_equal(written, line, sizeof line);
     free(written);
-    close_outlet(outlet);
-    outlet->writer = open("/dev/full", O_WRONLY | O_CLOEXEC);
-    log_output_open(&outlet->output, outlet->writer);
-    assert_int_equal(outlet->output.kind, LOG_OUTPUT_FILE);
-    assert_false(write_line(outlet, LOG_PATIENCE_FAIR));
+    close_all(fixture);
+    fixture->outlet.writer = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    log_output_open(&fixture->output, fixture->outlet.writer);
+    assert_int_equal(fixture->output.kind, LOG_OUTPUT_FILE);
+    assert_false(write_line(fixture, LOG_PATIENCE_FAIR));
     assert_int_equal(errno, ENOSPC);
 }
 
 static void the_description_that_others_share_stays_as_it_is(void **state)
 {
-    struct outlet *outlet = *state;
-    for (size_t i = 0; i < OUTLETS; i++) {
-        outlets[i].open(outlet);
-        int flags = fcntl(outlet->writer, F_GETFL);
-        log_output_open(&outlet->output, outlet->writer);
-        assert_int_equal(fcntl(outlet->writer, F_GETFL), flags);
-        assert_int_equal(flags & O_NONBLOCK, 0);
-        close_outlet(outlet);
+    struct fixture *fixture = *state;
+    for (enum outlet_kind kind = OUTLET_PIPE; kind < OUTLET_KINDS; kind++) {
+        open_outlet(fixture, kind);
+        assert_int_equal(fcntl(fixture->outlet.writer, F_GETFL) & O_NONBLOCK, 0);
+        close_all(fixture);
     }
 }
 
@@ -203,31 +145,29 @@ static void the_description_that_others_share_stays_as_it_is(void **state)
 
 static void a_reader_that_has_stopped_keeps_nobody(void **state)
 {
-    struct outlet *outlet = *state;
-    for (size_t i = 0; i < OUTLETS; i++) {
-        outlets[i].open(outlet);
-        log_output_open(&outlet->output, outlet->writer);
-        fill(outlet);
+    struct fixture *fixture = *state;
+    for (enum outlet_kind kind = OUTLET_PIPE; kind < OUTLET_KINDS; kind++) {
+        open_outlet(fixture, kind);
+        fill(fixture);
         int64_t began_ms = processes_now_ms();
-        while (write_line(outlet, LOG_PATIENCE_ONCE)) { /* a terminal moves bytes on for a while */
+        while (write_line(fixture, LOG_PATIENCE_ONCE)) { /* a terminal moves bytes on for a while */
             began_ms = processes_now_ms();
         }
         assert_int_equal(errno, EAGAIN);
         int64_t elapsed_ms = processes_now_ms() - began_ms;
         assert_true(elapsed_ms >= LOG_WAIT_MS - 1 && elapsed_ms < AT_ONCE_MS);
-        close_outlet(outlet);
+        close_all(fixture);
     }
 }
 
 static void all_waits_together_are_a_small_part_of_the_time(void **state)
 {
-    struct outlet *outlet = *state;
-    open_pipe(outlet);
-    log_output_open(&outlet->output, outlet->writer);
-    fill(outlet);
+    struct fixture *fixture = *state;
+    open_outlet(fixture, OUTLET_PIPE);
+    fill(fixture);
     int64_t began_ms = processes_now_ms();
     for (int i = 0; i < LINES; i++) {
-        assert_false(write_line(outlet, LOG_PATIENCE_FAIR));
+        assert_false(write_line(fixture, LOG_PATIENCE_FAIR));
     }
     assert_true(processes_now_ms() - began_ms < LINES * LOG_WAIT_MS / 4);
 }
@@ -236,86 +176,86 @@ static void all_waits_together_are_a_small_part_of_the_time(void **state)
 static int read_later(void *context)
 {
     enum { TAKEN_BYTES = 8192 };
-    const struct outlet *outlet = context;
+    const struct fixture *fixture = context;
     char taken[TAKEN_BYTES];
-    return read(outlet->reader, taken, sizeof taken) > 0 ? 0 : 1;
+    return read(fixture->outlet.reader, taken, sizeof taken) > 0 ? 0 : 1;
 }
 
 static void a_reader_that_is_only_slow_gets_the_line(void **state)
 {
-    struct outlet *outlet = *state;
-    for (size_t i = 0; i < OUTLETS; i++) {
-        outlets[i].open(outlet);
-        log_output_open(&outlet->output, outlet->writer);
-        fill(outlet);
-        pid_t pid = processes_start(&outlet->processes, read_later, outlet);
+    struct fixture *fixture = *state;
+    for (enum outlet_kind kind = OUTLET_PIPE; kind < OUTLET_KINDS; kind++) {
+        open_outlet(fixture, kind);
+        fill(fixture);
+        pid_t pid = processes_start(&fixture->processes, read_later, fixture);
         /* As long as it can: the child may not have been given the processor yet. */
         size_t done = 0;
         for (int64_t began_ms = processes_now_ms();
              done < sizeof line && processes_now_ms() - began_ms < AT_ONCE_MS;) {
-            done += log_output_write(&outlet->output, line, sizeof line - done, LOG_PATIENCE_LAST);
+            done += log_output_write(&fixture->output, line, sizeof line - done, LOG_PATIENCE_LAST);
         }
-        processes_expect_exit(&outlet->processes, pid, 0);
+        processes_expect_exit(&fixture->processes, pid, 0);
         assert_int_equal(done, sizeof line);
-        close_outlet(outlet);
+        close_all(fixture);
     }
 }
 
 static void a_terminal_that_was_stopped_keeps_nobody(void **state)
 {
-    struct outlet *outlet = *state;
-    open_terminal(outlet);
-    log_output_open(&outlet->output, outlet->writer);
-    assert_true(write_line(outlet, LOG_PATIENCE_NONE));
-    assert_int_equal(tcflow(outlet->writer, TCOOFF), 0); /* ^S */
-    assert_false(write_line(outlet, LOG_PATIENCE_ONCE));
+    struct fixture *fixture = *state;
+    open_outlet(fixture, OUTLET_TERMINAL);
+    assert_true(write_line(fixture, LOG_PATIENCE_NONE));
+    assert_int_equal(tcflow(fixture->outlet.writer, TCOOFF), 0); /* ^S */
+    assert_false(write_line(fixture, LOG_PATIENCE_ONCE));
     assert_int_equal(errno, EAGAIN);
-    assert_int_equal(tcflow(outlet->writer, TCOON), 0); /* ^Q */
-    assert_true(write_line(outlet, LOG_PATIENCE_ONCE));
+    assert_int_equal(tcflow(fixture->outlet.writer, TCOON), 0); /* ^Q */
+    assert_true(write_line(fixture, LOG_PATIENCE_ONCE));
 }
 
 static void a_reader_that_has_gone_is_no_reason_to_wait(void **state)
 {
-    struct outlet *outlet = *state;
-    for (size_t i = 0; i < OUTLETS; i++) {
-        outlets[i].open(outlet);
-        log_output_open(&outlet->output, outlet->writer);
-        close_one(&outlet->reader);
-        assert_false(write_line(outlet, LOG_PATIENCE_LAST));
+    struct fixture *fixture = *state;
+    for (enum outlet_kind kind = OUTLET_PIPE; kind < OUTLET_KINDS; kind++) {
+        open_outlet(fixture, kind);
+        (void)close(fixture->outlet.reader);
+        fixture->outlet.reader = -1;
+        assert_false(write_line(fixture, LOG_PATIENCE_LAST));
         assert_true(errno == EPIPE || errno == EIO);
-        close_outlet(outlet);
+        close_all(fixture);
     }
 }
 
 /* -------------------------------------------- what can't be opened anew ---- */
 
+static void open_shared_outlet(struct fixture *fixture, enum outlet_kind kind)
+{
+    outlet_open(&fixture->outlet, kind, fixture->scratch.path);
+    fixture->output =
+        (struct log_output){.descriptor = fixture->outlet.writer, .kind = LOG_OUTPUT_SHARED};
+}
+
 static void a_description_that_is_not_our_own_keeps_nobody_either(void **state)
 {
-    static void (*const open_outlet[])(struct outlet *) = {open_pipe, open_fifo};
-    struct outlet *outlet = *state;
-    for (size_t i = 0; i < sizeof open_outlet / sizeof open_outlet[0]; i++) {
-        open_outlet[i](outlet);
-        log_output_open(&outlet->output, outlet->writer);
-        log_output_close(&outlet->output);
-        outlet->output =
-            (struct log_output){.descriptor = outlet->writer, .kind = LOG_OUTPUT_SHARED};
-        fill(outlet);
-        assert_false(write_line(outlet, LOG_PATIENCE_ONCE));
+    static const enum outlet_kind kinds[] = {OUTLET_PIPE, OUTLET_FIFO};
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        open_shared_outlet(fixture, kinds[i]);
+        fill(fixture);
+        assert_false(write_line(fixture, LOG_PATIENCE_ONCE));
         assert_int_equal(errno, EAGAIN);
-        close_outlet(outlet);
+        close_all(fixture);
     }
 }
 
 static void a_terminal_of_somebody_elses_that_was_stopped_keeps_nobody(void **state)
 {
-    struct outlet *outlet = *state;
-    open_terminal(outlet);
-    outlet->output = (struct log_output){.descriptor = outlet->writer, .kind = LOG_OUTPUT_SHARED};
-    assert_true(write_line(outlet, LOG_PATIENCE_NONE));
-    assert_int_equal(tcflow(outlet->writer, TCOOFF), 0);
-    assert_false(write_line(outlet, LOG_PATIENCE_ONCE));
+    struct fixture *fixture = *state;
+    open_shared_outlet(fixture, OUTLET_TERMINAL);
+    assert_true(write_line(fixture, LOG_PATIENCE_NONE));
+    assert_int_equal(tcflow(fixture->outlet.writer, TCOOFF), 0);
+    assert_false(write_line(fixture, LOG_PATIENCE_ONCE));
     assert_int_equal(errno, EAGAIN);
-    assert_int_equal(tcflow(outlet->writer, TCOON), 0);
+    assert_int_equal(tcflow(fixture->outlet.writer, TCOON), 0);
 }
 
 #define OUTPUT_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
