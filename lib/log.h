@@ -55,9 +55,9 @@ struct log_losses {
 
 /*
  * Finds out what standard output is, so that it is written to without waiting.
- * SIGPIPE is ignored from then on. Called by main before it logs; children
- * inherit it. Who never calls it, as tests do, writes to standard output as if
- * it were a file.
+ * SIGPIPE is ignored from then on, and SIGALRM may be the log's (log_output.h).
+ * Called by main before it logs; children inherit it. Who never calls it, as
+ * tests do, writes to standard output as if it were a file.
  */
 void log_open(void);
 

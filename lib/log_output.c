@@ -8,12 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 enum {
@@ -21,7 +21,7 @@ enum {
     NS_PER_MS = 1000000,
     CREDIT_MAX_NS = LOG_WAIT_MS * LOG_WAIT_PART * NS_PER_MS,
     NOT_BEGUN = -1,
-    AT_FILE_POSITION = -1
+    ALARM_PERIOD_US = 10000 /* again and again, should the first come before the write has begun */
 };
 
 /* -------------------------------------------------------------- opening ---- */
@@ -44,29 +44,53 @@ static int open_anew(int descriptor, const struct stat *given)
     return own;
 }
 
-static void find_way(struct log_output *output)
+static void set_up(struct log_output *output, int descriptor, enum log_output_kind kind)
 {
-    struct stat status;
-    if (fstat(output->descriptor, &status) != 0) {
-        return;
-    }
-    if (S_ISSOCK(status.st_mode)) {
-        output->kind = LOG_OUTPUT_SOCKET;
-    } else if (S_ISFIFO(status.st_mode) || isatty(output->descriptor) == 1) {
-        int own = open_anew(output->descriptor, &status);
-        output->kind = own < 0 ? LOG_OUTPUT_SHARED : LOG_OUTPUT_OWN;
-        output->descriptor = own < 0 ? output->descriptor : own;
+    *output = (struct log_output){.descriptor = descriptor,
+                                  .kind = kind,
+                                  .credit_ns = CREDIT_MAX_NS,
+                                  .credited_at_ns = clock_monotonic_ns()};
+}
+
+/* That it comes is all: the write is interrupted. */
+static void on_alarm(int signal_number)
+{
+    (void)signal_number;
+}
+
+void log_output_open_shared(struct log_output *output, int descriptor)
+{
+    struct sigaction action = {.sa_handler = on_alarm}; /* without SA_RESTART */
+    sigset_t alarms;
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGALRM, &action, NULL);
+    (void)sigemptyset(&alarms);
+    (void)sigaddset(&alarms, SIGALRM);
+    (void)sigprocmask(SIG_UNBLOCK, &alarms, NULL);
+    set_up(output, descriptor, LOG_OUTPUT_SHARED);
+}
+
+static void open_pipe_or_terminal(struct log_output *output, int descriptor,
+                                  const struct stat *status)
+{
+    int own = open_anew(descriptor, status);
+    if (own < 0) {
+        log_output_open_shared(output, descriptor);
+    } else {
+        set_up(output, own, LOG_OUTPUT_OWN);
     }
 }
 
 void log_output_open(struct log_output *output, int descriptor)
 {
     int saved_errno = errno;
-    *output = (struct log_output){.descriptor = descriptor,
-                                  .kind = LOG_OUTPUT_FILE,
-                                  .credit_ns = CREDIT_MAX_NS,
-                                  .credited_at_ns = clock_monotonic_ns()};
-    find_way(output);
+    struct stat status = {0};
+    (void)fstat(descriptor, &status);
+    if (S_ISFIFO(status.st_mode) || isatty(descriptor) == 1) {
+        open_pipe_or_terminal(output, descriptor, &status);
+    } else {
+        set_up(output, descriptor, S_ISSOCK(status.st_mode) ? LOG_OUTPUT_SOCKET : LOG_OUTPUT_FILE);
+    }
     errno = saved_errno;
 }
 
@@ -145,23 +169,27 @@ static bool is_for_want_of_room(int error)
     return error == EAGAIN || error == ENOBUFS;
 }
 
-static ssize_t write_after_poll(int descriptor, const char *bytes, size_t count)
+static void set_alarm(long period_us)
+{
+    const struct timeval period = {.tv_usec = period_us};
+    const struct itimerval timer = {.it_interval = period, .it_value = period};
+    (void)setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* A blocking write, begun only where there is some room, and interrupted where that was not enough. */
+static ssize_t write_to_shared(int descriptor, const char *bytes, size_t count)
 {
     struct pollfd room = {.fd = descriptor, .events = POLLOUT};
     if (poll(&room, 1, 0) == 0) {
         errno = EAGAIN;
         return -1;
     }
-    return write(descriptor, bytes, count);
-}
-
-static ssize_t write_to_shared(int descriptor, const char *bytes, size_t count)
-{
-    struct iovec part = {.iov_len = count};
-    memcpy(&part.iov_base, &bytes, sizeof bytes); /* it is not written to, but is not const */
-    ssize_t written = pwritev2(descriptor, &part, 1, AT_FILE_POSITION, RWF_NOWAIT);
-    bool unknown = written < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL);
-    return unknown ? write_after_poll(descriptor, bytes, count) : written;
+    set_alarm(ALARM_PERIOD_US);
+    ssize_t written = write(descriptor, bytes, count);
+    int error = errno;
+    set_alarm(0);
+    errno = error == EINTR ? EAGAIN : error;
+    return written;
 }
 
 static ssize_t write_now(const struct log_output *output, const char *bytes, size_t count)

@@ -14,11 +14,9 @@
  *                         flag belongs to the open file description, and the one
  *                         we are given is our shell's as well
  *   socket                send(2) with MSG_DONTWAIT
- *   one that can't be     pwritev2(2) with RWF_NOWAIT, which pipes know since
- *   opened anew           Linux 6.4; else poll(2) before each write. This last way
- *                         has a gap: others may take the room between the two
- *                         calls, or a terminal may have room for a part only, and
- *                         then the write waits after all.
+ *   one that can't be     poll(2) before each write; an alarm interrupts the write
+ *   opened anew           where others took the room first, or a terminal has
+ *                         room for a part only. (Another user's, after su; no /proc.)
  *
  * Called by log.c alone. If its process dies, the descriptor is closed.
  */
@@ -57,6 +55,12 @@ struct log_output {
 
 /* Finds out what the descriptor is. It stays the caller's, and has to stay open. */
 void log_output_open(struct log_output *output, int descriptor);
+
+/*
+ * Takes it for one that can't be opened anew. The process's SIGALRM and ITIMER_REAL
+ * belong to the log from then on.
+ */
+void log_output_open_shared(struct log_output *output, int descriptor);
 
 /* Closes what log_output_open has opened itself. */
 void log_output_close(struct log_output *output);
