@@ -88,6 +88,7 @@ static int do_job(struct job *job)
     enum job_step step = job_run(job);
     job_close(job);
     log_info("action: exit | result: %s", step == JOB_FAILED ? "fail" : "success");
+    log_close();
     return step == JOB_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -115,6 +116,7 @@ static int run(int argc, char **argv, struct interrupt *interrupt)
         return EXIT_SUCCESS;
     }
     log_set_threshold((enum log_level)config.log_level);
+    log_open();
     if (!job_open(&job, &config, interrupt, options.progress_lines_up, &failure)) {
         return complain(&failure);
     }

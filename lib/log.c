@@ -1,15 +1,21 @@
 /*
  * log.c - see log.h.
  *
- * The threshold is the one piece of process-wide state: every module logs, and
+ * Threshold, output and losses are process-wide state: every module logs, and
  * a logger handed through every call would say nothing that the process does
  * not already know.
+ *
+ * If a process is killed between taking what is untold and writing it, those
+ * lines are never told; the count of all lost lines has them.
  */
 #include "lib/log.h"
 
+#include "lib/clock.h"
+#include "lib/log_output.h"
 #include "lib/text.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +29,12 @@ static const char *const level_names[LOG_LEVELS] = {
     [LOG_LEVEL_ERROR] = "ERROR", [LOG_LEVEL_CRITICAL] = "CRITICAL",
 };
 
+enum { TELL_EVERY_MS = 1000 };
+
 static enum log_level log_threshold = LOG_LEVEL_INFO;
+static struct log_output log_output = {.descriptor = STDOUT_FILENO, .kind = LOG_OUTPUT_FILE};
+static struct log_losses own_losses;
+static struct log_losses *losses = &own_losses;
 
 void log_set_threshold(enum log_level threshold)
 {
@@ -59,6 +70,14 @@ bool log_level_from_name(const char *name, enum log_level *level)
     return false;
 }
 
+/* ---------------------------------------------------------------- lines ---- */
+
+/* A line in the making, behind the line end that it may have to begin with. */
+struct line {
+    char text[1 + LOG_LINE_BYTES];
+    size_t used;
+};
+
 /* Writes date, time and level; returns the bytes written. */
 static size_t write_prefix(char *line, size_t capacity, enum log_level level)
 {
@@ -69,22 +88,149 @@ static size_t write_prefix(char *line, size_t capacity, enum log_level level)
     return used + (size_t)snprintf(line + used, capacity - used, "%-8s ", level_names[level]);
 }
 
-static void write_line(enum log_level level, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void
+format_line(struct line *line, enum log_level level, const char *format, va_list arguments)
 {
-    char line[LOG_LINE_BYTES];
-    size_t used = write_prefix(line, sizeof line, level);
-    int wanted = vsnprintf(line + used, sizeof line - used, format, arguments);
+    char *text = line->text + 1;
+    line->text[0] = '\n';
+    size_t used = write_prefix(text, LOG_LINE_BYTES, level);
+    int wanted = vsnprintf(text + used, LOG_LINE_BYTES - used, format, arguments);
     size_t text_bytes = wanted < 0 ? 0 : (size_t)wanted;
-    if (text_bytes > sizeof line - used - 1) {
-        text_bytes = sizeof line - used - 1;
+    if (text_bytes > LOG_LINE_BYTES - used - 1) {
+        text_bytes = LOG_LINE_BYTES - used - 1;
     }
     /* A control character would let a client forge a line of ours; a cut one ends as `?`. */
-    text_make_clean(line + used, text_bytes);
+    text_make_clean(text + used, text_bytes);
     used += text_bytes;
-    line[used++] = '\n';
-    ssize_t written = write(STDOUT_FILENO, line, used);
-    (void)written; /* a log that can't be written can't be complained about either */
+    text[used++] = '\n';
+    line->used = used;
 }
+
+/* Returns false, with errno, when not all of it got out. Ends what somebody left half written. */
+static bool put_line(const struct line *line, enum log_patience patience)
+{
+    bool ends_another = atomic_load(&losses->torn) != 0 && atomic_exchange(&losses->torn, 0) != 0;
+    size_t mended = ends_another ? 1 : 0;
+    size_t bytes = line->used + mended;
+    size_t written = log_output_write(&log_output, line->text + 1 - mended, bytes, patience);
+    if (written == bytes) {
+        return true;
+    }
+    if (written != mended) {
+        atomic_store(&losses->torn, 1);
+    }
+    return false;
+}
+
+/* --------------------------------------------------------------- losses ---- */
+
+static void count_loss(int error)
+{
+    atomic_fetch_add(&losses->lines, 1);
+    atomic_fetch_add(&losses->untold, 1);
+    atomic_store(&losses->error, error);
+    atomic_store(&losses->losing, 1);
+}
+
+static const char *loss_reason(void)
+{
+    int error = atomic_load(&losses->error);
+    return error == EAGAIN ? "its reader did not keep up" : strerror(error);
+}
+
+/* True for the one process that is to tell, which has taken what there is. */
+static bool take_untold(uint64_t *untold, int64_t *told_before_ms)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    *told_before_ms = atomic_load(&losses->told_at_ms);
+    if (*told_before_ms != 0 && now_ms - *told_before_ms < TELL_EVERY_MS) {
+        return false;
+    }
+    if (!atomic_compare_exchange_strong(&losses->told_at_ms, told_before_ms, now_ms)) {
+        return false;
+    }
+    *untold = atomic_exchange(&losses->untold, 0);
+    return *untold > 0;
+}
+
+__attribute__((format(printf, 2, 3))) static bool put_warning(enum log_patience patience,
+                                                              const char *format, ...)
+{
+    struct line line;
+    va_list arguments;
+    va_start(arguments, format);
+    format_line(&line, LOG_LEVEL_WARNING, format, arguments);
+    va_end(arguments);
+    return put_line(&line, patience);
+}
+
+/* Tells of lost lines, where there are some. Returns false, with errno, when that did not get out. */
+static bool tell_losses(enum log_patience patience)
+{
+    uint64_t untold = 0;
+    int64_t told_before_ms = 0;
+    if (atomic_load(&losses->untold) == 0 || !log_enabled(LOG_LEVEL_WARNING) ||
+        !take_untold(&untold, &told_before_ms)) {
+        return true;
+    }
+    if (put_warning(patience, "action: log | result: fail | lost_lines: %llu | reason: %s",
+                    (unsigned long long)untold, loss_reason())) {
+        return true;
+    }
+    int error = errno;
+    atomic_fetch_add(&losses->untold, untold);
+    atomic_store(&losses->told_at_ms, told_before_ms);
+    errno = error;
+    return false;
+}
+
+/* Returns false when the line was lost. */
+static bool emit(const struct line *line, enum log_patience patience)
+{
+    if (!tell_losses(patience) || !put_line(line, patience)) {
+        count_loss(errno);
+        return false;
+    }
+    if (atomic_load(&losses->losing) != 0) {
+        atomic_store(&losses->losing, 0);
+    }
+    return true;
+}
+
+void log_count_losses_in(struct log_losses *shared)
+{
+    struct log_losses *before = losses;
+    losses = shared == NULL ? &own_losses : shared;
+    if (losses == before) {
+        return;
+    }
+    atomic_store(&losses->lines, atomic_load(&before->lines));
+    atomic_store(&losses->untold, atomic_exchange(&before->untold, 0));
+    atomic_store(&losses->told_at_ms, atomic_load(&before->told_at_ms));
+    atomic_store(&losses->error, atomic_load(&before->error));
+    atomic_store(&losses->losing, atomic_load(&before->losing));
+    atomic_store(&losses->torn, atomic_exchange(&before->torn, 0));
+}
+
+/* ------------------------------------------------------- opening, closing ---- */
+
+void log_open(void)
+{
+    (void)signal(SIGPIPE, SIG_IGN); /* a reader that has gone costs lines, and not the process */
+    log_output_close(&log_output);
+    log_output_open(&log_output, STDOUT_FILENO);
+}
+
+void log_close(void)
+{
+    atomic_store(&losses->told_at_ms, 0); /* now or never */
+    if (!tell_losses(LOG_PATIENCE_ONCE)) {
+        log_complain("%llu lines of the log were lost: %s",
+                     (unsigned long long)atomic_load(&losses->untold), loss_reason());
+    }
+}
+
+/* -------------------------------------------------------------- logging ---- */
 
 void log_write(enum log_level level, const char *format, ...)
 {
@@ -92,11 +238,48 @@ void log_write(enum log_level level, const char *format, ...)
         return;
     }
     int saved_errno = errno;
+    struct line line;
     va_list arguments;
     va_start(arguments, format);
-    write_line(level, format, arguments);
+    format_line(&line, level, format, arguments);
     va_end(arguments);
+    bool losing = atomic_load(&losses->losing) != 0;
+    (void)emit(&line, losing ? LOG_PATIENCE_NONE : LOG_PATIENCE_FAIR);
     errno = saved_errno;
+}
+
+void log_complain(const char *format, ...)
+{
+    char text[LOG_LINE_BYTES];
+    char complaint[LOG_LINE_BYTES];
+    struct log_output errors;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    int wanted =
+        snprintf(complaint, sizeof complaint, "%s: %s\n", program_invocation_short_name, text);
+    size_t bytes = wanted < 0 ? 0 : (size_t)wanted;
+    if (bytes >= sizeof complaint) {
+        bytes = sizeof complaint - 1;
+        complaint[bytes - 1] = '\n';
+    }
+    log_output_open(&errors, STDERR_FILENO);
+    (void)log_output_write(&errors, complaint, bytes, LOG_PATIENCE_ONCE);
+    log_output_close(&errors);
+}
+
+/* The line of a broken invariant; it is tried on standard error too before it is given up. */
+__attribute__((format(printf, 1, 2))) static void log_last_words(const char *format, ...)
+{
+    struct line line;
+    va_list arguments;
+    va_start(arguments, format);
+    format_line(&line, LOG_LEVEL_CRITICAL, format, arguments);
+    va_end(arguments);
+    if (!emit(&line, LOG_PATIENCE_LAST)) {
+        log_complain("%.*s", (int)line.used - 1, line.text + 1);
+    }
 }
 
 _Noreturn void log_panic(const char *file, int line, const char *condition, const char *format, ...)
@@ -106,7 +289,7 @@ _Noreturn void log_panic(const char *file, int line, const char *condition, cons
     va_start(arguments, format);
     (void)vsnprintf(values, sizeof values, format, arguments);
     va_end(arguments);
-    log_critical("action: invariant | result: fail | place: %s:%d | broken: %s | values: %s", file,
-                 line, condition, values);
+    log_last_words("action: invariant | result: fail | place: %s:%d | broken: %s | values: %s",
+                   file, line, condition, values);
     abort();
 }

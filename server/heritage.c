@@ -36,6 +36,7 @@ static bool open_shared_memory(struct heritage *heritage, struct failure *failur
     heritage->ipc_key = key;
     heritage->segment.shared->identity.gate_id = heritage->gate_id;
     segment_publish(&heritage->segment, SHARED_STARTING);
+    log_count_losses_in(&heritage->segment.shared->log);
     log_info("action: shared_memory | result: success | segment: /dev/shm%s | semaphores: 0x%08x | "
              "semid: %d | huge_pages: %s",
              heritage->segment.name, key, heritage->gate_id,
@@ -46,6 +47,7 @@ static bool open_shared_memory(struct heritage *heritage, struct failure *failur
 static void close_shared_memory(struct heritage *heritage)
 {
     gate_remove(heritage->gate_id);
+    log_count_losses_in(NULL);
     segment_remove(&heritage->segment);
     log_info("action: remove_shared_memory | result: success");
 }

@@ -129,7 +129,10 @@ int main(int argc, char **argv)
     }
     (void)prctl(PR_SET_NAME, PROGRAM_NAME);
     log_set_threshold((enum log_level)config.log_level);
+    log_open();
     log_config(&config);
     log_doubt(&config);
-    return run_and_end(&config);
+    int status = run_and_end(&config);
+    log_close();
+    return status;
 }

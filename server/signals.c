@@ -79,7 +79,7 @@ struct signal_rule {
 /*
  * Every signal that would end a process by default and tells neither of a crash nor can't be
  * caught (SIGKILL); the real-time ones are ignored as well. SIGXFSZ is ignored by main, in
- * every program (lib/file_size_limit.h). SIGTERM stops the server however it was started: a server
+ * every program (lib/file_size_limit.h), and SIGALRM is caught by the log (lib/log_output.c). SIGTERM stops the server however it was started: a server
  * that nothing stops but SIGKILL serves nobody.
  */
 static const struct signal_rule rules[] = {
@@ -92,7 +92,6 @@ static const struct signal_rule rules[] = {
     {NULL, SIGPIPE, false, false}, /* EPIPE says the same */
     {NULL, SIGUSR1, false, false},
     {NULL, SIGUSR2, false, false},
-    {NULL, SIGALRM, false, false},
     {NULL, SIGVTALRM, false, false},
     {NULL, SIGPROF, false, false},
     {NULL, SIGIO, false, false},

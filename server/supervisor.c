@@ -20,6 +20,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/log_limit.h"
 #include "server/children.h"
 #include "server/handler.h"
 #include "server/heritage.h"
@@ -33,7 +34,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -50,9 +50,10 @@ struct supervisor {
     struct heritage heritage;
     struct children children;
     struct keeper keeper;
-    bool started;     /* it has served; before that, `failure` says why it could not */
-    bool failed;      /* it could not start, or not stop as it should */
-    int child_status; /* in a child that has come back to here */
+    struct log_limit refusals; /* of lines about who was not accepted */
+    bool started;              /* it has served; before that, `failure` says why it could not */
+    bool failed;               /* it could not start, or not stop as it should */
+    int child_status;          /* in a child that has come back to here */
 };
 
 static void count(_Atomic uint64_t *counter)
@@ -143,6 +144,28 @@ static void pause_for(int64_t pause_ms)
     (void)await_event(NULL, 0, &pause);
 }
 
+/* -------------------------------------------------------------- refusals ---- */
+
+static void log_suppressed(uint64_t suppressed)
+{
+    if (suppressed > 0) {
+        log_warning("action: accept_connections | result: fail | suppressed: %llu",
+                    (unsigned long long)suppressed);
+    }
+}
+
+/* True when one more line about a connection that was not accepted may be written. */
+static bool may_log_refusal(struct supervisor *supervisor)
+{
+    return log_limit_admits(&supervisor->refusals, clock_monotonic_ms());
+}
+
+/* Sums up what was not written, when it is time for that. */
+static void sum_refusals_up(struct supervisor *supervisor)
+{
+    log_suppressed(log_limit_take_suppressed(&supervisor->refusals, clock_monotonic_ms()));
+}
+
 /* -------------------------------------------------------------- handlers ---- */
 
 static int become_handler(struct supervisor *supervisor, int socket, uint32_t slot_index)
@@ -166,8 +189,11 @@ static enum fork_end start_handler(struct supervisor *supervisor, int socket,
     }
     (void)close(socket);
     if (pid < 0) {
-        log_error("action: accept_connections | result: fail | ip: %s | error: fork: %s",
-                  peer->text, strerror(errno));
+        int error = errno;
+        if (may_log_refusal(supervisor)) {
+            log_error("action: accept_connections | result: fail | ip: %s | error: fork: %s",
+                      peer->text, strerror(error));
+        }
         slot_release(slot);
         children_give_back(&supervisor->children, slot_index);
         pause_for(OUT_OF_RESOURCES_PAUSE_MS);
@@ -184,20 +210,25 @@ static enum fork_end start_handler(struct supervisor *supervisor, int socket,
 
 static void refuse(struct supervisor *supervisor, int socket, const struct listener_peer *peer)
 {
-    log_warning("action: accept_connections | result: fail | ip: %s | reason: more than "
-                "limits.connections_per_address",
-                peer->text);
+    if (may_log_refusal(supervisor)) {
+        log_warning("action: accept_connections | result: fail | ip: %s | reason: more than "
+                    "limits.connections_per_address",
+                    peer->text);
+    }
     count(&counters(supervisor)->connections_refused);
     (void)close(socket);
 }
 
 /* Connections that vanish again while they wait are nobody's fault; everything else is told. */
-static void explain_accept_error(void)
+static void explain_accept_error(struct supervisor *supervisor)
 {
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ECONNABORTED || errno == EINTR) {
+    int error = errno;
+    if (error == EAGAIN || error == EWOULDBLOCK || error == ECONNABORTED || error == EINTR) {
         return;
     }
-    log_error("action: accept_connections | result: fail | error: %s", strerror(errno));
+    if (may_log_refusal(supervisor)) {
+        log_error("action: accept_connections | result: fail | error: %s", strerror(error));
+    }
     pause_for(OUT_OF_RESOURCES_PAUSE_MS);
 }
 
@@ -208,7 +239,7 @@ static enum fork_end accept_at(struct supervisor *supervisor, int listener)
         struct listener_peer peer;
         int socket = listener_accept(listener, &peer);
         if (socket < 0) {
-            explain_accept_error();
+            explain_accept_error(supervisor);
             return FORK_PARENT;
         }
         if (!children_admit(&supervisor->children, peer.host)) {
@@ -234,8 +265,19 @@ static enum fork_end accept_connections(struct supervisor *supervisor,
 
 /* ------------------------------------------------------------------ loop ---- */
 
+/* Milliseconds until there is something to do that nothing tells of; -1: there is nothing. */
+static int64_t patience_ms(const struct supervisor *supervisor)
+{
+    int64_t storer_ms = keeper_patience_ms(&supervisor->keeper);
+    int64_t summary_ms = log_limit_patience_ms(&supervisor->refusals, clock_monotonic_ms());
+    if (storer_ms < 0 || summary_ms < 0) {
+        return storer_ms < 0 ? summary_ms : storer_ms;
+    }
+    return storer_ms < summary_ms ? storer_ms : summary_ms;
+}
+
 /*
- * Sleeps until somebody connects (and there is room), a signal comes, or a storer is due.
+ * Sleeps until somebody connects (and there is room), a signal comes, or something is due.
  * True when somebody waits; `polls` says at which of the listeners.
  */
 static bool wait_for_connections(const struct supervisor *supervisor,
@@ -246,9 +288,9 @@ static bool wait_for_connections(const struct supervisor *supervisor,
         polls[i] = (struct pollfd){.fd = listeners->descriptors[i], .events = POLLIN};
     }
     nfds_t watched = children_have_room(&supervisor->children) ? listeners->count : 0;
-    int64_t patience_ms = keeper_patience_ms(&supervisor->keeper);
-    struct timespec timeout = clock_interval(patience_ms < 0 ? 0 : patience_ms);
-    int ready = await_event(polls, watched, patience_ms < 0 ? NULL : &timeout);
+    int64_t sleep_ms = patience_ms(supervisor);
+    struct timespec timeout = clock_interval(sleep_ms < 0 ? 0 : sleep_ms);
+    int ready = await_event(polls, watched, sleep_ms < 0 ? NULL : &timeout);
     signals_let_in(); /* ppoll does not, as long as somebody waits each time */
     return ready > 0;
 }
@@ -275,7 +317,9 @@ static enum fork_end serve(struct supervisor *supervisor)
         if (somebody_waits && accept_connections(supervisor, polls) == FORK_CHILD) {
             return FORK_CHILD;
         }
+        sum_refusals_up(supervisor);
     }
+    log_suppressed(log_limit_take_rest(&supervisor->refusals));
     return FORK_PARENT;
 }
 
@@ -396,7 +440,7 @@ static enum fork_end live(struct supervisor *supervisor, struct failure *failure
 static int fail_to_start(const struct failure *failure)
 {
     log_critical("action: start | result: fail | error: %s", failure->text);
-    (void)fprintf(stderr, "lottery-server: %s\n", failure->text);
+    log_complain("%s", failure->text);
     return EXIT_FAILURE;
 }
 
@@ -405,6 +449,7 @@ int supervisor_run(const struct server_config *config)
     struct supervisor supervisor = {.heritage = {.config = *config}};
     supervisor.keeper.heritage = &supervisor.heritage;
     supervisor.keeper.child_status = &supervisor.child_status;
+    log_limit_open(&supervisor.refusals, clock_monotonic_ms());
     struct failure failure = {.text = ""};
     signals_prepare_supervisor();
     if (!heritage_open(&supervisor.heritage, &failure)) {

@@ -9,6 +9,7 @@
  *                       | waiters     one bit a slot and kind of wait    |
  *                       | storer      its semaphore, its counters        |
  *                       | supervisor  its counters                       |
+ *                       | log         lines lost                         |
  *   agencies_offset     +------------------------------------------------+
  *                       | struct agency [agency_capacity]   (open hash)  |
  *   slots_offset        +------------------------------------------------+
@@ -32,6 +33,8 @@
  */
 #ifndef SHM_LAYOUT_H
 #define SHM_LAYOUT_H
+
+#include "lib/log.h"
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -220,6 +223,9 @@ struct shared {
     struct shared_waiters waiters;
     struct shared_storer storer;
     struct shared_supervisor supervisor;
+    /* Lines of the log that did not get out. Written by every process of the server that
+     * loses one, and by the one that tells of them (lib/log.c); read by anyone. */
+    alignas(SHARED_CACHE_LINE_BYTES) struct log_losses log;
 };
 
 _Static_assert(sizeof(struct agency) == SHARED_CACHE_LINE_BYTES, "an agency is one cache line");

@@ -54,6 +54,10 @@ const struct counter counters[] = {
      .unit = UNIT_COUNT, COUNTER("connections_refused"),
      .explanation = "Connections that were closed at once because their address had "
                     "limits.connections_per_address of them already."},
+    {SERVER(log_lines_lost), .name = "log_lines_lost", .label = "log lost", .unit = UNIT_COUNT,
+     COUNTER("log_lines_lost"),
+     .explanation = "Lines that did not get into the log, because its reader had stopped or was "
+                    "too slow, or its disk was full. Nothing waits for the log."},
     {SERVER(started_at_ms), .name = "started_at_ms", .unit = UNIT_MOMENT_MS,
      GAUGE("server_start_time_seconds"),
      .explanation = "When this server was started."},

@@ -147,6 +147,7 @@ static void copy_server(const struct shared *shared, struct snapshot *snapshot)
         .connections_accepted = LOOK(supervisor->connections_accepted),
         .connections_refused = LOOK(supervisor->connections_refused),
         .connections_open = LOOK(supervisor->connections_open),
+        .log_lines_lost = LOOK(shared->log.lines),
     };
     set_word(snapshot->server.phase,
              name_of(phase_names, sizeof phase_names / sizeof phase_names[0], phase));

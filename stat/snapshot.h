@@ -34,6 +34,7 @@ struct snapshot_server {
     uint64_t ready, halted;
     uint64_t agencies, bets;
     uint64_t connections_accepted, connections_refused, connections_open;
+    uint64_t log_lines_lost;
 };
 
 struct snapshot_ring {

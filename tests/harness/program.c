@@ -79,15 +79,20 @@ static bool redirect(const char *path, int descriptor)
     return file >= 0 && dup2(file, descriptor) == descriptor;
 }
 
+static bool redirect_output(const struct program *program, int output)
+{
+    return output > 0 ? dup2(output, STDOUT_FILENO) == STDOUT_FILENO
+                      : redirect(program->log_path, STDOUT_FILENO);
+}
+
 /* In the child: from fork to exec. */
-static void become(const struct program *program, char *const *arguments, char **variables,
-                   const char *path, pid_t parent)
+static void become(const struct program *program, int output, char *const *arguments,
+                   char **variables, const char *path, pid_t parent)
 {
     environ = variables;
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent &&
         chdir(program->stage->directory) == 0 && redirect("/dev/null", STDIN_FILENO) &&
-        redirect(program->log_path, STDOUT_FILENO) &&
-        redirect(program->errors_path, STDERR_FILENO)) {
+        redirect_output(program, output) && redirect(program->errors_path, STDERR_FILENO)) {
         (void)execvp(path, arguments);
         perror(path);
     }
@@ -107,7 +112,7 @@ static void fork_program(struct program *program, const struct program_plan *pla
     pid_t parent = getpid();
     program->pid = fork();
     if (program->pid == 0) {
-        become(program, (char *const *)arguments, (char **)variables, path, parent);
+        become(program, plan->output, (char *const *)arguments, (char **)variables, path, parent);
         _exit(CANNOT_EXECUTE);
     }
     if (program->pid < 0) {

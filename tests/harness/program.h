@@ -29,6 +29,7 @@ struct program_plan {
     const char *const *arguments;
     const char *const *environment;
     const char *const *more_environment; /* what `environment` does not say; or NULL */
+    int output; /* a descriptor for standard output, in place of the log's file; 0: none */
 };
 
 /* How a program has ended. */

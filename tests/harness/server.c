@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PIDS_MAX = 8192, STOP_LIMIT_MS = 1000 };
+enum { PIDS_MAX = 8192, STOP_LIMIT_MS = 1000, INTO_ITS_FILE = 0 };
 
 #if defined(__SANITIZE_ADDRESS__)
 enum { STOP_FACTOR = 10 };
@@ -29,12 +29,13 @@ int64_t server_stop_limit_ms(void)
 
 /* ------------------------------------------------------------- starting ---- */
 
-static struct program *start_program(struct stage *stage, const char *directory,
+static struct program *start_program(struct stage *stage, const char *directory, int output,
                                      const char *const *arguments, const char *const *environment)
 {
     const char *data = stage_text(stage, "DATA_DIRECTORY=%s", directory);
     const struct program_plan plan = {
         .name = "lottery-server",
+        .output = output,
         .arguments = arguments,
         .environment = environment,
         .more_environment = ENVIRONMENT("SERVER_PORT=0", "SERVER_ADDRESS=127.0.0.1", data),
@@ -82,14 +83,26 @@ static bool release_server(void *thing)
     return well;
 }
 
-struct server *server_start_with(struct stage *stage, const char *directory,
-                                 const char *const *arguments, const char *const *environment)
+static struct server *launch(struct stage *stage, const char *directory, int output,
+                             const char *const *arguments, const char *const *environment)
 {
     struct server *server = stage_allocate(stage, sizeof *server);
     server->stage = stage;
     server->directory = choose_directory(stage, directory, environment);
-    server->program = start_program(stage, server->directory, arguments, environment);
+    server->program = start_program(stage, server->directory, output, arguments, environment);
     stage_own(stage, server, release_server);
+    return server;
+}
+
+struct server *server_launch(struct stage *stage, int output, const char *const *environment)
+{
+    return launch(stage, NULL, output, NULL, environment);
+}
+
+struct server *server_start_with(struct stage *stage, const char *directory,
+                                 const char *const *arguments, const char *const *environment)
+{
+    struct server *server = launch(stage, directory, INTO_ITS_FILE, arguments, environment);
     server->port =
         read_port(server_await_log(server, 1, "action: listen | result: success*port: "));
     return server;
@@ -105,7 +118,7 @@ struct program *server_start_in_vain(struct stage *stage, const char *directory,
                                      struct program_end *end)
 {
     const char *chosen = choose_directory(stage, directory, environment);
-    struct program *program = start_program(stage, chosen, arguments, environment);
+    struct program *program = start_program(stage, chosen, INTO_ITS_FILE, arguments, environment);
     *end = program_await_end(program);
     return program;
 }

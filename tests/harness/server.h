@@ -33,6 +33,12 @@ struct server *server_start(struct stage *stage, const char *const *environment)
 struct server *server_start_with(struct stage *stage, const char *directory,
                                  const char *const *arguments, const char *const *environment);
 
+/*
+ * Starts one that logs to this descriptor, and does not await that it listens: the caller
+ * reads its log, and sets the port.
+ */
+struct server *server_launch(struct stage *stage, int output, const char *const *environment);
+
 /* Starts one that is expected to fail, in the same surroundings, and awaits its end. */
 struct program *server_start_in_vain(struct stage *stage, const char *directory,
                                      const char *const *arguments, const char *const *environment,

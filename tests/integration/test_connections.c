@@ -1,6 +1,8 @@
 /*
  * test_connections.c - peers come in numbers, and go in every possible way.
  */
+#include "lib/log_limit.h"
+
 #include "tests/harness/bets.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/files.h"
@@ -8,6 +10,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h> /* after what it needs */
@@ -82,6 +85,31 @@ static void an_address_gets_no_more_connections_than_its_limit(void **state)
     expect_handlers_gone(server, 1, 1);
     third = peer_connect(server);
     peer_ask(third, "here\n", "here\n");
+}
+
+/* Of each refused connection there is a line, or it is in a sum. */
+static void a_flood_of_refused_connections_is_summed_up(void **state)
+{
+    enum { FLOOD = 200, LINES_MAX = LOG_LIMIT_BURST + FLOOD / 4, DECIMAL = 10 };
+    static const char summary[] = "result: fail | suppressed: ";
+    struct server *server = server_start(*state, ENVIRONMENT("LIMITS_CONNECTIONS_PER_ADDRESS=1"));
+    struct peer *only = peer_connect(server);
+    peer_ask(only, "here\n", "here\n");
+    for (int i = 0; i < FLOOD; i++) {
+        struct peer *peer = peer_connect(server);
+        peer_expect_close(peer);
+        peer_close(peer);
+    }
+    (void)server_await_log(server, 1, "accept_connections | result: fail | suppressed: ");
+    server_stop_well(server);
+    size_t lines = server_count_log(server, "result: fail*limits.connections_per_address");
+    size_t told = lines;
+    for (const char *at = program_log(server->program); (at = strstr(at, summary)) != NULL;) {
+        at += sizeof summary - 1;
+        told += strtoul(at, NULL, DECIMAL);
+    }
+    assert_int_equal(told, FLOOD);
+    assert_in_range(lines, LOG_LIMIT_BURST, LINES_MAX);
 }
 
 /* ----------------------------------------------------------------- leaving ---- */
@@ -272,6 +300,7 @@ int main(void)
         STAGE_TEST(connections_past_the_limit_wait_and_are_served_then),
         STAGE_TEST(a_full_backlog_is_served_one_after_the_other),
         STAGE_TEST(an_address_gets_no_more_connections_than_its_limit),
+        STAGE_TEST(a_flood_of_refused_connections_is_summed_up),
         STAGE_TEST(three_hundred_connections_that_come_and_go_leave_no_process),
         STAGE_TEST(fifty_connections_at_a_time_are_all_served),
         STAGE_TEST(a_peer_that_half_closes_gets_all_its_answers),

@@ -1,5 +1,6 @@
 /*
- * test_log.c - lines as they arrive in a pipe: whole, one write each, unforgeable.
+ * test_log.c - lines as they arrive in a pipe: whole, one write each, unforgeable;
+ * and those that do not arrive: counted, and told of once.
  *
  * A pipe opened with O_DIRECT keeps writes apart (pipe(2)): a read gives one,
  * so a line that took two would be seen.
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,6 +36,7 @@ enum {
 
 struct fixture {
     struct processes processes;
+    struct log_losses losses;
     int pipe[2];
     int standard_output; /* while it is not the pipe */
     char line[READ_BYTES];
@@ -49,6 +52,8 @@ static int set_up(void **state)
     processes_release(&fixture.processes);
     assert_int_equal(pipe2(fixture.pipe, O_CLOEXEC | O_DIRECT | O_NONBLOCK), 0);
     log_set_threshold(LOG_LEVEL_DEBUG);
+    log_count_losses_in(&fixture.losses);
+    fixture.losses = (struct log_losses){0}; /* what an earlier test lost is not told in this one */
     return 0;
 }
 
@@ -62,6 +67,7 @@ static int tear_down(void **state)
         }
     }
     log_set_threshold(LOG_LEVEL_INFO);
+    log_count_losses_in(NULL);
     return 0;
 }
 
@@ -288,6 +294,163 @@ static void a_line_that_cannot_be_written_changes_nothing(void **state)
     assert_false(next_write(fixture));
 }
 
+/* ---------------------------------------------------------------- losses ---- */
+
+/* So many lines to where nothing can be written. */
+static void lose(struct fixture *fixture, int lines)
+{
+    take_standard_output(fixture, fixture->pipe[0]);
+    for (int i = 0; i < lines; i++) {
+        log_info("lost");
+    }
+    give_back_standard_output(fixture);
+}
+
+/* The line that tells of so many lost ones, as the next write. */
+static void expect_told(struct fixture *fixture, int lines)
+{
+    char text[LOG_LINE_BYTES];
+    (void)snprintf(text, sizeof text,
+                   " WARNING  action: log | result: fail | lost_lines: %d | reason: %s\n", lines,
+                   strerror(EBADF));
+    assert_true(next_write(fixture));
+    assert_string_equal(fixture->line + TIME_BYTES, text);
+}
+
+static void lost_lines_are_counted_and_told_before_the_next_one(void **state)
+{
+    struct fixture *fixture = *state;
+    lose(fixture, 3);
+    assert_int_equal(fixture->losses.lines, 3);
+    LOG(fixture, LOG_LEVEL_INFO, "x");
+    expect_told(fixture, 3);
+    expect_text(fixture, "x");
+    LOG(fixture, LOG_LEVEL_INFO, "y");
+    expect_text(fixture, "y");
+    assert_int_equal(fixture->losses.lines, 3);
+    assert_int_equal(fixture->losses.untold, 0);
+}
+
+static void losses_are_told_once_a_second_and_none_is_forgotten(void **state)
+{
+    struct fixture *fixture = *state;
+    lose(fixture, 1);
+    LOG(fixture, LOG_LEVEL_INFO, "x");
+    expect_told(fixture, 1);
+    expect_text(fixture, "x");
+    lose(fixture, 2);
+    LOG(fixture, LOG_LEVEL_INFO, "y");
+    expect_text(fixture, "y");
+    fixture->losses.told_at_ms -= 1000; /* a second has gone by */
+    LOG(fixture, LOG_LEVEL_INFO, "z");
+    expect_told(fixture, 2);
+    expect_text(fixture, "z");
+    assert_int_equal(fixture->losses.lines, 3);
+}
+
+static void what_was_not_told_is_told_at_the_end(void **state)
+{
+    struct fixture *fixture = *state;
+    lose(fixture, 1);
+    LOG(fixture, LOG_LEVEL_INFO, "x");
+    expect_told(fixture, 1);
+    expect_text(fixture, "x");
+    lose(fixture, 2);
+    take_standard_output(fixture, fixture->pipe[1]);
+    log_close();
+    log_close();
+    give_back_standard_output(fixture);
+    expect_told(fixture, 2);
+    assert_false(next_write(fixture));
+}
+
+static void nothing_is_told_at_the_end_where_nothing_was_lost(void **state)
+{
+    struct fixture *fixture = *state;
+    take_standard_output(fixture, fixture->pipe[1]);
+    log_info("x");
+    log_close();
+    give_back_standard_output(fixture);
+    expect_text(fixture, "x");
+}
+
+static void whoever_counts_next_takes_along_what_was_not_told(void **state)
+{
+    struct fixture *fixture = *state;
+    struct log_losses shared = {0};
+    lose(fixture, 2);
+    log_count_losses_in(&shared);
+    assert_int_equal(shared.lines, 2);
+    assert_int_equal(fixture->losses.untold, 0);
+    lose(fixture, 1);
+    log_count_losses_in(&fixture->losses);
+    assert_int_equal(fixture->losses.lines, 3);
+    LOG(fixture, LOG_LEVEL_INFO, "x");
+    expect_told(fixture, 3);
+    expect_text(fixture, "x");
+}
+
+static void warnings_that_are_not_wanted_do_not_tell(void **state)
+{
+    struct fixture *fixture = *state;
+    lose(fixture, 1);
+    log_set_threshold(LOG_LEVEL_ERROR);
+    LOG(fixture, LOG_LEVEL_ERROR, "x");
+    expect_text(fixture, "x");
+    assert_int_equal(fixture->losses.lines, 1);
+}
+
+static void a_line_behind_half_a_line_stands_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->losses.torn = 1;
+    LOG(fixture, LOG_LEVEL_INFO, "x");
+    assert_true(next_write(fixture));
+    assert_int_equal(fixture->line[0], '\n');
+    assert_memory_equal(fixture->line + 1 + PREFIX_BYTES, "x\n", 2);
+    LOG(fixture, LOG_LEVEL_INFO, "y");
+    expect_text(fixture, "y");
+}
+
+enum { TELLERS = 8 }; /* a pipe that keeps writes apart has room for 16 */
+
+static int log_a_line(void *context)
+{
+    const struct fixture *fixture = context;
+    if (dup2(fixture->pipe[1], STDOUT_FILENO) < 0) {
+        return 1;
+    }
+    log_info("x");
+    return 0;
+}
+
+static void of_many_processes_exactly_one_tells(void **state)
+{
+    struct fixture *fixture = *state;
+    pid_t pids[TELLERS];
+    struct log_losses *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(shared, MAP_FAILED);
+    log_count_losses_in(shared);
+    lose(fixture, 5);
+    for (int i = 0; i < TELLERS; i++) {
+        pids[i] = processes_start(&fixture->processes, log_a_line, fixture);
+    }
+    for (int i = 0; i < TELLERS; i++) {
+        processes_expect_exit(&fixture->processes, pids[i], 0);
+    }
+    log_count_losses_in(&fixture->losses);
+    assert_int_equal(munmap(shared, sizeof *shared), 0);
+    int told = 0;
+    int lines = 0;
+    while (next_write(fixture)) {
+        told += strstr(fixture->line, "lost_lines: 5 ") != NULL ? 1 : 0;
+        lines++;
+    }
+    assert_int_equal(told, 1);
+    assert_int_equal(lines, TELLERS + 1);
+}
+
 /* -------------------------------------------------------- many processes ---- */
 
 struct writer {
@@ -414,6 +577,38 @@ static void values_that_are_too_long_do_not_hide_the_place(void **state)
     assert_int_equal(fixture->line[fixture->bytes - 1], '\n');
 }
 
+static void fill(int pipe)
+{
+    static const char bytes[LOG_LINE_BYTES];
+    while (write(pipe, bytes, sizeof bytes) > 0) {
+    }
+}
+
+/* Its log is a pipe that nobody reads, so that its last words go to standard error. */
+static int panic_unheard(void *context)
+{
+    int *errors = context;
+    int unheard[2];
+    processes_die_quietly();
+    if (pipe2(unheard, O_CLOEXEC | O_NONBLOCK) != 0 || dup2(unheard[1], STDOUT_FILENO) < 0 ||
+        dup2(errors[1], STDERR_FILENO) < 0) {
+        return 1;
+    }
+    fill(unheard[1]);
+    log_open();
+    log_panic("file.c", 4711, "broken", "%s", "nobody reads");
+}
+
+static void last_words_that_the_log_does_not_take_go_to_standard_error(void **state)
+{
+    struct fixture *fixture = *state;
+    pid_t pid = processes_start(&fixture->processes, panic_unheard, fixture->pipe);
+    int status = processes_wait(&fixture->processes, pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    assert_true(next_write(fixture));
+    assert_non_null(strstr(fixture->line, "place: file.c:4711 | broken: broken | values: nobody"));
+}
+
 static int count_call(int *calls)
 {
     return ++*calls;
@@ -449,9 +644,18 @@ int main(void)
         LOG_TEST(a_character_that_is_cut_in_two_is_blanked),
         LOG_TEST(a_line_that_is_too_long_is_cut_and_still_ended),
         LOG_TEST(a_line_that_cannot_be_written_changes_nothing),
+        LOG_TEST(lost_lines_are_counted_and_told_before_the_next_one),
+        LOG_TEST(losses_are_told_once_a_second_and_none_is_forgotten),
+        LOG_TEST(what_was_not_told_is_told_at_the_end),
+        LOG_TEST(nothing_is_told_at_the_end_where_nothing_was_lost),
+        LOG_TEST(whoever_counts_next_takes_along_what_was_not_told),
+        LOG_TEST(warnings_that_are_not_wanted_do_not_tell),
+        LOG_TEST(a_line_behind_half_a_line_stands_alone),
+        LOG_TEST(of_many_processes_exactly_one_tells),
         LOG_TEST(processes_that_share_a_pipe_never_mix_within_a_line),
         LOG_TEST(a_broken_invariant_aborts_with_its_place_and_values),
         LOG_TEST(values_that_are_too_long_do_not_hide_the_place),
+        LOG_TEST(last_words_that_the_log_does_not_take_go_to_standard_error),
         LOG_TEST(an_invariant_that_holds_costs_nothing_but_the_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,237 @@
+/*
+ * log_output.c - see log_output.h.
+ */
+#include "lib/log_output.h"
+
+#include "lib/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum {
+    PATH_BYTES = 32,
+    NS_PER_MS = 1000000,
+    CREDIT_MAX_NS = LOG_WAIT_MS * LOG_WAIT_PART * NS_PER_MS,
+    NOT_BEGUN = -1,
+    ALARM_PERIOD_US = 10000 /* again and again, should the first come before the write has begun */
+};
+
+/* -------------------------------------------------------------- opening ---- */
+
+/* The same file, with flags of our own; -1 when that can't be had. */
+static int open_anew(int descriptor, const struct stat *given)
+{
+    char path[PATH_BYTES];
+    struct stat opened;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+    int own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (own < 0) {
+        return -1;
+    }
+    if (fstat(own, &opened) != 0 || opened.st_dev != given->st_dev ||
+        opened.st_ino != given->st_ino) {
+        (void)close(own);
+        return -1;
+    }
+    return own;
+}
+
+static void set_up(struct log_output *output, int descriptor, enum log_output_kind kind)
+{
+    *output = (struct log_output){.descriptor = descriptor,
+                                  .kind = kind,
+                                  .credit_ns = CREDIT_MAX_NS,
+                                  .credited_at_ns = clock_monotonic_ns()};
+}
+
+/* That it comes is all: the write is interrupted. */
+static void on_alarm(int signal_number)
+{
+    (void)signal_number;
+}
+
+/* One of somebody else's does no harm: no process of ours is to end by it. */
+static void catch_alarms(void)
+{
+    struct sigaction action = {.sa_handler = on_alarm}; /* without SA_RESTART */
+    sigset_t alarms;
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGALRM, &action, NULL);
+    (void)sigemptyset(&alarms);
+    (void)sigaddset(&alarms, SIGALRM);
+    (void)sigprocmask(SIG_UNBLOCK, &alarms, NULL);
+}
+
+void log_output_open_shared(struct log_output *output, int descriptor)
+{
+    catch_alarms();
+    set_up(output, descriptor, LOG_OUTPUT_SHARED);
+}
+
+static void open_pipe_or_terminal(struct log_output *output, int descriptor,
+                                  const struct stat *status)
+{
+    int own = open_anew(descriptor, status);
+    if (own < 0) {
+        log_output_open_shared(output, descriptor);
+    } else {
+        set_up(output, own, LOG_OUTPUT_OWN);
+    }
+}
+
+void log_output_open(struct log_output *output, int descriptor)
+{
+    int saved_errno = errno;
+    struct stat status = {0};
+    catch_alarms();
+    (void)fstat(descriptor, &status);
+    if (S_ISFIFO(status.st_mode) || isatty(descriptor) == 1) {
+        open_pipe_or_terminal(output, descriptor, &status);
+    } else {
+        set_up(output, descriptor, S_ISSOCK(status.st_mode) ? LOG_OUTPUT_SOCKET : LOG_OUTPUT_FILE);
+    }
+    errno = saved_errno;
+}
+
+void log_output_close(struct log_output *output)
+{
+    if (output->kind == LOG_OUTPUT_OWN) {
+        (void)close(output->descriptor);
+    }
+    *output = (struct log_output){.descriptor = -1};
+}
+
+/* ------------------------------------------------------------- patience ---- */
+
+static void earn_credit(struct log_output *output, int64_t now_ns)
+{
+    int64_t earned_ns = now_ns - output->credited_at_ns;
+    bool full = earned_ns >= CREDIT_MAX_NS - output->credit_ns;
+    output->credit_ns = full ? CREDIT_MAX_NS : output->credit_ns + earned_ns;
+    output->credited_at_ns = now_ns;
+}
+
+static void spend_credit(struct log_output *output, int64_t waited_ns)
+{
+    int64_t cost_ns = waited_ns * LOG_WAIT_PART;
+    output->credit_ns = cost_ns >= output->credit_ns ? 0 : output->credit_ns - cost_ns;
+}
+
+static int64_t wait_limit_ns(struct log_output *output, enum log_patience patience, int64_t now_ns)
+{
+    earn_credit(output, now_ns);
+    switch (patience) {
+    case LOG_PATIENCE_FAIR:
+        return output->credit_ns / LOG_WAIT_PART;
+    case LOG_PATIENCE_ONCE:
+        return (int64_t)LOG_WAIT_MS * NS_PER_MS;
+    case LOG_PATIENCE_LAST:
+        return (int64_t)LOG_WAIT_LAST_MS * NS_PER_MS;
+    case LOG_PATIENCE_NONE:
+        break;
+    }
+    return 0;
+}
+
+/* The wait of one write, which begins when that finds no room for the first time. */
+struct wait {
+    int64_t began_ns, deadline_ns;
+};
+
+/* Waits for room; false when there is no time left for that. Room is not promised. */
+static bool wait_for_room(struct log_output *output, enum log_patience patience, struct wait *wait)
+{
+    struct pollfd room = {.fd = output->descriptor, .events = POLLOUT};
+    int64_t now_ns = clock_monotonic_ns();
+    if (wait->began_ns == NOT_BEGUN) {
+        wait->began_ns = now_ns;
+        wait->deadline_ns = now_ns + wait_limit_ns(output, patience, now_ns);
+    }
+    if (now_ns >= wait->deadline_ns) {
+        return false;
+    }
+    (void)poll(&room, 1, (int)((wait->deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS));
+    return true;
+}
+
+static void end_wait(struct log_output *output, const struct wait *wait)
+{
+    if (wait->began_ns != NOT_BEGUN) {
+        spend_credit(output, clock_monotonic_ns() - wait->began_ns);
+    }
+}
+
+/* -------------------------------------------------------------- writing ---- */
+
+static bool is_for_want_of_room(int error)
+{
+    return error == EAGAIN || error == ENOBUFS;
+}
+
+static void set_alarm(long period_us)
+{
+    const struct timeval period = {.tv_usec = period_us};
+    const struct itimerval timer = {.it_interval = period, .it_value = period};
+    (void)setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* A blocking write, begun only where there is some room, and interrupted where that was not enough. */
+static ssize_t write_to_shared(int descriptor, const char *bytes, size_t count)
+{
+    struct pollfd room = {.fd = descriptor, .events = POLLOUT};
+    if (poll(&room, 1, 0) == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    set_alarm(ALARM_PERIOD_US);
+    ssize_t written = write(descriptor, bytes, count);
+    int error = errno;
+    set_alarm(0);
+    errno = error == EINTR ? EAGAIN : error;
+    return written;
+}
+
+static ssize_t write_now(const struct log_output *output, const char *bytes, size_t count)
+{
+    switch (output->kind) {
+    case LOG_OUTPUT_SOCKET:
+        return send(output->descriptor, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    case LOG_OUTPUT_SHARED:
+        return write_to_shared(output->descriptor, bytes, count);
+    case LOG_OUTPUT_FILE:
+    case LOG_OUTPUT_OWN:
+        break;
+    }
+    return write(output->descriptor, bytes, count);
+}
+
+size_t log_output_write(struct log_output *output, const char *bytes, size_t count,
+                        enum log_patience patience)
+{
+    struct wait wait = {.began_ns = NOT_BEGUN};
+    size_t done = 0;
+    int error = 0;
+    while (done < count && error == 0) {
+        ssize_t written = write_now(output, bytes + done, count - done);
+        if (written > 0) {
+            done += (size_t)written;
+        } else if (written == 0) {
+            error = EIO; /* a device that takes nothing, and does not say why */
+        } else if (is_for_want_of_room(errno)) {
+            error = wait_for_room(output, patience, &wait) ? 0 : EAGAIN;
+        } else if (errno != EINTR) {
+            error = errno;
+        }
+    }
+    end_wait(output, &wait);
+    errno = error;
+    return done;
+}
