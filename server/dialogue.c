@@ -78,8 +78,10 @@ static bool take_done(struct dialogue *dialogue, struct agency *agency,
         return batches_refuse(&dialogue->batches, message,
                               "an earlier batch of this connection was refused");
     }
-    if (!agencies_ask_done(&dialogue->segment, agency, claimed ? claim->epoch : EPOCH_UNFENCED)) {
-        return batches_refuse(&dialogue->batches, message, append_result_text(APPEND_FENCED));
+    uint64_t epoch = claimed ? claim->epoch : EPOCH_UNFENCED;
+    if (!agencies_ask_done(&dialogue->segment, dialogue->slot_index, agency, epoch)) {
+        return batches_refuse(&dialogue->batches, message,
+                              append_result_text(append_refusal(epoch)));
     }
     if (!await_done(dialogue, agency)) {
         return false;
