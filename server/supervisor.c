@@ -380,6 +380,6 @@ int supervisor_run(const struct server_config *config)
     if (failure.text[0] != '\0') {
         return fail_to_start(&failure);
     }
-    log_info("action: exit | result: %s", supervisor.failed ? "fail" : "success");
+    log_info("action: server_exit | result: %s", supervisor.failed ? "fail" : "success");
     return supervisor.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
