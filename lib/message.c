@@ -77,7 +77,9 @@ static bool read_header(const char *buffer, size_t bytes, struct header *header)
 static bool read_sender(struct slice sender, struct message *message)
 {
     message->from_server = slice_is(sender, server_sender);
-    return message->from_server || bet_parse_uint32(sender.text, sender.bytes, &message->sender);
+    message->from_agency =
+        !message->from_server && bet_parse_uint32(sender.text, sender.bytes, &message->sender);
+    return message->from_server || message->from_agency;
 }
 
 static bool read_type(struct slice type, struct message *message)

@@ -55,7 +55,8 @@ struct message {
     enum message_type type; /* MESSAGE_BET for the untyped dialects */
     enum message_dialect dialect;
     bool from_server;  /* the sender is "server" */
-    uint32_t sender;   /* the agency, where it is not */
+    bool from_agency;  /* the sender is an agency's number */
+    uint32_t sender;   /* that number; else 0 */
     const char *body;  /* inside the caller's buffer, not terminated */
     size_t body_bytes; /* without the CRLF that ends the message */
     size_t bytes;      /* of the whole message: what the caller has to skip */

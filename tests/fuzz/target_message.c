@@ -75,9 +75,9 @@ static bool reference_sender(const char *text, size_t to, struct message *messag
 {
     uint64_t number = 0;
     message->from_server = reference_is_word(text, 0, to, "server");
-    bool known = message->from_server || reference_number(text, 0, to, &number);
-    message->sender = known ? (uint32_t)number : 0;
-    return known;
+    message->from_agency = !message->from_server && reference_number(text, 0, to, &number);
+    message->sender = message->from_agency ? (uint32_t)number : 0;
+    return message->from_server || message->from_agency;
 }
 
 static void reference_body(const char *text, size_t from, size_t to, struct message *message)
@@ -188,7 +188,9 @@ static void expect_same(enum message_frame frame, const char *buffer, const stru
     if (frame == MESSAGE_WHOLE) {
         FUZZ_EXPECT(message->type == other->type && message->dialect == other->dialect);
         FUZZ_EXPECT(message->from_server == other->from_server);
-        FUZZ_EXPECT(message->from_server || message->sender == other->sender);
+        FUZZ_EXPECT(message->from_agency == other->from_agency);
+        FUZZ_EXPECT(message->from_agency != message->from_server);
+        FUZZ_EXPECT(message->sender == other->sender);
     }
 }
 

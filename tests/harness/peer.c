@@ -186,6 +186,17 @@ void peer_expect_close_at(struct peer *peer, const char *file, int line)
     }
 }
 
+size_t peer_drain(struct peer *peer)
+{
+    struct deadline deadline = deadline_in(DEADLINE_MS);
+    char bytes[SHOWN_BYTES];
+    size_t count = 0;
+    for (size_t got = 1; got > 0; count += got) {
+        got = receive_some(peer, bytes, sizeof bytes, deadline);
+    }
+    return count;
+}
+
 bool peer_has_news(const struct peer *peer, int ms)
 {
     struct pollfd ready = {.fd = peer->socket, .events = POLLIN};

@@ -47,6 +47,9 @@ const char *peer_receive_message_at(struct peer *peer, const char *file, int lin
 #define peer_expect_close(peer) peer_expect_close_at(peer, __FILE__, __LINE__)
 void peer_expect_close_at(struct peer *peer, const char *file, int line);
 
+/* Reads until the server closes, and throws it away. Returns the bytes read. */
+size_t peer_drain(struct peer *peer);
+
 /* True when there is something to be read, or the end, within so many ms. */
 bool peer_has_news(const struct peer *peer, int ms);
 

@@ -42,7 +42,7 @@ static void bets_are_there_after_a_restart_and_more_can_follow(void **state)
     server = start(stage);
     (void)server_await_log(server, 1, "action: recover | result: success | bets: 13 |");
     peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n2:7\r\n", "server:8:10,open\r\nserver:8:3,open\r\n");
+    peer_ask(peer, "2:7\r\n1:7\r\n", "server:8:3,open\r\nserver:8:10,open\r\n");
     peer_ask(peer, bets_batch(stage, 1, 10, 5), "server:0\r\n");
     peer_ask(peer, "1:7\r\n", "server:8:15,open\r\n");
     bets_expect_stored(server, 1, 0, 15);

@@ -155,7 +155,8 @@ static void expect_example(const struct example *example, enum message_frame fra
         assert_int_equal(message->type, example->type);
         assert_int_equal(message->dialect, example->dialect);
         assert_int_equal(message->from_server, example->from_server);
-        assert_true(message->from_server || message->sender == example->sender);
+        assert_int_equal(message->from_agency, !example->from_server);
+        assert_int_equal(message->sender, example->sender);
     }
 }
 
