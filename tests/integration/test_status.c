@@ -229,6 +229,8 @@ static void any_error_breaks_the_claim(void **state)
         {"1:0\r\n", "server:1\r\n"},
         {"1:8:1,open\r\n", "server:1\r\n"},
         {"server:4:Ana,Paz,1,1980-01-31,1\n\r\n", "server:1\r\n"},
+        {"1:9:x\r\n", "server:1\r\n"},
+        {"1:9:99999999\r\n", "server:1\r\n"},
         {"1:5:now\r\n", "server:1\r\n"},
         {"1:6:now\r\n", "server:1\r\n"},
         {"1:4:Ana,Paz,1,1980-01-31,1\r\n", "server:1\r\n"},
