@@ -87,7 +87,7 @@ static int do_job(struct job *job)
 {
     enum job_step step = job_run(job);
     job_close(job);
-    log_info("action: exit | result: %s", step == JOB_FAILED ? "fail" : "success");
+    log_info("action: agency_exit | result: %s", step == JOB_FAILED ? "fail" : "success");
     log_close();
     return step == JOB_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
 }

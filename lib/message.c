@@ -4,12 +4,14 @@
  * A carriage return can only stand in the CRLF that ends a message: rows end
  * in a bare LF, and a control character anywhere else is wrong. So the end of
  * a message is found by looking for carriage returns, and the rows inside are
- * not looked at.
+ * not looked at. But the last of them has to end in LF before the CRLF: where rows
+ * end in CRLF, the first one would else be a whole message, stored without the others.
  */
 #include "lib/message.h"
 
 #include "lib/bet.h"
 #include "lib/decimal.h"
+#include "lib/text.h"
 
 #include <string.h>
 #include <strings.h>
@@ -22,6 +24,9 @@ static const char *const type_names[MESSAGE_TYPES] = {
 };
 
 static const char server_sender[] = "server";
+
+/* A line without ":" that has so many commas is somebody's bet. */
+enum { BARE_BET_COMMAS = BET_FIELDS - 1 };
 
 const char *message_type_name(enum message_type type)
 {
@@ -73,7 +78,9 @@ static bool read_header(const char *buffer, size_t bytes, struct header *header)
 static bool read_sender(struct slice sender, struct message *message)
 {
     message->from_server = slice_is(sender, server_sender);
-    return message->from_server || bet_parse_uint32(sender.text, sender.bytes, &message->sender);
+    message->from_agency =
+        !message->from_server && bet_parse_uint32(sender.text, sender.bytes, &message->sender);
+    return message->from_server || message->from_agency;
 }
 
 static bool read_type(struct slice type, struct message *message)
@@ -141,6 +148,13 @@ static enum message_frame malformed(struct message *message, const char *fault)
     return MESSAGE_MALFORMED;
 }
 
+/* An empty batch is refused for being empty, not here. */
+static enum message_frame check_rows_end(struct message *message, const char *fault)
+{
+    bool ends_well = message->body_bytes == 0 || message->body[message->body_bytes - 1] == '\n';
+    return ends_well ? MESSAGE_WHOLE : malformed(message, fault);
+}
+
 static bool takes_body(enum message_type type)
 {
     return type == MESSAGE_BET || type == MESSAGE_WINNERS || type == MESSAGE_STATE ||
@@ -160,7 +174,8 @@ static enum message_frame read_typed(const struct header *header, const char *en
     if (message->body_bytes > 0 && !takes_body(message->type)) {
         return malformed(message, "this type takes no body");
     }
-    return MESSAGE_WHOLE;
+    return message->type == MESSAGE_BET ? check_rows_end(message, "the last row does not end in LF")
+                                        : MESSAGE_WHOLE;
 }
 
 static enum message_frame read_untyped(const struct header *header, const char *end, bool single,
@@ -170,17 +185,44 @@ static enum message_frame read_untyped(const struct header *header, const char *
     message->dialect = single ? MESSAGE_UNTYPED_SINGLE : MESSAGE_UNTYPED_BATCH;
     message->body = header->sender_colon + 1;
     message->body_bytes = (size_t)(end - message->body);
-    return MESSAGE_WHOLE;
+    if (single) {
+        return MESSAGE_WHOLE;
+    }
+    return check_rows_end(message, header->ends_in_crlf
+                                       ? "an untyped row ends in CRLF: rows end in LF, or "
+                                         "untyped_messages: single?"
+                                       : "the last row does not end in LF");
+}
+
+static bool looks_like_bet(const char *line, size_t bytes)
+{
+    size_t commas = 0;
+    for (const char *at = line; (at = memchr(at, ',', (size_t)(line + bytes - at))) != NULL; at++) {
+        commas++;
+    }
+    return commas >= BARE_BET_COMMAS;
 }
 
 /* A line without a colon: a probe, or nothing that we know. */
-static enum message_frame read_plain_line(const char *buffer, const struct header *header,
-                                          struct message *message)
+static enum message_frame read_bare_line(const char *buffer, const struct header *header,
+                                         struct message *message)
 {
     message->body = buffer;
     message->bytes = (size_t)(header->line_feed + 1 - buffer);
     message->body_bytes = message->bytes;
-    return header->ends_in_crlf ? malformed(message, "there is no sender") : MESSAGE_PROBE;
+    size_t text_bytes =
+        message->bytes - (header->ends_in_crlf ? (size_t)MESSAGE_END_BYTES : sizeof "\n" - 1);
+    if (looks_like_bet(buffer, text_bytes)) {
+        message->bare_bet = true;
+        return malformed(message, "a bet without an agency and ':' before it");
+    }
+    if (text_bytes > MESSAGE_PROBE_BYTES_MAX) {
+        return malformed(message, "a line without ':' that is too long for a probe");
+    }
+    if (!text_is_clean(buffer, text_bytes)) {
+        return malformed(message, "a line without ':' that is not printable text");
+    }
+    return MESSAGE_PROBE;
 }
 
 enum message_frame message_parse(const char *buffer, size_t bytes, bool single, size_t *scanned,
@@ -193,7 +235,7 @@ enum message_frame message_parse(const char *buffer, size_t bytes, bool single, 
     }
     if (header.sender_colon == NULL) {
         *scanned = 0;
-        return read_plain_line(buffer, &header, message);
+        return read_bare_line(buffer, &header, message);
     }
     const char *end = find_end(buffer, bytes, single, &header, scanned, message);
     if (end == NULL) {
@@ -207,6 +249,13 @@ enum message_frame message_parse(const char *buffer, size_t bytes, bool single, 
         return malformed(message, "the sender is not a number");
     }
     return frame;
+}
+
+bool message_is_untyped_row(const char *buffer, size_t bytes)
+{
+    struct header header;
+    return read_header(buffer, bytes, &header) && header.sender_colon != NULL && header.untyped &&
+           header.line_feed + 1 == buffer + bytes;
 }
 
 /* -------------------------------------------------------------- writing ---- */

@@ -5,7 +5,9 @@
  * name ("BET", in any case). Two dialects of earlier exercises have no type:
  * `1:<row> LF ... <row> LF CRLF`, and `1:<row> LF`, which cannot be told from
  * the start of the former, so that the caller says which of them to expect. A
- * line that ends in a bare LF and holds no ":" is a liveness probe.
+ * BET's rows end in LF, the last one's before the CRLF too: a batch whose rows end in
+ * CRLF is refused at the first of them, never taken half. A short printable line
+ * without ":" is a liveness probe.
  * docs/protocol.md is the whole story.
  *
  * Pure functions on the caller's buffer; any process may call them.
@@ -43,19 +45,24 @@ enum message_dialect {
 enum message_frame {
     MESSAGE_INCOMPLETE, /* not all of it is there yet */
     MESSAGE_WHOLE,      /* a message; its sender is a number or "server" */
-    MESSAGE_PROBE,      /* a liveness probe; body is the whole line with its LF */
+    MESSAGE_PROBE,      /* a liveness probe; body is the whole line with its LF or CRLF */
     MESSAGE_MALFORMED   /* framed, but no message: `fault` says why */
 };
+
+/* The longest line that is a probe, its LF or CRLF not counted. */
+enum { MESSAGE_PROBE_BYTES_MAX = 64 };
 
 struct message {
     enum message_type type; /* MESSAGE_BET for the untyped dialects */
     enum message_dialect dialect;
     bool from_server;  /* the sender is "server" */
-    uint32_t sender;   /* the agency, where it is not */
+    bool from_agency;  /* the sender is an agency's number */
+    uint32_t sender;   /* that number; else 0 */
     const char *body;  /* inside the caller's buffer, not terminated */
     size_t body_bytes; /* without the CRLF that ends the message */
     size_t bytes;      /* of the whole message: what the caller has to skip */
     const char *fault; /* of a malformed message, in words; else NULL */
+    bool bare_bet;     /* malformed: a line without ":" that looks like a bet */
 };
 
 /*
@@ -69,6 +76,12 @@ struct message {
  */
 enum message_frame message_parse(const char *buffer, size_t bytes, bool single, size_t *scanned,
                                  struct message *message);
+
+/*
+ * True when the `bytes` bytes are one whole untyped row and nothing else: what waits
+ * for more of it would answer it only where `single` were set.
+ */
+bool message_is_untyped_row(const char *buffer, size_t bytes);
 
 /* The type's name in upper case, "BET" for example. */
 const char *message_type_name(enum message_type type);

@@ -42,7 +42,7 @@ size_t batches_arena_bytes(const struct server_config *config)
 }
 
 void batches_open(struct batches *batches, const struct heritage *heritage, uint32_t slot_index,
-                  struct connection *connection, struct arena *arena)
+                  struct connection *connection, struct peer_log *log, struct arena *arena)
 {
     const struct server_config *config = &heritage->config;
     struct shared_positions *positions = &heritage->segment.shared->positions;
@@ -50,6 +50,8 @@ void batches_open(struct batches *batches, const struct heritage *heritage, uint
         .segment = heritage->segment,
         .slot_index = slot_index,
         .connection = connection,
+        .log = log,
+        .masks_documents = config->log_personal == LOG_PERSONAL_MASKED,
         .safe = config->ack_after == ACK_AFTER_SYNCED ? &positions->durable : &positions->written,
         .csv_capacity = csv_capacity(config),
     };
@@ -86,23 +88,38 @@ static struct pending_batch *push(struct batches *batches, const struct message 
     return batch;
 }
 
-static void refuse(struct pending_batch *batch)
+/* The door: every ERROR of the connection passes here, and breaks its claim. */
+static void refuse(struct batches *batches, struct pending_batch *batch)
 {
     batch->refused = true;
     batch->position = 0; /* it has nothing to wait for */
+    batches->claim.broken = true;
+}
+
+static bool queue_error(struct batches *batches, const struct message *message)
+{
+    if (!make_queue_room(batches)) {
+        return false;
+    }
+    refuse(batches, push(batches, message));
+    return true;
 }
 
 /* ----------------------------------------------------------------- turn ---- */
 
-static void log_refused_turn(const struct pending_batch *batch, enum append_result result)
+static void log_refused_turn(struct batches *batches, uint64_t refused, enum append_result result)
 {
-    log_warning("action: apuesta_recibida | result: fail | cantidad: %u | agency: %u | reason: %s",
-                batch->bets, batch->agency, append_result_text(result));
+    peer_log_limited(batches->log, LOG_LEVEL_WARNING,
+                     "action: apuesta_recibida | result: fail | cantidad: %llu | agency: %u | "
+                     "reason: %s | batches: %llu",
+                     (unsigned long long)batches->turn_bets, batches->turn_agency->id,
+                     append_result_text(result), (unsigned long long)refused);
 }
 
 /* The turn's batches are the newest ones; tells them what became of their bytes. */
 static void close_turn(struct batches *batches, enum append_result result, uint64_t end)
 {
+    uint64_t refused = 0;
     for (size_t i = batches->count; i-- > 0;) {
         struct pending_batch *batch = pending_at(batches, i);
         if (batch->position != POSITION_IN_TURN) {
@@ -113,12 +130,12 @@ static void close_turn(struct batches *batches, enum append_result result, uint6
         }
         batch->position = end;
         if (result != APPEND_DONE) {
-            refuse(batch);
-            log_refused_turn(batch, result);
+            refuse(batches, batch);
+            refused++;
         }
     }
-    if (result != APPEND_DONE && batches->turn_agency == batches->claim.agency) {
-        batches->claim.broken = true;
+    if (refused > 0) {
+        log_refused_turn(batches, refused, result);
     }
     batches->csv_used = 0;
     batches->turn_bets = 0;
@@ -159,28 +176,60 @@ static size_t count_rows(const char *body, size_t bytes)
     return rows;
 }
 
-static void log_refused(const struct message *message, const char *reason)
+enum { AGENCY_FIELD_BYTES = 32 };
+
+/* Nothing where the sender could not be read: there may be an agency 0. */
+static const char *agency_field(const struct message *message, char field[AGENCY_FIELD_BYTES])
 {
+    field[0] = '\0';
+    if (message->from_agency) {
+        (void)snprintf(field, AGENCY_FIELD_BYTES, " | agency: %u", message->sender);
+    }
+    return field;
+}
+
+static void log_refused(struct batches *batches, const struct message *message, const char *reason)
+{
+    char field[AGENCY_FIELD_BYTES];
     if (message->type == MESSAGE_BET) {
-        log_warning(
-            "action: apuesta_recibida | result: fail | cantidad: %zu | agency: %u | reason: %s",
-            count_rows(message->body, message->body_bytes), message->sender, reason);
+        peer_log_limited(batches->log, LOG_LEVEL_WARNING,
+                         "action: apuesta_recibida | result: fail | cantidad: %zu%s | reason: %s",
+                         count_rows(message->body, message->body_bytes),
+                         agency_field(message, field), reason);
     } else {
-        log_warning("action: receive_message | result: fail | agency: %u | reason: %s",
-                    message->sender, reason);
+        peer_log_limited(batches->log, LOG_LEVEL_WARNING,
+                         "action: receive_message | result: fail%s | reason: %s",
+                         agency_field(message, field), reason);
     }
 }
 
-static void log_refused_row(const struct message *message, const struct bet_conversion *conversion)
+static void log_refused_row(struct batches *batches, const struct message *message,
+                            const struct bet_conversion *conversion)
 {
-    log_warning("action: apuesta_recibida | result: fail | cantidad: %zu | agency: %u | row: %zu | "
-                "reason: %s",
-                count_rows(message->body, message->body_bytes), message->sender,
-                conversion->rows + 1, bet_fault_text(conversion->fault));
+    peer_log_limited(batches->log, LOG_LEVEL_WARNING,
+                     "action: apuesta_recibida | result: fail | cantidad: %zu | agency: %u | row: "
+                     "%zu | reason: %s",
+                     count_rows(message->body, message->body_bytes), message->sender,
+                     conversion->rows + 1, bet_fault_text(conversion->fault));
+}
+
+/* A document as the log shows it: whole, or only its end. */
+static void note_document(const struct batches *batches, struct pending_batch *batch,
+                          const struct bet_field *document)
+{
+    enum { SHOWN_DIGITS = 4 };
+    size_t hidden = 0;
+    if (batches->masks_documents) {
+        hidden = document->bytes > SHOWN_DIGITS ? document->bytes - SHOWN_DIGITS : document->bytes;
+    }
+    (void)snprintf(batch->document, sizeof batch->document, "%s%.*s",
+                   batches->masks_documents ? "****" : "", (int)(document->bytes - hidden),
+                   document->text + hidden);
 }
 
 /* What the log will say of a batch of one bet. */
-static void note_single_bet(struct pending_batch *batch, const struct message *message)
+static void note_single_bet(const struct batches *batches, struct pending_batch *batch,
+                            const struct message *message)
 {
     struct bet bet;
     size_t bytes = message->body_bytes;
@@ -190,8 +239,7 @@ static void note_single_bet(struct pending_batch *batch, const struct message *m
     if (bet_parse(message->body, bytes, &bet) == BET_VALID) {
         const struct bet_field *document = &bet.fields[BET_DOCUMENT];
         const struct bet_field *number = &bet.fields[BET_NUMBER];
-        (void)snprintf(batch->document, sizeof batch->document, "%.*s", (int)document->bytes,
-                       document->text);
+        note_document(batches, batch, document);
         (void)bet_parse_uint32(number->text, number->bytes, &batch->number);
     }
 }
@@ -211,64 +259,97 @@ static bool make_turn(struct batches *batches, struct agency *agency, size_t bod
     return true;
 }
 
-/* A connection that resumes relies on what is stored being a prefix of what it sent. */
-static void break_claim(struct batches *batches, const struct agency *agency)
-{
-    if (batches->claim.agency == agency) {
-        batches->claim.broken = true;
-    }
-}
-
 bool batches_add(struct batches *batches, struct agency *agency, const struct message *message)
 {
-    if (batches->claim.agency == agency && batches->claim.broken) {
-        return batches_refuse(batches, message, "an earlier batch of this connection was refused");
-    }
-    if (message->body_bytes == 0) {
-        break_claim(batches, agency);
-        return batches_refuse(batches, message, "the batch is empty");
-    }
     if (!make_queue_room(batches) || !make_turn(batches, agency, message->body_bytes)) {
         return false;
+    }
+    if (batches_is_barred(batches, agency)) { /* perhaps only since the last turn's end, just now */
+        return batches_refuse_follower(batches, message);
+    }
+    if (message->body_bytes == 0) {
+        return batches_refuse(batches, message, "the batch is empty");
     }
     struct pending_batch *batch = push(batches, message);
     struct bet_conversion conversion = bet_rows_to_csv(
         message->sender, message->body, message->body_bytes, batches->csv + batches->csv_used);
     if (conversion.fault != BET_VALID) {
-        log_refused_row(message, &conversion);
-        refuse(batch);
-        break_claim(batches, agency);
+        log_refused_row(batches, message, &conversion);
+        refuse(batches, batch);
         return true;
     }
     batch->bets = (uint32_t)conversion.rows;
     if (conversion.rows == 1 && log_enabled(LOG_LEVEL_INFO)) {
-        note_single_bet(batch, message);
+        note_single_bet(batches, batch, message);
     }
     batches->csv_used += conversion.csv_bytes;
     batches->turn_bets += conversion.rows;
     return true;
 }
 
+/* ------------------------------------------------------------- refusals ---- */
+
 bool batches_refuse(struct batches *batches, const struct message *message, const char *reason)
 {
-    if (!make_queue_room(batches)) {
-        return false;
+    log_refused(batches, message, reason);
+    return queue_error(batches, message);
+}
+
+bool batches_complain(struct batches *batches, const char *reason)
+{
+    const struct message nothing = {.type = MESSAGE_ERROR, .dialect = MESSAGE_BY_CODE};
+    return batches_refuse(batches, &nothing, reason);
+}
+
+bool batches_is_barred(const struct batches *batches, const struct agency *agency)
+{
+    return batches->claim.agency == agency && batches->claim.broken;
+}
+
+bool batches_refuse_follower(struct batches *batches, const struct message *message)
+{
+    batches->claim.followers++;
+    batches->claim.follower_bets += count_rows(message->body, message->body_bytes);
+    return queue_error(batches, message);
+}
+
+static void tell_followers(struct batches *batches)
+{
+    const struct batches_claim *claim = &batches->claim;
+    if (claim->followers > 0) {
+        peer_log_limited(batches->log, LOG_LEVEL_INFO,
+                         "action: apuesta_recibida | result: fail | cantidad: %llu | agency: %u | "
+                         "reason: an earlier message of this connection was refused | messages: "
+                         "%llu",
+                         (unsigned long long)claim->follower_bets, claim->agency->id,
+                         (unsigned long long)claim->followers);
     }
-    log_refused(message, reason);
-    refuse(push(batches, message));
-    return true;
+}
+
+void batches_set_claim(struct batches *batches, struct agency *agency, uint64_t epoch)
+{
+    tell_followers(batches);
+    batches->claim = (struct batches_claim){.agency = agency, .epoch = epoch};
+}
+
+void batches_close(struct batches *batches)
+{
+    tell_followers(batches);
 }
 
 /* -------------------------------------------------------------- answers ---- */
 
-static void log_stored(const struct pending_batch *batch)
+/* Every bet that is stored is told, however many they are. */
+static void log_stored(const struct batches *batches, const struct pending_batch *batch)
 {
     if (batch->bets == 1) {
-        log_info("action: apuesta_almacenada | result: success | dni: %s | numero: %u",
-                 batch->document, batch->number);
+        peer_log_write(batches->log, LOG_LEVEL_INFO,
+                       "action: apuesta_almacenada | result: success | dni: %s | numero: %u",
+                       batch->document, batch->number);
     }
-    log_info("action: apuesta_recibida | result: success | cantidad: %u | agency: %u", batch->bets,
-             batch->agency);
+    peer_log_write(batches->log, LOG_LEVEL_INFO,
+                   "action: apuesta_recibida | result: success | cantidad: %u | agency: %u",
+                   batch->bets, batch->agency);
 }
 
 static void answer_oldest(struct batches *batches)
@@ -280,7 +361,7 @@ static void answer_oldest(struct batches *batches)
         struct slot *slot = &batches->segment.slots[batches->slot_index];
         uint64_t bets = atomic_load_explicit(&slot->bets, memory_order_relaxed);
         atomic_store_explicit(&slot->bets, bets + batch->bets, memory_order_relaxed);
-        log_stored(batch);
+        log_stored(batches, batch);
     }
     connection_send(batches->connection, answer,
                     message_write_answer(answer, type, batch->dialect, false));

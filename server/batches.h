@@ -13,6 +13,7 @@
 #include "lib/message.h"
 #include "server/connection.h"
 #include "server/heritage.h"
+#include "server/peer_log.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,13 +40,17 @@ struct pending_batch {
 struct batches_claim {
     struct agency *agency; /* NULL: nothing */
     uint64_t epoch;
-    bool broken; /* one of its batches was refused: so are all that follow */
+    bool broken; /* something was answered with ERROR: so is all that follows for the agency */
+    /* What followed and was refused for that alone, not told yet. */
+    uint64_t followers, follower_bets;
 };
 
 struct batches {
     struct segment segment;
     uint32_t slot_index;
     struct connection *connection;
+    struct peer_log *log;
+    bool masks_documents;         /* log.personal */
     const _Atomic uint64_t *safe; /* the position that acknowledgements wait for */
     struct batches_claim claim;
 
@@ -62,9 +67,15 @@ struct batches {
 /* What the batches of a connection take of its handler's arena. */
 size_t batches_arena_bytes(const struct server_config *config);
 
-/* `connection` and `arena` have to outlive the batches. */
+/* `connection`, `log` and `arena` have to outlive the batches. */
 void batches_open(struct batches *batches, const struct heritage *heritage, uint32_t slot_index,
-                  struct connection *connection, struct arena *arena);
+                  struct connection *connection, struct peer_log *log, struct arena *arena);
+
+/*
+ * ERROR has one door, in here: whatever gets it breaks the connection's claim, and from
+ * then on everything for the claimed agency gets it, until the next STATUS. So what a
+ * connection stores under a claim is a prefix of what it sent.
+ */
 
 /*
  * Takes a BET message in: its rows join the turn, or it is refused and the log
@@ -74,6 +85,21 @@ bool batches_add(struct batches *batches, struct agency *agency, const struct me
 
 /* Queues an ERROR in the order of the answers; the log says `reason`. False as above. */
 bool batches_refuse(struct batches *batches, const struct message *message, const char *reason);
+
+/* The same for what was no whole message. */
+bool batches_complain(struct batches *batches, const char *reason);
+
+/* True when the claim on this agency is broken: nothing more may be done under it. */
+bool batches_is_barred(const struct batches *batches, const struct agency *agency);
+
+/* The same as batches_refuse for what batches_is_barred bars: it is only counted for the log. */
+bool batches_refuse_follower(struct batches *batches, const struct message *message);
+
+/* Takes a new claim in place of the old one, of which the log gets the sum of the followers. */
+void batches_set_claim(struct batches *batches, struct agency *agency, uint64_t epoch);
+
+/* Tells the log what has not been told: the connection ends. */
+void batches_close(struct batches *batches);
 
 /* Appends the turn to the ring. False as above. */
 bool batches_commit(struct batches *batches);

@@ -7,7 +7,6 @@
 #include "lib/clock.h"
 #include "lib/decimal.h"
 #include "lib/fault_point.h"
-#include "lib/log.h"
 #include "server/prefix.h"
 #include "server/signals.h"
 #include "server/winners.h"
@@ -33,7 +32,14 @@ void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, u
         .slot = &heritage->segment.slots[slot_index],
         .connection = connection,
     };
-    batches_open(&dialogue->batches, heritage, slot_index, connection, arena);
+    peer_log_open(&dialogue->log, dialogue->slot);
+    batches_open(&dialogue->batches, heritage, slot_index, connection, &dialogue->log, arena);
+}
+
+void dialogue_close(struct dialogue *dialogue)
+{
+    batches_close(&dialogue->batches);
+    peer_log_close(&dialogue->log);
 }
 
 static void answer(struct dialogue *dialogue, const struct message *message, enum message_type type)
@@ -77,13 +83,13 @@ static bool take_done(struct dialogue *dialogue, struct agency *agency,
         return false;
     }
     (void)connection_flush(dialogue->connection);
-    bool claimed = claim->agency == agency;
-    if (claimed && claim->broken) {
-        return batches_refuse(&dialogue->batches, message,
-                              "an earlier batch of this connection was refused");
+    if (batches_is_barred(&dialogue->batches, agency)) {
+        return batches_refuse_follower(&dialogue->batches, message);
     }
-    if (!agencies_ask_done(&dialogue->segment, agency, claimed ? claim->epoch : EPOCH_UNFENCED)) {
-        return batches_refuse(&dialogue->batches, message, append_result_text(APPEND_FENCED));
+    uint64_t epoch = claim->agency == agency ? claim->epoch : EPOCH_UNFENCED;
+    if (!agencies_ask_done(&dialogue->segment, dialogue->slot_index, agency, epoch)) {
+        return batches_refuse(&dialogue->batches, message,
+                              append_result_text(append_refusal(epoch)));
     }
     if (!await_done(dialogue, agency)) {
         return false;
@@ -116,8 +122,9 @@ static bool send_winner(void *context, const char *row, size_t bytes)
 static bool fail_to_answer(struct dialogue *dialogue, const struct winners_answer *sent,
                            const struct failure *failure)
 {
-    log_error("action: consulta_ganadores | result: fail | agency: %u | error: %s",
-              sent->question->sender, failure->text);
+    peer_log_limited(&dialogue->log, LOG_LEVEL_ERROR,
+                     "action: consulta_ganadores | result: fail | agency: %u | error: %s",
+                     sent->question->sender, failure->text);
     if (sent->winners == 0) {
         return batches_refuse(&dialogue->batches, sent->question, "the winners can't be read");
     }
@@ -140,8 +147,10 @@ static bool answer_winners(struct dialogue *dialogue, const struct message *mess
         answer_with_body(dialogue, message, MESSAGE_WINNERS);
     }
     connection_send(dialogue->connection, MESSAGE_END, MESSAGE_END_BYTES);
-    log_info("action: consulta_ganadores | result: success | agency: %u | cant_ganadores: %llu",
-             message->sender, (unsigned long long)sent.winners);
+    peer_log_limited(&dialogue->log, LOG_LEVEL_INFO,
+                     "action: consulta_ganadores | result: success | agency: %u | "
+                     "cant_ganadores: %llu",
+                     message->sender, (unsigned long long)sent.winners);
     return true;
 }
 
@@ -236,7 +245,7 @@ static bool take_status(struct dialogue *dialogue, struct agency *agency,
     if (!await_told(dialogue, agency, claim.end_position)) {
         return false;
     }
-    dialogue->batches.claim = (struct batches_claim){.agency = agency, .epoch = claim.epoch};
+    batches_set_claim(&dialogue->batches, agency, claim.epoch);
     answer_state(dialogue, message, agency, claim.bets, claim.checksum);
     return true;
 }
@@ -303,18 +312,31 @@ static bool take_whole(struct dialogue *dialogue, const struct message *message)
         return batches_refuse(&dialogue->batches, message, "too many agencies");
     }
     note_sender(dialogue, agency);
+    dialogue->single_bets |= message->dialect == MESSAGE_UNTYPED_SINGLE;
     return take(dialogue, agency, message);
 }
 
+/* Only before any message: there is nothing to wait for, and no claim. Its text is not logged. */
 static bool take_probe(struct dialogue *dialogue, const struct message *message)
 {
-    if (!batches_settle(&dialogue->batches)) {
-        return false;
+    if (dialogue->spoken) {
+        return batches_refuse(&dialogue->batches, message,
+                              "a line without ':' is a probe only before the first message");
     }
-    log_info("action: receive_message | result: success | ip: %s | msg: %.*s", dialogue->slot->peer,
-             (int)message->body_bytes - 1, message->body);
+    peer_log_limited(&dialogue->log, LOG_LEVEL_INFO,
+                     "action: receive_message | result: success | bytes: %zu", message->body_bytes);
     connection_send(dialogue->connection, message->body, message->body_bytes);
     return true;
+}
+
+/* What a client of batches does where single bets are expected: its second row has no agency. */
+static bool take_malformed(struct dialogue *dialogue, const struct message *message)
+{
+    bool is_later_row = message->bare_bet && dialogue->single_bets;
+    return batches_refuse(&dialogue->batches, message,
+                          is_later_row ? "a bet without its agency behind an untyped bet: "
+                                         "untyped_messages: batch?"
+                                       : message->fault);
 }
 
 bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
@@ -324,11 +346,13 @@ bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
     atomic_store_explicit(&dialogue->slot->messages, messages + 1, memory_order_relaxed);
     switch (frame) {
     case MESSAGE_WHOLE:
+        dialogue->spoken = true;
         return take_whole(dialogue, message);
     case MESSAGE_PROBE:
         return take_probe(dialogue, message);
     case MESSAGE_MALFORMED:
-        return batches_refuse(&dialogue->batches, message, message->fault);
+        dialogue->spoken = true;
+        return take_malformed(dialogue, message);
     case MESSAGE_INCOMPLETE:
         break;
     }
@@ -338,12 +362,5 @@ bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
 
 bool dialogue_complain(struct dialogue *dialogue, const char *reason)
 {
-    const struct message nothing = {.dialect = MESSAGE_BY_CODE};
-    log_warning("action: receive_message | result: fail | ip: %s | reason: %s",
-                dialogue->slot->peer, reason);
-    if (!batches_settle(&dialogue->batches)) {
-        return false;
-    }
-    answer(dialogue, &nothing, MESSAGE_ERROR);
-    return true;
+    return batches_complain(&dialogue->batches, reason) && batches_settle(&dialogue->batches);
 }

@@ -21,7 +21,10 @@ struct dialogue {
     uint32_t slot_index;
     struct slot *slot;
     struct connection *connection;
+    struct peer_log log;
     struct batches batches;
+    bool spoken;      /* something other than a probe has come */
+    bool single_bets; /* an untyped single row has come */
 };
 
 /* `connection` and `arena` have to outlive the dialogue. */
@@ -37,5 +40,8 @@ bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
 
 /* Says ERROR after everything else, for what was no whole message. False as above. */
 bool dialogue_complain(struct dialogue *dialogue, const char *reason);
+
+/* Tells the log what has not been told: the connection ends. */
+void dialogue_close(struct dialogue *dialogue);
 
 #endif

@@ -8,8 +8,8 @@
  * only when its bytes are as safe as the configuration promises; the process
  * ends when the peer is gone, in whatever way it goes.
  *
- * How it stops: SIGTERM. What has arrived is served and answered, then the
- * connection is closed.
+ * How it stops: SIGTERM. What has arrived is served and answered, up to
+ * MESSAGES_A_TURN messages, then the connection is closed.
  *
  * If it dies: the peer sees the connection close; the kernel takes it off the
  * gate's count; the append lock's next owner repairs what it left; the
@@ -31,7 +31,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RECEIVE_BYTES = 256 * 1024, MESSAGES_A_BUFFER = 4, NO_TIME_LIMIT = -1 };
+enum {
+    RECEIVE_BYTES = 256 * 1024,
+    MESSAGES_A_BUFFER = 4,  /* of the longest kind */
+    MESSAGES_A_TURN = 1024, /* a buffer holds far more short ones: signals are let in between */
+    NO_TIME_LIMIT = -1
+};
 
 struct handler {
     const struct heritage *heritage;
@@ -39,6 +44,7 @@ struct handler {
     struct connection connection;
     struct dialogue dialogue;
     size_t scanned;           /* message_parse's memory of the message in the buffer */
+    bool has_more;            /* the turn's end left whole messages in the buffer */
     int64_t message_began_ms; /* when its first byte came; 0: there is none */
 };
 
@@ -60,32 +66,54 @@ static bool parse(struct handler *handler, enum message_frame *frame, struct mes
     return *frame != MESSAGE_INCOMPLETE;
 }
 
-/* Serves every whole message that is in the buffer, and appends their bets in one turn. */
-static enum verdict serve_messages(struct handler *handler)
+static enum verdict serve_message(struct handler *handler, enum message_frame frame,
+                                  const struct message *message)
 {
-    uint64_t limit = handler->heritage->config.limit_message_bytes;
-    enum message_frame frame = MESSAGE_INCOMPLETE;
-    struct message message;
-    while (parse(handler, &frame, &message)) {
-        handler->message_began_ms = 0;
-        if (message.bytes > limit) {
-            return complain(handler, "the message is longer than limits.message_bytes");
-        }
-        if (!dialogue_take(&handler->dialogue, frame, &message)) {
-            return FAIL;
-        }
-        if (handler->connection.broken) {
-            return LEAVE; /* what else it has asked for, it will not read */
-        }
-        connection_consume(&handler->connection, message.bytes);
+    handler->message_began_ms = 0;
+    if (message->bytes > handler->heritage->config.limit_message_bytes) {
+        return complain(handler, "the message is longer than limits.message_bytes");
     }
+    if (!dialogue_take(&handler->dialogue, frame, message)) {
+        return FAIL;
+    }
+    if (handler->connection.broken) {
+        return LEAVE; /* what else it has asked for, it will not read */
+    }
+    connection_consume(&handler->connection, message->bytes);
+    return GO_ON;
+}
+
+/* What is left in the buffer is the start of a message: how long it may be, and may take. */
+static enum verdict look_at_rest(struct handler *handler)
+{
     size_t left = 0;
     (void)connection_bytes(&handler->connection, &left);
-    if (left > limit) {
+    if (left > handler->heritage->config.limit_message_bytes) {
         return complain(handler, "the message is longer than limits.message_bytes");
     }
     if (left > 0 && handler->message_began_ms == 0) {
         handler->message_began_ms = clock_monotonic_ms();
+    }
+    return GO_ON;
+}
+
+/* Serves the whole messages that are in the buffer, as many as a turn has, and appends their bets. */
+static enum verdict serve_messages(struct handler *handler)
+{
+    enum verdict verdict = GO_ON;
+    enum message_frame frame = MESSAGE_INCOMPLETE;
+    struct message message;
+    int taken = 0;
+    while (taken < MESSAGES_A_TURN && verdict == GO_ON && parse(handler, &frame, &message)) {
+        verdict = serve_message(handler, frame, &message);
+        taken++;
+    }
+    handler->has_more = taken == MESSAGES_A_TURN;
+    if (verdict == GO_ON && !handler->has_more) {
+        verdict = look_at_rest(handler);
+    }
+    if (verdict != GO_ON) {
+        return verdict;
     }
     return batches_commit(&handler->dialogue.batches) ? GO_ON : FAIL;
 }
@@ -110,13 +138,17 @@ static int64_t patience_ms(const struct handler *handler)
     return left_ms > 0 ? left_ms : 0;
 }
 
-/* Nothing is waiting for an answer: sleeps until the peer says something. */
+/* Nothing is waiting for an answer: sleeps until the peer, or the log, has something to say. */
 static enum receive_result receive_idle(struct handler *handler)
 {
+    int64_t peer_ms = patience_ms(handler);
+    int64_t log_ms = peer_log_summarize(&handler->dialogue.log);
+    bool log_is_first = log_ms >= 0 && (peer_ms == NO_TIME_LIMIT || log_ms < peer_ms);
     slot_set_activity(handler->slot, SLOT_RECEIVING);
-    enum receive_result result = connection_receive(&handler->connection, patience_ms(handler));
+    enum receive_result result =
+        connection_receive(&handler->connection, log_is_first ? log_ms : peer_ms);
     slot_set_activity(handler->slot, SLOT_WORKING);
-    return result;
+    return log_is_first && result == RECEIVED_TIMEOUT ? RECEIVED_NOTHING : result;
 }
 
 /* Takes what is there; where nothing is, waits for the disk or for the peer. */
@@ -139,14 +171,25 @@ static bool is_message_late(const struct handler *handler)
     return handler->message_began_ms != 0 && patience_ms(handler) == 0;
 }
 
+/* The start of a message is all that will come of it. Of a single bet, the log tells the setting. */
+static enum verdict complain_of_rest(struct handler *handler, const char *reason)
+{
+    size_t left = 0;
+    const char *rest = connection_bytes(&handler->connection, &left);
+    bool is_row = message_is_untyped_row(rest, left);
+    return complain(handler, is_row ? "one whole untyped row came, and no end of a batch: "
+                                      "untyped_messages: single?"
+                                    : reason);
+}
+
 static enum verdict give_up_waiting(struct handler *handler)
 {
     if (handler->message_began_ms != 0) {
-        return complain(handler, "the message did not arrive whole in timeouts.message");
+        return complain_of_rest(handler, "the message did not arrive whole in timeouts.message");
     }
-    log_info("action: close_connection | result: success | ip: %s | reason: silent for "
-             "timeouts.idle",
-             handler->slot->peer);
+    peer_log_write(&handler->dialogue.log, LOG_LEVEL_INFO,
+                   "action: close_connection | result: success | reason: silent for "
+                   "timeouts.idle");
     return LEAVE;
 }
 
@@ -177,16 +220,32 @@ static enum verdict finish(struct handler *handler)
     return LEAVE;
 }
 
+/* The peer says no more: what it has begun to say will never be whole. */
+static enum verdict hang_up(struct handler *handler)
+{
+    size_t left = 0;
+    (void)connection_bytes(&handler->connection, &left);
+    return left > 0 ? complain_of_rest(handler, "the connection ended before the message did")
+                    : finish(handler);
+}
+
+static enum verdict serve_turn(struct handler *handler)
+{
+    enum verdict verdict = serve_messages(handler);
+    if (verdict != GO_ON) {
+        return verdict;
+    }
+    return is_message_late(handler) ? give_up_waiting(handler) : answer(handler, false);
+}
+
 static enum verdict live_a_turn(struct handler *handler)
 {
-    switch (receive(handler)) {
-    case RECEIVED: {
-        enum verdict verdict = serve_messages(handler);
-        if (verdict != GO_ON) {
-            return verdict;
-        }
-        return is_message_late(handler) ? give_up_waiting(handler) : answer(handler, false);
+    if (handler->has_more) {
+        return serve_turn(handler);
     }
+    switch (receive(handler)) {
+    case RECEIVED:
+        return serve_turn(handler);
     case RECEIVED_NOTHING:
         return answer(handler, true);
     case RECEIVED_TIMEOUT:
@@ -194,19 +253,22 @@ static enum verdict live_a_turn(struct handler *handler)
     case RECEIVED_INTERRUPTED:
         return GO_ON;
     case RECEIVED_END:
-        return finish(handler);
+        return hang_up(handler);
     case RECEIVED_ERROR:
         break;
     }
     return LEAVE;
 }
 
-/* What had arrived when SIGTERM came is served too; a message cut short is not. */
+/*
+ * What had arrived when SIGTERM came is served too, as far as a turn goes; a message cut
+ * short is not, nor what a peer that never pauses has sent ahead.
+ */
 static enum verdict serve_what_arrived(struct handler *handler)
 {
-    (void)connection_make_room(&handler->connection);
-    if (connection_receive_now(&handler->connection) == RECEIVED &&
-        serve_messages(handler) == FAIL) {
+    bool came = connection_make_room(&handler->connection) &&
+                connection_receive_now(&handler->connection) == RECEIVED;
+    if ((came || handler->has_more) && serve_messages(handler) == FAIL) {
         return FAIL;
     }
     return finish(handler);
@@ -265,6 +327,7 @@ int handler_run(const struct heritage *heritage, int socket, uint32_t slot_index
         return EXIT_FAILURE;
     }
     int status = arrive(heritage) ? serve(&handler) : EXIT_FAILURE;
+    dialogue_close(&handler.dialogue);
     connection_close(&handler.connection);
     arena_close(&arena);
     return status;

@@ -37,6 +37,7 @@ enum server_key {
     KEY_LISTEN_BACKLOG,
     KEY_ADDRESS,
     KEY_LOG_LEVEL,
+    KEY_LOG_PERSONAL,
     KEY_EXPECTED,
     KEY_ALLOWED,
     KEY_WINNING_NUMBER,
@@ -59,6 +60,9 @@ enum server_key {
 
 /* What makes the ids of all agencies welcome where nobody said which ones are. */
 static const char quorum_variable[] = "AGENCY_QUORUM_MIN";
+
+static const char *const personal_choices[] = {
+    [LOG_PERSONAL_PLAIN] = "plain", [LOG_PERSONAL_MASKED] = "masked", NULL};
 
 static const char *const untyped_choices[] = {
     [UNTYPED_BATCH] = "batch", [UNTYPED_SINGLE] = "single", NULL};
@@ -101,6 +105,14 @@ static const struct config_key keys[KEYS] = {
                        .default_value = "INFO",
                        .meaning = "least level that is logged: DEBUG, INFO, WARNING, ERROR, "
                                   "CRITICAL"},
+    [KEY_LOG_PERSONAL] = {.path = {"log.personal"},
+                          .environment = {"LOG_PERSONAL"},
+                          .kind = CONFIG_CHOICE,
+                          FIELD(log_personal),
+                          .default_value = "plain",
+                          .choices = personal_choices,
+                          .meaning = "documents of bets in the log: plain, or masked but for "
+                                     "their last four digits"},
     [KEY_EXPECTED] = {.path = {"agencies.expected"},
                       .environment = {"NUMBER_OF_AGENCIES", "NUMBER_OF_CLIENTS", quorum_variable},
                       .kind = CONFIG_INTEGER,

@@ -17,6 +17,7 @@
 enum server_ack_after { ACK_AFTER_SYNCED, ACK_AFTER_WRITTEN };
 /* How much of bets.csv a start reads where a checkpoint says that it has been counted. */
 enum server_start_verify { START_VERIFY_ALL, START_VERIFY_END };
+enum server_log_personal { LOG_PERSONAL_PLAIN, LOG_PERSONAL_MASKED };
 enum server_untyped_messages { UNTYPED_BATCH, UNTYPED_SINGLE };
 
 /* One inclusive range of agency numbers. */
@@ -31,6 +32,7 @@ struct server_config {
     uint64_t port;                   /* server.port; 0: the kernel chooses, the log tells */
     uint64_t listen_backlog;         /* server.listen_backlog, connections */
     int log_level;                   /* log.level, enum log_level */
+    int log_personal;                /* log.personal, enum server_log_personal */
     uint64_t agencies_expected;      /* agencies.expected: the draw is held at this many */
     char agencies_allowed[CONFIG_TEXT_BYTES]; /* agencies.allowed: "1-3,7", "any", or empty */
     uint64_t winning_number;                  /* lottery.winning_number, 0 .. 2^32-1 */

@@ -35,6 +35,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -229,10 +230,12 @@ static void write_lines(const struct storer *storer, struct done_round *round)
 static void tell_and_mark_done(struct storer *storer, struct agency *agency)
 {
     uint64_t missing = agencies_missing(storer);
-    log_info("action: agencia_terminada | result: success | agency: %u | cantidad: %llu | "
-             "faltan: %llu",
-             agency->id, (unsigned long long)atomic_load(&agency->bets),
-             (unsigned long long)(missing > 0 ? missing - 1 : 0));
+    const struct slot *asker = agencies_done_asker(&storer->segment, agency);
+    log_info("action: agencia_terminada | result: success | agency: %u | cantidad: %" PRIu64
+             " | faltan: %" PRIu64 " | pid: %d | ip: %s",
+             agency->id, atomic_load(&agency->bets), missing > 0 ? missing - 1 : 0,
+             asker == NULL ? 0 : (int)atomic_load(&asker->pid),
+             asker == NULL ? "gone" : asker->peer);
     agencies_set_done(&storer->segment, agency);
 }
 

@@ -467,6 +467,6 @@ int supervisor_run(const struct server_config *config)
     if (!supervisor.started) {
         return fail_to_start(&failure);
     }
-    log_info("action: exit | result: %s", supervisor.failed ? "fail" : "success");
+    log_info("action: server_exit | result: %s", supervisor.failed ? "fail" : "success");
     return supervisor.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

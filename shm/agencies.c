@@ -74,11 +74,20 @@ struct agency_claim agencies_claim(struct segment *segment, struct agency *agenc
     return claim;
 }
 
-bool agencies_ask_done(struct segment *segment, struct agency *agency, uint64_t epoch)
+bool agencies_admits(const struct agency *agency, uint64_t epoch)
+{
+    return epoch == atomic_load_explicit(&agency->epoch, memory_order_relaxed);
+}
+
+bool agencies_ask_done(struct segment *segment, uint32_t slot_index, struct agency *agency,
+                       uint64_t epoch)
 {
     append_lock(segment);
-    bool fenced = epoch != EPOCH_UNFENCED && epoch != atomic_load(&agency->epoch);
-    if (!fenced) {
+    bool admitted = agencies_admits(agency, epoch);
+    if (admitted) {
+        if (atomic_load(&agency->phase) == AGENCY_OPEN) {
+            atomic_store(&agency->done_slot, (uint16_t)(slot_index + 1));
+        }
         /* In one step: the storer, which takes no lock for it, may be setting DONE just now. */
         uint64_t open = AGENCY_OPEN;
         (void)atomic_compare_exchange_strong(&agency->phase, &open, AGENCY_DONE_ASKED);
@@ -87,7 +96,7 @@ bool agencies_ask_done(struct segment *segment, struct agency *agency, uint64_t 
     }
     append_unlock(segment);
     wake_storer(segment);
-    return !fenced;
+    return admitted;
 }
 
 /* --------------------------------------------------------------- storer ---- */
@@ -107,6 +116,17 @@ struct agency *agencies_next_asked(const struct segment *segment, uint32_t *curs
         }
     }
     return NULL;
+}
+
+const struct slot *agencies_done_asker(const struct segment *segment, const struct agency *agency)
+{
+    uint32_t number = atomic_load(&agency->done_slot);
+    if (number == 0) {
+        return NULL;
+    }
+    const struct slot *slot = &segment->slots[number - 1];
+    bool same = atomic_load(&slot->agency_known) != 0 && atomic_load(&slot->agency) == agency->id;
+    return same ? slot : NULL;
 }
 
 void agencies_set_done(struct segment *segment, struct agency *agency)

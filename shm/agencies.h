@@ -33,12 +33,20 @@ struct agency_claim {
 struct agency_claim agencies_claim(struct segment *segment, struct agency *agency);
 
 /*
+ * Under the append lock: may who holds `epoch` append for the agency, or say that it
+ * is done? `epoch` is what agencies_claim gave, or EPOCH_UNFENCED for a connection
+ * without a claim on it, which may only as long as nobody has ever claimed the agency.
+ */
+bool agencies_admits(const struct agency *agency, uint64_t epoch);
+
+/*
  * Closes the agency for bets and asks the storer to store that it is done; it
  * is durable when agency->phase has become AGENCY_DONE. Asking again is
- * harmless. `epoch` is what agencies_claim gave, or EPOCH_UNFENCED; false, and
- * nothing is changed, when a newer connection has taken the agency over.
+ * harmless. False, and nothing is changed, when agencies_admits says no.
+ * Called by the handler of slot `slot_index`.
  */
-bool agencies_ask_done(struct segment *segment, struct agency *agency, uint64_t epoch);
+bool agencies_ask_done(struct segment *segment, uint32_t slot_index, struct agency *agency,
+                       uint64_t epoch);
 
 /* --------------------------------------------------------- for the storer */
 
@@ -47,6 +55,12 @@ bool agencies_take_done_news(struct segment *segment);
 
 /* The next entry from *cursor on that has asked and is not stored yet, or NULL; *cursor starts at 0. */
 struct agency *agencies_next_asked(const struct segment *segment, uint32_t *cursor);
+
+/*
+ * The slot of the connection whose DONE closed the agency, for the log; NULL when nobody's
+ * did, or when the slot serves another agency by now.
+ */
+const struct slot *agencies_done_asker(const struct segment *segment, const struct agency *agency);
 
 /* The agency's DONE is durable. */
 void agencies_set_done(struct segment *segment, struct agency *agency);

@@ -166,13 +166,16 @@ struct shared_supervisor {
     _Atomic uint64_t storer_starts;       /* storers started, the first one included */
 };
 
-enum { EPOCH_UNFENCED = 0 }; /* of a connection that never asked for STATUS */
+/* Of an agency that nobody has claimed, and of a connection that holds no claim on the agency. */
+enum { EPOCH_UNFENCED = 0 };
 
 enum agency_phase { AGENCY_OPEN, AGENCY_DONE_ASKED, AGENCY_DONE };
 
 /* One agency. Entries are added under append.mutex and never removed. */
 struct agency {
-    _Atomic uint32_t present; /* 1: id is valid; stored with release after id */
+    _Atomic uint16_t present;   /* 1: id is valid; stored with release after id */
+    _Atomic uint16_t done_slot; /* 1 + the slot whose DONE closed the agency, 0: none; stored under
+                                 * the mutex, before phase */
     uint32_t id;
     _Atomic uint64_t phase;        /* OPEN -> DONE_ASKED under the mutex; -> DONE by the storer */
     _Atomic uint64_t epoch;        /* grows with each STATUS; under the mutex */
@@ -233,7 +236,9 @@ _Static_assert(sizeof(struct slot) % SHARED_CACHE_LINE_BYTES == 0, "slots share 
 _Static_assert(offsetof(struct shared, append) % SHARED_CACHE_LINE_BYTES == 0, "lock is alone");
 _Static_assert(offsetof(struct shared_positions, written) == SHARED_CACHE_LINE_BYTES,
                "head does not share the storer's cache line");
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2,
+_Static_assert(SHARED_SLOTS_MAX <= UINT16_MAX, "done_slot holds every slot");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2 &&
+                   ATOMIC_SHORT_LOCK_FREE == 2,
                "atomics between processes must not be locks of the library");
 
 #endif

@@ -8,6 +8,7 @@
 #include "lib/checksum.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
+#include "shm/agencies.h"
 #include "shm/append_lock.h"
 #include "shm/waiting.h"
 
@@ -16,6 +17,7 @@
 static const char *const result_texts[] = {
     [APPEND_DONE] = "appended",
     [APPEND_FENCED] = "a newer connection has taken the agency over",
+    [APPEND_UNCLAIMED] = "the agency is claimed by another connection: send STATUS first",
     [APPEND_AGENCY_CLOSED] = "the agency is done",
     [APPEND_DRAW_HELD] = "the draw has been held",
     [APPEND_HALTED] = "the server is stopping",
@@ -26,15 +28,19 @@ const char *append_result_text(enum append_result result)
     return result_texts[result];
 }
 
+enum append_result append_refusal(uint64_t epoch)
+{
+    return epoch == EPOCH_UNFENCED ? APPEND_UNCLAIMED : APPEND_FENCED;
+}
+
 /* ------------------------------------------------------------ appending ---- */
 
 /* Who may not append, under the lock. */
 static enum append_result check_admission(const struct segment *segment,
                                           const struct append *append)
 {
-    uint64_t epoch = atomic_load_explicit(&append->agency->epoch, memory_order_relaxed);
-    if (append->epoch != EPOCH_UNFENCED && append->epoch != epoch) {
-        return APPEND_FENCED;
+    if (!agencies_admits(append->agency, append->epoch)) {
+        return append_refusal(append->epoch);
     }
     if (atomic_load_explicit(&append->agency->phase, memory_order_relaxed) != AGENCY_OPEN) {
         return APPEND_AGENCY_CLOSED;

@@ -17,6 +17,7 @@
 enum append_result {
     APPEND_DONE,
     APPEND_FENCED,        /* a newer connection has taken the agency over */
+    APPEND_UNCLAIMED,     /* somebody has claimed the agency, and this connection has not */
     APPEND_AGENCY_CLOSED, /* the agency has said that it is done */
     APPEND_DRAW_HELD,     /* the draw has begun: no more bets */
     APPEND_HALTED         /* no space, and no storer will ever make any */
@@ -25,10 +26,13 @@ enum append_result {
 /* The result in words, for logs. */
 const char *append_result_text(enum append_result result);
 
+/* How agencies_admits refuses who holds `epoch`: APPEND_FENCED or APPEND_UNCLAIMED. */
+enum append_result append_refusal(uint64_t epoch);
+
 /* What is appended: whole rows of one agency. */
 struct append {
     struct agency *agency;
-    uint64_t epoch;    /* what agency_take_over gave, or EPOCH_UNFENCED */
+    uint64_t epoch;    /* what agencies_claim gave, or EPOCH_UNFENCED */
     const char *bytes; /* the caller's */
     size_t count;      /* of bytes; at most ring_bytes */
     uint64_t bets;     /* rows in there */

@@ -242,7 +242,7 @@ exercise_4_down_in_the_middle_of_betting_is_graceful() {
     local name
     for name in server client{1..5}; do
         grep -q "^die $name 0 " "$work/events" || fail "$name did not exit with 0"
-        grep -qE "^$name .*action: exit \| result: success" "$work/shown" ||
+        grep -qE "^$name .*action: (server|agency)_exit \| result: success" "$work/shown" ||
             fail "the logs do not show how $name ended"
     done
     for name in close_listener stop_handlers stop_storer remove_shared_memory; do

@@ -253,7 +253,7 @@ static void expect_stop(const struct scene *scene, const char *rules, const char
     assert_int_equal(atomic_load(&shimmed->counts->sync_failed), 1);
     assert_int_equal(atomic_load(&shimmed->counts->syncs_after_fail), 0);
     assert_int_equal(server_count_log(server, stage_text(scene->stage, " CRITICAL *%s", error)), 1);
-    assert_int_equal(server_count_log(server, "action: exit | result: fail"), 1);
+    assert_int_equal(server_count_log(server, "action: server_exit | result: fail"), 1);
     shimmed_expect_gone(shimmed);
     go_on_without_failures(scene);
 }

@@ -154,16 +154,15 @@ static void disaster_34_a_handler_dies_waiting_at_the_gate(void **state)
     end_well(&sleepers, (struct lottery_deaths){.handlers = 1});
 }
 
-/* Says things that come back without reading them, until the handler waits for us to read. */
+/* Says nonsense without reading what it is answered, until the handler waits for us to read. */
 static void fill_with_answers(const struct bettor *bettor)
 {
-    enum { PROBE_BYTES = 8192, STANDSTILL_MS = 200 };
-    char *probe = stage_allocate(bettor->lottery->stage, PROBE_BYTES);
-    (void)memset(probe, 'x', PROBE_BYTES);
-    probe[PROBE_BYTES - 1] = '\n';
+    enum { NONSENSE_BYTES = 8192, STANDSTILL_MS = 200 };
+    char *nonsense = stage_allocate(bettor->lottery->stage, NONSENSE_BYTES);
+    (void)memset(nonsense, '\n', NONSENSE_BYTES); /* each byte gets an ERROR */
     struct pollfd room = {.fd = bettor->peer->socket, .events = POLLOUT};
     while (poll(&room, 1, STANDSTILL_MS) > 0) {
-        (void)send(bettor->peer->socket, probe, PROBE_BYTES, MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)send(bettor->peer->socket, nonsense, NONSENSE_BYTES, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
 }
 

@@ -2,12 +2,13 @@
  * target_message.c - message_parse, on any bytes and in any pieces.
  *
  * Promises: it agrees with a slow parser that follows docs/protocol.md word by
- * word; a message is the same whether its bytes come at once, in two pieces cut
+ * word; a BET never ends in anything but LF before its CRLF; a message is the same whether its bytes come at once, in two pieces cut
  * anywhere, or one by one; it never reads behind what it is given.
  *
  * The input's first byte chooses the untyped dialect, the rest is the stream.
  */
 #include "lib/message.h"
+#include "lib/text.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <ctype.h>
@@ -74,9 +75,9 @@ static bool reference_sender(const char *text, size_t to, struct message *messag
 {
     uint64_t number = 0;
     message->from_server = reference_is_word(text, 0, to, "server");
-    bool known = message->from_server || reference_number(text, 0, to, &number);
-    message->sender = known ? (uint32_t)number : 0;
-    return known;
+    message->from_agency = !message->from_server && reference_number(text, 0, to, &number);
+    message->sender = message->from_agency ? (uint32_t)number : 0;
+    return message->from_server || message->from_agency;
 }
 
 static void reference_body(const char *text, size_t from, size_t to, struct message *message)
@@ -103,6 +104,24 @@ static size_t reference_end(const char *text, size_t bytes, size_t line_end, boo
     return bytes;
 }
 
+/* Short, printable and not like a bet: a probe. */
+static enum message_frame reference_bare_line(const char *text, size_t bytes,
+                                              struct message *message)
+{
+    size_t commas = 0;
+    for (size_t i = 0; i < bytes; i++) {
+        commas += text[i] == ',' ? 1 : 0;
+    }
+    message->bare_bet = commas >= 4;
+    return commas < 4 && bytes <= 64 && text_is_clean(text, bytes) ? MESSAGE_PROBE
+                                                                   : MESSAGE_MALFORMED;
+}
+
+static bool reference_rows_end(const struct message *message)
+{
+    return message->body_bytes == 0 || message->body[message->body_bytes - 1] == '\n';
+}
+
 static enum message_frame reference_parse(const char *text, size_t bytes, bool single,
                                           struct message *message)
 {
@@ -117,7 +136,7 @@ static enum message_frame reference_parse(const char *text, size_t bytes, bool s
     if (sender_end == line_text_end) {
         reference_body(text, 0, line_end + 1, message);
         message->bytes = line_end + 1;
-        return crlf ? MESSAGE_MALFORMED : MESSAGE_PROBE;
+        return reference_bare_line(text, line_text_end, message);
     }
     size_t type = sender_end + 1;
     size_t type_end = find_byte(text, type, line_text_end, ':');
@@ -133,7 +152,8 @@ static enum message_frame reference_parse(const char *text, size_t bytes, bool s
         message->type = MESSAGE_BET;
         message->dialect = single ? MESSAGE_UNTYPED_SINGLE : MESSAGE_UNTYPED_BATCH;
         reference_body(text, type, end, message);
-        return sender_known ? MESSAGE_WHOLE : MESSAGE_MALFORMED;
+        return sender_known && (single || reference_rows_end(message)) ? MESSAGE_WHOLE
+                                                                       : MESSAGE_MALFORMED;
     }
     if (!reference_type(text, type, has_body ? type_end : end, message)) {
         return MESSAGE_MALFORMED;
@@ -141,7 +161,8 @@ static enum message_frame reference_parse(const char *text, size_t bytes, bool s
     reference_body(text, has_body ? type_end + 1 : end, end, message);
     bool may_have_body = message->type == MESSAGE_BET || message->type == MESSAGE_WINNERS ||
                          message->type == MESSAGE_STATE;
-    bool body_is_right = may_have_body || message->body_bytes == 0;
+    bool body_is_right = message->type == MESSAGE_BET ? reference_rows_end(message)
+                                                      : may_have_body || message->body_bytes == 0;
     return sender_known && body_is_right ? MESSAGE_WHOLE : MESSAGE_MALFORMED;
 }
 
@@ -158,6 +179,7 @@ static void expect_same(enum message_frame frame, const char *buffer, const stru
     }
     FUZZ_EXPECT(message->bytes == other->bytes);
     FUZZ_EXPECT((frame == MESSAGE_MALFORMED) == (message->fault != NULL));
+    FUZZ_EXPECT(message->bare_bet == other->bare_bet);
     if (frame == MESSAGE_MALFORMED) {
         return; /* what it was, nobody may rely on */
     }
@@ -166,7 +188,9 @@ static void expect_same(enum message_frame frame, const char *buffer, const stru
     if (frame == MESSAGE_WHOLE) {
         FUZZ_EXPECT(message->type == other->type && message->dialect == other->dialect);
         FUZZ_EXPECT(message->from_server == other->from_server);
-        FUZZ_EXPECT(message->from_server || message->sender == other->sender);
+        FUZZ_EXPECT(message->from_agency == other->from_agency);
+        FUZZ_EXPECT(message->from_agency != message->from_server);
+        FUZZ_EXPECT(message->sender == other->sender);
     }
 }
 

@@ -289,7 +289,7 @@ static void expect_graceful_stop(struct rig *rig)
     expect_exit(rig, EXIT_SUCCESS);
     assert_in_range(now_ms() - asked_ms, 0, PROMPTLY_MS);
     expect_printed(rig, "action: shutdown | result: in_progress | signal: SIGTERM");
-    expect_printed(rig, "action: exit | result: success");
+    expect_printed(rig, "action: agency_exit | result: success");
 }
 
 /* ------------------------------------------------------- the server's part ---- */
@@ -419,7 +419,7 @@ static void a_file_is_sent_in_order_with_many_batches_on_their_way(void **state)
     expect_printed(rig, "action: config | result: success");
     expect_printed(rig, "DEBUG    action: apuesta_enviada | result: success | cantidad: 1\n");
     expect_printed(rig, "INFO     action: apuesta_enviada | result: success | cantidad: 9");
-    expect_printed(rig, "action: exit | result: success");
+    expect_printed(rig, "action: agency_exit | result: success");
 }
 
 static void winners_are_asked_for_until_the_draw_and_written(void **state)
@@ -469,7 +469,7 @@ static void winners_that_cannot_be_written_are_a_failure(void **state)
     expect_exit(rig, EXIT_FAILURE);
     assert_int_equal(rmdir(obstacle), 0);
     expect_printed(rig, "action: ganadores_guardados | result: fail");
-    expect_printed(rig, "action: exit | result: fail");
+    expect_printed(rig, "action: agency_exit | result: fail");
 }
 
 static const char *const single_bet[] = {
@@ -791,7 +791,7 @@ static void a_refused_batch_is_read_again_to_name_the_line(void **state)
     expect_exit(rig, EXIT_FAILURE);
     expect_printed(rig, "action: apuesta_enviada | result: fail | file: ");
     expect_printed(rig, "bets.csv | line: 4 | reason: ");
-    expect_printed(rig, "action: exit | result: fail");
+    expect_printed(rig, "action: agency_exit | result: fail");
 }
 
 static void where_no_row_looks_wrong_they_are_sent_once_more_and_then_named(void **state)
@@ -1095,7 +1095,7 @@ static void it_stops_when_the_signal_came_before_it_had_read_its_configuration(v
     (void)close(pipe);
     expect_exit(rig, EXIT_SUCCESS);
     expect_printed(rig, "action: shutdown | result: in_progress | signal: SIGTERM");
-    expect_printed(rig, "action: exit | result: success");
+    expect_printed(rig, "action: agency_exit | result: success");
     assert_false(is_readable(rig->listener));
 }
 

@@ -23,18 +23,29 @@ struct wrong {
     const char *log;
 };
 
+/* A look-up, which changes nothing: the connection goes on. */
+static void expect_still_there(struct peer *peer)
+{
+    peer_ask(peer, "1:6\r\n", "server:2\r\n");
+}
+
 static void expect_refusals(struct stage *stage, const struct wrong *wrongs, size_t count)
 {
-    struct server *server = server_start(stage, NULL);
-    struct peer *peer = peer_connect(server);
+    struct server *server = server_start(stage, ENVIRONMENT("WINNERS_WAIT=0s"));
     for (size_t i = 0; i < count; i++) {
-        size_t before = server_count_log(server, wrongs[i].log);
+        const char *log = wrongs[i].log;
+        struct peer *peer =
+            peer_connect(server); /* a connection each: the lines about one are limited */
+        size_t before = server_count_log(server, log);
         peer_ask(peer, wrongs[i].message, wrongs[i].answer);
-        peer_ask(peer, "still there\n", "still there\n");
-        (void)server_await_log(server, before + 1, wrongs[i].log);
+        expect_still_there(peer);
+        (void)server_await_log(server, before + 1, log);
+        (void)server_await_log(
+            server, 1, stage_text(stage, "WARNING*%s*pid: *ip: 127.0.0.1:%u", log, peer->port));
     }
     assert_int_equal(files_size(server_file(server, "bets.csv")), 0);
-    peer_ask(peer, bets_batch(stage, 1, 0, 2), "server:0\r\n");
+    struct peer *good = peer_connect(server);
+    peer_ask(good, bets_batch(stage, 1, 0, 2), "server:0\r\n");
     bets_expect_stored(server, 1, 0, 2);
     assert_int_equal(server_count_log(server, "role: handler"), 0);
 }
@@ -101,7 +112,7 @@ static void a_null_byte_is_a_control_character(void **state)
     struct peer *peer = peer_connect(server);
     peer_send_bytes(peer, message, sizeof message - 1);
     peer_expect(peer, "server:1\r\n");
-    peer_ask(peer, "1:7\r\n", "server:8:0,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:0,open*\r\n");
     (void)server_await_log(server, 1, "row: 1*control");
 }
 
@@ -113,7 +124,7 @@ static void each_wrong_message_is_refused(void **state)
         {"1:4:\r\n", "server:1\r\n", "agency: 1*batch is empty"},
         {"1:4\r\n", "server:1\r\n", "agency: 1*batch is empty"},
         {"1:bet:\r\n", "server:ERROR\r\n", "agency: 1*batch is empty"},
-        {"1:9\r\n", "server:1\r\n", "type is unknown"},
+        {"1:44\r\n", "server:1\r\n", "type is unknown"},
         {"1:4294967300\r\n", "server:1\r\n", "type is unknown"},
         {"1:apuesta\r\n", "server:ERROR\r\n", "type is unknown"},
         {"1:\r\n", "server:ERROR\r\n", "type is unknown"},
@@ -133,19 +144,73 @@ static void each_wrong_message_is_refused(void **state)
         {"-1:5\r\n", "server:1\r\n", "sender is not a number"},
         {"4294967297:5\r\n", "server:1\r\n", "sender is not a number"},
         {":5\r\n", "server:1\r\n", "sender is not a number"},
-        {"hello\r\n", "server:1\r\n", "no sender"},
-        {"\r\n", "server:1\r\n", "no sender"},
     };
     expect_refusals(*state, wrongs, sizeof wrongs / sizeof wrongs[0]);
+}
+
+static void a_line_without_a_colon_is_refused_unless_it_is_a_probe(void **state)
+{
+    static const struct wrong wrongs[] = {
+        {"0123456789012345678901234567890123456789012345678901234567890123x\n", "server:1\r\n",
+         "without ':'*too long"},
+        {"0123456789012345678901234567890123456789012345678901234567890123x\r\n", "server:1\r\n",
+         "without ':'*too long"},
+        {"a\tb\n", "server:1\r\n", "without ':'*printable"},
+        {"a\rb\n", "server:1\r\n", "without ':'*printable"},
+        {"caf\xe9\r\n", "server:1\r\n", "without ':'*printable"},
+        {GOOD, "server:1\r\n", "a bet without an agency"},
+        {"1," GOOD, "server:1\r\n", "a bet without an agency"},
+    };
+    expect_refusals(*state, wrongs, sizeof wrongs / sizeof wrongs[0]);
+}
+
+static void behind_a_message_no_line_is_a_probe(void **state)
+{
+    static const char *const messages[] = {"1:6\r\n", "1:44\r\n", "a\tb\n"};
+    static const char *const lines[] = {"hola\n", "hola\r\n", "\n", "\r\n", GOOD};
+    struct server *server = server_start(*state, ENVIRONMENT("WINNERS_WAIT=0s"));
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        struct peer *peer = peer_connect(server);
+        peer_ask(peer, "hola\n", "hola\n");
+        peer_ask(peer, messages[i], i == 0 ? "server:2\r\n" : "server:1\r\n");
+        for (size_t line = 0; line < sizeof lines / sizeof lines[0]; line++) {
+            peer_ask(peer, lines[line], "server:1\r\n");
+        }
+        expect_still_there(peer);
+    }
+    (void)server_await_log(server, 12, "WARNING*probe only before the first message*pid: *ip: ");
+}
+
+static void text_that_ends_without_a_line_end_is_answered(void **state)
+{
+    static const char *const texts[] = {"1:done",    "1:done\r",         "hola",
+                                        "1:4:" GOOD, "1:BET:" GOOD "\r", "1:bet:Ana,Paz"};
+    struct stage *stage = *state;
+    struct server *server = server_start(stage, NULL);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct peer *peer = peer_connect(server);
+        peer_send(peer, texts[i]);
+        peer_half_close(peer);
+        peer_expect(peer, "server:1\r\n");
+        peer_expect_close(peer);
+        (void)server_await_log(server, 1,
+                               stage_text(stage,
+                                          "WARNING*receive_message | result: fail*ended "
+                                          "before*ip: 127.0.0.1:%u",
+                                          peer->port));
+    }
+    assert_int_equal(files_size(server_file(server, "bets.csv")), 0);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, bets_batch(stage, 1, 0, 1), "server:0\r\n"); /* nobody has said done */
 }
 
 static void only_the_allowed_agencies_may_speak(void **state)
 {
     struct server *server = server_start(*state, ENVIRONMENT("AGENCIES_ALLOWED=2-3,7"));
     struct peer *peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n2:7\r\n", "server:1\r\nserver:8:0,open\r\n");
-    peer_ask(peer, "3:7\r\n4:7\r\n", "server:8:0,open\r\nserver:1\r\n");
-    peer_ask(peer, "6:7\r\n7:7\r\n", "server:1\r\nserver:8:0,open\r\n");
+    peer_ask(peer, "1:7\r\n2:7\r\n", "server:1\r\nserver:8:0,open*\r\n");
+    peer_ask(peer, "3:7\r\n4:7\r\n", "server:8:0,open*\r\nserver:1\r\n");
+    peer_ask(peer, "6:7\r\n7:7\r\n", "server:1\r\nserver:8:0,open*\r\n");
 }
 
 static void a_bet_after_done_is_refused(void **state)
@@ -204,7 +269,7 @@ static void a_message_without_end_gets_error_and_the_connection_is_closed(void *
     peer_expect(peer, "server:1\r\n");
     peer_expect_close(peer);
     peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n", "server:8:0,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:0,open*\r\n");
 }
 
 static void a_message_of_exactly_the_limit_is_taken(void **state)
@@ -249,6 +314,100 @@ static void a_message_that_trickles_in_is_as_late_as_one_that_stops(void **state
     peer_expect_close(peer);
 }
 
+/* ---------------------------------------------------------------------- log ---- */
+
+static void one_wrong_row_makes_one_warning(void **state)
+{
+    enum { FOLLOWERS = 15, BETS = 2 };
+    struct stage *stage = *state;
+    struct server *server = server_start(stage, NULL);
+    struct peer *peer = peer_connect(server);
+    peer_send(peer, "1:7\r\n");
+    (void)peer_receive_message(peer);
+    peer_send(peer, "1:4:bad\n\r\n");
+    peer_send(peer, bets_repeat(stage, bets_batch(stage, 1, 0, BETS), FOLLOWERS));
+    peer_send(peer, "1:5\r\n");
+    peer_expect(peer, bets_repeat(stage, "server:1\r\n", 1 + FOLLOWERS + 1));
+    peer_close(peer);
+    (void)server_await_log(server, 1, "action: reap | *role: handler");
+    assert_int_equal(server_count_log(server, "WARNING"), 1);
+    assert_int_equal(server_count_log(server, "WARNING*cantidad: 1 | agency: 1 | row: 1"), 1);
+    assert_int_equal(server_count_log(server, "result: fail | cantidad: 30 | agency: 1*an earlier "
+                                              "message*messages: 16"),
+                     1);
+}
+
+/* Each connection has lines at once, some a second, and sums of what is left out. */
+static void what_a_peer_repeats_is_summed_up_in_the_log(void **state)
+{
+    enum { REPEATED = 20000, ENOUGH_LINES = 200 };
+    static const struct {
+        const char *message;
+        const char *answer;
+    } repeated[] = {
+        {"\n", "\n"},
+        {"hola\r\n", "hola\r\n"},
+        {"x:5\r\n", "server:1\r\n"},
+        {"1:4:bad\n\r\n", "server:1\r\n"},
+        {"9:7\r\n", "server:1\r\n"},
+    };
+    struct stage *stage = *state;
+    struct server *server = server_start(stage, NULL);
+    for (size_t i = 0; i < sizeof repeated / sizeof repeated[0]; i++) {
+        struct peer *peer = peer_connect(server);
+        for (int part = 0; part < 10; part++) {
+            peer_send(peer, bets_repeat(stage, repeated[i].message, REPEATED / 10));
+            peer_expect(peer, bets_repeat(stage, repeated[i].answer, REPEATED / 10));
+        }
+        peer_close(peer);
+        const char *mine = stage_text(stage, "ip: 127.0.0.1:%u", peer->port);
+        (void)server_await_log(server, 1, stage_text(stage, "action: reap*%s", mine));
+        assert_in_range(server_count_log(server, mine), 1, ENOUGH_LINES);
+        assert_true(server_count_log(server, stage_text(stage, "log_limit*suppressed: *%s", mine)) >
+                    0);
+    }
+}
+
+static void a_peer_that_has_gone_silent_is_still_summed_up(void **state)
+{
+    enum { REPEATED = 100 };
+    struct stage *stage = *state;
+    struct server *server = server_start(stage, NULL);
+    struct peer *peer = peer_connect(server);
+    peer_send(peer, bets_repeat(stage, "\n", REPEATED));
+    peer_expect(peer, bets_repeat(stage, "\n", REPEATED));
+    (void)server_await_log(server, 1, "action: log_limit*suppressed: 80 ");
+    peer_ask(peer, "\n", "\n");
+}
+
+static void stored_bets_are_told_however_many_they_are(void **state)
+{
+    enum { BATCHES = 300 };
+    struct stage *stage = *state;
+    struct server *server = server_start(stage, NULL);
+    struct peer *peer = peer_connect(server);
+    peer_send(peer, bets_repeat(stage, bets_batch(stage, 1, 0, 1), BATCHES));
+    peer_expect(peer, bets_repeat(stage, "server:0\r\n", BATCHES));
+    const char *mine = stage_text(stage, "pid: %d | ip: 127.0.0.1:%u",
+                                  (int)server_handler_pid(server, peer->port), peer->port);
+    (void)server_await_log(server, BATCHES,
+                           stage_text(stage, "apuesta_recibida | result: success*%s", mine));
+    (void)server_await_log(server, BATCHES,
+                           stage_text(stage, "apuesta_almacenada | result: success*%s", mine));
+}
+
+static void documents_in_the_log_can_be_masked(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = server_start(stage, ENVIRONMENT("LOG_PERSONAL=masked"));
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:4:Ana,Paz,30904465,1980-01-31,7574\n\r\n", "server:0\r\n");
+    peer_ask(peer, "1:4:Ana,Paz,4465,1980-01-31,7575\n\r\n", "server:0\r\n");
+    (void)server_await_log(server, 1, "apuesta_almacenada*dni: [*][*][*][*]4465 | numero: 7574 |");
+    (void)server_await_log(server, 1, "apuesta_almacenada*dni: [*][*][*][*] | numero: 7575 |");
+    assert_int_equal(server_count_log(server, "30904465"), 0);
+}
+
 static void garbage_harms_nobody(void **state)
 {
     enum { CONNECTIONS = 20, BYTES = 5000 };
@@ -278,6 +437,9 @@ int main(void)
         STAGE_TEST(wrong_rows_without_a_type_refuse_their_batch),
         STAGE_TEST(a_null_byte_is_a_control_character),
         STAGE_TEST(each_wrong_message_is_refused),
+        STAGE_TEST(a_line_without_a_colon_is_refused_unless_it_is_a_probe),
+        STAGE_TEST(behind_a_message_no_line_is_a_probe),
+        STAGE_TEST(text_that_ends_without_a_line_end_is_answered),
         STAGE_TEST(only_the_allowed_agencies_may_speak),
         STAGE_TEST(a_bet_after_done_is_refused),
         STAGE_TEST(a_bet_after_the_draw_is_refused),
@@ -286,6 +448,11 @@ int main(void)
         STAGE_TEST(a_message_of_exactly_the_limit_is_taken),
         STAGE_TEST(a_message_that_stops_half_way_gets_error_and_the_connection_is_closed),
         STAGE_TEST(a_message_that_trickles_in_is_as_late_as_one_that_stops),
+        STAGE_TEST(one_wrong_row_makes_one_warning),
+        STAGE_TEST(what_a_peer_repeats_is_summed_up_in_the_log),
+        STAGE_TEST(a_peer_that_has_gone_silent_is_still_summed_up),
+        STAGE_TEST(stored_bets_are_told_however_many_they_are),
+        STAGE_TEST(documents_in_the_log_can_be_masked),
         STAGE_TEST(garbage_harms_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
  * test_connections.c - peers come in numbers, and go in every possible way.
  */
 #include "lib/log_limit.h"
-
+#include "lib/message.h"
 #include "tests/harness/bets.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/files.h"
@@ -129,7 +129,7 @@ static void three_hundred_connections_that_come_and_go_leave_no_process(void **s
     }
     expect_handlers_gone(server, CONNECTIONS, 0);
     struct peer *peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n", "server:8:0,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:0,open*\r\n");
     (void)server_await_log(server, CONNECTIONS + 1, "accept_connections | result: success");
     struct segment segment = server_attach(server);
     struct shared_supervisor *counters = &segment.shared->supervisor;
@@ -230,14 +230,15 @@ static void a_silent_connection_is_closed_after_its_time(void **state)
 /* Sends probes and reads no echo, until the server has had enough of it. */
 static void a_peer_that_never_reads_its_answers_is_given_up(void **state)
 {
-    enum { PROBE_BYTES = 60000, PROBES_MAX = 2000 };
+    enum { PROBES_TOGETHER = 1000, ROUNDS_MAX = 2000 };
     struct stage *stage = *state;
     struct server *server = server_start(stage, ENVIRONMENT("TIMEOUTS_ANSWER=200ms"));
     struct peer *deaf = peer_connect(server);
     struct peer *good = peer_connect(server);
-    const char *probe = stage_text(stage, "%s\n", bets_repeat(stage, "x", PROBE_BYTES));
-    for (int i = 0; i < PROBES_MAX && server_count_log(server, REAPED_WELL) == 0; i++) {
-        peer_send(deaf, probe);
+    const char *probe = stage_text(stage, "%s\n", bets_repeat(stage, "x", MESSAGE_PROBE_BYTES_MAX));
+    const char *probes = bets_repeat(stage, probe, PROBES_TOGETHER);
+    for (int i = 0; i < ROUNDS_MAX && server_count_log(server, REAPED_WELL) == 0; i++) {
+        peer_send(deaf, probes);
     }
     peer_ask(good, bets_batch(stage, 1, 0, 1), "server:0\r\n");
     expect_handlers_gone(server, 1, 1);
@@ -272,7 +273,7 @@ static void a_killed_handler_harms_nobody(void **state)
     expect_handlers_gone(server, 1, 1);
     peer_ask(other, bets_batch(stage, 2, 3, 3), "server:0\r\n");
     victim = peer_connect(server);
-    peer_ask(victim, "1:7\r\n", "server:8:3,open\r\n");
+    peer_ask(victim, "1:7\r\n", "server:8:3,open*\r\n");
     peer_ask(victim, bets_batch(stage, 1, 3, 1), "server:0\r\n");
     bets_expect_stored(server, 1, 0, 4);
     bets_expect_stored(server, 2, 0, 6);

@@ -7,6 +7,7 @@
 #include "lib/log.h"
 #include "shm/append_lock.h"
 #include "shm/ring.h"
+#include "shm/slots.h"
 #include "tests/harness/processes.h"
 
 #include <setjmp.h>
@@ -28,6 +29,8 @@ enum {
     ROUNDS_OF_ADDING = 40,
     ROUNDS_OF_DONE = 20000,
     LOOKS_AT_DONE = 20,
+    ASKER = 1, /* a slot */
+    SLOTS = 2,
 };
 
 struct fixture {
@@ -45,7 +48,7 @@ static void create_segment(struct fixture *fixture)
         .ring_bytes = RING_BYTES,
         .agency_limit = LIMIT,
         .agencies_expected = LIMIT,
-        .slot_capacity = 1,
+        .slot_capacity = SLOTS,
     };
     assert_true(segment_create(&plan, &fixture->segment, &failure));
 }
@@ -266,7 +269,7 @@ static void whoever_asks_to_be_done_is_news_for_the_storer(void **state)
     assert_false(agencies_take_done_news(&fixture->segment));
     assert_null(agencies_next_asked(&fixture->segment, &cursor));
     atomic_store(&storer(fixture)->sleeping, 1);
-    assert_true(agencies_ask_done(&fixture->segment, agency, EPOCH_UNFENCED));
+    assert_true(agencies_ask_done(&fixture->segment, ASKER, agency, EPOCH_UNFENCED));
     assert_int_equal(sem_getvalue(&storer(fixture)->wakeup, &tokens), 0);
     assert_int_equal(tokens, 1);
     assert_int_equal(atomic_load(&agency->phase), AGENCY_DONE_ASKED);
@@ -288,12 +291,12 @@ static void asking_again_is_harmless_before_and_after(void **state)
     struct fixture *fixture = *state;
     struct agency *agency = add(fixture, 5);
     uint32_t cursor = 0;
-    assert_true(agencies_ask_done(&fixture->segment, agency, EPOCH_UNFENCED));
-    assert_true(agencies_ask_done(&fixture->segment, agency, EPOCH_UNFENCED));
+    assert_true(agencies_ask_done(&fixture->segment, ASKER, agency, EPOCH_UNFENCED));
+    assert_true(agencies_ask_done(&fixture->segment, ASKER, agency, EPOCH_UNFENCED));
     assert_ptr_equal(agencies_next_asked(&fixture->segment, &cursor), agency);
     assert_null(agencies_next_asked(&fixture->segment, &cursor));
     agencies_set_done(&fixture->segment, agency);
-    assert_true(agencies_ask_done(&fixture->segment, agency, EPOCH_UNFENCED));
+    assert_true(agencies_ask_done(&fixture->segment, ASKER, agency, EPOCH_UNFENCED));
     assert_int_equal(atomic_load(&agency->phase), AGENCY_DONE);
     cursor = 0;
     assert_null(agencies_next_asked(&fixture->segment, &cursor));
@@ -304,7 +307,7 @@ static int ask_for_ever(void *context)
 {
     struct segment *segment = context;
     struct agency *agency = agencies_find(segment, 1);
-    while (agencies_ask_done(segment, agency, EPOCH_UNFENCED)) { /* nobody fences it */
+    while (agencies_ask_done(segment, ASKER, agency, EPOCH_UNFENCED)) { /* nobody fences it */
     }
     return 0;
 }
@@ -339,10 +342,69 @@ static void whom_a_newer_claim_fences_may_not_say_done(void **state)
     struct agency *agency = add(fixture, 5);
     struct agency_claim older = agencies_claim(&fixture->segment, agency);
     struct agency_claim newer = agencies_claim(&fixture->segment, agency);
-    assert_false(agencies_ask_done(&fixture->segment, agency, older.epoch));
+    assert_false(agencies_ask_done(&fixture->segment, ASKER, agency, older.epoch));
     assert_int_equal(atomic_load(&agency->phase), AGENCY_OPEN);
-    assert_true(agencies_ask_done(&fixture->segment, agency, newer.epoch));
+    assert_true(agencies_ask_done(&fixture->segment, ASKER, agency, newer.epoch));
     assert_int_equal(atomic_load(&agency->phase), AGENCY_DONE_ASKED);
+}
+
+static void whoever_holds_no_claim_may_say_done_until_somebody_does(void **state)
+{
+    struct fixture *fixture = *state;
+    struct agency *free_agency = add(fixture, 5);
+    struct agency *claimed = add(fixture, 6);
+    struct agency_claim claim = agencies_claim(&fixture->segment, claimed);
+    assert_true(agencies_ask_done(&fixture->segment, ASKER, free_agency, EPOCH_UNFENCED));
+    assert_false(agencies_ask_done(&fixture->segment, ASKER, claimed, EPOCH_UNFENCED));
+    assert_false(agencies_ask_done(&fixture->segment, ASKER, claimed, claim.epoch + 1));
+    assert_int_equal(atomic_load(&claimed->phase), AGENCY_OPEN);
+    assert_int_equal(atomic_load(&claimed->done_slot), 0);
+    assert_true(agencies_ask_done(&fixture->segment, ASKER, claimed, claim.epoch));
+    /* Nor may it say so again, once it is done. */
+    agencies_set_done(&fixture->segment, claimed);
+    assert_false(agencies_ask_done(&fixture->segment, ASKER, claimed, EPOCH_UNFENCED));
+}
+
+static void only_the_current_claim_admits(void **state)
+{
+    struct fixture *fixture = *state;
+    struct agency *agency = add(fixture, 5);
+    assert_true(agencies_admits(agency, EPOCH_UNFENCED));
+    for (int i = 0; i < 3; i++) {
+        uint64_t epoch = agencies_claim(&fixture->segment, agency).epoch;
+        assert_true(agencies_admits(agency, epoch));
+        assert_false(agencies_admits(agency, epoch - 1));
+        assert_false(agencies_admits(agency, epoch + 1));
+        assert_false(agencies_admits(agency, EPOCH_UNFENCED));
+    }
+}
+
+/* As the supervisor and a handler do it. */
+static void give_slot(struct fixture *fixture, uint32_t index, uint32_t agency)
+{
+    slot_set_up(&fixture->segment, index, "192.0.2.1:5");
+    atomic_store(&fixture->segment.slots[index].agency, agency);
+    atomic_store(&fixture->segment.slots[index].agency_known, 1);
+}
+
+static void the_connection_that_closed_an_agency_is_known(void **state)
+{
+    struct fixture *fixture = *state;
+    struct agency *agency = add(fixture, 5);
+    const struct slot *asker = &fixture->segment.slots[ASKER];
+    assert_null(agencies_done_asker(&fixture->segment, agency));
+    give_slot(fixture, ASKER, 5);
+    give_slot(fixture, 0, 5);
+    assert_true(agencies_ask_done(&fixture->segment, ASKER, agency, EPOCH_UNFENCED));
+    assert_ptr_equal(agencies_done_asker(&fixture->segment, agency), asker);
+    /* Who only repeats it has not closed it. */
+    assert_true(agencies_ask_done(&fixture->segment, 0, agency, EPOCH_UNFENCED));
+    assert_ptr_equal(agencies_done_asker(&fixture->segment, agency), asker);
+    /* The slot is somebody else's now. */
+    slot_set_up(&fixture->segment, ASKER, "192.0.2.2:6");
+    assert_null(agencies_done_asker(&fixture->segment, agency));
+    give_slot(fixture, ASKER, 6);
+    assert_null(agencies_done_asker(&fixture->segment, agency));
 }
 
 /* Of eight: 1 and 5 are open, 2 and 6 done, the rest has asked. */
@@ -351,7 +413,7 @@ static void make_a_mixed_table(struct fixture *fixture)
     for (uint32_t id = 1; id <= LIMIT; id++) {
         struct agency *agency = add(fixture, id);
         if (id % 4 != 1) {
-            assert_true(agencies_ask_done(&fixture->segment, agency, EPOCH_UNFENCED));
+            assert_true(agencies_ask_done(&fixture->segment, ASKER, agency, EPOCH_UNFENCED));
         }
         if (id % 4 == 2) {
             agencies_set_done(&fixture->segment, agency);
@@ -500,6 +562,9 @@ int main(void)
         AGENCIES_TEST(asking_again_is_harmless_before_and_after),
         AGENCIES_TEST(an_agency_that_asks_while_it_becomes_done_stays_done),
         AGENCIES_TEST(whom_a_newer_claim_fences_may_not_say_done),
+        AGENCIES_TEST(whoever_holds_no_claim_may_say_done_until_somebody_does),
+        AGENCIES_TEST(only_the_current_claim_admits),
+        AGENCIES_TEST(the_connection_that_closed_an_agency_is_known),
         AGENCIES_TEST(all_that_have_asked_are_found_and_no_others),
         AGENCIES_TEST(those_that_are_done_can_be_counted_anew),
         AGENCIES_TEST(a_snapshot_has_every_agency_once),

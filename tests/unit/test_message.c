@@ -16,6 +16,9 @@ enum { STREAM_BYTES_MAX = 512, STREAMS = 100000 };
 
 #define ROW "Santiago Lionel,Lorca,30904465,1999-03-17,2201\n"
 
+#define SIXTEEN    "0123456789abcdef"
+#define SIXTY_FOUR SIXTEEN SIXTEEN SIXTEEN SIXTEEN
+
 /* A message, and what it says. */
 struct example {
     const char *text;
@@ -31,12 +34,12 @@ struct example {
 static const struct example examples[] = {
     {"1:4:" ROW "\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_BY_CODE, false, 1, ROW},
     {"1:4:" ROW ROW "\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_BY_CODE, false, 1, ROW ROW},
-    {"1:4:a,b\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_BY_CODE, false, 1, "a,b"},
+    {"1:4:a,b\n\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_BY_CODE, false, 1, "a,b\n"},
     {"1:4:\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_BY_CODE, false, 1, ""},
     {"1:4\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_BY_CODE, false, 1, ""},
-    {"1:4:x\ry\nz\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_BY_CODE, false, 1, "x\ry\nz"},
-    {"1:4:x\r\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_BY_CODE, false, 1, "x\r"},
-    {"1:4:x:y\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_BY_CODE, false, 1, "x:y"},
+    {"1:4:x\ry\nz\n\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_BY_CODE, false, 1,
+     "x\ry\nz\n"},
+    {"1:4:x:y\n\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_BY_CODE, false, 1, "x:y\n"},
     {"4294967295:5\r\n", false, MESSAGE_WHOLE, MESSAGE_DONE, MESSAGE_BY_CODE, false, 4294967295U,
      ""},
     {"0:6\r\n", false, MESSAGE_WHOLE, MESSAGE_REQUEST, MESSAGE_BY_CODE, false, 0, ""},
@@ -51,8 +54,9 @@ static const struct example examples[] = {
     {"1:" ROW "\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_UNTYPED_BATCH, false, 1, ROW},
     {"1:" ROW ROW ROW "\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_UNTYPED_BATCH, false, 1,
      ROW ROW ROW},
-    {"1:a,b\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_UNTYPED_BATCH, false, 1, "a,b"},
-    {"1:a,b:c\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_UNTYPED_BATCH, false, 1, "a,b:c"},
+    {"1:a,b\n\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_UNTYPED_BATCH, false, 1, "a,b\n"},
+    {"1:a,b:c\n\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_UNTYPED_BATCH, false, 1,
+     "a,b:c\n"},
     {"1:a,b\n", true, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_UNTYPED_SINGLE, false, 1, "a,b"},
     {"1:a,b\r\n", true, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_UNTYPED_SINGLE, false, 1, "a,b"},
     {"server:0\r\n", false, MESSAGE_WHOLE, MESSAGE_ACK, MESSAGE_BY_CODE, true, 0, ""},
@@ -65,8 +69,28 @@ static const struct example examples[] = {
     {"test\n", false, MESSAGE_PROBE, MESSAGE_ERROR, MESSAGE_BY_CODE, false, 0, "test\n"},
     {"\n", false, MESSAGE_PROBE, MESSAGE_ERROR, MESSAGE_BY_CODE, false, 0, "\n"},
     {"a,b,c\n", true, MESSAGE_PROBE, MESSAGE_ERROR, MESSAGE_BY_CODE, false, 0, "a,b,c\n"},
-    {.text = "test\r\n", .frame = MESSAGE_MALFORMED},
-    {.text = "\r\n", .frame = MESSAGE_MALFORMED},
+    {"test\r\n", false, MESSAGE_PROBE, MESSAGE_ERROR, MESSAGE_BY_CODE, false, 0, "test\r\n"},
+    {"\r\n", false, MESSAGE_PROBE, MESSAGE_ERROR, MESSAGE_BY_CODE, false, 0, "\r\n"},
+    {"[CLIENT 1] Message N°1\n", false, MESSAGE_PROBE, MESSAGE_ERROR, MESSAGE_BY_CODE, false, 0,
+     "[CLIENT 1] Message N°1\n"},
+    {SIXTY_FOUR "\n", false, MESSAGE_PROBE, MESSAGE_ERROR, MESSAGE_BY_CODE, false, 0,
+     SIXTY_FOUR "\n"},
+    {SIXTY_FOUR "\r\n", true, MESSAGE_PROBE, MESSAGE_ERROR, MESSAGE_BY_CODE, false, 0,
+     SIXTY_FOUR "\r\n"},
+    {.text = SIXTY_FOUR "x\n", .frame = MESSAGE_MALFORMED},
+    {.text = SIXTY_FOUR "x\r\n", .frame = MESSAGE_MALFORMED},
+    {.text = "a\tb\n", .frame = MESSAGE_MALFORMED},
+    {.text = "a\rb\n", .frame = MESSAGE_MALFORMED},
+    {.text = "a\r\r\n", .frame = MESSAGE_MALFORMED},
+    {.text = "\xff\n", .frame = MESSAGE_MALFORMED},
+    {.text = ROW, .frame = MESSAGE_MALFORMED},
+    {.text = "1," ROW, .single = true, .frame = MESSAGE_MALFORMED},
+    {.text = "1:4:a,b\r\n", .frame = MESSAGE_MALFORMED},
+    {.text = "1:4:" ROW "a,b\r\n", .frame = MESSAGE_MALFORMED},
+    {.text = "1:bet:a,b\r\n", .single = true, .frame = MESSAGE_MALFORMED},
+    {.text = "1:4:x\r\r\n", .frame = MESSAGE_MALFORMED},
+    {.text = "1:a,b\r\n", .frame = MESSAGE_MALFORMED},
+    {.text = "1:a,b\nc,d\r\n", .frame = MESSAGE_MALFORMED},
     {.text = ":5\r\n", .frame = MESSAGE_MALFORMED},
     {.text = "x:5\r\n", .frame = MESSAGE_MALFORMED},
     {.text = "-1:5\r\n", .frame = MESSAGE_MALFORMED},
@@ -131,7 +155,8 @@ static void expect_example(const struct example *example, enum message_frame fra
         assert_int_equal(message->type, example->type);
         assert_int_equal(message->dialect, example->dialect);
         assert_int_equal(message->from_server, example->from_server);
-        assert_true(message->from_server || message->sender == example->sender);
+        assert_int_equal(message->from_agency, !example->from_server);
+        assert_int_equal(message->sender, example->sender);
     }
 }
 
@@ -220,6 +245,63 @@ static void messages_one_behind_the_other_are_taken_one_by_one(void **state)
             frame = parse_whole(next, (size_t)bytes - message.bytes, examples[j].single, &message);
             expect_example(&examples[j], frame, &message, next);
         }
+    }
+}
+
+static void a_line_that_looks_like_a_bet_is_told_from_other_nonsense(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        bool bare_bet;
+    } lines[] = {
+        {ROW, true},
+        {"1," ROW, true},
+        {",,,,\r\n", true},
+        {"\xff,,,,\n", true},
+        {"a,b,c,d\n", false},
+        {SIXTY_FOUR "x\n", false},
+        {"1:4:a,b\r\n", false},
+        {"1:" ROW "\r\n", false},
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct message message;
+        (void)parse_whole(lines[i].line, strlen(lines[i].line), false, &message);
+        assert_int_equal(message.bare_bet, lines[i].bare_bet);
+    }
+}
+
+static void a_batch_with_windows_line_ends_has_no_whole_message_in_it(void **state)
+{
+    (void)state;
+    static const char row[] = "Ana,Paz,11111111,1980-01-31,1\r\n";
+    static const char *const heads[] = {"1:4:", "1:bet:", "1:"};
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        char batch[STREAM_BYTES_MAX];
+        int bytes = snprintf(batch, sizeof batch, "%s%s%s%s\r\n", heads[i], row, row, row);
+        struct message message;
+        for (const char *at = batch; at < batch + bytes; at += message.bytes) {
+            enum message_frame frame =
+                parse_whole(at, (size_t)(batch + bytes - at), false, &message);
+            /* The empty line at the end: a probe, were it the first thing on its connection. */
+            assert_int_equal(frame, *at == '\r' ? MESSAGE_PROBE : MESSAGE_MALFORMED);
+        }
+    }
+}
+
+static void one_whole_untyped_row_is_told_from_the_start_of_anything_else(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is_row;
+    } starts[] = {
+        {"1:" ROW, true},    {"x:a,b\n", true}, {"1:" ROW ROW, false}, {"1:a,b", false},
+        {"1:4:" ROW, false}, {ROW, false},      {"1:4:a", false},      {"", false},
+    };
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        assert_int_equal(message_is_untyped_row(starts[i].text, strlen(starts[i].text)),
+                         starts[i].is_row);
     }
 }
 
@@ -362,6 +444,9 @@ int main(void)
         cmocka_unit_test(a_message_byte_by_byte_is_the_same_message),
         cmocka_unit_test(what_was_looked_at_in_vain_is_not_looked_at_again),
         cmocka_unit_test(messages_one_behind_the_other_are_taken_one_by_one),
+        cmocka_unit_test(a_line_that_looks_like_a_bet_is_told_from_other_nonsense),
+        cmocka_unit_test(a_batch_with_windows_line_ends_has_no_whole_message_in_it),
+        cmocka_unit_test(one_whole_untyped_row_is_told_from_the_start_of_anything_else),
         cmocka_unit_test(streams_of_nonsense_are_cut_as_by_the_slow_reckoning),
         cmocka_unit_test(answers_are_written_in_the_dialect_of_the_question),
         cmocka_unit_test(every_answer_fits_and_is_understood),

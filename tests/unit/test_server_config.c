@@ -65,6 +65,7 @@ static void assert_defaults(void)
     assert_int_equal(config.timeout_shutdown_ms, 5000);
     assert_int_equal(config.winners_wait_ms, 1000);
     assert_int_equal(config.untyped_messages, UNTYPED_BATCH);
+    assert_int_equal(config.log_personal, LOG_PERSONAL_PLAIN);
     assert_int_equal(config.ack_after, ACK_AFTER_SYNCED);
     assert_false(config.agencies_any);
     assert_int_equal(config.range_count, 1);
@@ -122,6 +123,7 @@ static const struct {
     {"server: {address: \"::1\"}", "SERVER_ADDRESS", "::1", " | server.address: ::1 |"},
     {"log: {level: debug}", "LOGGING_LEVEL", "debug", " | log.level: DEBUG |"},
     {"log: {level: debug}", "LOG_LEVEL", "debug", " | log.level: DEBUG |"},
+    {"log: {personal: masked}", "LOG_PERSONAL", "masked", " | log.personal: masked |"},
     {"agencies: {expected: 3}", "NUMBER_OF_AGENCIES", "3", " | agencies.expected: 3 |"},
     {"agencies: {expected: 3}", "NUMBER_OF_CLIENTS", "3", " | agencies.expected: 3 |"},
     {"agencies: {expected: 3}", "AGENCY_QUORUM_MIN", "3", " | agencies.expected: 3 |"},
