@@ -16,7 +16,9 @@ struct prefix {
     uint32_t agency;
     uint64_t rows_left;
     uint64_t checksum;
-    const char *at; /* in the piece that is scanned: where its next run of rows begins */
+    const char *at;   /* in the piece that is scanned: where its next run of rows begins */
+    uint64_t scanned; /* bytes of bets.csv, all of them valid rows */
+    bool stopped;
 };
 
 /* The bytes of the first `rows` rows of a run that has more. */
@@ -48,26 +50,57 @@ static void take_run(void *context, uint32_t agency, uint64_t rows, uint64_t byt
     prefix->rows_left -= rows;
 }
 
-/* Scans until there are rows enough, or no more; false with errno when reading fails. */
+static bool is_stopping(struct prefix *prefix, bool (*should_stop)(void))
+{
+    prefix->stopped = should_stop();
+    return prefix->stopped;
+}
+
+/*
+ * Scans until there are rows enough, or no more, or one that is no bet: whose that was can't
+ * be known, so nobody's rows are counted behind it. False with errno when reading fails.
+ */
 static bool scan(int file, uint64_t durable, struct prefix *prefix, bool (*should_stop)(void))
 {
     struct csv_reader reader;
     const char *rows = NULL;
     size_t bytes = 0;
-    uint64_t scanned = 0;
     enum csv_read read = CSV_END;
+    bool all_good = true;
     if (!csv_reader_open(&reader, file, 0)) {
         return false;
     }
-    while (prefix->rows_left > 0 && scanned < durable && !should_stop() &&
+    while (all_good && prefix->rows_left > 0 && prefix->scanned < durable &&
+           !is_stopping(prefix, should_stop) &&
            (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
-        uint64_t left = durable - scanned;
+        uint64_t left = durable - prefix->scanned;
         size_t whole = bytes < left ? bytes : (size_t)left;
         prefix->at = rows;
-        scanned += bet_csv_scan(rows, whole, take_run, prefix);
+        size_t good = bet_csv_scan(rows, whole, take_run, prefix);
+        prefix->scanned += good;
+        all_good = good == whole;
     }
     csv_reader_close(&reader);
     return read != CSV_FAILED;
+}
+
+/* False, with the failure, unless all rows that were asked for have been found. */
+static bool judge(const struct prefix *prefix, uint64_t durable, uint64_t rows, const char *path,
+                  struct failure *failure)
+{
+    if (prefix->rows_left == 0) {
+        return true;
+    }
+    if (prefix->stopped) {
+        return failure_set(failure, "the server is stopping");
+    }
+    if (prefix->scanned < durable) {
+        return failure_set(failure,
+                           "%s/" DATA_BETS_FILE " is damaged: at byte %" PRIu64 " is no bet", path,
+                           prefix->scanned);
+    }
+    return failure_set(failure, "only %" PRIu64 " of %" PRIu64 " rows are stored",
+                       rows - prefix->rows_left, rows);
 }
 
 bool prefix_checksum(const struct data_directory *directory, uint64_t durable, uint32_t agency,
@@ -85,7 +118,5 @@ bool prefix_checksum(const struct data_directory *directory, uint64_t durable, u
     }
     (void)close(file);
     *checksum = prefix.checksum;
-    return scanned && (prefix.rows_left == 0 ||
-                       failure_set(failure, "only %" PRIu64 " of %" PRIu64 " rows are stored",
-                                   rows - prefix.rows_left, rows));
+    return scanned && judge(&prefix, durable, rows, directory->path, failure);
 }

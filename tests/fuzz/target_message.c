@@ -54,7 +54,7 @@ static bool reference_is_word(const char *text, size_t from, size_t to, const ch
 static bool reference_type(const char *text, size_t from, size_t to, struct message *message)
 {
     static const char *const names[] = {"ack",  "error",   "wait",   "winners", "bet",
-                                        "done", "request", "status", "state"};
+                                        "done", "request", "status", "state",   "prefix"};
     uint64_t code = 0;
     message->dialect =
         from < to && isdigit((unsigned char)text[from]) ? MESSAGE_BY_CODE : MESSAGE_BY_NAME;
@@ -160,7 +160,7 @@ static enum message_frame reference_parse(const char *text, size_t bytes, bool s
     }
     reference_body(text, has_body ? type_end + 1 : end, end, message);
     bool may_have_body = message->type == MESSAGE_BET || message->type == MESSAGE_WINNERS ||
-                         message->type == MESSAGE_STATE;
+                         message->type == MESSAGE_STATE || message->type == MESSAGE_PREFIX;
     bool body_is_right = message->type == MESSAGE_BET ? reference_rows_end(message)
                                                       : may_have_body || message->body_bytes == 0;
     return sender_known && body_is_right ? MESSAGE_WHOLE : MESSAGE_MALFORMED;

@@ -4,6 +4,7 @@
  */
 #include "shm/agencies.h"
 
+#include "lib/checksum.h"
 #include "lib/log.h"
 #include "shm/append_lock.h"
 #include "shm/ring.h"
@@ -245,16 +246,24 @@ static void a_claim_tells_the_bets_and_where_they_end(void **state)
 {
     struct fixture *fixture = *state;
     struct agency *agency = add(fixture, 1);
-    struct append append = {.agency = agency, .bytes = "12345", .count = 5, .bets = 3};
+    const uint64_t checksum = checksum_extend(CHECKSUM_EMPTY, "12345", 5);
+    struct append append = {.agency = agency,
+                            .bytes = "12345",
+                            .count = 5,
+                            .bets = 3,
+                            .checksum = checksum,
+                            .checksum_factor = checksum_factor(5)};
     uint64_t end = 0;
     assert_int_equal(ring_append(&fixture->segment, 0, &append, &end), APPEND_DONE);
     append.agency = add(fixture, 2);
     assert_int_equal(ring_append(&fixture->segment, 0, &append, &end), APPEND_DONE);
     struct agency_claim claim = agencies_claim(&fixture->segment, agency);
     assert_int_equal(claim.bets, 3);
+    assert_int_equal(claim.checksum, checksum);
     assert_int_equal(claim.end_position, 5);
     claim = agencies_claim(&fixture->segment, append.agency);
     assert_int_equal(claim.bets, 3);
+    assert_int_equal(claim.checksum, checksum);
     assert_int_equal(claim.end_position, 10);
 }
 
@@ -453,7 +462,7 @@ static void those_that_are_done_can_be_counted_anew(void **state)
 /* ------------------------------------------------------------ snapshots ---- */
 
 struct sums {
-    uint64_t agencies, bets, bytes, ids;
+    uint64_t agencies, bets, bytes, checksums, ids;
 };
 
 static void sum_up(void *context, const struct agency *agency)
@@ -463,17 +472,23 @@ static void sum_up(void *context, const struct agency *agency)
     sums->ids += agency->id;
     sums->bets += atomic_load(&agency->bets);
     sums->bytes += atomic_load(&agency->bytes);
+    sums->checksums += atomic_load(&agency->checksum);
 }
 
 static void a_snapshot_has_every_agency_once(void **state)
 {
     struct fixture *fixture = *state;
     struct sums sums = {0};
-    assert_int_equal(agencies_snapshot(&fixture->segment, sum_up, &sums), 0);
+    struct agencies_total total = agencies_snapshot(&fixture->segment, sum_up, &sums);
+    assert_int_equal(total.head, 0);
+    assert_int_equal(total.checksum, CHECKSUM_EMPTY);
     assert_int_equal(sums.agencies, 0);
     make_a_mixed_table(fixture);
     atomic_store(&fixture->segment.shared->positions.head, 4711);
-    assert_int_equal(agencies_snapshot(&fixture->segment, sum_up, &sums), 4711);
+    fixture->segment.shared->append.checksum = 815;
+    total = agencies_snapshot(&fixture->segment, sum_up, &sums);
+    assert_int_equal(total.head, 4711);
+    assert_int_equal(total.checksum, 815);
     assert_int_equal(sums.agencies, LIMIT);
     assert_int_equal(sums.ids, LIMIT * (LIMIT + 1) / 2);
 }
@@ -492,7 +507,9 @@ static int move_until_halted(void *context)
     while (agency != NULL && atomic_load(&segment->shared->lifecycle.halted) == 0) {
         append_lock(segment);
         atomic_fetch_add(&agency->bytes, mover->id);
+        atomic_fetch_add(&agency->checksum, mover->id);
         atomic_fetch_add(&segment->shared->positions.head, mover->id);
+        segment->shared->append.checksum += mover->id;
         append_unlock(segment);
     }
     return agency == NULL;
@@ -523,8 +540,9 @@ static void a_snapshot_is_of_one_moment(void **state)
     processes_await(all_move, fixture);
     for (int i = 0; i < SNAPSHOTS; i++) {
         struct sums sums = {0};
-        uint64_t head = agencies_snapshot(&fixture->segment, sum_up, &sums);
-        assert_int_equal(sums.bytes, head);
+        struct agencies_total total = agencies_snapshot(&fixture->segment, sum_up, &sums);
+        assert_int_equal(sums.bytes, total.head);
+        assert_int_equal(sums.checksums, total.checksum);
     }
     atomic_store(&fixture->segment.shared->lifecycle.halted, 1);
     for (uint32_t i = 0; i < MOVERS; i++) {

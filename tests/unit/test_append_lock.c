@@ -25,6 +25,10 @@ enum {
     BYTES = 800, /* of the agency, before it appends */
     MORE_BETS = 3,
     MORE_BYTES = 60,
+    CHECKSUM = 0x1234,
+    MORE_CHECKSUM = 0x5678, /* the agency's, and of all, once it has appended */
+    ALL_CHECKSUM = 0x9abc,
+    MORE_ALL_CHECKSUM = 0xdef0,
     INCREMENTS = 20000,
     COUNTERS = 4
 };
@@ -64,6 +68,8 @@ static int set_up(void **state)
     assert_non_null(fixture.agency);
     atomic_store(&fixture.agency->bets, BETS);
     atomic_store(&fixture.agency->bytes, BYTES);
+    atomic_store(&fixture.agency->checksum, CHECKSUM);
+    fixture.segment.shared->append.checksum = ALL_CHECKSUM;
     atomic_store(&fixture.agency->end_position, HEAD - 1);
     atomic_store(&fixture.segment.shared->positions.head, HEAD);
     atomic_store(&fixture.segment.shared->positions.written, HEAD);
@@ -81,6 +87,19 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* What an append of MORE_BETS to the agency notes. */
+static struct shared_intent intent_of(const struct fixture *fixture)
+{
+    return (struct shared_intent){
+        .head_after = HEAD + MORE_BYTES,
+        .agency_index = (uint32_t)(fixture->agency - fixture->segment.agencies),
+        .bets_after = BETS + MORE_BETS,
+        .bytes_after = BYTES + MORE_BYTES,
+        .checksum_after = MORE_CHECKSUM,
+        .all_checksum_after = MORE_ALL_CHECKSUM,
+    };
+}
+
 /* An append up to a step, by an owner who then is no more. */
 static int append_and_die(void *context)
 {
@@ -88,8 +107,8 @@ static int append_and_die(void *context)
     struct segment *segment = &fixture->segment;
     append_lock(segment);
     if (fixture->last_step >= STEP_NOTED) {
-        append_note_intent(segment, fixture->agency, HEAD + MORE_BYTES, BETS + MORE_BETS,
-                           BYTES + MORE_BYTES);
+        const struct shared_intent intent = intent_of(fixture);
+        append_note_intent(segment, &intent);
     }
     if (fixture->last_step >= STEP_MOVED) {
         atomic_store(&segment->shared->positions.head, HEAD + MORE_BYTES);
@@ -121,6 +140,8 @@ static void expect_counts(const struct fixture *fixture, bool appended)
     const struct shared *shared = fixture->segment.shared;
     assert_int_equal(atomic_load(&agency->bets), BETS + (appended ? MORE_BETS : 0));
     assert_int_equal(atomic_load(&agency->bytes), BYTES + (appended ? MORE_BYTES : 0));
+    assert_int_equal(atomic_load(&agency->checksum), appended ? MORE_CHECKSUM : CHECKSUM);
+    assert_int_equal(shared->append.checksum, appended ? MORE_ALL_CHECKSUM : ALL_CHECKSUM);
     assert_int_equal(atomic_load(&agency->end_position), appended ? HEAD + MORE_BYTES : HEAD - 1);
     assert_int_equal(atomic_load(&shared->positions.head), HEAD + (appended ? MORE_BYTES : 0));
     assert_int_equal(shared->append.intent.head_after, 0);
@@ -179,7 +200,15 @@ static void an_intent_once_forgotten_is_never_finished(void **state)
     /* Another agency's bytes take head to where the forgotten intent wanted it. */
     struct agency *other =
         fixture->agency + (fixture->agency == fixture->segment.agencies ? 1 : -1);
-    append_note_intent(&fixture->segment, other, HEAD + MORE_BYTES, 1, MORE_BYTES);
+    const struct shared_intent intent = {
+        .head_after = HEAD + MORE_BYTES,
+        .agency_index = (uint32_t)(other - fixture->segment.agencies),
+        .bets_after = 1,
+        .bytes_after = MORE_BYTES,
+        .checksum_after = MORE_CHECKSUM,
+        .all_checksum_after = MORE_ALL_CHECKSUM,
+    };
+    append_note_intent(&fixture->segment, &intent);
     atomic_store(&fixture->segment.shared->positions.head, HEAD + MORE_BYTES);
     append_finish_intent(&fixture->segment);
     append_unlock(&fixture->segment);
@@ -187,7 +216,10 @@ static void an_intent_once_forgotten_is_never_finished(void **state)
     append_lock(&fixture->segment);
     append_unlock(&fixture->segment);
     assert_int_equal(atomic_load(&fixture->agency->bets), BETS);
+    assert_int_equal(atomic_load(&fixture->agency->checksum), CHECKSUM);
     assert_int_equal(atomic_load(&other->bets), 1);
+    assert_int_equal(atomic_load(&other->checksum), MORE_CHECKSUM);
+    assert_int_equal(fixture->segment.shared->append.checksum, MORE_ALL_CHECKSUM);
     assert_int_equal(atomic_load(&other->end_position), HEAD + MORE_BYTES);
 }
 

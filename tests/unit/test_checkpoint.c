@@ -1,10 +1,11 @@
 /*
  * test_checkpoint.c - a checkpoint is restored whole or not at all, and a
  * recovery that goes on from one ends where one that counts everything does.
- * What a whole one promises is never cut off.
+ * Bets that a whole one proves are never cut off.
  */
 #include "server/checkpoint.h"
 
+#include "lib/checksum.h"
 #include "lib/log.h"
 #include "server/recovery.h"
 #include "shm/agencies.h"
@@ -35,10 +36,12 @@ enum {
 
 #define CHECKPOINT_TMP DATA_CHECKPOINT_FILE ".tmp"
 
+static const char identity[] = "00112233445566778899aabbccddeeff";
+
 /* What a table says of the agencies 1 to AGENCIES. */
 struct counts {
-    uint64_t bets[AGENCIES + 1], bytes[AGENCIES + 1];
-    uint64_t position;
+    uint64_t bets[AGENCIES + 1], bytes[AGENCIES + 1], checksums[AGENCIES + 1];
+    uint64_t position, checksum; /* of all */
 };
 
 struct fixture {
@@ -77,9 +80,12 @@ static size_t put_rows(struct fixture *fixture, size_t used, struct counts *coun
                              "%u,Ana %u,Peña,%u,1999-03-17,%u\r\n", agency, i, i * 7919, i);
         counts->bets[agency]++;
         counts->bytes[agency] += (uint64_t)bytes;
+        counts->checksums[agency] =
+            checksum_extend(counts->checksums[agency], fixture->bets + used, (size_t)bytes);
         used += (size_t)bytes;
     }
     counts->position = used;
+    counts->checksum = checksum_extend(CHECKSUM_EMPTY, fixture->bets, used);
     return used;
 }
 
@@ -101,8 +107,20 @@ static void fill_table(struct fixture *fixture, const struct counts *counts)
         assert_non_null(agency);
         atomic_store(&agency->bets, counts->bets[id]);
         atomic_store(&agency->bytes, counts->bytes[id]);
+        atomic_store(&agency->checksum, counts->checksums[id]);
     }
     atomic_store(&fixture->heritage.segment.shared->positions.head, counts->position);
+    fixture->heritage.segment.shared->append.checksum = counts->checksum;
+}
+
+static bool write_checkpoint(struct fixture *fixture, struct checkpoint *checkpoint)
+{
+    return checkpoint_write(checkpoint, &fixture->heritage.directory, identity, fixture->file);
+}
+
+static void remove_checkpoint(const struct fixture *fixture)
+{
+    (void)unlinkat(fixture->scratch.descriptor, DATA_CHECKPOINT_FILE, 0);
 }
 
 static void make_checkpoint(struct fixture *fixture)
@@ -112,9 +130,21 @@ static void make_checkpoint(struct fixture *fixture)
     checkpoint_take(&checkpoint, &fixture->heritage.segment);
     assert_int_equal(checkpoint.position, fixture->at_checkpoint.position);
     fill_table(fixture, &fixture->at_end); /* what comes later is not in it */
-    checkpoint_write(&checkpoint, &fixture->heritage.directory, fixture->file);
+    assert_true(write_checkpoint(fixture, &checkpoint));
     assert_null(checkpoint.image);
     assert_false(scratch_has(&fixture->scratch, CHECKPOINT_TMP));
+}
+
+/* What the server before this one has noted, of the terms that the configuration has too. */
+static void set_control(struct fixture *fixture)
+{
+    struct control *control = &fixture->heritage.directory.control;
+    fixture->heritage.config = (struct server_config){
+        .ring_bytes = RING_BYTES, .agencies_expected = AGENCIES, .agencies_any = true};
+    *control = (struct control){.ring_bytes = RING_BYTES, .state = CONTROL_OPEN};
+    memcpy(control->identity, identity, sizeof identity);
+    server_config_terms(&fixture->heritage.config, &control->terms);
+    fixture->heritage.directory.has_control = true;
 }
 
 static int set_up(void **state)
@@ -125,9 +155,9 @@ static int set_up(void **state)
     *state = &fixture;
     log_set_threshold(LOG_LEVEL_ERROR); /* not of every refusal */
     scratch_open(&fixture.scratch);
-    fixture.heritage.config.ring_bytes = RING_BYTES;
     fixture.heritage.directory = (struct data_directory){
         .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    set_control(&fixture);
     create_segment(&fixture, AGENCY_LIMIT);
     fixture.checkpoint_bytes = put_rows(&fixture, 0, &fixture.at_checkpoint, 0, ROWS);
     fixture.at_end = fixture.at_checkpoint;
@@ -158,36 +188,70 @@ static void expect_counts(const struct fixture *fixture, const struct counts *co
         assert_non_null(agency);
         assert_int_equal(atomic_load(&agency->bets), counts->bets[id]);
         assert_int_equal(atomic_load(&agency->bytes), counts->bytes[id]);
+        assert_int_equal(atomic_load(&agency->checksum), counts->checksums[id]);
     }
     assert_int_equal(fixture->heritage.segment.shared->append.agencies_present, AGENCIES);
 }
 
-static uint64_t restore(struct fixture *fixture, uint64_t *bets)
+static enum checkpoint_answer restore_by(struct fixture *fixture, enum checkpoint_verify verify,
+                                         struct checkpoint_counted *counted,
+                                         struct failure *failure)
 {
-    *bets = 0;
-    return checkpoint_restore(&fixture->heritage.directory, &fixture->heritage.segment,
-                              fixture->file, bets);
+    *counted = (struct checkpoint_counted){.position = 1, .bets = 1, .checksum = 1};
+    *failure = (struct failure){.text = ""};
+    return checkpoint_restore(&fixture->heritage.directory, identity, &fixture->heritage.segment,
+                              fixture->file, verify, counted, failure);
 }
 
 /* Into a new table. */
+static void expect_restored_to(struct fixture *fixture, enum checkpoint_verify verify,
+                               const struct counts *counts, uint64_t bets)
+{
+    struct checkpoint_counted counted;
+    struct failure failure;
+    create_segment(fixture, AGENCY_LIMIT);
+    if (restore_by(fixture, verify, &counted, &failure) != CHECKPOINT_RESTORED) {
+        fail_msg("not restored: %s", failure.text);
+    }
+    assert_int_equal(counted.position, counts->position);
+    assert_int_equal(counted.checksum, counts->checksum);
+    assert_int_equal(counted.bets, bets);
+    expect_counts(fixture, counts);
+}
+
 static void expect_restored(struct fixture *fixture)
 {
-    uint64_t bets = 0;
-    create_segment(fixture, AGENCY_LIMIT);
-    assert_int_equal(restore(fixture, &bets), fixture->at_checkpoint.position);
-    assert_int_equal(bets, ROWS);
-    expect_counts(fixture, &fixture->at_checkpoint);
+    expect_restored_to(fixture, CHECKPOINT_VERIFY_ALL, &fixture->at_checkpoint, ROWS);
+    expect_restored_to(fixture, CHECKPOINT_VERIFY_END, &fixture->at_checkpoint, ROWS);
 }
 
 /* The table, which has to be empty before, stays so. */
+static void expect_answer(struct fixture *fixture, enum checkpoint_verify verify,
+                          enum checkpoint_answer expected, const char *what, size_t where)
+{
+    struct checkpoint_counted counted;
+    struct failure failure;
+    enum checkpoint_answer answer = restore_by(fixture, verify, &counted, &failure);
+    if (answer != expected || counted.position != 0 || counted.bets != 0 || counted.checksum != 0 ||
+        fixture->heritage.segment.shared->append.agencies_present != 0) {
+        fail_msg("%s %zu: answer %d, up to %llu: %s", what, where, (int)answer,
+                 (unsigned long long)counted.position, failure.text);
+    }
+    if (expected == CHECKPOINT_REFUSED) {
+        assert_non_null(strstr(failure.text, fixture->scratch.path));
+        assert_non_null(strstr(failure.text, DATA_CHECKPOINT_FILE));
+    }
+}
+
+static void expect_none(struct fixture *fixture, const char *what, size_t where)
+{
+    expect_answer(fixture, CHECKPOINT_VERIFY_ALL, CHECKPOINT_NONE, what, where);
+}
+
 static void expect_refused(struct fixture *fixture, const char *what, size_t where)
 {
-    uint64_t bets = 0;
-    uint64_t position = restore(fixture, &bets);
-    if (position != 0 || bets != 0 ||
-        fixture->heritage.segment.shared->append.agencies_present != 0) {
-        fail_msg("%s %zu: restored up to %llu", what, where, (unsigned long long)position);
-    }
+    expect_answer(fixture, CHECKPOINT_VERIFY_ALL, CHECKPOINT_REFUSED, what, where);
+    expect_answer(fixture, CHECKPOINT_VERIFY_END, CHECKPOINT_REFUSED, what, where);
 }
 
 /* ------------------------------------------------------- write and restore ---- */
@@ -202,39 +266,34 @@ static void what_was_written_is_restored(void **state)
 static void there_is_none_where_none_was_written(void **state)
 {
     struct fixture *fixture = *state;
-    checkpoint_remove(&fixture->heritage.directory);
-    assert_false(scratch_has(&fixture->scratch, DATA_CHECKPOINT_FILE));
+    remove_checkpoint(fixture);
     create_segment(fixture, AGENCY_LIMIT);
-    expect_refused(fixture, "no file", 0);
-    checkpoint_remove(&fixture->heritage.directory); /* harmless */
+    expect_none(fixture, "no file", 0);
 }
 
 static void a_newer_checkpoint_takes_the_olders_place(void **state)
 {
     struct fixture *fixture = *state;
-    uint64_t bets = 0;
     struct checkpoint checkpoint = {0};
     fill_table(fixture, &fixture->at_checkpoint);
     checkpoint_take(&checkpoint, &fixture->heritage.segment);
     fill_table(fixture, &fixture->at_end);
     checkpoint_take(&checkpoint, &fixture->heritage.segment); /* the first one is freed */
-    checkpoint_write(&checkpoint, &fixture->heritage.directory, fixture->file);
-    create_segment(fixture, AGENCY_LIMIT);
-    assert_int_equal(restore(fixture, &bets), fixture->all_bytes);
-    assert_int_equal(bets, ROWS + MORE_ROWS);
-    expect_counts(fixture, &fixture->at_end);
+    assert_true(write_checkpoint(fixture, &checkpoint));
+    expect_restored_to(fixture, CHECKPOINT_VERIFY_ALL, &fixture->at_end, ROWS + MORE_ROWS);
+    expect_restored_to(fixture, CHECKPOINT_VERIFY_END, &fixture->at_end, ROWS + MORE_ROWS);
 }
 
 static void a_checkpoint_that_was_dropped_is_not_written(void **state)
 {
     struct fixture *fixture = *state;
     struct checkpoint checkpoint = {0};
-    checkpoint_remove(&fixture->heritage.directory);
+    remove_checkpoint(fixture);
     checkpoint_take(&checkpoint, &fixture->heritage.segment);
     checkpoint_drop(&checkpoint);
     assert_null(checkpoint.image);
     assert_int_equal(checkpoint.position, 0);
-    checkpoint_write(&checkpoint, &fixture->heritage.directory, fixture->file);
+    assert_false(write_checkpoint(fixture, &checkpoint));
     checkpoint_drop(&checkpoint);
     assert_false(scratch_has(&fixture->scratch, DATA_CHECKPOINT_FILE));
 }
@@ -247,7 +306,8 @@ static void one_that_cannot_be_written_leaves_the_one_before(void **state)
     checkpoint_take(&checkpoint, &fixture->heritage.segment);
     int empty = openat(fixture->scratch.descriptor, "empty", O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
     assert_true(empty >= 0);
-    checkpoint_write(&checkpoint, &fixture->heritage.directory, empty); /* it lacks the bytes */
+    assert_false(checkpoint_write(&checkpoint, &fixture->heritage.directory, identity,
+                                  empty)); /* it lacks the bytes */
     (void)close(empty);
     assert_null(checkpoint.image);
     assert_false(scratch_has(&fixture->scratch, CHECKPOINT_TMP));
@@ -255,7 +315,7 @@ static void one_that_cannot_be_written_leaves_the_one_before(void **state)
     assert_int_equal(mkdirat(fixture->scratch.descriptor, CHECKPOINT_TMP, 0755), 0);
     fill_table(fixture, &fixture->at_end);
     checkpoint_take(&checkpoint, &fixture->heritage.segment);
-    checkpoint_write(&checkpoint, &fixture->heritage.directory, fixture->file);
+    assert_false(write_checkpoint(fixture, &checkpoint));
     assert_null(checkpoint.image);
     expect_restored(fixture);
 }
@@ -264,28 +324,26 @@ static void one_that_cannot_be_put_into_place_leaves_nothing_unfinished(void **s
 {
     struct fixture *fixture = *state;
     struct checkpoint checkpoint = {0};
-    checkpoint_remove(&fixture->heritage.directory);
+    remove_checkpoint(fixture);
     assert_int_equal(mkdirat(fixture->scratch.descriptor, DATA_CHECKPOINT_FILE, 0755), 0);
     checkpoint_take(&checkpoint, &fixture->heritage.segment);
-    checkpoint_write(&checkpoint, &fixture->heritage.directory, fixture->file);
+    assert_false(write_checkpoint(fixture, &checkpoint));
     assert_null(checkpoint.image);
     assert_false(scratch_has(&fixture->scratch, CHECKPOINT_TMP));
     create_segment(fixture, AGENCY_LIMIT);
-    expect_refused(fixture, "directory", 0);
+    expect_none(fixture, "directory", 0);
 }
 
 static void a_short_file_of_bets_is_proved_by_all_of_it(void **state)
 {
     struct fixture *fixture = *state;
-    uint64_t bets = 0;
     memset(&fixture->at_checkpoint, 0, sizeof fixture->at_checkpoint);
     size_t bytes = put_rows(fixture, 0, &fixture->at_checkpoint, 0, AGENCIES);
     assert_true(bytes < PROOF_BYTES);
     write_bets(fixture, fixture->bets, bytes);
     make_checkpoint(fixture);
-    create_segment(fixture, AGENCY_LIMIT);
-    assert_int_equal(restore(fixture, &bets), bytes);
-    assert_int_equal(bets, AGENCIES);
+    expect_restored_to(fixture, CHECKPOINT_VERIFY_ALL, &fixture->at_checkpoint, AGENCIES);
+    expect_restored_to(fixture, CHECKPOINT_VERIFY_END, &fixture->at_checkpoint, AGENCIES);
     create_segment(fixture, AGENCY_LIMIT);
     for (size_t at = 0; at < bytes; at++) {
         fixture->bets[at] ^= 1;
@@ -309,7 +367,7 @@ static void every_single_byte_of_it_that_is_wrong_is_noticed(void **state)
             image[at] = (char)(image[at] ^ flips[i]);
             scratch_write(&fixture->scratch, DATA_CHECKPOINT_FILE, image, count);
             image[at] = (char)(image[at] ^ flips[i]);
-            expect_refused(fixture, "wrong byte", at);
+            expect_none(fixture, "wrong byte", at);
         }
     }
     scratch_write(&fixture->scratch, DATA_CHECKPOINT_FILE, image, count);
@@ -330,16 +388,16 @@ static void a_checkpoint_of_another_length_is_none(void **state)
     create_segment(fixture, AGENCY_LIMIT);
     for (size_t length = 0; length < count; length++) {
         scratch_write(&fixture->scratch, DATA_CHECKPOINT_FILE, longer, length);
-        expect_refused(fixture, "length", length);
+        expect_none(fixture, "length", length);
     }
     scratch_write(&fixture->scratch, DATA_CHECKPOINT_FILE, longer, count + 1);
-    expect_refused(fixture, "length", count + 1);
+    expect_none(fixture, "length", count + 1);
     scratch_write(&fixture->scratch, DATA_CHECKPOINT_FILE, longer, count + ZEROS);
-    expect_refused(fixture, "length", count + ZEROS);
+    expect_none(fixture, "length", count + ZEROS);
     memset(longer, 0, count); /* pages that were never written */
     scratch_write(&fixture->scratch, DATA_CHECKPOINT_FILE, longer, count);
     free(longer);
-    expect_refused(fixture, "zeros", count);
+    expect_none(fixture, "zeros", count);
 }
 
 static void a_file_of_bets_cut_below_its_position_refutes_it(void **state)
@@ -370,6 +428,69 @@ static void bets_that_are_others_just_before_its_position_refute_it(void **state
     }
 }
 
+static void any_other_byte_of_all_that_was_counted_refutes_it_where_all_is_read(void **state)
+{
+    struct fixture *fixture = *state;
+    struct checkpoint_counted counted;
+    struct failure failure;
+    create_segment(fixture, AGENCY_LIMIT);
+    for (size_t at = 0; at < fixture->checkpoint_bytes; at += at % 131 == 0 ? 1 : 13) {
+        fixture->bets[at] ^= 1;
+        write_bets(fixture, fixture->bets, fixture->all_bytes);
+        fixture->bets[at] ^= 1;
+        expect_answer(fixture, CHECKPOINT_VERIFY_ALL, CHECKPOINT_REFUSED, "changed byte", at);
+    }
+    fixture->bets[0] ^= 1; /* far before the end: found by whoever reads it, and by nobody else */
+    write_bets(fixture, fixture->bets, fixture->all_bytes);
+    assert_true(fixture->checkpoint_bytes > PROOF_BYTES);
+    assert_int_equal(restore_by(fixture, CHECKPOINT_VERIFY_END, &counted, &failure),
+                     CHECKPOINT_RESTORED);
+}
+
+/* The agencies have the same counts, and so has the file: the order of its rows is another one. */
+static void rows_that_have_changed_places_refute_it(void **state)
+{
+    struct fixture *fixture = *state;
+    char rows[2 * ROW_BYTES_MAX];
+    const char *second = strchr(fixture->bets, '\n') + 1;
+    size_t first_bytes = (size_t)(second - fixture->bets);
+    size_t second_bytes = (size_t)(strchr(second, '\n') + 1 - second);
+    memcpy(rows, second, second_bytes);
+    memcpy(rows + second_bytes, fixture->bets, first_bytes);
+    memcpy(fixture->bets, rows, first_bytes + second_bytes);
+    write_bets(fixture, fixture->bets, fixture->all_bytes);
+    create_segment(fixture, AGENCY_LIMIT);
+    expect_answer(fixture, CHECKPOINT_VERIFY_ALL, CHECKPOINT_REFUSED, "rows", 0);
+}
+
+static void one_of_another_lottery_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct checkpoint checkpoint = {0};
+    struct checkpoint_counted counted;
+    struct failure failure;
+    static const char other[] = "00112233445566778899aabbccddeef0";
+    fill_table(fixture, &fixture->at_end);
+    checkpoint_take(&checkpoint, &fixture->heritage.segment);
+    assert_true(checkpoint_write(&checkpoint, &fixture->heritage.directory, other, fixture->file));
+    create_segment(fixture, AGENCY_LIMIT);
+    expect_refused(fixture, "identity", 0);
+    assert_int_equal(restore_by(fixture, CHECKPOINT_VERIFY_ALL, &counted, &failure),
+                     CHECKPOINT_REFUSED);
+    assert_non_null(strstr(failure.text, other));
+    assert_non_null(strstr(failure.text, identity));
+}
+
+static void a_link_in_its_place_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    int directory = fixture->scratch.descriptor;
+    assert_int_equal(renameat(directory, DATA_CHECKPOINT_FILE, directory, "elsewhere"), 0);
+    assert_int_equal(symlinkat("elsewhere", directory, DATA_CHECKPOINT_FILE), 0);
+    create_segment(fixture, AGENCY_LIMIT);
+    expect_refused(fixture, "link", 0);
+}
+
 static void what_comes_behind_its_position_does_not_matter(void **state)
 {
     struct fixture *fixture = *state;
@@ -381,11 +502,14 @@ static void what_comes_behind_its_position_does_not_matter(void **state)
 static void more_agencies_than_the_table_takes_are_not_restored(void **state)
 {
     struct fixture *fixture = *state;
-    uint64_t bets = 0;
+    struct checkpoint_counted counted;
+    struct failure failure;
     create_segment(fixture, AGENCIES - 1);
-    expect_refused(fixture, "agencies", AGENCIES);
+    expect_none(fixture, "agencies", AGENCIES);
     create_segment(fixture, AGENCIES);
-    assert_int_equal(restore(fixture, &bets), fixture->at_checkpoint.position);
+    assert_int_equal(restore_by(fixture, CHECKPOINT_VERIFY_ALL, &counted, &failure),
+                     CHECKPOINT_RESTORED);
+    assert_int_equal(counted.position, fixture->at_checkpoint.position);
     expect_counts(fixture, &fixture->at_checkpoint);
 }
 
@@ -406,6 +530,7 @@ static void expect_recovered(struct fixture *fixture)
     expect_counts(fixture, &fixture->at_end);
     assert_int_equal(atomic_load(&fixture->heritage.segment.shared->positions.durable),
                      fixture->all_bytes);
+    assert_int_equal(fixture->heritage.segment.shared->append.checksum, fixture->at_end.checksum);
 }
 
 static void recovery_ends_with_the_same_counts_with_it_and_without(void **state)
@@ -413,19 +538,25 @@ static void recovery_ends_with_the_same_counts_with_it_and_without(void **state)
     struct fixture *fixture = *state;
     expect_recovered(fixture);
     assert_true(scratch_has(&fixture->scratch, DATA_CHECKPOINT_FILE)); /* it was used */
-    checkpoint_remove(&fixture->heritage.directory);
+    remove_checkpoint(fixture);
     expect_recovered(fixture);
 }
 
-/* A row that is damaged before the proof: whoever counts from the beginning must refuse it. */
-static void recovery_goes_on_from_it_and_does_not_look_back(void **state)
+/* A row that is damaged far before the proof: whoever looks at all of it must refuse it. */
+static void recovery_looks_back_unless_it_is_told_to_go_on_from_it(void **state)
 {
     struct fixture *fixture = *state;
     struct failure failure = {.text = ""};
     fixture->bets[0] = 'x';
     write_bets(fixture, fixture->bets, fixture->all_bytes);
+    fixture->heritage.config.start_verify = START_VERIFY_END;
     expect_recovered(fixture);
-    checkpoint_remove(&fixture->heritage.directory);
+    fixture->heritage.config.start_verify = START_VERIFY_ALL;
+    create_segment(fixture, AGENCY_LIMIT);
+    assert_false(recovery_run(&fixture->heritage, &failure));
+    assert_non_null(strstr(failure.text, "was changed"));
+    remove_checkpoint(fixture);
+    fixture->heritage.config.start_verify = START_VERIFY_END;
     create_segment(fixture, AGENCY_LIMIT);
     assert_false(recovery_run(&fixture->heritage, &failure));
 }
@@ -444,24 +575,18 @@ static void a_torn_tail_behind_it_is_cut_off(void **state)
     assert_true(scratch_has(&fixture->scratch, DATA_CHECKPOINT_FILE));
 }
 
-/* Were it left, bets.csv could grow past it, and agree with it by its last bytes alone. */
-static void one_that_was_not_used_is_removed(void **state)
+static void a_torn_one_is_no_witness_and_an_unfinished_one_is_removed(void **state)
 {
     struct fixture *fixture = *state;
     scratch_write(&fixture->scratch, DATA_CHECKPOINT_FILE, "torn", 4);
     scratch_write(&fixture->scratch, CHECKPOINT_TMP, "half", 4);
     expect_recovered(fixture);
-    assert_false(scratch_has(&fixture->scratch, DATA_CHECKPOINT_FILE));
     assert_false(scratch_has(&fixture->scratch, CHECKPOINT_TMP));
-    make_checkpoint(fixture);
-    char *name = memrchr(fixture->bets, 'A', fixture->checkpoint_bytes);
-    *name = 'E'; /* as valid as before, and refuted */
-    write_bets(fixture, fixture->bets, fixture->all_bytes);
+    make_checkpoint(fixture); /* the next one takes its place */
     expect_recovered(fixture);
-    assert_false(scratch_has(&fixture->scratch, DATA_CHECKPOINT_FILE));
 }
 
-/* ---------------------------------------------------------------- promise ---- */
+/* ---------------------------------------------------------------- witness ---- */
 
 /* Recovery refuses and names both files; they and an unfinished checkpoint stay as they are. */
 static void expect_start_refused(struct fixture *fixture, const char *bets, size_t count)
@@ -486,21 +611,23 @@ static void expect_start_refused(struct fixture *fixture, const char *bets, size
     assert_true(untouched);
     assert_true(scratch_has(&fixture->scratch, CHECKPOINT_TMP));
     assert_false(scratch_has(&fixture->scratch, DATA_DONE_FILE));
-    assert_non_null(strstr(failure.text, DATA_CHECKPOINT_FILE " proves"));
+    assert_non_null(strstr(failure.text, DATA_BETS_FILE));
+    assert_non_null(strstr(failure.text, DATA_CHECKPOINT_FILE));
+    assert_non_null(strstr(failure.text, "nothing was touched"));
     assert_non_null(strstr(failure.text, fixture->scratch.path));
 }
 
-static void a_promise_is_told_whatever_bets_csv_holds(void **state)
+/* As valid as before, and others: no crash writes such rows. */
+static void rows_that_are_valid_and_others_are_never_accepted(void **state)
 {
     struct fixture *fixture = *state;
-    const struct data_directory *directory = &fixture->heritage.directory;
-    assert_int_equal(checkpoint_promise(directory), fixture->checkpoint_bytes);
-    write_bets(fixture, "", 0);
-    assert_int_equal(checkpoint_promise(directory), fixture->checkpoint_bytes);
-    scratch_write(&fixture->scratch, DATA_CHECKPOINT_FILE, "torn", 4);
-    assert_int_equal(checkpoint_promise(directory), 0);
-    checkpoint_remove(directory);
-    assert_int_equal(checkpoint_promise(directory), 0);
+    char *const names[] = {memchr(fixture->bets, 'A', fixture->checkpoint_bytes),
+                           memrchr(fixture->bets, 'A', fixture->checkpoint_bytes)};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        *names[i] = 'E';
+        expect_start_refused(fixture, fixture->bets, fixture->all_bytes);
+        *names[i] = 'A';
+    }
 }
 
 static void damage_before_its_position_is_never_cut_off(void **state)
@@ -559,13 +686,17 @@ int main(void)
         CHECKPOINT_TEST(a_checkpoint_of_another_length_is_none),
         CHECKPOINT_TEST(a_file_of_bets_cut_below_its_position_refutes_it),
         CHECKPOINT_TEST(bets_that_are_others_just_before_its_position_refute_it),
+        CHECKPOINT_TEST(any_other_byte_of_all_that_was_counted_refutes_it_where_all_is_read),
+        CHECKPOINT_TEST(rows_that_have_changed_places_refute_it),
+        CHECKPOINT_TEST(one_of_another_lottery_is_refused),
+        CHECKPOINT_TEST(a_link_in_its_place_is_refused),
         CHECKPOINT_TEST(what_comes_behind_its_position_does_not_matter),
         CHECKPOINT_TEST(more_agencies_than_the_table_takes_are_not_restored),
         CHECKPOINT_TEST(recovery_ends_with_the_same_counts_with_it_and_without),
-        CHECKPOINT_TEST(recovery_goes_on_from_it_and_does_not_look_back),
+        CHECKPOINT_TEST(recovery_looks_back_unless_it_is_told_to_go_on_from_it),
         CHECKPOINT_TEST(a_torn_tail_behind_it_is_cut_off),
-        CHECKPOINT_TEST(one_that_was_not_used_is_removed),
-        CHECKPOINT_TEST(a_promise_is_told_whatever_bets_csv_holds),
+        CHECKPOINT_TEST(a_torn_one_is_no_witness_and_an_unfinished_one_is_removed),
+        CHECKPOINT_TEST(rows_that_are_valid_and_others_are_never_accepted),
         CHECKPOINT_TEST(damage_before_its_position_is_never_cut_off),
         CHECKPOINT_TEST(a_file_that_ends_before_its_position_is_never_accepted),
         CHECKPOINT_TEST(a_file_that_is_missing_is_not_made_where_there_was_one),

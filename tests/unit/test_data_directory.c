@@ -1,5 +1,5 @@
 /*
- * test_data_directory.c - one server a directory, of one layout; and what a start makes or leaves.
+ * test_data_directory.c - one server a directory, of one lottery; and what a start makes or leaves.
  */
 #include "server/data_directory.h"
 
@@ -17,13 +17,7 @@
 
 #include <cmocka.h> /* after what it needs */
 
-enum {
-    PATH_BYTES = SCRATCH_PATH_BYTES + 16,
-    SHORT_MS = 50,
-    LONG_MS = 10000,
-    RING_BYTES = 8388608,
-    ZEROS = 100
-};
+enum { PATH_BYTES = SCRATCH_PATH_BYTES + 16, SHORT_MS = 50, LONG_MS = 10000, RING_BYTES = 8388608 };
 
 struct fixture {
     struct scratch scratch;
@@ -115,11 +109,11 @@ static void a_directory_that_is_missing_is_made(void **state)
     open_directory(fixture);
     assert_true(fixture->directory.made);
     assert_ptr_equal(fixture->directory.path, fixture->path);
-    assert_int_equal(fixture->directory.last_ring_bytes, 0);
+    assert_false(fixture->directory.has_control);
     assert_int_equal(stat(fixture->path, &status), 0);
     assert_int_equal(fixture->directory.device, status.st_dev);
     assert_int_equal(fixture->directory.inode, status.st_ino);
-    assert_false(scratch_has(&fixture->scratch, "data/layout"));
+    assert_false(scratch_has(&fixture->scratch, "data/control"));
     (void)snprintf(pid, sizeof pid, "%d", (int)getpid());
     expect_file(fixture, "lock", pid);
 }
@@ -282,117 +276,113 @@ static void other_files_locks_are_not_taken_for_ours(void **state)
     assert_true(opened);
 }
 
-/* --------------------------------------------------------------- layout ---- */
+/* -------------------------------------------------------------- control ---- */
 
-static void a_layout_of_another_version_is_refused_and_left_alone(void **state)
+/* Of a server that has been here before. */
+static void write_control(struct fixture *fixture, struct control *control)
+{
+    struct failure failure = {.text = ""};
+    bool synced = false;
+    open_directory(fixture);
+    assert_true(control_make(control, &failure));
+    control->ring_bytes = RING_BYTES;
+    control->terms.agencies_expected = 1;
+    assert_true(control_write(&fixture->directory, control, &synced, &failure));
+    data_directory_close(&fixture->directory);
+}
+
+static void what_the_last_server_noted_is_read(void **state)
 {
     struct fixture *fixture = *state;
-    static const char *const layouts[] = {
-        "lottery data 2\nring_bytes 4096\n",
-        "lottery data 10\nring_bytes 4096\n",
-        "lottery data 0\nring_bytes 4096\n",
-        "lottery data \nring_bytes 4096\n",
-        "lottery data 1\n",
-        "lottery data 1\nring_bytes \n",
-        "lottery data 1\nring_bytes x\n",
-        "lottery data 1 ring_bytes 4096\n",
-        "lottery data",
-        "something else\n",
-        "lottery data -1\nring_bytes 4096\n",
-        "\n",
+    struct control control;
+    write_control(fixture, &control);
+    open_directory(fixture);
+    assert_true(fixture->directory.has_control);
+    assert_string_equal(fixture->directory.control.identity, control.identity);
+    assert_int_equal(fixture->directory.control.ring_bytes, RING_BYTES);
+}
+
+static void a_control_that_is_damaged_or_of_another_version_is_refused_and_left_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *control, *reason;
+    } refused[] = {
+        {"lottery data 3\nring_bytes 4096\n", "version 3, this server knows version 2"},
+        {"lottery data 10\nring_bytes 4096\n", "version 10, this server knows version 2"},
+        {"lottery data 2\nring_bytes 4096\n", "control is damaged"},
+        {"lottery data 2\n", "control is damaged"},
+        {"something else\n", "control is damaged"},
+        {"\n", "control is damaged"},
+        {"", "control is damaged"},
     };
     make_directory(fixture);
     write_file(fixture, "lock", "77", 2);
     write_file(fixture, "bets.csv", "x", 1);
-    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
-        char reason[64];
-        write_file(fixture, "layout", layouts[i], strlen(layouts[i]));
-        (void)snprintf(reason, sizeof reason, "its layout is '%.*s', this server knows version 1",
-                       (int)strcspn(layouts[i], "\n"), layouts[i]);
-        expect_no_opening(fixture->path, 0, reason);
-        expect_file(fixture, "layout", layouts[i]);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        write_file(fixture, "control", refused[i].control, strlen(refused[i].control));
+        expect_no_opening(fixture->path, 0, refused[i].reason);
+        expect_file(fixture, "control", refused[i].control);
         expect_file(fixture, "lock", "77");
         expect_file(fixture, "bets.csv", "x");
     }
-    assert_int_equal(unlinkat(fixture->scratch.descriptor, "data/layout", 0), 0);
+    assert_int_equal(unlinkat(fixture->scratch.descriptor, "data/control", 0), 0);
+    assert_int_equal(unlinkat(fixture->scratch.descriptor, "data/bets.csv", 0), 0);
     open_directory(fixture); /* the lock was given up */
 }
 
-static void a_layout_that_a_crash_left_empty_is_of_a_new_directory(void **state)
+static void files_without_control_are_refused_and_left_alone(void **state)
 {
     struct fixture *fixture = *state;
-    static const char zeros[ZEROS];
+    static const char *const files[] = {"bets.csv", "done.csv", "winners.csv", "checkpoint"};
     make_directory(fixture);
-    for (size_t count = 0; count <= ZEROS; count += ZEROS) {
-        write_file(fixture, "layout", zeros, count);
-        open_directory(fixture);
-        assert_int_equal(fixture->directory.last_ring_bytes, 0);
-        data_directory_close(&fixture->directory);
+    write_file(fixture, "lock", "77", 2);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char path[PATH_BYTES];
+        char reason[64];
+        (void)snprintf(path, sizeof path, "data/%s", files[i]);
+        (void)snprintf(reason, sizeof reason, "control is missing, and %s is there", files[i]);
+        write_file(fixture, files[i], "x", 1);
+        expect_no_opening(fixture->path, 0, reason);
+        expect_file(fixture, files[i], "x");
+        expect_file(fixture, "lock", "77");
+        assert_false(scratch_has(&fixture->scratch, "data/control"));
+        assert_int_equal(unlinkat(fixture->scratch.descriptor, path, 0), 0);
+        assert_int_equal(symlinkat("nowhere", fixture->scratch.descriptor, path), 0);
+        expect_no_opening(fixture->path, 0, reason);
+        assert_int_equal(unlinkat(fixture->scratch.descriptor, path, 0), 0);
+        assert_int_equal(mkdirat(fixture->scratch.descriptor, path, 0755), 0);
+        expect_no_opening(fixture->path, 0, reason);
+        assert_int_equal(unlinkat(fixture->scratch.descriptor, path, AT_REMOVEDIR), 0);
     }
+    open_directory(fixture);
 }
 
-static void claim(struct fixture *fixture, uint64_t ring_bytes)
-{
-    struct failure failure = {.text = ""};
-    if (!data_directory_claim(&fixture->directory, ring_bytes, &failure)) {
-        fail_msg("%s", failure.text);
-    }
-    assert_int_equal(fixture->directory.last_ring_bytes, ring_bytes);
-    assert_false(scratch_has(&fixture->scratch, "data/layout.tmp"));
-}
-
-static void a_claim_is_found_by_the_next_server(void **state)
+/* A crash may have left these; nothing has been stored in them. */
+static void empty_files_without_control_are_of_a_new_directory(void **state)
 {
     struct fixture *fixture = *state;
+    make_directory(fixture);
+    write_file(fixture, "bets.csv", "", 0);
+    write_file(fixture, "done.csv", "", 0);
+    write_file(fixture, "control.tmp", "half", 4);
     open_directory(fixture);
-    claim(fixture, RING_BYTES);
-    expect_file(fixture, "layout", "lottery data 1\nring_bytes 8388608\n");
-    data_directory_close(&fixture->directory);
-    open_directory(fixture);
-    assert_int_equal(fixture->directory.last_ring_bytes, RING_BYTES);
-    claim(fixture, 4096);
-    expect_file(fixture, "layout", "lottery data 1\nring_bytes 4096\n");
-    data_directory_close(&fixture->directory);
-    open_directory(fixture);
-    assert_int_equal(fixture->directory.last_ring_bytes, 4096);
+    assert_false(fixture->directory.has_control);
 }
 
-static ino_t inode_of_layout(const struct fixture *fixture)
-{
-    struct stat status;
-    assert_int_equal(fstatat(fixture->scratch.descriptor, "data/layout", &status, 0), 0);
-    return status.st_ino;
-}
-
-static void a_claim_replaces_the_file_and_only_where_it_says_another_thing(void **state)
+static void a_directory_of_an_older_server_is_refused_and_left_alone(void **state)
 {
     struct fixture *fixture = *state;
-    open_directory(fixture);
-    claim(fixture, RING_BYTES);
-    assert_int_equal(
-        linkat(fixture->scratch.descriptor, "data/layout", fixture->scratch.descriptor, "old", 0),
-        0); /* so that its inode is not used again */
-    ino_t first = inode_of_layout(fixture);
-    claim(fixture, RING_BYTES);
-    assert_int_equal(inode_of_layout(fixture), first);
-    claim(fixture, 4096);
-    assert_int_not_equal(inode_of_layout(fixture), first);
-    size_t count = 0;
-    char *old = scratch_read(&fixture->scratch, "old", &count); /* never written in place */
-    bool same = strcmp(old, "lottery data 1\nring_bytes 8388608\n") == 0;
-    free(old);
-    assert_true(same);
-}
-
-static void a_claim_that_cannot_be_written_is_a_failure(void **state)
-{
-    struct fixture *fixture = *state;
-    struct failure failure = {.text = ""};
-    open_directory(fixture);
-    assert_int_equal(mkdirat(fixture->scratch.descriptor, "data/layout.tmp", 0755), 0);
-    assert_false(data_directory_claim(&fixture->directory, RING_BYTES, &failure));
-    assert_non_null(strstr(failure.text, fixture->path));
-    assert_false(scratch_has(&fixture->scratch, "data/layout"));
+    static const char layout[] = "lottery data 1\nring_bytes 4096\n";
+    make_directory(fixture);
+    write_file(fixture, "layout", layout, strlen(layout));
+    write_file(fixture, "bets.csv", "x", 1);
+    expect_no_opening(fixture->path, 0, "written by a server of version 1.0");
+    expect_file(fixture, "layout", layout);
+    expect_file(fixture, "bets.csv", "x");
+    assert_false(scratch_has(&fixture->scratch, "data/control"));
+    assert_int_equal(unlinkat(fixture->scratch.descriptor, "data/bets.csv", 0), 0);
+    expect_no_opening(fixture->path, 0, "written by a server of version 1.0");
 }
 
 /* -------------------------------------------------------------- discard ---- */
@@ -425,9 +415,9 @@ static void a_directory_into_which_something_was_put_is_left_there(void **state)
 {
     struct fixture *fixture = *state;
     open_directory(fixture);
-    write_file(fixture, "bets.csv", "x", 1);
+    write_file(fixture, "notes", "x", 1);
     data_directory_discard(&fixture->directory);
-    expect_file(fixture, "bets.csv", "x");
+    expect_file(fixture, "notes", "x");
     open_directory(fixture);
     assert_false(fixture->directory.made);
 }
@@ -447,11 +437,11 @@ int main(void)
         DIRECTORY_TEST(the_lock_is_held_until_the_last_child_is_gone),
         DIRECTORY_TEST(who_waits_for_the_lock_is_not_named),
         DIRECTORY_TEST(other_files_locks_are_not_taken_for_ours),
-        DIRECTORY_TEST(a_layout_of_another_version_is_refused_and_left_alone),
-        DIRECTORY_TEST(a_layout_that_a_crash_left_empty_is_of_a_new_directory),
-        DIRECTORY_TEST(a_claim_is_found_by_the_next_server),
-        DIRECTORY_TEST(a_claim_replaces_the_file_and_only_where_it_says_another_thing),
-        DIRECTORY_TEST(a_claim_that_cannot_be_written_is_a_failure),
+        DIRECTORY_TEST(what_the_last_server_noted_is_read),
+        DIRECTORY_TEST(a_control_that_is_damaged_or_of_another_version_is_refused_and_left_alone),
+        DIRECTORY_TEST(files_without_control_are_refused_and_left_alone),
+        DIRECTORY_TEST(empty_files_without_control_are_of_a_new_directory),
+        DIRECTORY_TEST(a_directory_of_an_older_server_is_refused_and_left_alone),
         DIRECTORY_TEST(a_directory_that_this_start_made_is_discarded),
         DIRECTORY_TEST(a_directory_that_was_there_before_is_left_alone),
         DIRECTORY_TEST(a_directory_into_which_something_was_put_is_left_there),

@@ -46,6 +46,7 @@ static const struct example examples[] = {
     {"7:6:\r\n", false, MESSAGE_WHOLE, MESSAGE_REQUEST, MESSAGE_BY_CODE, false, 7, ""},
     {"12:7\r\n", false, MESSAGE_WHOLE, MESSAGE_STATUS, MESSAGE_BY_CODE, false, 12, ""},
     {"12:7\n", false, MESSAGE_WHOLE, MESSAGE_STATUS, MESSAGE_BY_CODE, false, 12, ""},
+    {"1:9:900\r\n", false, MESSAGE_WHOLE, MESSAGE_PREFIX, MESSAGE_BY_CODE, false, 1, "900"},
     {"1:done\r\n", false, MESSAGE_WHOLE, MESSAGE_DONE, MESSAGE_BY_NAME, false, 1, ""},
     {"1:Done\n", false, MESSAGE_WHOLE, MESSAGE_DONE, MESSAGE_BY_NAME, false, 1, ""},
     {"1:BET:" ROW "\r\n", false, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_BY_NAME, false, 1, ROW},
@@ -101,7 +102,7 @@ static const struct example examples[] = {
     {.text = "1:\r\n", .frame = MESSAGE_MALFORMED},
     {.text = "1:\n", .frame = MESSAGE_MALFORMED},
     {.text = "1::\r\n", .frame = MESSAGE_MALFORMED},
-    {.text = "1:9\r\n", .frame = MESSAGE_MALFORMED},
+    {.text = "1:10\r\n", .frame = MESSAGE_MALFORMED},
     {.text = "1:5 \r\n", .frame = MESSAGE_MALFORMED},
     {.text = "1:4294967300\r\n", .frame = MESSAGE_MALFORMED},
     {.text = "1:-1\r\n", .frame = MESSAGE_MALFORMED},
@@ -429,7 +430,7 @@ static void every_type_has_its_code_and_its_name(void **state)
 {
     (void)state;
     static const char *const names[] = {"ACK",  "ERROR",   "WAIT",   "WINNERS", "BET",
-                                        "DONE", "REQUEST", "STATUS", "STATE"};
+                                        "DONE", "REQUEST", "STATUS", "STATE",   "PREFIX"};
     assert_int_equal(MESSAGE_TYPES, sizeof names / sizeof names[0]);
     for (int type = 0; type < MESSAGE_TYPES; type++) {
         assert_string_equal(message_type_name((enum message_type)type), names[type]);

@@ -8,6 +8,7 @@
  */
 #include "shm/ring.h"
 
+#include "lib/checksum.h"
 #include "lib/log.h"
 #include "shm/agencies.h"
 #include "shm/slots.h"
@@ -94,14 +95,22 @@ static struct shared_positions *positions(struct fixture *fixture)
 }
 
 /* As the one that may: the agency's latest claim, if there is any. */
+static struct append append_of(struct agency *agency, const char *bytes, size_t count,
+                               uint64_t bets)
+{
+    return (struct append){.agency = agency,
+                           .epoch = atomic_load(&agency->epoch),
+                           .bytes = bytes,
+                           .count = count,
+                           .bets = bets,
+                           .checksum = checksum_extend(CHECKSUM_EMPTY, bytes, count),
+                           .checksum_factor = checksum_factor(count)};
+}
+
 static enum append_result append_as_agency(struct fixture *fixture, const char *bytes, size_t count,
                                            uint64_t bets, uint64_t *end)
 {
-    const struct append append = {.agency = fixture->agency,
-                                  .epoch = atomic_load(&fixture->agency->epoch),
-                                  .bytes = bytes,
-                                  .count = count,
-                                  .bets = bets};
+    const struct append append = append_of(fixture->agency, bytes, count, bets);
     return ring_append(&fixture->segment, 0, &append, end);
 }
 
@@ -119,7 +128,9 @@ static void positions_start_where_the_file_ends(void **state)
 {
     struct fixture *fixture = *state;
     const uint64_t position = (UINT64_C(1) << 40) + 12345;
-    ring_start_at(&fixture->segment, position);
+    const uint64_t checksum = UINT64_C(0x1234567890abcdef);
+    ring_start_at(&fixture->segment, position, checksum);
+    assert_int_equal(fixture->segment.shared->append.checksum, checksum);
     assert_int_equal(atomic_load(&positions(fixture)->head), position);
     assert_int_equal(atomic_load(&positions(fixture)->written), position);
     assert_int_equal(atomic_load(&positions(fixture)->durable), position);
@@ -179,12 +190,43 @@ static void an_agencys_counts_move_with_head(void **state)
     assert_int_equal(fixture->segment.shared->append.intent.head_after, 0);
 }
 
+/* The checksums are joined of the pieces' own: what comes out is that of all the bytes, in order. */
+static void checksums_of_appends_are_joined_by_agency_and_for_all(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { APPENDS = 200, PIECE_BYTES_MAX = 500 };
+    static char all[APPENDS * PIECE_BYTES_MAX];
+    struct agency *const agencies[] = {fixture->agency, agencies_find_or_add(&fixture->segment, 2)};
+    uint64_t checksums[2] = {CHECKSUM_EMPTY, CHECKSUM_EMPTY};
+    const uint64_t before = checksum_extend(CHECKSUM_EMPTY, "stored before\r\n", 15);
+    unsigned seed = 11;
+    size_t used = 0;
+    ring_start_at(&fixture->segment, 15, before);
+    for (int i = 0; i < APPENDS; i++) {
+        uint64_t end = 0;
+        int which = rand_r(&seed) % 2;
+        size_t count = 1 + (size_t)rand_r(&seed) % PIECE_BYTES_MAX;
+        char *piece = all + used;
+        for (size_t byte = 0; byte < count; byte++) {
+            piece[byte] = (char)rand_r(&seed);
+        }
+        const struct append append = append_of(agencies[which], piece, count, 1);
+        assert_int_equal(ring_append(&fixture->segment, 0, &append, &end), APPEND_DONE);
+        used += count;
+        checksums[which] = checksum_extend(checksums[which], piece, count);
+        assert_int_equal(atomic_load(&agencies[0]->checksum), checksums[0]);
+        assert_int_equal(atomic_load(&agencies[1]->checksum), checksums[1]);
+        assert_int_equal(fixture->segment.shared->append.checksum,
+                         checksum_extend(before, all, used));
+    }
+}
+
 static void bytes_across_the_rings_end_stand_in_one_piece(void **state)
 {
     struct fixture *fixture = *state;
     uint64_t end = 0;
     for (uint64_t before = 0; before <= 9; before++) {
-        ring_start_at(&fixture->segment, 5 * (uint64_t)RING_BYTES - before);
+        ring_start_at(&fixture->segment, 5 * (uint64_t)RING_BYTES - before, CHECKSUM_EMPTY);
         assert_int_equal(append_as_agency(fixture, "123456789", 9, 1, &end), APPEND_DONE);
         assert_int_equal(end, 5 * (uint64_t)RING_BYTES - before + 9);
         struct ring_pending pending = ring_take_pending(&fixture->segment);
@@ -215,7 +257,7 @@ static void a_ring_can_be_filled_to_the_last_byte_and_no_further(void **state)
     struct fixture *fixture = *state;
     static char bytes[RING_BYTES];
     uint64_t end = 0;
-    ring_start_at(&fixture->segment, 777);
+    ring_start_at(&fixture->segment, 777, CHECKSUM_EMPTY);
     assert_int_equal(append_as_agency(fixture, bytes, sizeof bytes, 1, &end), APPEND_DONE);
     assert_int_equal(ring_take_pending(&fixture->segment).count, RING_BYTES);
     processes_release(&fixture->processes);
@@ -401,8 +443,8 @@ static int run_writer(void *context)
         for (; bets < wanted && (writer->rows == 0 || next + bets < writer->rows); bets++) {
             bytes += write_row(rows + bytes, writer->number, next + bets);
         }
-        const struct append append = {
-            .agency = agency, .epoch = claim.epoch, .bytes = rows, .count = bytes, .bets = bets};
+        struct append append = append_of(agency, rows, bytes, bets);
+        append.epoch = claim.epoch;
         if (writer->mortal && rand_r(&seed) % APPENDS_OF_A_LIFE == 0) {
             return rand_r(&seed) % 2 == 0
                        ? append_and_die_while_copying(segment, writer->number, &append)
@@ -437,7 +479,8 @@ static pid_t start_writer(struct writer *writer)
 struct stream {
     char *bytes;
     uint64_t used, checked;
-    uint64_t rows[WRITERS + 1]; /* seen of each agency */
+    uint64_t rows[WRITERS + 1];      /* seen of each agency */
+    uint64_t checksums[WRITERS + 1]; /* of them */
 };
 
 static bool has_pending(const void *context)
@@ -494,6 +537,7 @@ static void check_rows(struct stream *stream)
                      (int)bytes, row, (int)expected_bytes, expected);
         }
         stream->rows[agency]++;
+        stream->checksums[agency] = checksum_extend(stream->checksums[agency], row, bytes);
         stream->checked += bytes;
     }
 }
@@ -521,10 +565,13 @@ static void expect_whole_stream(struct fixture *fixture, struct stream *stream, 
         const struct agency *agency = agencies_find(&fixture->segment, i);
         assert_non_null(agency);
         assert_int_equal(atomic_load(&agency->bets), stream->rows[i]);
+        assert_int_equal(atomic_load(&agency->checksum), stream->checksums[i]);
         assert_true(atomic_load(&agency->end_position) <= stream->used);
         bytes += atomic_load(&agency->bytes);
     }
     assert_int_equal(bytes, stream->used);
+    assert_int_equal(fixture->segment.shared->append.checksum,
+                     checksum_extend(CHECKSUM_EMPTY, stream->bytes, stream->used));
     (void)munmap(stream->bytes, STREAM_BYTES);
 }
 
@@ -617,8 +664,7 @@ static int die_while_copying(void *context)
 {
     struct fixture *fixture = context;
     processes_die_quietly();
-    const struct append append = {
-        .agency = fixture->agency, .bytes = "1,0,\r\n", .count = 6, .bets = 1};
+    const struct append append = append_of(fixture->agency, "1,0,\r\n", 6, 1);
     return append_and_die_while_copying(&fixture->segment, 1, &append);
 }
 
@@ -626,8 +672,7 @@ static int die_before_counting(void *context)
 {
     struct fixture *fixture = context;
     processes_die_quietly();
-    const struct append append = {
-        .agency = fixture->agency, .bytes = "1,0,\r\n", .count = 6, .bets = 1};
+    const struct append append = append_of(fixture->agency, "1,0,\r\n", 6, 1);
     return append_and_die_before_counting(&fixture->segment, 1, &append);
 }
 
@@ -647,11 +692,16 @@ static void expect_stored(struct fixture *fixture, uint64_t bets, uint64_t bytes
     assert_int_equal(claim.bets, bets);
     assert_int_equal(claim.end_position, bytes);
     assert_int_equal(atomic_load(&fixture->agency->bytes), bytes);
-    assert_int_equal(ring_take_pending(&fixture->segment).count, bytes);
+    struct ring_pending pending = ring_take_pending(&fixture->segment);
+    assert_int_equal(pending.count, bytes);
+    assert_int_equal(claim.checksum, checksum_extend(CHECKSUM_EMPTY, pending.bytes, bytes));
+    assert_int_equal(fixture->segment.shared->append.checksum, claim.checksum);
     assert_int_equal(append_as_agency(fixture, "next", 4, 1, &end), APPEND_DONE);
     assert_int_equal(end, bytes + 4);
     assert_memory_equal(ring_take_pending(&fixture->segment).bytes + bytes, "next", 4);
     assert_int_equal(atomic_load(&fixture->agency->bets), bets + 1);
+    assert_int_equal(atomic_load(&fixture->agency->checksum),
+                     checksum_extend(claim.checksum, "next", 4));
 }
 
 static void a_writer_that_dies_while_copying_leaves_nothing(void **state)
@@ -684,8 +734,7 @@ static int die_at_fault_point(void *context)
     const struct marked_victim *victim = context;
     uint64_t end = 0;
     struct segment segment = victim->fixture->segment;
-    const struct append append = {
-        .agency = victim->fixture->agency, .bytes = "1,0,\r\n", .count = 6, .bets = 1};
+    const struct append append = append_of(victim->fixture->agency, "1,0,\r\n", 6, 1);
     if (setenv("LOTTERY_FAULT", victim->fault_points, 1) != 0 ||
         setenv("LOTTERY_FAULT_TOKEN", victim->token, 1) != 0) {
         return 1;
@@ -726,6 +775,7 @@ int main(void)
         RING_TEST(what_is_appended_is_pending_until_it_is_written),
         RING_TEST(an_append_wakes_the_storer_where_it_sleeps),
         RING_TEST(an_agencys_counts_move_with_head),
+        RING_TEST(checksums_of_appends_are_joined_by_agency_and_for_all),
         RING_TEST(bytes_across_the_rings_end_stand_in_one_piece),
         RING_TEST(a_ring_can_be_filled_to_the_last_byte_and_no_further),
         RING_TEST(waiting_for_space_ends_when_the_server_is_halted),

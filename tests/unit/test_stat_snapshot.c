@@ -210,7 +210,7 @@ static void positions_keep_their_order(void **state)
 {
     struct site *site = *state;
     make_segment(site, SHARED_READY);
-    ring_start_at(&site->segment, 1000);
+    ring_start_at(&site->segment, 1000, 0);
     atomic_store(&site->segment.shared->positions.head, 1000 + RING_BYTES / 2);
     struct snapshot snapshot = take(site);
     assert_int_equal(snapshot.ring.used, RING_BYTES / 2);

@@ -1,8 +1,10 @@
 /*
- * test_winners.c - each agency reads its own rows of winners.csv, as they stand on the wire.
+ * test_winners.c - each agency reads its own rows of winners.csv, as they stand on the
+ * wire; and nobody is given a row that the draw did not give.
  */
 #include "server/winners.h"
 
+#include "lib/checksum.h"
 #include "tests/harness/processes.h"
 
 #include <setjmp.h>
@@ -20,6 +22,7 @@ enum { TEXT_BYTES = 4096, NO_LIMIT = 1 << 30, MANY_ROWS = 30000, ROW_BYTES_MAX =
 struct fixture {
     struct scratch scratch;
     struct data_directory directory;
+    struct winners_seal seal; /* of the file as the draw gave it */
 };
 
 /* What was given, one row behind the other; it is enough after `limit` rows. */
@@ -32,6 +35,7 @@ struct told {
 static int set_up(void **state)
 {
     static struct fixture fixture;
+    fixture.seal = (struct winners_seal){0};
     *state = &fixture;
     scratch_open(&fixture.scratch);
     fixture.directory = (struct data_directory){
@@ -56,16 +60,24 @@ static bool note_row(void *context, const char *row, size_t bytes)
     return ++told->rows < told->limit;
 }
 
+/* As the draw gave them. */
+static void write_bytes(struct fixture *fixture, const char *rows, size_t count)
+{
+    scratch_write(&fixture->scratch, DATA_WINNERS_FILE, rows, count);
+    fixture->seal = (struct winners_seal){.bytes = count,
+                                          .checksum = checksum_extend(CHECKSUM_EMPTY, rows, count)};
+}
+
 static void write_winners(struct fixture *fixture, const char *rows)
 {
-    scratch_write(&fixture->scratch, DATA_WINNERS_FILE, rows, strlen(rows));
+    write_bytes(fixture, rows, strlen(rows));
 }
 
 static void expect_winners(struct fixture *fixture, uint32_t agency, int limit, const char *rows)
 {
     struct failure failure = {.text = ""};
     struct told told = {.limit = limit};
-    if (!winners_read(&fixture->directory, agency, note_row, &told, &failure)) {
+    if (!winners_read(&fixture->directory, &fixture->seal, agency, note_row, &told, &failure)) {
         fail_msg("%s", failure.text);
     }
     assert_string_equal(told.text, rows);
@@ -145,9 +157,10 @@ static void a_long_file_is_read_to_its_end(void **state)
         used += (size_t)snprintf(rows + used, ROW_BYTES_MAX, "%u,a,b,%u,2000-01-01,7574\r\n",
                                  i % 3 + 41, i);
     }
-    scratch_write(&fixture->scratch, DATA_WINNERS_FILE, rows, used);
+    write_bytes(fixture, rows, used);
     free(rows);
-    assert_true(winners_read(&fixture->directory, 42, expect_next_document, &count, &failure));
+    assert_true(winners_read(&fixture->directory, &fixture->seal, 42, expect_next_document, &count,
+                             &failure));
     assert_int_equal(count.rows, MANY_ROWS / 3);
 }
 
@@ -176,8 +189,9 @@ static void what_is_no_bet_is_never_given(void **state)
         memcpy(rows + used, damaged[i].row, damaged[i].bytes);
         used += damaged[i].bytes;
         memcpy(rows + used, good, sizeof good - 1);
-        scratch_write(&fixture->scratch, DATA_WINNERS_FILE, rows, used + sizeof good - 1);
-        assert_false(winners_read(&fixture->directory, 7, note_row, &told, &failure));
+        write_bytes(fixture, rows, used + sizeof good - 1); /* sealed, whoever did that */
+        assert_false(
+            winners_read(&fixture->directory, &fixture->seal, 7, note_row, &told, &failure));
         assert_int_equal(told.rows, 1);
         assert_non_null(strstr(failure.text, "at byte 25 is no bet"));
     }
@@ -189,16 +203,115 @@ static void a_file_that_ends_in_half_a_row_is_not_taken_for_whole(void **state)
     struct failure failure = {.text = ""};
     struct told told = {.limit = NO_LIMIT};
     write_winners(fixture, "7,a,b,1,2000-01-01,7574\r\n7,c,d,2,2000-01-01,75");
-    assert_false(winners_read(&fixture->directory, 7, note_row, &told, &failure));
+    assert_false(winners_read(&fixture->directory, &fixture->seal, 7, note_row, &told, &failure));
     assert_non_null(strstr(failure.text, "at byte 25 is no bet"));
 }
+
+/* ---------------------------------------------------------------- forgery ---- */
+
+/* Whoever asks is given no row, and told that there is none to be had. */
+static void expect_nothing_given(struct fixture *fixture, const char *rows, size_t count)
+{
+    scratch_write(&fixture->scratch, DATA_WINNERS_FILE, rows, count);
+    for (uint32_t agency = 6; agency <= 8; agency++) {
+        struct failure failure = {.text = ""};
+        struct told told = {.limit = NO_LIMIT};
+        if (winners_read(&fixture->directory, &fixture->seal, agency, note_row, &told, &failure) ||
+            told.rows != 0) {
+            fail_msg("%d rows were given of '%.*s'", told.rows, (int)count, rows);
+        }
+        assert_non_null(strstr(failure.text, DATA_WINNERS_FILE " was changed"));
+        assert_non_null(strstr(failure.text, fixture->scratch.path));
+    }
+}
+
+#define SEALED "6,a,b,1,2000-01-01,7574\r\n7,c,d,2,2000-01-02,7574\r\n8,e,f,3,2000-01-03,7574\r\n"
+
+static void no_row_is_given_of_a_file_with_any_other_byte(void **state)
+{
+    struct fixture *fixture = *state;
+    char rows[] = SEALED;
+    static const char flips[] = {1, 4, 0x20, (char)0x80, (char)0xff};
+    write_winners(fixture, SEALED);
+    for (size_t at = 0; at < sizeof rows - 1; at++) {
+        for (size_t i = 0; i < sizeof flips; i++) {
+            rows[at] = (char)(rows[at] ^ flips[i]);
+            expect_nothing_given(fixture, rows, sizeof rows - 1);
+            rows[at] = (char)(rows[at] ^ flips[i]);
+        }
+    }
+    write_winners(fixture, SEALED);
+    expect_winners(fixture, 7, NO_LIMIT, "7,c,d,2,2000-01-02,7574\n");
+}
+
+static void no_row_is_given_of_a_file_of_another_length(void **state)
+{
+    struct fixture *fixture = *state;
+    write_winners(fixture, SEALED);
+    for (size_t count = 0; count < sizeof SEALED - 1; count++) {
+        expect_nothing_given(fixture, SEALED, count);
+    }
+    expect_nothing_given(fixture, SEALED "7", sizeof SEALED);
+    expect_nothing_given(fixture, SEALED SEALED, 2 * (sizeof SEALED - 1));
+    write_winners(fixture, ""); /* nobody has won */
+    expect_nothing_given(fixture, SEALED, sizeof SEALED - 1);
+}
+
+static void a_forged_row_is_never_given(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const forged[] = {
+        /* more of them, fewer of them, in other places, another's, another agency's */
+        SEALED "7,forged,b,1,2000-01-01,7574\r\n",
+        "7,forged,b,1,2000-01-01,7574\r\n" SEALED,
+        "6,a,b,1,2000-01-01,7574\r\n8,e,f,3,2000-01-03,7574\r\n",
+        "7,c,d,2,2000-01-02,7574\r\n6,a,b,1,2000-01-01,7574\r\n8,e,f,3,2000-01-03,7574\r\n",
+        "6,a,b,1,2000-01-01,7574\r\n7,x,d,2,2000-01-02,7574\r\n8,e,f,3,2000-01-03,7574\r\n",
+        "7,a,b,1,2000-01-01,7574\r\n7,c,d,2,2000-01-02,7574\r\n8,e,f,3,2000-01-03,7574\r\n",
+    };
+    write_winners(fixture, SEALED);
+    for (size_t i = 0; i < sizeof forged / sizeof forged[0]; i++) {
+        expect_nothing_given(fixture, forged[i], strlen(forged[i]));
+    }
+}
+
+/* Far behind the first piece that is read: the first ones are not given either. */
+static void no_row_is_given_of_a_long_file_that_was_changed_at_its_end(void **state)
+{
+    struct fixture *fixture = *state;
+    char *rows = malloc((size_t)MANY_ROWS * ROW_BYTES_MAX);
+    assert_non_null(rows);
+    size_t used = 0;
+    for (uint32_t i = 0; i < MANY_ROWS; i++) {
+        used += (size_t)snprintf(rows + used, ROW_BYTES_MAX, "7,a,b,%u,2000-01-01,7574\r\n", i);
+    }
+    write_bytes(fixture, rows, used);
+    rows[used - 9] ^= 1; /* of the date */
+    expect_nothing_given(fixture, rows, used);
+    free(rows);
+}
+
+static void a_link_is_not_followed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    struct told told = {.limit = NO_LIMIT};
+    int directory = fixture->scratch.descriptor;
+    write_winners(fixture, SEALED);
+    assert_int_equal(renameat(directory, DATA_WINNERS_FILE, directory, "elsewhere"), 0);
+    assert_int_equal(symlinkat("elsewhere", directory, DATA_WINNERS_FILE), 0);
+    assert_false(winners_read(&fixture->directory, &fixture->seal, 7, note_row, &told, &failure));
+    assert_int_equal(told.rows, 0);
+}
+
+/* ---------------------------------------------------------------- failures ---- */
 
 static void a_file_that_is_not_there_is_a_failure(void **state)
 {
     struct fixture *fixture = *state;
     struct failure failure = {.text = ""};
     struct told told = {.limit = NO_LIMIT};
-    assert_false(winners_read(&fixture->directory, 1, note_row, &told, &failure));
+    assert_false(winners_read(&fixture->directory, &fixture->seal, 1, note_row, &told, &failure));
     assert_non_null(strstr(failure.text, fixture->scratch.path));
     assert_non_null(strstr(failure.text, DATA_WINNERS_FILE ": No such file or directory"));
     assert_int_equal(told.rows, 0);
@@ -210,7 +323,8 @@ static void a_file_that_cannot_be_read_is_a_failure_and_no_empty_list(void **sta
     struct failure failure = {.text = ""};
     struct told told = {.limit = NO_LIMIT};
     assert_int_equal(mkdirat(fixture->scratch.descriptor, DATA_WINNERS_FILE, 0755), 0);
-    assert_false(winners_read(&fixture->directory, 1, note_row, &told, &failure));
+    fixture->seal.bytes = 1;
+    assert_false(winners_read(&fixture->directory, &fixture->seal, 1, note_row, &told, &failure));
     assert_non_null(strstr(failure.text, fixture->scratch.path));
     assert_non_null(strstr(failure.text, "Is a directory"));
 }
@@ -227,6 +341,11 @@ int main(void)
         WINNERS_TEST(a_long_file_is_read_to_its_end),
         WINNERS_TEST(what_is_no_bet_is_never_given),
         WINNERS_TEST(a_file_that_ends_in_half_a_row_is_not_taken_for_whole),
+        WINNERS_TEST(no_row_is_given_of_a_file_with_any_other_byte),
+        WINNERS_TEST(no_row_is_given_of_a_file_of_another_length),
+        WINNERS_TEST(a_forged_row_is_never_given),
+        WINNERS_TEST(no_row_is_given_of_a_long_file_that_was_changed_at_its_end),
+        WINNERS_TEST(a_link_is_not_followed),
         WINNERS_TEST(a_file_that_is_not_there_is_a_failure),
         WINNERS_TEST(a_file_that_cannot_be_read_is_a_failure_and_no_empty_list),
     };
