@@ -22,6 +22,8 @@ static const char *const fault_texts[BET_FAULTS] = {
     [BET_BAD_BIRTHDATE] = "the birthdate is not a date YYYY-MM-DD",
     [BET_BAD_NUMBER] = "the number is not a non-negative 32-bit decimal",
     [BET_BAD_TEXT] = "not UTF-8, or a control character",
+    [BET_NUMBER_TOO_HIGH] = "the number is above rules.number_max",
+    [BET_BORN_TOO_LATE] = "the birthdate is in the future (rules.birthdate)",
 };
 
 const char *bet_fault_text(enum bet_fault fault)

@@ -26,6 +26,8 @@ enum bet_fault {
     BET_BAD_BIRTHDATE,
     BET_BAD_NUMBER,
     BET_BAD_TEXT,
+    BET_NUMBER_TOO_HIGH, /* these two are a lottery's own rules: bet_rules.h */
+    BET_BORN_TOO_LATE,
     BET_FAULTS
 };
 

@@ -4,6 +4,7 @@
 #include "server/batches.h"
 
 #include "lib/bet.h"
+#include "lib/bet_rules.h"
 #include "lib/checksum.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
@@ -13,6 +14,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define POSITION_IN_TURN UINT64_MAX
 
@@ -47,6 +49,7 @@ void batches_open(struct batches *batches, const struct heritage *heritage, uint
     const struct server_config *config = &heritage->config;
     struct shared_positions *positions = &heritage->segment.shared->positions;
     *batches = (struct batches){
+        .config = config,
         .segment = heritage->segment,
         .slot_index = slot_index,
         .connection = connection,
@@ -259,6 +262,30 @@ static bool make_turn(struct batches *batches, struct agency *agency, size_t bod
     return true;
 }
 
+/* The day by the server's clock and time zone, which a bet that is stored keeps for good. */
+static void write_today(char date[BET_RULES_DATE_BYTES])
+{
+    time_t now = time(NULL);
+    struct tm broken_down;
+    (void)localtime_r(&now, &broken_down);
+    (void)strftime(date, BET_RULES_DATE_BYTES, "%Y-%m-%d", &broken_down);
+}
+
+/* Rows are converted; those of a batch that breaks the lottery's own rules are refused after all. */
+static void check_rules(const struct batches *batches, const struct message *message,
+                        struct bet_conversion *conversion)
+{
+    const struct server_config *config = batches->config;
+    struct bet_rules rules = {.number_max = (uint32_t)config->rule_number_max};
+    if (config->rule_birthdate == BIRTHDATE_PAST) {
+        write_today(rules.born_until);
+    }
+    if (conversion->fault == BET_VALID && bet_rules_are_set(&rules)) {
+        conversion->fault =
+            bet_rules_check(&rules, message->body, message->body_bytes, &conversion->rows);
+    }
+}
+
 bool batches_add(struct batches *batches, struct agency *agency, const struct message *message)
 {
     if (!make_queue_room(batches) || !make_turn(batches, agency, message->body_bytes)) {
@@ -273,6 +300,7 @@ bool batches_add(struct batches *batches, struct agency *agency, const struct me
     struct pending_batch *batch = push(batches, message);
     struct bet_conversion conversion = bet_rows_to_csv(
         message->sender, message->body, message->body_bytes, batches->csv + batches->csv_used);
+    check_rules(batches, message, &conversion);
     if (conversion.fault != BET_VALID) {
         log_refused_row(batches, message, &conversion);
         refuse(batches, batch);

@@ -46,6 +46,7 @@ struct batches_claim {
 };
 
 struct batches {
+    const struct server_config *config;
     struct segment segment;
     uint32_t slot_index;
     struct connection *connection;

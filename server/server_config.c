@@ -55,6 +55,8 @@ enum server_key {
     KEY_UNTYPED_MESSAGES,
     KEY_ACK_AFTER,
     KEY_START_VERIFY,
+    KEY_RULE_NUMBER_MAX,
+    KEY_RULE_BIRTHDATE,
     KEYS
 };
 
@@ -69,6 +71,9 @@ static const char *const untyped_choices[] = {
 
 static const char *const ack_choices[] = {
     [ACK_AFTER_SYNCED] = "synced", [ACK_AFTER_WRITTEN] = "written", NULL};
+
+static const char *const birthdate_choices[] = {
+    [BIRTHDATE_ANY] = "any", [BIRTHDATE_PAST] = "past", NULL};
 
 static const char *const verify_choices[] = {
     [START_VERIFY_ALL] = "all", [START_VERIFY_END] = "end", NULL};
@@ -238,6 +243,20 @@ static const struct config_key keys[KEYS] = {
                        .choices = ack_choices,
                        .meaning = "bets are acknowledged when the disk has them, or the kernel: "
                                   "synced, written"},
+    [KEY_RULE_NUMBER_MAX] = {.path = {"rules.number_max"},
+                             .environment = {"RULES_NUMBER_MAX"},
+                             .kind = CONFIG_INTEGER,
+                             FIELD(rule_number_max),
+                             .default_value = "4294967295",
+                             .maximum = UINT32_MAX,
+                             .meaning = "highest number that may be bet on"},
+    [KEY_RULE_BIRTHDATE] = {.path = {"rules.birthdate"},
+                            .environment = {"RULES_BIRTHDATE"},
+                            .kind = CONFIG_CHOICE,
+                            FIELD(rule_birthdate),
+                            .default_value = "any",
+                            .choices = birthdate_choices,
+                            .meaning = "birthdates that are taken: any, or past: none after today"},
     [KEY_START_VERIFY] = {.path = {"start.verify"},
                           .environment = {"START_VERIFY"},
                           .kind = CONFIG_CHOICE,

@@ -18,6 +18,7 @@ enum server_ack_after { ACK_AFTER_SYNCED, ACK_AFTER_WRITTEN };
 /* How much of bets.csv a start reads where a checkpoint says that it has been counted. */
 enum server_start_verify { START_VERIFY_ALL, START_VERIFY_END };
 enum server_log_personal { LOG_PERSONAL_PLAIN, LOG_PERSONAL_MASKED };
+enum server_rule_birthdate { BIRTHDATE_ANY, BIRTHDATE_PAST };
 enum server_untyped_messages { UNTYPED_BATCH, UNTYPED_SINGLE };
 
 /* One inclusive range of agency numbers. */
@@ -50,6 +51,8 @@ struct server_config {
     int untyped_messages;                     /* enum server_untyped_messages */
     int ack_after;                            /* enum server_ack_after */
     int start_verify;                         /* enum server_start_verify */
+    uint64_t rule_number_max;                 /* rules.number_max, 0 .. 2^32-1 */
+    int rule_birthdate;                       /* enum server_rule_birthdate */
     bool agencies_any;                        /* every id may speak; else the ranges */
     struct agency_range ranges[AGENCY_RANGES_MAX];
     uint32_t range_count;

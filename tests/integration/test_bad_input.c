@@ -408,6 +408,19 @@ static void documents_in_the_log_can_be_masked(void **state)
     assert_int_equal(server_count_log(server, "30904465"), 0);
 }
 
+static void a_lotterys_own_rules_refuse_a_batch(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server =
+        server_start(stage, ENVIRONMENT("RULES_NUMBER_MAX=9999", "RULES_BIRTHDATE=past"));
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:4:A,B,1,1980-01-31,9999\nA,B,1,1980-01-31,10000\n\r\n", "server:1\r\n");
+    (void)server_await_log(server, 1, "WARNING*row: 2 | reason: *rules.number_max*");
+    peer_ask(peer, "1:4:A,B,1,9998-01-31,1\n\r\n", "server:1\r\n");
+    (void)server_await_log(server, 1, "WARNING*row: 1 | reason: *rules.birthdate*");
+    peer_ask(peer, "1:4:A,B,1,1980-01-31,9999\n\r\n", "server:0\r\n");
+}
+
 static void garbage_harms_nobody(void **state)
 {
     enum { CONNECTIONS = 20, BYTES = 5000 };
@@ -453,6 +466,7 @@ int main(void)
         STAGE_TEST(a_peer_that_has_gone_silent_is_still_summed_up),
         STAGE_TEST(stored_bets_are_told_however_many_they_are),
         STAGE_TEST(documents_in_the_log_can_be_masked),
+        STAGE_TEST(a_lotterys_own_rules_refuse_a_batch),
         STAGE_TEST(garbage_harms_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
