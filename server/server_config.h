@@ -35,6 +35,7 @@ struct server_config {
     int log_level;                   /* log.level, enum log_level */
     int log_personal;                /* log.personal, enum server_log_personal */
     uint64_t agencies_expected;      /* agencies.expected: the draw is held at this many */
+    uint64_t agencies_grace_ms;      /* agencies.grace: for those that have begun; 0: none */
     char agencies_allowed[CONFIG_TEXT_BYTES]; /* agencies.allowed: "1-3,7", "any", or empty */
     uint64_t winning_number;                  /* lottery.winning_number, 0 .. 2^32-1 */
     char data_directory[CONFIG_TEXT_BYTES];   /* data.directory */

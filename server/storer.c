@@ -55,6 +55,8 @@ struct storer {
     struct disk_file bets; /* bets.csv */
     struct done_file done;
     struct control control;       /* as it stands on the disk */
+    bool crowd_told;              /* more agencies than are expected have been seen */
+    int64_t quorum_at_ms;         /* since when enough are done, monotonic clock; 0: they are not */
     struct checkpoint checkpoint; /* taken, and waiting for its bytes to be durable */
     uint64_t checkpoint_position; /* of the latest one that was written, or tried to be */
     int64_t checkpoint_due_ms;    /* when to take the next one, monotonic clock */
@@ -362,12 +364,65 @@ static void add_bets(void *context, const struct agency *agency)
     *rows += atomic_load_explicit(&agency->bets, memory_order_relaxed);
 }
 
+/* Those that the draw does not wait for. */
+struct open_agencies {
+    uint64_t count;
+    bool tell; /* each of them, in the log */
+};
+
+static void note_open(void *context, const struct agency *agency)
+{
+    struct open_agencies *open = context;
+    if (atomic_load(&agency->phase) != AGENCY_OPEN) {
+        return;
+    }
+    open->count++;
+    if (open->tell) {
+        log_warning("action: sorteo | result: in_progress | cut_off: agency %u | cantidad: %" PRIu64
+                    " | reason: enough agencies are done (agencies.expected), and this one is not: "
+                    "what it has stored takes part, what it still has to send does not",
+                    agency->id, atomic_load(&agency->bets));
+    }
+}
+
+/* With agencies.grace set, the draw waits a while for those that have begun and are not done. */
+static bool is_grace_over(struct storer *storer)
+{
+    int64_t grace_ms = (int64_t)storer->heritage->config.agencies_grace_ms;
+    int64_t now_ms = clock_monotonic_ms();
+    struct open_agencies open = {0};
+    if (storer->quorum_at_ms == 0) {
+        storer->quorum_at_ms = now_ms;
+    }
+    if (grace_ms == 0 || now_ms - storer->quorum_at_ms >= grace_ms) {
+        return true;
+    }
+    agencies_visit(&storer->segment, note_open, &open);
+    return open.count == 0;
+}
+
+/* Where any agency may speak, a quorum that is too small cuts off those that are slower. */
+static void tell_crowd(struct storer *storer)
+{
+    uint32_t seen = storer->segment.shared->append.agencies_present; /* a glance: no lock */
+    uint64_t expected = storer->heritage->config.agencies_expected;
+    if (seen > expected && !storer->crowd_told) {
+        storer->crowd_told = true;
+        log_warning("action: agencias | result: in_progress | vistas: %u | esperadas: %" PRIu64
+                    " | reason: more agencies have spoken than the draw waits for: those that are "
+                    "not done when %" PRIu64 " are will be cut off; raise agencies.expected "
+                    "(AGENCY_QUORUM_MIN) for the next lottery, or set agencies.grace",
+                    seen, expected, expected);
+    }
+}
+
 /* The draw has been held once control says so: nothing undoes it afterwards. */
 static bool hold_draw(struct storer *storer)
 {
     int64_t began_ns = clock_monotonic_ns();
     struct draw_stock stored = {.bytes = agencies_close_for_draw(&storer->segment)};
     stored.checksum = agencies_snapshot(&storer->segment, add_bets, &stored.rows).checksum;
+    agencies_visit(&storer->segment, note_open, &(struct open_agencies){.tell = true});
     struct draw_record record;
     if (!flush(storer) || !are_bets_in_place(storer, stored.bytes)) {
         return false;
@@ -393,7 +448,7 @@ static bool hold_draw(struct storer *storer)
 static bool hold_draw_if_due(struct storer *storer)
 {
     return atomic_load(&storer->shared->drawn) != 0 || agencies_missing(storer) > 0 ||
-           signals_terminate_requested() || hold_draw(storer);
+           signals_terminate_requested() || !is_grace_over(storer) || hold_draw(storer);
 }
 
 /* ----------------------------------------------------------------- life ---- */
@@ -501,6 +556,7 @@ static bool has_work(const void *context)
 
 static bool work(struct storer *storer)
 {
+    tell_crowd(storer);
     return flush(storer) && store_done(storer) && keep_checkpoint(storer) &&
            hold_draw_if_due(storer);
 }

@@ -147,17 +147,23 @@ void agencies_recount_done(struct segment *segment)
     atomic_store(&segment->shared->storer.agencies_done, done);
 }
 
+void agencies_visit(const struct segment *segment,
+                    void (*each)(void *context, const struct agency *agency), void *context)
+{
+    for (uint32_t i = 0; i < segment->shared->identity.agency_capacity; i++) {
+        const struct agency *agency = &segment->agencies[i];
+        if (atomic_load_explicit(&agency->present, memory_order_acquire) != 0) {
+            each(context, agency);
+        }
+    }
+}
+
 struct agencies_total agencies_snapshot(struct segment *segment,
                                         void (*each)(void *context, const struct agency *agency),
                                         void *context)
 {
     append_lock(segment);
-    for (uint32_t i = 0; i < segment->shared->identity.agency_capacity; i++) {
-        const struct agency *agency = &segment->agencies[i];
-        if (atomic_load_explicit(&agency->present, memory_order_relaxed) != 0) {
-            each(context, agency);
-        }
-    }
+    agencies_visit(segment, each, context);
     struct agencies_total total = {
         .head = atomic_load(&segment->shared->positions.head),
         .checksum = segment->shared->append.checksum,

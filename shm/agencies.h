@@ -68,6 +68,10 @@ void agencies_set_done(struct segment *segment, struct agency *agency);
 /* Counts those whose DONE is durable anew: the last storer may have died between the two. */
 void agencies_recount_done(struct segment *segment);
 
+/* Calls `each` for every agency, without the lock: counts may be of different moments. */
+void agencies_visit(const struct segment *segment,
+                    void (*each)(void *context, const struct agency *agency), void *context);
+
 /* All of bets.csv at a moment, appended and not yet all of it durable. */
 struct agencies_total {
     uint64_t head;

@@ -255,6 +255,39 @@ static void pythons_csv_reads_and_writes_bets_csv_unchanged(void **state)
     assert_string_equal(files_read(stage, copy, NULL), files_read(stage, bets, NULL));
 }
 
+static void who_is_not_done_when_enough_are_is_cut_off_and_told_so(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server =
+        server_start(stage, ENVIRONMENT("AGENCY_QUORUM_MIN=1", "WINNERS_WAIT=10s"));
+    struct peer *slow = peer_connect(server);
+    struct peer *quick = peer_connect(server);
+    peer_ask(slow, bets_batch(stage, 7, 0, 3), "server:0\r\n");
+    assert_int_equal(server_count_log(server, "WARNING*action: agencias"), 0);
+    peer_ask(quick, bets_batch(stage, 8, 0, 1), "server:0\r\n");
+    (void)server_await_log(server, 1, "WARNING*action: agencias*vistas: 2 | esperadas: 1 |");
+    peer_ask(quick, "8:5\r\n8:6\r\n", "server:0\r\nserver:3:\r\n");
+    (void)server_await_log(server, 1, "WARNING*sorteo*cut_off: agency 7 | cantidad: 3 |");
+    peer_ask(slow, bets_batch(stage, 7, 3, 1), "server:1\r\n");
+}
+
+static void with_a_grace_the_draw_waits_for_those_that_have_begun(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = server_start(
+        stage, ENVIRONMENT("AGENCY_QUORUM_MIN=1", "AGENCIES_GRACE=10m", "WINNERS_WAIT=20s"));
+    struct peer *slow = peer_connect(server);
+    struct peer *quick = peer_connect(server);
+    peer_ask(slow, bets_batch(stage, 7, 0, 3), "server:0\r\n");
+    peer_ask(quick, "8:5\r\n", "server:0\r\n");
+    peer_send(quick, "8:6\r\n");
+    server_await_waiting(server, 1);
+    peer_ask(slow, bets_batch(stage, 7, 3, 1), "server:0\r\n");
+    peer_ask(slow, "7:5\r\n", "server:0\r\n");
+    peer_expect(quick, "server:3:\r\n");
+    assert_int_equal(server_count_log(server, "cut_off"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +302,8 @@ int main(void)
         STAGE_TEST(a_lottery_without_bets_is_drawn_without_winners),
         STAGE_TEST(names_with_quotes_and_accents_are_stored_and_come_back_unchanged),
         STAGE_TEST(pythons_csv_reads_and_writes_bets_csv_unchanged),
+        STAGE_TEST(who_is_not_done_when_enough_are_is_cut_off_and_told_so),
+        STAGE_TEST(with_a_grace_the_draw_waits_for_those_that_have_begun),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
