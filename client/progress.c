@@ -126,12 +126,12 @@ static unsigned columns_used(const struct columns *columns)
 /* The bar is calm: where there is room it has the same length whatever the state. */
 static void write_bar(struct columns *columns, unsigned room, unsigned percent)
 {
-    char bar[BAR_CELLS_MAX + 1];
     unsigned used = columns_used(columns) + BAR_FRAME_COLUMNS;
     unsigned calm = room + 1 > CALM_COLUMNS ? room + 1 - CALM_COLUMNS : 0;
     unsigned cells = room > used ? room - used : 0;
     cells = cells < calm ? cells : calm;
     if (cells >= BAR_CELLS_MIN) {
+        char bar[BAR_CELLS_MAX + 1];
         fill_bar(bar, cells < BAR_CELLS_MAX ? cells : BAR_CELLS_MAX, percent);
         (void)snprintf(columns->text[COLUMN_BAR], COLUMN_BYTES, "[%s] ", bar);
     }

@@ -33,15 +33,13 @@ enum job_step question_put(struct job *job, struct wire *wire, enum message_type
         return JOB_LOST;
     }
     size_t body_bytes = body == NULL ? 0 : strlen(body);
-    char *out = wire_reserve(wire, MESSAGE_HEADER_BYTES_MAX + body_bytes + MESSAGE_END_BYTES);
+    char *out = wire_reserve(wire, MESSAGE_HEADER_BYTES_MAX + body_bytes + sizeof MESSAGE_END);
     invariant(out != NULL, "%zu bytes unsent", wire->out_used);
-    size_t used = message_write_from_agency(out, job->agency, question, body != NULL);
+    char *end = out + message_write_from_agency(out, job->agency, question, body != NULL);
     if (body != NULL) {
-        memcpy(out + used, body, body_bytes);
-        memcpy(out + used + body_bytes, MESSAGE_END, MESSAGE_END_BYTES);
-        used += body_bytes + MESSAGE_END_BYTES;
+        end = stpcpy(stpcpy(end, body), MESSAGE_END);
     }
-    wire_commit(wire, used);
+    wire_commit(wire, (size_t)(end - out));
     return JOB_WORKED;
 }
 

@@ -2,8 +2,9 @@
  * resume.c - see resume.h.
  *
  * A connection that is closed on STATUS proves little: a handler of our own server may
- * have been killed just then. So it takes HANG_UPS_MAX of them, one after the other, and
- * none in between that was answered; a connection that is reset does not count.
+ * have been killed just then, or the server be full. So it takes HANG_UPS_MAX of them, one
+ * after the other, without any STATUS that was answered, and then one that the server
+ * leaves open for as long as it is asked nothing. A connection that is reset does not count.
  */
 #include "client/resume.h"
 
@@ -15,7 +16,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { HANG_UPS_MAX = 3 };
+enum { HANG_UPS_MAX = 3, LISTEN_MS = 500 };
 
 /* ------------------------------------------------------------ without STATUS ---- */
 
@@ -78,9 +79,26 @@ static enum job_step take_hang_up(struct job *job, const struct wire *wire, stru
     } else if (!job->knows_status && (wire->hung_up || wire->strange)) {
         job->status_hang_ups++;
         (void)failure_set(why, "STATUS: %.256s", reason.text);
-        if (job->status_hang_ups >= HANG_UPS_MAX) {
-            go_unaided(job, why->text);
-        }
+    }
+    return JOB_LOST;
+}
+
+/* Is it STATUS that the server does not like? Then it keeps a connection that asks nothing. */
+static enum job_step listen_first(struct job *job, struct wire *wire, struct failure *why)
+{
+    job->status_hang_ups = 0;
+    switch (wire_turn(wire, clock_monotonic_ms() + LISTEN_MS, why)) {
+    case WIRE_LAPSED:
+        go_unaided(job, "the server closes the connection on STATUS, or answers with nonsense");
+        return JOB_WORKED;
+    case WIRE_STOPPED:
+        return JOB_STOPPED;
+    case WIRE_MOVED:
+        (void)failure_set(why, "the server said something unasked");
+        break;
+    case WIRE_LOST:
+    case WIRE_NO_MEMORY:
+        break;
     }
     return JOB_LOST;
 }
@@ -265,11 +283,15 @@ enum job_step resume_run(struct job *job, struct wire *wire, enum state_phase *p
                          struct failure *why)
 {
     struct state state = {0};
-    if (asks_status(job)) {
-        enum job_step step = ask_status(job, wire, &state, why);
-        if (step != JOB_WORKED) {
-            return step;
-        }
+    enum job_step step = JOB_WORKED;
+    if (job->status_hang_ups >= HANG_UPS_MAX) {
+        step = listen_first(job, wire, why);
+    }
+    if (step == JOB_WORKED && asks_status(job)) {
+        step = ask_status(job, wire, &state, why);
+    }
+    if (step != JOB_WORKED) {
+        return step;
     }
     if (job->unaided.is_on) {
         go_on_unaided(job, phase);

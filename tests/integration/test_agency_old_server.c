@@ -134,8 +134,8 @@ static void a_server_that_closes_on_status_again_and_again_does_too(void **state
     rig_accept(rig);
     take_bets_one_by_one(rig);
     end_with_a_winner(rig);
-    rig_expect_printed(rig, "reason: STATUS: the server closed the connection: a server that does "
-                            "not know STATUS?");
+    rig_expect_printed(rig, "reason: the server closes the connection on STATUS, or answers with "
+                            "nonsense: a server that does not know STATUS?");
     assert_int_equal(rig_count_printed(rig, warning), 1);
 }
 
@@ -165,6 +165,25 @@ static void a_killed_handler_is_not_taken_for_an_old_server(void **state)
     rig_hang_up(rig);
     for (int i = 0; i < 5; i++) {
         close_on_status(rig); /* it has answered once: that it does so no more is an accident */
+    }
+    rig_accept_and_tell_stored(rig, &stored, "open");
+    rig_expect_batch(rig, 5, 6);
+    rig_answer(rig, RIG_ACK);
+    rig_end_without_winners(rig);
+    assert_int_equal(rig_count_printed(rig, warning), 0);
+}
+
+static void a_server_that_is_full_is_not_taken_for_an_old_one(void **state)
+{
+    const struct rig_stored stored = {.rows = 4};
+    struct rig *rig = *state;
+    start_with_six(rig, "CLI_RESUME=auto");
+    for (int i = 0; i < 2; i++) {
+        close_on_status(rig);
+        close_on_status(rig);
+        close_on_status(rig);
+        rig_accept(rig);
+        rig_hang_up(rig); /* without having been asked anything */
     }
     rig_accept_and_tell_stored(rig, &stored, "open");
     rig_expect_batch(rig, 5, 6);
@@ -409,6 +428,7 @@ int main(void)
         RIG_TEST(a_server_that_closes_on_status_again_and_again_does_too),
         RIG_TEST(a_server_whose_answer_to_status_is_nonsense_does_too),
         RIG_TEST(a_killed_handler_is_not_taken_for_an_old_server),
+        RIG_TEST(a_server_that_is_full_is_not_taken_for_an_old_one),
         RIG_TEST(where_resuming_is_required_a_refused_status_is_a_failure),
         RIG_TEST(where_resuming_is_required_a_closed_connection_is_tried_again_until_the_lapse),
         RIG_TEST(switched_off_status_is_never_asked),
