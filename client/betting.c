@@ -143,6 +143,7 @@ static void note_unanswered(struct betting *betting)
     if (job->unaided.is_on && !window_is_empty(&betting->window)) {
         job->unaided.unanswered = window_pop(&betting->window);
         job->unaided.doubt_asked = false;
+        job->unaided.doubt_told = false;
         question_learn_from_loss(job, betting->wire);
     }
 }

@@ -48,6 +48,7 @@ struct job_unaided {
     struct dataset_mark end;        /* behind the last row that was acknowledged */
     struct window_batch unanswered; /* this one may be stored; no rows: there is none */
     bool doubt_asked;               /* STATUS was tried once more because of it */
+    bool doubt_told;                /* and the log has it */
     bool one_message;               /* the server takes one a connection, and closes */
     bool done;                      /* DONE was acknowledged */
 };

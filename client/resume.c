@@ -31,10 +31,11 @@ static void go_unaided(struct job *job, const char *reason)
 }
 
 /* The answer to a batch was lost, and so nobody knows whether it is stored. */
-static void warn_of_unanswered(const struct job *job)
+static void warn_of_unanswered(struct job *job)
 {
     const struct window_batch *batch = &job->unaided.unanswered;
-    if (batch->rows > 0) {
+    if (batch->rows > 0 && !job->unaided.doubt_told) {
+        job->unaided.doubt_told = true;
         log_warning("action: apuesta_enviada | result: in_progress | file: %s | line: %" PRIu64
                     " | reason: the answer to rows %" PRIu64 " to %" PRIu64
                     " was lost: they are sent again, and may be stored twice",

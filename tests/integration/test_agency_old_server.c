@@ -376,6 +376,24 @@ static void in_doubt_status_is_asked_once_more(void **state)
     rig_expect_graceful_stop(rig);
 }
 
+/* The refusal uses the connection up: the batch goes over the next one, and is told once. */
+static void a_doubt_is_told_once(void **state)
+{
+    struct rig *rig = *state;
+    start_with_six(rig, "CLI_RESUME=auto");
+    rig_accept(rig);
+    expect_one(rig, MESSAGE_STATUS);
+    rig_answer(rig, "server:1\r\n");
+    lose_an_answer(rig);
+    rig_accept(rig);
+    expect_one(rig, MESSAGE_STATUS);
+    answer_and_close(rig, "server:1\r\n");
+    rig_accept(rig);
+    expect_one_batch(rig, 3, 4);
+    rig_expect_graceful_stop(rig);
+    assert_int_equal(rig_count_printed(rig, "may be stored twice\n"), 1);
+}
+
 static void a_server_that_answers_status_after_all_is_believed(void **state)
 {
     const struct rig_stored stored = {.rows = 4};
@@ -438,6 +456,7 @@ int main(void)
         RIG_TEST(looking_up_winners_a_connection_each_keeps_the_pauses),
         RIG_TEST(a_batch_whose_answer_was_lost_is_sent_again_with_a_warning),
         RIG_TEST(in_doubt_status_is_asked_once_more),
+        RIG_TEST(a_doubt_is_told_once),
         RIG_TEST(a_server_that_answers_status_after_all_is_believed),
         RIG_TEST(a_batch_that_an_old_server_refuses_is_final),
         RIG_TEST(a_server_that_accepts_and_closes_is_given_up),
