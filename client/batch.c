@@ -24,7 +24,7 @@ enum dataset_result batch_compose(struct dataset *dataset, const struct batch_li
     batch->rows = 0;
     while (batch->rows < limits->rows_max) {
         enum dataset_result result = dataset_peek(dataset, &row, failure);
-        if (result == DATASET_FAILED) {
+        if (result == DATASET_FAILED || result == DATASET_BAD_ROW) {
             return result;
         }
         if (result == DATASET_END || used + row.bytes + 1 + MESSAGE_END_BYTES > BATCH_BYTES_MAX) {

@@ -23,7 +23,7 @@ struct batch_limits {
  * Writes `agency:4:` and as many rows as the limits allow to `out`, which has
  * room for BATCH_BYTES_MAX bytes; *bytes says how many it became. DATASET_ROW: there is a
  * batch of at least one row, described in *batch. DATASET_END: no row is left.
- * DATASET_FAILED: the row at dataset_line can't be read or can't travel.
+ * DATASET_FAILED, DATASET_BAD_ROW: the row at dataset_line can't be read, or can't travel.
  */
 enum dataset_result batch_compose(struct dataset *dataset, const struct batch_limits *limits,
                                   char *out, size_t *bytes, struct window_batch *batch,

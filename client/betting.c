@@ -4,6 +4,7 @@
 #include "client/betting.h"
 
 #include "client/batch.h"
+#include "client/question.h"
 #include "client/refusal.h"
 #include "client/turn.h"
 #include "client/window.h"
@@ -25,6 +26,9 @@ struct betting {
 static enum job_step compose_batches(struct betting *betting)
 {
     struct job *job = betting->job;
+    if (window_is_empty(&betting->window) && question_is_out_of_place(job, betting->wire)) {
+        return JOB_NEXT;
+    }
     while (!betting->all_composed && !window_is_full(&betting->window)) {
         struct window_batch batch;
         struct failure why;
@@ -35,7 +39,7 @@ static enum job_step compose_batches(struct betting *betting)
         }
         enum dataset_result result =
             batch_compose(&job->dataset, &betting->limits, out, &bytes, &batch, &why);
-        if (result == DATASET_FAILED) {
+        if (result == DATASET_FAILED || result == DATASET_BAD_ROW) {
             refusal_log_line(job, dataset_line(&job->dataset), why.text);
             return JOB_FAILED;
         }
@@ -52,6 +56,9 @@ static void acknowledge(struct job *job, const struct window_batch *batch)
 {
     int64_t now_ms = clock_monotonic_ms();
     job->stored += batch->rows;
+    job->unaided.end =
+        (struct dataset_mark){.offset = batch->end_offset, .line = batch->begin.line + batch->rows};
+    job->unaided.unanswered.rows = 0;
     patience_progress(&job->patience, now_ms);
     progress_advance(&job->progress, batch->rows, batch->end_offset, now_ms);
     log_debug("action: apuesta_enviada | result: success | cantidad: %" PRIu64, batch->rows);
@@ -61,6 +68,7 @@ static void acknowledge(struct job *job, const struct window_batch *batch)
  * Where no row is wrong, another connection has probably asked STATUS after us,
  * perhaps one of a run that was killed, whose handler came to its message late.
  * A new connection takes the agency back; a second refusal of the same row is final.
+ * So is the first one of a server that does not know STATUS.
  */
 static enum job_step take_refusal(struct job *job, const struct window_batch *batch,
                                   struct failure *why)
@@ -68,7 +76,7 @@ static enum job_step take_refusal(struct job *job, const struct window_batch *ba
     if (refusal_finds_row(job, batch)) {
         return JOB_FAILED;
     }
-    if (job->refused_line == batch->begin.line) {
+    if (job->refused_line == batch->begin.line || job->unaided.is_on) {
         refusal_log_rows(job, batch);
         return JOB_FAILED;
     }
@@ -128,17 +136,33 @@ static enum job_step exchange(struct betting *betting, struct failure *why)
     }
 }
 
+/* The connection was lost. What the server has of the batch on its way, only STATUS could tell. */
+static void note_unanswered(struct betting *betting)
+{
+    struct job *job = betting->job;
+    if (job->unaided.is_on && !window_is_empty(&betting->window)) {
+        job->unaided.unanswered = window_pop(&betting->window);
+        job->unaided.doubt_asked = false;
+        job->unaided.doubt_told = false;
+        question_learn_from_loss(job, betting->wire);
+    }
+}
+
 enum job_step betting_run(struct job *job, struct wire *wire, struct failure *why)
 {
     struct betting betting = {
         .job = job,
         .wire = wire,
         .limits = {.agency = job->agency, .rows_max = job->config->batch_max_amount}};
-    if (!window_open(&betting.window, (size_t)job->config->batch_in_flight, why)) {
+    size_t in_flight = job->unaided.is_on ? 1 : (size_t)job->config->batch_in_flight;
+    if (!window_open(&betting.window, in_flight, why)) {
         log_error("action: apuesta_enviada | result: fail | reason: %s", why->text);
         return JOB_FAILED;
     }
     enum job_step step = exchange(&betting, why);
+    if (step == JOB_LOST) {
+        note_unanswered(&betting);
+    }
     window_close(&betting.window);
     return step;
 }

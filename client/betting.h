@@ -8,6 +8,8 @@
  * a row is wrong the job has failed, and the log says which line has to be mended.
  * Where none is, another connection goes on, once: the second refusal at the
  * same row is final.
+ *
+ * A server that does not know STATUS gets one batch at a time (job.h).
  */
 #ifndef CLIENT_BETTING_H
 #define CLIENT_BETTING_H

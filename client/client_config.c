@@ -32,6 +32,7 @@ enum client_key {
     KEY_BATCH_IN_FLIGHT,
     KEY_BETS_FILE,
     KEY_WINNERS_FILE,
+    KEY_RESUME,
     KEY_FIRST_NAME,
     KEY_LAST_NAME,
     KEY_DOCUMENT,
@@ -41,6 +42,9 @@ enum client_key {
 };
 
 #define FIELD(name) .offset = offsetof(struct client_config, name)
+
+static const char *const resume_choices[] = {
+    [RESUME_AUTO] = "auto", [RESUME_REQUIRED] = "required", [RESUME_OFF] = "off", NULL};
 
 static const struct config_key keys[KEYS] = {
     [KEY_ID] = {.path = {"id"},
@@ -115,6 +119,14 @@ static const struct config_key keys[KEYS] = {
                           FIELD(winners_file),
                           .default_value = "",
                           .meaning = "where the agency's winners are written; empty: nowhere"},
+    [KEY_RESUME] = {.path = {"resume"},
+                    .environment = {"CLI_RESUME"},
+                    .kind = CONFIG_CHOICE,
+                    FIELD(resume),
+                    .choices = resume_choices,
+                    .default_value = "auto",
+                    .meaning = "required: only with a server that tells what it has stored; auto: "
+                               "with others, too; off: never ask"},
     [KEY_FIRST_NAME] = {.environment = {"CLI_NOMBRE", "NOMBRE"},
                         .kind = CONFIG_TEXT,
                         FIELD(first_name),

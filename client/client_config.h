@@ -11,6 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What to do about a server that does not know STATUS, and so can't tell what it has stored. */
+enum resume_policy {
+    RESUME_AUTO,     /* go on without it, and warn */
+    RESUME_REQUIRED, /* fail */
+    RESUME_OFF       /* treat every server as one of those */
+};
+
 struct client_config {
     uint64_t id;                            /* id: the agency, 0 .. 2^32-1 */
     char server_address[CONFIG_TEXT_BYTES]; /* server.address: host:port */
@@ -22,6 +29,7 @@ struct client_config {
     uint64_t batch_in_flight;               /* batch.inFlight: unanswered batches at most */
     char bets_file[CONFIG_TEXT_BYTES];      /* bets.file; empty: .data/agency-<id>.csv */
     char winners_file[CONFIG_TEXT_BYTES];   /* winners.file; empty: none */
+    int resume;                             /* resume, enum resume_policy */
     char first_name[CONFIG_TEXT_BYTES];     /* CLI_NOMBRE, NOMBRE */
     char last_name[CONFIG_TEXT_BYTES];      /* CLI_APELLIDO, APELLIDO */
     char document[CONFIG_TEXT_BYTES];       /* CLI_DOCUMENTO, DOCUMENTO */

@@ -14,10 +14,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DATASET_BUFFER_BYTES = 1 << 16, DATASET_LINE_END_BYTES = 2 };
+enum { DATASET_BUFFER_BYTES = 1 << 16, DATASET_LINE_END_BYTES = 2, LOOK_AHEAD_BYTES = 1 << 12 };
 
 static const char byte_order_mark[] = "\xEF\xBB\xBF";
 enum { BYTE_ORDER_MARK_BYTES = sizeof byte_order_mark - 1 };
+
+/* Returns the bytes read, 0 at the end of the file, -1 after a failure. */
+static ssize_t read_at(const struct dataset *dataset, char *bytes, size_t count, uint64_t offset,
+                       struct failure *failure)
+{
+    ssize_t got = 0;
+    do {
+        got = pread(dataset->fd, bytes, count, (off_t)offset);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        (void)failure_set_errno(failure, "reading %s", dataset->name);
+    }
+    return got;
+}
 
 /* Makes room in the buffer and reads on; sets read_all at the end of the file. */
 static bool refill(struct dataset *dataset, struct failure *failure)
@@ -27,13 +41,10 @@ static bool refill(struct dataset *dataset, struct failure *failure)
     dataset->buffer_offset += dataset->begin;
     dataset->begin = 0;
     dataset->used = left;
-    ssize_t got = 0;
-    do {
-        got = pread(dataset->fd, dataset->buffer + left, DATASET_BUFFER_BYTES - left,
-                    (off_t)(dataset->buffer_offset + left));
-    } while (got < 0 && errno == EINTR);
+    ssize_t got = read_at(dataset, dataset->buffer + left, DATASET_BUFFER_BYTES - left,
+                          dataset->buffer_offset + left, failure);
     if (got < 0) {
-        return failure_set_errno(failure, "reading %s", dataset->name);
+        return false;
     }
     dataset->used += (size_t)got;
     dataset->read_all = got == 0;
@@ -161,28 +172,53 @@ static size_t strip_line_end(const char *line, size_t bytes)
     return bytes;
 }
 
-/* A line without text: is it the file's last? */
-static bool nothing_follows(struct dataset *dataset, size_t line_bytes, bool *nothing,
-                            struct failure *failure)
+static bool is_line_end(char byte)
 {
-    if (dataset->used - dataset->begin == line_bytes && !dataset->read_all &&
-        !refill(dataset, failure)) {
-        return false;
+    return byte == '\n' || byte == '\r';
+}
+
+/*
+ * Is the rest of the file, from the row at `begin` on, nothing but line ends? Looks
+ * ahead without moving: the buffer stays as it is.
+ */
+static bool only_line_ends_follow(const struct dataset *dataset, bool *only,
+                                  struct failure *failure)
+{
+    char piece[LOOK_AHEAD_BYTES];
+    uint64_t offset = dataset->buffer_offset + dataset->begin;
+    while (true) {
+        ssize_t got = read_at(dataset, piece, sizeof piece, offset, failure);
+        if (got < 0) {
+            return false;
+        }
+        for (ssize_t i = 0; i < got; i++) {
+            if (!is_line_end(piece[i])) {
+                *only = false;
+                return true;
+            }
+        }
+        if (got == 0) {
+            *only = true;
+            return true;
+        }
+        offset += (uint64_t)got;
     }
-    *nothing = dataset->used - dataset->begin == line_bytes;
-    return true;
 }
 
 static enum dataset_result check_travels(const struct dataset_row *row, struct failure *failure)
 {
+    if (row->bytes == 0) {
+        (void)failure_set(failure, "the line is empty");
+        return DATASET_BAD_ROW;
+    }
     if (row->bytes > DATASET_ROW_BYTES_MAX) {
         (void)failure_set(failure, "the row is longer than the %d bytes that fit a message",
                           DATASET_ROW_BYTES_MAX);
-        return DATASET_FAILED;
+        return DATASET_BAD_ROW;
     }
     if (memchr(row->text, '\r', row->bytes) != NULL) {
         (void)failure_set(failure, "the row holds a carriage return");
-        return DATASET_FAILED;
+        return DATASET_BAD_ROW;
     }
     return DATASET_ROW;
 }
@@ -195,15 +231,15 @@ enum dataset_result dataset_peek(struct dataset *dataset, struct dataset_row *ro
     if (!find_line(dataset, &line_bytes, failure)) {
         return DATASET_FAILED;
     }
-    row->bytes = strip_line_end(dataset->buffer + dataset->begin, line_bytes);
+    row->text = dataset->buffer + dataset->begin;
+    row->bytes = strip_line_end(row->text, line_bytes);
     bool at_end = line_bytes == 0;
-    if (row->bytes == 0 && !nothing_follows(dataset, line_bytes, &at_end, failure)) {
+    if (!at_end && is_line_end(row->text[0]) && !only_line_ends_follow(dataset, &at_end, failure)) {
         return DATASET_FAILED;
     }
     if (at_end) {
         return DATASET_END;
     }
-    row->text = dataset->buffer + dataset->begin;
     row->begin.offset = dataset->buffer_offset + dataset->begin;
     row->end_offset = row->begin.offset + line_bytes;
     return check_travels(row, failure);
@@ -220,6 +256,12 @@ uint64_t dataset_line(const struct dataset *dataset)
     return dataset->line;
 }
 
+struct dataset_mark dataset_position(const struct dataset *dataset)
+{
+    return (struct dataset_mark){.offset = dataset->buffer_offset + dataset->begin,
+                                 .line = dataset->line};
+}
+
 void dataset_seek(struct dataset *dataset, struct dataset_mark mark)
 {
     dataset->buffer_offset = mark.offset;
@@ -229,23 +271,12 @@ void dataset_seek(struct dataset *dataset, struct dataset_mark mark)
     dataset->line = mark.line;
 }
 
-void dataset_rewind(struct dataset *dataset)
+struct dataset_mark dataset_first(const struct dataset *dataset)
 {
-    dataset_seek(dataset, (struct dataset_mark){.offset = dataset->start, .line = 1});
+    return (struct dataset_mark){.offset = dataset->start, .line = 1};
 }
 
-enum dataset_result dataset_skip(struct dataset *dataset, uint64_t rows, uint64_t *skipped,
-                                 uint64_t *end_offset, struct failure *failure)
+void dataset_rewind(struct dataset *dataset)
 {
-    struct dataset_row row;
-    *end_offset = dataset->buffer_offset + dataset->begin;
-    for (*skipped = 0; *skipped < rows; (*skipped)++) {
-        enum dataset_result result = dataset_peek(dataset, &row, failure);
-        if (result != DATASET_ROW) {
-            return result;
-        }
-        dataset_take(dataset, &row);
-        *end_offset = row.end_offset;
-    }
-    return DATASET_ROW;
+    dataset_seek(dataset, dataset_first(dataset));
 }

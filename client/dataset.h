@@ -2,10 +2,11 @@
  * dataset.h - reads an agency's file of bets row by row, in bounded memory.
  *
  * Lines end in LF or CRLF, in any mixture; the last one may lack its end; a
- * UTF-8 byte order mark at the start and an empty line at the very end are not
- * rows. What a row says is not looked at here, only whether it can travel: a
- * row that does not fit a message, or holds a carriage return (which together
- * with its LF would end the message early), is a failure that names its line.
+ * UTF-8 byte order mark at the start is not a row, and neither are empty lines at
+ * the very end, however many. What a row says is not looked at here, only whether it
+ * can travel: an empty line before the last row, a row that does not fit a message,
+ * and one that holds a carriage return (which together with its LF would end the
+ * message early) are bad rows.
  *
  * A position in the file can be noted and come back to, which is how an
  * agency resumes and how it finds the row that the server refused.
@@ -35,7 +36,12 @@ struct dataset_row {
     uint64_t end_offset; /* behind its line end */
 };
 
-enum dataset_result { DATASET_ROW, DATASET_END, DATASET_FAILED };
+enum dataset_result {
+    DATASET_ROW,
+    DATASET_END,
+    DATASET_BAD_ROW, /* the line at dataset_line can't travel; the failure says why */
+    DATASET_FAILED   /* the file can't be read; the failure says why */
+};
 
 /* Opened by one of the open functions; the fields are nobody else's business but `bytes`. */
 struct dataset {
@@ -72,17 +78,16 @@ void dataset_take(struct dataset *dataset, const struct dataset_row *row);
 /* The line of the next row, counted from 1: where a failure happened. */
 uint64_t dataset_line(const struct dataset *dataset);
 
+/* Where the next row begins, which is where the one before it ended. */
+struct dataset_mark dataset_position(const struct dataset *dataset);
+
+/* Where the first row begins. */
+struct dataset_mark dataset_first(const struct dataset *dataset);
+
 /* Goes to where a row begins. */
 void dataset_seek(struct dataset *dataset, struct dataset_mark mark);
 
 /* Goes back to the first row. */
 void dataset_rewind(struct dataset *dataset);
-
-/*
- * Takes `rows` rows from here on. *skipped says how many there were, and
- * *end_offset where the last of them ended.
- */
-enum dataset_result dataset_skip(struct dataset *dataset, uint64_t rows, uint64_t *skipped,
-                                 uint64_t *end_offset, struct failure *failure);
 
 #endif

@@ -86,6 +86,7 @@ bool job_open(struct job *job, const struct client_config *config, struct interr
               unsigned progress_lines_up, struct failure *failure)
 {
     *job = (struct job){.config = config, .agency = (uint32_t)config->id, .interrupt = interrupt};
+    job->unaided.is_on = config->resume == RESUME_OFF;
     if (!job_check(config, failure) ||
         !resolver_split(config->server_address, "server.address", &job->server, failure) ||
         !open_bets(job, failure)) {
@@ -141,6 +142,9 @@ static enum job_step run_sessions(struct job *job)
     patience_start(&job->patience, (int64_t)job->config->loop_lapse_ms, clock_monotonic_ms());
     while (true) {
         enum job_step step = run_session(job, &why);
+        if (step == JOB_NEXT) {
+            continue;
+        }
         if (step != JOB_LOST) {
             return step;
         }
@@ -160,8 +164,8 @@ enum job_step job_run(struct job *job)
     if (step == JOB_WORKED && job->has_bets) {
         step = run_sessions(job);
     }
-    if (step == JOB_FAILED || step == JOB_STOPPED) {
-        progress_set_state(&job->progress, step == JOB_FAILED ? "failed" : "stopped");
+    if (step != JOB_WORKED) {
+        progress_set_state(&job->progress, step == JOB_STOPPED ? "stopped" : "failed");
     }
     return step;
 }

@@ -3,7 +3,8 @@
  *
  * Reads the options and the configuration, does the job (job.h), and turns
  * its end into an exit status: 0 when all of it worked or somebody asked it to
- * stop, 1 when something failed, 2 when it was called wrongly.
+ * stop, 1 when something failed, 2 when it was called wrongly, 3 when what the server
+ * has stored are not the bets of the file.
  */
 #include "client/client_config.h"
 #include "client/job.h"
@@ -20,7 +21,7 @@
 #define PROGRAM_NAME    "lottery-agency"
 #define PROGRAM_VERSION "1.0"
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, EXIT_OTHER_BETS = 3 };
 
 static const char usage[] =
     "usage: " PROGRAM_NAME " [-c FILE] [-P LINES] [-t] [-h] [-V]\n"
@@ -29,7 +30,9 @@ static const char usage[] =
     "  -P LINES  draw the progress bar so many lines above the cursor\n"
     "  -t        check the configuration and stop\n"
     "  -h        print this and the keys of the configuration, and stop\n"
-    "  -V        print the version and stop\n";
+    "  -V        print the version and stop\n"
+    "Exit status: 0 told its winners, or stopped by SIGTERM or SIGINT; 1 failed, the last line\n"
+    "says why; 2 called wrongly; 3 the file is not the one whose bets are stored.\n";
 
 struct options {
     const char *file; /* NULL: the default */
@@ -83,13 +86,21 @@ static void log_config(const struct client_config *config)
     log_info("action: config | result: success%s", description);
 }
 
+static int exit_status(enum job_step step)
+{
+    if (step == JOB_OTHER_BETS) {
+        return EXIT_OTHER_BETS;
+    }
+    return step == JOB_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 static int do_job(struct job *job)
 {
-    enum job_step step = job_run(job);
+    int status = exit_status(job_run(job));
     job_close(job);
-    log_info("action: agency_exit | result: %s", step == JOB_FAILED ? "fail" : "success");
+    log_info("action: agency_exit | result: %s", status == EXIT_SUCCESS ? "success" : "fail");
     log_close();
-    return step == JOB_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }
 
 static int complain(const struct failure *failure)

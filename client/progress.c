@@ -7,25 +7,56 @@
 #include "lib/decimal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
     REDRAW_PERIOD_MS = 100,
     MS_PER_SECOND = 1000,
     BAR_CELLS_MAX = 30,
-    COLUMNS_MAX = 200,
-    FIXED_COLUMNS = 66 /* what stands beside the bar, with a state of ordinary length */
+    BAR_CELLS_MIN = 3,
+    BAR_FRAME_COLUMNS = 3, /* "[", "]" and a space */
+    CALM_COLUMNS = 66,     /* what stands beside the bar, with a state of ordinary length */
+    COLUMN_BYTES = 64,
+    COLUMNS_MAX = 200
 };
+
+#define WIPE "\x1b[K"
+
+static void wipe(void *context);
+static void draw_again(void *context);
+
+/* Escape sequences can be written there. */
+static bool is_screen(int fd)
+{
+    const char *kind = getenv("TERM");
+    return isatty(fd) == 1 && kind != NULL && kind[0] != '\0' && strcmp(kind, "dumb") != 0;
+}
+
+/* Both descriptors are the same terminal. */
+static bool shares_terminal(int fd, int other)
+{
+    struct stat ours;
+    struct stat theirs;
+    return isatty(other) == 1 && fstat(fd, &ours) == 0 && fstat(other, &theirs) == 0 &&
+           ours.st_rdev == theirs.st_rdev;
+}
 
 void progress_open(struct progress *progress, int fd, unsigned lines_up, uint32_t agency,
                    uint64_t bytes_total)
 {
-    *progress = (struct progress){.fd = isatty(fd) == 1 ? fd : -1,
+    *progress = (struct progress){.fd = is_screen(fd) ? fd : -1,
                                   .lines_up = lines_up,
                                   .agency = agency,
                                   .bytes_total = bytes_total};
+    if (progress->fd >= 0 && lines_up == 0 && shares_terminal(fd, STDOUT_FILENO)) {
+        progress->around =
+            (struct log_around){.before = wipe, .after = draw_again, .context = progress};
+        log_set_around(&progress->around);
+    }
 }
 
 static uint64_t bets_a_second(const struct progress *progress)
@@ -51,22 +82,77 @@ static void fill_bar(char *bar, unsigned cells, unsigned percent)
     bar[cells] = '\0';
 }
 
-size_t progress_format(const struct progress *progress, unsigned columns, char *line,
-                       size_t capacity)
+/* The columns of a line, in their order. */
+enum column {
+    COLUMN_AGENCY,
+    COLUMN_BAR,
+    COLUMN_PERCENT,
+    COLUMN_BETS,
+    COLUMN_RATE,
+    COLUMN_STATE,
+    COLUMNS
+};
+
+/* Which column is left out next where the line is too long. */
+static const enum column first_to_go[COLUMNS] = {COLUMN_BAR,   COLUMN_RATE,    COLUMN_BETS,
+                                                 COLUMN_STATE, COLUMN_PERCENT, COLUMN_AGENCY};
+
+struct columns {
+    char text[COLUMNS][COLUMN_BYTES]; /* "": left out */
+};
+
+static void write_columns(const struct progress *progress, struct columns *columns)
 {
-    char bets[DECIMAL_GROUPED_BYTES];
-    char rate[DECIMAL_GROUPED_BYTES];
-    char bar[BAR_CELLS_MAX + 1];
-    unsigned percent = percent_done(progress);
-    unsigned cells = columns > FIXED_COLUMNS ? columns - FIXED_COLUMNS : 0;
-    fill_bar(bar, cells < BAR_CELLS_MAX ? cells : BAR_CELLS_MAX, percent);
-    int wanted =
-        snprintf(line, capacity, "agency %-3u [%s] %3u%% %11s bets %9s bets/s  %s",
-                 progress->agency, bar, percent, decimal_write_grouped(bets, progress->bets),
-                 decimal_write_grouped(rate, bets_a_second(progress)), progress->state);
-    size_t used = wanted < 0 ? 0 : (size_t)wanted;
-    size_t limit = columns > 0 && columns - 1 < capacity - 1 ? columns - 1 : capacity - 1;
-    return used < limit ? used : limit;
+    char number[DECIMAL_GROUPED_BYTES];
+    *columns = (struct columns){0};
+    (void)snprintf(columns->text[COLUMN_AGENCY], COLUMN_BYTES, "agency %-3u ", progress->agency);
+    (void)snprintf(columns->text[COLUMN_PERCENT], COLUMN_BYTES, "%3u%% ", percent_done(progress));
+    (void)snprintf(columns->text[COLUMN_BETS], COLUMN_BYTES, "%11s bets ",
+                   decimal_write_grouped(number, progress->bets));
+    (void)snprintf(columns->text[COLUMN_RATE], COLUMN_BYTES, "%9s bets/s  ",
+                   decimal_write_grouped(number, bets_a_second(progress)));
+    (void)snprintf(columns->text[COLUMN_STATE], COLUMN_BYTES, "%s", progress->state);
+}
+
+static unsigned columns_used(const struct columns *columns)
+{
+    size_t used = 0;
+    for (int i = 0; i < COLUMNS; i++) {
+        used += strlen(columns->text[i]);
+    }
+    return (unsigned)used;
+}
+
+/* The bar is calm: where there is room it has the same length whatever the state. */
+static void write_bar(struct columns *columns, unsigned room, unsigned percent)
+{
+    unsigned used = columns_used(columns) + BAR_FRAME_COLUMNS;
+    unsigned calm = room + 1 > CALM_COLUMNS ? room + 1 - CALM_COLUMNS : 0;
+    unsigned cells = room > used ? room - used : 0;
+    cells = cells < calm ? cells : calm;
+    if (cells >= BAR_CELLS_MIN) {
+        char bar[BAR_CELLS_MAX + 1];
+        fill_bar(bar, cells < BAR_CELLS_MAX ? cells : BAR_CELLS_MAX, percent);
+        (void)snprintf(columns->text[COLUMN_BAR], COLUMN_BYTES, "[%s] ", bar);
+    }
+}
+
+size_t progress_format(const struct progress *progress, unsigned columns, char *line)
+{
+    struct columns shown;
+    unsigned room = columns > 0 ? columns - 1 : 0; /* writing the last one may wrap the line */
+    size_t used = 0;
+    write_columns(progress, &shown);
+    write_bar(&shown, room, percent_done(progress));
+    for (int i = 0; i < COLUMNS && columns_used(&shown) > room; i++) {
+        shown.text[first_to_go[i]][0] = '\0';
+    }
+    for (int i = 0; i < COLUMNS; i++) {
+        size_t bytes = strlen(shown.text[i]);
+        memcpy(line + used, shown.text[i], bytes);
+        used += bytes;
+    }
+    return used;
 }
 
 static unsigned terminal_columns(int fd)
@@ -81,8 +167,7 @@ static unsigned terminal_columns(int fd)
 /* Up, the line, the rest of the old line wiped, and down again: one write. */
 static void draw(struct progress *progress, int64_t now_ms)
 {
-    static const char wipe[] = "\x1b[K";
-    char text[PROGRESS_LINE_BYTES];
+    char text[2 * PROGRESS_LINE_BYTES];
     size_t used = 0;
     progress->drawn_ms = now_ms;
     if (progress->lines_up > 0) {
@@ -90,13 +175,31 @@ static void draw(struct progress *progress, int64_t now_ms)
     } else {
         text[used++] = '\r';
     }
-    used += progress_format(progress, terminal_columns(progress->fd), text + used, sizeof text / 2);
-    int rest = progress->lines_up > 0 ? snprintf(text + used, sizeof text - used, "%s\r\x1b[%uB",
-                                                 wipe, progress->lines_up)
-                                      : snprintf(text + used, sizeof text - used, "%s\r", wipe);
+    used += progress_format(progress, terminal_columns(progress->fd), text + used);
+    int rest = progress->lines_up > 0 ? snprintf(text + used, sizeof text - used, WIPE "\r\x1b[%uB",
+                                                 progress->lines_up)
+                                      : snprintf(text + used, sizeof text - used, WIPE "\r");
     used += (size_t)rest;
     ssize_t written = write(progress->fd, text, used);
     (void)written; /* only a drawing */
+}
+
+/* Before a line of the log. */
+static void wipe(void *context)
+{
+    const struct progress *progress = context;
+    static const char text[] = "\r" WIPE;
+    ssize_t written = write(progress->fd, text, sizeof text - 1);
+    (void)written;
+}
+
+/* And behind it. */
+static void draw_again(void *context)
+{
+    struct progress *progress = context;
+    if (progress->state[0] != '\0') { /* a line has been drawn */
+        draw(progress, clock_monotonic_ms());
+    }
 }
 
 void progress_set_state(struct progress *progress, const char *state)
@@ -133,6 +236,7 @@ void progress_close(struct progress *progress)
     if (progress->fd < 0) {
         return;
     }
+    log_set_around(NULL);
     draw(progress, clock_monotonic_ms());
     if (progress->lines_up == 0) {
         ssize_t written = write(progress->fd, "\n", 1);

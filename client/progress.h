@@ -7,11 +7,20 @@
  * rate is that of this run, from the first batch to the last acknowledgement.
  * A redraw is one write(2), at most ten a second, and leaves the cursor where it
  * was, so that several agencies can share a terminal, each `lines_up` lines
- * above the cursor. Where there is no terminal nothing is ever written.
+ * above the cursor. Where there is no terminal, or one that knows no escape sequences
+ * (TERM is not set, or dumb), nothing is ever written.
+ *
+ * Where the terminal is narrow the bar gets shorter, then columns are left out whole:
+ * a number is there or not, but never cut. Where the log goes to the same terminal and
+ * the line is the cursor's own, it is wiped before each line of the log and drawn again
+ * below it.
  */
 #ifndef CLIENT_PROGRESS_H
 #define CLIENT_PROGRESS_H
 
+#include "lib/log.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,10 +35,14 @@ struct progress {
     uint64_t bets_at_start;
     int64_t start_ms, last_ms; /* when this run's betting began; its last acknowledgement */
     int64_t drawn_ms;
+    struct log_around around; /* wipes and draws around the lines of a log on the same terminal */
     char state[PROGRESS_STATE_BYTES];
 };
 
-/* `fd` may be anything; a bar is drawn only where it is a terminal. */
+/*
+ * `fd` may be anything; a bar is drawn only where it is a terminal. The progress has to
+ * stay where it is until it is closed: the log knows it.
+ */
 void progress_open(struct progress *progress, int fd, unsigned lines_up, uint32_t agency,
                    uint64_t bytes_total);
 
@@ -46,10 +59,9 @@ void progress_resume(struct progress *progress, uint64_t bets, uint64_t bytes, i
 void progress_advance(struct progress *progress, uint64_t bets, uint64_t bytes, int64_t now_ms);
 
 /*
- * Writes the line, without cursor movements, to `line`: less than `columns`
- * characters. Returns its bytes. For progress.c and its test.
+ * Writes the line, without cursor movements, to `line`, which has PROGRESS_LINE_BYTES: less
+ * than `columns` characters. Returns its bytes. For progress.c and its test.
  */
-size_t progress_format(const struct progress *progress, unsigned columns, char *line,
-                       size_t capacity);
+size_t progress_format(const struct progress *progress, unsigned columns, char *line);
 
 #endif

@@ -1,10 +1,10 @@
 /*
  * session.h - the conversation of one connection, from STATUS to the winners.
  *
- *   STATUS    how many of our bets does the server hold?   skip as many rows
+ *   STATUS    which of our bets does the server hold?      skip as many rows (resume.h)
  *   BET ...   the rest of the file (betting.h)             unless we are done already
  *   DONE      again and again does no harm
- *   REQUEST   WAIT: pause and ask again; WINNERS: the end
+ *   REQUEST   WAIT: pause and ask again; WINNERS: the end (lookup.h)
  *
  * Reads from top to bottom as the life of a connection. The file's position
  * is set anew by every session, from what the server says.

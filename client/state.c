@@ -3,9 +3,11 @@
  */
 #include "client/state.h"
 
+#include "lib/checksum.h"
+
 #include <string.h>
 
-enum { STATE_PHASES = STATE_DRAWN + 1, STORED_DIGITS_MAX = 19 };
+enum { STATE_PHASES = STATE_DRAWN + 1, STORED_DIGITS_MAX = 19, BITS_A_DIGIT = 4 };
 
 static const char *const phase_names[STATE_PHASES] = {
     [STATE_OPEN] = "open", [STATE_DONE] = "done", [STATE_DRAWN] = "drawn"};
@@ -15,41 +17,91 @@ const char *state_phase_name(enum state_phase phase)
     return phase_names[phase];
 }
 
+/* What is left of the body. */
+struct rest {
+    const char *text;
+    size_t bytes;
+};
+
+/* Cuts off what stands before the next comma, or all of it where there is none. */
+static struct rest next_field(struct rest *rest)
+{
+    const char *comma = memchr(rest->text, ',', rest->bytes);
+    size_t bytes = comma == NULL ? rest->bytes : (size_t)(comma - rest->text);
+    struct rest field = {rest->text, bytes};
+    size_t used = comma == NULL ? bytes : bytes + 1;
+    *rest = (struct rest){rest->text + used, rest->bytes - used};
+    return field;
+}
+
 /* A decimal of at most 19 digits, which always fits 64 bits. */
-static bool parse_stored(const char *digits, size_t bytes, uint64_t *stored)
+static bool parse_stored(struct rest digits, uint64_t *stored)
 {
     uint64_t value = 0;
-    if (bytes == 0 || bytes > STORED_DIGITS_MAX) {
+    if (digits.bytes == 0 || digits.bytes > STORED_DIGITS_MAX) {
         return false;
     }
-    for (size_t i = 0; i < bytes; i++) {
-        if (digits[i] < '0' || digits[i] > '9') {
+    for (size_t i = 0; i < digits.bytes; i++) {
+        if (digits.text[i] < '0' || digits.text[i] > '9') {
             return false;
         }
-        value = value * 10 + (uint64_t)(digits[i] - '0');
+        value = value * 10 + (uint64_t)(digits.text[i] - '0');
     }
     *stored = value;
     return true;
 }
 
-bool state_parse(const char *body, size_t bytes, struct state *state)
+static bool parse_phase(struct rest name, enum state_phase *phase)
 {
-    const char *comma = memchr(body, ',', bytes);
-    struct state parsed;
-    if (comma == NULL || !parse_stored(body, (size_t)(comma - body), &parsed.stored)) {
-        return false;
-    }
-    const char *name = comma + 1;
-    size_t name_bytes = bytes - (size_t)(name - body);
-    const char *behind = memchr(name, ',', name_bytes);
-    name_bytes = behind == NULL ? name_bytes : (size_t)(behind - name);
-    for (int phase = 0; phase < STATE_PHASES; phase++) {
-        if (name_bytes == strlen(phase_names[phase]) &&
-            memcmp(name, phase_names[phase], name_bytes) == 0) {
-            parsed.phase = (enum state_phase)phase;
-            *state = parsed;
+    for (int i = 0; i < STATE_PHASES; i++) {
+        if (name.bytes == strlen(phase_names[i]) &&
+            memcmp(name.text, phase_names[i], name.bytes) == 0) {
+            *phase = (enum state_phase)i;
             return true;
         }
     }
     return false;
+}
+
+/* Lower-case hexadecimal digits and nothing else; *value gets the last 16 of them. */
+static bool parse_hexadecimal(struct rest digits, size_t count, uint64_t *value)
+{
+    static const char values[] = "0123456789abcdef";
+    *value = 0;
+    for (size_t i = 0; i < digits.bytes; i++) {
+        const char *digit = memchr(values, digits.text[i], sizeof values - 1);
+        if (digit == NULL) {
+            return false;
+        }
+        *value = *value << BITS_A_DIGIT | (uint64_t)(digit - values);
+    }
+    return digits.bytes == count;
+}
+
+static bool parse_content(struct rest rest, struct state *state)
+{
+    struct rest checksum = next_field(&rest);
+    uint64_t ignored = 0;
+    if (!parse_hexadecimal(checksum, CHECKSUM_DIGITS, &state->checksum) ||
+        !parse_hexadecimal(rest, STATE_IDENTITY_DIGITS, &ignored)) {
+        return false;
+    }
+    memcpy(state->identity, rest.text, STATE_IDENTITY_DIGITS);
+    state->has_content = true;
+    return true;
+}
+
+bool state_parse(const char *body, size_t bytes, struct state *state)
+{
+    struct state parsed = {0};
+    struct rest rest = {body, bytes};
+    struct rest stored = next_field(&rest);
+    struct rest phase = next_field(&rest);
+    bool ends_here = phase.text + phase.bytes == body + bytes;
+    if (!parse_stored(stored, &parsed.stored) || !parse_phase(phase, &parsed.phase) ||
+        (!ends_here && !parse_content(rest, &parsed))) {
+        return false;
+    }
+    *state = parsed;
+    return true;
 }

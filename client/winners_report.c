@@ -5,10 +5,8 @@
 
 #include "lib/bet.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,93 +51,90 @@ bool winners_report_check_path(const char *path, const struct dataset *bets,
            check_replaces(path, bets, failure) && check_replaces(partial, bets, failure);
 }
 
-/* One row of a body: the part before and the part behind the first comma. */
-struct winner_row {
-    const char *agency;
-    size_t agency_bytes;
-    const char *row;
-    size_t row_bytes;
-};
-
-/* Cuts the row at `body` and returns where the next one begins; NULL without a comma. */
-static const char *cut_row(const char *body, const char *end, struct winner_row *winner)
-{
-    const char *line_feed = memchr(body, '\n', (size_t)(end - body));
-    const char *row_end = line_feed == NULL ? end : line_feed;
-    const char *comma = memchr(body, ',', (size_t)(row_end - body));
-    if (comma == NULL) {
-        return NULL;
-    }
-    *winner =
-        (struct winner_row){body, (size_t)(comma - body), comma + 1, (size_t)(row_end - comma - 1)};
-    return line_feed == NULL ? end : line_feed + 1;
-}
-
-bool winners_report_check(uint32_t agency, const char *body, size_t bytes, uint64_t *winners,
-                          struct failure *failure)
-{
-    const char *end = body + bytes;
-    uint64_t count = 0;
-    while (body < end) {
-        struct winner_row winner;
-        struct bet bet;
-        uint32_t of_agency = 0;
-        body = cut_row(body, end, &winner);
-        if (body == NULL || !bet_parse_uint32(winner.agency, winner.agency_bytes, &of_agency) ||
-            bet_parse(winner.row, winner.row_bytes, &bet) != BET_VALID) {
-            return failure_set(failure, "winner %llu is no bet", (unsigned long long)count + 1);
-        }
-        if (of_agency != agency) {
-            return failure_set(failure, "winner %llu is agency %u's, not ours",
-                               (unsigned long long)count + 1, of_agency);
-        }
-        count++;
-    }
-    *winners = count;
-    return true;
-}
-
-static bool write_rows(FILE *file, const char *body, size_t bytes)
-{
-    const char *end = body + bytes;
-    while (body < end) {
-        struct winner_row winner;
-        body = cut_row(body, end, &winner);
-        if (body == NULL) {
-            errno = EINVAL;
-            return false;
-        }
-        if (fwrite(winner.row, 1, winner.row_bytes, file) != winner.row_bytes ||
-            fputc('\n', file) == EOF) {
-            return false;
-        }
-    }
-    return fflush(file) == 0 && fsync(fileno(file)) == 0;
-}
-
-bool winners_report_write(const char *path, const char *body, size_t bytes, struct failure *failure)
+bool winners_report_open(struct winners_report *report, const char *path, uint32_t agency,
+                         struct failure *failure)
 {
     char partial[PATH_MAX];
+    *report = (struct winners_report){.path = path, .agency = agency};
+    if (path[0] == '\0') {
+        return true;
+    }
     if (!name_partial(path, partial, failure)) {
         return false;
     }
-    FILE *file = fopen(partial, "we");
-    if (file == NULL) {
-        return failure_set_errno(failure, "opening %s", partial);
+    report->file = fopen(partial, "we");
+    return report->file != NULL || failure_set_errno(failure, "opening %s", partial);
+}
+
+/* What could not be done with the file, with errno behind it. */
+static bool fail(const struct winners_report *report, const char *action, struct failure *failure)
+{
+    return failure_set_errno(failure, "%s %s.partial", action, report->path);
+}
+
+enum winners_end winners_report_take(struct winners_report *report, const char *row, size_t bytes,
+                                     struct failure *failure)
+{
+    const char *comma = memchr(row, ',', bytes);
+    uint32_t of_agency = 0;
+    struct bet bet;
+    if (comma == NULL || !bet_parse_uint32(row, (size_t)(comma - row), &of_agency) ||
+        bet_parse(comma + 1, bytes - (size_t)(comma + 1 - row), &bet) != BET_VALID) {
+        (void)failure_set(failure, "winner %llu is no bet",
+                          (unsigned long long)report->winners + 1);
+        return WINNERS_NO_BET;
     }
-    bool written = write_rows(file, body, bytes);
-    int write_errno = errno;
-    bool closed = fclose(file) == 0;
-    if (!written || !closed) {
-        errno = written ? errno : write_errno;
-        (void)failure_set_errno(failure, "writing %s", partial);
-        (void)unlink(partial);
+    if (of_agency != report->agency) {
+        (void)failure_set(failure, "winner %llu is agency %u's, not ours",
+                          (unsigned long long)report->winners + 1, of_agency);
+        return WINNERS_NO_BET;
+    }
+    size_t rest = bytes - (size_t)(comma + 1 - row);
+    if (report->file != NULL &&
+        (fwrite(comma + 1, 1, rest, report->file) != rest || fputc('\n', report->file) == EOF)) {
+        (void)fail(report, "writing", failure);
+        return WINNERS_NOT_WRITTEN;
+    }
+    report->winners++;
+    return WINNERS_TAKEN;
+}
+
+static bool give_name(const struct winners_report *report, struct failure *failure)
+{
+    char partial[PATH_MAX];
+    return name_partial(report->path, partial, failure) &&
+           (rename(partial, report->path) == 0 ||
+            failure_set_errno(failure, "renaming %s to %s", partial, report->path));
+}
+
+bool winners_report_keep(struct winners_report *report, struct failure *failure)
+{
+    if (report->file == NULL) {
+        return true;
+    }
+    if (fflush(report->file) != 0 || fsync(fileno(report->file)) < 0) {
+        (void)fail(report, "writing", failure);
+        winners_report_discard(report);
         return false;
     }
-    if (rename(partial, path) < 0) {
-        (void)failure_set_errno(failure, "renaming %s to %s", partial, path);
-        (void)unlink(partial);
+    bool closed = fclose(report->file) == 0 || fail(report, "closing", failure);
+    report->file = NULL;
+    if (!closed || !give_name(report, failure)) {
+        winners_report_discard(report);
         return false;
     }
     return true;
+}
+
+void winners_report_discard(struct winners_report *report)
+{
+    char partial[PATH_MAX];
+    struct failure ignored;
+    if (report->file != NULL) {
+        (void)fclose(report->file);
+        report->file = NULL;
+    }
+    if (report->path[0] != '\0' && name_partial(report->path, partial, &ignored)) {
+        (void)unlink(partial);
+    }
 }

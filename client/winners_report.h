@@ -4,7 +4,9 @@
  * The body of a WINNERS answer is `agency,first,last,document,birthdate,number LF`
  * for each. The file that is written holds rows of the input,
  * `first,last,document,birthdate,number LF`, and appears under its name whole
- * or not at all.
+ * or not at all. Rows are taken one by one: there is no limit to their number.
+ *
+ * A process that dies leaves at most `path`.partial, which the next one overwrites.
  */
 #ifndef CLIENT_WINNERS_REPORT_H
 #define CLIENT_WINNERS_REPORT_H
@@ -15,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /*
  * For the start, so that nobody waits for a draw whose winners can't be kept:
@@ -24,12 +27,32 @@
 bool winners_report_check_path(const char *path, const struct dataset *bets,
                                struct failure *failure);
 
-/* Counts the rows; false when one of them is no bet of this agency. */
-bool winners_report_check(uint32_t agency, const char *body, size_t bytes, uint64_t *winners,
-                          struct failure *failure);
+/* Winners on their way from the server into a file, or only counted. */
+struct winners_report {
+    const char *path; /* "": only counted */
+    uint32_t agency;
+    uint64_t winners; /* taken so far */
+    FILE *file;       /* path.partial; NULL where there is no file */
+};
 
-/* Writes the rows of a checked body to `path`, by way of `path`.partial. */
-bool winners_report_write(const char *path, const char *body, size_t bytes,
-                          struct failure *failure);
+/* Begins `path`.partial, or nothing where the path is empty. `path` has to outlive the report. */
+bool winners_report_open(struct winners_report *report, const char *path, uint32_t agency,
+                         struct failure *failure);
+
+enum winners_end {
+    WINNERS_TAKEN,
+    WINNERS_NO_BET,     /* the row is no bet of this agency; see failure */
+    WINNERS_NOT_WRITTEN /* see failure */
+};
+
+/* Checks, counts and writes one row, without its line end. */
+enum winners_end winners_report_take(struct winners_report *report, const char *row, size_t bytes,
+                                     struct failure *failure);
+
+/* All rows are here: the file gets its name. False: nothing is left of it, and the report is over. */
+bool winners_report_keep(struct winners_report *report, struct failure *failure);
+
+/* The rows did not come whole, or can't be written: nothing is left of the file. */
+void winners_report_discard(struct winners_report *report);
 
 #endif

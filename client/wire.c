@@ -119,6 +119,7 @@ static enum wire_end receive_what_came(struct wire *wire, struct failure *why)
         return WIRE_MOVED;
     }
     if (got == 0) {
+        wire->hung_up = true;
         (void)failure_set(why, "the server closed the connection");
         return WIRE_LOST;
     }
@@ -158,12 +159,57 @@ enum wire_answer wire_next(struct wire *wire, struct message *answer, struct fai
         return WIRE_NOTHING;
     }
     if (frame != MESSAGE_WHOLE || !answer->from_server) {
+        wire->strange = true;
         (void)failure_set(why, "what came is not a server's answer: %s",
                           frame == MESSAGE_MALFORMED ? answer->fault : "an agency's message");
         return WIRE_NONSENSE;
     }
     wire->in_begin += answer->bytes;
+    wire->answers++;
     return WIRE_ANSWER;
+}
+
+/* Bytes of `server:type:` at the start of what came, 0 where there is no second colon yet. */
+static size_t header_bytes(const struct wire *wire)
+{
+    const char *start = wire->in + wire->in_begin;
+    size_t bytes = wire->in_used - wire->in_begin;
+    bytes = bytes < MESSAGE_HEADER_BYTES_MAX ? bytes : MESSAGE_HEADER_BYTES_MAX;
+    const char *first = memchr(start, ':', bytes);
+    const char *second =
+        first == NULL ? NULL : memchr(first + 1, ':', bytes - (size_t)(first + 1 - start));
+    return second == NULL ? 0 : (size_t)(second + 1 - start);
+}
+
+/* The header with nothing behind it is read as a message that has no body. */
+bool wire_begins(struct wire *wire, enum message_type type)
+{
+    char header[MESSAGE_HEADER_BYTES_MAX + MESSAGE_END_BYTES];
+    struct message message;
+    size_t scanned = 0;
+    size_t bytes = header_bytes(wire);
+    if (bytes == 0) {
+        return false;
+    }
+    memcpy(header, wire->in + wire->in_begin, bytes);
+    memcpy(header + bytes, MESSAGE_END, MESSAGE_END_BYTES);
+    bool begins = message_parse(header, bytes + MESSAGE_END_BYTES, false, &scanned, &message) ==
+                      MESSAGE_WHOLE &&
+                  message.from_server && message.type == type &&
+                  message.bytes == bytes + MESSAGE_END_BYTES;
+    if (begins) {
+        wire->in_begin += bytes;
+        wire->scanned = 0;
+        wire->answers++;
+    }
+    return begins;
+}
+
+bool wire_is_closed(const struct wire *wire)
+{
+    char byte = 0;
+    return wire->in_begin == wire->in_used &&
+           recv(wire->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 bool wire_next_line(struct wire *wire, const char **line, size_t *bytes)

@@ -6,7 +6,8 @@
  * an agency reads answers while it sends, and neither side can block the other.
  * Whatever is composed between two turns leaves in one send(2).
  *
- * Memory is bounded: WIRE_OUT_BYTES out, `answer_bytes_max` in.
+ * Memory is bounded: WIRE_OUT_BYTES out, `answer_bytes_max` in. An answer that may be
+ * longer than that, WINNERS, is taken row by row.
  */
 #ifndef CLIENT_WIRE_H
 #define CLIENT_WIRE_H
@@ -22,7 +23,7 @@
 enum {
     WIRE_OUT_BYTES = 1 << 18,
     WIRE_SHORT_ANSWER_BYTES = 1 << 12, /* every answer but WINNERS is far shorter */
-    WIRE_LONG_ANSWER_BYTES = 1 << 26   /* a million winners */
+    WIRE_ROWS_BYTES = 1 << 16          /* for rows of WINNERS, which are taken one by one */
 };
 
 struct wire {
@@ -36,6 +37,9 @@ struct wire {
     size_t in_capacity;
     size_t scanned;          /* message_parse's memory */
     size_t answer_bytes_max; /* a longer answer is nonsense */
+    uint64_t answers;        /* taken so far */
+    bool hung_up;            /* the server closed, having read what was sent */
+    bool strange;            /* what came was not an answer of a server's */
 };
 
 enum wire_end {
@@ -76,7 +80,16 @@ enum wire_answer {
 enum wire_answer wire_next(struct wire *wire, struct message *answer, struct failure *why);
 
 /*
- * The next line with its LF, as it came, for the echo probes: *line points to
+ * Has an answer of this type begun, one with a body? Then its header is taken, and its rows
+ * are to be taken by wire_next_line; the last of them ends in CRLF, and may be empty.
+ */
+bool wire_begins(struct wire *wire, enum message_type type);
+
+/* Has the server closed its end, without anything left to be read? Does not wait. */
+bool wire_is_closed(const struct wire *wire);
+
+/*
+ * The next line with its LF, as it came, for the echo probes and rows: *line points to
  * *bytes bytes that stay until the next turn. False: no whole line yet.
  */
 bool wire_next_line(struct wire *wire, const char **line, size_t *bytes);

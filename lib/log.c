@@ -1,7 +1,8 @@
 /*
  * log.c - see log.h.
  *
- * Threshold, output and losses are process-wide state: every module logs, and
+ * Threshold, output, losses and what is done around a line are process-wide state: every
+ * module logs, and
  * a logger handed through every call would say nothing that the process does
  * not already know.
  *
@@ -35,10 +36,16 @@ static enum log_level log_threshold = LOG_LEVEL_INFO;
 static struct log_output log_output = {.descriptor = STDOUT_FILENO, .kind = LOG_OUTPUT_FILE};
 static struct log_losses own_losses;
 static struct log_losses *losses = &own_losses;
+static const struct log_around *log_around;
 
 void log_set_threshold(enum log_level threshold)
 {
     log_threshold = threshold;
+}
+
+void log_set_around(const struct log_around *around)
+{
+    log_around = around;
 }
 
 bool log_enabled(enum log_level level)
@@ -244,7 +251,13 @@ void log_write(enum log_level level, const char *format, ...)
     format_line(&line, level, format, arguments);
     va_end(arguments);
     bool losing = atomic_load(&losses->losing) != 0;
+    if (log_around != NULL) {
+        log_around->before(log_around->context);
+    }
     (void)emit(&line, losing ? LOG_PATIENCE_NONE : LOG_PATIENCE_FAIR);
+    if (log_around != NULL) {
+        log_around->after(log_around->context);
+    }
     errno = saved_errno;
 }
 

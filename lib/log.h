@@ -90,6 +90,19 @@ const char *log_level_name(enum log_level level);
  */
 bool log_level_from_name(const char *name, enum log_level *level);
 
+/*
+ * What is to be done around the writing of each line, by this process: somebody draws
+ * on the terminal that the lines go to. NULL: nothing, as at the start. Neither function
+ * may log.
+ */
+struct log_around {
+    void (*before)(void *context);
+    void (*after)(void *context);
+    void *context;
+};
+
+void log_set_around(const struct log_around *around);
+
 /* Writes one line, or counts it as lost. Keeps errno. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -139,7 +139,7 @@ static void a_row_that_cannot_travel_fails_the_batch_and_names_its_line(void **s
     char out[BATCH_BYTES_MAX];
     size_t bytes = 0;
     open_text(&dataset, "a\nb\rb\n");
-    assert_int_equal(compose(&dataset, 150, out, &bytes, &batch), DATASET_FAILED);
+    assert_int_equal(compose(&dataset, 150, out, &bytes, &batch), DATASET_BAD_ROW);
     assert_int_equal(dataset_line(&dataset), 2);
     dataset_close(&dataset);
 }

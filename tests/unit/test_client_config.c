@@ -67,6 +67,7 @@ static void assert_defaults(void)
     assert_int_equal(config.batch_in_flight, 16);
     assert_string_equal(config.bets_file, "");
     assert_string_equal(config.winners_file, "");
+    assert_int_equal(config.resume, RESUME_AUTO);
     assert_string_equal(config.first_name, "");
     assert_string_equal(config.last_name, "");
     assert_string_equal(config.document, "");
@@ -133,6 +134,8 @@ static const struct {
     {"id: 1\nbets: {file: a.csv}", "INPUT_FILE", "a.csv", " | bets.file: a.csv |"},
     {"id: 1\nwinners: {file: w.csv}", "CLI_WINNERS_FILE", "w.csv", " | winners.file: w.csv |"},
     {"id: 1\nwinners: {file: w.csv}", "OUTPUT_FILE", "w.csv", " | winners.file: w.csv |"},
+    {"id: 1\nresume: off", "CLI_RESUME", "off", " | resume: off |"},
+    {"id: 1\nresume: required", "CLI_RESUME", "Required", " | resume: required |"},
 };
 
 static void assert_described(const char *field)
@@ -167,6 +170,7 @@ static void values_outside_their_bounds_are_refused(void **state)
         {"CLI_BATCH_INFLIGHT", "1025", "\"1025\" is not a whole number from 1 to 1024"},
         {"CLI_LOOP_PERIOD", "5",
          "\"5\" is not a duration from 1ms to 24h (write it like 100ms, 5s, 1m30s or 1h)"},
+        {"CLI_RESUME", "never", "\"never\" is not one of auto, required, off"},
         {"CLI_LOG_LEVEL", "x", "\"x\" is not one of DEBUG, INFO, WARNING, ERROR, CRITICAL"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

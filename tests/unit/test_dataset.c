@@ -89,41 +89,81 @@ static void a_file_of_only_a_byte_order_mark_holds_no_row(void **state)
     expect_end(&dataset);
 }
 
-static void an_empty_line_at_the_very_end_is_no_row(void **state)
+static void empty_lines_at_the_very_end_are_no_rows(void **state)
 {
     (void)state;
-    struct dataset dataset;
-    open_text(&dataset, "a\n\n");
-    expect_row(&dataset, "a", 1);
-    expect_end(&dataset);
-    open_text(&dataset, "a\r\n\r\n");
-    expect_row(&dataset, "a", 1);
-    expect_end(&dataset);
+    static const char *const texts[] = {
+        "a\n\n",     "a\r\n\r\n", "a\n\n\n",     "a\n\r\n\n\r\n", "a\n\r",       "a\r\n\r\n\r",
+        "a\n\r\r\n", "a\n\r\r\r", "a\n\n\r\n\r", "a\r\n\n",       "a\n\r\r\n\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct dataset dataset;
+        open_text(&dataset, texts[i]);
+        expect_row(&dataset, "a", 1);
+        expect_end(&dataset);
+    }
 }
 
-static void an_empty_line_in_the_middle_is_a_row(void **state)
+static void a_file_of_only_empty_lines_holds_no_row(void **state)
 {
     (void)state;
-    struct dataset dataset;
-    open_text(&dataset, "a\n\nb\n");
-    expect_row(&dataset, "a", 1);
-    expect_row(&dataset, "", 2);
-    expect_row(&dataset, "b", 3);
-    expect_end(&dataset);
+    static const char *const texts[] = {"\n", "\r\n", "\r", "\n\n\r\n", "\xEF\xBB\xBF\r\n\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct dataset dataset;
+        open_text(&dataset, texts[i]);
+        expect_end(&dataset);
+    }
 }
 
-static void a_carriage_return_inside_a_row_is_a_failure(void **state)
+static void a_megabyte_of_empty_lines_at_the_end_is_no_row(void **state)
 {
     (void)state;
+    enum { EMPTY_LINES = 1 << 20 };
     struct dataset dataset;
+    struct failure failure;
+    char *text = malloc(2 + EMPTY_LINES);
+    assert_non_null(text);
+    memset(text, '\n', 2 + EMPTY_LINES);
+    text[0] = 'a';
+    assert_true(dataset_open_text(&dataset, "test", text, 2 + EMPTY_LINES, &failure));
+    expect_row(&dataset, "a", 1);
+    expect_end(&dataset);
+    free(text);
+}
+
+/* Line `line` is no row, and this is why. */
+static void expect_bad_row(struct dataset *dataset, uint64_t line, const char *reason)
+{
     struct dataset_row row;
     struct failure failure;
-    open_text(&dataset, "a\nb\r\r\nc\n");
-    expect_row(&dataset, "a", 1);
-    assert_int_equal(dataset_peek(&dataset, &row, &failure), DATASET_FAILED);
-    assert_int_equal(dataset_line(&dataset), 2);
-    assert_non_null(strstr(failure.text, "carriage return"));
-    dataset_close(&dataset);
+    assert_int_equal(dataset_peek(dataset, &row, &failure), DATASET_BAD_ROW);
+    assert_int_equal(dataset_line(dataset), line);
+    assert_non_null(strstr(failure.text, reason));
+    dataset_close(dataset);
+}
+
+static void an_empty_line_before_the_last_row_is_a_bad_row(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"a\n\nb\n", "a\r\n\r\nb\r\n", "a\n\n\n\nb", "a\n\n \n"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct dataset dataset;
+        open_text(&dataset, texts[i]);
+        expect_row(&dataset, "a", 1);
+        expect_bad_row(&dataset, 2, "the line is empty");
+    }
+}
+
+static void a_carriage_return_inside_a_row_makes_it_a_bad_one(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"a\nb\r\r\nc\n", "a\nb\r\r\n", "a\n\r\r\nb", "a\n\rb\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct dataset dataset;
+        open_text(&dataset, texts[i]);
+        expect_row(&dataset, "a", 1);
+        expect_bad_row(&dataset, 2, "carriage return");
+    }
 }
 
 /* Text of `bytes` letters and an LF, which the caller frees. */
@@ -150,22 +190,18 @@ static void the_longest_row_fits_and_one_more_byte_does_not(void **state)
     free(text);
     text = long_line(DATASET_ROW_BYTES_MAX + 1);
     open_text(&dataset, text);
-    assert_int_equal(dataset_peek(&dataset, &row, &failure), DATASET_FAILED);
+    assert_int_equal(dataset_peek(&dataset, &row, &failure), DATASET_BAD_ROW);
     dataset_close(&dataset);
     free(text);
 }
 
-static void a_line_longer_than_the_buffer_is_a_failure(void **state)
+static void a_line_longer_than_the_buffer_is_a_bad_row(void **state)
 {
     (void)state;
     struct dataset dataset;
-    struct dataset_row row;
-    struct failure failure;
     char *text = long_line(1000000);
     open_text(&dataset, text);
-    assert_int_equal(dataset_peek(&dataset, &row, &failure), DATASET_FAILED);
-    assert_non_null(strstr(failure.text, "longer"));
-    dataset_close(&dataset);
+    expect_bad_row(&dataset, 1, "longer");
     free(text);
 }
 
@@ -198,39 +234,35 @@ static void rows_across_the_buffers_edge_are_whole(void **state)
     free(text);
 }
 
+static void take_rows(struct dataset *dataset, unsigned rows)
+{
+    struct dataset_row row;
+    struct failure failure;
+    for (unsigned i = 0; i < rows; i++) {
+        assert_int_equal(dataset_peek(dataset, &row, &failure), DATASET_ROW);
+        dataset_take(dataset, &row);
+    }
+}
+
 static void a_noted_position_can_be_come_back_to(void **state)
 {
     (void)state;
     struct dataset dataset;
     struct dataset_row row;
     struct failure failure;
-    uint64_t skipped = 0;
-    uint64_t end_offset = 0;
     char *text = many_rows();
     open_text(&dataset, text);
-    assert_int_equal(dataset_skip(&dataset, 5000, &skipped, &end_offset, &failure), DATASET_ROW);
+    take_rows(&dataset, 5000);
+    struct dataset_mark mark = dataset_position(&dataset);
     assert_int_equal(dataset_peek(&dataset, &row, &failure), DATASET_ROW);
-    assert_int_equal(row.begin.offset, end_offset);
-    struct dataset_mark mark = row.begin;
-    assert_int_equal(dataset_skip(&dataset, 10000, &skipped, &end_offset, &failure), DATASET_ROW);
+    assert_int_equal(row.begin.offset, mark.offset);
+    assert_int_equal(row.begin.line, mark.line);
+    take_rows(&dataset, 10000);
     expect_row(&dataset, "row 15000", 15001);
     dataset_seek(&dataset, mark);
     expect_row(&dataset, "row 5000", 5001);
     dataset_close(&dataset);
     free(text);
-}
-
-static void skipping_past_the_end_says_how_many_rows_there_were(void **state)
-{
-    (void)state;
-    struct dataset dataset;
-    struct failure failure;
-    uint64_t skipped = 0;
-    uint64_t end_offset = 0;
-    open_text(&dataset, "a\nb\nc");
-    assert_int_equal(dataset_skip(&dataset, 4, &skipped, &end_offset, &failure), DATASET_END);
-    assert_int_equal(skipped, 3);
-    dataset_close(&dataset);
 }
 
 static void a_missing_file_is_named(void **state)
@@ -258,14 +290,15 @@ int main(void)
         cmocka_unit_test(the_last_line_may_lack_its_end),
         cmocka_unit_test(a_byte_order_mark_is_skipped),
         cmocka_unit_test(a_file_of_only_a_byte_order_mark_holds_no_row),
-        cmocka_unit_test(an_empty_line_at_the_very_end_is_no_row),
-        cmocka_unit_test(an_empty_line_in_the_middle_is_a_row),
-        cmocka_unit_test(a_carriage_return_inside_a_row_is_a_failure),
+        cmocka_unit_test(empty_lines_at_the_very_end_are_no_rows),
+        cmocka_unit_test(a_file_of_only_empty_lines_holds_no_row),
+        cmocka_unit_test(a_megabyte_of_empty_lines_at_the_end_is_no_row),
+        cmocka_unit_test(an_empty_line_before_the_last_row_is_a_bad_row),
+        cmocka_unit_test(a_carriage_return_inside_a_row_makes_it_a_bad_one),
         cmocka_unit_test(the_longest_row_fits_and_one_more_byte_does_not),
-        cmocka_unit_test(a_line_longer_than_the_buffer_is_a_failure),
+        cmocka_unit_test(a_line_longer_than_the_buffer_is_a_bad_row),
         cmocka_unit_test(rows_across_the_buffers_edge_are_whole),
         cmocka_unit_test(a_noted_position_can_be_come_back_to),
-        cmocka_unit_test(skipping_past_the_end_says_how_many_rows_there_were),
         cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(a_directory_is_no_file_of_bets),
     };

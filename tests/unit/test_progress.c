@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@
 
 static void format(const struct progress *progress, unsigned columns, char *line)
 {
-    size_t bytes = progress_format(progress, columns, line, PROGRESS_LINE_BYTES);
+    size_t bytes = progress_format(progress, columns, line);
     line[bytes] = '\0';
 }
 
@@ -46,6 +47,49 @@ static void the_line_fits_the_terminal(void **state)
         format(&progress, columns, line);
         assert_in_range(strlen(line), 0, columns - 1);
     }
+}
+
+/* The text stands in a line of so many columns. */
+static void expect_shown(const struct progress *progress, unsigned columns, const char *text)
+{
+    char line[PROGRESS_LINE_BYTES];
+    format(progress, columns, line);
+    if (strstr(line, text) == NULL) {
+        fail_msg("no \"%s\" in %u columns: \"%s\"", text, columns, line);
+    }
+}
+
+static void the_state_is_whole_in_the_usual_widths(void **state)
+{
+    (void)state;
+    struct progress progress;
+    progress_open(&progress, -1, 0, 1, 2000);
+    progress_set_state(&progress, "waiting for the draw");
+    progress_resume(&progress, 0, 0, 1);
+    progress_advance(&progress, 1234567, 2000, 1001);
+    for (unsigned columns = 80; columns <= 200; columns++) {
+        expect_shown(&progress, columns, " 1,234,567 bets ");
+        expect_shown(&progress, columns, " 1,234,567 bets/s  waiting for the draw");
+        expect_shown(&progress, columns, "[##");
+    }
+}
+
+static void numbers_are_shown_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    struct progress progress;
+    progress_open(&progress, -1, 0, 17, 2000);
+    progress_set_state(&progress, "waiting for the draw");
+    progress_resume(&progress, 0, 0, 1);
+    progress_advance(&progress, 1234567, 2000, 1001);
+    for (unsigned columns = 0; columns < 200; columns++) {
+        char line[PROGRESS_LINE_BYTES];
+        format(&progress, columns, line);
+        assert_true(strstr(line, "1,2") == NULL || strstr(line, " 1,234,567 bets") != NULL);
+        assert_true(strstr(line, "draw") != NULL || strstr(line, "wait") == NULL);
+        assert_true(strstr(line, "17") != NULL || line[0] == '\0');
+    }
+    expect_shown(&progress, 40, "agency 17  100% waiting for the draw");
 }
 
 static void an_empty_file_has_no_percentage(void **state)
@@ -99,6 +143,103 @@ static void on_a_terminal_the_cursor_goes_up_and_comes_back(void **state)
     assert_non_null(strstr(text, "betting\x1b[K\r\x1b[3B"));
 }
 
+/* What is written on a terminal of this kind; NULL: TERM is not set. */
+static void draw_on_kind(const char *kind, char *text, size_t capacity)
+{
+    int terminal = -1;
+    int program = -1;
+    struct progress progress;
+    assert_int_equal(openpty(&terminal, &program, NULL, NULL, NULL), 0);
+    assert_int_equal(kind == NULL ? unsetenv("TERM") : setenv("TERM", kind, 1), 0);
+    progress_open(&progress, program, 0, 1, 100);
+    progress_set_state(&progress, "betting");
+    progress_close(&progress);
+    assert_int_equal(write(program, ".", 1), 1); /* so that there is something to read */
+    ssize_t got = read(terminal, text, capacity - 1);
+    assert_in_range(got, 1, capacity - 1);
+    text[got] = '\0';
+    (void)close(program);
+    (void)close(terminal);
+}
+
+static void a_terminal_that_knows_no_escapes_gets_none(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"dumb", "", NULL};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        char text[1024];
+        draw_on_kind(kinds[i], text, sizeof text);
+        assert_string_equal(text, ".");
+    }
+}
+
+/* One line is logged while a bar is drawn; what the terminal shows is in `text`. */
+static void log_over_bar(unsigned lines_up, bool share_terminal, char *text, size_t capacity)
+{
+    int terminal = -1;
+    int program = -1;
+    struct progress progress;
+    int output = dup(STDOUT_FILENO);
+    assert_true(output >= 0);
+    assert_int_equal(openpty(&terminal, &program, NULL, NULL, NULL), 0);
+    if (share_terminal) {
+        assert_true(dup2(program, STDOUT_FILENO) >= 0);
+    }
+    progress_open(&progress, program, lines_up, 1, 100);
+    progress_set_state(&progress, "betting");
+    log_info("action: test");
+    progress_close(&progress);
+    log_info("action: later");
+    (void)dup2(output, STDOUT_FILENO);
+    (void)close(output);
+    ssize_t got = read(terminal, text, capacity - 1);
+    assert_in_range(got, 1, capacity - 1);
+    text[got] = '\0';
+    (void)close(program);
+    (void)close(terminal);
+}
+
+/* How often `what` stands in `text`. */
+static unsigned count(const char *text, const char *what)
+{
+    unsigned found = 0;
+    for (const char *at = strstr(text, what); at != NULL; at = strstr(at + 1, what)) {
+        found++;
+    }
+    return found;
+}
+
+static void the_line_makes_room_for_a_line_of_the_log(void **state)
+{
+    (void)state;
+    char text[2048];
+    log_over_bar(0, true, text, sizeof text);
+    char *wiped = strstr(text, "betting\x1b[K\r\r\x1b[K");
+    char *logged = strstr(text, "INFO     action: test\r\n\ragency 1 ");
+    assert_non_null(wiped);
+    assert_non_null(logged);
+    assert_true(wiped < logged);
+    assert_int_equal(count(text, "agency 1 "), 3); /* at first, behind the log's line, at the end */
+    assert_non_null(strstr(text, "betting\x1b[K\r\r\n")); /* then it is over */
+    assert_non_null(strstr(text, "INFO     action: later\r\n"));
+}
+
+static void a_log_that_goes_elsewhere_leaves_the_line_alone(void **state)
+{
+    (void)state;
+    char text[2048];
+    log_over_bar(0, false, text, sizeof text);
+    assert_int_equal(count(text, "agency 1 "), 2);
+    log_over_bar(2, true, text, sizeof text); /* the line is not where the log writes */
+    assert_int_equal(count(text, "agency 1 "), 2);
+}
+
+static int know_escapes(void **state)
+{
+    (void)state;
+    return setenv("TERM", "xterm", 1);
+}
+
 static void on_the_cursors_own_line_it_only_returns(void **state)
 {
     (void)state;
@@ -113,10 +254,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_line_shows_how_far_and_how_fast),
         cmocka_unit_test(the_line_fits_the_terminal),
+        cmocka_unit_test(the_state_is_whole_in_the_usual_widths),
+        cmocka_unit_test(numbers_are_shown_whole_or_not_at_all),
         cmocka_unit_test(an_empty_file_has_no_percentage),
         cmocka_unit_test(nothing_is_written_where_there_is_no_terminal),
-        cmocka_unit_test(on_a_terminal_the_cursor_goes_up_and_comes_back),
-        cmocka_unit_test(on_the_cursors_own_line_it_only_returns),
+        cmocka_unit_test_setup(on_a_terminal_the_cursor_goes_up_and_comes_back, know_escapes),
+        cmocka_unit_test_setup(on_the_cursors_own_line_it_only_returns, know_escapes),
+        cmocka_unit_test_setup(the_line_makes_room_for_a_line_of_the_log, know_escapes),
+        cmocka_unit_test_setup(a_log_that_goes_elsewhere_leaves_the_line_alone, know_escapes),
+        cmocka_unit_test(a_terminal_that_knows_no_escapes_gets_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,6 +29,30 @@ static void count_and_phase_are_read(void **unused)
     assert_int_equal(state.phase, STATE_DRAWN);
 }
 
+#define CHECKSUM "0123456789abcdef"
+#define IDENTITY "00112233445566778899aabbccddeeff"
+
+static void checksum_and_identity_are_read(void **unused)
+{
+    (void)unused;
+    struct state state;
+    assert_true(parse("900,open," CHECKSUM "," IDENTITY, &state));
+    assert_int_equal(state.stored, 900);
+    assert_int_equal(state.phase, STATE_OPEN);
+    assert_true(state.has_content);
+    assert_int_equal(state.checksum, 0x0123456789abcdefU);
+    assert_string_equal(state.identity, IDENTITY);
+}
+
+static void an_older_server_tells_neither(void **unused)
+{
+    (void)unused;
+    struct state state;
+    assert_true(parse("900,done", &state));
+    assert_false(state.has_content);
+    assert_string_equal(state.identity, "");
+}
+
 static void anything_else_is_refused(void **unused)
 {
     (void)unused;
@@ -48,7 +72,18 @@ static void anything_else_is_refused(void **unused)
                                          "+1,open",
                                          "1,open\n",
                                          "0x1,open",
-                                         "99999999999999999999,open"};
+                                         "99999999999999999999,open",
+                                         "1,open," CHECKSUM,
+                                         "1,open," CHECKSUM ",",
+                                         "1,open,," IDENTITY,
+                                         "1,open," CHECKSUM "," IDENTITY ",",
+                                         "1,open," CHECKSUM "," IDENTITY "0",
+                                         "1,open,0" CHECKSUM "," IDENTITY,
+                                         "1,open,x123456789abcdef," IDENTITY,
+                                         "1,open,0123456789ABCDEF," IDENTITY,
+                                         "1,open," CHECKSUM ",00112233445566778899aabbccddeef",
+                                         "1,open," CHECKSUM ",00112233445566778899aabbccddeefg",
+                                         "1,open," IDENTITY "," CHECKSUM};
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         struct state state;
         assert_false(parse(bodies[i], &state));
@@ -59,6 +94,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(count_and_phase_are_read),
+        cmocka_unit_test(checksum_and_identity_are_read),
+        cmocka_unit_test(an_older_server_tells_neither),
         cmocka_unit_test(anything_else_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

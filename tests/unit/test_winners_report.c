@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
@@ -18,28 +19,35 @@ static const char two_winners[] = "2,Ana,Núñez,20000000,1990-01-01,7574\n"
 static const char two_rows[] = "Ana,Núñez,20000000,1990-01-01,7574\n"
                                "Luis,Vega,20000001,1990-01-02,7574\n";
 
-static bool check(const char *body, uint64_t *winners)
+/* Takes the rows of `body`, each ended by LF; how that ended, at the first that is not taken. */
+static enum winners_end take(struct winners_report *report, const char *body)
 {
     struct failure failure;
-    return winners_report_check(2, body, strlen(body), winners, &failure);
+    enum winners_end end = WINNERS_TAKEN;
+    while (*body != '\0' && end == WINNERS_TAKEN) {
+        size_t bytes = strcspn(body, "\n");
+        end = winners_report_take(report, body, bytes, &failure);
+        body += bytes + 1;
+    }
+    return end;
 }
 
-static void rows_are_counted(void **state)
+static void rows_are_only_counted_where_no_file_is_wanted(void **state)
 {
     (void)state;
-    uint64_t winners = 99;
-    assert_true(check("", &winners));
-    assert_int_equal(winners, 0);
-    assert_true(check(two_winners, &winners));
-    assert_int_equal(winners, 2);
-    assert_true(check("2,Ana,Sosa,20000000,1990-01-01,7574", &winners));
-    assert_int_equal(winners, 1);
+    struct winners_report report;
+    struct failure failure;
+    assert_true(winners_report_open(&report, "", 2, &failure));
+    assert_int_equal(report.winners, 0);
+    assert_int_equal(take(&report, two_winners), WINNERS_TAKEN);
+    assert_int_equal(report.winners, 2);
+    assert_true(winners_report_keep(&report, &failure));
 }
 
 static void what_is_no_bet_of_this_agency_is_refused(void **state)
 {
     (void)state;
-    static const char *const bodies[] = {
+    static const char *const rows[] = {
         "\n",
         "garbage\n",
         "2,\n",
@@ -47,40 +55,112 @@ static void what_is_no_bet_of_this_agency_is_refused(void **state)
         "2,Ana,Sosa,20000000,1990-01-01\n",
         "2,Ana,Sosa,20000000,1990-13-01,7574\n",
         "1,Ana,Sosa,20000000,1990-01-01,7574\n",
-        "2,Ana,Sosa,20000000,1990-01-01,7574\n\n",
+        "2,Ana,Sosa,20000000,1990-01-01,7574\r\n",
     };
-    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
-        uint64_t winners = 0;
-        assert_false(check(bodies[i], &winners));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct winners_report report;
+        struct failure failure;
+        assert_true(winners_report_open(&report, "", 2, &failure));
+        assert_int_equal(take(&report, rows[i]), WINNERS_NO_BET);
+        winners_report_discard(&report);
     }
 }
 
-static void the_file_holds_rows_of_the_input(void **state)
+/* A directory of its own with the name that winners are to have there. */
+struct winners_place {
+    char directory[32];
+    char path[64];
+    char partial[80];
+};
+
+static void open_winners_place(struct winners_place *place)
+{
+    (void)snprintf(place->directory, sizeof place->directory, "/tmp/test_winners_XXXXXX");
+    assert_non_null(mkdtemp(place->directory));
+    (void)snprintf(place->path, sizeof place->path, "%s/winners.csv", place->directory);
+    (void)snprintf(place->partial, sizeof place->partial, "%s.partial", place->path);
+}
+
+/* The file holds exactly this, and nothing else is in the directory; both are removed. */
+static void expect_only_winners(const struct winners_place *place, const char *content)
+{
+    char found[256];
+    FILE *file = fopen(place->path, "re");
+    assert_non_null(file);
+    size_t bytes = fread(found, 1, sizeof found, file);
+    (void)fclose(file);
+    assert_int_equal(bytes, strlen(content));
+    assert_memory_equal(found, content, bytes);
+    assert_int_equal(unlink(place->path), 0);
+    assert_int_equal(rmdir(place->directory), 0);
+}
+
+static void the_file_holds_rows_of_the_input_and_appears_whole(void **state)
 {
     (void)state;
-    char directory[] = "/tmp/test_winners_XXXXXX";
-    char path[PATH_MAX];
-    char content[256];
+    struct winners_place place;
+    struct winners_report report;
     struct failure failure;
-    assert_non_null(mkdtemp(directory));
-    (void)snprintf(path, sizeof path, "%s/winners.csv", directory);
-    assert_true(winners_report_write(path, two_winners, strlen(two_winners), &failure));
-    FILE *file = fopen(path, "re");
-    assert_non_null(file);
-    size_t bytes = fread(content, 1, sizeof content, file);
-    (void)fclose(file);
-    assert_int_equal(bytes, strlen(two_rows));
-    assert_memory_equal(content, two_rows, bytes);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(rmdir(directory), 0); /* nothing else was left behind */
+    open_winners_place(&place);
+    assert_true(winners_report_open(&report, place.path, 2, &failure));
+    assert_int_equal(take(&report, two_winners), WINNERS_TAKEN);
+    assert_int_equal(access(place.path, F_OK), -1);
+    assert_int_equal(access(place.partial, F_OK), 0);
+    assert_true(winners_report_keep(&report, &failure));
+    expect_only_winners(&place, two_rows);
+}
+
+static void nothing_is_left_of_winners_that_did_not_come_whole(void **state)
+{
+    (void)state;
+    struct winners_place place;
+    struct winners_report report;
+    struct failure failure;
+    open_winners_place(&place);
+    assert_true(winners_report_open(&report, place.path, 2, &failure));
+    assert_int_equal(take(&report, two_winners), WINNERS_TAKEN);
+    winners_report_discard(&report);
+    assert_int_equal(rmdir(place.directory), 0);
+}
+
+static void an_earlier_file_stays_until_the_new_one_is_whole(void **state)
+{
+    (void)state;
+    struct winners_place place;
+    struct winners_report report;
+    struct failure failure;
+    open_winners_place(&place);
+    assert_true(winners_report_open(&report, place.path, 2, &failure));
+    assert_int_equal(take(&report, two_winners), WINNERS_TAKEN);
+    assert_true(winners_report_keep(&report, &failure));
+    assert_true(winners_report_open(&report, place.path, 2, &failure));
+    assert_int_equal(take(&report, "1,Ana,Sosa,20000000,1990-01-01,7574\n"), WINNERS_NO_BET);
+    winners_report_discard(&report);
+    expect_only_winners(&place, two_rows);
 }
 
 static void a_place_that_cannot_be_written_is_named(void **state)
 {
     (void)state;
+    struct winners_report report;
     struct failure failure;
-    assert_false(winners_report_write("/nonexistent/winners.csv", "", 0, &failure));
+    assert_false(winners_report_open(&report, "/nonexistent/winners.csv", 2, &failure));
     assert_non_null(strstr(failure.text, "/nonexistent/winners.csv"));
+}
+
+static void a_name_that_cannot_be_given_is_a_failure(void **state)
+{
+    (void)state;
+    struct winners_place place;
+    struct winners_report report;
+    struct failure failure;
+    open_winners_place(&place);
+    assert_true(winners_report_open(&report, place.path, 2, &failure));
+    assert_int_equal(mkdir(place.path, 0700), 0);
+    assert_false(winners_report_keep(&report, &failure));
+    assert_non_null(strstr(failure.text, "renaming"));
+    assert_int_equal(rmdir(place.path), 0);
+    assert_int_equal(rmdir(place.directory), 0);
 }
 
 /* ------------------------------------------------------------- the place ---- */
@@ -158,9 +238,12 @@ static void a_place_that_is_none_is_known_before(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_are_counted),
+        cmocka_unit_test(rows_are_only_counted_where_no_file_is_wanted),
         cmocka_unit_test(what_is_no_bet_of_this_agency_is_refused),
-        cmocka_unit_test(the_file_holds_rows_of_the_input),
+        cmocka_unit_test(the_file_holds_rows_of_the_input_and_appears_whole),
+        cmocka_unit_test(nothing_is_left_of_winners_that_did_not_come_whole),
+        cmocka_unit_test(an_earlier_file_stays_until_the_new_one_is_whole),
+        cmocka_unit_test(a_name_that_cannot_be_given_is_a_failure),
         cmocka_unit_test(a_place_that_cannot_be_written_is_named),
         cmocka_unit_test(a_place_that_is_there_is_good_and_nothing_is_made),
         cmocka_unit_test(a_place_that_is_none_is_known_before),

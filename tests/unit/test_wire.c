@@ -121,7 +121,7 @@ static void a_long_answer_is_taken_where_one_is_expected(void **state)
     struct failure why;
     memset(rows, 'x', sizeof rows);
     open_pair(&pair);
-    pair.wire.answer_bytes_max = WIRE_LONG_ANSWER_BYTES;
+    pair.wire.answer_bytes_max = WIRE_ROWS_BYTES;
     say(&pair, "server:3:");
     assert_int_equal(write(pair.server, rows, sizeof rows), sizeof rows);
     say(&pair, "\r\n");
@@ -130,6 +130,86 @@ static void a_long_answer_is_taken_where_one_is_expected(void **state)
     }
     assert_int_equal(answer.type, MESSAGE_WINNERS);
     assert_int_equal(answer.body_bytes, sizeof rows);
+    close_pair(&pair);
+}
+
+/* Has WINNERS begun, where the server has said this and nothing more? */
+static bool begins(const char *text)
+{
+    struct pair pair;
+    struct failure why;
+    open_pair(&pair);
+    say(&pair, text);
+    assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    bool answer = wire_begins(&pair.wire, MESSAGE_WINNERS);
+    close_pair(&pair);
+    return answer;
+}
+
+static void an_answer_that_has_begun_is_known_by_its_header(void **state)
+{
+    (void)state;
+    static const char *const no_winners[] = {
+        "s",         "server:",     "server:3",          "server:3\r\n",           "server:2\r\n",
+        "1:4:a",     "server:4:a",  "server:33:a",       "server:8:0,open",        "servers:3:a",
+        "a,b,3:c:d", "\r\nserver:", "server:0\r\n1:3:a", "server:2\r\nserver:3:1,"};
+    assert_true(begins("server:3:"));
+    assert_true(begins("server:3:\r\n"));
+    assert_true(begins("server:3:1,Ana"));
+    assert_true(begins("SERVER:winners:1,Ana,Sosa\n1,"));
+    for (size_t i = 0; i < sizeof no_winners / sizeof no_winners[0]; i++) {
+        if (begins(no_winners[i])) {
+            fail_msg("WINNERS began with \"%s\"", no_winners[i]);
+        }
+    }
+}
+
+static void an_answer_of_any_length_is_taken_row_by_row(void **state)
+{
+    (void)state;
+    enum { ROWS = 20000 };
+    struct pair pair;
+    struct failure why;
+    const char *line = NULL;
+    size_t bytes = 0;
+    unsigned rows = 0;
+    open_pair(&pair);
+    pair.wire.answer_bytes_max = WIRE_ROWS_BYTES;
+    say(&pair, "server:3:");
+    assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    assert_true(wire_begins(&pair.wire, MESSAGE_WINNERS));
+    for (unsigned said = 0; rows < ROWS;) {
+        for (unsigned some = 0; some < 100 && said < ROWS; some++, said++) {
+            say(&pair, "1,Ana,Sosa,20000000,1990-01-01,7574\n");
+        }
+        assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+        while (wire_next_line(&pair.wire, &line, &bytes)) {
+            assert_int_equal(bytes, 36);
+            rows++;
+        }
+    }
+    assert_in_range(pair.wire.in_capacity, 1, WIRE_ROWS_BYTES);
+    close_pair(&pair);
+}
+
+static void a_closed_end_is_seen_without_waiting(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct message answer;
+    struct failure why;
+    open_pair(&pair);
+    assert_false(wire_is_closed(&pair.wire));
+    say(&pair, "server:0\r\n");
+    assert_int_equal(shutdown(pair.server, SHUT_RDWR), 0);
+    assert_false(wire_is_closed(&pair.wire)); /* there is something to be read */
+    assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    assert_false(wire_is_closed(&pair.wire));
+    assert_int_equal(wire_next(&pair.wire, &answer, &why), WIRE_ANSWER);
+    assert_int_equal(pair.wire.answers, 1);
+    assert_true(wire_is_closed(&pair.wire));
+    assert_int_equal(turn(&pair, &why), WIRE_LOST);
+    assert_true(pair.wire.hung_up);
     close_pair(&pair);
 }
 
@@ -205,6 +285,9 @@ int main(void)
         cmocka_unit_test(what_is_no_servers_answer_is_nonsense),
         cmocka_unit_test(an_answer_without_end_is_given_up),
         cmocka_unit_test(a_long_answer_is_taken_where_one_is_expected),
+        cmocka_unit_test(an_answer_that_has_begun_is_known_by_its_header),
+        cmocka_unit_test(an_answer_of_any_length_is_taken_row_by_row),
+        cmocka_unit_test(a_closed_end_is_seen_without_waiting),
         cmocka_unit_test(what_is_committed_between_two_turns_leaves_together),
         cmocka_unit_test(there_is_no_room_for_more_than_the_wire_holds),
         cmocka_unit_test(answers_that_came_before_the_end_are_still_read),

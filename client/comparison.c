@@ -1,0 +1,182 @@
+/*
+ * comparison.c - see comparison.h.
+ */
+#include "client/comparison.h"
+
+#include "client/first_rows.h"
+#include "client/question.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { ROWS_BETWEEN_LOOKS = 4096, ROWS_TEXT_BYTES = 24 };
+
+struct comparison {
+    struct job *job;
+    struct wire *wire;
+    const struct state *state; /* what the server said of all that is stored */
+    struct first_rows first;
+    enum first_rows_end end; /* of reading as many rows as are stored */
+    struct failure failure;  /* of the row behind the last good one, or of reading */
+    uint64_t rows;           /* of the file that could be compared */
+};
+
+/* Takes rows, and looks for a signal now and then: there may be millions. */
+static enum job_step take_rows(struct comparison *comparison, uint64_t rows,
+                               enum first_rows_end *end)
+{
+    *end = FIRST_ROWS_TAKEN;
+    while (rows > 0 && *end == FIRST_ROWS_TAKEN) {
+        uint64_t some = rows < ROWS_BETWEEN_LOOKS ? rows : ROWS_BETWEEN_LOOKS;
+        if (interrupt_is_pending(comparison->job->interrupt)) {
+            return JOB_STOPPED;
+        }
+        *end = first_rows_advance(&comparison->first, some, &comparison->failure);
+        rows -= some;
+    }
+    return JOB_WORKED;
+}
+
+/* ------------------------------------------------- the first row that differs ---- */
+
+/*
+ * What the server says of its first `rows` rows. False where it says nothing that helps:
+ * the connection may be closed then.
+ */
+static bool ask_prefix(struct comparison *comparison, uint64_t rows, struct state *state,
+                       enum job_step *step)
+{
+    struct job *job = comparison->job;
+    struct message answer;
+    struct failure why;
+    char body[ROWS_TEXT_BYTES];
+    (void)snprintf(body, sizeof body, "%" PRIu64, rows);
+    *step = question_ask(job, comparison->wire, MESSAGE_PREFIX, body, &answer, &why);
+    if (*step != JOB_WORKED) {
+        log_debug("action: reanudar | result: in_progress | reason: PREFIX %" PRIu64 ": %s", rows,
+                  *step == JOB_LOST ? why.text : "stopped");
+        return false;
+    }
+    patience_progress(&job->patience, clock_monotonic_ms());
+    return answer.type == MESSAGE_STATE && state_parse(answer.body, answer.body_bytes, state) &&
+           state->has_content && state->stored == rows;
+}
+
+/*
+ * Row number *differs, from 1, is not the one that is stored; finds out whether there
+ * is one before it. JOB_WORKED when *differs is the first one.
+ */
+static enum job_step search(struct comparison *comparison, uint64_t *differs)
+{
+    struct first_rows *first = &comparison->first;
+    struct first_rows_mark agrees = first_rows_start(first);
+    while (*differs - agrees.rows > 1) {
+        uint64_t middle = agrees.rows + (*differs - agrees.rows) / 2;
+        struct state state;
+        enum first_rows_end end = FIRST_ROWS_TAKEN;
+        first_rows_seek(first, &agrees);
+        enum job_step step = take_rows(comparison, middle - agrees.rows, &end);
+        if (step != JOB_WORKED) {
+            return step;
+        }
+        if (end != FIRST_ROWS_TAKEN || !ask_prefix(comparison, middle, &state, &step)) {
+            return step == JOB_STOPPED ? JOB_STOPPED : JOB_LOST;
+        }
+        if (first->at.checksum == state.checksum) {
+            agrees = first->at;
+        } else {
+            *differs = middle;
+        }
+    }
+    return JOB_WORKED;
+}
+
+/* --------------------------------------------------------------- what is said ---- */
+
+static void set_reason(const struct comparison *comparison, uint64_t differs, bool is_first,
+                       struct failure *reason)
+{
+    const struct state *state = comparison->state;
+    bool behind_the_good = differs == comparison->rows + 1;
+    if (behind_the_good && comparison->end == FIRST_ROWS_ENDED) {
+        (void)failure_set(reason,
+                          "the file holds fewer rows than the server: %" PRIu64 " of %" PRIu64,
+                          comparison->rows, state->stored);
+    } else if (behind_the_good && comparison->end == FIRST_ROWS_BAD_ROW) {
+        (void)failure_set(reason, "row %" PRIu64 " is no bet (%s), but the one that is stored is",
+                          differs, comparison->failure.text);
+    } else if (is_first) {
+        (void)failure_set(reason, "row %" PRIu64 " is not the one that is stored", differs);
+    } else {
+        (void)failure_set(reason,
+                          "the first %" PRIu64 " rows are not those that are stored, and the "
+                          "server does not say where they begin to differ",
+                          state->stored);
+    }
+}
+
+static enum job_step refuse(const struct comparison *comparison, uint64_t differs, bool is_first)
+{
+    const struct state *state = comparison->state;
+    bool drawn = state->phase == STATE_DRAWN;
+    struct failure reason;
+    set_reason(comparison, differs, is_first, &reason);
+    log_error("action: reanudar | result: fail | guardadas: %" PRIu64
+              " | estado: %s | file: %s | line: %" PRIu64
+              " | reason: %s; nothing was sent: restore the rows that are stored%s",
+              state->stored, state_phase_name(state->phase), comparison->job->bets_name,
+              is_first ? differs : 1, reason.text, drawn ? "; " COMPARISON_NEW_LOTTERY : "");
+    return JOB_OTHER_BETS;
+}
+
+/* The file is another one: says where, as far as the server helps. */
+static enum job_step name_difference(struct comparison *comparison)
+{
+    bool known_row = comparison->end != FIRST_ROWS_TAKEN;
+    uint64_t differs = known_row ? comparison->rows + 1 : comparison->state->stored;
+    enum job_step step = comparison->state->has_content ? search(comparison, &differs) : JOB_LOST;
+    if (step == JOB_STOPPED) {
+        return step;
+    }
+    bool is_first = step == JOB_WORKED;
+    if (!is_first && known_row) {
+        differs = comparison->rows + 1;
+    }
+    return refuse(comparison, differs, is_first || known_row);
+}
+
+/* ---------------------------------------------------------------- comparison ---- */
+
+static enum job_step compare(struct comparison *comparison)
+{
+    const struct state *state = comparison->state;
+    enum job_step step = take_rows(comparison, state->stored, &comparison->end);
+    if (step != JOB_WORKED) {
+        return step;
+    }
+    comparison->rows = comparison->first.at.rows;
+    if (comparison->end == FIRST_ROWS_FAILED) {
+        log_error("action: reanudar | result: fail | guardadas: %" PRIu64
+                  " | file: %s | line: %" PRIu64 " | reason: %s",
+                  state->stored, comparison->job->bets_name,
+                  dataset_line(&comparison->job->dataset), comparison->failure.text);
+        return JOB_FAILED;
+    }
+    bool same = comparison->end == FIRST_ROWS_TAKEN &&
+                (!state->has_content || comparison->first.at.checksum == state->checksum);
+    return same ? JOB_WORKED : name_difference(comparison);
+}
+
+enum job_step comparison_run(struct job *job, struct wire *wire, const struct state *state)
+{
+    struct comparison comparison = {.job = job, .wire = wire, .state = state};
+    if (!first_rows_open(&comparison.first, &job->dataset, job->agency, &comparison.failure)) {
+        log_error("action: reanudar | result: fail | reason: %s", comparison.failure.text);
+        return JOB_FAILED;
+    }
+    enum job_step step = compare(&comparison);
+    first_rows_close(&comparison.first);
+    return step;
+}

@@ -1,0 +1,201 @@
+/*
+ * lookup.c - see lookup.h.
+ */
+#include "client/lookup.h"
+
+#include "client/question.h"
+#include "client/turn.h"
+#include "client/winners_report.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* -------------------------------------------------------------- WINNERS ---- */
+
+static void show_winners(struct job *job, uint64_t winners)
+{
+    char state[PROGRESS_STATE_BYTES];
+    (void)snprintf(state, sizeof state, "%" PRIu64 " winner%s", winners, winners == 1 ? "" : "s");
+    progress_set_state(&job->progress, state);
+}
+
+static enum job_step fail_to_keep(const struct job *job, const struct failure *why)
+{
+    log_error("action: ganadores_guardados | result: fail | file: %s | reason: %s",
+              job->config->winners_file, why->text);
+    return JOB_FAILED;
+}
+
+/* Takes the rows that are here; *whole when the last one was among them. */
+static enum job_step take_rows(struct job *job, struct wire *wire, struct winners_report *report,
+                               bool *whole, struct failure *why)
+{
+    const char *line = NULL;
+    size_t bytes = 0;
+    while (!*whole && wire_next_line(wire, &line, &bytes)) {
+        bytes--; /* its LF */
+        *whole = bytes > 0 && line[bytes - 1] == '\r';
+        bytes -= *whole ? 1 : 0;
+        if (*whole && bytes == 0) {
+            break;
+        }
+        switch (winners_report_take(report, line, bytes, why)) {
+        case WINNERS_TAKEN:
+            break;
+        case WINNERS_NO_BET:
+            return JOB_LOST;
+        case WINNERS_NOT_WRITTEN:
+            return fail_to_keep(job, why);
+        }
+    }
+    if (report->winners > job->winners_seen) {
+        job->winners_seen = report->winners;
+        patience_progress(&job->patience, clock_monotonic_ms());
+    }
+    return JOB_WORKED;
+}
+
+/* Whatever is on its way has to come within a lapse of what came before it. */
+static enum job_step take_all_rows(struct job *job, struct wire *wire,
+                                   struct winners_report *report, bool whole, struct failure *why)
+{
+    while (true) {
+        enum job_step step = take_rows(job, wire, report, &whole, why);
+        if (step != JOB_WORKED || whole) {
+            return step;
+        }
+        int64_t deadline_ms = clock_monotonic_ms() + (int64_t)job->config->loop_lapse_ms;
+        step = turn_wire(job, wire, deadline_ms, why);
+        if (step != JOB_WORKED) {
+            return step;
+        }
+    }
+}
+
+/* `whole`: there are no rows to come. */
+static enum job_step take_winners(struct job *job, struct wire *wire, bool whole,
+                                  struct failure *why)
+{
+    struct winners_report report;
+    if (!winners_report_open(&report, job->config->winners_file, job->agency, why)) {
+        return fail_to_keep(job, why);
+    }
+    enum job_step step = take_all_rows(job, wire, &report, whole, why);
+    if (step != JOB_WORKED) {
+        winners_report_discard(&report);
+        return step;
+    }
+    log_info("action: consulta_ganadores | result: success | cant_ganadores: %" PRIu64,
+             report.winners);
+    if (!winners_report_keep(&report, why)) {
+        return fail_to_keep(job, why);
+    }
+    show_winners(job, report.winners);
+    return JOB_WORKED;
+}
+
+/* ------------------------------------------------------------- waiting ---- */
+
+/* Lets the rest of a pause go by on a connection that the server has closed. */
+static enum job_step pause_closed(struct job *job, int64_t until_ms)
+{
+    if (interrupt_wait(job->interrupt, -1, 0, until_ms) == INTERRUPT_STOPPED) {
+        return JOB_STOPPED;
+    }
+    patience_progress(&job->patience, clock_monotonic_ms());
+    return JOB_NEXT;
+}
+
+/* Lets loop.period go by, unless the server closes the connection or says something first. */
+static enum job_step pause_before_asking_again(struct job *job, struct wire *wire,
+                                               struct failure *why)
+{
+    int64_t until_ms = clock_monotonic_ms() + (int64_t)job->config->loop_period_ms;
+    progress_set_state(&job->progress, "waiting for the draw");
+    switch (wire_turn(wire, until_ms, why)) {
+    case WIRE_LAPSED:
+        patience_progress(&job->patience, clock_monotonic_ms()); /* the pause was ours */
+        return JOB_WORKED;
+    case WIRE_STOPPED:
+        return JOB_STOPPED;
+    case WIRE_MOVED:
+        (void)failure_set(why, "the server said something unasked");
+        break;
+    case WIRE_LOST:
+        if (job->unaided.is_on && wire->hung_up) {
+            return pause_closed(job, until_ms); /* it does so after each answer */
+        }
+        break;
+    case WIRE_NO_MEMORY:
+        break;
+    }
+    return JOB_LOST;
+}
+
+/* Waits for WAIT, or until WINNERS begins: then *begins. */
+static enum job_step await_answer(struct job *job, struct wire *wire, bool *begins,
+                                  struct message *answer, struct failure *why)
+{
+    while (true) {
+        *begins = wire_begins(wire, MESSAGE_WINNERS);
+        enum wire_answer next = *begins ? WIRE_ANSWER : wire_next(wire, answer, why);
+        if (next != WIRE_NOTHING) {
+            return next == WIRE_ANSWER ? JOB_WORKED : JOB_LOST;
+        }
+        enum job_step step = turn_wire(job, wire, patience_deadline_ms(&job->patience), why);
+        if (step != JOB_WORKED) {
+            return step;
+        }
+    }
+}
+
+/*
+ * One look-up. WAIT is progress: the server is there, and the draw is not its to
+ * hasten. So is a silence of a whole lapse, because the server may hold a look-up
+ * for longer than that (winners.wait): one that knows STATUS has answered it and DONE
+ * on this connection, and has to answer them again on the next one.
+ */
+static enum job_step look_up(struct job *job, struct wire *wire, bool *begins,
+                             struct message *answer, struct failure *why)
+{
+    enum job_step step = question_put(job, wire, MESSAGE_REQUEST, NULL, why);
+    if (step != JOB_WORKED) {
+        return step;
+    }
+    step = await_answer(job, wire, begins, answer, why);
+    int64_t now_ms = clock_monotonic_ms();
+    bool waits = step == JOB_WORKED && !*begins && answer->type == MESSAGE_WAIT;
+    bool lapsed = step == JOB_LOST && now_ms >= patience_deadline_ms(&job->patience);
+    if (waits || lapsed) {
+        patience_progress(&job->patience, now_ms);
+    }
+    if (step == JOB_LOST) {
+        question_learn_from_loss(job, wire);
+    }
+    return step;
+}
+
+enum job_step lookup_run(struct job *job, struct wire *wire, struct failure *why)
+{
+    wire->answer_bytes_max = WIRE_ROWS_BYTES;
+    while (true) {
+        struct message answer;
+        bool begins = false;
+        enum job_step step = look_up(job, wire, &begins, &answer, why);
+        if (step != JOB_WORKED) {
+            return step;
+        }
+        if (begins || answer.type == MESSAGE_WINNERS) {
+            return take_winners(job, wire, !begins, why);
+        }
+        if (answer.type != MESSAGE_WAIT) {
+            return question_misses(job, "consulta_ganadores", MESSAGE_REQUEST, &answer, why);
+        }
+        step = pause_before_asking_again(job, wire, why);
+        if (step != JOB_WORKED) {
+            return step;
+        }
+    }
+}

@@ -1,0 +1,303 @@
+/*
+ * resume.c - see resume.h.
+ *
+ * A connection that is closed on STATUS proves little: a handler of our own server may
+ * have been killed just then, or the server be full. So it takes HANG_UPS_MAX of them, one
+ * after the other, without any STATUS that was answered, and then one that the server
+ * leaves open for as long as it is asked nothing. A connection that is reset does not count.
+ */
+#include "client/resume.h"
+
+#include "client/comparison.h"
+#include "client/question.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { HANG_UPS_MAX = 3, LISTEN_MS = 500 };
+
+/* ------------------------------------------------------------ without STATUS ---- */
+
+static void go_unaided(struct job *job, const char *reason)
+{
+    job->unaided.is_on = true;
+    log_warning("action: reanudar | result: in_progress | client_id: %" PRIu32
+                " | reason: %s: a server that does not know STATUS? It can't say what it has "
+                "stored; going on without it, one batch at a time: a repeated run may store bets "
+                "twice (resume: auto)",
+                job->agency, reason);
+}
+
+/* The answer to a batch was lost, and so nobody knows whether it is stored. */
+static void warn_of_unanswered(struct job *job)
+{
+    const struct window_batch *batch = &job->unaided.unanswered;
+    if (batch->rows > 0 && !job->unaided.doubt_told) {
+        job->unaided.doubt_told = true;
+        log_warning("action: apuesta_enviada | result: in_progress | file: %s | line: %" PRIu64
+                    " | reason: the answer to rows %" PRIu64 " to %" PRIu64
+                    " was lost: they are sent again, and may be stored twice",
+                    job->bets_name, batch->begin.line, batch->begin.line,
+                    batch->begin.line + batch->rows - 1);
+    }
+}
+
+static void go_on_unaided(struct job *job, enum state_phase *phase)
+{
+    if (!job->met_server) {
+        job->met_server = true;
+        job->unaided.end = dataset_first(&job->dataset);
+    }
+    *phase = job->unaided.done ? STATE_DONE : STATE_OPEN;
+    warn_of_unanswered(job);
+    dataset_seek(&job->dataset, job->unaided.end);
+    progress_resume(&job->progress, job->stored, job->unaided.end.offset, clock_monotonic_ms());
+}
+
+/* -------------------------------------------------------------- asking STATUS ---- */
+
+/* Also in doubt: a server that answers it after all knows whether a batch is stored. */
+static bool asks_status(const struct job *job)
+{
+    const struct job_unaided *unaided = &job->unaided;
+    return !unaided->is_on || (job->config->resume == RESUME_AUTO && unaided->unanswered.rows > 0 &&
+                               !unaided->doubt_asked);
+}
+
+/* The connection came to its end instead of an answer. */
+static enum job_step take_hang_up(struct job *job, const struct wire *wire, struct failure *why)
+{
+    struct failure reason = *why;
+    if (job->unaided.is_on) {
+        job->unaided.doubt_asked = true;
+    } else if (!job->knows_status && job->config->resume == RESUME_REQUIRED) {
+        (void)failure_set(why,
+                          "STATUS: %.256s (resume: required goes on with no server that does "
+                          "not answer it)",
+                          reason.text);
+    } else if (!job->knows_status && (wire->hung_up || wire->strange)) {
+        job->status_hang_ups++;
+        (void)failure_set(why, "STATUS: %.256s", reason.text);
+    }
+    return JOB_LOST;
+}
+
+/* Is it STATUS that the server does not like? Then it keeps a connection that asks nothing. */
+static enum job_step listen_first(struct job *job, struct wire *wire, struct failure *why)
+{
+    job->status_hang_ups = 0;
+    switch (wire_turn(wire, clock_monotonic_ms() + LISTEN_MS, why)) {
+    case WIRE_LAPSED:
+        go_unaided(job, "the server closes the connection on STATUS, or answers with nonsense");
+        return JOB_WORKED;
+    case WIRE_STOPPED:
+        return JOB_STOPPED;
+    case WIRE_MOVED:
+        (void)failure_set(why, "the server said something unasked");
+        break;
+    case WIRE_LOST:
+    case WIRE_NO_MEMORY:
+        break;
+    }
+    return JOB_LOST;
+}
+
+/* Something that is no STATE. */
+static enum job_step take_other_answer(struct job *job, const struct message *answer,
+                                       struct failure *why)
+{
+    if (job->unaided.is_on) {
+        job->unaided.doubt_asked = true;
+        return JOB_WORKED;
+    }
+    if (job->knows_status) {
+        return question_misses(job, "reanudar", MESSAGE_STATUS, answer, why);
+    }
+    if (answer->type == MESSAGE_ERROR) {
+        (void)failure_set(why, "the server refused agency %" PRIu32 "'s STATUS", job->agency);
+    } else {
+        (void)failure_set(why, "the server answered agency %" PRIu32 "'s STATUS with %s",
+                          job->agency, message_type_name(answer->type));
+    }
+    if (job->config->resume == RESUME_REQUIRED) {
+        log_error("action: reanudar | result: fail | reason: %s, and resume: required goes on "
+                  "with no server that does not answer it",
+                  why->text);
+        return JOB_FAILED;
+    }
+    go_unaided(job, why->text);
+    return JOB_WORKED;
+}
+
+static enum job_step ask_status(struct job *job, struct wire *wire, struct state *state,
+                                struct failure *why)
+{
+    struct message answer;
+    enum job_step step = question_ask(job, wire, MESSAGE_STATUS, NULL, &answer, why);
+    if (step == JOB_LOST) {
+        return take_hang_up(job, wire, why);
+    }
+    if (step != JOB_WORKED) {
+        return step;
+    }
+    if (answer.type != MESSAGE_STATE) {
+        return take_other_answer(job, &answer, why);
+    }
+    if (!state_parse(answer.body, answer.body_bytes, state)) {
+        (void)failure_set(why, "no count and phase in the server's answer to STATUS");
+        return JOB_LOST;
+    }
+    job->knows_status = true;
+    job->unaided.is_on = false;
+    return JOB_WORKED;
+}
+
+/* ---------------------------------------------------------------- with a STATE ---- */
+
+static enum job_step fail(const struct job *job, const struct state *state, const char *reason)
+{
+    log_error("action: reanudar | result: fail | guardadas: %" PRIu64
+              " | estado: %s | file: %s | line: %" PRIu64 " | reason: %s",
+              state->stored, state_phase_name(state->phase), job->bets_name,
+              dataset_line(&job->dataset), reason);
+    return JOB_FAILED;
+}
+
+/* The lottery is the one that this run began with. */
+static enum job_step check_identity(struct job *job, const struct state *state)
+{
+    if (job->identity[0] == '\0') {
+        memcpy(job->identity, state->identity, sizeof job->identity);
+        return JOB_WORKED;
+    }
+    if (strcmp(job->identity, state->identity) == 0) {
+        return JOB_WORKED;
+    }
+    log_error("action: reanudar | result: fail | guardadas: %" PRIu64
+              " | estado: %s | lottery: %s | lottery_before: %s | reason: another lottery has "
+              "taken the place of the one that this run began with; nothing was sent to it: "
+              "start the agency again for the new one",
+              state->stored, state_phase_name(state->phase),
+              state->has_content ? state->identity : "untold", job->identity);
+    return JOB_OTHER_BETS;
+}
+
+/* A server of the first version tells only how many bets there are. */
+static enum job_step check_content(struct job *job, const struct state *state)
+{
+    if (state->has_content || state->stored == 0) {
+        return JOB_WORKED;
+    }
+    if (job->config->resume == RESUME_REQUIRED) {
+        return fail(job, state,
+                    "the server tells how many bets it has stored, but not which ones, and "
+                    "resume: required needs both");
+    }
+    if (!job->count_warned) {
+        job->count_warned = true;
+        log_warning("action: reanudar | result: in_progress | guardadas: %" PRIu64
+                    " | reason: the server does not tell which bets it has stored: going on by "
+                    "their count only, right if the file is the same as before",
+                    state->stored);
+    }
+    return JOB_WORKED;
+}
+
+/* Where the server takes no more bets there has to be nothing left to send. */
+static enum job_step check_nothing_left(const struct job *job, struct dataset *dataset,
+                                        const struct state *state)
+{
+    struct dataset_row row;
+    struct failure failure;
+    if (state->phase == STATE_OPEN) {
+        return JOB_WORKED;
+    }
+    switch (dataset_peek(dataset, &row, &failure)) {
+    case DATASET_END:
+        return JOB_WORKED;
+    case DATASET_FAILED:
+    case DATASET_BAD_ROW:
+        return fail(job, state, failure.text);
+    case DATASET_ROW:
+        break;
+    }
+    return fail(
+        job, state,
+        state->phase == STATE_DRAWN
+            ? "the draw has been held, but the file holds more rows: " COMPARISON_NEW_LOTTERY
+            : "the agency is done, but its file holds more rows");
+}
+
+/* Keeps the books: what this run found, what it knows to be stored. */
+static void note_stored(struct job *job, uint64_t stored)
+{
+    if (!job->met_server) {
+        job->met_server = true;
+        job->stored_before = stored;
+    }
+    if (stored < job->stored) {
+        log_warning("action: reanudar | result: in_progress | guardadas: %" PRIu64
+                    " | reason: the server had acknowledged %" PRIu64,
+                    stored, job->stored);
+        job->stored_before = stored < job->stored_before ? stored : job->stored_before;
+    }
+    job->stored = stored;
+}
+
+static void log_resumed(const struct job *job, const struct state *state)
+{
+    if (state->phase != STATE_OPEN) {
+        log_info("action: reanudar | result: success | guardadas: %" PRIu64
+                 " | estado: %s | reason: nothing more to send",
+                 state->stored, state_phase_name(state->phase));
+    } else if (state->stored > 0) {
+        log_info("action: reanudar | result: success | guardadas: %" PRIu64 " | line: %" PRIu64,
+                 state->stored, dataset_line(&job->dataset));
+    }
+}
+
+/* Goes on where the server says that we are. */
+static enum job_step go_on_by_state(struct job *job, struct wire *wire, const struct state *state)
+{
+    enum job_step step = check_identity(job, state);
+    if (step == JOB_WORKED) {
+        step = check_content(job, state);
+    }
+    if (step == JOB_WORKED) {
+        step = comparison_run(job, wire, state);
+    }
+    if (step == JOB_WORKED) {
+        step = check_nothing_left(job, &job->dataset, state);
+    }
+    if (step == JOB_WORKED) {
+        note_stored(job, state->stored);
+        progress_resume(&job->progress, state->stored, dataset_position(&job->dataset).offset,
+                        clock_monotonic_ms());
+        log_resumed(job, state);
+    }
+    return step;
+}
+
+enum job_step resume_run(struct job *job, struct wire *wire, enum state_phase *phase,
+                         struct failure *why)
+{
+    struct state state = {0};
+    enum job_step step = JOB_WORKED;
+    if (job->status_hang_ups >= HANG_UPS_MAX) {
+        step = listen_first(job, wire, why);
+    }
+    if (step == JOB_WORKED && asks_status(job)) {
+        step = ask_status(job, wire, &state, why);
+    }
+    if (step != JOB_WORKED) {
+        return step;
+    }
+    if (job->unaided.is_on) {
+        go_on_unaided(job, phase);
+        return JOB_WORKED;
+    }
+    *phase = state.phase;
+    return go_on_by_state(job, wire, &state);
+}
