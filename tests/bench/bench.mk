@@ -12,6 +12,7 @@ $(BENCH_TOOLS):
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -pthread
 
 .PHONY: bench
-bench: $(PROGRAMS) $(BENCH_TOOLS) ## throughput, latency, CPU against the floor (ROUNDS=5 BIG=50000000)
+bench: $(PROGRAMS) $(BENCH_TOOLS) ## throughput, latency, CPU against the floor (ROUNDS=5 BIG=50000000 AGAINST=other/bin)
 	@python3 tests/bench/run.py --bin $(BIN) --tools $(BENCH_BIN) --out build/bench \
-	    --rounds $(or $(ROUNDS),5) --big $(or $(BIG),0) $(if $(SCENARIOS),--only '$(SCENARIOS)')
+	    --rounds $(or $(ROUNDS),5) --big $(or $(BIG),0) $(if $(SCENARIOS),--only '$(SCENARIOS)') \
+	    $(if $(AGAINST),--against '$(AGAINST)')

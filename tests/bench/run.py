@@ -35,16 +35,17 @@ START_SECONDS = 60
 class Side:
     """One of the two servers that are compared: how it is started, and what it costs."""
 
-    def __init__(self, options, name, arguments=(), environment=None):
+    def __init__(self, options, name, arguments=(), environment=None, programs=None):
         self.options = options
         self.name = name
+        self.bin = programs or options.bin
         self.arguments = list(arguments)
         self.environment = environment or {}
 
     def start(self):
         self.directory = os.path.join(self.options.data, 'bench-data')
         shutil.rmtree(self.directory, ignore_errors=True)
-        os.makedirs(self.directory)
+        os.makedirs(self.directory, mode=0o700)
         return self.start_floor() if self.name == 'floor' else self.start_server()
 
     def start_floor(self):
@@ -63,14 +64,14 @@ class Side:
             LIMITS_MAX_CONNECTIONS='4096')
         self.variables.update(self.environment)
         with open(os.path.join(self.options.out, 'server.log'), 'w') as log:
-            self.process = subprocess.Popen([self.options.bin + '/lottery-server'],
+            self.process = subprocess.Popen([self.bin + '/lottery-server'],
                                             env=self.variables, stdout=log)
         self.await_ready()
         return port
 
     def await_ready(self):
         deadline = time.monotonic() + START_SECONDS
-        while subprocess.run([self.options.bin + '/lottery-stat', '--ready'], env=self.variables,
+        while subprocess.run([self.bin + '/lottery-stat', '--ready'], env=self.variables,
                              stderr=subprocess.DEVNULL).returncode != 0:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 sys.exit('bench: the server did not start, see server.log')
@@ -122,7 +123,7 @@ def run_load(options, side, load, histogram=None):
 def count_flushes(options, side):
     if side.name == 'floor':
         return 0
-    text = subprocess.run([options.bin + '/lottery-stat', '--json'], env=side.variables,
+    text = subprocess.run([side.bin + '/lottery-stat', '--json'], env=side.variables,
                           capture_output=True, text=True).stdout
     found = re.search(r'"flushes":\s*(\d+)', text)
     return int(found.group(1)) if found else 0
@@ -249,6 +250,22 @@ def info_logging(options, report):
                    {'LOGGING_LEVEL': 'INFO'})
 
 
+def against_build(options, report):
+    """The same loads on another build's server: what a change costs, in one run."""
+    if not options.against:
+        return
+    for scenario, load in (('window16', '-w 16 -s 2'), ('stop-and-wait', '-w 1 -s 2'),
+                           ('single-bets', '-w 1 -b 1 -s 2'), ('churn', '-x -n 32 -b 1 -s 2')):
+        print('%s against %s: lottery-bench %s' % (scenario, options.against, load))
+        results = compare(options, Side(options, 'lottery'),
+                          Side(options, 'other', programs=options.against), load)
+        report.note(scenario, 'lottery', results[0], FIGURES)
+        report.note(scenario, 'other', results[1], FIGURES)
+        report.ratio(scenario, 'bets_per_s', median_ratio(results, 'bets_per_s'), '>= 0.97')
+        report.ratio(scenario, 'cpu', median_ratio(results, 'cpu_s_per_million'), '')
+        report.ratio(scenario, 'p99', median_ratio(results, 'p99_us'), '')
+
+
 def sweep(options, report, name, flag, values, load):
     """One picture: bets a second over one thing that varies, both sides."""
     lines = {'lottery': [], 'floor': []}
@@ -322,6 +339,18 @@ def start_on(options, directory, log):
         return subprocess.Popen([options.bin + '/lottery-server'], env=variables, stdout=output)
 
 
+def make_control(options, directory, log):
+    """A lottery in which nothing has been stored yet: bets.csv is put beside its control."""
+    server = start_on(options, directory, log)
+    time_log(log, time.monotonic(), 'action: listen')
+    server.send_signal(signal.SIGTERM)
+    server.wait()
+    for name in ('bets.csv', 'checkpoint'):
+        path = os.path.join(directory, name)
+        if os.path.exists(path):
+            os.remove(path)
+
+
 def say_done(log):
     """All five agencies are done: the draw is held."""
     with open(log) as text:
@@ -341,9 +370,11 @@ def big_file(options, report):
     directory = os.path.join(options.data, 'bench-big')
     log = os.path.join(options.out, 'big.log')
     shutil.rmtree(directory, ignore_errors=True)
-    os.makedirs(directory)
+    os.makedirs(directory, mode=0o700)
+    make_control(options, directory, log)
     make_bets_file(options, directory)
     path = os.path.join(directory, 'bets.csv')
+    os.chmod(path, 0o600)
     seconds_to_read(path)
     for scenario in ('start-counting-everything', 'start-from-checkpoint', 'draw'):
         read_s = seconds_to_read(path)
@@ -361,7 +392,7 @@ def big_file(options, report):
     shutil.rmtree(directory)
 
 
-SCENARIOS = (window16, window16_allocating, stop_and_wait, single_bets, agencies500, idle2000,
+SCENARIOS = (against_build, window16, window16_allocating, stop_and_wait, single_bets, agencies500, idle2000,
              churn, info_logging, sweeps, big_file)
 
 
@@ -373,6 +404,7 @@ def main():
     parser.add_argument('--data', default='build/bench', help='where the disk is')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--big', type=int, default=0, help='bets of the big file; 0: left out')
+    parser.add_argument('--against', default='', help='the programs of another build')
     parser.add_argument('--only', default='', help='scenarios, separated by spaces')
     options = parser.parse_args()
     os.makedirs(options.out, exist_ok=True)
