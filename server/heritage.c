@@ -7,6 +7,7 @@
 #include "server/listener.h"
 #include "shm/gate.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LOCK_PATIENCE_MS = 3000 }; /* the children of a killed supervisor are finishing */
@@ -56,8 +57,9 @@ static void close_shared_memory(struct heritage *heritage)
 bool heritage_open(struct heritage *heritage, struct failure *failure)
 {
     heritage->supervisor_pid = getpid();
-    if (!data_directory_open(heritage->config.data_directory, LOCK_PATIENCE_MS,
-                             &heritage->directory, failure)) {
+    (void)umask(S_IRWXG | S_IRWXO); /* nothing is ever wider than it is meant to become */
+    if (!data_directory_open(heritage->config.data_directory, heritage->config.data_group,
+                             LOCK_PATIENCE_MS, &heritage->directory, failure)) {
         return false;
     }
     heritage->listener = listener_open(&heritage->config, failure);

@@ -366,6 +366,7 @@ SCENARIOS = (window16, window16_allocating, stop_and_wait, single_bets, agencies
 
 
 def main():
+    os.umask(0o077)  # the server refuses a directory that is open to others
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--bin', default='bin')
     parser.add_argument('--tools', default='build/bench')
