@@ -28,6 +28,12 @@ int64_t clock_monotonic_ns(void)
     return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 }
 
+int64_t clock_boot_ms(void)
+{
+    int64_t now_ms = to_ms(read_clock(CLOCK_BOOTTIME));
+    return now_ms == 0 ? 1 : now_ms;
+}
+
 int64_t clock_wall_ms(void)
 {
     return to_ms(read_clock(CLOCK_REALTIME_COARSE));

@@ -15,6 +15,9 @@
 int64_t clock_monotonic_ms(void);
 int64_t clock_monotonic_ns(void);
 
+/* Since the machine was started, suspended or not: CLOCK_BOOTTIME. Never 0. */
+int64_t clock_boot_ms(void);
+
 /* Wall-clock time, ms since 1970, as cheap and as coarse as the kernel has it. */
 int64_t clock_wall_ms(void);
 

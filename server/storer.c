@@ -29,6 +29,7 @@
 #include "server/signals.h"
 #include "shm/agencies.h"
 #include "shm/gate.h"
+#include "shm/heartbeat.h"
 #include "shm/ring.h"
 #include "shm/waiting.h"
 
@@ -41,8 +42,7 @@
 enum {
     DRAIN_LOOK_MS = 50, /* a killed handler does not tell that it is gone */
     DONE_ROUND_MAX = 256,
-    DONE_LINE_BYTES_MAX = 12, /* "4294967295\n" and a NUL */
-    NO_TIME_LIMIT = -1
+    DONE_LINE_BYTES_MAX = 12 /* "4294967295\n" and a NUL */
 };
 
 struct storer {
@@ -382,11 +382,12 @@ static bool is_drained(const struct storer *storer)
 static int serve(struct storer *storer)
 {
     for (;;) {
+        heartbeat_beat(&storer->shared->beat_at_ms);
         if (!work(storer)) {
             return storer->disk.lied ? STORER_EXIT_DISK_LIED : STORER_EXIT_FAILED;
         }
         if (!signals_terminate_requested()) {
-            storer_sleep(&storer->segment, has_work, storer, NO_TIME_LIMIT);
+            storer_sleep(&storer->segment, has_work, storer, HEARTBEAT_EVERY_MS);
         } else if (is_drained(storer)) {
             take_checkpoint(storer);
             checkpoint_write(&storer->checkpoint, &storer->heritage->directory,

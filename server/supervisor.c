@@ -24,6 +24,7 @@
 #include "server/heritage.h"
 #include "server/keeper.h"
 #include "server/listener.h"
+#include "server/ownership.h"
 #include "server/recovery.h"
 #include "server/signals.h"
 #include "shm/slots.h"
@@ -49,6 +50,7 @@ struct supervisor {
     struct heritage heritage;
     struct children children;
     struct keeper keeper;
+    struct ownership ownership;
     bool failed;      /* it could not start, or not stop as it should */
     int child_status; /* in a child that has come back to here */
 };
@@ -164,8 +166,8 @@ static int start_handler(struct supervisor *supervisor, int socket,
     }
     (void)close(socket);
     if (pid < 0) {
-        log_error("action: accept_connections | result: fail | ip: %s | error: fork: %s",
-                  peer->text, strerror(errno));
+        log_error("action: accept_connections | result: fail | ip: %s | error: fork: %s%s",
+                  peer->text, strerror(errno), children_explain_fork(errno));
         slot_release(slot);
         children_give_back(&supervisor->children, slot_index);
         pause_for(OUT_OF_RESOURCES_PAUSE_MS);
@@ -220,14 +222,16 @@ static int accept_connections(struct supervisor *supervisor)
 
 /* ------------------------------------------------------------------ loop ---- */
 
-/* Sleeps until somebody connects (and there is room), a signal comes, or a storer is due. */
+/* Sleeps until somebody connects (and there is room), a signal comes, a storer or a look is due. */
 static bool wait_for_connections(const struct supervisor *supervisor)
 {
     struct pollfd poll = {.fd = supervisor->heritage.listener, .events = POLLIN};
     nfds_t watched = children_have_room(&supervisor->children) ? 1 : 0;
-    int64_t patience_ms = keeper_patience_ms(&supervisor->keeper);
-    struct timespec timeout = clock_interval(patience_ms < 0 ? 0 : patience_ms);
-    int ready = await_event(&poll, watched, patience_ms < 0 ? NULL : &timeout);
+    int64_t storer_due_ms = keeper_patience_ms(&supervisor->keeper);
+    int64_t look_due_ms = ownership_patience_ms(&supervisor->ownership);
+    bool storer_first = storer_due_ms >= 0 && storer_due_ms < look_due_ms;
+    struct timespec timeout = clock_interval(storer_first ? storer_due_ms : look_due_ms);
+    int ready = await_event(&poll, watched, &timeout);
     signals_let_in(); /* ppoll does not, as long as somebody waits each time */
     return ready > 0;
 }
@@ -235,7 +239,8 @@ static bool wait_for_connections(const struct supervisor *supervisor)
 /* Returns 0 when the server is to stop, or FORKED_CHILD in a child. */
 static int serve(struct supervisor *supervisor)
 {
-    while (!signals_terminate_requested() && !supervisor->keeper.given_up) {
+    while (!signals_terminate_requested() && !supervisor->keeper.given_up &&
+           ownership_holds(&supervisor->ownership)) {
         bool somebody_waits = wait_for_connections(supervisor);
         if (look_after_children(supervisor) == FORKED_CHILD) {
             return FORKED_CHILD;
@@ -301,9 +306,11 @@ static void stop_storer(struct supervisor *supervisor)
 static int shut_down(struct supervisor *supervisor)
 {
     struct heritage *heritage = &supervisor->heritage;
+    supervisor->failed |= supervisor->ownership.lost;
     log_info("action: shutdown | result: in_progress | reason: %s",
-             supervisor->failed || supervisor->keeper.given_up ? "the server can't go on"
-                                                               : "asked to");
+             supervisor->ownership.lost ? "what the server owns has been taken away"
+             : supervisor->failed || supervisor->keeper.given_up ? "the server can't go on"
+                                                                 : "asked to");
     segment_publish(&heritage->segment, SHARED_STOPPING);
     (void)close(heritage->listener);
     heritage->listener = -1;
@@ -335,12 +342,14 @@ static int live(struct supervisor *supervisor, struct failure *failure)
     if (!recovery_run(heritage, failure)) {
         return 0;
     }
+    failure->text[0] = '\0'; /* a file that need not be there leaves its words behind */
     int started = keeper_start(&supervisor->keeper);
     if (started == FORKED_CHILD) {
         return FORKED_CHILD;
     }
     supervisor->failed = started != 0;
     if (started == 0) {
+        ownership_begin(&supervisor->ownership, heritage);
         tell_ready(heritage);
         if (serve(supervisor) == FORKED_CHILD) {
             return FORKED_CHILD;
