@@ -106,8 +106,10 @@ static bool give_to_group(int descriptor, const struct data_access *access, cons
     }
     char user[NAME_BYTES];
     char group[NAME_BYTES];
+    int error = errno; /* looking names up changes it */
     name_user(geteuid(), user);
     name_group(access->group, group);
+    errno = error;
     return failure_set_errno(failure,
                              "give %s to the group %s of data.group, which the server's user has "
                              "to be a member of (usermod -aG %s %s, then start it anew)",

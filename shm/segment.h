@@ -37,7 +37,8 @@ struct segment {
     char *data;       /* the ring's bytes, twice in a row; NULL in a read-only view */
     size_t map_bytes; /* of the whole reservation */
     bool huge_pages;  /* the maker's alone: whether they could be had */
-    int descriptor;   /* the maker's and its children's, locked for as long as it is open; or -1 */
+    int descriptor; /* the maker's and its children's, locked while anybody has it or a mapping; or
+                       * -1 */
     uint64_t device, inode; /* of the segment itself */
     uid_t owner;            /* the user whose segment it is; SEGMENT_NO_OWNER: not known */
     char name[SEGMENT_NAME_BYTES];
