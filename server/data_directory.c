@@ -336,12 +336,26 @@ static bool sync_parent(const struct data_directory *directory, struct failure *
     return synced;
 }
 
+/* What was there before keeps its mode, also where data.group was set only afterwards. */
+static void warn_if_closed_to_group(const struct data_directory *directory,
+                                    const struct stat *status)
+{
+    if (directory->access.has_group && (status->st_mode & S_IRWXG) == 0) {
+        log_warning("action: data_directory | result: in_progress | directory: %s | reason: "
+                    "data.group is set, and the directory was made without it: the group can't "
+                    "look into it until chgrp -R %u %s && chmod -R g=rX %s",
+                    directory->path, (unsigned)directory->access.group, directory->path,
+                    directory->path);
+    }
+}
+
 /* Made by us: it gets its mode. There before: it is checked. */
 static bool settle_directory(const struct data_directory *directory, const struct stat *status,
                              struct failure *failure)
 {
     const struct data_access *access = &directory->access;
     if (!directory->made) {
+        warn_if_closed_to_group(directory, status);
         return data_access_check(status, access, true, directory->path, failure);
     }
     return data_access_set(directory->descriptor, data_access_directory_mode(access), access,

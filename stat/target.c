@@ -189,11 +189,17 @@ static bool ask_key(const struct place *place, uint32_t key, struct segment *seg
     return false;
 }
 
+/* The first choice of a server of this directory. */
+static uint32_t find_first_key(const struct place *place)
+{
+    return segment_key(place->status.st_dev, place->status.st_ino);
+}
+
 /* A server steps around keys that strangers have, and so do we. */
 static enum target_answer attach_any(const struct place *place, struct segment *segment,
                                      struct failure *failure)
 {
-    uint32_t first_key = segment_key(place->status.st_dev, place->status.st_ino);
+    uint32_t first_key = find_first_key(place);
     uint32_t key = first_key;
     for (int tries = 0; tries < SEGMENT_KEY_TRIES; tries++) {
         enum target_answer answer = TARGET_ABSENT;
