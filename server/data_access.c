@@ -70,10 +70,9 @@ static bool parse_group(const char *text, gid_t *group)
 bool data_access_resolve(const char *group, struct data_access *access, struct failure *failure)
 {
     *access = (struct data_access){.has_group = group != NULL && group[0] != '\0'};
-    if (!access->has_group) {
+    if (group == NULL || !access->has_group) {
         return true;
     }
-    errno = 0;
     const struct group *entry = getgrnam(group);
     if (entry != NULL) {
         access->group = entry->gr_gid;

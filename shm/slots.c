@@ -56,9 +56,10 @@ static void end_change(struct slot *slot)
 /* Byte by byte, and each of them whole: lottery-stat may be reading the slot. */
 static void write_peer(struct slot *slot, const char *peer)
 {
-    size_t length = strnlen(peer, sizeof slot->peer - 1);
+    char padded[sizeof slot->peer] = "";
+    memcpy(padded, peer, strnlen(peer, sizeof padded - 1));
     for (size_t i = 0; i < sizeof slot->peer; i++) {
-        __atomic_store_n(&slot->peer[i], i < length ? peer[i] : '\0', __ATOMIC_RELAXED);
+        __atomic_store_n(&slot->peer[i], padded[i], __ATOMIC_RELAXED);
     }
 }
 

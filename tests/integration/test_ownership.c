@@ -39,6 +39,11 @@ enum {
     STATUS_NOT_SERVING = 6
 };
 
+union semun { /* POSIX leaves its definition to the caller */
+    int val;
+    struct semid_ds *buf;
+};
+
 /* ------------------------------------------------------------------ helpers ---- */
 
 static uint32_t key_of(const char *directory)
@@ -441,10 +446,7 @@ static void expect_modes(const struct server *server, mode_t of_directory, mode_
     struct stage *stage = server->stage;
     uint32_t key = key_of(server->directory);
     struct semid_ds set = {.sem_nsems = 0};
-    union semun {
-        int val;
-        struct semid_ds *buf;
-    } argument = {.buf = &set};
+    union semun argument = {.buf = &set};
     assert_int_equal(mode_of(server->directory), of_directory);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         assert_int_equal(mode_of(server_file(server, names[i])) & ~of_files, 0);

@@ -25,7 +25,8 @@ enum {
     WORD_BITS = 64,
     USED = 77,
     READINGS = 200,
-    READING_MS = 500
+    READING_MS = 500,
+    READING_LIMIT_MS = 20000
 };
 
 struct fixture {
@@ -210,7 +211,7 @@ static void a_slot_is_read_whole_or_not_at_all(void **state)
     (void)processes_start(&processes, give_out_again_and_again, fixture);
     int64_t deadline_ms = processes_now_ms() + READING_MS;
     while (!torn && (whole < READINGS || processes_now_ms() < deadline_ms) &&
-           processes_now_ms() < deadline_ms + 20 * READING_MS) {
+           processes_now_ms() < deadline_ms + READING_LIMIT_MS) {
         char peer[SHARED_PEER_BYTES];
         uint32_t version = 0;
         if (slot_read_peer(&fixture->segment.slots[0], &version, peer)) {
