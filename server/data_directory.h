@@ -37,8 +37,8 @@ struct data_directory {
     uint64_t device, inode;
     struct data_access access; /* who may reach what is in it: data.group */
     uint64_t last_ring_bytes;  /* of the server that wrote here last; 0: not known */
-    /* Of shared memory and semaphores: remembered from the last server before heritage_open
-     * makes them (0: not known), this server's own after it. */
+    /* Key of shared memory and semaphores: the last server's, 0 where it is not known, until
+     * heritage_open has made them; this server's own from then on. */
     uint32_t ipc_key;
 };
 
