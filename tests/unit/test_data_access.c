@@ -242,7 +242,7 @@ static void expect_no_opening(const char *path, const char *group, const char *w
 
 static void a_directory_that_is_made_is_closed_to_others(void **state)
 {
-    static const mode_t umasks[] = {0, 0777};
+    static const mode_t umasks[] = {0, 022, 077};
     struct fixture *fixture = *state;
     for (size_t i = 0; i < sizeof umasks / sizeof umasks[0]; i++) {
         struct data_directory made;
