@@ -56,6 +56,12 @@ static void write_name(char *name, uint32_t key)
     (void)snprintf(name, SEGMENT_NAME_BYTES, "/lottery-%08x", key);
 }
 
+/* What stands under a name, to be looked at. Anybody may put a named pipe there: it must not block. */
+static int open_name(const char *name)
+{
+    return shm_open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+}
+
 /* ------------------------------------------------------------- identity ---- */
 
 static uint32_t table_capacity(uint32_t limit)
@@ -229,11 +235,17 @@ static bool check_leftover(int descriptor, const struct segment_plan *plan, cons
     struct stat status;
     struct shared_identity identity;
     memset(&identity, 0, sizeof identity);
-    if (fstat(descriptor, &status) != 0 || pread(descriptor, &identity, sizeof identity, 0) < 0) {
+    if (fstat(descriptor, &status) != 0) {
         return failure_set_errno(failure, "look at shared memory %s", name);
     }
     if (status.st_uid != geteuid()) {
         return refuse_name(failure, name, "another user's");
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return refuse_name(failure, name, "no shared memory at all");
+    }
+    if (pread(descriptor, &identity, sizeof identity, 0) < 0) {
+        return failure_set_errno(failure, "read shared memory %s", name);
     }
     if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
         return check_dead(plan, &identity, name, failure);
@@ -245,7 +257,7 @@ static bool check_leftover(int descriptor, const struct segment_plan *plan, cons
 /* True when the name is free, perhaps because what a dead server left there has been removed. */
 static bool clear_name(const char *name, const struct segment_plan *plan, struct failure *failure)
 {
-    int descriptor = shm_open(name, O_RDONLY | O_CLOEXEC, 0);
+    int descriptor = open_name(name);
     if (descriptor < 0) {
         bool strange = errno == EACCES || errno == ELOOP;
         return errno == ENOENT ||
@@ -409,7 +421,7 @@ bool segment_is_in_place(const struct segment *segment, struct failure *failure)
     if (fstat(segment->descriptor, &status) == 0 && status.st_nlink == 0) {
         return failure_set(failure, "shared memory %s has been removed", segment->name);
     }
-    int descriptor = shm_open(segment->name, O_RDONLY | O_CLOEXEC, 0);
+    int descriptor = open_name(segment->name);
     if (descriptor < 0) { /* any other error is not about the name */
         return errno != ENOENT ||
                failure_set(failure, "shared memory %s has been renamed", segment->name);
@@ -525,7 +537,7 @@ enum segment_answer segment_attach(uint32_t key, struct segment *segment, struct
 {
     *segment = (struct segment){.descriptor = -1, .owner = SEGMENT_NO_OWNER};
     write_name(segment->name, key);
-    int descriptor = shm_open(segment->name, O_RDONLY | O_CLOEXEC, 0);
+    int descriptor = open_name(segment->name);
     if (descriptor < 0 && errno == EACCES) {
         (void)failure_set_errno(failure, "open shared memory %s", segment->name);
         segment->owner = find_owner(segment->name);

@@ -224,6 +224,9 @@ static void a_leftover_that_was_never_finished_is_replaced(void **state)
 
 /* ------------------------------------------------------------ somebody else's ---- */
 
+static void expect_answer(const struct fixture *fixture, enum segment_answer expected,
+                          const char *reason);
+
 /* Another key may do where errno is EEXIST. What stood there stands there still. */
 static void expect_refusal(struct fixture *fixture, int error, const char *words)
 {
@@ -314,6 +317,25 @@ static void another_users_name_is_stepped_around(void **state)
     expect_refusal(fixture, EEXIST, "another user's");
     fixture->plan.key_remembered = true;
     expect_refusal(fixture, EEXIST, "another user's");
+}
+
+/* Without blocking on the pipe, following the link, or reading the directory. */
+static void what_is_no_shared_memory_is_stepped_around(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[64];
+    (void)snprintf(path, sizeof path, "/dev/shm%s", fixture->name);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    expect_refusal(fixture, EEXIST, "no shared memory");
+    expect_answer(fixture, SEGMENT_STARTING, "");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("/dev/null", path), 0);
+    expect_refusal(fixture, EEXIST, "not ours to open");
+    expect_answer(fixture, SEGMENT_ABSENT, "");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    expect_refusal(fixture, EEXIST, "no shared memory");
+    assert_int_equal(rmdir(path), 0);
 }
 
 static int create_as_stranger(void *context)
@@ -516,6 +538,7 @@ int main(void)
         SEGMENT_TEST(another_directorys_segment_is_stepped_around_unless_its_key_is_remembered),
         SEGMENT_TEST(another_programs_name_is_stepped_around),
         SEGMENT_TEST(another_users_name_is_stepped_around),
+        SEGMENT_TEST(what_is_no_shared_memory_is_stepped_around),
         SEGMENT_TEST(a_stranger_neither_opens_it_nor_takes_its_name),
         SEGMENT_TEST(a_segment_that_has_lost_its_name_says_so),
         SEGMENT_TEST(a_segment_does_not_remove_another_ones_name),
