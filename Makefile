@@ -93,7 +93,8 @@ $(BIN)/lottery-server: $(call objects,server/main.c $(SERVER_SOURCES) $(SHM_SOUR
 $(BIN)/lottery-agency: $(call objects,client/main.c $(CLIENT_SOURCES) $(LIB_SOURCES))
 $(BIN)/lottery-generate: $(call objects,client/generate_main.c $(CLIENT_SOURCES) $(LIB_SOURCES))
 $(BIN)/lottery-stat: $(call objects,stat/main.c $(STAT_SOURCES) server/server_config.c \
-    $(SHM_SOURCES) $(LIB_SOURCES))
+    server/control.c server/data_directory.c server/data_access.c server/file_io.c \
+    server/lock_holders.c $(SHM_SOURCES) $(LIB_SOURCES))
 $(BIN)/lottery-admin: $(call objects,admin/main.c $(ADMIN_SOURCES) $(SERVER_SOURCES) \
     $(SHM_SOURCES) $(LIB_SOURCES))
 

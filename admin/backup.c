@@ -218,8 +218,17 @@ static bool open_source(struct backup *backup, const char *path)
 {
     backup->source = (struct data_directory){.path = path, .lock = -1};
     backup->source.descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return backup->source.descriptor >= 0 ||
-           failure_set_errno(backup->failure, "open data directory %s", path);
+    struct stat status;
+    if (backup->source.descriptor < 0 || fstat(backup->source.descriptor, &status) != 0) {
+        return failure_set_errno(backup->failure, "open data directory %s", path);
+    }
+    char owner[DATA_ACCESS_USER_BYTES];
+    data_access_describe_user(status.st_uid, owner);
+    return status.st_uid == geteuid() ||
+           failure_set(backup->failure,
+                       "%s belongs to %s: run lottery-admin as that user, so that the copy can "
+                       "be started by the same one",
+                       path, owner);
 }
 
 static bool open_copy(struct backup *backup, const char *path)
@@ -262,6 +271,9 @@ bool backup_make(const char *source, const char *destination, struct backup_repo
         return failure_set(failure, "%s: the name is too long", destination);
     }
     if (!open_source(&backup, source)) {
+        if (backup.source.descriptor >= 0) {
+            (void)close(backup.source.descriptor);
+        }
         return false;
     }
     bool opened = open_copy(&backup, unfinished);

@@ -30,7 +30,8 @@ int64_t clock_monotonic_ns(void)
 
 int64_t clock_boot_ms(void)
 {
-    return to_ms(read_clock(CLOCK_BOOTTIME));
+    int64_t now_ms = to_ms(read_clock(CLOCK_BOOTTIME));
+    return now_ms == 0 ? 1 : now_ms;
 }
 
 int64_t clock_wall_ms(void)

@@ -16,8 +16,8 @@ int64_t clock_monotonic_ms(void);
 int64_t clock_monotonic_ns(void);
 
 /*
- * Since the machine was started, the time that it slept included: for how long something has
- * been there. The same in all processes of the machine.
+ * Since the machine was started, the time that it slept included (CLOCK_BOOTTIME): for how
+ * long something has been there. The same in all processes of the machine, and never 0.
  */
 int64_t clock_boot_ms(void);
 

@@ -98,7 +98,7 @@ start_afresh() {
     exec {lock}>build/run.lock
     flock -n "$lock" || fail "another run is using $run"
     rm -rf "$run"
-    mkdir -p "$run/bets" "$run/generated" "$run/data" "$run/winners"
+    mkdir -p "$run/bets" "$run/generated" "$run/winners"
     mkfifo "$run/events"
     exec {events}<>"$run/events"
 }

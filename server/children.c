@@ -3,6 +3,7 @@
  */
 #include "server/children.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,4 +104,18 @@ void children_signal(const struct children *children, int signal_number)
             (void)kill(children->slots[i].pid, signal_number);
         }
     }
+}
+
+const char *children_explain_fork(int error)
+{
+    if (error == EAGAIN) {
+        return ": no more processes may be started here (pids_limit of the container, TasksMax of "
+               "the service, ulimit -u of the user), and each connection is one: raise that, or "
+               "set a smaller limits.max_connections";
+    }
+    if (error == ENOMEM) {
+        return ": there is no memory for another process (mem_limit of the container, MemoryMax "
+               "of the service): raise that, or set a smaller limits.max_connections";
+    }
+    return "";
 }

@@ -55,4 +55,10 @@ void children_describe_end(int wait_status, char text[CHILDREN_END_BYTES]);
 /* Sends a signal to every handler that is alive. */
 void children_signal(const struct children *children, int signal_number);
 
+/*
+ * What fork's errno means to people, and which setting mends it: ": ..." to be put behind
+ * its text, or "" where the text says enough.
+ */
+const char *children_explain_fork(int error);
+
 #endif

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,8 +232,8 @@ static uint32_t version_of(const char *text)
     return version;
 }
 
-static enum control_answer judge(const struct data_directory *directory, const char *text,
-                                 size_t bytes, struct control *control, struct failure *failure)
+static enum control_answer judge(const char *path, const char *text, size_t bytes,
+                                 struct control *control, struct failure *failure)
 {
     if (parse(text, bytes, control)) {
         return CONTROL_READ;
@@ -240,37 +241,44 @@ static enum control_answer judge(const struct data_directory *directory, const c
     uint32_t version = version_of(text);
     if (version != 0 && version != CONTROL_VERSION) {
         (void)failure_set(failure,
-                          "%s/" DATA_CONTROL_FILE ": the directory has version %" PRIu32
-                          ", this server knows version %d: nothing was touched; use the "
-                          "server that wrote it",
-                          directory->path, version, CONTROL_VERSION);
+                          "%s: the directory has version %" PRIu32 ", this server knows version "
+                          "%d: nothing was touched; use the server that wrote it",
+                          path, version, CONTROL_VERSION);
     } else {
         (void)failure_set(failure,
-                          "%s/" DATA_CONTROL_FILE " is damaged (its checksum does not agree with "
-                          "its text): nothing was touched; it is never edited by hand, restore "
-                          "it together with the other files from one backup",
-                          directory->path);
+                          "%s is damaged (its checksum does not agree with its text): nothing was "
+                          "touched; it is never edited by hand, restore it together with the "
+                          "other files from one backup",
+                          path);
     }
     return CONTROL_REFUSED;
+}
+
+enum control_answer control_read_file(int file, const char *path, struct control *control,
+                                      struct failure *failure)
+{
+    char text[CONTROL_BYTES_MAX + 1];
+    *control = (struct control){.state = CONTROL_NEW};
+    ssize_t got = file_read_up_to(file, text, CONTROL_BYTES_MAX, 0);
+    if (got < 0) {
+        (void)failure_set_errno(failure, "read %s", path);
+        return CONTROL_REFUSED;
+    }
+    text[got] = '\0';
+    return judge(path, text, (size_t)got, control, failure);
 }
 
 enum control_answer control_read(const struct data_directory *directory, struct control *control,
                                  struct failure *failure)
 {
-    char text[CONTROL_BYTES_MAX + 1];
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/" DATA_CONTROL_FILE, directory->path);
     *control = (struct control){.state = CONTROL_NEW};
     int file = data_directory_open_file(directory, DATA_CONTROL_FILE, O_RDONLY, failure);
     if (file < 0) {
         return errno == ENOENT ? CONTROL_ABSENT : CONTROL_REFUSED;
     }
-    ssize_t got = file_read_up_to(file, text, CONTROL_BYTES_MAX, 0);
-    if (got < 0) {
-        (void)failure_set_errno(failure, "read %s/" DATA_CONTROL_FILE, directory->path);
-    }
+    enum control_answer answer = control_read_file(file, path, control, failure);
     (void)close(file);
-    if (got < 0) {
-        return CONTROL_REFUSED;
-    }
-    text[got] = '\0';
-    return judge(directory, text, (size_t)got, control, failure);
+    return answer;
 }

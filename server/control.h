@@ -63,7 +63,14 @@ enum control_answer {
     CONTROL_REFUSED /* damaged, of another version, or not to be read; the failure says which */
 };
 
-/* Reads the file. Any process may call; lottery-stat does. */
+/*
+ * Reads an open control file, from its beginning; `path` is for messages. CONTROL_READ
+ * or CONTROL_REFUSED. For those who look at another user's directory: lottery-stat.
+ */
+enum control_answer control_read_file(int file, const char *path, struct control *control,
+                                      struct failure *failure);
+
+/* Reads the file of our own directory. Any process of the server may call. */
 enum control_answer control_read(const struct data_directory *directory, struct control *control,
                                  struct failure *failure);
 

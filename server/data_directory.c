@@ -1,7 +1,9 @@
 /*
- * data_directory.c - see data_directory.h. The lock is a flock(2): it belongs
- * to the open file description, which every child inherits, and so is given up
- * by the last process of the server, however it ends.
+ * data_directory.c - see data_directory.h. The locks are flock(2)s: they belong
+ * to open file descriptions, which every child inherits, and so are given up
+ * by the last process of the server, however it ends. That of the directory is taken
+ * first: `lock` can be removed by hand and made anew, the directory can't
+ * without another inode. The one of `lock` is for who looks there.
  */
 #include "server/data_directory.h"
 
@@ -12,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -19,26 +22,133 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DIRECTORY_MODE = 0755, FILE_MODE = 0644, LOCK_RETRY_MS = 20, LINE_BYTES = 256 };
+enum { LOCK_RETRY_MS = 20, LINE_BYTES = 256, OPEN_TRIES = 8 };
 
-#define LOCK_FILE       "lock"
 #define OLD_LAYOUT_FILE "layout" /* what servers up to version 1.0 had for control */
 
-/* ----------------------------------------------------------------- lock ---- */
+/* ---------------------------------------------------------------- files ---- */
+
+mode_t data_directory_file_mode(const struct data_directory *directory)
+{
+    return data_access_file_mode(&directory->access);
+}
+
+static void write_path(const struct data_directory *directory, const char *name,
+                       char path[PATH_MAX])
+{
+    (void)snprintf(path, PATH_MAX, "%s/%s", directory->path, name);
+}
+
+/* Looks at what stands under a name before it is opened: a pipe would block, a link lead away. */
+static bool check_name(const struct data_directory *directory, const char *name,
+                       struct failure *failure)
+{
+    struct stat status;
+    char path[PATH_MAX];
+    write_path(directory, name, path);
+    if (fstatat(directory->descriptor, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        return errno == ENOENT || failure_set_errno(failure, "look at %s", path);
+    }
+    return data_access_check(&status, &directory->access, false, path, failure);
+}
+
+/* O_CREAT does not tell whether it has made the file: what is made is made exclusively here. */
+static int open_or_make(const struct data_directory *directory, const char *name, int flags,
+                        bool *made)
+{
+    const int always = O_NOFOLLOW | O_CLOEXEC;
+    int present = (flags & ~(O_CREAT | O_TRUNC)) | always;
+    int absent = (flags & ~O_TRUNC) | O_CREAT | O_EXCL | always;
+    int file = -1;
+    *made = false;
+    for (int tries = 0; tries < OPEN_TRIES; tries++) {
+        file = (flags & O_EXCL) != 0 ? -1 : openat(directory->descriptor, name, present);
+        bool may_make = (flags & O_CREAT) != 0 && ((flags & O_EXCL) != 0 || errno == ENOENT);
+        if (file >= 0 || !may_make) {
+            break;
+        }
+        file = openat(directory->descriptor, name, absent, data_directory_file_mode(directory));
+        *made = file >= 0;
+        if (*made || errno != EEXIST || (flags & O_EXCL) != 0) {
+            break;
+        }
+    }
+    return file;
+}
+
+static bool check_file(int file, const struct data_access *access, const char *path,
+                       struct failure *failure)
+{
+    struct stat status;
+    if (fstat(file, &status) != 0) {
+        return failure_set_errno(failure, "stat %s", path);
+    }
+    return data_access_check(&status, access, false, path, failure);
+}
+
+static bool settle_file(const struct data_directory *directory, int file, bool made, int flags,
+                        const char *path, struct failure *failure)
+{
+    if (made) {
+        return data_access_set(file, data_directory_file_mode(directory), &directory->access, path,
+                               failure);
+    }
+    if (!check_file(file, &directory->access, path, failure)) {
+        return false;
+    }
+    return (flags & O_TRUNC) == 0 || ftruncate(file, 0) == 0 ||
+           failure_set_errno(failure, "empty %s", path);
+}
+
+int data_directory_open_file(const struct data_directory *directory, const char *name, int flags,
+                             struct failure *failure)
+{
+    char path[PATH_MAX];
+    bool made = false;
+    write_path(directory, name, path);
+    if (!check_name(directory, name, failure)) {
+        return -1;
+    }
+    int file = open_or_make(directory, name, flags, &made);
+    if (file < 0) {
+        (void)failure_set_errno(failure, "open %s", path);
+        return -1;
+    }
+    if (settle_file(directory, file, made, flags, path, failure)) {
+        return file;
+    }
+    int error = errno;
+    (void)close(file);
+    errno = error;
+    return -1;
+}
+
+/* ---------------------------------------------------------------- locks ---- */
+
+/* The pid that was written by who took the lock; it may be gone while its children go on. */
+static void read_pid(const struct data_directory *directory, char pid[LINE_BYTES])
+{
+    int file = openat(directory->descriptor, DATA_LOCK_FILE,
+                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    ssize_t got = file < 0 ? 0 : read(file, pid, LINE_BYTES - 1);
+    pid[got > 0 ? got : 0] = '\0';
+    if (file >= 0) {
+        (void)close(file);
+    }
+}
 
 /* Who has the lock now, and who took it: a killed supervisor's children hold it on. */
-static bool describe_holders(const struct data_directory *directory, struct failure *failure)
+static bool describe_holders(const struct data_directory *directory, int locked,
+                             struct failure *failure)
 {
     char pids[LINE_BYTES] = "";
-    lock_holders_list(directory->lock, pids, sizeof pids);
     char written[LINE_BYTES] = "";
-    ssize_t got = pread(directory->lock, written, sizeof written - 1, 0);
-    written[got > 0 ? got : 0] = '\0';
+    lock_holders_list(locked, pids, sizeof pids);
+    read_pid(directory, written);
     return failure_set(failure,
-                       "data directory %s is in use by another server (lock held by %s%s; started "
-                       "as pid %s)",
+                       "data directory %s is in use by another server (lock held by %s%s%s%s)",
                        directory->path, pids[0] == '\0' ? "processes that can't be seen" : "pid",
-                       pids, written);
+                       pids, written[0] == '\0' ? "" : "; started as pid ", written);
 }
 
 static void pause_for(uint64_t pause_ms)
@@ -47,34 +157,72 @@ static void pause_for(uint64_t pause_ms)
     (void)nanosleep(&pause, NULL);
 }
 
-/* A start that failed may have taken the file away again while we waited for it. */
-static bool check_lock(const struct data_directory *directory, struct failure *failure)
-{
-    struct stat status;
-    if (fstat(directory->lock, &status) != 0) {
-        return failure_set_errno(failure, "stat %s/" LOCK_FILE, directory->path);
-    }
-    return status.st_nlink > 0 ||
-           failure_set(failure, "%s/" LOCK_FILE " has just been removed: try again",
-                       directory->path);
-}
-
 /* flock has no time limit of its own, and a signal would have to be spent on one. */
-static bool take_lock(struct data_directory *directory, uint64_t patience_ms,
+static bool take_lock(const struct data_directory *directory, int file, uint64_t patience_ms,
                       struct failure *failure)
 {
     for (uint64_t waited_ms = 0;; waited_ms += LOCK_RETRY_MS) {
-        if (flock(directory->lock, LOCK_EX | LOCK_NB) == 0) {
-            return check_lock(directory, failure);
+        if (flock(file, LOCK_EX | LOCK_NB) == 0) {
+            return true;
         }
         if (errno != EWOULDBLOCK && errno != EINTR) {
-            return failure_set_errno(failure, "lock %s/" LOCK_FILE, directory->path);
+            return failure_set_errno(failure, "lock %s", directory->path);
         }
         if (waited_ms >= patience_ms) {
-            return describe_holders(directory, failure);
+            return describe_holders(directory, file, failure);
         }
         pause_for(LOCK_RETRY_MS);
     }
+}
+
+/* Network file systems lock by byte ranges, and so only what is open for writing. */
+static bool is_lock_unsupported(int error)
+{
+    return error == EBADF || error == EOPNOTSUPP || error == ENOLCK || error == EINVAL ||
+           error == ENOSYS;
+}
+
+/* A start that failed may have taken the directory away again while we waited for it. */
+static bool is_still_there(const struct data_directory *directory)
+{
+    struct stat status;
+    return stat(directory->path, &status) == 0 && status.st_dev == directory->device &&
+           status.st_ino == directory->inode;
+}
+
+static bool lock_directory(const struct data_directory *directory, uint64_t patience_ms,
+                           struct failure *failure)
+{
+    if (!take_lock(directory, directory->descriptor, patience_ms, failure)) {
+        if (!is_lock_unsupported(errno)) {
+            return false;
+        }
+        log_warning("action: lock | result: fail | directory: %s | error: %s | reason: its file "
+                    "system locks no directories; the file " DATA_LOCK_FILE
+                    " alone keeps other servers out: don't remove it",
+                    directory->path, strerror(errno));
+    }
+    return is_still_there(directory) ||
+           failure_set(failure, "data directory %s has just been removed: try again",
+                       directory->path);
+}
+
+/* The file may have been removed between its opening and its locking. */
+static bool lock_file(struct data_directory *directory, uint64_t patience_ms,
+                      struct failure *failure)
+{
+    struct stat status;
+    directory->lock =
+        data_directory_open_file(directory, DATA_LOCK_FILE, O_RDWR | O_CREAT, failure);
+    if (directory->lock < 0 || !take_lock(directory, directory->lock, patience_ms, failure)) {
+        return false;
+    }
+    if (fstat(directory->lock, &status) != 0) {
+        return failure_set_errno(failure, "stat %s/" DATA_LOCK_FILE, directory->path);
+    }
+    return status.st_nlink > 0 ||
+           failure_set(failure, "%s/" DATA_LOCK_FILE " has just been removed: try again",
+                       directory->path);
 }
 
 /* The supervisor's pid, for those who find the directory locked. */
@@ -84,7 +232,7 @@ static bool write_pid(const struct data_directory *directory, struct failure *fa
     int bytes = snprintf(pid, sizeof pid, "%d", (int)getpid());
     if (ftruncate(directory->lock, 0) != 0 ||
         !file_write_all(directory->lock, pid, (size_t)bytes, 0)) {
-        return failure_set_errno(failure, "write %s/" LOCK_FILE, directory->path);
+        return failure_set_errno(failure, "write %s/" DATA_LOCK_FILE, directory->path);
     }
     return true;
 }
@@ -128,6 +276,7 @@ static bool read_control(struct data_directory *directory, struct failure *failu
     switch (control_read(directory, &directory->control, failure)) {
     case CONTROL_READ:
         directory->has_control = true;
+        directory->ipc_key = directory->control.ipc_key;
         return true;
     case CONTROL_ABSENT:
         return is_virgin(directory, failure);
@@ -135,16 +284,6 @@ static bool read_control(struct data_directory *directory, struct failure *failu
         break;
     }
     return false;
-}
-
-int data_directory_open_file(const struct data_directory *directory, const char *name, int flags,
-                             struct failure *failure)
-{
-    int file = openat(directory->descriptor, name, flags | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
-    if (file < 0) {
-        (void)failure_set_errno(failure, "open %s/%s", directory->path, name);
-    }
-    return file;
 }
 
 /* ----------------------------------------------------------------- open ---- */
@@ -163,34 +302,87 @@ static bool sync_parent(const struct data_directory *directory, struct failure *
     return synced;
 }
 
+/* What was there before keeps its mode, also where data.group was set only afterwards. */
+static void warn_if_closed_to_group(const struct data_directory *directory,
+                                    const struct stat *status)
+{
+    if (directory->access.has_group && (status->st_mode & S_IRWXG) == 0) {
+        log_warning("action: data_directory | result: in_progress | directory: %s | reason: "
+                    "data.group is set, and the directory was made without it: the group can't "
+                    "look into it until chgrp -R %u %s && chmod -R g=rX %s",
+                    directory->path, (unsigned)directory->access.group, directory->path,
+                    directory->path);
+    }
+}
+
+/* Made by us: it gets its mode. There before: it is checked. */
+static bool settle_directory(const struct data_directory *directory, const struct stat *status,
+                             struct failure *failure)
+{
+    const struct data_access *access = &directory->access;
+    if (!directory->made) {
+        warn_if_closed_to_group(directory, status);
+        return data_access_check(status, access, true, directory->path, failure);
+    }
+    return data_access_set(directory->descriptor, data_access_directory_mode(access), access,
+                           directory->path, failure) &&
+           sync_parent(directory, failure);
+}
+
+/* A directory of another user, closed to us, is as foreign as one that we may look into. */
+static bool describe_unopened(const struct data_directory *directory, struct failure *failure)
+{
+    struct stat status;
+    int error = errno;
+    if (error == EACCES && stat(directory->path, &status) == 0 && S_ISDIR(status.st_mode) &&
+        status.st_uid != geteuid()) {
+        return data_access_check(&status, &directory->access, true, directory->path, failure);
+    }
+    errno = error;
+    return failure_set_errno(failure, "open data directory %s", directory->path);
+}
+
 static bool open_directory(struct data_directory *directory, struct failure *failure)
 {
-    directory->made = mkdir(directory->path, DIRECTORY_MODE) == 0;
+    directory->made = mkdir(directory->path, data_access_directory_mode(&directory->access)) == 0;
     if (!directory->made && errno != EEXIST) {
         return failure_set_errno(failure, "create data directory %s", directory->path);
     }
     directory->descriptor = open(directory->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    struct stat status;
-    if (directory->descriptor < 0 || fstat(directory->descriptor, &status) != 0) {
-        return failure_set_errno(failure, "open data directory %s", directory->path);
+    if (directory->descriptor < 0) {
+        return describe_unopened(directory, failure);
     }
-    if (directory->made && !sync_parent(directory, failure)) {
-        return false;
+    struct stat status;
+    if (fstat(directory->descriptor, &status) != 0) {
+        return failure_set_errno(failure, "open data directory %s", directory->path);
     }
     directory->device = status.st_dev;
     directory->inode = status.st_ino;
-    directory->lock =
-        openat(directory->descriptor, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
-    return directory->lock >= 0 ||
-           failure_set_errno(failure, "open %s/" LOCK_FILE, directory->path);
+    return settle_directory(directory, &status, failure);
 }
 
-bool data_directory_open(const char *path, uint64_t patience_ms, struct data_directory *directory,
-                         struct failure *failure)
+/* All of the server's files at once, before any of them is needed: one start tells. */
+static bool check_files(const struct data_directory *directory, struct failure *failure)
+{
+    static const char *const names[] = {DATA_LOCK_FILE, DATA_CONTROL_FILE,    DATA_BETS_FILE,
+                                        DATA_DONE_FILE, DATA_CHECKPOINT_FILE, DATA_WINNERS_FILE};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!check_name(directory, names[i], failure)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool data_directory_open(const char *path, const char *group, uint64_t patience_ms,
+                         struct data_directory *directory, struct failure *failure)
 {
     *directory = (struct data_directory){.path = path, .descriptor = -1, .lock = -1};
-    if (open_directory(directory, failure) && take_lock(directory, patience_ms, failure) &&
-        read_control(directory, failure) && write_pid(directory, failure)) {
+    if (data_access_resolve(group, &directory->access, failure) &&
+        open_directory(directory, failure) && check_files(directory, failure) &&
+        lock_directory(directory, patience_ms, failure) &&
+        lock_file(directory, patience_ms, failure) && read_control(directory, failure) &&
+        write_pid(directory, failure)) {
         return true;
     }
     data_directory_close(directory);
@@ -200,7 +392,7 @@ bool data_directory_open(const char *path, uint64_t patience_ms, struct data_dir
 void data_directory_discard(struct data_directory *directory)
 {
     if (directory->made && directory->descriptor >= 0) {
-        (void)unlinkat(directory->descriptor, LOCK_FILE, 0);
+        (void)unlinkat(directory->descriptor, DATA_LOCK_FILE, 0);
         (void)rmdir(directory->path); /* stays where anybody put anything into it */
     }
     data_directory_close(directory);

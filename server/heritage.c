@@ -7,39 +7,93 @@
 #include "shm/gate.h"
 #include "shm/waiting.h"
 
+#include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LOCK_PATIENCE_MS = 3000 }; /* the children of a killed supervisor are finishing */
 
-static bool open_shared_memory(struct heritage *heritage, struct failure *failure)
+/* The group that may look: the same for the segment and the semaphores as for the files. */
+static bool open_to_group(const struct heritage *heritage, struct failure *failure)
+{
+    const struct data_access *access = &heritage->directory.access;
+    return !access->has_group ||
+           (segment_open_to_group(&heritage->segment, access->group, failure) &&
+            gate_open_to_group(heritage->gate_id, access->group, failure));
+}
+
+/* Segment and semaphores of this key, or neither; errno EEXIST: somebody else has one of them. */
+static bool make_pair(struct heritage *heritage, uint32_t key, bool remembered,
+                      struct failure *failure)
 {
     const struct server_config *config = &heritage->config;
-    const struct data_directory *directory = &heritage->directory;
     const struct segment_plan plan = {
-        .directory_device = directory->device,
-        .directory_inode = directory->inode,
+        .directory_device = heritage->directory.device,
+        .directory_inode = heritage->directory.inode,
         .ring_bytes = config->ring_bytes,
         .agency_limit = (uint32_t)config->limit_agencies,
         .agencies_expected = (uint32_t)config->agencies_expected,
         .slot_capacity = (uint32_t)config->limit_connections,
+        .key = key,
+        .key_remembered = remembered,
     };
+    uint32_t expected = (uint32_t)config->agencies_expected;
     if (!segment_create(&plan, &heritage->segment, failure)) {
         return false;
     }
-    uint32_t key = directory->has_control ? directory->control.ipc_key
-                                          : segment_key(directory->device, directory->inode);
-    uint32_t expected = (uint32_t)config->agencies_expected;
     if (!gate_create(key, expected, &heritage->gate_id, failure)) {
+        int error = errno;
         segment_remove(&heritage->segment);
+        errno = error;
         return false;
     }
-    heritage->ipc_key = key;
+    if (!open_to_group(heritage, failure)) {
+        gate_remove(heritage->gate_id);
+        segment_remove(&heritage->segment);
+        errno = EPERM;
+        return false;
+    }
+    return true;
+}
+
+/*
+ * The key of the last server comes first, so that what it left is found also where
+ * the directory has another device and inode by now (overlay file systems).
+ * What strangers have is stepped around: names and keys can be guessed.
+ */
+static bool make_shared_memory(struct heritage *heritage, struct failure *failure)
+{
+    struct data_directory *directory = &heritage->directory;
+    bool remembered = directory->ipc_key != 0;
+    uint32_t key =
+        remembered ? directory->ipc_key : segment_key(directory->device, directory->inode);
+    for (int tries = 0; tries < SEGMENT_KEY_TRIES; tries++) {
+        if (make_pair(heritage, key, remembered && tries == 0, failure)) {
+            directory->ipc_key = key;
+            return true;
+        }
+        if (errno != EEXIST) {
+            return false;
+        }
+        log_warning("action: shared_memory | result: in_progress | key: 0x%08x | reason: %s; the "
+                    "next key is tried",
+                    key, failure->text);
+        key = segment_next_key(key);
+    }
+    return false;
+}
+
+static bool open_shared_memory(struct heritage *heritage, struct failure *failure)
+{
+    if (!make_shared_memory(heritage, failure)) {
+        return false;
+    }
     heritage->segment.shared->identity.gate_id = heritage->gate_id;
     segment_publish(&heritage->segment, SHARED_STARTING);
     log_count_losses_in(&heritage->segment.shared->log);
     log_info("action: shared_memory | result: success | segment: /dev/shm%s | semaphores: 0x%08x | "
              "semid: %d | huge_pages: %s",
-             heritage->segment.name, key, heritage->gate_id,
+             heritage->segment.name, heritage->directory.ipc_key, heritage->gate_id,
              heritage->segment.huge_pages ? "yes" : "no");
     return true;
 }
@@ -60,8 +114,9 @@ static void close_shared_memory(struct heritage *heritage)
 bool heritage_open(struct heritage *heritage, struct failure *failure)
 {
     heritage->supervisor_pid = getpid();
-    if (!data_directory_open(heritage->config.data_directory, LOCK_PATIENCE_MS,
-                             &heritage->directory, failure)) {
+    (void)umask(S_IRWXG | S_IRWXO); /* nothing is ever wider than it is meant to become */
+    if (!data_directory_open(heritage->config.data_directory, heritage->config.data_group,
+                             LOCK_PATIENCE_MS, &heritage->directory, failure)) {
         return false;
     }
     if (!listeners_open(&heritage->config, &heritage->listeners, failure)) {

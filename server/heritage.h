@@ -20,7 +20,6 @@ struct heritage {
     struct server_config config;
     struct data_directory directory; /* with the lock, which lives as long as any of us */
     struct segment segment;          /* mapped; the append lock and the semaphores in it */
-    uint32_t ipc_key;                /* of the segment's name and of the semaphore set */
     int gate_id;                     /* System V semaphore set; -1: none */
     struct listeners listeners;      /* children close them */
     pid_t supervisor_pid;

@@ -72,7 +72,8 @@ static enum fork_end fork_storer(struct keeper *keeper, const int ready[2])
         return FORK_CHILD;
     }
     if (pid < 0) {
-        log_error("action: storer_start | result: fail | error: fork: %s", strerror(errno));
+        log_error("action: storer_start | result: fail | error: fork: %s%s", strerror(errno),
+                  children_explain_fork(errno));
         return FORK_FAILED;
     }
     keeper->storer = pid;

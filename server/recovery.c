@@ -414,6 +414,7 @@ static bool write_control(struct recovery *recovery)
     struct control *control = &recovery->control;
     bool synced = true;
     control->ring_bytes = recovery->heritage->config.ring_bytes;
+    control->ipc_key = directory->ipc_key;
     if (control->state != CONTROL_NEW) {
         control->bets_bytes = recovery->stock.good_bytes;
         control->done_bytes = recovery->done.bytes;
@@ -481,7 +482,6 @@ static bool make_control(struct recovery *recovery)
         return false;
     }
     server_config_terms(&heritage->config, &recovery->control.terms);
-    recovery->control.ipc_key = heritage->ipc_key;
     return write_control(recovery);
 }
 

@@ -39,6 +39,7 @@ struct server_config {
     char agencies_allowed[CONFIG_TEXT_BYTES]; /* agencies.allowed: "1-3,7", "any", or empty */
     uint64_t winning_number;                  /* lottery.winning_number, 0 .. 2^32-1 */
     char data_directory[CONFIG_TEXT_BYTES];   /* data.directory */
+    char data_group[CONFIG_TEXT_BYTES];       /* data.group: who else may read; empty: nobody */
     uint64_t ring_bytes;                      /* ring.bytes; rounded up to whole pages */
     uint64_t limit_message_bytes;             /* limits.message_bytes */
     uint64_t limit_connections;               /* limits.max_connections */

@@ -27,9 +27,11 @@
 #include "server/disk.h"
 #include "server/done_file.h"
 #include "server/draw.h"
+#include "server/file_io.h"
 #include "server/signals.h"
 #include "shm/agencies.h"
 #include "shm/gate.h"
+#include "shm/heartbeat.h"
 #include "shm/ring.h"
 #include "shm/waiting.h"
 
@@ -43,7 +45,6 @@
 
 enum {
     DRAIN_LOOK_MS = 50, /* a killed handler does not tell that it is gone */
-    IDLE_LOOK_MS = 500, /* a storer that has nothing to do keeps its checkpoint */
     DONE_ROUND_MAX = 256
 };
 
@@ -520,12 +521,28 @@ static bool open_done(struct storer *storer, struct failure *failure)
     return opened == DONE_OPEN;
 }
 
+/*
+ * The storer before this one may have died between the rename of control and the sync of the
+ * directory: what is told by it has to be what a power loss leaves.
+ */
+static bool open_control(struct storer *storer, struct failure *failure)
+{
+    const struct data_directory *directory = &storer->heritage->directory;
+    if (control_read(directory, &storer->control, failure) != CONTROL_READ) {
+        return false;
+    }
+    if (!file_sync_directory(directory->descriptor, directory->path)) {
+        disk_distrust(&storer->disk);
+        return failure_set_errno(failure, "sync %s", directory->path);
+    }
+    return true;
+}
+
 static bool open_files(struct storer *storer)
 {
     struct failure failure;
-    return (control_read(&storer->heritage->directory, &storer->control, &failure) ==
-                CONTROL_READ &&
-            open_bets(storer, &failure) && open_done(storer, &failure)) ||
+    return (open_control(storer, &failure) && open_bets(storer, &failure) &&
+            open_done(storer, &failure)) ||
            fail_to_open(&failure);
 }
 
@@ -574,11 +591,12 @@ static bool is_drained(const struct storer *storer)
 static int serve(struct storer *storer)
 {
     for (;;) {
+        heartbeat_beat(&storer->shared->beat_at_ms);
         if (!work(storer)) {
             return storer->disk.lied ? STORER_EXIT_DISK_LIED : STORER_EXIT_FAILED;
         }
         if (!signals_terminate_requested()) {
-            storer_sleep(&storer->segment, has_work, storer, IDLE_LOOK_MS);
+            storer_sleep(&storer->segment, has_work, storer, HEARTBEAT_EVERY_MS);
         } else if (is_drained(storer)) {
             checkpoint_take(&storer->checkpoint, &storer->segment);
             return write_checkpoint(storer) ? STORER_EXIT_DRAINED : STORER_EXIT_DISK_LIED;

@@ -26,6 +26,7 @@
 #include "server/heritage.h"
 #include "server/keeper.h"
 #include "server/listener.h"
+#include "server/ownership.h"
 #include "server/recovery.h"
 #include "server/signals.h"
 #include "shm/slots.h"
@@ -50,6 +51,7 @@ struct supervisor {
     struct heritage heritage;
     struct children children;
     struct keeper keeper;
+    struct ownership ownership;
     struct log_limit refusals; /* of lines about who was not accepted */
     bool started;              /* it has served; before that, `failure` says why it could not */
     bool failed;               /* it could not start, or not stop as it should */
@@ -191,8 +193,8 @@ static enum fork_end start_handler(struct supervisor *supervisor, int socket,
     if (pid < 0) {
         int error = errno;
         if (may_log_refusal(supervisor)) {
-            log_error("action: accept_connections | result: fail | ip: %s | error: fork: %s",
-                      peer->text, strerror(error));
+            log_error("action: accept_connections | result: fail | ip: %s | error: fork: %s%s",
+                      peer->text, strerror(error), children_explain_fork(error));
         }
         slot_release(slot);
         children_give_back(&supervisor->children, slot_index);
@@ -265,15 +267,20 @@ static enum fork_end accept_connections(struct supervisor *supervisor,
 
 /* ------------------------------------------------------------------ loop ---- */
 
-/* Milliseconds until there is something to do that nothing tells of; -1: there is nothing. */
+/* Milliseconds until there is something to do that nothing tells of: at least a look at what we own. */
 static int64_t patience_ms(const struct supervisor *supervisor)
 {
-    int64_t storer_ms = keeper_patience_ms(&supervisor->keeper);
-    int64_t summary_ms = log_limit_patience_ms(&supervisor->refusals, clock_monotonic_ms());
-    if (storer_ms < 0 || summary_ms < 0) {
-        return storer_ms < 0 ? summary_ms : storer_ms;
+    int64_t patience_ms = ownership_patience_ms(&supervisor->ownership);
+    const int64_t others_ms[] = {
+        keeper_patience_ms(&supervisor->keeper),
+        log_limit_patience_ms(&supervisor->refusals, clock_monotonic_ms()),
+    };
+    for (size_t i = 0; i < sizeof others_ms / sizeof others_ms[0]; i++) {
+        if (others_ms[i] >= 0 && others_ms[i] < patience_ms) {
+            patience_ms = others_ms[i];
+        }
     }
-    return storer_ms < summary_ms ? storer_ms : summary_ms;
+    return patience_ms;
 }
 
 /*
@@ -288,9 +295,8 @@ static bool wait_for_connections(const struct supervisor *supervisor,
         polls[i] = (struct pollfd){.fd = listeners->descriptors[i], .events = POLLIN};
     }
     nfds_t watched = children_have_room(&supervisor->children) ? listeners->count : 0;
-    int64_t sleep_ms = patience_ms(supervisor);
-    struct timespec timeout = clock_interval(sleep_ms < 0 ? 0 : sleep_ms);
-    int ready = await_event(polls, watched, sleep_ms < 0 ? NULL : &timeout);
+    struct timespec timeout = clock_interval(patience_ms(supervisor));
+    int ready = await_event(polls, watched, &timeout);
     signals_let_in(); /* ppoll does not, as long as somebody waits each time */
     return ready > 0;
 }
@@ -308,7 +314,8 @@ static void answer_hangup(void)
 static enum fork_end serve(struct supervisor *supervisor)
 {
     struct pollfd polls[LISTENERS_MAX] = {{0}};
-    while (!signals_terminate_requested() && !supervisor->keeper.given_up) {
+    while (!signals_terminate_requested() && !supervisor->keeper.given_up &&
+           ownership_holds(&supervisor->ownership)) {
         bool somebody_waits = wait_for_connections(supervisor, polls);
         answer_hangup();
         if (look_after_children(supervisor) == FORK_CHILD) {
@@ -376,7 +383,9 @@ static void stop_storer(struct supervisor *supervisor)
 static void announce_shutdown(const struct supervisor *supervisor)
 {
     char reason[SIGNALS_REQUEST_BYTES] = "the server can't go on";
-    if (!supervisor->failed && !supervisor->keeper.given_up) {
+    if (supervisor->ownership.lost) {
+        (void)snprintf(reason, sizeof reason, "what the server owns has been taken away");
+    } else if (!supervisor->failed && !supervisor->keeper.given_up) {
         signals_describe_request(reason);
     }
     log_info("action: shutdown | result: in_progress | reason: %s", reason);
@@ -387,6 +396,7 @@ static enum fork_end shut_down(struct supervisor *supervisor)
 {
     struct heritage *heritage = &supervisor->heritage;
     announce_shutdown(supervisor);
+    supervisor->failed |= supervisor->ownership.lost;
     segment_publish(&heritage->segment, SHARED_STOPPING);
     listeners_close(&heritage->listeners);
     log_info("action: close_listener | result: success");
@@ -427,6 +437,7 @@ static enum fork_end live(struct supervisor *supervisor, struct failure *failure
     supervisor->failed = started == FORK_FAILED;
     supervisor->started = started == FORK_PARENT;
     if (started == FORK_PARENT) {
+        ownership_begin(&supervisor->ownership, heritage);
         tell_ready(heritage);
         if (serve(supervisor) == FORK_CHILD) {
             return FORK_CHILD;

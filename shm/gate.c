@@ -12,10 +12,11 @@
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
+#include <unistd.h>
 
 enum { GATE_SEMAPHORE, HANDLERS_SEMAPHORE, GATE_SEMAPHORES };
 
-enum { GATE_MODE = 0644 };
+enum { GATE_MODE = 0600, GATE_MODE_FOR_GROUP = 0640 };
 
 /* semctl's fourth argument; POSIX leaves its definition to the caller. */
 union semun {
@@ -29,24 +30,51 @@ static int create_set(uint32_t key)
     return semget((key_t)key, GATE_SEMAPHORES, IPC_CREAT | IPC_EXCL | GATE_MODE);
 }
 
-/* Removes a set of our key and shape, which only a dead server can have left. */
+/* Somebody else has the key: errno EEXIST tells that another one may do. */
+static bool refuse_key(struct failure *failure, uint32_t key, const char *whose)
+{
+    (void)failure_set(failure, "the semaphore set of key 0x%08x is %s", key, whose);
+    errno = EEXIST;
+    return false;
+}
+
+/* Removes a set of our key, user and shape, which only a dead server can have left. */
 static bool remove_leftover(uint32_t key, struct failure *failure)
 {
     struct semid_ds status = {0};
     union semun argument = {.buf = &status};
     int id = semget((key_t)key, 0, 0);
     if (id < 0 || semctl(id, 0, IPC_STAT, argument) != 0) {
-        return failure_set_errno(failure, "look at the semaphore set of key 0x%08x", key);
+        if (errno == EACCES) {
+            return refuse_key(failure, key, "another user's");
+        }
+        return errno == ENOENT || errno == EINVAL || errno == EIDRM ||
+               failure_set_errno(failure, "look at the semaphore set of key 0x%08x", key);
+    }
+    if (status.sem_perm.uid != geteuid()) {
+        return refuse_key(failure, key, "another user's");
     }
     if (status.sem_nsems != GATE_SEMAPHORES) {
-        return failure_set(failure, "the semaphore set of key 0x%08x is not ours: it has %lu", key,
-                           (unsigned long)status.sem_nsems);
+        return refuse_key(failure, key, "another program's: it has another number of semaphores");
     }
     if (semctl(id, 0, IPC_RMID) != 0) {
         return failure_set_errno(failure, "remove the semaphore set of key 0x%08x", key);
     }
     log_info("action: recover | result: success | removed: semaphore set 0x%08x", key);
     return true;
+}
+
+/* What the errno means here: "no space left on device" is no disk's. */
+static bool explain_creation(uint32_t key, struct failure *failure)
+{
+    return failure_set_errno(failure,
+                             errno == ENOSPC
+                                 ? "create the semaphore set of key 0x%08x: the kernel has no more "
+                                   "sets or semaphores to give (kernel.sem: ipcs -ls shows the "
+                                   "limits, ipcs -s who has them, sysctl -w kernel.sem= raises "
+                                   "them)"
+                                 : "create the semaphore set of key 0x%08x",
+                             key);
 }
 
 bool gate_create(uint32_t key, uint32_t missing, int *id, struct failure *failure)
@@ -59,12 +87,7 @@ bool gate_create(uint32_t key, uint32_t missing, int *id, struct failure *failur
         *id = create_set(key);
     }
     if (*id < 0) {
-        const char *hint = errno == ENOSPC ? " (the machine's limit, kernel.sem, is reached: "
-                                             "raise its second and fourth figure, or remove sets "
-                                             "that nobody uses: ipcs -s)"
-                                           : "";
-        return failure_set(failure, "create the semaphore set of key 0x%08x: %s%s", key,
-                           strerror(errno), hint);
+        return explain_creation(key, failure);
     }
     unsigned short values[GATE_SEMAPHORES] = {[GATE_SEMAPHORE] = (unsigned short)missing};
     union semun argument = {.array = values};
@@ -74,6 +97,41 @@ bool gate_create(uint32_t key, uint32_t missing, int *id, struct failure *failur
         return false;
     }
     return true;
+}
+
+bool gate_open_to_group(int id, gid_t group, struct failure *failure)
+{
+    struct semid_ds status = {0};
+    union semun argument = {.buf = &status};
+    bool known = semctl(id, 0, IPC_STAT, argument) == 0;
+    status.sem_perm.gid = group;
+    status.sem_perm.mode = GATE_MODE_FOR_GROUP;
+    return (known && semctl(id, 0, IPC_SET, argument) == 0) ||
+           failure_set_errno(failure, "give the semaphore set %d to group %u (data.group)", id,
+                             (unsigned)group);
+}
+
+bool gate_exists(uint32_t key, uid_t owner)
+{
+    struct semid_ds status = {0};
+    union semun argument = {.buf = &status};
+    int id = semget((key_t)key, 0, 0);
+    return id >= 0 && semctl(id, 0, IPC_STAT, argument) == 0 && status.sem_perm.uid == owner &&
+           status.sem_nsems == GATE_SEMAPHORES;
+}
+
+bool gate_is_in_place(int id, uint32_t key, struct failure *failure)
+{
+    int found = semget((key_t)key, 0, 0); /* asks for no permission, and so needs none */
+    if (found == id || (found < 0 && errno != ENOENT)) {
+        return true;
+    }
+    return found < 0
+               ? failure_set(failure, "semaphore set 0x%08x (semid %d) has been removed", key, id)
+               : failure_set(failure,
+                             "another one (semid %d) stands in the place of semaphore set "
+                             "0x%08x (semid %d)",
+                             found, key, id);
 }
 
 void gate_remove(int id)
@@ -99,7 +157,12 @@ void gate_set_missing(int id, uint32_t missing)
 bool gate_enter(int id, struct failure *failure)
 {
     struct sembuf enter = {.sem_num = HANDLERS_SEMAPHORE, .sem_op = 1, .sem_flg = SEM_UNDO};
-    return semop(id, &enter, 1) == 0 || failure_set_errno(failure, "enter the semaphore set");
+    return semop(id, &enter, 1) == 0 ||
+           failure_set_errno(failure,
+                             is_gone(errno)
+                                 ? "enter the semaphore set: it has been removed (ipcrm? RemoveIPC "
+                                   "of systemd-logind?), and the server is about to end"
+                                 : "enter the semaphore set");
 }
 
 enum gate_answer gate_wait(int id, uint64_t timeout_ms)

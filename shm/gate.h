@@ -1,8 +1,9 @@
 /*
  * gate.h - what winner look-ups wait at until the draw, and what `ipcs` shows.
  *
- * A System V semaphore set (POSIX XSI; semop(2), semctl(2)), mode 0644,
- * because `ipcs` shows no others. `ipcs -s -i ID` lists:
+ * A System V semaphore set (POSIX XSI; semop(2), semctl(2)), because `ipcs` shows no
+ * others. It is the server's user's alone (0600), or data.group may read it (0640).
+ * `ipcs -s -i ID` lists:
  *
  *     semnum 0, the gate:      value = agencies still missing; 0 means drawn
  *                              zcount = look-ups that wait
@@ -16,16 +17,27 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { GATE_MISSING_MAX = 32767 }; /* SEMVMX: what a System V semaphore can hold */
 
 /*
  * Makes the set under this key, with `missing` agencies to wait for. A set
- * that is there already is a dead server's and is replaced: the caller holds the data
- * directory's lock. Returns false and describes the failure; else sets *id.
- * Called by the supervisor.
+ * of this user and of our shape that is there already is a dead server's and is replaced:
+ * the caller holds the data directory's lock, and made the segment of the same key.
+ * Returns false and describes the failure, with errno EEXIST where somebody else
+ * has the key, so that another one may do; else sets *id. Called by the supervisor.
  */
 bool gate_create(uint32_t key, uint32_t missing, int *id, struct failure *failure);
+
+/* Lets a group read the set: mode 0640. Called by the supervisor before others need it. */
+bool gate_open_to_group(int id, gid_t group, struct failure *failure);
+
+/* True when a user's set of our shape stands under this key, and may be looked at. Any process. */
+bool gate_exists(uint32_t key, uid_t owner);
+
+/* True while the set stands under its key; else `failure` says so. Called by the supervisor. */
+bool gate_is_in_place(int id, uint32_t key, struct failure *failure);
 
 /* Removes the set, which wakes every waiter. Called by the supervisor. */
 void gate_remove(int id);

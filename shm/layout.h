@@ -53,9 +53,12 @@ enum {
 
 #define SHARED_MAGIC UINT64_C(0x4c4f545445525931) /* "LOTTERY1" */
 
-/* Written once by the supervisor before publication; constant afterwards. */
+/*
+ * Written once by the supervisor before publication; constant afterwards. magic is
+ * stored last, with release: who loads it with acquire and finds SHARED_MAGIC sees all of it.
+ */
 struct shared_identity {
-    uint64_t magic;
+    _Atomic uint64_t magic; /* 0 until the rest is there */
     uint32_t layout_version;
     /* Sizes that depend on the compiler and the libc: whoever attaches compares. */
     uint32_t mutex_bytes, semaphore_bytes, agency_bytes, slot_bytes, header_bytes;
@@ -76,8 +79,8 @@ struct shared_identity {
 enum shared_phase { SHARED_NOT_READY, SHARED_STARTING, SHARED_READY, SHARED_STOPPING };
 
 struct shared_lifecycle {
-    /* enum shared_phase. Written by the supervisor, with release: SHARED_STARTING publishes
-     * the identity. Zero in a segment that is still being made. */
+    /* enum shared_phase. Written by the supervisor, with release, after identity.magic. Zero in
+     * a segment that is still being made. */
     _Atomic uint32_t phase;
     /* 1 when waiting has no more sense: the storer is gone for good. Written by the supervisor. */
     _Atomic uint32_t halted;
@@ -136,6 +139,7 @@ struct shared_storer {
     _Atomic int32_t pid;           /* by the storer, first of all; 0: buried, by the supervisor */
     _Atomic uint32_t drawn;        /* 1 once winners.csv is in place; written by the storer */
     _Atomic int32_t retry_errno;   /* why it cannot write now (ENOSPC), else 0 */
+    _Atomic int64_t beat_at_ms;    /* heartbeat.h; written by the storer each second */
     /* 1 once a sync has failed: its pages count as clean now, so that the next sync would
      * succeed without them. Stored before anything else is done about it, so that the next
      * storer knows when this one is killed; never cleared. Written by the storer. */
@@ -156,7 +160,8 @@ struct shared_storer {
 
 struct shared_supervisor {
     /* Counters; written by the supervisor. */
-    alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t connections_accepted;
+    alignas(SHARED_CACHE_LINE_BYTES) _Atomic int64_t beat_at_ms; /* heartbeat.h; each second */
+    _Atomic uint64_t connections_accepted;
     _Atomic uint64_t connections_refused; /* over limits.connections_per_address */
     _Atomic uint64_t connections_open;    /* handlers alive now */
     _Atomic uint64_t handlers_exited;     /* left by themselves */
@@ -201,7 +206,16 @@ enum slot_activity {
     SLOT_ACTIVITIES
 };
 
-/* One connection's handler. Set up by the supervisor before fork, then written by the handler. */
+/*
+ * One connection's handler. Set up by the supervisor before fork, then written by the handler.
+ *
+ * `version` is a sequence counter (Lameter, "Effective synchronization on Linux/NUMA
+ * systems", 2005): the supervisor makes it odd before it gives the slot out or takes it back,
+ * and even behind that. A reader without a lock that finds it even, and the same
+ * before and after, has read one connection's slot and not half of each of two. It
+ * covers what is constant for a connection, `peer` above all; the counters are
+ * atomic each for itself and grow while they are read.
+ */
 struct slot {
     alignas(SHARED_CACHE_LINE_BYTES) sem_t wakeup; /* one waiter: the handler */
     _Atomic uint64_t awaited;  /* the position that would wake it (space, commit) */
@@ -214,7 +228,8 @@ struct slot {
     _Atomic uint64_t messages;       /* whole messages read */
     _Atomic uint64_t bets;           /* bets acknowledged */
     _Atomic uint64_t bytes;          /* bytes received */
-    char peer[SHARED_PEER_BYTES];    /* constant while the slot is given out */
+    char peer[SHARED_PEER_BYTES];    /* constant while the slot is given out; see version */
+    _Atomic uint32_t version;        /* odd: being changed; by the supervisor alone */
     _Atomic int64_t connected_at_ms; /* ms since 1970 */
 };
 

@@ -13,13 +13,17 @@
 #include <linux/mman.h> /* MADV_COLLAPSE: glibc 2.36 does not know it */
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
-    SEGMENT_MODE = 0644, /* lottery-stat may be run by anybody */
+    /* A reader can wait at the semaphores in it, and take wake-ups: nobody else, or one group. */
+    SEGMENT_MODE = 0600,
+    SEGMENT_MODE_FOR_GROUP = 0640,
+    MIB = 1024 * 1024,
     HUGE_PAGE_BYTES = 2 * 1024 * 1024
 };
 
@@ -42,9 +46,20 @@ uint32_t segment_key(uint64_t directory_device, uint64_t directory_inode)
     return key == 0 ? 1 : key;
 }
 
+uint32_t segment_next_key(uint32_t key)
+{
+    return key == UINT32_MAX ? 1 : key + 1;
+}
+
 static void write_name(char *name, uint32_t key)
 {
     (void)snprintf(name, SEGMENT_NAME_BYTES, "/lottery-%08x", key);
+}
+
+/* What stands under a name, to be looked at. Anybody may put a named pipe there: it must not block. */
+static int open_name(const char *name)
+{
+    return shm_open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
 }
 
 /* ------------------------------------------------------------- identity ---- */
@@ -67,7 +82,6 @@ static uint64_t data_alignment(uint64_t ring_bytes)
 static struct shared_identity plan_identity(const struct segment_plan *plan)
 {
     struct shared_identity identity = {
-        .magic = SHARED_MAGIC,
         .layout_version = SHARED_LAYOUT_VERSION,
         .mutex_bytes = sizeof(pthread_mutex_t),
         .semaphore_bytes = sizeof(sem_t),
@@ -159,27 +173,108 @@ static bool use_huge_pages(const struct segment *segment)
 
 /* ------------------------------------------------------------- creation ---- */
 
-/* True when what stands under our name is free to be replaced, or nothing stands there. */
-static bool remove_leftover(const char *name, const struct segment_plan *plan,
-                            struct failure *failure)
+/* ---- what stands under the name already */
+
+/* Somebody else has the name: errno EEXIST tells that another key may do. */
+static bool refuse_name(struct failure *failure, const char *name, const char *whose)
 {
-    int descriptor = shm_open(name, O_RDONLY | O_CLOEXEC, 0);
-    if (descriptor < 0) {
-        return errno == ENOENT || failure_set_errno(failure, "open shared memory %s", name);
-    }
-    struct shared_identity identity = {0};
-    ssize_t got = pread(descriptor, &identity, sizeof identity, 0);
-    (void)close(descriptor);
-    bool foreign = got == (ssize_t)sizeof identity && identity.magic == SHARED_MAGIC &&
-                   identity.layout_version == SHARED_LAYOUT_VERSION &&
-                   (identity.directory_device != plan->directory_device ||
-                    identity.directory_inode != plan->directory_inode);
-    if (foreign) {
-        return failure_set(failure, "shared memory %s belongs to another data directory's server",
-                           name);
-    }
-    return shm_unlink(name) == 0 || failure_set_errno(failure, "remove shared memory %s", name);
+    (void)failure_set(failure, "shared memory %s is %s", name, whose);
+    errno = EEXIST;
+    return false;
 }
+
+static bool is_same_directory(const struct shared_identity *identity,
+                              const struct segment_plan *plan)
+{
+    return identity->directory_device == plan->directory_device &&
+           identity->directory_inode == plan->directory_inode;
+}
+
+static bool is_zero(const void *bytes, size_t count)
+{
+    const unsigned char *byte = bytes;
+    while (count > 0 && *byte == 0) {
+        byte++;
+        count--;
+    }
+    return count == 0;
+}
+
+/* Its processes hold the lock. One of our own directory is no stranger that we could step around. */
+static bool refuse_living(const struct segment_plan *plan, const struct shared_identity *identity,
+                          const char *name, struct failure *failure)
+{
+    if (!is_same_directory(identity, plan)) {
+        return refuse_name(failure, name, "of a living server of another data directory");
+    }
+    errno = EBUSY;
+    return failure_set(failure,
+                       "shared memory %s belongs to a living server, pid %d: this data directory "
+                       "is in use; stop that server first",
+                       name, (int)identity->supervisor_pid);
+}
+
+/* Nobody holds its lock: ours, where a server of ours left it, or began to make it. */
+static bool check_dead(const struct segment_plan *plan, const struct shared_identity *identity,
+                       const char *name, struct failure *failure)
+{
+    if (is_zero(identity, sizeof *identity)) {
+        return true; /* a start that was killed in its first moments */
+    }
+    uint64_t magic = atomic_load_explicit(&identity->magic, memory_order_relaxed);
+    if (magic != SHARED_MAGIC && magic != 0) {
+        return refuse_name(failure, name, "of another program");
+    }
+    return plan->key_remembered || is_same_directory(identity, plan) ||
+           refuse_name(failure, name, "what a server of another data directory has left");
+}
+
+static bool check_leftover(int descriptor, const struct segment_plan *plan, const char *name,
+                           struct failure *failure)
+{
+    struct stat status;
+    struct shared_identity identity;
+    memset(&identity, 0, sizeof identity);
+    if (fstat(descriptor, &status) != 0) {
+        return failure_set_errno(failure, "look at shared memory %s", name);
+    }
+    if (status.st_uid != geteuid()) {
+        return refuse_name(failure, name, "another user's");
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return refuse_name(failure, name, "no shared memory at all");
+    }
+    if (pread(descriptor, &identity, sizeof identity, 0) < 0) {
+        return failure_set_errno(failure, "read shared memory %s", name);
+    }
+    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
+        return check_dead(plan, &identity, name, failure);
+    }
+    return errno == EWOULDBLOCK ? refuse_living(plan, &identity, name, failure)
+                                : failure_set_errno(failure, "lock shared memory %s", name);
+}
+
+/* True when the name is free, perhaps because what a dead server left there has been removed. */
+static bool clear_name(const char *name, const struct segment_plan *plan, struct failure *failure)
+{
+    int descriptor = open_name(name);
+    if (descriptor < 0) {
+        bool strange = errno == EACCES || errno == ELOOP;
+        return errno == ENOENT ||
+               (strange ? refuse_name(failure, name, "not ours to open")
+                        : failure_set_errno(failure, "open shared memory %s", name));
+    }
+    bool free = check_leftover(descriptor, plan, name, failure);
+    if (free && shm_unlink(name) != 0) {
+        free = failure_set_errno(failure, "remove shared memory %s", name);
+    }
+    int error = errno;
+    (void)close(descriptor);
+    errno = error;
+    return free;
+}
+
+/* ---- the new one */
 
 static bool init_mutex(struct shared *shared, struct failure *failure)
 {
@@ -198,8 +293,7 @@ static bool init_mutex(struct shared *shared, struct failure *failure)
 static bool init_contents(struct segment *segment, const struct shared_identity *identity,
                           struct failure *failure)
 {
-    segment->shared->identity = *identity;
-    segment->shared->identity.magic = 0; /* until the rest is there: segment_publish */
+    segment->shared->identity = *identity; /* its magic is 0: segment_publish */
     segment->huge_pages = use_huge_pages(segment);
     if (!init_mutex(segment->shared, failure)) {
         return false;
@@ -213,6 +307,36 @@ static bool init_contents(struct segment *segment, const struct shared_identity 
     return true;
 }
 
+/* What the errno means here, and which setting mends it. */
+static bool explain_allocation(const struct shared_identity *identity, const char *name,
+                               struct failure *failure)
+{
+    unsigned long long bytes = identity->segment_bytes;
+    unsigned long long mib = (bytes + MIB - 1) / MIB;
+    if (errno == ENOSPC) {
+        return failure_set_errno(failure,
+                                 "allocate %llu bytes of shared memory for %s: /dev/shm is too "
+                                 "small for ring.bytes and the tables; give it more than %llu MiB "
+                                 "(in Compose shm_size, else mount -o remount,size=), remove what "
+                                 "others left there, or set a smaller ring.bytes",
+                                 bytes, name, mib);
+    }
+    if (errno == ENOMEM) {
+        return failure_set_errno(failure,
+                                 "allocate %llu bytes of shared memory for %s: they count as this "
+                                 "server's memory; raise its limit (in Compose mem_limit, in "
+                                 "systemd MemoryMax) or set a smaller ring.bytes",
+                                 bytes, name);
+    }
+    if (errno == EFBIG) {
+        return failure_set_errno(failure,
+                                 "allocate %llu bytes of shared memory for %s: the limit of file "
+                                 "sizes (ulimit -f) holds for it too",
+                                 bytes, name);
+    }
+    return failure_set_errno(failure, "allocate %llu bytes of shared memory for %s", bytes, name);
+}
+
 static bool size_and_map(int descriptor, const struct shared_identity *identity,
                          struct segment *segment, struct failure *failure)
 {
@@ -220,40 +344,98 @@ static bool size_and_map(int descriptor, const struct shared_identity *identity,
     int error = posix_fallocate(descriptor, 0, (off_t)identity->segment_bytes);
     if (error != 0) {
         errno = error;
-        return failure_set_errno(failure, "allocate %llu bytes of shared memory for %s",
-                                 (unsigned long long)identity->segment_bytes, segment->name);
+        return explain_allocation(identity, segment->name, failure);
     }
     return map_twice(descriptor, identity, segment, failure);
+}
+
+/* Locked, so that a successor sees who lives; and no umask has a say in its mode. */
+static bool claim_descriptor(struct segment *segment, struct failure *failure)
+{
+    struct stat status;
+    if (flock(segment->descriptor, LOCK_EX | LOCK_NB) != 0 ||
+        fchmod(segment->descriptor, SEGMENT_MODE) != 0 ||
+        fstat(segment->descriptor, &status) != 0) {
+        return failure_set_errno(failure, "lock shared memory %s", segment->name);
+    }
+    segment->device = status.st_dev;
+    segment->inode = status.st_ino;
+    segment->owner = status.st_uid;
+    return true;
+}
+
+/* Maps it and fills it in; unmapped again on failure. */
+static bool fill(const struct shared_identity *identity, struct segment *segment,
+                 struct failure *failure)
+{
+    if (!claim_descriptor(segment, failure) ||
+        !size_and_map(segment->descriptor, identity, segment, failure)) {
+        return false;
+    }
+    if (!init_contents(segment, identity, failure)) {
+        (void)munmap(segment->shared, segment->map_bytes);
+        segment->shared = NULL;
+        return false;
+    }
+    return true;
 }
 
 bool segment_create(const struct segment_plan *plan, struct segment *segment,
                     struct failure *failure)
 {
     const struct shared_identity identity = plan_identity(plan);
-    *segment = (struct segment){0};
-    write_name(segment->name, segment_key(plan->directory_device, plan->directory_inode));
-    if (!remove_leftover(segment->name, plan, failure)) {
+    uint32_t key =
+        plan->key != 0 ? plan->key : segment_key(plan->directory_device, plan->directory_inode);
+    *segment = (struct segment){.descriptor = -1};
+    write_name(segment->name, key);
+    if (!clear_name(segment->name, plan, failure)) {
         return false;
     }
-    int descriptor = shm_open(segment->name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, SEGMENT_MODE);
-    if (descriptor < 0) {
+    segment->descriptor =
+        shm_open(segment->name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, SEGMENT_MODE);
+    if (segment->descriptor < 0) {
         return failure_set_errno(failure, "create shared memory %s", segment->name);
     }
-    bool made = size_and_map(descriptor, &identity, segment, failure);
-    (void)close(descriptor); /* the mapping stays */
-    if (made && !init_contents(segment, &identity, failure)) {
-        segment_unmap(segment);
-        made = false;
+    if (fill(&identity, segment, failure)) {
+        return true;
     }
-    if (!made) {
-        (void)shm_unlink(segment->name);
+    int error = errno;
+    (void)shm_unlink(segment->name);
+    (void)close(segment->descriptor);
+    segment->descriptor = -1;
+    errno = error;
+    return false;
+}
+
+bool segment_open_to_group(const struct segment *segment, gid_t group, struct failure *failure)
+{
+    return (fchown(segment->descriptor, (uid_t)-1, group) == 0 &&
+            fchmod(segment->descriptor, SEGMENT_MODE_FOR_GROUP) == 0) ||
+           failure_set_errno(failure, "give shared memory %s to group %u (data.group)",
+                             segment->name, (unsigned)group);
+}
+
+bool segment_is_in_place(const struct segment *segment, struct failure *failure)
+{
+    struct stat status;
+    if (fstat(segment->descriptor, &status) == 0 && status.st_nlink == 0) {
+        return failure_set(failure, "shared memory %s has been removed", segment->name);
     }
-    return made;
+    int descriptor = open_name(segment->name);
+    if (descriptor < 0) { /* any other error is not about the name */
+        return errno != ENOENT ||
+               failure_set(failure, "shared memory %s has been renamed", segment->name);
+    }
+    bool known = fstat(descriptor, &status) == 0;
+    (void)close(descriptor);
+    return !known || (status.st_dev == segment->device && status.st_ino == segment->inode) ||
+           failure_set(failure, "another one stands in the place of shared memory %s",
+                       segment->name);
 }
 
 void segment_publish(struct segment *segment, enum shared_phase phase)
 {
-    segment->shared->identity.magic = SHARED_MAGIC;
+    atomic_store_explicit(&segment->shared->identity.magic, SHARED_MAGIC, memory_order_release);
     atomic_store_explicit(&segment->shared->lifecycle.phase, (uint32_t)phase, memory_order_release);
 }
 
@@ -261,12 +443,19 @@ void segment_unmap(struct segment *segment)
 {
     (void)munmap(segment->shared, segment->map_bytes);
     segment->shared = NULL;
+    if (segment->descriptor >= 0) {
+        (void)close(segment->descriptor);
+        segment->descriptor = -1;
+    }
 }
 
 void segment_remove(struct segment *segment)
 {
+    struct failure failure;
+    if (segment_is_in_place(segment, &failure)) { /* never a successor's */
+        (void)shm_unlink(segment->name);
+    }
     segment_unmap(segment);
-    (void)shm_unlink(segment->name);
 }
 
 /* ------------------------------------------------------------ attachment ---- */
@@ -299,7 +488,9 @@ static enum segment_answer map_read_only(int descriptor, struct segment *segment
                                          struct failure *failure)
 {
     struct stat status;
-    if (fstat(descriptor, &status) != 0 || status.st_size < (off_t)sizeof(struct shared)) {
+    bool known = fstat(descriptor, &status) == 0;
+    segment->owner = known ? status.st_uid : SEGMENT_NO_OWNER;
+    if (!known || status.st_size < (off_t)sizeof(struct shared)) {
         (void)failure_set(failure, "the server is starting: its shared memory is being made");
         return SEGMENT_STARTING;
     }
@@ -311,11 +502,15 @@ static enum segment_answer map_read_only(int descriptor, struct segment *segment
     }
     struct shared *shared = (struct shared *)(void *)base;
     enum segment_answer answer = SEGMENT_ATTACHED;
-    if (shared->identity.magic != 0 && !check_signature(&shared->identity, failure)) {
+    uint64_t magic = atomic_load_explicit(&shared->identity.magic, memory_order_acquire);
+    if (magic == 0) {
+        (void)failure_set(failure, "the server is starting: its shared memory is being filled");
+        answer = SEGMENT_STARTING;
+    } else if (!check_signature(&shared->identity, failure)) {
         answer = SEGMENT_OTHER_VERSION;
     } else if (atomic_load_explicit(&shared->lifecycle.phase, memory_order_acquire) ==
                SHARED_NOT_READY) {
-        (void)failure_set(failure, "the server is starting: its shared memory is being filled");
+        (void)failure_set(failure, "the server is starting: its shared memory has just been made");
         answer = SEGMENT_STARTING;
     }
     if (answer != SEGMENT_ATTACHED) {
@@ -323,15 +518,31 @@ static enum segment_answer map_read_only(int descriptor, struct segment *segment
         return answer;
     }
     segment->map_bytes = bytes;
+    segment->device = status.st_dev;
+    segment->inode = status.st_ino;
     set_pointers(segment, base, &shared->identity);
     return SEGMENT_ATTACHED;
 }
 
+/* Whose segment it is that we may not open. shm_open(3) of Linux keeps its names here. */
+static uid_t find_owner(const char *name)
+{
+    struct stat status;
+    char path[SEGMENT_NAME_BYTES + sizeof "/dev/shm"];
+    (void)snprintf(path, sizeof path, "/dev/shm%s", name);
+    return lstat(path, &status) == 0 ? status.st_uid : SEGMENT_NO_OWNER;
+}
+
 enum segment_answer segment_attach(uint32_t key, struct segment *segment, struct failure *failure)
 {
-    *segment = (struct segment){0};
+    *segment = (struct segment){.descriptor = -1, .owner = SEGMENT_NO_OWNER};
     write_name(segment->name, key);
-    int descriptor = shm_open(segment->name, O_RDONLY | O_CLOEXEC, 0);
+    int descriptor = open_name(segment->name);
+    if (descriptor < 0 && errno == EACCES) {
+        (void)failure_set_errno(failure, "open shared memory %s", segment->name);
+        segment->owner = find_owner(segment->name);
+        return SEGMENT_FORBIDDEN;
+    }
     if (descriptor < 0) {
         (void)failure_set_errno(failure, "no server: open shared memory %s", segment->name);
         return SEGMENT_ABSENT;

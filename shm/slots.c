@@ -9,7 +9,6 @@
 #include "shm/segment.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { WAITER_WORD_BITS = 64 };
@@ -40,9 +39,51 @@ static void clear_waiter_bits(struct shared_waiters *waiters, uint32_t index)
     }
 }
 
+/* From here to end_change no reader takes what it sees for a slot. See layout.h. */
+static void begin_change(struct slot *slot)
+{
+    uint32_t version = atomic_load_explicit(&slot->version, memory_order_relaxed);
+    atomic_store_explicit(&slot->version, version + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+}
+
+static void end_change(struct slot *slot)
+{
+    uint32_t version = atomic_load_explicit(&slot->version, memory_order_relaxed);
+    atomic_store_explicit(&slot->version, version + 1, memory_order_release);
+}
+
+/* Byte by byte, and each of them whole: lottery-stat may be reading the slot. */
+static void write_peer(struct slot *slot, const char *peer)
+{
+    char padded[sizeof slot->peer] = "";
+    memcpy(padded, peer, strnlen(peer, sizeof padded - 1));
+    for (size_t i = 0; i < sizeof slot->peer; i++) {
+        __atomic_store_n(&slot->peer[i], padded[i], __ATOMIC_RELAXED);
+    }
+}
+
+bool slot_read_peer(const struct slot *slot, uint32_t *version, char peer[SHARED_PEER_BYTES])
+{
+    *version = atomic_load_explicit(&slot->version, memory_order_acquire);
+    for (size_t i = 0; i < SHARED_PEER_BYTES; i++) {
+        peer[i] = __atomic_load_n(&slot->peer[i], __ATOMIC_RELAXED);
+    }
+    peer[SHARED_PEER_BYTES - 1] = '\0';
+    return slot_is_unchanged(slot, *version);
+}
+
+bool slot_is_unchanged(const struct slot *slot, uint32_t version)
+{
+    atomic_thread_fence(memory_order_acquire);
+    return version % 2 == 0 &&
+           atomic_load_explicit(&slot->version, memory_order_relaxed) == version;
+}
+
 void slot_set_up(struct segment *segment, uint32_t index, const char *peer)
 {
     struct slot *slot = &segment->slots[index];
+    begin_change(slot);
     clear_waiter_bits(&segment->shared->waiters, index);
     invariant(sem_init(&slot->wakeup, 1, 0) == 0, "slot %u: %s", index, strerror(errno));
     atomic_store(&slot->awaited, 0);
@@ -52,14 +93,17 @@ void slot_set_up(struct segment *segment, uint32_t index, const char *peer)
     atomic_store(&slot->bets, 0);
     atomic_store(&slot->bytes, 0);
     atomic_store(&slot->connected_at_ms, clock_wall_ms());
-    (void)snprintf(slot->peer, sizeof slot->peer, "%s", peer);
+    write_peer(slot, peer);
     slot_set_activity(slot, SLOT_STARTING);
+    end_change(slot);
 }
 
 void slot_release(struct slot *slot)
 {
+    begin_change(slot);
     atomic_store(&slot->pid, 0);
     slot_set_activity(slot, SLOT_FREE);
+    end_change(slot);
 }
 
 void slot_set_activity(struct slot *slot, enum slot_activity activity)

@@ -24,6 +24,14 @@ void slot_set_up(struct segment *segment, uint32_t index, const char *peer);
 /* Marks the slot as free. Called by the supervisor once the handler is gone. */
 void slot_release(struct slot *slot);
 
+/*
+ * Reads the peer of a slot that may be given to another connection meanwhile; false
+ * then, and while that is being done. *version is for slot_is_unchanged, which says, at
+ * the end, whether all that was read since belongs to this one. Any process may call.
+ */
+bool slot_read_peer(const struct slot *slot, uint32_t *version, char peer[SHARED_PEER_BYTES]);
+bool slot_is_unchanged(const struct slot *slot, uint32_t version);
+
 /* Says what the slot's handler does from now on. Called by that handler. */
 void slot_set_activity(struct slot *slot, enum slot_activity activity);
 

@@ -4,6 +4,8 @@
  */
 #include "stat/counters.h"
 
+#include "shm/heartbeat.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -62,7 +64,13 @@ const struct counter counters[] = {
      GAUGE("server_start_time_seconds"),
      .explanation = "When this server was started."},
     {SERVER(ready), .name = "ready", .unit = UNIT_FLAG, GAUGE("server_ready"),
-     .explanation = "1 while connections are accepted, which is what --ready answers."},
+     .explanation = "1 while a connection would be served and acknowledged, which is what --ready "
+                    "answers: supervisor and storer go on, the disk has room, the limit of "
+                    "connections is not reached, the semaphore set is there."},
+    {SERVER(beat_age_ms), .name = "beat_age_ms", .label = "beat late",
+     .shown_from = HEARTBEAT_LATE_MS, .unit = UNIT_SPAN_MS, GAUGE("server_beat_age_seconds"),
+     .explanation = "Time since the supervisor last showed that it goes on, which it does each "
+                    "second. Above 3 seconds, and only then in the table: it is stopped, or dead."},
     {SERVER(halted), .name = "halted", .unit = UNIT_FLAG, GAUGE("server_halted"),
      .explanation = "1 when the storer is gone for good, so that nothing can be stored any more "
                     "and the server is ending. The log says why."},
@@ -141,6 +149,11 @@ const struct counter counters[] = {
     {STORER(write_retries), .name = "write_retries", .label = "retries", .unit = UNIT_COUNT,
      COUNTER("storer_write_retries"),
      .explanation = "Writes that were tried again because there was no room on the disk."},
+    {STORER(beat_age_ms), .name = "beat_age_ms", .label = "beat late",
+     .shown_from = HEARTBEAT_LATE_MS, .unit = UNIT_SPAN_MS, GAUGE("storer_beat_age_seconds"),
+     .explanation = "Time since the storer last showed that it goes on, which it does each second. "
+                    "Above 3 seconds, and only then in the table: it waits for the disk, holds "
+                    "a long draw, or is stopped."},
     {STORER(no_room), .name = "no_room", .unit = UNIT_FLAG, GAUGE("storer_no_room"),
      .explanation = "1 while the storer waits for room on the disk and tries again and again."},
     {STORER(flushed_bytes), .name = "flushed_bytes", .unit = UNIT_BYTES,
@@ -387,6 +400,13 @@ bool counter_is_real(const struct counter *counter)
 {
     return counter->unit == UNIT_PART || counter->unit == UNIT_MEAN ||
            counter->unit == UNIT_MEAN_BYTES;
+}
+
+bool counter_is_shown(const struct counter *counter, const void *row)
+{
+    return counter->label != NULL &&
+           (counter->shown_from == 0 || (counter_is_known(counter, row) &&
+                                         counter_number(counter, row) >= counter->shown_from));
 }
 
 bool counter_is_known(const struct counter *counter, const void *row)

@@ -50,6 +50,7 @@ struct counter {
     enum section section;
     const char *name;        /* in JSON and in --explain; unique in its section */
     const char *label;       /* in the table; NULL: it is not shown there */
+    uint64_t shown_from;     /* there only from this value on; 0: always */
     int width;               /* of its column, in a list */
     enum counter_unit unit;  /* also says where the value is: `offset` in the section's struct */
     enum metric_type type;   /* in Prometheus */
@@ -88,6 +89,9 @@ uint64_t counter_number(const struct counter *counter, const void *row);
 double counter_real(const struct counter *counter, const void *row);
 const char *counter_text(const struct counter *counter, const void *row);
 bool counter_is_real(const struct counter *counter);
+
+/* False for what the table leaves out: it has no label there, or nothing to tell. */
+bool counter_is_shown(const struct counter *counter, const void *row);
 
 /* False where there is no such value, or nobody knows it. */
 bool counter_is_known(const struct counter *counter, const void *row);

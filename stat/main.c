@@ -12,6 +12,7 @@
 #include "stat/json.h"
 #include "stat/options.h"
 #include "stat/prometheus.h"
+#include "stat/readiness.h"
 #include "stat/table.h"
 #include "stat/target.h"
 #include "stat/watch.h"
@@ -83,13 +84,7 @@ static int show(const struct options *options, const struct segment *segment)
 static int tell_ready(const struct segment *segment)
 {
     struct failure failure;
-    if (atomic_load_explicit(&segment->shared->lifecycle.phase, memory_order_acquire) ==
-        SHARED_READY) {
-        return EXIT_SUCCESS;
-    }
-    (void)failure_set(&failure, "the server is stopping: pid %d",
-                      (int)segment->shared->identity.supervisor_pid);
-    return complain(&failure, EXIT_STOPPING);
+    return readiness_judge(segment, &failure) ? EXIT_SUCCESS : complain(&failure, EXIT_NOT_SERVING);
 }
 
 static int watch(const struct options *options, const char *directory)

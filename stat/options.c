@@ -20,7 +20,8 @@ static const char usage[] =
     "                      of --watch, 0.1 to 3600; 1 without it\n"
     "      --json          for programs\n"
     "      --prometheus    as exposition text, format 0.0.4\n"
-    "      --ready         say nothing: the exit status tells whether the server is ready\n"
+    "      --ready         the exit status tells whether a connection would be served and\n"
+    "                      acknowledged now; the reason why not is said on standard error\n"
     "      --explain       explain every figure\n"
     "  -t, --check         check the configuration and stop\n"
     "  -h, --help          print this and stop\n"
@@ -32,7 +33,7 @@ static const char usage[] =
     "  3  no server: none was started on this data directory, or it has ended or was killed\n"
     "  4  the server is starting\n"
     "  5  the server is of another version: use its own " OPTIONS_PROGRAM "\n"
-    "  6  --ready: the server is stopping\n";
+    "  6  --ready: it is stopping, or a connection would not be served and acknowledged now\n";
 
 /* What getopt_long returns for options that have no short form; of outputs, which one is added. */
 enum { LONG_OUTPUT = 256, LONG_INTERVAL = 512 };

@@ -18,7 +18,7 @@ enum {
     EXIT_NO_SERVER = 3,
     EXIT_STARTING = 4,
     EXIT_OTHER_VERSION = 5,
-    EXIT_STOPPING = 6 /* --ready only */
+    EXIT_NOT_SERVING = 6 /* --ready only: it is stopping, or can't serve now */
 };
 
 enum options_output {

@@ -5,7 +5,9 @@
 
 #include "lib/clock.h"
 #include "shm/gate.h"
+#include "shm/heartbeat.h"
 #include "shm/slots.h"
+#include "stat/readiness.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -81,26 +83,23 @@ static void copy_agencies(const struct segment *segment, struct snapshot *snapsh
           compare_agencies);
 }
 
-/* The slot may be set up anew while it is read: nothing is taken for granted, not even the end. */
-static void copy_peer(const char *peer, char copy[SHARED_PEER_BYTES])
+/* What a damaged segment holds must not reach a terminal. */
+static void make_printable(char peer[SHARED_PEER_BYTES])
 {
-    size_t length = 0;
-    while (length < SHARED_PEER_BYTES - 1 && peer[length] != '\0') {
-        const char byte = peer[length];
-        copy[length] = '?';
-        if (byte > ' ' && byte <= '~') {
-            copy[length] = byte;
+    for (char *byte = peer; *byte != '\0'; byte++) {
+        if (*byte <= ' ' || *byte > '~') {
+            *byte = '?';
         }
-        length++;
     }
-    copy[length] = '\0';
 }
 
 /* False when the slot is free, or was given to another connection meanwhile. */
 static bool copy_slot(const struct slot *slot, struct snapshot_handler *copy)
 {
-    int32_t pid = atomic_load_explicit(&slot->pid, memory_order_acquire);
-    if (pid == 0) {
+    uint32_t version = 0;
+    char peer[SHARED_PEER_BYTES];
+    int32_t pid = 0;
+    if (!slot_read_peer(slot, &version, peer) || (pid = LOOK(slot->pid)) == 0) {
         return false;
     }
     bool known = LOOK(slot->agency_known) != 0;
@@ -115,9 +114,9 @@ static bool copy_slot(const struct slot *slot, struct snapshot_handler *copy)
         .connected_at_ms = unless_zero(LOOK(slot->connected_at_ms)),
     };
     set_word(copy->activity, slot_activity_name((enum slot_activity)LOOK(slot->activity)));
-    copy_peer(slot->peer, copy->peer);
-    atomic_thread_fence(memory_order_acquire);
-    return LOOK(slot->pid) == pid;
+    make_printable(peer);
+    (void)snprintf(copy->peer, sizeof copy->peer, "%s", peer);
+    return slot_is_unchanged(slot, version);
 }
 
 static void copy_slots(const struct segment *segment, struct snapshot *snapshot)
@@ -131,17 +130,25 @@ static void copy_slots(const struct segment *segment, struct snapshot *snapshot)
 
 /* --------------------------------------------------------------- sections ---- */
 
-static void copy_server(const struct shared *shared, struct snapshot *snapshot)
+static uint64_t age_of(const _Atomic int64_t *beat_at_ms)
 {
+    int64_t age_ms = heartbeat_age_ms(beat_at_ms);
+    return age_ms < 0 ? SNAPSHOT_UNKNOWN : (uint64_t)age_ms;
+}
+
+static void copy_server(const struct segment *segment, struct snapshot *snapshot)
+{
+    const struct shared *shared = segment->shared;
     const struct shared_supervisor *supervisor = &shared->supervisor;
-    uint64_t started_at_ms = (uint64_t)shared->identity.started_at_s * MS_PER_SECOND;
+    struct failure reason;
     int64_t uptime_ms = clock_boot_ms() - shared->identity.started_boot_ms;
     uint32_t phase = atomic_load_explicit(&shared->lifecycle.phase, memory_order_acquire);
     snapshot->server = (struct snapshot_server){
         .pid = unless_zero(shared->identity.supervisor_pid),
-        .started_at_ms = started_at_ms,
+        .started_at_ms = (uint64_t)shared->identity.started_at_s * MS_PER_SECOND,
         .uptime_ms = uptime_ms > 0 ? (uint64_t)uptime_ms : 0,
-        .ready = phase == SHARED_READY ? 1 : 0,
+        .ready = readiness_judge(segment, &reason) ? 1 : 0,
+        .beat_age_ms = age_of(&supervisor->beat_at_ms),
         .halted = LOOK(shared->lifecycle.halted),
         .agencies = snapshot->agency_count,
         .connections_accepted = LOOK(supervisor->connections_accepted),
@@ -239,6 +246,7 @@ static void copy_storer(const struct shared *shared, struct snapshot *snapshot)
         .sync_worst_ns = LOOK(storer->sync_worst_ns),
         .sync_total_ns = LOOK(storer->sync_total_ns),
         .write_retries = LOOK(storer->write_retries),
+        .beat_age_ms = age_of(&storer->beat_at_ms),
     };
     name_storer_activity(storer, &snapshot->storer);
     derive_flush_means(snapshot, &snapshot->storer);
@@ -330,7 +338,7 @@ bool snapshot_take(const struct segment *segment, struct snapshot *snapshot,
     note_time(snapshot);
     copy_agencies(segment, snapshot);
     copy_slots(segment, snapshot);
-    copy_server(shared, snapshot);
+    copy_server(segment, snapshot);
     copy_ring(shared, &snapshot->ring);
     copy_storer(shared, snapshot);
     copy_draw(shared, &snapshot->draw);

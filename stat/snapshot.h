@@ -31,7 +31,7 @@ enum { SNAPSHOT_WORD_BYTES = 32 };
 struct snapshot_server {
     uint64_t pid, started_at_ms, uptime_ms;
     char phase[SNAPSHOT_WORD_BYTES];
-    uint64_t ready, halted;
+    uint64_t ready, halted, beat_age_ms;
     uint64_t agencies, bets;
     uint64_t connections_accepted, connections_refused, connections_open;
     uint64_t log_lines_lost;
@@ -54,6 +54,7 @@ struct snapshot_storer {
     uint64_t no_room;
     char no_room_reason[SNAPSHOT_WORD_BYTES];
     uint64_t write_retries;
+    uint64_t beat_age_ms;
 };
 
 struct snapshot_draw {

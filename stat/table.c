@@ -134,7 +134,7 @@ static void print_section(struct page *page, enum section section)
     struct grid grid = grid_begin(page, section_name(section));
     const void *row = section_row(page->snapshot, section, 0);
     for (size_t i = 0; i < counter_count; i++) {
-        if (counters[i].section == section && counters[i].label != NULL) {
+        if (counters[i].section == section && counter_is_shown(&counters[i], row)) {
             char value[VALUE_BYTES];
             counter_format(&counters[i], row, page->snapshot->taken_at_ms, value, sizeof value);
             grid_add(&grid, counters[i].label, value);
@@ -177,10 +177,11 @@ static unsigned grid_lines(const struct page *page)
     unsigned lines = 0;
     unsigned rates = 0;
     for (enum section section = 0; section < SECTION_AGENCIES; section++) {
+        const void *row = section_row(page->snapshot, section, 0);
         unsigned cells = 0;
         for (size_t i = 0; i < counter_count; i++) {
             if (counters[i].section == section) {
-                cells += counters[i].label != NULL ? 1 : 0;
+                cells += counter_is_shown(&counters[i], row) ? 1 : 0;
                 rates += counters[i].rate != NULL ? 1 : 0;
             }
         }

@@ -3,148 +3,271 @@
  */
 #include "stat/target.h"
 
+#include "server/data_directory.h"
+#include "shm/gate.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define LOCK_FILE "lock"
+/* A start that has the lock makes its shared memory at once: past this it was there, and is gone. */
+enum { STARTING_MAX_S = 5, NAME_BYTES = 40 };
 
 enum lock_state { LOCK_HELD, LOCK_FREE, LOCK_UNREADABLE };
 
+/* The data directory that is looked at. */
+struct place {
+    const char *path;
+    int descriptor;
+    struct stat status;
+    enum lock_state lock;
+};
+
+/* ------------------------------------------------------------- permission ---- */
+
+/* Who may look: the directory's owner, and the group that it is open to. */
+static enum target_answer answer_forbidden(const struct stat *status, const char *what,
+                                           struct failure *failure)
+{
+    const struct passwd *entry = getpwuid(status->st_uid);
+    char owner[NAME_BYTES];
+    if (entry != NULL) {
+        (void)snprintf(owner, sizeof owner, "%s", entry->pw_name);
+    } else {
+        (void)snprintf(owner, sizeof owner, "uid %u", (unsigned)status->st_uid);
+    }
+    (void)failure_set(failure,
+                      "permission denied: %s: run lottery-stat as the server's user, %s, or set "
+                      "data.group to a group of yours and start the server anew",
+                      what, owner);
+    return TARGET_FAILED;
+}
+
 /* ------------------------------------------------------------------- lock ---- */
 
-static enum lock_state try_lock(int file, const char *directory, struct failure *failure)
+static enum lock_state try_lock(int file)
 {
     if (flock(file, LOCK_SH | LOCK_NB) == 0) {
         (void)flock(file, LOCK_UN);
         return LOCK_FREE;
     }
-    if (errno == EWOULDBLOCK) {
-        return LOCK_HELD;
-    }
-    (void)failure_set_errno(failure, "look at the lock of %s/" LOCK_FILE, directory);
-    return LOCK_UNREADABLE;
+    return errno == EWOULDBLOCK ? LOCK_HELD : LOCK_UNREADABLE;
 }
 
-/* Whether any process of a server lives: it holds the lock then. */
-static enum lock_state read_lock(int directory_descriptor, const char *directory,
-                                 struct failure *failure)
+/*
+ * Whether any process of a server lives: it holds the locks then. That of the directory
+ * can't be removed; where the file system locks none, there is that of the file.
+ */
+static enum lock_state read_lock(const struct place *place, struct failure *failure)
 {
-    int file = openat(directory_descriptor, LOCK_FILE, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        (void)failure_set_errno(failure, "open %s/" LOCK_FILE, directory);
-        return errno == ENOENT ? LOCK_FREE : LOCK_UNREADABLE;
+    if (try_lock(place->descriptor) == LOCK_HELD) {
+        return LOCK_HELD;
     }
-    enum lock_state state = try_lock(file, directory, failure);
-    (void)close(file);
+    int file =
+        openat(place->descriptor, DATA_LOCK_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0 && errno == ENOENT) {
+        return LOCK_FREE;
+    }
+    enum lock_state state = file < 0 ? LOCK_UNREADABLE : try_lock(file);
+    if (state == LOCK_UNREADABLE) {
+        (void)failure_set_errno(failure, "look at the lock of %s/" DATA_LOCK_FILE, place->path);
+    }
+    int error = errno;
+    if (file >= 0) {
+        (void)close(file);
+    }
+    errno = error;
     return state;
 }
 
 /* ----------------------------------------------------------------- answer ---- */
 
-/* The segment of our key may be another directory's: a key is only a hash. */
+/*
+ * The segment of our key may be another directory's, for a key is only a hash; and anybody
+ * may put something under a name that can be guessed: only the directory's owner's is taken.
+ */
 static bool is_ours(const struct segment *segment, const struct stat *status)
 {
     const struct shared_identity *identity = &segment->shared->identity;
-    return identity->directory_device == status->st_dev &&
+    return segment->owner == status->st_uid && identity->directory_device == status->st_dev &&
            identity->directory_inode == status->st_ino;
 }
 
-static enum target_answer answer_absent(const char *directory, enum lock_state lock,
-                                        struct failure *failure)
+/* The semaphores are made after the segment and removed before it; the lock's age tells the rest. */
+static bool has_been_removed(const struct place *place, uint32_t first_key)
 {
-    if (lock == LOCK_HELD) {
-        (void)failure_set(failure,
-                          "the server is starting: it holds %s/" LOCK_FILE
-                          " but has no shared memory here yet",
-                          directory);
-        return TARGET_STARTING;
+    struct stat status;
+    uint32_t key = first_key;
+    for (int tries = 0; tries < SEGMENT_KEY_TRIES; tries++) {
+        if (gate_exists(key, place->status.st_uid)) {
+            return true;
+        }
+        key = segment_next_key(key);
     }
-    (void)failure_set(failure, "no server: nobody holds %s/" LOCK_FILE, directory);
-    return TARGET_ABSENT;
+    return fstatat(place->descriptor, DATA_LOCK_FILE, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           time(NULL) - status.st_mtime > STARTING_MAX_S;
 }
 
-static enum target_answer answer_dead(const char *directory, const struct segment *segment,
+static enum target_answer answer_absent(const struct place *place, uint32_t first_key,
+                                        struct failure *failure)
+{
+    if (place->lock != LOCK_HELD) {
+        (void)failure_set(failure, "no server: nobody holds %s/" DATA_LOCK_FILE, place->path);
+        return TARGET_ABSENT;
+    }
+    if (has_been_removed(place, first_key)) {
+        (void)failure_set(failure,
+                          "no server that could be asked: one holds %s/" DATA_LOCK_FILE
+                          ", but its shared memory has been removed (rm, or RemoveIPC of "
+                          "systemd-logind); it is about to end, its log says more",
+                          place->path);
+        return TARGET_ABSENT;
+    }
+    (void)failure_set(failure,
+                      "the server is starting: it holds %s/" DATA_LOCK_FILE
+                      " but has no shared memory here yet",
+                      place->path);
+    return TARGET_STARTING;
+}
+
+static enum target_answer answer_dead(const struct place *place, const struct segment *segment,
                                       struct failure *failure)
 {
     (void)failure_set(failure,
-                      "no server: nobody holds %s/" LOCK_FILE
+                      "no server: nobody holds %s/" DATA_LOCK_FILE
                       ", what is in /dev/shm%s was left by one that was killed",
-                      directory, segment->name);
+                      place->path, segment->name);
     return TARGET_ABSENT;
 }
 
-/* The segment is mapped, and unmapped again unless the answer is TARGET_FOUND. */
-static enum target_answer judge(const char *directory, const struct stat *status,
-                                enum lock_state lock, const struct segment *segment,
+/* Our segment is mapped. */
+static enum target_answer judge(const struct place *place, const struct segment *segment,
                                 struct failure *failure)
 {
     const struct shared *shared = segment->shared;
-    if (!is_ours(segment, status)) {
-        return answer_absent(directory, lock, failure);
-    }
-    if (lock == LOCK_FREE) {
-        return answer_dead(directory, segment, failure);
+    if (place->lock == LOCK_FREE) {
+        return answer_dead(place, segment, failure);
     }
     if (atomic_load_explicit(&shared->lifecycle.phase, memory_order_acquire) == SHARED_STARTING) {
         (void)failure_set(failure, "the server is starting: pid %d reads what is stored in %s",
-                          (int)shared->identity.supervisor_pid, directory);
+                          (int)shared->identity.supervisor_pid, place->path);
         return TARGET_STARTING;
     }
     return TARGET_FOUND;
 }
 
-static enum target_answer attach_locked(const char *directory, const struct stat *status,
-                                        enum lock_state lock, struct segment *segment,
-                                        struct failure *failure)
+/* What stands under one key. False: nothing of ours, another key may have it. */
+static bool ask_key(const struct place *place, uint32_t key, struct segment *segment,
+                    enum target_answer *answer, struct failure *failure)
 {
-    switch (segment_attach(segment_key(status->st_dev, status->st_ino), segment, failure)) {
+    switch (segment_attach(key, segment, failure)) {
     case SEGMENT_ATTACHED: {
-        enum target_answer answer = judge(directory, status, lock, segment, failure);
-        if (answer != TARGET_FOUND) {
+        bool ours = is_ours(segment, &place->status);
+        *answer = ours ? judge(place, segment, failure) : TARGET_ABSENT;
+        if (!ours || *answer != TARGET_FOUND) {
             segment_unmap(segment);
         }
-        return answer;
+        return ours;
     }
-    case SEGMENT_ABSENT:
-        return answer_absent(directory, lock, failure);
     case SEGMENT_STARTING:
-        return lock == LOCK_HELD ? TARGET_STARTING : answer_dead(directory, segment, failure);
+        *answer = place->lock == LOCK_HELD ? TARGET_STARTING : answer_dead(place, segment, failure);
+        return segment->owner == place->status.st_uid;
     case SEGMENT_OTHER_VERSION:
+        *answer = TARGET_OTHER_VERSION;
+        return segment->owner == place->status.st_uid;
+    case SEGMENT_FORBIDDEN:
+        *answer = answer_forbidden(&place->status, segment->name, failure);
+        return segment->owner == place->status.st_uid;
+    case SEGMENT_ABSENT:
         break;
     }
-    return TARGET_OTHER_VERSION;
+    return false;
 }
 
-static enum target_answer attach_in(int descriptor, const char *directory, struct segment *segment,
-                                    struct failure *failure)
+/*
+ * The key that the last server noted in control; where that can't be read, the first choice of
+ * a server of this directory. Only the directory's owner's word is taken.
+ */
+static uint32_t find_first_key(const struct place *place)
 {
     struct stat status;
-    if (fstat(descriptor, &status) != 0) {
-        (void)failure_set_errno(failure, "look at data directory %s", directory);
+    struct control control;
+    struct failure ignored;
+    uint32_t key = segment_key(place->status.st_dev, place->status.st_ino);
+    int file = openat(place->descriptor, DATA_CONTROL_FILE,
+                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0) {
+        return key;
+    }
+    if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) &&
+        status.st_uid == place->status.st_uid &&
+        control_read_file(file, DATA_CONTROL_FILE, &control, &ignored) == CONTROL_READ) {
+        key = control.ipc_key;
+    }
+    (void)close(file);
+    return key;
+}
+
+/* A server steps around keys that strangers have, and so do we. */
+static enum target_answer attach_any(const struct place *place, struct segment *segment,
+                                     struct failure *failure)
+{
+    uint32_t first_key = find_first_key(place);
+    uint32_t key = first_key;
+    for (int tries = 0; tries < SEGMENT_KEY_TRIES; tries++) {
+        enum target_answer answer = TARGET_ABSENT;
+        if (ask_key(place, key, segment, &answer, failure)) {
+            return answer;
+        }
+        key = segment_next_key(key);
+    }
+    return answer_absent(place, first_key, failure);
+}
+
+static enum target_answer attach_in(struct place *place, struct segment *segment,
+                                    struct failure *failure)
+{
+    if (fstat(place->descriptor, &place->status) != 0) {
+        (void)failure_set_errno(failure, "look at data directory %s", place->path);
         return TARGET_FAILED;
     }
-    enum lock_state lock = read_lock(descriptor, directory, failure);
-    return lock == LOCK_UNREADABLE ? TARGET_FAILED
-                                   : attach_locked(directory, &status, lock, segment, failure);
+    place->lock = read_lock(place, failure);
+    if (place->lock == LOCK_UNREADABLE) {
+        return errno == EACCES ? answer_forbidden(&place->status, place->path, failure)
+                               : TARGET_FAILED;
+    }
+    return attach_any(place, segment, failure);
+}
+
+/* The directory's owner can be seen even where it can't be opened. */
+static enum target_answer answer_unopened(const char *directory, struct failure *failure)
+{
+    struct stat status;
+    if (errno == ENOENT || errno == ENOTDIR) {
+        (void)failure_set_errno(failure, "no server: data directory %s", directory);
+        return TARGET_ABSENT;
+    }
+    if (errno == EACCES && stat(directory, &status) == 0) {
+        return answer_forbidden(&status, directory, failure);
+    }
+    (void)failure_set_errno(failure, "open data directory %s", directory);
+    return TARGET_FAILED;
 }
 
 enum target_answer target_attach(const char *directory, struct segment *segment,
                                  struct failure *failure)
 {
-    int descriptor = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0 && (errno == ENOENT || errno == ENOTDIR)) {
-        (void)failure_set_errno(failure, "no server: data directory %s", directory);
-        return TARGET_ABSENT;
+    struct place place = {.path = directory};
+    place.descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (place.descriptor < 0) {
+        return answer_unopened(directory, failure);
     }
-    if (descriptor < 0) {
-        (void)failure_set_errno(failure, "open data directory %s", directory);
-        return TARGET_FAILED;
-    }
-    enum target_answer answer = attach_in(descriptor, directory, segment, failure);
-    (void)close(descriptor);
+    enum target_answer answer = attach_in(&place, segment, failure);
+    (void)close(place.descriptor);
     return answer;
 }

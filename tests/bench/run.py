@@ -397,6 +397,7 @@ SCENARIOS = (against_build, window16, window16_allocating, stop_and_wait, single
 
 
 def main():
+    os.umask(0o077)  # the server refuses a directory that is open to others
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--bin', default='bin')
     parser.add_argument('--tools', default='build/bench')

@@ -49,7 +49,7 @@ static inline void scratch_open(void)
 
 static inline void scratch_write(const char *name, const void *bytes, size_t count)
 {
-    int file = openat(scratch_directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int file = openat(scratch_directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     FUZZ_EXPECT(file >= 0 && write(file, bytes, count) == (ssize_t)count);
     (void)close(file);
 }

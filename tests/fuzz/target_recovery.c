@@ -94,7 +94,7 @@ static struct outcome start(void)
     bool accepted = false;
     open_segment();
     heritage.segment = segment;
-    if (data_directory_open(scratch_path, 0, &heritage.directory, &failure)) {
+    if (data_directory_open(scratch_path, NULL, 0, &heritage.directory, &failure)) {
         accepted = recovery_run(&heritage, &failure);
         data_directory_close(&heritage.directory);
     }

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MODE = 0644, DESCRIPTORS_MAX = 16 };
+enum { FILE_MODE = 0600, DESCRIPTORS_MAX = 16 };
 
 static _Noreturn void fail_on(const char *verb, const char *path)
 {

@@ -23,7 +23,7 @@
 #include <cmocka.h> /* after what it needs */
 
 enum {
-    FILE_MODE = 0644,
+    FILE_MODE = 0600,
     OPEN_DIRECTORIES = 16,
     PATIENCE_MS = 10000,
     MS_PER_SECOND = 1000,

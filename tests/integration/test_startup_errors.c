@@ -15,7 +15,7 @@
 
 #include <cmocka.h> /* after what it needs */
 
-enum { DIRECTORY_MODE = 0755 };
+enum { DIRECTORY_MODE = 0700 };
 
 /* The program has ended with 1, saying one line in which all of this stands, in this order. */
 static void expect_one_line(struct program *program, struct program_end end,
@@ -148,7 +148,7 @@ static void a_directory_where_bets_csv_should_be_is_named(void **state)
     const char *data = stage_path(stage, "data");
     assert_int_equal(mkdir(data, DIRECTORY_MODE), 0);
     assert_int_equal(mkdir(stage_path(stage, "data/bets.csv"), DIRECTORY_MODE), 0);
-    expect_refusal(stage, data, NULL, NULL, FRAGMENTS("bets.csv", "Is a directory"));
+    expect_refusal(stage, data, NULL, NULL, FRAGMENTS("bets.csv is a directory", "move it away"));
 }
 
 static void a_data_directory_in_use_is_refused_and_its_server_named(void **state)

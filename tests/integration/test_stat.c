@@ -295,7 +295,7 @@ static void a_server_that_starts_says_so(void **state)
     segment_publish(&impostor->segment, SHARED_STARTING);
     expect_answer(stage, impostor->directory, STATUS_STARTING, "starting");
     segment_publish(&impostor->segment, SHARED_READY);
-    (void)run_stat(stage, impostor->directory, "--ready", STATUS_FOUND);
+    (void)run_stat(stage, impostor->directory, NULL, STATUS_FOUND);
 }
 
 static void another_version_says_so(void **state)

@@ -5,6 +5,7 @@
 
 #include "tests/harness/processes.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -178,6 +179,16 @@ static void a_book_that_is_closed_is_empty(void **state)
     children_close(&fixture->children); /* twice is once */
 }
 
+/* Said behind strerror's words: the setting that mends it. */
+static void why_no_process_can_be_started_names_the_setting(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(children_explain_fork(EAGAIN), "pids_limit"));
+    assert_non_null(strstr(children_explain_fork(EAGAIN), "TasksMax"));
+    assert_non_null(strstr(children_explain_fork(ENOMEM), "mem_limit"));
+    assert_string_equal(children_explain_fork(ENOSYS), "");
+}
+
 #define CHILDREN_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -191,6 +202,7 @@ int main(void)
         CHILDREN_TEST(the_longest_host_is_told_from_its_like),
         CHILDREN_TEST(a_signal_reaches_those_alive_and_nobody_else),
         CHILDREN_TEST(a_book_that_is_closed_is_empty),
+        cmocka_unit_test(why_no_process_can_be_started_names_the_setting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

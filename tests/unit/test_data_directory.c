@@ -55,7 +55,7 @@ static int tear_down(void **state)
 static void open_directory(struct fixture *fixture)
 {
     struct failure failure = {.text = ""};
-    if (!data_directory_open(fixture->path, 0, &fixture->directory, &failure)) {
+    if (!data_directory_open(fixture->path, NULL, 0, &fixture->directory, &failure)) {
         fail_msg("%s", failure.text);
     }
 }
@@ -65,7 +65,7 @@ static void expect_no_opening(const char *path, uint64_t patience_ms, const char
 {
     struct failure failure = {.text = ""};
     struct data_directory other;
-    bool opened = data_directory_open(path, patience_ms, &other, &failure);
+    bool opened = data_directory_open(path, NULL, patience_ms, &other, &failure);
     bool left_open = other.descriptor >= 0 || other.lock >= 0;
     data_directory_close(&other);
     assert_false(opened);
@@ -96,7 +96,7 @@ static void expect_file(struct fixture *fixture, const char *name, const char *b
 
 static void make_directory(struct fixture *fixture)
 {
-    assert_int_equal(mkdir(fixture->path, 0755), 0);
+    assert_int_equal(mkdir(fixture->path, 0700), 0);
 }
 
 /* ----------------------------------------------------------------- open ---- */
@@ -161,7 +161,7 @@ static int hold_the_lock(void *context)
     const struct fixture *fixture = context;
     struct data_directory directory;
     struct failure failure;
-    if (!data_directory_open(fixture->path, 0, &directory, &failure) ||
+    if (!data_directory_open(fixture->path, NULL, 0, &directory, &failure) ||
         write(fixture->told[1], "x", 1) != 1) {
         return 1;
     }
@@ -221,7 +221,7 @@ static int open_with_patience(void *context)
     const struct fixture *fixture = context;
     struct data_directory directory;
     struct failure failure;
-    return data_directory_open(fixture->path, LONG_MS, &directory, &failure) ? 0 : 1;
+    return data_directory_open(fixture->path, NULL, LONG_MS, &directory, &failure) ? 0 : 1;
 }
 
 static void whoever_waits_has_the_lock_when_its_holder_dies(void **state)
@@ -271,7 +271,7 @@ static void other_files_locks_are_not_taken_for_ours(void **state)
     char another[PATH_BYTES];
     (void)snprintf(another, sizeof another, "%s/other", fixture->scratch.path);
     open_directory(fixture);
-    bool opened = data_directory_open(another, 0, &other, &failure);
+    bool opened = data_directory_open(another, NULL, 0, &other, &failure);
     data_directory_close(&other);
     assert_true(opened);
 }

@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "shm/segment.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/stranger.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -133,18 +134,17 @@ static void that_the_machine_has_no_more_sets_says_what_to_raise(void **state)
     bool created = gate_create(1, MISSING, &id, &failure);
     is_out_of_sets = false;
     assert_false(created);
-    assert_non_null(strstr(failure.text, "0x00000001: No space left on device (the machine's "
-                                         "limit, kernel.sem, is reached: raise"));
+    assert_non_null(strstr(failure.text, "kernel.sem"));
 }
 
-static void ipcs_shows_a_set_of_two_that_all_may_read(void **state)
+static void ipcs_shows_a_set_of_two_that_only_its_user_may_read(void **state)
 {
     const struct fixture *fixture = *state;
     struct semid_ds status = {.sem_nsems = 0};
     union semun argument = {.buf = &status};
     assert_int_equal(semget((key_t)fixture->key, 0, 0), fixture->id);
     assert_int_equal(semctl(fixture->id, 0, IPC_STAT, argument), 0);
-    assert_int_equal(status.sem_perm.mode & PERMISSIONS, 0644);
+    assert_int_equal(status.sem_perm.mode & PERMISSIONS, 0600);
     assert_int_equal(status.sem_nsems, 2);
     assert_int_equal(semctl(fixture->id, 0, GETVAL), MISSING);
     assert_int_equal(semctl(fixture->id, 1, GETVAL), 0);
@@ -172,7 +172,64 @@ static void a_set_of_another_shape_is_refused_and_left_alone(void **state)
     fixture->id = semget((key_t)fixture->key, 1, IPC_CREAT | IPC_EXCL | 0600);
     assert_true(fixture->id >= 0);
     assert_false(gate_create(fixture->key, MISSING, &id, &failure));
+    assert_int_equal(errno, EEXIST); /* another key may do */
     assert_int_equal(semctl(fixture->id, 0, GETVAL), 0);
+}
+
+static int squat(void *context)
+{
+    const struct fixture *fixture = context;
+    return stranger_become() && semget((key_t)fixture->key, 2, IPC_CREAT | IPC_EXCL | 0666) >= 0
+               ? 0
+               : 1;
+}
+
+/* A set of our shape, that we may even remove, being root: it is another user's all the same. */
+static void another_users_set_is_refused_and_left_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure;
+    int id = -1;
+    STRANGER_NEEDED();
+    gate_remove(fixture->id);
+    pid_t pid = processes_start(&fixture->processes, squat, fixture);
+    processes_expect_exit(&fixture->processes, pid, 0);
+    fixture->id = semget((key_t)fixture->key, 0, 0);
+    assert_true(fixture->id >= 0);
+    assert_false(gate_create(fixture->key, MISSING, &id, &failure));
+    assert_int_equal(errno, EEXIST);
+    assert_non_null(strstr(failure.text, "another user's"));
+    assert_int_equal(semctl(fixture->id, 0, GETVAL), 0);
+    assert_true(gate_exists(fixture->key, STRANGER_UID));
+    assert_false(gate_exists(fixture->key, geteuid()));
+}
+
+static void it_is_opened_to_one_group(void **state)
+{
+    const struct fixture *fixture = *state;
+    struct failure failure;
+    struct semid_ds status = {.sem_nsems = 0};
+    union semun argument = {.buf = &status};
+    assert_true(gate_open_to_group(fixture->id, getegid(), &failure));
+    assert_int_equal(semctl(fixture->id, 0, IPC_STAT, argument), 0);
+    assert_int_equal(status.sem_perm.mode & PERMISSIONS, 0640);
+    assert_int_equal(status.sem_perm.gid, getegid());
+}
+
+static void a_set_that_is_gone_is_noticed_by_whoever_looks_or_enters(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure what = {.text = ""};
+    assert_true(gate_is_in_place(fixture->id, fixture->key, &what));
+    int old = fixture->id;
+    gate_remove(old);
+    assert_false(gate_is_in_place(old, fixture->key, &what));
+    assert_non_null(strstr(what.text, "has been removed"));
+    assert_false(gate_enter(old, &what));
+    assert_non_null(strstr(what.text, "RemoveIPC"));
+    assert_true(gate_create(fixture->key, MISSING, &fixture->id, &what));
+    assert_false(gate_is_in_place(old, fixture->key, &what));
+    assert_non_null(strstr(what.text, "another one"));
 }
 
 static void waiters_go_when_the_last_agency_is_done_and_not_before(void **state)
@@ -272,9 +329,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         GATE_TEST(that_the_machine_has_no_more_sets_says_what_to_raise),
-        GATE_TEST(ipcs_shows_a_set_of_two_that_all_may_read),
+        GATE_TEST(ipcs_shows_a_set_of_two_that_only_its_user_may_read),
         GATE_TEST(a_dead_servers_set_is_replaced),
         GATE_TEST(a_set_of_another_shape_is_refused_and_left_alone),
+        GATE_TEST(another_users_set_is_refused_and_left_alone),
+        GATE_TEST(it_is_opened_to_one_group),
+        GATE_TEST(a_set_that_is_gone_is_noticed_by_whoever_looks_or_enters),
         GATE_TEST(waiters_go_when_the_last_agency_is_done_and_not_before),
         GATE_TEST(waiting_has_a_limit),
         GATE_TEST(waiters_go_when_the_set_is_removed),

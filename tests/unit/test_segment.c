@@ -5,7 +5,9 @@
 
 #include "lib/log.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/stranger.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -82,6 +84,14 @@ static void put_leftover(const struct fixture *fixture, const void *bytes, size_
     assert_int_equal(written, count);
 }
 
+/* 0 where something stands under the segment's name. */
+static int access_to_name(const struct fixture *fixture)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/dev/shm%s", fixture->name);
+    return access(path, F_OK);
+}
+
 /* --------------------------------------------------------------- tests ---- */
 
 static void a_segment_has_room_for_all_that_was_planned(void **state)
@@ -108,19 +118,49 @@ static void a_segment_has_room_for_all_that_was_planned(void **state)
     assert_int_equal(fixture->segment.shared->lifecycle.phase, SHARED_STARTING);
 }
 
-static void its_pages_are_there_and_all_may_read_it(void **state)
+static mode_t mode_of_segment(const struct fixture *fixture, struct stat *status)
+{
+    int descriptor = shm_open(fixture->name, O_RDONLY, 0);
+    assert_true(descriptor >= 0);
+    int result = fstat(descriptor, status);
+    (void)close(descriptor);
+    assert_int_equal(result, 0);
+    return status->st_mode & PERMISSIONS;
+}
+
+static void its_pages_are_there_from_the_start(void **state)
 {
     struct fixture *fixture = *state;
     struct stat status;
     create(fixture);
-    int descriptor = shm_open(fixture->name, O_RDONLY, 0);
-    assert_true(descriptor >= 0);
-    int result = fstat(descriptor, &status);
-    (void)close(descriptor);
-    assert_int_equal(result, 0);
+    (void)mode_of_segment(fixture, &status);
     assert_int_equal(status.st_size, fixture->segment.shared->identity.segment_bytes);
     assert_true((uint64_t)status.st_blocks * 512 >= (uint64_t)status.st_size);
-    assert_int_equal(status.st_mode & PERMISSIONS, 0644);
+}
+
+static void only_its_user_may_read_it_whatever_the_umask_is(void **state)
+{
+    static const mode_t umasks[] = {0, 022, 0777};
+    struct fixture *fixture = *state;
+    struct stat status;
+    for (size_t i = 0; i < sizeof umasks / sizeof umasks[0]; i++) {
+        mode_t before = umask(umasks[i]);
+        create(fixture);
+        (void)umask(before);
+        assert_int_equal(mode_of_segment(fixture, &status), 0600);
+        segment_remove(&fixture->segment);
+    }
+}
+
+static void it_is_opened_to_one_group(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure;
+    struct stat status;
+    create(fixture);
+    assert_true(segment_open_to_group(&fixture->segment, getegid(), &failure));
+    assert_int_equal(mode_of_segment(fixture, &status), 0640);
+    assert_int_equal(status.st_gid, getegid());
 }
 
 static void the_rings_bytes_stand_there_twice(void **state)
@@ -159,7 +199,11 @@ static void a_leftover_of_the_same_directory_is_replaced(void **state)
     create(fixture);
     fixture->segment.data[0] = 'x';
     atomic_store(&fixture->segment.shared->positions.head, 5);
-    struct segment old = fixture->segment;
+    struct segment old; /* a reader's: it holds no lock */
+    struct failure failure;
+    segment_publish(&fixture->segment, SHARED_READY);
+    assert_int_equal(segment_attach(fixture->key, &old, &failure), SEGMENT_ATTACHED);
+    segment_unmap(&fixture->segment); /* as the end of its last process does */
     create(fixture);
     assert_int_equal(fixture->segment.data[0], 0);
     assert_int_equal(atomic_load(&fixture->segment.shared->positions.head), 0);
@@ -170,26 +214,193 @@ static void a_leftover_of_the_same_directory_is_replaced(void **state)
 static void a_leftover_that_was_never_finished_is_replaced(void **state)
 {
     struct fixture *fixture = *state;
+    static const char zeros[100];
     put_leftover(fixture, "", 0);
     create(fixture);
     segment_remove(&fixture->segment);
-    put_leftover(fixture, "not a segment", 13);
+    put_leftover(fixture, zeros, sizeof zeros);
     create(fixture);
 }
 
-static void a_segment_of_another_directory_is_refused_and_left_alone(void **state)
+/* ------------------------------------------------------------ somebody else's ---- */
+
+static void expect_answer(const struct fixture *fixture, enum segment_answer expected,
+                          const char *reason);
+
+/* Another key may do where errno is EEXIST. What stood there stands there still. */
+static void expect_refusal(struct fixture *fixture, int error, const char *words)
+{
+    struct segment segment;
+    struct failure failure = {.text = ""};
+    assert_false(segment_create(&fixture->plan, &segment, &failure));
+    assert_int_equal(errno, error);
+    assert_non_null(strstr(failure.text, fixture->name));
+    if (strstr(failure.text, words) == NULL) {
+        fail_msg("'%s' does not say '%s'", failure.text, words);
+    }
+    assert_int_equal(access_to_name(fixture), 0);
+}
+
+static void a_living_servers_segment_is_refused_and_that_server_named(void **state)
 {
     struct fixture *fixture = *state;
-    struct segment segment;
-    struct failure failure;
+    char pid[32];
+    create(fixture);
+    segment_publish(&fixture->segment, SHARED_READY);
+    (void)snprintf(pid, sizeof pid, "a living server, pid %d", (int)getpid());
+    expect_refusal(fixture, EBUSY, pid);
+    fixture->plan.key_remembered = true;
+    expect_refusal(fixture, EBUSY, pid);
+}
+
+static int live_on(void *context)
+{
+    (void)context;
+    for (;;) {
+        (void)pause();
+    }
+    return 0;
+}
+
+static void a_child_that_inherited_it_is_a_living_server(void **state)
+{
+    struct fixture *fixture = *state;
+    create(fixture);
+    pid_t child = processes_start(&fixture->processes, live_on, fixture);
+    segment_unmap(&fixture->segment);
+    expect_refusal(fixture, EBUSY, "a living server");
+    (void)processes_kill(&fixture->processes, child);
+    create(fixture);
+}
+
+static void another_directorys_segment_is_stepped_around_unless_its_key_is_remembered(void **state)
+{
+    struct fixture *fixture = *state;
     create(fixture);
     segment_publish(&fixture->segment, SHARED_READY);
     fixture->segment.shared->identity.directory_inode++;
-    assert_false(segment_create(&fixture->plan, &segment, &failure));
-    assert_non_null(strstr(failure.text, fixture->name));
-    int descriptor = shm_open(fixture->name, O_RDONLY, 0);
-    assert_true(descriptor >= 0);
-    (void)close(descriptor);
+    expect_refusal(fixture, EEXIST, "a living server of another data directory");
+    fixture->plan.key_remembered = true;
+    expect_refusal(fixture, EEXIST, "a living server of another data directory");
+    segment_unmap(&fixture->segment);
+    fixture->plan.key_remembered = false;
+    expect_refusal(fixture, EEXIST, "another data directory has left");
+    fixture->plan.key_remembered = true;
+    create(fixture); /* our own, of before the file system was mounted anew */
+}
+
+static void another_programs_name_is_stepped_around(void **state)
+{
+    struct fixture *fixture = *state;
+    put_leftover(fixture, "not a segment", 13);
+    expect_refusal(fixture, EEXIST, "of another program");
+    fixture->plan.key = segment_next_key(fixture->key);
+    create(fixture);
+    assert_string_not_equal(fixture->segment.name, fixture->name);
+    segment_remove(&fixture->segment);
+}
+
+static int squat(void *context)
+{
+    const struct fixture *fixture = context;
+    (void)umask(0);
+    return stranger_become() && shm_open(fixture->name, O_CREAT | O_EXCL | O_RDWR, 0666) >= 0 ? 0
+                                                                                              : 1;
+}
+
+static void another_users_name_is_stepped_around(void **state)
+{
+    struct fixture *fixture = *state;
+    STRANGER_NEEDED();
+    pid_t pid = processes_start(&fixture->processes, squat, fixture);
+    processes_expect_exit(&fixture->processes, pid, 0);
+    expect_refusal(fixture, EEXIST, "another user's");
+    fixture->plan.key_remembered = true;
+    expect_refusal(fixture, EEXIST, "another user's");
+}
+
+/* Without blocking on the pipe, following the link, or reading the directory. */
+static void what_is_no_shared_memory_is_stepped_around(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[64];
+    (void)snprintf(path, sizeof path, "/dev/shm%s", fixture->name);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    expect_refusal(fixture, EEXIST, "no shared memory");
+    expect_answer(fixture, SEGMENT_STARTING, "");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("/dev/null", path), 0);
+    expect_refusal(fixture, EEXIST, "not ours to open");
+    expect_answer(fixture, SEGMENT_ABSENT, "");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    expect_refusal(fixture, EEXIST, "no shared memory");
+    assert_int_equal(rmdir(path), 0);
+}
+
+static int create_as_stranger(void *context)
+{
+    struct fixture *fixture = context;
+    struct failure failure;
+    return stranger_become() && !segment_create(&fixture->plan, &fixture->segment, &failure) &&
+                   errno == EEXIST && strstr(failure.text, "not ours to open") != NULL
+               ? 0
+               : 1;
+}
+
+static int attach_as_stranger(void *context)
+{
+    const struct fixture *fixture = context;
+    struct segment segment;
+    struct failure failure;
+    return stranger_become() &&
+                   segment_attach(fixture->key, &segment, &failure) == SEGMENT_FORBIDDEN &&
+                   segment.owner == 0
+               ? 0
+               : 1;
+}
+
+static void a_stranger_neither_opens_it_nor_takes_its_name(void **state)
+{
+    struct fixture *fixture = *state;
+    STRANGER_NEEDED();
+    create(fixture);
+    segment_publish(&fixture->segment, SHARED_READY);
+    pid_t maker = processes_start(&fixture->processes, create_as_stranger, fixture);
+    pid_t reader = processes_start(&fixture->processes, attach_as_stranger, fixture);
+    processes_expect_exit(&fixture->processes, maker, 0);
+    processes_expect_exit(&fixture->processes, reader, 0);
+}
+
+static void a_segment_that_has_lost_its_name_says_so(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure what = {.text = ""};
+    create(fixture);
+    assert_true(segment_is_in_place(&fixture->segment, &what));
+    assert_int_equal(shm_unlink(fixture->name), 0);
+    assert_false(segment_is_in_place(&fixture->segment, &what));
+    assert_non_null(strstr(what.text, "has been removed"));
+}
+
+static void a_segment_does_not_remove_another_ones_name(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure what;
+    char renamed[96];
+    char path[64];
+    create(fixture);
+    (void)snprintf(path, sizeof path, "/dev/shm%s", fixture->name);
+    (void)snprintf(renamed, sizeof renamed, "%s.moved", path);
+    assert_int_equal(rename(path, renamed), 0);
+    assert_false(segment_is_in_place(&fixture->segment, &what));
+    assert_non_null(strstr(what.text, "has been renamed"));
+    put_leftover(fixture, "", 0);
+    assert_false(segment_is_in_place(&fixture->segment, &what));
+    assert_non_null(strstr(what.text, "another one stands in the place"));
+    segment_remove(&fixture->segment);
+    assert_int_equal(unlink(renamed), 0);
+    assert_int_equal(access_to_name(fixture), 0);
 }
 
 static void a_segment_that_has_no_room_leaves_nothing(void **state)
@@ -199,6 +410,7 @@ static void a_segment_that_has_no_room_leaves_nothing(void **state)
     fixture->plan.ring_bytes = UINT64_C(1) << 46;
     assert_false(segment_create(&fixture->plan, &fixture->segment, &failure));
     assert_non_null(strstr(failure.text, fixture->name));
+    assert_non_null(strstr(failure.text, errno == ENOSPC ? "shm_size" : "shared memory"));
     assert_true(shm_open(fixture->name, O_RDONLY, 0) < 0);
 }
 
@@ -314,12 +526,22 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SEGMENT_TEST(a_segment_has_room_for_all_that_was_planned),
-        SEGMENT_TEST(its_pages_are_there_and_all_may_read_it),
+        SEGMENT_TEST(its_pages_are_there_from_the_start),
+        SEGMENT_TEST(only_its_user_may_read_it_whatever_the_umask_is),
+        SEGMENT_TEST(it_is_opened_to_one_group),
         SEGMENT_TEST(the_rings_bytes_stand_there_twice),
         SEGMENT_TEST(a_ring_of_whole_huge_pages_begins_at_one),
         SEGMENT_TEST(a_leftover_of_the_same_directory_is_replaced),
         SEGMENT_TEST(a_leftover_that_was_never_finished_is_replaced),
-        SEGMENT_TEST(a_segment_of_another_directory_is_refused_and_left_alone),
+        SEGMENT_TEST(a_living_servers_segment_is_refused_and_that_server_named),
+        SEGMENT_TEST(a_child_that_inherited_it_is_a_living_server),
+        SEGMENT_TEST(another_directorys_segment_is_stepped_around_unless_its_key_is_remembered),
+        SEGMENT_TEST(another_programs_name_is_stepped_around),
+        SEGMENT_TEST(another_users_name_is_stepped_around),
+        SEGMENT_TEST(what_is_no_shared_memory_is_stepped_around),
+        SEGMENT_TEST(a_stranger_neither_opens_it_nor_takes_its_name),
+        SEGMENT_TEST(a_segment_that_has_lost_its_name_says_so),
+        SEGMENT_TEST(a_segment_does_not_remove_another_ones_name),
         SEGMENT_TEST(a_segment_that_has_no_room_leaves_nothing),
         SEGMENT_TEST(a_removed_segment_has_no_name),
         SEGMENT_TEST(keys_tell_directories_apart_and_are_never_private),

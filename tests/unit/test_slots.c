@@ -18,7 +18,16 @@
 
 #include <cmocka.h> /* after what it needs */
 
-enum { RING_BYTES = 4096, SLOTS = 130, WORDS = SHARED_WAITER_WORDS, WORD_BITS = 64, USED = 77 };
+enum {
+    RING_BYTES = 4096,
+    SLOTS = 130,
+    WORDS = SHARED_WAITER_WORDS,
+    WORD_BITS = 64,
+    USED = 77,
+    READINGS = 200,
+    READING_MS = 500,
+    READING_LIMIT_MS = 20000
+};
 
 struct fixture {
     struct scratch scratch;
@@ -179,6 +188,63 @@ static void every_activity_has_a_name_of_its_own(void **state)
     assert_string_equal(slot_activity_name(SLOT_WAITING_FOR_COMMIT), "waiting for commit");
 }
 
+/* A supervisor that gives one slot to one connection after the other, until it is killed. */
+static int give_out_again_and_again(void *context)
+{
+    struct fixture *fixture = context;
+    static const char *const peers[] = {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "bbbbbbbbb"};
+    for (size_t i = 0;; i++) {
+        slot_set_up(&fixture->segment, 0, peers[i % 2]);
+        slot_release(&fixture->segment.slots[0]);
+    }
+    return 0;
+}
+
+static void a_slot_is_read_whole_or_not_at_all(void **state)
+{
+    struct fixture *fixture = *state;
+    struct processes processes;
+    unsigned whole = 0;
+    bool torn = false;
+    processes_open(&processes);
+    processes_release(&processes);
+    (void)processes_start(&processes, give_out_again_and_again, fixture);
+    int64_t deadline_ms = processes_now_ms() + READING_MS;
+    while (!torn && (whole < READINGS || processes_now_ms() < deadline_ms) &&
+           processes_now_ms() < deadline_ms + READING_LIMIT_MS) {
+        char peer[SHARED_PEER_BYTES];
+        uint32_t version = 0;
+        if (slot_read_peer(&fixture->segment.slots[0], &version, peer)) {
+            size_t length = strlen(peer);
+            torn = peer[0] == 'a' ? length != 36 : peer[0] == 'b' ? length != 9 : length != 0;
+            torn |= length > 0 && strspn(peer, peer[0] == 'a' ? "a" : "b") != length;
+            whole++;
+        }
+    }
+    processes_close(&processes);
+    assert_false(torn);
+    assert_true(whole >= READINGS);
+}
+
+static void a_slot_that_changes_hands_meanwhile_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    struct slot *slot = &fixture->segment.slots[0];
+    char peer[SHARED_PEER_BYTES];
+    uint32_t version = 0;
+    slot_set_up(&fixture->segment, 0, "10.0.0.1:1");
+    assert_true(slot_read_peer(slot, &version, peer));
+    assert_string_equal(peer, "10.0.0.1:1");
+    atomic_store(&slot->bets, 7); /* its handler's counters are no change of hands */
+    slot_set_activity(slot, SLOT_WORKING);
+    assert_true(slot_is_unchanged(slot, version));
+    slot_release(slot);
+    assert_false(slot_is_unchanged(slot, version));
+    assert_true(slot_read_peer(slot, &version, peer));
+    atomic_fetch_add(&slot->version, 1); /* a supervisor that died in the middle of a change */
+    assert_false(slot_read_peer(slot, &version, peer));
+}
+
 #define SLOTS_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -189,6 +255,8 @@ int main(void)
         SLOTS_TEST(only_its_own_waiters_bits_are_cleared),
         SLOTS_TEST(a_peer_that_is_too_long_is_cut),
         SLOTS_TEST(a_slot_that_is_released_is_free),
+        SLOTS_TEST(a_slot_is_read_whole_or_not_at_all),
+        SLOTS_TEST(a_slot_that_changes_hands_meanwhile_is_told),
         SLOTS_TEST(an_activity_is_noted_with_its_beginning),
         cmocka_unit_test(every_activity_has_a_name_of_its_own),
     };

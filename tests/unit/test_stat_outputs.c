@@ -350,6 +350,21 @@ static void the_table_shows_figures_with_units(void **state)
     assert_has(table, "waiting at gate       2.0 s");
 }
 
+/* Each second it beats; only what is wrong takes the room. */
+static void a_heartbeat_is_shown_only_when_it_is_late(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    snapshot.server.beat_age_ms = 2999;
+    snapshot.storer.beat_age_ms = SNAPSHOT_UNKNOWN;
+    assert_null(strstr(table_of(&snapshot, (struct table_view){.columns = 0}), "beat late"));
+    snapshot.server.beat_age_ms = 61000;
+    assert_has(table_of(&snapshot, (struct table_view){.columns = 0}), "beat late       1m 01s");
+    snapshot.server.beat_age_ms = 0;
+    snapshot.storer.beat_age_ms = 3000;
+    assert_has(table_of(&snapshot, (struct table_view){.columns = 0}), "beat late        3.0 s");
+}
+
 static void an_idle_server_is_said_to_be_idle(void **state)
 {
     (void)state;
@@ -437,6 +452,7 @@ int main(void)
         cmocka_unit_test(prometheus_has_base_units_and_labels),
         cmocka_unit_test(prometheus_label_values_are_escaped),
         cmocka_unit_test(the_table_shows_figures_with_units),
+        cmocka_unit_test(a_heartbeat_is_shown_only_when_it_is_late),
         cmocka_unit_test(an_idle_server_is_said_to_be_idle),
         cmocka_unit_test(the_table_fits_every_window),
         cmocka_unit_test(a_low_window_says_how_many_rows_it_leaves_out),

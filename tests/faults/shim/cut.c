@@ -415,7 +415,7 @@ static void lose_changes(struct disk *disk)
 
 static void write_out(struct disk *disk, const char *target)
 {
-    enum { DIRECTORY_MODE = 0755 };
+    enum { DIRECTORY_MODE = 0700 };
     require(mkdir(target, DIRECTORY_MODE) == 0, target);
     lose_changes(disk);
     for (size_t i = 0; i < disk->durable.count; i++) {
