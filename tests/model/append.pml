@@ -108,7 +108,7 @@ inline append_finish_intent()
     WRITE(bets[intent_agency] = intent_bets_after);
 #endif
 #ifdef RELATIVE_CHECKSUM
-    WRITE(checksum[intent_agency] = JOIN(checksum[intent_agency], intent_checksum_after)); /* a piece's */
+    WRITE(checksum[intent_agency] = JOIN(checksum[intent_agency], intent_checksum_after));
 #else
     WRITE(checksum[intent_agency] = intent_checksum_after);
 #endif
@@ -378,7 +378,8 @@ init
     timeout ->
     d_step {
         assert(ended == HANDLERS && other_ended && owner == NOBODY);
-        assert(durable == head && head == BET_BYTES * (true_bets[AGENCY] + true_bets[OTHER_AGENCY]));
+        assert(durable == head);
+        assert(head == BET_BYTES * (true_bets[AGENCY] + true_bets[OTHER_AGENCY]));
         assert(true_bets[AGENCY] == BETS || draw_due);
         assert(true_bets[OTHER_AGENCY] <= 1);
         check_file()
