@@ -11,11 +11,13 @@
  * may still have work that it has received: what fencing is for. They can be killed before each of
  * their writes, inside the lock or outside, and are not replaced; a third process of the same kind
  * comes last, is not killed, and finishes the agency's work, so that there is always an end.
- * The storer can be killed as well, and is replaced.
+ * Another agency has one bet stored among theirs, by a handler that can be killed, too (not with
+ * WITHOUT_OTHER). The storer can be killed as well, and is replaced.
  *
- * Shown: the lock is never held by two; a claim is told the truth, whoever died before (no bet
- * lost, none doubled, the count right); the file holds each bet once, in order, and nothing else;
- * nothing is appended once the draw has closed the ring or the agency is done.
+ * Shown: the lock is never held by two; whenever it is free, and whenever a dead owner's lock has
+ * been repaired, each agency's count and checksum are those of exactly its bets below head; so a
+ * claim is told the truth, whoever died before; the file holds each bet once, in order, and nothing
+ * else; nothing is appended once the draw has closed the ring or the agency is done.
  */
 
 #ifndef CRASHES
@@ -27,23 +29,40 @@
 #endif
 #define BET_BYTES    2
 #define RING_BYTES   3
-#define FILE_BYTES   ((BETS + 2) * BET_BYTES) /* room for what must not happen */
-#define HANDLERS     3
+#define FILE_BYTES   ((BETS + 3) * BET_BYTES) /* room for what must not happen */
+#define HANDLERS     3 /* of the agency */
 #define LAST         2 /* the handler that is never killed */
+#define OTHER        3 /* the handler of the other agency */
 
-#define STORER_OWNER 4
+#define STORER_OWNER 5
 #define NOBODY       0
+
+#define AGENCY       0
+#define OTHER_AGENCY 1
+#define AGENCIES     2
+#define AGENCY_OF(handler) (handler == OTHER -> OTHER_AGENCY : AGENCY)
+
+/*
+ * Bet n of an agency is the bytes FIRST_BYTE(n) and the one behind it, and its checksum is n + 1.
+ * Two checksums are joined by shifting the first one, so that up to four bets in any order, or
+ * one of them twice, have a checksum of their own.
+ */
+#define OTHER_BET            BETS /* the number of the other agency's bet */
+#define FIRST_BYTE(bet)      (2 * (bet) + 1)
+#define JOIN(checksum, bet)  ((checksum) * (BETS + 2) + (bet) + 1)
 
 /* struct shared_append, shared_positions */
 byte owner; /* NOBODY, handler + 1, STORER_OWNER */
 bool owner_died;
-byte intent_head_after, intent_bets_after;
+byte intent_agency, intent_head_after, intent_bets_after;
+short intent_checksum_after;
 bool draw_closed;
 byte head, written, durable;
 byte data[RING_BYTES];
 
-/* struct agency */
-byte epoch, bets, end_position;
+/* struct agency; only the first one is claimed, and says that it is done */
+byte epoch, bets[AGENCIES], end_position[AGENCIES];
+short checksum[AGENCIES];
 bool done_asked;
 
 /* bets.csv */
@@ -51,11 +70,17 @@ byte file[FILE_BYTES];
 
 byte crashes_left; /* chosen first, so that runs with fewer of them come to their end, too */
 bool draw_due;     /* other agencies make the draw due, at some time, or nobody does */
-byte ended; /* handlers that are gone */
+byte ended; /* handlers of the agency that are gone */
+bool other_ended;
 
 /* what really happened, for the assertions: which bet came at which place */
-byte true_bets;
+byte true_bets[AGENCIES];
+short true_checksum[AGENCIES];
 bool true_closed;
+#define COUNTS_ARE_TRUE \
+    (bets[AGENCY] == true_bets[AGENCY] && checksum[AGENCY] == true_checksum[AGENCY] && \
+     bets[OTHER_AGENCY] == true_bets[OTHER_AGENCY] && \
+     checksum[OTHER_AGENCY] == true_checksum[OTHER_AGENCY])
 
 /* what try_append says */
 #define APPENDED 1
@@ -78,11 +103,16 @@ bool true_closed;
 inline append_finish_intent()
 {
 #ifdef RELATIVE_COUNT
-    WRITE(bets = bets + 1);
+    WRITE(bets[intent_agency] = bets[intent_agency] + 1);
 #else
-    WRITE(bets = intent_bets_after);
+    WRITE(bets[intent_agency] = intent_bets_after);
 #endif
-    WRITE(end_position = intent_head_after);
+#ifdef RELATIVE_CHECKSUM
+    WRITE(checksum[intent_agency] = JOIN(checksum[intent_agency], intent_checksum_after));
+#else
+    WRITE(checksum[intent_agency] = intent_checksum_after);
+#endif
+    WRITE(end_position[intent_agency] = intent_head_after);
     WRITE(intent_head_after = 0)
 }
 
@@ -103,14 +133,14 @@ inline append_lock(owner_id)
     if
     :: owner_died ->
         repair();
-        WRITE(owner_died = false) /* pthread_mutex_consistent */
+        WRITE(assert(COUNTS_ARE_TRUE); owner_died = false) /* pthread_mutex_consistent */
     :: else
     fi
 }
 
 inline append_unlock(owner_id)
 {
-    WRITE(assert(owner == owner_id); owner = NOBODY)
+    WRITE(assert(owner == owner_id && COUNTS_ARE_TRUE); owner = NOBODY)
 }
 
 /* A process that ends with the lock leaves it to the next one, with the news. */
@@ -124,19 +154,42 @@ inline leave_lock(owner_id)
 
 /* ------------------------------------------------------------------ shm/ring.c ---- */
 
-/* Byte p of the file stands at p mod RING_BYTES; bet n is the bytes 2n+1 and 2n+2 of no other. */
+#ifdef RELATIVE_CHECKSUM
+#define CHECKSUM_AFTER next
+#else
+#define CHECKSUM_AFTER JOIN(checksum[AGENCY_OF(me)], next)
+#endif
+
+inline append_note_intent(head_after)
+{
+    WRITE(intent_agency = AGENCY_OF(me));
+    WRITE(intent_bets_after = bets[AGENCY_OF(me)] + 1);
+    WRITE(intent_checksum_after = CHECKSUM_AFTER);
+    WRITE(intent_head_after = head_after)
+}
+
+inline move_head()
+{
+    WRITE(
+        assert(me == OTHER || !true_closed);
+        assert(me == OTHER || next == true_bets[AGENCY]);
+        head = head + BET_BYTES;
+        true_bets[AGENCY_OF(me)]++;
+        true_checksum[AGENCY_OF(me)] = JOIN(true_checksum[AGENCY_OF(me)], next)
+    )
+}
+
+/* Byte p of the file stands at p mod RING_BYTES. */
 inline append_bytes()
 {
-    WRITE(data[head % RING_BYTES] = 2 * next + 1);
-    WRITE(data[(head + 1) % RING_BYTES] = 2 * next + 2);
+    WRITE(data[head % RING_BYTES] = FIRST_BYTE(next));
+    WRITE(data[(head + 1) % RING_BYTES] = FIRST_BYTE(next) + 1);
 #ifdef HEAD_BEFORE_INTENT
-    WRITE(head = head + BET_BYTES; true_bets++);
-    WRITE(intent_bets_after = bets + 1);
-    WRITE(intent_head_after = head);
+    move_head();
+    append_note_intent(head);
 #else
-    WRITE(intent_bets_after = bets + 1); /* append_note_intent */
-    WRITE(intent_head_after = head + BET_BYTES);
-    WRITE(assert(!true_closed); head = head + BET_BYTES; true_bets++);
+    append_note_intent(head + BET_BYTES);
+    move_head();
 #endif
     append_finish_intent()
 }
@@ -147,10 +200,10 @@ inline try_append()
     append_lock(me + 1);
     if
 #ifndef NO_FENCE
-    :: my_epoch != epoch -> result = FENCED
+    :: me != OTHER && my_epoch != epoch -> result = FENCED
 #endif
     :: draw_closed -> result = REFUSED
-    :: done_asked -> result = REFUSED
+    :: me != OTHER && done_asked -> result = REFUSED
     :: else ->
         if
 #ifdef NO_SPACE_CHECK
@@ -172,9 +225,12 @@ inline agencies_claim()
     append_lock(me + 1);
     atomic {
         my_epoch = epoch + 1;
-        next = bets;
-        target = end_position;
-        assert(next == true_bets && target == head)
+        next = bets[AGENCY];
+        target = end_position[AGENCY];
+        told_checksum = checksum[AGENCY];
+        assert(next == true_bets[AGENCY] && target <= head);
+        assert(told_checksum == true_checksum[AGENCY]);
+        told_checksum = 0
     };
     WRITE(epoch = my_epoch);
     append_unlock(me + 1)
@@ -197,6 +253,7 @@ inline agencies_ask_done()
 proctype handler(byte me)
 {
     byte my_epoch, next, target, result;
+    short told_checksum;
 
     me != LAST || ended == HANDLERS - 1;
     agencies_claim();
@@ -225,6 +282,29 @@ proctype handler(byte me)
     fi;
 died:
     atomic { leave_lock(me + 1); my_epoch = 0; next = 0; target = 0; result = 0; ended++ }
+}
+
+/* The other agency never resumes, and says nothing but its bet. */
+proctype other_handler(byte me)
+{
+    byte my_epoch, next, result;
+
+    next = OTHER_BET;
+    do
+    :: result != APPENDED && result != REFUSED ->
+        try_append();
+        if
+        :: result == NO_SPACE ->
+            if
+            :: written + RING_BYTES >= head + BET_BYTES
+            :: atomic { crashes_left > 0 -> crashes_left--; goto died }
+            fi
+        :: else
+        fi
+    :: else -> break
+    od;
+died:
+    atomic { leave_lock(me + 1); next = 0; result = 0; other_ended = true }
 }
 
 /* ------------------------------------------------------------- server/storer.c ---- */
@@ -262,9 +342,23 @@ died:
     goto end_nothing_to_store
 }
 
+/* The agency's bets in their order, the other's bet where it happened to come. */
+inline check_file()
+{
+    do
+    :: at < head ->
+        next = next + (file[at] == FIRST_BYTE(OTHER_BET) -> 0 : 1);
+        assert(file[at] == FIRST_BYTE(OTHER_BET) || file[at] == FIRST_BYTE(next - 1));
+        assert(file[at + 1] == file[at] + 1);
+        at = at + BET_BYTES
+    :: else -> break
+    od;
+    assert(next == true_bets[AGENCY])
+}
+
 init
 {
-    byte i;
+    byte at, next;
     atomic {
         select (crashes_left : 0 .. CRASHES);
         if
@@ -274,16 +368,20 @@ init
         run storer();
         run handler(0);
         run handler(1);
-        run handler(2)
+        run handler(LAST);
+#ifdef WITHOUT_OTHER
+        other_ended = true
+#else
+        run other_handler(OTHER)
+#endif
     };
     timeout ->
     d_step {
-        assert(ended == HANDLERS && owner == NOBODY);
-        assert(durable == head && head == BET_BYTES * true_bets);
-        assert(true_bets == BETS || draw_due);
-        do
-        :: i < head -> assert(file[i] == i + 1); i++
-        :: else -> break
-        od
+        assert(ended == HANDLERS && other_ended && owner == NOBODY);
+        assert(durable == head);
+        assert(head == BET_BYTES * (true_bets[AGENCY] + true_bets[OTHER_AGENCY]));
+        assert(true_bets[AGENCY] == BETS || draw_due);
+        assert(true_bets[OTHER_AGENCY] <= 1);
+        check_file()
     }
 }
