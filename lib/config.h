@@ -1,5 +1,5 @@
 /*
- * config.h - reads a program's configuration: defaults, a YAML file, environment.
+ * config.h - reads a program's configuration: defaults, a file, environment.
  *
  * A program describes its keys in one table; the loader fills the program's
  * struct from it. What the table does not know is an error that names file,
@@ -38,6 +38,7 @@ struct config_key {
     const char *default_value;  /* as it would be written in the file; NULL: it has to be set */
     uint64_t minimum, maximum;  /* of numbers, bytes and milliseconds, both inclusive */
     const char *const *choices; /* of a CONFIG_CHOICE, ended by NULL */
+    const char *logged_as;      /* the course's name of it in `action: config`, or NULL */
     const char *meaning;        /* one line, for people: what it is and in which unit */
 };
 
@@ -58,13 +59,14 @@ struct config_origin {
 
 /*
  * Fills `target` from the table's defaults, then from `file` (NULL: from
- * CONFIG_DEFAULT_FILE where that exists), then from the environment. An
+ * CONFIG_DEFAULT_FILE where that exists, else from CONFIG_DEFAULT_INI_FILE where that
+ * does), then from the environment. An
  * environment variable that is set but empty counts as not set.
  * `origins`, of table->count entries, tells where each value came from.
  * Returns false and describes the failure ("config.yaml:3: server.port: ...",
  * "SERVER_PORT: ..."); the target is then of no use.
  *
- * The file is one YAML document: sections and single values, nothing else
+ * A file whose name ends in ".ini" is read as config_ini.h says. Any other file is one YAML document: sections and single values, nothing else
  * (no lists, anchors, aliases or tags). An empty file, and an empty section, are
  * valid; an empty value, `~` and `null` are the empty text. Each key may be
  * given once, under one of its names.
@@ -72,11 +74,13 @@ struct config_origin {
 bool config_load(const struct config_table *table, const char *file, void *target,
                  struct config_origin *origins, struct failure *failure);
 
-#define CONFIG_DEFAULT_FILE "config.yaml"
+#define CONFIG_DEFAULT_FILE     "config.yaml"
+#define CONFIG_DEFAULT_INI_FILE "config.ini"
 
 /*
  * Writes every key and its value as ` | name: value` fields for the log line
- * `action: config`. Cut at `capacity`; always terminated.
+ * `action: config`, and behind them, under the course's names, those that have one
+ * (logged_as): its suites look for these. Cut at `capacity`; always terminated.
  */
 void config_describe(const struct config_table *table, const void *target, char *text,
                      size_t capacity);
