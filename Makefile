@@ -42,7 +42,8 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
             $(if $(WERROR),-Werror)
 HARDEN   := -fPIE -fstack-protector-strong $(FORTIFY)
 OPTIMISE := -O2 -g
-DIALECT  := -std=c17 -D_GNU_SOURCE -I. $(DEFINES_$(VARIANT))
+# cmocka 2 calls deprecated what cmocka 1 has no other name for.
+DIALECT  := -std=c17 -D_GNU_SOURCE -DCMOCKA_DISABLE_DEPRECATION_WARNINGS -I. $(DEFINES_$(VARIANT))
 
 CFLAGS      ?=
 LDFLAGS     ?=

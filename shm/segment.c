@@ -17,6 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE                                                                              \
+    25 /* include/uapi/asm-generic/mman-common.h, Linux 6.1; older headers lack it */
+#endif
+
 enum {
     SEGMENT_MODE = 0644, /* lottery-stat may be run by anybody */
     HUGE_PAGE_BYTES = 2 * 1024 * 1024
