@@ -7,6 +7,7 @@
  * each time with a limit.
  */
 #include "lib/message.h"
+#include "tests/harness/deadline.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -65,7 +66,7 @@ static uint64_t now_ms(void)
 static void await_readable(int fd, const char *what)
 {
     struct pollfd watched = {.fd = fd, .events = POLLIN};
-    if (poll(&watched, 1, SOON_MS) != 1) {
+    if (poll(&watched, 1, deadline_left_ms(deadline_in(SOON_MS))) != 1) {
         fail_msg("waited for %s in vain", what);
     }
 }
@@ -287,7 +288,7 @@ static void expect_graceful_stop(struct rig *rig)
     uint64_t asked_ms = now_ms();
     assert_int_equal(kill(rig->agency, SIGTERM), 0);
     expect_exit(rig, EXIT_SUCCESS);
-    assert_in_range(now_ms() - asked_ms, 0, PROMPTLY_MS);
+    assert_in_range(now_ms() - asked_ms, 0, PROMPTLY_MS * deadline_patience());
     expect_printed(rig, "action: shutdown | result: in_progress | signal: SIGTERM");
     expect_printed(rig, "action: exit | result: success");
 }
