@@ -190,13 +190,14 @@ run_clean() {
 
 # The port is read from the server's log (await_port), whatever level is configured.
 run_server() {
-    exec >"$run/server.log" 2>&1
+    exec >>"$run/server.log" 2>&1
     run_clean LOGGING_LEVEL=INFO SERVER_ADDRESS=127.0.0.1 SERVER_PORT=0 \
         DATA_DIRECTORY="$run/data" NUMBER_OF_AGENCIES="$agencies" \
         bin/lottery-server -c server/config.yaml
 }
 
 start_server() {
+    : >"$run/server.log" # await_port may look at it before the server does
     spawn server run_server
     server_port=$(await_port)
     [[ -n $server_port ]] || fail "the server does not listen" "$run/server.log"
