@@ -327,6 +327,18 @@ static void tell_ready(struct heritage *heritage)
     log_info("action: listen | result: success | address: %s | port: %u", bound.host, port);
 }
 
+/* A volume that Compose has kept begins the next lottery with the last one's draw. */
+static void tell_drawn(const struct heritage *heritage)
+{
+    if (atomic_load(&heritage->segment.shared->storer.drawn) != 0) {
+        log_info(
+            "action: recover | result: success | drawn: yes | reason: this lottery's draw has "
+            "been held: winners are told, and bets refused. For a new lottery, stop the server "
+            "and take %s away (Compose: docker compose down -v)",
+            heritage->directory.path);
+    }
+}
+
 /* From recovery to the end of the shutdown. Returns 0, or FORKED_CHILD in a child. */
 static int live(struct supervisor *supervisor, struct failure *failure)
 {
@@ -341,6 +353,7 @@ static int live(struct supervisor *supervisor, struct failure *failure)
     }
     supervisor->failed = started != 0;
     if (started == 0) {
+        tell_drawn(heritage);
         tell_ready(heritage);
         if (serve(supervisor) == FORKED_CHILD) {
             return FORKED_CHILD;
