@@ -152,7 +152,7 @@ test-docker: ## the course's exercises against a real Docker engine
 
 # ---- looking at the sources --------------------------------------------------
 
-SHELL_SCRIPTS  := $(wildcard *.sh scripts/*.sh tests/*/*.sh) .ci/run
+SHELL_SCRIPTS  := $(wildcard *.sh scripts/*.sh tests/*/*.sh .ci/*)
 PYTHON_SCRIPTS := $(wildcard *.py scripts/*.py tests/*/*.py)
 
 .PHONY: lint lint-format lint-tidy lint-cppcheck lint-scripts format
