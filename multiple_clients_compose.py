@@ -253,7 +253,8 @@ class Dataset:
     def read_member(self, info):
         if info.flag_bits & 1:
             raise Refusal(
-                f"{self.name}: {info.filename} is encrypted: unpack it with its password into .data/"
+                f"{self.name}: {info.filename} is encrypted: unpack it, with its password, "
+                f"into .data/"
             )
         try:
             return self.archive.read(info)

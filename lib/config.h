@@ -60,16 +60,16 @@ struct config_origin {
 /*
  * Fills `target` from the table's defaults, then from `file` (NULL: from
  * CONFIG_DEFAULT_FILE where that exists, else from CONFIG_DEFAULT_INI_FILE where that
- * does), then from the environment. An
- * environment variable that is set but empty counts as not set.
+ * does), then from the environment. An environment variable that is set but empty
+ * counts as not set.
  * `origins`, of table->count entries, tells where each value came from.
  * Returns false and describes the failure ("config.yaml:3: server.port: ...",
  * "SERVER_PORT: ..."); the target is then of no use.
  *
- * A file whose name ends in ".ini" is read as config_ini.h says. Any other file is one YAML document: sections and single values, nothing else
- * (no lists, anchors, aliases or tags). An empty file, and an empty section, are
- * valid; an empty value, `~` and `null` are the empty text. Each key may be
- * given once, under one of its names.
+ * A file whose name ends in ".ini" is read as config_ini.h says. Any other one is a
+ * YAML document: sections and single values, nothing else (no lists, anchors, aliases
+ * or tags). An empty file, and an empty section, are valid; an empty value, `~` and
+ * `null` are the empty text. Each key may be given once, under one of its names.
  */
 bool config_load(const struct config_table *table, const char *file, void *target,
                  struct config_origin *origins, struct failure *failure);

@@ -369,7 +369,7 @@ static bool is_ini(const char *file)
     return dot != NULL && strcmp(dot, ".ini") == 0;
 }
 
-/* Opens the file, or the first default file that is there; NULL with errno, *name tells of which. */
+/* Opens the file, or the first default file that is there. NULL: errno tells why, *name which. */
 static FILE *open_file(const char *file, const char **name)
 {
     static const char *const default_files[] = {CONFIG_DEFAULT_FILE, CONFIG_DEFAULT_INI_FILE};

@@ -90,7 +90,8 @@ files_are_found_in_any_directory_and_case() {
     rm .data/agency-* && pack_five dataset/agency csv && expect_bets_of_dataset "in a directory"
     rm .data/agency-* && pack_five 'dataset\agency' csv && expect_bets_of_dataset "backslashes"
     rm .data/agency-* && pack_five Agency CSV && expect_bets_of_dataset "upper case"
-    rm .data/agency-* && mv .data/dataset.zip .data/Dataset.ZIP && expect_bets_of_dataset "its own name"
+    rm .data/agency-* && mv .data/dataset.zip .data/Dataset.ZIP &&
+        expect_bets_of_dataset "its own name"
 }
 
 run_sh_takes_them_too() {

@@ -56,7 +56,8 @@ compose_v2_is_called_with_the_arguments() {
     make_posix_path
     make_docker
     on_host bash scripts/compose.sh up -d || fail "status $?"
-    expect_match "^$tree: docker compose -p tp0 -f docker-compose-dev.yaml up -d\$" "$(<"$work/called")"
+    expect_match "^$tree: docker compose -p tp0 -f docker-compose-dev.yaml up -d\$" \
+        "$(<"$work/called")"
 }
 
 compose_v1_does_as_well() {
@@ -174,10 +175,10 @@ scripts_without_exec_bits_work() {
 }
 
 bash_3_2_and_posix_tools_suffice() {
-    local newer='mapfile|readarray|declare -[Ag]|local -[An]|EPOCH(REALTIME|SECONDS)|BASHPID|wait -n'
-    newer+='|coproc|&>>|\|&|\$\{[A-Za-z_]+(\^|,)|\[\[ -v|\$\{[A-Za-z_]+@|printf .*%\('
-    local gnu='sha[0-9]*sum|(^|[ (])timeout |seq |tac |realpath|readlink -f|sed -i|grep -P|stat -|date -d'
-    gnu+='|-maxdepth|mktemp|xargs -[dr]|sort -V|head -c|flock|setsid|nproc'
+    local newer='mapfile|readarray|declare -[Ag]|local -[An]|EPOCH(REALTIME|SECONDS)|BASHPID'
+    newer+='|wait -n|coproc|&>>|\|&|\$\{[A-Za-z_]+(\^|,)|\[\[ -v|\$\{[A-Za-z_]+@|printf .*%\('
+    local gnu='sha[0-9]*sum|(^|[ (])timeout |seq |tac |realpath|readlink -f|sed -i|grep -P|stat -'
+    gnu+='|date -d|-maxdepth|mktemp|xargs -[dr]|sort -V|head -c|flock|setsid|nproc'
     local script found
     for script in "${host_scripts[@]}"; do
         # What netcat_test.sh runs in its container is Debian's.

@@ -96,6 +96,23 @@ another_run_s_files_are_left_alone() {
     [[ -e build/run/server.log ]] || fail "its log is gone"
 }
 
+# ---- setup.sh ------------------------------------------------------------------------
+
+on_fedora_the_packages_have_fedora_s_names() {
+    local said tool
+    mkdir tools
+    for tool in bash cat env sort; do
+        ln -s "$(command -v "$tool")" tools/
+    done
+    printf '#!/bin/sh\n' >tools/dnf && chmod +x tools/dnf
+    said=$(PATH=$PWD/tools bash scripts/setup.sh build docker looking 2>&1) && fail "it succeeds"
+    expect_match "^ +sudo dnf install -y docker-compose gcc glibc-devel libyaml-devel make \
+moby-engine netcat$" "$said"
+    rm tools/dnf
+    said=$(PATH=$PWD/tools bash scripts/setup.sh build looking 2>&1) && fail "it succeeds"
+    expect_match '^ +sudo apt-get update .* gcc libc6-dev libyaml-dev make netcat-openbsd$' "$said"
+}
+
 # ---- run-tests.sh ------------------------------------------------------------------
 
 # test_program NAME STATUS LINE...: a program that prints these lines and ends so.
@@ -130,5 +147,6 @@ run_tests \
     a_terminal_that_moves_no_cursor_gets_no_bars \
     ended_before_it_began_it_shows_no_other_run_s_log \
     another_run_s_files_are_left_alone \
+    on_fedora_the_packages_have_fedora_s_names \
     a_skipped_test_is_no_passed_one \
     a_failed_test_fails_the_run
