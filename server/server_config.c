@@ -374,8 +374,8 @@ bool server_config_load(const char *file, struct server_config *config, struct f
     struct config_origin origins[KEYS];
     memset(config, 0, sizeof *config);
     if (!config_load(&server_config_table, file, config, origins, failure) ||
-        !derive_allowed(config, origins, failure) ||
-        !check_agencies(config, origins, failure) || !check_ring(config, origins, failure)) {
+        !derive_allowed(config, origins, failure) || !check_agencies(config, origins, failure) ||
+        !check_ring(config, origins, failure)) {
         return false;
     }
     round_ring_to_pages(config);
