@@ -1,16 +1,25 @@
 #!/usr/bin/env python3
 """Writes docker-compose-dev.yaml for a server and as many clients as asked for.
 
-    python3 multiple_clients_compose.py <number_of_clients>
+    python3 multiple_clients_compose.py [OPTION...] <number_of_clients>
     python3 multiple_clients_compose.py --bets
+    python3 multiple_clients_compose.py --extract DIRECTORY AGENCY...
 
 The server expects that many agencies; client N is agency N and sends
 .data/agency-N.csv. A file that is not there is taken out of .data/dataset.zip
-where that has it, and is written otherwise: made-up people, always the same
-ones, with a known number of winners. `--bets` provides the files of the
-clients that docker-compose-dev.yaml has, and leaves that as it is.
+where there is one; a dataset.zip that does not give it is an error. Without a
+dataset.zip it is written: made-up people, always the same ones, with a known
+number of winners. A line says where the bets come from.
 
-The same number gives the same bytes. Files appear whole or not at all.
+    --file FILE     writes FILE instead; its paths are relative to where it stands
+    --generate      makes bets up for agencies that a good dataset.zip does not have
+    --example-bet   each client sends the bet of exercise 5, out of its environment
+
+`--bets` provides the files of the clients that docker-compose-dev.yaml has, and
+leaves that as it is. `--extract` takes agencies' files out of the dataset, for
+scripts/run.sh.
+
+The same arguments give the same bytes. Files appear whole or not at all.
 """
 
 import os
@@ -18,21 +27,30 @@ import re
 import sys
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 COMPOSE_FILE = ROOT / "docker-compose-dev.yaml"
 BETS_DIRECTORY = ROOT / ".data"
-DATASET = BETS_DIRECTORY / "dataset.zip"
+DATASET_NAME = "dataset.zip"
 
 MOST_CLIENTS = 1000  # a Docker network of the usual size has no addresses for many more
 USAGE = f"""\
-usage: python3 multiple_clients_compose.py <number_of_clients>   (0 to {MOST_CLIENTS})"""
+usage: python3 multiple_clients_compose.py [--file FILE] [--generate] [--example-bet]
+           <number_of_clients>   (0 to {MOST_CLIENTS})
+       python3 multiple_clients_compose.py --bets
+       python3 multiple_clients_compose.py --extract DIRECTORY AGENCY..."""
+
+
+class Refusal(Exception):
+    """What was asked for can't be done; the message says why and what to do."""
+
 
 # ---- the compose file --------------------------------------------------------
 
 HEAD = """\
-# Written by multiple_clients_compose.py {clients}. Change that script, not this file.
+# Written by multiple_clients_compose.py {arguments}. Change that script, not this file.
 #
 # Neither server nor clients need an init: both handle SIGTERM as process 1, and
 # the server reaps its children itself.
@@ -71,6 +89,7 @@ CLIENT = """
     image: client:latest
     environment:
       CLI_ID: "{agency}"
+{bet}\
     labels:
       config.digest: "${{CLIENT_CONFIG_DIGEST:-}}"
     volumes:
@@ -79,6 +98,15 @@ CLIENT = """
     depends_on:
       server:
         condition: service_healthy
+"""
+
+EXAMPLE_OPTION = "--example-bet"
+EXAMPLE_BET = """\
+      NOMBRE: "Santiago Lionel"
+      APELLIDO: "Lorca"
+      DOCUMENTO: "30904465"
+      NACIMIENTO: "1999-03-17"
+      NUMERO: "7574"
 """
 
 TAIL = """
@@ -90,14 +118,19 @@ volumes:
 """
 
 
-def compose_text(clients):
+def compose_text(clients, example_bet):
     # A server alone expects what its config.yaml says: a draw needs an agency.
     expected = EXPECTED.format(clients=clients) if clients else ""
-    agencies = (CLIENT.format(agency=agency) for agency in range(1, clients + 1))
-    return HEAD.format(clients=clients, expected=expected) + "".join(agencies) + TAIL
+    bet = EXAMPLE_BET if example_bet else ""
+    agencies = (CLIENT.format(agency=agency, bet=bet) for agency in range(1, clients + 1))
+    arguments = f"{EXAMPLE_OPTION} {clients}" if example_bet else clients
+    return HEAD.format(arguments=arguments, expected=expected) + "".join(agencies) + TAIL
 
 
 def clients_in(text):
+    """How many clients send a file."""
+    if EXAMPLE_OPTION in text.partition("\n")[0]:
+        return 0
     return len(re.findall(r"^  client[0-9]+:$", text, re.MULTILINE))
 
 
@@ -148,15 +181,99 @@ def generated_bets(agency):
     return "".join(bet_row(agency, row, row in winning_rows) for row in range(rows)).encode()
 
 
-def dataset_bets(agency):
-    """The agency's file out of the dataset, or None."""
-    if not DATASET.is_file():
-        return None
-    with zipfile.ZipFile(DATASET) as archive:
-        for name in archive.namelist():
-            if Path(name).name == f"agency-{agency}.csv":
-                return archive.read(name)
-    return None
+def same_name(name, wanted):
+    """Windows and macOS don't tell cases apart; whoever packs there writes as they like."""
+    return name.lower() == wanted
+
+
+def find_named(wanted):
+    """What stands in .data under this name, in any case; None if nothing does."""
+    exact = BETS_DIRECTORY / wanted
+    if os.path.lexists(exact):
+        return exact
+    names = sorted(os.listdir(BETS_DIRECTORY)) if BETS_DIRECTORY.is_dir() else []
+    return next((BETS_DIRECTORY / name for name in names if same_name(name, wanted)), None)
+
+
+def shown(path):
+    """A path as the user of the checkout writes it."""
+    return path.relative_to(ROOT)
+
+
+def member_name(info):
+    """Packers of Windows separate directories by backslashes."""
+    return info.filename.replace("\\", "/").rpartition("/")[2]
+
+
+class Dataset:
+    """The course's dataset.zip: agencies' files, in whatever directories."""
+
+    REMEDY = "get it anew; or take it away, to have bets made up"
+
+    def __init__(self, path):
+        self.name = shown(path)
+        try:
+            self.archive = zipfile.ZipFile(path)
+        except zipfile.BadZipFile as error:
+            raise Refusal(
+                f"{self.name} is no whole zip file ({error}): {self.REMEDY}"
+            ) from error
+        except OSError as error:
+            raise Refusal(f"{self.name}: {error.strerror}: {self.REMEDY}") from error
+
+    def members(self, agency):
+        wanted = f"agency-{agency}.csv"
+        return [info for info in self.archive.infolist() if same_name(member_name(info), wanted)]
+
+    def has(self, agency):
+        return bool(self.members(agency))
+
+    def has_any(self):
+        return any(
+            re.fullmatch(r"agency-[0-9]+\.csv", member_name(info), re.IGNORECASE)
+            for info in self.archive.infolist()
+        )
+
+    def refuse_missing(self, agency):
+        if not self.has_any():
+            return Refusal(f"{self.name} has no agency's file (agency-N.csv): {self.REMEDY}")
+        return Refusal(
+            f"{self.name} has no agency-{agency}.csv: put that file into .data/, or have bets made "
+            f"up for agencies without one (--generate)"
+        )
+
+    def read(self, agency):
+        members = self.members(agency)
+        if not members:
+            raise self.refuse_missing(agency)
+        if len(members) > 1:
+            names = " and ".join(info.filename for info in members)
+            raise Refusal(f"{self.name} has agency-{agency}.csv twice: {names}")
+        return self.read_member(members[0])
+
+    def read_member(self, info):
+        if info.flag_bits & 1:
+            raise Refusal(
+                f"{self.name}: {info.filename} is encrypted: unpack it, with its password, "
+                f"into .data/"
+            )
+        try:
+            return self.archive.read(info)
+        except NotImplementedError as error:
+            raise Refusal(
+                f"{self.name}: {info.filename}: {error}: unpack it into .data/ with the program "
+                f"that packed it"
+            ) from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+            raise Refusal(
+                f"{self.name}: {info.filename} is damaged ({error}): {self.REMEDY}"
+            ) from error
+
+
+def open_dataset():
+    """The dataset, or None where there is none."""
+    path = find_named(DATASET_NAME)
+    return None if path is None else Dataset(path)
 
 
 def make_bets_directory():
@@ -168,13 +285,74 @@ def make_bets_directory():
     BETS_DIRECTORY.chmod(0o755)
 
 
-def provide_bets(clients):
+def ranges(numbers):
+    """[1, 2, 3, 7] as "1-3, 7"."""
+    parts = []
+    for number in numbers:
+        if parts and parts[-1][1] == number - 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ", ".join(f"{first}-{last}" if first < last else str(first) for first, last in parts)
+
+
+class Sources:
+    """Where each agency's bets come from, and what of them has to be written."""
+
+    THERE = ".data/agency-N.csv"
+    GENERATED = "generated"
+
+    def __init__(self, generate):
+        self.generate = generate
+        self.dataset = None
+        self.dataset_is_open = False
+        self.agencies = {}  # by source
+
+    def find_dataset(self):
+        if not self.dataset_is_open:
+            self.dataset = open_dataset()
+            self.dataset_is_open = True
+        return self.dataset
+
+    def note(self, source, agency):
+        self.agencies.setdefault(source, []).append(agency)
+
+    def bets(self, agency):
+        """The bytes to write, or None where the file is there."""
+        name = f"agency-{agency}.csv"
+        there = find_named(name)
+        if there is not None:
+            self.note(self.THERE, agency)
+            return None if there.name == name else there.read_bytes()
+        dataset = self.find_dataset()
+        if dataset is None or (self.generate and dataset.has_any() and not dataset.has(agency)):
+            self.note(self.GENERATED, agency)
+            return generated_bets(agency)
+        self.note(f".data/{DATASET_NAME}", agency)
+        return dataset.read(agency)
+
+    def tell(self):
+        for source, agencies in self.agencies.items():
+            print(f"bets: {source} (agencies {ranges(agencies)})")
+
+
+def provide_bets(clients, generate):
+    """Nothing is written before all of it can be had."""
+    sources = Sources(generate)
+    wanted = {agency: sources.bets(agency) for agency in range(1, clients + 1)}
     make_bets_directory()
-    for agency in range(1, clients + 1):
-        path = BETS_DIRECTORY / f"agency-{agency}.csv"
-        if not path.exists():
-            bets = dataset_bets(agency)
-            write_whole(path, generated_bets(agency) if bets is None else bets)
+    for agency, bets in wanted.items():
+        if bets is not None:
+            write_whole(BETS_DIRECTORY / f"agency-{agency}.csv", bets)
+    sources.tell()
+
+
+def extract(directory, agencies):
+    dataset = open_dataset()
+    if dataset is None:
+        raise Refusal(f"there is no .data/{DATASET_NAME}")
+    for agency, bets in [(agency, dataset.read(agency)) for agency in agencies]:
+        write_whole(Path(directory) / f"agency-{agency}.csv", bets)
 
 
 # ---- both ----------------------------------------------------------------------
@@ -193,29 +371,57 @@ def write_whole(path, content):
         raise
 
 
-def number_of_clients(arguments):
-    """The number asked for, or None if that is not what the arguments are."""
-    if len(arguments) != 1 or not re.fullmatch(r"0|[1-9][0-9]{0,3}", arguments[0]):
-        return None
-    clients = int(arguments[0])
-    return clients if clients <= MOST_CLIENTS else None
+def number(text):
+    """A plain whole number, or None."""
+    return int(text) if re.fullmatch(r"0|[1-9][0-9]{0,3}", text) else None
 
 
-def main(arguments):
-    if arguments == ["--bets"]:
-        provide_bets(clients_in(COMPOSE_FILE.read_text()))
+class Arguments:
+    """--file FILE, --generate, --example-bet and a number of clients."""
+
+    def __init__(self, words):
+        self.file, self.generate, self.example_bet, self.clients = COMPOSE_FILE, False, False, None
+        words = list(words)
+        while len(words) > 1:
+            word = words.pop(0)
+            if word == "--file" and len(words) > 1:
+                self.file = Path(words.pop(0))
+            elif word == "--generate":
+                self.generate = True
+            elif word == EXAMPLE_OPTION:
+                self.example_bet = True
+            else:
+                return
+        clients = number(words[0]) if words else None
+        self.clients = clients if clients is not None and clients <= MOST_CLIENTS else None
+
+
+def refuse_usage():
+    print(USAGE, file=sys.stderr)
+    return 1
+
+
+def main(words):
+    if words == ["--bets"]:
+        provide_bets(clients_in(COMPOSE_FILE.read_text()), generate=False)
         return 0
-    clients = number_of_clients(arguments)
-    if clients is None:
-        print(USAGE, file=sys.stderr)
-        return 1
-    provide_bets(clients)
-    write_whole(COMPOSE_FILE, compose_text(clients).encode())
+    if words[:1] == ["--extract"]:
+        agencies = [number(word) for word in words[2:]]
+        if not agencies or None in agencies:
+            return refuse_usage()
+        extract(words[1], agencies)
+        return 0
+    arguments = Arguments(words)
+    if arguments.clients is None:
+        return refuse_usage()
+    provide_bets(0 if arguments.example_bet else arguments.clients, arguments.generate)
+    text = compose_text(arguments.clients, arguments.example_bet)
+    write_whole(arguments.file, text.encode())
     return 0
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, Refusal) as error:
         sys.exit(f"multiple_clients_compose.py: {error}")

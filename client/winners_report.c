@@ -5,6 +5,7 @@
 
 #include "lib/bet.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -18,6 +19,27 @@ static bool name_partial(const char *path, char partial[PATH_MAX], struct failur
            failure_set(failure, "%s: the path is too long", path);
 }
 
+/*
+ * Says whose directory it is, and the command that lets us in: the user of the image
+ * owns nothing that a host has mounted there. errno is why we may not write.
+ */
+static bool refuse_directory(const char *directory, const char *path, struct failure *failure)
+{
+    struct stat status;
+    int error = errno;
+    if (error == EACCES && stat(directory, &status) == 0) {
+        return failure_set(failure,
+                           "winners.file: writing into the directory of %s: %s: it belongs to user "
+                           "%u (mode %03o), and this is user %u. Let it write there (in a "
+                           "container: from the host, the directory that is mounted): chown %u "
+                           "DIRECTORY",
+                           path, strerror(error), status.st_uid, status.st_mode & ALLPERMS,
+                           geteuid(), geteuid());
+    }
+    errno = error;
+    return failure_set_errno(failure, "winners.file: writing into the directory of %s", path);
+}
+
 static bool check_directory(const char *path, struct failure *failure)
 {
     char directory[PATH_MAX];
@@ -26,7 +48,7 @@ static bool check_directory(const char *path, struct failure *failure)
     /* With the dot, a file that stands where a directory should be is an error as well. */
     (void)snprintf(directory, sizeof directory, "%.*s.", bytes, path);
     return faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0 ||
-           failure_set_errno(failure, "winners.file: writing into the directory of %s", path);
+           refuse_directory(directory, path, failure);
 }
 
 static bool check_replaces(const char *path, const struct dataset *bets, struct failure *failure)

@@ -140,16 +140,27 @@ bool config_load(const struct config_table *table, const char *file, void *targe
            load_environment(table, target, origins, failure);
 }
 
+/* Appends ` | name: value` to what is there; what has no room is cut. */
+static void describe_key(const struct config_key *key, const char *name, const void *target,
+                         char *text, size_t capacity)
+{
+    char value[CONFIG_TEXT_BYTES];
+    size_t used = strlen(text);
+    config_value_format(key, target, value, sizeof value);
+    (void)snprintf(text + used, capacity - used, " | %s: %s", name, value);
+}
+
 void config_describe(const struct config_table *table, const void *target, char *text,
                      size_t capacity)
 {
-    size_t used = 0;
     text[0] = '\0';
-    for (size_t i = 0; i < table->count && used < capacity; i++) {
-        char value[CONFIG_TEXT_BYTES];
-        config_value_format(&table->keys[i], target, value, sizeof value);
-        used += (size_t)snprintf(text + used, capacity - used, " | %s: %s",
-                                 key_name(&table->keys[i]), value);
+    for (size_t i = 0; i < table->count; i++) {
+        describe_key(&table->keys[i], key_name(&table->keys[i]), target, text, capacity);
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->keys[i].logged_as != NULL) {
+            describe_key(&table->keys[i], table->keys[i].logged_as, target, text, capacity);
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 /*
- * config.h - reads a program's configuration: defaults, a YAML file, environment.
+ * config.h - reads a program's configuration: defaults, a file, environment.
  *
  * A program describes its keys in one table; the loader fills the program's
  * struct from it. What the table does not know is an error that names file,
@@ -38,6 +38,7 @@ struct config_key {
     const char *default_value;  /* as it would be written in the file; NULL: it has to be set */
     uint64_t minimum, maximum;  /* of numbers, bytes and milliseconds, both inclusive */
     const char *const *choices; /* of a CONFIG_CHOICE, ended by NULL */
+    const char *logged_as;      /* the course's name of it in `action: config`, or NULL */
     const char *meaning;        /* one line, for people: what it is and in which unit */
 };
 
@@ -58,22 +59,23 @@ struct config_origin {
 
 /*
  * Fills `target` from the table's defaults, then from `file` (NULL: from
- * CONFIG_DEFAULT_FILE where that exists), then from the environment. An
- * environment variable that is set but empty counts as not set, and so does one that
- * config_figure_variable takes for somebody else's.
+ * CONFIG_DEFAULT_FILE where that exists, else from CONFIG_DEFAULT_INI_FILE where that
+ * does), then from the environment. An environment variable that is set but empty
+ * counts as not set, and so does one that config_figure_variable takes for somebody else's.
  * `origins`, of table->count entries, tells where each value came from.
  * Returns false and describes the failure ("config.yaml:3: server.port: ...",
  * "SERVER_PORT: ..."); the target is then of no use.
  *
- * The file is one YAML document: sections and single values, nothing else
- * (no lists, anchors, aliases or tags). An empty file, and an empty section, are
- * valid; an empty value, `~` and `null` are the empty text. Each key may be
- * given once, under one of its names.
+ * A file whose name ends in ".ini" is read as config_ini.h says. Any other one is a
+ * YAML document: sections and single values, nothing else (no lists, anchors, aliases
+ * or tags). An empty file, and an empty section, are valid; an empty value, `~` and
+ * `null` are the empty text. Each key may be given once, under one of its names.
  */
 bool config_load(const struct config_table *table, const char *file, void *target,
                  struct config_origin *origins, struct failure *failure);
 
-#define CONFIG_DEFAULT_FILE "config.yaml"
+#define CONFIG_DEFAULT_FILE     "config.yaml"
+#define CONFIG_DEFAULT_INI_FILE "config.ini"
 
 /*
  * The text of an environment variable of which a figure or a word is expected; NULL when
@@ -86,7 +88,8 @@ const char *config_figure_variable(const char *name);
 
 /*
  * Writes every key and its value as ` | name: value` fields for the log line
- * `action: config`. Cut at `capacity`; always terminated.
+ * `action: config`, and behind them, under the course's names, those that have one
+ * (logged_as): its suites look for these. Cut at `capacity`; always terminated.
  */
 void config_describe(const struct config_table *table, const void *target, char *text,
                      size_t capacity);

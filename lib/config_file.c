@@ -8,6 +8,7 @@
  */
 #include "lib/config_file.h"
 
+#include "lib/config_ini.h"
 #include "lib/config_value.h"
 
 #include <errno.h>
@@ -362,22 +363,48 @@ static const char *shown_file(const char *file)
     return bytes > SHOWN_FILE_BYTES ? file + bytes - SHOWN_FILE_BYTES : file;
 }
 
+static bool is_ini(const char *file)
+{
+    const char *dot = strrchr(file, '.');
+    return dot != NULL && strcmp(dot, ".ini") == 0;
+}
+
+/* Opens the file, or the first default file that is there. NULL: errno tells why, *name which. */
+static FILE *open_file(const char *file, const char **name)
+{
+    static const char *const default_files[] = {CONFIG_DEFAULT_FILE, CONFIG_DEFAULT_INI_FILE};
+    if (file != NULL) {
+        *name = file;
+        return fopen(file, "re");
+    }
+    FILE *stream = NULL;
+    for (size_t i = 0; i < sizeof default_files / sizeof default_files[0]; i++) {
+        *name = default_files[i];
+        stream = fopen(*name, "re");
+        if (stream != NULL || errno != ENOENT) {
+            break;
+        }
+    }
+    return stream;
+}
+
 bool config_file_load(const struct config_table *table, const char *file, void *target,
                       struct config_origin *origins, struct failure *failure)
 {
-    bool may_be_missing = file == NULL;
-    const char *name = may_be_missing ? CONFIG_DEFAULT_FILE : file;
+    const char *name = NULL;
     struct reader reader = {.table = table,
-                            .file = shown_file(name),
-                            .stream = fopen(name, "re"),
+                            .stream = open_file(file, &name),
                             .target = target,
                             .origins = origins,
                             .failure = failure};
+    reader.file = shown_file(name);
     if (reader.stream == NULL) {
-        return (may_be_missing && errno == ENOENT) ||
+        return (file == NULL && errno == ENOENT) ||
                failure_set_errno(failure, "%s: cannot open it", reader.file);
     }
-    bool taken = parse_stream(&reader);
+    bool taken = is_ini(name)
+                     ? config_ini_load(table, reader.file, reader.stream, target, origins, failure)
+                     : parse_stream(&reader);
     (void)fclose(reader.stream); /* only read from: there is nothing left to fail */
     return taken;
 }

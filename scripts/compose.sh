@@ -5,9 +5,12 @@
 #   scripts/compose.sh check         says what to install where an engine or Compose is missing
 #   scripts/compose.sh ARGUMENT...   docker compose (or docker-compose) ARGUMENT...
 #
+# Runs on any host with Docker, so it keeps to bash 3.2 and POSIX tools.
+#
 # Digests of the two config.yaml stand as labels in the compose file: a container
 # is made anew at the next `up` when the file that it has mounted has changed.
 set -euo pipefail
+unset CDPATH # with it, cd goes elsewhere
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 find_engine() {
@@ -36,24 +39,32 @@ find_compose() {
 }
 
 digest_of() {
-    sha256sum "$1" | cut -c 1-16
+    cksum <"$1" | tr ' ' -
 }
 
-# The containers' user is another one than the files' owner.
-check_configurations() {
+# check_mode MODE PATH: whether the containers' user, who is neither owner nor group, may.
+check_mode() {
+    [[ ! -e $2 || -n $(find -L "$2" -prune -perm -o="$1") ]] || {
+        echo "$2: the containers' user may not read it. Let it: chmod o+$1 $2" >&2
+        return 1
+    }
+}
+
+# What is mounted keeps the modes that it has here, from a umask of 077 for instance.
+check_mounted() {
     local file
-    for file in server/config.yaml client/config.yaml; do
-        if [[ -z $(find -L "$file" -maxdepth 0 -perm -o=r) ]]; then
-            echo "$file: the containers' user may not read it. Let it: chmod o+r $file" >&2
-            return 1
-        fi
+    check_mode rx .data
+    for file in server/config.yaml client/config.yaml .data/agency-*.csv; do
+        check_mode r "$file"
     done
 }
 
 find_engine
 find_compose
 [[ ${1:-} != check ]] || exit 0
-[[ ${1:-} != up ]] || check_configurations
+if [[ ${1:-} == up ]]; then
+    check_mounted # its failure ends us: errexit does not count behind ||
+fi
 SERVER_CONFIG_DIGEST=$(digest_of server/config.yaml)
 CLIENT_CONFIG_DIGEST=$(digest_of client/config.yaml)
 export SERVER_CONFIG_DIGEST CLIENT_CONFIG_DIGEST

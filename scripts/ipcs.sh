@@ -15,7 +15,7 @@ set -euo pipefail
 if [[ -x bin/lottery-stat ]]; then
     stat=(bin/lottery-stat -c server/config.yaml)
 else
-    stat=(lottery-stat -c /config.yaml)
+    stat=(lottery-stat)
 fi
 
 # A server's segment is named after the key of its semaphore set: /dev/shm/lottery-KEY.

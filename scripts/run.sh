@@ -6,20 +6,28 @@
 # Everything it makes stands in build/run/, anew for each run:
 #
 #   bets/agency-N.csv     what the agencies send: .data/agency-N.csv where there
-#                         is one, else out of .data/dataset.zip, else generated
+#                         is one, else out of .data/dataset.zip, else, where there is
+#                         no dataset.zip, generated
 #   data/                 the server's data directory: bets.csv, winners.csv
 #   winners/agency-N.csv  what each agency won
 #   *.log                 what each program said
+#
+# server/config.yaml and client/config.yaml hold what is set; no variable of the caller's
+# environment reaches the programs, but those in `kept_variables`.
 #
 # Ends with 0 only if everything worked; otherwise shows the lines of the logs
 # that tell why. Whatever happens, every process that it started is stopped by
 # its pid before it ends.
 set -euo pipefail
+unset CDPATH
+export LC_ALL=C # EPOCHREALTIME has a decimal comma in some locales, and gawk may not take it
 
 readonly agencies=5
 readonly run=build/run
 readonly start_seconds=10 stop_seconds=10
 readonly log_lines_shown=8
+
+readonly kept_variables=(PATH HOME TMPDIR TERM TZ)
 
 declare -A pid_of=() status_of=() # the programs by name: those that run, those that have ended
 server_port=''
@@ -27,6 +35,7 @@ spawning=''       # while a program is started, its pid has to be learnt first
 interrupted_by='' # the signal that asked us to end
 trouble=''
 trouble_logs=()
+has_begun='' # before that, what stands in build/run is another run's
 
 say() {
     printf '%s\n' "$*"
@@ -101,6 +110,7 @@ start_afresh() {
     mkdir -p "$run/bets" "$run/generated" "$run/winners"
     mkfifo "$run/events"
     exec {events}<>"$run/events"
+    has_begun=1
 }
 
 files_missing() {
@@ -110,39 +120,84 @@ files_missing() {
     done
 }
 
+# Names may be written in any case: so are those that Windows packs.
 link_bets_from() {
-    local agency
+    local agency file
     for agency in $(files_missing); do
-        [[ ! -f $1/agency-$agency.csv ]] || ln -s "$PWD/$1/agency-$agency.csv" "$run/bets/"
+        file=$({ find "$1" -maxdepth 1 -iname "agency-$agency.csv" 2>/dev/null || true; } |
+            sort | tail -n 1)
+        [[ ! -f $file ]] || ln -s "$PWD/$file" "$run/bets/agency-$agency.csv"
     done
 }
 
+# say_source SOURCE AGENCY...: where these agencies' bets come from.
+say_source() {
+    (($# == 1)) || say "bets: $1 (agencies ${*:2})"
+}
+
+have_dataset() {
+    [[ -n $(find .data -maxdepth 1 -iname dataset.zip 2>/dev/null) ]]
+}
+
+# A dataset.zip that is there has to give what is missing: nobody mistakes generated bets for it.
+take_out_of_dataset() {
+    bash scripts/setup.sh dataset
+    mkdir "$run/dataset"
+    # shellcheck disable=SC2046 # a number a word
+    python3 multiple_clients_compose.py --extract "$run/dataset" $(files_missing) \
+        2>"$run/dataset.log" || fail "$(tail -n 1 "$run/dataset.log")"
+    # shellcheck disable=SC2046
+    say_source .data/dataset.zip $(files_missing)
+    link_bets_from "$run/dataset"
+}
+
+generate_bets() {
+    bin/lottery-generate -d "$run/generated" -a "$agencies" >"$run/generate.log" 2>&1 ||
+        fail "no bets could be generated" "$run/generate.log"
+    # shellcheck disable=SC2046
+    say_source generated $(files_missing)
+    link_bets_from "$run/generated"
+}
+
 provide_bets() {
+    local agency
+    local -a there=()
     link_bets_from .data
-    if [[ -n $(files_missing) && -f .data/dataset.zip ]]; then
-        scripts/setup.sh dataset
-        unzip -jnq .data/dataset.zip '*agency-*.csv' -d "$run/dataset" ||
-            fail ".data/dataset.zip: no agency's file could be taken out of it"
-        link_bets_from "$run/dataset"
-    fi
-    if [[ -n $(files_missing) ]]; then
-        bin/lottery-generate -d "$run/generated" -a "$agencies" >"$run/generate.log" 2>&1 ||
-            fail "no bets could be generated" "$run/generate.log"
-        link_bets_from "$run/generated"
+    for ((agency = 1; agency <= agencies; agency++)); do
+        [[ ! -f $run/bets/agency-$agency.csv ]] || there+=("$agency")
+    done
+    say_source .data/agency-N.csv "${there[@]}"
+    [[ -n $(files_missing) ]] || return 0
+    if have_dataset; then
+        take_out_of_dataset
+    else
+        generate_bets
     fi
 }
 
 # ---- the server ----------------------------------------------------------------
 
+# Becomes a program, which sees of our environment what `kept_variables` names, and NAME=VALUE...
+# run_clean NAME=VALUE... PROGRAM ARGUMENT...
+run_clean() {
+    local name
+    local -a kept=()
+    for name in "${kept_variables[@]}"; do
+        [[ -z ${!name:-} ]] || kept+=("$name=${!name}")
+    done
+    exec env -i "${kept[@]}" "$@"
+}
+
 # The port is read from the server's log (await_port), whatever level is configured.
 run_server() {
-    export LOGGING_LEVEL=INFO
-    export SERVER_ADDRESS=127.0.0.1 SERVER_PORT=0
-    export DATA_DIRECTORY=$run/data NUMBER_OF_AGENCIES=$agencies
-    exec bin/lottery-server -c server/config.yaml >"$run/server.log" 2>&1
+    exec >>"$run/server.log" 2>&1
+    run_clean LOGGING_LEVEL=INFO SERVER_ADDRESS=127.0.0.1 SERVER_PORT=0 \
+        DATA_DIRECTORY="$run/data" NUMBER_OF_AGENCIES="$agencies" \
+        bin/lottery-server -c server/config.yaml
 }
 
 start_server() {
+    : >"$run/server.log" # await_port may look at it before the server does
     spawn server run_server
     server_port=$(await_port)
     [[ -n $server_port ]] || fail "the server does not listen" "$run/server.log"
@@ -166,20 +221,26 @@ stop_server() {
 run_agency() {
     local agency=$1
     shift
-    export CLI_ID=$agency CLI_SERVER_ADDRESS=127.0.0.1:$server_port
-    export CLI_BETS_FILE=$run/bets/agency-$agency.csv CLI_WINNERS_FILE=$run/winners/agency-$agency.csv
     exec >"$run/agency-$agency.log"
-    [[ -t 2 ]] || exec 2>&1
-    exec bin/lottery-agency -c client/config.yaml "$@"
+    can_draw_bars || exec 2>&1
+    run_clean CLI_ID="$agency" CLI_SERVER_ADDRESS="127.0.0.1:$server_port" \
+        CLI_BETS_FILE="$run/bets/agency-$agency.csv" \
+        CLI_WINNERS_FILE="$run/winners/agency-$agency.csv" \
+        bin/lottery-agency -c client/config.yaml "$@"
+}
+
+# A terminal that moves its cursor; "dumb" is the name of those that don't.
+can_draw_bars() {
+    [[ -t 2 && ${TERM:-dumb} != dumb ]]
 }
 
 # On a terminal each agency draws its bar in a line of its own, so many above the cursor.
 start_agencies() {
     local agency
     local -a bar=()
-    [[ ! -t 2 ]] || printf '\n%.0s' $(seq "$agencies") >&2
+    ! can_draw_bars || printf '\n%.0s' $(seq "$agencies") >&2
     for ((agency = 1; agency <= agencies; agency++)); do
-        [[ ! -t 2 ]] || bar=(-P $((agencies - agency + 1)))
+        ! can_draw_bars || bar=(-P $((agencies - agency + 1)))
         spawn "agency-$agency" run_agency "$agency" "${bar[@]}"
     done
 }
@@ -216,6 +277,7 @@ show_winners() {
 show_trouble() {
     local log
     printf '\nrun: %s\n' "${trouble:-a step failed}" >&2
+    [[ -n $has_begun ]] || return 0
     for log in "${trouble_logs[@]}"; do
         [[ -s $log ]] || continue
         printf -- '---- %s\n' "$log" >&2

@@ -2,7 +2,7 @@
 #
 # setup.sh - installs the packages that are missing for a task.
 #
-#   scripts/setup.sh GROUP...     groups: build, test, lint, dataset, docker
+#   scripts/setup.sh GROUP...     groups: build, test, lint, clang, dataset, docker, looking
 #
 # Quick and silent when nothing is missing. Installs by apt where it may (root,
 # or sudo without a password); otherwise prints the command to type, and stops
@@ -10,25 +10,26 @@
 set -euo pipefail
 
 # What is there is found by what it is for, not by package name: a compiler that
-# came some other way is as good. Each line is "group:package:check".
+# came some other way is as good. Each line is "group:Debian's package:Fedora's:check".
 readonly needs=(
-    "build:gcc:have cc"
-    "build:libc6-dev:have_header stdio.h"
-    "build:make:have make"
-    "build:libyaml-dev:have_header yaml.h"
-    "test:libcmocka-dev:have_header stddef.h stdarg.h stdint.h setjmp.h cmocka.h"
-    "test:python3:have python3"
-    "test:util-linux:have ipcs"
-    "test:procps:have ps"
-    "lint:clang-format:have clang-format"
-    "lint:clang-tidy:have clang-tidy"
-    "lint:cppcheck:have cppcheck"
-    "lint:shellcheck:have shellcheck"
-    "lint:python3:have python3"
-    "clang:clang:have clang"
-    "dataset:unzip:have unzip"
-    "docker:docker.io:have docker"
-    "docker:docker-compose:have_compose"
+    "build:gcc:gcc:have cc"
+    "build:libc6-dev:glibc-devel:have_header stdio.h"
+    "build:make:make:have make"
+    "build:libyaml-dev:libyaml-devel:have_header yaml.h"
+    "test:libcmocka-dev:libcmocka-devel:have_header stddef.h stdarg.h stdint.h setjmp.h cmocka.h"
+    "test:python3:python3:have python3"
+    "test:util-linux:util-linux:have ipcs"
+    "test:procps:procps-ng:have ps"
+    "lint:clang-format:clang-tools-extra:have clang-format"
+    "lint:clang-tidy:clang-tools-extra:have clang-tidy"
+    "lint:cppcheck:cppcheck:have cppcheck"
+    "lint:shellcheck:ShellCheck:have shellcheck"
+    "lint:python3:python3:have python3"
+    "clang:clang:clang:have clang"
+    "dataset:python3:python3:have python3"
+    "docker:docker.io:moby-engine:have docker"
+    "docker:docker-compose:docker-compose:have_compose"
+    "looking:netcat-openbsd:netcat:have nc"
 )
 
 have() {
@@ -44,13 +45,17 @@ have_compose() {
     have docker-compose || docker compose version >/dev/null 2>&1
 }
 
+# Prints the missing packages of the groups, by Debian's names or by Fedora's.
+# find_missing debian|fedora GROUP...
 find_missing() {
-    local need group package check
+    local system=$1 need group debian fedora check
+    shift
     for need in "${needs[@]}"; do
-        IFS=: read -r group package check <<<"$need"
+        # shellcheck disable=SC2034 # the packages are read by ${!system}
+        IFS=: read -r group debian fedora check <<<"$need"
         [[ " $* " == *" $group "* ]] || continue
         # shellcheck disable=SC2086 # the check is a command and its arguments
-        $check || echo "$package"
+        $check || echo "${!system}"
     done | sort -u
 }
 
@@ -66,11 +71,21 @@ find_privilege() {
     fi
 }
 
+# Says what to type where it is not for us to install.
+explain_install() {
+    local command="sudo apt-get update && sudo apt-get install -y $*"
+    local -a packages
+    if ! have apt-get && have dnf; then
+        mapfile -t packages < <(find_missing fedora "${groups[@]}")
+        command="sudo dnf install -y ${packages[*]}"
+    fi
+    printf 'setup: missing: %s. To install, type:\n\n    %s\n\n' "$*" "$command" >&2
+}
+
 install_packages() {
     local privilege log
     if ! privilege=$(find_privilege); then
-        printf 'setup: missing: %s. To install, type:\n\n    %s\n\n' "$*" \
-            "sudo apt-get update && sudo apt-get install -y $*" >&2
+        explain_install "$@"
         return 1
     fi
     echo "setup: installing $*" >&2
@@ -86,8 +101,9 @@ install_packages() {
 }
 
 if (($# == 0)); then
-    echo "usage: setup.sh build|test|lint|clang|dataset|docker ..." >&2
+    echo "usage: setup.sh build|test|lint|clang|dataset|docker|looking ..." >&2
     exit 2
 fi
-mapfile -t missing < <(find_missing "$@")
+readonly groups=("$@")
+mapfile -t missing < <(find_missing debian "${groups[@]}")
 ((${#missing[@]} == 0)) || install_packages "${missing[@]}"

@@ -8,6 +8,7 @@
  */
 #include "lib/file_size_limit.h"
 #include "lib/log.h"
+#include "lib/robust_mutex.h"
 #include "lib/standard_streams.h"
 #include "server/server_config.h"
 #include "server/supervisor.h"
@@ -85,6 +86,16 @@ static void log_doubt(const struct server_config *config)
     }
 }
 
+/* The server works there as long as nobody is killed. */
+static void log_emulation(void)
+{
+    if (!robust_mutex_works()) {
+        log_warning("action: append_lock | result: in_progress | reason: this kernel has no robust "
+                    "mutexes (user-mode emulation?), so a handler that is killed while it appends "
+                    "blocks all others until the server is started again");
+    }
+}
+
 /*
  * Forked processes come back here too, and end by _exit: the handlers of exit
  * are the supervisor's, and running them would touch, and so copy, a dozen
@@ -132,6 +143,7 @@ int main(int argc, char **argv)
     log_open();
     log_config(&config);
     log_doubt(&config);
+    log_emulation();
     int status = run_and_end(&config);
     log_close();
     return status;

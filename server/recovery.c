@@ -436,16 +436,16 @@ static void log_recovered(const struct recovery *recovery)
              recovery->stock.rows, recovery->stock.good_bytes, recovery->counted.position,
              recovery->stock.checksum, control->identity, recovery->done.count);
     if (control->state == CONTROL_DRAWN) {
-        log_warning("action: recover | result: success | draw: held already | winning_number: "
-                    "%" PRIu32 " | ganadores: %" PRIu64
-                    " | reason: no more bets are taken; for another lottery stop the server and "
-                    "name another data.directory (with Docker Compose: make docker-compose-down, "
-                    "which removes the volume)",
-                    control->terms.winning_number, control->draw.winners);
+        log_warning("action: recover | result: success | drawn: yes | winning_number: %" PRIu32
+                    " | ganadores: %" PRIu64
+                    " | reason: this lottery's draw has been held: winners are told, and bets "
+                    "refused. For a new lottery, stop the server and take %s away (Compose: "
+                    "docker compose down -v)",
+                    control->terms.winning_number, control->draw.winners,
+                    recovery->heritage->directory.path);
     } else {
-        log_info(
-            "action: recover | result: success | draw: not held yet | winning_number: %" PRIu32,
-            control->terms.winning_number);
+        log_info("action: recover | result: success | drawn: no | winning_number: %" PRIu32,
+                 control->terms.winning_number);
     }
 }
 

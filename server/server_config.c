@@ -87,6 +87,7 @@ static const struct config_key keys[KEYS] = {
                   .environment = {"SERVER_PORT"},
                   .kind = CONFIG_INTEGER,
                   FIELD(port),
+                  .logged_as = "port",
                   .default_value = "12345",
                   .maximum = UINT16_MAX,
                   .meaning = "TCP port to listen on; 0 lets the kernel choose, and the log tells"},
@@ -94,12 +95,13 @@ static const struct config_key keys[KEYS] = {
                             .environment = {"SERVER_LISTEN_BACKLOG"},
                             .kind = CONFIG_INTEGER,
                             FIELD(listen_backlog),
+                            .logged_as = "listen_backlog",
                             .default_value = "128",
                             .minimum = 1,
                             .maximum = BACKLOG_MAX,
                             .meaning = "connections that may wait to be accepted"},
     [KEY_ADDRESS] = {.path = {"server.address"},
-                     .environment = {"SERVER_ADDRESS"},
+                     .environment = {"SERVER_ADDRESS", "SERVER_IP"},
                      .kind = CONFIG_TEXT,
                      FIELD(address),
                      .default_value = "localhost",
@@ -109,6 +111,7 @@ static const struct config_key keys[KEYS] = {
                        .environment = {"LOGGING_LEVEL", "LOG_LEVEL"},
                        .kind = CONFIG_LOG_LEVEL,
                        FIELD(log_level),
+                       .logged_as = "logging_level",
                        .default_value = "INFO",
                        .meaning = "least level that is logged: DEBUG, INFO, WARNING, ERROR, "
                                   "CRITICAL"},
@@ -345,12 +348,22 @@ static bool parse_ranges(struct server_config *config, const char *place, struct
     return true;
 }
 
-/* Derives who may speak. */
-static bool derive_allowed(struct server_config *config, const char *place, struct failure *failure)
+/* Whether the number of agencies was given by that name: in the environment, or in an INI file. */
+static bool is_quorum_set(const struct config_origin *expected)
 {
-    const char *quorum = getenv(quorum_variable);
+    const char *variable = getenv(quorum_variable);
+    const char *name = strrchr(expected->place, ' ');
+    return (variable != NULL && variable[0] != '\0') ||
+           (name != NULL && strcasecmp(name + 1, quorum_variable) == 0);
+}
+
+/* Derives who may speak. */
+static bool derive_allowed(struct server_config *config, const struct config_origin *origins,
+                           struct failure *failure)
+{
+    const char *place = origins[KEY_ALLOWED].place;
     if (config->agencies_allowed[0] == '\0') {
-        config->agencies_any = quorum != NULL && quorum[0] != '\0';
+        config->agencies_any = is_quorum_set(&origins[KEY_EXPECTED]);
         if (!config->agencies_any && config->agencies_expected > 0) {
             config->ranges[config->range_count++] =
                 (struct agency_range){.first = 1, .last = (uint32_t)config->agencies_expected};
@@ -425,8 +438,8 @@ bool server_config_load(const char *file, struct server_config *config, struct f
     struct config_origin origins[KEYS];
     memset(config, 0, sizeof *config);
     if (!config_load(&server_config_table, file, config, origins, failure) ||
-        !derive_allowed(config, origins[KEY_ALLOWED].place, failure) ||
-        !check_agencies(config, origins, failure) || !check_ring(config, origins, failure)) {
+        !derive_allowed(config, origins, failure) || !check_agencies(config, origins, failure) ||
+        !check_ring(config, origins, failure)) {
         return false;
     }
     round_ring_to_pages(config);

@@ -19,6 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE                                                                              \
+    25 /* include/uapi/asm-generic/mman-common.h, Linux 6.1; older headers lack it */
+#endif
+
 enum {
     /* A reader can wait at the semaphores in it, and take wake-ups: nobody else, or one group. */
     SEGMENT_MODE = 0600,

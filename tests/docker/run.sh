@@ -9,10 +9,11 @@
 # ONLY='*exercise_4*' goes through those alone (a shell pattern).
 #
 # Works in a copy of the checkout, because it changes configurations and writes
-# .data/. The names of containers and networks are the guide's: while it runs,
+# .data/; with the modes of a clone under umask 077. The names of containers and networks are the guide's: while it runs,
 # there can't be another tp0 on this engine. With the course's dataset.zip, or
 # one in .data/, the bets are real ones; otherwise they are made up.
 set -uo pipefail
+unset CDPATH
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 
 readonly checkout=$PWD
@@ -168,6 +169,12 @@ containers_are_locked_up() {
     expect_equal 10001 "$(docker exec server id -u)" "user id in the server"
 }
 
+modes_in_the_images_are_not_the_clone_s() {
+    expect_equal 755 "$(docker exec server stat -c %a /usr/local/bin/lottery-ipcs)" "lottery-ipcs"
+    expect_equal 755 "$(docker exec server stat -c %a /usr/local/bin/lottery-server)" "lottery-server"
+    expect_equal "700 lottery" "$(docker exec server stat -c '%a %U' /data)" "/data"
+}
+
 ipcs_shows_the_gate_and_lottery_stat() {
     make -s docker-compose-ipcs >"$work/ipcs" 2>&1 || fail "no ipcs: $(tail -n 3 "$work/ipcs")"
     local word
@@ -201,11 +208,15 @@ exercise_2_a_changed_configuration_takes_effect_without_a_new_image() {
 
 exercise_3_netcat_says_whether_the_server_answers() {
     expect_equal "Netcat test passed" "$(bash netcat_test.sh)" "against a running server"
+    expect_equal "action: test_echo_server | result: success" "$(bash validar-echo-server.sh)" \
+        "by its other name"
     quietly make docker-compose-stop
     local said status started=$SECONDS
     said=$(bash netcat_test.sh 2>/dev/null)
     status=$?
     expect_equal "Netcat test failed 1" "$said $status" "against none"
+    expect_equal "action: test_echo_server | result: fail" \
+        "$(bash validar-echo-server.sh 2>/dev/null)" "by its other name"
     ((SECONDS - started < 20)) || fail "it took $((SECONDS - started)) s"
     ! command -v file >/dev/null || ! file netcat_test.sh scripts/*.sh | grep -q CRLF ||
         fail "scripts have CRLF line ends"
@@ -267,7 +278,7 @@ exercise_1_1_the_script_refuses_what_is_no_number() {
 
 exercise_1_1_seven_agencies_take_part_in_the_draw() {
     start_anew
-    quietly python3 multiple_clients_compose.py 7
+    quietly python3 multiple_clients_compose.py --generate 7
     quietly make docker-compose-up
     expect_equal 7 "$(clients_of_engine)" "clients"
     expect_winners 7
@@ -301,6 +312,29 @@ exercise_5_one_bet_for_each_client_from_its_environment() {
     expect_log server 'action: apuesta_almacenada \| result: success \| dni: 21689196 \| numero: 9325'
 }
 
+exercise_5_the_example_bet_stands_in_the_generated_file() {
+    start_anew
+    quietly bash generar-compose.sh docker-compose-dev.yaml 1 --example-bet
+    quietly make docker-compose-up
+    expect_exit client1
+    expect_log client1 'action: apuesta_enviada \| result: success \| dni: 30904465 \| numero: 7574'
+    expect_log server 'action: apuesta_almacenada \| result: success \| dni: 30904465 \| numero: 7574'
+}
+
+a_volume_that_was_kept_begins_drawn_and_the_log_says_what_to_do() {
+    start_anew
+    quietly bash generar-compose.sh docker-compose-dev.yaml 1
+    quietly make docker-compose-up
+    expect_winners 1
+    quietly bash scripts/compose.sh down -t 1
+    quietly make docker-compose-up
+    expect_log server 'action: recover .*drawn: yes .*For a new lottery.*docker compose down -v'
+    quietly make docker-compose-down
+    quietly make docker-compose-up
+    expect_winners 1
+    ! docker logs server 2>&1 | grep -q 'drawn: yes' || fail "a new volume is drawn"
+}
+
 the_earlier_clients_echo_and_finish_their_loop() {
     start_anew
     quietly python3 multiple_clients_compose.py 1
@@ -310,6 +344,53 @@ the_earlier_clients_echo_and_finish_their_loop() {
     expect_exit client1
     expect_log client1 'action: receive_message \| result: success .*msg: .*N°3'
     expect_log client1 'action: loop_finished'
+}
+
+await_health() {
+    local status second
+    for ((second = 0; second < patience_seconds; second++)); do
+        status=$(docker inspect --format '{{.State.Health.Status}}' "$1")
+        [[ $status != healthy ]] || return 0
+        sleep 1
+    done
+    fail "$1 is $status"
+}
+
+# Nothing is mounted but bets and volumes; both programs' settings come from the environment.
+the_environment_alone_does() {
+    start_anew
+    docker network create tp0_quorum >/dev/null
+    docker run -d --name quorum --network tp0_quorum -v tp0_quorum:/data -e SERVER_PORT=5678 \
+        -e AGENCY_QUORUM_MIN=1 server:latest >/dev/null || fail "the server does not start"
+    await_health quorum
+    mkdir -m 755 output
+    docker run --name quorum-0 --network tp0_quorum -v "$PWD/.data:/bets:ro" \
+        -v "$PWD/output:/output" -e SERVER_HOST=quorum -e SERVER_PORT=5678 -e AGENCY_ID=5 \
+        -e INPUT_FILE=/bets/agency-5.csv -e OUTPUT_FILE=/output/won.csv client:latest \
+        >"$work/said" 2>&1 && fail "it writes into a directory of root"
+    grep -q 'belongs to user 0 .*chown 10001' "$work/said" || fail "no remedy: $(<"$work/said")"
+    chown 10001 output
+    docker start quorum-0 >/dev/null
+    expect_exit quorum-0
+    [[ -f output/won.csv ]] || fail "no winners in output"
+    expect_equal 700 "$(docker exec quorum stat -c %a /data)" "mode of /data"
+    docker stop -t 2 quorum >/dev/null
+    expect_exit quorum
+    forget_the_quorum
+}
+
+an_ini_file_as_the_course_s_server_has_it_does() {
+    start_anew
+    docker network create tp0_quorum >/dev/null
+    printf '%s\n' '[DEFAULT]' 'SERVER_PORT = 5679' 'SERVER_IP = server' \
+        'SERVER_LISTEN_BACKLOG = 5' 'LOGGING_LEVEL = DEBUG' >"$work/config.ini"
+    chmod 644 "$work/config.ini"
+    docker run -d --name quorum --network tp0_quorum -v "$work/config.ini:/config.ini:ro" \
+        -v tp0_quorum:/data server:latest >/dev/null || fail "the server does not start"
+    await_health quorum
+    expect_log quorum \
+        'action: config .*\| port: 5679 \| listen_backlog: 5 \| logging_level: DEBUG'
+    forget_the_quorum
 }
 
 # run_agency NAME OPTION...: an agency by the names of the course's 2026 edition.
@@ -370,17 +451,19 @@ run_test() {
 copy_checkout() {
     tar -C "$checkout" --exclude=./build --exclude=./bin --exclude=./.git --exclude=./.data \
         --exclude=./data -cf - . | tar -C "$work" -xf - || exit 1
+    chmod -R go-rwx "$work"
+    chmod o+r "$work/server/config.yaml" "$work/client/config.yaml"
     mkdir "$work/.data"
     [[ ! -f $dataset ]] || cp "$dataset" "$work/.data/dataset.zip"
 }
 
 clean_up() {
     forget_the_quorum
-    scripts/compose.sh down -t 1 -v --remove-orphans >/dev/null 2>&1
+    bash scripts/compose.sh down -t 1 -v --remove-orphans >/dev/null 2>&1
     cd "$checkout" && rm -rf "$work"
 }
 
-scripts/compose.sh check || exit 1
+bash scripts/compose.sh check || exit 1
 if docker ps -a --format '{{.Names}}' | grep -qE '^(server|client[0-9]+)$'; then
     echo "There are containers of the project already: make docker-compose-down" >&2
     exit 1
@@ -396,6 +479,7 @@ run_test exercise_7_every_client_gets_its_winners_after_the_draw
 run_test exercise_6_batches_of_the_configured_size_are_stored
 run_test exercise_8_no_process_is_left_behind
 run_test containers_are_locked_up
+run_test modes_in_the_images_are_not_the_clone_s
 run_test ipcs_shows_the_gate_and_lottery_stat
 run_test exercise_2_up_again_changes_nothing_and_clients_get_their_winners_again
 run_test exercise_2_a_changed_configuration_takes_effect_without_a_new_image
@@ -406,7 +490,11 @@ run_test exercise_1_1_the_script_refuses_what_is_no_number
 run_test exercise_1_1_seven_agencies_take_part_in_the_draw
 run_test exercise_1_1_none_is_a_server_alone
 run_test exercise_5_one_bet_for_each_client_from_its_environment
+run_test exercise_5_the_example_bet_stands_in_the_generated_file
+run_test a_volume_that_was_kept_begins_drawn_and_the_log_says_what_to_do
 run_test the_earlier_clients_echo_and_finish_their_loop
+run_test the_environment_alone_does
+run_test an_ini_file_as_the_course_s_server_has_it_does
 run_test the_names_of_the_2026_edition_work
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -455,7 +455,7 @@ static int set_up(void **state)
     chaos.seed = (uint64_t)read_number("SEED", SEED_DEFAULT);
     chaos.kills_wanted = (uint64_t)read_number("KILLS", 0);
     chaos.seconds = (uint64_t)read_number("SECONDS", chaos.kills_wanted == 0 ? SECONDS_DEFAULT : 0);
-    chaos.end = deadline_in((int64_t)chaos.seconds * MS_PER_SECOND);
+    chaos.end.at_ms = deadline_clock_ms() + (int64_t)chaos.seconds * MS_PER_SECOND;
     int result = stage_set_up(&stage);
     chaos.stage = stage;
     *state = &chaos;

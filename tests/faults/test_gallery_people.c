@@ -249,7 +249,7 @@ static void disaster_74_a_drawn_lottery_is_started_with_another_number(void **st
     expect_refused(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=1", "WINNING_NUMBER=896"),
                    "of other terms");
     server = server_start(stage, one);
-    (void)server_await_log(server, 1, "WARNING*recover*draw: held already*winning_number: 7574");
+    (void)server_await_log(server, 1, "WARNING*recover*drawn: yes*winning_number: 7574");
     (void)server_await_log(server, 1, "WARNING*sorteo*made again as the draw gave it");
     assert_string_equal(files_read(stage, server_file(server, "winners.csv"), NULL), winners);
     peer = peer_connect(server);

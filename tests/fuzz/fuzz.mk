@@ -27,4 +27,4 @@ $(FUZZ_BIN)/fuzz_%: $(FUZZ_BIN)/tests/fuzz/target_%.o $(FUZZ_ROOMS)
 .PHONY: fuzz
 fuzz: $(addprefix $(FUZZ_BIN)/fuzz_,$(FUZZ_TARGETS)) ## fuzz parsers and recovery with libFuzzer (SECONDS=600 a target)
 	@printf '%s\n' $(FUZZ_TARGETS) | \
-	    xargs -P $(FUZZ_JOBS) -I '{}' tests/fuzz/run.sh $(FUZZ_BIN) '{}' $(FUZZ_SECONDS)
+	    xargs -P $(FUZZ_JOBS) -I '{}' bash tests/fuzz/run.sh $(FUZZ_BIN) '{}' $(FUZZ_SECONDS)

@@ -45,7 +45,8 @@ static inline size_t replay_directory(const char *path)
             continue;
         }
         char file[REPLAY_PATH_BYTES];
-        (void)snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
+        assert_in_range(snprintf(file, sizeof file, "%s/%s", path, entry->d_name), 1,
+                        sizeof file - 1);
         replay_file(file);
         replayed++;
     }

@@ -1,5 +1,6 @@
 /*
- * target_config.c - a configuration file of any bytes, for the server and for an agency.
+ * target_config.c - a configuration file of any bytes, for the server and for an agency,
+ * read as YAML and read as INI.
  *
  * Promises: it is taken or refused, never half; a refusal says something; what
  * is taken is within every key's bounds, is the same when it is read again, and
@@ -13,7 +14,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { DESCRIPTION_BYTES = 4096, SMALL_DESCRIPTION_BYTES = 40, FILE_NAME_BYTES = 40 };
+enum { DESCRIPTION_BYTES = 4096, SMALL_DESCRIPTION_BYTES = 40, FILE_NAME_BYTES = 80 };
+
+/* Where the input gets a name that ends in ".ini": made at the first one, removed at exit. */
+static char ini_directory[] = "/tmp/lottery-fuzz-XXXXXX";
+static char ini_name[FILE_NAME_BYTES];
 
 static void unset_variables(const struct config_table *table)
 {
@@ -144,15 +149,36 @@ static void check_client(const char *file)
     FUZZ_EXPECT(strchr(config.server_address, ':') != NULL);
 }
 
+static void remove_ini(void)
+{
+    (void)unlink(ini_name);
+    (void)rmdir(ini_directory);
+}
+
+/* Another name for the file; every input has it in the same place. */
+static void name_ini(const char *name)
+{
+    if (ini_name[0] == '\0') {
+        FUZZ_EXPECT(mkdtemp(ini_directory) != NULL);
+        (void)snprintf(ini_name, sizeof ini_name, "%s/config.ini", ini_directory);
+        FUZZ_EXPECT(atexit(remove_ini) == 0);
+    }
+    (void)unlink(ini_name);
+    FUZZ_EXPECT(symlink(name, ini_name) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     char name[FILE_NAME_BYTES];
     int file = memfd_create("config", MFD_CLOEXEC);
     FUZZ_EXPECT(file >= 0 && write(file, data, bytes) == (ssize_t)bytes);
     (void)snprintf(name, sizeof name, "/proc/self/fd/%d", file);
+    name_ini(name);
     clear_environment();
     check_server(name);
     check_client(name);
+    check_server(ini_name);
+    check_client(ini_name);
     (void)close(file);
     return 0;
 }

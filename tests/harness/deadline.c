@@ -3,6 +3,11 @@
  */
 #include "tests/harness/deadline.h"
 
+#include "lib/bet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { MS_PER_SECOND = 1000, NS_PER_MS = 1000000, PAUSE_MS = 2 };
@@ -14,9 +19,26 @@ int64_t deadline_clock_ms(void)
     return (int64_t)now.tv_sec * MS_PER_SECOND + now.tv_nsec / NS_PER_MS;
 }
 
+int64_t deadline_patience(void)
+{
+    static const char variable[] = "LOTTERY_TEST_PATIENCE";
+    const char *text = getenv(variable);
+    uint32_t factor = 1;
+    if (text == NULL || text[0] == '\0') {
+        return factor;
+    }
+    if (!bet_parse_uint32(text, strlen(text), &factor) || factor < 1 ||
+        factor > DEADLINE_PATIENCE_MAX) {
+        (void)fprintf(stderr, "%s: \"%s\" is not a whole number from 1 to %d\n", variable, text,
+                      DEADLINE_PATIENCE_MAX);
+        exit(EXIT_FAILURE);
+    }
+    return factor;
+}
+
 struct deadline deadline_in(int64_t ms)
 {
-    return (struct deadline){.at_ms = deadline_clock_ms() + ms};
+    return (struct deadline){.at_ms = deadline_clock_ms() + ms * deadline_patience()};
 }
 
 int deadline_left_ms(struct deadline deadline)

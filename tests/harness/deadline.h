@@ -13,6 +13,15 @@
 
 enum { DEADLINE_MS = 30000 };
 
+/*
+ * How many times slower than its authors' the machine is taken to be: the whole number in
+ * LOTTERY_TEST_PATIENCE, 1 to DEADLINE_PATIENCE_MAX, 1 where it is not set. Every deadline and
+ * every limit of a test is multiplied by it. What is no such number ends the program.
+ */
+int64_t deadline_patience(void);
+
+enum { DEADLINE_PATIENCE_MAX = 100 };
+
 struct deadline {
     int64_t at_ms; /* of deadline_clock_ms */
 };
@@ -20,6 +29,7 @@ struct deadline {
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t deadline_clock_ms(void);
 
+/* In so many ms, times deadline_patience(). */
 struct deadline deadline_in(int64_t ms);
 
 /* What is left, in ms, never below 0: as poll takes it. */

@@ -4,6 +4,7 @@
 #include "tests/harness/faults.h"
 
 #include "tests/harness/deadline.h"
+#include "tests/harness/emulated.h"
 #include "tests/harness/files.h"
 #include "tests/harness/proc.h"
 #include "tests/harness/reckoning.h"
@@ -86,6 +87,7 @@ static bool release_server(void *thing)
 
 struct lottery *lottery_open(struct stage *stage, const char *const *settings)
 {
+    skip_without_robust_mutexes(); /* whoever dies in it may hold the lock */
     struct lottery *lottery = stage_allocate(stage, sizeof *lottery);
     lottery->stage = stage;
     lottery->settings = settings;

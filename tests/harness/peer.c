@@ -203,7 +203,7 @@ void peer_expect_close_at(struct peer *peer, const char *file, int line)
 {
     char byte = 0;
     struct pollfd ready = {.fd = peer->socket, .events = POLLIN};
-    if (poll(&ready, 1, DEADLINE_MS) <= 0) {
+    if (poll(&ready, 1, deadline_left_ms(deadline_in(DEADLINE_MS))) <= 0) {
         program_show(peer->server->program);
         stage_fail_at(file, line, "the server did not close the connection");
     }

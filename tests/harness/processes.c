@@ -3,6 +3,8 @@
  */
 #include "tests/harness/processes.h"
 
+#include "tests/harness/deadline.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -216,7 +218,7 @@ int64_t processes_now_ms(void)
 
 void processes_await(bool (*condition)(const void *context), const void *context)
 {
-    int64_t deadline_ms = processes_now_ms() + PATIENCE_MS;
+    int64_t deadline_ms = processes_now_ms() + PATIENCE_MS * deadline_patience();
     while (!condition(context)) {
         if (processes_now_ms() > deadline_ms) {
             fail_msg("what was awaited has not come in %d ms", PATIENCE_MS);

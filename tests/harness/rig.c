@@ -3,6 +3,8 @@
  */
 #include "tests/harness/rig.h"
 
+#include "tests/harness/deadline.h"
+
 #include "lib/checksum.h"
 
 #include <arpa/inet.h>
@@ -276,7 +278,7 @@ void rig_expect_graceful_stop(struct rig *rig)
     uint64_t asked_ms = rig_now_ms();
     assert_int_equal(kill(rig->agency, SIGTERM), 0);
     rig_expect_exit(rig, EXIT_SUCCESS);
-    assert_in_range(rig_now_ms() - asked_ms, 0, PROMPTLY_MS);
+    assert_in_range(rig_now_ms() - asked_ms, 0, PROMPTLY_MS * deadline_patience());
     rig_expect_printed(rig, "action: shutdown | result: in_progress | signal: SIGTERM");
     rig_expect_printed(rig, "action: agency_exit | result: success");
 }

@@ -164,7 +164,7 @@ static void what_was_lost_is_told_when_the_log_flows_again(struct stage *stage,
     uint64_t lost = lines_lost(server);
     server_stop_well(server);
     outlet_drain(outlet);
-    assert_non_null(strstr(outlet->text, "action: exit | result: success"));
+    assert_non_null(strstr(outlet->text, "action: server_exit | result: success"));
     assert_int_equal(sum_told(outlet), lost);
     assert_string_equal(program_errors(server->program), "");
 }

@@ -91,8 +91,10 @@ static void a_bet_after_the_draw_is_refused_after_a_restart_too(void **state)
     peer_ask(peer, "1:5\r\n2:5\r\n", "server:0\r\nserver:0\r\n");
     (void)server_await_log(server, 1, "action: sorteo | result: success");
     peer_ask(peer, bets_batch(stage, 3, 0, 1), "server:1\r\n");
+    assert_int_equal(server_count_log(server, "drawn: yes"), 0);
     server_stop_well(server);
     server = server_start(stage, environment);
+    (void)server_await_log(server, 1, "action: recover*drawn: yes*take*data away*down -v");
     peer = peer_connect(server);
     peer_ask(peer, bets_batch(stage, 3, 0, 1), "server:1\r\n");
     peer_ask(peer, "3:7\r\n", "server:8:0,drawn*\r\n");

@@ -2,4 +2,4 @@
 
 .PHONY: model
 model: ## verify the models of ring, storer, slots, claims, draw and gate (spin; a few minutes)
-	@tests/model/run.sh $(or $(MODEL_JOBS),2)
+	@bash tests/model/run.sh $(or $(MODEL_JOBS),2)

@@ -9,6 +9,8 @@
 # has to be found. Needs spin and a C compiler; each verifier keeps below 7000 MB.
 # The verifiers and what they print are left in build/model. Exit status 1 if anything failed.
 set -euo pipefail
+unset CDPATH    # with it, cd prints where it went
+export LC_ALL=C # EPOCHREALTIME has a decimal comma in some locales
 
 here=$(cd "$(dirname "$0")" && pwd)
 readonly here

@@ -9,6 +9,7 @@
 #include "shm/append_lock.h"
 #include "shm/ring.h"
 #include "shm/slots.h"
+#include "tests/harness/emulated.h"
 #include "tests/harness/processes.h"
 
 #include <setjmp.h>
@@ -213,6 +214,7 @@ static int die_while_adding(void *context)
 
 static void an_agency_whose_adder_died_is_not_there_and_can_be_added(void **state)
 {
+    skip_without_robust_mutexes();
     struct fixture *fixture = *state;
     processes_release(&fixture->processes);
     pid_t pid = processes_start(&fixture->processes, die_while_adding, fixture);

@@ -6,6 +6,7 @@
 
 #include "lib/log.h"
 #include "shm/agencies.h"
+#include "tests/harness/emulated.h"
 #include "tests/harness/processes.h"
 
 #include <setjmp.h>
@@ -127,6 +128,7 @@ static int append_and_die(void *context)
 
 static void let_an_owner_die(struct fixture *fixture, enum step last_step, bool by_signal)
 {
+    skip_without_robust_mutexes();
     fixture->last_step = last_step;
     fixture->by_signal = by_signal;
     pid_t pid = processes_start(&fixture->processes, append_and_die, fixture);

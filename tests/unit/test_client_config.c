@@ -159,6 +159,13 @@ static void every_key_is_set_by_the_file_and_by_its_variables(void **state)
     }
 }
 
+static void the_log_line_has_the_course_s_names_as_well(void **state)
+{
+    assert_loads(state, "id: 3\nloop: {amount: 2, period: 7s}\nserver: {address: \"centre:80\"}");
+    assert_described(" | client_id: 3 | server_address: centre:80 | loop_period: 7s | "
+                     "loop_amount: 2 | log_level: INFO");
+}
+
 static void values_outside_their_bounds_are_refused(void **state)
 {
     static const struct {
@@ -364,6 +371,7 @@ int main(void)
         TEST(the_shipped_file_names_every_variable),
         TEST(the_id_has_to_be_set),
         TEST(every_key_is_set_by_the_file_and_by_its_variables),
+        TEST(the_log_line_has_the_course_s_names_as_well),
         TEST(values_outside_their_bounds_are_refused),
         TEST(the_variables_with_cli_in_front_win_over_the_others),
         TEST(both_names_of_the_batch_size_are_one_too_many),

@@ -64,6 +64,7 @@ static const struct config_key keys[SETTINGS] = {
               .environment = {"TEST_MODE"},
               .kind = CONFIG_CHOICE,
               .offset = offsetof(struct settings, mode),
+              .logged_as = "course_mode",
               .default_value = "slow",
               .choices = modes},
     [LEVEL] = {.path = {"log.level"},
@@ -267,28 +268,43 @@ static void a_bad_value_in_the_file_is_refused_even_where_a_variable_wins(void *
                    ":2: server.port: \"x\" is not a whole number from 1 to 65535");
 }
 
-static void without_a_file_name_config_yaml_is_read_where_there_is_one(void **state)
+static void write_here(const char *name, const char *text)
+{
+    FILE *file = fopen(name, "we");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void without_a_file_name_config_yaml_is_read_or_else_config_ini(void **state)
 {
     (void)state;
+    enum { NEITHER, INI, BOTH, CASES };
     char directory[] = "/tmp/test_config_XXXXXX";
+    bool loaded[CASES];
+    uint64_t port[CASES];
     int back = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(back >= 0);
     assert_non_null(mkdtemp(directory));
     assert_int_equal(chdir(directory), 0);
-    bool loaded_without = load(NULL);
-    uint64_t port_without = settings.port;
-    FILE *file = fopen(CONFIG_DEFAULT_FILE, "we");
-    bool written = file != NULL && fputs("server:\n  port: 82\n", file) >= 0 && fclose(file) == 0;
-    bool loaded_with = load(NULL);
+    for (int i = NEITHER; i < CASES; i++) {
+        if (i == INI) {
+            write_here(CONFIG_DEFAULT_INI_FILE, "[DEFAULT]\nTEST_PORT = 81\n");
+        } else if (i == BOTH) {
+            write_here(CONFIG_DEFAULT_FILE, "server:\n  port: 82\n");
+        }
+        loaded[i] = load(NULL);
+        port[i] = settings.port;
+    }
     assert_int_equal(unlink(CONFIG_DEFAULT_FILE), 0);
+    assert_int_equal(unlink(CONFIG_DEFAULT_INI_FILE), 0);
     assert_int_equal(fchdir(back), 0);
     assert_int_equal(close(back), 0);
     assert_int_equal(rmdir(directory), 0);
-    assert_true(written);
-    assert_true(loaded_without);
-    assert_int_equal(port_without, 12345);
-    assert_true(loaded_with);
-    assert_int_equal(settings.port, 82);
+    assert_true(loaded[NEITHER] && loaded[INI] && loaded[BOTH]);
+    assert_int_equal(port[NEITHER], 12345);
+    assert_int_equal(port[INI], 81);
+    assert_int_equal(port[BOTH], 82);
 }
 
 static void a_key_without_default_has_to_be_set(void **state)
@@ -745,7 +761,7 @@ static void the_description_names_every_key_and_value(void **state)
     config_describe(&table, &settings, text, sizeof text);
     assert_string_equal(text, " | name: nobody | data.directory: data | server.port: 12345 | "
                               "server.size: 8M | wait: 1m30s | mode: slow | log.level: INFO | "
-                              "one.two.three: 0 | TEST_SECRET: hush");
+                              "one.two.three: 0 | TEST_SECRET: hush | course_mode: slow");
 }
 
 static void values_are_described_as_they_are_written(void **state)
@@ -831,7 +847,7 @@ int main(void)
         TEST(an_empty_variable_counts_as_not_set),
         TEST(a_url_where_a_figure_is_expected_counts_as_not_set),
         TEST(a_bad_value_in_the_file_is_refused_even_where_a_variable_wins),
-        TEST(without_a_file_name_config_yaml_is_read_where_there_is_one),
+        TEST(without_a_file_name_config_yaml_is_read_or_else_config_ini),
         TEST(a_key_without_default_has_to_be_set),
         TEST(a_value_below_its_minimum_names_file_line_and_bounds),
         TEST(a_value_above_its_maximum_names_file_line_and_bounds),

@@ -13,6 +13,7 @@
 #include "shm/agencies.h"
 #include "shm/slots.h"
 #include "shm/waiting.h"
+#include "tests/harness/emulated.h"
 #include "tests/harness/processes.h"
 
 #include <errno.h>
@@ -627,6 +628,7 @@ static void replace_the_dead(struct fixture *fixture, struct writer *writers, pi
 
 static void writers_killed_anywhere_leave_whole_rows_in_order(void **state)
 {
+    skip_without_robust_mutexes();
     struct fixture *fixture = *state;
     struct writer writers[WRITERS + 1];
     struct stream stream;
@@ -679,6 +681,7 @@ static int die_before_counting(void *context)
 /* True when the victim died by a signal, and not by its exit. */
 static bool meets_its_death(struct fixture *fixture, int (*death)(void *context), void *victim)
 {
+    skip_without_robust_mutexes();
     processes_release(&fixture->processes);
     pid_t pid = processes_start(&fixture->processes, death, victim);
     return WIFSIGNALED(processes_wait(&fixture->processes, pid));

@@ -121,6 +121,7 @@ static const struct {
     {"server: {port: 0}", "SERVER_PORT", "0", " | server.port: 0 |"},
     {"server: {listen_backlog: 9}", "SERVER_LISTEN_BACKLOG", "9", " | server.listen_backlog: 9 |"},
     {"server: {address: \"::1\"}", "SERVER_ADDRESS", "::1", " | server.address: ::1 |"},
+    {"server: {address: \"::1\"}", "SERVER_IP", "::1", " | server.address: ::1 |"},
     {"log: {level: debug}", "LOGGING_LEVEL", "debug", " | log.level: DEBUG |"},
     {"log: {level: debug}", "LOG_LEVEL", "debug", " | log.level: DEBUG |"},
     {"log: {personal: masked}", "LOG_PERSONAL", "masked", " | log.personal: masked |"},
@@ -209,6 +210,26 @@ static void the_number_of_agencies_wins_over_its_other_names(void **state)
     fixture_set("NUMBER_OF_AGENCIES", "6");
     assert_loads(state, "");
     assert_int_equal(config.agencies_expected, 6);
+}
+
+static void the_log_line_has_the_course_s_names_as_well(void **state)
+{
+    assert_loads(state, "server: {port: 7, listen_backlog: 9}\nlog: {level: debug}");
+    assert_described(" | port: 7 | listen_backlog: 9 | logging_level: DEBUG |");
+}
+
+static void a_quorum_in_an_ini_file_is_a_quorum(void **state)
+{
+    const struct config_fixture *fixture = *state;
+    char path[FIXTURE_PATH_BYTES + sizeof ".ini"];
+    (void)fixture_write(state, "[DEFAULT]\nAGENCY_QUORUM_MIN = 2\n");
+    (void)snprintf(path, sizeof path, "%s.ini", fixture->path);
+    assert_int_equal(symlink(fixture->path, path), 0);
+    bool loaded = server_config_load(path, &config, &failure);
+    assert_int_equal(unlink(path), 0);
+    assert_true(loaded);
+    assert_int_equal(config.agencies_expected, 2);
+    assert_true(config.agencies_any);
 }
 
 static void logging_level_wins_over_log_level(void **state)
@@ -397,6 +418,8 @@ int main(void)
         TEST(values_outside_their_bounds_are_refused),
         TEST(the_number_of_agencies_wins_over_its_other_names),
         TEST(logging_level_wins_over_log_level),
+        TEST(the_log_line_has_the_course_s_names_as_well),
+        TEST(a_quorum_in_an_ini_file_is_a_quorum),
         TEST(as_many_agencies_as_are_expected_may_speak),
         TEST(where_none_is_expected_none_may_speak),
         TEST(the_allowed_agencies_are_ranges_and_single_ids),

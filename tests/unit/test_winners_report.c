@@ -213,6 +213,30 @@ static void a_place_that_is_there_is_good_and_nothing_is_made(void **state)
     assert_int_equal(access(place.directory, F_OK), -1); /* it was empty: it could be removed */
 }
 
+/* The image's user, in a directory that its host's root has mounted. */
+static void a_directory_of_somebody_else_is_told_with_the_remedy(void **state)
+{
+    enum { IMAGE_USER = 10001 };
+    (void)state;
+    struct place place;
+    struct failure failure = {""};
+    char path[PATH_MAX];
+    if (geteuid() != 0) {
+        skip(); /* only root can become somebody else */
+    }
+    open_place(&place);
+    (void)snprintf(path, sizeof path, "%s/winners.csv", place.directory);
+    assert_int_equal(chmod(place.directory, 0755), 0);
+    assert_int_equal(seteuid(IMAGE_USER), 0);
+    bool good = winners_report_check_path(path, &place.bets, &failure);
+    assert_int_equal(seteuid(0), 0);
+    close_place(&place);
+    assert_false(good);
+    assert_non_null(strstr(failure.text, "Permission denied: it belongs to user 0 (mode 755), and "
+                                         "this is user 10001."));
+    assert_non_null(strstr(failure.text, "chown 10001 DIRECTORY"));
+}
+
 static void a_place_that_is_none_is_known_before(void **state)
 {
     (void)state;
@@ -246,6 +270,7 @@ int main(void)
         cmocka_unit_test(a_name_that_cannot_be_given_is_a_failure),
         cmocka_unit_test(a_place_that_cannot_be_written_is_named),
         cmocka_unit_test(a_place_that_is_there_is_good_and_nothing_is_made),
+        cmocka_unit_test(a_directory_of_somebody_else_is_told_with_the_remedy),
         cmocka_unit_test(a_place_that_is_none_is_known_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

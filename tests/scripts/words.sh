@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+#
+# words.sh - what the tests of scripts are written in. Read by tests/scripts/test_*.sh.
+#
+# A test is a function, named as a sentence, that runs in a subshell and in a copy of the
+# project's scripts of its own ($tree). It prints what cmocka prints, so that
+# scripts/run-tests.sh counts it like the others. The tests start in the project's root,
+# with its programs in $LOTTERY_BIN.
+set -uo pipefail
+unset CDPATH
+
+checkout=$PWD
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tree=$work/tree
+
+# Ends the test that calls it.
+fail() {
+    printf '    %s\n' "$*" >&2
+    exit 1
+}
+
+expect_equal() {
+    [[ $1 == "$2" ]] || fail "$3: expected '$1', got '$2'"
+}
+
+# expect_match PATTERN TEXT: a line of the text is like the extended regular expression.
+expect_match() {
+    grep -qE "$1" <<<"$2" || fail "no line like '$1' in: $2"
+}
+
+expect_no_match() {
+    ! grep -qE "$1" <<<"$2" || fail "a line like '$1' in: $2"
+}
+
+# A copy of what is run, not of what is built, without what the last test left.
+copy_tree() {
+    rm -rf "$tree"
+    mkdir -p "$tree/server" "$tree/client"
+    cp -R "$checkout"/scripts "$checkout"/*.sh "$checkout"/*.py "$checkout"/Makefile "$tree"
+    cp "$checkout"/docker-compose-dev.yaml "$tree"
+    cp "$checkout"/server/config.yaml "$tree/server"
+    cp "$checkout"/client/config.yaml "$tree/client"
+    cd "$tree" || exit 1
+}
+
+# One after the other; the last lines are cmocka's.
+run_tests() {
+    local name passed=0 failed=()
+    printf '[==========] Running %d test(s).\n' $#
+    for name in "$@"; do
+        printf '[ RUN      ] %s\n' "$name"
+        if (copy_tree && "$name"); then
+            passed=$((passed + 1))
+            printf '[       OK ] %s\n' "$name"
+        else
+            failed+=("$name")
+            printf '[  FAILED  ] %s\n' "$name"
+        fi
+    done
+    printf '[==========] %d test(s) run.\n[  PASSED  ] %d test(s).\n' $# "$passed"
+    ((${#failed[@]} == 0)) && exit 0
+    printf '[  FAILED  ] %d test(s), listed below:\n' "${#failed[@]}"
+    printf '[  FAILED  ] %s\n' "${failed[@]}"
+    exit 1
+}
