@@ -75,7 +75,7 @@ static enum dataset_result collect(struct first_rows *first, uint64_t rows, uint
     return DATASET_ROW;
 }
 
-/* Adds the rows of the piece; false where one is no bet, and *good then says how many are before. */
+/* Adds the rows of the piece; false where one is no bet: *good then says how many are before it. */
 static bool add_piece(struct first_rows *first, uint64_t *good, struct failure *failure)
 {
     struct bet_conversion done =

@@ -11,7 +11,7 @@
 #include "client/wire.h"
 #include "lib/failure.h"
 
-/* From the first look-up to the winners. `why` is set for JOB_LOST; a JOB_FAILED has been logged. */
+/* From the first look-up to the winners. `why` is set for JOB_LOST; JOB_FAILED has been logged. */
 enum job_step lookup_run(struct job *job, struct wire *wire, struct failure *why);
 
 #endif

@@ -49,7 +49,7 @@ enum winners_end {
 enum winners_end winners_report_take(struct winners_report *report, const char *row, size_t bytes,
                                      struct failure *failure);
 
-/* All rows are here: the file gets its name. False: nothing is left of it, and the report is over. */
+/* All rows are here: the file gets its name. False: nothing is left of it. The report is over. */
 bool winners_report_keep(struct winners_report *report, struct failure *failure);
 
 /* The rows did not come whole, or can't be written: nothing is left of the file. */

@@ -1,10 +1,9 @@
 /*
  * log.c - see log.h.
  *
- * Threshold, output, losses and what is done around a line are process-wide state: every
- * module logs, and
- * a logger handed through every call would say nothing that the process does
- * not already know.
+ * Threshold, output, losses and what is done around a line are process-wide state:
+ * every module logs, and a logger handed through every call would say nothing that
+ * the process does not already know.
  *
  * If a process is killed between taking what is untold and writing it, those
  * lines are never told; the count of all lost lines has them.

@@ -25,7 +25,9 @@ struct program *agency_start(const struct server *server, uint32_t id, const cha
                         stage_text(stage, "CLI_SERVER_ADDRESS=127.0.0.1:%u", server->port),
                         stage_text(stage, "CLI_BETS_FILE=%s", bets_path),
                         stage_text(stage, "CLI_WINNERS_FILE=%s", agency_winners_file(stage, id)),
-                        "CLI_LOOP_PERIOD=100ms", "CLI_LOOP_LAPSE=10s"),
+                        "CLI_LOOP_PERIOD=100ms", "CLI_LOOP_LAPSE=10s",
+                        /* a handler that is killed again and again is no old server */
+                        "CLI_RESUME=required"),
     };
     return program_start(stage, &plan);
 }

@@ -211,7 +211,7 @@ static void the_fields_of_a_bet_are_no_keys_of_the_file(void **state)
 {
     assert_refused(state, "id: 1\nNOMBRE: x\n",
                    ":2: NOMBRE: unknown key; known here are id, server, loop, log, batch, bets, "
-                   "winners");
+                   "winners, resume");
 }
 
 /* ---- the server's address -------------------------------------------------- */
