@@ -101,7 +101,7 @@ static void a_null_byte_is_a_control_character(void **state)
     struct peer *peer = peer_connect(server);
     peer_send_bytes(peer, message, sizeof message - 1);
     peer_expect(peer, "server:1\r\n");
-    peer_ask(peer, "1:7\r\n", "server:8:0,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:0,open*\r\n");
     (void)server_await_log(server, 1, "row: 1*control");
 }
 
@@ -143,9 +143,9 @@ static void only_the_allowed_agencies_may_speak(void **state)
 {
     struct server *server = server_start(*state, ENVIRONMENT("AGENCIES_ALLOWED=2-3,7"));
     struct peer *peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n2:7\r\n", "server:1\r\nserver:8:0,open\r\n");
-    peer_ask(peer, "3:7\r\n4:7\r\n", "server:8:0,open\r\nserver:1\r\n");
-    peer_ask(peer, "6:7\r\n7:7\r\n", "server:1\r\nserver:8:0,open\r\n");
+    peer_ask(peer, "1:7\r\n2:7\r\n", "server:1\r\nserver:8:0,open*\r\n");
+    peer_ask(peer, "3:7\r\n4:7\r\n", "server:8:0,open*\r\nserver:1\r\n");
+    peer_ask(peer, "6:7\r\n7:7\r\n", "server:1\r\nserver:8:0,open*\r\n");
 }
 
 static void a_bet_after_done_is_refused(void **state)
@@ -204,7 +204,7 @@ static void a_message_without_end_gets_error_and_the_connection_is_closed(void *
     peer_expect(peer, "server:1\r\n");
     peer_expect_close(peer);
     peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n", "server:8:0,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:0,open*\r\n");
 }
 
 static void a_message_of_exactly_the_limit_is_taken(void **state)

@@ -145,7 +145,7 @@ static void acknowledged_when_written_is_there_when_all_processes_are_killed(voi
     for (unsigned i = 0; i < BATCHES; i++) {
         peer_ask(peer, bets_batch(stage, 1, i * 10, 10), "server:0\r\n");
     }
-    peer_ask(peer, "1:7\r\n", stage_text(stage, "server:8:%d,open\r\n", BATCHES * 10));
+    peer_ask(peer, "1:7\r\n", stage_text(stage, "server:8:%d,open*\r\n", BATCHES * 10));
     server_kill_everything(server);
     server = server_start(stage, NULL);
     bets_expect_stored(server, 1, 0, BATCHES * 10);
@@ -158,7 +158,7 @@ static void a_quorum_lets_any_agency_speak_and_draws_when_enough_are_done(void *
         server_start(stage, ENVIRONMENT("AGENCY_QUORUM_MIN=2", "WINNERS_WAIT=10s"));
     struct peer *peer = peer_connect(server);
     peer_ask(peer, bets_batch(stage, 4000000000U, 0, 1), "server:0\r\n");
-    peer_ask(peer, "17:5\r\n17:5\r\n17:7\r\n", "server:0\r\nserver:0\r\nserver:8:0,done\r\n");
+    peer_ask(peer, "17:5\r\n17:5\r\n17:7\r\n", "server:0\r\nserver:0\r\nserver:8:0,done*\r\n");
     peer_ask(peer, "4000000000:5\r\n17:6\r\n", "server:0\r\nserver:3:\r\n");
     bets_expect_stored(server, 4000000000U, 0, 1);
 }

@@ -101,7 +101,7 @@ static void three_hundred_connections_that_come_and_go_leave_no_process(void **s
     }
     expect_handlers_gone(server, CONNECTIONS, 0);
     struct peer *peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n", "server:8:0,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:0,open*\r\n");
     (void)server_await_log(server, CONNECTIONS + 1, "accept_connections | result: success");
     struct segment segment = server_attach(server);
     struct shared_supervisor *counters = &segment.shared->supervisor;
@@ -244,7 +244,7 @@ static void a_killed_handler_harms_nobody(void **state)
     expect_handlers_gone(server, 1, 1);
     peer_ask(other, bets_batch(stage, 2, 3, 3), "server:0\r\n");
     victim = peer_connect(server);
-    peer_ask(victim, "1:7\r\n", "server:8:3,open\r\n");
+    peer_ask(victim, "1:7\r\n", "server:8:3,open*\r\n");
     peer_ask(victim, bets_batch(stage, 1, 3, 1), "server:0\r\n");
     bets_expect_stored(server, 1, 0, 4);
     bets_expect_stored(server, 2, 0, 6);

@@ -27,9 +27,9 @@ static void messages_by_code_are_answered_by_code(void **state)
 {
     struct server *server = start(state);
     struct peer *peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n", "server:8:0,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:0,open*\r\n");
     peer_ask(peer, "1:4:" ROW_A "\n" ROW_B "\n\r\n", "server:0\r\n");
-    peer_ask(peer, "1:7\r\n", "server:8:2,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:2,open*\r\n");
     peer_ask(peer, "1:5\r\n", "server:0\r\n");
     peer_ask(peer, "1:5\r\n", "server:0\r\n");
     peer_ask(peer, "1:6\r\n", "server:2\r\n");
@@ -40,10 +40,10 @@ static void messages_by_name_in_any_case_are_answered_by_name(void **state)
 {
     struct server *server = start(state);
     struct peer *peer = peer_connect(server);
-    peer_ask(peer, "1:status\r\n", "server:STATE:0,open\r\n");
+    peer_ask(peer, "1:status\r\n", "server:STATE:0,open*\r\n");
     peer_ask(peer, "1:Bet:" ROW_A "\n\r\n", "server:ACK\r\n");
     peer_ask(peer, "1:BET:" ROW_B "\n\r\n", "server:ACK\r\n");
-    peer_ask(peer, "1:sTaTuS\r\n", "server:STATE:2,open\r\n");
+    peer_ask(peer, "1:sTaTuS\r\n", "server:STATE:2,open*\r\n");
     peer_ask(peer, "1:done\r\n", "server:ACK\r\n");
     peer_ask(peer, "1:Request\r\n", "server:WAIT\r\n");
     peer_ask(peer, "1:ack\r\n", "server:ERROR\r\n");
@@ -125,7 +125,7 @@ static void dialects_may_change_from_message_to_message(void **state)
                       "server:2\r\n"
                       "server:WAIT\r\n"
                       "server:1\r\n"
-                      "server:8:3,open\r\n");
+                      "server:8:3,open*\r\n");
 }
 
 /* -------------------------------------------------------------- framing ---- */
@@ -138,8 +138,8 @@ static void many_messages_in_one_segment_are_answered_in_order(void **state)
     peer_send(peer, stage_text(stage, "one\n%s%s1:7\r\ntwo\n1:4:bad\n\r\n1:7\r\n1:5\r\n%sthree\n",
                                bets_batch(stage, 1, 0, 3), bets_batch(stage, 1, 3, 4),
                                bets_batch(stage, 1, 7, 1)));
-    peer_expect(peer, "one\nserver:0\r\nserver:0\r\nserver:8:7,open\r\ntwo\nserver:1\r\n"
-                      "server:8:7,open\r\nserver:0\r\nserver:1\r\nthree\n");
+    peer_expect(peer, "one\nserver:0\r\nserver:0\r\nserver:8:7,open*\r\ntwo\nserver:1\r\n"
+                      "server:8:7,open*\r\nserver:0\r\nserver:1\r\nthree\n");
     bets_expect_stored(server, 1, 0, 7);
 }
 
@@ -148,7 +148,7 @@ static void messages_in_one_byte_segments_are_put_together(void **state)
     struct server *server = start(state);
     struct peer *peer = peer_connect(server);
     peer_send_bytewise(peer, "1:4:" ROW_A "\n" ROW_B "\n\r\n1:status\r\nprobe\n1:" ROW_B "\n\r\n");
-    peer_expect(peer, "server:0\r\nserver:STATE:2,open\r\nprobe\nserver:0\n");
+    peer_expect(peer, "server:0\r\nserver:STATE:2,open*\r\nprobe\nserver:0\n");
     struct reckoning *stored = reckoning_read(*state, server_file(server, "bets.csv"));
     assert_int_equal(stored->count, 3);
     assert_int_equal(reckoning_count_bet(stored, 1, ROW_A), 1);
@@ -163,7 +163,7 @@ static void a_message_may_be_cut_at_any_byte(void **state)
     for (size_t cut = 1; cut < sizeof message - 1; cut++) {
         peer_send_bytes(peer, message, cut);
         peer_send_bytes(peer, message + cut, sizeof message - 1 - cut);
-        peer_expect(peer, stage_text(*state, "server:0\r\nserver:8:%zu,open\r\n", cut));
+        peer_expect(peer, stage_text(*state, "server:0\r\nserver:8:%zu,open*\r\n", cut));
     }
 }
 

@@ -42,9 +42,9 @@ static void bets_are_there_after_a_restart_and_more_can_follow(void **state)
     server = start(stage);
     (void)server_await_log(server, 1, "action: recover | result: success | bets: 13 |");
     peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n2:7\r\n", "server:8:10,open\r\nserver:8:3,open\r\n");
+    peer_ask(peer, "1:7\r\n2:7\r\n", "server:8:10,open*\r\nserver:8:3,open*\r\n");
     peer_ask(peer, bets_batch(stage, 1, 10, 5), "server:0\r\n");
-    peer_ask(peer, "1:7\r\n", "server:8:15,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:15,open*\r\n");
     bets_expect_stored(server, 1, 0, 15);
     bets_expect_stored(server, 2, 0, 3);
 }
@@ -60,7 +60,7 @@ static void an_agency_that_is_done_is_done_after_a_restart(void **state)
     server = start(stage);
     peer = peer_connect(server);
     assert_int_equal(server_gate(server).missing, 1);
-    peer_ask(peer, "1:7\r\n", "server:8:4,done\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:4,done*\r\n");
     peer_ask(peer, bets_batch(stage, 1, 4, 1), "server:1\r\n");
     peer_ask(peer, "2:5\r\n2:6\r\n", "server:0\r\nserver:3:\r\n");
 }
@@ -77,7 +77,7 @@ static void the_draw_is_held_once_and_its_winners_stay(void **state)
     server = start(stage);
     peer = peer_connect(server);
     peer_ask(peer, "1:6\r\n2:6\r\n", "server:3:1,Ana,Paz,1,1980-01-31,7574\n\r\nserver:3:\r\n");
-    peer_ask(peer, "1:7\r\n", "server:8:1,drawn\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:1,drawn*\r\n");
     peer_ask(peer, "2:4:Ana,Paz,1,1980-01-31,7574\n\r\n", "server:1\r\n");
     assert_string_equal(files_read(stage, server_file(server, "winners.csv"), NULL), winners);
 }
@@ -95,7 +95,7 @@ static void a_bet_after_the_draw_is_refused_after_a_restart_too(void **state)
     server = server_start(stage, environment);
     peer = peer_connect(server);
     peer_ask(peer, bets_batch(stage, 3, 0, 1), "server:1\r\n");
-    peer_ask(peer, "3:7\r\n", "server:8:0,drawn\r\n");
+    peer_ask(peer, "3:7\r\n", "server:8:0,drawn*\r\n");
 }
 
 static void an_agency_that_runs_again_after_the_draw_gets_its_winners_again(void **state)
@@ -127,7 +127,7 @@ static void what_was_acknowledged_is_there_after_everything_was_killed(void **st
     for (int round = 0; round < ROUNDS; round++) {
         struct server *server = start(stage);
         struct peer *peer = peer_connect(server);
-        peer_ask(peer, "1:7\r\n", stage_text(stage, "server:8:%u,open\r\n", stored));
+        peer_ask(peer, "1:7\r\n", stage_text(stage, "server:8:%u,open*\r\n", stored));
         for (int i = 0; i < BATCHES; i++, stored += BETS) {
             peer_ask(peer, bets_batch(stage, 1, stored, BETS), "server:0\r\n");
         }
@@ -187,7 +187,7 @@ static void the_children_of_a_killed_supervisor_finish_and_the_next_server_takes
     server = start(stage);
     server_await_orphans(server);
     peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n", "server:8:4,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:4,open*\r\n");
     bets_expect_stored(server, 1, 0, 4);
 }
 
@@ -204,7 +204,7 @@ static void a_torn_last_row_is_cut_off_and_said_so(void **state)
     server = start(stage);
     (void)server_await_log(server, 1, "action: recover | *file: bets.csv | cut_bytes: 27 | at: ");
     peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n", "server:8:3,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:3,open*\r\n");
     peer_ask(peer, bets_batch(stage, 1, 3, 1), "server:0\r\n");
     bets_expect_stored(server, 1, 0, 4);
 }
@@ -220,7 +220,7 @@ static void a_torn_line_of_done_csv_is_cut_off(void **state)
     server = start(stage);
     (void)server_await_log(server, 1, "action: recover | *file: done.csv | cut_bytes: 1");
     peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n2:7\r\n", "server:8:0,done\r\nserver:8:0,open\r\n");
+    peer_ask(peer, "1:7\r\n2:7\r\n", "server:8:0,done*\r\nserver:8:0,open*\r\n");
 }
 
 /* A server that was stopped well, with so many bets that each was acknowledged. */
@@ -291,7 +291,7 @@ static void a_damaged_winner_before_the_checkpoint_is_told_to_nobody(void **stat
     files_write_bytes(server_file(server, "bets.csv"), bets, count);
     server = start(stage);
     peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n", "server:8:1,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:1,open*\r\n");
     peer_send(peer, "1:5\r\n2:5\r\n");
     (void)server_await_log(server, 1, "CRITICAL*action: sorteo | result: fail*at byte 0 is no bet");
     assert_int_equal(program_await_end(server->program).status, 1);

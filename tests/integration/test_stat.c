@@ -90,7 +90,7 @@ static struct server *start_busy(struct stage *stage)
     peer_close(done);
     server_await_log(server, 1, stage_text(stage, "action: reap*pid: %d", (int)gone));
     struct peer *peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n", "server:8:0,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:0,open*\r\n");
     peer_ask(peer, "1:4:" ROW_A "\n" ROW_B "\n\r\n", "server:0\r\n");
     server_await_activity(server, peer->port, SLOT_RECEIVING);
     return server;
@@ -178,7 +178,7 @@ static void a_killed_handler_and_storer_are_counted(void **state)
     struct stage *stage = *state;
     struct server *server = server_start(stage, NULL);
     struct peer *peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n", "server:8:0,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:0,open*\r\n");
     server_kill_handler(server, peer->port);
     server_await_log(server, 1, "action: reap*role: handler*");
     server_kill_storer(server);

@@ -20,12 +20,12 @@ static void status_counts_what_the_agency_has_stored(void **state)
     struct server *server = start(stage);
     struct peer *peer = peer_connect(server);
     struct peer *other = peer_connect(server);
-    peer_ask(peer, "1:7\r\n", "server:8:0,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:0,open*\r\n");
     peer_ask(peer, bets_batch(stage, 1, 0, 150), "server:0\r\n");
     peer_ask(other, bets_batch(stage, 2, 0, 7), "server:0\r\n");
-    peer_ask(peer, "1:7\r\n", "server:8:150,open\r\n");
-    peer_ask(peer, "1:status\r\n", "server:STATE:150,open\r\n");
-    peer_ask(other, "2:7\r\n", "server:8:7,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:150,open*\r\n");
+    peer_ask(peer, "1:status\r\n", "server:STATE:150,open*\r\n");
+    peer_ask(other, "2:7\r\n", "server:8:7,open*\r\n");
 }
 
 static void status_counts_batches_that_came_right_before_it(void **state)
@@ -34,7 +34,7 @@ static void status_counts_batches_that_came_right_before_it(void **state)
     struct peer *peer = peer_connect(start(stage));
     peer_send(peer, stage_text(stage, "%s1:7\r\n%s1:7\r\n", bets_batch(stage, 1, 0, 5),
                                bets_batch(stage, 1, 5, 6)));
-    peer_expect(peer, "server:0\r\nserver:8:5,open\r\nserver:0\r\nserver:8:11,open\r\n");
+    peer_expect(peer, "server:0\r\nserver:8:5,open*\r\nserver:0\r\nserver:8:11,open*\r\n");
 }
 
 static void the_state_goes_from_open_over_done_to_drawn(void **state)
@@ -42,12 +42,12 @@ static void the_state_goes_from_open_over_done_to_drawn(void **state)
     struct stage *stage = *state;
     struct peer *peer = peer_connect(start(stage));
     peer_ask(peer, bets_batch(stage, 1, 0, 2), "server:0\r\n");
-    peer_ask(peer, "1:7\r\n", "server:8:2,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:2,open*\r\n");
     peer_ask(peer, "1:5\r\n", "server:0\r\n");
-    peer_ask(peer, "1:7\r\n", "server:8:2,done\r\n");
-    peer_ask(peer, "2:7\r\n", "server:8:0,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:2,done*\r\n");
+    peer_ask(peer, "2:7\r\n", "server:8:0,open*\r\n");
     peer_ask(peer, "2:5\r\n2:6\r\n", "server:0\r\nserver:3:\r\n"); /* the draw is held by then */
-    peer_ask(peer, "1:7\r\n2:7\r\n", "server:8:2,drawn\r\nserver:8:0,drawn\r\n");
+    peer_ask(peer, "1:7\r\n2:7\r\n", "server:8:2,drawn*\r\nserver:8:0,drawn*\r\n");
 }
 
 /* ----------------------------------------------------------------- fencing ---- */
@@ -58,13 +58,13 @@ static void a_newer_status_fences_the_older_connection(void **state)
     struct server *server = start(stage);
     struct peer *older = peer_connect(server);
     struct peer *newer = peer_connect(server);
-    peer_ask(older, "1:7\r\n", "server:8:0,open\r\n");
+    peer_ask(older, "1:7\r\n", "server:8:0,open*\r\n");
     peer_ask(older, bets_batch(stage, 1, 0, 3), "server:0\r\n");
-    peer_ask(newer, "1:7\r\n", "server:8:3,open\r\n");
+    peer_ask(newer, "1:7\r\n", "server:8:3,open*\r\n");
     peer_ask(older, bets_batch(stage, 1, 3, 3), "server:1\r\n");
     peer_ask(older, bets_batch(stage, 1, 3, 3), "server:1\r\n");
     peer_ask(newer, bets_batch(stage, 1, 3, 2), "server:0\r\n");
-    peer_ask(newer, "1:7\r\n", "server:8:5,open\r\n");
+    peer_ask(newer, "1:7\r\n", "server:8:5,open*\r\n");
     bets_expect_stored(server, 1, 0, 5);
     (void)server_await_log(server, 1, "apuesta_recibida | result: fail | cantidad: 3 | agency: 1");
 }
@@ -75,10 +75,10 @@ static void a_connection_that_was_fenced_can_claim_the_agency_back(void **state)
     struct server *server = start(stage);
     struct peer *one = peer_connect(server);
     struct peer *two = peer_connect(server);
-    peer_ask(one, "1:7\r\n", "server:8:0,open\r\n");
-    peer_ask(two, "1:7\r\n", "server:8:0,open\r\n");
+    peer_ask(one, "1:7\r\n", "server:8:0,open*\r\n");
+    peer_ask(two, "1:7\r\n", "server:8:0,open*\r\n");
     peer_ask(one, bets_batch(stage, 1, 0, 1), "server:1\r\n");
-    peer_ask(one, "1:7\r\n", "server:8:0,open\r\n");
+    peer_ask(one, "1:7\r\n", "server:8:0,open*\r\n");
     peer_ask(one, bets_batch(stage, 1, 0, 1), "server:0\r\n");
     peer_ask(two, bets_batch(stage, 1, 1, 1), "server:1\r\n");
     bets_expect_stored(server, 1, 0, 1);
@@ -104,8 +104,8 @@ static void fencing_one_agency_leaves_the_others_alone(void **state)
     struct server *server = start(stage);
     struct peer *one = peer_connect(server);
     struct peer *two = peer_connect(server);
-    peer_ask(one, "1:7\r\n", "server:8:0,open\r\n");
-    peer_ask(two, "2:7\r\n", "server:8:0,open\r\n");
+    peer_ask(one, "1:7\r\n", "server:8:0,open*\r\n");
+    peer_ask(two, "2:7\r\n", "server:8:0,open*\r\n");
     peer_ask(one, bets_batch(stage, 1, 0, 1), "server:0\r\n");
     peer_ask(two, bets_batch(stage, 2, 0, 1), "server:0\r\n");
 }
@@ -116,8 +116,8 @@ static void a_fenced_connection_may_still_ask_and_not_say_done(void **state)
     struct server *server = start(stage);
     struct peer *older = peer_connect(server);
     struct peer *newer = peer_connect(server);
-    peer_ask(older, "1:7\r\n", "server:8:0,open\r\n");
-    peer_ask(newer, "1:7\r\n", "server:8:0,open\r\n");
+    peer_ask(older, "1:7\r\n", "server:8:0,open*\r\n");
+    peer_ask(newer, "1:7\r\n", "server:8:0,open*\r\n");
     peer_ask(older, "1:5\r\n", "server:1\r\n");
     peer_ask(newer, bets_batch(stage, 1, 0, 1), "server:0\r\n");
     peer_ask(newer, "1:5\r\n2:5\r\n", "server:0\r\nserver:0\r\n");
@@ -132,12 +132,12 @@ after_a_refused_batch_a_claimed_connection_is_refused_until_the_next_status(void
     struct stage *stage = *state;
     struct server *server = start(stage);
     struct peer *peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n", "server:8:0,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:0,open*\r\n");
     peer_send(peer, stage_text(stage, "%s1:4:bad\n\r\n%s", bets_batch(stage, 1, 0, 2),
                                bets_batch(stage, 1, 2, 2)));
     peer_expect(peer, "server:0\r\nserver:1\r\nserver:1\r\n");
     peer_ask(peer, bets_batch(stage, 1, 2, 2), "server:1\r\n");
-    peer_ask(peer, "1:7\r\n", "server:8:2,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:2,open*\r\n");
     peer_ask(peer, bets_batch(stage, 1, 2, 2), "server:0\r\n");
     bets_expect_stored(server, 1, 0, 4);
     (void)server_await_log(server, 2, "apuesta_recibida | result: fail*earlier batch");
@@ -148,9 +148,9 @@ static void after_a_refused_batch_a_claimed_connection_may_not_say_done(void **s
     struct stage *stage = *state;
     struct server *server = start(stage);
     struct peer *peer = peer_connect(server);
-    peer_ask(peer, "1:7\r\n", "server:8:0,open\r\n");
+    peer_ask(peer, "1:7\r\n", "server:8:0,open*\r\n");
     peer_ask(peer, "1:4:\r\n1:5\r\n", "server:1\r\nserver:1\r\n");
-    peer_ask(peer, "1:7\r\n1:5\r\n", "server:8:0,open\r\nserver:0\r\n");
+    peer_ask(peer, "1:7\r\n1:5\r\n", "server:8:0,open*\r\nserver:0\r\n");
 }
 
 static void without_a_claim_a_refused_batch_concerns_nobody_else(void **state)
