@@ -44,6 +44,14 @@ size_t reckoning_count_number(const struct reckoning *reckoning, uint32_t agency
 size_t reckoning_count_bet(const struct reckoning *reckoning, uint32_t agency, const char *bet);
 
 /*
+ * The checksum of the agency's first `rows` rows (SIZE_MAX: all of them) among the first `bytes`
+ * bytes of a bets.csv (UINT64_MAX: all), as they stand there: the number that their bytes are,
+ * modulo 2^64 - 59. *found, where it is not NULL, is how many rows those are.
+ */
+uint64_t reckoning_checksum(struct stage *stage, const char *path, uint64_t bytes, uint32_t agency,
+                            size_t rows, size_t *found);
+
+/*
  * Expects that the agency's rows are the first `rows` rows of this file
  * (SIZE_MAX: all of them), in its order, each exactly once.
  */
