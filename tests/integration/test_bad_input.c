@@ -113,7 +113,7 @@ static void each_wrong_message_is_refused(void **state)
         {"1:4:\r\n", "server:1\r\n", "agency: 1*batch is empty"},
         {"1:4\r\n", "server:1\r\n", "agency: 1*batch is empty"},
         {"1:bet:\r\n", "server:ERROR\r\n", "agency: 1*batch is empty"},
-        {"1:9\r\n", "server:1\r\n", "type is unknown"},
+        {"1:44\r\n", "server:1\r\n", "type is unknown"},
         {"1:4294967300\r\n", "server:1\r\n", "type is unknown"},
         {"1:apuesta\r\n", "server:ERROR\r\n", "type is unknown"},
         {"1:\r\n", "server:ERROR\r\n", "type is unknown"},
