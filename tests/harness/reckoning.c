@@ -177,6 +177,14 @@ static uint64_t append_byte(uint64_t sum, unsigned char byte)
     return sum;
 }
 
+uint64_t reckoning_sum(uint64_t checksum, const char *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        checksum = append_byte(checksum, (unsigned char)bytes[i]);
+    }
+    return checksum;
+}
+
 uint64_t reckoning_checksum(struct stage *stage, const char *path, uint64_t bytes, uint32_t agency,
                             size_t rows, size_t *found)
 {
@@ -188,11 +196,10 @@ uint64_t reckoning_checksum(struct stage *stage, const char *path, uint64_t byte
     for (const char *row = text; row < end && count < rows;) {
         const char *line_feed = memchr(row, '\n', (size_t)(end - row));
         const char *next = line_feed == NULL ? end : line_feed + 1;
-        bool wanted = strtoul(row, NULL, DECIMAL) == agency;
-        for (; wanted && row < next; row++) {
-            sum = append_byte(sum, (unsigned char)*row);
+        if (strtoul(row, NULL, DECIMAL) == agency) {
+            sum = reckoning_sum(sum, row, (size_t)(next - row));
+            count++;
         }
-        count += wanted;
         row = next;
     }
     if (found != NULL) {

@@ -43,6 +43,9 @@ size_t reckoning_count_number(const struct reckoning *reckoning, uint32_t agency
 /* How many rows the agency has that are exactly this bet, "first,last,document,birthdate,number". */
 size_t reckoning_count_bet(const struct reckoning *reckoning, uint32_t agency, const char *bet);
 
+/* The checksum of the bytes that `checksum` is of (0: none), and of these behind them. */
+uint64_t reckoning_sum(uint64_t checksum, const char *bytes, size_t count);
+
 /*
  * The checksum of the agency's first `rows` rows (SIZE_MAX: all of them) among the first `bytes`
  * bytes of a bets.csv (UINT64_MAX: all), as they stand there: the number that their bytes are,

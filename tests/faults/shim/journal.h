@@ -51,12 +51,16 @@ struct journal_record {
 enum shim_call { SHIM_CALLS(SHIM_CALL_ENUMERATOR) SHIM_CALL_COUNT };
 #undef SHIM_CALL_ENUMERATOR
 
+enum { SHIM_RULES_MAX = 8 };
+
 /* A file of this, mapped by the test and by all processes of the server. */
 struct shim_counts {
     _Atomic uint64_t calls[SHIM_CALL_COUNT];
     _Atomic uint64_t faults;           /* calls that were made to fail, or to be short */
     _Atomic uint64_t syncs_after_fail; /* fsync and fdatasync called after one was made to fail */
     _Atomic uint64_t stored_bytes;     /* of data files, for "full" */
+    _Atomic uint64_t full_file_bytes;  /* of those that "full" names */
+    _Atomic uint64_t rule_calls[SHIM_RULES_MAX]; /* that a rule with a file has counted */
     _Atomic uint32_t sync_failed;
     _Atomic uint32_t room; /* 1, set by the test: the disk has room again */
 };
