@@ -67,7 +67,7 @@ static const struct refusal refusals[] = {
     {SHIM_socket, "EMFILE"},     {SHIM_bind, "EACCES"},
     {SHIM_listen, "EACCES"},     {SHIM_accept4, "EMFILE"},
     {SHIM_recv, "ECONNRESET"},   {SHIM_send, "ECONNRESET"},
-    {SHIM_ppoll, "ENOMEM"},
+    {SHIM_ppoll, "ENOMEM"},      {SHIM_getrandom, "EINTR"},
 };
 
 enum { REFUSALS = sizeof refusals / sizeof refusals[0] };

@@ -45,7 +45,8 @@ struct journal_record {
             call(unlinkat) call(faccessat) call(mkdir) call(flock) call(mmap) call(shm_open)       \
                 call(fork) call(pipe) call(semget) call(semctl) call(semop) call(semtimedop)       \
                     call(sem_init) call(sem_wait) call(sem_clockwait) call(socket) call(bind)      \
-                        call(listen) call(accept4) call(recv) call(send) call(ppoll)
+                        call(listen) call(accept4) call(recv) call(send) call(ppoll)               \
+                            call(getrandom)
 
 #define SHIM_CALL_ENUMERATOR(name) SHIM_##name,
 enum shim_call { SHIM_CALLS(SHIM_CALL_ENUMERATOR) SHIM_CALL_COUNT };

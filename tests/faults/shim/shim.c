@@ -17,7 +17,7 @@
  *     full:BYTES             the disk is full after so many bytes, until `room` is 1
  *     full:BYTES:FILE        so it is for files of the data directory whose names begin like this
  *
- *   fail, short and eintr of pwrite, fsync and fdatasync may have a FILE behind them all: then
+ *   All but full, of pwrite, fsync and fdatasync, may have an ERRNO and a FILE behind them all: then
  *   they concern the file of the data directory with that name alone, and its calls are
  *   counted. `>FILE` is the data directory after FILE was renamed into place in it.
  *
@@ -45,6 +45,7 @@
 #include <sys/file.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -677,6 +678,12 @@ SHIM_PUBLIC int sem_wait(sem_t *semaphore)
 SHIM_PUBLIC int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until)
 {
     return is_failing(SHIM_sem_clockwait) ? -1 : real()->sem_clockwait(semaphore, clock, until);
+}
+
+SHIM_PUBLIC ssize_t getrandom(void *bytes, size_t count, unsigned flags)
+{
+    size_t admitted = admit(SHIM_getrandom, count);
+    return admitted == 0 && count > 0 ? -1 : real()->getrandom(bytes, admitted, flags);
 }
 
 /* --------------------------------------------------------- calls: network ---- */
