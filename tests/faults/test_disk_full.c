@@ -14,6 +14,7 @@
 #include "tests/harness/bets.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
+#include "tests/harness/reckoning.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -121,6 +122,7 @@ static void go_on_without_failures(const struct scene *scene)
     assert_int_equal(serve(scene, server, DEADLINE_MS), BETTORS_FINISHED);
     bettors_expect_stored(scene->bettors, scene->count, server);
     server_stop_well(server);
+    reckoning_expect_books(scene->stage, scene->directory);
     shimmed_expect_nothing_shared(scene->directory);
 }
 

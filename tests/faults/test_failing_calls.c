@@ -14,6 +14,7 @@
 #include "tests/faults/shim/bettor.h"
 #include "tests/faults/shim/shimmed.h"
 #include "tests/harness/files.h"
+#include "tests/harness/reckoning.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -199,6 +200,7 @@ static void go_on_without_failures(struct stage *stage, struct bettor *const *be
     }
     bettors_expect_stored(bettors, AGENCIES, server);
     server_stop_well(server);
+    reckoning_expect_books(stage, server->directory);
     shimmed_expect_nothing_shared(server->directory);
 }
 

@@ -20,6 +20,7 @@
 #include "tests/harness/agency.h"
 #include "tests/harness/bets.h"
 #include "tests/harness/files.h"
+#include "tests/harness/reckoning.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -341,6 +342,7 @@ static void nothing_promised_before_the_cut_is_lost(void **state)
     bettors_expect_promised(bettors, PROGRAM_AGENCY, server);
     hold_to_the_end(server, bettors, cut_random_below(&seed, 4) == 0);
     server_stop_well(server);
+    reckoning_expect_books(cut->stage, directory);
     shimmed_expect_nothing_shared(directory);
 }
 

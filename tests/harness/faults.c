@@ -484,6 +484,7 @@ void lottery_close(struct lottery *lottery)
 {
     await_storer(lottery);
     server_stop_well(lottery->server);
+    reckoning_expect_books(lottery->stage, lottery->directory);
     expect_no_shared_memory(lottery);
     expect_own_files_only(lottery);
 }

@@ -55,6 +55,16 @@ uint64_t reckoning_checksum(struct stage *stage, const char *path, uint64_t byte
                             size_t rows, size_t *found);
 
 /*
+ * Expects that the files of a data directory, in which no server is, bear each other out: control's
+ * own checksum; every line of done.csv, with its own checksum, against the rows of its agency; and,
+ * once the draw was held, its record against bets.csv and winners.csv.
+ */
+#define reckoning_expect_books(stage, directory)                                                   \
+    reckoning_expect_books_at(stage, directory, __FILE__, __LINE__)
+void reckoning_expect_books_at(struct stage *stage, const char *directory, const char *file,
+                               int line);
+
+/*
  * Expects that the agency's rows are the first `rows` rows of this file
  * (SIZE_MAX: all of them), in its order, each exactly once.
  */
