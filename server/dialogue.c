@@ -118,15 +118,18 @@ static bool send_winner(void *context, const char *row, size_t bytes)
     return !connection->broken;
 }
 
-/* Half an answer must not look like a whole one; where nothing of it has been sent, it is ERROR. */
+/*
+ * Half an answer must not look like a whole one. Winners that were changed, and of which nothing has
+ * been sent, are ERROR: asking again is in vain. Else the agency asks again on another connection.
+ */
 static bool fail_to_answer(struct dialogue *dialogue, const struct winners_answer *sent,
-                           const struct failure *failure)
+                           enum winners_end end, const struct failure *failure)
 {
     peer_log_limited(&dialogue->log, LOG_LEVEL_ERROR,
                      "action: consulta_ganadores | result: fail | agency: %u | error: %s",
                      sent->question->sender, failure->text);
-    if (sent->winners == 0) {
-        return batches_refuse(&dialogue->batches, sent->question, "the winners can't be read");
+    if (end == WINNERS_CHANGED && sent->winners == 0) {
+        return batches_refuse(&dialogue->batches, sent->question, "the winners were changed");
     }
     dialogue->connection->broken = true;
     return true;
@@ -139,9 +142,10 @@ static bool answer_winners(struct dialogue *dialogue, const struct message *mess
     const struct shared_storer *storer = &dialogue->segment.shared->storer;
     const struct winners_seal seal = {.bytes = atomic_load(&storer->winners_bytes),
                                       .checksum = atomic_load(&storer->winners_checksum)};
-    if (!winners_read(&dialogue->heritage->directory, &seal, message->sender, send_winner, &sent,
-                      &failure)) {
-        return fail_to_answer(dialogue, &sent, &failure);
+    enum winners_end end = winners_read(&dialogue->heritage->directory, &seal, message->sender,
+                                        send_winner, &sent, &failure);
+    if (end != WINNERS_GIVEN) {
+        return fail_to_answer(dialogue, &sent, end, &failure);
     }
     if (sent.winners == 0) {
         answer_with_body(dialogue, message, MESSAGE_WINNERS);

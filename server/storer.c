@@ -637,10 +637,12 @@ static bool adopt_draw(struct storer *storer)
     enum draw_end end = draw_check(&storer->heritage->directory, &storer->control.draw, &failure);
     if (end == DRAW_FAILED && errno == ENOENT) {
         if (!restore_winners(storer)) {
-            return false;
+            return signals_terminate_requested() && !storer->disk.lied; /* the next start does it */
         }
     } else if (end != DRAW_HELD) {
-        disk_distrust(&storer->disk);
+        if (end != DRAW_FAILED) {
+            disk_distrust(&storer->disk);
+        }
         log_critical("action: sorteo | result: fail | error: %s", failure.text);
         return false;
     }

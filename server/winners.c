@@ -74,67 +74,79 @@ static void look_through(struct lookup *lookup, const char *rows, size_t bytes)
     }
 }
 
-/* False, with the failure, unless every row of the agency has been given that was wanted. */
-static bool judge(const struct lookup *lookup, enum csv_read read, const char *path,
-                  struct failure *failure)
+static enum winners_end fail_to_read(const char *path, struct failure *failure)
 {
-    if (lookup->damaged) {
-        return failure_set(failure, "%s/" DATA_WINNERS_FILE " is damaged: at byte %llu is no bet",
-                           path, (unsigned long long)lookup->position);
-    }
-    return (read != CSV_FAILED && !lookup->failed) ||
-           failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, path);
+    (void)failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, path);
+    return WINNERS_UNREAD;
 }
 
-static bool is_sealed(const struct data_directory *directory, int file,
-                      const struct winners_seal *seal, struct failure *failure)
+/* Given, where every row of the agency has been given that was wanted; else with the failure. */
+static enum winners_end judge(const struct lookup *lookup, enum csv_read read, const char *path,
+                              struct failure *failure)
+{
+    if (lookup->damaged) {
+        (void)failure_set(failure, "%s/" DATA_WINNERS_FILE " is damaged: at byte %llu is no bet",
+                          path, (unsigned long long)lookup->position);
+        return WINNERS_CHANGED;
+    }
+    return read == CSV_FAILED || lookup->failed ? fail_to_read(path, failure) : WINNERS_GIVEN;
+}
+
+static enum winners_end check_seal(const struct data_directory *directory, int file,
+                                   const struct winners_seal *seal, struct failure *failure)
 {
     struct stat status;
     uint64_t checksum = 0;
     if (fstat(file, &status) != 0 || file_checksum(file, seal->bytes, &checksum) < 0) {
-        return failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, directory->path);
+        return fail_to_read(directory->path, failure);
     }
-    return ((uint64_t)status.st_size == seal->bytes && checksum == seal->checksum) ||
-           failure_set(failure,
-                       "%s/" DATA_WINNERS_FILE " was changed: it has %" PRIu64
-                       " bytes of checksum " CHECKSUM_FORMAT ", and the draw gave %" PRIu64
-                       " bytes of checksum " CHECKSUM_FORMAT,
-                       directory->path, (uint64_t)status.st_size, checksum, seal->bytes,
-                       seal->checksum);
+    if ((uint64_t)status.st_size == seal->bytes && checksum == seal->checksum) {
+        return WINNERS_GIVEN;
+    }
+    (void)failure_set(failure,
+                      "%s/" DATA_WINNERS_FILE " was changed: it has %" PRIu64
+                      " bytes of checksum " CHECKSUM_FORMAT ", and the draw gave %" PRIu64
+                      " bytes of checksum " CHECKSUM_FORMAT,
+                      directory->path, (uint64_t)status.st_size, checksum, seal->bytes,
+                      seal->checksum);
+    return WINNERS_CHANGED;
 }
 
-static bool look_up(int file, struct lookup *lookup, const struct winners_seal *seal,
-                    const char *path, struct failure *failure)
+static enum winners_end look_up(int file, struct lookup *lookup, const struct winners_seal *seal,
+                                const char *path, struct failure *failure)
 {
     struct csv_reader reader;
     const char *rows = NULL;
     size_t bytes = 0;
     enum csv_read read = CSV_END;
     if (!csv_reader_open(&reader, file, 0)) {
-        return failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, path);
+        return fail_to_read(path, failure);
     }
     while (!lookup->stopped && (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
         look_through(lookup, rows, bytes);
     }
     lookup->damaged |= read == CSV_END && !lookup->stopped &&
                        (lookup->position != seal->bytes || lookup->checksum != seal->checksum);
-    bool complete = judge(lookup, read, path, failure);
+    enum winners_end end = judge(lookup, read, path, failure);
     csv_reader_close(&reader);
-    return complete;
+    return end;
 }
 
-bool winners_read(const struct data_directory *directory, const struct winners_seal *seal,
-                  uint32_t agency, bool (*each)(void *context, const char *row, size_t bytes),
-                  void *context, struct failure *failure)
+enum winners_end winners_read(const struct data_directory *directory,
+                              const struct winners_seal *seal, uint32_t agency,
+                              bool (*each)(void *context, const char *row, size_t bytes),
+                              void *context, struct failure *failure)
 {
     int file = data_directory_open_file(directory, DATA_WINNERS_FILE, O_RDONLY, failure);
     if (file < 0) {
-        return false;
+        return WINNERS_UNREAD;
     }
     struct lookup lookup = {
         .agency = agency, .each = each, .context = context, .checksum = CHECKSUM_EMPTY};
-    bool complete = is_sealed(directory, file, seal, failure) &&
-                    look_up(file, &lookup, seal, directory->path, failure);
+    enum winners_end end = check_seal(directory, file, seal, failure);
+    if (end == WINNERS_GIVEN) {
+        end = look_up(file, &lookup, seal, directory->path, failure);
+    }
     (void)close(file);
-    return complete;
+    return end;
 }

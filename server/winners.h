@@ -16,16 +16,23 @@ struct winners_seal {
     uint64_t bytes, checksum;
 };
 
+enum winners_end {
+    WINNERS_GIVEN,   /* all of them, or as many as were wanted */
+    WINNERS_UNREAD,  /* the file can't be read now: another try may do better */
+    WINNERS_CHANGED, /* it is not the draw's: no other try will */
+};
+
 /*
  * Calls `each` with every winning bet of the agency, as a row of the wire with its
  * agency in front, `agency,first,last,document,birthdate,number LF`; the text is
  * valid during the call. Stops when `each` returns false. The whole file is held
  * against the seal before the first call, and again while it is read: nobody is told a winner that
- * the draw did not give. Returns false and describes the failure when
- * the file can't be read, or is not the draw's. Called by handlers once the gate is open.
+ * the draw did not give. Unless they are given, describes the failure. Called by handlers
+ * once the gate is open.
  */
-bool winners_read(const struct data_directory *directory, const struct winners_seal *seal,
-                  uint32_t agency, bool (*each)(void *context, const char *row, size_t bytes),
-                  void *context, struct failure *failure);
+enum winners_end winners_read(const struct data_directory *directory,
+                              const struct winners_seal *seal, uint32_t agency,
+                              bool (*each)(void *context, const char *row, size_t bytes),
+                              void *context, struct failure *failure);
 
 #endif

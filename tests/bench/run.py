@@ -339,18 +339,6 @@ def start_on(options, directory, log):
         return subprocess.Popen([options.bin + '/lottery-server'], env=variables, stdout=output)
 
 
-def make_control(options, directory, log):
-    """A lottery in which nothing has been stored yet: bets.csv is put beside its control."""
-    server = start_on(options, directory, log)
-    time_log(log, time.monotonic(), 'action: listen')
-    server.send_signal(signal.SIGTERM)
-    server.wait()
-    for name in ('bets.csv', 'checkpoint'):
-        path = os.path.join(directory, name)
-        if os.path.exists(path):
-            os.remove(path)
-
-
 def say_done(log):
     """All five agencies are done: the draw is held."""
     with open(log) as text:
@@ -362,6 +350,15 @@ def say_done(log):
             answers += agency.recv(4096)
 
 
+def make_data_directory(options, directory, log):
+    """One in which a server has been: without its control it would not take the bets."""
+    began = time.monotonic()
+    server = start_on(options, directory, log)
+    time_log(log, began, 'action: listen')
+    server.send_signal(signal.SIGTERM)
+    server.wait()
+
+
 def big_file(options, report):
     """Start and draw on a large bets.csv, as ratios to reading it once (warm)."""
     if not options.big:
@@ -370,8 +367,7 @@ def big_file(options, report):
     directory = os.path.join(options.data, 'bench-big')
     log = os.path.join(options.out, 'big.log')
     shutil.rmtree(directory, ignore_errors=True)
-    os.makedirs(directory, mode=0o700)
-    make_control(options, directory, log)
+    make_data_directory(options, directory, log)
     make_bets_file(options, directory)
     path = os.path.join(directory, 'bets.csv')
     os.chmod(path, 0o600)

@@ -14,6 +14,7 @@
 #include "tests/harness/bets.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
+#include "tests/harness/reckoning.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -121,30 +122,17 @@ static void go_on_without_failures(const struct scene *scene)
     assert_int_equal(serve(scene, server, DEADLINE_MS), BETTORS_FINISHED);
     bettors_expect_stored(scene->bettors, scene->count, server);
     server_stop_well(server);
+    reckoning_expect_books(scene->stage, scene->directory);
     shimmed_expect_nothing_shared(scene->directory);
-}
-
-/* What a server does before there are bets: a look at one, which leaves nothing behind. */
-struct beginning {
-    uint64_t bytes, fsyncs;
-};
-
-static struct beginning look_at_a_start(const struct scene *scene)
-{
-    struct shimmed *shimmed = start(scene, NULL);
-    struct beginning beginning = {.bytes = atomic_load(&shimmed->counts->stored_bytes),
-                                  .fsyncs = shimmed_calls(shimmed, SHIM_fsync)};
-    server_stop_well(&shimmed->server);
-    files_remove_tree(scene->directory);
-    return beginning;
 }
 
 /* ------------------------------------------------------------- disk full ---- */
 
+/* The disk is full for this file, and those whose names begin like it, after so many bytes. */
 static void fill_and_make_room(const struct scene *scene, uint64_t bytes, const char *file)
 {
     struct shimmed *shimmed =
-        start(scene, stage_text(scene->stage, "full:%llu", (unsigned long long)bytes));
+        start(scene, stage_text(scene->stage, "full:%llu:%s", (unsigned long long)bytes, file));
     bet_until_full(scene, &shimmed->server, file);
     atomic_store(&shimmed->counts->room, 1);
     expect_to_go_on(scene, &shimmed->server);
@@ -158,37 +146,49 @@ static void bets_wait_for_room_and_are_stored_then(void **state)
     fill_and_make_room(set_scene(*state, AGENCIES), SOME_BETS, "bets.csv");
 }
 
-/* All bytes up to the last bet of the only agency. */
-static uint64_t bytes_of_bets(const struct scene *scene)
-{
-    uint64_t bytes = look_at_a_start(scene).bytes;
-    for (unsigned n = 0; n < BETS; n++) {
-        bytes += strlen(bets_row(scene->stage, BETTOR_FIRST_FACTOR + n)) + strlen("1,\r\n");
-    }
-    return bytes;
-}
-
 static void a_done_waits_for_room_and_is_stored_then(void **state)
 {
-    const struct scene *scene = set_scene(*state, 1);
-    fill_and_make_room(scene, bytes_of_bets(scene) + 1, "done.csv"); /* room for half a line */
+    enum { HALF_A_LINE = 20 };
+    fill_and_make_room(set_scene(*state, 1), HALF_A_LINE, "done.csv");
 }
 
 static void the_draw_waits_for_room_and_is_held_then(void **state)
 {
-    enum {
-        DONE_BYTES = 2,
-        ONE_WINNER_AND_A_HALF = 66
-    }; /* it is written twice: found, and sorted */
-    const struct scene *scene = set_scene(*state, 1);
-    fill_and_make_room(scene, bytes_of_bets(scene) + DONE_BYTES + ONE_WINNER_AND_A_HALF,
-                       "winners.csv");
+    enum { ONE_WINNER_AND_A_HALF = 66 }; /* it is written twice: found, and sorted */
+    fill_and_make_room(set_scene(*state, 1), ONE_WINNER_AND_A_HALF, "winners.csv");
+}
+
+/* The bytes of all controls of a server that comes as far as this; it leaves nothing behind. */
+static uint64_t bytes_of_controls(const struct scene *scene, bool with_a_bet)
+{
+    struct shimmed *shimmed = start(scene, "full:999999999:control");
+    if (with_a_bet) {
+        struct peer *peer = peer_connect(&shimmed->server);
+        peer_ask(peer, bets_batch(scene->stage, 1, 0, 1), "server:0\r\n");
+    }
+    uint64_t bytes = atomic_load(&shimmed->counts->full_file_bytes);
+    server_stop_well(&shimmed->server);
+    files_remove_tree(scene->directory);
+    assert_true(bytes > 0);
+    return bytes;
+}
+
+/* The first bet is noted there, before it is acknowledged; and so is the first agency that is done. */
+static void control_waits_for_room_and_is_written_then(void **state)
+{
+    for (int with_a_bet = 0; with_a_bet <= 1; with_a_bet++) {
+        enum { HALF_OF_IT = 200 };
+        const struct scene *scene = set_scene(*state, 1);
+        fill_and_make_room(scene, bytes_of_controls(scene, with_a_bet != 0) + HALF_OF_IT,
+                           "control");
+        files_remove_tree(scene->directory);
+    }
 }
 
 static void a_full_server_that_is_asked_to_stop_does_so_in_time(void **state)
 {
     const struct scene *scene = set_scene(*state, AGENCIES);
-    struct shimmed *shimmed = start(scene, "full:3000");
+    struct shimmed *shimmed = start(scene, "full:3000:bets.csv");
     bet_until_full(scene, &shimmed->server, "bets.csv");
     struct program_end end = server_stop(&shimmed->server);
     assert_true(end.elapsed_ms < SHUTDOWN_MS + server_stop_limit_ms());
@@ -273,23 +273,36 @@ static void a_disk_that_is_full_at_the_sync_is_none_to_wait_for(void **state)
     expect_stop(set_scene(*state, AGENCIES), "fail:fdatasync:2:ENOSPC", "No space left on device");
 }
 
-/* The syncs of a draw are the first ones behind those of a start: of winners.csv, of the directory. */
-static void expect_stop_in_draw(struct stage *stage, unsigned sync)
-{
-    const struct scene *scene = set_scene(stage, AGENCIES);
-    unsigned long long before = look_at_a_start(scene).fsyncs;
-    expect_stop(scene, stage_text(stage, "fail:fsync:%llu:EIO", before + sync),
-                "sorteo | result: fail*Input/output error");
-}
-
 static void a_failed_sync_of_the_winners_stops_the_server(void **state)
 {
-    expect_stop_in_draw(*state, 1);
+    expect_stop(set_scene(*state, AGENCIES), "fail:fsync:1:EIO:winners.csv.tmp",
+                "sorteo | result: fail*Input/output error");
 }
 
 static void a_failed_sync_of_the_directory_stops_the_server(void **state)
 {
-    expect_stop_in_draw(*state, 2);
+    expect_stop(set_scene(*state, AGENCIES), "fail:fsync:1:EIO:>winners.csv",
+                "sorteo | result: fail*Input/output error");
+}
+
+static void a_failed_sync_of_an_agencys_done_stops_the_server(void **state)
+{
+    expect_stop(set_scene(*state, AGENCIES), "fail:fdatasync:1:EIO:done.csv",
+                "done.csv | fdatasync: Input/output error");
+}
+
+/* A start writes it twice: the third one notes the first bet, the last one the draw. */
+static void a_failed_sync_of_control_stops_the_server(void **state)
+{
+    static const char *const files[] = {"control.tmp", ">control"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        for (int sync = 3; sync <= 5; sync++) {
+            const struct scene *scene = set_scene(*state, 1);
+            expect_stop(scene, stage_text(scene->stage, "fail:fsync:%d:EIO:%s", sync, files[i]),
+                        "store | result: fail | error: sync *Input/output error");
+            files_remove_tree(scene->directory);
+        }
+    }
 }
 
 int main(void)
@@ -298,6 +311,7 @@ int main(void)
         STAGE_TEST(bets_wait_for_room_and_are_stored_then),
         STAGE_TEST(a_done_waits_for_room_and_is_stored_then),
         STAGE_TEST(the_draw_waits_for_room_and_is_held_then),
+        STAGE_TEST(control_waits_for_room_and_is_written_then),
         STAGE_TEST(a_full_server_that_is_asked_to_stop_does_so_in_time),
         STAGE_TEST(a_real_file_system_is_filled_and_freed),
         STAGE_TEST(a_failed_sync_of_bets_stops_the_server),
@@ -305,6 +319,8 @@ int main(void)
         STAGE_TEST(a_disk_that_is_full_at_the_sync_is_none_to_wait_for),
         STAGE_TEST(a_failed_sync_of_the_winners_stops_the_server),
         STAGE_TEST(a_failed_sync_of_the_directory_stops_the_server),
+        STAGE_TEST(a_failed_sync_of_an_agencys_done_stops_the_server),
+        STAGE_TEST(a_failed_sync_of_control_stops_the_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

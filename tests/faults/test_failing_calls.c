@@ -14,6 +14,7 @@
 #include "tests/faults/shim/bettor.h"
 #include "tests/faults/shim/shimmed.h"
 #include "tests/harness/files.h"
+#include "tests/harness/reckoning.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -67,7 +68,7 @@ static const struct refusal refusals[] = {
     {SHIM_socket, "EMFILE"},     {SHIM_bind, "EACCES"},
     {SHIM_listen, "EACCES"},     {SHIM_accept4, "EMFILE"},
     {SHIM_recv, "ECONNRESET"},   {SHIM_send, "ECONNRESET"},
-    {SHIM_ppoll, "ENOMEM"},
+    {SHIM_ppoll, "ENOMEM"},      {SHIM_getrandom, "EINTR"},
 };
 
 enum { REFUSALS = sizeof refusals / sizeof refusals[0] };
@@ -209,6 +210,7 @@ static void go_on_without_failures(struct stage *stage, struct bettor *const *be
     }
     bettors_expect_stored(bettors, AGENCIES, server);
     server_stop_well(server);
+    reckoning_expect_books(stage, server->directory);
     shimmed_expect_nothing_shared(server->directory);
 }
 

@@ -203,6 +203,8 @@ static const struct CMUnitTest tests[] = {
              "draw.renamed:1:KILL", STORER_DIES, NULL),
     DISASTER(disaster_29_the_storer_dies_after_the_draw_before_the_gate_opens,
              "draw.before_gate:1:KILL", STORER_DIES, NULL),
+    DISASTER(disaster_68_the_storer_dies_with_the_draw_noted_and_nobody_told, "draw.noted:1:KILL",
+             STORER_DIES, "sorteo | result: success"),
 };
 
 int main(void)

@@ -20,6 +20,7 @@
 #include "tests/harness/agency.h"
 #include "tests/harness/bets.h"
 #include "tests/harness/files.h"
+#include "tests/harness/reckoning.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -42,7 +43,6 @@ enum {
     RECORDINGS = 6,
     EARLY_RECORDS = 14, /* the power fails while the very first server starts */
     NAME_BYTES = 64,
-    RULES_BYTES = 128,
     DECIMAL = 10
 };
 
@@ -55,8 +55,7 @@ struct recording {
     const char *name;
     const char *base; /* what was on the disk when it began; may be missing */
     struct cut_journal *journal;
-    bool restarted;  /* by a graceful stop, in the middle */
-    uint64_t fsyncs; /* how often fsync was called, up to the draw */
+    bool restarted; /* by a graceful stop, in the middle */
 };
 
 struct recordings {
@@ -166,7 +165,6 @@ static void hold_and_note(struct stage *stage, const char *name, const char *bas
     }
     hold_lottery(shimmed, bettors);
     (void)close(journal);
-    recording->fsyncs = shimmed_calls(shimmed, SHIM_fsync);
     server_stop_well(&shimmed->server);
     shimmed_expect_gone(shimmed);
     recording->journal = cut_journal_read(stage, plan.journal);
@@ -174,12 +172,12 @@ static void hold_and_note(struct stage *stage, const char *name, const char *bas
 }
 
 /*
- * The power failed in the first start, while layout was renamed into place. A
- * directory that has it but no done.csv would be the worst; a server that syncs
+ * The power failed in the first start, while control was renamed into place. A
+ * directory that has bets.csv but no control would be the worst; a server that syncs
  * the one before it makes the other leaves none such, and any will do then.
  */
-static const char *cut_at_layout(struct stage *stage, const struct cut_journal *journal,
-                                 uint64_t *seed)
+static const char *cut_at_control(struct stage *stage, const struct cut_journal *journal,
+                                  uint64_t *seed)
 {
     enum { TRIES = 32 };
     const char *early = NULL;
@@ -189,8 +187,8 @@ static const char *cut_at_layout(struct stage *stage, const struct cut_journal *
     for (unsigned i = 0; i < TRIES; i++) {
         early = stage_path(stage, "early-%u", i);
         cut_build(journal, stage_path(stage, "none"), point, cut_random(seed), early);
-        if (files_exist(stage_path(stage, "early-%u/layout", i)) &&
-            !files_exist(stage_path(stage, "early-%u/done.csv", i))) {
+        if (files_exist(stage_path(stage, "early-%u/bets.csv", i)) &&
+            !files_exist(stage_path(stage, "early-%u/control", i))) {
             break;
         }
     }
@@ -203,22 +201,20 @@ static void lotteries_are_recorded(void **state)
     struct stage *stage = recordings->stage;
     struct recording *all = recordings->all;
     const char *none = stage_path(stage, "none");
-    char rules[RULES_BYTES];
     hold_and_note(stage, "undisturbed", none, NULL, &all[0]);
     /* Each of these storers would write another ring full, unless it first syncs what is there. */
     hold_and_note(stage, "storers-killed-before-syncs", none,
                   "kill:fdatasync:3 kill:fdatasync:4 kill:fdatasync:5 kill:fdatasync:6 "
                   "kill:fdatasync:7 kill:fdatasync:8 kill:fdatasync:9",
                   &all[1]);
-    /* The last fsync of a lottery is the directory's, after the rename of winners.csv. */
-    (void)snprintf(rules, sizeof rules, "kill:fsync:%llu", (unsigned long long)all[0].fsyncs);
-    hold_and_note(stage, "storer-killed-in-the-draw", none, rules, &all[2]);
+    hold_and_note(stage, "storers-killed-in-the-draw", none,
+                  "kill:fsync:1:EIO:winners.csv.tmp kill:fsync:1:EIO:>winners.csv", &all[2]);
     const char *early = stage_path(stage, "early");
     size_t point = cut_random_below(&recordings->seed, EARLY_RECORDS);
     cut_build(all[0].journal, none, point, cut_random(&recordings->seed), early);
     hold_and_note(stage, "on-what-a-cut-left", early, NULL, &all[3]);
-    early = cut_at_layout(stage, all[0].journal, &recordings->seed);
-    hold_and_note(stage, "on-what-a-cut-at-layout-left", early, NULL, &all[4]);
+    early = cut_at_control(stage, all[0].journal, &recordings->seed);
+    hold_and_note(stage, "on-what-a-cut-at-control-left", early, NULL, &all[4]);
     all[5].restarted = true;
     hold_and_note(stage, "stopped-and-started-again", none, NULL, &all[5]);
 }
@@ -346,6 +342,7 @@ static void nothing_promised_before_the_cut_is_lost(void **state)
     bettors_expect_promised(bettors, PROGRAM_AGENCY, server);
     hold_to_the_end(server, bettors, cut_random_below(&seed, 4) == 0);
     server_stop_well(server);
+    reckoning_expect_books(cut->stage, directory);
     shimmed_expect_nothing_shared(directory);
 }
 

@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 /* The names of all files that a server makes. */
-static const char *const scratch_names[] = {"lock",        "layout",        "bets.csv",
-                                            "done.csv",    "layout.tmp",    "checkpoint",
-                                            "winners.csv", "checkpoint.tmp"};
+static const char *const scratch_names[] = {"lock",        "control",        "bets.csv",
+                                            "done.csv",    "control.tmp",    "checkpoint",
+                                            "winners.csv", "checkpoint.tmp", "layout"};
 
 static char scratch_path[] = "/dev/shm/lottery-fuzz-XXXXXX";
 static int scratch_directory = -1;

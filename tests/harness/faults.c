@@ -435,7 +435,7 @@ void lottery_expect_stored(const struct lottery *lottery, const struct lottery_a
 static bool is_own_file(const char *name)
 {
     static const char *const names[] = {".",           "..",   "bets.csv", "done.csv",
-                                        "winners.csv", "lock", "layout",   "checkpoint"};
+                                        "winners.csv", "lock", "control",  "checkpoint"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(name, names[i]) == 0) {
             return true;
@@ -486,6 +486,7 @@ void lottery_close(struct lottery *lottery)
 {
     await_storer(lottery);
     server_stop_well(lottery->server);
+    reckoning_expect_books(lottery->stage, lottery->directory);
     expect_no_shared_memory(lottery);
     expect_own_files_only(lottery);
 }

@@ -5,6 +5,7 @@
 
 #include "tests/harness/deadline.h"
 #include "tests/harness/files.h"
+#include "tests/harness/reckoning.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -113,7 +114,24 @@ void bettor_say(struct bettor *bettor, const char *type)
     }
 }
 
-/* The books against the server's word: "server:8:120,open". */
+/* The checksum in "server:8:120,open,0123456789abcdef,..." is that of the rows in bets.csv. */
+static void expect_checksum(const struct bettor *bettor, const char *state, size_t stored)
+{
+    enum { HEXADECIMAL = 16 };
+    const struct lottery *lottery = bettor->lottery;
+    size_t found = 0;
+    const char *phase = strchr(state, ',');
+    const char *checksum = phase == NULL ? NULL : strchr(phase + 1, ',');
+    uint64_t expected = reckoning_checksum(lottery->stage, server_file(lottery->server, "bets.csv"),
+                                           UINT64_MAX, bettor->agency.id, stored, &found);
+    if (checksum == NULL || found != stored ||
+        strtoull(checksum + 1, NULL, HEXADECIMAL) != expected) {
+        fail(bettor, stage_text(lottery->stage, "checksum %016llx", (unsigned long long)expected),
+             state);
+    }
+}
+
+/* The books against the server's word: "server:8:120,open,0123456789abcdef,...". */
 static void settle(struct bettor *bettor, const char *state)
 {
     static const char start[] = "server:8:";
@@ -125,6 +143,7 @@ static void settle(struct bettor *bettor, const char *state)
         stored % BETTOR_BATCH_ROWS != 0) {
         fail(bettor, "all that was acknowledged, whole batches, no more than was sent", state);
     }
+    expect_checksum(bettor, state, stored);
     bettor->sent = stored;
     bettor->acknowledged = stored;
     lottery_expect_stored(bettor->lottery, &bettor->agency, stored);

@@ -130,11 +130,12 @@ static size_t receive_some(const struct peer *peer, char *into, size_t room,
     return got > 0 ? (size_t)got : 0;
 }
 
-/* Exactly these bytes, of which the first `count` have come already. */
-static void expect_bytes(const struct peer *peer, const char *text, size_t wanted, size_t count,
-                         const char *file, int line)
+/* Exactly these bytes. */
+static void expect_bytes(const struct peer *peer, const char *text, size_t wanted, const char *file,
+                         int line)
 {
     struct deadline deadline = deadline_in(DEADLINE_MS);
+    size_t count = 0;
     char *bytes = stage_allocate(peer->server->stage, wanted + 1);
     memcpy(bytes, text, count);
     while (count < wanted) {
@@ -146,29 +147,45 @@ static void expect_bytes(const struct peer *peer, const char *text, size_t wante
     }
 }
 
-/* Anything up to and with the next CR, which is the first byte of what is expected next. */
-static void skip_to_end_of_message(const struct peer *peer, const char *text, const char *file,
-                                   int line)
+/* A comma, and so many hexadecimal digits at least. */
+static bool is_field(const char *text, size_t digits)
 {
+    return text[0] == ',' && strspn(text + 1, "0123456789abcdef") >= digits;
+}
+
+/* What STATE says behind the phase: the checksum of what is stored, and the lottery's identity. */
+static void expect_checksum_and_identity(const struct peer *peer, const char *text,
+                                         const char *file, int line)
+{
+    enum {
+        CHECKSUM_DIGITS = 16,
+        IDENTITY_DIGITS = 32,
+        FIELDS_BYTES = CHECKSUM_DIGITS + IDENTITY_DIGITS + 2
+    };
     struct deadline deadline = deadline_in(DEADLINE_MS);
-    char byte = '\0';
-    while (byte != '\r') {
-        if (receive_some(peer, &byte, 1, deadline) == 0) {
-            fail_expecting(peer, text, "", 0, file, line);
+    char fields[FIELDS_BYTES + 1] = "";
+    size_t count = 0;
+    while (count < FIELDS_BYTES) {
+        size_t got = receive_some(peer, fields + count, FIELDS_BYTES - count, deadline);
+        count += got;
+        if (got == 0) {
+            break;
         }
+    }
+    if (!is_field(fields, CHECKSUM_DIGITS) ||
+        !is_field(fields + 1 + CHECKSUM_DIGITS, IDENTITY_DIGITS)) {
+        fail_expecting(peer, text, fields, count, file, line);
     }
 }
 
 void peer_expect_at(struct peer *peer, const char *text, const char *file, int line)
 {
-    size_t came = 0;
     for (const char *star = strchr(text, '*'); star != NULL; star = strchr(text, '*')) {
-        expect_bytes(peer, text, (size_t)(star - text), came, file, line);
+        expect_bytes(peer, text, (size_t)(star - text), file, line);
+        expect_checksum_and_identity(peer, text, file, line);
         text = star + 1;
-        came = 1;
-        skip_to_end_of_message(peer, text, file, line);
     }
-    expect_bytes(peer, text, strlen(text), came, file, line);
+    expect_bytes(peer, text, strlen(text), file, line);
 }
 
 /* Room for twice as many bytes; the old room is the stage's for as long as the test runs. */

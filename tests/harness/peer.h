@@ -29,8 +29,8 @@ void peer_send_bytes(struct peer *peer, const void *bytes, size_t count);
 void peer_send_bytewise(struct peer *peer, const char *text);
 
 /*
- * Expects exactly this as the next bytes. "*" stands for whatever else is in a message
- * before its CRLF: "server:8:5,open*\r\n" is STATE with any checksum and identity, or none.
+ * Expects exactly this as the next bytes. "*" stands for any checksum and any identity:
+ * "server:8:5,open*\r\n" is STATE as the server tells it, "server:8:5,open,0123...,4567...".
  */
 #define peer_expect(peer, text) peer_expect_at(peer, text, __FILE__, __LINE__)
 void peer_expect_at(struct peer *peer, const char *text, const char *file, int line);

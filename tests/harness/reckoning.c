@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIELDS = 6, DECIMAL = 10 };
+enum { FIELDS = 6, DECIMAL = 10, HEXADECIMAL = 16 };
 
 #define WHOLE_FILE UINT64_MAX
 
@@ -160,6 +160,174 @@ size_t reckoning_count_bet(const struct reckoning *reckoning, uint32_t agency, c
     }
     return count;
 }
+
+/* ------------------------------------------------------------ checksums ---- */
+
+/* The remainder of sum * 256 + byte, by long division, bit by bit: slow, and easily seen to be right. */
+static uint64_t append_byte(uint64_t sum, unsigned char byte)
+{
+    const uint64_t modulus = UINT64_C(0xffffffffffffffc5);
+    for (int bit = 7; bit >= 0; bit--) {
+        bool carry = sum >> 63 != 0;
+        sum = sum << 1 | ((unsigned)byte >> bit & 1U);
+        if (carry || sum >= modulus) {
+            sum -= modulus; /* 2^64 that was carried comes back by the wrap-around */
+        }
+    }
+    return sum;
+}
+
+uint64_t reckoning_sum(uint64_t checksum, const char *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        checksum = append_byte(checksum, (unsigned char)bytes[i]);
+    }
+    return checksum;
+}
+
+uint64_t reckoning_checksum(struct stage *stage, const char *path, uint64_t bytes, uint32_t agency,
+                            size_t rows, size_t *found)
+{
+    size_t there = 0;
+    size_t count = 0;
+    uint64_t sum = 0;
+    const char *text = files_read(stage, path, &there);
+    const char *end = text + (bytes < there ? bytes : there);
+    for (const char *row = text; row < end && count < rows;) {
+        const char *line_feed = memchr(row, '\n', (size_t)(end - row));
+        const char *next = line_feed == NULL ? end : line_feed + 1;
+        if (strtoul(row, NULL, DECIMAL) == agency) {
+            sum = reckoning_sum(sum, row, (size_t)(next - row));
+            count++;
+        }
+        row = next;
+    }
+    if (found != NULL) {
+        *found = count;
+    }
+    return sum;
+}
+
+/* ---------------------------------------------------------------- books ---- */
+
+/* A data directory whose files are held against each other, and who asked for that. */
+struct books {
+    struct stage *stage;
+    const char *directory;
+    const char *control;
+    const char *file;
+    int line;
+};
+
+static const char *book_path(const struct books *books, const char *name)
+{
+    return stage_text(books->stage, "%s/%s", books->directory, name);
+}
+
+static void expect_book(const struct books *books, const char *what, uint64_t found,
+                        uint64_t expected)
+{
+    if (found != expected) {
+        stage_fail_at(books->file, books->line, "%s: %s is %llu (%016llx), reckoned %llu (%016llx)",
+                      books->directory, what, (unsigned long long)found, (unsigned long long)found,
+                      (unsigned long long)expected, (unsigned long long)expected);
+    }
+}
+
+/* What stands behind this name in control. */
+static const char *control_text(const struct books *books, const char *name)
+{
+    const char *label = stage_text(books->stage, "\n%s ", name);
+    const char *place = strstr(books->control, label);
+    if (place == NULL) {
+        stage_fail_at(books->file, books->line, "%s: control has no %s", books->directory, name);
+    }
+    return place + strlen(label);
+}
+
+static uint64_t control_number(const struct books *books, const char *name, int base)
+{
+    return strtoull(control_text(books, name), NULL, base);
+}
+
+static void expect_control(const struct books *books)
+{
+    const char *last = control_text(books, "checksum");
+    size_t before = (size_t)(last - books->control) - strlen("checksum ");
+    expect_book(books, "control's checksum", control_number(books, "checksum", HEXADECIMAL),
+                reckoning_sum(0, books->control, before));
+}
+
+/* A line "agency,bets,position,rows checksum,line checksum". */
+static void expect_done_line(const struct books *books, const char *line, size_t bytes)
+{
+    const char *bets_file = book_path(books, "bets.csv");
+    char *at = NULL;
+    size_t rows = 0;
+    uint32_t agency = (uint32_t)strtoul(line, &at, DECIMAL);
+    uint64_t bets = strtoull(at + 1, &at, DECIMAL);
+    uint64_t position = strtoull(at + 1, &at, DECIMAL);
+    uint64_t checksum = strtoull(at + 1, &at, HEXADECIMAL);
+    size_t before = (size_t)(at + 1 - line);
+    uint64_t reckoned =
+        reckoning_checksum(books->stage, bets_file, WHOLE_FILE, agency, SIZE_MAX, &rows);
+    expect_book(books, "a done line's own checksum", strtoull(at + 1, &at, HEXADECIMAL),
+                reckoning_sum(0, line, before));
+    expect_book(books, "the end of a done line", (uint64_t)(at - line), bytes);
+    expect_book(books, "the bets of an agency that is done", bets, rows);
+    expect_book(books, "the checksum of an agency that is done", checksum, reckoned);
+    expect_book(books, "a done line's position, at most", position > files_size(bets_file), false);
+}
+
+static void expect_done(const struct books *books)
+{
+    size_t bytes = 0;
+    const char *path = book_path(books, "done.csv");
+    const char *text = files_exist(path) ? files_read(books->stage, path, &bytes) : "";
+    expect_book(books, "done_bytes", control_number(books, "done_bytes", DECIMAL), bytes);
+    for (const char *line = text; line < text + bytes;) {
+        size_t line_bytes = strcspn(line, "\n");
+        expect_done_line(books, line, line_bytes);
+        line += line_bytes + 1;
+    }
+}
+
+/* The count of rows in a file, its bytes and its checksum, as the draw's record has them. */
+static void expect_file_in_record(const struct books *books, const char *name,
+                                  const char *const labels[3])
+{
+    size_t bytes = 0;
+    uint64_t rows = 0;
+    const char *text = files_read(books->stage, book_path(books, name), &bytes);
+    for (size_t i = 0; i < bytes; i++) {
+        rows += text[i] == '\n';
+    }
+    expect_book(books, labels[0], control_number(books, labels[0], DECIMAL), rows);
+    expect_book(books, labels[1], control_number(books, labels[1], DECIMAL), bytes);
+    expect_book(books, labels[2], control_number(books, labels[2], HEXADECIMAL),
+                reckoning_sum(0, text, bytes));
+}
+
+void reckoning_expect_books_at(struct stage *stage, const char *directory, const char *file,
+                               int line)
+{
+    static const char *const of_bets[] = {"drawn_bets", "drawn_bytes", "drawn_checksum"};
+    static const char *const of_winners[] = {"winners", "winners_bytes", "winners_checksum"};
+    struct books books = {.stage = stage, .directory = directory, .file = file, .line = line};
+    books.control = files_read(stage, book_path(&books, "control"), NULL);
+    expect_control(&books);
+    expect_done(&books);
+    expect_book(&books, "bets_bytes, at most",
+                control_number(&books, "bets_bytes", DECIMAL) >
+                    files_size(book_path(&books, "bets.csv")),
+                false);
+    if (strncmp(control_text(&books, "state"), "drawn\n", strlen("drawn\n")) == 0) {
+        expect_file_in_record(&books, "bets.csv", of_bets);
+        expect_file_in_record(&books, "winners.csv", of_winners);
+    }
+}
+
+/* ----------------------------------------------------------- comparison ---- */
 
 /* A file of LF or CRLF lines, cut into them one after the other. */
 struct lines {

@@ -43,6 +43,27 @@ size_t reckoning_count_number(const struct reckoning *reckoning, uint32_t agency
 /* How many rows the agency has that are exactly this bet, "first,last,document,birthdate,number". */
 size_t reckoning_count_bet(const struct reckoning *reckoning, uint32_t agency, const char *bet);
 
+/* The checksum of the bytes that `checksum` is of (0: none), and of these behind them. */
+uint64_t reckoning_sum(uint64_t checksum, const char *bytes, size_t count);
+
+/*
+ * The checksum of the agency's first `rows` rows (SIZE_MAX: all of them) among the first `bytes`
+ * bytes of a bets.csv (UINT64_MAX: all), as they stand there: the number that their bytes are,
+ * modulo 2^64 - 59. *found, where it is not NULL, is how many rows those are.
+ */
+uint64_t reckoning_checksum(struct stage *stage, const char *path, uint64_t bytes, uint32_t agency,
+                            size_t rows, size_t *found);
+
+/*
+ * Expects that the files of a data directory, in which no server is, bear each other out: control's
+ * own checksum; every line of done.csv, with its own checksum, against the rows of its agency; and,
+ * once the draw was held, its record against bets.csv and winners.csv.
+ */
+#define reckoning_expect_books(stage, directory)                                                   \
+    reckoning_expect_books_at(stage, directory, __FILE__, __LINE__)
+void reckoning_expect_books_at(struct stage *stage, const char *directory, const char *file,
+                               int line);
+
 /*
  * Expects that the agency's rows are the first `rows` rows of this file
  * (SIZE_MAX: all of them), in its order, each exactly once.

@@ -238,18 +238,21 @@ static const char *stop_with_bets(struct stage *stage, unsigned bets)
     return server_file(server, "bets.csv");
 }
 
-/* A start fails with one clear line, and leaves these bytes and the checkpoint alone. */
-static void expect_start_refused(struct stage *stage, const char *bets_file)
+/* A start fails with one clear line, and leaves these bytes, control and the checkpoint alone. */
+static void expect_start_refused(struct stage *stage, const char *bets_file, const char *reason)
 {
     size_t before_bytes = 0;
     size_t after_bytes = 0;
     struct program_end end;
     const char *before = files_read(stage, bets_file, &before_bytes);
     const uint64_t checkpoint_bytes = files_size(stage_path(stage, "data/checkpoint"));
+    const char *control = files_read(stage, stage_path(stage, "data/control"), NULL);
     struct program *program =
         server_start_in_vain(stage, NULL, NULL, ENVIRONMENT("NUMBER_OF_AGENCIES=2"), &end);
     assert_int_equal(end.status, 1);
-    assert_non_null(strstr(program_errors(program), "bets.csv ends, or is damaged, at byte"));
+    assert_non_null(strstr(program_errors(program), reason));
+    assert_non_null(strstr(program_errors(program), "nothing was touched"));
+    assert_string_equal(files_read(stage, stage_path(stage, "data/control"), NULL), control);
     const char *after = files_read(stage, bets_file, &after_bytes);
     assert_int_equal(after_bytes, before_bytes);
     assert_memory_equal(after, before, before_bytes);
@@ -269,16 +272,16 @@ static void acknowledged_bets_that_were_damaged_since_are_not_cut_off(void **sta
     memcpy(kept, bets + count - FROM_END, DAMAGED);
     memset(bets + count - FROM_END, 0, DAMAGED);
     files_write_bytes(bets_file, bets, count);
-    expect_start_refused(stage, bets_file);
+    expect_start_refused(stage, bets_file, "bets.csv was changed");
     memcpy(bets + count - FROM_END, kept, DAMAGED);
     files_write_bytes(bets_file, bets, count / 2);
-    expect_start_refused(stage, bets_file);
+    expect_start_refused(stage, bets_file, "bets.csv ends at byte");
     files_write_bytes(bets_file, bets, count); /* as it should be */
     bets_expect_stored(start(stage), 1, 0, BETS);
 }
 
-/* Before the checkpoint a start does not look; the draw does, where it finds winners. */
-static void a_damaged_winner_before_the_checkpoint_is_told_to_nobody(void **state)
+/* Before the checkpoint's end such a start does not look; the draw does. */
+static void damage_that_a_start_is_told_not_to_look_for_is_found_by_the_draw(void **state)
 {
     enum { BETS = 200, DAMAGED = 2, NAME_AT = 2 };
     struct stage *stage = *state;
@@ -291,7 +294,8 @@ static void a_damaged_winner_before_the_checkpoint_is_told_to_nobody(void **stat
     char *bets = files_read(stage, server_file(server, "bets.csv"), &count);
     memset(bets + NAME_AT, 0, DAMAGED);
     files_write_bytes(server_file(server, "bets.csv"), bets, count);
-    server = start(stage);
+    expect_start_refused(stage, server_file(server, "bets.csv"), "bets.csv was changed");
+    server = server_start(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=2", "START_VERIFY=end"));
     peer = peer_connect(server);
     peer_ask(peer, "1:7\r\n", "server:8:1,open*\r\n");
     peer_send(peer, "1:5\r\n2:5\r\n");
@@ -301,6 +305,98 @@ static void a_damaged_winner_before_the_checkpoint_is_told_to_nobody(void **stat
     assert_int_equal(server_count_log(server, "what is on the disk is not what was written"), 1);
     assert_false(files_exist(server_file(server, "winners.csv")));
     stage_expect_nothing_left(stage);
+}
+
+/* ------------------------------------------------------------------- terms ---- */
+
+static void expect_terms_refused(struct stage *stage, const char *const *environment,
+                                 const char *reason)
+{
+    struct program_end end;
+    const char *control = files_read(stage, stage_path(stage, "data/control"), NULL);
+    struct program *program = server_start_in_vain(stage, NULL, NULL, environment, &end);
+    assert_int_equal(end.status, 1);
+    assert_non_null(strstr(program_errors(program), "is of other terms than the configuration"));
+    assert_non_null(strstr(program_errors(program), reason));
+    assert_string_equal(files_read(stage, stage_path(stage, "data/control"), NULL), control);
+    stage_expect_nothing_left(stage);
+}
+
+static void other_terms_are_refused_once_there_is_a_bet(void **state)
+{
+    struct stage *stage = *state;
+    (void)stop_with_bets(stage, 1);
+    expect_terms_refused(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=3"),
+                         "agencies expected 2 and allowed 1-2, winning number 7574, and now "
+                         "expected 3 and allowed 1-3, winning number 7574");
+    expect_terms_refused(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=2", "WINNING_NUMBER=1"),
+                         "winning number 1");
+    expect_terms_refused(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=2", "AGENCIES_ALLOWED=any"),
+                         "allowed any");
+    const char *const *same = ENVIRONMENT("NUMBER_OF_AGENCIES=2", "AGENCIES_ALLOWED=2,1");
+    bets_expect_stored(server_start(stage, same), 1, 0, 100);
+}
+
+static void terms_may_change_before_there_is_a_bet(void **state)
+{
+    struct stage *stage = *state;
+    server_stop_well(start(stage));
+    struct server *server =
+        server_start(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=1", "WINNING_NUMBER=1"));
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:4:Ana,Paz,1,1980-01-31,1\n\r\n1:5\r\n", "server:0\r\nserver:0\r\n");
+    peer_ask(peer, "1:6\r\n", "server:3:1,Ana,Paz,1,1980-01-31,1\n\r\n");
+    server_stop_well(server);
+    expect_terms_refused(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=1"), "winning number 7574");
+}
+
+/* ----------------------------------------------------------------- winners ---- */
+
+/* A server that has held its draw and was stopped. */
+static struct server *stop_after_the_draw(struct stage *stage)
+{
+    struct server *server = start(stage);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:4:Ana,Paz,1,1980-01-31,7574\n\r\n", "server:0\r\n");
+    peer_ask(peer, "2:4:Eva,Sol,2,1980-01-31,7574\n\r\n", "server:0\r\n");
+    peer_ask(peer, "1:5\r\n2:5\r\n", "server:0\r\nserver:0\r\n");
+    peer_ask(peer, "1:6\r\n", "server:3:1,Ana,Paz,1,1980-01-31,7574\n\r\n");
+    server_stop_well(server);
+    return server;
+}
+
+static void winners_that_are_missing_are_made_again(void **state)
+{
+    struct stage *stage = *state;
+    const char *winners_file = server_file(stop_after_the_draw(stage), "winners.csv");
+    const char *winners = files_read(stage, winners_file, NULL);
+    assert_int_equal(unlink(winners_file), 0);
+    struct server *server = start(stage);
+    (void)server_await_log(server, 1, "WARNING*winners.csv | reason: it was missing");
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "2:6\r\n", "server:3:2,Eva,Sol,2,1980-01-31,7574\n\r\n");
+    assert_string_equal(files_read(stage, winners_file, NULL), winners);
+}
+
+static void winners_that_were_changed_are_told_to_nobody(void **state)
+{
+    struct stage *stage = *state;
+    struct program_end end;
+    const char *winners_file = server_file(stop_after_the_draw(stage), "winners.csv");
+    append_to(winners_file, "1,Max,Pan,3,1980-01-31,7574\r\n");
+    struct program *program =
+        server_start_in_vain(stage, NULL, NULL, ENVIRONMENT("NUMBER_OF_AGENCIES=2"), &end);
+    assert_int_equal(end.status, 1);
+    (void)program_await_log(program, 1,
+                            "CRITICAL*action: sorteo | result: fail*winners.csv was changed");
+    stage_expect_nothing_left(stage);
+    assert_int_equal(unlink(winners_file), 0); /* as the message says */
+    struct server *server = start(stage);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:6\r\n", "server:3:1,Ana,Paz,1,1980-01-31,7574\n\r\n");
+    append_to(winners_file, "1,Max,Pan,3,1980-01-31,7574\r\n"); /* while it runs */
+    peer_ask(peer, "1:6\r\n", "server:1\r\n");
+    (void)server_await_log(server, 1, "consulta_ganadores | result: fail*winners.csv was changed");
 }
 
 int main(void)
@@ -317,8 +413,12 @@ int main(void)
         STAGE_TEST(the_children_of_a_killed_supervisor_finish_and_the_next_server_takes_over),
         STAGE_TEST(a_torn_last_row_is_cut_off_and_said_so),
         STAGE_TEST(a_torn_line_of_done_csv_is_cut_off),
-        STAGE_TEST(a_damaged_winner_before_the_checkpoint_is_told_to_nobody),
+        STAGE_TEST(damage_that_a_start_is_told_not_to_look_for_is_found_by_the_draw),
         STAGE_TEST(acknowledged_bets_that_were_damaged_since_are_not_cut_off),
+        STAGE_TEST(other_terms_are_refused_once_there_is_a_bet),
+        STAGE_TEST(terms_may_change_before_there_is_a_bet),
+        STAGE_TEST(winners_that_are_missing_are_made_again),
+        STAGE_TEST(winners_that_were_changed_are_told_to_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

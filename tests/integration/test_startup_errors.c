@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
 
@@ -63,6 +64,8 @@ static void a_wrong_configuration_file_is_named_with_line_and_key(void **state)
         {"# none\n\nlog:\n  level: LOUD\n", ":4:", "log.level"},
         {"winners:\n  wait: 5 bananas\n", ":2:", "winners.wait"},
         {"ack_after: never\n", ":1:", "ack_after"},
+        {"start:\n  verify: some\n", ":2:", "start.verify"},
+        {"agencies:\n  expected: 0\n", ":2:", "agencies.expected"},
         {"agencies:\n  allowed: 5-1\n", ":2:", "agencies.allowed"},
         {"server:\n  port: [1, 2]\n", ":2:", "server.port"},
         {"ring:\n  bytes: 100k\n", ":2:", "ring.bytes"},
@@ -142,11 +145,18 @@ static void a_data_directory_that_can_not_be_is_named(void **state)
     assert_string_equal(files_read(stage, stage_path(stage, "file"), NULL), "not a directory");
 }
 
+/* A data directory in which a server has been that stored nothing. */
+static const char *make_data(struct stage *stage, const char *const *environment)
+{
+    server_stop_well(server_start(stage, environment));
+    return stage_path(stage, "data");
+}
+
 static void a_directory_where_bets_csv_should_be_is_named(void **state)
 {
     struct stage *stage = *state;
-    const char *data = stage_path(stage, "data");
-    assert_int_equal(mkdir(data, DIRECTORY_MODE), 0);
+    const char *data = make_data(stage, NULL);
+    assert_int_equal(unlink(stage_path(stage, "data/bets.csv")), 0);
     assert_int_equal(mkdir(stage_path(stage, "data/bets.csv"), DIRECTORY_MODE), 0);
     expect_refusal(stage, data, NULL, NULL, FRAGMENTS("bets.csv is a directory", "move it away"));
 }
@@ -169,17 +179,32 @@ static void a_data_directory_in_use_is_refused_and_its_server_named(void **state
 }
 
 /* Starts a server on a directory with this file in it, which it has to refuse and to leave alone. */
-static void expect_untouched(struct stage *stage, const char *name, const char *text,
-                             const char *const *fragments)
+static void expect_untouched(struct stage *stage, const char *data, const char *name,
+                             const char *text, const char *const *fragments)
 {
-    const char *data = stage_path(stage, "data");
     const char *path = stage_path(stage, "data/%s", name);
-    (void)mkdir(data, DIRECTORY_MODE);
     files_write(path, text);
     expect_refusal(stage, data, NULL, ENVIRONMENT("RING_BYTES=64k", "LIMITS_MESSAGE_BYTES=16k"),
                    fragments);
     assert_string_equal(files_read(stage, path, NULL), text);
     files_remove_tree(data);
+}
+
+/* A directory in which no server has been. */
+static void expect_untouched_alone(struct stage *stage, const char *name, const char *text,
+                                   const char *const *fragments)
+{
+    const char *data = stage_path(stage, "data");
+    assert_int_equal(mkdir(data, DIRECTORY_MODE), 0);
+    expect_untouched(stage, data, name, text, fragments);
+}
+
+/* One in which a server has been, and has stored nothing. */
+static void expect_untouched_after(struct stage *stage, const char *name, const char *text,
+                                   const char *const *fragments)
+{
+    const char *data = make_data(stage, ENVIRONMENT("RING_BYTES=64k", "LIMITS_MESSAGE_BYTES=16k"));
+    expect_untouched(stage, data, name, text, fragments);
 }
 
 static void a_file_that_is_no_bets_csv_is_refused_and_left_alone(void **state)
@@ -191,8 +216,10 @@ static void a_file_that_is_no_bets_csv_is_refused_and_left_alone(void **state)
         "\n",
     };
     for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
-        expect_untouched(*state, "bets.csv", foreign[i],
-                         FRAGMENTS("bets.csv", "nothing was touched"));
+        expect_untouched_alone(*state, "bets.csv", foreign[i],
+                               FRAGMENTS("control is missing", "bets.csv", "nothing was touched"));
+        expect_untouched_after(*state, "bets.csv", foreign[i],
+                               FRAGMENTS("bets.csv", "no file of bets", "nothing was touched"));
     }
 }
 
@@ -201,17 +228,21 @@ static void a_bets_csv_damaged_far_from_its_end_is_refused_and_left_alone(void *
     enum { ROWS = 4000 };
     struct stage *stage = *state;
     const char *rows = bets_repeat(stage, "1,Ana,Paz,11111111,1980-01-31,1\r\n", ROWS);
-    expect_untouched(stage, "bets.csv",
-                     stage_text(stage, "1,Ana,Paz,11111111,1980-01-31,1\r\n1,Ana,Paz,\r\n%s", rows),
-                     FRAGMENTS("bets.csv", "damaged", "row 2", "nothing was touched"));
+    expect_untouched_after(
+        stage, "bets.csv",
+        stage_text(stage, "1,Ana,Paz,11111111,1980-01-31,1\r\n1,Ana,Paz,\r\n%s", rows),
+        FRAGMENTS("bets.csv", "damaged", "row 2", "nothing was touched"));
 }
 
 static void a_data_directory_of_another_version_is_refused_and_left_alone(void **state)
 {
-    expect_untouched(*state, "layout", "lottery data 99\nring_bytes 65536\n",
-                     FRAGMENTS("layout", "lottery data 99", "nothing was touched"));
-    expect_untouched(*state, "layout", "somebody else's file",
-                     FRAGMENTS("layout", "somebody else's file", "nothing was touched"));
+    expect_untouched_alone(*state, "layout", "lottery data 1\nring_bytes 65536\n",
+                           FRAGMENTS("data directory", "version 1.0", "nothing was touched"));
+    expect_untouched_alone(*state, "control", "lottery data 99\nring_bytes 65536\n",
+                           FRAGMENTS("control", "version 99", "nothing was touched"));
+    expect_untouched_alone(*state, "control", "somebody else's file",
+                           FRAGMENTS("control", "damaged", "nothing was touched"));
+    expect_untouched_after(*state, "control", "", FRAGMENTS("control", "damaged"));
 }
 
 /* -------------------------------------------------------------------- agency ---- */

@@ -2,10 +2,13 @@
  * test_status.c - STATUS and STATE: how much is stored, and whose bets count.
  */
 #include "tests/harness/bets.h"
+#include "tests/harness/files.h"
 #include "tests/harness/peer.h"
+#include "tests/harness/reckoning.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include <cmocka.h> /* after what it needs */
 
@@ -48,6 +51,110 @@ static void the_state_goes_from_open_over_done_to_drawn(void **state)
     peer_ask(peer, "2:7\r\n", "server:8:0,open*\r\n");
     peer_ask(peer, "2:5\r\n2:6\r\n", "server:0\r\nserver:3:\r\n"); /* the draw is held by then */
     peer_ask(peer, "1:7\r\n2:7\r\n", "server:8:2,drawn*\r\nserver:8:0,drawn*\r\n");
+}
+
+/* ------------------------------------------------------ checksum and identity ---- */
+
+/* What STATE has to be, by an independent reading of the files. */
+static const char *reckon_state(struct server *server, uint32_t agency, const char *phase,
+                                size_t rows)
+{
+    struct stage *stage = server->stage;
+    size_t found = 0;
+    uint64_t checksum = reckoning_checksum(stage, server_file(server, "bets.csv"), UINT64_MAX,
+                                           agency, rows, &found);
+    const char *control = files_read(stage, server_file(server, "control"), NULL);
+    const char *identity = strstr(control, "\nidentity ");
+    assert_non_null(identity);
+    return stage_text(stage, "server:8:%zu,%s,%016llx,%.32s\r\n", found, phase,
+                      (unsigned long long)checksum, identity + strlen("\nidentity "));
+}
+
+static void the_state_has_the_checksum_of_the_agencys_rows_and_the_lotterys_identity(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = start(stage);
+    struct peer *peer = peer_connect(server);
+    struct peer *other = peer_connect(server);
+    peer_ask(peer, "1:7\r\n", reckon_state(server, 1, "open", SIZE_MAX));
+    for (unsigned bets = 0; bets < 60; bets += 20) {
+        peer_ask(peer, bets_batch(stage, 1, bets, 20), "server:0\r\n");
+        peer_ask(other, bets_batch(stage, 2, bets, 7), "server:0\r\n");
+        peer_ask(peer, "1:7\r\n", reckon_state(server, 1, "open", SIZE_MAX));
+        peer_ask(other, "2:7\r\n", reckon_state(server, 2, "open", SIZE_MAX));
+    }
+    const char *of_two = reckon_state(server, 2, "open", SIZE_MAX);
+    peer_ask(peer, "1:5\r\n1:7\r\n",
+             stage_text(stage, "server:0\r\n%s", reckon_state(server, 1, "done", SIZE_MAX)));
+    server_stop_well(server);
+    server = start(stage);
+    peer = peer_connect(server);
+    peer_ask(peer, "1:7\r\n", reckon_state(server, 1, "done", SIZE_MAX));
+    peer_ask(peer, "2:7\r\n", of_two);
+}
+
+static void names_with_quotes_are_summed_as_they_stand_in_the_file(void **state)
+{
+    struct server *server = start(*state);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer,
+             "1:4:An\"a,Pe\xc3\xb1"
+             "a,1,1980-01-31,1\n\r\n",
+             "server:0\r\n");
+    peer_ask(peer, "1:7\r\n", reckon_state(server, 1, "open", SIZE_MAX));
+}
+
+/* ------------------------------------------------------------------ prefix ---- */
+
+static void prefix_tells_the_state_of_an_agencys_first_rows(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = start(stage);
+    struct peer *peer = peer_connect(server);
+    for (unsigned bets = 0; bets < 40; bets += 10) {
+        peer_ask(peer, bets_batch(stage, 1, bets, 10), "server:0\r\n");
+        peer_ask(peer, bets_batch(stage, 2, bets, 10), "server:0\r\n");
+    }
+    for (unsigned rows = 0; rows <= 40; rows += 5) {
+        peer_ask(peer, stage_text(stage, "1:9:%u\r\n", rows),
+                 reckon_state(server, 1, "open", rows));
+    }
+    peer_ask(peer, "1:5\r\n1:9:1\r\n",
+             stage_text(stage, "server:0\r\n%s", reckon_state(server, 1, "done", 1)));
+    peer_ask(peer, "2:prefix:0\r\n", "server:STATE:0,open*\r\n");
+}
+
+static void prefix_of_more_rows_than_there_are_or_of_no_number_is_refused(void **state)
+{
+    static const char *const wrongs[] = {"4", "18446744073709551615", "", "-1", "x", "1 ", "1,2"};
+    struct stage *stage = *state;
+    struct peer *peer = peer_connect(start(stage));
+    peer_ask(peer, bets_batch(stage, 1, 0, 3), "server:0\r\n");
+    for (size_t i = 0; i < sizeof wrongs / sizeof wrongs[0]; i++) {
+        peer_ask(peer, stage_text(stage, "1:9:%s\r\n", wrongs[i]), "server:1\r\n");
+    }
+    peer_ask(peer, "1:9:3\r\n", "server:8:3,open*\r\n");
+}
+
+static void prefix_claims_nothing(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = start(stage);
+    struct peer *claiming = peer_connect(server);
+    struct peer *asking = peer_connect(server);
+    peer_ask(claiming, "1:7\r\n", "server:8:0,open*\r\n");
+    peer_ask(asking, "1:9:0\r\n", "server:8:0,open*\r\n");
+    peer_ask(claiming, bets_batch(stage, 1, 0, 3), "server:0\r\n");
+}
+
+/* Its own batches that come right before are among the rows that it asks for. */
+static void prefix_sees_batches_that_came_right_before_it(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = start(stage);
+    struct peer *peer = peer_connect(server);
+    peer_send(peer, stage_text(stage, "%s1:9:5\r\n", bets_batch(stage, 1, 0, 5)));
+    peer_expect(peer, "server:0\r\nserver:8:5,open*\r\n");
 }
 
 /* ----------------------------------------------------------------- fencing ---- */
@@ -317,6 +424,12 @@ int main(void)
         STAGE_TEST(status_counts_what_the_agency_has_stored),
         STAGE_TEST(status_counts_batches_that_came_right_before_it),
         STAGE_TEST(the_state_goes_from_open_over_done_to_drawn),
+        STAGE_TEST(the_state_has_the_checksum_of_the_agencys_rows_and_the_lotterys_identity),
+        STAGE_TEST(names_with_quotes_are_summed_as_they_stand_in_the_file),
+        STAGE_TEST(prefix_tells_the_state_of_an_agencys_first_rows),
+        STAGE_TEST(prefix_of_more_rows_than_there_are_or_of_no_number_is_refused),
+        STAGE_TEST(prefix_claims_nothing),
+        STAGE_TEST(prefix_sees_batches_that_came_right_before_it),
         STAGE_TEST(a_newer_status_fences_the_older_connection),
         STAGE_TEST(a_connection_that_was_fenced_can_claim_the_agency_back),
         STAGE_TEST(a_connection_without_a_claim_is_served_until_somebody_claims),

@@ -81,12 +81,46 @@ static void commas_stand_between_groups_of_three_digits(void **state)
     expect_grouped(UINT64_MAX, "18,446,744,073,709,551,615");
 }
 
+static void expect_parsed(const char *digits, uint64_t expected)
+{
+    uint64_t value = ~expected;
+    assert_true(decimal_parse(digits, strlen(digits), &value));
+    assert_int_equal(value, expected);
+}
+
+static void decimals_below_10_to_the_19th_are_read(void **state)
+{
+    (void)state;
+    expect_parsed("0", 0);
+    expect_parsed("7", 7);
+    expect_parsed("007", 7);
+    expect_parsed("4294967296", UINT64_C(4294967296));
+    expect_parsed("9999999999999999999", UINT64_C(9999999999999999999));
+    uint64_t value = 0;
+    assert_true(decimal_parse("123x", 3, &value)); /* so many bytes and no more */
+    assert_int_equal(value, 123);
+}
+
+static void anything_else_is_no_decimal(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "", " 1", "1 ", "+1", "-1", "1.0", "1,", "0x1", "x", "1\n", "10000000000000000000"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        uint64_t value = 99;
+        assert_false(decimal_parse(texts[i], strlen(texts[i]), &value));
+        assert_int_equal(value, 99);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_number_of_digits_is_written_whole),
         cmocka_unit_test(random_numbers_of_all_sizes_are_written_as_by_printf),
         cmocka_unit_test(commas_stand_between_groups_of_three_digits),
+        cmocka_unit_test(decimals_below_10_to_the_19th_are_read),
+        cmocka_unit_test(anything_else_is_no_decimal),
         cmocka_unit_test(a_place_of_just_the_longest_number_is_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -336,6 +336,132 @@ static void a_sync_that_fails_is_a_lie_that_is_remembered(void **state)
     assert_true(fixture->disk.lied);
 }
 
+/* ---------------------------------------------------------------- in place ---- */
+
+enum { IN_PLACE_BYTES = 7 };
+
+static bool is_in_place(struct fixture *fixture, uint64_t bytes)
+{
+    return disk_is_in_place(&fixture->disk, fixture->file.descriptor, "bets.csv", bytes);
+}
+
+static void a_file_is_in_place_while_nobody_touches_it(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_true(write_at(fixture, "content", IN_PLACE_BYTES, 0));
+    assert_true(is_in_place(fixture, IN_PLACE_BYTES));
+    assert_true(is_in_place(fixture, 0)); /* it may be longer */
+    assert_int_equal(linkat(fixture->scratch.descriptor, "bets.csv", fixture->scratch.descriptor,
+                            "another name", 0),
+                     0);
+    assert_true(is_in_place(fixture, IN_PLACE_BYTES));
+    disk_allocate_ahead(&fixture->file, IN_PLACE_BYTES);
+    assert_true(is_in_place(fixture, IN_PLACE_BYTES));
+    disk_release_allocated(&fixture->file);
+    assert_true(is_in_place(fixture, IN_PLACE_BYTES));
+    assert_false(fixture->disk.lied);
+    assert_int_equal(atomic_load(&storer(fixture)->sync_failed), 0);
+}
+
+static void remove_it(int directory)
+{
+    assert_int_equal(unlinkat(directory, "bets.csv", 0), 0);
+}
+
+static void rename_it(int directory)
+{
+    assert_int_equal(renameat(directory, "bets.csv", directory, "elsewhere"), 0);
+}
+
+static void write_it_anew(int directory)
+{
+    int file = openat(directory, "bets.csv", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    assert_int_equal(write(file, "content", IN_PLACE_BYTES), IN_PLACE_BYTES);
+    assert_int_equal(close(file), 0);
+}
+
+static void replace_it(int directory)
+{
+    remove_it(directory);
+    write_it_anew(directory);
+}
+
+/* As an editor does: the file that is open is still there, under another name. */
+static void replace_it_and_keep_the_old_one(int directory)
+{
+    rename_it(directory);
+    write_it_anew(directory);
+}
+
+static void cut_it(int directory)
+{
+    int file = openat(directory, "bets.csv", O_WRONLY | O_CLOEXEC);
+    assert_int_equal(ftruncate(file, IN_PLACE_BYTES - 1), 0);
+    assert_int_equal(close(file), 0);
+}
+
+static void put_a_link_to_it_into_its_place(int directory)
+{
+    rename_it(directory);
+    assert_int_equal(symlinkat("elsewhere", directory, "bets.csv"), 0);
+}
+
+static void put_a_directory_into_its_place(int directory)
+{
+    rename_it(directory);
+    assert_int_equal(mkdirat(directory, "bets.csv", 0700), 0);
+}
+
+static void whatever_is_done_to_a_file_is_noticed_and_remembered(void **state)
+{
+    static void (*const deeds[])(int directory) = {remove_it,
+                                                   rename_it,
+                                                   replace_it,
+                                                   replace_it_and_keep_the_old_one,
+                                                   cut_it,
+                                                   put_a_link_to_it_into_its_place,
+                                                   put_a_directory_into_its_place};
+    for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++) {
+        struct fixture *fixture = *state;
+        assert_true(write_at(fixture, "content", IN_PLACE_BYTES, 0));
+        assert_true(is_in_place(fixture, IN_PLACE_BYTES));
+        deeds[i](fixture->scratch.descriptor);
+        if (is_in_place(fixture, IN_PLACE_BYTES) || !fixture->disk.lied ||
+            atomic_load(&storer(fixture)->sync_failed) != 1) {
+            fail_msg("deed %zu was not noticed", i);
+        }
+        (void)tear_down(state);
+        (void)set_up(state);
+    }
+}
+
+/* ----------------------------------------------------------------- control ---- */
+
+static const struct control a_control = {.identity = "00112233445566778899aabbccddeeff",
+                                         .ring_bytes = RING_BYTES,
+                                         .terms = {.agencies_expected = 1}};
+
+static void control_is_written(void **state)
+{
+    struct fixture *fixture = *state;
+    struct control found;
+    struct failure failure;
+    atomic_store(&storer(fixture)->retry_errno, ENOSPC);
+    assert_true(disk_write_control(&fixture->disk, &fixture->file, &a_control));
+    assert_int_equal(atomic_load(&storer(fixture)->retry_errno), 0); /* there was room */
+    assert_int_equal(control_read(&fixture->heritage.directory, &found, &failure), CONTROL_READ);
+    assert_false(fixture->disk.lied);
+}
+
+static void a_control_that_cannot_be_written_ends_the_writing(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(mkdirat(fixture->scratch.descriptor, "control.tmp", 0700), 0);
+    assert_false(disk_write_control(&fixture->disk, &fixture->file, &a_control));
+    assert_false(fixture->disk.lied); /* no sync has failed: another storer may do better */
+    assert_int_equal(atomic_load(&storer(fixture)->write_retries), 0);
+}
+
 #define DISK_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -353,6 +479,10 @@ int main(void)
         DISK_TEST(releasing_what_was_allocated_keeps_content_and_size),
         DISK_TEST(a_file_without_allocated_blocks_is_left_alone),
         DISK_TEST(a_sync_that_fails_is_a_lie_that_is_remembered),
+        DISK_TEST(a_file_is_in_place_while_nobody_touches_it),
+        DISK_TEST(whatever_is_done_to_a_file_is_noticed_and_remembered),
+        DISK_TEST(control_is_written),
+        DISK_TEST(a_control_that_cannot_be_written_ends_the_writing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -436,7 +436,8 @@ static void any_other_byte_of_any_row_is_missed(void **state)
         expect_damage(fixture, damaged, fixture->bets.count, "bets.csv");
         damaged[at] = (char)(damaged[at] ^ 1);
     }
-    char *loser = memmem(damaged, fixture->bets.count, "7573", 4); /* the last byte of it would make it win */
+    char *loser =
+        memmem(damaged, fixture->bets.count, "7573", 4); /* the last byte of it would make it win */
     loser[3] = '4';
     expect_damage(fixture, damaged, fixture->bets.count, "was changed");
     free(damaged);
@@ -593,12 +594,14 @@ static void what_is_drawn_is_found_by_its_agency(void **state)
     expect_draw(fixture, 7574, (const uint32_t[]){1, 2}, 2);
     const struct winners_seal seal = {.bytes = fixture->record.winners_bytes,
                                       .checksum = fixture->record.winners_file_checksum};
-    assert_true(winners_read(&fixture->directory, &seal, 2, gather, &found, &failure));
+    assert_int_equal(winners_read(&fixture->directory, &seal, 2, gather, &found, &failure),
+                     WINNERS_GIVEN);
     static const char expected[] = "2,\"a\",b,1,2000-01-01,7574\n2,c,d,2,2000-01-01,07574\n";
     assert_int_equal(found.count, strlen(expected));
     assert_memory_equal(found.bytes, expected, found.count);
     found.count = 0;
-    assert_true(winners_read(&fixture->directory, &seal, 2, gather_one, &found, &failure));
+    assert_int_equal(winners_read(&fixture->directory, &seal, 2, gather_one, &found, &failure),
+                     WINNERS_GIVEN);
     assert_int_equal(found.count, strcspn(expected, "\n") + 1);
     free(found.bytes);
 }

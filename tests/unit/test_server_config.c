@@ -67,6 +67,7 @@ static void assert_defaults(void)
     assert_int_equal(config.untyped_messages, UNTYPED_BATCH);
     assert_int_equal(config.log_personal, LOG_PERSONAL_PLAIN);
     assert_int_equal(config.ack_after, ACK_AFTER_SYNCED);
+    assert_int_equal(config.start_verify, START_VERIFY_ALL);
     assert_false(config.agencies_any);
     assert_int_equal(config.range_count, 1);
     assert_int_equal(config.ranges[0].first, 1);
@@ -146,6 +147,7 @@ static const struct {
     {"winners: {wait: 0}", "WINNERS_WAIT", "0", " | winners.wait: 0 |"},
     {"untyped_messages: single", "UNTYPED_MESSAGES", "single", " | untyped_messages: single |"},
     {"ack_after: written", "ACK_AFTER", "written", " | ack_after: written |"},
+    {"start: {verify: end}", "START_VERIFY", "end", " | start.verify: end |"},
 };
 
 static void assert_described(const char *field)
@@ -178,7 +180,9 @@ static void values_outside_their_bounds_are_refused(void **state)
     } cases[] = {
         {"SERVER_PORT", "65536", "\"65536\" is not a whole number from 0 to 65535"},
         {"SERVER_LISTEN_BACKLOG", "0", "\"0\" is not a whole number from 1 to 65535"},
-        {"NUMBER_OF_CLIENTS", "32768", "\"32768\" is not a whole number from 0 to 32767"},
+        {"NUMBER_OF_CLIENTS", "32768", "\"32768\" is not a whole number from 1 to 32767"},
+        {"NUMBER_OF_AGENCIES", "0", "\"0\" is not a whole number from 1 to 32767"},
+        {"START_VERIFY", "x", "\"x\" is not one of all, end"},
         {"WINNING_NUMBER", "4294967296",
          "\"4294967296\" is not a whole number from 0 to 4294967295"},
         {"RING_BYTES", "63k",
@@ -252,12 +256,11 @@ static void as_many_agencies_as_are_expected_may_speak(void **state)
     assert_false(server_config_allows(&config, UINT32_MAX));
 }
 
-static void where_none_is_expected_none_may_speak(void **state)
+/* A draw among nobody would be held, for good, at the first start. */
+static void a_lottery_of_no_agency_is_refused(void **state)
 {
-    assert_loads(state, "agencies: {expected: 0}");
-    assert_int_equal(config.range_count, 0);
-    assert_false(server_config_allows(&config, 0));
-    assert_false(server_config_allows(&config, 1));
+    assert_refused(state, "agencies: {expected: 0}",
+                   ":1: agencies.expected: \"0\" is not a whole number from 1 to 32767");
 }
 
 static void the_allowed_agencies_are_ranges_and_single_ids(void **state)
@@ -353,6 +356,70 @@ static void more_agencies_than_the_table_has_room_for_are_refused(void **state)
     assert_loads(state, "agencies: {expected: 32767}\nlimits: {agencies: 32767}");
 }
 
+/* ---- what the lottery is --------------------------------------------------- */
+
+static void assert_terms(void **state, const char *text, const char *allowed)
+{
+    struct lottery_terms terms;
+    assert_loads(state, text);
+    server_config_terms(&config, &terms);
+    assert_int_equal(terms.agencies_expected, config.agencies_expected);
+    assert_int_equal(terms.winning_number, config.winning_number);
+    assert_string_equal(terms.agencies_allowed, allowed);
+}
+
+static void terms_are_the_same_however_they_are_spelled(void **state)
+{
+    static const char *const same[] = {"3,1-2",   "1-3",     "1,2,3", "3,2,1",
+                                       "2-3,1-1", " 1-2 , 3 ", "01-003"};
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+        char text[FIXTURE_MESSAGE_BYTES];
+        (void)snprintf(text, sizeof text, "agencies: {expected: 3, allowed: '%s'}", same[i]);
+        assert_terms(state, text, "1-3");
+    }
+    assert_terms(state, "agencies: {expected: 3}", "1-3"); /* what that means */
+    assert_terms(state, "agencies: {expected: 1}", "1");
+    assert_terms(state, "agencies: {allowed: Any}", "any");
+    assert_terms(state, "agencies: {allowed: any}", "any");
+}
+
+static void ranges_of_terms_ascend_and_those_that_touch_are_one(void **state)
+{
+    assert_terms(state, "agencies: {allowed: '7,1-3'}", "1-3,7");
+    assert_terms(state, "agencies: {allowed: '10,7-9,1-3'}", "1-3,7-10");
+    assert_terms(state, "agencies: {allowed: '0,2'}", "0,2");
+    assert_terms(state, "agencies: {allowed: '4294967295,0'}", "0,4294967295");
+    assert_terms(state, "agencies: {allowed: '4294967294-4294967295,1'}",
+                 "1,4294967294-4294967295");
+}
+
+/* All the room that the key has, and as many ranges as there can be. */
+static void terms_of_the_longest_list_are_whole(void **state)
+{
+    char allowed[CONFIG_TEXT_BYTES] = "";
+    char expected[CONFIG_TEXT_BYTES] = "";
+    char text[2 * CONFIG_TEXT_BYTES];
+    size_t used = 0;
+    size_t written = 0;
+    for (int i = AGENCY_RANGES_MAX - 1; i >= 0; i--) {
+        used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%d", used > 0 ? "," : "",
+                                 2 * i);
+    }
+    for (int i = 0; i < AGENCY_RANGES_MAX; i++) {
+        written += (size_t)snprintf(expected + written, sizeof expected - written, "%s%d",
+                                    written > 0 ? "," : "", 2 * i);
+    }
+    (void)snprintf(text, sizeof text, "agencies: {allowed: '%s'}", allowed);
+    assert_terms(state, text, expected);
+    used = 0;
+    for (uint32_t i = 0; used + 12 < sizeof allowed; i++) {
+        used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%u", used > 0 ? "," : "",
+                                 1000000000U + 2 * i);
+    }
+    (void)snprintf(text, sizeof text, "agencies: {allowed: '%s'}", allowed);
+    assert_terms(state, text, allowed);
+}
+
 /* ---- the ring -------------------------------------------------------------- */
 
 static void fewer_agencies_than_the_draw_needs_are_doubted(void **state)
@@ -361,7 +428,7 @@ static void fewer_agencies_than_the_draw_needs_are_doubted(void **state)
     assert_true(server_config_can_draw(&config, &failure));
     assert_loads(state, "agencies: {expected: 3, allowed: any}");
     assert_true(server_config_can_draw(&config, &failure));
-    assert_loads(state, "agencies: {expected: 0}");
+    assert_loads(state, "agencies: {expected: 1}");
     assert_true(server_config_can_draw(&config, &failure));
     assert_loads(state, "agencies: {expected: 4, allowed: '1-2,7'}");
     assert_false(server_config_can_draw(&config, &failure));
@@ -421,7 +488,7 @@ int main(void)
         TEST(the_log_line_has_the_course_s_names_as_well),
         TEST(a_quorum_in_an_ini_file_is_a_quorum),
         TEST(as_many_agencies_as_are_expected_may_speak),
-        TEST(where_none_is_expected_none_may_speak),
+        TEST(a_lottery_of_no_agency_is_refused),
         TEST(the_allowed_agencies_are_ranges_and_single_ids),
         TEST(any_lets_every_agency_speak),
         TEST(a_quorum_lets_every_agency_speak_unless_some_are_named),
@@ -430,6 +497,9 @@ int main(void)
         TEST(more_ranges_than_there_is_room_for_are_refused),
         TEST(more_agencies_than_the_table_has_room_for_are_refused),
         TEST(fewer_agencies_than_the_draw_needs_are_doubted),
+        TEST(terms_are_the_same_however_they_are_spelled),
+        TEST(ranges_of_terms_ascend_and_those_that_touch_are_one),
+        TEST(terms_of_the_longest_list_are_whole),
         TEST(the_ring_is_rounded_up_to_whole_pages),
         TEST(a_ring_holds_four_of_the_longest_messages),
         TEST(an_unknown_key_is_refused),

@@ -77,7 +77,8 @@ static void expect_winners(struct fixture *fixture, uint32_t agency, int limit, 
 {
     struct failure failure = {.text = ""};
     struct told told = {.limit = limit};
-    if (!winners_read(&fixture->directory, &fixture->seal, agency, note_row, &told, &failure)) {
+    if (winners_read(&fixture->directory, &fixture->seal, agency, note_row, &told, &failure) !=
+        WINNERS_GIVEN) {
         fail_msg("%s", failure.text);
     }
     assert_string_equal(told.text, rows);
@@ -159,8 +160,9 @@ static void a_long_file_is_read_to_its_end(void **state)
     }
     write_bytes(fixture, rows, used);
     free(rows);
-    assert_true(winners_read(&fixture->directory, &fixture->seal, 42, expect_next_document, &count,
-                             &failure));
+    assert_int_equal(winners_read(&fixture->directory, &fixture->seal, 42, expect_next_document,
+                                  &count, &failure),
+                     WINNERS_GIVEN);
     assert_int_equal(count.rows, MANY_ROWS / 3);
 }
 
@@ -190,8 +192,9 @@ static void what_is_no_bet_is_never_given(void **state)
         used += damaged[i].bytes;
         memcpy(rows + used, good, sizeof good - 1);
         write_bytes(fixture, rows, used + sizeof good - 1); /* sealed, whoever did that */
-        assert_false(
-            winners_read(&fixture->directory, &fixture->seal, 7, note_row, &told, &failure));
+        assert_int_equal(
+            winners_read(&fixture->directory, &fixture->seal, 7, note_row, &told, &failure),
+            WINNERS_CHANGED);
         assert_int_equal(told.rows, 1);
         assert_non_null(strstr(failure.text, "at byte 25 is no bet"));
     }
@@ -203,7 +206,9 @@ static void a_file_that_ends_in_half_a_row_is_not_taken_for_whole(void **state)
     struct failure failure = {.text = ""};
     struct told told = {.limit = NO_LIMIT};
     write_winners(fixture, "7,a,b,1,2000-01-01,7574\r\n7,c,d,2,2000-01-01,75");
-    assert_false(winners_read(&fixture->directory, &fixture->seal, 7, note_row, &told, &failure));
+    assert_int_equal(
+        winners_read(&fixture->directory, &fixture->seal, 7, note_row, &told, &failure),
+        WINNERS_CHANGED);
     assert_non_null(strstr(failure.text, "at byte 25 is no bet"));
 }
 
@@ -216,7 +221,8 @@ static void expect_nothing_given(struct fixture *fixture, const char *rows, size
     for (uint32_t agency = 6; agency <= 8; agency++) {
         struct failure failure = {.text = ""};
         struct told told = {.limit = NO_LIMIT};
-        if (winners_read(&fixture->directory, &fixture->seal, agency, note_row, &told, &failure) ||
+        if (winners_read(&fixture->directory, &fixture->seal, agency, note_row, &told, &failure) !=
+                WINNERS_CHANGED ||
             told.rows != 0) {
             fail_msg("%d rows were given of '%.*s'", told.rows, (int)count, rows);
         }
@@ -300,7 +306,9 @@ static void a_link_is_not_followed(void **state)
     write_winners(fixture, SEALED);
     assert_int_equal(renameat(directory, DATA_WINNERS_FILE, directory, "elsewhere"), 0);
     assert_int_equal(symlinkat("elsewhere", directory, DATA_WINNERS_FILE), 0);
-    assert_false(winners_read(&fixture->directory, &fixture->seal, 7, note_row, &told, &failure));
+    assert_int_equal(
+        winners_read(&fixture->directory, &fixture->seal, 7, note_row, &told, &failure),
+        WINNERS_UNREAD);
     assert_int_equal(told.rows, 0);
 }
 
@@ -311,7 +319,9 @@ static void a_file_that_is_not_there_is_a_failure(void **state)
     struct fixture *fixture = *state;
     struct failure failure = {.text = ""};
     struct told told = {.limit = NO_LIMIT};
-    assert_false(winners_read(&fixture->directory, &fixture->seal, 1, note_row, &told, &failure));
+    assert_int_equal(
+        winners_read(&fixture->directory, &fixture->seal, 1, note_row, &told, &failure),
+        WINNERS_UNREAD);
     assert_non_null(strstr(failure.text, fixture->scratch.path));
     assert_non_null(strstr(failure.text, DATA_WINNERS_FILE ": No such file or directory"));
     assert_int_equal(told.rows, 0);
@@ -324,7 +334,9 @@ static void a_file_that_cannot_be_read_is_a_failure_and_no_empty_list(void **sta
     struct told told = {.limit = NO_LIMIT};
     assert_int_equal(mkdirat(fixture->scratch.descriptor, DATA_WINNERS_FILE, 0755), 0);
     fixture->seal.bytes = 1;
-    assert_false(winners_read(&fixture->directory, &fixture->seal, 1, note_row, &told, &failure));
+    assert_int_equal(
+        winners_read(&fixture->directory, &fixture->seal, 1, note_row, &told, &failure),
+        WINNERS_UNREAD);
     assert_non_null(strstr(failure.text, fixture->scratch.path));
     assert_non_null(strstr(failure.text, "Is a directory"));
 }

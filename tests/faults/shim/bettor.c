@@ -162,18 +162,39 @@ static void go_on_betting(struct bettor *bettor)
 
 /* ------------------------------------------------------------- answers ---- */
 
+/* Its first `stored` bets, as they stand in bets.csv, have this checksum. */
+static void expect_checksum(const struct bettor *bettor, unsigned long stored, uint64_t checksum)
+{
+    char row[BETTOR_ANSWER_BYTES];
+    uint64_t expected = 0;
+    for (unsigned n = 0; n < stored; n++) {
+        int bytes = snprintf(row, sizeof row, "%u,%s\r\n", bettor->agency,
+                             bets_row(bettor->stage, first_bet(bettor) + n));
+        expected = reckoning_sum(expected, row, (size_t)bytes);
+    }
+    if (checksum != expected) {
+        fail(bettor, "the checksum is not that of what it has sent");
+    }
+}
+
 static void take_state(struct bettor *bettor, const char *body)
 {
+    enum { HEXADECIMAL = 16 };
     char *comma = NULL;
     unsigned long stored = strtoul(body, &comma, DECIMAL);
-    bool is_open = strcmp(comma, ",open\r\n") == 0;
-    bool is_drawn = strcmp(comma, ",drawn\r\n") == 0;
+    const char *checksum = *comma == ',' ? strchr(comma + 1, ',') : NULL;
+    bool is_open = strncmp(comma, ",open,", strlen(",open,")) == 0;
+    bool is_drawn = strncmp(comma, ",drawn,", strlen(",drawn,")) == 0;
+    if (checksum == NULL) {
+        fail(bettor, "STATE has no checksum");
+    }
     if (stored < bettor->acknowledged || stored > bettor->total) {
         fail(bettor, "STATE is not what was promised");
     }
     if ((is_open && bettor->done) || (!is_drawn && bettor->told != NULL)) {
         fail(bettor, "what was done is no longer done");
     }
+    expect_checksum(bettor, stored, strtoull(checksum + 1, NULL, HEXADECIMAL));
     bettor->acknowledged = (unsigned)stored;
     bettor->sent = (unsigned)stored;
     note(bettor, is_open ? "ack" : "done");

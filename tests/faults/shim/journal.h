@@ -45,11 +45,14 @@ struct journal_record {
             call(unlinkat) call(faccessat) call(mkdir) call(flock) call(mmap) call(shm_open)       \
                 call(fork) call(pipe) call(semget) call(semctl) call(semop) call(semtimedop)       \
                     call(sem_init) call(sem_wait) call(sem_clockwait) call(socket) call(bind)      \
-                        call(listen) call(accept4) call(recv) call(send) call(ppoll)
+                        call(listen) call(accept4) call(recv) call(send) call(ppoll)               \
+                            call(getrandom)
 
 #define SHIM_CALL_ENUMERATOR(name) SHIM_##name,
 enum shim_call { SHIM_CALLS(SHIM_CALL_ENUMERATOR) SHIM_CALL_COUNT };
 #undef SHIM_CALL_ENUMERATOR
+
+enum { SHIM_RULES_MAX = 8 };
 
 /* A file of this, mapped by the test and by all processes of the server. */
 struct shim_counts {
@@ -57,6 +60,8 @@ struct shim_counts {
     _Atomic uint64_t faults;           /* calls that were made to fail, or to be short */
     _Atomic uint64_t syncs_after_fail; /* fsync and fdatasync called after one was made to fail */
     _Atomic uint64_t stored_bytes;     /* of data files, for "full" */
+    _Atomic uint64_t full_file_bytes;  /* of those that "full" names */
+    _Atomic uint64_t rule_calls[SHIM_RULES_MAX]; /* that a rule with a file has counted */
     _Atomic uint32_t sync_failed;
     _Atomic uint32_t room; /* 1, set by the test: the disk has room again */
 };

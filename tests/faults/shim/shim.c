@@ -16,6 +16,11 @@
  *     kill:CALL:WHEN         the process is killed (SIGKILL) before it calls
  *     full:BYTES             the disk is full after so many bytes, until `room` is 1
  *     directories:ERRNO      fsync of any directory returns this error
+ *     full:BYTES:FILE        so it is for files of the data directory whose names begin like this
+ *
+ *   All but full, of pwrite, fsync and fdatasync, may have an ERRNO and a FILE behind them all: then
+ *   they concern the file of the data directory with that name alone, and its calls are
+ *   counted. `>FILE` is the data directory after FILE was renamed into place in it.
  *
  *   WHEN is `3` (the third call only), `from-3` (it and all after it) or `every-3`.
  *   A write to standard output or error is no call: logs are no disk.
@@ -41,13 +46,14 @@
 #include <sys/file.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS_MAX = 1024, RULES_MAX = 8, NAME_BYTES = 32, DECIMAL = 10 };
+enum { DESCRIPTORS_MAX = 1024, NAME_BYTES = 32, DECIMAL = 10 };
 
 #define HANDLE_NONE      UINT64_C(0)
 #define HANDLE_DIRECTORY UINT64_C(1)
@@ -60,6 +66,7 @@ struct rule {
     uint64_t number;
     bool from, every; /* else: just once */
     int error;
+    char file[NAME_BYTES]; /* "": whatever file it is */
 };
 
 /* The libc's own functions. */
@@ -72,7 +79,7 @@ struct real {
 static struct {
     bool ready;
     struct real real;
-    struct rule rules[RULES_MAX];
+    struct rule rules[SHIM_RULES_MAX];
     size_t rule_count;
     struct shim_counts private_counts;
     struct shim_counts *counts; /* the test's, or the private ones where there is no test */
@@ -80,7 +87,9 @@ static struct {
     int journal;                       /* -1: none */
     uint64_t full_bytes;               /* UINT64_MAX: never full */
     int directory_error;               /* of fsync; 0: none */
+    char full_file[NAME_BYTES];        /* "": all files */
     uint64_t handles[DESCRIPTORS_MAX]; /* of files in the data directory */
+    char names[DESCRIPTORS_MAX][NAME_BYTES];
     uint64_t handles_given;
 } shim = {.counts = &shim.private_counts, .journal = -1, .full_bytes = UINT64_MAX};
 
@@ -140,9 +149,11 @@ static void read_rule(const char *text)
     char when[NAME_BYTES] = "";
     char error[NAME_BYTES] = "EINTR";
     struct rule rule = {.action = ACTION_NONE};
-    int parts = sscanf(text, "%31[^: ]:%31[^: ]:%31[^: ]:%31[^: ]", verb, call, when, error);
-    if (parts == 2 && strcmp(verb, "full") == 0) {
+    int parts = sscanf(text, "%31[^: ]:%31[^: ]:%31[^: ]:%31[^: ]:%31[^: ]", verb, call, when,
+                       error, rule.file);
+    if ((parts == 2 || parts == 3) && strcmp(verb, "full") == 0) {
         shim.full_bytes = strtoull(call, NULL, DECIMAL);
+        memcpy(shim.full_file, when, sizeof when);
         return;
     }
     if (parts == 2 && strcmp(verb, "directories") == 0) {
@@ -156,7 +167,7 @@ static void read_rule(const char *text)
     read_when(when, &rule);
     rule.error = error_of_name(error);
     if (parts < 3 || rule.action == ACTION_NONE || rule.number == 0 ||
-        !find_call(call, &rule.call) || shim.rule_count == RULES_MAX) {
+        !find_call(call, &rule.call) || shim.rule_count == SHIM_RULES_MAX) {
         (void)fprintf(stderr, "LOTTERY_SHIM: not understood: %s\n", text);
         abort();
     }
@@ -220,10 +231,16 @@ __attribute__((constructor)) static void read_environment(void)
 
 /* --------------------------------------------------------------- faults ---- */
 
-static bool is_due(const struct rule *rule, enum shim_call call, uint64_t number)
+static bool is_due(const struct rule *rule, enum shim_call call, const char *name, uint64_t number)
 {
     if (rule->call != call) {
         return false;
+    }
+    if (rule->file[0] != '\0') {
+        if (strcmp(rule->file, name) != 0) {
+            return false;
+        }
+        number = atomic_fetch_add(&shim.counts->rule_calls[rule - shim.rules], 1) + 1;
     }
     return rule->every  ? number % rule->number == 0
            : rule->from ? number >= rule->number
@@ -245,15 +262,15 @@ static void note_failed_sync(enum shim_call call, int error)
     }
 }
 
-/* Counts the call, and says what is to become of it; errno is set for ACTION_FAIL. */
-static enum action meet(enum shim_call call)
+/* Counts the call on a file, and says what is to become of it; errno is set for ACTION_FAIL. */
+static enum action meet_on(enum shim_call call, const char *name)
 {
     (void)real();
     uint64_t number = atomic_fetch_add(&shim.counts->calls[call], 1) + 1;
     count_sync(call);
     for (size_t i = 0; i < shim.rule_count; i++) {
         const struct rule *rule = &shim.rules[i];
-        if (!is_due(rule, call, number)) {
+        if (!is_due(rule, call, name, number)) {
             continue;
         }
         atomic_fetch_add(&shim.counts->faults, 1);
@@ -271,17 +288,22 @@ static enum action meet(enum shim_call call)
 
 static bool is_failing(enum shim_call call)
 {
-    return meet(call) == ACTION_FAIL;
+    return meet_on(call, "") == ACTION_FAIL;
 }
 
 /* How much of `count` bytes the call may take; 0 with errno when it is to fail. */
-static size_t admit(enum shim_call call, size_t count)
+static size_t admit_on(enum shim_call call, const char *name, size_t count)
 {
-    enum action action = meet(call);
+    enum action action = meet_on(call, name);
     if (action == ACTION_FAIL) {
         return 0;
     }
     return action == ACTION_SHORT && count > 1 ? count / 2 : count;
+}
+
+static size_t admit(enum shim_call call, size_t count)
+{
+    return admit_on(call, "", count);
 }
 
 /* ----------------------------------------------------------- data files ---- */
@@ -301,14 +323,26 @@ static bool is_data_directory(int descriptor)
     return handle_of(descriptor) == HANDLE_DIRECTORY;
 }
 
+/* Of a file in the data directory, or of what was renamed in it last; "" for any other. */
+static const char *name_of(int descriptor)
+{
+    return handle_of(descriptor) == HANDLE_NONE ? "" : shim.names[descriptor];
+}
+
+static bool may_be_full(int descriptor)
+{
+    return is_data_file(descriptor) &&
+           strncmp(name_of(descriptor), shim.full_file, strlen(shim.full_file)) == 0;
+}
+
 /* What the disk has room for of `count` bytes; 0 with ENOSPC. */
 static size_t find_room(int descriptor, size_t count)
 {
-    if (shim.full_bytes == UINT64_MAX || !is_data_file(descriptor) ||
+    if (shim.full_bytes == UINT64_MAX || !may_be_full(descriptor) ||
         atomic_load(&shim.counts->room) != 0) {
         return count;
     }
-    uint64_t stored = atomic_load(&shim.counts->stored_bytes);
+    uint64_t stored = atomic_load(&shim.counts->full_file_bytes);
     if (stored >= shim.full_bytes) {
         atomic_fetch_add(&shim.counts->faults, 1);
         errno = ENOSPC;
@@ -348,6 +382,9 @@ static void note_write(int descriptor, const void *bytes, ssize_t written, uint6
 {
     if (is_data_file(descriptor) && written > 0) {
         atomic_fetch_add(&shim.counts->stored_bytes, (uint64_t)written);
+        if (may_be_full(descriptor)) {
+            atomic_fetch_add(&shim.counts->full_file_bytes, (uint64_t)written);
+        }
         note(JOURNAL_WRITE, handle_of(descriptor), position, bytes, (size_t)written);
     }
 }
@@ -376,6 +413,7 @@ static void remember(int descriptor, const char *name, bool existed, int flags)
     }
     uint64_t process = (uint64_t)getpid();
     shim.handles[descriptor] = process << 32U | (++shim.handles_given + HANDLE_DIRECTORY);
+    (void)snprintf(shim.names[descriptor], NAME_BYTES, "%s", name);
     uint64_t what = !existed ? JOURNAL_CREATED : (flags & O_TRUNC) != 0 ? JOURNAL_TRUNCATED : 0;
     note(JOURNAL_OPEN, shim.handles[descriptor], what, name, strlen(name));
 }
@@ -388,6 +426,7 @@ static void remember_directory(int descriptor)
         fstat(descriptor, &opened) == 0 && stat(shim.directory, &wanted) == 0 &&
         opened.st_dev == wanted.st_dev && opened.st_ino == wanted.st_ino) {
         shim.handles[descriptor] = HANDLE_DIRECTORY;
+        shim.names[descriptor][0] = '\0';
     }
 }
 
@@ -441,7 +480,7 @@ SHIM_PUBLIC int close(int descriptor)
 
 SHIM_PUBLIC ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t position)
 {
-    size_t admitted = admit(SHIM_pwrite, count);
+    size_t admitted = admit_on(SHIM_pwrite, name_of(descriptor), count);
     if (admitted > 0) {
         admitted = find_room(descriptor, admitted);
     }
@@ -485,7 +524,7 @@ SHIM_PUBLIC ssize_t read(int descriptor, void *bytes, size_t count)
 
 SHIM_PUBLIC int fdatasync(int descriptor)
 {
-    if (is_failing(SHIM_fdatasync)) {
+    if (meet_on(SHIM_fdatasync, name_of(descriptor)) == ACTION_FAIL) {
         return -1;
     }
     uint64_t began = journal_bytes();
@@ -510,7 +549,8 @@ static bool is_refused_directory(int descriptor)
 
 SHIM_PUBLIC int fsync(int descriptor)
 {
-    if (is_failing(SHIM_fsync) || is_refused_directory(descriptor)) {
+    if (meet_on(SHIM_fsync, name_of(descriptor)) == ACTION_FAIL ||
+        is_refused_directory(descriptor)) {
         return -1;
     }
     uint64_t began = journal_bytes();
@@ -561,6 +601,7 @@ SHIM_PUBLIC int renameat(int from_directory, const char *from, int to_directory,
         memcpy(names, from, first);
         memcpy(names + first, to, second);
         note(JOURNAL_RENAME, HANDLE_DIRECTORY, 0, names, first + second);
+        (void)snprintf(shim.names[from_directory], NAME_BYTES, ">%s", to);
     }
     return result;
 }
@@ -656,6 +697,12 @@ SHIM_PUBLIC int sem_wait(sem_t *semaphore)
 SHIM_PUBLIC int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *until)
 {
     return is_failing(SHIM_sem_clockwait) ? -1 : real()->sem_clockwait(semaphore, clock, until);
+}
+
+SHIM_PUBLIC ssize_t getrandom(void *bytes, size_t count, unsigned flags)
+{
+    size_t admitted = admit(SHIM_getrandom, count);
+    return admitted == 0 && count > 0 ? -1 : real()->getrandom(bytes, admitted, flags);
 }
 
 /* --------------------------------------------------------- calls: network ---- */
