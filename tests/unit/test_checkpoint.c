@@ -331,7 +331,7 @@ static void one_that_cannot_be_put_into_place_leaves_nothing_unfinished(void **s
     assert_null(checkpoint.image);
     assert_false(scratch_has(&fixture->scratch, CHECKPOINT_TMP));
     create_segment(fixture, AGENCY_LIMIT);
-    expect_none(fixture, "directory", 0);
+    expect_answer(fixture, CHECKPOINT_VERIFY_ALL, CHECKPOINT_REFUSED, "directory", 0);
 }
 
 static void a_short_file_of_bets_is_proved_by_all_of_it(void **state)

@@ -317,8 +317,7 @@ static void winners_that_cannot_be_read_are_not_taken_for_a_failed_sync(void **s
     const struct draw_record record = {.winners_bytes = 1};
     assert_int_equal(mkdirat(fixture->scratch.descriptor, "winners.csv", 0755), 0);
     assert_int_equal(check(fixture, &record, &failure), DRAW_FAILED);
-    assert_non_null(strstr(failure.text, "read "));
-    assert_non_null(strstr(failure.text, "Is a directory"));
+    assert_non_null(strstr(failure.text, "is a directory"));
 }
 
 static void a_draw_without_bets_file_fails_and_says_where(void **state)

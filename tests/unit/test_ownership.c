@@ -56,7 +56,7 @@ static void open_heritage(struct fixture *fixture)
 static int set_up(void **state)
 {
     static struct fixture fixture;
-    fixture = (struct fixture){.heritage = {.listener = -1}};
+    fixture = (struct fixture){.heritage = {.gate_id = -1}};
     *state = &fixture;
     log_set_threshold(LOG_LEVEL_CRITICAL);
     scratch_open(&fixture.scratch);

@@ -107,8 +107,7 @@ static int set_up(void **state)
     fixture = (struct fixture){.heritage = {.config = {.ring_bytes = RING_BYTES,
                                                        .agencies_expected = 3,
                                                        .agencies_any = true,
-                                                       .winning_number = 7574},
-                                            .ipc_key = IPC_KEY},
+                                                       .winning_number = 7574}},
                                .control = {.ring_bytes = RING_BYTES, .state = CONTROL_OPEN},
                                .has_control = true};
     memcpy(fixture.control.identity, identity, sizeof identity);
@@ -116,8 +115,10 @@ static int set_up(void **state)
     *state = &fixture;
     log_set_threshold(LOG_LEVEL_CRITICAL);
     scratch_open(&fixture.scratch);
-    fixture.heritage.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    fixture.heritage.directory = (struct data_directory){.path = fixture.scratch.path,
+                                                         .descriptor = fixture.scratch.descriptor,
+                                                         .lock = -1,
+                                                         .ipc_key = IPC_KEY};
     create_segment(&fixture);
     return 0;
 }

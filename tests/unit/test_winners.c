@@ -338,7 +338,7 @@ static void a_file_that_cannot_be_read_is_a_failure_and_no_empty_list(void **sta
         winners_read(&fixture->directory, &fixture->seal, 1, note_row, &told, &failure),
         WINNERS_UNREAD);
     assert_non_null(strstr(failure.text, fixture->scratch.path));
-    assert_non_null(strstr(failure.text, "Is a directory"));
+    assert_non_null(strstr(failure.text, "is a directory"));
 }
 
 #define WINNERS_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
