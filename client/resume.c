@@ -4,7 +4,8 @@
  * A connection that is closed on STATUS proves little: a handler of our own server may
  * have been killed just then, or the server be full. So it takes HANG_UPS_MAX of them, one
  * after the other, without any STATUS that was answered, and then one that the server
- * leaves open for as long as it is asked nothing. A connection that is reset does not count.
+ * leaves open for as long as it is asked nothing, and closes on STATUS all the same. A
+ * connection that is reset does not count.
  */
 #include "client/resume.h"
 
@@ -66,8 +67,9 @@ static bool asks_status(const struct job *job)
                                !unaided->doubt_asked);
 }
 
-/* The connection came to its end instead of an answer. */
-static enum job_step take_hang_up(struct job *job, const struct wire *wire, struct failure *why)
+/* The connection came to its end instead of an answer; `listened` as in listen_first. */
+static enum job_step take_hang_up(struct job *job, const struct wire *wire, bool listened,
+                                  struct failure *why)
 {
     struct failure reason = *why;
     if (job->unaided.is_on) {
@@ -80,17 +82,22 @@ static enum job_step take_hang_up(struct job *job, const struct wire *wire, stru
     } else if (!job->knows_status && (wire->hung_up || wire->strange)) {
         job->status_hang_ups++;
         (void)failure_set(why, "STATUS: %.256s", reason.text);
+        if (listened) {
+            go_unaided(job, "the server closes the connection on STATUS, or answers with nonsense");
+        }
     }
     return JOB_LOST;
 }
 
-/* Is it STATUS that the server does not like? Then it keeps a connection that asks nothing. */
+/*
+ * Is it STATUS that the server does not like? Then it keeps a connection for as long as it
+ * is asked nothing. JOB_WORKED: it does.
+ */
 static enum job_step listen_first(struct job *job, struct wire *wire, struct failure *why)
 {
     job->status_hang_ups = 0;
     switch (wire_turn(wire, clock_monotonic_ms() + LISTEN_MS, why)) {
     case WIRE_LAPSED:
-        go_unaided(job, "the server closes the connection on STATUS, or answers with nonsense");
         return JOB_WORKED;
     case WIRE_STOPPED:
         return JOB_STOPPED;
@@ -131,13 +138,13 @@ static enum job_step take_other_answer(struct job *job, const struct message *an
     return JOB_WORKED;
 }
 
-static enum job_step ask_status(struct job *job, struct wire *wire, struct state *state,
-                                struct failure *why)
+static enum job_step ask_status(struct job *job, struct wire *wire, bool listened,
+                                struct state *state, struct failure *why)
 {
     struct message answer;
     enum job_step step = question_ask(job, wire, MESSAGE_STATUS, NULL, &answer, why);
     if (step == JOB_LOST) {
-        return take_hang_up(job, wire, why);
+        return take_hang_up(job, wire, listened, why);
     }
     if (step != JOB_WORKED) {
         return step;
@@ -285,11 +292,12 @@ enum job_step resume_run(struct job *job, struct wire *wire, enum state_phase *p
 {
     struct state state = {0};
     enum job_step step = JOB_WORKED;
-    if (job->status_hang_ups >= HANG_UPS_MAX) {
+    bool listens = job->status_hang_ups >= HANG_UPS_MAX;
+    if (listens) {
         step = listen_first(job, wire, why);
     }
     if (step == JOB_WORKED && asks_status(job)) {
-        step = ask_status(job, wire, &state, why);
+        step = ask_status(job, wire, listens, &state, why);
     }
     if (step != JOB_WORKED) {
         return step;

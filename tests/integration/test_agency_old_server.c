@@ -65,6 +65,15 @@ static void close_on_status(struct rig *rig)
     rig_hang_up(rig);
 }
 
+/* As often as it takes to be known for an old server. */
+static void close_on_status_again_and_again(struct rig *rig)
+{
+    enum { HANG_UPS = 4 };
+    for (int i = 0; i < HANG_UPS; i++) {
+        close_on_status(rig);
+    }
+}
+
 /* From DONE to the winners, of which there is one. */
 static void end_with_a_winner(struct rig *rig)
 {
@@ -129,9 +138,7 @@ static void a_server_that_closes_on_status_again_and_again_does_too(void **state
 {
     struct rig *rig = *state;
     start_with_six(rig, "CLI_RESUME=auto");
-    close_on_status(rig);
-    close_on_status(rig);
-    close_on_status(rig);
+    close_on_status_again_and_again(rig);
     rig_accept(rig);
     take_bets_one_by_one(rig);
     end_with_a_winner(rig);
@@ -144,7 +151,7 @@ static void a_server_whose_answer_to_status_is_nonsense_does_too(void **state)
 {
     struct rig *rig = *state;
     start_with_six(rig, "CLI_RESUME=auto");
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         rig_accept(rig);
         expect_one(rig, MESSAGE_STATUS);
         answer_in_pieces(rig, "unknown message\r\n");
@@ -186,6 +193,9 @@ static void a_server_that_is_full_is_not_taken_for_an_old_one(void **state)
         rig_accept(rig);
         rig_hang_up(rig); /* without having been asked anything */
     }
+    close_on_status(rig);
+    close_on_status(rig);
+    close_on_status(rig);
     rig_accept_and_tell_stored(rig, &stored, "open");
     rig_expect_batch(rig, 5, 6);
     rig_answer(rig, RIG_ACK);
@@ -399,9 +409,7 @@ static void a_server_that_answers_status_after_all_is_believed(void **state)
     const struct rig_stored stored = {.rows = 4};
     struct rig *rig = *state;
     start_with_six(rig, "CLI_RESUME=auto");
-    close_on_status(rig);
-    close_on_status(rig);
-    close_on_status(rig);
+    close_on_status_again_and_again(rig);
     rig_accept(rig);
     lose_an_answer(rig);
     rig_accept_and_tell_stored(rig, &stored, "open");
