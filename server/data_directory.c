@@ -59,15 +59,16 @@ static int open_or_make(const struct data_directory *directory, const char *name
     const int always = O_NOFOLLOW | O_CLOEXEC;
     int present = (flags & ~(O_CREAT | O_TRUNC)) | always;
     int absent = (flags & ~O_TRUNC) | O_CREAT | O_EXCL | always;
+    const mode_t mode = data_directory_file_mode(directory);
     int file = -1;
     *made = false;
     for (int tries = 0; tries < OPEN_TRIES; tries++) {
-        file = (flags & O_EXCL) != 0 ? -1 : openat(directory->descriptor, name, present);
+        file = (flags & O_EXCL) != 0 ? -1 : openat(directory->descriptor, name, present, mode);
         bool may_make = (flags & O_CREAT) != 0 && ((flags & O_EXCL) != 0 || errno == ENOENT);
         if (file >= 0 || !may_make) {
             break;
         }
-        file = openat(directory->descriptor, name, absent, data_directory_file_mode(directory));
+        file = openat(directory->descriptor, name, absent, mode);
         *made = file >= 0;
         if (*made || errno != EEXIST || (flags & O_EXCL) != 0) {
             break;
