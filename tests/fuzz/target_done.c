@@ -149,7 +149,8 @@ static void put_right(char *text, size_t bytes, uint8_t which)
         if (line_feed == NULL) {
             return;
         }
-        if (((unsigned)which >> (line % LINES_BY_BIT) & 1U) != 0 && line_feed - at > CHECKSUM_DIGITS) {
+        if (((unsigned)which >> (line % LINES_BY_BIT) & 1U) != 0 &&
+            line_feed - at > CHECKSUM_DIGITS) {
             char digits[CHECKSUM_DIGITS + 1];
             (void)snprintf(digits, sizeof digits, CHECKSUM_FORMAT,
                            reference_sum(at, line_feed - CHECKSUM_DIGITS));

@@ -250,10 +250,10 @@ static const char *control_text(const struct books *books, const char *name)
 {
     const char *label = stage_text(books->stage, "\n%s ", name);
     const char *place = strstr(books->control, label);
-    if (place == NULL) {
-        stage_fail_at(books->file, books->line, "%s: control has no %s", books->directory, name);
+    if (place != NULL) {
+        return place + strlen(label);
     }
-    return place + strlen(label);
+    stage_fail_at(books->file, books->line, "%s: control has no %s", books->directory, name);
 }
 
 static uint64_t control_number(const struct books *books, const char *name, int base)

@@ -55,8 +55,7 @@ static int set_up(void **state)
     fixture.bets = calloc(ROWS, ROW_BYTES_MAX);
     assert_non_null(fixture.bets);
     fixture.bytes = 0;
-    unsigned agency = 1;
-    for (unsigned i = 0; i < ROWS; i++) {
+    for (unsigned i = 0, agency = 1; i < ROWS; i++) {
         agency = rand_r(&seed) % 3 == 0 ? 1 + (unsigned)rand_r(&seed) % AGENCIES : agency;
         fixture.bytes += (size_t)snprintf(fixture.bets + fixture.bytes, ROW_BYTES_MAX,
                                           "%u,Ana %u,\"\"\"Peña\"\"\",%u,1999-03-17,%u\r\n", agency,

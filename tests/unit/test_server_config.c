@@ -347,7 +347,7 @@ static void assert_terms(void **state, const char *text, const char *allowed)
 
 static void terms_are_the_same_however_they_are_spelled(void **state)
 {
-    static const char *const same[] = {"3,1-2",   "1-3",     "1,2,3", "3,2,1",
+    static const char *const same[] = {"3,1-2",   "1-3",       "1,2,3", "3,2,1",
                                        "2-3,1-1", " 1-2 , 3 ", "01-003"};
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
         char text[FIXTURE_MESSAGE_BYTES];
