@@ -270,9 +270,9 @@ static bool take_prefix(struct dialogue *dialogue, struct agency *agency,
     if (!decimal_parse(message->body, message->body_bytes, &rows)) {
         return batches_refuse(&dialogue->batches, message, "PREFIX takes a number of rows");
     }
-    uint64_t durable = atomic_load(&dialogue->segment.shared->positions.durable);
+    uint64_t safe = atomic_load(dialogue->batches.safe); /* what STATUS tells, too */
     signals_unblock();
-    bool found = prefix_checksum(&dialogue->heritage->directory, durable, agency->id, rows,
+    bool found = prefix_checksum(&dialogue->heritage->directory, safe, agency->id, rows,
                                  signals_terminate_requested, &checksum, &failure);
     signals_block();
     if (!found) {

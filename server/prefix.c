@@ -60,7 +60,7 @@ static bool is_stopping(struct prefix *prefix, bool (*should_stop)(void))
  * Scans until there are rows enough, or no more, or one that is no bet: whose that was can't
  * be known, so nobody's rows are counted behind it. False with errno when reading fails.
  */
-static bool scan(int file, uint64_t durable, struct prefix *prefix, bool (*should_stop)(void))
+static bool scan(int file, uint64_t safe, struct prefix *prefix, bool (*should_stop)(void))
 {
     struct csv_reader reader;
     const char *rows = NULL;
@@ -70,10 +70,10 @@ static bool scan(int file, uint64_t durable, struct prefix *prefix, bool (*shoul
     if (!csv_reader_open(&reader, file, 0)) {
         return false;
     }
-    while (all_good && prefix->rows_left > 0 && prefix->scanned < durable &&
+    while (all_good && prefix->rows_left > 0 && prefix->scanned < safe &&
            !is_stopping(prefix, should_stop) &&
            (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
-        uint64_t left = durable - prefix->scanned;
+        uint64_t left = safe - prefix->scanned;
         size_t whole = bytes < left ? bytes : (size_t)left;
         prefix->at = rows;
         size_t good = bet_csv_scan(rows, whole, take_run, prefix);
@@ -85,7 +85,7 @@ static bool scan(int file, uint64_t durable, struct prefix *prefix, bool (*shoul
 }
 
 /* False, with the failure, unless all rows that were asked for have been found. */
-static bool judge(const struct prefix *prefix, uint64_t durable, uint64_t rows, const char *path,
+static bool judge(const struct prefix *prefix, uint64_t safe, uint64_t rows, const char *path,
                   struct failure *failure)
 {
     if (prefix->rows_left == 0) {
@@ -94,7 +94,7 @@ static bool judge(const struct prefix *prefix, uint64_t durable, uint64_t rows, 
     if (prefix->stopped) {
         return failure_set(failure, "the server is stopping");
     }
-    if (prefix->scanned < durable) {
+    if (prefix->scanned < safe) {
         return failure_set(failure,
                            "%s/" DATA_BETS_FILE " is damaged: at byte %" PRIu64 " is no bet", path,
                            prefix->scanned);
@@ -103,7 +103,7 @@ static bool judge(const struct prefix *prefix, uint64_t durable, uint64_t rows, 
                        rows - prefix->rows_left, rows);
 }
 
-bool prefix_checksum(const struct data_directory *directory, uint64_t durable, uint32_t agency,
+bool prefix_checksum(const struct data_directory *directory, uint64_t safe, uint32_t agency,
                      uint64_t rows, bool (*should_stop)(void), uint64_t *checksum,
                      struct failure *failure)
 {
@@ -112,11 +112,11 @@ bool prefix_checksum(const struct data_directory *directory, uint64_t durable, u
     if (file < 0) {
         return false;
     }
-    bool scanned = scan(file, durable, &prefix, should_stop);
+    bool scanned = scan(file, safe, &prefix, should_stop);
     if (!scanned) {
         (void)failure_set_errno(failure, "read %s/" DATA_BETS_FILE, directory->path);
     }
     (void)close(file);
     *checksum = prefix.checksum;
-    return scanned && judge(&prefix, durable, rows, directory->path, failure);
+    return scanned && judge(&prefix, safe, rows, directory->path, failure);
 }

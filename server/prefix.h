@@ -15,10 +15,10 @@
 
 /*
  * Computes the checksum of the first `rows` rows of the agency in the first
- * `durable` bytes of bets.csv. False with the failure where there are fewer, or the file can't be
+ * `safe` bytes of bets.csv, which are acknowledged. False with the failure where there are fewer, or the file can't be
  * read. Gives up, with a failure, when `should_stop` says so. Called by handlers.
  */
-bool prefix_checksum(const struct data_directory *directory, uint64_t durable, uint32_t agency,
+bool prefix_checksum(const struct data_directory *directory, uint64_t safe, uint32_t agency,
                      uint64_t rows, bool (*should_stop)(void), uint64_t *checksum,
                      struct failure *failure);
 

@@ -62,7 +62,7 @@ static uint64_t reference_sum(const char *from, const char *end)
     for (const char *at = from; at < end; at++) {
         for (int bit = 7; bit >= 0; bit--) { /* doubled and added, bit by bit */
             uint64_t carry = sum >> 63;
-            sum = sum * 2 + (((unsigned char)*at >> bit) & 1U);
+            sum = sum * 2 + ((unsigned)(unsigned char)*at >> bit & 1U);
             sum += carry != 0 ? 59 : 0;
             sum -= sum >= CHECKSUM_MODULUS ? CHECKSUM_MODULUS : 0;
         }
@@ -149,7 +149,8 @@ static void put_right(char *text, size_t bytes, uint8_t which)
         if (line_feed == NULL) {
             return;
         }
-        if ((which >> (line % LINES_BY_BIT) & 1U) != 0 && line_feed - at > CHECKSUM_DIGITS) {
+        if (((unsigned)which >> (line % LINES_BY_BIT) & 1U) != 0 &&
+            line_feed - at > CHECKSUM_DIGITS) {
             char digits[CHECKSUM_DIGITS + 1];
             (void)snprintf(digits, sizeof digits, CHECKSUM_FORMAT,
                            reference_sum(at, line_feed - CHECKSUM_DIGITS));

@@ -342,7 +342,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
             write_own_lines(own_lines, found.done, done_bytes, found.bets, found.bets_bytes);
         found.done = own_lines;
     }
-    found.control = found.kind == KIND_NONE ? (struct control){0} : make_control(&found, data[1]);
+    if (found.kind != KIND_NONE) {
+        found.control = make_control(&found, data[1]);
+    }
     log_set_threshold(LOG_LEVELS);
     try_start(&found);
     return 0;

@@ -26,7 +26,6 @@ static struct server *start(struct stage *stage)
 
 /* A file of the data directory, what it held, and where it was moved to. */
 struct victim {
-    struct stage *stage;
     const char *path, *elsewhere;
     const char *bytes;
     size_t count;
@@ -34,8 +33,7 @@ struct victim {
 
 static struct victim look_at(const struct server *server, const char *name)
 {
-    struct victim victim = {.stage = server->stage,
-                            .path = server_file(server, name),
+    struct victim victim = {.path = server_file(server, name),
                             .elsewhere = stage_path(server->stage, "moved-%s", name)};
     victim.bytes = files_read(server->stage, victim.path, &victim.count);
     return victim;

@@ -157,6 +157,19 @@ static void prefix_sees_batches_that_came_right_before_it(void **state)
     peer_expect(peer, "server:0\r\nserver:8:5,open*\r\n");
 }
 
+/* Acknowledged is told by STATUS and PREFIX alike, whatever the disk has by then. */
+static void prefix_sees_all_that_is_acknowledged_when_written(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server =
+        server_start(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=2", "ACK_AFTER=written"));
+    struct peer *peer = peer_connect(server);
+    for (unsigned bets = 0; bets < 300; bets += 3) {
+        peer_send(peer, stage_text(stage, "%s1:9:%u\r\n", bets_batch(stage, 1, bets, 3), bets + 3));
+        peer_expect(peer, stage_text(stage, "server:0\r\nserver:8:%u,open*\r\n", bets + 3));
+    }
+}
+
 /* ----------------------------------------------------------------- fencing ---- */
 
 static void a_newer_status_fences_the_older_connection(void **state)
@@ -430,6 +443,7 @@ int main(void)
         STAGE_TEST(prefix_of_more_rows_than_there_are_or_of_no_number_is_refused),
         STAGE_TEST(prefix_claims_nothing),
         STAGE_TEST(prefix_sees_batches_that_came_right_before_it),
+        STAGE_TEST(prefix_sees_all_that_is_acknowledged_when_written),
         STAGE_TEST(a_newer_status_fences_the_older_connection),
         STAGE_TEST(a_connection_that_was_fenced_can_claim_the_agency_back),
         STAGE_TEST(a_connection_without_a_claim_is_served_until_somebody_claims),

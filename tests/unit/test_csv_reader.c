@@ -207,6 +207,23 @@ static void the_file_is_the_callers_and_stays_open(void **state)
     assert_int_equal(byte, '1'); /* its offset was never moved */
 }
 
+/* It might be anything: such a file must not be read into memory whole. */
+static void a_row_longer_than_any_of_ours_ends_the_reading(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *rows = NULL;
+    size_t count = 0;
+    open_at(fixture, "1,a\r\n", 5, 0);
+    int file = openat(fixture->scratch.descriptor, "rows", O_WRONLY | O_CLOEXEC);
+    assert_int_equal(ftruncate(file, (off_t)(8 * CSV_ROW_BYTES_MAX)), 0); /* zeros, on no disk */
+    assert_int_equal(close(file), 0);
+    assert_int_equal(csv_reader_next(&fixture->reader, &rows, &count), CSV_ROWS);
+    assert_int_equal(count, 5);
+    assert_int_equal(csv_reader_next(&fixture->reader, &rows, &count), CSV_END);
+    assert_true(fixture->reader.capacity <= 2 * CSV_ROW_BYTES_MAX);
+    assert_int_equal(csv_reader_next(&fixture->reader, &rows, &count), CSV_END); /* it stays so */
+}
+
 #define READER_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -220,6 +237,7 @@ int main(void)
         READER_TEST(rows_that_come_later_are_given_later),
         READER_TEST(what_cannot_be_read_is_a_failure_and_no_end),
         READER_TEST(the_file_is_the_callers_and_stays_open),
+        READER_TEST(a_row_longer_than_any_of_ours_ends_the_reading),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -163,6 +163,7 @@ static void expect_damaged(struct fixture *fixture, const char *bytes, size_t co
                            uint64_t proven, const char *reason)
 {
     struct failure failure = {.text = ""};
+    done_file_close(&fixture->file);
     scratch_write(&fixture->scratch, DATA_DONE_FILE, bytes, count);
     for (int make = 0; make <= 1; make++) {
         enum done_open opened =

@@ -6,6 +6,7 @@
  */
 #include "server/file_io.h"
 
+#include "lib/checksum.h"
 #include "tests/harness/processes.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@ struct fixture {
 static struct {
     int failures; /* so many fail, with this error */
     int error;
-    bool is_short; /* a write takes PIECE_BYTES at most */
+    bool is_short; /* a read or a write takes PIECE_BYTES at most */
     int calls;
 } kernel;
 
@@ -51,6 +52,12 @@ ssize_t pwrite(int file, const void *bytes, size_t count, off_t position)
 {
     size_t taken = kernel.is_short && count > PIECE_BYTES ? PIECE_BYTES : count;
     return is_refused() ? -1 : syscall(SYS_pwrite64, file, bytes, taken, position);
+}
+
+ssize_t pread(int file, void *bytes, size_t count, off_t position)
+{
+    size_t taken = kernel.is_short && count > PIECE_BYTES ? PIECE_BYTES : count;
+    return is_refused() ? -1 : syscall(SYS_pread64, file, bytes, taken, position);
 }
 
 int fsync(int file)
@@ -206,6 +213,52 @@ static void what_is_synced_and_forgotten_still_reads_the_same(void **state)
     expect_file(fixture, "0123456789", 10);
 }
 
+/* ------------------------------------------------------------------ reading ---- */
+
+static void what_is_there_is_read_in_pieces_and_after_signals(void **state)
+{
+    struct fixture *fixture = *state;
+    char bytes[16];
+    assert_true(file_write_all(fixture->file, "0123456789", 10, 0));
+    let_fail(2, EINTR);
+    kernel.is_short = true;
+    assert_int_equal(file_read_up_to(fixture->file, bytes, 7, 2), 7);
+    assert_memory_equal(bytes, "2345678", 7);
+    assert_int_equal(file_read_up_to(fixture->file, bytes, sizeof bytes, 3), 7); /* to its end */
+    assert_memory_equal(bytes, "3456789", 7);
+    assert_int_equal(file_read_up_to(fixture->file, bytes, sizeof bytes, 10), 0);
+    assert_int_equal(file_read_up_to(fixture->file, bytes, 0, 0), 0);
+    let_fail(1, EIO);
+    assert_int_equal(file_read_up_to(fixture->file, bytes, 7, 2), -1);
+    assert_int_equal(errno, EIO);
+}
+
+static void a_files_checksum_is_that_of_its_bytes(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { BYTES = 300 * 1000 }; /* more than one piece */
+    uint64_t checksum = 99;
+    char *bytes = malloc(BYTES);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < BYTES; i++) {
+        bytes[i] = (char)(1 + i * 31 + i / 4096);
+    }
+    assert_true(file_write_all(fixture->file, bytes, BYTES, 0));
+    static const size_t counts[] = {0, 1, 131071, 131072, 131073, BYTES - 1, BYTES};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        assert_int_equal(file_checksum(fixture->file, counts[i], &checksum), counts[i]);
+        assert_int_equal(checksum, checksum_extend(CHECKSUM_EMPTY, bytes, counts[i]));
+    }
+    uint64_t all = checksum;
+    assert_int_equal(file_checksum(fixture->file, UINT64_C(1) << 40, &checksum),
+                     BYTES); /* it ends */
+    assert_int_equal(checksum, all);
+    let_fail(1, EIO);
+    assert_int_equal(file_checksum(fixture->file, BYTES, &checksum), -1);
+    assert_int_equal(errno, EIO);
+    free(bytes);
+}
+
 #define FILE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -219,6 +272,8 @@ int main(void)
         FILE_TEST(a_sync_that_fails_is_never_tried_again),
         FILE_TEST(a_directory_that_can_not_be_synced_is_no_failure_and_a_file_is_one),
         FILE_TEST(what_is_synced_and_forgotten_still_reads_the_same),
+        FILE_TEST(what_is_there_is_read_in_pieces_and_after_signals),
+        FILE_TEST(a_files_checksum_is_that_of_its_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -268,8 +268,8 @@ static void a_forged_row_is_never_given(void **state)
     struct fixture *fixture = *state;
     static const char *const forged[] = {
         /* more of them, fewer of them, in other places, another's, another agency's */
-        SEALED "7,forged,b,1,2000-01-01,7574\r\n",
-        "7,forged,b,1,2000-01-01,7574\r\n" SEALED,
+        (SEALED "7,forged,b,1,2000-01-01,7574\r\n"),
+        ("7,forged,b,1,2000-01-01,7574\r\n" SEALED),
         "6,a,b,1,2000-01-01,7574\r\n8,e,f,3,2000-01-03,7574\r\n",
         "7,c,d,2,2000-01-02,7574\r\n6,a,b,1,2000-01-01,7574\r\n8,e,f,3,2000-01-03,7574\r\n",
         "6,a,b,1,2000-01-01,7574\r\n7,x,d,2,2000-01-02,7574\r\n8,e,f,3,2000-01-03,7574\r\n",
