@@ -3,7 +3,8 @@
  *
  * 2^64 is 59 more than the modulus, so a word that moves one place to the left is
  * multiplied by 59, and a block of eight words is the sum of its words times small
- * powers of 59: the eight products don't wait for one another.
+ * powers of 59, most of which don't wait for one another. Nothing overflows 128 bits: 59^8 is
+ * below 2^48.
  */
 #include "lib/checksum.h"
 
@@ -12,19 +13,17 @@
 
 __extension__ typedef unsigned __int128 wide;
 
-enum { WORD_BYTES = 8, WORD_BITS = 64, BLOCK_WORDS = 8, BYTE_VALUES = 256 };
+enum { WORD_BITS = 64, BYTE_VALUES = 256 };
 
-#define OVERFLOW UINT64_C(59) /* what 2^64 is, modulo the modulus */
+#define WORD_BYTES  sizeof(uint64_t)
+#define BLOCK_BYTES (8 * WORD_BYTES)
 
-/* OVERFLOW to the power of 1 to BLOCK_WORDS. */
-#define POWER_1 OVERFLOW
-#define POWER_2 (POWER_1 * OVERFLOW)
-#define POWER_3 (POWER_2 * OVERFLOW)
-#define POWER_4 (POWER_3 * OVERFLOW)
-#define POWER_5 (POWER_4 * OVERFLOW)
-#define POWER_6 (POWER_5 * OVERFLOW)
-#define POWER_7 (POWER_6 * OVERFLOW)
-#define POWER_8 (POWER_7 * OVERFLOW)
+/* What 2^64 is, modulo the modulus; and its powers. */
+#define OVERFLOW UINT64_C(59)
+
+static const uint64_t overflow_2 = OVERFLOW * OVERFLOW;
+static const uint64_t overflow_3 = OVERFLOW * OVERFLOW * OVERFLOW;
+static const uint64_t overflow_4 = OVERFLOW * OVERFLOW * OVERFLOW * OVERFLOW;
 
 /* Congruent to `value`, and below 2^64; not always below the modulus. */
 static inline uint64_t fold(wide value)
@@ -40,29 +39,32 @@ static inline uint64_t reduce(uint64_t value)
     return value >= CHECKSUM_MODULUS ? value - CHECKSUM_MODULUS : value;
 }
 
-static inline uint64_t word_at(const char *bytes)
+/* The word number `index` from here on. */
+static inline wide word_at(const char *bytes, size_t index)
 {
     uint64_t word = 0;
-    memcpy(&word, bytes, sizeof word);
+    memcpy(&word, bytes + index * WORD_BYTES, sizeof word);
     return be64toh(word);
+}
+
+/* Four words, one after the other; below 2^64 times 59^3 and a little more. */
+static inline wide four_words_at(const char *bytes, size_t index)
+{
+    return word_at(bytes, index) * overflow_3 + word_at(bytes, index + 1) * overflow_2 +
+           word_at(bytes, index + 2) * OVERFLOW + word_at(bytes, index + 3);
 }
 
 uint64_t checksum_extend(uint64_t checksum, const void *bytes, size_t count)
 {
     const char *at = bytes;
     uint64_t sum = checksum;
-    for (; count >= BLOCK_WORDS * WORD_BYTES; count -= BLOCK_WORDS * WORD_BYTES) {
-        wide rest = (wide)word_at(at) * POWER_7 + (wide)word_at(at + 1 * WORD_BYTES) * POWER_6 +
-                    (wide)word_at(at + 2 * WORD_BYTES) * POWER_5 +
-                    (wide)word_at(at + 3 * WORD_BYTES) * POWER_4 +
-                    (wide)word_at(at + 4 * WORD_BYTES) * POWER_3 +
-                    (wide)word_at(at + 5 * WORD_BYTES) * POWER_2 +
-                    (wide)word_at(at + 6 * WORD_BYTES) * POWER_1 + word_at(at + 7 * WORD_BYTES);
-        sum = fold((wide)sum * POWER_8 + rest);
-        at += BLOCK_WORDS * WORD_BYTES;
+    for (; count >= BLOCK_BYTES; count -= BLOCK_BYTES) {
+        wide before = ((wide)sum * overflow_4 + four_words_at(at, 0)) * overflow_4;
+        sum = fold(before + four_words_at(at, 4));
+        at += BLOCK_BYTES;
     }
     for (; count >= WORD_BYTES; count -= WORD_BYTES) {
-        sum = fold((wide)sum * OVERFLOW + word_at(at));
+        sum = fold((wide)sum * OVERFLOW + word_at(at, 0));
         at += WORD_BYTES;
     }
     for (; count > 0; count--) {

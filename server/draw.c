@@ -78,28 +78,19 @@ static uint16_t *index_of(const struct draw *draw, uint32_t agency)
     return &draw->share_index[at];
 }
 
-/* The agency's share, or NULL. */
-static struct share *find_share(const struct draw *draw, uint32_t agency)
-{
-    uint16_t index = *index_of(draw, agency);
-    return index == 0 ? NULL : &draw->shares[index - 1];
-}
-
-/* NULL where there are more agencies than there can be. */
-static struct share *add_share(struct draw *draw, uint32_t agency)
+/* A new share, for which the index has a free place. False where there are more agencies than there can be. */
+static bool add_share(struct draw *draw, uint32_t agency, uint16_t *index)
 {
     if (draw->share_count == SHARES_MAX) {
         draw->damaged = true;
-        (void)failure_set(draw->failure,
-                          "%s/" DATA_BETS_FILE " is damaged: there are winners of more than %d "
-                          "agencies",
-                          draw->directory->path, SHARES_MAX);
-        return NULL;
+        return failure_set(draw->failure,
+                           "%s/" DATA_BETS_FILE " is damaged: there are winners of more than %d "
+                           "agencies",
+                           draw->directory->path, SHARES_MAX);
     }
-    struct share *share = &draw->shares[draw->share_count];
-    *share = (struct share){.agency = agency};
-    *index_of(draw, agency) = (uint16_t)++draw->share_count;
-    return share;
+    draw->shares[draw->share_count] = (struct share){.agency = agency};
+    *index = (uint16_t)++draw->share_count;
+    return true;
 }
 
 static int compare_shares(const void *left, const void *right)
@@ -167,13 +158,12 @@ static bool is_bet(struct draw *draw, const char *row, size_t bytes, uint64_t at
 
 static bool keep_winner(struct draw *draw, const char *row, size_t bytes, uint64_t *position)
 {
-    struct share *share = find_share(draw, agency_of(row));
-    if (share == NULL) {
-        share = add_share(draw, agency_of(row));
-    }
-    if (share == NULL) {
+    uint32_t agency = agency_of(row);
+    uint16_t *index = index_of(draw, agency);
+    if (*index == 0 && !add_share(draw, agency, index)) {
         return false;
     }
+    struct share *share = &draw->shares[*index - 1];
     share->bytes += bytes;
     draw->winners++;
     if (draw->buffered + bytes > SCRATCH_BUFFER_BYTES && !flush_scratch(draw, position)) {
@@ -275,7 +265,15 @@ static size_t run_of_agency(const char *rows, size_t bytes, uint32_t agency)
 static bool place_rows(struct draw *draw, const char *rows, size_t bytes)
 {
     while (bytes > 0) {
-        struct share *share = find_share(draw, agency_of(rows));
+        uint16_t index = *index_of(draw, agency_of(rows));
+        if (index == 0) { /* we wrote it a moment ago */
+            draw->damaged = true;
+            return failure_set(draw->failure,
+                               "%s/" SCRATCH_FILE " was changed while the draw was held: no draw "
+                               "is held",
+                               draw->directory->path);
+        }
+        struct share *share = &draw->shares[index - 1];
         size_t run = run_of_agency(rows, bytes, share->agency);
         if (!file_write_all(draw->unfinished, rows, run, share->position)) {
             return false;

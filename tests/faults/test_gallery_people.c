@@ -27,7 +27,7 @@
 
 #include <cmocka.h> /* after what it needs */
 
-enum { BETS = 40, ONE_SECOND_MS = 1000 };
+enum { BETS = 40, SOON_MS = 5000 };
 
 static const char *const five[] = {"NUMBER_OF_AGENCIES=5", "WINNERS_WAIT=10s", NULL};
 static const char *const one[] = {"NUMBER_OF_AGENCIES=1", "WINNERS_WAIT=10s", NULL};
@@ -290,7 +290,8 @@ static void disaster_76_a_bet_is_changed_after_the_draw(void **state)
     const char *path = server_file(server, "bets.csv");
     size_t count = 0;
     char *bets = files_read(stage, path, &count);
-    memcpy(strstr(bets, "7228"), "7574", 4);
+    static const char winning[] = {'7', '5', '7', '4'};
+    memcpy(strstr(bets, "7228"), winning, sizeof winning);
     files_write_bytes(path, bets, count);
     expect_refused(stage, one, "was changed");
     assert_int_equal(unlink(server_file(server, "checkpoint")), 0);
@@ -379,7 +380,7 @@ static void disaster_81_the_data_directory_is_moved_while_nothing_happens(void *
     (void)moves_the_directory(stage, server);
     int64_t began_ms = deadline_clock_ms();
     expect_end(server, "CRITICAL*");
-    assert_true(deadline_clock_ms() - began_ms < 5 * ONE_SECOND_MS);
+    assert_true(deadline_clock_ms() - began_ms < SOON_MS * deadline_patience());
     assert_int_equal(rename(stage_path(stage, "elsewhere"), server->directory), 0);
     server = server_start(stage, one);
     bets_expect_stored(server, 1, 0, BETS);
@@ -419,8 +420,7 @@ static void disaster_83_a_malformed_message_stands_between_two_batches(void **st
         peer_ask(peer, bets_batch(stage, 1, 0, 1), "server:0\r\n");
         peer_send(peer, malformed[i]);
         const char *answer = peer_receive_message(peer);
-        assert_true(strcmp(answer, "server:1\r\n") == 0 ||
-                    strcmp(answer, "server:ERROR\r\n") == 0);
+        assert_true(strcmp(answer, "server:1\r\n") == 0 || strcmp(answer, "server:ERROR\r\n") == 0);
         peer_ask(peer, bets_batch(stage, 1, 1, 1), "server:1\r\n");
         peer_ask(peer, "1:5\r\n", "server:1\r\n");
         peer_send(peer, "1:7\r\n");

@@ -24,7 +24,7 @@ enum { STOP_FACTOR = 1 };
 
 int64_t server_stop_limit_ms(void)
 {
-    return STOP_LIMIT_MS * STOP_FACTOR * deadline_patience();
+    return deadline_patience() * STOP_LIMIT_MS * STOP_FACTOR;
 }
 
 /* ------------------------------------------------------------- starting ---- */
