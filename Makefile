@@ -57,22 +57,19 @@ export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1:exitcode=99
 
 # ---- what is built of what ---------------------------------------------------
 
-# Each program is linked from its own room and the rooms below it.
-LIB_SOURCES    := $(wildcard lib/*.c)
-SHM_SOURCES    := $(wildcard shm/*.c)
-SERVER_SOURCES := $(filter-out server/main.c,$(wildcard server/*.c))
-CLIENT_SOURCES := $(filter-out client/main.c client/generate_main.c,$(wildcard client/*.c))
-STAT_SOURCES   := $(filter-out stat/main.c,$(wildcard stat/*.c))
-ADMIN_SOURCES  := $(filter-out admin/main.c,$(wildcard admin/*.c))
-HARNESS        := $(wildcard tests/harness/*.c)
-ALL_SOURCES    := $(sort $(shell find lib shm server client stat admin tests -name '*.c' 2>/dev/null))
-ALL_HEADERS    := $(sort $(shell find lib shm server client stat admin tests -name '*.h' 2>/dev/null))
+# A room is a folder with one subject, built into one archive; scripts/rooms.py says, and `make
+# lint` checks, which rooms may know which. main.c of a room is no part of it, but a program's.
+ROOMS := lib bet shm store server client generate stat admin
 
-PROGRAMS := $(addprefix $(BIN)/,lottery-server lottery-agency lottery-stat lottery-admin \
-    lottery-generate)
+sources_of = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
+archives   = $(patsubst %,$(BUILD)/%.a,$(1))
+HARNESS        := $(wildcard tests/harness/*.c)
+ALL_SOURCES    := $(sort $(shell find $(ROOMS) tests -name '*.c' 2>/dev/null))
+ALL_HEADERS    := $(sort $(shell find $(ROOMS) tests -name '*.h' 2>/dev/null))
 
 # Unit and fuzz tests call the sources; integration and fault tests start the programs.
-UNIT_TESTS        := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/fuzz/test_*.c))
+UNIT_TESTS        := $(patsubst %.c,$(BUILD)/%,$(sort $(shell find tests/unit -name 'test_*.c') \
+                     $(wildcard tests/fuzz/test_*.c)))
 INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c tests/faults/test_*.c))
 # They count like the others (tests/scripts/words.sh).
 SCRIPT_TESTS      := $(patsubst %.sh,$(BUILD)/%,$(wildcard tests/scripts/test_*.sh))
@@ -86,6 +83,19 @@ FORCE:
 
 # ---- building ----------------------------------------------------------------
 
+# $(call program,NAME,ROOM,ROOMS): a program of ROOM's main.c and of these rooms, each before those
+# that it knows.
+define program
+PROGRAMS += $(BIN)/$(1)
+$(BIN)/$(1): $(BUILD)/$(2)/main.o $(call archives,$(3))
+endef
+
+$(eval $(call program,lottery-server,server,server store shm bet lib))
+$(eval $(call program,lottery-agency,client,client bet lib))
+$(eval $(call program,lottery-generate,generate,generate bet lib))
+$(eval $(call program,lottery-stat,stat,stat server store shm bet lib))
+$(eval $(call program,lottery-admin,admin,admin server store shm bet lib))
+
 # Scripts are called by bash: a ZIP, or a copy by way of Windows, has lost their exec bits.
 .PHONY: all build
 all: $(PROGRAMS) ## build the programs into bin/
@@ -95,29 +105,27 @@ build: all ## the same, by the guide's name
 # What the rooms of tests bring along: the benchmark, the fault tests.
 include $(wildcard tests/*/*.mk tests/*/*/*.mk)
 
-$(BIN)/lottery-server: $(call objects,server/main.c $(SERVER_SOURCES) $(SHM_SOURCES) $(LIB_SOURCES))
-$(BIN)/lottery-agency: $(call objects,client/main.c $(CLIENT_SOURCES) $(LIB_SOURCES))
-$(BIN)/lottery-generate: $(call objects,client/generate_main.c $(CLIENT_SOURCES) $(LIB_SOURCES))
-$(BIN)/lottery-stat: $(call objects,stat/main.c $(STAT_SOURCES) server/server_config.c \
-    server/control.c server/data_directory.c server/data_access.c server/file_io.c \
-    server/lock_holders.c $(SHM_SOURCES) $(LIB_SOURCES))
-$(BIN)/lottery-admin: $(call objects,admin/main.c $(ADMIN_SOURCES) $(SERVER_SOURCES) \
-    $(SHM_SOURCES) $(LIB_SOURCES))
-
 $(PROGRAMS):
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBRARIES)
 
-$(UNIT_TESTS): %: %.o $(call objects,$(SERVER_SOURCES) $(CLIENT_SOURCES) $(STAT_SOURCES) \
-    $(ADMIN_SOURCES) $(SHM_SOURCES) $(LIB_SOURCES) $(HARNESS))
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBRARIES) -lcmocka
+# A room's archive is made anew: an object whose source is gone must not stay in it.
+define room
+$(BUILD)/$(1).a: $(call objects,$(call sources_of,$(1)))
+endef
+$(foreach room,$(ROOMS),$(eval $(call room,$(room))))
 
-$(INTEGRATION_TESTS): %: %.o $(call objects,$(SHM_SOURCES) $(LIB_SOURCES) server/server_config.c \
-    $(HARNESS))
+$(call archives,$(ROOMS)):
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# A test links what it calls, and no more.
+TEST_ARCHIVES := $(call archives,client generate stat admin server store shm bet lib)
+
+$(UNIT_TESTS) $(INTEGRATION_TESTS): %: %.o $(call objects,$(HARNESS)) $(TEST_ARCHIVES)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBRARIES) -lcmocka
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBRARIES) -lcmocka
 
 $(SCRIPT_TESTS): $(BUILD)/%: %.sh
 	@mkdir -p $(@D)
@@ -160,10 +168,14 @@ test-docker: ## the course's exercises against a real Docker engine
 SHELL_SCRIPTS  := $(wildcard *.sh scripts/*.sh tests/*/*.sh .ci/*)
 PYTHON_SCRIPTS := $(wildcard *.py scripts/*.py tests/*/*.py)
 
-.PHONY: lint lint-format lint-tidy lint-cppcheck lint-scripts format
-lint: ## clang-format, clang-tidy, cppcheck, shellcheck, python: all clean
+.PHONY: lint lint-rooms lint-format lint-tidy lint-cppcheck lint-scripts format
+lint: ## the rule of the rooms, clang-format, clang-tidy, cppcheck, shellcheck, python: all clean
 	@bash scripts/setup.sh build test lint
-	@$(MAKE) --no-print-directory --keep-going lint-format lint-scripts lint-cppcheck lint-tidy
+	@$(MAKE) --no-print-directory --keep-going lint-rooms lint-format lint-scripts lint-cppcheck lint-tidy
+
+lint-rooms:
+	$(call say,LINT,rooms)
+	$(Q)python3 scripts/rooms.py
 
 lint-format:
 	$(call say,LINT,clang-format)

@@ -5,10 +5,10 @@
 #include "admin/backup.h"
 
 #include "lib/checksum.h"
-#include "server/checkpoint.h"
-#include "server/data_directory.h"
-#include "server/done_file.h"
-#include "server/file_io.h"
+#include "store/checkpoint.h"
+#include "store/data_directory.h"
+#include "store/done_file.h"
+#include "store/file_io.h"
 
 #include <errno.h>
 #include <fcntl.h>

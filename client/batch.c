@@ -3,7 +3,7 @@
  */
 #include "client/batch.h"
 
-#include "lib/message.h"
+#include "bet/message.h"
 
 #include <string.h>
 

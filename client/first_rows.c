@@ -6,7 +6,7 @@
  */
 #include "client/first_rows.h"
 
-#include "lib/bet.h"
+#include "bet/bet.h"
 #include "lib/checksum.h"
 
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #include "client/probe.h"
 #include "client/session.h"
 #include "client/winners_report.h"
-#include "lib/bet.h"
+#include "bet/bet.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 

@@ -8,7 +8,7 @@
  */
 #include "client/client_config.h"
 #include "client/job.h"
-#include "lib/bet.h"
+#include "bet/bet.h"
 #include "lib/file_size_limit.h"
 #include "lib/log.h"
 #include "lib/standard_streams.h"

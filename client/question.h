@@ -11,7 +11,7 @@
 #include "client/job.h"
 #include "client/wire.h"
 #include "lib/failure.h"
-#include "lib/message.h"
+#include "bet/message.h"
 
 #include <stdbool.h>
 

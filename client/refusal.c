@@ -3,7 +3,7 @@
  */
 #include "client/refusal.h"
 
-#include "lib/bet.h"
+#include "bet/bet.h"
 #include "lib/log.h"
 
 #include <inttypes.h>

@@ -3,7 +3,7 @@
  */
 #include "client/winners_report.h"
 
-#include "lib/bet.h"
+#include "bet/bet.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -14,7 +14,7 @@
 
 #include "client/interrupt.h"
 #include "lib/failure.h"
-#include "lib/message.h"
+#include "bet/message.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -8,7 +8,7 @@
 #define SERVER_HERITAGE_H
 
 #include "lib/failure.h"
-#include "server/data_directory.h"
+#include "store/data_directory.h"
 #include "server/listener.h"
 #include "server/server_config.h"
 #include "shm/segment.h"

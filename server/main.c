@@ -11,7 +11,7 @@
 #include "lib/robust_mutex.h"
 #include "lib/standard_streams.h"
 #include "server/server_config.h"
-#include "server/supervisor.h"
+#include "server/supervisor/supervisor.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
  */
 #include "server/server_config.h"
 
-#include "lib/bet.h"
+#include "bet/bet.h"
 #include "lib/config_value.h"
 
 #include <inttypes.h>

@@ -9,7 +9,7 @@
 #define SERVER_SERVER_CONFIG_H
 
 #include "lib/config.h"
-#include "server/control.h"
+#include "store/control.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
  */
 #include "stat/target.h"
 
-#include "server/data_directory.h"
+#include "store/data_directory.h"
 #include "shm/gate.h"
 
 #include <errno.h>

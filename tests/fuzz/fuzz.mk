@@ -10,8 +10,8 @@ FUZZ_BIN     := build/fuzz
 FUZZ_TARGETS ?= message bet config recovery done control checkpoint
 FUZZ_FLAGS   := $(DIALECT) $(WARNINGS) -O1 -g -fno-omit-frame-pointer \
                 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-FUZZ_ROOMS   := $(patsubst %.c,$(FUZZ_BIN)/%.o,$(SERVER_SOURCES) $(CLIENT_SOURCES) \
-                $(SHM_SOURCES) $(LIB_SOURCES))
+FUZZ_ROOMS   := $(patsubst %.c,$(FUZZ_BIN)/%.o,$(foreach room,client server store shm bet lib, \
+                $(call sources_of,$(room))))
 
 $(FUZZ_BIN)/%.o: %.c
 	@mkdir -p $(@D)

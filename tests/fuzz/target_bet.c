@@ -9,7 +9,7 @@
  * The input's first four bytes are the agency, the rest is rows of the wire,
  * and each of its lines is taken for a row of bets.csv as well.
  */
-#include "lib/bet.h"
+#include "bet/bet.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <ctype.h>

@@ -10,7 +10,7 @@
  */
 #include "lib/checksum.h"
 #include "lib/log.h"
-#include "server/checkpoint.h"
+#include "store/checkpoint.h"
 #include "shm/agencies.h"
 #include "shm/ring.h"
 #include "tests/fuzz/fuzz.h"

@@ -9,8 +9,8 @@
  * is control.
  */
 #include "lib/checksum.h"
-#include "server/control.h"
-#include "server/data_directory.h"
+#include "store/control.h"
+#include "store/data_directory.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/scratch.h"
 

@@ -11,7 +11,7 @@
  */
 #include "lib/checksum.h"
 #include "lib/log.h"
-#include "server/done_file.h"
+#include "store/done_file.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/scratch.h"
 

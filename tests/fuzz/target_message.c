@@ -7,7 +7,7 @@
  *
  * The input's first byte chooses the untyped dialect, the rest is the stream.
  */
-#include "lib/message.h"
+#include "bet/message.h"
 #include "lib/text.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -11,12 +11,12 @@
  * files it proves, in quarters, a byte with the length of done.csv, done.csv, and the rest is
  * bets.csv. Where a flag says so, each byte of done.csv stands for a line of the server's own.
  */
-#include "lib/bet.h"
+#include "bet/bet.h"
 #include "lib/checksum.h"
 #include "lib/log.h"
-#include "server/done_file.h"
+#include "store/done_file.h"
 #include "server/heritage.h"
-#include "server/recovery.h"
+#include "server/supervisor/recovery.h"
 #include "shm/agencies.h"
 #include "shm/ring.h"
 #include "tests/fuzz/fuzz.h"

@@ -3,7 +3,7 @@
  */
 #include "tests/harness/deadline.h"
 
-#include "lib/bet.h"
+#include "bet/bet.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -12,7 +12,7 @@
 #ifndef TESTS_HARNESS_RIG_H
 #define TESTS_HARNESS_RIG_H
 
-#include "lib/message.h"
+#include "bet/message.h"
 
 #include <limits.h>
 #include <stdbool.h>

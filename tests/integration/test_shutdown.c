@@ -1,7 +1,7 @@
 /*
  * test_shutdown.c - whoever is asked to stop, stops well, soon, and leaves nothing behind.
  */
-#include "lib/message.h"
+#include "bet/message.h"
 #include "tests/harness/agency.h"
 #include "tests/harness/bets.h"
 #include "tests/harness/deadline.h"

@@ -1,8 +1,8 @@
 /*
  * claims.pml - what a connection may say for an agency: claims, and what breaks them.
  *
- * The steps are those of server/dialogue.c (dialogue_take, take_status, take_done) and of
- * server/batches.c (batches_add, make_turn, batches_commit, close_turn, batches_refuse), with the
+ * The steps are those of server/handler/dialogue.c (dialogue_take, take_status, take_done) and of
+ * server/handler/batches.c (batches_add, make_turn, batches_commit, close_turn, batches_refuse), with the
  * admission of shm/ring.c and shm/agencies.c. Appending is one step (append.pml), and what has been
  * appended is safe at once (lottery.pml).
  *
@@ -89,7 +89,7 @@ inline ring_append()
     fi
 }
 
-/* ----------------------------------------------------------- server/batches.c ---- */
+/* ----------------------------------------------------------- server/handler/batches.c ---- */
 
 /* Any ERROR breaks whatever claim the connection holds, and until its next STATUS. */
 inline answer(kind, about)
@@ -178,7 +178,7 @@ inline batches_add()
     fi
 }
 
-/* ---------------------------------------------------------- server/dialogue.c ---- */
+/* ---------------------------------------------------------- server/handler/dialogue.c ---- */
 
 inline take_done()
 {

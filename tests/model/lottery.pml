@@ -1,11 +1,11 @@
 /*
  * lottery.pml - files, DONE, the draw and the gate, with storers killed and machines cut off.
  *
- * The steps are those of server/storer.c (flush, note_stored, store_done, store_round,
+ * The steps are those of server/storer/storer.c (flush, note_stored, store_done, store_round,
  * note_done_bytes, set_gate, hold_draw, open_files, take_over, sync_inherited, adopt_done,
- * adopt_draw), of server/draw.c (put_into_place, draw_check), of server/control.c (control_write),
- * of server/done_file.c, of shm/agencies.c (agencies_set_done, agencies_recount_done,
- * agencies_close_for_draw) and of server/recovery.c (recovery_run; that winners.csv is the one that
+ * adopt_draw), of store/draw.c (put_into_place, draw_check), of store/control.c (control_write),
+ * of store/done_file.c, of shm/agencies.c (agencies_set_done, agencies_recount_done,
+ * agencies_close_for_draw) and of server/supervisor/recovery.c (recovery_run; that winners.csv is the one that
  * control names is looked at here, too, and in draw_check there). One step here is one access to
  * shared memory or one system call there. Appending is one step (append.pml), and whoever waits for
  * something goes on when it is there (waiting.pml).
@@ -255,7 +255,7 @@ end_satisfied:
     skip
 }
 
-/* ------------------------------------------------------------- server/storer.c ---- */
+/* ------------------------------------------------------------- server/storer/storer.c ---- */
 
 /*
  * control_write. The new version is written and synced under another name: nobody sees that. Then
@@ -579,7 +579,7 @@ inline take_over()
     set_gate()
 }
 
-/* ------------------------------------------------------------ server/recovery.c ---- */
+/* ------------------------------------------------------------ server/supervisor/recovery.c ---- */
 
 /* An agency that is done has exactly the bets that it was done with. */
 inline disagrees_with_line(line)

@@ -4,8 +4,8 @@
  * The steps are those of shm/waiting.c (wait_until, wake_storer, wake_waiters, wake_for_space,
  * wake_slot, wake_everybody, storer_sleep, storer_set_up), of shm/slots.c (slot_set_up,
  * slot_release), of shm/agencies.c (agencies_ask_done, agencies_take_done_news,
- * agencies_next_asked), of server/storer.c (flush, report, store_done, store_round, take_over) and
- * of server/supervisor.c and keeper.c (bury_handler, start_handler, fork_storer). One step here is one access to shared memory there.
+ * agencies_next_asked), of server/storer/storer.c (flush, report, store_done, store_round, take_over) and
+ * of server/supervisor/supervisor.c and keeper.c (bury_handler, start_handler, fork_storer). One step here is one access to shared memory there.
  * What the lock guards is one step: append.pml takes it apart.
  *
  * Handlers and the storer can be killed before each of their writes and while they sleep. (To die
@@ -203,7 +203,7 @@ inline agencies_ask_done(s)
     wake_storer()
 }
 
-/* -------------------------------------------------- server/handler.c, one connection ---- */
+/* -------------------------------------------------- server/handler/handler.c, one connection ---- */
 
 /* An agency that resumes: STATUS, the bets that are missing, DONE. */
 inline live(s, target)
@@ -330,7 +330,7 @@ end_asleep:
     WRITE(sleeping = false)
 }
 
-/* ----------------------------------------------------------------- server/storer.c ---- */
+/* ----------------------------------------------------------------- server/storer/storer.c ---- */
 
 inline flush()
 {
@@ -430,7 +430,7 @@ died:
     od
 }
 
-/* ------------------------------------------ server/supervisor.c, server/keeper.c ---- */
+/* ------------------------------------------ server/supervisor/supervisor.c, server/supervisor/keeper.c ---- */
 
 /* Nobody kills the supervisor here: docs/reliability.md, section 7 of the design, has that case. */
 inline bury_handler(s)

@@ -1,0 +1,192 @@
+/*
+ * bet_convert.c - turns rows of the wire into rows of bets.csv; see bet.h.
+ *
+ * This is where a bet's processor time goes, so it looks at every byte once.
+ * Blocks of 64 bytes are scanned for commas, line feeds and anything out of
+ * the ordinary (block_scan.h). A row of ordinary bytes whose fields pass a few
+ * tests on whole words is copied as it stands. Every other row, and that is
+ * every row with something wrong, goes the long way through bet_parse: the
+ * short way never decides that a bet is bad.
+ *
+ * Why BET_CSV_BYTES_MAX is enough: a valid row of L bytes, its LF included,
+ * has names of n1 and n2 bytes with n1 + n2 <= L - 17. In bets.csv it grows by
+ * the agency's prefix (11 at most), by two quotes around each name and one for
+ * each quote inside (n1 + n2 + 4 at most), and by the CR (1): 16 + L - 17 < L
+ * more bytes at most. Copying in pieces writes less than BET_COPY_BYTES past
+ * a row's end.
+ */
+#include "bet/bet.h"
+
+#include "bet/bet_plain.h"
+#include "bet/block_scan.h"
+#include "lib/decimal.h"
+
+#include <string.h>
+
+enum {
+    COMMAS_KEPT = 8, /* more than a valid row has; the next power of two */
+    PREFIX_ROOM = 16
+};
+
+struct converter {
+    const char *rows;
+    size_t bytes;
+    char *out;
+    char prefix[PREFIX_ROOM]; /* "agency,", then whatever */
+    size_t prefix_bytes;
+    size_t row_start;          /* of the row that is being scanned */
+    size_t comma[COMMAS_KEPT]; /* where its commas are */
+    unsigned commas;           /* how many it has */
+    bool suspect;              /* one of its blocks is */
+    size_t rows_done;
+};
+
+/* -------------------------------------------------------------- long way ---- */
+
+/* Copies a name, quoted where RFC 4180 asks for it; returns the end of the copy. */
+static char *write_csv_name(char *out, struct bet_field name)
+{
+    if (memchr(name.text, '"', name.bytes) == NULL) {
+        memcpy(out, name.text, name.bytes);
+        return out + name.bytes;
+    }
+    *out++ = '"';
+    for (size_t i = 0; i < name.bytes; i++) {
+        if (name.text[i] == '"') {
+            *out++ = '"';
+        }
+        *out++ = name.text[i];
+    }
+    *out++ = '"';
+    return out;
+}
+
+static char *write_csv_row(char *out, const struct converter *converter, const struct bet *bet)
+{
+    const struct bet_field *fields = bet->fields;
+    const struct bet_field *number = &fields[BET_NUMBER];
+    memcpy(out, converter->prefix, converter->prefix_bytes);
+    out = write_csv_name(out + converter->prefix_bytes, fields[BET_FIRST_NAME]);
+    *out++ = ',';
+    out = write_csv_name(out, fields[BET_LAST_NAME]);
+    const char *rest = fields[BET_DOCUMENT].text - 1; /* from the comma before the document */
+    size_t rest_bytes = (size_t)(number->text + number->bytes - rest);
+    memcpy(out, rest, rest_bytes);
+    out += rest_bytes;
+    *out++ = '\r';
+    *out++ = '\n';
+    return out;
+}
+
+static enum bet_fault convert_slowly(struct converter *converter, size_t row_end)
+{
+    struct bet bet;
+    enum bet_fault fault =
+        bet_parse(converter->rows + converter->row_start, row_end - converter->row_start, &bet);
+    if (fault == BET_VALID) {
+        converter->out = write_csv_row(converter->out, converter, &bet);
+    }
+    return fault;
+}
+
+/* ------------------------------------------------------------- short way ---- */
+
+/* Copies the row in whole pieces where that reads nothing behind the last row. */
+static inline void copy_row(struct converter *converter, size_t row_end)
+{
+    const char *row = converter->rows + converter->row_start;
+    const size_t row_bytes = row_end - converter->row_start;
+    memcpy(converter->out, converter->prefix, PREFIX_ROOM);
+    char *out = converter->out + converter->prefix_bytes;
+    if (converter->bytes - row_end >= BET_COPY_BYTES) {
+        for (size_t at = 0; at < row_bytes; at += BET_COPY_BYTES) {
+            memcpy(out + at, row + at, BET_COPY_BYTES);
+        }
+    } else {
+        memcpy(out, row, row_bytes);
+    }
+    out[row_bytes] = '\r';
+    out[row_bytes + 1] = '\n';
+    converter->out = out + row_bytes + 2;
+}
+
+/* ------------------------------------------------------------------ rows ---- */
+
+/* The row that began at row_start ends before `row_end`. */
+static inline enum bet_fault end_row(struct converter *converter, size_t row_end)
+{
+    bool plain = converter->commas == PLAIN_COMMAS && !converter->suspect &&
+                 plain_row(converter->rows, converter->row_start, converter->comma, row_end);
+    if (plain) {
+        copy_row(converter, row_end);
+    } else {
+        enum bet_fault fault = convert_slowly(converter, row_end);
+        if (fault != BET_VALID) {
+            return fault;
+        }
+    }
+    converter->rows_done++;
+    converter->row_start = row_end + 1;
+    converter->commas = 0;
+    return BET_VALID;
+}
+
+/* Goes through the fields and rows that end in the block at `base`. */
+static inline enum bet_fault take_block(struct converter *converter, size_t base,
+                                        const struct block_masks *masks)
+{
+    const bool suspect = masks->suspect || masks->carriage_returns != 0;
+    converter->suspect |= suspect;
+    for (uint64_t ends = masks->commas | masks->line_feeds; ends != 0; ends &= ends - 1) {
+        const unsigned bit = (unsigned)__builtin_ctzll(ends);
+        if ((masks->line_feeds >> bit & 1) == 0) {
+            converter->comma[converter->commas++ % COMMAS_KEPT] = base + bit;
+            continue;
+        }
+        enum bet_fault fault = end_row(converter, base + bit);
+        if (fault != BET_VALID) {
+            return fault;
+        }
+        converter->suspect = suspect; /* the next row begins in this block */
+    }
+    return BET_VALID;
+}
+
+/* The last block is filled up with spaces, which end nothing. */
+static enum bet_fault take_last_block(struct converter *converter, size_t base, bool open)
+{
+    char block[BLOCK_SCAN_BYTES];
+    size_t left = converter->bytes - base;
+    memset(block, ' ', sizeof block);
+    memcpy(block, converter->rows + base, left);
+    struct block_masks masks = block_scan(block, open);
+    enum bet_fault fault = take_block(converter, base, &masks);
+    if (fault == BET_VALID && converter->row_start < converter->bytes) {
+        fault = end_row(converter, converter->bytes); /* its LF is missing */
+    }
+    return fault;
+}
+
+struct bet_conversion bet_rows_to_csv(uint32_t agency, const char *rows, size_t bytes, char *csv)
+{
+    struct converter converter = {.rows = rows, .bytes = bytes, .out = csv};
+    char *prefix_end = decimal_write(converter.prefix, agency);
+    *prefix_end++ = ',';
+    converter.prefix_bytes = (size_t)(prefix_end - converter.prefix);
+    enum bet_fault fault = BET_VALID;
+    size_t base = 0;
+    bool open = false;
+    for (; bytes - base > BLOCK_SCAN_BYTES && fault == BET_VALID; base += BLOCK_SCAN_BYTES) {
+        struct block_masks masks = block_scan(rows + base, open);
+        open = masks.open;
+        fault = take_block(&converter, base, &masks);
+    }
+    if (fault == BET_VALID) {
+        fault = take_last_block(&converter, base, open);
+    }
+    return (struct bet_conversion){
+        .rows = converter.rows_done,
+        .csv_bytes = fault == BET_VALID ? (size_t)(converter.out - csv) : 0,
+        .fault = fault,
+    };
+}

@@ -1,0 +1,108 @@
+/*
+ * message.h - the wire format: where a message ends and what it is.
+ *
+ * `message = sender ":" type [":" body] CRLF`; the type is a code ("4") or a
+ * name ("BET", in any case). Two dialects of earlier exercises have no type:
+ * `1:<row> LF ... <row> LF CRLF`, and `1:<row> LF`, which cannot be told from
+ * the start of the former, so that the caller says which of them to expect. A
+ * BET's rows end in LF, the last one's before the CRLF too: a batch whose rows end in
+ * CRLF is refused at the first of them, never taken half. A short printable line
+ * without ":" is a liveness probe.
+ * docs/protocol.md is the whole story.
+ *
+ * Pure functions on the caller's buffer; any process may call them.
+ */
+#ifndef BET_MESSAGE_H
+#define BET_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum message_type {
+    MESSAGE_ACK,
+    MESSAGE_ERROR,
+    MESSAGE_WAIT,
+    MESSAGE_WINNERS,
+    MESSAGE_BET,
+    MESSAGE_DONE,
+    MESSAGE_REQUEST,
+    MESSAGE_STATUS,
+    MESSAGE_STATE,
+    MESSAGE_PREFIX,
+    MESSAGE_TYPES
+};
+
+/* How a message was written, and so how its answer has to be written. */
+enum message_dialect {
+    MESSAGE_BY_CODE,       /* 1:5 CRLF       server:0 CRLF   */
+    MESSAGE_BY_NAME,       /* 1:done CRLF    server:ACK CRLF */
+    MESSAGE_UNTYPED_BATCH, /* 1:rows CRLF    server:0 LF     */
+    MESSAGE_UNTYPED_SINGLE /* 1:row LF       server:0 LF     */
+};
+
+/* What stands at the start of the buffer. */
+enum message_frame {
+    MESSAGE_INCOMPLETE, /* not all of it is there yet */
+    MESSAGE_WHOLE,      /* a message; its sender is a number or "server" */
+    MESSAGE_PROBE,      /* a liveness probe; body is the whole line with its LF or CRLF */
+    MESSAGE_MALFORMED   /* framed, but no message: `fault` says why */
+};
+
+/* The longest line that is a probe, its LF or CRLF not counted. */
+enum { MESSAGE_PROBE_BYTES_MAX = 64 };
+
+struct message {
+    enum message_type type; /* MESSAGE_BET for the untyped dialects */
+    enum message_dialect dialect;
+    bool from_server;  /* the sender is "server" */
+    bool from_agency;  /* the sender is an agency's number */
+    uint32_t sender;   /* that number; else 0 */
+    const char *body;  /* inside the caller's buffer, not terminated */
+    size_t body_bytes; /* without the CRLF that ends the message */
+    size_t bytes;      /* of the whole message: what the caller has to skip */
+    const char *fault; /* of a malformed message, in words; else NULL */
+    bool bare_bet;     /* malformed: a line without ":" that looks like a bet */
+};
+
+/*
+ * Looks for one message in the first `bytes` bytes of `buffer`.
+ *
+ * *scanned is the caller's memory of how far earlier calls have looked at the
+ * same message in vain, so that a message in a thousand pieces is read once:
+ * 0 for a new message; the function keeps it up to date, and sets it to 0
+ * whenever it returns anything but MESSAGE_INCOMPLETE.
+ * `single` says that an untyped message is one row that ends at its LF.
+ */
+enum message_frame message_parse(const char *buffer, size_t bytes, bool single, size_t *scanned,
+                                 struct message *message);
+
+/*
+ * True when the `bytes` bytes are one whole untyped row and nothing else: what waits
+ * for more of it would answer it only where `single` were set.
+ */
+bool message_is_untyped_row(const char *buffer, size_t bytes);
+
+/* The type's name in upper case, "BET" for example. */
+const char *message_type_name(enum message_type type);
+
+enum { MESSAGE_HEADER_BYTES_MAX = 32 };
+
+/*
+ * Writes the server's answer up to and with the ":" before the body where
+ * `with_body`, else the whole message, its end included. `out` needs
+ * MESSAGE_HEADER_BYTES_MAX bytes. Returns the bytes written. A body is
+ * followed by message_end.
+ */
+size_t message_write_answer(char *out, enum message_type type, enum message_dialect dialect,
+                            bool with_body);
+
+/* The same for a message by code from an agency: "1:4:" or "1:5 CRLF". */
+size_t message_write_from_agency(char *out, uint32_t agency, enum message_type type,
+                                 bool with_body);
+
+/* What ends a message with a body, CRLF; 2 bytes. */
+#define MESSAGE_END "\r\n"
+enum { MESSAGE_END_BYTES = sizeof MESSAGE_END - 1 };
+
+#endif

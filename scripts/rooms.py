@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Checks who includes whom: the walls between the rooms of the house.
+
+A room is a folder with one subject. It may include its own headers and those of the
+rooms named here, and nothing else of the project; a test may include everything. Prints each
+violation, and ends with status 1 if there is any.
+
+    scripts/rooms.py            checks the sources in the current directory
+    scripts/rooms.py --table    prints the table, for docs/architecture.md
+"""
+import os
+import re
+import sys
+
+# Room: (its subject, the rooms that it may know). A process of the server knows what the server's
+# processes share, in server/ itself, and never another process.
+ROOMS = {
+    'lib': ('what every program needs: configuration, log, failure, clock, text, numbers', ()),
+    'bet': ('what a bet and a message are: rows, CSV, rules, wire format', ('lib',)),
+    'shm': ('what processes share: segment, ring, lock, agencies, slots, waiting, gate', ('lib',)),
+    'store': ('what stands on the disk: control, bets, done, winners, draw, checkpoint',
+              ('lib', 'bet')),
+    'server': ('what the server\'s processes have in common: heritage, table of processes, signals, '
+               'configuration', ('lib', 'bet', 'shm', 'store')),
+    'server/supervisor': ('the process that outlives the others', ('lib', 'bet', 'shm', 'store', 'server')),
+    'server/handler': ('the process of a connection', ('lib', 'bet', 'shm', 'store', 'server')),
+    'server/storer': ('the process that writes', ('lib', 'bet', 'shm', 'store', 'server')),
+    'client': ('the agency', ('lib', 'bet')),
+    'generate': ('the generator of bets', ('lib', 'bet')),
+    'stat': ('the inspector', ('lib', 'shm', 'store', 'server')),
+    'admin': ('the operator\'s commands', ('lib', 'bet', 'store', 'server')),
+}
+
+# The one place that knows all processes by their entries; and main, which starts the first one.
+EXCEPTIONS = {
+    'server/processes.c': ('server/supervisor', 'server/handler', 'server/storer'),
+    'server/main.c': ('server/supervisor',),
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+
+
+def room_of(path):
+    folder = os.path.dirname(path)
+    while folder and folder not in ROOMS:
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def sources():
+    for room in ROOMS:
+        for name in sorted(os.listdir(room)):
+            path = os.path.join(room, name)
+            if name.endswith(('.c', '.h')):
+                yield path
+
+
+def violations(path):
+    room = room_of(path)
+    allowed = {room, *ROOMS[room][1], *EXCEPTIONS.get(path, ())}
+    with open(path, encoding='utf-8') as text:
+        for include in INCLUDE.findall(text.read()):
+            if not os.path.exists(include):
+                yield '%s: includes "%s", which is not there' % (path, include)
+            elif room_of(include) not in allowed:
+                yield '%s: %s may not know %s ("%s")' % (path, room,
+                                                         room_of(include) or 'tests', include)
+
+
+def print_table():
+    print('| room | subject | may include |\n| --- | --- | --- |')
+    for room, (subject, known) in ROOMS.items():
+        print('| `%s/` | %s | %s |' % (room, subject, ', '.join(known) or 'nothing else'))
+
+
+def main():
+    if sys.argv[1:] == ['--table']:
+        print_table()
+        return 0
+    found = [violation for path in sources() for violation in violations(path)]
+    print('\n'.join(found), file=sys.stderr, end='\n' if found else '')
+    return 1 if found else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

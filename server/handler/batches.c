@@ -1,0 +1,433 @@
+/*
+ * batches.c - see batches.h.
+ */
+#include "server/handler/batches.h"
+
+#include "bet/bet.h"
+#include "bet/bet_rules.h"
+#include "lib/checksum.h"
+#include "lib/fault_point.h"
+#include "lib/log.h"
+#include "shm/ring.h"
+#include "shm/slots.h"
+#include "shm/waiting.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define POSITION_IN_TURN UINT64_MAX
+
+enum { TURN_BYTES = 512 * 1024 };
+
+static size_t larger_of(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t smaller_of(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Room for a message of the longest kind, and for not more than half the ring: others append too. */
+static size_t csv_capacity(const struct server_config *config)
+{
+    size_t message_csv_bytes = BET_CSV_BYTES_MAX(config->limit_message_bytes + 1);
+    return larger_of(message_csv_bytes, smaller_of(TURN_BYTES, config->ring_bytes / 2));
+}
+
+size_t batches_arena_bytes(const struct server_config *config)
+{
+    return arena_part_bytes(csv_capacity(config)) +
+           arena_part_bytes(BATCHES_PENDING_MAX * sizeof(struct pending_batch));
+}
+
+void batches_open(struct batches *batches, const struct heritage *heritage, uint32_t slot_index,
+                  struct connection *connection, struct peer_log *log, struct arena *arena)
+{
+    const struct server_config *config = &heritage->config;
+    struct shared_positions *positions = &heritage->segment.shared->positions;
+    *batches = (struct batches){
+        .config = config,
+        .segment = heritage->segment,
+        .slot_index = slot_index,
+        .connection = connection,
+        .log = log,
+        .masks_documents = config->log_personal == LOG_PERSONAL_MASKED,
+        .safe = config->ack_after == ACK_AFTER_SYNCED ? &positions->durable : &positions->written,
+        .csv_capacity = csv_capacity(config),
+    };
+    batches->csv = arena_take(arena, batches->csv_capacity);
+    batches->pending = arena_take(arena, BATCHES_PENDING_MAX * sizeof(struct pending_batch));
+}
+
+/* ---------------------------------------------------------------- queue ---- */
+
+static struct pending_batch *pending_at(const struct batches *batches, size_t index)
+{
+    return &batches->pending[(batches->first + index) % BATCHES_PENDING_MAX];
+}
+
+/* Makes room for one more entry. False when the server is halted. */
+static bool make_queue_room(struct batches *batches)
+{
+    return batches->count < BATCHES_PENDING_MAX ||
+           (batches_commit(batches) && batches_wait_for_oldest(batches));
+}
+
+/* A new entry behind all others; there has to be room. */
+static struct pending_batch *push(struct batches *batches, const struct message *message)
+{
+    if (batches->count == 0) {
+        batches->first = 0; /* the same few entries stay in the cache */
+    }
+    struct pending_batch *batch = pending_at(batches, batches->count++);
+    batch->agency = message->sender;
+    batch->dialect = message->dialect;
+    batch->bets = 0;
+    batch->refused = false;
+    batch->position = POSITION_IN_TURN;
+    return batch;
+}
+
+/* The door: every ERROR of the connection passes here, and breaks its claim. */
+static void refuse(struct batches *batches, struct pending_batch *batch)
+{
+    batch->refused = true;
+    batch->position = 0; /* it has nothing to wait for */
+    batches->claim.broken = true;
+}
+
+static bool queue_error(struct batches *batches, const struct message *message)
+{
+    if (!make_queue_room(batches)) {
+        return false;
+    }
+    refuse(batches, push(batches, message));
+    return true;
+}
+
+/* ----------------------------------------------------------------- turn ---- */
+
+static void log_refused_turn(struct batches *batches, uint64_t refused, enum append_result result)
+{
+    peer_log_limited(batches->log, LOG_LEVEL_WARNING,
+                     "action: apuesta_recibida | result: fail | cantidad: %llu | agency: %u | "
+                     "reason: %s | batches: %llu",
+                     (unsigned long long)batches->turn_bets, batches->turn_agency->id,
+                     append_result_text(result), (unsigned long long)refused);
+}
+
+/* The turn's batches are the newest ones; tells them what became of their bytes. */
+static void close_turn(struct batches *batches, enum append_result result, uint64_t end)
+{
+    uint64_t refused = 0;
+    for (size_t i = batches->count; i-- > 0;) {
+        struct pending_batch *batch = pending_at(batches, i);
+        if (batch->position != POSITION_IN_TURN) {
+            if (batch->refused) {
+                continue; /* refused between batches of the turn */
+            }
+            break;
+        }
+        batch->position = end;
+        if (result != APPEND_DONE) {
+            refuse(batches, batch);
+            refused++;
+        }
+    }
+    if (refused > 0) {
+        log_refused_turn(batches, refused, result);
+    }
+    batches->csv_used = 0;
+    batches->turn_bets = 0;
+    batches->turn_agency = NULL;
+}
+
+bool batches_commit(struct batches *batches)
+{
+    if (batches->csv_used == 0) {
+        return true;
+    }
+    const struct append append = {
+        .agency = batches->turn_agency,
+        .epoch = batches->turn_epoch,
+        .bytes = batches->csv,
+        .count = batches->csv_used,
+        .bets = batches->turn_bets,
+        .checksum = checksum_extend(CHECKSUM_EMPTY, batches->csv, batches->csv_used),
+        .checksum_factor = checksum_factor(batches->csv_used),
+    };
+    uint64_t end = 0;
+    enum append_result result = ring_append(&batches->segment, batches->slot_index, &append, &end);
+    if (result == APPEND_HALTED) {
+        return false;
+    }
+    close_turn(batches, result, end);
+    return true;
+}
+
+static size_t count_rows(const char *body, size_t bytes)
+{
+    size_t rows = 0;
+    const char *end = body + bytes;
+    for (const char *at = body; at < end; rows++) {
+        const char *line_feed = memchr(at, '\n', (size_t)(end - at));
+        at = line_feed == NULL ? end : line_feed + 1;
+    }
+    return rows;
+}
+
+enum { AGENCY_FIELD_BYTES = 32 };
+
+/* Nothing where the sender could not be read: there may be an agency 0. */
+static const char *agency_field(const struct message *message, char field[AGENCY_FIELD_BYTES])
+{
+    field[0] = '\0';
+    if (message->from_agency) {
+        (void)snprintf(field, AGENCY_FIELD_BYTES, " | agency: %u", message->sender);
+    }
+    return field;
+}
+
+static void log_refused(struct batches *batches, const struct message *message, const char *reason)
+{
+    char field[AGENCY_FIELD_BYTES];
+    if (message->type == MESSAGE_BET) {
+        peer_log_limited(batches->log, LOG_LEVEL_WARNING,
+                         "action: apuesta_recibida | result: fail | cantidad: %zu%s | reason: %s",
+                         count_rows(message->body, message->body_bytes),
+                         agency_field(message, field), reason);
+    } else {
+        peer_log_limited(batches->log, LOG_LEVEL_WARNING,
+                         "action: receive_message | result: fail%s | reason: %s",
+                         agency_field(message, field), reason);
+    }
+}
+
+static void log_refused_row(struct batches *batches, const struct message *message,
+                            const struct bet_conversion *conversion)
+{
+    peer_log_limited(batches->log, LOG_LEVEL_WARNING,
+                     "action: apuesta_recibida | result: fail | cantidad: %zu | agency: %u | row: "
+                     "%zu | reason: %s",
+                     count_rows(message->body, message->body_bytes), message->sender,
+                     conversion->rows + 1, bet_fault_text(conversion->fault));
+}
+
+/* A document as the log shows it: whole, or only its end. */
+static void note_document(const struct batches *batches, struct pending_batch *batch,
+                          const struct bet_field *document)
+{
+    enum { SHOWN_DIGITS = 4 };
+    size_t hidden = 0;
+    if (batches->masks_documents) {
+        hidden = document->bytes > SHOWN_DIGITS ? document->bytes - SHOWN_DIGITS : document->bytes;
+    }
+    (void)snprintf(batch->document, sizeof batch->document, "%s%.*s",
+                   batches->masks_documents ? "****" : "", (int)(document->bytes - hidden),
+                   document->text + hidden);
+}
+
+/* What the log will say of a batch of one bet. */
+static void note_single_bet(const struct batches *batches, struct pending_batch *batch,
+                            const struct message *message)
+{
+    struct bet bet;
+    size_t bytes = message->body_bytes;
+    if (message->body[bytes - 1] == '\n') {
+        bytes--;
+    }
+    if (bet_parse(message->body, bytes, &bet) == BET_VALID) {
+        const struct bet_field *document = &bet.fields[BET_DOCUMENT];
+        const struct bet_field *number = &bet.fields[BET_NUMBER];
+        note_document(batches, batch, document);
+        (void)bet_parse_uint32(number->text, number->bytes, &batch->number);
+    }
+}
+
+/* Commits the turn when this batch cannot join it: another agency's, or no room. */
+static bool make_turn(struct batches *batches, struct agency *agency, size_t body_bytes)
+{
+    size_t csv_bytes = BET_CSV_BYTES_MAX(body_bytes + 1);
+    bool fits = csv_bytes <= batches->csv_capacity - batches->csv_used;
+    bool same = batches->turn_agency == agency;
+    if (batches->csv_used > 0 && !(fits && same) && !batches_commit(batches)) {
+        return false;
+    }
+    bool claimed = batches->claim.agency == agency;
+    batches->turn_agency = agency;
+    batches->turn_epoch = claimed ? batches->claim.epoch : EPOCH_UNFENCED;
+    return true;
+}
+
+/* The day by the server's clock and time zone, which a bet that is stored keeps for good. */
+static void write_today(char date[BET_RULES_DATE_BYTES])
+{
+    time_t now = time(NULL);
+    struct tm broken_down;
+    (void)localtime_r(&now, &broken_down);
+    (void)strftime(date, BET_RULES_DATE_BYTES, "%Y-%m-%d", &broken_down);
+}
+
+/* Rows are converted; those of a batch that breaks the lottery's own rules are refused after all. */
+static void check_rules(const struct batches *batches, const struct message *message,
+                        struct bet_conversion *conversion)
+{
+    const struct server_config *config = batches->config;
+    struct bet_rules rules = {.number_max = (uint32_t)config->rule_number_max};
+    if (config->rule_birthdate == BIRTHDATE_PAST) {
+        write_today(rules.born_until);
+    }
+    if (conversion->fault == BET_VALID && bet_rules_are_set(&rules)) {
+        conversion->fault =
+            bet_rules_check(&rules, message->body, message->body_bytes, &conversion->rows);
+    }
+}
+
+bool batches_add(struct batches *batches, struct agency *agency, const struct message *message)
+{
+    if (!make_queue_room(batches) || !make_turn(batches, agency, message->body_bytes)) {
+        return false;
+    }
+    if (batches_is_barred(batches, agency)) { /* perhaps only since the last turn's end, just now */
+        return batches_refuse_follower(batches, message);
+    }
+    if (message->body_bytes == 0) {
+        return batches_refuse(batches, message, "the batch is empty");
+    }
+    struct pending_batch *batch = push(batches, message);
+    struct bet_conversion conversion = bet_rows_to_csv(
+        message->sender, message->body, message->body_bytes, batches->csv + batches->csv_used);
+    check_rules(batches, message, &conversion);
+    if (conversion.fault != BET_VALID) {
+        log_refused_row(batches, message, &conversion);
+        refuse(batches, batch);
+        return true;
+    }
+    batch->bets = (uint32_t)conversion.rows;
+    if (conversion.rows == 1 && log_enabled(LOG_LEVEL_INFO)) {
+        note_single_bet(batches, batch, message);
+    }
+    batches->csv_used += conversion.csv_bytes;
+    batches->turn_bets += conversion.rows;
+    return true;
+}
+
+/* ------------------------------------------------------------- refusals ---- */
+
+bool batches_refuse(struct batches *batches, const struct message *message, const char *reason)
+{
+    log_refused(batches, message, reason);
+    return queue_error(batches, message);
+}
+
+bool batches_complain(struct batches *batches, const char *reason)
+{
+    const struct message nothing = {.type = MESSAGE_ERROR, .dialect = MESSAGE_BY_CODE};
+    return batches_refuse(batches, &nothing, reason);
+}
+
+bool batches_is_barred(const struct batches *batches, const struct agency *agency)
+{
+    return batches->claim.agency == agency && batches->claim.broken;
+}
+
+bool batches_refuse_follower(struct batches *batches, const struct message *message)
+{
+    batches->claim.followers++;
+    batches->claim.follower_bets += count_rows(message->body, message->body_bytes);
+    return queue_error(batches, message);
+}
+
+static void tell_followers(struct batches *batches)
+{
+    const struct batches_claim *claim = &batches->claim;
+    if (claim->followers > 0) {
+        peer_log_limited(batches->log, LOG_LEVEL_INFO,
+                         "action: apuesta_recibida | result: fail | cantidad: %llu | agency: %u | "
+                         "reason: an earlier message of this connection was refused | messages: "
+                         "%llu",
+                         (unsigned long long)claim->follower_bets, claim->agency->id,
+                         (unsigned long long)claim->followers);
+    }
+}
+
+void batches_set_claim(struct batches *batches, struct agency *agency, uint64_t epoch)
+{
+    tell_followers(batches);
+    batches->claim = (struct batches_claim){.agency = agency, .epoch = epoch};
+}
+
+void batches_close(struct batches *batches)
+{
+    tell_followers(batches);
+}
+
+/* -------------------------------------------------------------- answers ---- */
+
+/* Every bet that is stored is told, however many they are. */
+static void log_stored(const struct batches *batches, const struct pending_batch *batch)
+{
+    if (batch->bets == 1) {
+        peer_log_write(batches->log, LOG_LEVEL_INFO,
+                       "action: apuesta_almacenada | result: success | dni: %s | numero: %u",
+                       batch->document, batch->number);
+    }
+    peer_log_write(batches->log, LOG_LEVEL_INFO,
+                   "action: apuesta_recibida | result: success | cantidad: %u | agency: %u",
+                   batch->bets, batch->agency);
+}
+
+static void answer_oldest(struct batches *batches)
+{
+    const struct pending_batch *batch = pending_at(batches, 0);
+    char answer[MESSAGE_HEADER_BYTES_MAX];
+    enum message_type type = batch->refused ? MESSAGE_ERROR : MESSAGE_ACK;
+    if (!batch->refused) {
+        struct slot *slot = &batches->segment.slots[batches->slot_index];
+        uint64_t bets = atomic_load_explicit(&slot->bets, memory_order_relaxed);
+        atomic_store_explicit(&slot->bets, bets + batch->bets, memory_order_relaxed);
+        log_stored(batches, batch);
+    }
+    connection_send(batches->connection, answer,
+                    message_write_answer(answer, type, batch->dialect, false));
+    batches->first = (batches->first + 1) % BATCHES_PENDING_MAX;
+    batches->count--;
+}
+
+void batches_answer_safe(struct batches *batches)
+{
+    if (batches->count == 0) {
+        return;
+    }
+    uint64_t safe = atomic_load(batches->safe);
+    fault_point("answer.before");
+    while (batches->count > 0 && pending_at(batches, 0)->position <= safe) {
+        answer_oldest(batches);
+    }
+}
+
+bool batches_wait_for_oldest(struct batches *batches)
+{
+    if (batches->count > 0 && !wait_until(&batches->segment, batches->slot_index, WAIT_FOR_COMMIT,
+                                          batches->safe, pending_at(batches, 0)->position)) {
+        return false;
+    }
+    batches_answer_safe(batches);
+    return true;
+}
+
+bool batches_settle(struct batches *batches)
+{
+    if (!batches_commit(batches)) {
+        return false;
+    }
+    while (batches->count > 0) {
+        if (!batches_wait_for_oldest(batches)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,72 @@
+/*
+ * connection.h - one agency's socket: bytes in, bytes out, and how long either may take.
+ *
+ * The socket stays blocking for nobody: every wait is a ppoll with a deadline,
+ * which a SIGTERM ends. Used by the handler that owns the connection.
+ */
+#ifndef SERVER_HANDLER_CONNECTION_H
+#define SERVER_HANDLER_CONNECTION_H
+
+#include "server/handler/arena.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CONNECTION_OUT_BYTES = 16 * 1024 };
+
+struct connection {
+    int socket;
+    char *in;           /* bytes received and not consumed yet; in the handler's arena */
+    char *out;          /* behind `in`, CONNECTION_OUT_BYTES: answers on their way */
+    size_t in_capacity; /* bytes */
+    size_t in_start;    /* of the first byte not consumed */
+    size_t in_end;      /* behind the last byte received */
+    uint64_t answer_ms; /* how long a peer may refuse to read */
+    bool broken;        /* sending failed: nothing more can be said */
+    size_t out_used;    /* bytes in `out` */
+};
+
+/* What a connection takes of its arena. */
+size_t connection_arena_bytes(size_t in_capacity);
+
+/* Takes the socket over, with room for `in_capacity` bytes that nobody has consumed. */
+void connection_open(struct connection *connection, int socket, struct arena *arena,
+                     size_t in_capacity, uint64_t answer_ms);
+
+/*
+ * Closes the socket so that the peer can still read what was sent to it: bytes
+ * that it sent and nobody reads would make the kernel reset the connection (RFC 9293, 3.6.1),
+ * so they are read and thrown away for a short while.
+ */
+void connection_close(struct connection *connection);
+
+enum receive_result {
+    RECEIVED,
+    RECEIVED_NOTHING, /* nothing there now (only without waiting) */
+    RECEIVED_END,     /* the peer will send no more */
+    RECEIVED_TIMEOUT,
+    RECEIVED_INTERRUPTED, /* by a signal */
+    RECEIVED_ERROR        /* the connection is gone */
+};
+
+/* Takes what is there, without waiting. There must be room in `in`. */
+enum receive_result connection_receive_now(struct connection *connection);
+
+/* Waits until there is something, at most `timeout_ms` (below 0: for ever), and takes it. */
+enum receive_result connection_receive(struct connection *connection, int64_t timeout_ms);
+
+/* The bytes not consumed yet, and what takes some of them off. */
+const char *connection_bytes(const struct connection *connection, size_t *count);
+void connection_consume(struct connection *connection, size_t count);
+
+/* Moves what is left to the front where the end of the buffer is near; true when there is room. */
+bool connection_make_room(struct connection *connection);
+
+/* Puts bytes on their way; sent when `out` is full, or with connection_flush. */
+void connection_send(struct connection *connection, const char *bytes, size_t count);
+
+/* Sends all that is on its way. False when the peer is gone or does not read. */
+bool connection_flush(struct connection *connection);
+
+#endif

@@ -1,0 +1,370 @@
+/*
+ * dialogue.c - see dialogue.h. A table: a function a message type.
+ */
+#include "server/handler/dialogue.h"
+
+#include "lib/checksum.h"
+#include "lib/clock.h"
+#include "lib/decimal.h"
+#include "lib/fault_point.h"
+#include "store/prefix.h"
+#include "server/signals.h"
+#include "store/winners.h"
+#include "shm/agencies.h"
+#include "shm/gate.h"
+#include "shm/ring.h"
+#include "shm/slots.h"
+#include "shm/waiting.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { STATE_BODY_BYTES = 128, GATE_LOOK_MS = 1000 };
+
+void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, uint32_t slot_index,
+                   struct connection *connection, struct arena *arena)
+{
+    *dialogue = (struct dialogue){
+        .heritage = heritage,
+        .segment = heritage->segment,
+        .slot_index = slot_index,
+        .slot = &heritage->segment.slots[slot_index],
+        .connection = connection,
+    };
+    peer_log_open(&dialogue->log, dialogue->slot);
+    batches_open(&dialogue->batches, heritage, slot_index, connection, &dialogue->log, arena);
+}
+
+void dialogue_close(struct dialogue *dialogue)
+{
+    batches_close(&dialogue->batches);
+    peer_log_close(&dialogue->log);
+}
+
+static void answer(struct dialogue *dialogue, const struct message *message, enum message_type type)
+{
+    char text[MESSAGE_HEADER_BYTES_MAX];
+    connection_send(dialogue->connection, text,
+                    message_write_answer(text, type, message->dialect, false));
+}
+
+static void answer_with_body(struct dialogue *dialogue, const struct message *message,
+                             enum message_type type)
+{
+    char text[MESSAGE_HEADER_BYTES_MAX];
+    connection_send(dialogue->connection, text,
+                    message_write_answer(text, type, message->dialect, true));
+}
+
+/* ------------------------------------------------------------------ BET ---- */
+
+static bool take_bets(struct dialogue *dialogue, struct agency *agency,
+                      const struct message *message)
+{
+    return batches_add(&dialogue->batches, agency, message);
+}
+
+/* ----------------------------------------------------------------- DONE ---- */
+
+/* True once the storer has stored that the agency is done; false when it never will. */
+static bool await_done(struct dialogue *dialogue, struct agency *agency)
+{
+    return wait_until(&dialogue->segment, dialogue->slot_index, WAIT_FOR_DONE, &agency->phase,
+                      AGENCY_DONE);
+}
+
+/* Who may not bet for the agency any more may not say that it is done either. */
+static bool take_done(struct dialogue *dialogue, struct agency *agency,
+                      const struct message *message)
+{
+    const struct batches_claim *claim = &dialogue->batches.claim;
+    if (!batches_settle(&dialogue->batches)) {
+        return false;
+    }
+    (void)connection_flush(dialogue->connection);
+    if (batches_is_barred(&dialogue->batches, agency)) {
+        return batches_refuse_follower(&dialogue->batches, message);
+    }
+    uint64_t epoch = claim->agency == agency ? claim->epoch : EPOCH_UNFENCED;
+    if (!agencies_ask_done(&dialogue->segment, dialogue->slot_index, agency, epoch)) {
+        return batches_refuse(&dialogue->batches, message,
+                              append_result_text(append_refusal(epoch)));
+    }
+    if (!await_done(dialogue, agency)) {
+        return false;
+    }
+    answer(dialogue, message, MESSAGE_ACK);
+    return true;
+}
+
+/* -------------------------------------------------------------- REQUEST ---- */
+
+struct winners_answer {
+    struct dialogue *dialogue;
+    const struct message *question;
+    uint64_t winners;
+};
+
+/* The answer begins with the first winner, so that a file that can't be trusted is an ERROR. */
+static bool send_winner(void *context, const char *row, size_t bytes)
+{
+    struct winners_answer *sent = context;
+    struct connection *connection = sent->dialogue->connection;
+    if (sent->winners++ == 0) {
+        answer_with_body(sent->dialogue, sent->question, MESSAGE_WINNERS);
+    }
+    connection_send(connection, row, bytes);
+    return !connection->broken;
+}
+
+/*
+ * Half an answer must not look like a whole one. Winners that were changed, and of which nothing has
+ * been sent, are ERROR: asking again is in vain. Else the agency asks again on another connection.
+ */
+static bool fail_to_answer(struct dialogue *dialogue, const struct winners_answer *sent,
+                           enum winners_end end, const struct failure *failure)
+{
+    peer_log_limited(&dialogue->log, LOG_LEVEL_ERROR,
+                     "action: consulta_ganadores | result: fail | agency: %u | error: %s",
+                     sent->question->sender, failure->text);
+    if (end == WINNERS_CHANGED && sent->winners == 0) {
+        return batches_refuse(&dialogue->batches, sent->question, "the winners were changed");
+    }
+    dialogue->connection->broken = true;
+    return true;
+}
+
+static bool answer_winners(struct dialogue *dialogue, const struct message *message)
+{
+    struct winners_answer sent = {.dialogue = dialogue, .question = message};
+    struct failure failure;
+    const struct shared_storer *storer = &dialogue->segment.shared->storer;
+    const struct winners_seal seal = {.bytes = atomic_load(&storer->winners_bytes),
+                                      .checksum = atomic_load(&storer->winners_checksum)};
+    enum winners_end end = winners_read(&dialogue->heritage->directory, &seal, message->sender,
+                                        send_winner, &sent, &failure);
+    if (end != WINNERS_GIVEN) {
+        return fail_to_answer(dialogue, &sent, end, &failure);
+    }
+    if (sent.winners == 0) {
+        answer_with_body(dialogue, message, MESSAGE_WINNERS);
+    }
+    connection_send(dialogue->connection, MESSAGE_END, MESSAGE_END_BYTES);
+    peer_log_limited(&dialogue->log, LOG_LEVEL_INFO,
+                     "action: consulta_ganadores | result: success | agency: %u | "
+                     "cant_ganadores: %llu",
+                     message->sender, (unsigned long long)sent.winners);
+    return true;
+}
+
+/* Once, for at most so long; by the clock whether it is the last time. */
+static enum gate_answer wait_a_while_at_gate(const struct dialogue *dialogue, int64_t left_ms)
+{
+    if (signals_terminate_requested()) {
+        return GATE_INTERRUPTED;
+    }
+    return gate_wait(dialogue->heritage->gate_id,
+                     left_ms < GATE_LOOK_MS ? (uint64_t)left_ms : GATE_LOOK_MS);
+}
+
+/*
+ * Waits at the gate with our signals let in. One that comes between the look
+ * at the flag and the sleep would be slept through: the supervisor repeats its
+ * SIGTERM until the handler is gone, and where there is none any more, no
+ * single sleep is long.
+ */
+static enum gate_answer wait_at_gate(const struct dialogue *dialogue)
+{
+    enum gate_answer result = GATE_CLOSED;
+    int64_t deadline_ms =
+        clock_monotonic_ms() + (int64_t)dialogue->heritage->config.winners_wait_ms;
+    slot_set_activity(dialogue->slot, SLOT_WAITING_AT_GATE);
+    fault_point("gate.waiting");
+    signals_unblock();
+    for (int64_t left_ms = deadline_ms - clock_monotonic_ms(); result == GATE_CLOSED && left_ms > 0;
+         left_ms = deadline_ms - clock_monotonic_ms()) {
+        result = wait_a_while_at_gate(dialogue, left_ms);
+    }
+    signals_block();
+    slot_set_activity(dialogue->slot, SLOT_WORKING);
+    return result;
+}
+
+static bool take_request(struct dialogue *dialogue, struct agency *agency,
+                         const struct message *message)
+{
+    (void)agency;
+    if (!batches_settle(&dialogue->batches)) {
+        return false;
+    }
+    (void)connection_flush(dialogue->connection);
+    bool drawn = atomic_load(&dialogue->segment.shared->storer.drawn) != 0 ||
+                 wait_at_gate(dialogue) == GATE_OPEN;
+    if (drawn) {
+        return answer_winners(dialogue, message);
+    }
+    answer(dialogue, message, MESSAGE_WAIT);
+    return true;
+}
+
+/* --------------------------------------------------------------- STATUS ---- */
+
+/* Another connection may have asked to be done a moment ago: "done" is told when it is durable. */
+static const char *state_name(const struct dialogue *dialogue, const struct agency *agency)
+{
+    if (atomic_load(&dialogue->segment.shared->storer.drawn) != 0) {
+        return "drawn";
+    }
+    return atomic_load(&agency->phase) == AGENCY_DONE ? "done" : "open";
+}
+
+/* What STATE tells is durable: the bets, and an agency's being done. */
+static bool await_told(struct dialogue *dialogue, struct agency *agency, uint64_t end_position)
+{
+    return wait_until(&dialogue->segment, dialogue->slot_index, WAIT_FOR_COMMIT,
+                      dialogue->batches.safe, end_position) &&
+           (atomic_load(&agency->phase) == AGENCY_OPEN || await_done(dialogue, agency));
+}
+
+/* What is stored of the agency, or of its first rows; the lottery's name with it. */
+static void answer_state(struct dialogue *dialogue, const struct message *message,
+                         const struct agency *agency, uint64_t bets, uint64_t checksum)
+{
+    char body[STATE_BODY_BYTES];
+    int bytes = snprintf(body, sizeof body, "%" PRIu64 ",%s," CHECKSUM_FORMAT ",%s" MESSAGE_END,
+                         bets, state_name(dialogue, agency), checksum,
+                         dialogue->heritage->directory.control.identity);
+    answer_with_body(dialogue, message, MESSAGE_STATE);
+    connection_send(dialogue->connection, body, (size_t)bytes);
+}
+
+static bool take_status(struct dialogue *dialogue, struct agency *agency,
+                        const struct message *message)
+{
+    if (!batches_settle(&dialogue->batches)) {
+        return false;
+    }
+    struct agency_claim claim = agencies_claim(&dialogue->segment, agency);
+    if (!await_told(dialogue, agency, claim.end_position)) {
+        return false;
+    }
+    batches_set_claim(&dialogue->batches, agency, claim.epoch);
+    answer_state(dialogue, message, agency, claim.bets, claim.checksum);
+    return true;
+}
+
+/* --------------------------------------------------------------- PREFIX ---- */
+
+/* Claims nothing: an agency that asks does not mean to send anything. */
+static bool take_prefix(struct dialogue *dialogue, struct agency *agency,
+                        const struct message *message)
+{
+    uint64_t rows = 0;
+    uint64_t checksum = CHECKSUM_EMPTY;
+    struct failure failure;
+    if (!batches_settle(&dialogue->batches)) {
+        return false;
+    }
+    (void)connection_flush(dialogue->connection);
+    if (!decimal_parse(message->body, message->body_bytes, &rows)) {
+        return batches_refuse(&dialogue->batches, message, "PREFIX takes a number of rows");
+    }
+    uint64_t safe = atomic_load(dialogue->batches.safe); /* what STATUS tells, too */
+    signals_unblock();
+    bool found = prefix_checksum(&dialogue->heritage->directory, safe, agency->id, rows,
+                                 signals_terminate_requested, &checksum, &failure);
+    signals_block();
+    if (!found) {
+        return batches_refuse(&dialogue->batches, message, failure.text);
+    }
+    answer_state(dialogue, message, agency, rows, checksum);
+    return true;
+}
+
+/* ------------------------------------------------------------- messages ---- */
+
+typedef bool take_function(struct dialogue *dialogue, struct agency *agency,
+                           const struct message *message);
+
+/* What an agency may send; the other types are the server's own. */
+static take_function *const take_functions[MESSAGE_TYPES] = {
+    [MESSAGE_BET] = take_bets,        [MESSAGE_DONE] = take_done,
+    [MESSAGE_REQUEST] = take_request, [MESSAGE_STATUS] = take_status,
+    [MESSAGE_PREFIX] = take_prefix,
+};
+
+static void note_sender(struct dialogue *dialogue, struct agency *agency)
+{
+    atomic_store_explicit(&dialogue->slot->agency, agency->id, memory_order_relaxed);
+    atomic_store_explicit(&dialogue->slot->agency_known, 1, memory_order_relaxed);
+    atomic_store_explicit(&agency->seen_at_ms, clock_wall_ms(), memory_order_relaxed);
+}
+
+static bool take_whole(struct dialogue *dialogue, const struct message *message)
+{
+    take_function *take = take_functions[message->type];
+    if (take == NULL) {
+        return batches_refuse(&dialogue->batches, message, "the type is the server's");
+    }
+    if (message->from_server ||
+        !server_config_allows(&dialogue->heritage->config, message->sender)) {
+        return batches_refuse(&dialogue->batches, message, "the agency is not allowed");
+    }
+    struct agency *agency = agencies_find_or_add(&dialogue->segment, message->sender);
+    if (agency == NULL) {
+        return batches_refuse(&dialogue->batches, message, "too many agencies");
+    }
+    note_sender(dialogue, agency);
+    dialogue->single_bets |= message->dialect == MESSAGE_UNTYPED_SINGLE;
+    return take(dialogue, agency, message);
+}
+
+/* Only before any message: there is nothing to wait for, and no claim. Its text is not logged. */
+static bool take_probe(struct dialogue *dialogue, const struct message *message)
+{
+    if (dialogue->spoken) {
+        return batches_refuse(&dialogue->batches, message,
+                              "a line without ':' is a probe only before the first message");
+    }
+    peer_log_limited(&dialogue->log, LOG_LEVEL_INFO,
+                     "action: receive_message | result: success | bytes: %zu", message->body_bytes);
+    connection_send(dialogue->connection, message->body, message->body_bytes);
+    return true;
+}
+
+/* What a client of batches does where single bets are expected: its second row has no agency. */
+static bool take_malformed(struct dialogue *dialogue, const struct message *message)
+{
+    bool is_later_row = message->bare_bet && dialogue->single_bets;
+    return batches_refuse(&dialogue->batches, message,
+                          is_later_row ? "a bet without its agency behind an untyped bet: "
+                                         "untyped_messages: batch?"
+                                       : message->fault);
+}
+
+bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
+                   const struct message *message)
+{
+    uint64_t messages = atomic_load_explicit(&dialogue->slot->messages, memory_order_relaxed);
+    atomic_store_explicit(&dialogue->slot->messages, messages + 1, memory_order_relaxed);
+    switch (frame) {
+    case MESSAGE_WHOLE:
+        dialogue->spoken = true;
+        return take_whole(dialogue, message);
+    case MESSAGE_PROBE:
+        return take_probe(dialogue, message);
+    case MESSAGE_MALFORMED:
+        dialogue->spoken = true;
+        return take_malformed(dialogue, message);
+    case MESSAGE_INCOMPLETE:
+        break;
+    }
+    invariant(false, "frame %d", (int)frame);
+    return false;
+}
+
+bool dialogue_complain(struct dialogue *dialogue, const char *reason)
+{
+    return batches_complain(&dialogue->batches, reason) && batches_settle(&dialogue->batches);
+}

@@ -1,0 +1,47 @@
+/*
+ * dialogue.h - what each message of an agency means, and what it is answered.
+ *
+ * The handler feeds whole messages in; the dialogue acts on them and puts the
+ * answers on the connection, in the order of the questions.
+ */
+#ifndef SERVER_HANDLER_DIALOGUE_H
+#define SERVER_HANDLER_DIALOGUE_H
+
+#include "bet/message.h"
+#include "server/handler/batches.h"
+#include "server/handler/connection.h"
+#include "server/heritage.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct dialogue {
+    const struct heritage *heritage;
+    struct segment segment;
+    uint32_t slot_index;
+    struct slot *slot;
+    struct connection *connection;
+    struct peer_log log;
+    struct batches batches;
+    bool spoken;      /* something other than a probe has come */
+    bool single_bets; /* an untyped single row has come */
+};
+
+/* `connection` and `arena` have to outlive the dialogue. */
+void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, uint32_t slot_index,
+                   struct connection *connection, struct arena *arena);
+
+/*
+ * Acts on one message, as message_parse gave it. False when the connection
+ * can't go on: the server was halted.
+ */
+bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
+                   const struct message *message);
+
+/* Says ERROR after everything else, for what was no whole message. False as above. */
+bool dialogue_complain(struct dialogue *dialogue, const char *reason);
+
+/* Tells the log what has not been told: the connection ends. */
+void dialogue_close(struct dialogue *dialogue);
+
+#endif

@@ -1,0 +1,163 @@
+/*
+ * ownership.c - see ownership.h. If the supervisor dies nobody looks any more; its
+ * children end by themselves then.
+ */
+#include "server/supervisor/ownership.h"
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "shm/gate.h"
+#include "shm/heartbeat.h"
+#include "shm/waiting.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+enum { LOOK_EVERY_MS = 500 };
+
+/* The server itself puts new ones into the place of the others, by renaming. */
+static const struct {
+    const char *name;
+    bool same_inode;
+} files[OWNERSHIP_FILES] = {
+    {DATA_LOCK_FILE, true},     {DATA_BETS_FILE, true},     {DATA_DONE_FILE, true},
+    {DATA_CONTROL_FILE, false}, {DATA_WINNERS_FILE, false},
+};
+
+/* ------------------------------------------------------------- obituary ---- */
+
+static bool lose(struct ownership *ownership, const char *what, const char *advice)
+{
+    log_critical("action: server | result: fail | reason: %s | advice: %s", what, advice);
+    ownership->lost = true;
+    return false;
+}
+
+/* Nothing that is in these files can be promised any more. */
+static bool lose_data(struct ownership *ownership, const char *what)
+{
+    wait_halt(&ownership->heritage->segment);
+    return lose(ownership, what,
+                "it was moved, removed or replaced (mv, rm, a restored backup, a mount) while the "
+                "server was running; nothing is acknowledged from now on. Put the right data "
+                "directory in its place, and start the server again: agencies resume from what "
+                "is in it");
+}
+
+/* Everything that is acknowledged is on the disk; those who are connected are answered. */
+static bool lose_objects(struct ownership *ownership, const char *what)
+{
+    return lose(ownership, what,
+                "ipcrm or rm did it, or systemd-logind, which removes what an ordinary user has "
+                "when that user logs out: set RemoveIPC=no in /etc/systemd/logind.conf, or run "
+                "the server as a system user. No bet is lost; start the server again");
+}
+
+/* -------------------------------------------------------------- looking ---- */
+
+/* Only what says that the name leads nowhere counts: a path that can't be walked now says nothing. */
+static bool is_absence(int error)
+{
+    return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ESTALE;
+}
+
+static bool look_at_directory(struct ownership *ownership)
+{
+    const struct data_directory *directory = &ownership->heritage->directory;
+    struct stat status;
+    struct failure what;
+    if (stat(directory->path, &status) != 0) {
+        if (!is_absence(errno)) {
+            return true;
+        }
+        (void)failure_set_errno(&what, "data directory %s (inode %llu) is no longer under its name",
+                                directory->path, (unsigned long long)directory->inode);
+        return lose_data(ownership, what.text);
+    }
+    if (status.st_dev == directory->device && status.st_ino == directory->inode) {
+        return true;
+    }
+    (void)failure_set(&what,
+                      "another one stands in the place of data directory %s: it was inode %llu of "
+                      "device %llx, and inode %llu of device %llx is there now",
+                      directory->path, (unsigned long long)directory->inode,
+                      (unsigned long long)directory->device, (unsigned long long)status.st_ino,
+                      (unsigned long long)status.st_dev);
+    return lose_data(ownership, what.text);
+}
+
+static bool look_at_file(struct ownership *ownership, size_t index)
+{
+    const struct data_directory *directory = &ownership->heritage->directory;
+    struct ownership_file *file = &ownership->files[index];
+    const char *name = files[index].name;
+    struct stat status;
+    struct failure what;
+    if (fstatat(directory->descriptor, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (!file->seen || !is_absence(errno)) {
+            return true;
+        }
+        (void)failure_set_errno(&what, "%s/%s (inode %llu) is no longer under its name",
+                                directory->path, name, (unsigned long long)file->inode);
+        return lose_data(ownership, what.text);
+    }
+    bool same = status.st_dev == file->device && status.st_ino == file->inode;
+    if (file->seen && files[index].same_inode && !same) {
+        (void)failure_set(&what,
+                          "another file stands in the place of %s/%s: it was inode %llu, and inode "
+                          "%llu with %lld bytes is there now",
+                          directory->path, name, (unsigned long long)file->inode,
+                          (unsigned long long)status.st_ino, (long long)status.st_size);
+        return lose_data(ownership, what.text);
+    }
+    *file = (struct ownership_file){.seen = true, .device = status.st_dev, .inode = status.st_ino};
+    return true;
+}
+
+static bool look_at_files(struct ownership *ownership)
+{
+    bool holds = true;
+    for (size_t i = 0; i < OWNERSHIP_FILES && holds; i++) {
+        holds = look_at_file(ownership, i);
+    }
+    return holds;
+}
+
+static bool look_at_objects(struct ownership *ownership)
+{
+    const struct heritage *heritage = ownership->heritage;
+    struct failure what;
+    return (segment_is_in_place(&heritage->segment, &what) &&
+            gate_is_in_place(heritage->gate_id, heritage->directory.ipc_key, &what)) ||
+           lose_objects(ownership, what.text);
+}
+
+/* ----------------------------------------------------------------- life ---- */
+
+static bool look(struct ownership *ownership)
+{
+    ownership->looked_at_ms = clock_monotonic_ms();
+    heartbeat_beat(&ownership->heritage->segment.shared->supervisor.beat_at_ms);
+    return look_at_directory(ownership) && look_at_files(ownership) && look_at_objects(ownership);
+}
+
+void ownership_begin(struct ownership *ownership, struct heritage *heritage)
+{
+    *ownership = (struct ownership){.heritage = heritage};
+    (void)look(ownership);
+}
+
+int64_t ownership_patience_ms(const struct ownership *ownership)
+{
+    int64_t left_ms = ownership->looked_at_ms + LOOK_EVERY_MS - clock_monotonic_ms();
+    return left_ms > 0 ? left_ms : 0;
+}
+
+bool ownership_holds(struct ownership *ownership)
+{
+    if (!ownership->lost && ownership_patience_ms(ownership) == 0) {
+        (void)look(ownership);
+    }
+    return !ownership->lost;
+}

@@ -1,0 +1,55 @@
+/*
+ * ownership.h - whether what the server owns is still there, under its names.
+ *
+ * Why it exists: files and shared memory stay usable for who has them open after
+ * somebody has removed them, or put others in their place. A server that goes
+ * on then acknowledges bets into files that nobody will ever find, or turns away
+ * every new connection, and says that all is well.
+ *
+ * What it promises: within a second the supervisor knows, says in one line of the log
+ * what was there, what is there now, what has probably done it and what to do, and
+ * the server ends with status 1. Where it is the files, nothing is acknowledged from
+ * then on; where it is shared memory or semaphores, whoever is connected is answered first.
+ *
+ * The supervisor's alone. It only looks: no call in here waits for a disk or a lock.
+ */
+#ifndef SERVER_SUPERVISOR_OWNERSHIP_H
+#define SERVER_SUPERVISOR_OWNERSHIP_H
+
+#include "server/heritage.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { OWNERSHIP_FILES = 5 };
+
+/* A file under its name, as it was last seen. */
+struct ownership_file {
+    bool seen; /* it has been there */
+    uint64_t device, inode;
+};
+
+struct ownership {
+    struct heritage *heritage;
+    struct ownership_file files[OWNERSHIP_FILES];
+    int64_t looked_at_ms; /* monotonic clock */
+    bool lost;            /* something has gone: the server can't go on */
+};
+
+/*
+ * Notes what is there now: once recovery is over and the storer has its files open.
+ * From then on a file that is replaced under its name by a rename of somebody else is lost.
+ */
+void ownership_begin(struct ownership *ownership, struct heritage *heritage);
+
+/*
+ * Looks, if it is time, and stores the supervisor's heartbeat. False when something is
+ * lost, for ever then; the log says what. Where it is a file or the directory all
+ * waiting for the disk has been ended (wait_halt), so that nothing more is acknowledged.
+ */
+bool ownership_holds(struct ownership *ownership);
+
+/* Milliseconds until ownership_holds has to be called again. */
+int64_t ownership_patience_ms(const struct ownership *ownership);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * csv_reader.c - see csv_reader.h.
+ */
+#include "store/csv_reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { READER_BYTES = 256 * 1024 }; /* fits the second-level cache */
+
+bool csv_reader_open(struct csv_reader *reader, int descriptor, uint64_t position)
+{
+    *reader = (struct csv_reader){.descriptor = descriptor, .position = position};
+    reader->buffer = malloc(READER_BYTES);
+    reader->capacity = READER_BYTES;
+    return reader->buffer != NULL;
+}
+
+void csv_reader_close(struct csv_reader *reader)
+{
+    free(reader->buffer);
+    reader->buffer = NULL;
+}
+
+/* Moves what has not been taken to the front, and makes room where that fills the buffer. */
+static bool make_room(struct csv_reader *reader)
+{
+    reader->used -= reader->taken;
+    reader->position += reader->taken;
+    memmove(reader->buffer, reader->buffer + reader->taken, reader->used);
+    reader->taken = 0;
+    if (reader->used < reader->capacity) {
+        return true;
+    }
+    char *larger = realloc(reader->buffer, 2 * reader->capacity);
+    if (larger == NULL) {
+        return false;
+    }
+    reader->buffer = larger;
+    reader->capacity *= 2;
+    return true;
+}
+
+/* Reads once; returns the bytes read, 0 at the end, -1 with errno. */
+static ssize_t fill(struct csv_reader *reader)
+{
+    ssize_t got = 0;
+    do {
+        got = pread(reader->descriptor, reader->buffer + reader->used,
+                    reader->capacity - reader->used, (off_t)(reader->position + reader->used));
+    } while (got < 0 && errno == EINTR);
+    if (got > 0) {
+        reader->used += (size_t)got;
+    }
+    return got;
+}
+
+enum csv_read csv_reader_next(struct csv_reader *reader, const char **rows, size_t *bytes)
+{
+    while (reader->used - reader->taken < CSV_ROW_BYTES_MAX) {
+        if (!make_room(reader)) {
+            return CSV_FAILED;
+        }
+        size_t searched = reader->used;
+        ssize_t got = fill(reader);
+        if (got <= 0) {
+            return got == 0 ? CSV_END : CSV_FAILED;
+        }
+        const char *line_feed = memrchr(reader->buffer + searched, '\n', (size_t)got);
+        if (line_feed != NULL) {
+            reader->taken = (size_t)(line_feed + 1 - reader->buffer);
+            *rows = reader->buffer;
+            *bytes = reader->taken;
+            return CSV_ROWS;
+        }
+    }
+    return CSV_END;
+}

@@ -1,0 +1,412 @@
+/*
+ * data_directory.c - see data_directory.h. The locks are flock(2)s: they belong
+ * to open file descriptions, which every child inherits, and so are given up
+ * by the last process of the server, however it ends. That of the directory is taken
+ * first: `lock` can be removed by hand and made anew, the directory can't
+ * without another inode. The one of `lock` is for who looks there.
+ */
+#include "store/data_directory.h"
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "store/file_io.h"
+#include "store/lock_holders.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LOCK_RETRY_MS = 20, LINE_BYTES = 256, OPEN_TRIES = 8 };
+
+#define OLD_LAYOUT_FILE "layout" /* what servers up to version 1.0 had for control */
+
+/* ---------------------------------------------------------------- files ---- */
+
+mode_t data_directory_file_mode(const struct data_directory *directory)
+{
+    return data_access_file_mode(&directory->access);
+}
+
+static void write_path(const struct data_directory *directory, const char *name,
+                       char path[PATH_MAX])
+{
+    (void)snprintf(path, PATH_MAX, "%s/%s", directory->path, name);
+}
+
+/* Looks at what stands under a name before it is opened: a pipe would block, a link lead away. */
+static bool check_name(const struct data_directory *directory, const char *name,
+                       struct failure *failure)
+{
+    struct stat status;
+    char path[PATH_MAX];
+    write_path(directory, name, path);
+    if (fstatat(directory->descriptor, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        return errno == ENOENT || failure_set_errno(failure, "look at %s", path);
+    }
+    return data_access_check(&status, &directory->access, false, path, failure);
+}
+
+/* O_CREAT does not tell whether it has made the file: what is made is made exclusively here. */
+static int open_or_make(const struct data_directory *directory, const char *name, int flags,
+                        bool *made)
+{
+    const int always = O_NOFOLLOW | O_CLOEXEC;
+    int present = (flags & ~(O_CREAT | O_TRUNC)) | always;
+    int absent = (flags & ~O_TRUNC) | O_CREAT | O_EXCL | always;
+    const mode_t mode = data_directory_file_mode(directory);
+    int file = -1;
+    *made = false;
+    for (int tries = 0; tries < OPEN_TRIES; tries++) {
+        file = (flags & O_EXCL) != 0 ? -1 : openat(directory->descriptor, name, present, mode);
+        bool may_make = (flags & O_CREAT) != 0 && ((flags & O_EXCL) != 0 || errno == ENOENT);
+        if (file >= 0 || !may_make) {
+            break;
+        }
+        file = openat(directory->descriptor, name, absent, mode);
+        *made = file >= 0;
+        if (*made || errno != EEXIST || (flags & O_EXCL) != 0) {
+            break;
+        }
+    }
+    return file;
+}
+
+static bool check_file(int file, const struct data_access *access, const char *path,
+                       struct failure *failure)
+{
+    struct stat status;
+    if (fstat(file, &status) != 0) {
+        return failure_set_errno(failure, "stat %s", path);
+    }
+    return data_access_check(&status, access, false, path, failure);
+}
+
+static bool settle_file(const struct data_directory *directory, int file, bool made, int flags,
+                        const char *path, struct failure *failure)
+{
+    if (made) {
+        return data_access_set(file, data_directory_file_mode(directory), &directory->access, path,
+                               failure);
+    }
+    if (!check_file(file, &directory->access, path, failure)) {
+        return false;
+    }
+    return (flags & O_TRUNC) == 0 || ftruncate(file, 0) == 0 ||
+           failure_set_errno(failure, "empty %s", path);
+}
+
+int data_directory_open_file(const struct data_directory *directory, const char *name, int flags,
+                             struct failure *failure)
+{
+    char path[PATH_MAX];
+    bool made = false;
+    write_path(directory, name, path);
+    if (!check_name(directory, name, failure)) {
+        return -1;
+    }
+    int file = open_or_make(directory, name, flags, &made);
+    if (file < 0) {
+        (void)failure_set_errno(failure, "open %s", path);
+        return -1;
+    }
+    if (settle_file(directory, file, made, flags, path, failure)) {
+        return file;
+    }
+    int error = errno;
+    (void)close(file);
+    errno = error;
+    return -1;
+}
+
+/* ---------------------------------------------------------------- locks ---- */
+
+/* The pid that was written by who took the lock; it may be gone while its children go on. */
+static void read_pid(const struct data_directory *directory, char pid[LINE_BYTES])
+{
+    int file = openat(directory->descriptor, DATA_LOCK_FILE,
+                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    ssize_t got = file < 0 ? 0 : read(file, pid, LINE_BYTES - 1);
+    pid[got > 0 ? got : 0] = '\0';
+    if (file >= 0) {
+        (void)close(file);
+    }
+}
+
+/* Who has the lock now, and who took it: a killed supervisor's children hold it on. */
+static bool describe_holders(const struct data_directory *directory, int locked,
+                             struct failure *failure)
+{
+    char pids[LINE_BYTES] = "";
+    char written[LINE_BYTES] = "";
+    lock_holders_list(locked, pids, sizeof pids);
+    read_pid(directory, written);
+    return failure_set(failure,
+                       "data directory %s is in use by another server (lock held by %s%s%s%s)",
+                       directory->path, pids[0] == '\0' ? "processes that can't be seen" : "pid",
+                       pids, written[0] == '\0' ? "" : "; started as pid ", written);
+}
+
+static void pause_for(uint64_t pause_ms)
+{
+    struct timespec pause = clock_interval((int64_t)pause_ms);
+    (void)nanosleep(&pause, NULL);
+}
+
+/* flock has no time limit of its own, and a signal would have to be spent on one. */
+static bool take_lock(const struct data_directory *directory, int file, uint64_t patience_ms,
+                      struct failure *failure)
+{
+    for (uint64_t waited_ms = 0;; waited_ms += LOCK_RETRY_MS) {
+        if (flock(file, LOCK_EX | LOCK_NB) == 0) {
+            return true;
+        }
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            return failure_set_errno(failure, "lock %s", directory->path);
+        }
+        if (waited_ms >= patience_ms) {
+            return describe_holders(directory, file, failure);
+        }
+        pause_for(LOCK_RETRY_MS);
+    }
+}
+
+/* Network file systems lock by byte ranges, and so only what is open for writing. */
+static bool is_lock_unsupported(int error)
+{
+    return error == EBADF || error == EOPNOTSUPP || error == ENOLCK || error == EINVAL ||
+           error == ENOSYS;
+}
+
+/* A start that failed may have taken the directory away again while we waited for it. */
+static bool is_still_there(const struct data_directory *directory)
+{
+    struct stat status;
+    return stat(directory->path, &status) == 0 && status.st_dev == directory->device &&
+           status.st_ino == directory->inode;
+}
+
+static bool lock_directory(const struct data_directory *directory, uint64_t patience_ms,
+                           struct failure *failure)
+{
+    if (!take_lock(directory, directory->descriptor, patience_ms, failure)) {
+        if (!is_lock_unsupported(errno)) {
+            return false;
+        }
+        log_warning("action: lock | result: fail | directory: %s | error: %s | reason: its file "
+                    "system locks no directories; the file " DATA_LOCK_FILE
+                    " alone keeps other servers out: don't remove it",
+                    directory->path, strerror(errno));
+    }
+    return is_still_there(directory) ||
+           failure_set(failure, "data directory %s has just been removed: try again",
+                       directory->path);
+}
+
+/* The file may have been removed between its opening and its locking. */
+static bool lock_file(struct data_directory *directory, uint64_t patience_ms,
+                      struct failure *failure)
+{
+    struct stat status;
+    directory->lock =
+        data_directory_open_file(directory, DATA_LOCK_FILE, O_RDWR | O_CREAT, failure);
+    if (directory->lock < 0 || !take_lock(directory, directory->lock, patience_ms, failure)) {
+        return false;
+    }
+    if (fstat(directory->lock, &status) != 0) {
+        return failure_set_errno(failure, "stat %s/" DATA_LOCK_FILE, directory->path);
+    }
+    return status.st_nlink > 0 ||
+           failure_set(failure, "%s/" DATA_LOCK_FILE " has just been removed: try again",
+                       directory->path);
+}
+
+/* The supervisor's pid, for those who find the directory locked. */
+static bool write_pid(const struct data_directory *directory, struct failure *failure)
+{
+    char pid[LINE_BYTES];
+    int bytes = snprintf(pid, sizeof pid, "%d", (int)getpid());
+    if (ftruncate(directory->lock, 0) != 0 ||
+        !file_write_all(directory->lock, pid, (size_t)bytes, 0)) {
+        return failure_set_errno(failure, "write %s/" DATA_LOCK_FILE, directory->path);
+    }
+    return true;
+}
+
+/* -------------------------------------------------------------- control ---- */
+
+/* True when there is something under this name that is not empty. */
+static bool holds_something(const struct data_directory *directory, const char *name)
+{
+    struct stat status;
+    return fstatat(directory->descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           (!S_ISREG(status.st_mode) || status.st_size > 0);
+}
+
+/* Without control there may be nothing: each start makes it before any other file but the lock. */
+static bool is_virgin(const struct data_directory *directory, struct failure *failure)
+{
+    static const char *const files[] = {DATA_BETS_FILE, DATA_DONE_FILE, DATA_WINNERS_FILE,
+                                        DATA_CHECKPOINT_FILE};
+    if (holds_something(directory, OLD_LAYOUT_FILE)) {
+        return failure_set(failure,
+                           "data directory %s was written by a server of version 1.0, which noted "
+                           "less than this one relies on: nothing was touched; finish its "
+                           "lottery with that server, or name another data.directory",
+                           directory->path);
+    }
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (holds_something(directory, files[i])) {
+            return failure_set(failure,
+                               "%s/" DATA_CONTROL_FILE " is missing, and %s is there: nothing was "
+                               "touched; restore all files from one backup, or name an empty "
+                               "data.directory",
+                               directory->path, files[i]);
+        }
+    }
+    return true;
+}
+
+static bool read_control(struct data_directory *directory, struct failure *failure)
+{
+    switch (control_read(directory, &directory->control, failure)) {
+    case CONTROL_READ:
+        directory->has_control = true;
+        directory->ipc_key = directory->control.ipc_key;
+        return true;
+    case CONTROL_ABSENT:
+        return is_virgin(directory, failure);
+    case CONTROL_REFUSED:
+        break;
+    }
+    return false;
+}
+
+/* ----------------------------------------------------------------- open ---- */
+
+/* A directory that was just made has to be found again after a power loss: its parent is synced. */
+static bool sync_parent(const struct data_directory *directory, struct failure *failure)
+{
+    int parent = openat(directory->descriptor, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = parent >= 0 && file_sync_directory(parent, directory->path);
+    if (!synced) {
+        (void)failure_set_errno(failure, "sync the parent of %s", directory->path);
+    }
+    if (parent >= 0) {
+        (void)close(parent);
+    }
+    return synced;
+}
+
+/* What was there before keeps its mode, also where data.group was set only afterwards. */
+static void warn_if_closed_to_group(const struct data_directory *directory,
+                                    const struct stat *status)
+{
+    if (directory->access.has_group && (status->st_mode & S_IRWXG) == 0) {
+        log_warning("action: data_directory | result: in_progress | directory: %s | reason: "
+                    "data.group is set, and the directory was made without it: the group can't "
+                    "look into it until chgrp -R %u %s && chmod -R g=rX %s",
+                    directory->path, (unsigned)directory->access.group, directory->path,
+                    directory->path);
+    }
+}
+
+/* Made by us: it gets its mode. There before: it is checked. */
+static bool settle_directory(const struct data_directory *directory, const struct stat *status,
+                             struct failure *failure)
+{
+    const struct data_access *access = &directory->access;
+    if (!directory->made) {
+        warn_if_closed_to_group(directory, status);
+        return data_access_check(status, access, true, directory->path, failure);
+    }
+    return data_access_set(directory->descriptor, data_access_directory_mode(access), access,
+                           directory->path, failure) &&
+           sync_parent(directory, failure);
+}
+
+/* A directory of another user, closed to us, is as foreign as one that we may look into. */
+static bool describe_unopened(const struct data_directory *directory, struct failure *failure)
+{
+    struct stat status;
+    int error = errno;
+    if (error == EACCES && stat(directory->path, &status) == 0 && S_ISDIR(status.st_mode) &&
+        status.st_uid != geteuid()) {
+        return data_access_check(&status, &directory->access, true, directory->path, failure);
+    }
+    errno = error;
+    return failure_set_errno(failure, "open data directory %s", directory->path);
+}
+
+static bool open_directory(struct data_directory *directory, struct failure *failure)
+{
+    directory->made = mkdir(directory->path, data_access_directory_mode(&directory->access)) == 0;
+    if (!directory->made && errno != EEXIST) {
+        return failure_set_errno(failure, "create data directory %s", directory->path);
+    }
+    directory->descriptor = open(directory->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory->descriptor < 0) {
+        return describe_unopened(directory, failure);
+    }
+    struct stat status;
+    if (fstat(directory->descriptor, &status) != 0) {
+        return failure_set_errno(failure, "open data directory %s", directory->path);
+    }
+    directory->device = status.st_dev;
+    directory->inode = status.st_ino;
+    return settle_directory(directory, &status, failure);
+}
+
+/* All of the server's files at once, before any of them is needed: one start tells. */
+static bool check_files(const struct data_directory *directory, struct failure *failure)
+{
+    static const char *const names[] = {DATA_LOCK_FILE, DATA_CONTROL_FILE,    DATA_BETS_FILE,
+                                        DATA_DONE_FILE, DATA_CHECKPOINT_FILE, DATA_WINNERS_FILE};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!check_name(directory, names[i], failure)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool data_directory_open(const char *path, const char *group, uint64_t patience_ms,
+                         struct data_directory *directory, struct failure *failure)
+{
+    *directory = (struct data_directory){.path = path, .descriptor = -1, .lock = -1};
+    if (data_access_resolve(group, &directory->access, failure) &&
+        open_directory(directory, failure) && check_files(directory, failure) &&
+        lock_directory(directory, patience_ms, failure) &&
+        lock_file(directory, patience_ms, failure) && read_control(directory, failure) &&
+        write_pid(directory, failure)) {
+        return true;
+    }
+    data_directory_close(directory);
+    return false;
+}
+
+void data_directory_discard(struct data_directory *directory)
+{
+    if (directory->made && directory->descriptor >= 0) {
+        (void)unlinkat(directory->descriptor, DATA_LOCK_FILE, 0);
+        (void)rmdir(directory->path); /* stays where anybody put anything into it */
+    }
+    data_directory_close(directory);
+}
+
+void data_directory_close(struct data_directory *directory)
+{
+    if (directory->lock >= 0) {
+        (void)close(directory->lock);
+        directory->lock = -1;
+    }
+    if (directory->descriptor >= 0) {
+        (void)close(directory->descriptor);
+        directory->descriptor = -1;
+    }
+}

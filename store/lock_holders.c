@@ -1,0 +1,91 @@
+/*
+ * lock_holders.c - see lock_holders.h.
+ *
+ * A process that may not be looked into, or ends meanwhile, is passed over.
+ */
+#include "store/lock_holders.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 64, INFO_BYTES = 1024 };
+
+#define MORE " ..."
+
+struct search {
+    struct stat file;
+    char *pids;
+    size_t used, capacity;
+};
+
+/*
+ * True when the flock is held by this open file: its fdinfo has a line
+ * "lock: 1: FLOCK ADVISORY WRITE 1234 08:01:5678 0 EOF" then. See proc_pid_fdinfo(5).
+ */
+static bool shows_lock(const char *pid, const char *number)
+{
+    char path[PATH_BYTES];
+    char info[INFO_BYTES];
+    (void)snprintf(path, sizeof path, "/proc/%.20s/fdinfo/%.20s", pid, number);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        return false;
+    }
+    ssize_t got = read(file, info, sizeof info - 1);
+    (void)close(file);
+    info[got > 0 ? got : 0] = '\0';
+    return strstr(info, "FLOCK") != NULL;
+}
+
+static bool is_holder(const struct search *search, const char *pid)
+{
+    char path[PATH_BYTES];
+    (void)snprintf(path, sizeof path, "/proc/%.20s/fd", pid);
+    DIR *descriptors = opendir(path);
+    bool holds = false;
+    const struct dirent *entry = NULL;
+    while (descriptors != NULL && !holds && (entry = readdir(descriptors)) != NULL) {
+        struct stat open_file;
+        holds = isdigit((unsigned char)entry->d_name[0]) &&
+                fstatat(dirfd(descriptors), entry->d_name, &open_file, 0) == 0 &&
+                open_file.st_dev == search->file.st_dev &&
+                open_file.st_ino == search->file.st_ino && shows_lock(pid, entry->d_name);
+    }
+    if (descriptors != NULL) {
+        (void)closedir(descriptors);
+    }
+    return holds;
+}
+
+/* False when there is no room for more. */
+static bool note(struct search *search, const char *pid)
+{
+    size_t bytes = strlen(pid) + 1;
+    bool fits = search->used + bytes + sizeof MORE <= search->capacity;
+    search->used += (size_t)snprintf(search->pids + search->used, search->capacity - search->used,
+                                     "%s%s", fits ? " " : MORE, fits ? pid : "");
+    return fits;
+}
+
+void lock_holders_list(int file, char *pids, size_t capacity)
+{
+    struct search search = {.pids = pids, .capacity = capacity};
+    pids[0] = '\0';
+    DIR *processes = fstat(file, &search.file) == 0 ? opendir("/proc") : NULL;
+    const struct dirent *entry = NULL;
+    bool room = true;
+    while (processes != NULL && room && (entry = readdir(processes)) != NULL) {
+        if (isdigit((unsigned char)entry->d_name[0]) && is_holder(&search, entry->d_name)) {
+            room = note(&search, entry->d_name);
+        }
+    }
+    if (processes != NULL) {
+        (void)closedir(processes);
+    }
+}

@@ -1,0 +1,122 @@
+/*
+ * prefix.c - see prefix.h.
+ */
+#include "store/prefix.h"
+
+#include "bet/bet.h"
+#include "lib/checksum.h"
+#include "store/csv_reader.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+struct prefix {
+    uint32_t agency;
+    uint64_t rows_left;
+    uint64_t checksum;
+    const char *at;   /* in the piece that is scanned: where its next run of rows begins */
+    uint64_t scanned; /* bytes of bets.csv, all of them valid rows */
+    bool stopped;
+};
+
+/* The bytes of the first `rows` rows of a run that has more. */
+static size_t bytes_of_rows(const char *run, uint64_t rows, uint64_t run_bytes)
+{
+    const char *at = run;
+    for (; rows > 0; rows--) {
+        const char *line_feed = memchr(at, '\n', (size_t)(run + run_bytes - at));
+        at = line_feed + 1;
+    }
+    return (size_t)(at - run);
+}
+
+/* Rows of one agency that stand together, all of them valid. */
+static void take_run(void *context, uint32_t agency, uint64_t rows, uint64_t bytes)
+{
+    struct prefix *prefix = context;
+    const char *run = prefix->at;
+    prefix->at += bytes;
+    if (agency != prefix->agency || prefix->rows_left == 0) {
+        return;
+    }
+    size_t taken = (size_t)bytes;
+    if (rows > prefix->rows_left) {
+        rows = prefix->rows_left;
+        taken = bytes_of_rows(run, rows, bytes);
+    }
+    prefix->checksum = checksum_extend(prefix->checksum, run, taken);
+    prefix->rows_left -= rows;
+}
+
+static bool is_stopping(struct prefix *prefix, bool (*should_stop)(void))
+{
+    prefix->stopped = should_stop();
+    return prefix->stopped;
+}
+
+/*
+ * Scans until there are rows enough, or no more, or one that is no bet: whose that was can't
+ * be known, so nobody's rows are counted behind it. False with errno when reading fails.
+ */
+static bool scan(int file, uint64_t safe, struct prefix *prefix, bool (*should_stop)(void))
+{
+    struct csv_reader reader;
+    const char *rows = NULL;
+    size_t bytes = 0;
+    enum csv_read read = CSV_END;
+    bool all_good = true;
+    if (!csv_reader_open(&reader, file, 0)) {
+        return false;
+    }
+    while (all_good && prefix->rows_left > 0 && prefix->scanned < safe &&
+           !is_stopping(prefix, should_stop) &&
+           (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
+        uint64_t left = safe - prefix->scanned;
+        size_t whole = bytes < left ? bytes : (size_t)left;
+        prefix->at = rows;
+        size_t good = bet_csv_scan(rows, whole, take_run, prefix);
+        prefix->scanned += good;
+        all_good = good == whole;
+    }
+    csv_reader_close(&reader);
+    return read != CSV_FAILED;
+}
+
+/* False, with the failure, unless all rows that were asked for have been found. */
+static bool judge(const struct prefix *prefix, uint64_t safe, uint64_t rows, const char *path,
+                  struct failure *failure)
+{
+    if (prefix->rows_left == 0) {
+        return true;
+    }
+    if (prefix->stopped) {
+        return failure_set(failure, "the server is stopping");
+    }
+    if (prefix->scanned < safe) {
+        return failure_set(failure,
+                           "%s/" DATA_BETS_FILE " is damaged: at byte %" PRIu64 " is no bet", path,
+                           prefix->scanned);
+    }
+    return failure_set(failure, "only %" PRIu64 " of %" PRIu64 " rows are stored",
+                       rows - prefix->rows_left, rows);
+}
+
+bool prefix_checksum(const struct data_directory *directory, uint64_t safe, uint32_t agency,
+                     uint64_t rows, bool (*should_stop)(void), uint64_t *checksum,
+                     struct failure *failure)
+{
+    struct prefix prefix = {.agency = agency, .rows_left = rows, .checksum = CHECKSUM_EMPTY};
+    int file = data_directory_open_file(directory, DATA_BETS_FILE, O_RDONLY, failure);
+    if (file < 0) {
+        return false;
+    }
+    bool scanned = scan(file, safe, &prefix, should_stop);
+    if (!scanned) {
+        (void)failure_set_errno(failure, "read %s/" DATA_BETS_FILE, directory->path);
+    }
+    (void)close(file);
+    *checksum = prefix.checksum;
+    return scanned && judge(&prefix, safe, rows, directory->path, failure);
+}

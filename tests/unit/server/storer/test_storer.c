@@ -1,0 +1,231 @@
+/*
+ * test_storer.c - how a storer ends that can't take over: which of its ends stops the server.
+ *
+ * Each storer is a child that has been asked to stop already: one that could take
+ * over finds nothing to do, and ends as drained.
+ */
+#include "server/storer/storer.h"
+
+#include "lib/checksum.h"
+#include "lib/log.h"
+#include "server/signals.h"
+#include "shm/gate.h"
+#include "shm/waiting.h"
+#include "tests/harness/processes.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h> /* after what it needs */
+
+enum { RING_BYTES = 4096, NO_STORER = 99 };
+
+struct fixture {
+    struct scratch scratch;
+    struct processes processes;
+    struct heritage heritage;
+    struct control control;
+};
+
+/* What control says when the storer starts. */
+static void write_control(const struct fixture *fixture)
+{
+    struct failure failure = {.text = ""};
+    bool synced = false;
+    if (!control_write(&fixture->heritage.directory, &fixture->control, &synced, &failure)) {
+        fail_msg("%s", failure.text);
+    }
+}
+
+static int set_up(void **state)
+{
+    static struct fixture fixture;
+    struct failure failure;
+    fixture =
+        (struct fixture){.heritage = {.config = {.ring_bytes = RING_BYTES,
+                                                 .agencies_expected = 1,
+                                                 .limit_agencies = 1}},
+                         .control = {.identity = "00112233445566778899aabbccddeeff",
+                                     .ring_bytes = RING_BYTES,
+                                     .terms = {.agencies_expected = 1, .agencies_allowed = "1"}}};
+    *state = &fixture;
+    log_set_threshold(LOG_LEVELS); /* nothing: the failures are wanted */
+    scratch_open(&fixture.scratch);
+    processes_open(&fixture.processes);
+    processes_release(&fixture.processes);
+    fixture.heritage.directory = (struct data_directory){
+        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    const struct segment_plan plan = {
+        .directory_device = fixture.scratch.device,
+        .directory_inode = fixture.scratch.inode,
+        .ring_bytes = RING_BYTES,
+        .agency_limit = 1,
+        .agencies_expected = 1,
+        .slot_capacity = 1,
+    };
+    assert_true(segment_create(&plan, &fixture.heritage.segment, &failure));
+    uint32_t key = segment_key(fixture.scratch.device, fixture.scratch.inode);
+    assert_true(gate_create(key, 1, &fixture.heritage.gate_id, &failure));
+    scratch_write(&fixture.scratch, "bets.csv", "", 0);
+    write_control(&fixture);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    processes_close(&fixture->processes);
+    gate_remove(fixture->heritage.gate_id);
+    segment_remove(&fixture->heritage.segment);
+    scratch_close(&fixture->scratch);
+    log_set_threshold(LOG_LEVEL_INFO);
+    return 0;
+}
+
+static int live(void *context)
+{
+    const struct fixture *fixture = context;
+    int ready[2];
+    signals_prepare_supervisor();
+    if (pipe(ready) != 0 || !signals_prepare_child(getppid()) || kill(getpid(), SIGTERM) != 0) {
+        return NO_STORER;
+    }
+    return storer_run(&fixture->heritage, ready[1]);
+}
+
+static void expect_end(struct fixture *fixture, int status)
+{
+    storer_set_up(&fixture->heritage.segment);
+    pid_t pid = processes_start(&fixture->processes, live, fixture);
+    processes_expect_exit(&fixture->processes, pid, status);
+}
+
+static struct shared_storer *shared(const struct fixture *fixture)
+{
+    return &fixture->heritage.segment.shared->storer;
+}
+
+/* --------------------------------------------------------------- tests ---- */
+
+static void a_storer_that_is_asked_to_stop_ends_as_drained(void **state)
+{
+    struct fixture *fixture = *state;
+    expect_end(fixture, STORER_EXIT_DRAINED);
+    assert_int_equal(atomic_load(&shared(fixture)->sync_failed), 0);
+}
+
+/* The one whose sync failed was killed before it could end with the status that says so. */
+static void a_successor_of_one_whose_sync_failed_does_not_go_on(void **state)
+{
+    struct fixture *fixture = *state;
+    atomic_store(&shared(fixture)->sync_failed, 1);
+    expect_end(fixture, STORER_EXIT_DISK_LIED);
+    expect_end(fixture, STORER_EXIT_DISK_LIED); /* nor does any other one */
+    assert_false(scratch_has(&fixture->scratch, "done.csv"));
+}
+
+static const char winners[] = "1,a,b,1,2000-01-01,7574\r\n";
+
+/* Too many open files, no permission: another storer may do better, and the disk is as it was. */
+static void files_that_cannot_be_opened_or_read_are_no_lie_of_the_disk(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const files[] = {"done.csv", "winners.csv"};
+    fixture->control.state = CONTROL_DRAWN;
+    fixture->control.draw.winners_bytes = sizeof winners - 1;
+    fixture->control.draw.winners_file_checksum =
+        checksum_extend(CHECKSUM_EMPTY, winners, sizeof winners - 1);
+    write_control(fixture);
+    scratch_write(&fixture->scratch, "winners.csv", winners, sizeof winners - 1);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        (void)unlinkat(fixture->scratch.descriptor, files[i], 0);
+        assert_int_equal(mkdirat(fixture->scratch.descriptor, files[i], 0755), 0);
+        expect_end(fixture, STORER_EXIT_FAILED);
+        assert_int_equal(atomic_load(&shared(fixture)->sync_failed), 0);
+        assert_int_equal(unlinkat(fixture->scratch.descriptor, files[i], AT_REMOVEDIR), 0);
+        scratch_write(&fixture->scratch, files[i], winners, i == 1 ? sizeof winners - 1 : 0);
+        expect_end(fixture, STORER_EXIT_DRAINED);
+    }
+    assert_int_equal(unlinkat(fixture->scratch.descriptor, "bets.csv", 0), 0);
+    expect_end(fixture, STORER_EXIT_FAILED);
+    assert_int_equal(atomic_load(&shared(fixture)->sync_failed), 0);
+}
+
+/* The files of a running server are nobody else's: what was changed in them is not gone on with. */
+static void files_that_somebody_changed_are_not_gone_on_with(void **state)
+{
+    struct fixture *fixture = *state;
+    struct stat status;
+    scratch_write(&fixture->scratch, "done.csv", "1,2", 3);
+    fixture->control.done_bytes = 3;
+    write_control(fixture);
+    expect_end(fixture, STORER_EXIT_DISK_LIED);
+    assert_int_equal(atomic_load(&shared(fixture)->sync_failed), 1);
+
+    (void)tear_down(state);
+    (void)set_up(state);
+    fixture->control.done_bytes = 3; /* and it is missing */
+    write_control(fixture);
+    expect_end(fixture, STORER_EXIT_DISK_LIED);
+    assert_false(scratch_has(&fixture->scratch, "done.csv"));
+
+    (void)tear_down(state);
+    (void)set_up(state);
+    assert_int_equal(fstatat(fixture->scratch.descriptor, "bets.csv", &status, 0), 0);
+    fixture->heritage.directory.bets_inode = status.st_ino;
+    expect_end(fixture, STORER_EXIT_DRAINED);
+    fixture->heritage.directory.bets_inode = status.st_ino + 1;
+    expect_end(fixture, STORER_EXIT_DISK_LIED);
+
+    (void)tear_down(state);
+    (void)set_up(state);
+    fixture->control.state = CONTROL_DRAWN; /* nobody has won */
+    write_control(fixture);
+    scratch_write(&fixture->scratch, "winners.csv", "", 0);
+    expect_end(fixture, STORER_EXIT_DRAINED);
+    scratch_write(&fixture->scratch, "winners.csv", winners, sizeof winners - 1);
+    expect_end(fixture, STORER_EXIT_DISK_LIED);
+    assert_int_equal(atomic_load(&shared(fixture)->winners), 0);
+}
+
+static void a_control_that_is_missing_or_damaged_is_no_start(void **state)
+{
+    struct fixture *fixture = *state;
+    scratch_write(&fixture->scratch, "control", "damaged", 7);
+    expect_end(fixture, STORER_EXIT_FAILED);
+    assert_int_equal(unlinkat(fixture->scratch.descriptor, "control", 0), 0);
+    expect_end(fixture, STORER_EXIT_FAILED);
+    assert_false(scratch_has(&fixture->scratch, "done.csv"));
+}
+
+/* Making winners.csv again may take long: a server that stops leaves it to the next start. */
+static void winners_that_are_missing_do_not_keep_a_server_from_stopping(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->control.state = CONTROL_DRAWN;
+    write_control(fixture);
+    expect_end(fixture, STORER_EXIT_DRAINED);
+    assert_int_equal(atomic_load(&shared(fixture)->drawn), 0);
+    assert_int_equal(atomic_load(&shared(fixture)->sync_failed), 0);
+}
+
+#define STORER_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORER_TEST(a_storer_that_is_asked_to_stop_ends_as_drained),
+        STORER_TEST(files_that_cannot_be_opened_or_read_are_no_lie_of_the_disk),
+        STORER_TEST(a_successor_of_one_whose_sync_failed_does_not_go_on),
+        STORER_TEST(files_that_somebody_changed_are_not_gone_on_with),
+        STORER_TEST(a_control_that_is_missing_or_damaged_is_no_start),
+        STORER_TEST(winners_that_are_missing_do_not_keep_a_server_from_stopping),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
