@@ -111,10 +111,10 @@ $(PROGRAMS):
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBRARIES)
 
 # A room's archive is made anew: an object whose source is gone must not stay in it.
-define room
+define archive_rule
 $(BUILD)/$(1).a: $(call objects,$(call sources_of,$(1)))
 endef
-$(foreach room,$(ROOMS),$(eval $(call room,$(room))))
+$(foreach room,$(ROOMS),$(eval $(call archive_rule,$(room))))
 
 $(call archives,$(ROOMS)):
 	$(call say,AR,$@)

@@ -8,10 +8,10 @@
 #define SERVER_HERITAGE_H
 
 #include "lib/failure.h"
-#include "store/data_directory.h"
 #include "server/listener.h"
 #include "server/server_config.h"
 #include "shm/segment.h"
+#include "store/data_directory.h"
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -2,12 +2,13 @@
  * main.c - lottery-server: the centre.
  *
  * Reads the options and the configuration and hands over to the supervisor.
- * Every process of the server returns through here: this is the one place that
- * ends them. Exit status: 0 after a graceful stop, 1 when something failed, 2
+ * The supervisor's process ends here; its children end where they have become what they
+ * are (processes.h). Exit status: 0 after a graceful stop, 1 when something failed, 2
  * when it was called wrongly.
  */
 #include "lib/file_size_limit.h"
 #include "lib/log.h"
+#include "lib/process_title.h"
 #include "lib/robust_mutex.h"
 #include "lib/standard_streams.h"
 #include "server/server_config.h"
@@ -16,7 +17,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #define PROGRAM_NAME    "lottery-server"
@@ -96,21 +96,6 @@ static void log_emulation(void)
     }
 }
 
-/*
- * Forked processes come back here too, and end by _exit: the handlers of exit
- * are the supervisor's, and running them would touch, and so copy, a dozen
- * pages for every connection.
- */
-static int run_and_end(const struct server_config *config)
-{
-    pid_t supervisor = getpid();
-    int status = supervisor_run(config);
-    if (getpid() != supervisor) {
-        _exit(status);
-    }
-    return status;
-}
-
 static int complain(const struct failure *failure)
 {
     (void)fprintf(stderr, PROGRAM_NAME ": %s\n", failure->text);
@@ -122,6 +107,7 @@ int main(int argc, char **argv)
     struct options options = {0};
     struct server_config config;
     struct failure failure;
+    process_title_open(argc, argv);
     file_size_limit_as_error();
     if (!standard_streams_open(&failure)) {
         return complain(&failure);
@@ -138,13 +124,12 @@ int main(int argc, char **argv)
         (void)puts(PROGRAM_NAME ": configuration ok");
         return EXIT_SUCCESS;
     }
-    (void)prctl(PR_SET_NAME, PROGRAM_NAME);
     log_set_threshold((enum log_level)config.log_level);
     log_open();
     log_config(&config);
     log_doubt(&config);
     log_emulation();
-    int status = run_and_end(&config);
+    int status = supervisor_run(&config);
     log_close();
     return status;
 }

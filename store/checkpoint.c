@@ -10,7 +10,6 @@
 #include "lib/checksum.h"
 #include "lib/log.h"
 #include "store/file_io.h"
-#include "shm/agencies.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,32 +28,29 @@ enum {
 #define CHECKPOINT_MAGIC UINT64_C(0x32544b504352544c) /* "LTRCPKT2" */
 #define UNFINISHED_FILE  DATA_CHECKPOINT_FILE ".tmp"
 
-struct checkpoint_agency {
-    uint64_t id, bets, bytes, checksum;
-};
-
-/* As it stands in the file. */
-struct checkpoint_image {
+/* What stands in the file before the agencies. */
+struct checkpoint_header {
     uint64_t magic;
-    uint64_t checksum; /* of everything behind it */
+    uint64_t checksum; /* of everything behind it in the file */
     char identity[CONTROL_IDENTITY_DIGITS];
     uint64_t position;      /* of bets.csv, durable up to here */
     uint64_t bets_checksum; /* of all bytes before the position */
     uint64_t proof;         /* of up to PROOF_BYTES before the position */
-    uint64_t count;
-    struct checkpoint_agency agencies[];
+    uint64_t count;         /* of agencies */
 };
 
-static size_t image_bytes(uint64_t count)
+static size_t agencies_bytes(uint64_t count)
 {
-    return sizeof(struct checkpoint_image) + count * sizeof(struct checkpoint_agency);
+    return count * sizeof(struct checkpoint_agency);
 }
 
-static uint64_t image_checksum(const struct checkpoint_image *image)
+static uint64_t sum(const struct checkpoint_header *header,
+                    const struct checkpoint_agency *agencies)
 {
-    size_t skipped = offsetof(struct checkpoint_image, identity);
-    return checksum_extend(CHECKSUM_EMPTY, (const char *)image + skipped,
-                           image_bytes(image->count) - skipped);
+    size_t skipped = offsetof(struct checkpoint_header, identity);
+    uint64_t checksum =
+        checksum_extend(CHECKSUM_EMPTY, (const char *)header + skipped, sizeof *header - skipped);
+    return checksum_extend(checksum, agencies, agencies_bytes(header->count));
 }
 
 /* False when the file does not reach up to the position, or can't be read. */
@@ -67,39 +63,24 @@ static bool prove(int bets_file, uint64_t position, uint64_t *proof)
     return got == (ssize_t)count;
 }
 
-/* --------------------------------------------------------------- writing ---- */
-
-void checkpoint_drop(struct checkpoint *checkpoint)
+bool checkpoint_open(struct checkpoint *checkpoint, size_t capacity)
 {
-    free(checkpoint->image);
+    *checkpoint = (struct checkpoint){.capacity = capacity};
+    checkpoint->agencies = calloc(capacity + 1, sizeof *checkpoint->agencies);
+    return checkpoint->agencies != NULL;
+}
+
+void checkpoint_close(struct checkpoint *checkpoint)
+{
+    free(checkpoint->agencies);
     *checkpoint = (struct checkpoint){0};
 }
 
-static void note_agency(void *context, const struct agency *agency)
-{
-    struct checkpoint_image *image = context;
-    image->agencies[image->count++] = (struct checkpoint_agency){
-        .id = agency->id,
-        .bets = atomic_load_explicit(&agency->bets, memory_order_relaxed),
-        .bytes = atomic_load_explicit(&agency->bytes, memory_order_relaxed),
-        .checksum = atomic_load_explicit(&agency->checksum, memory_order_relaxed),
-    };
-}
+/* --------------------------------------------------------------- writing ---- */
 
-void checkpoint_take(struct checkpoint *checkpoint, struct segment *segment)
-{
-    checkpoint_drop(checkpoint);
-    uint64_t room = segment->shared->identity.agency_capacity;
-    checkpoint->image = calloc(1, image_bytes(room));
-    if (checkpoint->image != NULL) {
-        struct agencies_total total = agencies_snapshot(segment, note_agency, checkpoint->image);
-        checkpoint->position = total.head;
-        checkpoint->image->bets_checksum = total.checksum;
-    }
-}
-
-static bool write_image(const struct data_directory *directory,
-                        const struct checkpoint_image *image)
+static bool write_file(const struct data_directory *directory,
+                       const struct checkpoint_header *header,
+                       const struct checkpoint_agency *agencies)
 {
     struct failure failure;
     int file = data_directory_open_file(directory, UNFINISHED_FILE, O_WRONLY | O_CREAT | O_TRUNC,
@@ -107,31 +88,29 @@ static bool write_image(const struct data_directory *directory,
     if (file < 0) {
         return false;
     }
-    bool written = file_write_all(file, image, image_bytes(image->count), 0);
+    bool written = file_write_all(file, header, sizeof *header, 0) &&
+                   file_write_all(file, agencies, agencies_bytes(header->count), sizeof *header);
     (void)close(file);
     return written && renameat(directory->descriptor, UNFINISHED_FILE, directory->descriptor,
                                DATA_CHECKPOINT_FILE) == 0;
 }
 
-bool checkpoint_write(struct checkpoint *checkpoint, const struct data_directory *directory,
+bool checkpoint_write(const struct checkpoint *checkpoint, const struct data_directory *directory,
                       const char *identity, int bets_file)
 {
-    struct checkpoint_image *image = checkpoint->image;
-    if (image == NULL) {
-        return false;
-    }
-    image->magic = CHECKPOINT_MAGIC;
-    memcpy(image->identity, identity, sizeof image->identity);
-    image->position = checkpoint->position;
-    bool written = prove(bets_file, image->position, &image->proof);
-    image->checksum = image_checksum(image);
-    written = written && write_image(directory, image);
+    struct checkpoint_header header = {.magic = CHECKPOINT_MAGIC,
+                                       .position = checkpoint->position,
+                                       .bets_checksum = checkpoint->checksum,
+                                       .count = checkpoint->count};
+    memcpy(header.identity, identity, sizeof header.identity);
+    bool written = prove(bets_file, header.position, &header.proof);
+    header.checksum = sum(&header, checkpoint->agencies);
+    written = written && write_file(directory, &header, checkpoint->agencies);
     if (!written) {
         log_warning("action: checkpoint | result: fail | position: %" PRIu64 " | error: %s",
                     checkpoint->position, strerror(errno));
         (void)unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
     }
-    checkpoint_drop(checkpoint);
     return written;
 }
 
@@ -142,71 +121,27 @@ void checkpoint_remove_unfinished(const struct data_directory *directory)
 
 /* --------------------------------------------------------------- reading ---- */
 
-static bool is_whole(const struct checkpoint_image *image, size_t bytes)
+/* Fills header and checkpoint from the file; false where it is no whole one. */
+static bool load_whole(int file, struct checkpoint_header *header, struct checkpoint *checkpoint)
 {
-    return image->magic == CHECKPOINT_MAGIC && image->count <= AGENCIES_MAX &&
-           image_bytes(image->count) == bytes && image->checksum == image_checksum(image);
-}
-
-/* The file's content where it is a whole checkpoint, else NULL. */
-static struct checkpoint_image *load_whole(int file)
-{
-    struct checkpoint_image *image = NULL;
     struct stat status;
-    if (fstat(file, &status) != 0 || status.st_size < (off_t)sizeof *image ||
-        status.st_size > (off_t)image_bytes(AGENCIES_MAX)) {
-        return NULL;
-    }
-    size_t bytes = (size_t)status.st_size;
-    image = malloc(bytes);
-    if (image == NULL || file_read_up_to(file, image, bytes, 0) != (ssize_t)bytes ||
-        !is_whole(image, bytes)) {
-        free(image);
-        return NULL;
-    }
-    return image;
-}
-
-/* Sets *image to the whole checkpoint, or to NULL where there is none. False where there is one
- * that may not be opened. */
-static bool read_image(const struct data_directory *directory, struct checkpoint_image **image,
-                       struct failure *failure)
-{
-    *image = NULL;
-    int file = data_directory_open_file(directory, DATA_CHECKPOINT_FILE, O_RDONLY, failure);
-    if (file < 0) {
-        return errno == ENOENT;
-    }
-    *image = load_whole(file);
-    (void)close(file);
-    if (*image == NULL) {
-        log_warning("action: checkpoint | result: fail | file: %s/" DATA_CHECKPOINT_FILE
-                    " | reason: it is no whole one, as after a power loss: " DATA_BETS_FILE
-                    " is counted from its beginning",
-                    directory->path);
-    }
-    return true;
-}
-
-static bool fill_agencies(const struct checkpoint_image *image, struct segment *segment,
-                          uint64_t *bets)
-{
-    if (image->count > segment->shared->identity.agency_limit) {
+    if (fstat(file, &status) != 0 ||
+        file_read_up_to(file, header, sizeof *header, 0) != (ssize_t)sizeof *header ||
+        header->magic != CHECKPOINT_MAGIC || header->count > AGENCIES_MAX ||
+        (uint64_t)status.st_size != sizeof *header + agencies_bytes(header->count) ||
+        !checkpoint_open(checkpoint, header->count)) {
         return false;
     }
-    for (uint64_t i = 0; i < image->count; i++) {
-        const struct checkpoint_agency *from = &image->agencies[i];
-        struct agency *agency = agencies_find_or_add(segment, (uint32_t)from->id);
-        atomic_store(&agency->bets, from->bets);
-        atomic_store(&agency->bytes, from->bytes);
-        atomic_store(&agency->checksum, from->checksum);
-        *bets += from->bets;
-    }
-    return true;
+    size_t bytes = agencies_bytes(header->count);
+    checkpoint->position = header->position;
+    checkpoint->checksum = header->bets_checksum;
+    checkpoint->count = header->count;
+    return file_read_up_to(file, checkpoint->agencies, bytes, sizeof *header) == (ssize_t)bytes &&
+           header->checksum == sum(header, checkpoint->agencies);
 }
 
 /* True where bets.csv reaches up to the position, and is up to there what it was. */
-static bool agrees(const struct data_directory *directory, const struct checkpoint_image *image,
+static bool agrees(const struct data_directory *directory, const struct checkpoint_header *header,
                    int bets_file, enum checkpoint_verify verify, struct failure *failure)
 {
     uint64_t found = 0;
@@ -214,22 +149,22 @@ static bool agrees(const struct data_directory *directory, const struct checkpoi
     if (bets_file >= 0 && fstat(bets_file, &status) != 0) {
         return failure_set_errno(failure, "stat %s/" DATA_BETS_FILE, directory->path);
     }
-    if ((uint64_t)status.st_size < image->position) {
+    if ((uint64_t)status.st_size < header->position) {
         return failure_set(failure,
                            "%s/" DATA_BETS_FILE " ends at byte %" PRIu64 ", and %" PRIu64
                            " bytes were durable (" DATA_CHECKPOINT_FILE " proves it): acknowledged "
                            "bets are missing, nothing was touched; is this a copy that was made "
                            "of a running server's files? Restore all files from one backup",
-                           directory->path, (uint64_t)status.st_size, image->position);
+                           directory->path, (uint64_t)status.st_size, header->position);
     }
     bool read = verify == CHECKPOINT_VERIFY_END
-                    ? prove(bets_file, image->position, &found)
-                    : image->position == 0 || file_checksum(bets_file, image->position, &found) ==
-                                                  (int64_t)image->position;
+                    ? prove(bets_file, header->position, &found)
+                    : header->position == 0 || file_checksum(bets_file, header->position, &found) ==
+                                                   (int64_t)header->position;
     if (!read) {
         return failure_set_errno(failure, "read %s/" DATA_BETS_FILE, directory->path);
     }
-    uint64_t expected = verify == CHECKPOINT_VERIFY_END ? image->proof : image->bets_checksum;
+    uint64_t expected = verify == CHECKPOINT_VERIFY_END ? header->proof : header->bets_checksum;
     return found == expected ||
            failure_set(failure,
                        "%s/" DATA_BETS_FILE " was changed: the first %" PRIu64 " bytes are not "
@@ -237,52 +172,45 @@ static bool agrees(const struct data_directory *directory, const struct checkpoi
                        ", and " DATA_CHECKPOINT_FILE " has " CHECKSUM_FORMAT
                        "): nothing was touched; "
                        "restore all files from one backup",
-                       directory->path, image->position, found, expected);
+                       directory->path, header->position, found, expected);
 }
 
-static enum checkpoint_answer restore(const struct data_directory *directory,
-                                      const struct checkpoint_image *image, const char *identity,
-                                      struct segment *segment, int bets_file,
-                                      enum checkpoint_verify verify,
-                                      struct checkpoint_counted *counted, struct failure *failure)
+static bool is_of_lottery(const struct data_directory *directory,
+                          const struct checkpoint_header *header, const char *identity,
+                          struct failure *failure)
 {
-    if (memcmp(image->identity, identity, sizeof image->identity) != 0) {
-        (void)failure_set(failure,
-                          "%s/" DATA_CHECKPOINT_FILE
-                          " belongs to lottery %.32s, and " DATA_CONTROL_FILE
-                          " to %s: nothing was touched; restore all files from "
-                          "one backup",
-                          directory->path, image->identity, identity);
-        return CHECKPOINT_REFUSED;
-    }
-    if (!agrees(directory, image, bets_file, verify, failure)) {
-        return CHECKPOINT_REFUSED;
-    }
-    uint64_t bets = 0;
-    if (!fill_agencies(image, segment, &bets)) {
-        return CHECKPOINT_NONE;
-    }
-    *counted = (struct checkpoint_counted){
-        .position = image->position, .bets = bets, .checksum = image->bets_checksum};
-    return CHECKPOINT_RESTORED;
+    return memcmp(header->identity, identity, sizeof header->identity) == 0 ||
+           failure_set(failure,
+                       "%s/" DATA_CHECKPOINT_FILE
+                       " belongs to lottery %.32s, and " DATA_CONTROL_FILE
+                       " to %s: nothing was touched; restore all files from one backup",
+                       directory->path, header->identity, identity);
 }
 
-enum checkpoint_answer checkpoint_restore(const struct data_directory *directory,
-                                          const char *identity, struct segment *segment,
-                                          int bets_file, enum checkpoint_verify verify,
-                                          struct checkpoint_counted *counted,
-                                          struct failure *failure)
+enum checkpoint_answer checkpoint_read(const struct data_directory *directory, const char *identity,
+                                       int bets_file, enum checkpoint_verify verify,
+                                       struct checkpoint *checkpoint, struct failure *failure)
 {
-    *counted = (struct checkpoint_counted){0};
-    struct checkpoint_image *image = NULL;
-    if (!read_image(directory, &image, failure)) {
-        return CHECKPOINT_REFUSED;
+    struct checkpoint_header header;
+    *checkpoint = (struct checkpoint){0};
+    int file = data_directory_open_file(directory, DATA_CHECKPOINT_FILE, O_RDONLY, failure);
+    if (file < 0) {
+        return errno == ENOENT ? CHECKPOINT_NONE : CHECKPOINT_REFUSED;
     }
-    if (image == NULL) {
+    bool whole = load_whole(file, &header, checkpoint);
+    (void)close(file);
+    if (!whole) {
+        log_warning("action: checkpoint | result: fail | file: %s/" DATA_CHECKPOINT_FILE
+                    " | reason: it is no whole one, as after a power loss: " DATA_BETS_FILE
+                    " is counted from its beginning",
+                    directory->path);
+        checkpoint_close(checkpoint);
         return CHECKPOINT_NONE;
     }
-    enum checkpoint_answer answer =
-        restore(directory, image, identity, segment, bets_file, verify, counted, failure);
-    free(image);
-    return answer;
+    if (!is_of_lottery(directory, &header, identity, failure) ||
+        !agrees(directory, &header, bets_file, verify, failure)) {
+        checkpoint_close(checkpoint);
+        return CHECKPOINT_REFUSED;
+    }
+    return CHECKPOINT_READ;
 }

@@ -15,33 +15,39 @@
 #ifndef STORE_CHECKPOINT_H
 #define STORE_CHECKPOINT_H
 
+#include "lib/failure.h"
 #include "store/data_directory.h"
-#include "shm/segment.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-enum { CHECKPOINT_EVERY_MS = 1000 };
-
-/* A checkpoint that is being made, in its maker's memory. */
-struct checkpoint {
-    struct checkpoint_image *image; /* owned; NULL: none is being made */
-    uint64_t position;              /* it may be written once this is durable */
+/* What an agency has in the bytes before the position. As it stands in the file. */
+struct checkpoint_agency {
+    uint64_t id, bets, bytes, checksum;
 };
 
-/* Notes what the agencies have at the present head. Without memory there is none. By the storer. */
-void checkpoint_take(struct checkpoint *checkpoint, struct segment *segment);
+/* A checkpoint in memory. */
+struct checkpoint {
+    uint64_t position;                  /* bets.csv is durable up to here */
+    uint64_t checksum;                  /* of all bytes before it */
+    struct checkpoint_agency *agencies; /* owned; NULL: there is none */
+    size_t count, capacity;
+};
+
+/* Room for so many agencies. False when there is no memory. */
+bool checkpoint_open(struct checkpoint *checkpoint, size_t capacity);
+
+/* Frees it; it is a zeroed one afterwards. */
+void checkpoint_close(struct checkpoint *checkpoint);
 
 /*
- * Writes the checkpoint, now that bets.csv is durable up to its position, and
- * frees it. `identity` is the lottery's. A failure costs the next start some time, and
- * some certainty, and is logged. Returns whether it was written.
+ * Writes the checkpoint, whose position is durable. `identity` is the lottery's,
+ * `bets_file` the open bets.csv. A failure costs the next start some time, and some certainty, and
+ * is logged. Returns whether it was written. Called by the storer.
  */
-bool checkpoint_write(struct checkpoint *checkpoint, const struct data_directory *directory,
+bool checkpoint_write(const struct checkpoint *checkpoint, const struct data_directory *directory,
                       const char *identity, int bets_file);
-
-/* Frees a checkpoint that is not going to be written. */
-void checkpoint_drop(struct checkpoint *checkpoint);
 
 /* How much of bets.csv is held against the checkpoint. */
 enum checkpoint_verify {
@@ -49,27 +55,20 @@ enum checkpoint_verify {
     CHECKPOINT_VERIFY_END  /* the last 4,096 of them */
 };
 
-/* What a start goes on from: counted already. Zeros where there is no checkpoint. */
-struct checkpoint_counted {
-    uint64_t position, bets, checksum;
-};
-
 enum checkpoint_answer {
-    CHECKPOINT_NONE,     /* none, or no whole one, or no room for its agencies: count everything */
-    CHECKPOINT_RESTORED, /* the agencies table is filled from it */
-    CHECKPOINT_REFUSED   /* bets.csv is not what was stored; or it can't be read */
+    CHECKPOINT_NONE,   /* none, or no whole one: count everything */
+    CHECKPOINT_READ,   /* it agrees with bets.csv: count from its position on */
+    CHECKPOINT_REFUSED /* bets.csv is not what was stored; or it can't be read */
 };
 
 /*
- * Looks for a whole checkpoint of this lottery, holds it against bets.csv (`bets_file`; -1: there is none), and
- * fills the agencies table from it. CHECKPOINT_REFUSED comes with the failure. Called by
- * recovery, before anybody else is there.
+ * Reads the checkpoint of this lottery, and holds it against bets.csv (`bets_file`; -1: there
+ * is none). With CHECKPOINT_READ the caller closes *checkpoint; else it is zeroed.
+ * CHECKPOINT_REFUSED comes with the failure. Called by recovery.
  */
-enum checkpoint_answer checkpoint_restore(const struct data_directory *directory,
-                                          const char *identity, struct segment *segment,
-                                          int bets_file, enum checkpoint_verify verify,
-                                          struct checkpoint_counted *counted,
-                                          struct failure *failure);
+enum checkpoint_answer checkpoint_read(const struct data_directory *directory, const char *identity,
+                                       int bets_file, enum checkpoint_verify verify,
+                                       struct checkpoint *checkpoint, struct failure *failure);
 
 /* Removes what a storer that was killed while it wrote a checkpoint left behind. By recovery. */
 void checkpoint_remove_unfinished(const struct data_directory *directory);

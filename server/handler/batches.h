@@ -12,8 +12,8 @@
 
 #include "bet/message.h"
 #include "server/handler/connection.h"
-#include "server/heritage.h"
 #include "server/handler/peer_log.h"
+#include "server/heritage.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,14 +7,14 @@
 #include "lib/clock.h"
 #include "lib/decimal.h"
 #include "lib/fault_point.h"
-#include "store/prefix.h"
 #include "server/signals.h"
-#include "store/winners.h"
 #include "shm/agencies.h"
 #include "shm/gate.h"
 #include "shm/ring.h"
 #include "shm/slots.h"
 #include "shm/waiting.h"
+#include "store/prefix.h"
+#include "store/winners.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -299,7 +299,7 @@ static bool arrive(const struct heritage *heritage)
         log_error("action: handler_start | result: fail | error: %s", failure.text);
         return false;
     }
-    return signals_prepare_child(heritage->supervisor_pid);
+    return true;
 }
 
 /* Everything that a connection needs, in one piece of memory. */
@@ -318,12 +318,13 @@ static bool open_connection(struct handler *handler, struct arena *arena, int so
     return true;
 }
 
-int handler_run(const struct heritage *heritage, int socket, uint32_t slot_index)
+int handler_run(const struct heritage *heritage, const struct process_errand *errand)
 {
-    struct handler handler = {.heritage = heritage, .slot = &heritage->segment.slots[slot_index]};
+    struct handler handler = {.heritage = heritage,
+                              .slot = &heritage->segment.slots[errand->slot_index]};
     struct arena arena;
-    if (!open_connection(&handler, &arena, socket, slot_index)) {
-        (void)close(socket);
+    if (!open_connection(&handler, &arena, errand->descriptor, errand->slot_index)) {
+        (void)close(errand->descriptor);
         return EXIT_FAILURE;
     }
     int status = arrive(heritage) ? serve(&handler) : EXIT_FAILURE;

@@ -4,15 +4,13 @@
 #ifndef SERVER_HANDLER_HANDLER_H
 #define SERVER_HANDLER_HANDLER_H
 
-#include "server/heritage.h"
-
-#include <stdint.h>
+#include "server/processes.h"
 
 /*
- * A handler's whole life: serves `socket` (which it owns) from slot
- * `slot_index` until the peer leaves or the server stops. Returns the
- * process's exit status. Called in the handler's process only.
+ * A handler's whole life: serves the connection errand->descriptor (which it owns) from slot
+ * errand->slot_index until the peer leaves or the server stops. Returns the
+ * process's exit status. Called in the handler's process only, by the table of processes.
  */
-int handler_run(const struct heritage *heritage, int socket, uint32_t slot_index);
+int handler_run(const struct heritage *heritage, const struct process_errand *errand);
 
 #endif

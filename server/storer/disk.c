@@ -5,9 +5,9 @@
 
 #include "lib/file_size_limit.h"
 #include "lib/log.h"
-#include "store/file_io.h"
 #include "server/signals.h"
 #include "shm/waiting.h"
+#include "store/file_io.h"
 
 #include <errno.h>
 #include <fcntl.h>

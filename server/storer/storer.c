@@ -23,17 +23,17 @@
 #include "lib/clock.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
-#include "store/checkpoint.h"
-#include "server/storer/disk.h"
-#include "store/done_file.h"
-#include "store/draw.h"
-#include "store/file_io.h"
 #include "server/signals.h"
+#include "server/storer/checkpoints.h"
+#include "server/storer/disk.h"
 #include "shm/agencies.h"
 #include "shm/gate.h"
 #include "shm/heartbeat.h"
 #include "shm/ring.h"
 #include "shm/waiting.h"
+#include "store/done_file.h"
+#include "store/draw.h"
+#include "store/file_io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,12 +55,10 @@ struct storer {
     struct disk disk;
     struct disk_file bets; /* bets.csv */
     struct done_file done;
-    struct control control;       /* as it stands on the disk */
-    bool crowd_told;              /* more agencies than are expected have been seen */
-    int64_t quorum_at_ms;         /* since when enough are done, monotonic clock; 0: they are not */
-    struct checkpoint checkpoint; /* taken, and waiting for its bytes to be durable */
-    uint64_t checkpoint_position; /* of the latest one that was written, or tried to be */
-    int64_t checkpoint_due_ms;    /* when to take the next one, monotonic clock */
+    struct control control; /* as it stands on the disk */
+    bool crowd_told;        /* more agencies than are expected have been seen */
+    int64_t quorum_at_ms;   /* since when enough are done, monotonic clock; 0: they are not */
+    struct checkpoints checkpoints;
 };
 
 static void count(_Atomic uint64_t *counter, uint64_t amount)
@@ -111,26 +109,17 @@ static bool are_bets_in_place(struct storer *storer, uint64_t bytes)
 /* It vouches for bytes that are there. False when they are not; a checkpoint that can't be written is no failure. */
 static bool write_checkpoint(struct storer *storer)
 {
-    if (!are_bets_in_place(storer, storer->checkpoint.position)) {
+    if (!are_bets_in_place(storer, storer->checkpoints.taken.position)) {
         return false;
     }
-    storer->checkpoint_position = storer->checkpoint.position;
-    storer->checkpoint_due_ms = clock_monotonic_ms() + CHECKPOINT_EVERY_MS;
-    (void)checkpoint_write(&storer->checkpoint, &storer->heritage->directory,
-                           storer->control.identity, storer->bets.descriptor);
+    checkpoints_write(&storer->checkpoints, &storer->heritage->directory, storer->control.identity,
+                      storer->bets.descriptor);
     return true;
 }
 
-/* A checkpoint is taken between two flushes, and written when its bytes are durable. */
 static bool keep_checkpoint(struct storer *storer)
 {
-    uint64_t durable = atomic_load(&storer->segment.shared->positions.durable);
-    if (storer->checkpoint.image == NULL && durable > storer->checkpoint_position &&
-        clock_monotonic_ms() >= storer->checkpoint_due_ms) {
-        checkpoint_take(&storer->checkpoint, &storer->segment);
-    }
-    return storer->checkpoint.image == NULL || durable < storer->checkpoint.position ||
-           write_checkpoint(storer);
+    return !checkpoints_are_due(&storer->checkpoints, &storer->segment) || write_checkpoint(storer);
 }
 
 /* The terms are fixed by the first thing that is stored, before it is acknowledged. */
@@ -289,7 +278,7 @@ static bool store_round(struct storer *storer, struct done_round *round)
     }
     set_gate(storer);
     wake_waiters(&storer->segment, WAIT_FOR_DONE, UINT64_MAX);
-    storer->checkpoint_due_ms = 0;
+    checkpoints_hurry(&storer->checkpoints);
     return true;
 }
 
@@ -548,7 +537,7 @@ static bool open_files(struct storer *storer)
 
 static void close_files(struct storer *storer)
 {
-    checkpoint_drop(&storer->checkpoint);
+    checkpoints_close(&storer->checkpoints);
     done_file_close(&storer->done);
     if (!storer->disk.lied) {
         disk_release_allocated(&storer->bets);
@@ -598,7 +587,7 @@ static int serve(struct storer *storer)
         if (!signals_terminate_requested()) {
             storer_sleep(&storer->segment, has_work, storer, HEARTBEAT_EVERY_MS);
         } else if (is_drained(storer)) {
-            checkpoint_take(&storer->checkpoint, &storer->segment);
+            checkpoints_take(&storer->checkpoints, &storer->segment);
             return write_checkpoint(storer) ? STORER_EXIT_DRAINED : STORER_EXIT_DISK_LIED;
         } else {
             storer_sleep(&storer->segment, has_unstored, storer, DRAIN_LOOK_MS);
@@ -696,7 +685,7 @@ static bool take_over(struct storer *storer)
 static void tell_ready(int ready)
 {
     log_info("action: storer_start | result: success | pid: %d", (int)getpid());
-    if (ready >= 0) {
+    if (ready != PROCESS_NO_DESCRIPTOR) {
         if (write(ready, "", 1) != 1) {
             log_warning("action: storer_start | result: fail | tell: %s", strerror(errno));
         }
@@ -704,8 +693,10 @@ static void tell_ready(int ready)
     }
 }
 
-int storer_run(const struct heritage *heritage, int ready)
+int storer_run(const struct heritage *heritage, const struct process_errand *errand)
 {
+    atomic_store(&heritage->segment.shared->storer.pid, (int32_t)getpid());
+    fault_point("storer.born");
     struct storer storer = {
         .heritage = heritage,
         .segment = heritage->segment,
@@ -718,7 +709,7 @@ int storer_run(const struct heritage *heritage, int ready)
     signals_unblock();
     int status = STORER_EXIT_FAILED;
     if (is_disk_trusted(&storer) && open_files(&storer) && take_over(&storer)) {
-        tell_ready(ready);
+        tell_ready(errand->descriptor);
         status = serve(&storer);
     } else if (storer.disk.lied) {
         status = STORER_EXIT_DISK_LIED;

@@ -12,16 +12,15 @@
 #include "lib/clock.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
-#include "server/supervisor/children.h"
+#include "server/processes.h"
 #include "server/signals.h"
-#include "server/storer/storer.h"
+#include "server/supervisor/children.h"
 #include "shm/waiting.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,8 +29,7 @@ enum {
     FAILURES_MAX = 5,   /* in a row, between which nothing was stored */
     KILLS_MAX = 100,    /* the same, by SIGKILL */
     DEATHS_AT_ONCE = 5, /* so many are replaced without a pause */
-    PAUSE_MS = 100,
-    NO_READY_PIPE = -1
+    PAUSE_MS = 100
 };
 
 static struct shared *shared_of(const struct keeper *keeper)
@@ -41,44 +39,20 @@ static struct shared *shared_of(const struct keeper *keeper)
 
 /* ---------------------------------------------------------------- birth ---- */
 
-/* The storer's process: what is not its own is closed, then it lives. */
-static int become_storer(const struct keeper *keeper, int ready)
+/* Forks a storer, which writes a byte to ready[1] when it is ready. False when there is none. */
+static bool fork_storer(struct keeper *keeper, const int ready[2])
 {
-    struct heritage *heritage = keeper->heritage;
-    (void)prctl(PR_SET_NAME, "lottery-storer");
-    atomic_store(&shared_of(keeper)->storer.pid, (int32_t)getpid());
-    fault_point("storer.born");
-    listeners_close(&heritage->listeners);
-    int status = STORER_EXIT_FAILED;
-    if (signals_prepare_child(heritage->supervisor_pid)) {
-        status = storer_run(heritage, ready);
-    }
-    if (getppid() != heritage->supervisor_pid) { /* nobody else is left who would clear up */
-        heritage_clear_up(heritage);
-    }
-    return status;
-}
-
-/* Forks a storer, which writes a byte to `ready[1]` when it is ready. */
-static enum fork_end fork_storer(struct keeper *keeper, const int ready[2])
-{
+    const struct process_errand errand = {.descriptor = ready[1], .supervisors = ready[0]};
     storer_set_up(&keeper->heritage->segment);
-    pid_t pid = fork();
-    if (pid == 0) {
-        if (ready[0] != NO_READY_PIPE) {
-            (void)close(ready[0]);
-        }
-        *keeper->child_status = become_storer(keeper, ready[1]);
-        return FORK_CHILD;
-    }
+    pid_t pid = process_fork(keeper->heritage, PROCESS_STORER, &errand);
     if (pid < 0) {
         log_error("action: storer_start | result: fail | error: fork: %s%s", strerror(errno),
                   children_explain_fork(errno));
-        return FORK_FAILED;
+        return false;
     }
     keeper->storer = pid;
     atomic_fetch_add(&shared_of(keeper)->supervisor.storer_starts, 1);
-    return FORK_PARENT;
+    return true;
 }
 
 /* True when the storer has said that it is ready; false when it died or took too long. */
@@ -99,21 +73,18 @@ static bool await_ready(int pipe_end)
     return result > 0 && read(pipe_end, &byte, 1) == 1;
 }
 
-enum fork_end keeper_start(struct keeper *keeper)
+bool keeper_start(struct keeper *keeper)
 {
     int ready[2];
     if (pipe(ready) != 0) {
         log_critical("action: storer_start | result: fail | error: pipe: %s", strerror(errno));
-        return FORK_FAILED;
+        return false;
     }
-    enum fork_end forked = fork_storer(keeper, ready);
-    if (forked == FORK_CHILD) {
-        return FORK_CHILD; /* it has closed its end */
-    }
+    bool forked = fork_storer(keeper, ready);
     (void)close(ready[1]);
-    keeper->given_up = forked == FORK_FAILED || !await_ready(ready[0]);
+    keeper->given_up = !forked || !await_ready(ready[0]);
     (void)close(ready[0]);
-    return keeper->given_up ? FORK_FAILED : FORK_PARENT;
+    return !keeper->given_up;
 }
 
 /* ---------------------------------------------------------------- death ---- */
@@ -190,18 +161,16 @@ int64_t keeper_patience_ms(const struct keeper *keeper)
     return left_ms > 0 ? left_ms : 0;
 }
 
-enum fork_end keeper_replace(struct keeper *keeper, bool now)
+void keeper_replace(struct keeper *keeper, bool now)
 {
-    const int no_pipe[2] = {NO_READY_PIPE, NO_READY_PIPE};
+    const int no_pipe[2] = {PROCESS_NO_DESCRIPTOR, PROCESS_NO_DESCRIPTOR};
     if (!is_missing(keeper) || (!now && keeper_patience_ms(keeper) > 0)) {
-        return FORK_PARENT;
+        return;
     }
-    enum fork_end forked = fork_storer(keeper, no_pipe);
-    if (forked == FORK_FAILED) { /* out of processes or memory, perhaps only for a moment */
+    if (!fork_storer(keeper, no_pipe)) { /* out of processes or memory, perhaps only for a moment */
         keeper->replace_at_ms = clock_monotonic_ms() + PAUSE_MS;
         if (++keeper->failures >= FAILURES_MAX) {
             give_up(keeper, "no storer can be forked");
         }
     }
-    return forked;
 }

@@ -1,9 +1,7 @@
 /*
  * keeper.h - keeps a storer alive: forks it, buries it, replaces it, gives it up.
  *
- * The supervisor's alone. The calls that fork return FORK_CHILD in the storer,
- * whose whole life is over by then: its caller returns at once, all the way to
- * main, with what `child_status` points to.
+ * The supervisor's alone.
  */
 #ifndef SERVER_SUPERVISOR_KEEPER_H
 #define SERVER_SUPERVISOR_KEEPER_H
@@ -14,14 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Whom a function that may fork has returned in. */
-enum fork_end {
-    FORK_PARENT, /* the process that called it, whether or not a child was due */
-    FORK_CHILD,  /* the child, whose life is over */
-    FORK_FAILED  /* the process that called it: there is no child */
-};
-
-/* The supervisor sets the two pointers before any call; the rest is zero then. */
+/* The supervisor sets the pointer before any call; the rest is zero then. */
 struct keeper {
     struct heritage *heritage;
     pid_t storer;              /* 0: there is none */
@@ -31,21 +22,20 @@ struct keeper {
     bool stopping;             /* the storer is expected to end, and is not replaced */
     bool given_up;             /* there will be no storer any more: the server can't go on */
     bool undrained;            /* the last one ended before everything was on the disk */
-    int *child_status;         /* set by the storer: how its life ended */
 };
 
 /*
  * Forks the first storer and waits, at most half a minute, until it is ready or
- * the server is asked to stop. FORK_FAILED: it did not get ready, and is given up.
+ * the server is asked to stop. False: it did not get ready, and is given up.
  */
-enum fork_end keeper_start(struct keeper *keeper);
+bool keeper_start(struct keeper *keeper);
 
 /*
  * Forks another storer when there is none, and it is time for one, or `now`. Does
- * not wait for it: one that can't start is the next to be buried. FORK_FAILED: there should
- * be one and can't; it is tried again later, or given up.
+ * not wait for it: one that can't start is the next to be buried. Where none can be
+ * forked, it is tried again later, or given up.
  */
-enum fork_end keeper_replace(struct keeper *keeper, bool now);
+void keeper_replace(struct keeper *keeper, bool now);
 
 /* Milliseconds until keeper_replace has something to do; -1 when a death will tell. */
 int64_t keeper_patience_ms(const struct keeper *keeper);

@@ -24,12 +24,12 @@
 #include "bet/bet.h"
 #include "lib/checksum.h"
 #include "lib/log.h"
+#include "shm/agencies.h"
+#include "shm/ring.h"
 #include "store/checkpoint.h"
 #include "store/csv_reader.h"
 #include "store/done_file.h"
 #include "store/file_io.h"
-#include "shm/agencies.h"
-#include "shm/ring.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -57,7 +57,7 @@ struct recovery {
     int bets;
     struct done_file done;
     struct stock stock;
-    struct checkpoint_counted counted;
+    uint64_t counted_bytes; /* that a checkpoint had counted already */
     struct failure *failure;
 };
 
@@ -334,6 +334,40 @@ static bool sync_and_forget_tail(struct recovery *recovery)
                              heritage->directory.path);
 }
 
+/* False where there are more agencies than the table takes: nothing is filled then. */
+static bool fill_agencies(struct recovery *recovery, const struct checkpoint *checkpoint)
+{
+    struct segment *segment = &recovery->heritage->segment;
+    if (checkpoint->count > segment->shared->identity.agency_limit) {
+        return false;
+    }
+    for (size_t i = 0; i < checkpoint->count; i++) {
+        const struct checkpoint_agency *from = &checkpoint->agencies[i];
+        struct agency *agency = agencies_find_or_add(segment, (uint32_t)from->id);
+        atomic_store(&agency->bets, from->bets);
+        atomic_store(&agency->bytes, from->bytes);
+        atomic_store(&agency->checksum, from->checksum);
+        recovery->stock.rows += from->bets;
+    }
+    return true;
+}
+
+/* Counting begins behind a checkpoint that agrees with bets.csv. False where it does not. */
+static bool go_on_from_checkpoint(struct recovery *recovery, enum checkpoint_verify verify)
+{
+    struct checkpoint checkpoint;
+    enum checkpoint_answer answer =
+        checkpoint_read(&recovery->heritage->directory, recovery->control.identity, recovery->bets,
+                        verify, &checkpoint, recovery->failure);
+    if (answer == CHECKPOINT_READ && fill_agencies(recovery, &checkpoint)) {
+        recovery->counted_bytes = checkpoint.position;
+        recovery->stock.good_bytes = checkpoint.position;
+        recovery->stock.checksum = checkpoint.checksum;
+    }
+    checkpoint_close(&checkpoint);
+    return answer != CHECKPOINT_REFUSED;
+}
+
 static bool count_bets(struct recovery *recovery)
 {
     struct heritage *heritage = recovery->heritage;
@@ -344,14 +378,9 @@ static bool count_bets(struct recovery *recovery)
     if (recovery->bets >= 0 && !sync_and_forget_tail(recovery)) {
         return false;
     }
-    if (checkpoint_restore(&heritage->directory, recovery->control.identity, &heritage->segment,
-                           recovery->bets, verify, &recovery->counted,
-                           recovery->failure) == CHECKPOINT_REFUSED) {
+    if (!go_on_from_checkpoint(recovery, verify)) {
         return false;
     }
-    stock->good_bytes = recovery->counted.position;
-    stock->rows = recovery->counted.bets;
-    stock->checksum = recovery->counted.checksum;
     return recovery->bets < 0 ||
            take_stock(recovery->bets, stock, heritage->directory.path, recovery->failure);
 }
@@ -433,7 +462,7 @@ static void log_recovered(const struct recovery *recovery)
     log_info("action: recover | result: success | bets: %" PRIu64 " | bytes: %" PRIu64
              " | from_checkpoint: %" PRIu64 " | checksum: " CHECKSUM_FORMAT
              " | lottery: %s | agencies_done: %zu",
-             recovery->stock.rows, recovery->stock.good_bytes, recovery->counted.position,
+             recovery->stock.rows, recovery->stock.good_bytes, recovery->counted_bytes,
              recovery->stock.checksum, control->identity, recovery->done.count);
     if (control->state == CONTROL_DRAWN) {
         log_warning("action: recover | result: success | drawn: yes | winning_number: %" PRIu32

@@ -21,14 +21,14 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/log_limit.h"
-#include "server/supervisor/children.h"
-#include "server/handler/handler.h"
 #include "server/heritage.h"
-#include "server/supervisor/keeper.h"
 #include "server/listener.h"
+#include "server/processes.h"
+#include "server/signals.h"
+#include "server/supervisor/children.h"
+#include "server/supervisor/keeper.h"
 #include "server/supervisor/ownership.h"
 #include "server/supervisor/recovery.h"
-#include "server/signals.h"
 #include "shm/slots.h"
 #include "shm/waiting.h"
 
@@ -37,7 +37,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,7 +54,6 @@ struct supervisor {
     struct log_limit refusals; /* of lines about who was not accepted */
     bool started;              /* it has served; before that, `failure` says why it could not */
     bool failed;               /* it could not start, or not stop as it should */
-    int child_status;          /* in a child that has come back to here */
 };
 
 static void count(_Atomic uint64_t *counter)
@@ -112,13 +110,13 @@ static void reap(struct supervisor *supervisor)
     }
 }
 
-/* Reaps, and replaces a storer that has died. FORK_CHILD: in the new storer. */
-static enum fork_end look_after_children(struct supervisor *supervisor)
+/* Reaps, and replaces a storer that has died. */
+static void look_after_children(struct supervisor *supervisor)
 {
     if (signals_take_child_news()) {
         reap(supervisor);
     }
-    return keeper_replace(&supervisor->keeper, false);
+    keeper_replace(&supervisor->keeper, false);
 }
 
 /* ---------------------------------------------------------------- sleep ---- */
@@ -170,25 +168,16 @@ static void sum_refusals_up(struct supervisor *supervisor)
 
 /* -------------------------------------------------------------- handlers ---- */
 
-static int become_handler(struct supervisor *supervisor, int socket, uint32_t slot_index)
-{
-    (void)prctl(PR_SET_NAME, "lottery-handler");
-    listeners_close(&supervisor->heritage.listeners);
-    return handler_run(&supervisor->heritage, socket, slot_index);
-}
-
 /* Forks a handler for the connection. */
-static enum fork_end start_handler(struct supervisor *supervisor, int socket,
-                                   const struct listener_peer *peer)
+static void start_handler(struct supervisor *supervisor, int socket,
+                          const struct listener_peer *peer)
 {
     uint32_t slot_index = children_take_slot(&supervisor->children);
     struct slot *slot = &supervisor->heritage.segment.slots[slot_index];
+    const struct process_errand errand = {
+        .descriptor = socket, .supervisors = PROCESS_NO_DESCRIPTOR, .slot_index = slot_index};
     slot_set_up(&supervisor->heritage.segment, slot_index, peer->text);
-    pid_t pid = fork();
-    if (pid == 0) {
-        supervisor->child_status = become_handler(supervisor, socket, slot_index);
-        return FORK_CHILD;
-    }
+    pid_t pid = process_fork(&supervisor->heritage, PROCESS_HANDLER, &errand);
     (void)close(socket);
     if (pid < 0) {
         int error = errno;
@@ -199,7 +188,7 @@ static enum fork_end start_handler(struct supervisor *supervisor, int socket,
         slot_release(slot);
         children_give_back(&supervisor->children, slot_index);
         pause_for(OUT_OF_RESOURCES_PAUSE_MS);
-        return FORK_FAILED;
+        return;
     }
     children_note(&supervisor->children, slot_index, pid, peer->host);
     atomic_store(&slot->pid, pid);
@@ -207,7 +196,6 @@ static enum fork_end start_handler(struct supervisor *supervisor, int socket,
     atomic_store(&counters(supervisor)->connections_open, children_alive(&supervisor->children));
     log_info("action: accept_connections | result: success | ip: %s | pid: %d", peer->text,
              (int)pid);
-    return FORK_PARENT;
 }
 
 static void refuse(struct supervisor *supervisor, int socket, const struct listener_peer *peer)
@@ -234,35 +222,33 @@ static void explain_accept_error(struct supervisor *supervisor)
     pause_for(OUT_OF_RESOURCES_PAUSE_MS);
 }
 
-/* Accepts those who wait at one address. FORK_CHILD: in a handler. */
-static enum fork_end accept_at(struct supervisor *supervisor, int listener)
+/* Accepts those who wait at one address. */
+static void accept_at(struct supervisor *supervisor, int listener)
 {
     for (int i = 0; i < ACCEPTS_A_TURN && children_have_room(&supervisor->children); i++) {
         struct listener_peer peer;
         int socket = listener_accept(listener, &peer);
         if (socket < 0) {
             explain_accept_error(supervisor);
-            return FORK_PARENT;
+            return;
         }
         if (!children_admit(&supervisor->children, peer.host)) {
             refuse(supervisor, socket, &peer);
-        } else if (start_handler(supervisor, socket, &peer) == FORK_CHILD) {
-            return FORK_CHILD;
+        } else {
+            start_handler(supervisor, socket, &peer);
         }
     }
-    return FORK_PARENT;
 }
 
 /* The addresses take turns, so that none of them is left out for the crowd at another one. */
-static enum fork_end accept_connections(struct supervisor *supervisor,
-                                        const struct pollfd polls[LISTENERS_MAX])
+static void accept_connections(struct supervisor *supervisor,
+                               const struct pollfd polls[LISTENERS_MAX])
 {
     for (size_t i = 0; i < supervisor->heritage.listeners.count; i++) {
-        if (polls[i].revents != 0 && accept_at(supervisor, polls[i].fd) == FORK_CHILD) {
-            return FORK_CHILD;
+        if (polls[i].revents != 0) {
+            accept_at(supervisor, polls[i].fd);
         }
     }
-    return FORK_PARENT;
 }
 
 /* ------------------------------------------------------------------ loop ---- */
@@ -310,24 +296,21 @@ static void answer_hangup(void)
     }
 }
 
-/* Until the server is to stop. FORK_CHILD: in a child. */
-static enum fork_end serve(struct supervisor *supervisor)
+/* Until the server is to stop. */
+static void serve(struct supervisor *supervisor)
 {
     struct pollfd polls[LISTENERS_MAX] = {{0}};
     while (!signals_terminate_requested() && !supervisor->keeper.given_up &&
            ownership_holds(&supervisor->ownership)) {
         bool somebody_waits = wait_for_connections(supervisor, polls);
         answer_hangup();
-        if (look_after_children(supervisor) == FORK_CHILD) {
-            return FORK_CHILD;
-        }
-        if (somebody_waits && accept_connections(supervisor, polls) == FORK_CHILD) {
-            return FORK_CHILD;
+        look_after_children(supervisor);
+        if (somebody_waits) {
+            accept_connections(supervisor, polls);
         }
         sum_refusals_up(supervisor);
     }
     log_suppressed(log_limit_take_rest(&supervisor->refusals));
-    return FORK_PARENT;
 }
 
 /* -------------------------------------------------------------- shutdown ---- */
@@ -337,7 +320,7 @@ static enum fork_end serve(struct supervisor *supervisor)
  * sleep at the gate when the first SIGTERM came is reached by the next one.
  * Past the time limit: SIGKILL.
  */
-static enum fork_end stop_handlers(struct supervisor *supervisor)
+static void stop_handlers(struct supervisor *supervisor)
 {
     uint64_t limit_ms = supervisor->heritage.config.timeout_shutdown_ms;
     int64_t deadline_ms = clock_monotonic_ms() + (int64_t)limit_ms;
@@ -349,14 +332,11 @@ static enum fork_end stop_handlers(struct supervisor *supervisor)
         }
         children_signal(&supervisor->children, forced ? SIGKILL : SIGTERM);
         pause_for(REPEAT_SIGTERM_MS);
-        if (look_after_children(supervisor) == FORK_CHILD) {
-            return FORK_CHILD;
-        }
+        look_after_children(supervisor);
     }
     supervisor->failed |= forced;
     log_info("action: stop_handlers | result: %s | handlers: %u", forced ? "fail" : "success",
              handlers);
-    return FORK_PARENT;
 }
 
 static void stop_storer(struct supervisor *supervisor)
@@ -391,8 +371,7 @@ static void announce_shutdown(const struct supervisor *supervisor)
     log_info("action: shutdown | result: in_progress | reason: %s", reason);
 }
 
-/* FORK_CHILD: in a storer that had to be replaced meanwhile. */
-static enum fork_end shut_down(struct supervisor *supervisor)
+static void shut_down(struct supervisor *supervisor)
 {
     struct heritage *heritage = &supervisor->heritage;
     announce_shutdown(supervisor);
@@ -400,12 +379,9 @@ static enum fork_end shut_down(struct supervisor *supervisor)
     segment_publish(&heritage->segment, SHARED_STOPPING);
     listeners_close(&heritage->listeners);
     log_info("action: close_listener | result: success");
-    if (stop_handlers(supervisor) == FORK_CHILD ||
-        keeper_replace(&supervisor->keeper, true) == FORK_CHILD) {
-        return FORK_CHILD; /* what is left in the ring needs a storer */
-    }
+    stop_handlers(supervisor);
+    keeper_replace(&supervisor->keeper, true); /* what is left in the ring needs a storer */
     stop_storer(supervisor);
-    return FORK_PARENT;
 }
 
 /* --------------------------------------------------------------- opening ---- */
@@ -422,30 +398,24 @@ static void tell_ready(struct heritage *heritage)
     }
 }
 
-/* From recovery to the end of the shutdown. FORK_CHILD: in a child. */
-static enum fork_end live(struct supervisor *supervisor, struct failure *failure)
+/* From recovery to the end of the shutdown. */
+static void live(struct supervisor *supervisor, struct failure *failure)
 {
     struct heritage *heritage = &supervisor->heritage;
     supervisor->failed = true;
     if (!recovery_run(heritage, failure)) {
-        return FORK_PARENT;
+        return;
     }
-    enum fork_end started = keeper_start(&supervisor->keeper);
-    if (started == FORK_CHILD) {
-        return FORK_CHILD;
-    }
-    supervisor->failed = started == FORK_FAILED;
-    supervisor->started = started == FORK_PARENT;
-    if (started == FORK_PARENT) {
+    supervisor->started = keeper_start(&supervisor->keeper);
+    supervisor->failed = !supervisor->started;
+    if (supervisor->started) {
         ownership_begin(&supervisor->ownership, heritage);
         tell_ready(heritage);
-        if (serve(supervisor) == FORK_CHILD) {
-            return FORK_CHILD;
-        }
+        serve(supervisor);
     } else {
         (void)failure_set(failure, "the storer did not start");
     }
-    return shut_down(supervisor);
+    shut_down(supervisor);
 }
 
 static int fail_to_start(const struct failure *failure)
@@ -459,7 +429,6 @@ int supervisor_run(const struct server_config *config)
 {
     struct supervisor supervisor = {.heritage = {.config = *config}};
     supervisor.keeper.heritage = &supervisor.heritage;
-    supervisor.keeper.child_status = &supervisor.child_status;
     log_limit_open(&supervisor.refusals, clock_monotonic_ms());
     struct failure failure = {.text = ""};
     signals_prepare_supervisor();
@@ -470,8 +439,8 @@ int supervisor_run(const struct server_config *config)
                        (uint32_t)config->limit_connections_per_address)) {
         (void)failure_set(&failure, "no memory for limits.max_connections");
         supervisor.failed = true;
-    } else if (live(&supervisor, &failure) == FORK_CHILD) {
-        return supervisor.child_status;
+    } else {
+        live(&supervisor, &failure);
     }
     children_close(&supervisor.children);
     heritage_close(&supervisor.heritage);

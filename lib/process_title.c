@@ -1,0 +1,73 @@
+/*
+ * process_title.c - see process_title.h. The place is global state, as the arguments are.
+ */
+#include "lib/process_title.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* Where the kernel put arguments and environment, one string after the other. */
+static struct {
+    char *start; /* NULL: not found */
+    size_t bytes;
+} place;
+
+/* The end of the strings that stand one after the other from `start` on, in argv and environ. */
+static char *find_end(char *start, int argc, char **argv)
+{
+    char *end = start;
+    for (int i = 0; i < argc && argv[i] == end; i++) {
+        end += strlen(end) + 1;
+    }
+    for (char **variable = environ; *variable != NULL && *variable == end; variable++) {
+        end += strlen(end) + 1;
+    }
+    return end;
+}
+
+/* A copy of the environment for good: getenv goes on working. False when there is no memory. */
+static int copy_environment(void)
+{
+    size_t count = 0;
+    while (environ[count] != NULL) {
+        count++;
+    }
+    char **copies = calloc(count + 1, sizeof *copies);
+    for (size_t i = 0; copies != NULL && i < count; i++) {
+        copies[i] = strdup(environ[i]);
+        if (copies[i] == NULL) {
+            return 0; /* what has been copied is lost: the program is out of memory at its start */
+        }
+    }
+    if (copies == NULL) {
+        return 0;
+    }
+    environ = copies;
+    return 1;
+}
+
+void process_title_open(int argc, char **argv)
+{
+    if (argc == 0) {
+        return;
+    }
+    char *end = find_end(argv[0], argc, argv);
+    if (copy_environment()) {
+        place.start = argv[0];
+        place.bytes = (size_t)(end - argv[0]);
+    }
+}
+
+void process_title_set(const char *title)
+{
+    (void)prctl(PR_SET_NAME, title);
+    if (place.start == NULL) {
+        return;
+    }
+    size_t bytes = strlen(title);
+    bytes = bytes < place.bytes ? bytes : place.bytes - 1;
+    memset(place.start, 0, place.bytes);
+    memcpy(place.start, title, bytes);
+}

@@ -1,0 +1,71 @@
+/*
+ * processes.c - see processes.h.
+ *
+ * The one file that knows the entries of all processes.
+ */
+#include "server/processes.h"
+
+#include "lib/process_title.h"
+#include "server/handler/handler.h"
+#include "server/signals.h"
+#include "server/storer/storer.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct process_kind {
+    const char *name;
+    /* Lives the process's whole life; returns its exit status. Signals are blocked at its start. */
+    int (*entry)(const struct heritage *heritage, const struct process_errand *errand);
+    /* The last process of a server whose supervisor has died: removes the shared objects. */
+    bool clears_up;
+};
+
+static const struct process_kind kinds[PROCESS_ROLES] = {
+    [PROCESS_STORER] = {.name = "lottery-storer", .entry = storer_run, .clears_up = true},
+    [PROCESS_HANDLER] = {.name = "lottery-handler", .entry = handler_run, .clears_up = false},
+};
+
+const char *process_role_name(enum process_role role)
+{
+    return kinds[role].name;
+}
+
+static void close_if_open(int descriptor)
+{
+    if (descriptor != PROCESS_NO_DESCRIPTOR) {
+        (void)close(descriptor);
+    }
+}
+
+/*
+ * The script of every child. It ends by _exit: the handlers of exit are the supervisor's, and
+ * running them would touch, and so copy, a dozen pages for every connection.
+ */
+static _Noreturn void become(struct heritage *heritage, enum process_role role,
+                             const struct process_errand *errand)
+{
+    const struct process_kind *kind = &kinds[role];
+    int status = EXIT_FAILURE;
+    process_title_set(kind->name);
+    listeners_close(&heritage->listeners);
+    close_if_open(errand->supervisors);
+    if (signals_prepare_child(heritage->supervisor_pid)) {
+        status = kind->entry(heritage, errand);
+    }
+    if (kind->clears_up && getppid() != heritage->supervisor_pid) {
+        heritage_clear_up(heritage);
+    }
+    _exit(status);
+}
+
+pid_t process_fork(struct heritage *heritage, enum process_role role,
+                   const struct process_errand *errand)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        become(heritage, role, errand);
+    }
+    return pid;
+}

@@ -1,0 +1,46 @@
+/*
+ * processes.h - the table of the server's processes, and how a forked child becomes one of them.
+ *
+ * The supervisor forks; every child follows the same script, in the same order (name, descriptors,
+ * signals and the supervisor's death, its entry), and ends where the script ends. So a child
+ * never returns into the supervisor's code. A new kind of process is one more row of the table in
+ * processes.c.
+ */
+#ifndef SERVER_PROCESSES_H
+#define SERVER_PROCESSES_H
+
+#include "server/heritage.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+enum process_role { PROCESS_STORER, PROCESS_HANDLER, PROCESS_ROLES };
+
+enum { PROCESS_NO_DESCRIPTOR = -1 };
+
+/* What one child is given beside the heritage. */
+struct process_errand {
+    int descriptor;      /* the handler's connection; where the storer says that it is ready */
+    int supervisors;     /* a descriptor that is the supervisor's alone, and is closed */
+    uint32_t slot_index; /* the handler's slot */
+};
+
+/* How a storer ends, for those who bury it. */
+enum storer_exit {
+    STORER_EXIT_DRAINED = 0, /* everything is on the disk */
+    STORER_EXIT_FAILED = 1,  /* another one may do better */
+    STORER_EXIT_DISK_LIED =
+        3 /* what is on the disk is not what was written: no other one may go on */
+};
+
+/*
+ * Forks a process of this role. Returns its pid; or -1 with errno, and there is none.
+ * Does not return in the child. Called by the supervisor.
+ */
+pid_t process_fork(struct heritage *heritage, enum process_role role,
+                   const struct process_errand *errand);
+
+/* "lottery-storer", as `ps` shows it. */
+const char *process_role_name(enum process_role role);
+
+#endif
