@@ -19,7 +19,7 @@ enum {
     MANY_WINNERS = 200000,
     PIECE_BYTES = 1 << 15,
     WINNER_BYTES = RIG_ROW_BYTES + 16,
-    MEMORY_MORE_KB = 2048 /* than for no winners at all; the rows are 8 MB */
+    MEMORY_MORE_KB = 4096 /* than for no winners at all; the rows are 8 MB */
 };
 
 static const char two_winners[] = "2,Ana,Núñez 1,20000001,1990-01-01,1\n"
