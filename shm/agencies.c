@@ -36,7 +36,7 @@ struct agency *agencies_find(const struct segment *segment, uint32_t id)
     return is_there && agency->id == id ? agency : NULL;
 }
 
-struct agency *agencies_find_or_add(struct segment *segment, uint32_t id)
+struct agency *agencies_find_or_add(const struct segment *segment, uint32_t id)
 {
     struct agency *agency = agencies_find(segment, id);
     if (agency != NULL) {
@@ -59,7 +59,7 @@ struct agency *agencies_find_or_add(struct segment *segment, uint32_t id)
     return agency;
 }
 
-struct agency_claim agencies_claim(struct segment *segment, struct agency *agency)
+struct agency_claim agencies_claim(const struct segment *segment, struct agency *agency)
 {
     append_lock(segment);
     struct agency_claim claim = {
@@ -79,7 +79,7 @@ bool agencies_admits(const struct agency *agency, uint64_t epoch)
     return epoch == atomic_load_explicit(&agency->epoch, memory_order_relaxed);
 }
 
-bool agencies_ask_done(struct segment *segment, uint32_t slot_index, struct agency *agency,
+bool agencies_ask_done(const struct segment *segment, uint32_t slot_index, struct agency *agency,
                        uint64_t epoch)
 {
     append_lock(segment);
@@ -101,7 +101,7 @@ bool agencies_ask_done(struct segment *segment, uint32_t slot_index, struct agen
 
 /* --------------------------------------------------------------- storer ---- */
 
-bool agencies_take_done_news(struct segment *segment)
+bool agencies_take_done_news(const struct segment *segment)
 {
     return atomic_exchange(&segment->shared->storer.done_pending, 0) != 0;
 }
@@ -129,14 +129,14 @@ const struct slot *agencies_done_asker(const struct segment *segment, const stru
     return same ? slot : NULL;
 }
 
-void agencies_set_done(struct segment *segment, struct agency *agency)
+void agencies_set_done(const struct segment *segment, struct agency *agency)
 {
     atomic_store(&agency->phase, AGENCY_DONE);
     fault_point("done.counting");
     atomic_fetch_add(&segment->shared->storer.agencies_done, 1);
 }
 
-void agencies_recount_done(struct segment *segment)
+void agencies_recount_done(const struct segment *segment)
 {
     uint64_t done = 0;
     for (uint32_t i = 0; i < segment->shared->identity.agency_capacity; i++) {
@@ -158,7 +158,7 @@ void agencies_visit(const struct segment *segment,
     }
 }
 
-struct agencies_total agencies_snapshot(struct segment *segment,
+struct agencies_total agencies_snapshot(const struct segment *segment,
                                         void (*each)(void *context, const struct agency *agency),
                                         void *context)
 {
@@ -172,7 +172,7 @@ struct agencies_total agencies_snapshot(struct segment *segment,
     return total;
 }
 
-uint64_t agencies_close_for_draw(struct segment *segment)
+uint64_t agencies_close_for_draw(const struct segment *segment)
 {
     append_lock(segment);
     segment->shared->append.draw_closed = 1;

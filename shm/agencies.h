@@ -19,7 +19,7 @@ struct agency *agencies_find(const struct segment *segment, uint32_t id);
  * The entry of an agency, made where there was none; NULL when the table is
  * full (agency_limit). Called by handlers and by recovery.
  */
-struct agency *agencies_find_or_add(struct segment *segment, uint32_t id);
+struct agency *agencies_find_or_add(const struct segment *segment, uint32_t id);
 
 /* What an agency asks for with STATUS. */
 struct agency_claim {
@@ -30,7 +30,7 @@ struct agency_claim {
 };
 
 /* Makes the caller's connection the one that may append, and fences all older claims. */
-struct agency_claim agencies_claim(struct segment *segment, struct agency *agency);
+struct agency_claim agencies_claim(const struct segment *segment, struct agency *agency);
 
 /*
  * Under the append lock: may who holds `epoch` append for the agency, or say that it
@@ -45,13 +45,13 @@ bool agencies_admits(const struct agency *agency, uint64_t epoch);
  * harmless. False, and nothing is changed, when agencies_admits says no.
  * Called by the handler of slot `slot_index`.
  */
-bool agencies_ask_done(struct segment *segment, uint32_t slot_index, struct agency *agency,
+bool agencies_ask_done(const struct segment *segment, uint32_t slot_index, struct agency *agency,
                        uint64_t epoch);
 
 /* --------------------------------------------------------- for the storer */
 
 /* True when there may be agencies whose DONE is not stored yet. Clears the news. */
-bool agencies_take_done_news(struct segment *segment);
+bool agencies_take_done_news(const struct segment *segment);
 
 /* The next entry from *cursor on that has asked and is not stored yet, or NULL; *cursor starts at 0. */
 struct agency *agencies_next_asked(const struct segment *segment, uint32_t *cursor);
@@ -63,10 +63,10 @@ struct agency *agencies_next_asked(const struct segment *segment, uint32_t *curs
 const struct slot *agencies_done_asker(const struct segment *segment, const struct agency *agency);
 
 /* The agency's DONE is durable. */
-void agencies_set_done(struct segment *segment, struct agency *agency);
+void agencies_set_done(const struct segment *segment, struct agency *agency);
 
 /* Counts those whose DONE is durable anew: the last storer may have died between the two. */
-void agencies_recount_done(struct segment *segment);
+void agencies_recount_done(const struct segment *segment);
 
 /* Calls `each` for every agency, without the lock: counts may be of different moments. */
 void agencies_visit(const struct segment *segment,
@@ -82,11 +82,11 @@ struct agencies_total {
  * Calls `each` for every agency under the append lock, so that all counts are
  * of the same moment; returns head and checksum at that moment. `each` must not block.
  */
-struct agencies_total agencies_snapshot(struct segment *segment,
+struct agencies_total agencies_snapshot(const struct segment *segment,
                                         void (*each)(void *context, const struct agency *agency),
                                         void *context);
 
 /* Refuses every bet from now on; returns head, behind which nothing will come any more. */
-uint64_t agencies_close_for_draw(struct segment *segment);
+uint64_t agencies_close_for_draw(const struct segment *segment);
 
 #endif

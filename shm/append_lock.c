@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-void append_note_intent(struct segment *segment, const struct shared_intent *intent)
+void append_note_intent(const struct segment *segment, const struct shared_intent *intent)
 {
     struct shared_intent *noted = &segment->shared->append.intent;
     noted->agency_index = intent->agency_index;
@@ -34,7 +34,7 @@ void append_note_intent(struct segment *segment, const struct shared_intent *int
     atomic_signal_fence(memory_order_seq_cst);
 }
 
-void append_finish_intent(struct segment *segment)
+void append_finish_intent(const struct segment *segment)
 {
     struct shared_intent *intent = &segment->shared->append.intent;
     struct agency *agency = &segment->agencies[intent->agency_index];
@@ -48,7 +48,7 @@ void append_finish_intent(struct segment *segment)
     intent->head_after = 0;
 }
 
-static void repair(struct segment *segment)
+static void repair(const struct segment *segment)
 {
     struct shared *shared = segment->shared;
     uint64_t head = atomic_load(&shared->positions.head);
@@ -76,7 +76,7 @@ static void tell_repair(enum append_repair done)
                 (int)getpid(), done == REPAIR_FINISHED ? "finished" : "forgotten");
 }
 
-void append_lock(struct segment *segment)
+void append_lock(const struct segment *segment)
 {
     pthread_mutex_t *mutex = &segment->shared->append.mutex;
     int error = pthread_mutex_lock(mutex);
@@ -87,7 +87,7 @@ void append_lock(struct segment *segment)
     invariant(error == 0, "append mutex: %s", strerror(error));
 }
 
-void append_unlock(struct segment *segment)
+void append_unlock(const struct segment *segment)
 {
     struct shared_append *append = &segment->shared->append;
     enum append_repair done = append->repair;

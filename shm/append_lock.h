@@ -16,18 +16,18 @@
 #include "shm/segment.h"
 
 /* Takes the lock, after repairing what a dead owner left. POSIX: pthread_mutex_lock, EOWNERDEAD. */
-void append_lock(struct segment *segment);
+void append_lock(const struct segment *segment);
 
-void append_unlock(struct segment *segment);
+void append_unlock(const struct segment *segment);
 
 /*
  * Notes what is going to change together with head, so that a repair can
  * finish it; under the lock. The intent says what everything is once head
  * stands at intent->head_after, which is not 0.
  */
-void append_note_intent(struct segment *segment, const struct shared_intent *intent);
+void append_note_intent(const struct segment *segment, const struct shared_intent *intent);
 
 /* Carries out the noted intent and forgets it; under the lock, with head moved already. */
-void append_finish_intent(struct segment *segment);
+void append_finish_intent(const struct segment *segment);
 
 #endif

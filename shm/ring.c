@@ -49,7 +49,8 @@ static enum append_result check_admission(const struct segment *segment,
 }
 
 /* Copies the bytes and moves head; under the lock, with space for them. */
-static uint64_t append_bytes(struct segment *segment, const struct append *append, uint64_t head)
+static uint64_t append_bytes(const struct segment *segment, const struct append *append,
+                             uint64_t head)
 {
     struct shared *shared = segment->shared;
     struct agency *agency = append->agency;
@@ -76,7 +77,7 @@ static uint64_t append_bytes(struct segment *segment, const struct append *appen
 }
 
 /* One try: appends, refuses, or says from which written position on there will be space. */
-static enum append_result try_append(struct segment *segment, const struct append *append,
+static enum append_result try_append(const struct segment *segment, const struct append *append,
                                      uint64_t *end, uint64_t *space_at)
 {
     const struct shared *shared = segment->shared;
@@ -97,7 +98,7 @@ static enum append_result try_append(struct segment *segment, const struct appen
     return result;
 }
 
-enum append_result ring_append(struct segment *segment, uint32_t slot_index,
+enum append_result ring_append(const struct segment *segment, uint32_t slot_index,
                                const struct append *append, uint64_t *end)
 {
     const struct shared *shared = segment->shared;
@@ -148,17 +149,17 @@ uint64_t ring_room(const struct segment *segment)
     return written + shared->identity.ring_bytes - head;
 }
 
-void ring_report_written(struct segment *segment, uint64_t position)
+void ring_report_written(const struct segment *segment, uint64_t position)
 {
     atomic_store(&segment->shared->positions.written, position);
 }
 
-void ring_report_durable(struct segment *segment, uint64_t position)
+void ring_report_durable(const struct segment *segment, uint64_t position)
 {
     atomic_store(&segment->shared->positions.durable, position);
 }
 
-void ring_start_at(struct segment *segment, uint64_t position, uint64_t checksum)
+void ring_start_at(const struct segment *segment, uint64_t position, uint64_t checksum)
 {
     segment->shared->append.checksum = checksum;
     atomic_store(&segment->shared->positions.head, position);

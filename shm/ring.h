@@ -46,7 +46,7 @@ struct append {
  * byte: once `durable` has reached it, the bytes are safe. Called by the
  * handler of slot `slot_index`.
  */
-enum append_result ring_append(struct segment *segment, uint32_t slot_index,
+enum append_result ring_append(const struct segment *segment, uint32_t slot_index,
                                const struct append *append, uint64_t *end);
 
 /* --------------------------------------------------------- for the storer */
@@ -64,15 +64,15 @@ struct ring_pending ring_take_pending(const struct segment *segment);
 uint64_t ring_room(const struct segment *segment);
 
 /* The bytes up to here have been handed to the kernel: their space is free again. */
-void ring_report_written(struct segment *segment, uint64_t position);
+void ring_report_written(const struct segment *segment, uint64_t position);
 
 /* fdatasync has returned for the bytes up to here. */
-void ring_report_durable(struct segment *segment, uint64_t position);
+void ring_report_durable(const struct segment *segment, uint64_t position);
 
 /*
  * Sets all three positions, and the checksum of all bytes before them, before there are
  * any handlers. Called by recovery.
  */
-void ring_start_at(struct segment *segment, uint64_t position, uint64_t checksum);
+void ring_start_at(const struct segment *segment, uint64_t position, uint64_t checksum);
 
 #endif

@@ -80,7 +80,7 @@ bool slot_is_unchanged(const struct slot *slot, uint32_t version)
            atomic_load_explicit(&slot->version, memory_order_relaxed) == version;
 }
 
-void slot_set_up(struct segment *segment, uint32_t index, const char *peer)
+void slot_set_up(const struct segment *segment, uint32_t index, const char *peer)
 {
     struct slot *slot = &segment->slots[index];
     begin_change(slot);

@@ -19,7 +19,7 @@ struct segment;
  * Sets a free slot up for a connection from `peer`: counters at zero, no
  * waiter's bit set, an empty semaphore. Called by the supervisor before it forks.
  */
-void slot_set_up(struct segment *segment, uint32_t index, const char *peer);
+void slot_set_up(const struct segment *segment, uint32_t index, const char *peer);
 
 /* Marks the slot as free. Called by the supervisor once the handler is gone. */
 void slot_release(struct slot *slot);

@@ -45,7 +45,7 @@ static void drain(sem_t *semaphore)
 
 /* ------------------------------------------------------------- handlers ---- */
 
-void wake_storer(struct segment *segment)
+void wake_storer(const struct segment *segment)
 {
     struct shared_storer *storer = &segment->shared->storer;
     if (atomic_load(&storer->sleeping) != 0) {
@@ -94,7 +94,7 @@ static bool sleep_in_slot(const struct segment *segment, struct slot *slot)
     return errno == EINTR || !is_storer_lost(segment);
 }
 
-bool wait_until(struct segment *segment, uint32_t slot_index, enum wait_kind kind,
+bool wait_until(const struct segment *segment, uint32_t slot_index, enum wait_kind kind,
                 const _Atomic uint64_t *position, uint64_t target)
 {
     if (atomic_load(position) >= target) {
@@ -124,7 +124,7 @@ bool wait_until(struct segment *segment, uint32_t slot_index, enum wait_kind kin
 
 /* A round of waking: those of a kind who wait for a position up to `reached`. */
 struct waking {
-    struct segment *segment;
+    const struct segment *segment;
     enum wait_kind kind;
     uint64_t reached;
     uint64_t room;      /* bytes that are left for those who want space */
@@ -161,14 +161,14 @@ static void wake_range(struct waking *waking, uint32_t from, uint32_t to)
     }
 }
 
-void wake_waiters(struct segment *segment, enum wait_kind kind, uint64_t reached)
+void wake_waiters(const struct segment *segment, enum wait_kind kind, uint64_t reached)
 {
     struct waking waking = {
         .segment = segment, .kind = kind, .reached = reached, .room = UINT64_MAX};
     wake_range(&waking, 0, segment->shared->identity.slot_capacity);
 }
 
-void wake_for_space(struct segment *segment, uint64_t reached, uint64_t room)
+void wake_for_space(const struct segment *segment, uint64_t reached, uint64_t room)
 {
     uint32_t capacity = segment->shared->identity.slot_capacity;
     uint32_t first = segment->shared->waiters.next_for_space % capacity;
@@ -182,7 +182,7 @@ void wake_for_space(struct segment *segment, uint64_t reached, uint64_t room)
     segment->shared->waiters.next_for_space = waking.next_slot;
 }
 
-void wake_everybody(struct segment *segment)
+void wake_everybody(const struct segment *segment)
 {
     for (uint32_t i = 0; i < segment->shared->identity.slot_capacity; i++) {
         if (atomic_load(&segment->slots[i].pid) != 0) {
@@ -191,7 +191,7 @@ void wake_everybody(struct segment *segment)
     }
 }
 
-void storer_sleep(struct segment *segment, bool (*has_work)(const void *context),
+void storer_sleep(const struct segment *segment, bool (*has_work)(const void *context),
                   const void *context, int64_t timeout_ms)
 {
     struct shared_storer *storer = &segment->shared->storer;
@@ -213,7 +213,7 @@ void storer_sleep(struct segment *segment, bool (*has_work)(const void *context)
 
 /* ----------------------------------------------------------- supervisor ---- */
 
-void storer_set_up(struct segment *segment)
+void storer_set_up(const struct segment *segment)
 {
     struct shared_storer *storer = &segment->shared->storer;
     atomic_store(&storer->sleeping, 0);
@@ -221,7 +221,7 @@ void storer_set_up(struct segment *segment)
     invariant(result == 0, "sem_init: %s", strerror(errno));
 }
 
-void wait_halt(struct segment *segment)
+void wait_halt(const struct segment *segment)
 {
     atomic_store(&segment->shared->lifecycle.halted, 1);
     wake_everybody(segment);

@@ -27,16 +27,16 @@
  * halted instead (no storer will ever come back). Signals do not end it.
  * `slot_index` is the caller's own slot. Must not be called holding a lock.
  */
-bool wait_until(struct segment *segment, uint32_t slot_index, enum wait_kind kind,
+bool wait_until(const struct segment *segment, uint32_t slot_index, enum wait_kind kind,
                 const _Atomic uint64_t *position, uint64_t target);
 
 /* Wakes the storer if it sleeps. Any process may call; async-signal-safe. */
-void wake_storer(struct segment *segment);
+void wake_storer(const struct segment *segment);
 
 /* ----------------------------------------------------------- by the storer */
 
 /* Wakes every handler that waits for this kind and for a position up to `reached`. */
-void wake_waiters(struct segment *segment, enum wait_kind kind, uint64_t reached);
+void wake_waiters(const struct segment *segment, enum wait_kind kind, uint64_t reached);
 
 /*
  * Wakes those who wait for space, in turn, until what they want has used up `room`
@@ -45,28 +45,28 @@ void wake_waiters(struct segment *segment, enum wait_kind kind, uint64_t reached
  * Whoever was left out needs another round: the caller wakes them all, by
  * wake_waiters, before it stops making room.
  */
-void wake_for_space(struct segment *segment, uint64_t reached, uint64_t room);
+void wake_for_space(const struct segment *segment, uint64_t reached, uint64_t room);
 
 /*
  * Wakes every handler, whatever it waits for: the storer before this one may
  * have taken a waiter's bit and died before it posted.
  */
-void wake_everybody(struct segment *segment);
+void wake_everybody(const struct segment *segment);
 
 /*
  * Sleeps until wake_storer is called, unless `has_work(context)` says that
  * there is something to do. `timeout_ms` below 0 means no limit. Ends early when a
  * signal arrives.
  */
-void storer_sleep(struct segment *segment, bool (*has_work)(const void *context),
+void storer_sleep(const struct segment *segment, bool (*has_work)(const void *context),
                   const void *context, int64_t timeout_ms);
 
 /* -------------------------------------------------------- by the supervisor */
 
 /* Sets the storer's semaphore up for a new storer. There must be no storer. */
-void storer_set_up(struct segment *segment);
+void storer_set_up(const struct segment *segment);
 
 /* Ends all waiting, now and later, with false: the storer is gone for good. */
-void wait_halt(struct segment *segment);
+void wait_halt(const struct segment *segment);
 
 #endif

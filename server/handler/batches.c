@@ -50,7 +50,7 @@ void batches_open(struct batches *batches, const struct heritage *heritage, uint
     struct shared_positions *positions = &heritage->segment.shared->positions;
     *batches = (struct batches){
         .config = config,
-        .segment = heritage->segment,
+        .segment = &heritage->segment,
         .slot_index = slot_index,
         .connection = connection,
         .log = log,
@@ -160,7 +160,7 @@ bool batches_commit(struct batches *batches)
         .checksum_factor = checksum_factor(batches->csv_used),
     };
     uint64_t end = 0;
-    enum append_result result = ring_append(&batches->segment, batches->slot_index, &append, &end);
+    enum append_result result = ring_append(batches->segment, batches->slot_index, &append, &end);
     if (result == APPEND_HALTED) {
         return false;
     }
@@ -386,7 +386,7 @@ static void answer_oldest(struct batches *batches)
     char answer[MESSAGE_HEADER_BYTES_MAX];
     enum message_type type = batch->refused ? MESSAGE_ERROR : MESSAGE_ACK;
     if (!batch->refused) {
-        struct slot *slot = &batches->segment.slots[batches->slot_index];
+        struct slot *slot = &batches->segment->slots[batches->slot_index];
         uint64_t bets = atomic_load_explicit(&slot->bets, memory_order_relaxed);
         atomic_store_explicit(&slot->bets, bets + batch->bets, memory_order_relaxed);
         log_stored(batches, batch);
@@ -411,7 +411,7 @@ void batches_answer_safe(struct batches *batches)
 
 bool batches_wait_for_oldest(struct batches *batches)
 {
-    if (batches->count > 0 && !wait_until(&batches->segment, batches->slot_index, WAIT_FOR_COMMIT,
+    if (batches->count > 0 && !wait_until(batches->segment, batches->slot_index, WAIT_FOR_COMMIT,
                                           batches->safe, pending_at(batches, 0)->position)) {
         return false;
     }

@@ -47,7 +47,7 @@ struct batches_claim {
 
 struct batches {
     const struct server_config *config;
-    struct segment segment;
+    const struct segment *segment;
     uint32_t slot_index;
     struct connection *connection;
     struct peer_log *log;

@@ -27,7 +27,7 @@ void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, u
 {
     *dialogue = (struct dialogue){
         .heritage = heritage,
-        .segment = heritage->segment,
+        .segment = &heritage->segment,
         .slot_index = slot_index,
         .slot = &heritage->segment.slots[slot_index],
         .connection = connection,
@@ -70,7 +70,7 @@ static bool take_bets(struct dialogue *dialogue, struct agency *agency,
 /* True once the storer has stored that the agency is done; false when it never will. */
 static bool await_done(struct dialogue *dialogue, struct agency *agency)
 {
-    return wait_until(&dialogue->segment, dialogue->slot_index, WAIT_FOR_DONE, &agency->phase,
+    return wait_until(dialogue->segment, dialogue->slot_index, WAIT_FOR_DONE, &agency->phase,
                       AGENCY_DONE);
 }
 
@@ -87,7 +87,7 @@ static bool take_done(struct dialogue *dialogue, struct agency *agency,
         return batches_refuse_follower(&dialogue->batches, message);
     }
     uint64_t epoch = claim->agency == agency ? claim->epoch : EPOCH_UNFENCED;
-    if (!agencies_ask_done(&dialogue->segment, dialogue->slot_index, agency, epoch)) {
+    if (!agencies_ask_done(dialogue->segment, dialogue->slot_index, agency, epoch)) {
         return batches_refuse(&dialogue->batches, message,
                               append_result_text(append_refusal(epoch)));
     }
@@ -139,7 +139,7 @@ static bool answer_winners(struct dialogue *dialogue, const struct message *mess
 {
     struct winners_answer sent = {.dialogue = dialogue, .question = message};
     struct failure failure;
-    const struct shared_storer *storer = &dialogue->segment.shared->storer;
+    const struct shared_storer *storer = &dialogue->segment->shared->storer;
     const struct winners_seal seal = {.bytes = atomic_load(&storer->winners_bytes),
                                       .checksum = atomic_load(&storer->winners_checksum)};
     enum winners_end end = winners_read(&dialogue->heritage->directory, &seal, message->sender,
@@ -199,7 +199,7 @@ static bool take_request(struct dialogue *dialogue, struct agency *agency,
         return false;
     }
     (void)connection_flush(dialogue->connection);
-    bool drawn = atomic_load(&dialogue->segment.shared->storer.drawn) != 0 ||
+    bool drawn = atomic_load(&dialogue->segment->shared->storer.drawn) != 0 ||
                  wait_at_gate(dialogue) == GATE_OPEN;
     if (drawn) {
         return answer_winners(dialogue, message);
@@ -213,7 +213,7 @@ static bool take_request(struct dialogue *dialogue, struct agency *agency,
 /* Another connection may have asked to be done a moment ago: "done" is told when it is durable. */
 static const char *state_name(const struct dialogue *dialogue, const struct agency *agency)
 {
-    if (atomic_load(&dialogue->segment.shared->storer.drawn) != 0) {
+    if (atomic_load(&dialogue->segment->shared->storer.drawn) != 0) {
         return "drawn";
     }
     return atomic_load(&agency->phase) == AGENCY_DONE ? "done" : "open";
@@ -222,7 +222,7 @@ static const char *state_name(const struct dialogue *dialogue, const struct agen
 /* What STATE tells is durable: the bets, and an agency's being done. */
 static bool await_told(struct dialogue *dialogue, struct agency *agency, uint64_t end_position)
 {
-    return wait_until(&dialogue->segment, dialogue->slot_index, WAIT_FOR_COMMIT,
+    return wait_until(dialogue->segment, dialogue->slot_index, WAIT_FOR_COMMIT,
                       dialogue->batches.safe, end_position) &&
            (atomic_load(&agency->phase) == AGENCY_OPEN || await_done(dialogue, agency));
 }
@@ -245,7 +245,7 @@ static bool take_status(struct dialogue *dialogue, struct agency *agency,
     if (!batches_settle(&dialogue->batches)) {
         return false;
     }
-    struct agency_claim claim = agencies_claim(&dialogue->segment, agency);
+    struct agency_claim claim = agencies_claim(dialogue->segment, agency);
     if (!await_told(dialogue, agency, claim.end_position)) {
         return false;
     }
@@ -311,7 +311,7 @@ static bool take_whole(struct dialogue *dialogue, const struct message *message)
         !server_config_allows(&dialogue->heritage->config, message->sender)) {
         return batches_refuse(&dialogue->batches, message, "the agency is not allowed");
     }
-    struct agency *agency = agencies_find_or_add(&dialogue->segment, message->sender);
+    struct agency *agency = agencies_find_or_add(dialogue->segment, message->sender);
     if (agency == NULL) {
         return batches_refuse(&dialogue->batches, message, "too many agencies");
     }

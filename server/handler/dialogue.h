@@ -17,7 +17,7 @@
 
 struct dialogue {
     const struct heritage *heritage;
-    struct segment segment;
+    const struct segment *segment;
     uint32_t slot_index;
     struct slot *slot;
     struct connection *connection;

@@ -21,7 +21,7 @@ static void note_agency(void *context, const struct agency *agency)
     };
 }
 
-void checkpoints_take(struct checkpoints *checkpoints, struct segment *segment)
+void checkpoints_take(struct checkpoints *checkpoints, const struct segment *segment)
 {
     struct checkpoint *taken = &checkpoints->taken;
     checkpoint_close(taken);
@@ -32,7 +32,7 @@ void checkpoints_take(struct checkpoints *checkpoints, struct segment *segment)
     }
 }
 
-bool checkpoints_are_due(struct checkpoints *checkpoints, struct segment *segment)
+bool checkpoints_are_due(struct checkpoints *checkpoints, const struct segment *segment)
 {
     uint64_t durable = atomic_load(&segment->shared->positions.durable);
     if (checkpoints->taken.agencies == NULL && durable > checkpoints->written_position &&

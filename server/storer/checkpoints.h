@@ -21,10 +21,10 @@ struct checkpoints {
 };
 
 /* Takes one where it is time for it. True when one can be written now: its bytes are durable. */
-bool checkpoints_are_due(struct checkpoints *checkpoints, struct segment *segment);
+bool checkpoints_are_due(struct checkpoints *checkpoints, const struct segment *segment);
 
 /* Takes one now, whatever the time is. Without memory there is none. */
-void checkpoints_take(struct checkpoints *checkpoints, struct segment *segment);
+void checkpoints_take(struct checkpoints *checkpoints, const struct segment *segment);
 
 /* The next one is due at once. */
 void checkpoints_hurry(struct checkpoints *checkpoints);

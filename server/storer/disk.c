@@ -34,7 +34,7 @@ static bool is_stopping(const void *context)
 
 void disk_wait_for_room(struct disk *disk, const char *name)
 {
-    struct shared_storer *shared = &disk->segment.shared->storer;
+    struct shared_storer *shared = &disk->segment->shared->storer;
     int error = errno;
     if (atomic_load(&shared->retry_errno) == 0) {
         log_critical("action: store | result: in_progress | file: %s/%s | error: %s | "
@@ -43,12 +43,12 @@ void disk_wait_for_room(struct disk *disk, const char *name)
     }
     atomic_store(&shared->retry_errno, error);
     atomic_fetch_add_explicit(&shared->write_retries, 1, memory_order_relaxed);
-    storer_sleep(&disk->segment, is_stopping, NULL, RETRY_MS);
+    storer_sleep(disk->segment, is_stopping, NULL, RETRY_MS);
 }
 
 void disk_note_room(struct disk *disk, const char *name)
 {
-    struct shared_storer *shared = &disk->segment.shared->storer;
+    struct shared_storer *shared = &disk->segment->shared->storer;
     if (atomic_load(&shared->retry_errno) != 0) {
         atomic_store(&shared->retry_errno, 0);
         log_warning("action: store | result: success | file: %s/%s | room: there is again",
@@ -106,7 +106,7 @@ bool disk_write(struct disk *disk, struct disk_file *own, int descriptor, const 
 
 void disk_distrust(struct disk *disk)
 {
-    atomic_store(&disk->segment.shared->storer.sync_failed, 1);
+    atomic_store(&disk->segment->shared->storer.sync_failed, 1);
     disk->lied = true;
 }
 

@@ -26,7 +26,7 @@ struct disk_file {
 
 struct disk {
     const struct heritage *heritage;
-    struct segment segment;
+    const struct segment *segment;
     bool lied; /* a sync has failed, of this storer or the one before it; or a file was changed */
 };
 

@@ -50,7 +50,7 @@ enum {
 
 struct storer {
     const struct heritage *heritage;
-    struct segment segment;
+    const struct segment *segment;
     struct shared_storer *shared;
     struct disk disk;
     struct disk_file bets; /* bets.csv */
@@ -84,7 +84,7 @@ static void note_sync_time(struct shared_storer *shared, uint64_t elapsed_ns)
  */
 static void report(struct storer *storer, bool synced, uint64_t position)
 {
-    struct segment *segment = &storer->segment;
+    const struct segment *segment = storer->segment;
     if (synced) {
         ring_report_durable(segment, position);
         if (ring_room(segment) == segment->shared->identity.ring_bytes) {
@@ -119,7 +119,7 @@ static bool write_checkpoint(struct storer *storer)
 
 static bool keep_checkpoint(struct storer *storer)
 {
-    return !checkpoints_are_due(&storer->checkpoints, &storer->segment) || write_checkpoint(storer);
+    return !checkpoints_are_due(&storer->checkpoints, storer->segment) || write_checkpoint(storer);
 }
 
 /* The terms are fixed by the first thing that is stored, before it is acknowledged. */
@@ -136,9 +136,9 @@ static bool note_stored(struct storer *storer, uint64_t durable)
 /* Takes everything that has been appended to the disk: one pwrite, one fdatasync. */
 static bool flush(struct storer *storer)
 {
-    struct ring_pending pending = ring_take_pending(&storer->segment);
+    struct ring_pending pending = ring_take_pending(storer->segment);
     uint64_t end = pending.from + pending.count;
-    if (end == atomic_load(&storer->segment.shared->positions.durable)) {
+    if (end == atomic_load(&storer->segment->shared->positions.durable)) {
         return true;
     }
     if (!are_bets_in_place(storer, pending.from)) {
@@ -197,7 +197,7 @@ static void gather_asked(const struct storer *storer, uint32_t *cursor, struct d
     struct agency *agency = NULL;
     round->count = 0;
     while (round->count < DONE_ROUND_MAX &&
-           (agency = agencies_next_asked(&storer->segment, cursor)) != NULL) {
+           (agency = agencies_next_asked(storer->segment, cursor)) != NULL) {
         round->agencies[round->count++] = agency;
     }
 }
@@ -211,7 +211,7 @@ static void write_lines(const struct storer *storer, struct done_round *round)
         const struct done_line line = {
             .agency = agency->id,
             .bets = atomic_load(&agency->bets),
-            .position = atomic_load(&storer->segment.shared->positions.durable),
+            .position = atomic_load(&storer->segment->shared->positions.durable),
             .checksum = atomic_load(&agency->checksum),
         };
         round->bytes += done_file_write_line(round->lines + round->bytes, &line);
@@ -222,19 +222,19 @@ static void write_lines(const struct storer *storer, struct done_round *round)
 static void tell_and_mark_done(struct storer *storer, struct agency *agency)
 {
     uint64_t missing = agencies_missing(storer);
-    const struct slot *asker = agencies_done_asker(&storer->segment, agency);
+    const struct slot *asker = agencies_done_asker(storer->segment, agency);
     log_info("action: agencia_terminada | result: success | agency: %u | cantidad: %" PRIu64
              " | faltan: %" PRIu64 " | pid: %d | ip: %s",
              agency->id, atomic_load(&agency->bets), missing > 0 ? missing - 1 : 0,
              asker == NULL ? 0 : (int)atomic_load(&asker->pid),
              asker == NULL ? "gone" : asker->peer);
-    agencies_set_done(&storer->segment, agency);
+    agencies_set_done(storer->segment, agency);
 }
 
 /* Control says how far done.csv is durable: a line is told when it can't get lost unnoticed. */
 static bool note_done_bytes(struct storer *storer)
 {
-    storer->control.bets_bytes = atomic_load(&storer->segment.shared->positions.durable);
+    storer->control.bets_bytes = atomic_load(&storer->segment->shared->positions.durable);
     storer->control.done_bytes = storer->done.bytes;
     storer->control.state =
         storer->control.state == CONTROL_NEW ? CONTROL_OPEN : storer->control.state;
@@ -277,14 +277,14 @@ static bool store_round(struct storer *storer, struct done_round *round)
         tell_and_mark_done(storer, round->agencies[i]);
     }
     set_gate(storer);
-    wake_waiters(&storer->segment, WAIT_FOR_DONE, UINT64_MAX);
+    wake_waiters(storer->segment, WAIT_FOR_DONE, UINT64_MAX);
     checkpoints_hurry(&storer->checkpoints);
     return true;
 }
 
 static bool store_done(struct storer *storer)
 {
-    if (!agencies_take_done_news(&storer->segment)) {
+    if (!agencies_take_done_news(storer->segment)) {
         return true;
     }
     struct done_round round;
@@ -387,14 +387,14 @@ static bool is_grace_over(struct storer *storer)
     if (grace_ms == 0 || now_ms - storer->quorum_at_ms >= grace_ms) {
         return true;
     }
-    agencies_visit(&storer->segment, note_open, &open);
+    agencies_visit(storer->segment, note_open, &open);
     return open.count == 0;
 }
 
 /* Where any agency may speak, a quorum that is too small cuts off those that are slower. */
 static void tell_crowd(struct storer *storer)
 {
-    uint32_t seen = storer->segment.shared->append.agencies_present; /* a glance: no lock */
+    uint32_t seen = storer->segment->shared->append.agencies_present; /* a glance: no lock */
     uint64_t expected = storer->heritage->config.agencies_expected;
     if (seen > expected && !storer->crowd_told) {
         storer->crowd_told = true;
@@ -410,9 +410,9 @@ static void tell_crowd(struct storer *storer)
 static bool hold_draw(struct storer *storer)
 {
     int64_t began_ns = clock_monotonic_ns();
-    struct draw_stock stored = {.bytes = agencies_close_for_draw(&storer->segment)};
-    stored.checksum = agencies_snapshot(&storer->segment, add_bets, &stored.rows).checksum;
-    agencies_visit(&storer->segment, note_open, &(struct open_agencies){.tell = true});
+    struct draw_stock stored = {.bytes = agencies_close_for_draw(storer->segment)};
+    stored.checksum = agencies_snapshot(storer->segment, add_bets, &stored.rows).checksum;
+    agencies_visit(storer->segment, note_open, &(struct open_agencies){.tell = true});
     struct draw_record record;
     if (!flush(storer) || !are_bets_in_place(storer, stored.bytes)) {
         return false;
@@ -447,7 +447,7 @@ static bool hold_draw_if_due(struct storer *storer)
 static void adopt_done(struct storer *storer)
 {
     for (size_t i = 0; i < storer->done.count; i++) {
-        struct agency *agency = agencies_find(&storer->segment, storer->done.lines[i].agency);
+        struct agency *agency = agencies_find(storer->segment, storer->done.lines[i].agency);
         if (agency != NULL && atomic_load(&agency->phase) != AGENCY_DONE) {
             tell_and_mark_done(storer, agency);
         }
@@ -550,7 +550,7 @@ static void close_files(struct storer *storer)
 static bool has_unstored(const void *context)
 {
     const struct storer *storer = context;
-    const struct shared *shared = storer->segment.shared;
+    const struct shared *shared = storer->segment->shared;
     return atomic_load(&shared->positions.head) != atomic_load(&shared->positions.durable) ||
            atomic_load(&shared->storer.done_pending) != 0;
 }
@@ -572,7 +572,7 @@ static bool is_drained(const struct storer *storer)
 {
     struct gate_counts counts = {0};
     bool handlers_left = gate_read(storer->heritage->gate_id, &counts) && counts.handlers > 0;
-    const struct shared *shared = storer->segment.shared;
+    const struct shared *shared = storer->segment->shared;
     return !handlers_left &&
            atomic_load(&shared->positions.head) == atomic_load(&shared->positions.durable);
 }
@@ -585,12 +585,12 @@ static int serve(struct storer *storer)
             return storer->disk.lied ? STORER_EXIT_DISK_LIED : STORER_EXIT_FAILED;
         }
         if (!signals_terminate_requested()) {
-            storer_sleep(&storer->segment, has_work, storer, HEARTBEAT_EVERY_MS);
+            storer_sleep(storer->segment, has_work, storer, HEARTBEAT_EVERY_MS);
         } else if (is_drained(storer)) {
-            checkpoints_take(&storer->checkpoints, &storer->segment);
+            checkpoints_take(&storer->checkpoints, storer->segment);
             return write_checkpoint(storer) ? STORER_EXIT_DRAINED : STORER_EXIT_DISK_LIED;
         } else {
-            storer_sleep(&storer->segment, has_unstored, storer, DRAIN_LOOK_MS);
+            storer_sleep(storer->segment, has_unstored, storer, DRAIN_LOOK_MS);
         }
     }
 }
@@ -622,7 +622,7 @@ static bool restore_winners(struct storer *storer)
 static bool adopt_draw(struct storer *storer)
 {
     struct failure failure;
-    (void)agencies_close_for_draw(&storer->segment); /* a new segment does not know of it */
+    (void)agencies_close_for_draw(storer->segment); /* a new segment does not know of it */
     enum draw_end end = draw_check(&storer->heritage->directory, &storer->control.draw, &failure);
     if (end == DRAW_FAILED && errno == ENOENT) {
         if (!restore_winners(storer)) {
@@ -636,7 +636,7 @@ static bool adopt_draw(struct storer *storer)
         return false;
     }
     if (atomic_load(&storer->shared->drawn) == 0 &&
-        atomic_load(&storer->segment.shared->supervisor.storer_deaths) > 0) {
+        atomic_load(&storer->segment->shared->supervisor.storer_deaths) > 0) {
         tell_draw(storer); /* the one that held it died before it could, or just after */
     }
     show_draw(storer);
@@ -650,7 +650,7 @@ static bool adopt_draw(struct storer *storer)
  */
 static bool sync_inherited(struct storer *storer)
 {
-    const struct shared_positions *positions = &storer->segment.shared->positions;
+    const struct shared_positions *positions = &storer->segment->shared->positions;
     uint64_t written = atomic_load(&positions->written);
     if (atomic_load(&positions->durable) == written) {
         return true;
@@ -666,7 +666,7 @@ static bool sync_inherited(struct storer *storer)
 /* Takes over from the storer before this one, if there was one. */
 static bool take_over(struct storer *storer)
 {
-    agencies_recount_done(&storer->segment);
+    agencies_recount_done(storer->segment);
     if (!sync_inherited(storer) ||
         (storer->done.bytes > storer->control.done_bytes && !note_done_bytes(storer))) {
         return false;
@@ -677,7 +677,7 @@ static bool take_over(struct storer *storer)
     }
     atomic_store(&storer->shared->done_pending, 1);
     set_gate(storer);
-    wake_everybody(&storer->segment);
+    wake_everybody(storer->segment);
     return true;
 }
 
@@ -699,9 +699,9 @@ int storer_run(const struct heritage *heritage, const struct process_errand *err
     fault_point("storer.born");
     struct storer storer = {
         .heritage = heritage,
-        .segment = heritage->segment,
+        .segment = &heritage->segment,
         .shared = &heritage->segment.shared->storer,
-        .disk = {.heritage = heritage, .segment = heritage->segment},
+        .disk = {.heritage = heritage, .segment = &heritage->segment},
         .bets = {.name = DATA_BETS_FILE, .descriptor = -1},
         .done = {.descriptor = -1},
     };
