@@ -177,6 +177,10 @@ def check_keys():
                     complain(delivered, 'does not name %s, which sets %s', variable, name)
         for name in sorted(yaml_keys - set(keys)):
             complain(delivered, '%s is no key', name)
+    for row in rows('README.md', 'Configuration'):
+        if not any(keys_of(path).get((quoted(row[0]) or ['?'])[0], [None])[:1] == quoted(row[1])[:1]
+                   for path, _ in KEYS.values()):
+            complain('README.md', '"Configuration": there is no key %s that %s sets', row[0], row[1])
 
 
 # ----------------------------------------------------------------- counters ----

@@ -72,6 +72,12 @@ a_keys_other_environment_variable_is_found() {
     expect_found 'server/config.yaml: does not name RING_SIZE'
 }
 
+a_key_that_the_readme_invents_is_found() {
+    copy_sources
+    plant 's/^\| `agencies.expected` \|/| `agencies.awaited` |/' README.md
+    expect_found '"Configuration": there is no key `agencies.awaited`'
+}
+
 a_key_that_the_delivered_file_does_not_have_is_found() {
     copy_sources
     plant '/^  inFlight:/d' client/config.yaml
@@ -138,6 +144,7 @@ run_tests \
     an_actions_wrong_level_is_found \
     a_key_that_no_page_explains_is_found \
     a_keys_other_environment_variable_is_found \
+    a_key_that_the_readme_invents_is_found \
     a_key_that_the_delivered_file_does_not_have_is_found \
     a_counter_that_is_not_there_is_found \
     a_disaster_that_is_there_twice_is_found \
