@@ -169,9 +169,10 @@ SHELL_SCRIPTS  := $(wildcard *.sh scripts/*.sh tests/*/*.sh .ci/*)
 PYTHON_SCRIPTS := $(wildcard *.py scripts/*.py tests/*/*.py)
 
 .PHONY: lint lint-rooms lint-docs lint-format lint-tidy lint-cppcheck lint-scripts format
-lint: ## the rule of the rooms, the pages, clang-format, clang-tidy, cppcheck, shellcheck, python: all clean
+lint: ## rooms, pages, clang-format, clang-tidy, cppcheck, shellcheck, python: all clean
 	@bash scripts/setup.sh build test lint
-	@$(MAKE) --no-print-directory --keep-going lint-rooms lint-docs lint-format lint-scripts lint-cppcheck lint-tidy
+	@$(MAKE) --no-print-directory --keep-going lint-rooms lint-docs lint-format lint-scripts \
+	    lint-cppcheck lint-tidy
 
 lint-rooms:
 	$(call say,LINT,rooms)

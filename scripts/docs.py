@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Checks that the documentation says what the sources say.
 
-The pages name log actions, keys of the configuration, counters, disasters, fault points, rooms, files and
-functions. Each list has one home in the sources, and this program compares the pages with it. It prints each
-difference, and ends with status 1 if there is any.
+The pages name log actions, keys of the configuration, counters, disasters, fault points, rooms,
+files and functions. Each list has one home in the sources, and this program compares the pages
+with it. It prints each difference, and ends with status 1 if there is any.
 
     scripts/docs.py    checks the project in the current directory
 """
@@ -34,7 +34,8 @@ COLUMNS_MAX = 120
 ACTION = re.compile(r'"action: ([a-z_]+)|\bquestion_misses\([^;]*?"([a-z_]+)"')
 LEVEL = re.compile(r'\blog_(debug|info|warning|error|critical)\(|\bLOG_LEVEL_([A-Z]+)')
 # Functions that have the level in their name or their nature.
-LEVEL_OF_FUNCTION = {'put_warning': 'WARNING', 'log_last_words': 'CRITICAL', 'question_misses': 'ERROR'}
+LEVEL_OF_FUNCTION = {'put_warning': 'WARNING', 'log_last_words': 'CRITICAL',
+                     'question_misses': 'ERROR'}
 
 found = []
 
@@ -49,11 +50,13 @@ def read(path):
 
 
 def sources(*rooms, ending='.c'):
-    return sorted(path for room in rooms for path in glob.glob(room + '/**/*' + ending, recursive=True))
+    return sorted(path for room in rooms
+                  for path in glob.glob(room + '/**/*' + ending, recursive=True))
 
 
 def pages():
-    return ['README.md'] + sorted(glob.glob('docs/*.md')) + sorted(glob.glob('tests/**/*.md', recursive=True))
+    return ['README.md'] + sorted(glob.glob('docs/*.md') +
+                                  glob.glob('tests/**/*.md', recursive=True))
 
 
 def line_of(text, position):
@@ -115,8 +118,8 @@ def check_actions():
             if name not in places:
                 complain(OPERATIONS, '"%s": no log call has the action %s', heading, name)
             elif set(re.findall('[A-Z]+', row[1])) != levels[name]:
-                complain(OPERATIONS, '"%s": %s has the levels %s in the sources, not %s', heading, name,
-                         ', '.join(sorted(levels[name])), row[1])
+                complain(OPERATIONS, '"%s": %s has the levels %s in the sources, not %s', heading,
+                         name, ', '.join(sorted(levels[name])), row[1])
         for name in sorted(set(places) - set(documented)):
             complain(places[name], 'action %s is not in "%s" of %s', name, heading, OPERATIONS)
 
@@ -128,7 +131,8 @@ def keys_of(path):
     text = read(path)
     named = dict(re.findall(r'const char (\w+)\[\] = "([A-Z_]+)"', text))
     keys = {}
-    for match in re.finditer(r'\.path = \{\s*"([^"]+)"[^}]*\},\s*\.environment = \{([^}]*)\}', text):
+    for match in re.finditer(r'\.path = \{\s*"([^"]+)"[^}]*\},\s*'
+                             r'\.environment = \{([^}]*)\}', text):
         names = [item.strip() for item in match.group(2).split(',') if item.strip() != 'NULL']
         keys[match.group(1)] = [item.strip('"') if item.startswith('"') else named.get(item, item)
                                 for item in names]
@@ -180,7 +184,8 @@ def check_keys():
     for row in rows('README.md', 'Configuration'):
         if not any(keys_of(path).get((quoted(row[0]) or ['?'])[0], [None])[:1] == quoted(row[1])[:1]
                    for path, _ in KEYS.values()):
-            complain('README.md', '"Configuration": there is no key %s that %s sets', row[0], row[1])
+            complain('README.md', '"Configuration": there is no key %s that %s sets', row[0],
+                     row[1])
 
 
 # ----------------------------------------------------------------- counters ----
@@ -199,7 +204,8 @@ def check_counters():
     for row in rows(OPERATIONS, COUNTERS_HEADING):
         for name in quoted(row[0]):
             if name not in names | metrics:
-                complain(OPERATIONS, '"%s": %s is no counter of stat/counters.c', COUNTERS_HEADING, name)
+                complain(OPERATIONS, '"%s": %s is no counter of stat/counters.c', COUNTERS_HEADING,
+                         name)
 
 
 # ---------------------------------------------------------------- disasters ----
@@ -228,8 +234,9 @@ def check_disasters():
             disasters[int(number)].add((path, name))
     for number, names in sorted(disasters.items()):
         if len(names) > 1:
-            complain(' and '.join(sorted({path for path, _ in names})), 'disaster %d is there twice: %s',
-                     number, ', '.join(sorted(name for _, name in names)))
+            complain(' and '.join(sorted({path for path, _ in names})),
+                     'disaster %d is there twice: %s', number,
+                     ', '.join(sorted(name for _, name in names)))
     documented = set()
     for heading in DISASTER_HEADINGS:
         for row in rows(RELIABILITY, heading):
@@ -243,7 +250,8 @@ def check_disasters():
                 complain(RELIABILITY, 'disaster %d is there twice', number)
             documented |= numbers
     for number in sorted(set(disasters) - documented):
-        complain(RELIABILITY, 'disaster %d (%s) is in no table', number, sorted(disasters[number])[0][1])
+        complain(RELIABILITY, 'disaster %d (%s) is in no table', number,
+                 sorted(disasters[number])[0][1])
     for number in sorted(documented - set(disasters)):
         if number < OUTSIDE_THE_GALLERY:
             complain(RELIABILITY, 'there is no disaster %d in tests/faults', number)
@@ -261,7 +269,8 @@ def check_fault_points():
     for name, path in sorted(points.items()):
         if not re.search(r'"(?:[^"\n]* )?%s[":]' % re.escape(name), tests):
             complain(path, 'fault point %s is used by no test', name)
-    for name in sorted(set(re.findall(r'\b([a-z_]+\.[a-z_]+):\d+:(?:KILL|STOP)\b', tests)) - set(points)):
+    armed = set(re.findall(r'\b([a-z_]+\.[a-z_]+):\d+:(?:KILL|STOP)\b', tests))
+    for name in sorted(armed - set(points)):
         complain('tests', 'there is no fault point %s', name)
 
 
