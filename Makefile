@@ -168,14 +168,19 @@ test-docker: ## the course's exercises against a real Docker engine
 SHELL_SCRIPTS  := $(wildcard *.sh scripts/*.sh tests/*/*.sh .ci/*)
 PYTHON_SCRIPTS := $(wildcard *.py scripts/*.py tests/*/*.py)
 
-.PHONY: lint lint-rooms lint-format lint-tidy lint-cppcheck lint-scripts format
-lint: ## the rule of the rooms, clang-format, clang-tidy, cppcheck, shellcheck, python: all clean
+.PHONY: lint lint-rooms lint-docs lint-format lint-tidy lint-cppcheck lint-scripts format
+lint: ## rooms, pages, clang-format, clang-tidy, cppcheck, shellcheck, python: all clean
 	@bash scripts/setup.sh build test lint
-	@$(MAKE) --no-print-directory --keep-going lint-rooms lint-format lint-scripts lint-cppcheck lint-tidy
+	@$(MAKE) --no-print-directory --keep-going lint-rooms lint-docs lint-format lint-scripts \
+	    lint-cppcheck lint-tidy
 
 lint-rooms:
 	$(call say,LINT,rooms)
 	$(Q)python3 scripts/rooms.py
+
+lint-docs:
+	$(call say,LINT,docs)
+	$(Q)python3 scripts/docs.py
 
 lint-format:
 	$(call say,LINT,clang-format)

@@ -203,8 +203,12 @@ static const struct CMUnitTest tests[] = {
              "draw.renamed:1:KILL", STORER_DIES, NULL),
     DISASTER(disaster_29_the_storer_dies_after_the_draw_before_the_gate_opens,
              "draw.before_gate:1:KILL", STORER_DIES, NULL),
-    DISASTER(disaster_68_the_storer_dies_with_the_draw_noted_and_nobody_told, "draw.noted:1:KILL",
+    DISASTER(disaster_90_the_storer_dies_with_the_draw_noted_and_nobody_told, "draw.noted:1:KILL",
              STORER_DIES, "sorteo | result: success"),
+    DISASTER(disaster_91_the_storer_dies_before_control_is_put_into_place, "control.synced:3:KILL",
+             STORER_DIES, NULL),
+    DISASTER(disaster_92_the_storer_dies_after_control_was_put_into_place, "control.renamed:3:KILL",
+             STORER_DIES, NULL),
 };
 
 int main(void)
