@@ -277,7 +277,8 @@ static bool write_round(struct storer *storer, const struct done_round *round)
 /* The agencies appended their last bets before they asked: flushing now makes all of those durable. */
 static bool store_round(struct storer *storer, struct done_round *round)
 {
-    if (!flush(storer)) {
+    if (!flush(storer) ||
+        !are_bets_in_place(storer, atomic_load(&storer->segment.shared->positions.durable))) {
         return false;
     }
     write_lines(storer, round);
