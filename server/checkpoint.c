@@ -240,22 +240,27 @@ static bool agrees(const struct data_directory *directory, const struct checkpoi
                        directory->path, image->position, found, expected);
 }
 
+/* False, with the failure, where it is another lottery's. */
+static bool belongs(const struct data_directory *directory, const struct checkpoint_image *image,
+                    const char *identity, struct failure *failure)
+{
+    return memcmp(image->identity, identity, sizeof image->identity) == 0 ||
+           failure_set(failure,
+                       "%s/" DATA_CHECKPOINT_FILE
+                       " belongs to lottery %.32s, and " DATA_CONTROL_FILE
+                       " to %s: nothing was touched; restore all files from one "
+                       "backup",
+                       directory->path, image->identity, identity);
+}
+
 static enum checkpoint_answer restore(const struct data_directory *directory,
                                       const struct checkpoint_image *image, const char *identity,
                                       struct segment *segment, int bets_file,
                                       enum checkpoint_verify verify,
                                       struct checkpoint_counted *counted, struct failure *failure)
 {
-    if (memcmp(image->identity, identity, sizeof image->identity) != 0) {
-        (void)failure_set(failure,
-                          "%s/" DATA_CHECKPOINT_FILE
-                          " belongs to lottery %.32s, and " DATA_CONTROL_FILE
-                          " to %s: nothing was touched; restore all files from "
-                          "one backup",
-                          directory->path, image->identity, identity);
-        return CHECKPOINT_REFUSED;
-    }
-    if (!agrees(directory, image, bets_file, verify, failure)) {
+    if (!belongs(directory, image, identity, failure) ||
+        !agrees(directory, image, bets_file, verify, failure)) {
         return CHECKPOINT_REFUSED;
     }
     uint64_t bets = 0;
@@ -285,4 +290,16 @@ enum checkpoint_answer checkpoint_restore(const struct data_directory *directory
         restore(directory, image, identity, segment, bets_file, verify, counted, failure);
     free(image);
     return answer;
+}
+
+bool checkpoint_check(const struct data_directory *directory, const char *identity, int bets_file,
+                      struct failure *failure)
+{
+    struct checkpoint_image *image = NULL;
+    bool holds =
+        read_image(directory, &image, failure) &&
+        (image == NULL || (belongs(directory, image, identity, failure) &&
+                           agrees(directory, image, bets_file, CHECKPOINT_VERIFY_ALL, failure)));
+    free(image);
+    return holds;
 }
