@@ -8,6 +8,7 @@
 #include "store/checkpoint.h"
 #include "store/data_directory.h"
 #include "store/done_file.h"
+#include "store/draw.h"
 #include "store/file_io.h"
 
 #include <errno.h>
@@ -168,6 +169,49 @@ static bool holds_together(const struct backup *backup)
                        backup->source.path, name, found, proven);
 }
 
+/* The draw was held among these bytes, and gave these winners. Winners that are missing are made again. */
+static bool agrees_with_draw(const struct backup *backup, const struct data_directory *judged,
+                             int bets)
+{
+    const struct draw_record *draw = &backup->control.draw;
+    uint64_t checksum = 0;
+    if (backup->control.state != CONTROL_DRAWN) {
+        return true;
+    }
+    if (file_checksum(bets, draw->bytes, &checksum) != (int64_t)draw->bytes ||
+        checksum != draw->checksum || backup->report->bets_bytes != draw->bytes) {
+        return failure_set(backup->failure,
+                           "%s/" DATA_BETS_FILE " was changed after the draw: this directory can't "
+                           "be trusted, and is not copied",
+                           judged->path);
+    }
+    enum draw_end end = draw_check(judged, draw, backup->failure);
+    return end == DRAW_HELD || (end == DRAW_FAILED && errno == ENOENT);
+}
+
+/*
+ * Would a start accept the copy? Its bytes are held against what vouches for them, so that damage is
+ * told while there are older backups, and not when this one is needed. The failure names the source.
+ */
+static bool can_be_started(const struct backup *backup)
+{
+    struct data_directory judged = backup->copy;
+    judged.path = backup->source.path;
+    int bets = data_directory_open_file(&judged, DATA_BETS_FILE, O_RDONLY, backup->failure);
+    if (bets < 0 && errno != ENOENT) {
+        return false;
+    }
+    struct checkpoint checkpoint;
+    bool accepted = checkpoint_read(&judged, backup->control.identity, bets, CHECKPOINT_VERIFY_ALL,
+                                    &checkpoint, backup->failure) != CHECKPOINT_REFUSED &&
+                    agrees_with_draw(backup, &judged, bets);
+    checkpoint_close(&checkpoint);
+    if (bets >= 0) {
+        (void)close(bets);
+    }
+    return accepted;
+}
+
 /* Control is written anew from what was read, so it is whole whatever happens to the original. */
 static bool copy_control(struct backup *backup)
 {
@@ -281,7 +325,7 @@ bool backup_make(const char *source, const char *destination, struct backup_repo
                 copy_file(&backup, DATA_DONE_FILE, keep_done_lines) &&
                 copy_file(&backup, DATA_CHECKPOINT_FILE, keep_all) && copy_winners(&backup) &&
                 copy_file(&backup, DATA_BETS_FILE, keep_rows) && holds_together(&backup) &&
-                sync_copy(&backup) && give_name(&backup, destination);
+                can_be_started(&backup) && sync_copy(&backup) && give_name(&backup, destination);
     if (opened && !made) {
         remove_copy(&backup.copy);
     }

@@ -266,7 +266,8 @@ static bool write_round(struct storer *storer, const struct done_round *round)
 /* The agencies appended their last bets before they asked: flushing now makes all of those durable. */
 static bool store_round(struct storer *storer, struct done_round *round)
 {
-    if (!flush(storer)) {
+    if (!flush(storer) ||
+        !are_bets_in_place(storer, atomic_load(&storer->segment->shared->positions.durable))) {
         return false;
     }
     write_lines(storer, round);
@@ -495,12 +496,42 @@ static bool open_bets(struct storer *storer, struct failure *failure)
     return true;
 }
 
+/*
+ * Each line is of an agency that has asked, and has the counts that it had then: done.csv may have
+ * been overwritten, by a hand, with that of another lottery. So each agency that is done has a line.
+ */
+static bool are_our_lines(const struct storer *storer, struct failure *failure)
+{
+    const struct done_file *done = &storer->done;
+    uint64_t known = 0;
+    size_t ours = 0;
+    for (size_t i = 0; i < done->count; i++) {
+        const struct done_line *line = &done->lines[i];
+        const struct agency *agency = agencies_find(storer->segment, line->agency);
+        bool is_ours = agency != NULL && atomic_load(&agency->phase) != AGENCY_OPEN &&
+                       atomic_load(&agency->bets) == line->bets &&
+                       atomic_load(&agency->checksum) == line->checksum;
+        ours += is_ours;
+        known += is_ours && atomic_load(&agency->phase) == AGENCY_DONE;
+    }
+    uint64_t agencies_done = atomic_load(&storer->shared->agencies_done);
+    return (ours == done->count && known == agencies_done) ||
+           failure_set(failure,
+                       "%s/" DATA_DONE_FILE " has %zu lines, %zu of them of agencies that are done "
+                       "with such bets, and %" PRIu64 " agencies were done: somebody replaced it "
+                       "while the server was running; restore all files from one backup",
+                       storer->heritage->directory.path, done->count, ours, agencies_done);
+}
+
 /* What the storer before this one wrote and did not live to note is noted before it is told. */
 static bool open_done(struct storer *storer, struct failure *failure)
 {
     const struct data_directory *directory = &storer->heritage->directory;
     enum done_open opened =
         done_file_open(directory, true, storer->control.done_bytes, &storer->done, failure);
+    if (opened == DONE_OPEN && !are_our_lines(storer, failure)) {
+        opened = DONE_DAMAGED;
+    }
     if (opened == DONE_OPEN) {
         opened = done_file_cut(directory, &storer->done, failure);
     }
@@ -508,6 +539,30 @@ static bool open_done(struct storer *storer, struct failure *failure)
         disk_distrust(&storer->disk);
     }
     return opened == DONE_OPEN;
+}
+
+/*
+ * Control may have been put into the place of the one that this server wrote, by a hand. A storer that
+ * took another lottery's number, or took back a draw that was told, would do what can't be undone.
+ */
+static bool is_our_control(const struct storer *storer, struct failure *failure)
+{
+    const struct data_directory *directory = &storer->heritage->directory;
+    const struct control *control = &storer->control;
+    const struct shared *shared = storer->segment->shared;
+    bool stored = atomic_load(&shared->positions.durable) > 0;
+    bool drawn = atomic_load(&shared->storer.drawn) != 0;
+    return (strcmp(control->identity, directory->control.identity) == 0 &&
+            control_terms_equal(&control->terms, &directory->control.terms) &&
+            control->bets_bytes <= atomic_load(&shared->positions.head) &&
+            (control->state != CONTROL_NEW || !stored) &&
+            (control->state == CONTROL_DRAWN || !drawn)) ||
+           failure_set(failure,
+                       "%s/" DATA_CONTROL_FILE " (lottery %s, state %s) is not the one that this "
+                       "server, of lottery %s, wrote: somebody replaced it while the server was "
+                       "running; restore all files from one backup",
+                       directory->path, control->identity, control_state_name(control->state),
+                       directory->control.identity);
 }
 
 /*
@@ -520,6 +575,10 @@ static bool open_control(struct storer *storer, struct failure *failure)
     if (control_read(directory, &storer->control, failure) != CONTROL_READ) {
         return false;
     }
+    if (!is_our_control(storer, failure)) {
+        disk_distrust(&storer->disk);
+        return false;
+    }
     if (!file_sync_directory(directory->descriptor, directory->path)) {
         disk_distrust(&storer->disk);
         return failure_set_errno(failure, "sync %s", directory->path);
@@ -530,6 +589,7 @@ static bool open_control(struct storer *storer, struct failure *failure)
 static bool open_files(struct storer *storer)
 {
     struct failure failure;
+    agencies_recount_done(storer->segment); /* the storer before this one may have died at it */
     return (open_control(storer, &failure) && open_bets(storer, &failure) &&
             open_done(storer, &failure)) ||
            fail_to_open(&failure);
@@ -666,7 +726,6 @@ static bool sync_inherited(struct storer *storer)
 /* Takes over from the storer before this one, if there was one. */
 static bool take_over(struct storer *storer)
 {
-    agencies_recount_done(storer->segment);
     if (!sync_inherited(storer) ||
         (storer->done.bytes > storer->control.done_bytes && !note_done_bytes(storer))) {
         return false;

@@ -38,11 +38,12 @@ static bool lose(struct ownership *ownership, const char *what, const char *advi
 static bool lose_data(struct ownership *ownership, const char *what)
 {
     wait_halt(&ownership->heritage->segment);
-    return lose(ownership, what,
-                "it was moved, removed or replaced (mv, rm, a restored backup, a mount) while the "
-                "server was running; nothing is acknowledged from now on. Put the right data "
-                "directory in its place, and start the server again: agencies resume from what "
-                "is in it");
+    return lose(
+        ownership, what,
+        "it was moved, removed, replaced or cut (mv, rm, a restored backup, a mount) while the "
+        "server was running; nothing is acknowledged from now on. Put the right data "
+        "directory in its place, and start the server again: agencies resume from what "
+        "is in it");
 }
 
 /* Everything that is acknowledged is on the disk; those who are connected are answered. */
@@ -124,6 +125,33 @@ static bool look_at_files(struct ownership *ownership)
     return holds;
 }
 
+/*
+ * What is durable is there, and nothing that has not been appended. Durable is read before the
+ * size and head after it: both only grow, and so does the file between the two.
+ */
+static bool look_at_bets(struct ownership *ownership)
+{
+    const struct data_directory *directory = &ownership->heritage->directory;
+    const struct shared_positions *positions = &ownership->heritage->segment.shared->positions;
+    struct stat status;
+    struct failure what;
+    uint64_t durable = atomic_load(&positions->durable);
+    if (fstatat(directory->descriptor, DATA_BETS_FILE, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        return true; /* that it is missing was told already */
+    }
+    uint64_t head = atomic_load(&positions->head);
+    uint64_t bytes = (uint64_t)status.st_size;
+    if (bytes >= durable && bytes <= head) {
+        return true;
+    }
+    (void)failure_set(&what,
+                      "%s/" DATA_BETS_FILE " has %llu bytes, and %llu were stored and %llu sent: "
+                      "somebody %s",
+                      directory->path, (unsigned long long)bytes, (unsigned long long)durable,
+                      (unsigned long long)head, bytes < durable ? "cut it" : "wrote into it");
+    return lose_data(ownership, what.text);
+}
+
 static bool look_at_objects(struct ownership *ownership)
 {
     const struct heritage *heritage = ownership->heritage;
@@ -139,7 +167,8 @@ static bool look(struct ownership *ownership)
 {
     ownership->looked_at_ms = clock_monotonic_ms();
     heartbeat_beat(&ownership->heritage->segment.shared->supervisor.beat_at_ms);
-    return look_at_directory(ownership) && look_at_files(ownership) && look_at_objects(ownership);
+    return look_at_directory(ownership) && look_at_files(ownership) && look_at_bets(ownership) &&
+           look_at_objects(ownership);
 }
 
 void ownership_begin(struct ownership *ownership, struct heritage *heritage)

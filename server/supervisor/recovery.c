@@ -252,9 +252,59 @@ static bool agrees_with_draw(const struct recovery *recovery)
                        stock->file_bytes, stock->checksum, draw->bets, draw->bytes, draw->checksum);
 }
 
+/*
+ * Winners are there only once all expected agencies are done, and control has long said that something
+ * was stored: else it is control, or done.csv, that is from before the draw. Drawn again, with other bets,
+ * would be another draw. A crash between the winners' renaming and control's leaves them with all that are done.
+ */
+static bool agrees_with_winners(const struct recovery *recovery)
+{
+    const struct control *control = &recovery->control;
+    const struct data_directory *directory = &recovery->heritage->directory;
+    struct stat status;
+    bool may_be_there = control->state == CONTROL_DRAWN ||
+                        (control->state == CONTROL_OPEN &&
+                         recovery->done.count >= control->terms.agencies_expected);
+    if (may_be_there ||
+        fstatat(directory->descriptor, DATA_WINNERS_FILE, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        return may_be_there || errno == ENOENT ||
+               failure_set_errno(recovery->failure, "look at %s/" DATA_WINNERS_FILE,
+                                 directory->path);
+    }
+    return failure_set(recovery->failure,
+                       "%s/" DATA_WINNERS_FILE
+                       " is there, so a draw has been held, and " DATA_CONTROL_FILE
+                       " (state %s) and " DATA_DONE_FILE " (%zu of %" PRIu32
+                       " agencies) are from before it: it is not held again, nothing was touched; "
+                       "restore all files from one backup",
+                       directory->path, control_state_name(control->state), recovery->done.count,
+                       control->terms.agencies_expected);
+}
+
+/* Before the first flush has been noted in control there is no more of bets.csv than that flush, and of
+ * done.csv only lines of agencies without bets. */
+static bool agrees_with_new_control(const struct recovery *recovery)
+{
+    uint64_t proven_bytes = 0;
+    for (size_t i = 0; i < recovery->done.count; i++) {
+        uint64_t position = recovery->done.lines[i].position;
+        proven_bytes = position > proven_bytes ? position : proven_bytes;
+    }
+    return recovery->control.state != CONTROL_NEW ||
+           (proven_bytes == 0 &&
+            recovery->stock.good_bytes <= crash_bytes_of(recovery->heritage)) ||
+           failure_set(
+               recovery->failure,
+               "%s/" DATA_CONTROL_FILE " says that nothing has been stored yet, and there "
+               "are %" PRIu64 " bets, and %zu agencies are done: it is another lottery's, or "
+               "from before them; nothing was touched; restore all files from one backup",
+               recovery->heritage->directory.path, recovery->stock.rows, recovery->done.count);
+}
+
 static bool hear_witnesses(const struct recovery *recovery)
 {
-    if (!reaches(recovery, recovery->control.bets_bytes, DATA_CONTROL_FILE)) {
+    if (!agrees_with_winners(recovery) || !agrees_with_new_control(recovery) ||
+        !reaches(recovery, recovery->control.bets_bytes, DATA_CONTROL_FILE)) {
         return false;
     }
     for (size_t i = 0; i < recovery->done.count; i++) {

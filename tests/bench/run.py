@@ -350,6 +350,17 @@ def say_done(log):
             answers += agency.recv(4096)
 
 
+def open_control(directory):
+    """Control says that bets have been stored, as it would after so many of them."""
+    path = os.path.join(directory, 'control')
+    with open(path, 'rb') as control:
+        lines = control.read().replace(b'state new', b'state open').splitlines(True)[:-1]
+    text = b''.join(lines)
+    checksum = int.from_bytes(text, 'big') % (2**64 - 59)
+    with open(path, 'wb') as control:
+        control.write(text + b'checksum %016x\n' % checksum)
+
+
 def make_data_directory(options, directory, log):
     """One in which a server has been: without its control it would not take the bets."""
     began = time.monotonic()
@@ -357,6 +368,8 @@ def make_data_directory(options, directory, log):
     time_log(log, began, 'action: listen')
     server.send_signal(signal.SIGTERM)
     server.wait()
+    open_control(directory)
+    os.remove(os.path.join(directory, 'checkpoint'))
 
 
 def big_file(options, report):

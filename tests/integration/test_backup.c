@@ -120,6 +120,41 @@ static void a_directory_that_can_t_be_trusted_is_not_copied(void **state)
     assert_false(files_exist(stage_text(stage, "%s.unfinished", backup)));
 }
 
+/* What a start would refuse is no backup: an edited row, a row cut off, another checkpoint, a winner put in. */
+static void a_directory_that_no_start_would_accept_is_not_copied(void **state)
+{
+    struct stage *stage = *state;
+    static const struct {
+        const char *name;
+        bool appends; /* else its third byte is changed */
+        const char *words;
+    } deeds[] = {{"bets.csv", false, "bets.csv was changed"},
+                 {"winners.csv", true, "winners.csv was changed"},
+                 {"bets.csv", true, "bets.csv was changed after the draw"}};
+    struct server *server = server_start(stage, terms);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:4:Ana,Paz,1,1980-01-31,7574\n\r\n", "server:0\r\n");
+    peer_ask(peer, "1:5\r\n2:5\r\n2:6\r\n", "server:0\r\nserver:0\r\nserver:3:\r\n");
+    server_stop_well(server);
+    for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++) {
+        const char *path = server_file(server, deeds[i].name);
+        const char *row = "1,Max,Pan,3,1980-01-31,7574\r\n";
+        size_t bytes = 0;
+        const char *was = files_read(stage, path, &bytes);
+        const char *changed = deeds[i].appends ? stage_text(stage, "%s%s", was, row)
+                                               : stage_text(stage, "%.2sZ%s", was, was + 3);
+        files_write_bytes(path, changed, strlen(changed));
+        const char *backup = stage_path(stage, "backup-%zu", i);
+        struct program *admin = back_up(stage, server->directory, backup, 1);
+        assert_non_null(strstr(program_errors(admin), deeds[i].words));
+        assert_non_null(strstr(program_errors(admin), server->directory));
+        assert_false(files_exist(backup));
+        assert_false(files_exist(stage_text(stage, "%s.unfinished", backup)));
+        files_write_bytes(path, was, bytes);
+    }
+    (void)back_up(stage, server->directory, stage_path(stage, "backup"), 0);
+}
+
 static void a_backup_replaces_nothing(void **state)
 {
     struct stage *stage = *state;
@@ -139,6 +174,7 @@ int main(void)
         STAGE_TEST(every_backup_of_a_server_at_work_holds_together),
         STAGE_TEST(files_copied_in_the_wrong_order_are_refused),
         STAGE_TEST(a_directory_that_can_t_be_trusted_is_not_copied),
+        STAGE_TEST(a_directory_that_no_start_would_accept_is_not_copied),
         STAGE_TEST(a_backup_replaces_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

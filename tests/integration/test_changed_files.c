@@ -166,6 +166,24 @@ static void no_done_is_acknowledged_once_done_csv_was_touched(void **state)
     }
 }
 
+static void no_done_is_acknowledged_once_bets_csv_was_emptied(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = start(stage);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, bets_batch(stage, 1, 0, BETS), "server:0\r\n");
+    const struct victim victim = look_at(server, "bets.csv");
+    assert_int_equal(truncate(victim.path, 0), 0);
+    peer_send(peer, "1:5\r\n");
+    peer_expect_close(peer);
+    assert_int_equal(program_await_end(server->program).status, 1);
+    stage_expect_nothing_left(stage);
+    restore(&victim);
+    server = start(stage);
+    peer = peer_connect(server);
+    peer_ask(peer, "1:7\r\n", stage_text(stage, "server:8:%d,open*\r\n", BETS));
+}
+
 /* The whole directory is moved: whatever the server writes there goes with it. */
 static void a_server_whose_directory_is_moved_goes_on_in_it(void **state)
 {
@@ -205,6 +223,7 @@ int main(void)
         STAGE_TEST(no_bet_is_acknowledged_once_bets_csv_was_touched),
         STAGE_TEST(a_start_without_what_was_acknowledged_is_refused),
         STAGE_TEST(no_done_is_acknowledged_once_done_csv_was_touched),
+        STAGE_TEST(no_done_is_acknowledged_once_bets_csv_was_emptied),
         STAGE_TEST(a_server_whose_directory_is_moved_goes_on_in_it),
         STAGE_TEST(a_control_that_was_removed_is_written_again),
     };

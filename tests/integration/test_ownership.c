@@ -236,15 +236,30 @@ static void remove_done(const struct server *server)
     assert_int_equal(unlink(server_file(server, "done.csv")), 0);
 }
 
+static void empty_bets(const struct server *server)
+{
+    assert_int_equal(truncate(server_file(server, "bets.csv"), 0), 0);
+}
+
+static void append_to_bets(const struct server *server)
+{
+    static const char row[] = "1,Max,Pan,3,1980-01-31,7574\r\n";
+    int file = open(server_file(server, "bets.csv"), O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, row, sizeof row - 1), sizeof row - 1);
+    assert_int_equal(close(file), 0);
+}
+
 static void data_that_is_taken_away_ends_the_server(void **state)
 {
     static const struct {
         void (*take)(const struct server *server);
         const char *words;
     } thefts[] = {
-        {take_directory, "data"},   {move_directory, "is no longer under its name"},
-        {replace_bets, "bets.csv"}, {remove_bets, "bets.csv"},
-        {remove_done, "done.csv"},
+        {take_directory, "data"},          {move_directory, "is no longer under its name"},
+        {replace_bets, "bets.csv"},        {remove_bets, "bets.csv"},
+        {remove_done, "done.csv"},         {empty_bets, "bets.csv*cut"},
+        {append_to_bets, "wrote into it"},
     };
     struct stage *stage = *state;
     for (size_t i = 0; i < sizeof thefts / sizeof thefts[0]; i++) {

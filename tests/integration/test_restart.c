@@ -399,6 +399,69 @@ static void winners_that_were_changed_are_told_to_nobody(void **state)
     (void)server_await_log(server, 1, "consulta_ganadores | result: fail*winners.csv was changed");
 }
 
+/* The files as they are, put back later: a backup of some of them. */
+struct old_file {
+    const char *path, *bytes;
+    size_t count;
+};
+
+static struct old_file keep(struct server *server, const char *name)
+{
+    struct old_file file = {.path = server_file(server, name)};
+    file.bytes = files_read(server->stage, file.path, &file.count);
+    return file;
+}
+
+static void expect_refused_for(struct stage *stage, const char *const *environment,
+                               const char *reason)
+{
+    struct program_end end;
+    const char *winners = files_read(stage, stage_path(stage, "data/winners.csv"), NULL);
+    struct program *program = server_start_in_vain(stage, NULL, NULL, environment, &end);
+    assert_int_equal(end.status, 1);
+    assert_non_null(strstr(program_errors(program), reason));
+    assert_string_equal(files_read(stage, stage_path(stage, "data/winners.csv"), NULL), winners);
+    stage_expect_nothing_left(stage);
+}
+
+static void files_from_before_the_draw_beside_its_winners_are_refused(void **state)
+{
+    struct stage *stage = *state;
+    (void)stop_with_bets(stage, 1);
+    struct server *server = start(stage);
+    const struct old_file control = keep(server, "control");
+    const struct old_file done = keep(server, "done.csv");
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:5\r\n2:5\r\n", "server:0\r\nserver:0\r\n");
+    peer_ask(peer, "2:6\r\n", "server:3:\r\n");
+    server_stop_well(server);
+    files_write_bytes(control.path, control.bytes, control.count);
+    files_write_bytes(done.path, done.bytes, done.count);
+    expect_refused_for(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=2"),
+                       "winners.csv is there, so a draw has been held");
+}
+
+/* Without a checkpoint, which would tell that they are two lotteries. */
+static void a_new_control_beside_bets_that_were_done_is_refused(void **state)
+{
+    struct stage *stage = *state;
+    const char *const *other = ENVIRONMENT("NUMBER_OF_AGENCIES=2", "WINNING_NUMBER=1");
+    struct server *server = server_start(stage, other);
+    const struct old_file control = keep(server, "control");
+    server_stop_well(server);
+    server = start(stage);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:4:Ana,Paz,1,1980-01-31,7574\n\r\n1:5\r\n", "server:0\r\nserver:0\r\n");
+    server_stop_well(server);
+    files_write_bytes(control.path, control.bytes, control.count);
+    assert_int_equal(unlink(server_file(server, "checkpoint")), 0);
+    struct program_end end;
+    struct program *program = server_start_in_vain(stage, NULL, NULL, other, &end);
+    assert_int_equal(end.status, 1);
+    assert_non_null(strstr(program_errors(program), "control says that nothing has been stored"));
+    stage_expect_nothing_left(stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +482,8 @@ int main(void)
         STAGE_TEST(terms_may_change_before_there_is_a_bet),
         STAGE_TEST(winners_that_are_missing_are_made_again),
         STAGE_TEST(winners_that_were_changed_are_told_to_nobody),
+        STAGE_TEST(files_from_before_the_draw_beside_its_winners_are_refused),
+        STAGE_TEST(a_new_control_beside_bets_that_were_done_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,9 @@
 
 #include "lib/checksum.h"
 #include "lib/log.h"
+#include "store/done_file.h"
 #include "server/signals.h"
+#include "shm/agencies.h"
 #include "shm/gate.h"
 #include "shm/waiting.h"
 #include "tests/harness/processes.h"
@@ -74,6 +76,7 @@ static int set_up(void **state)
     assert_true(gate_create(key, 1, &fixture.heritage.gate_id, &failure));
     scratch_write(&fixture.scratch, "bets.csv", "", 0);
     write_control(&fixture);
+    fixture.heritage.directory.control = fixture.control;
     return 0;
 }
 
@@ -196,6 +199,57 @@ static void files_that_somebody_changed_are_not_gone_on_with(void **state)
     assert_int_equal(atomic_load(&shared(fixture)->winners), 0);
 }
 
+static void the_control_of_another_lottery_or_of_before_is_not_gone_on_with(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->control.terms.winning_number++;
+    write_control(fixture);
+    expect_end(fixture, STORER_EXIT_DISK_LIED);
+    assert_int_equal(atomic_load(&shared(fixture)->sync_failed), 1);
+
+    (void)tear_down(state);
+    (void)set_up(state);
+    fixture->control.identity[0] = 'f';
+    write_control(fixture);
+    expect_end(fixture, STORER_EXIT_DISK_LIED);
+
+    (void)tear_down(state);
+    (void)set_up(state);
+    fixture->control.state = CONTROL_OPEN;
+    fixture->control.bets_bytes = 1; /* nothing has been appended */
+    write_control(fixture);
+    expect_end(fixture, STORER_EXIT_DISK_LIED);
+
+    (void)tear_down(state);
+    (void)set_up(state);
+    atomic_store(&shared(fixture)->drawn, 1); /* and the control is of before the draw */
+    expect_end(fixture, STORER_EXIT_DISK_LIED);
+}
+
+static void the_lines_of_another_lottery_are_not_gone_on_with(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct done_line line = {.agency = 1};
+    char text[DONE_LINE_BYTES_MAX];
+    size_t bytes = done_file_write_line(text, &line);
+    struct agency *agency = agencies_find_or_add(&fixture->heritage.segment, 1);
+    scratch_write(&fixture->scratch, "done.csv", text, bytes);
+    expect_end(fixture, STORER_EXIT_DISK_LIED); /* the agency has not asked */
+
+    (void)tear_down(state);
+    (void)set_up(state);
+    agency = agencies_find_or_add(&fixture->heritage.segment, 1);
+    scratch_write(&fixture->scratch, "done.csv", text, bytes);
+    atomic_store(&agency->phase, AGENCY_DONE_ASKED);
+    expect_end(fixture, STORER_EXIT_DRAINED);
+    assert_int_equal(atomic_load(&agency->phase), AGENCY_DONE);
+    expect_end(fixture, STORER_EXIT_DRAINED);
+    scratch_write(&fixture->scratch, "done.csv", "", 0); /* control, too, may be an old one */
+    fixture->control.done_bytes = 0;
+    write_control(fixture);
+    expect_end(fixture, STORER_EXIT_DISK_LIED);
+}
+
 static void a_control_that_is_missing_or_damaged_is_no_start(void **state)
 {
     struct fixture *fixture = *state;
@@ -226,6 +280,8 @@ int main(void)
         STORER_TEST(files_that_cannot_be_opened_or_read_are_no_lie_of_the_disk),
         STORER_TEST(a_successor_of_one_whose_sync_failed_does_not_go_on),
         STORER_TEST(files_that_somebody_changed_are_not_gone_on_with),
+        STORER_TEST(the_control_of_another_lottery_or_of_before_is_not_gone_on_with),
+        STORER_TEST(the_lines_of_another_lottery_are_not_gone_on_with),
         STORER_TEST(a_control_that_is_missing_or_damaged_is_no_start),
         STORER_TEST(winners_that_are_missing_do_not_keep_a_server_from_stopping),
     };

@@ -63,6 +63,8 @@ static int set_up(void **state)
     (void)snprintf(fixture.path, sizeof fixture.path, "%s/data", fixture.scratch.path);
     open_heritage(&fixture);
     scratch_write(&fixture.scratch, "data/bets.csv", "row", 3);
+    atomic_store(&fixture.heritage.segment.shared->positions.head, 6);
+    atomic_store(&fixture.heritage.segment.shared->positions.durable, 3);
     scratch_write(&fixture.scratch, "data/done.csv", "1", 1);
     scratch_write(&fixture.scratch, "data/control", "x", 1);
     fixture.log_file =
@@ -160,6 +162,17 @@ static void a_file_that_is_removed_is_lost(void **state)
     }
 }
 
+static void bets_that_are_fewer_than_were_stored_or_more_than_were_sent_are_lost(void **state)
+{
+    struct fixture *fixture = *state;
+    scratch_write(&fixture->scratch, "data/bets.csv", "ro", 2);
+    expect_loss(fixture, true, "somebody cut it");
+    (void)tear_down(state);
+    (void)set_up(state);
+    scratch_write(&fixture->scratch, "data/bets.csv", "rowforged", 9);
+    expect_loss(fixture, true, "somebody wrote into it");
+}
+
 static void a_file_that_is_replaced_is_lost(void **state)
 {
     static const char *const names[] = {"lock", "bets.csv", "done.csv"};
@@ -216,6 +229,7 @@ int main(void)
         OWNERSHIP_TEST(what_is_all_there_holds_and_the_supervisor_is_seen_alive),
         OWNERSHIP_TEST(files_that_the_server_replaces_itself_or_that_come_later_are_no_loss),
         OWNERSHIP_TEST(a_file_that_is_removed_is_lost),
+        OWNERSHIP_TEST(bets_that_are_fewer_than_were_stored_or_more_than_were_sent_are_lost),
         OWNERSHIP_TEST(a_file_that_is_replaced_is_lost),
         OWNERSHIP_TEST(a_directory_that_is_moved_is_lost),
         OWNERSHIP_TEST(a_directory_that_is_replaced_is_lost),
