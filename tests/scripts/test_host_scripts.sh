@@ -193,6 +193,19 @@ make_build_is_more_than_a_folder_s_name() {
     expect_match 'CC|gcc|cc' "$(make -n VARIANT=never CC=cc build)"
 }
 
+# The engine's reading of .dockerignore, as far as this one needs it.
+an_image_s_context_holds_what_it_is_built_of() {
+    local path
+    mkdir "$work/context"
+    sed -n 's/^!//p' "$checkout/.dockerignore" | while read -r path; do
+        mkdir -p "$work/context/$(dirname "$path")"
+        cp -R "$checkout/$path" "$work/context/$path"
+    done
+    cd "$work/context" || exit 1
+    make -n CC=cc unit all >/dev/null || fail "make finds less than it needs: see .dockerignore"
+    [[ -f scripts/ipcs.sh ]] || fail "no scripts/ipcs.sh"
+}
+
 run_tests \
     compose_v2_is_called_with_the_arguments \
     compose_v1_does_as_well \
@@ -207,4 +220,5 @@ run_tests \
     the_example_bet_stands_in_every_client_s_environment \
     scripts_without_exec_bits_work \
     bash_3_2_and_posix_tools_suffice \
-    make_build_is_more_than_a_folder_s_name
+    make_build_is_more_than_a_folder_s_name \
+    an_image_s_context_holds_what_it_is_built_of
