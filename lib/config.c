@@ -166,29 +166,6 @@ void config_describe(const struct config_table *table, const void *target, char 
 
 /* ------------------------------------------------------------------ help ---- */
 
-/* How many bytes of the text go into a line of `columns`: up to the last space that fits. */
-static size_t line_bytes(const char *text, size_t columns)
-{
-    size_t bytes = strlen(text);
-    if (bytes <= columns) {
-        return bytes;
-    }
-    for (bytes = columns; bytes > 0 && text[bytes] != ' '; bytes--) {
-        /* back to the end of a word */
-    }
-    return bytes > 0 ? bytes : columns;
-}
-
-static void print_meaning(FILE *file, const char *meaning, size_t indent)
-{
-    while (*meaning != '\0') {
-        size_t bytes = line_bytes(meaning, CONFIG_HELP_COLUMNS - indent);
-        (void)fprintf(file, "%*s%.*s\n", (int)indent, "", (int)bytes, meaning);
-        meaning += bytes;
-        meaning += strspn(meaning, " ");
-    }
-}
-
 static size_t widest_path(const struct config_table *table)
 {
     char names[NAMES_BYTES];
@@ -213,6 +190,8 @@ void config_print_help(const struct config_table *table, FILE *file)
         (void)fprintf(file, "%*s%-*s%*s%s\n", HELP_GAP, "", (int)width,
                       join_names(key->path, paths), HELP_GAP, "",
                       join_names(key->environment, variables));
-        print_meaning(file, key->meaning, width + 2 * (size_t)HELP_GAP);
+        size_t indent = width + 2 * (size_t)HELP_GAP;
+        (void)fprintf(file, "%*s", (int)indent, "");
+        text_print_wrapped(file, key->meaning, indent, CONFIG_HELP_COLUMNS);
     }
 }

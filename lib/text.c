@@ -86,3 +86,28 @@ void text_make_clean(char *text, size_t bytes)
         text[at++] = '?';
     }
 }
+
+/* How many bytes of the text go into a line of `columns`: up to the last space that fits. */
+static size_t line_bytes(const char *text, size_t columns)
+{
+    size_t bytes = strlen(text);
+    if (bytes <= columns) {
+        return bytes;
+    }
+    for (bytes = columns; bytes > 0 && text[bytes] != ' '; bytes--) {
+        /* back to the end of a word */
+    }
+    return bytes > 0 ? bytes : columns;
+}
+
+void text_print_wrapped(FILE *file, const char *text, size_t indent, size_t columns)
+{
+    size_t bytes = line_bytes(text, columns - indent);
+    (void)fprintf(file, "%.*s\n", (int)bytes, text);
+    text += bytes;
+    while (*(text += strspn(text, " ")) != '\0') {
+        bytes = line_bytes(text, columns - indent);
+        (void)fprintf(file, "%*s%.*s\n", (int)indent, "", (int)bytes, text);
+        text += bytes;
+    }
+}
