@@ -3,10 +3,10 @@
  */
 #include "client/betting.h"
 
-#include "client/batch.h"
+#include "client/composer.h"
 #include "client/question.h"
 #include "client/refusal.h"
-#include "client/turn.h"
+#include "client/transfer.h"
 #include "client/window.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -18,7 +18,7 @@ struct betting {
     struct job *job;
     struct wire *wire;
     struct window window;
-    struct batch_limits limits;
+    struct composer_limits limits;
     bool all_composed; /* the file has been read to its end */
 };
 
@@ -33,12 +33,12 @@ static enum job_step compose_batches(struct betting *betting)
         struct window_batch batch;
         struct failure why;
         size_t bytes = 0;
-        char *out = wire_reserve(betting->wire, BATCH_BYTES_MAX);
+        char *out = wire_reserve(betting->wire, COMPOSER_BYTES_MAX);
         if (out == NULL) {
             break;
         }
         enum dataset_result result =
-            batch_compose(&job->dataset, &betting->limits, out, &bytes, &batch, &why);
+            composer_write(&job->dataset, &betting->limits, out, &bytes, &batch, &why);
         if (result == DATASET_FAILED || result == DATASET_BAD_ROW) {
             refusal_log_line(job, dataset_line(&job->dataset), why.text);
             return JOB_FAILED;
@@ -126,7 +126,7 @@ static enum job_step exchange(struct betting *betting, struct failure *why)
         if (step != JOB_WORKED || window_is_empty(&betting->window)) {
             return step;
         }
-        step = turn_wire(job, betting->wire, patience_deadline_ms(&job->patience), why);
+        step = transfer_bytes(job, betting->wire, patience_deadline_ms(&job->patience), why);
         if (step == JOB_WORKED) {
             step = take_answers(betting, why);
         }

@@ -19,14 +19,14 @@ enum resume_policy {
 };
 
 struct client_config {
-    uint64_t id;                            /* id: the agency, 0 .. 2^32-1 */
+    uint32_t id;                            /* id: the agency, 0 .. 2^32-1 */
     char server_address[CONFIG_TEXT_BYTES]; /* server.address: host:port */
-    uint64_t loop_lapse_ms;                 /* loop.lapse: give up after this without progress */
-    uint64_t loop_period_ms;                /* loop.period: pause between look-ups and probes */
-    uint64_t loop_amount;                   /* loop.amount: echo probes before betting */
+    int64_t loop_lapse_ms;                  /* loop.lapse: give up after this without progress */
+    int64_t loop_period_ms;                 /* loop.period: pause between look-ups and probes */
+    uint32_t loop_amount;                   /* loop.amount: echo probes before betting */
     int log_level;                          /* log.level, enum log_level */
-    uint64_t batch_max_amount;              /* batch.maxAmount, batch.batch_size: bets a message */
-    uint64_t batch_in_flight;               /* batch.inFlight: unanswered batches at most */
+    uint32_t batch_max_amount;              /* batch.maxAmount, batch.batch_size: bets a message */
+    uint32_t batch_in_flight;               /* batch.inFlight: unanswered batches at most */
     char bets_file[CONFIG_TEXT_BYTES];      /* bets.file; empty: .data/agency-<id>.csv */
     char winners_file[CONFIG_TEXT_BYTES];   /* winners.file; empty: none */
     int resume;                             /* resume, enum resume_policy */

@@ -3,11 +3,11 @@
  */
 #include "client/job.h"
 
+#include "bet/bet.h"
 #include "client/dial.h"
 #include "client/probe.h"
 #include "client/session.h"
 #include "client/winners_report.h"
-#include "bet/bet.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -85,7 +85,7 @@ static bool check_winners_file(const struct job *job, struct failure *failure)
 bool job_open(struct job *job, const struct client_config *config, struct interrupt *interrupt,
               unsigned progress_lines_up, struct failure *failure)
 {
-    *job = (struct job){.config = config, .agency = (uint32_t)config->id, .interrupt = interrupt};
+    *job = (struct job){.config = config, .agency = config->id, .interrupt = interrupt};
     job->unaided.is_on = config->resume == RESUME_OFF;
     if (!job_check(config, failure) ||
         !resolver_split(config->server_address, "server.address", &job->server, failure) ||
@@ -139,7 +139,7 @@ static enum job_step run_session(struct job *job, struct failure *why)
 static enum job_step run_sessions(struct job *job)
 {
     struct failure why;
-    patience_start(&job->patience, (int64_t)job->config->loop_lapse_ms, clock_monotonic_ms());
+    patience_start(&job->patience, job->config->loop_lapse_ms, clock_monotonic_ms());
     while (true) {
         enum job_step step = run_session(job, &why);
         if (step == JOB_NEXT) {

@@ -4,7 +4,7 @@
 #include "client/lookup.h"
 
 #include "client/question.h"
-#include "client/turn.h"
+#include "client/transfer.h"
 #include "client/winners_report.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -66,8 +66,8 @@ static enum job_step take_all_rows(struct job *job, struct wire *wire,
         if (step != JOB_WORKED || whole) {
             return step;
         }
-        int64_t deadline_ms = clock_monotonic_ms() + (int64_t)job->config->loop_lapse_ms;
-        step = turn_wire(job, wire, deadline_ms, why);
+        int64_t deadline_ms = clock_monotonic_ms() + job->config->loop_lapse_ms;
+        step = transfer_bytes(job, wire, deadline_ms, why);
         if (step != JOB_WORKED) {
             return step;
         }
@@ -112,9 +112,9 @@ static enum job_step pause_closed(struct job *job, int64_t until_ms)
 static enum job_step pause_before_asking_again(struct job *job, struct wire *wire,
                                                struct failure *why)
 {
-    int64_t until_ms = clock_monotonic_ms() + (int64_t)job->config->loop_period_ms;
+    int64_t until_ms = clock_monotonic_ms() + job->config->loop_period_ms;
     progress_set_state(&job->progress, "waiting for the draw");
-    switch (wire_turn(wire, until_ms, why)) {
+    switch (wire_transfer(wire, until_ms, why)) {
     case WIRE_LAPSED:
         patience_progress(&job->patience, clock_monotonic_ms()); /* the pause was ours */
         return JOB_WORKED;
@@ -144,7 +144,7 @@ static enum job_step await_answer(struct job *job, struct wire *wire, bool *begi
         if (next != WIRE_NOTHING) {
             return next == WIRE_ANSWER ? JOB_WORKED : JOB_LOST;
         }
-        enum job_step step = turn_wire(job, wire, patience_deadline_ms(&job->patience), why);
+        enum job_step step = transfer_bytes(job, wire, patience_deadline_ms(&job->patience), why);
         if (step != JOB_WORKED) {
             return step;
         }

@@ -43,7 +43,7 @@ static enum job_step exchange(struct job *job, struct wire *wire, const char *se
     memcpy(wire_reserve(wire, bytes), sent, bytes); /* it is the first: there is room */
     wire_commit(wire, bytes);
     while (!wire_next_line(wire, &line, &bytes)) {
-        enum wire_end end = wire_turn(wire, patience_deadline_ms(&job->patience), &why);
+        enum wire_end end = wire_transfer(wire, patience_deadline_ms(&job->patience), &why);
         if (end == WIRE_STOPPED) {
             return JOB_STOPPED;
         }
@@ -62,7 +62,7 @@ static enum job_step probe_once(struct job *job, uint64_t number)
     int fd = -1;
     (void)snprintf(sent, sizeof sent, "[CLIENT %" PRIu32 "] Message N°%" PRIu64 "\n", job->agency,
                    number);
-    patience_start(&job->patience, (int64_t)job->config->loop_lapse_ms, clock_monotonic_ms());
+    patience_start(&job->patience, job->config->loop_lapse_ms, clock_monotonic_ms());
     enum dial_end dialled =
         dial_persistently(job->interrupt, &job->server, &job->patience, &fd, &why);
     if (dialled != DIAL_CONNECTED) {
@@ -85,7 +85,7 @@ enum job_step probe_run(struct job *job)
         if (step != JOB_WORKED) {
             return step;
         }
-        int64_t pause_until_ms = clock_monotonic_ms() + (int64_t)job->config->loop_period_ms;
+        int64_t pause_until_ms = clock_monotonic_ms() + job->config->loop_period_ms;
         if (number < amount &&
             interrupt_wait(job->interrupt, -1, 0, pause_until_ms) == INTERRUPT_STOPPED) {
             return JOB_STOPPED;

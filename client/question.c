@@ -3,7 +3,7 @@
  */
 #include "client/question.h"
 
-#include "client/turn.h"
+#include "client/transfer.h"
 #include "lib/log.h"
 
 #include <inttypes.h>
@@ -51,7 +51,7 @@ enum job_step question_await(struct job *job, struct wire *wire, struct message 
         if (next != WIRE_NOTHING) {
             return next == WIRE_ANSWER ? JOB_WORKED : JOB_LOST;
         }
-        enum job_step step = turn_wire(job, wire, patience_deadline_ms(&job->patience), why);
+        enum job_step step = transfer_bytes(job, wire, patience_deadline_ms(&job->patience), why);
         if (step == JOB_LOST) {
             question_learn_from_loss(job, wire);
         }

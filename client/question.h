@@ -8,10 +8,10 @@
 #ifndef CLIENT_QUESTION_H
 #define CLIENT_QUESTION_H
 
+#include "bet/message.h"
 #include "client/job.h"
 #include "client/wire.h"
 #include "lib/failure.h"
-#include "bet/message.h"
 
 #include <stdbool.h>
 

@@ -27,13 +27,13 @@ _Static_assert(sizeof(struct resolver_answer) <= PIPE_BUF, "an answer is one wri
 
 /* --------------------------------------------------- how an address is written ---- */
 
-/* A port to connect to, read into a uint64_t of its own. */
+/* A port to connect to, read into a uint32_t of its own. */
 static const struct config_key port_key = {
-    .kind = CONFIG_INTEGER, .minimum = 1, .maximum = UINT16_MAX};
+    .kind = CONFIG_UINT32, .minimum = 1, .maximum = UINT16_MAX};
 
 bool resolver_check_port(const char *port, const char *place, struct failure *failure)
 {
-    uint64_t number = 0;
+    uint32_t number = 0;
     return config_value_parse(&port_key, port, strlen(port), place, &number, failure);
 }
 

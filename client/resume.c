@@ -96,7 +96,7 @@ static enum job_step take_hang_up(struct job *job, const struct wire *wire, bool
 static enum job_step listen_first(struct job *job, struct wire *wire, struct failure *why)
 {
     job->status_hang_ups = 0;
-    switch (wire_turn(wire, clock_monotonic_ms() + LISTEN_MS, why)) {
+    switch (wire_transfer(wire, clock_monotonic_ms() + LISTEN_MS, why)) {
     case WIRE_LAPSED:
         return JOB_WORKED;
     case WIRE_STOPPED:

@@ -130,7 +130,7 @@ static enum wire_end receive_what_came(struct wire *wire, struct failure *why)
     return WIRE_LOST;
 }
 
-enum wire_end wire_turn(struct wire *wire, int64_t deadline_ms, struct failure *why)
+enum wire_end wire_transfer(struct wire *wire, int64_t deadline_ms, struct failure *why)
 {
     send_what_goes(wire);
     short events = has_something_to_send(wire) ? POLLIN | POLLOUT : POLLIN;

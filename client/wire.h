@@ -12,9 +12,9 @@
 #ifndef CLIENT_WIRE_H
 #define CLIENT_WIRE_H
 
+#include "bet/message.h"
 #include "client/interrupt.h"
 #include "lib/failure.h"
-#include "bet/message.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,7 +62,7 @@ char *wire_reserve(struct wire *wire, size_t bytes);
 void wire_commit(struct wire *wire, size_t bytes);
 
 /* One turn, see above. `why` is set for WIRE_LAPSED, WIRE_LOST and WIRE_NO_MEMORY. */
-enum wire_end wire_turn(struct wire *wire, int64_t deadline_ms, struct failure *why);
+enum wire_end wire_transfer(struct wire *wire, int64_t deadline_ms, struct failure *why);
 
 /* Has something come that nobody has looked at? */
 bool wire_has_unread(const struct wire *wire);

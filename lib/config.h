@@ -23,9 +23,10 @@ enum { CONFIG_TEXT_BYTES = 256, CONFIG_NAMES_MAX = 4, CONFIG_PLACE_BYTES = 256 }
 /* How a value is written in the file, and what stands in the struct. */
 enum config_kind {
     CONFIG_TEXT,     /* char[CONFIG_TEXT_BYTES], of at least `minimum` bytes */
-    CONFIG_INTEGER,  /* uint64_t, within [minimum, maximum] */
+    CONFIG_UINT32,   /* uint32_t, within [minimum, maximum], and `maximum` within UINT32_MAX */
+    CONFIG_UINT64,   /* uint64_t, within [minimum, maximum] */
     CONFIG_BYTES,    /* uint64_t: 8192, 64k, 8M, 1G (powers of 1024), within the bounds */
-    CONFIG_DURATION, /* uint64_t, milliseconds: 0m20s, 5s, 100ms, 1h, within the bounds */
+    CONFIG_DURATION, /* int64_t or uint64_t, milliseconds: 0m20s, 5s, 100ms, 1h, within them */
     CONFIG_CHOICE,   /* int: the index of the value in `choices`, in any case */
     CONFIG_LOG_LEVEL /* enum log_level (as int) */
 };
@@ -101,17 +102,5 @@ void config_describe(const struct config_table *table, const void *target, char 
 void config_print_help(const struct config_table *table, FILE *file);
 
 enum { CONFIG_HELP_COLUMNS = 100 };
-
-/*
- * "0m20s", "1h", "100ms", "5s", "0" to milliseconds: the units h, m, s, ms, each at
- * most once and in this order. False for anything else, and above 2^64.
- */
-bool config_parse_duration(const char *text, uint64_t *duration_ms);
-
-/*
- * "8192", "64k", "8M", "1G" to bytes: powers of 1024, the unit in either case.
- * False for anything else, and above 2^64.
- */
-bool config_parse_bytes(const char *text, uint64_t *bytes);
 
 #endif

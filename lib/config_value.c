@@ -67,7 +67,7 @@ static int take_duration_unit(const char **text, int from)
     return -1;
 }
 
-bool config_parse_duration(const char *text, uint64_t *duration_ms)
+bool config_value_parse_duration(const char *text, uint64_t *duration_ms)
 {
     uint64_t total = 0;
     bool plain_zero = strcmp(text, "0") == 0;
@@ -89,7 +89,7 @@ bool config_parse_duration(const char *text, uint64_t *duration_ms)
     return true;
 }
 
-bool config_parse_bytes(const char *text, uint64_t *bytes)
+bool config_value_parse_bytes(const char *text, uint64_t *bytes)
 {
     uint64_t amount;
     if (!take_digits(&text, &amount)) {
@@ -184,16 +184,20 @@ static bool refuse_number(const struct config_key *key, const char *text, size_t
 }
 
 static bool parse_number(const struct config_key *key, const char *text, size_t bytes,
-                         const char *place, uint64_t *target, struct failure *failure)
+                         const char *place, void *target, struct failure *failure)
 {
     uint64_t number = 0;
-    bool understood = key->kind == CONFIG_DURATION ? config_parse_duration(text, &number)
-                      : key->kind == CONFIG_BYTES  ? config_parse_bytes(text, &number)
+    bool understood = key->kind == CONFIG_DURATION ? config_value_parse_duration(text, &number)
+                      : key->kind == CONFIG_BYTES  ? config_value_parse_bytes(text, &number)
                                                    : parse_integer(text, &number);
     if (!understood || number < key->minimum || number > key->maximum) {
         return refuse_number(key, text, bytes, place, failure);
     }
-    *target = number;
+    if (key->kind == CONFIG_UINT32) {
+        *(uint32_t *)target = (uint32_t)number;
+    } else {
+        *(uint64_t *)target = number;
+    }
     return true;
 }
 
@@ -264,7 +268,8 @@ bool config_value_parse(const struct config_key *key, const char *text, size_t b
     switch (key->kind) {
     case CONFIG_TEXT:
         return parse_text(key, text, bytes, place, value, failure);
-    case CONFIG_INTEGER:
+    case CONFIG_UINT32:
+    case CONFIG_UINT64:
     case CONFIG_BYTES:
     case CONFIG_DURATION:
         return parse_number(key, text, bytes, place, value, failure);
@@ -283,7 +288,10 @@ void config_value_format(const struct config_key *key, const void *target, char 
     case CONFIG_TEXT:
         (void)snprintf(text, capacity, "%s", (const char *)value);
         break;
-    case CONFIG_INTEGER:
+    case CONFIG_UINT32:
+        (void)snprintf(text, capacity, "%" PRIu32, *(const uint32_t *)value);
+        break;
+    case CONFIG_UINT64:
     case CONFIG_BYTES:
     case CONFIG_DURATION:
         format_number(key->kind, *(const uint64_t *)value, text, capacity);

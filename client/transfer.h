@@ -1,8 +1,8 @@
 /*
- * turn.h - one turn of the wire, and what it means for the job.
+ * transfer.h - one turn of the wire, and what it means for the job.
  */
-#ifndef CLIENT_TURN_H
-#define CLIENT_TURN_H
+#ifndef CLIENT_TRANSFER_H
+#define CLIENT_TRANSFER_H
 
 #include "client/job.h"
 #include "client/wire.h"
@@ -13,7 +13,7 @@
  * most. JOB_WORKED when something moved, JOB_LOST when the connection is of no use any
  * more (`why` is set), JOB_FAILED without memory (logged), JOB_STOPPED by a signal.
  */
-enum job_step turn_wire(struct job *job, struct wire *wire, int64_t deadline_ms,
-                        struct failure *why);
+enum job_step transfer_bytes(struct job *job, struct wire *wire, int64_t deadline_ms,
+                             struct failure *why);
 
 #endif
