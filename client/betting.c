@@ -13,7 +13,7 @@
 
 #include <inttypes.h>
 
-/* The bets of one connection on their way. */
+/* The betting on one connection. */
 struct betting {
     struct job *job;
     struct wire *wire;
@@ -22,7 +22,7 @@ struct betting {
     bool all_composed; /* the file has been read to its end */
 };
 
-/* Turns rows into batches for as long as there is room for them. */
+/* Composes batches for as long as there is room for them. */
 static enum job_step compose_batches(struct betting *betting)
 {
     struct job *job = betting->job;
@@ -65,10 +65,10 @@ static void acknowledge(struct job *job, const struct window_batch *batch)
 }
 
 /*
- * Where no row is wrong, another connection has probably asked STATUS after us,
- * perhaps one of a run that was killed, whose handler came to its message late.
- * A new connection takes the agency back; a second refusal of the same row is final.
- * So is the first one of a server that does not know STATUS.
+ * If no row is wrong, another connection has probably asked STATUS after this one,
+ * perhaps one of a run that was killed, whose STATUS the server read late. A new
+ * connection then claims the agency again. The second refusal of the same row is final,
+ * and so is the first one of a server that does not know STATUS.
  */
 static enum job_step take_refusal(struct job *job, const struct window_batch *batch,
                                   struct failure *why)
@@ -136,7 +136,7 @@ static enum job_step exchange(struct betting *betting, struct failure *why)
     }
 }
 
-/* The connection was lost. What the server has of the batch on its way, only STATUS could tell. */
+/* Notes the batch that had no answer when the connection was lost: it may be stored. */
 static void note_unanswered(struct betting *betting)
 {
     struct job *job = betting->job;

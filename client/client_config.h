@@ -11,11 +11,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What to do about a server that does not know STATUS, and so can't tell what it has stored. */
+/* What to do when the server does not know STATUS, and so can't tell what it has stored. */
 enum resume_policy {
     RESUME_AUTO,     /* go on without it, and warn */
     RESUME_REQUIRED, /* fail */
-    RESUME_OFF       /* treat every server as one of those */
+    RESUME_OFF       /* treat every server as one that does not know it */
 };
 
 struct client_config {
@@ -41,12 +41,12 @@ struct client_config {
 extern const struct config_table client_config_table;
 
 /*
- * Loads and checks the configuration; `file` as in config_load. SERVER_HOST
- * (with SERVER_PORT, or port 12345) stands for server.address where
- * CLI_SERVER_ADDRESS is not set; SERVER_PORT alone changes nothing. Some but not all
- * of the five fields of a single bet is an error that names the missing ones; the id
- * has no default. bets_file stays empty where nobody named a file, so that the job
- * can tell (job.c).
+ * Loads and checks the configuration; `file` as in config_load. Where
+ * CLI_SERVER_ADDRESS is not set, SERVER_HOST (with SERVER_PORT, or port 12345) replaces
+ * server.address; SERVER_PORT alone changes nothing. It is an error, which names the
+ * missing ones, to set some but not all of the five fields of a single bet. The id has no
+ * default. bets_file stays empty where no file was named; job.c chooses one then. Returns
+ * false with the failure; *config is then undefined.
  */
 bool client_config_load(const char *file, struct client_config *config, struct failure *failure);
 

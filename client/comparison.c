@@ -19,7 +19,7 @@ struct comparison {
     const struct state *state; /* what the server said of all that is stored */
     struct first_rows first;
     enum first_rows_end end; /* of reading as many rows as are stored */
-    struct failure failure;  /* of the row behind the last good one, or of reading */
+    struct failure failure;  /* of the row after the last good one, or of reading */
     uint64_t rows;           /* of the file that could be compared */
 };
 
@@ -42,7 +42,7 @@ static enum job_step take_rows(struct comparison *comparison, uint64_t rows,
 /* ------------------------------------------------- the first row that differs ---- */
 
 /*
- * What the server says of its first `rows` rows. False where it says nothing that helps:
+ * Asks the server for the checksum of its first `rows` rows. False where it does not tell;
  * the connection may be closed then.
  */
 static bool ask_prefix(struct comparison *comparison, uint64_t rows, struct state *state,
@@ -65,8 +65,8 @@ static bool ask_prefix(struct comparison *comparison, uint64_t rows, struct stat
 }
 
 /*
- * Row number *differs, from 1, is not the one that is stored; finds out whether there
- * is one before it. JOB_WORKED when *differs is the first one.
+ * Row number *differs, counted from 1, is not the one that is stored. Looks for an earlier
+ * one. JOB_WORKED: *differs is the first row that differs.
  */
 static enum job_step search(struct comparison *comparison, uint64_t *differs)
 {
@@ -131,7 +131,7 @@ static enum job_step refuse(const struct comparison *comparison, uint64_t differ
     return JOB_OTHER_BETS;
 }
 
-/* The file is another one: says where, as far as the server helps. */
+/* Logs that the file is another one, and the line where it differs if the server tells. */
 static enum job_step name_difference(struct comparison *comparison)
 {
     bool known_row = comparison->end != FIRST_ROWS_TAKEN;

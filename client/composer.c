@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* Copies one row and its LF behind what is there; returns the bytes there are then. */
+/* Appends a row and its LF to the `used` bytes of `out`; returns the bytes there are then. */
 static size_t append_row(char *out, size_t used, const struct dataset_row *row)
 {
     memcpy(out + used, row->text, row->bytes);

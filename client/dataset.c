@@ -66,7 +66,7 @@ static bool skip_byte_order_mark(struct dataset *dataset, struct failure *failur
     return true;
 }
 
-/* What both ways of opening share, once the descriptor is there. */
+/* The part of opening that files and texts have in common, once the descriptor is open. */
 static bool prepare(struct dataset *dataset, struct failure *failure)
 {
     struct stat status;
@@ -160,7 +160,7 @@ static bool find_line(struct dataset *dataset, size_t *bytes, struct failure *fa
     }
 }
 
-/* Without its LF or CRLF; of a last line without LF, without a lone CR. */
+/* The line's bytes without LF or CRLF; of a last line without LF, without a lone CR. */
 static size_t strip_line_end(const char *line, size_t bytes)
 {
     if (bytes > 0 && line[bytes - 1] == '\n') {
@@ -178,8 +178,8 @@ static bool is_line_end(char byte)
 }
 
 /*
- * Is the rest of the file, from the row at `begin` on, nothing but line ends? Looks
- * ahead without moving: the buffer stays as it is.
+ * True when the rest of the file, from the row at `begin` on, is only line ends. Reads
+ * ahead without changing the buffer.
  */
 static bool only_line_ends_follow(const struct dataset *dataset, bool *only,
                                   struct failure *failure)

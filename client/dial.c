@@ -17,7 +17,7 @@
 
 enum { TIME_BYTES = sizeof "23:59:59", MS_PER_SECOND = 1000 };
 
-/* What became of a connect that was on its way: 0, or an errno. */
+/* The result of a connect(2) that was in progress: 0, or an errno. */
 static int connect_result(int fd)
 {
     int error = 0;
@@ -72,7 +72,7 @@ static enum dial_end connect_address(struct interrupt *interrupt,
     return end;
 }
 
-/* This machine has no way to such an address; that says nothing of the server. */
+/* This machine has no route to such an address, which tells nothing about the server. */
 static bool is_out_of_reach(int error)
 {
     return error == ENETUNREACH || error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
@@ -85,7 +85,7 @@ static void explain(const struct resolver_name *server, struct failure *failure)
                       strerror(errno), hint);
 }
 
-/* Each address in turn. */
+/* Tries the addresses, one after the other. */
 static enum dial_end connect_any(struct interrupt *interrupt, const struct resolver_name *server,
                                  const struct resolver_answer *answer, int64_t deadline_ms, int *fd,
                                  struct failure *failure)
@@ -140,11 +140,11 @@ bool dial_pause(struct interrupt *interrupt, struct patience *patience)
     if (until_ms < deadline_ms) {
         return interrupt_wait(interrupt, -1, 0, until_ms) == INTERRUPT_LAPSED;
     }
-    (void)interrupt_wait(interrupt, -1, 0, deadline_ms); /* nobody is dialled any more then */
+    (void)interrupt_wait(interrupt, -1, 0, deadline_ms); /* there is no further attempt then */
     return false;
 }
 
-/* The wall clock's time of a moment of the monotonic one, as it stands in the log's lines. */
+/* The wall-clock time of a moment of the monotonic clock, in the form of the log's lines. */
 static void write_time(int64_t moment_ms, char text[TIME_BYTES])
 {
     time_t when = time(NULL) + (time_t)((moment_ms - clock_monotonic_ms()) / MS_PER_SECOND);
@@ -153,7 +153,7 @@ static void write_time(int64_t moment_ms, char text[TIME_BYTES])
     (void)strftime(text, TIME_BYTES, "%H:%M:%S", &broken_down);
 }
 
-/* Says why it does not work and how long it will be tried. */
+/* Logs the reason, and until when it will be tried again. */
 static void tell_failure(const struct failure *failure, const struct patience *patience)
 {
     char until[TIME_BYTES];

@@ -75,7 +75,7 @@ static enum dataset_result collect(struct first_rows *first, uint64_t rows, uint
     return DATASET_ROW;
 }
 
-/* Adds the rows of the piece; false where one is no bet: *good then says how many are before it. */
+/* Adds the rows of the piece. False where one is no bet; *good counts those before it. */
 static bool add_piece(struct first_rows *first, uint64_t *good, struct failure *failure)
 {
     struct bet_conversion done =
@@ -90,7 +90,7 @@ static bool add_piece(struct first_rows *first, uint64_t *good, struct failure *
     return true;
 }
 
-/* The rows of the piece before the one that is no bet are taken all the same. */
+/* Takes the rows of the piece that stand before the one that is no bet. */
 static enum first_rows_end take_good_rows(struct first_rows *first, uint64_t good)
 {
     struct failure ignored;

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* As a shell has it for a command that it puts into the background. */
+/* A shell ignores SIGINT for a command that it starts in the background. */
 static bool is_ignored(int signal_number)
 {
     struct sigaction inherited;
@@ -26,7 +26,7 @@ bool interrupt_open(struct interrupt *interrupt, struct failure *failure)
     sigset_t signals;
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
-    if (!is_ignored(SIGINT)) { /* blocked, an ignored signal is kept all the same */
+    if (!is_ignored(SIGINT)) { /* an ignored signal would be kept too, while it is blocked */
         (void)sigaddset(&signals, SIGINT);
     }
     interrupt->signal = 0;
@@ -52,7 +52,7 @@ void interrupt_close(struct interrupt *interrupt)
     }
 }
 
-/* Takes the signal that is there and says so in the log. */
+/* Takes the signal that has arrived and logs it. */
 static void take_signal(struct interrupt *interrupt)
 {
     struct signalfd_siginfo information;

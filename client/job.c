@@ -19,7 +19,7 @@
 
 enum { SINGLE_ROW_BYTES = BET_FIELDS * CONFIG_TEXT_BYTES };
 
-/* The bet of the environment, as a row. */
+/* Writes the bet of the environment as a row. */
 static size_t write_single_bet(const struct client_config *config, char row[SINGLE_ROW_BYTES])
 {
     return (size_t)snprintf(row, SINGLE_ROW_BYTES, "%s,%s,%s,%s,%s", config->first_name,
@@ -48,7 +48,7 @@ static bool open_single_bet(struct job *job, struct failure *failure)
     return dataset_open_text(&job->dataset, job->bets_name, row, bytes, failure);
 }
 
-/* Only probes are to be done when they are asked for, and nobody named or placed a file. */
+/* True when only probes are wanted: they are asked for, and no file is named or there. */
 static bool only_probes(const struct job *job)
 {
     return job->config->loop_amount > 0 && job->config->bets_file[0] == '\0' &&
@@ -113,12 +113,12 @@ void job_close(struct job *job)
 static enum job_step give_up(const struct job *job, const struct failure *why)
 {
     log_error(
-        "action: connect | result: fail | server: %s | reason: %s | gave_up_after_ms: %" PRIu64,
+        "action: connect | result: fail | server: %s | reason: %s | gave_up_after_ms: %" PRId64,
         job->config->server_address, why->text, job->config->loop_lapse_ms);
     return JOB_FAILED;
 }
 
-/* One connection, however long it takes to get, and what becomes of it. */
+/* Connects, for as long as the patience lasts, and holds one session. */
 static enum job_step run_session(struct job *job, struct failure *why)
 {
     int fd = -1;

@@ -28,7 +28,7 @@ static enum job_step fail_to_keep(const struct job *job, const struct failure *w
     return JOB_FAILED;
 }
 
-/* Takes the rows that are here; *whole when the last one was among them. */
+/* Takes the rows that have come. *whole: the last one was among them. */
 static enum job_step take_rows(struct job *job, struct wire *wire, struct winners_report *report,
                                bool *whole, struct failure *why)
 {
@@ -57,7 +57,7 @@ static enum job_step take_rows(struct job *job, struct wire *wire, struct winner
     return JOB_WORKED;
 }
 
-/* Whatever is on its way has to come within a lapse of what came before it. */
+/* Takes the rows until the last one. Each has to come within a lapse of the one before. */
 static enum job_step take_all_rows(struct job *job, struct wire *wire,
                                    struct winners_report *report, bool whole, struct failure *why)
 {
@@ -98,7 +98,7 @@ static enum job_step take_winners(struct job *job, struct wire *wire, bool whole
 
 /* ------------------------------------------------------------- waiting ---- */
 
-/* Lets the rest of a pause go by on a connection that the server has closed. */
+/* Waits for the rest of a pause; the server has closed the connection. */
 static enum job_step pause_closed(struct job *job, int64_t until_ms)
 {
     if (interrupt_wait(job->interrupt, -1, 0, until_ms) == INTERRUPT_STOPPED) {
@@ -108,7 +108,7 @@ static enum job_step pause_closed(struct job *job, int64_t until_ms)
     return JOB_NEXT;
 }
 
-/* Lets loop.period go by, unless the server closes the connection or says something first. */
+/* Waits for loop.period, unless the server closes the connection or sends something first. */
 static enum job_step pause_before_asking_again(struct job *job, struct wire *wire,
                                                struct failure *why)
 {
@@ -116,7 +116,8 @@ static enum job_step pause_before_asking_again(struct job *job, struct wire *wir
     progress_set_state(&job->progress, "waiting for the draw");
     switch (wire_transfer(wire, until_ms, why)) {
     case WIRE_LAPSED:
-        patience_progress(&job->patience, clock_monotonic_ms()); /* the pause was ours */
+        patience_progress(&job->patience,
+                          clock_monotonic_ms()); /* the server did not cause this silence */
         return JOB_WORKED;
     case WIRE_STOPPED:
         return JOB_STOPPED;
@@ -152,10 +153,10 @@ static enum job_step await_answer(struct job *job, struct wire *wire, bool *begi
 }
 
 /*
- * One look-up. WAIT is progress: the server is there, and the draw is not its to
- * hasten. So is a silence of a whole lapse, because the server may hold a look-up
- * for longer than that (winners.wait): one that knows STATUS has answered it and DONE
- * on this connection, and has to answer them again on the next one.
+ * Does one look-up. WAIT counts as progress: the server is there, and other agencies
+ * delay the draw. A silence of a whole lapse counts too, because the server may hold a
+ * look-up for longer than that (winners.wait). A dead server does not gain from it: one
+ * that knows STATUS has to answer it and DONE again on the next connection.
  */
 static enum job_step look_up(struct job *job, struct wire *wire, bool *begins,
                              struct message *answer, struct failure *why)

@@ -21,7 +21,7 @@ static enum job_step fail(const struct job *job, const struct failure *why)
     return JOB_FAILED;
 }
 
-/* Is the line that came back the one that was sent? */
+/* JOB_WORKED when the line that came back is the one that was sent. */
 static enum job_step compare(const struct job *job, const char *sent, const char *line,
                              size_t bytes)
 {
@@ -40,7 +40,7 @@ static enum job_step exchange(struct job *job, struct wire *wire, const char *se
     struct failure why;
     const char *line = NULL;
     size_t bytes = strlen(sent);
-    memcpy(wire_reserve(wire, bytes), sent, bytes); /* it is the first: there is room */
+    memcpy(wire_reserve(wire, bytes), sent, bytes); /* there is room: the wire is new */
     wire_commit(wire, bytes);
     while (!wire_next_line(wire, &line, &bytes)) {
         enum wire_end end = wire_transfer(wire, patience_deadline_ms(&job->patience), &why);

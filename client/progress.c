@@ -36,7 +36,7 @@ static bool is_screen(int fd)
     return isatty(fd) == 1 && kind != NULL && kind[0] != '\0' && strcmp(kind, "dumb") != 0;
 }
 
-/* Both descriptors are the same terminal. */
+/* True when both descriptors are the same terminal. */
 static bool shares_terminal(int fd, int other)
 {
     struct stat ours;
@@ -123,7 +123,7 @@ static unsigned columns_used(const struct columns *columns)
     return (unsigned)used;
 }
 
-/* The bar is calm: where there is room it has the same length whatever the state. */
+/* Where there is room, the bar keeps its length whatever the state, so that it does not jump. */
 static void write_bar(struct columns *columns, unsigned room, unsigned percent)
 {
     unsigned used = columns_used(columns) + BAR_FRAME_COLUMNS;
@@ -193,7 +193,7 @@ static void wipe(void *context)
     (void)written;
 }
 
-/* And behind it. */
+/* After a line of the log. */
 static void draw_again(void *context)
 {
     struct progress *progress = context;

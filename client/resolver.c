@@ -47,7 +47,7 @@ static bool copy_part(char *part, const char *text, size_t bytes)
     return true;
 }
 
-/* The host of "[host]:port": an IPv6 address, which may name an interface behind `%`. */
+/* The host of "[host]:port": an IPv6 address, which may end in `%` and an interface. */
 static bool take_bracketed_host(const char *address, const char *colon, struct resolver_name *name)
 {
     char number[RESOLVER_NAME_BYTES];
@@ -102,7 +102,7 @@ static void look_up(const struct resolver_name *name, int flags, struct resolver
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags};
     struct addrinfo *found = NULL;
     memset(answer, 0, sizeof *answer);
-    bool is_loopback = strcasecmp(name->host, "localhost") == 0; /* as is no name at all */
+    bool is_loopback = strcasecmp(name->host, "localhost") == 0; /* so is an empty name */
     answer->code = getaddrinfo(is_loopback ? NULL : name->host, name->port, &hints, &found);
     answer->code_errno = errno;
     if (answer->code == 0) {
@@ -163,7 +163,7 @@ static enum resolver_end judge(const struct resolver_name *name,
     return RESOLVER_FAILED;
 }
 
-/* Waits for the child's answer, and says when that takes long. */
+/* Waits for the child's answer, and logs when that takes long. */
 static enum interrupt_wait_end await_answer(struct interrupt *interrupt, int answer_fd,
                                             int64_t deadline_ms, const struct resolver_name *name)
 {

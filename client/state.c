@@ -18,7 +18,7 @@ const char *state_phase_name(enum state_phase phase)
     return phase_names[phase];
 }
 
-/* What is left of the body. */
+/* The part of the body that has not been read. */
 struct rest {
     const char *text;
     size_t bytes;

@@ -1,5 +1,5 @@
 /*
- * transfer.h - one turn of the wire, and what it means for the job.
+ * transfer.h - one transfer of the wire, with its result as a step of the job.
  */
 #ifndef CLIENT_TRANSFER_H
 #define CLIENT_TRANSFER_H
@@ -9,9 +9,10 @@
 #include "lib/failure.h"
 
 /*
- * Sends and receives what is possible, waiting for it until the deadline at
- * most. JOB_WORKED when something moved, JOB_LOST when the connection is of no use any
- * more (`why` is set), JOB_FAILED without memory (logged), JOB_STOPPED by a signal.
+ * Sends and receives what is possible, and waits for it until the deadline at most.
+ * JOB_WORKED: some bytes were sent or received. JOB_LOST: the deadline has passed or the
+ * connection is lost, and `why` says so. JOB_FAILED: there is no memory, which has been
+ * logged. JOB_STOPPED: a signal.
  */
 enum job_step transfer_bytes(struct job *job, struct wire *wire, int64_t deadline_ms,
                              struct failure *why);

@@ -60,7 +60,7 @@ static bool has_something_to_send(const struct wire *wire)
     return wire->out_begin < wire->out_used && !wire->out_closed;
 }
 
-/* Hands the kernel what it takes. A failure is kept for after the last answers have been read. */
+/* Sends what the kernel takes. A failure shows after the last answers have been read. */
 static void send_what_goes(struct wire *wire)
 {
     while (has_something_to_send(wire)) {
@@ -80,7 +80,7 @@ static void send_what_goes(struct wire *wire)
     }
 }
 
-/* Makes room behind the bytes that came; they move to the front. */
+/* Makes room after the bytes that came, by moving them to the front. */
 static enum wire_end make_room(struct wire *wire, struct failure *why)
 {
     size_t left = wire->in_used - wire->in_begin;

@@ -13,11 +13,11 @@
 
 enum { PATTERN_AGENCIES = 5, WINNERS_MAX = 3, OUTPUT_BUFFER_BYTES = 1 << 20 };
 
-/* The real files' rows and winners; agency 6 is like agency 1 again. */
+/* The rows and winners of the five real files. Agency 6 has those of agency 1 again. */
 static const uint32_t pattern_rows[PATTERN_AGENCIES] = {26936, 25518, 16014, 9238, 991};
 static const uint32_t pattern_winners[PATTERN_AGENCIES] = {2, 3, 3, 2, 0};
 
-/* The pattern's rows of the first `agencies` agencies. */
+/* The rows that the first `agencies` agencies have in the pattern. */
 static uint64_t pattern_sum(uint32_t agencies)
 {
     uint64_t sum = (uint64_t)(agencies / PATTERN_AGENCIES) * GENERATE_BETS_DEFAULT;
@@ -69,7 +69,7 @@ static struct winning_rows draw_winning_rows(struct generate_random *random, uin
     return winning;
 }
 
-/* Any number but the winning one. */
+/* Draws any number but the winning one. */
 static uint32_t losing_number(struct generate_random *random, uint32_t winning_number)
 {
     uint32_t number = generate_below(random, GENERATE_NUMBERS - 1);

@@ -1,8 +1,8 @@
 /*
  * config.c - see config.h.
  *
- * Puts the three sources of a value on top of each other. How a value is
- * written is config_value.c's business, how the file is, config_file.c's.
+ * Lays the three sources of a value on top of each other. config_value.c knows
+ * how a value is written, config_file.c how the file is.
  */
 #include "lib/config.h"
 

@@ -2,9 +2,9 @@
  * config.h - reads a program's configuration: defaults, a file, environment.
  *
  * A program describes its keys in one table; the loader fills the program's
- * struct from it. What the table does not know is an error that names file,
- * line and key, before anything starts. Later sources win: default, file,
- * environment.
+ * struct from it. A key that the table does not have is an error that names
+ * file, line and key. The environment wins over the file, and the file over the
+ * defaults.
  *
  * Called by main, once, before there are any processes.
  */
@@ -50,7 +50,7 @@ struct config_table {
 
 enum config_source { CONFIG_FROM_DEFAULT, CONFIG_FROM_FILE, CONFIG_FROM_ENVIRONMENT };
 
-/* Where a value came from, for those who apply rules of their own on top. */
+/* Where a value came from, for programs that have rules of their own about it. */
 struct config_origin {
     enum config_source source;
     int line;                       /* of the file, from 1; 0 where it is not from the file */
@@ -62,7 +62,7 @@ struct config_origin {
  * Fills `target` from the table's defaults, then from `file` (NULL: from
  * CONFIG_DEFAULT_FILE where that exists, else from CONFIG_DEFAULT_INI_FILE where that
  * does), then from the environment. An environment variable that is set but empty
- * counts as not set, and so does one that config_figure_variable takes for somebody else's.
+ * counts as not set, and so does one that config_figure_variable ignores.
  * `origins`, of table->count entries, tells where each value came from.
  * Returns false and describes the failure ("config.yaml:3: server.port: ...",
  * "SERVER_PORT: ..."); the target is then of no use.
@@ -79,18 +79,18 @@ bool config_load(const struct config_table *table, const char *file, void *targe
 #define CONFIG_DEFAULT_INI_FILE "config.ini"
 
 /*
- * The text of an environment variable of which a figure or a word is expected; NULL when
- * it is not set or empty. Orchestrators tell every container of the services around it, by
- * variables that they name after them: beside a service "server", SERVER_PORT is
- * "tcp://10.96.0.12:12345". Such a URL is nobody's setting: it is NULL too, with a WARNING
- * on standard error (a program's standard output may be JSON).
+ * Returns the text of an environment variable that should hold a figure or a word; NULL
+ * when it is not set or empty. Also NULL, with a WARNING on standard error, when it holds a
+ * URL: orchestrators name such variables after services, so that beside a service
+ * "server", SERVER_PORT is "tcp://10.96.0.12:12345", which is nobody's setting. (Not on
+ * standard output, which may be JSON.)
  */
 const char *config_figure_variable(const char *name);
 
 /*
  * Writes every key and its value as ` | name: value` fields for the log line
- * `action: config`, and behind them, under the course's names, those that have one
- * (logged_as): its suites look for these. Cut at `capacity`; always terminated.
+ * `action: config`. Keys that have a name of the course's (logged_as) follow once more
+ * under that name, because its suites look for it. Cut at `capacity`; always terminated.
  */
 void config_describe(const struct config_table *table, const void *target, char *text,
                      size_t capacity);

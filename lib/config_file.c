@@ -80,7 +80,7 @@ static bool next_event(struct reader *reader, yaml_event_t *event)
     return yaml_parser_parse(&reader->parser, event) != 0 || refuse_syntax(reader);
 }
 
-/* Whether the event is, or carries, what is more than keys and values. */
+/* True when the event is, or carries, more than keys and values. */
 static bool is_ornate(const yaml_event_t *event)
 {
     switch (event->type) {
@@ -118,7 +118,7 @@ static size_t find_key(const struct config_table *table, const char *path)
     return table->count;
 }
 
-/* What is behind "section." in a path; the path itself for the top, ""; NULL if outside. */
+/* What follows "section." in a path; the path itself for the top, ""; NULL if outside. */
 static const char *below_section(const char *path, const char *section)
 {
     size_t bytes = strlen(section);
@@ -145,7 +145,7 @@ static void add_name(char *names, size_t capacity, const char *name, size_t byte
     }
 }
 
-/* Lists the names that may stand in a section. None means that there is no such section. */
+/* Lists the names that may stand in a section; none where there is no such section. */
 static void list_known(const struct config_table *table, const char *section, char *names,
                        size_t capacity)
 {
@@ -294,7 +294,7 @@ static bool read_entry(struct reader *reader, const char *section, const yaml_ev
     return taken;
 }
 
-/* Reads the keys of a mapping whose start is behind the reader, to its end. */
+/* Reads the keys of a mapping, to its end. Its start has been read. */
 static bool read_mapping(struct reader *reader, const char *section)
 {
     bool taken = true;

@@ -2,8 +2,8 @@
  * config_ini.c - see config_ini.h.
  *
  * The rules are those of Python's configparser, by which the course's server reads the
- * file, without what configuration does not need: other sections, values of several
- * lines and interpolation. What is not understood is refused with its line.
+ * file, without other sections, values of several lines and interpolation, which
+ * configuration does not need. A line that is not understood is refused and named.
  */
 #include "lib/config_ini.h"
 

@@ -1,8 +1,8 @@
 /*
  * config_value.c - see config_value.h.
  *
- * A value is checked whole before anything is written, and what is too long is
- * refused, never cut: half a path is another path.
+ * A value is checked as a whole before anything is written. A text that is too
+ * long is refused and never cut, because half a path is another path.
  */
 #include "lib/config_value.h"
 
@@ -32,7 +32,7 @@ static const struct unit duration_units[DURATION_UNITS] = {
 static const struct unit bytes_units[BYTES_UNITS] = {
     {"G", 1024UL * 1024 * 1024}, {"M", 1024UL * 1024}, {"k", 1024}};
 
-/* Reads the digits at *text and moves it behind them. False for none, or for too many. */
+/* Reads the digits at *text and moves it past them. False for none, or for too many. */
 static bool take_digits(const char **text, uint64_t *number)
 {
     const char *digit = *text;
@@ -53,7 +53,7 @@ static bool parse_integer(const char *text, uint64_t *number)
     return take_digits(&text, number) && *text == '\0';
 }
 
-/* Finds the duration's unit at *text, at `from` or behind it, and moves behind it. */
+/* Finds the unit at *text among those from index `from` on, and moves past it; -1: none. */
 static int take_duration_unit(const char **text, int from)
 {
     size_t letters = strspn(*text, "hms");
@@ -145,7 +145,7 @@ static void format_number(enum config_kind kind, uint64_t number, char *text, si
     }
 }
 
-/* The name of a choice, or of a log level; NULL behind the last one. */
+/* The name of a choice, or of a log level; NULL after the last one. */
 static const char *choice_name(const struct config_key *key, int index)
 {
     if (key->kind == CONFIG_CHOICE) {

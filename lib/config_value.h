@@ -24,14 +24,16 @@ void config_value_format(const struct config_key *key, const void *target, char 
                          size_t capacity);
 
 /*
- * "0m20s", "1h", "100ms", "5s", "0" to milliseconds: the units h, m, s, ms, each at
- * most once and in this order. False for anything else, and above 2^64.
+ * Reads a duration, like "0m20s", "1h", "100ms", "5s" or "0", into milliseconds. The units
+ * are h, m, s, ms, each at most once and in this order. Returns false for anything else,
+ * and for 2^64 ms or more; *duration_ms is left alone then.
  */
 bool config_value_parse_duration(const char *text, uint64_t *duration_ms);
 
 /*
- * "8192", "64k", "8M", "1G" to bytes: powers of 1024, the unit in either case.
- * False for anything else, and above 2^64.
+ * Reads a size, like "8192", "64k", "8M" or "1G", into bytes. The units are powers of 1024,
+ * in either case. Returns false for anything else, and for 2^64 bytes or more; *bytes is
+ * left alone then.
  */
 bool config_value_parse_bytes(const char *text, uint64_t *bytes);
 

@@ -5,8 +5,8 @@
  * every module logs, and a logger handed through every call would say nothing that
  * the process does not already know.
  *
- * If a process is killed between taking what is untold and writing it, those
- * lines are never told; the count of all lost lines has them.
+ * A process that is killed after it has taken the untold losses and before it
+ * has written them leaves them untold. The count of all lost lines has them still.
  */
 #include "lib/log.h"
 
@@ -15,6 +15,7 @@
 #include "lib/text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -170,7 +171,7 @@ __attribute__((format(printf, 2, 3))) static bool put_warning(enum log_patience 
     return put_line(&line, patience);
 }
 
-/* Tells of lost lines, where there are some. Returns false, with errno, when that did not get out. */
+/* Tells of lost lines, if any. Returns false, with errno, when that did not get out. */
 static bool tell_losses(enum log_patience patience)
 {
     uint64_t untold = 0;
@@ -179,8 +180,8 @@ static bool tell_losses(enum log_patience patience)
         !take_untold(&untold, &told_before_ms)) {
         return true;
     }
-    if (put_warning(patience, "action: log | result: fail | lost_lines: %llu | reason: %s",
-                    (unsigned long long)untold, loss_reason())) {
+    if (put_warning(patience, "action: log | result: fail | lost_lines: %" PRIu64 " | reason: %s",
+                    untold, loss_reason())) {
         return true;
     }
     int error = errno;
@@ -222,7 +223,7 @@ void log_count_losses_in(struct log_losses *shared)
 
 void log_open(void)
 {
-    (void)signal(SIGPIPE, SIG_IGN); /* a reader that has gone costs lines, and not the process */
+    (void)signal(SIGPIPE, SIG_IGN); /* a reader that is gone costs lines, not the process */
     log_output_close(&log_output);
     log_output_open(&log_output, STDOUT_FILENO);
 }
@@ -231,8 +232,8 @@ void log_close(void)
 {
     atomic_store(&losses->told_at_ms, 0); /* now or never */
     if (!tell_losses(LOG_PATIENCE_ONCE)) {
-        log_complain("%llu lines of the log were lost: %s",
-                     (unsigned long long)atomic_load(&losses->untold), loss_reason());
+        log_complain("%" PRIu64 " lines of the log were lost: %s", atomic_load(&losses->untold),
+                     loss_reason());
     }
 }
 

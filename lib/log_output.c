@@ -21,7 +21,8 @@ enum {
     NS_PER_MS = 1000000,
     CREDIT_MAX_NS = LOG_WAIT_MS * LOG_WAIT_PART * NS_PER_MS,
     NOT_BEGUN = -1,
-    ALARM_PERIOD_US = 10000 /* again and again, should the first come before the write has begun */
+    ALARM_PERIOD_US =
+        10000 /* repeated, because the first one may come before the write has begun */
 };
 
 /* -------------------------------------------------------------- opening ---- */
@@ -52,13 +53,13 @@ static void set_up(struct log_output *output, int descriptor, enum log_output_ki
                                   .credited_at_ns = clock_monotonic_ns()};
 }
 
-/* That it comes is all: the write is interrupted. */
+/* Does nothing: its arrival is what interrupts the write. */
 static void on_alarm(int signal_number)
 {
     (void)signal_number;
 }
 
-/* One of somebody else's does no harm: no process of ours is to end by it. */
+/* A SIGALRM from another process must not end this one. */
 static void catch_alarms(void)
 {
     struct sigaction action = {.sa_handler = on_alarm}; /* without SA_RESTART */
@@ -183,7 +184,7 @@ static void set_alarm(long period_us)
     (void)setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* A blocking write, begun only where there is some room, and interrupted where that was not enough. */
+/* A blocking write: begun only where there is some room, interrupted where it is not enough. */
 static ssize_t write_to_shared(int descriptor, const char *bytes, size_t count)
 {
     struct pollfd room = {.fd = descriptor, .events = POLLOUT};

@@ -24,7 +24,7 @@ static bool is_continuation(unsigned char byte)
     return (byte & 0xc0U) == 0x80;
 }
 
-/* Bytes of the well-formed, printable character at `s`, of which `left` bytes are there; else 0. */
+/* The bytes of the well-formed, printable character at `s`, where `left` bytes are; else 0. */
 static size_t character_bytes(const unsigned char *s, size_t left)
 {
     if (s[0] < 0x80) {
