@@ -58,9 +58,8 @@ static int back_up(const struct server_config *config, const char *destination)
     if (!backup_make(config->data_directory, destination, &report, &failure)) {
         return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
     }
-    (void)printf("%s: lottery %s, %s, %" PRIu64 " bytes of bets, %" PRIu64 " agencies done\n",
-                 destination, report.identity, report.state, report.bets_bytes,
-                 report.agencies_done);
+    printf("%s: lottery %s, %s, %" PRIu64 " bytes of bets, %" PRIu64 " agencies done\n",
+           destination, report.identity, report.state, report.bets_bytes, report.agencies_done);
     return program_finish_output(&manual);
 }
 

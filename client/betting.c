@@ -81,10 +81,10 @@ static enum job_step take_refusal(struct job *job, const struct window_batch *ba
         return JOB_FAILED;
     }
     job->refused_line = batch->begin.line;
-    (void)failure_set(why,
-                      "the server refused rows %" PRIu64 " to %" PRIu64
-                      ", each of which looks right from here",
-                      batch->begin.line, batch->begin.line + batch->rows - 1);
+    failure_set(why,
+                "the server refused rows %" PRIu64 " to %" PRIu64
+                ", each of which looks right from here",
+                batch->begin.line, batch->begin.line + batch->rows - 1);
     return JOB_LOST;
 }
 
@@ -93,8 +93,8 @@ static enum job_step take_answer(struct betting *betting, const struct message *
 {
     if (window_is_empty(&betting->window) ||
         (answer->type != MESSAGE_ACK && answer->type != MESSAGE_ERROR)) {
-        (void)failure_set(why, "%s came where a batch was to be answered",
-                          message_type_name(answer->type));
+        failure_set(why, "%s came where a batch was to be answered",
+                    message_type_name(answer->type));
         return JOB_LOST;
     }
     struct window_batch batch = window_pop(&betting->window);

@@ -219,8 +219,8 @@ static bool derive_single_bet(struct client_config *config, const struct config_
             continue;
         }
         size_t used = strlen(missing);
-        (void)snprintf(missing + used, sizeof missing - used, "%s%s", used > 0 ? ", " : "",
-                       keys[i].environment[0]);
+        snprintf(missing + used, sizeof missing - used, "%s%s", used > 0 ? ", " : "",
+                 keys[i].environment[0]);
     }
     config->single_bet = missing[0] == '\0';
     return given == NULL || config->single_bet ||

@@ -52,7 +52,7 @@ static bool ask_prefix(struct comparison *comparison, uint64_t rows, struct stat
     struct message answer;
     struct failure why;
     char body[ROWS_TEXT_BYTES];
-    (void)snprintf(body, sizeof body, "%" PRIu64, rows);
+    snprintf(body, sizeof body, "%" PRIu64, rows);
     *step = question_ask(job, comparison->wire, MESSAGE_PREFIX, body, &answer, &why);
     if (*step != JOB_WORKED) {
         log_debug("action: reanudar | result: in_progress | reason: PREFIX %" PRIu64 ": %s", rows,
@@ -101,19 +101,18 @@ static void set_reason(const struct comparison *comparison, uint64_t differs, bo
     const struct state *state = comparison->state;
     bool behind_the_good = differs == comparison->rows + 1;
     if (behind_the_good && comparison->end == FIRST_ROWS_ENDED) {
-        (void)failure_set(reason,
-                          "the file holds fewer rows than the server: %" PRIu64 " of %" PRIu64,
-                          comparison->rows, state->stored);
+        failure_set(reason, "the file holds fewer rows than the server: %" PRIu64 " of %" PRIu64,
+                    comparison->rows, state->stored);
     } else if (behind_the_good && comparison->end == FIRST_ROWS_BAD_ROW) {
-        (void)failure_set(reason, "row %" PRIu64 " is no bet (%s), but the one that is stored is",
-                          differs, comparison->failure.text);
+        failure_set(reason, "row %" PRIu64 " is no bet (%s), but the one that is stored is",
+                    differs, comparison->failure.text);
     } else if (is_first) {
-        (void)failure_set(reason, "row %" PRIu64 " is not the one that is stored", differs);
+        failure_set(reason, "row %" PRIu64 " is not the one that is stored", differs);
     } else {
-        (void)failure_set(reason,
-                          "the first %" PRIu64 " rows are not those that are stored, and the "
-                          "server does not say where they begin to differ",
-                          state->stored);
+        failure_set(reason,
+                    "the first %" PRIu64 " rows are not those that are stored, and the "
+                    "server does not say where they begin to differ",
+                    state->stored);
     }
 }
 

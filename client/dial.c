@@ -61,11 +61,11 @@ static enum dial_end connect_address(struct interrupt *interrupt,
     if (*fd < 0) {
         return DIAL_FAILED;
     }
-    (void)setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* slower without, not wrong */
+    setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* slower without, not wrong */
     enum dial_end end = connect_socket(interrupt, *fd, address, deadline_ms);
     if (end != DIAL_CONNECTED) {
         int saved_errno = errno;
-        (void)close(*fd);
+        close(*fd);
         *fd = -1;
         errno = saved_errno;
     }
@@ -81,8 +81,8 @@ static bool is_out_of_reach(int error)
 static void explain(const struct resolver_name *server, struct failure *failure)
 {
     const char *hint = errno == ECONNREFUSED ? " (is the server running there?)" : "";
-    (void)failure_set(failure, "connecting to %s port %s: %s%s", server->host, server->port,
-                      strerror(errno), hint);
+    failure_set(failure, "connecting to %s port %s: %s%s", server->host, server->port,
+                strerror(errno), hint);
 }
 
 /* Tries the addresses, one after the other. */
@@ -91,8 +91,7 @@ static enum dial_end connect_any(struct interrupt *interrupt, const struct resol
                                  struct failure *failure)
 {
     bool explained = false; /* by more than that an address is out of reach */
-    (void)failure_set(failure, "connecting to %s port %s: no answer in time", server->host,
-                      server->port);
+    failure_set(failure, "connecting to %s port %s: no answer in time", server->host, server->port);
     for (size_t i = 0; i < answer->count; i++) {
         int64_t limit_ms = clock_monotonic_ms() + DIAL_ATTEMPT_MS;
         enum dial_end end = connect_address(interrupt, &answer->addresses[i],
@@ -140,7 +139,7 @@ bool dial_pause(struct interrupt *interrupt, struct patience *patience)
     if (until_ms < deadline_ms) {
         return interrupt_wait(interrupt, -1, 0, until_ms) == INTERRUPT_LAPSED;
     }
-    (void)interrupt_wait(interrupt, -1, 0, deadline_ms); /* there is no further attempt then */
+    interrupt_wait(interrupt, -1, 0, deadline_ms); /* there is no further attempt then */
     return false;
 }
 
@@ -149,8 +148,8 @@ static void write_time(int64_t moment_ms, char text[TIME_BYTES])
 {
     time_t when = time(NULL) + (time_t)((moment_ms - clock_monotonic_ms()) / MS_PER_SECOND);
     struct tm broken_down;
-    (void)localtime_r(&when, &broken_down);
-    (void)strftime(text, TIME_BYTES, "%H:%M:%S", &broken_down);
+    localtime_r(&when, &broken_down);
+    strftime(text, TIME_BYTES, "%H:%M:%S", &broken_down);
 }
 
 /* Logs the reason, and until when it will be tried again. */

@@ -24,7 +24,7 @@ bool first_rows_open(struct first_rows *first, struct dataset *dataset, uint32_t
         .csv = malloc(BET_CSV_BYTES_MAX(PIECE_BYTES + 1)),
     };
     if (first->rows == NULL || first->csv == NULL) {
-        (void)failure_set_errno(failure, "memory to compare the file with what is stored");
+        failure_set_errno(failure, "memory to compare the file with what is stored");
         first_rows_close(first);
         return false;
     }

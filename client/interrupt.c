@@ -24,10 +24,10 @@ static bool is_ignored(int signal_number)
 bool interrupt_open(struct interrupt *interrupt, struct failure *failure)
 {
     sigset_t signals;
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGTERM);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
     if (!is_ignored(SIGINT)) { /* an ignored signal would be kept too, while it is blocked */
-        (void)sigaddset(&signals, SIGINT);
+        sigaddset(&signals, SIGINT);
     }
     interrupt->signal = 0;
     interrupt->signal_fd = -1;
@@ -47,7 +47,7 @@ bool interrupt_open(struct interrupt *interrupt, struct failure *failure)
 void interrupt_close(struct interrupt *interrupt)
 {
     if (interrupt->signal_fd >= 0) {
-        (void)close(interrupt->signal_fd);
+        close(interrupt->signal_fd);
         interrupt->signal_fd = -1;
     }
 }

@@ -44,7 +44,7 @@ static bool open_single_bet(struct job *job, struct failure *failure)
 {
     char row[SINGLE_ROW_BYTES];
     size_t bytes = write_single_bet(job->config, row);
-    (void)snprintf(job->bets_name, sizeof job->bets_name, "environment");
+    snprintf(job->bets_name, sizeof job->bets_name, "environment");
     return dataset_open_text(&job->dataset, job->bets_name, row, bytes, failure);
 }
 
@@ -62,10 +62,10 @@ static bool open_bets(struct job *job, struct failure *failure)
         return open_single_bet(job, failure);
     }
     if (job->config->bets_file[0] != '\0') {
-        (void)snprintf(job->bets_name, sizeof job->bets_name, "%s", job->config->bets_file);
+        snprintf(job->bets_name, sizeof job->bets_name, "%s", job->config->bets_file);
     } else {
-        (void)snprintf(job->bets_name, sizeof job->bets_name, ".data/agency-%" PRIu32 ".csv",
-                       job->agency);
+        snprintf(job->bets_name, sizeof job->bets_name, ".data/agency-%" PRIu32 ".csv",
+                 job->agency);
     }
     if (only_probes(job)) {
         job->has_bets = false;

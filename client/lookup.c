@@ -17,7 +17,7 @@
 static void show_winners(struct job *job, uint64_t winners)
 {
     char state[PROGRESS_STATE_BYTES];
-    (void)snprintf(state, sizeof state, "%" PRIu64 " winner%s", winners, winners == 1 ? "" : "s");
+    snprintf(state, sizeof state, "%" PRIu64 " winner%s", winners, winners == 1 ? "" : "s");
     progress_set_state(&job->progress, state);
 }
 
@@ -122,7 +122,7 @@ static enum job_step pause_before_asking_again(struct job *job, struct wire *wir
     case WIRE_STOPPED:
         return JOB_STOPPED;
     case WIRE_MOVED:
-        (void)failure_set(why, "the server said something unasked");
+        failure_set(why, "the server said something unasked");
         break;
     case WIRE_LOST:
         if (job->unaided.is_on && wire->hung_up) {

@@ -98,7 +98,7 @@ static int run(int argc, char **argv, struct interrupt *interrupt)
         return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
     }
     if (options.only_check) {
-        (void)printf("%s: configuration ok\n", manual.name);
+        printf("%s: configuration ok\n", manual.name);
         return program_finish_output(&manual);
     }
     log_set_threshold((enum log_level)config.log_level);

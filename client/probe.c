@@ -27,7 +27,7 @@ static enum job_step compare(const struct job *job, const char *sent, const char
 {
     struct failure why;
     if (bytes != strlen(sent) || memcmp(line, sent, bytes) != 0) {
-        (void)failure_set(&why, "another line came back: %.*s", (int)bytes, line);
+        failure_set(&why, "another line came back: %.*s", (int)bytes, line);
         return fail(job, &why);
     }
     log_info("action: receive_message | result: success | client_id: %" PRIu32 " | msg: %.*s",
@@ -60,8 +60,8 @@ static enum job_step probe_once(struct job *job, uint64_t number)
     struct wire wire;
     char sent[PROBE_LINE_BYTES];
     int fd = -1;
-    (void)snprintf(sent, sizeof sent, "[CLIENT %" PRIu32 "] Message N°%" PRIu64 "\n", job->agency,
-                   number);
+    snprintf(sent, sizeof sent, "[CLIENT %" PRIu32 "] Message N°%" PRIu64 "\n", job->agency,
+             number);
     patience_start(&job->patience, job->config->loop_lapse_ms, clock_monotonic_ms());
     enum dial_end dialled =
         dial_persistently(job->interrupt, &job->server, &job->patience, &fd, &why);

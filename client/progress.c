@@ -105,13 +105,13 @@ static void write_columns(const struct progress *progress, struct columns *colum
 {
     char number[DECIMAL_GROUPED_BYTES];
     *columns = (struct columns){0};
-    (void)snprintf(columns->text[COLUMN_AGENCY], COLUMN_BYTES, "agency %-3u ", progress->agency);
-    (void)snprintf(columns->text[COLUMN_PERCENT], COLUMN_BYTES, "%3u%% ", percent_done(progress));
-    (void)snprintf(columns->text[COLUMN_BETS], COLUMN_BYTES, "%11s bets ",
-                   decimal_write_grouped(number, progress->bets));
-    (void)snprintf(columns->text[COLUMN_RATE], COLUMN_BYTES, "%9s bets/s  ",
-                   decimal_write_grouped(number, bets_a_second(progress)));
-    (void)snprintf(columns->text[COLUMN_STATE], COLUMN_BYTES, "%s", progress->state);
+    snprintf(columns->text[COLUMN_AGENCY], COLUMN_BYTES, "agency %-3u ", progress->agency);
+    snprintf(columns->text[COLUMN_PERCENT], COLUMN_BYTES, "%3u%% ", percent_done(progress));
+    snprintf(columns->text[COLUMN_BETS], COLUMN_BYTES, "%11s bets ",
+             decimal_write_grouped(number, progress->bets));
+    snprintf(columns->text[COLUMN_RATE], COLUMN_BYTES, "%9s bets/s  ",
+             decimal_write_grouped(number, bets_a_second(progress)));
+    snprintf(columns->text[COLUMN_STATE], COLUMN_BYTES, "%s", progress->state);
 }
 
 static unsigned columns_used(const struct columns *columns)
@@ -133,7 +133,7 @@ static void write_bar(struct columns *columns, unsigned room, unsigned percent)
     if (cells >= BAR_CELLS_MIN) {
         char bar[BAR_CELLS_MAX + 1];
         fill_bar(bar, cells < BAR_CELLS_MAX ? cells : BAR_CELLS_MAX, percent);
-        (void)snprintf(columns->text[COLUMN_BAR], COLUMN_BYTES, "[%s] ", bar);
+        snprintf(columns->text[COLUMN_BAR], COLUMN_BYTES, "[%s] ", bar);
     }
 }
 
@@ -204,7 +204,7 @@ static void draw_again(void *context)
 
 void progress_set_state(struct progress *progress, const char *state)
 {
-    (void)snprintf(progress->state, sizeof progress->state, "%s", state);
+    snprintf(progress->state, sizeof progress->state, "%s", state);
     if (progress->fd >= 0) {
         draw(progress, clock_monotonic_ms());
     }

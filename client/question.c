@@ -29,7 +29,7 @@ enum job_step question_put(struct job *job, struct wire *wire, enum message_type
         return JOB_NEXT;
     }
     if (wire_has_unread(wire)) {
-        (void)failure_set(why, "the server said something unasked");
+        failure_set(why, "the server said something unasked");
         return JOB_LOST;
     }
     size_t body_bytes = body == NULL ? 0 : strlen(body);
@@ -76,7 +76,7 @@ enum job_step question_misses(const struct job *job, const char *action, enum me
                   action, job->agency, message_type_name(question));
         return JOB_FAILED;
     }
-    (void)failure_set(why, "%s is no answer to %s", message_type_name(answer->type),
-                      message_type_name(question));
+    failure_set(why, "%s is no answer to %s", message_type_name(answer->type),
+                message_type_name(question));
     return JOB_LOST;
 }

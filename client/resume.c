@@ -75,13 +75,13 @@ static enum job_step take_hang_up(struct job *job, const struct wire *wire, bool
     if (job->unaided.is_on) {
         job->unaided.doubt_asked = true;
     } else if (!job->knows_status && job->config->resume == RESUME_REQUIRED) {
-        (void)failure_set(why,
-                          "STATUS: %.256s (resume: required goes on with no server that does "
-                          "not answer it)",
-                          reason.text);
+        failure_set(why,
+                    "STATUS: %.256s (resume: required goes on with no server that does "
+                    "not answer it)",
+                    reason.text);
     } else if (!job->knows_status && (wire->hung_up || wire->strange)) {
         job->status_hang_ups++;
-        (void)failure_set(why, "STATUS: %.256s", reason.text);
+        failure_set(why, "STATUS: %.256s", reason.text);
         if (listened) {
             go_unaided(job, "the server closes the connection on STATUS, or answers with nonsense");
         }
@@ -102,7 +102,7 @@ static enum job_step listen_first(struct job *job, struct wire *wire, struct fai
     case WIRE_STOPPED:
         return JOB_STOPPED;
     case WIRE_MOVED:
-        (void)failure_set(why, "the server said something unasked");
+        failure_set(why, "the server said something unasked");
         break;
     case WIRE_LOST:
     case WIRE_NO_MEMORY:
@@ -123,10 +123,10 @@ static enum job_step take_other_answer(struct job *job, const struct message *an
         return question_misses(job, "reanudar", MESSAGE_STATUS, answer, why);
     }
     if (answer->type == MESSAGE_ERROR) {
-        (void)failure_set(why, "the server refused agency %" PRIu32 "'s STATUS", job->agency);
+        failure_set(why, "the server refused agency %" PRIu32 "'s STATUS", job->agency);
     } else {
-        (void)failure_set(why, "the server answered agency %" PRIu32 "'s STATUS with %s",
-                          job->agency, message_type_name(answer->type));
+        failure_set(why, "the server answered agency %" PRIu32 "'s STATUS with %s", job->agency,
+                    message_type_name(answer->type));
     }
     if (job->config->resume == RESUME_REQUIRED) {
         log_error("action: reanudar | result: fail | reason: %s, and resume: required goes on "
@@ -153,7 +153,7 @@ static enum job_step ask_status(struct job *job, struct wire *wire, bool listene
         return take_other_answer(job, &answer, why);
     }
     if (!state_parse(answer.body, answer.body_bytes, state)) {
-        (void)failure_set(why, "no count and phase in the server's answer to STATUS");
+        failure_set(why, "no count and phase in the server's answer to STATUS");
         return JOB_LOST;
     }
     job->knows_status = true;

@@ -88,7 +88,7 @@ static enum job_step take_refused_done(struct session *session, const struct mes
         return question_misses(job, "apuestas_terminadas", MESSAGE_DONE, answer, why);
     }
     job->done_refused = true;
-    (void)failure_set(why, "the server refused agency %" PRIu32 "'s DONE", job->agency);
+    failure_set(why, "the server refused agency %" PRIu32 "'s DONE", job->agency);
     return JOB_LOST;
 }
 

@@ -47,7 +47,7 @@ static bool check_directory(const char *path, struct failure *failure)
     const char *slash = strrchr(path, '/');
     int bytes = slash == NULL ? 0 : (int)(slash - path) + 1;
     /* The dot makes it an error, too, when a file stands where the directory should be. */
-    (void)snprintf(directory, sizeof directory, "%.*s.", bytes, path);
+    snprintf(directory, sizeof directory, "%.*s.", bytes, path);
     return faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0 ||
            refuse_directory(directory, path, failure);
 }
@@ -103,18 +103,18 @@ enum winners_end winners_report_take(struct winners_report *report, const char *
     struct bet bet;
     if (comma == NULL || !bet_parse_uint32(row, (size_t)(comma - row), &of_agency) ||
         bet_parse(comma + 1, bytes - (size_t)(comma + 1 - row), &bet) != BET_VALID) {
-        (void)failure_set(failure, "winner %" PRIu64 " is no bet", report->winners + 1);
+        failure_set(failure, "winner %" PRIu64 " is no bet", report->winners + 1);
         return WINNERS_NO_BET;
     }
     if (of_agency != report->agency) {
-        (void)failure_set(failure, "winner %" PRIu64 " is agency %" PRIu32 "'s, not ours",
-                          report->winners + 1, of_agency);
+        failure_set(failure, "winner %" PRIu64 " is agency %" PRIu32 "'s, not ours",
+                    report->winners + 1, of_agency);
         return WINNERS_NO_BET;
     }
     size_t rest = bytes - (size_t)(comma + 1 - row);
     if (report->file != NULL &&
         (fwrite(comma + 1, 1, rest, report->file) != rest || fputc('\n', report->file) == EOF)) {
-        (void)fail(report, "writing", failure);
+        fail(report, "writing", failure);
         return WINNERS_NOT_WRITTEN;
     }
     report->winners++;
@@ -135,7 +135,7 @@ bool winners_report_keep(struct winners_report *report, struct failure *failure)
         return true;
     }
     if (fflush(report->file) != 0 || fsync(fileno(report->file)) < 0) {
-        (void)fail(report, "writing", failure);
+        fail(report, "writing", failure);
         winners_report_discard(report);
         return false;
     }
@@ -153,10 +153,10 @@ void winners_report_discard(struct winners_report *report)
     char partial[PATH_MAX];
     struct failure ignored;
     if (report->file != NULL) {
-        (void)fclose(report->file);
+        fclose(report->file);
         report->file = NULL;
     }
     if (report->path[0] != '\0' && name_partial(report->path, partial, &ignored)) {
-        (void)unlink(partial);
+        unlink(partial);
     }
 }

@@ -23,7 +23,7 @@ bool wire_open(struct wire *wire, struct interrupt *interrupt, int fd, struct fa
         .answer_bytes_max = WIRE_SHORT_ANSWER_BYTES,
     };
     if (wire->out == NULL || wire->in == NULL) {
-        (void)failure_set_errno(failure, "memory for a connection");
+        failure_set_errno(failure, "memory for a connection");
         wire_close(wire);
         return false;
     }
@@ -34,7 +34,7 @@ void wire_close(struct wire *wire)
 {
     free(wire->out);
     free(wire->in);
-    (void)close(wire->fd);
+    close(wire->fd);
     *wire = (struct wire){.fd = -1};
 }
 
@@ -93,13 +93,12 @@ static enum wire_end make_room(struct wire *wire, struct failure *why)
         return WIRE_MOVED;
     }
     if (wire->in_capacity >= wire->answer_bytes_max) {
-        (void)failure_set(why, "an answer of more than %zu bytes", wire->answer_bytes_max);
+        failure_set(why, "an answer of more than %zu bytes", wire->answer_bytes_max);
         return WIRE_LOST;
     }
     char *larger = realloc(wire->in, wire->in_capacity * 2);
     if (larger == NULL) {
-        (void)failure_set_errno(why, "memory for an answer of more than %zu bytes",
-                                wire->in_capacity);
+        failure_set_errno(why, "memory for an answer of more than %zu bytes", wire->in_capacity);
         return WIRE_NO_MEMORY;
     }
     wire->in = larger;
@@ -120,13 +119,13 @@ static enum wire_end receive_what_came(struct wire *wire, struct failure *why)
     }
     if (got == 0) {
         wire->hung_up = true;
-        (void)failure_set(why, "the server closed the connection");
+        failure_set(why, "the server closed the connection");
         return WIRE_LOST;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
         return WIRE_MOVED;
     }
-    (void)failure_set_errno(why, "reading from the server");
+    failure_set_errno(why, "reading from the server");
     return WIRE_LOST;
 }
 
@@ -138,7 +137,7 @@ enum wire_end wire_transfer(struct wire *wire, int64_t deadline_ms, struct failu
     case INTERRUPT_STOPPED:
         return WIRE_STOPPED;
     case INTERRUPT_LAPSED:
-        (void)failure_set(why, "the server does not answer");
+        failure_set(why, "the server does not answer");
         return WIRE_LAPSED;
     case INTERRUPT_READY:
         break;
@@ -160,8 +159,8 @@ enum wire_answer wire_next(struct wire *wire, struct message *answer, struct fai
     }
     if (frame != MESSAGE_WHOLE || !answer->from_server) {
         wire->strange = true;
-        (void)failure_set(why, "what came is not a server's answer: %s",
-                          frame == MESSAGE_MALFORMED ? answer->fault : "an agency's message");
+        failure_set(why, "what came is not a server's answer: %s",
+                    frame == MESSAGE_MALFORMED ? answer->fault : "an agency's message");
         return WIRE_NONSENSE;
     }
     wire->in_begin += answer->bytes;

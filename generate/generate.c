@@ -131,7 +131,7 @@ static bool write_temporary(const struct generate_plan *plan, uint32_t agency,
     }
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0) {
-        (void)failure_set_errno(failure, "opening %s", temporary);
+        failure_set_errno(failure, "opening %s", temporary);
         free(buffer);
         return false;
     }
@@ -141,8 +141,8 @@ static bool write_temporary(const struct generate_plan *plan, uint32_t agency,
     free(buffer);
     if (!written || !closed) {
         errno = written ? errno : write_errno;
-        (void)failure_set_errno(failure, "writing %s", temporary);
-        (void)unlink(temporary);
+        failure_set_errno(failure, "writing %s", temporary);
+        unlink(temporary);
         return false;
     }
     return true;
@@ -157,15 +157,15 @@ bool generate_write(const struct generate_plan *plan, uint32_t agency, struct ge
     if (wanted < 0 || (size_t)wanted >= sizeof temporary) {
         return failure_set(failure, "%s: the path is too long", plan->directory);
     }
-    (void)snprintf(file->path, sizeof file->path, "%s/agency-%u.csv", plan->directory, agency);
+    snprintf(file->path, sizeof file->path, "%s/agency-%u.csv", plan->directory, agency);
     file->rows = generate_rows(plan, agency);
     file->winners = generate_winners(plan, agency);
     if (!write_temporary(plan, agency, temporary, failure)) {
         return false;
     }
     if (rename(temporary, file->path) < 0) {
-        (void)failure_set_errno(failure, "renaming %s to %s", temporary, file->path);
-        (void)unlink(temporary);
+        failure_set_errno(failure, "renaming %s to %s", temporary, file->path);
+        unlink(temporary);
         return false;
     }
     return true;

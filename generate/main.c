@@ -49,8 +49,8 @@ static bool read_number(int id, const char *text, uint64_t minimum, uint64_t max
     *number = strtoull(text, &end, DECIMAL);
     if (errno != 0 || end == text || *end != '\0' || text[0] < '0' || text[0] > '9' ||
         *number < minimum || *number > maximum) {
-        (void)program_misused(&manual, "-%c %s: not a number from %" PRIu64 " to %" PRIu64, id,
-                              text, minimum, maximum);
+        program_misused(&manual, "-%c %s: not a number from %" PRIu64 " to %" PRIu64, id, text,
+                        minimum, maximum);
         return false;
     }
     return true;
@@ -107,8 +107,7 @@ static int write_files(const struct generate_plan *plan)
         if (!generate_write(plan, agency, &file, &failure)) {
             return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
         }
-        (void)printf("%s rows: %" PRIu64 " winners: %" PRIu32 "\n", file.path, file.rows,
-                     file.winners);
+        printf("%s rows: %" PRIu64 " winners: %" PRIu32 "\n", file.path, file.rows, file.winners);
     }
     return program_finish_output(&manual);
 }

@@ -140,8 +140,7 @@ static void add_name(char *names, size_t capacity, const char *name, size_t byte
     }
     size_t used = strlen(names);
     if (used + bytes + sizeof ", " <= capacity) {
-        (void)snprintf(names + used, capacity - used, "%s%.*s", used > 0 ? ", " : "", (int)bytes,
-                       name);
+        snprintf(names + used, capacity - used, "%s%.*s", used > 0 ? ", " : "", (int)bytes, name);
     }
 }
 
@@ -185,10 +184,10 @@ static bool take_key(struct reader *reader, const char *section, const yaml_even
                                reader->file, position->line);
         }
     }
-    (void)snprintf(position->path, sizeof position->path, "%s%s%s", section,
-                   section[0] != '\0' ? "." : "", name);
-    (void)snprintf(position->place, sizeof position->place, "%s:%d: %s", reader->file,
-                   position->line, position->path);
+    snprintf(position->path, sizeof position->path, "%s%s%s", section,
+             section[0] != '\0' ? "." : "", name);
+    snprintf(position->place, sizeof position->place, "%s:%d: %s", reader->file, position->line,
+             position->path);
     return true;
 }
 
@@ -236,7 +235,7 @@ static bool read_value(struct reader *reader, size_t index, const struct positio
     size_t bytes = is_null(event) ? 0 : event->data.scalar.length;
     origin->source = CONFIG_FROM_FILE;
     origin->line = position->line;
-    (void)snprintf(origin->place, sizeof origin->place, "%s", position->place);
+    snprintf(origin->place, sizeof origin->place, "%s", position->place);
     return config_value_parse(&reader->table->keys[index], text, bytes, origin->place,
                               reader->target, reader->failure);
 }
@@ -405,6 +404,6 @@ bool config_file_load(const struct config_table *table, const char *file, void *
     bool taken = is_ini(name)
                      ? config_ini_load(table, reader.file, reader.stream, target, origins, failure)
                      : parse_stream(&reader);
-    (void)fclose(reader.stream); /* only read from: there is nothing left to fail */
+    fclose(reader.stream); /* only read from: there is nothing left to fail */
     return taken;
 }

@@ -110,7 +110,7 @@ bool config_value_parse_bytes(const char *text, uint64_t *bytes)
 
 static void format_duration(uint64_t duration_ms, char *text, size_t capacity)
 {
-    (void)snprintf(text, capacity, "0");
+    snprintf(text, capacity, "0");
     size_t used = 0;
     for (int i = 0; i < DURATION_UNITS && used < capacity; i++) {
         uint64_t amount = duration_ms / duration_units[i].factor;
@@ -126,12 +126,12 @@ static void format_bytes(uint64_t bytes, char *text, size_t capacity)
 {
     for (int i = 0; i < BYTES_UNITS; i++) {
         if (bytes > 0 && bytes % bytes_units[i].factor == 0) {
-            (void)snprintf(text, capacity, "%" PRIu64 "%s", bytes / bytes_units[i].factor,
-                           bytes_units[i].name);
+            snprintf(text, capacity, "%" PRIu64 "%s", bytes / bytes_units[i].factor,
+                     bytes_units[i].name);
             return;
         }
     }
-    (void)snprintf(text, capacity, "%" PRIu64, bytes);
+    snprintf(text, capacity, "%" PRIu64, bytes);
 }
 
 static void format_number(enum config_kind kind, uint64_t number, char *text, size_t capacity)
@@ -141,7 +141,7 @@ static void format_number(enum config_kind kind, uint64_t number, char *text, si
     } else if (kind == CONFIG_BYTES) {
         format_bytes(number, text, capacity);
     } else {
-        (void)snprintf(text, capacity, "%" PRIu64, number);
+        snprintf(text, capacity, "%" PRIu64, number);
     }
 }
 
@@ -179,7 +179,7 @@ static bool refuse_number(const struct config_key *key, const char *text, size_t
     format_number(key->kind, key->minimum, minimum, sizeof minimum);
     format_number(key->kind, key->maximum, maximum, sizeof maximum);
     char wanted[4 * NUMBER_TEXT_BYTES];
-    (void)snprintf(wanted, sizeof wanted, "%s from %s to %s%s", noun, minimum, maximum, hint);
+    snprintf(wanted, sizeof wanted, "%s from %s to %s%s", noun, minimum, maximum, hint);
     return refuse_value(text, bytes, place, wanted, failure);
 }
 
@@ -207,8 +207,8 @@ static bool refuse_choice(const struct config_key *key, const char *text, size_t
     char wanted[NAMES_TEXT_BYTES] = "one of";
     for (int i = 0; choice_name(key, i) != NULL; i++) {
         size_t used = strlen(wanted);
-        (void)snprintf(wanted + used, sizeof wanted - used, "%s %s", i == 0 ? "" : ",",
-                       choice_name(key, i));
+        snprintf(wanted + used, sizeof wanted - used, "%s %s", i == 0 ? "" : ",",
+                 choice_name(key, i));
     }
     return refuse_value(text, bytes, place, wanted, failure);
 }
@@ -286,10 +286,10 @@ void config_value_format(const struct config_key *key, const void *target, char 
     const void *value = (const char *)target + key->offset;
     switch (key->kind) {
     case CONFIG_TEXT:
-        (void)snprintf(text, capacity, "%s", (const char *)value);
+        snprintf(text, capacity, "%s", (const char *)value);
         break;
     case CONFIG_UINT32:
-        (void)snprintf(text, capacity, "%" PRIu32, *(const uint32_t *)value);
+        snprintf(text, capacity, "%" PRIu32, *(const uint32_t *)value);
         break;
     case CONFIG_UINT64:
     case CONFIG_BYTES:
@@ -298,7 +298,7 @@ void config_value_format(const struct config_key *key, const void *target, char 
         break;
     case CONFIG_CHOICE:
     case CONFIG_LOG_LEVEL:
-        (void)snprintf(text, capacity, "%s", choice_name(key, *(const int *)value));
+        snprintf(text, capacity, "%s", choice_name(key, *(const int *)value));
         break;
     }
 }

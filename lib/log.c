@@ -90,7 +90,7 @@ static size_t write_prefix(char *line, size_t capacity, enum log_level level)
 {
     time_t now = time(NULL);
     struct tm broken_down;
-    (void)localtime_r(&now, &broken_down);
+    localtime_r(&now, &broken_down);
     size_t used = strftime(line, capacity, "%Y-%m-%d %H:%M:%S ", &broken_down);
     return used + (size_t)snprintf(line + used, capacity - used, "%-8s ", level_names[level]);
 }
@@ -223,7 +223,7 @@ void log_count_losses_in(struct log_losses *shared)
 
 void log_open(void)
 {
-    (void)signal(SIGPIPE, SIG_IGN); /* a reader that is gone costs lines, not the process */
+    signal(SIGPIPE, SIG_IGN); /* a reader that is gone costs lines, not the process */
     log_output_close(&log_output);
     log_output_open(&log_output, STDOUT_FILENO);
 }
@@ -254,7 +254,7 @@ void log_write(enum log_level level, const char *format, ...)
     if (log_around != NULL) {
         log_around->before(log_around->context);
     }
-    (void)emit(&line, losing ? LOG_PATIENCE_NONE : LOG_PATIENCE_FAIR);
+    emit(&line, losing ? LOG_PATIENCE_NONE : LOG_PATIENCE_FAIR);
     if (log_around != NULL) {
         log_around->after(log_around->context);
     }
@@ -268,7 +268,7 @@ void log_complain(const char *format, ...)
     struct log_output errors;
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(text, sizeof text, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     int wanted =
         snprintf(complaint, sizeof complaint, "%s: %s\n", program_invocation_short_name, text);
@@ -278,7 +278,7 @@ void log_complain(const char *format, ...)
         complaint[bytes - 1] = '\n';
     }
     log_output_open(&errors, STDERR_FILENO);
-    (void)log_output_write(&errors, complaint, bytes, LOG_PATIENCE_ONCE);
+    log_output_write(&errors, complaint, bytes, LOG_PATIENCE_ONCE);
     log_output_close(&errors);
 }
 
@@ -300,7 +300,7 @@ _Noreturn void log_panic(const char *file, int line, const char *condition, cons
     char values[LOG_LINE_BYTES / 2];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(values, sizeof values, format, arguments);
+    vsnprintf(values, sizeof values, format, arguments);
     va_end(arguments);
     log_last_words("action: invariant | result: fail | place: %s:%d | broken: %s | values: %s",
                    file, line, condition, values);

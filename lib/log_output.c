@@ -32,14 +32,14 @@ static int open_anew(int descriptor, const struct stat *given)
 {
     char path[PATH_BYTES];
     struct stat opened;
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
     int own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (own < 0) {
         return -1;
     }
     if (fstat(own, &opened) != 0 || opened.st_dev != given->st_dev ||
         opened.st_ino != given->st_ino) {
-        (void)close(own);
+        close(own);
         return -1;
     }
     return own;
@@ -64,11 +64,11 @@ static void catch_alarms(void)
 {
     struct sigaction action = {.sa_handler = on_alarm}; /* without SA_RESTART */
     sigset_t alarms;
-    (void)sigemptyset(&action.sa_mask);
-    (void)sigaction(SIGALRM, &action, NULL);
-    (void)sigemptyset(&alarms);
-    (void)sigaddset(&alarms, SIGALRM);
-    (void)sigprocmask(SIG_UNBLOCK, &alarms, NULL);
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGALRM, &action, NULL);
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &alarms, NULL);
 }
 
 void log_output_open_shared(struct log_output *output, int descriptor)
@@ -93,7 +93,7 @@ void log_output_open(struct log_output *output, int descriptor)
     int saved_errno = errno;
     struct stat status = {0};
     catch_alarms();
-    (void)fstat(descriptor, &status);
+    fstat(descriptor, &status);
     if (S_ISFIFO(status.st_mode) || isatty(descriptor) == 1) {
         open_pipe_or_terminal(output, descriptor, &status);
     } else {
@@ -105,7 +105,7 @@ void log_output_open(struct log_output *output, int descriptor)
 void log_output_close(struct log_output *output)
 {
     if (output->kind == LOG_OUTPUT_OWN) {
-        (void)close(output->descriptor);
+        close(output->descriptor);
     }
     *output = (struct log_output){.descriptor = -1};
 }
@@ -159,7 +159,7 @@ static bool wait_for_room(struct log_output *output, enum log_patience patience,
     if (now_ns >= wait->deadline_ns) {
         return false;
     }
-    (void)poll(&room, 1, (int)((wait->deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS));
+    poll(&room, 1, (int)((wait->deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS));
     return true;
 }
 
@@ -181,7 +181,7 @@ static void set_alarm(long period_us)
 {
     const struct timeval period = {.tv_usec = period_us};
     const struct itimerval timer = {.it_interval = period, .it_value = period};
-    (void)setitimer(ITIMER_REAL, &timer, NULL);
+    setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 /* A blocking write: begun only where there is some room, interrupted where it is not enough. */

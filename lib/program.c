@@ -54,7 +54,7 @@ bool program_begin(const struct program_manual *manual)
     struct failure failure;
     file_size_limit_as_error();
     if (!standard_streams_open(&failure)) {
-        (void)program_complain(manual, EXIT_FAILURE, "%s", failure.text);
+        program_complain(manual, EXIT_FAILURE, "%s", failure.text);
         return false;
     }
     return true;
@@ -66,10 +66,9 @@ bool program_begin(const struct program_manual *manual)
 static const char *name_option(const struct program_option *option, char text[OPTION_BYTES])
 {
     char letter[] = {'-', (char)option->id, ',', '\0'};
-    (void)snprintf(text, OPTION_BYTES, "%-3s --%s%s%s",
-                   option->id < PROGRAM_LONG_ONLY ? letter : "", option->name,
-                   option->argument != NULL ? " " : "",
-                   option->argument != NULL ? option->argument : "");
+    snprintf(text, OPTION_BYTES, "%-3s --%s%s%s", option->id < PROGRAM_LONG_ONLY ? letter : "",
+             option->name, option->argument != NULL ? " " : "",
+             option->argument != NULL ? option->argument : "");
     return text;
 }
 
@@ -83,8 +82,8 @@ static void print_options(const struct program_manual *manual, FILE *file)
     }
     for (size_t i = 0; i < option_count(manual); i++) {
         const struct program_option *option = option_at(manual, i);
-        (void)fprintf(file, "%*s%-*s%*s", OPTION_GAP, "", (int)widest, name_option(option, text),
-                      OPTION_GAP, "");
+        fprintf(file, "%*s%-*s%*s", OPTION_GAP, "", (int)widest, name_option(option, text),
+                OPTION_GAP, "");
         text_print_wrapped(file, option->meaning, widest + 2 * (size_t)OPTION_GAP,
                            CONFIG_HELP_COLUMNS);
     }
@@ -95,10 +94,10 @@ static const char *show_use(const struct program_option *option, char text[OPTIO
 {
     char letter[] = {'-', (char)option->id, '\0'};
     bool is_long = option->id >= PROGRAM_LONG_ONLY;
-    (void)snprintf(text, OPTION_BYTES, "%s%s%s%s%s%s", option->required ? "" : "[",
-                   is_long ? "--" : letter, is_long ? option->name : "",
-                   option->argument != NULL ? " " : "",
-                   option->argument != NULL ? option->argument : "", option->required ? "" : "]");
+    snprintf(text, OPTION_BYTES, "%s%s%s%s%s%s", option->required ? "" : "[",
+             is_long ? "--" : letter, is_long ? option->name : "",
+             option->argument != NULL ? " " : "", option->argument != NULL ? option->argument : "",
+             option->required ? "" : "]");
     return text;
 }
 
@@ -115,29 +114,29 @@ static void print_synopsis(const struct program_manual *manual, FILE *file)
         }
         column += (size_t)fprintf(file, " %s", use);
     }
-    (void)fprintf(file, "%s%s\n", manual->operands != NULL ? " " : "",
-                  manual->operands != NULL ? manual->operands : "");
+    fprintf(file, "%s%s\n", manual->operands != NULL ? " " : "",
+            manual->operands != NULL ? manual->operands : "");
 }
 
 void program_print_usage(const struct program_manual *manual, FILE *file)
 {
     print_synopsis(manual, file);
-    (void)fprintf(file, "%s\n", manual->purpose);
+    fprintf(file, "%s\n", manual->purpose);
     print_options(manual, file);
-    (void)fputs(manual->operands != NULL ? manual->operands_explained : "", file);
+    fputs(manual->operands != NULL ? manual->operands_explained : "", file);
 }
 
 void program_print_help(const struct program_manual *manual, FILE *file)
 {
     program_print_usage(manual, file);
-    (void)fputs("\nExit status:\n", file);
+    fputs("\nExit status:\n", file);
     for (int status = 0; status < PROGRAM_EXIT_STATUSES; status++) {
         const char *meaning = manual->statuses[status];
         if (meaning == NULL && status <= PROGRAM_EXIT_USAGE) {
             meaning = common_statuses[status];
         }
         if (meaning != NULL) {
-            (void)fprintf(file, "  %d  ", status);
+            fprintf(file, "  %d  ", status);
             text_print_wrapped(file, meaning, strlen("  0  "), CONFIG_HELP_COLUMNS);
         }
     }
@@ -151,9 +150,9 @@ static void complain(const struct program_manual *manual, const char *format, va
 
 static void complain(const struct program_manual *manual, const char *format, va_list values)
 {
-    (void)fprintf(stderr, "%s: ", manual->name);
-    (void)vfprintf(stderr, format, values);
-    (void)fputc('\n', stderr);
+    fprintf(stderr, "%s: ", manual->name);
+    vfprintf(stderr, format, values);
+    fputc('\n', stderr);
 }
 
 int program_complain(const struct program_manual *manual, int status, const char *format, ...)
@@ -181,7 +180,7 @@ int program_finish_output(const struct program_manual *manual)
         return EXIT_SUCCESS;
     }
     struct failure failure;
-    (void)failure_set_errno(&failure, "write to the standard output");
+    failure_set_errno(&failure, "write to the standard output");
     return program_complain(manual, EXIT_FAILURE, "%s", failure.text);
 }
 
@@ -275,7 +274,7 @@ static enum program_reading read_option(const struct program_manual *manual, int
         program_print_help(manual, stdout);
         return PROGRAM_ENOUGH;
     case 'V':
-        (void)printf("%s %s\n", manual->name, PROGRAM_VERSION);
+        printf("%s %s\n", manual->name, PROGRAM_VERSION);
         return PROGRAM_ENOUGH;
     case '?':
         return refuse_option(manual, word);

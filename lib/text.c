@@ -103,11 +103,11 @@ static size_t line_bytes(const char *text, size_t columns)
 void text_print_wrapped(FILE *file, const char *text, size_t indent, size_t columns)
 {
     size_t bytes = line_bytes(text, columns - indent);
-    (void)fprintf(file, "%.*s\n", (int)bytes, text);
+    fprintf(file, "%.*s\n", (int)bytes, text);
     text += bytes;
     while (*(text += strspn(text, " ")) != '\0') {
         bytes = line_bytes(text, columns - indent);
-        (void)fprintf(file, "%*s%.*s\n", (int)indent, "", (int)bytes, text);
+        fprintf(file, "%*s%.*s\n", (int)indent, "", (int)bytes, text);
         text += bytes;
     }
 }

@@ -96,7 +96,7 @@ int main(int argc, char **argv)
     }
     if (options.only_check) {
         log_doubt(&config);
-        (void)printf("%s: configuration ok\n", manual.name);
+        printf("%s: configuration ok\n", manual.name);
         return program_finish_output(&manual);
     }
     log_set_threshold((enum log_level)config.log_level);

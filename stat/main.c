@@ -102,7 +102,7 @@ static int run(const struct options *options)
         return complain(&failure, EXIT_FAILURE);
     }
     if (options->only_check) {
-        (void)printf("%s: configuration ok\n", options_manual.name);
+        printf("%s: configuration ok\n", options_manual.name);
         return program_finish_output(&options_manual);
     }
     return options->output == OUTPUT_WATCH ? watch(options, config.data_directory)

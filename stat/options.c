@@ -40,15 +40,16 @@ const struct program_manual options_manual = {
                "takes no lock.",
     .options = program_options,
     .option_count = sizeof program_options / sizeof program_options[0],
-    .statuses = {[EXIT_SUCCESS] = "it was shown; --ready: the server is ready",
-                 [EXIT_FAILURE] = "something failed: configuration, access, output",
-                 [EXIT_NO_SERVER] = "no server: none was started on this data directory, or it has "
-                                    "ended or was killed",
-                 [EXIT_STARTING] = "the server is starting",
-                 [EXIT_OTHER_VERSION] = "the server is of another version: use its own "
-                                        "lottery-stat",
-                 [EXIT_NOT_SERVING] = "--ready: it is stopping, or a connection would not be "
-                                      "served and acknowledged now"},
+    .statuses =
+        {
+            [EXIT_SUCCESS] = "it was shown; --ready: the server is ready",
+            [EXIT_FAILURE] = "something failed: configuration, access, output",
+            [EXIT_NO_SERVER] =
+                "no server: none was started on this data directory, or it has ended",
+            [EXIT_STARTING] = "the server is starting",
+            [EXIT_OTHER_VERSION] = "the server is of another version: use its own lottery-stat",
+            [EXIT_NOT_SERVING] = "--ready: it is stopping, or would not serve and acknowledge now",
+        },
 };
 
 bool options_parse_interval(const char *text, uint64_t *interval_ms)
