@@ -47,7 +47,7 @@ void interrupt_close(struct interrupt *interrupt);
 enum interrupt_wait_end interrupt_wait(struct interrupt *interrupt, int fd, short events,
                                        int64_t deadline_ms);
 
-/* Has a signal arrived? Takes and logs it like interrupt_wait, but does not wait. */
+/* True when a signal has arrived. Takes and logs it like interrupt_wait, but does not wait. */
 bool interrupt_is_pending(struct interrupt *interrupt);
 
 #endif

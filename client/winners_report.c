@@ -89,7 +89,7 @@ bool winners_report_open(struct winners_report *report, const char *path, uint32
     return report->file != NULL || failure_set_errno(failure, "opening %s", partial);
 }
 
-/* What could not be done with the file, with errno behind it. */
+/* Describes what could not be done with the file, with the text of errno; returns false. */
 static bool fail(const struct winners_report *report, const char *action, struct failure *failure)
 {
     return failure_set_errno(failure, "%s %s.partial", action, report->path);

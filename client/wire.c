@@ -50,7 +50,7 @@ char *wire_reserve(struct wire *wire, size_t bytes)
 
 void wire_commit(struct wire *wire, size_t bytes)
 {
-    invariant(bytes <= WIRE_OUT_BYTES - wire->out_used, "%zu bytes behind %zu", bytes,
+    invariant(bytes <= WIRE_OUT_BYTES - wire->out_used, "%zu bytes after %zu", bytes,
               wire->out_used);
     wire->out_used += bytes;
 }
@@ -180,7 +180,7 @@ static size_t header_bytes(const struct wire *wire)
     return second == NULL ? 0 : (size_t)(second + 1 - start);
 }
 
-/* The header with nothing behind it is read as a message that has no body. */
+/* The header alone, without rows, is read as a message that has no body. */
 bool wire_begins(struct wire *wire, enum message_type type)
 {
     char header[MESSAGE_HEADER_BYTES_MAX + MESSAGE_END_BYTES];

@@ -82,8 +82,8 @@ bool config_load(const struct config_table *table, const char *file, void *targe
  * Returns the text of an environment variable that should hold a figure or a word; NULL
  * when it is not set or empty. Also NULL, with a WARNING on standard error, when it holds a
  * URL: orchestrators name such variables after services, so that beside a service
- * "server", SERVER_PORT is "tcp://10.96.0.12:12345", which is nobody's setting. (Not on
- * standard output, which may be JSON.)
+ * "server", SERVER_PORT is "tcp://10.96.0.12:12345", which no operator has set.
+ * (Standard output may be JSON, so the WARNING does not go there.)
  */
 const char *config_figure_variable(const char *name);
 

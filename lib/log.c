@@ -79,7 +79,7 @@ bool log_level_from_name(const char *name, enum log_level *level)
 
 /* ---------------------------------------------------------------- lines ---- */
 
-/* A line in the making, behind the line end that it may have to begin with. */
+/* A line in the making. Its first byte is a line end, which is written only after a torn line. */
 struct line {
     char text[1 + LOG_LINE_BYTES];
     size_t used;

@@ -103,7 +103,10 @@ struct log_around {
     void *context;
 };
 
-/* Does `around`, which must exist until the next call, from now on; NULL: nothing, as at first. */
+/*
+ * Calls the functions of `around` from now on; NULL: none, as at first. The struct must exist
+ * until the next call of this function.
+ */
 void log_set_around(const struct log_around *around);
 
 /* Writes one line, or counts it as lost. Keeps errno. */

@@ -229,7 +229,7 @@ static const struct program_option *find_option(const struct program_manual *man
     return NULL;
 }
 
-/* Of how many options the word "--wat" is the beginning. */
+/* Counts the options that the word, like "--wat", is the beginning of. */
 static size_t count_meant(const struct program_manual *manual, const char *word)
 {
     const char *name = word + strspn(word, "-");
