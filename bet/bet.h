@@ -3,8 +3,8 @@
  *
  * On the wire a bet is a row `first,last,document,birthdate,number LF`: plain
  * text, no quoting. In bets.csv it is `agency,first,last,document,birthdate,
- * number CRLF`, quoted as RFC 4180 asks, what Python's csv module reads and
- * writes. A valid bet has exactly five fields; names that are not empty, a
+ * number CRLF`, quoted as RFC 4180 asks, as Python's csv module reads and
+ * writes it. A valid bet has exactly five fields; names that are not empty, a
  * document of digits, a birthdate that is a date of the calendar (YYYY-MM-DD,
  * years 0001 to 9999), and a number of digits with a value below 2^32; all of it UTF-8
  * without control characters (Unicode category Cc).
@@ -57,16 +57,16 @@ struct bet {
 enum bet_fault bet_parse(const char *row, size_t bytes, struct bet *bet);
 
 /*
- * The same for the rest of a row, which begins with field number `first`; the
+ * Does the same for the rest of a row that begins with field number `first`. The
  * fields before it are left alone.
  */
 enum bet_fault bet_parse_from(enum bet_field_index first, const char *row, size_t bytes,
                               struct bet *bet);
 
-/* "4294967295," : the longest prefix that a row gets in bets.csv. */
+/* The longest prefix of a row in bets.csv is "4294967295,". */
 enum { BET_AGENCY_PREFIX_BYTES_MAX = 11 };
 
-/* Rows are copied in pieces of this size, the last of which may write past the row's end. */
+/* Rows are copied in pieces of this size. The last piece may be longer than what it copies. */
 enum { BET_COPY_BYTES = 32 };
 
 /* `row_bytes` bytes of valid rows need at most this much room as CSV (bet_convert.c shows why). */
@@ -83,7 +83,7 @@ struct bet_conversion {
  * Converts `bytes` bytes of rows, each ended by LF (the last one's LF may be
  * missing), into rows of bets.csv for this agency.
  * `csv` needs room for BET_CSV_BYTES_MAX(bytes + 1) bytes.
- * Stops at the first row that is not valid; what stands in `csv` is then of no use.
+ * Stops at the first row that is not valid; the content of `csv` is undefined then.
  */
 struct bet_conversion bet_rows_to_csv(uint32_t agency, const char *rows, size_t bytes, char *csv);
 
@@ -104,9 +104,9 @@ size_t bet_csv_scan(const char *rows, size_t bytes,
                     void *context);
 
 /*
- * Turns one row, without its CRLF, back into the wire's form, without agency and LF, in
- * `row_out`, which needs room for `bytes` bytes. Returns the bytes written.
- * The row has to be valid.
+ * Converts one row of `bytes` bytes, without its CRLF, back into the wire's form, without
+ * agency and LF. `row_out` needs room for `bytes` bytes. Returns the bytes written. The row
+ * has to be valid.
  */
 size_t bet_csv_to_row(const char *row, size_t bytes, char *row_out);
 
@@ -117,8 +117,8 @@ size_t bet_csv_to_row(const char *row, size_t bytes, char *row_out);
 bool bet_parse_uint32(const char *digits, size_t bytes, uint32_t *value);
 
 /*
- * The days of a month, 1 to 12, of the Gregorian calendar, which is carried back
- * to year 1 as Python's datetime does.
+ * Returns the days of a month, 1 to 12, of the Gregorian calendar. Like Python's datetime
+ * it applies that calendar to all years from 1 on.
  */
 unsigned bet_days_of_month(unsigned year, unsigned month);
 

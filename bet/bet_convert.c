@@ -1,12 +1,11 @@
 /*
  * bet_convert.c - turns rows of the wire into rows of bets.csv; see bet.h.
  *
- * This is where a bet's processor time goes, so it looks at every byte once.
- * Blocks of 64 bytes are scanned for commas, line feeds and anything out of
- * the ordinary (block_scan.h). A row of ordinary bytes whose fields pass a few
- * tests on whole words is copied as it stands. Every other row, and that is
- * every row with something wrong, goes the long way through bet_parse: the
- * short way never decides that a bet is bad.
+ * Most of a bet's processor time is spent here, so every byte is looked at once.
+ * Blocks of 64 bytes are scanned for commas, line feeds and unusual bytes
+ * (block_scan.h). A row of usual bytes whose fields pass a few tests on whole
+ * words (bet_plain.h) is copied as it stands. Every other row goes the long way
+ * through bet_parse, which alone decides that a bet is bad.
  *
  * Why BET_CSV_BYTES_MAX is enough: a valid row of L bytes, its LF included,
  * has names of n1 and n2 bytes with n1 + n2 <= L - 17. In bets.csv it grows by
@@ -91,7 +90,7 @@ static enum bet_fault convert_slowly(struct converter *converter, size_t row_end
 
 /* ------------------------------------------------------------- short way ---- */
 
-/* Copies the row in whole pieces where that reads nothing behind the last row. */
+/* Copies the row in whole pieces, where that reads nothing after the last row. */
 static inline void copy_row(struct converter *converter, size_t row_end)
 {
     const char *row = converter->rows + converter->row_start;

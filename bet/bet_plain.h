@@ -1,8 +1,8 @@
 /*
- * bet_plain.h - the short way to see that a row is valid: tests on whole words.
+ * bet_plain.h - a quick test that a row is valid, on words of eight bytes.
  *
- * For the two who go through millions of rows, bet_convert.c and bet_csv.c.
- * A row that fails here may still be valid; it has to go through bet_parse.
+ * For bet_convert.c and bet_csv.c, which go through millions of rows. A row that
+ * passes is valid. A row that fails may still be valid; bet_parse decides.
  */
 #ifndef BET_BET_PLAIN_H
 #define BET_BET_PLAIN_H
@@ -26,7 +26,7 @@ enum {
 #define PLAIN_EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
 #define PLAIN_HIGH_BITS        PLAIN_EACH_BYTE(0x80)
 
-/* Eight bytes with the first one lowest, whatever the processor's byte order. */
+/* Reads eight bytes, the first one lowest, whatever the processor's byte order. */
 static inline uint64_t plain_load_word(const char *bytes)
 {
     uint64_t word = 0;
@@ -34,6 +34,7 @@ static inline uint64_t plain_load_word(const char *bytes)
     return le64toh(word);
 }
 
+/* True when all eight bytes are digits. */
 static inline bool plain_all_digits(uint64_t word)
 {
     const uint64_t over_nine = word + PLAIN_EACH_BYTE(0x80 - '9' - 1);
@@ -41,14 +42,14 @@ static inline bool plain_all_digits(uint64_t word)
     return ((over_nine | under_zero | word) & PLAIN_HIGH_BITS) == 0;
 }
 
-/* `count` (1 to 8) bytes at `digits`, which eight bytes can be read from. */
+/* True when the `count` (1 to 8) bytes at `digits` are digits. Eight bytes must be readable. */
 static inline bool plain_digits_from(const char *digits, size_t count)
 {
     uint64_t others = count == PLAIN_WORD_BYTES ? 0 : UINT64_MAX << (count * PLAIN_BYTE_BITS);
     return plain_all_digits((plain_load_word(digits) & ~others) | (PLAIN_EACH_BYTE('0') & others));
 }
 
-/* `count` (1 to 8) bytes before `end`, up to which eight bytes can be read. */
+/* True when the `count` (1 to 8) bytes before `end` are digits. Eight must be readable. */
 static inline bool plain_digits_before(const char *end, size_t count)
 {
     uint64_t others = count == PLAIN_WORD_BYTES ? 0 : UINT64_MAX >> (count * PLAIN_BYTE_BITS);
@@ -56,12 +57,13 @@ static inline bool plain_digits_before(const char *end, size_t count)
     return plain_all_digits((word & ~others) | (PLAIN_EACH_BYTE('0') & others));
 }
 
+/* Byte number `index` of a word, 0 to 7. */
 static inline unsigned plain_byte(uint64_t word, unsigned index)
 {
     return (unsigned)(word >> (index * PLAIN_BYTE_BITS)) & 0xffU;
 }
 
-/* True for a date that needs no second look; 29 February always needs one. */
+/* True for a valid date YYYY-MM-DD but 29 February, which bet_parse decides. */
 static inline bool plain_date(const char *date)
 {
     static const unsigned char days[PLAIN_MONTHS + 1] = {0,  31, 28, 31, 30, 31, 30,
@@ -81,8 +83,8 @@ static inline bool plain_date(const char *date)
 }
 
 /*
- * Five fields of the usual lengths and kinds, in the row [row_start, row_end)
- * of `rows` with commas at `comma`[0..3]; its text has to be clean already.
+ * True when the row [row_start, row_end) of `rows`, with commas at `comma`[0..3], has five
+ * valid fields of the usual lengths. Its text has to be known to be clean.
  */
 static inline bool plain_row(const char *rows, size_t row_start, const size_t *comma,
                              size_t row_end)

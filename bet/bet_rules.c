@@ -24,7 +24,7 @@ static enum bet_fault check_row(const struct bet_rules *rules, const char *row, 
         memcmp(birthdate->text, rules->born_until, birthdate->bytes) > 0) {
         return BET_BORN_TOO_LATE; /* as text: years have four digits */
     }
-    (void)bet_parse_uint32(digits->text, digits->bytes, &number);
+    bet_parse_uint32(digits->text, digits->bytes, &number);
     return number > rules->number_max ? BET_NUMBER_TOO_HIGH : BET_VALID;
 }
 

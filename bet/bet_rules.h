@@ -1,8 +1,8 @@
 /*
- * bet_rules.h - what a lottery may ask of its bets beyond their form: a highest number, no birthday to come.
+ * bet_rules.h - a lottery's own rules: a highest number, no birthdate after today.
  *
- * Rules of business, set by configuration, and off by default. They are held
- * against bets as they arrive; what is stored already is not judged by them.
+ * They are set by configuration, and off by default. Bets are checked as they
+ * arrive; bets that are stored already are not checked again.
  *
  * Pure functions; any process may call them.
  */
@@ -22,13 +22,13 @@ struct bet_rules {
     char born_until[BET_RULES_DATE_BYTES]; /* the latest birthdate, YYYY-MM-DD; "": any */
 };
 
-/* True when there is anything to check: else every valid row keeps the rules. */
+/* True when there is a rule to check. Where it is false, every valid row passes. */
 bool bet_rules_are_set(const struct bet_rules *rules);
 
 /*
- * Looks for the first of the valid rows, each ended by LF (the last one's LF may be missing), that
- * breaks a rule. BET_VALID when there is none; else what is wrong, and *row is its
- * index, counted from 0.
+ * Looks for the first row that breaks a rule among `bytes` bytes of valid rows, each ended
+ * by LF (the last one's LF may be missing). Returns BET_VALID when there is none; else what
+ * is wrong, and in *row the row's index, counted from 0.
  */
 enum bet_fault bet_rules_check(const struct bet_rules *rules, const char *rows, size_t bytes,
                                size_t *row);

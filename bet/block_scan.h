@@ -1,14 +1,14 @@
 /*
- * block_scan.h - looks at 64 bytes of rows at once: where fields and rows end, and what is
- * out of the ordinary.
+ * block_scan.h - scans 64 bytes of rows at once: where fields and rows end, and whether
+ * there are unusual bytes.
  *
- * Ordinary is printable ASCII without quotes, line ends, and the letters
- * U+00C0 to U+00FF, which UTF-8 writes as 0xc3 and one continuation byte: with
- * those alone, a row is clean text and needs no quoting. Everything else makes
- * a block suspect, which is no fault: who scans then looks again, byte by byte.
+ * Usual bytes are printable ASCII without quotes, line ends, and the letters U+00C0
+ * to U+00FF, which UTF-8 writes as 0xc3 and one continuation byte. A row of usual
+ * bytes is clean text and needs no quoting. Any other byte makes a block suspect.
+ * That is no fault: the caller then checks the row byte by byte.
  *
  * There are two versions with the same results: SSE2, which every x86-64 has,
- * and plain C. Pure functions.
+ * and plain C. Pure functions; any process may call them.
  */
 #ifndef BET_BLOCK_SCAN_H
 #define BET_BLOCK_SCAN_H
@@ -22,15 +22,15 @@ enum { BLOCK_SCAN_BYTES = 64 };
 struct block_masks {
     uint64_t commas;
     uint64_t line_feeds;
-    uint64_t carriage_returns; /* not suspect: it depends on the rows where they may stand */
+    uint64_t carriage_returns; /* not suspect: the caller knows where they may stand */
     bool suspect;
     bool open; /* the last byte is 0xc3: its continuation has to begin the next block */
 };
 
-/* `open` is the previous block's. Exactly BLOCK_SCAN_BYTES bytes are read. */
+/* Scans exactly BLOCK_SCAN_BYTES bytes. `open` is the previous block's; false at first. */
 struct block_masks block_scan(const char *bytes, bool open);
 
-/* The same in plain C: what block_scan is on other processors, and what it is tested against. */
+/* The same in plain C. Other processors use it, and tests compare block_scan with it. */
 struct block_masks block_scan_portable(const char *bytes, bool open);
 
 #endif

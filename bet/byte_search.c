@@ -1,12 +1,11 @@
 /*
  * byte_search.c - see byte_search.h.
  *
- * Compares three of the needle's bytes - the first, one in the middle, the
- * last - with a block of places at once, and looks closer only where all of them
- * agree. Counts in many counters of a byte each, added up before any can
- * overflow. The loops stand in byte_search_lanes.h, once for every width of
- * vectors: sixteen bytes, which every processor can do, and thirty-two where
- * an x86 processor says that it has AVX2. Pure; any process may call.
+ * A search compares three bytes of the needle (the first, a middle one, the last)
+ * with a block of places at once, and compares all of them only where these three
+ * agree. A count uses many counters of one byte each, which are added up before any
+ * can overflow. byte_search_lanes.h holds the loops. They are compiled for vectors of
+ * sixteen bytes, which every processor has, and of thirty-two for AVX2.
  */
 #include "bet/byte_search.h"
 

@@ -1,5 +1,7 @@
 /*
- * byte_search.h - finds, or counts, a few bytes in many, at the memory's speed.
+ * byte_search.h - finds, or counts, a few bytes in many, as fast as memory can be read.
+ *
+ * Pure functions; any process may call them.
  */
 #ifndef BET_BYTE_SEARCH_H
 #define BET_BYTE_SEARCH_H
@@ -7,16 +9,16 @@
 #include <stddef.h>
 
 /*
- * The first place of the `needle_bytes` (at least 1) bytes in the `bytes`
- * bytes at `text`, or NULL. The same as memmem(3), which takes five times as
+ * Returns the first place of the `needle_bytes` (at least 1) bytes at `needle` among
+ * the `bytes` bytes at `text`, or NULL, as memmem(3) does. memmem takes five times as
  * long for the six bytes that a winning row ends in.
  */
 const char *byte_search(const char *text, size_t bytes, const char *needle, size_t needle_bytes);
 
-/* How many of the `bytes` bytes at `text` are this one. */
+/* Returns how many of the `bytes` bytes at `text` are `byte`. */
 size_t byte_count(const char *text, size_t bytes, char byte);
 
-/* The same two without what only some processors have: what those run who don't have it. For tests. */
+/* The same two as processors without AVX2 run them, for tests on those that have it. */
 const char *byte_search_portable(const char *text, size_t bytes, const char *needle,
                                  size_t needle_bytes);
 size_t byte_count_portable(const char *text, size_t bytes, char byte);

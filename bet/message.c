@@ -3,9 +3,9 @@
  *
  * A carriage return can only stand in the CRLF that ends a message: rows end
  * in a bare LF, and a control character anywhere else is wrong. So the end of
- * a message is found by looking for carriage returns, and the rows inside are
- * not looked at. But the last of them has to end in LF before the CRLF: where rows
- * end in CRLF, the first one would else be a whole message, stored without the others.
+ * a message is found by looking for carriage returns, without reading the rows.
+ * The last row has to end in LF before the CRLF. Else the first row of a batch whose
+ * rows end in CRLF would count as a whole message, and be stored without the others.
  */
 #include "bet/message.h"
 
@@ -203,7 +203,7 @@ static bool looks_like_bet(const char *line, size_t bytes)
     return commas >= BARE_BET_COMMAS;
 }
 
-/* A line without a colon: a probe, or nothing that we know. */
+/* A line without a colon is a probe, or a message that we don't know. */
 static enum message_frame read_bare_line(const char *buffer, const struct header *header,
                                          struct message *message)
 {

@@ -3,12 +3,12 @@
  *
  * `message = sender ":" type [":" body] CRLF`; the type is a code ("4") or a
  * name ("BET", in any case). Two dialects of earlier exercises have no type:
- * `1:<row> LF ... <row> LF CRLF`, and `1:<row> LF`, which cannot be told from
- * the start of the former, so that the caller says which of them to expect. A
- * BET's rows end in LF, the last one's before the CRLF too: a batch whose rows end in
- * CRLF is refused at the first of them, never taken half. A short printable line
- * without ":" is a liveness probe.
- * docs/protocol.md is the whole story.
+ * `1:<row> LF ... <row> LF CRLF`, and `1:<row> LF`. The latter can't be told from
+ * the start of the former, so the caller says which of them to expect. All rows of
+ * a BET end in LF, also the last one, which is followed by the message's CRLF. A batch
+ * whose rows end in CRLF is malformed from its first row on, so that no part of it is
+ * stored. A short printable line without ":" is a liveness probe. docs/protocol.md
+ * specifies all of it.
  *
  * Pure functions on the caller's buffer; any process may call them.
  */
@@ -33,7 +33,7 @@ enum message_type {
     MESSAGE_TYPES
 };
 
-/* How a message was written, and so how its answer has to be written. */
+/* How a message was written. Its answer is written in the same way. */
 enum message_dialect {
     MESSAGE_BY_CODE,       /* 1:5 CRLF       server:0 CRLF   */
     MESSAGE_BY_NAME,       /* 1:done CRLF    server:ACK CRLF */
@@ -41,12 +41,12 @@ enum message_dialect {
     MESSAGE_UNTYPED_SINGLE /* 1:row LF       server:0 LF     */
 };
 
-/* What stands at the start of the buffer. */
+/* What the start of the buffer holds. */
 enum message_frame {
-    MESSAGE_INCOMPLETE, /* not all of it is there yet */
+    MESSAGE_INCOMPLETE, /* the beginning of a message, or nothing */
     MESSAGE_WHOLE,      /* a message; its sender is a number or "server" */
     MESSAGE_PROBE,      /* a liveness probe; body is the whole line with its LF or CRLF */
-    MESSAGE_MALFORMED   /* framed, but no message: `fault` says why */
+    MESSAGE_MALFORMED   /* its end is known, but it is no message: `fault` says why */
 };
 
 /* The longest line that is a probe, its LF or CRLF not counted. */
@@ -68,18 +68,18 @@ struct message {
 /*
  * Looks for one message in the first `bytes` bytes of `buffer`.
  *
- * *scanned is the caller's memory of how far earlier calls have looked at the
- * same message in vain, so that a message in a thousand pieces is read once:
- * 0 for a new message; the function keeps it up to date, and sets it to 0
- * whenever it returns anything but MESSAGE_INCOMPLETE.
- * `single` says that an untyped message is one row that ends at its LF.
+ * *scanned tells how many bytes of this message earlier calls have searched for its
+ * end, so that a message that comes in many pieces is searched once. It is 0 at first;
+ * the function keeps it up to date, and sets it to 0 whenever it returns anything but
+ * MESSAGE_INCOMPLETE. `single` says that an untyped message is one row that ends at its
+ * LF.
  */
 enum message_frame message_parse(const char *buffer, size_t bytes, bool single, size_t *scanned,
                                  struct message *message);
 
 /*
- * True when the `bytes` bytes are one whole untyped row and nothing else: what waits
- * for more of it would answer it only where `single` were set.
+ * True when the `bytes` bytes are one whole untyped row and nothing else. Without
+ * `single`, message_parse calls it MESSAGE_INCOMPLETE: it may be the start of a batch.
  */
 bool message_is_untyped_row(const char *buffer, size_t bytes);
 
@@ -89,10 +89,9 @@ const char *message_type_name(enum message_type type);
 enum { MESSAGE_HEADER_BYTES_MAX = 32 };
 
 /*
- * Writes the server's answer up to and with the ":" before the body where
- * `with_body`, else the whole message, its end included. `out` needs
- * MESSAGE_HEADER_BYTES_MAX bytes. Returns the bytes written. A body is
- * followed by message_end.
+ * Writes the server's answer: with `with_body` its header, including the ":" before the
+ * body; else the whole message, including its end. The caller adds the body and
+ * MESSAGE_END. `out` needs MESSAGE_HEADER_BYTES_MAX bytes. Returns the bytes written.
  */
 size_t message_write_answer(char *out, enum message_type type, enum message_dialect dialect,
                             bool with_body);
@@ -101,7 +100,7 @@ size_t message_write_answer(char *out, enum message_type type, enum message_dial
 size_t message_write_from_agency(char *out, uint32_t agency, enum message_type type,
                                  bool with_body);
 
-/* What ends a message with a body, CRLF; 2 bytes. */
+/* The end of a message with a body, not counting its terminator. */
 #define MESSAGE_END "\r\n"
 enum { MESSAGE_END_BYTES = sizeof MESSAGE_END - 1 };
 

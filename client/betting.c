@@ -3,26 +3,26 @@
  */
 #include "client/betting.h"
 
-#include "client/batch.h"
+#include "client/composer.h"
 #include "client/question.h"
 #include "client/refusal.h"
-#include "client/turn.h"
+#include "client/transfer.h"
 #include "client/window.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
 #include <inttypes.h>
 
-/* The bets of one connection on their way. */
+/* The betting on one connection. */
 struct betting {
     struct job *job;
     struct wire *wire;
     struct window window;
-    struct batch_limits limits;
+    struct composer_limits limits;
     bool all_composed; /* the file has been read to its end */
 };
 
-/* Turns rows into batches for as long as there is room for them. */
+/* Composes batches for as long as there is room for them. */
 static enum job_step compose_batches(struct betting *betting)
 {
     struct job *job = betting->job;
@@ -33,12 +33,12 @@ static enum job_step compose_batches(struct betting *betting)
         struct window_batch batch;
         struct failure why;
         size_t bytes = 0;
-        char *out = wire_reserve(betting->wire, BATCH_BYTES_MAX);
+        char *out = wire_reserve(betting->wire, COMPOSER_BYTES_MAX);
         if (out == NULL) {
             break;
         }
         enum dataset_result result =
-            batch_compose(&job->dataset, &betting->limits, out, &bytes, &batch, &why);
+            composer_write(&job->dataset, &betting->limits, out, &bytes, &batch, &why);
         if (result == DATASET_FAILED || result == DATASET_BAD_ROW) {
             refusal_log_line(job, dataset_line(&job->dataset), why.text);
             return JOB_FAILED;
@@ -65,10 +65,10 @@ static void acknowledge(struct job *job, const struct window_batch *batch)
 }
 
 /*
- * Where no row is wrong, another connection has probably asked STATUS after us,
- * perhaps one of a run that was killed, whose handler came to its message late.
- * A new connection takes the agency back; a second refusal of the same row is final.
- * So is the first one of a server that does not know STATUS.
+ * If no row is wrong, another connection has probably asked STATUS after this one,
+ * perhaps one of a run that was killed, whose STATUS the server read late. A new
+ * connection then claims the agency again. The second refusal of the same row is final,
+ * and so is the first one of a server that does not know STATUS.
  */
 static enum job_step take_refusal(struct job *job, const struct window_batch *batch,
                                   struct failure *why)
@@ -81,10 +81,10 @@ static enum job_step take_refusal(struct job *job, const struct window_batch *ba
         return JOB_FAILED;
     }
     job->refused_line = batch->begin.line;
-    (void)failure_set(why,
-                      "the server refused rows %" PRIu64 " to %" PRIu64
-                      ", each of which looks right from here",
-                      batch->begin.line, batch->begin.line + batch->rows - 1);
+    failure_set(why,
+                "the server refused rows %" PRIu64 " to %" PRIu64
+                ", each of which looks right from here",
+                batch->begin.line, batch->begin.line + batch->rows - 1);
     return JOB_LOST;
 }
 
@@ -93,8 +93,8 @@ static enum job_step take_answer(struct betting *betting, const struct message *
 {
     if (window_is_empty(&betting->window) ||
         (answer->type != MESSAGE_ACK && answer->type != MESSAGE_ERROR)) {
-        (void)failure_set(why, "%s came where a batch was to be answered",
-                          message_type_name(answer->type));
+        failure_set(why, "%s came where a batch was to be answered",
+                    message_type_name(answer->type));
         return JOB_LOST;
     }
     struct window_batch batch = window_pop(&betting->window);
@@ -126,7 +126,7 @@ static enum job_step exchange(struct betting *betting, struct failure *why)
         if (step != JOB_WORKED || window_is_empty(&betting->window)) {
             return step;
         }
-        step = turn_wire(job, betting->wire, patience_deadline_ms(&job->patience), why);
+        step = transfer_bytes(job, betting->wire, patience_deadline_ms(&job->patience), why);
         if (step == JOB_WORKED) {
             step = take_answers(betting, why);
         }
@@ -136,7 +136,7 @@ static enum job_step exchange(struct betting *betting, struct failure *why)
     }
 }
 
-/* The connection was lost. What the server has of the batch on its way, only STATUS could tell. */
+/* Notes the batch that had no answer when the connection was lost: it may be stored. */
 static void note_unanswered(struct betting *betting)
 {
     struct job *job = betting->job;

@@ -1,13 +1,13 @@
 /*
- * betting.h - sends the rest of the file, many batches on their way at once.
+ * betting.h - sends the rest of the file, with many batches unanswered at a time.
  *
- * While there is room in the window (batch.inFlight) and in the wire, rows
- * become batches; whatever is ready leaves together; every ACK frees a place.
- * A batch that the server refuses ends the connection: the server takes none of
- * those behind it either, so that what is stored is a prefix of the file. Where
- * a row is wrong the job has failed, and the log says which line has to be mended.
- * Where none is, another connection goes on, once: the second refusal at the
- * same row is final.
+ * Rows are composed into batches while there is room in the window (batch.inFlight)
+ * and in the wire. All that is ready is sent together, and every ACK makes room for
+ * a batch. A batch that the server refuses ends the connection. The server refuses
+ * the batches after it too, so the stored bets are a prefix of the file. If one of
+ * its rows is wrong, the job has failed and the log names the line to correct. If
+ * none is, the job goes on with another connection; the second refusal at the same
+ * row is final.
  *
  * A server that does not know STATUS gets one batch at a time (job.h).
  */
@@ -18,7 +18,10 @@
 #include "client/wire.h"
 #include "lib/failure.h"
 
-/* From the dataset's position to its end. JOB_WORKED: every bet is stored. */
+/*
+ * Sends the rows from the dataset's position to its end. JOB_WORKED: every bet is stored.
+ * JOB_LOST: `why` says why. JOB_FAILED: it has been logged.
+ */
 enum job_step betting_run(struct job *job, struct wire *wire, struct failure *why);
 
 #endif

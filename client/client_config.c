@@ -49,7 +49,7 @@ static const char *const resume_choices[] = {
 static const struct config_key keys[KEYS] = {
     [KEY_ID] = {.path = {"id"},
                 .environment = {"CLI_ID", "AGENCY_ID"},
-                .kind = CONFIG_INTEGER,
+                .kind = CONFIG_UINT32,
                 FIELD(id),
                 .logged_as = "client_id",
                 .maximum = UINT32_MAX,
@@ -82,7 +82,7 @@ static const struct config_key keys[KEYS] = {
                          .meaning = "pause between look-ups of winners, and between echo probes"},
     [KEY_LOOP_AMOUNT] = {.path = {"loop.amount"},
                          .environment = {"CLI_LOOP_AMOUNT"},
-                         .kind = CONFIG_INTEGER,
+                         .kind = CONFIG_UINT32,
                          FIELD(loop_amount),
                          .logged_as = "loop_amount",
                          .default_value = "0",
@@ -98,7 +98,7 @@ static const struct config_key keys[KEYS] = {
                                   "CRITICAL"},
     [KEY_BATCH_MAX_AMOUNT] = {.path = {"batch.maxAmount", "batch.batch_size"},
                               .environment = {"CLI_BATCH_MAXAMOUNT", "BATCH_SIZE"},
-                              .kind = CONFIG_INTEGER,
+                              .kind = CONFIG_UINT32,
                               FIELD(batch_max_amount),
                               .default_value = "150",
                               .minimum = 1,
@@ -106,7 +106,7 @@ static const struct config_key keys[KEYS] = {
                               .meaning = "bets in a message, as far as they fit into 8 kB"},
     [KEY_BATCH_IN_FLIGHT] = {.path = {"batch.inFlight"},
                              .environment = {"CLI_BATCH_INFLIGHT"},
-                             .kind = CONFIG_INTEGER,
+                             .kind = CONFIG_UINT32,
                              FIELD(batch_in_flight),
                              .default_value = "16",
                              .minimum = 1,
@@ -219,8 +219,8 @@ static bool derive_single_bet(struct client_config *config, const struct config_
             continue;
         }
         size_t used = strlen(missing);
-        (void)snprintf(missing + used, sizeof missing - used, "%s%s", used > 0 ? ", " : "",
-                       keys[i].environment[0]);
+        snprintf(missing + used, sizeof missing - used, "%s%s", used > 0 ? ", " : "",
+                 keys[i].environment[0]);
     }
     config->single_bet = missing[0] == '\0';
     return given == NULL || config->single_bet ||

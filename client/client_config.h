@@ -11,22 +11,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What to do about a server that does not know STATUS, and so can't tell what it has stored. */
+/* What to do when the server does not know STATUS, and so can't tell what it has stored. */
 enum resume_policy {
     RESUME_AUTO,     /* go on without it, and warn */
     RESUME_REQUIRED, /* fail */
-    RESUME_OFF       /* treat every server as one of those */
+    RESUME_OFF       /* treat every server as one that does not know it */
 };
 
 struct client_config {
-    uint64_t id;                            /* id: the agency, 0 .. 2^32-1 */
+    uint32_t id;                            /* id: the agency, 0 .. 2^32-1 */
     char server_address[CONFIG_TEXT_BYTES]; /* server.address: host:port */
-    uint64_t loop_lapse_ms;                 /* loop.lapse: give up after this without progress */
-    uint64_t loop_period_ms;                /* loop.period: pause between look-ups and probes */
-    uint64_t loop_amount;                   /* loop.amount: echo probes before betting */
+    int64_t loop_lapse_ms;                  /* loop.lapse: give up after this without progress */
+    int64_t loop_period_ms;                 /* loop.period: pause between look-ups and probes */
+    uint32_t loop_amount;                   /* loop.amount: echo probes before betting */
     int log_level;                          /* log.level, enum log_level */
-    uint64_t batch_max_amount;              /* batch.maxAmount, batch.batch_size: bets a message */
-    uint64_t batch_in_flight;               /* batch.inFlight: unanswered batches at most */
+    uint32_t batch_max_amount;              /* batch.maxAmount, batch.batch_size: bets a message */
+    uint32_t batch_in_flight;               /* batch.inFlight: unanswered batches at most */
     char bets_file[CONFIG_TEXT_BYTES];      /* bets.file; empty: .data/agency-<id>.csv */
     char winners_file[CONFIG_TEXT_BYTES];   /* winners.file; empty: none */
     int resume;                             /* resume, enum resume_policy */
@@ -41,12 +41,12 @@ struct client_config {
 extern const struct config_table client_config_table;
 
 /*
- * Loads and checks the configuration; `file` as in config_load. SERVER_HOST
- * (with SERVER_PORT, or port 12345) stands for server.address where
- * CLI_SERVER_ADDRESS is not set; SERVER_PORT alone changes nothing. Some but not all
- * of the five fields of a single bet is an error that names the missing ones; the id
- * has no default. bets_file stays empty where nobody named a file, so that the job
- * can tell (job.c).
+ * Loads and checks the configuration; `file` as in config_load. Where
+ * CLI_SERVER_ADDRESS is not set, SERVER_HOST (with SERVER_PORT, or port 12345) replaces
+ * server.address; SERVER_PORT alone changes nothing. It is an error, which names the
+ * missing ones, to set some but not all of the five fields of a single bet. The id has no
+ * default. bets_file stays empty where no file was named; job.c chooses one then. Returns
+ * false with the failure; *config is then undefined.
  */
 bool client_config_load(const char *file, struct client_config *config, struct failure *failure);
 

@@ -19,7 +19,7 @@ struct comparison {
     const struct state *state; /* what the server said of all that is stored */
     struct first_rows first;
     enum first_rows_end end; /* of reading as many rows as are stored */
-    struct failure failure;  /* of the row behind the last good one, or of reading */
+    struct failure failure;  /* of the row after the last good one, or of reading */
     uint64_t rows;           /* of the file that could be compared */
 };
 
@@ -42,7 +42,7 @@ static enum job_step take_rows(struct comparison *comparison, uint64_t rows,
 /* ------------------------------------------------- the first row that differs ---- */
 
 /*
- * What the server says of its first `rows` rows. False where it says nothing that helps:
+ * Asks the server for the checksum of its first `rows` rows. False where it does not tell;
  * the connection may be closed then.
  */
 static bool ask_prefix(struct comparison *comparison, uint64_t rows, struct state *state,
@@ -52,7 +52,7 @@ static bool ask_prefix(struct comparison *comparison, uint64_t rows, struct stat
     struct message answer;
     struct failure why;
     char body[ROWS_TEXT_BYTES];
-    (void)snprintf(body, sizeof body, "%" PRIu64, rows);
+    snprintf(body, sizeof body, "%" PRIu64, rows);
     *step = question_ask(job, comparison->wire, MESSAGE_PREFIX, body, &answer, &why);
     if (*step != JOB_WORKED) {
         log_debug("action: reanudar | result: in_progress | reason: PREFIX %" PRIu64 ": %s", rows,
@@ -65,8 +65,8 @@ static bool ask_prefix(struct comparison *comparison, uint64_t rows, struct stat
 }
 
 /*
- * Row number *differs, from 1, is not the one that is stored; finds out whether there
- * is one before it. JOB_WORKED when *differs is the first one.
+ * Row number *differs, counted from 1, is not the one that is stored. Looks for an earlier
+ * one. JOB_WORKED: *differs is the first row that differs.
  */
 static enum job_step search(struct comparison *comparison, uint64_t *differs)
 {
@@ -101,19 +101,18 @@ static void set_reason(const struct comparison *comparison, uint64_t differs, bo
     const struct state *state = comparison->state;
     bool behind_the_good = differs == comparison->rows + 1;
     if (behind_the_good && comparison->end == FIRST_ROWS_ENDED) {
-        (void)failure_set(reason,
-                          "the file holds fewer rows than the server: %" PRIu64 " of %" PRIu64,
-                          comparison->rows, state->stored);
+        failure_set(reason, "the file holds fewer rows than the server: %" PRIu64 " of %" PRIu64,
+                    comparison->rows, state->stored);
     } else if (behind_the_good && comparison->end == FIRST_ROWS_BAD_ROW) {
-        (void)failure_set(reason, "row %" PRIu64 " is no bet (%s), but the one that is stored is",
-                          differs, comparison->failure.text);
+        failure_set(reason, "row %" PRIu64 " is no bet (%s), but the one that is stored is",
+                    differs, comparison->failure.text);
     } else if (is_first) {
-        (void)failure_set(reason, "row %" PRIu64 " is not the one that is stored", differs);
+        failure_set(reason, "row %" PRIu64 " is not the one that is stored", differs);
     } else {
-        (void)failure_set(reason,
-                          "the first %" PRIu64 " rows are not those that are stored, and the "
-                          "server does not say where they begin to differ",
-                          state->stored);
+        failure_set(reason,
+                    "the first %" PRIu64 " rows are not those that are stored, and the "
+                    "server does not say where they begin to differ",
+                    state->stored);
     }
 }
 
@@ -131,7 +130,7 @@ static enum job_step refuse(const struct comparison *comparison, uint64_t differ
     return JOB_OTHER_BETS;
 }
 
-/* The file is another one: says where, as far as the server helps. */
+/* Logs that the file is another one, and the line where it differs if the server tells. */
 static enum job_step name_difference(struct comparison *comparison)
 {
     bool known_row = comparison->end != FIRST_ROWS_TAKEN;

@@ -1,10 +1,10 @@
 /*
- * comparison.h - are the bets that the server has stored the first rows of our file?
+ * comparison.h - checks that the server's bets are the first rows of the file.
  *
- * The server tells how many they are and their checksum. Where that is not the checksum of
- * as many rows of the file, the first row that differs is looked for with PREFIX, by
- * halves, and named by its line. Rows that are sent behind others than the stored ones
- * would leave some bet unsent or stored twice: so nothing is sent.
+ * The server tells how many bets it has stored and their checksum. If that is not the
+ * checksum of as many rows of the file, the first row that differs is found with PREFIX, by
+ * bisection, and its line is logged. Nothing is sent then, because some bets would stay
+ * unsent or be stored twice.
  */
 #ifndef CLIENT_COMPARISON_H
 #define CLIENT_COMPARISON_H
@@ -14,12 +14,13 @@
 #include "client/wire.h"
 
 /*
- * JOB_WORKED: they are, and the dataset stands behind them. JOB_OTHER_BETS: they are not,
- * and it has been logged why. A server that tells no checksum is believed by the count.
+ * JOB_WORKED: they are, and the dataset stands after them. JOB_OTHER_BETS: they are not,
+ * and the reason has been logged. Of a server that tells no checksum, only the count is
+ * compared.
  */
 enum job_step comparison_run(struct job *job, struct wire *wire, const struct state *state);
 
-/* What an agency has to be told once the draw has been held and its bets are not in it. */
+/* The advice for an agency whose bets are not in a draw that has been held. */
 #define COMPARISON_NEW_LOTTERY                                                                     \
     "a new lottery needs a new data directory at the server, with Compose `docker compose down "   \
     "-v`"

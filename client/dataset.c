@@ -28,7 +28,7 @@ static ssize_t read_at(const struct dataset *dataset, char *bytes, size_t count,
         got = pread(dataset->fd, bytes, count, (off_t)offset);
     } while (got < 0 && errno == EINTR);
     if (got < 0) {
-        (void)failure_set_errno(failure, "reading %s", dataset->name);
+        failure_set_errno(failure, "reading %s", dataset->name);
     }
     return got;
 }
@@ -66,7 +66,7 @@ static bool skip_byte_order_mark(struct dataset *dataset, struct failure *failur
     return true;
 }
 
-/* What both ways of opening share, once the descriptor is there. */
+/* The part of opening that files and texts have in common, once the descriptor is open. */
 static bool prepare(struct dataset *dataset, struct failure *failure)
 {
     struct stat status;
@@ -84,7 +84,7 @@ static bool prepare(struct dataset *dataset, struct failure *failure)
         return failure_set_errno(failure, "%s: %d bytes of memory to read it", dataset->name,
                                  DATASET_BUFFER_BYTES);
     }
-    (void)posix_fadvise(dataset->fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* only advice */
+    posix_fadvise(dataset->fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* only advice */
     return skip_byte_order_mark(dataset, failure);
 }
 
@@ -113,7 +113,7 @@ bool dataset_open_text(struct dataset *dataset, const char *name, const char *te
         return failure_set_errno(failure, "%s: opening an anonymous file", name);
     }
     if (pwrite(dataset->fd, text, bytes, 0) != (ssize_t)bytes) {
-        (void)failure_set_errno(failure, "%s: writing %zu bytes to an anonymous file", name, bytes);
+        failure_set_errno(failure, "%s: writing %zu bytes to an anonymous file", name, bytes);
         return close_after_failure(dataset);
     }
     return prepare(dataset, failure) || close_after_failure(dataset);
@@ -124,7 +124,7 @@ void dataset_close(struct dataset *dataset)
     free(dataset->buffer);
     dataset->buffer = NULL;
     if (dataset->fd >= 0) {
-        (void)close(dataset->fd);
+        close(dataset->fd);
         dataset->fd = -1;
     }
 }
@@ -160,7 +160,7 @@ static bool find_line(struct dataset *dataset, size_t *bytes, struct failure *fa
     }
 }
 
-/* Without its LF or CRLF; of a last line without LF, without a lone CR. */
+/* The line's bytes without LF or CRLF; of a last line without LF, without a lone CR. */
 static size_t strip_line_end(const char *line, size_t bytes)
 {
     if (bytes > 0 && line[bytes - 1] == '\n') {
@@ -178,8 +178,8 @@ static bool is_line_end(char byte)
 }
 
 /*
- * Is the rest of the file, from the row at `begin` on, nothing but line ends? Looks
- * ahead without moving: the buffer stays as it is.
+ * True when the rest of the file, from the row at `begin` on, is only line ends. Reads
+ * ahead without changing the buffer.
  */
 static bool only_line_ends_follow(const struct dataset *dataset, bool *only,
                                   struct failure *failure)
@@ -208,16 +208,16 @@ static bool only_line_ends_follow(const struct dataset *dataset, bool *only,
 static enum dataset_result check_travels(const struct dataset_row *row, struct failure *failure)
 {
     if (row->bytes == 0) {
-        (void)failure_set(failure, "the line is empty");
+        failure_set(failure, "the line is empty");
         return DATASET_BAD_ROW;
     }
     if (row->bytes > DATASET_ROW_BYTES_MAX) {
-        (void)failure_set(failure, "the row is longer than the %d bytes that fit a message",
-                          DATASET_ROW_BYTES_MAX);
+        failure_set(failure, "the row is longer than the %d bytes that fit a message",
+                    DATASET_ROW_BYTES_MAX);
         return DATASET_BAD_ROW;
     }
     if (memchr(row->text, '\r', row->bytes) != NULL) {
-        (void)failure_set(failure, "the row holds a carriage return");
+        failure_set(failure, "the row holds a carriage return");
         return DATASET_BAD_ROW;
     }
     return DATASET_ROW;

@@ -3,13 +3,13 @@
  *
  * Lines end in LF or CRLF, in any mixture; the last one may lack its end; a
  * UTF-8 byte order mark at the start is not a row, and neither are empty lines at
- * the very end, however many. What a row says is not looked at here, only whether it
- * can travel: an empty line before the last row, a row that does not fit a message,
- * and one that holds a carriage return (which together with its LF would end the
- * message early) are bad rows.
+ * the very end, however many. A row's fields are not checked here, only whether it
+ * can be sent. Bad rows are an empty line before the last row, a row that does not
+ * fit a message, and one that holds a carriage return, which together with its LF
+ * would end the message early.
  *
- * A position in the file can be noted and come back to, which is how an
- * agency resumes and how it finds the row that the server refused.
+ * A position in the file can be noted and returned to. So an agency resumes, and
+ * finds the row that the server refused.
  */
 #ifndef CLIENT_DATASET_H
 #define CLIENT_DATASET_H
@@ -33,17 +33,17 @@ struct dataset_row {
     const char *text; /* in the dataset's buffer, until the next call that reads */
     size_t bytes;     /* without its line end */
     struct dataset_mark begin;
-    uint64_t end_offset; /* behind its line end */
+    uint64_t end_offset; /* after its line end */
 };
 
 enum dataset_result {
     DATASET_ROW,
     DATASET_END,
-    DATASET_BAD_ROW, /* the line at dataset_line can't travel; the failure says why */
+    DATASET_BAD_ROW, /* the row at dataset_line can't be sent; the failure says why */
     DATASET_FAILED   /* the file can't be read; the failure says why */
 };
 
-/* Opened by one of the open functions; the fields are nobody else's business but `bytes`. */
+/* Owned by the caller, who may read `bytes`; the other fields are dataset.c's. */
 struct dataset {
     int fd;
     const char *name;
@@ -56,26 +56,27 @@ struct dataset {
     uint64_t line; /* of the row at `begin` */
 };
 
-/* Opens a regular file. `path` has to outlive the dataset. */
+/* Opens a regular file. `path` has to outlive the dataset. Returns false with the failure. */
 bool dataset_open(struct dataset *dataset, const char *path, struct failure *failure);
 
-/* The same with rows that are already in memory; they are copied. `name` is for messages. */
+/* Opens a copy of rows that are in memory. `name` is for messages and outlives the dataset. */
 bool dataset_open_text(struct dataset *dataset, const char *name, const char *text, size_t bytes,
                        struct failure *failure);
 
+/* Closes the file and frees the buffer. */
 void dataset_close(struct dataset *dataset);
 
 /* True when `path` names, by whatever way, the file that is read; false where there is none. */
 bool dataset_is_at(const struct dataset *dataset, const char *path);
 
-/* Shows the next row without taking it. */
+/* Shows the next row without taking it: the next call shows it again. */
 enum dataset_result dataset_peek(struct dataset *dataset, struct dataset_row *row,
                                  struct failure *failure);
 
-/* Goes on behind a row that dataset_peek has just shown. */
+/* Goes on after a row that dataset_peek has just shown. */
 void dataset_take(struct dataset *dataset, const struct dataset_row *row);
 
-/* The line of the next row, counted from 1: where a failure happened. */
+/* The line of the next row, counted from 1. After a failure it is the row that failed. */
 uint64_t dataset_line(const struct dataset *dataset);
 
 /* Where the next row begins, which is where the one before it ended. */
@@ -84,7 +85,7 @@ struct dataset_mark dataset_position(const struct dataset *dataset);
 /* Where the first row begins. */
 struct dataset_mark dataset_first(const struct dataset *dataset);
 
-/* Goes to where a row begins. */
+/* Makes the row at `mark` the next one. */
 void dataset_seek(struct dataset *dataset, struct dataset_mark mark);
 
 /* Goes back to the first row. */

@@ -17,7 +17,7 @@
 
 enum { TIME_BYTES = sizeof "23:59:59", MS_PER_SECOND = 1000 };
 
-/* What became of a connect that was on its way: 0, or an errno. */
+/* The result of a connect(2) that was in progress: 0, or an errno. */
 static int connect_result(int fd)
 {
     int error = 0;
@@ -61,18 +61,18 @@ static enum dial_end connect_address(struct interrupt *interrupt,
     if (*fd < 0) {
         return DIAL_FAILED;
     }
-    (void)setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* slower without, not wrong */
+    setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* slower without, not wrong */
     enum dial_end end = connect_socket(interrupt, *fd, address, deadline_ms);
     if (end != DIAL_CONNECTED) {
         int saved_errno = errno;
-        (void)close(*fd);
+        close(*fd);
         *fd = -1;
         errno = saved_errno;
     }
     return end;
 }
 
-/* This machine has no way to such an address; that says nothing of the server. */
+/* This machine has no route to such an address, which tells nothing about the server. */
 static bool is_out_of_reach(int error)
 {
     return error == ENETUNREACH || error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
@@ -81,18 +81,17 @@ static bool is_out_of_reach(int error)
 static void explain(const struct resolver_name *server, struct failure *failure)
 {
     const char *hint = errno == ECONNREFUSED ? " (is the server running there?)" : "";
-    (void)failure_set(failure, "connecting to %s port %s: %s%s", server->host, server->port,
-                      strerror(errno), hint);
+    failure_set(failure, "connecting to %s port %s: %s%s", server->host, server->port,
+                strerror(errno), hint);
 }
 
-/* Each address in turn. */
+/* Tries the addresses, one after the other. */
 static enum dial_end connect_any(struct interrupt *interrupt, const struct resolver_name *server,
                                  const struct resolver_answer *answer, int64_t deadline_ms, int *fd,
                                  struct failure *failure)
 {
     bool explained = false; /* by more than that an address is out of reach */
-    (void)failure_set(failure, "connecting to %s port %s: no answer in time", server->host,
-                      server->port);
+    failure_set(failure, "connecting to %s port %s: no answer in time", server->host, server->port);
     for (size_t i = 0; i < answer->count; i++) {
         int64_t limit_ms = clock_monotonic_ms() + DIAL_ATTEMPT_MS;
         enum dial_end end = connect_address(interrupt, &answer->addresses[i],
@@ -140,20 +139,20 @@ bool dial_pause(struct interrupt *interrupt, struct patience *patience)
     if (until_ms < deadline_ms) {
         return interrupt_wait(interrupt, -1, 0, until_ms) == INTERRUPT_LAPSED;
     }
-    (void)interrupt_wait(interrupt, -1, 0, deadline_ms); /* nobody is dialled any more then */
+    interrupt_wait(interrupt, -1, 0, deadline_ms); /* there is no further attempt then */
     return false;
 }
 
-/* The wall clock's time of a moment of the monotonic one, as it stands in the log's lines. */
+/* The wall-clock time of a moment of the monotonic clock, in the form of the log's lines. */
 static void write_time(int64_t moment_ms, char text[TIME_BYTES])
 {
     time_t when = time(NULL) + (time_t)((moment_ms - clock_monotonic_ms()) / MS_PER_SECOND);
     struct tm broken_down;
-    (void)localtime_r(&when, &broken_down);
-    (void)strftime(text, TIME_BYTES, "%H:%M:%S", &broken_down);
+    localtime_r(&when, &broken_down);
+    strftime(text, TIME_BYTES, "%H:%M:%S", &broken_down);
 }
 
-/* Says why it does not work and how long it will be tried. */
+/* Logs the reason, and until when it will be tried again. */
 static void tell_failure(const struct failure *failure, const struct patience *patience)
 {
     char until[TIME_BYTES];

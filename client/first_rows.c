@@ -24,7 +24,7 @@ bool first_rows_open(struct first_rows *first, struct dataset *dataset, uint32_t
         .csv = malloc(BET_CSV_BYTES_MAX(PIECE_BYTES + 1)),
     };
     if (first->rows == NULL || first->csv == NULL) {
-        (void)failure_set_errno(failure, "memory to compare the file with what is stored");
+        failure_set_errno(failure, "memory to compare the file with what is stored");
         first_rows_close(first);
         return false;
     }
@@ -75,7 +75,7 @@ static enum dataset_result collect(struct first_rows *first, uint64_t rows, uint
     return DATASET_ROW;
 }
 
-/* Adds the rows of the piece; false where one is no bet: *good then says how many are before it. */
+/* Adds the rows of the piece. False where one is no bet; *good counts those before it. */
 static bool add_piece(struct first_rows *first, uint64_t *good, struct failure *failure)
 {
     struct bet_conversion done =
@@ -90,7 +90,7 @@ static bool add_piece(struct first_rows *first, uint64_t *good, struct failure *
     return true;
 }
 
-/* The rows of the piece before the one that is no bet are taken all the same. */
+/* Takes the rows of the piece that stand before the one that is no bet. */
 static enum first_rows_end take_good_rows(struct first_rows *first, uint64_t good)
 {
     struct failure ignored;

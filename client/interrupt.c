@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* As a shell has it for a command that it puts into the background. */
+/* A shell ignores SIGINT for a command that it starts in the background. */
 static bool is_ignored(int signal_number)
 {
     struct sigaction inherited;
@@ -24,10 +24,10 @@ static bool is_ignored(int signal_number)
 bool interrupt_open(struct interrupt *interrupt, struct failure *failure)
 {
     sigset_t signals;
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGTERM);
-    if (!is_ignored(SIGINT)) { /* blocked, an ignored signal is kept all the same */
-        (void)sigaddset(&signals, SIGINT);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    if (!is_ignored(SIGINT)) { /* an ignored signal would be kept too, while it is blocked */
+        sigaddset(&signals, SIGINT);
     }
     interrupt->signal = 0;
     interrupt->signal_fd = -1;
@@ -47,12 +47,12 @@ bool interrupt_open(struct interrupt *interrupt, struct failure *failure)
 void interrupt_close(struct interrupt *interrupt)
 {
     if (interrupt->signal_fd >= 0) {
-        (void)close(interrupt->signal_fd);
+        close(interrupt->signal_fd);
         interrupt->signal_fd = -1;
     }
 }
 
-/* Takes the signal that is there and says so in the log. */
+/* Takes the signal that has arrived and logs it. */
 static void take_signal(struct interrupt *interrupt)
 {
     struct signalfd_siginfo information;

@@ -3,11 +3,11 @@
  */
 #include "client/job.h"
 
+#include "bet/bet.h"
 #include "client/dial.h"
 #include "client/probe.h"
 #include "client/session.h"
 #include "client/winners_report.h"
-#include "bet/bet.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -19,7 +19,7 @@
 
 enum { SINGLE_ROW_BYTES = BET_FIELDS * CONFIG_TEXT_BYTES };
 
-/* The bet of the environment, as a row. */
+/* Writes the bet of the environment as a row. */
 static size_t write_single_bet(const struct client_config *config, char row[SINGLE_ROW_BYTES])
 {
     return (size_t)snprintf(row, SINGLE_ROW_BYTES, "%s,%s,%s,%s,%s", config->first_name,
@@ -44,11 +44,11 @@ static bool open_single_bet(struct job *job, struct failure *failure)
 {
     char row[SINGLE_ROW_BYTES];
     size_t bytes = write_single_bet(job->config, row);
-    (void)snprintf(job->bets_name, sizeof job->bets_name, "environment");
+    snprintf(job->bets_name, sizeof job->bets_name, "environment");
     return dataset_open_text(&job->dataset, job->bets_name, row, bytes, failure);
 }
 
-/* Only probes are to be done when they are asked for, and nobody named or placed a file. */
+/* True when only probes are wanted: they are asked for, and no file is named or there. */
 static bool only_probes(const struct job *job)
 {
     return job->config->loop_amount > 0 && job->config->bets_file[0] == '\0' &&
@@ -62,10 +62,10 @@ static bool open_bets(struct job *job, struct failure *failure)
         return open_single_bet(job, failure);
     }
     if (job->config->bets_file[0] != '\0') {
-        (void)snprintf(job->bets_name, sizeof job->bets_name, "%s", job->config->bets_file);
+        snprintf(job->bets_name, sizeof job->bets_name, "%s", job->config->bets_file);
     } else {
-        (void)snprintf(job->bets_name, sizeof job->bets_name, ".data/agency-%" PRIu32 ".csv",
-                       job->agency);
+        snprintf(job->bets_name, sizeof job->bets_name, ".data/agency-%" PRIu32 ".csv",
+                 job->agency);
     }
     if (only_probes(job)) {
         job->has_bets = false;
@@ -85,7 +85,7 @@ static bool check_winners_file(const struct job *job, struct failure *failure)
 bool job_open(struct job *job, const struct client_config *config, struct interrupt *interrupt,
               unsigned progress_lines_up, struct failure *failure)
 {
-    *job = (struct job){.config = config, .agency = (uint32_t)config->id, .interrupt = interrupt};
+    *job = (struct job){.config = config, .agency = config->id, .interrupt = interrupt};
     job->unaided.is_on = config->resume == RESUME_OFF;
     if (!job_check(config, failure) ||
         !resolver_split(config->server_address, "server.address", &job->server, failure) ||
@@ -113,12 +113,12 @@ void job_close(struct job *job)
 static enum job_step give_up(const struct job *job, const struct failure *why)
 {
     log_error(
-        "action: connect | result: fail | server: %s | reason: %s | gave_up_after_ms: %" PRIu64,
+        "action: connect | result: fail | server: %s | reason: %s | gave_up_after_ms: %" PRId64,
         job->config->server_address, why->text, job->config->loop_lapse_ms);
     return JOB_FAILED;
 }
 
-/* One connection, however long it takes to get, and what becomes of it. */
+/* Connects, for as long as the patience lasts, and holds one session. */
 static enum job_step run_session(struct job *job, struct failure *why)
 {
     int fd = -1;
@@ -139,7 +139,7 @@ static enum job_step run_session(struct job *job, struct failure *why)
 static enum job_step run_sessions(struct job *job)
 {
     struct failure why;
-    patience_start(&job->patience, (int64_t)job->config->loop_lapse_ms, clock_monotonic_ms());
+    patience_start(&job->patience, job->config->loop_lapse_ms, clock_monotonic_ms());
     while (true) {
         enum job_step step = run_session(job, &why);
         if (step == JOB_NEXT) {

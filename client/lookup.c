@@ -4,7 +4,7 @@
 #include "client/lookup.h"
 
 #include "client/question.h"
-#include "client/turn.h"
+#include "client/transfer.h"
 #include "client/winners_report.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -17,7 +17,7 @@
 static void show_winners(struct job *job, uint64_t winners)
 {
     char state[PROGRESS_STATE_BYTES];
-    (void)snprintf(state, sizeof state, "%" PRIu64 " winner%s", winners, winners == 1 ? "" : "s");
+    snprintf(state, sizeof state, "%" PRIu64 " winner%s", winners, winners == 1 ? "" : "s");
     progress_set_state(&job->progress, state);
 }
 
@@ -28,7 +28,7 @@ static enum job_step fail_to_keep(const struct job *job, const struct failure *w
     return JOB_FAILED;
 }
 
-/* Takes the rows that are here; *whole when the last one was among them. */
+/* Takes the rows that have come. *whole: the last one was among them. */
 static enum job_step take_rows(struct job *job, struct wire *wire, struct winners_report *report,
                                bool *whole, struct failure *why)
 {
@@ -57,7 +57,7 @@ static enum job_step take_rows(struct job *job, struct wire *wire, struct winner
     return JOB_WORKED;
 }
 
-/* Whatever is on its way has to come within a lapse of what came before it. */
+/* Takes the rows until the last one. Each has to come within a lapse of the one before. */
 static enum job_step take_all_rows(struct job *job, struct wire *wire,
                                    struct winners_report *report, bool whole, struct failure *why)
 {
@@ -66,8 +66,8 @@ static enum job_step take_all_rows(struct job *job, struct wire *wire,
         if (step != JOB_WORKED || whole) {
             return step;
         }
-        int64_t deadline_ms = clock_monotonic_ms() + (int64_t)job->config->loop_lapse_ms;
-        step = turn_wire(job, wire, deadline_ms, why);
+        int64_t deadline_ms = clock_monotonic_ms() + job->config->loop_lapse_ms;
+        step = transfer_bytes(job, wire, deadline_ms, why);
         if (step != JOB_WORKED) {
             return step;
         }
@@ -98,7 +98,7 @@ static enum job_step take_winners(struct job *job, struct wire *wire, bool whole
 
 /* ------------------------------------------------------------- waiting ---- */
 
-/* Lets the rest of a pause go by on a connection that the server has closed. */
+/* Waits for the rest of a pause; the server has closed the connection. */
 static enum job_step pause_closed(struct job *job, int64_t until_ms)
 {
     if (interrupt_wait(job->interrupt, -1, 0, until_ms) == INTERRUPT_STOPPED) {
@@ -108,20 +108,21 @@ static enum job_step pause_closed(struct job *job, int64_t until_ms)
     return JOB_NEXT;
 }
 
-/* Lets loop.period go by, unless the server closes the connection or says something first. */
+/* Waits for loop.period, unless the server closes the connection or sends something first. */
 static enum job_step pause_before_asking_again(struct job *job, struct wire *wire,
                                                struct failure *why)
 {
-    int64_t until_ms = clock_monotonic_ms() + (int64_t)job->config->loop_period_ms;
+    int64_t until_ms = clock_monotonic_ms() + job->config->loop_period_ms;
     progress_set_state(&job->progress, "waiting for the draw");
-    switch (wire_turn(wire, until_ms, why)) {
+    switch (wire_transfer(wire, until_ms, why)) {
     case WIRE_LAPSED:
-        patience_progress(&job->patience, clock_monotonic_ms()); /* the pause was ours */
+        patience_progress(&job->patience,
+                          clock_monotonic_ms()); /* the server did not cause this silence */
         return JOB_WORKED;
     case WIRE_STOPPED:
         return JOB_STOPPED;
     case WIRE_MOVED:
-        (void)failure_set(why, "the server said something unasked");
+        failure_set(why, "the server said something unasked");
         break;
     case WIRE_LOST:
         if (job->unaided.is_on && wire->hung_up) {
@@ -144,7 +145,7 @@ static enum job_step await_answer(struct job *job, struct wire *wire, bool *begi
         if (next != WIRE_NOTHING) {
             return next == WIRE_ANSWER ? JOB_WORKED : JOB_LOST;
         }
-        enum job_step step = turn_wire(job, wire, patience_deadline_ms(&job->patience), why);
+        enum job_step step = transfer_bytes(job, wire, patience_deadline_ms(&job->patience), why);
         if (step != JOB_WORKED) {
             return step;
         }
@@ -152,10 +153,10 @@ static enum job_step await_answer(struct job *job, struct wire *wire, bool *begi
 }
 
 /*
- * One look-up. WAIT is progress: the server is there, and the draw is not its to
- * hasten. So is a silence of a whole lapse, because the server may hold a look-up
- * for longer than that (winners.wait): one that knows STATUS has answered it and DONE
- * on this connection, and has to answer them again on the next one.
+ * Does one look-up. WAIT counts as progress: the server is there, and other agencies
+ * delay the draw. A silence of a whole lapse counts too, because the server may hold a
+ * look-up for longer than that (winners.wait). A dead server does not gain from it: one
+ * that knows STATUS has to answer it and DONE again on the next connection.
  */
 static enum job_step look_up(struct job *job, struct wire *wire, bool *begins,
                              struct message *answer, struct failure *why)

@@ -1,8 +1,8 @@
 /*
  * lookup.h - asks for the agency's winners until the draw has been held, and takes them.
  *
- * WINNERS may be of any size: its rows go one by one into the winners file as they come
- * (winners_report.h), in bounded memory.
+ * WINNERS may be of any size. Each of its rows goes into the winners file when it has come
+ * (winners_report.h), so memory is bounded.
  */
 #ifndef CLIENT_LOOKUP_H
 #define CLIENT_LOOKUP_H
@@ -11,7 +11,10 @@
 #include "client/wire.h"
 #include "lib/failure.h"
 
-/* From the first look-up to the winners. `why` is set for JOB_LOST; JOB_FAILED has been logged. */
+/*
+ * Does all look-ups and takes the winners. `why` is set for JOB_LOST; JOB_FAILED has been
+ * logged.
+ */
 enum job_step lookup_run(struct job *job, struct wire *wire, struct failure *why);
 
 #endif

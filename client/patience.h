@@ -2,19 +2,21 @@
  * patience.h - how long an agency goes on without progress, and how long it
  * pauses before it tries again.
  *
- * Progress is something that was not so before: a batch acknowledged, "done"
- * acknowledged, an answer to a look-up. A connection alone is none, or a
- * server that accepts and hangs up would be tried for ever. A look-up that is
- * not answered for a whole lapse counts too (session.c): the server may be
- * holding it until the draw, and has to answer other questions before the next
- * one; so who waits for the draw gives up a server that is dead or says
- * nothing at all, not one that is slow to draw. The clock of the lapse runs from the last progress; when a connection that brought progress
- * is lost, it runs from that moment, so that a server that was silent for a
- * whole lapse may still come back. Pauses double from 100 ms to 2 s, and each is
- * drawn from its upper half, so that agencies that lost their server together
- * do not come back together.
+ * Progress is a batch acknowledged, DONE acknowledged, or an answer to a look-up. A
+ * connection alone is no progress, or a server that accepts and hangs up would be tried
+ * for ever. A look-up that is not answered for a whole lapse counts as progress too
+ * (lookup.c), because the server may hold it until the draw. It has to answer STATUS and
+ * DONE before the next look-up, so an agency gives up a server that is dead or silent, but
+ * not one that is slow to draw.
  *
- * Pure: the caller brings the time and the randomness.
+ * The lapse runs from the last progress. When a connection that brought progress is
+ * lost, the lapse runs from that moment, so that a server that was silent for a whole
+ * lapse may still come back. Pauses double from 100 ms to 2 s. The length of each is
+ * random within its upper half, so that agencies that lost their server together do not
+ * come back together.
+ *
+ * Pure functions: the caller gives the time, ms of clock_monotonic_ms(), and the
+ * randomness.
  */
 #ifndef CLIENT_PATIENCE_H
 #define CLIENT_PATIENCE_H
@@ -31,21 +33,22 @@ struct patience {
     bool progressed;  /* since patience_connected */
 };
 
+/* Begins a lapse of `lapse_ms` with the shortest pause. */
 void patience_start(struct patience *patience, int64_t lapse_ms, int64_t now_ms);
 
-/* Something was achieved: the lapse starts anew, pauses are short again. */
+/* There was progress: the lapse begins again, and pauses are short again. */
 void patience_progress(struct patience *patience, int64_t now_ms);
 
-/* A connection stands; it has brought nothing yet. */
+/* There is a connection, which has brought no progress yet. */
 void patience_connected(struct patience *patience);
 
-/* The connection is gone. */
+/* The connection is lost. If it brought progress, the lapse begins again. */
 void patience_lost(struct patience *patience, int64_t now_ms);
 
-/* When the lapse will have gone by. */
+/* Returns when the lapse ends. */
 int64_t patience_deadline_ms(const struct patience *patience);
 
-/* How long to pause now; `random` is any number. */
+/* Returns the length of the next pause, and doubles the one after it; `random` is any number. */
 int64_t patience_next_pause_ms(struct patience *patience, uint32_t random);
 
 #endif

@@ -21,13 +21,13 @@ static enum job_step fail(const struct job *job, const struct failure *why)
     return JOB_FAILED;
 }
 
-/* Is the line that came back the one that was sent? */
+/* JOB_WORKED when the line that came back is the one that was sent. */
 static enum job_step compare(const struct job *job, const char *sent, const char *line,
                              size_t bytes)
 {
     struct failure why;
     if (bytes != strlen(sent) || memcmp(line, sent, bytes) != 0) {
-        (void)failure_set(&why, "another line came back: %.*s", (int)bytes, line);
+        failure_set(&why, "another line came back: %.*s", (int)bytes, line);
         return fail(job, &why);
     }
     log_info("action: receive_message | result: success | client_id: %" PRIu32 " | msg: %.*s",
@@ -40,10 +40,10 @@ static enum job_step exchange(struct job *job, struct wire *wire, const char *se
     struct failure why;
     const char *line = NULL;
     size_t bytes = strlen(sent);
-    memcpy(wire_reserve(wire, bytes), sent, bytes); /* it is the first: there is room */
+    memcpy(wire_reserve(wire, bytes), sent, bytes); /* there is room: the wire is new */
     wire_commit(wire, bytes);
     while (!wire_next_line(wire, &line, &bytes)) {
-        enum wire_end end = wire_turn(wire, patience_deadline_ms(&job->patience), &why);
+        enum wire_end end = wire_transfer(wire, patience_deadline_ms(&job->patience), &why);
         if (end == WIRE_STOPPED) {
             return JOB_STOPPED;
         }
@@ -60,9 +60,9 @@ static enum job_step probe_once(struct job *job, uint64_t number)
     struct wire wire;
     char sent[PROBE_LINE_BYTES];
     int fd = -1;
-    (void)snprintf(sent, sizeof sent, "[CLIENT %" PRIu32 "] Message N°%" PRIu64 "\n", job->agency,
-                   number);
-    patience_start(&job->patience, (int64_t)job->config->loop_lapse_ms, clock_monotonic_ms());
+    snprintf(sent, sizeof sent, "[CLIENT %" PRIu32 "] Message N°%" PRIu64 "\n", job->agency,
+             number);
+    patience_start(&job->patience, job->config->loop_lapse_ms, clock_monotonic_ms());
     enum dial_end dialled =
         dial_persistently(job->interrupt, &job->server, &job->patience, &fd, &why);
     if (dialled != DIAL_CONNECTED) {
@@ -85,7 +85,7 @@ enum job_step probe_run(struct job *job)
         if (step != JOB_WORKED) {
             return step;
         }
-        int64_t pause_until_ms = clock_monotonic_ms() + (int64_t)job->config->loop_period_ms;
+        int64_t pause_until_ms = clock_monotonic_ms() + job->config->loop_period_ms;
         if (number < amount &&
             interrupt_wait(job->interrupt, -1, 0, pause_until_ms) == INTERRUPT_STOPPED) {
             return JOB_STOPPED;

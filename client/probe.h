@@ -1,15 +1,18 @@
 /*
- * probe.h - echo probes: does the server answer at all?
+ * probe.h - echo probes, which show whether the server answers.
  *
- * The course's first exercises: one connection each, one line, which has to
- * come back unchanged. Nothing is stored by it.
+ * They are the course's first exercises. A probe sends one line on a connection of its
+ * own, and the line has to come back unchanged. The server stores nothing of it.
  */
 #ifndef CLIENT_PROBE_H
 #define CLIENT_PROBE_H
 
 #include "client/job.h"
 
-/* Sends loop.amount probes, loop.period apart; none is a success. The first failure ends it. */
+/*
+ * Sends loop.amount probes, loop.period apart. Ends at the first one that fails, which has
+ * been logged: JOB_FAILED. JOB_WORKED also where the amount is 0.
+ */
 enum job_step probe_run(struct job *job);
 
 #endif

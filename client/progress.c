@@ -36,7 +36,7 @@ static bool is_screen(int fd)
     return isatty(fd) == 1 && kind != NULL && kind[0] != '\0' && strcmp(kind, "dumb") != 0;
 }
 
-/* Both descriptors are the same terminal. */
+/* True when both descriptors are the same terminal. */
 static bool shares_terminal(int fd, int other)
 {
     struct stat ours;
@@ -105,13 +105,13 @@ static void write_columns(const struct progress *progress, struct columns *colum
 {
     char number[DECIMAL_GROUPED_BYTES];
     *columns = (struct columns){0};
-    (void)snprintf(columns->text[COLUMN_AGENCY], COLUMN_BYTES, "agency %-3u ", progress->agency);
-    (void)snprintf(columns->text[COLUMN_PERCENT], COLUMN_BYTES, "%3u%% ", percent_done(progress));
-    (void)snprintf(columns->text[COLUMN_BETS], COLUMN_BYTES, "%11s bets ",
-                   decimal_write_grouped(number, progress->bets));
-    (void)snprintf(columns->text[COLUMN_RATE], COLUMN_BYTES, "%9s bets/s  ",
-                   decimal_write_grouped(number, bets_a_second(progress)));
-    (void)snprintf(columns->text[COLUMN_STATE], COLUMN_BYTES, "%s", progress->state);
+    snprintf(columns->text[COLUMN_AGENCY], COLUMN_BYTES, "agency %-3u ", progress->agency);
+    snprintf(columns->text[COLUMN_PERCENT], COLUMN_BYTES, "%3u%% ", percent_done(progress));
+    snprintf(columns->text[COLUMN_BETS], COLUMN_BYTES, "%11s bets ",
+             decimal_write_grouped(number, progress->bets));
+    snprintf(columns->text[COLUMN_RATE], COLUMN_BYTES, "%9s bets/s  ",
+             decimal_write_grouped(number, bets_a_second(progress)));
+    snprintf(columns->text[COLUMN_STATE], COLUMN_BYTES, "%s", progress->state);
 }
 
 static unsigned columns_used(const struct columns *columns)
@@ -123,7 +123,7 @@ static unsigned columns_used(const struct columns *columns)
     return (unsigned)used;
 }
 
-/* The bar is calm: where there is room it has the same length whatever the state. */
+/* Where there is room, the bar keeps its length whatever the state, so that it does not jump. */
 static void write_bar(struct columns *columns, unsigned room, unsigned percent)
 {
     unsigned used = columns_used(columns) + BAR_FRAME_COLUMNS;
@@ -133,7 +133,7 @@ static void write_bar(struct columns *columns, unsigned room, unsigned percent)
     if (cells >= BAR_CELLS_MIN) {
         char bar[BAR_CELLS_MAX + 1];
         fill_bar(bar, cells < BAR_CELLS_MAX ? cells : BAR_CELLS_MAX, percent);
-        (void)snprintf(columns->text[COLUMN_BAR], COLUMN_BYTES, "[%s] ", bar);
+        snprintf(columns->text[COLUMN_BAR], COLUMN_BYTES, "[%s] ", bar);
     }
 }
 
@@ -193,7 +193,7 @@ static void wipe(void *context)
     (void)written;
 }
 
-/* And behind it. */
+/* After a line of the log. */
 static void draw_again(void *context)
 {
     struct progress *progress = context;
@@ -204,7 +204,7 @@ static void draw_again(void *context)
 
 void progress_set_state(struct progress *progress, const char *state)
 {
-    (void)snprintf(progress->state, sizeof progress->state, "%s", state);
+    snprintf(progress->state, sizeof progress->state, "%s", state);
     if (progress->fd >= 0) {
         draw(progress, clock_monotonic_ms());
     }

@@ -1,19 +1,18 @@
 /*
- * progress.h - one calm line on a terminal: how far this agency is.
+ * progress.h - a line on a terminal that shows how far this agency is.
  *
  *   agency 1   [##########----------]  50%    13,468 bets   98,214 bets/s  betting
  *
  * The percentage is of the file's bytes that the server has acknowledged; the
  * rate is that of this run, from the first batch to the last acknowledgement.
- * A redraw is one write(2), at most ten a second, and leaves the cursor where it
- * was, so that several agencies can share a terminal, each `lines_up` lines
- * above the cursor. Where there is no terminal, or one that knows no escape sequences
- * (TERM is not set, or dumb), nothing is ever written.
+ * A redraw is one write(2), at most ten a second. It leaves the cursor where it
+ * was, so that several agencies can share a terminal, each `lines_up` lines above the
+ * cursor. Nothing is written where there is no terminal, or one without escape
+ * sequences (TERM is not set, or dumb).
  *
- * Where the terminal is narrow the bar gets shorter, then columns are left out whole:
- * a number is there or not, but never cut. Where the log goes to the same terminal and
- * the line is the cursor's own, it is wiped before each line of the log and drawn again
- * below it.
+ * On a narrow terminal the bar gets shorter first; then whole columns are left out, so
+ * that no number is ever cut. Where the log goes to the same terminal and the cursor is in
+ * this line, the line is wiped before each line of the log and drawn again below it.
  */
 #ifndef CLIENT_PROGRESS_H
 #define CLIENT_PROGRESS_H
@@ -40,8 +39,8 @@ struct progress {
 };
 
 /*
- * `fd` may be anything; a bar is drawn only where it is a terminal. The progress has to
- * stay where it is until it is closed: the log knows it.
+ * `fd` may be any descriptor; a bar is drawn only on a terminal. The struct must not move
+ * until it is closed, because the log points to it (log_set_around).
  */
 void progress_open(struct progress *progress, int fd, unsigned lines_up, uint32_t agency,
                    uint64_t bytes_total);
@@ -49,18 +48,19 @@ void progress_open(struct progress *progress, int fd, unsigned lines_up, uint32_
 /* Leaves the last drawing on the terminal. */
 void progress_close(struct progress *progress);
 
-/* The word at the end of the line; drawn at once. */
+/* Sets the word at the end of the line, and draws at once. */
 void progress_set_state(struct progress *progress, const char *state);
 
-/* Betting goes on from here: so many bets and bytes of the file are stored already. */
+/* Betting begins, after `bets` bets and `bytes` bytes of the file that are stored already. */
 void progress_resume(struct progress *progress, uint64_t bets, uint64_t bytes, int64_t now_ms);
 
-/* `bets` more are stored, and the file up to `bytes`. */
+/* `bets` more bets are stored, and the file's first `bytes` bytes. */
 void progress_advance(struct progress *progress, uint64_t bets, uint64_t bytes, int64_t now_ms);
 
 /*
- * Writes the line, without cursor movements, to `line`, which has PROGRESS_LINE_BYTES: less
- * than `columns` characters. Returns its bytes. For progress.c and its test.
+ * Writes the line, without cursor movements, to `line`, which has room for
+ * PROGRESS_LINE_BYTES. It has less than `columns` characters. Returns its bytes. For
+ * progress.c and its test.
  */
 size_t progress_format(const struct progress *progress, unsigned columns, char *line);
 

@@ -3,7 +3,7 @@
  */
 #include "client/question.h"
 
-#include "client/turn.h"
+#include "client/transfer.h"
 #include "lib/log.h"
 
 #include <inttypes.h>
@@ -29,7 +29,7 @@ enum job_step question_put(struct job *job, struct wire *wire, enum message_type
         return JOB_NEXT;
     }
     if (wire_has_unread(wire)) {
-        (void)failure_set(why, "the server said something unasked");
+        failure_set(why, "the server said something unasked");
         return JOB_LOST;
     }
     size_t body_bytes = body == NULL ? 0 : strlen(body);
@@ -51,7 +51,7 @@ enum job_step question_await(struct job *job, struct wire *wire, struct message 
         if (next != WIRE_NOTHING) {
             return next == WIRE_ANSWER ? JOB_WORKED : JOB_LOST;
         }
-        enum job_step step = turn_wire(job, wire, patience_deadline_ms(&job->patience), why);
+        enum job_step step = transfer_bytes(job, wire, patience_deadline_ms(&job->patience), why);
         if (step == JOB_LOST) {
             question_learn_from_loss(job, wire);
         }
@@ -76,7 +76,7 @@ enum job_step question_misses(const struct job *job, const char *action, enum me
                   action, job->agency, message_type_name(question));
         return JOB_FAILED;
     }
-    (void)failure_set(why, "%s is no answer to %s", message_type_name(answer->type),
-                      message_type_name(question));
+    failure_set(why, "%s is no answer to %s", message_type_name(answer->type),
+                message_type_name(question));
     return JOB_LOST;
 }

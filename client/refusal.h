@@ -1,5 +1,5 @@
 /*
- * refusal.h - says which line of the file is to be mended when bets are not taken.
+ * refusal.h - tells which line of the file to correct when the server refuses bets.
  */
 #ifndef CLIENT_REFUSAL_H
 #define CLIENT_REFUSAL_H
@@ -11,13 +11,12 @@
 #include <stdint.h>
 
 /*
- * Reads a batch that the server has refused once more, and looks for the row
- * that is wrong. True where there is one, which has been logged with file, line
- * and reason. Moves the dataset.
+ * Reads the rows of a refused batch again, and looks for one that is wrong. True where there
+ * is one; it has been logged with file, line and reason. Changes the dataset's position.
  */
 bool refusal_finds_row(struct job *job, const struct window_batch *batch);
 
-/* Logs which rows were refused, where no row is wrong. */
+/* Logs which rows were refused. For a batch of which no row is wrong. */
 void refusal_log_rows(const struct job *job, const struct window_batch *batch);
 
 /* Logs that this line of the file can't be stored. */

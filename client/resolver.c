@@ -27,13 +27,13 @@ _Static_assert(sizeof(struct resolver_answer) <= PIPE_BUF, "an answer is one wri
 
 /* --------------------------------------------------- how an address is written ---- */
 
-/* A port to connect to, read into a uint64_t of its own. */
+/* A port to connect to, read into a uint32_t of its own. */
 static const struct config_key port_key = {
-    .kind = CONFIG_INTEGER, .minimum = 1, .maximum = UINT16_MAX};
+    .kind = CONFIG_UINT32, .minimum = 1, .maximum = UINT16_MAX};
 
 bool resolver_check_port(const char *port, const char *place, struct failure *failure)
 {
-    uint64_t number = 0;
+    uint32_t number = 0;
     return config_value_parse(&port_key, port, strlen(port), place, &number, failure);
 }
 
@@ -47,7 +47,7 @@ static bool copy_part(char *part, const char *text, size_t bytes)
     return true;
 }
 
-/* The host of "[host]:port": an IPv6 address, which may name an interface behind `%`. */
+/* The host of "[host]:port": an IPv6 address, which may end in `%` and an interface. */
 static bool take_bracketed_host(const char *address, const char *colon, struct resolver_name *name)
 {
     char number[RESOLVER_NAME_BYTES];
@@ -57,7 +57,7 @@ static bool take_bracketed_host(const char *address, const char *colon, struct r
         !copy_part(name->host, address + 1, bytes - BRACKETS)) {
         return false;
     }
-    (void)snprintf(number, sizeof number, "%.*s", (int)strcspn(name->host, "%"), name->host);
+    snprintf(number, sizeof number, "%.*s", (int)strcspn(name->host, "%"), name->host);
     return inet_pton(AF_INET6, number, &parsed) == 1;
 }
 
@@ -79,7 +79,7 @@ bool resolver_split(const char *address, const char *place, struct resolver_name
     if (colon == NULL || !take_host(address, colon, name)) {
         return failure_set(failure, "%s: \"%.60s\" is not host:port", place, address);
     }
-    (void)snprintf(port_place, sizeof port_place, "%s: its port", place);
+    snprintf(port_place, sizeof port_place, "%s: its port", place);
     return resolver_check_port(colon + 1, port_place, failure) &&
            copy_part(name->port, colon + 1, strlen(colon + 1));
 }
@@ -102,7 +102,7 @@ static void look_up(const struct resolver_name *name, int flags, struct resolver
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags};
     struct addrinfo *found = NULL;
     memset(answer, 0, sizeof *answer);
-    bool is_loopback = strcasecmp(name->host, "localhost") == 0; /* as is no name at all */
+    bool is_loopback = strcasecmp(name->host, "localhost") == 0; /* so is an empty name */
     answer->code = getaddrinfo(is_loopback ? NULL : name->host, name->port, &hints, &found);
     answer->code_errno = errno;
     if (answer->code == 0) {
@@ -115,7 +115,7 @@ static void look_up(const struct resolver_name *name, int flags, struct resolver
 static _Noreturn void answer_and_leave(int pipe_fd, const struct resolver_name *name)
 {
     struct resolver_answer answer;
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     look_up(name, 0, &answer);
     ssize_t written = write(pipe_fd, &answer, sizeof answer);
     _exit(written == (ssize_t)sizeof answer ? 0 : 1);
@@ -133,9 +133,9 @@ static pid_t start_child(const struct resolver_name *name, int *answer_fd)
         answer_and_leave(ends[1], name);
     }
     int fork_errno = errno;
-    (void)close(ends[1]);
+    close(ends[1]);
     if (child < 0) {
-        (void)close(ends[0]);
+        close(ends[0]);
     }
     *answer_fd = ends[0];
     errno = fork_errno;
@@ -144,7 +144,7 @@ static pid_t start_child(const struct resolver_name *name, int *answer_fd)
 
 static void end_child(pid_t child)
 {
-    (void)kill(child, SIGKILL);
+    kill(child, SIGKILL);
     while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
         /* no handler of ours interrupts; a debugger may */
     }
@@ -159,11 +159,11 @@ static enum resolver_end judge(const struct resolver_name *name,
     const char *why =
         answer->code == EAI_SYSTEM ? strerror(answer->code_errno) : gai_strerror(answer->code);
     const char *hint = answer->code == EAI_NONAME ? " (is server.address right?)" : "";
-    (void)failure_set(failure, "looking up %s port %s: %s%s", name->host, name->port, why, hint);
+    failure_set(failure, "looking up %s port %s: %s%s", name->host, name->port, why, hint);
     return RESOLVER_FAILED;
 }
 
-/* Waits for the child's answer, and says when that takes long. */
+/* Waits for the child's answer, and logs when that takes long. */
 static enum interrupt_wait_end await_answer(struct interrupt *interrupt, int answer_fd,
                                             int64_t deadline_ms, const struct resolver_name *name)
 {
@@ -188,13 +188,13 @@ static enum resolver_end await_child(struct interrupt *interrupt, int answer_fd,
     case INTERRUPT_STOPPED:
         return RESOLVER_STOPPED;
     case INTERRUPT_LAPSED:
-        (void)failure_set(failure, "looking up %s: no answer in time", name->host);
+        failure_set(failure, "looking up %s: no answer in time", name->host);
         return RESOLVER_LATE;
     case INTERRUPT_READY:
         break;
     }
     if (read(answer_fd, answer, sizeof *answer) != (ssize_t)sizeof *answer) {
-        (void)failure_set(failure, "looking up %s: the process that does it ended", name->host);
+        failure_set(failure, "looking up %s: the process that does it ended", name->host);
         return RESOLVER_FAILED;
     }
     return judge(name, answer, failure);
@@ -211,11 +211,11 @@ enum resolver_end resolver_find(struct interrupt *interrupt, const struct resolv
     int answer_fd = -1;
     pid_t child = start_child(name, &answer_fd);
     if (child < 0) {
-        (void)failure_set_errno(failure, "starting a process to look up %s", name->host);
+        failure_set_errno(failure, "starting a process to look up %s", name->host);
         return RESOLVER_FAILED;
     }
     enum resolver_end end = await_child(interrupt, answer_fd, deadline_ms, name, answer, failure);
     end_child(child);
-    (void)close(answer_fd);
+    close(answer_fd);
     return end;
 }

@@ -1,15 +1,15 @@
 /*
- * resolver.h - turns the server's name into addresses, without being stuck in it.
+ * resolver.h - finds the addresses of the server's name, and can be interrupted.
  *
- * getaddrinfo can't be interrupted and may take many seconds where a name
- * server does not answer. So an address that is not numeric is looked up by a
- * child process that writes its answer into a pipe; whoever waits for it can
- * stop waiting, and ends the child. The child is reaped before the call returns.
+ * getaddrinfo can't be interrupted and may take many seconds where a name server does
+ * not answer. So an address that is not numeric is looked up by a child process, which
+ * writes its answer into a pipe. The parent can stop waiting and end the child, which
+ * is reaped before the call returns.
  *
- * All addresses of the name are found, also those of a family that no interface of the
- * machine has an address of (no AI_ADDRCONFIG, which leaves out loopback addresses too):
- * connecting to one that can't be reached fails at once. `localhost` is both loopback
- * addresses, whatever /etc/hosts says (RFC 6761, section 6.3), as the server has it.
+ * All addresses of the name are found, also those of a family that the machine has no
+ * address of: connecting to one that can't be reached fails at once. (AI_ADDRCONFIG would
+ * leave those out, and loopback addresses too.) `localhost` means both loopback addresses,
+ * whatever /etc/hosts says (RFC 6761, section 6.3), as it does for the server.
  */
 #ifndef CLIENT_RESOLVER_H
 #define CLIENT_RESOLVER_H
@@ -31,16 +31,15 @@ struct resolver_name {
 };
 
 /*
- * Takes "server:12345", "127.0.0.1:12345" or "[::1]:12345" apart: the one place that
- * knows how an address is written. The host is not empty and holds no space, slash,
- * bracket or colon; in brackets stands an IPv6 address, and only there. The
- * port is a decimal from 1 to 65535. Anything else is described behind `place`
- * ("config.yaml:3: server.address"), and *name is of no use then.
+ * Splits "server:12345", "127.0.0.1:12345" or "[::1]:12345". The host is not empty and
+ * holds no space, slash, bracket or colon; an IPv6 address stands in brackets. The port is
+ * a decimal from 1 to 65535. Returns false for anything else: the failure begins with
+ * `place` ("config.yaml:3: server.address"), and *name is undefined.
  */
 bool resolver_split(const char *address, const char *place, struct resolver_name *name,
                     struct failure *failure);
 
-/* Is this text such a port? If not, the failure says so behind `place`. */
+/* True when the text is such a port. Else the failure begins with `place` and says so. */
 bool resolver_check_port(const char *port, const char *place, struct failure *failure);
 
 struct resolver_address {
@@ -59,11 +58,14 @@ struct resolver_answer {
 enum resolver_end {
     RESOLVER_FOUND,
     RESOLVER_FAILED,
-    RESOLVER_LATE, /* no answer by the deadline: `failure` says just that */
+    RESOLVER_LATE, /* no answer by the deadline; `failure` says just that */
     RESOLVER_STOPPED
 };
 
-/* Looks the name up, until `deadline_ms` at the latest; says so where that takes long. */
+/*
+ * Looks the name up, until `deadline_ms` of clock_monotonic_ms() at the latest. Logs that it
+ * waits where that takes long.
+ */
 enum resolver_end resolver_find(struct interrupt *interrupt, const struct resolver_name *name,
                                 int64_t deadline_ms, struct resolver_answer *answer,
                                 struct failure *failure);

@@ -1,10 +1,10 @@
 /*
  * resume.c - see resume.h.
  *
- * A connection that is closed on STATUS proves little: a handler of our own server may
- * have been killed just then, or the server be full. So it takes HANG_UPS_MAX of them, one
- * after the other, without any STATUS that was answered, and then one that the server
- * leaves open for as long as it is asked nothing, and closes on STATUS all the same. A
+ * A server that closes a connection on STATUS need not be one that does not know it: a
+ * handler may have been killed just then, or the server may be full. So the server has to
+ * close HANG_UPS_MAX connections in a row on STATUS without having answered any. Then it
+ * has to leave one open while it is asked nothing, and close that one on STATUS too. A
  * connection that is reset does not count.
  */
 #include "client/resume.h"
@@ -31,7 +31,7 @@ static void go_unaided(struct job *job, const char *reason)
                 job->agency, reason);
 }
 
-/* The answer to a batch was lost, and so nobody knows whether it is stored. */
+/* True when the answer to a batch was lost, so that it may or may not be stored. */
 static void warn_of_unanswered(struct job *job)
 {
     const struct window_batch *batch = &job->unaided.unanswered;
@@ -75,13 +75,13 @@ static enum job_step take_hang_up(struct job *job, const struct wire *wire, bool
     if (job->unaided.is_on) {
         job->unaided.doubt_asked = true;
     } else if (!job->knows_status && job->config->resume == RESUME_REQUIRED) {
-        (void)failure_set(why,
-                          "STATUS: %.256s (resume: required goes on with no server that does "
-                          "not answer it)",
-                          reason.text);
+        failure_set(why,
+                    "STATUS: %.256s (resume: required goes on with no server that does "
+                    "not answer it)",
+                    reason.text);
     } else if (!job->knows_status && (wire->hung_up || wire->strange)) {
         job->status_hang_ups++;
-        (void)failure_set(why, "STATUS: %.256s", reason.text);
+        failure_set(why, "STATUS: %.256s", reason.text);
         if (listened) {
             go_unaided(job, "the server closes the connection on STATUS, or answers with nonsense");
         }
@@ -90,19 +90,19 @@ static enum job_step take_hang_up(struct job *job, const struct wire *wire, bool
 }
 
 /*
- * Is it STATUS that the server does not like? Then it keeps a connection for as long as it
- * is asked nothing. JOB_WORKED: it does.
+ * Finds out whether the server closes connections because of STATUS: then it keeps one open
+ * while it is asked nothing. JOB_WORKED: it kept it open.
  */
 static enum job_step listen_first(struct job *job, struct wire *wire, struct failure *why)
 {
     job->status_hang_ups = 0;
-    switch (wire_turn(wire, clock_monotonic_ms() + LISTEN_MS, why)) {
+    switch (wire_transfer(wire, clock_monotonic_ms() + LISTEN_MS, why)) {
     case WIRE_LAPSED:
         return JOB_WORKED;
     case WIRE_STOPPED:
         return JOB_STOPPED;
     case WIRE_MOVED:
-        (void)failure_set(why, "the server said something unasked");
+        failure_set(why, "the server said something unasked");
         break;
     case WIRE_LOST:
     case WIRE_NO_MEMORY:
@@ -123,10 +123,10 @@ static enum job_step take_other_answer(struct job *job, const struct message *an
         return question_misses(job, "reanudar", MESSAGE_STATUS, answer, why);
     }
     if (answer->type == MESSAGE_ERROR) {
-        (void)failure_set(why, "the server refused agency %" PRIu32 "'s STATUS", job->agency);
+        failure_set(why, "the server refused agency %" PRIu32 "'s STATUS", job->agency);
     } else {
-        (void)failure_set(why, "the server answered agency %" PRIu32 "'s STATUS with %s",
-                          job->agency, message_type_name(answer->type));
+        failure_set(why, "the server answered agency %" PRIu32 "'s STATUS with %s", job->agency,
+                    message_type_name(answer->type));
     }
     if (job->config->resume == RESUME_REQUIRED) {
         log_error("action: reanudar | result: fail | reason: %s, and resume: required goes on "
@@ -153,7 +153,7 @@ static enum job_step ask_status(struct job *job, struct wire *wire, bool listene
         return take_other_answer(job, &answer, why);
     }
     if (!state_parse(answer.body, answer.body_bytes, state)) {
-        (void)failure_set(why, "no count and phase in the server's answer to STATUS");
+        failure_set(why, "no count and phase in the server's answer to STATUS");
         return JOB_LOST;
     }
     job->knows_status = true;
@@ -172,7 +172,7 @@ static enum job_step fail(const struct job *job, const struct state *state, cons
     return JOB_FAILED;
 }
 
-/* The lottery is the one that this run began with. */
+/* True when the lottery is the one that this run began with. */
 static enum job_step check_identity(struct job *job, const struct state *state)
 {
     if (job->identity[0] == '\0') {
@@ -212,7 +212,7 @@ static enum job_step check_content(struct job *job, const struct state *state)
     return JOB_WORKED;
 }
 
-/* Where the server takes no more bets there has to be nothing left to send. */
+/* Checks that no row is left to send where the server takes no more bets. */
 static enum job_step check_nothing_left(const struct job *job, struct dataset *dataset,
                                         const struct state *state)
 {
@@ -237,7 +237,7 @@ static enum job_step check_nothing_left(const struct job *job, struct dataset *d
             : "the agency is done, but its file holds more rows");
 }
 
-/* Keeps the books: what this run found, what it knows to be stored. */
+/* Notes what was stored when this run began, and what is stored now. */
 static void note_stored(struct job *job, uint64_t stored)
 {
     if (!job->met_server) {
@@ -265,7 +265,7 @@ static void log_resumed(const struct job *job, const struct state *state)
     }
 }
 
-/* Goes on where the server says that we are. */
+/* Moves the dataset to the first row that the server has not stored. */
 static enum job_step go_on_by_state(struct job *job, struct wire *wire, const struct state *state)
 {
     enum job_step step = check_identity(job, state);

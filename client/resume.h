@@ -1,16 +1,15 @@
 /*
- * resume.h - where a connection goes on: behind what is stored already.
+ * resume.h - finds the row that a connection goes on with: the first one that is not stored.
  *
- * STATUS is asked first. Its answer says how many of the agency's bets are stored, which
- * ones (comparison.h), and of which lottery: one whose identity changes while this run
- * goes on is another one, and gets nothing. What the server has said that it holds is
- * believed anew on every connection.
+ * STATUS is asked first on every connection. Its answer tells how many of the agency's bets
+ * are stored, which ones (comparison.h), and the lottery's identity. Where the identity
+ * changes during this run it is another lottery, and nothing is sent.
  *
- * A server may not know STATUS: it answers ERROR or something else, or closes the
- * connection, each time that it is asked. `resume: required` fails then, `auto` goes on
- * behind what this run knows to be acknowledged, and so does `off`, which never asks. A
- * batch whose answer was lost is sent again, with a WARNING: nobody can say whether it is
- * stored.
+ * A server that does not know STATUS answers ERROR or something else, or closes the
+ * connection, each time that it is asked. With `resume: required` the job fails then. With
+ * `auto` it goes on after the last batch that was acknowledged in this run, and so does
+ * `off`, which never asks. A batch whose answer was lost is sent again, with a WARNING,
+ * because the agency can't find out whether it is stored.
  */
 #ifndef CLIENT_RESUME_H
 #define CLIENT_RESUME_H
@@ -21,8 +20,8 @@
 #include "lib/failure.h"
 
 /*
- * The first thing on each connection. JOB_WORKED: the dataset stands at the first row that
- * is to be sent, and *phase says whether there may be one. `why` is set for JOB_LOST.
+ * Does this at the start of a connection. JOB_WORKED: the dataset stands at the first row to
+ * send, and *phase is STATE_OPEN if the server takes bets. `why` is set for JOB_LOST.
  */
 enum job_step resume_run(struct job *job, struct wire *wire, enum state_phase *phase,
                          struct failure *why);

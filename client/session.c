@@ -13,7 +13,7 @@
 
 #include <inttypes.h>
 
-/* One connection. */
+/* The conversation on one connection. */
 struct session {
     struct job *job;
     struct wire wire;
@@ -23,8 +23,8 @@ struct session {
 /* ---------------------------------------------------------- BET and DONE ---- */
 
 /*
- * The bet of the environment may have been stored by an earlier run. Where the server tells
- * only how many bets it holds, the one that it holds may be another one.
+ * Reports the bet of the environment, which an earlier run may have stored. A server that
+ * tells only how many bets it holds may hold another bet than this one.
  */
 static void report_single_bet(const struct job *job)
 {
@@ -77,8 +77,8 @@ static enum job_step send_bets(struct session *session, struct failure *why)
 }
 
 /*
- * Another connection has probably asked STATUS after us, as for a refused batch
- * (betting.c): a new connection takes the agency back, once.
+ * Another connection has probably asked STATUS after this one, as for a refused batch
+ * (betting.c). A new connection claims the agency again; a second refusal is final.
  */
 static enum job_step take_refused_done(struct session *session, const struct message *answer,
                                        struct failure *why)
@@ -88,7 +88,7 @@ static enum job_step take_refused_done(struct session *session, const struct mes
         return question_misses(job, "apuestas_terminadas", MESSAGE_DONE, answer, why);
     }
     job->done_refused = true;
-    (void)failure_set(why, "the server refused agency %" PRIu32 "'s DONE", job->agency);
+    failure_set(why, "the server refused agency %" PRIu32 "'s DONE", job->agency);
     return JOB_LOST;
 }
 
@@ -97,7 +97,7 @@ static enum job_step say_done(struct session *session, struct failure *why)
     struct message answer;
     struct job *job = session->job;
     if (job->unaided.is_on && job->unaided.done) {
-        return JOB_WORKED; /* a server of that kind may count it twice */
+        return JOB_WORKED; /* a server that does not know STATUS may count it twice */
     }
     enum job_step step = question_ask(job, &session->wire, MESSAGE_DONE, NULL, &answer, why);
     if (step != JOB_WORKED) {

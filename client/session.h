@@ -1,13 +1,13 @@
 /*
  * session.h - the conversation of one connection, from STATUS to the winners.
  *
- *   STATUS    which of our bets does the server hold?      skip as many rows (resume.h)
- *   BET ...   the rest of the file (betting.h)             unless we are done already
- *   DONE      again and again does no harm
- *   REQUEST   WAIT: pause and ask again; WINNERS: the end (lookup.h)
+ *   STATUS    asks which bets the server holds; as many rows are skipped (resume.h)
+ *   BET ...   sends the rest of the file, unless the agency is done (betting.h)
+ *   DONE      is sent in every session; repeating it changes nothing
+ *   REQUEST   is asked again after a pause on WAIT; WINNERS is the end (lookup.h)
  *
- * Reads from top to bottom as the life of a connection. The file's position
- * is set anew by every session, from what the server says.
+ * The source reads from top to bottom in the order of a connection's life. Every
+ * session sets the file's position from the answer to STATUS.
  */
 #ifndef CLIENT_SESSION_H
 #define CLIENT_SESSION_H
@@ -15,7 +15,7 @@
 #include "client/job.h"
 #include "lib/failure.h"
 
-/* Takes `fd` over. `why` is set for JOB_LOST; a JOB_FAILED has been logged. */
+/* Owns `fd` and closes it. `why` is set for JOB_LOST; JOB_FAILED has been logged. */
 enum job_step session_run(struct job *job, int fd, struct failure *why);
 
 #endif

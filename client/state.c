@@ -4,10 +4,11 @@
 #include "client/state.h"
 
 #include "lib/checksum.h"
+#include "lib/decimal.h"
 
 #include <string.h>
 
-enum { STATE_PHASES = STATE_DRAWN + 1, STORED_DIGITS_MAX = 19, BITS_A_DIGIT = 4 };
+enum { STATE_PHASES = STATE_DRAWN + 1, BITS_A_DIGIT = 4 };
 
 static const char *const phase_names[STATE_PHASES] = {
     [STATE_OPEN] = "open", [STATE_DONE] = "done", [STATE_DRAWN] = "drawn"};
@@ -17,7 +18,7 @@ const char *state_phase_name(enum state_phase phase)
     return phase_names[phase];
 }
 
-/* What is left of the body. */
+/* The part of the body that has not been read. */
 struct rest {
     const char *text;
     size_t bytes;
@@ -32,23 +33,6 @@ static struct rest next_field(struct rest *rest)
     size_t used = comma == NULL ? bytes : bytes + 1;
     *rest = (struct rest){rest->text + used, rest->bytes - used};
     return field;
-}
-
-/* A decimal of at most 19 digits, which always fits 64 bits. */
-static bool parse_stored(struct rest digits, uint64_t *stored)
-{
-    uint64_t value = 0;
-    if (digits.bytes == 0 || digits.bytes > STORED_DIGITS_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < digits.bytes; i++) {
-        if (digits.text[i] < '0' || digits.text[i] > '9') {
-            return false;
-        }
-        value = value * 10 + (uint64_t)(digits.text[i] - '0');
-    }
-    *stored = value;
-    return true;
 }
 
 static bool parse_phase(struct rest name, enum state_phase *phase)
@@ -98,8 +82,8 @@ bool state_parse(const char *body, size_t bytes, struct state *state)
     struct rest stored = next_field(&rest);
     struct rest phase = next_field(&rest);
     bool ends_here = phase.text + phase.bytes == body + bytes;
-    if (!parse_stored(stored, &parsed.stored) || !parse_phase(phase, &parsed.phase) ||
-        (!ends_here && !parse_content(rest, &parsed))) {
+    if (!decimal_parse(stored.text, stored.bytes, &parsed.stored) ||
+        !parse_phase(phase, &parsed.phase) || (!ends_here && !parse_content(rest, &parsed))) {
         return false;
     }
     *state = parsed;

@@ -2,9 +2,9 @@
  * state.h - the body of the server's answer to STATUS and to PREFIX:
  * `stored bets,open|done|drawn,checksum,identity`.
  *
- * The checksum is of the stored rows as they stand in bets.csv (first_rows.h), 16 hexadecimal
- * digits; the identity is the lottery's, 32 of them. Servers of the first version end
- * behind the phase: of those only the count is known.
+ * The checksum is that of the stored rows as they stand in bets.csv (first_rows.h), 16
+ * hexadecimal digits. The identity is the lottery's, 32 of them. Servers of the first
+ * version send neither, so that only the count is known of them. Pure functions.
  */
 #ifndef CLIENT_STATE_H
 #define CLIENT_STATE_H
@@ -18,18 +18,18 @@ enum { STATE_IDENTITY_DIGITS = 32 };
 enum state_phase {
     STATE_OPEN, /* more bets may come */
     STATE_DONE, /* the agency has said that it is done */
-    STATE_DRAWN /* and so have all the others */
+    STATE_DRAWN /* the draw has been held */
 };
 
 struct state {
     uint64_t stored;
     enum state_phase phase;
-    bool has_content; /* the two below were told */
+    bool has_content; /* checksum and identity were sent */
     uint64_t checksum;
     char identity[STATE_IDENTITY_DIGITS + 1]; /* "" where it was not told */
 };
 
-/* False when the body is anything else; *state is then left alone. */
+/* Reads a body of `bytes` bytes. Returns false and leaves *state alone for anything else. */
 bool state_parse(const char *body, size_t bytes, struct state *state);
 
 /* "open", "done" or "drawn". */

@@ -1,9 +1,9 @@
 /*
- * window.h - the batches that are on their way and not answered yet, oldest first.
+ * window.h - a queue of the batches that were sent and are not answered yet, oldest first.
  *
- * Answers come in the order of the questions, so a queue of where each batch
- * stands in the file is all that is needed to know what an answer is about.
- * The rows themselves are not kept: they can be read again.
+ * Answers come in the order of the batches, so an answer is about the oldest one. The
+ * queue holds where each batch stands in the file. Its rows are not kept, because they can
+ * be read again.
  */
 #ifndef CLIENT_WINDOW_H
 #define CLIENT_WINDOW_H
@@ -18,7 +18,7 @@
 struct window_batch {
     struct dataset_mark begin; /* of its first row */
     uint64_t rows;
-    uint64_t end_offset; /* behind its last row */
+    uint64_t end_offset; /* after its last row */
 };
 
 struct window {
@@ -28,16 +28,19 @@ struct window {
     size_t count;
 };
 
-/* Room for `capacity` batches, at least one. */
+/* Makes room for `capacity` batches, at least one. False with the failure: no memory. */
 bool window_open(struct window *window, size_t capacity, struct failure *failure);
 
+/* Frees the room. */
 void window_close(struct window *window);
 
+/* True when there is no room for another batch. */
 bool window_is_full(const struct window *window);
 
+/* True when every batch has been answered. */
 bool window_is_empty(const struct window *window);
 
-/* The window must not be full. */
+/* Adds a copy of the batch as the youngest. The window must not be full. */
 void window_push(struct window *window, const struct window_batch *batch);
 
 /* Takes the oldest batch out. The window must not be empty. */

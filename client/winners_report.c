@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,8 +21,8 @@ static bool name_partial(const char *path, char partial[PATH_MAX], struct failur
 }
 
 /*
- * Says whose directory it is, and the command that lets us in: the user of the image
- * owns nothing that a host has mounted there. errno is why we may not write.
+ * Tells who owns the directory, and the command that lets this process write there: the user
+ * of a container's image does not own what a host has mounted. errno is why it may not.
  */
 static bool refuse_directory(const char *directory, const char *path, struct failure *failure)
 {
@@ -45,8 +46,8 @@ static bool check_directory(const char *path, struct failure *failure)
     char directory[PATH_MAX];
     const char *slash = strrchr(path, '/');
     int bytes = slash == NULL ? 0 : (int)(slash - path) + 1;
-    /* With the dot, a file that stands where a directory should be is an error as well. */
-    (void)snprintf(directory, sizeof directory, "%.*s.", bytes, path);
+    /* The dot makes it an error, too, when a file stands where the directory should be. */
+    snprintf(directory, sizeof directory, "%.*s.", bytes, path);
     return faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0 ||
            refuse_directory(directory, path, failure);
 }
@@ -55,7 +56,7 @@ static bool check_replaces(const char *path, const struct dataset *bets, struct 
 {
     struct stat status;
     if (stat(path, &status) < 0) {
-        return true; /* not there; or we will be told when it is written */
+        return true; /* it is missing, or writing it will fail and say why */
     }
     if (S_ISDIR(status.st_mode)) {
         return failure_set(failure, "winners.file: %s is a directory", path);
@@ -88,7 +89,7 @@ bool winners_report_open(struct winners_report *report, const char *path, uint32
     return report->file != NULL || failure_set_errno(failure, "opening %s", partial);
 }
 
-/* What could not be done with the file, with errno behind it. */
+/* Describes what could not be done with the file, with the text of errno; returns false. */
 static bool fail(const struct winners_report *report, const char *action, struct failure *failure)
 {
     return failure_set_errno(failure, "%s %s.partial", action, report->path);
@@ -102,19 +103,18 @@ enum winners_end winners_report_take(struct winners_report *report, const char *
     struct bet bet;
     if (comma == NULL || !bet_parse_uint32(row, (size_t)(comma - row), &of_agency) ||
         bet_parse(comma + 1, bytes - (size_t)(comma + 1 - row), &bet) != BET_VALID) {
-        (void)failure_set(failure, "winner %llu is no bet",
-                          (unsigned long long)report->winners + 1);
+        failure_set(failure, "winner %" PRIu64 " is no bet", report->winners + 1);
         return WINNERS_NO_BET;
     }
     if (of_agency != report->agency) {
-        (void)failure_set(failure, "winner %llu is agency %u's, not ours",
-                          (unsigned long long)report->winners + 1, of_agency);
+        failure_set(failure, "winner %" PRIu64 " is agency %" PRIu32 "'s, not ours",
+                    report->winners + 1, of_agency);
         return WINNERS_NO_BET;
     }
     size_t rest = bytes - (size_t)(comma + 1 - row);
     if (report->file != NULL &&
         (fwrite(comma + 1, 1, rest, report->file) != rest || fputc('\n', report->file) == EOF)) {
-        (void)fail(report, "writing", failure);
+        fail(report, "writing", failure);
         return WINNERS_NOT_WRITTEN;
     }
     report->winners++;
@@ -135,7 +135,7 @@ bool winners_report_keep(struct winners_report *report, struct failure *failure)
         return true;
     }
     if (fflush(report->file) != 0 || fsync(fileno(report->file)) < 0) {
-        (void)fail(report, "writing", failure);
+        fail(report, "writing", failure);
         winners_report_discard(report);
         return false;
     }
@@ -153,10 +153,10 @@ void winners_report_discard(struct winners_report *report)
     char partial[PATH_MAX];
     struct failure ignored;
     if (report->file != NULL) {
-        (void)fclose(report->file);
+        fclose(report->file);
         report->file = NULL;
     }
     if (report->path[0] != '\0' && name_partial(report->path, partial, &ignored)) {
-        (void)unlink(partial);
+        unlink(partial);
     }
 }

@@ -1,12 +1,12 @@
 /*
- * winners_report.h - what an agency does with its winners: checks, counts, writes.
+ * winners_report.h - checks and counts an agency's winners, and writes them into a file.
  *
  * The body of a WINNERS answer is `agency,first,last,document,birthdate,number LF`
- * for each. The file that is written holds rows of the input,
- * `first,last,document,birthdate,number LF`, and appears under its name whole
- * or not at all. Rows are taken one by one: there is no limit to their number.
+ * for each winner. The file holds them as rows of the input,
+ * `first,last,document,birthdate,number LF`. It appears under its name when it is
+ * complete. Rows are taken one by one, so there is no limit to their number.
  *
- * A process that dies leaves at most `path`.partial, which the next one overwrites.
+ * A process that dies leaves at most `path`.partial, which the next run overwrites.
  */
 #ifndef CLIENT_WINNERS_REPORT_H
 #define CLIENT_WINNERS_REPORT_H
@@ -20,14 +20,14 @@
 #include <stdio.h>
 
 /*
- * For the start, so that nobody waits for a draw whose winners can't be kept:
- * false when the directory of `path` is missing or may not be written to, or
- * when `path` is a directory, or when writing would replace the file of bets.
+ * Checks at the start that the winners could be written. Returns false with the failure
+ * when the directory of `path` is missing or may not be written to, when `path` is a
+ * directory, or when writing would replace the file of bets.
  */
 bool winners_report_check_path(const char *path, const struct dataset *bets,
                                struct failure *failure);
 
-/* Winners on their way from the server into a file, or only counted. */
+/* The winners that have come so far. Owned by the caller. */
 struct winners_report {
     const char *path; /* "": only counted */
     uint32_t agency;
@@ -35,7 +35,10 @@ struct winners_report {
     FILE *file;       /* path.partial; NULL where there is no file */
 };
 
-/* Begins `path`.partial, or nothing where the path is empty. `path` has to outlive the report. */
+/*
+ * Opens `path`.partial, or no file where the path is empty. `path` has to outlive the report.
+ * Returns false with the failure.
+ */
 bool winners_report_open(struct winners_report *report, const char *path, uint32_t agency,
                          struct failure *failure);
 
@@ -49,10 +52,13 @@ enum winners_end {
 enum winners_end winners_report_take(struct winners_report *report, const char *row, size_t bytes,
                                      struct failure *failure);
 
-/* All rows are here: the file gets its name. False: nothing is left of it. The report is over. */
+/*
+ * Ends the report when all rows have come: the file gets its name. Returns false with the
+ * failure, and removes the file, where that can't be done.
+ */
 bool winners_report_keep(struct winners_report *report, struct failure *failure);
 
-/* The rows did not come whole, or can't be written: nothing is left of the file. */
+/* Ends the report and removes the file: not all rows came, or they can't be written. */
 void winners_report_discard(struct winners_report *report);
 
 #endif

@@ -23,7 +23,7 @@ bool wire_open(struct wire *wire, struct interrupt *interrupt, int fd, struct fa
         .answer_bytes_max = WIRE_SHORT_ANSWER_BYTES,
     };
     if (wire->out == NULL || wire->in == NULL) {
-        (void)failure_set_errno(failure, "memory for a connection");
+        failure_set_errno(failure, "memory for a connection");
         wire_close(wire);
         return false;
     }
@@ -34,7 +34,7 @@ void wire_close(struct wire *wire)
 {
     free(wire->out);
     free(wire->in);
-    (void)close(wire->fd);
+    close(wire->fd);
     *wire = (struct wire){.fd = -1};
 }
 
@@ -50,7 +50,7 @@ char *wire_reserve(struct wire *wire, size_t bytes)
 
 void wire_commit(struct wire *wire, size_t bytes)
 {
-    invariant(bytes <= WIRE_OUT_BYTES - wire->out_used, "%zu bytes behind %zu", bytes,
+    invariant(bytes <= WIRE_OUT_BYTES - wire->out_used, "%zu bytes after %zu", bytes,
               wire->out_used);
     wire->out_used += bytes;
 }
@@ -60,7 +60,7 @@ static bool has_something_to_send(const struct wire *wire)
     return wire->out_begin < wire->out_used && !wire->out_closed;
 }
 
-/* Hands the kernel what it takes. A failure is kept for after the last answers have been read. */
+/* Sends what the kernel takes. A failure shows after the last answers have been read. */
 static void send_what_goes(struct wire *wire)
 {
     while (has_something_to_send(wire)) {
@@ -80,7 +80,7 @@ static void send_what_goes(struct wire *wire)
     }
 }
 
-/* Makes room behind the bytes that came; they move to the front. */
+/* Makes room after the bytes that came, by moving them to the front. */
 static enum wire_end make_room(struct wire *wire, struct failure *why)
 {
     size_t left = wire->in_used - wire->in_begin;
@@ -93,13 +93,12 @@ static enum wire_end make_room(struct wire *wire, struct failure *why)
         return WIRE_MOVED;
     }
     if (wire->in_capacity >= wire->answer_bytes_max) {
-        (void)failure_set(why, "an answer of more than %zu bytes", wire->answer_bytes_max);
+        failure_set(why, "an answer of more than %zu bytes", wire->answer_bytes_max);
         return WIRE_LOST;
     }
     char *larger = realloc(wire->in, wire->in_capacity * 2);
     if (larger == NULL) {
-        (void)failure_set_errno(why, "memory for an answer of more than %zu bytes",
-                                wire->in_capacity);
+        failure_set_errno(why, "memory for an answer of more than %zu bytes", wire->in_capacity);
         return WIRE_NO_MEMORY;
     }
     wire->in = larger;
@@ -120,17 +119,17 @@ static enum wire_end receive_what_came(struct wire *wire, struct failure *why)
     }
     if (got == 0) {
         wire->hung_up = true;
-        (void)failure_set(why, "the server closed the connection");
+        failure_set(why, "the server closed the connection");
         return WIRE_LOST;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
         return WIRE_MOVED;
     }
-    (void)failure_set_errno(why, "reading from the server");
+    failure_set_errno(why, "reading from the server");
     return WIRE_LOST;
 }
 
-enum wire_end wire_turn(struct wire *wire, int64_t deadline_ms, struct failure *why)
+enum wire_end wire_transfer(struct wire *wire, int64_t deadline_ms, struct failure *why)
 {
     send_what_goes(wire);
     short events = has_something_to_send(wire) ? POLLIN | POLLOUT : POLLIN;
@@ -138,7 +137,7 @@ enum wire_end wire_turn(struct wire *wire, int64_t deadline_ms, struct failure *
     case INTERRUPT_STOPPED:
         return WIRE_STOPPED;
     case INTERRUPT_LAPSED:
-        (void)failure_set(why, "the server does not answer");
+        failure_set(why, "the server does not answer");
         return WIRE_LAPSED;
     case INTERRUPT_READY:
         break;
@@ -160,8 +159,8 @@ enum wire_answer wire_next(struct wire *wire, struct message *answer, struct fai
     }
     if (frame != MESSAGE_WHOLE || !answer->from_server) {
         wire->strange = true;
-        (void)failure_set(why, "what came is not a server's answer: %s",
-                          frame == MESSAGE_MALFORMED ? answer->fault : "an agency's message");
+        failure_set(why, "what came is not a server's answer: %s",
+                    frame == MESSAGE_MALFORMED ? answer->fault : "an agency's message");
         return WIRE_NONSENSE;
     }
     wire->in_begin += answer->bytes;
@@ -181,7 +180,7 @@ static size_t header_bytes(const struct wire *wire)
     return second == NULL ? 0 : (size_t)(second + 1 - start);
 }
 
-/* The header with nothing behind it is read as a message that has no body. */
+/* The header alone, without rows, is read as a message that has no body. */
 bool wire_begins(struct wire *wire, enum message_type type)
 {
     char header[MESSAGE_HEADER_BYTES_MAX + MESSAGE_END_BYTES];

@@ -13,11 +13,11 @@
 
 enum { PATTERN_AGENCIES = 5, WINNERS_MAX = 3, OUTPUT_BUFFER_BYTES = 1 << 20 };
 
-/* The real files' rows and winners; agency 6 is like agency 1 again. */
+/* The rows and winners of the five real files. Agency 6 has those of agency 1 again. */
 static const uint32_t pattern_rows[PATTERN_AGENCIES] = {26936, 25518, 16014, 9238, 991};
 static const uint32_t pattern_winners[PATTERN_AGENCIES] = {2, 3, 3, 2, 0};
 
-/* The pattern's rows of the first `agencies` agencies. */
+/* The rows that the first `agencies` agencies have in the pattern. */
 static uint64_t pattern_sum(uint32_t agencies)
 {
     uint64_t sum = (uint64_t)(agencies / PATTERN_AGENCIES) * GENERATE_BETS_DEFAULT;
@@ -69,7 +69,7 @@ static struct winning_rows draw_winning_rows(struct generate_random *random, uin
     return winning;
 }
 
-/* Any number but the winning one. */
+/* Draws any number but the winning one. */
 static uint32_t losing_number(struct generate_random *random, uint32_t winning_number)
 {
     uint32_t number = generate_below(random, GENERATE_NUMBERS - 1);
@@ -131,7 +131,7 @@ static bool write_temporary(const struct generate_plan *plan, uint32_t agency,
     }
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0) {
-        (void)failure_set_errno(failure, "opening %s", temporary);
+        failure_set_errno(failure, "opening %s", temporary);
         free(buffer);
         return false;
     }
@@ -141,8 +141,8 @@ static bool write_temporary(const struct generate_plan *plan, uint32_t agency,
     free(buffer);
     if (!written || !closed) {
         errno = written ? errno : write_errno;
-        (void)failure_set_errno(failure, "writing %s", temporary);
-        (void)unlink(temporary);
+        failure_set_errno(failure, "writing %s", temporary);
+        unlink(temporary);
         return false;
     }
     return true;
@@ -157,15 +157,15 @@ bool generate_write(const struct generate_plan *plan, uint32_t agency, struct ge
     if (wanted < 0 || (size_t)wanted >= sizeof temporary) {
         return failure_set(failure, "%s: the path is too long", plan->directory);
     }
-    (void)snprintf(file->path, sizeof file->path, "%s/agency-%u.csv", plan->directory, agency);
+    snprintf(file->path, sizeof file->path, "%s/agency-%u.csv", plan->directory, agency);
     file->rows = generate_rows(plan, agency);
     file->winners = generate_winners(plan, agency);
     if (!write_temporary(plan, agency, temporary, failure)) {
         return false;
     }
     if (rename(temporary, file->path) < 0) {
-        (void)failure_set_errno(failure, "renaming %s to %s", temporary, file->path);
-        (void)unlink(temporary);
+        failure_set_errno(failure, "renaming %s to %s", temporary, file->path);
+        unlink(temporary);
         return false;
     }
     return true;

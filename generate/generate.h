@@ -2,10 +2,11 @@
  * generate.h - writes agencies' files of bets whose winners are known beforehand.
  *
  * The files look like the real ones: the same skew between agencies, CRLF line
- * ends, names with accents. Of each agency's rows 2, 3, 3, 2 or 0, over and
- * over, bear the winning number, and no other row does: a test that has run
- * them through the system knows what has to come out. The same plan gives the
- * same bytes.
+ * ends, names with accents. Agencies 1 to 5 have 2, 3, 3, 2 and 0 rows with the winning
+ * number, agencies 6 to 10 again, and so on. So a test knows the winners beforehand. The
+ * same plan gives the same bytes.
+ *
+ * Called by lottery-generate, which is one process.
  */
 #ifndef GENERATE_GENERATE_H
 #define GENERATE_GENERATE_H
@@ -17,7 +18,7 @@
 #include <stdint.h>
 
 enum {
-    GENERATE_BETS_DEFAULT = 78697, /* what the real five files hold */
+    GENERATE_BETS_DEFAULT = 78697, /* as many as the five real files hold */
     GENERATE_BETS_MAX = 1000000000,
     GENERATE_AGENCIES_DEFAULT = 5,
     GENERATE_AGENCIES_MAX = 10000,
@@ -38,15 +39,15 @@ struct generate_file {
     uint32_t winners;
 };
 
-/* How many rows agency 1 .. plan->agencies gets; together they are plan->bets. */
+/* Returns how many rows the agency, 1 .. plan->agencies, gets. All together get plan->bets. */
 uint64_t generate_rows(const struct generate_plan *plan, uint32_t agency);
 
-/* How many of them win. */
+/* Returns how many of the agency's rows win. */
 uint32_t generate_winners(const struct generate_plan *plan, uint32_t agency);
 
 /*
- * Writes DIRECTORY/agency-<agency>.csv, by way of a temporary name, and says
- * in *file what was written.
+ * Writes DIRECTORY/agency-<agency>.csv under a temporary name, and renames it when it is
+ * complete. *file tells what was written. Returns false with the failure.
  */
 bool generate_write(const struct generate_plan *plan, uint32_t agency, struct generate_file *file,
                     struct failure *failure);

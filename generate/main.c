@@ -1,102 +1,102 @@
 /*
- * generate_main.c - lottery-generate: files of bets with winners known beforehand.
+ * main.c - lottery-generate: files of bets with winners known beforehand.
  *
- * Nothing but options; generate.h says what is written.
+ * Reads the options; generate.h says what is written.
  */
 #include "generate/generate.h"
 #include "generate/people.h"
-#include "lib/file_size_limit.h"
-#include "lib/standard_streams.h"
+#include "lib/program.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#define PROGRAM_NAME "lottery-generate"
+enum { DECIMAL = 10 };
 
-enum { EXIT_USAGE = 2, DECIMAL = 10 };
+static const struct program_option program_options[] = {
+    {.id = 'n',
+     .name = "bets",
+     .argument = "BETS",
+     .meaning = "of all agencies together; 78697 without it"},
+    {.id = 'a', .name = "agencies", .argument = "AGENCIES", .meaning = "5 without it"},
+    {.id = 's', .name = "seed", .argument = "SEED", .meaning = "any number; 0 without it"},
+    {.id = 'w',
+     .name = "winning-number",
+     .argument = "NUMBER",
+     .meaning = "from 0 to 9999; 7574 without it"},
+    {.id = 'd',
+     .name = "directory",
+     .argument = "DIRECTORY",
+     .meaning = "where the files go; it has to be there",
+     .required = true},
+};
 
-static const char usage[] =
-    "usage: " PROGRAM_NAME " [-n BETS] [-a AGENCIES] [-s SEED] [-w NUMBER] -d DIRECTORY\n"
-    "Writes DIRECTORY/agency-1.csv and so on; the same arguments give the same files.\n"
-    "  -n BETS       of all agencies together; 78697\n"
-    "  -a AGENCIES   5\n"
-    "  -s SEED       any number; 0\n"
-    "  -w NUMBER     the winning number, 0 to 9999; 7574\n"
-    "  -d DIRECTORY  where the files go; it has to be there\n"
-    "  -h            print this and stop\n";
+static const struct program_manual manual = {
+    .name = "lottery-generate",
+    .purpose = "Writes DIRECTORY/agency-1.csv and so on; the same arguments give the same files.",
+    .options = program_options,
+    .option_count = sizeof program_options / sizeof program_options[0],
+};
 
 /* Reads a decimal within [minimum, maximum], or complains. */
-static bool read_number(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *number)
+static bool read_number(int id, const char *text, uint64_t minimum, uint64_t maximum,
+                        uint64_t *number)
 {
     char *end = NULL;
     errno = 0;
     *number = strtoull(text, &end, DECIMAL);
     if (errno != 0 || end == text || *end != '\0' || text[0] < '0' || text[0] > '9' ||
         *number < minimum || *number > maximum) {
-        (void)fprintf(stderr, PROGRAM_NAME ": %s: not a number from %" PRIu64 " to %" PRIu64 "\n",
-                      text, minimum, maximum);
+        program_misused(&manual, "-%c %s: not a number from %" PRIu64 " to %" PRIu64, id, text,
+                        minimum, maximum);
         return false;
     }
     return true;
 }
 
-/* One option that takes a number. */
-static bool read_option(int option, const char *text, struct generate_plan *plan)
+static bool read_uint32(int id, const char *text, uint32_t minimum, uint32_t maximum,
+                        uint32_t *number)
 {
-    uint64_t number = 0;
-    switch (option) {
-    case 'n':
-        return read_number(text, 1, GENERATE_BETS_MAX, &plan->bets);
-    case 's':
-        return read_number(text, 0, UINT64_MAX, &plan->seed);
-    case 'a':
-        if (!read_number(text, 1, GENERATE_AGENCIES_MAX, &number)) {
-            return false;
-        }
-        plan->agencies = (uint32_t)number;
-        return true;
-    case 'w':
-        if (!read_number(text, 0, GENERATE_NUMBERS - 1, &number)) {
-            return false;
-        }
-        plan->winning_number = (uint32_t)number;
-        return true;
-    default:
-        (void)fputs(usage, stderr);
+    uint64_t wide = 0;
+    if (!read_number(id, text, minimum, maximum, &wide)) {
         return false;
     }
+    *number = (uint32_t)wide;
+    return true;
 }
 
-enum options_end { OPTIONS_GO_ON, OPTIONS_ENOUGH, OPTIONS_WRONG };
-
-static enum options_end read_options(int argc, char **argv, struct generate_plan *plan)
+static enum program_reading take_option(int id, const char *argument, void *context)
 {
-    int option = 0;
-    while ((option = getopt(argc, argv, "n:a:s:w:d:h")) != -1) {
-        if (option == 'h') {
-            (void)fputs(usage, stdout);
-            return OPTIONS_ENOUGH;
-        }
-        if (option == 'd') {
-            plan->directory = optarg;
-        } else if (!read_option(option, optarg, plan)) {
-            return OPTIONS_WRONG;
-        }
+    struct generate_plan *plan = context;
+    bool taken = true;
+    switch (id) {
+    case 'n':
+        taken = read_number(id, argument, 1, GENERATE_BETS_MAX, &plan->bets);
+        break;
+    case 'a':
+        taken = read_uint32(id, argument, 1, GENERATE_AGENCIES_MAX, &plan->agencies);
+        break;
+    case 's':
+        taken = read_number(id, argument, 0, UINT64_MAX, &plan->seed);
+        break;
+    case 'w':
+        taken = read_uint32(id, argument, 0, GENERATE_NUMBERS - 1, &plan->winning_number);
+        break;
+    default:
+        plan->directory = argument;
+        break;
     }
-    if (optind != argc || plan->directory == NULL) {
-        (void)fputs(usage, stderr);
-        return OPTIONS_WRONG;
-    }
-    return OPTIONS_GO_ON;
+    return taken ? PROGRAM_GO_ON : PROGRAM_WRONG;
 }
 
-static int complain(const struct failure *failure)
+static enum program_reading read_options(int argc, char **argv, struct generate_plan *plan)
 {
-    (void)fprintf(stderr, PROGRAM_NAME ": %s\n", failure->text);
-    return EXIT_FAILURE;
+    enum program_reading reading = program_read_options(&manual, argc, argv, take_option, plan);
+    return reading == PROGRAM_GO_ON && plan->directory == NULL
+               ? program_misused(&manual, "-d DIRECTORY is missing: where do the files go?")
+               : reading;
 }
 
 static int write_files(const struct generate_plan *plan)
@@ -105,12 +105,11 @@ static int write_files(const struct generate_plan *plan)
         struct generate_file file;
         struct failure failure;
         if (!generate_write(plan, agency, &file, &failure)) {
-            return complain(&failure);
+            return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
         }
-        (void)printf("%s rows: %" PRIu64 " winners: %" PRIu32 "\n", file.path, file.rows,
-                     file.winners);
+        printf("%s rows: %" PRIu64 " winners: %" PRIu32 "\n", file.path, file.rows, file.winners);
     }
-    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return program_finish_output(&manual);
 }
 
 int main(int argc, char **argv)
@@ -118,18 +117,9 @@ int main(int argc, char **argv)
     struct generate_plan plan = {.bets = GENERATE_BETS_DEFAULT,
                                  .agencies = GENERATE_AGENCIES_DEFAULT,
                                  .winning_number = GENERATE_WINNING_NUMBER_DEFAULT};
-    struct failure failure;
-    file_size_limit_as_error();
-    if (!standard_streams_open(&failure)) {
-        return complain(&failure);
+    if (!program_begin(&manual)) {
+        return EXIT_FAILURE;
     }
-    switch (read_options(argc, argv, &plan)) {
-    case OPTIONS_ENOUGH:
-        return EXIT_SUCCESS;
-    case OPTIONS_WRONG:
-        return EXIT_USAGE;
-    case OPTIONS_GO_ON:
-        break;
-    }
-    return write_files(&plan);
+    enum program_reading reading = read_options(argc, argv, &plan);
+    return reading == PROGRAM_GO_ON ? write_files(&plan) : program_exit_status(&manual, reading);
 }

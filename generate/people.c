@@ -1,5 +1,5 @@
 /*
- * generate_people.c - see generate_people.h.
+ * people.c - see people.h.
  */
 #include "generate/people.h"
 

@@ -1,8 +1,8 @@
 /*
- * generate_people.h - draws plausible bettors: names, documents, birthdates.
+ * people.h - draws plausible bettors: names, documents, birthdates.
  *
- * Everything follows from the seed: the same seed gives the same people on
- * every machine. No cryptography is meant.
+ * The same seed gives the same people on every machine. The random numbers are not fit
+ * for cryptography. Pure functions; the caller owns the generator's state.
  */
 #ifndef GENERATE_PEOPLE_H
 #define GENERATE_PEOPLE_H
@@ -17,7 +17,7 @@ struct generate_random {
     uint64_t state; /* any value is a good seed */
 };
 
-/* A number below `bound`, which is at least 1. */
+/* Draws a number below `bound`, which is at least 1. */
 uint32_t generate_below(struct generate_random *random, uint32_t bound);
 
 /*

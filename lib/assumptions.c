@@ -1,10 +1,9 @@
 /*
  * assumptions.c - what all rooms take for granted about the machine and the C library.
  *
- * Nothing runs here: a build for a machine that is different ends with the reason.
- * 32-bit machines are such: beside the two types, positions in files are mapped and
- * counted as sizes, and the checksum multiplies in 128 bits, which compilers have on
- * 64-bit machines only.
+ * Nothing runs here: the build for another kind of machine ends with the reason.
+ * 32-bit machines are refused: files above 2 GiB are mapped whole, and the checksum
+ * multiplies in 128 bits, which compilers have on 64-bit machines only.
  */
 #include <limits.h>
 #include <sys/types.h>

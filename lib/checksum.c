@@ -2,9 +2,9 @@
  * checksum.c - see checksum.h.
  *
  * 2^64 is 59 more than the modulus, so a word that moves one place to the left is
- * multiplied by 59, and a block of eight words is the sum of its words times small
- * powers of 59, most of which don't wait for one another. Nothing overflows 128 bits: 59^8 is
- * below 2^48.
+ * multiplied by 59. A block of eight words is the sum of its words times small powers of
+ * 59, and most of these products can be computed in parallel. Nothing overflows 128 bits,
+ * because 59^8 is below 2^48.
  */
 #include "lib/checksum.h"
 
@@ -18,14 +18,14 @@ enum { WORD_BITS = 64, BYTE_VALUES = 256 };
 #define WORD_BYTES  sizeof(uint64_t)
 #define BLOCK_BYTES (8 * WORD_BYTES)
 
-/* What 2^64 is, modulo the modulus; and its powers. */
+/* 2^64 modulo CHECKSUM_MODULUS, and its powers. */
 #define OVERFLOW UINT64_C(59)
 
 static const uint64_t overflow_2 = OVERFLOW * OVERFLOW;
 static const uint64_t overflow_3 = OVERFLOW * OVERFLOW * OVERFLOW;
 static const uint64_t overflow_4 = OVERFLOW * OVERFLOW * OVERFLOW * OVERFLOW;
 
-/* Congruent to `value`, and below 2^64; not always below the modulus. */
+/* Returns a number below 2^64 that is congruent to `value`; it may exceed the modulus. */
 static inline uint64_t fold(wide value)
 {
     value = (wide)(uint64_t)value + (wide)(uint64_t)(value >> WORD_BITS) * OVERFLOW;
@@ -47,7 +47,7 @@ static inline wide word_at(const char *bytes, size_t index)
     return be64toh(word);
 }
 
-/* Four words, one after the other; below 2^64 times 59^3 and a little more. */
+/* Four words, one after the other. The result is below 2^64 * (59^3 + 59^2 + 59 + 1). */
 static inline wide four_words_at(const char *bytes, size_t index)
 {
     return word_at(bytes, index) * overflow_3 + word_at(bytes, index + 1) * overflow_2 +

@@ -1,8 +1,8 @@
 /*
  * config.c - see config.h.
  *
- * Puts the three sources of a value on top of each other. How a value is
- * written is config_value.c's business, how the file is, config_file.c's.
+ * Lays the three sources of a value on top of each other. config_value.c knows
+ * how a value is written, config_file.c how the file is.
  */
 #include "lib/config.h"
 
@@ -33,7 +33,7 @@ static bool load_defaults(const struct config_table *table, void *target,
     for (size_t i = 0; i < table->count; i++) {
         const struct config_key *key = &table->keys[i];
         origins[i] = (struct config_origin){.source = CONFIG_FROM_DEFAULT};
-        (void)snprintf(origins[i].place, sizeof origins[i].place, "%s", key_name(key));
+        snprintf(origins[i].place, sizeof origins[i].place, "%s", key_name(key));
         if (key->default_value != NULL &&
             !config_value_parse(key, key->default_value, strlen(key->default_value),
                                 origins[i].place, target, failure)) {
@@ -63,12 +63,12 @@ static bool is_url(const char *text)
 static void warn_of_url(const char *name, const char *text)
 {
     char shown[SHOWN_BYTES];
-    (void)snprintf(shown, sizeof shown, "%s", text);
+    snprintf(shown, sizeof shown, "%s", text);
     text_make_clean(shown, strlen(shown));
-    (void)fprintf(stderr,
-                  "%s: WARNING: %s=%s is ignored: it is a URL, as orchestrators set for a service "
-                  "of that name\n",
-                  program_invocation_short_name, name, shown);
+    fprintf(stderr,
+            "%s: WARNING: %s=%s is ignored: it is a URL, as orchestrators set for a service "
+            "of that name\n",
+            program_invocation_short_name, name, shown);
 }
 
 const char *config_figure_variable(const char *name)
@@ -90,7 +90,7 @@ static bool load_variable(const struct config_key *key, void *target, struct con
             key->kind == CONFIG_TEXT ? text_variable(name) : config_figure_variable(name);
         if (text != NULL) {
             *origin = (struct config_origin){.source = CONFIG_FROM_ENVIRONMENT};
-            (void)snprintf(origin->place, sizeof origin->place, "%s", name);
+            snprintf(origin->place, sizeof origin->place, "%s", name);
             return config_value_parse(key, text, strlen(text), origin->place, target, failure);
         }
     }
@@ -103,7 +103,7 @@ static const char *join_names(const char *const names[CONFIG_NAMES_MAX], char te
     text[0] = '\0';
     for (size_t n = 0; n < CONFIG_NAMES_MAX && names[n] != NULL; n++) {
         size_t used = strlen(text);
-        (void)snprintf(text + used, NAMES_BYTES - used, "%s%s", n > 0 ? ", " : "", names[n]);
+        snprintf(text + used, NAMES_BYTES - used, "%s%s", n > 0 ? ", " : "", names[n]);
     }
     return text;
 }
@@ -147,7 +147,7 @@ static void describe_key(const struct config_key *key, const char *name, const v
     char value[CONFIG_TEXT_BYTES];
     size_t used = strlen(text);
     config_value_format(key, target, value, sizeof value);
-    (void)snprintf(text + used, capacity - used, " | %s: %s", name, value);
+    snprintf(text + used, capacity - used, " | %s: %s", name, value);
 }
 
 void config_describe(const struct config_table *table, const void *target, char *text,
@@ -166,29 +166,6 @@ void config_describe(const struct config_table *table, const void *target, char 
 
 /* ------------------------------------------------------------------ help ---- */
 
-/* How many bytes of the text go into a line of `columns`: up to the last space that fits. */
-static size_t line_bytes(const char *text, size_t columns)
-{
-    size_t bytes = strlen(text);
-    if (bytes <= columns) {
-        return bytes;
-    }
-    for (bytes = columns; bytes > 0 && text[bytes] != ' '; bytes--) {
-        /* back to the end of a word */
-    }
-    return bytes > 0 ? bytes : columns;
-}
-
-static void print_meaning(FILE *file, const char *meaning, size_t indent)
-{
-    while (*meaning != '\0') {
-        size_t bytes = line_bytes(meaning, CONFIG_HELP_COLUMNS - indent);
-        (void)fprintf(file, "%*s%.*s\n", (int)indent, "", (int)bytes, meaning);
-        meaning += bytes;
-        meaning += strspn(meaning, " ");
-    }
-}
-
 static size_t widest_path(const struct config_table *table)
 {
     char names[NAMES_BYTES];
@@ -203,16 +180,17 @@ static size_t widest_path(const struct config_table *table)
 void config_print_help(const struct config_table *table, FILE *file)
 {
     size_t width = widest_path(table);
-    (void)fputs("\nKeys of the file, the environment variables that win over them, and what they "
-                "mean:\n",
-                file);
+    fputs("\nKeys of the file, the environment variables that win over them, and what they "
+          "mean:\n",
+          file);
     for (size_t i = 0; i < table->count; i++) {
         const struct config_key *key = &table->keys[i];
         char paths[NAMES_BYTES];
         char variables[NAMES_BYTES];
-        (void)fprintf(file, "%*s%-*s%*s%s\n", HELP_GAP, "", (int)width,
-                      join_names(key->path, paths), HELP_GAP, "",
-                      join_names(key->environment, variables));
-        print_meaning(file, key->meaning, width + 2 * (size_t)HELP_GAP);
+        fprintf(file, "%*s%-*s%*s%s\n", HELP_GAP, "", (int)width, join_names(key->path, paths),
+                HELP_GAP, "", join_names(key->environment, variables));
+        size_t indent = width + 2 * (size_t)HELP_GAP;
+        fprintf(file, "%*s", (int)indent, "");
+        text_print_wrapped(file, key->meaning, indent, CONFIG_HELP_COLUMNS);
     }
 }

@@ -2,9 +2,9 @@
  * config.h - reads a program's configuration: defaults, a file, environment.
  *
  * A program describes its keys in one table; the loader fills the program's
- * struct from it. What the table does not know is an error that names file,
- * line and key, before anything starts. Later sources win: default, file,
- * environment.
+ * struct from it. A key that the table does not have is an error that names
+ * file, line and key. The environment wins over the file, and the file over the
+ * defaults.
  *
  * Called by main, once, before there are any processes.
  */
@@ -23,9 +23,10 @@ enum { CONFIG_TEXT_BYTES = 256, CONFIG_NAMES_MAX = 4, CONFIG_PLACE_BYTES = 256 }
 /* How a value is written in the file, and what stands in the struct. */
 enum config_kind {
     CONFIG_TEXT,     /* char[CONFIG_TEXT_BYTES], of at least `minimum` bytes */
-    CONFIG_INTEGER,  /* uint64_t, within [minimum, maximum] */
+    CONFIG_UINT32,   /* uint32_t, within [minimum, maximum], and `maximum` within UINT32_MAX */
+    CONFIG_UINT64,   /* uint64_t, within [minimum, maximum] */
     CONFIG_BYTES,    /* uint64_t: 8192, 64k, 8M, 1G (powers of 1024), within the bounds */
-    CONFIG_DURATION, /* uint64_t, milliseconds: 0m20s, 5s, 100ms, 1h, within the bounds */
+    CONFIG_DURATION, /* int64_t or uint64_t, milliseconds: 0m20s, 5s, 100ms, 1h, within them */
     CONFIG_CHOICE,   /* int: the index of the value in `choices`, in any case */
     CONFIG_LOG_LEVEL /* enum log_level (as int) */
 };
@@ -49,7 +50,7 @@ struct config_table {
 
 enum config_source { CONFIG_FROM_DEFAULT, CONFIG_FROM_FILE, CONFIG_FROM_ENVIRONMENT };
 
-/* Where a value came from, for those who apply rules of their own on top. */
+/* Where a value came from, for programs that have rules of their own about it. */
 struct config_origin {
     enum config_source source;
     int line;                       /* of the file, from 1; 0 where it is not from the file */
@@ -61,7 +62,7 @@ struct config_origin {
  * Fills `target` from the table's defaults, then from `file` (NULL: from
  * CONFIG_DEFAULT_FILE where that exists, else from CONFIG_DEFAULT_INI_FILE where that
  * does), then from the environment. An environment variable that is set but empty
- * counts as not set, and so does one that config_figure_variable takes for somebody else's.
+ * counts as not set, and so does one that config_figure_variable ignores.
  * `origins`, of table->count entries, tells where each value came from.
  * Returns false and describes the failure ("config.yaml:3: server.port: ...",
  * "SERVER_PORT: ..."); the target is then of no use.
@@ -78,18 +79,18 @@ bool config_load(const struct config_table *table, const char *file, void *targe
 #define CONFIG_DEFAULT_INI_FILE "config.ini"
 
 /*
- * The text of an environment variable of which a figure or a word is expected; NULL when
- * it is not set or empty. Orchestrators tell every container of the services around it, by
- * variables that they name after them: beside a service "server", SERVER_PORT is
- * "tcp://10.96.0.12:12345". Such a URL is nobody's setting: it is NULL too, with a WARNING
- * on standard error (a program's standard output may be JSON).
+ * Returns the text of an environment variable that should hold a figure or a word; NULL
+ * when it is not set or empty. Also NULL, with a WARNING on standard error, when it holds a
+ * URL: orchestrators name such variables after services, so that beside a service
+ * "server", SERVER_PORT is "tcp://10.96.0.12:12345", which no operator has set.
+ * (Standard output may be JSON, so the WARNING does not go there.)
  */
 const char *config_figure_variable(const char *name);
 
 /*
  * Writes every key and its value as ` | name: value` fields for the log line
- * `action: config`, and behind them, under the course's names, those that have one
- * (logged_as): its suites look for these. Cut at `capacity`; always terminated.
+ * `action: config`. Keys that have a name of the course's (logged_as) follow once more
+ * under that name, because its suites look for it. Cut at `capacity`; always terminated.
  */
 void config_describe(const struct config_table *table, const void *target, char *text,
                      size_t capacity);
@@ -101,17 +102,5 @@ void config_describe(const struct config_table *table, const void *target, char 
 void config_print_help(const struct config_table *table, FILE *file);
 
 enum { CONFIG_HELP_COLUMNS = 100 };
-
-/*
- * "0m20s", "1h", "100ms", "5s", "0" to milliseconds: the units h, m, s, ms, each at
- * most once and in this order. False for anything else, and above 2^64.
- */
-bool config_parse_duration(const char *text, uint64_t *duration_ms);
-
-/*
- * "8192", "64k", "8M", "1G" to bytes: powers of 1024, the unit in either case.
- * False for anything else, and above 2^64.
- */
-bool config_parse_bytes(const char *text, uint64_t *bytes);
 
 #endif

@@ -80,7 +80,7 @@ static bool next_event(struct reader *reader, yaml_event_t *event)
     return yaml_parser_parse(&reader->parser, event) != 0 || refuse_syntax(reader);
 }
 
-/* Whether the event is, or carries, what is more than keys and values. */
+/* True when the event is, or carries, more than keys and values. */
 static bool is_ornate(const yaml_event_t *event)
 {
     switch (event->type) {
@@ -118,7 +118,7 @@ static size_t find_key(const struct config_table *table, const char *path)
     return table->count;
 }
 
-/* What is behind "section." in a path; the path itself for the top, ""; NULL if outside. */
+/* What follows "section." in a path; the path itself for the top, ""; NULL if outside. */
 static const char *below_section(const char *path, const char *section)
 {
     size_t bytes = strlen(section);
@@ -140,12 +140,11 @@ static void add_name(char *names, size_t capacity, const char *name, size_t byte
     }
     size_t used = strlen(names);
     if (used + bytes + sizeof ", " <= capacity) {
-        (void)snprintf(names + used, capacity - used, "%s%.*s", used > 0 ? ", " : "", (int)bytes,
-                       name);
+        snprintf(names + used, capacity - used, "%s%.*s", used > 0 ? ", " : "", (int)bytes, name);
     }
 }
 
-/* Lists the names that may stand in a section. None means that there is no such section. */
+/* Lists the names that may stand in a section; none where there is no such section. */
 static void list_known(const struct config_table *table, const char *section, char *names,
                        size_t capacity)
 {
@@ -185,10 +184,10 @@ static bool take_key(struct reader *reader, const char *section, const yaml_even
                                reader->file, position->line);
         }
     }
-    (void)snprintf(position->path, sizeof position->path, "%s%s%s", section,
-                   section[0] != '\0' ? "." : "", name);
-    (void)snprintf(position->place, sizeof position->place, "%s:%d: %s", reader->file,
-                   position->line, position->path);
+    snprintf(position->path, sizeof position->path, "%s%s%s", section,
+             section[0] != '\0' ? "." : "", name);
+    snprintf(position->place, sizeof position->place, "%s:%d: %s", reader->file, position->line,
+             position->path);
     return true;
 }
 
@@ -236,7 +235,7 @@ static bool read_value(struct reader *reader, size_t index, const struct positio
     size_t bytes = is_null(event) ? 0 : event->data.scalar.length;
     origin->source = CONFIG_FROM_FILE;
     origin->line = position->line;
-    (void)snprintf(origin->place, sizeof origin->place, "%s", position->place);
+    snprintf(origin->place, sizeof origin->place, "%s", position->place);
     return config_value_parse(&reader->table->keys[index], text, bytes, origin->place,
                               reader->target, reader->failure);
 }
@@ -294,7 +293,7 @@ static bool read_entry(struct reader *reader, const char *section, const yaml_ev
     return taken;
 }
 
-/* Reads the keys of a mapping whose start is behind the reader, to its end. */
+/* Reads the keys of a mapping, to its end. Its start has been read. */
 static bool read_mapping(struct reader *reader, const char *section)
 {
     bool taken = true;
@@ -405,6 +404,6 @@ bool config_file_load(const struct config_table *table, const char *file, void *
     bool taken = is_ini(name)
                      ? config_ini_load(table, reader.file, reader.stream, target, origins, failure)
                      : parse_stream(&reader);
-    (void)fclose(reader.stream); /* only read from: there is nothing left to fail */
+    fclose(reader.stream); /* only read from: there is nothing left to fail */
     return taken;
 }

@@ -2,8 +2,8 @@
  * config_ini.c - see config_ini.h.
  *
  * The rules are those of Python's configparser, by which the course's server reads the
- * file, without what configuration does not need: other sections, values of several
- * lines and interpolation. What is not understood is refused with its line.
+ * file, without other sections, values of several lines and interpolation, which
+ * configuration does not need. A line that is not understood is refused and named.
  */
 #include "lib/config_ini.h"
 
@@ -78,7 +78,7 @@ static bool refuse_unknown(const struct ini *ini, struct piece name)
         const char *known = ini->table->keys[i].environment[0];
         size_t used = strlen(names);
         if (known != NULL && used + strlen(known) + sizeof ", " <= sizeof names) {
-            (void)snprintf(names + used, sizeof names - used, "%s%s", used > 0 ? ", " : "", known);
+            snprintf(names + used, sizeof names - used, "%s%s", used > 0 ? ", " : "", known);
         }
     }
     return failure_set(
@@ -93,8 +93,8 @@ static bool take_value(const struct ini *ini, size_t index, struct piece name, s
     struct config_origin *origin = &ini->origins[index];
     int first_line = origin->source == CONFIG_FROM_FILE ? origin->line : 0;
     struct config_origin here = {.source = CONFIG_FROM_FILE, .line = ini->line_number};
-    (void)snprintf(here.place, sizeof here.place, "%s:%d: %.*s", ini->file, ini->line_number,
-                   (int)name.bytes, name.text);
+    snprintf(here.place, sizeof here.place, "%s:%d: %.*s", ini->file, ini->line_number,
+             (int)name.bytes, name.text);
     if (first_line != 0) {
         return failure_set(ini->failure, "%s: given twice; the first time is in line %d",
                            here.place, first_line);

@@ -1,8 +1,8 @@
 /*
  * config_value.c - see config_value.h.
  *
- * A value is checked whole before anything is written, and what is too long is
- * refused, never cut: half a path is another path.
+ * A value is checked as a whole before anything is written. A text that is too
+ * long is refused and never cut, because half a path is another path.
  */
 #include "lib/config_value.h"
 
@@ -32,7 +32,7 @@ static const struct unit duration_units[DURATION_UNITS] = {
 static const struct unit bytes_units[BYTES_UNITS] = {
     {"G", 1024UL * 1024 * 1024}, {"M", 1024UL * 1024}, {"k", 1024}};
 
-/* Reads the digits at *text and moves it behind them. False for none, or for too many. */
+/* Reads the digits at *text and moves it past them. False for none, or for too many. */
 static bool take_digits(const char **text, uint64_t *number)
 {
     const char *digit = *text;
@@ -53,7 +53,7 @@ static bool parse_integer(const char *text, uint64_t *number)
     return take_digits(&text, number) && *text == '\0';
 }
 
-/* Finds the duration's unit at *text, at `from` or behind it, and moves behind it. */
+/* Finds the unit at *text among those from index `from` on, and moves past it; -1: none. */
 static int take_duration_unit(const char **text, int from)
 {
     size_t letters = strspn(*text, "hms");
@@ -67,7 +67,7 @@ static int take_duration_unit(const char **text, int from)
     return -1;
 }
 
-bool config_parse_duration(const char *text, uint64_t *duration_ms)
+bool config_value_parse_duration(const char *text, uint64_t *duration_ms)
 {
     uint64_t total = 0;
     bool plain_zero = strcmp(text, "0") == 0;
@@ -89,7 +89,7 @@ bool config_parse_duration(const char *text, uint64_t *duration_ms)
     return true;
 }
 
-bool config_parse_bytes(const char *text, uint64_t *bytes)
+bool config_value_parse_bytes(const char *text, uint64_t *bytes)
 {
     uint64_t amount;
     if (!take_digits(&text, &amount)) {
@@ -110,7 +110,7 @@ bool config_parse_bytes(const char *text, uint64_t *bytes)
 
 static void format_duration(uint64_t duration_ms, char *text, size_t capacity)
 {
-    (void)snprintf(text, capacity, "0");
+    snprintf(text, capacity, "0");
     size_t used = 0;
     for (int i = 0; i < DURATION_UNITS && used < capacity; i++) {
         uint64_t amount = duration_ms / duration_units[i].factor;
@@ -126,12 +126,12 @@ static void format_bytes(uint64_t bytes, char *text, size_t capacity)
 {
     for (int i = 0; i < BYTES_UNITS; i++) {
         if (bytes > 0 && bytes % bytes_units[i].factor == 0) {
-            (void)snprintf(text, capacity, "%" PRIu64 "%s", bytes / bytes_units[i].factor,
-                           bytes_units[i].name);
+            snprintf(text, capacity, "%" PRIu64 "%s", bytes / bytes_units[i].factor,
+                     bytes_units[i].name);
             return;
         }
     }
-    (void)snprintf(text, capacity, "%" PRIu64, bytes);
+    snprintf(text, capacity, "%" PRIu64, bytes);
 }
 
 static void format_number(enum config_kind kind, uint64_t number, char *text, size_t capacity)
@@ -141,11 +141,11 @@ static void format_number(enum config_kind kind, uint64_t number, char *text, si
     } else if (kind == CONFIG_BYTES) {
         format_bytes(number, text, capacity);
     } else {
-        (void)snprintf(text, capacity, "%" PRIu64, number);
+        snprintf(text, capacity, "%" PRIu64, number);
     }
 }
 
-/* The name of a choice, or of a log level; NULL behind the last one. */
+/* The name of a choice, or of a log level; NULL after the last one. */
 static const char *choice_name(const struct config_key *key, int index)
 {
     if (key->kind == CONFIG_CHOICE) {
@@ -179,21 +179,25 @@ static bool refuse_number(const struct config_key *key, const char *text, size_t
     format_number(key->kind, key->minimum, minimum, sizeof minimum);
     format_number(key->kind, key->maximum, maximum, sizeof maximum);
     char wanted[4 * NUMBER_TEXT_BYTES];
-    (void)snprintf(wanted, sizeof wanted, "%s from %s to %s%s", noun, minimum, maximum, hint);
+    snprintf(wanted, sizeof wanted, "%s from %s to %s%s", noun, minimum, maximum, hint);
     return refuse_value(text, bytes, place, wanted, failure);
 }
 
 static bool parse_number(const struct config_key *key, const char *text, size_t bytes,
-                         const char *place, uint64_t *target, struct failure *failure)
+                         const char *place, void *target, struct failure *failure)
 {
     uint64_t number = 0;
-    bool understood = key->kind == CONFIG_DURATION ? config_parse_duration(text, &number)
-                      : key->kind == CONFIG_BYTES  ? config_parse_bytes(text, &number)
+    bool understood = key->kind == CONFIG_DURATION ? config_value_parse_duration(text, &number)
+                      : key->kind == CONFIG_BYTES  ? config_value_parse_bytes(text, &number)
                                                    : parse_integer(text, &number);
     if (!understood || number < key->minimum || number > key->maximum) {
         return refuse_number(key, text, bytes, place, failure);
     }
-    *target = number;
+    if (key->kind == CONFIG_UINT32) {
+        *(uint32_t *)target = (uint32_t)number;
+    } else {
+        *(uint64_t *)target = number;
+    }
     return true;
 }
 
@@ -203,8 +207,8 @@ static bool refuse_choice(const struct config_key *key, const char *text, size_t
     char wanted[NAMES_TEXT_BYTES] = "one of";
     for (int i = 0; choice_name(key, i) != NULL; i++) {
         size_t used = strlen(wanted);
-        (void)snprintf(wanted + used, sizeof wanted - used, "%s %s", i == 0 ? "" : ",",
-                       choice_name(key, i));
+        snprintf(wanted + used, sizeof wanted - used, "%s %s", i == 0 ? "" : ",",
+                 choice_name(key, i));
     }
     return refuse_value(text, bytes, place, wanted, failure);
 }
@@ -264,7 +268,8 @@ bool config_value_parse(const struct config_key *key, const char *text, size_t b
     switch (key->kind) {
     case CONFIG_TEXT:
         return parse_text(key, text, bytes, place, value, failure);
-    case CONFIG_INTEGER:
+    case CONFIG_UINT32:
+    case CONFIG_UINT64:
     case CONFIG_BYTES:
     case CONFIG_DURATION:
         return parse_number(key, text, bytes, place, value, failure);
@@ -281,16 +286,19 @@ void config_value_format(const struct config_key *key, const void *target, char 
     const void *value = (const char *)target + key->offset;
     switch (key->kind) {
     case CONFIG_TEXT:
-        (void)snprintf(text, capacity, "%s", (const char *)value);
+        snprintf(text, capacity, "%s", (const char *)value);
         break;
-    case CONFIG_INTEGER:
+    case CONFIG_UINT32:
+        snprintf(text, capacity, "%" PRIu32, *(const uint32_t *)value);
+        break;
+    case CONFIG_UINT64:
     case CONFIG_BYTES:
     case CONFIG_DURATION:
         format_number(key->kind, *(const uint64_t *)value, text, capacity);
         break;
     case CONFIG_CHOICE:
     case CONFIG_LOG_LEVEL:
-        (void)snprintf(text, capacity, "%s", choice_name(key, *(const int *)value));
+        snprintf(text, capacity, "%s", choice_name(key, *(const int *)value));
         break;
     }
 }

@@ -1,6 +1,7 @@
 /*
- * decimal.h - writes numbers as decimals, where printf would cost more than the
- * rest of the work, or does not know how.
+ * decimal.h - reads decimals, and writes them where printf would cost more than
+ * the rest of the work, or does not know how. Pure functions; any process may call
+ * them.
  */
 #ifndef LIB_DECIMAL_H
 #define LIB_DECIMAL_H
@@ -11,10 +12,16 @@
 
 enum { DECIMAL_UINT32_BYTES_MAX = 10, DECIMAL_GROUPED_BYTES = 27 };
 
-/* Reads all `bytes` bytes as a decimal below 10^19. False, *value left alone, for anything else. */
+/*
+ * Reads all `bytes` bytes as a decimal of at most 19 digits, which always fits 64 bits.
+ * Returns false and leaves *value alone for anything else.
+ */
 bool decimal_parse(const char *digits, size_t bytes, uint64_t *value);
 
-/* Writes the digits, not terminated, and returns the end. `out` needs DECIMAL_UINT32_BYTES_MAX. */
+/*
+ * Writes the digits, not terminated, to `out`, which has room for DECIMAL_UINT32_BYTES_MAX
+ * bytes. Returns the end of what was written.
+ */
 char *decimal_write(char *out, uint32_t value);
 
 /*

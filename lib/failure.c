@@ -17,7 +17,7 @@ bool failure_set(struct failure *failure, const char *format, ...)
     int saved_errno = errno;
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(failure->text, sizeof failure->text, format, arguments);
+    vsnprintf(failure->text, sizeof failure->text, format, arguments);
     va_end(arguments);
     errno = saved_errno;
     return false;
@@ -28,11 +28,11 @@ bool failure_set_errno(struct failure *failure, const char *format, ...)
     int saved_errno = errno;
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(failure->text, sizeof failure->text, format, arguments);
+    vsnprintf(failure->text, sizeof failure->text, format, arguments);
     va_end(arguments);
     size_t used = strlen(failure->text);
-    (void)snprintf(failure->text + used, sizeof failure->text - used, ": %s%s",
-                   strerror(saved_errno), file_size_limit_hint(saved_errno));
+    snprintf(failure->text + used, sizeof failure->text - used, ": %s%s", strerror(saved_errno),
+             file_size_limit_hint(saved_errno));
     errno = saved_errno;
     return false;
 }

@@ -57,7 +57,7 @@ void fault_point(const char *name)
     }
     int signal_number = wanted_signal(faults, name, count_arrival(name));
     if (signal_number != 0 && unlink(token) == 0) {
-        (void)kill(getpid(), signal_number);
+        kill(getpid(), signal_number);
     }
 }
 

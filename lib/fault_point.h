@@ -16,6 +16,7 @@
 #define LIB_FAULT_POINT_H
 
 #ifdef LOTTERY_FAULT_POINTS
+/* The calling process has arrived at the point `name`, a string literal. It may die here. */
 void fault_point(const char *name);
 #else
 static inline void fault_point(const char *name)

@@ -8,7 +8,7 @@
 
 void file_size_limit_as_error(void)
 {
-    (void)signal(SIGXFSZ, SIG_IGN); /* it fails for numbers alone that are no signals */
+    signal(SIGXFSZ, SIG_IGN); /* fails only for a number that is no signal */
 }
 
 const char *file_size_limit_hint(int error)

@@ -5,8 +5,8 @@
  * every module logs, and a logger handed through every call would say nothing that
  * the process does not already know.
  *
- * If a process is killed between taking what is untold and writing it, those
- * lines are never told; the count of all lost lines has them.
+ * A process that is killed after it has taken the untold losses and before it
+ * has written them leaves them untold. The count of all lost lines has them still.
  */
 #include "lib/log.h"
 
@@ -15,6 +15,7 @@
 #include "lib/text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,7 +79,7 @@ bool log_level_from_name(const char *name, enum log_level *level)
 
 /* ---------------------------------------------------------------- lines ---- */
 
-/* A line in the making, behind the line end that it may have to begin with. */
+/* A line in the making. Its first byte is a line end, which is written only after a torn line. */
 struct line {
     char text[1 + LOG_LINE_BYTES];
     size_t used;
@@ -89,7 +90,7 @@ static size_t write_prefix(char *line, size_t capacity, enum log_level level)
 {
     time_t now = time(NULL);
     struct tm broken_down;
-    (void)localtime_r(&now, &broken_down);
+    localtime_r(&now, &broken_down);
     size_t used = strftime(line, capacity, "%Y-%m-%d %H:%M:%S ", &broken_down);
     return used + (size_t)snprintf(line + used, capacity - used, "%-8s ", level_names[level]);
 }
@@ -170,7 +171,7 @@ __attribute__((format(printf, 2, 3))) static bool put_warning(enum log_patience 
     return put_line(&line, patience);
 }
 
-/* Tells of lost lines, where there are some. Returns false, with errno, when that did not get out. */
+/* Tells of lost lines, if any. Returns false, with errno, when that did not get out. */
 static bool tell_losses(enum log_patience patience)
 {
     uint64_t untold = 0;
@@ -179,8 +180,8 @@ static bool tell_losses(enum log_patience patience)
         !take_untold(&untold, &told_before_ms)) {
         return true;
     }
-    if (put_warning(patience, "action: log | result: fail | lost_lines: %llu | reason: %s",
-                    (unsigned long long)untold, loss_reason())) {
+    if (put_warning(patience, "action: log | result: fail | lost_lines: %" PRIu64 " | reason: %s",
+                    untold, loss_reason())) {
         return true;
     }
     int error = errno;
@@ -222,7 +223,7 @@ void log_count_losses_in(struct log_losses *shared)
 
 void log_open(void)
 {
-    (void)signal(SIGPIPE, SIG_IGN); /* a reader that has gone costs lines, and not the process */
+    signal(SIGPIPE, SIG_IGN); /* a reader that is gone costs lines, not the process */
     log_output_close(&log_output);
     log_output_open(&log_output, STDOUT_FILENO);
 }
@@ -231,8 +232,8 @@ void log_close(void)
 {
     atomic_store(&losses->told_at_ms, 0); /* now or never */
     if (!tell_losses(LOG_PATIENCE_ONCE)) {
-        log_complain("%llu lines of the log were lost: %s",
-                     (unsigned long long)atomic_load(&losses->untold), loss_reason());
+        log_complain("%" PRIu64 " lines of the log were lost: %s", atomic_load(&losses->untold),
+                     loss_reason());
     }
 }
 
@@ -253,7 +254,7 @@ void log_write(enum log_level level, const char *format, ...)
     if (log_around != NULL) {
         log_around->before(log_around->context);
     }
-    (void)emit(&line, losing ? LOG_PATIENCE_NONE : LOG_PATIENCE_FAIR);
+    emit(&line, losing ? LOG_PATIENCE_NONE : LOG_PATIENCE_FAIR);
     if (log_around != NULL) {
         log_around->after(log_around->context);
     }
@@ -267,7 +268,7 @@ void log_complain(const char *format, ...)
     struct log_output errors;
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(text, sizeof text, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     int wanted =
         snprintf(complaint, sizeof complaint, "%s: %s\n", program_invocation_short_name, text);
@@ -277,7 +278,7 @@ void log_complain(const char *format, ...)
         complaint[bytes - 1] = '\n';
     }
     log_output_open(&errors, STDERR_FILENO);
-    (void)log_output_write(&errors, complaint, bytes, LOG_PATIENCE_ONCE);
+    log_output_write(&errors, complaint, bytes, LOG_PATIENCE_ONCE);
     log_output_close(&errors);
 }
 
@@ -299,7 +300,7 @@ _Noreturn void log_panic(const char *file, int line, const char *condition, cons
     char values[LOG_LINE_BYTES / 2];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(values, sizeof values, format, arguments);
+    vsnprintf(values, sizeof values, format, arguments);
     va_end(arguments);
     log_last_words("action: invariant | result: fail | place: %s:%d | broken: %s | values: %s",
                    file, line, condition, values);

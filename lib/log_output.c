@@ -21,7 +21,8 @@ enum {
     NS_PER_MS = 1000000,
     CREDIT_MAX_NS = LOG_WAIT_MS * LOG_WAIT_PART * NS_PER_MS,
     NOT_BEGUN = -1,
-    ALARM_PERIOD_US = 10000 /* again and again, should the first come before the write has begun */
+    ALARM_PERIOD_US =
+        10000 /* repeated, because the first one may come before the write has begun */
 };
 
 /* -------------------------------------------------------------- opening ---- */
@@ -31,14 +32,14 @@ static int open_anew(int descriptor, const struct stat *given)
 {
     char path[PATH_BYTES];
     struct stat opened;
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
     int own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (own < 0) {
         return -1;
     }
     if (fstat(own, &opened) != 0 || opened.st_dev != given->st_dev ||
         opened.st_ino != given->st_ino) {
-        (void)close(own);
+        close(own);
         return -1;
     }
     return own;
@@ -52,22 +53,22 @@ static void set_up(struct log_output *output, int descriptor, enum log_output_ki
                                   .credited_at_ns = clock_monotonic_ns()};
 }
 
-/* That it comes is all: the write is interrupted. */
+/* Does nothing: its arrival is what interrupts the write. */
 static void on_alarm(int signal_number)
 {
     (void)signal_number;
 }
 
-/* One of somebody else's does no harm: no process of ours is to end by it. */
+/* A SIGALRM from another process must not end this one. */
 static void catch_alarms(void)
 {
     struct sigaction action = {.sa_handler = on_alarm}; /* without SA_RESTART */
     sigset_t alarms;
-    (void)sigemptyset(&action.sa_mask);
-    (void)sigaction(SIGALRM, &action, NULL);
-    (void)sigemptyset(&alarms);
-    (void)sigaddset(&alarms, SIGALRM);
-    (void)sigprocmask(SIG_UNBLOCK, &alarms, NULL);
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGALRM, &action, NULL);
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &alarms, NULL);
 }
 
 void log_output_open_shared(struct log_output *output, int descriptor)
@@ -92,7 +93,7 @@ void log_output_open(struct log_output *output, int descriptor)
     int saved_errno = errno;
     struct stat status = {0};
     catch_alarms();
-    (void)fstat(descriptor, &status);
+    fstat(descriptor, &status);
     if (S_ISFIFO(status.st_mode) || isatty(descriptor) == 1) {
         open_pipe_or_terminal(output, descriptor, &status);
     } else {
@@ -104,7 +105,7 @@ void log_output_open(struct log_output *output, int descriptor)
 void log_output_close(struct log_output *output)
 {
     if (output->kind == LOG_OUTPUT_OWN) {
-        (void)close(output->descriptor);
+        close(output->descriptor);
     }
     *output = (struct log_output){.descriptor = -1};
 }
@@ -158,7 +159,7 @@ static bool wait_for_room(struct log_output *output, enum log_patience patience,
     if (now_ns >= wait->deadline_ns) {
         return false;
     }
-    (void)poll(&room, 1, (int)((wait->deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS));
+    poll(&room, 1, (int)((wait->deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS));
     return true;
 }
 
@@ -180,10 +181,10 @@ static void set_alarm(long period_us)
 {
     const struct timeval period = {.tv_usec = period_us};
     const struct itimerval timer = {.it_interval = period, .it_value = period};
-    (void)setitimer(ITIMER_REAL, &timer, NULL);
+    setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* A blocking write, begun only where there is some room, and interrupted where that was not enough. */
+/* A blocking write: begun only where there is some room, interrupted where it is not enough. */
 static ssize_t write_to_shared(int descriptor, const char *bytes, size_t count)
 {
     struct pollfd room = {.fd = descriptor, .events = POLLOUT};

@@ -1,21 +1,21 @@
 /*
- * log_output.h - bytes to a descriptor whose reader may have stopped, without waiting for it.
+ * log_output.h - writes to a descriptor whose reader may have stopped, without waiting for it.
  *
  * Why it exists: a blocking write(2) to a pipe, a terminal or a socket waits for
- * whoever reads there: a pager that was stopped, a terminal after ^S, a stuck
- * collector of logs. What has work to do must not stand still with it.
+ * its reader: a pager that was stopped, a terminal after ^S, a stuck collector
+ * of logs. The server must not stop working with it.
  *
  * What it promises: a write to a pipe, a terminal or a socket waits at most as
  * long as its patience says, and all waits together are at most one
  * LOG_WAIT_PART-th of the time. A regular file, or another device, is written
- * to as ever: those wait for the disk, and for nobody.
+ * to in the ordinary way: it waits for the disk only.
  *
- *   pipe, FIFO, terminal  opened anew, by /proc/self/fd, with O_NONBLOCK: that
+ *   pipe, FIFO, terminal  opened again, by /proc/self/fd, with O_NONBLOCK: that
  *                         flag belongs to the open file description, and the one
  *                         we are given is our shell's as well
  *   socket                send(2) with MSG_DONTWAIT
  *   one that can't be     poll(2) before each write; an alarm interrupts the write
- *   opened anew           where others took the room first, or a terminal has
+ *   opened again          where others took the room first, or a terminal has
  *                         room for a part only. (Another user's, after su; no /proc.)
  *
  * Called by log.c alone. If its process dies, the descriptor is closed.
@@ -33,10 +33,10 @@ enum {
 };
 
 enum log_output_kind {
-    LOG_OUTPUT_FILE,   /* waits for nobody */
+    LOG_OUTPUT_FILE,   /* has no reader to wait for */
     LOG_OUTPUT_OWN,    /* non-blocking, opened by us */
     LOG_OUTPUT_SOCKET, /* does not block by a flag of the call */
-    LOG_OUTPUT_SHARED  /* could not be opened anew */
+    LOG_OUTPUT_SHARED  /* could not be opened again */
 };
 
 enum log_patience {
@@ -50,19 +50,19 @@ struct log_output {
     int descriptor;
     enum log_output_kind kind;
     int64_t credit_ns;      /* of LOG_PATIENCE_FAIR: a ns of waiting costs LOG_WAIT_PART of it */
-    int64_t credited_at_ns; /* up to when time has been turned into credit */
+    int64_t credited_at_ns; /* time up to here has been turned into credit */
 };
 
 /* Finds out what the descriptor is. It stays the caller's, and has to stay open. */
 void log_output_open(struct log_output *output, int descriptor);
 
 /*
- * Takes it for one that can't be opened anew. The process's SIGALRM and ITIMER_REAL
- * belong to the log from then on.
+ * Treats the descriptor as one that can't be opened again. The process's SIGALRM and
+ * ITIMER_REAL belong to the log from then on.
  */
 void log_output_open_shared(struct log_output *output, int descriptor);
 
-/* Closes what log_output_open has opened itself. */
+/* Closes the descriptor that log_output_open has opened itself, if any. */
 void log_output_close(struct log_output *output);
 
 /*

@@ -62,7 +62,7 @@ void process_title_open(int argc, char **argv)
 
 void process_title_set(const char *title)
 {
-    (void)prctl(PR_SET_NAME, title);
+    prctl(PR_SET_NAME, title);
     if (place.start == NULL) {
         return;
     }

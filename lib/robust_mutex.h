@@ -1,5 +1,5 @@
 /*
- * robust_mutex.h - whether the kernel hands on a mutex whose owner has died.
+ * robust_mutex.h - tells whether the kernel releases a mutex whose owner has died.
  *
  * A Linux kernel does. User-mode emulation (qemu-user, by which images for another
  * architecture are built and tried) does not: glibc creates and locks robust mutexes
@@ -11,8 +11,8 @@
 #include <stdbool.h>
 
 /*
- * True where robust mutexes do what they promise: the kernel keeps a list of them for
- * each thread, get_robust_list(2). Any process may call it; nothing is changed.
+ * True where robust mutexes work: the kernel has a list of them for each thread,
+ * get_robust_list(2). Any process may call it; it changes nothing.
  */
 bool robust_mutex_works(void);
 

@@ -13,7 +13,7 @@ bool standard_streams_open(struct failure *failure)
         if (fcntl(stream, F_GETFD) >= 0 || errno != EBADF) {
             continue;
         }
-        /* Those below are open, so that the lowest free number is this one. */
+        /* The lower ones are open, so open(2) returns this number, the lowest that is free. */
         if (open("/dev/null", O_RDWR) < 0) {
             return failure_set_errno(failure, "opening /dev/null for closed descriptor %d", stream);
         }

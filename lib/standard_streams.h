@@ -2,10 +2,10 @@
  * standard_streams.h - makes sure that a program has its three standard streams.
  *
  * A program may be started with one of descriptors 0 to 2 closed (`<&-`). The
- * next file that it opens gets that number then: a log line, or a complaint,
+ * next file that it opens gets that number then, and a log line or a complaint
  * would be written into the bets.
  *
- * Called by every main before it opens anything.
+ * Called by program_begin (program.h) before anything is opened.
  */
 #ifndef LIB_STANDARD_STREAMS_H
 #define LIB_STANDARD_STREAMS_H
@@ -16,8 +16,8 @@
 
 /*
  * Opens /dev/null for each of descriptors 0 to 2 that is closed, and leaves the
- * others alone. Returns false and describes the failure when it can't be opened;
- * only descriptors that were closed before can be closed still.
+ * others alone. Returns false and describes the failure when it can't be opened; some
+ * of those that were closed are still closed then.
  */
 bool standard_streams_open(struct failure *failure);
 

@@ -24,7 +24,7 @@ static bool is_continuation(unsigned char byte)
     return (byte & 0xc0U) == 0x80;
 }
 
-/* Bytes of the well-formed, printable character at `s`, of which `left` bytes are there; else 0. */
+/* The bytes of the well-formed, printable character at `s`, where `left` bytes are; else 0. */
 static size_t character_bytes(const unsigned char *s, size_t left)
 {
     if (s[0] < 0x80) {
@@ -84,5 +84,30 @@ void text_make_clean(char *text, size_t bytes)
     size_t at = 0;
     while ((at += clean_bytes(text + at, bytes - at)) < bytes) {
         text[at++] = '?';
+    }
+}
+
+/* How many bytes of the text go into a line of `columns`: up to the last space that fits. */
+static size_t line_bytes(const char *text, size_t columns)
+{
+    size_t bytes = strlen(text);
+    if (bytes <= columns) {
+        return bytes;
+    }
+    for (bytes = columns; bytes > 0 && text[bytes] != ' '; bytes--) {
+        /* back to the end of a word */
+    }
+    return bytes > 0 ? bytes : columns;
+}
+
+void text_print_wrapped(FILE *file, const char *text, size_t indent, size_t columns)
+{
+    size_t bytes = line_bytes(text, columns - indent);
+    fprintf(file, "%.*s\n", (int)bytes, text);
+    text += bytes;
+    while (*(text += strspn(text, " ")) != '\0') {
+        bytes = line_bytes(text, columns - indent);
+        fprintf(file, "%*s%.*s\n", (int)indent, "", (int)bytes, text);
+        text += bytes;
     }
 }

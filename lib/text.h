@@ -1,19 +1,27 @@
 /*
- * text.h - which bytes are text: UTF-8 (RFC 3629) without control characters.
+ * text.h - which bytes are text, and how a long one is laid out for people.
  *
- * Control characters are Unicode's category Cc: U+0000 to U+001F, U+007F to
- * U+009F. A pure function; any process may call it.
+ * Text is UTF-8 (RFC 3629) without control characters: Unicode's category Cc, U+0000 to
+ * U+001F and U+007F to U+009F. No function here has state; any process may call them.
  */
 #ifndef LIB_TEXT_H
 #define LIB_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* True when all `bytes` bytes are well-formed UTF-8 without control characters. */
 bool text_is_clean(const char *text, size_t bytes);
 
-/* Writes `?` over every byte that keeps the text from being clean: it is clean then. */
+/* Writes `?` over every byte that keeps the text from being clean. The text is clean then. */
 void text_make_clean(char *text, size_t bytes);
+
+/*
+ * Prints ASCII text in lines of at most `columns` columns, broken at spaces, and a line end.
+ * The first line goes on where the caller has stopped, which has to be column `indent`; the
+ * others are indented as far. A word that is longer than a line is broken.
+ */
+void text_print_wrapped(FILE *file, const char *text, size_t indent, size_t columns);
 
 #endif

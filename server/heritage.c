@@ -31,13 +31,13 @@ static bool make_pair(struct heritage *heritage, uint32_t key, bool remembered,
         .directory_device = heritage->directory.device,
         .directory_inode = heritage->directory.inode,
         .ring_bytes = config->ring_bytes,
-        .agency_limit = (uint32_t)config->limit_agencies,
-        .agencies_expected = (uint32_t)config->agencies_expected,
-        .slot_capacity = (uint32_t)config->limit_connections,
+        .agency_limit = config->limit_agencies,
+        .agencies_expected = config->agencies_expected,
+        .slot_capacity = config->limit_connections,
         .key = key,
         .key_remembered = remembered,
     };
-    uint32_t expected = (uint32_t)config->agencies_expected;
+    uint32_t expected = config->agencies_expected;
     if (!segment_create(&plan, &heritage->segment, failure)) {
         return false;
     }

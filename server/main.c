@@ -6,68 +6,50 @@
  * are (processes.h). Exit status: 0 after a graceful stop, 1 when something failed, 2
  * when it was called wrongly.
  */
-#include "lib/file_size_limit.h"
 #include "lib/log.h"
 #include "lib/process_title.h"
+#include "lib/program.h"
 #include "lib/robust_mutex.h"
-#include "lib/standard_streams.h"
 #include "server/server_config.h"
 #include "server/supervisor/supervisor.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-#define PROGRAM_NAME    "lottery-server"
-#define PROGRAM_VERSION "1.0"
-
-enum { EXIT_USAGE = 2 };
-
-static const char usage[] =
-    "usage: " PROGRAM_NAME " [-c FILE] [-t] [-h] [-V]\n"
-    "The national lottery's central server: stores bets, holds the draw, tells the winners.\n"
-    "  -c FILE  the configuration; without it ./config.yaml where there is one\n"
-    "  -t       check the configuration and stop\n"
-    "  -h       print this and the keys of the configuration, and stop\n"
-    "  -V       print the version and stop\n";
 
 struct options {
     const char *file; /* NULL: the default */
     bool only_check;
 };
 
-enum options_end { OPTIONS_GO_ON, OPTIONS_ENOUGH, OPTIONS_WRONG };
+static const struct program_option program_options[] = {
+    {.id = 'c',
+     .name = "config",
+     .argument = "FILE",
+     .meaning = "the configuration; without it ./config.yaml where there is one"},
+    {.id = 't', .name = "check", .meaning = "check the configuration and stop"},
+};
 
-static enum options_end wrong_usage(void)
-{
-    (void)fputs(usage, stderr);
-    return OPTIONS_WRONG;
-}
+static const struct program_manual manual = {
+    .name = "lottery-server",
+    .purpose =
+        "The national lottery's central server: stores bets, holds the draw, tells the winners.",
+    .options = program_options,
+    .option_count = sizeof program_options / sizeof program_options[0],
+    .keys = &server_config_table,
+    .statuses = {[EXIT_SUCCESS] = "it was stopped and has stored everything; -t: the configuration "
+                                  "is right"},
+};
 
-static enum options_end read_options(int argc, char **argv, struct options *options)
+static enum program_reading take_option(int id, const char *argument, void *context)
 {
-    int option = 0;
-    while ((option = getopt(argc, argv, "c:thV")) != -1) {
-        switch (option) {
-        case 'c':
-            options->file = optarg;
-            break;
-        case 't':
-            options->only_check = true;
-            break;
-        case 'h':
-            (void)fputs(usage, stdout);
-            config_print_help(&server_config_table, stdout);
-            return OPTIONS_ENOUGH;
-        case 'V':
-            (void)puts(PROGRAM_NAME " " PROGRAM_VERSION);
-            return OPTIONS_ENOUGH;
-        default:
-            return wrong_usage();
-        }
+    struct options *options = context;
+    if (id == 'c') {
+        options->file = argument;
+    } else {
+        options->only_check = true;
     }
-    return optind == argc ? OPTIONS_GO_ON : wrong_usage();
+    return PROGRAM_GO_ON;
 }
 
 static void log_config(const struct server_config *config)
@@ -77,7 +59,7 @@ static void log_config(const struct server_config *config)
     log_info("action: config | result: success%s", description);
 }
 
-/* What is no error, but nobody can have meant. */
+/* Warns of a configuration that is allowed and by which the draw would never be held. */
 static void log_doubt(const struct server_config *config)
 {
     struct failure doubt;
@@ -86,7 +68,7 @@ static void log_doubt(const struct server_config *config)
     }
 }
 
-/* The server works there as long as nobody is killed. */
+/* Warns where a handler that is killed while it appends would block all others for ever. */
 static void log_emulation(void)
 {
     if (!robust_mutex_works()) {
@@ -96,33 +78,26 @@ static void log_emulation(void)
     }
 }
 
-static int complain(const struct failure *failure)
-{
-    (void)fprintf(stderr, PROGRAM_NAME ": %s\n", failure->text);
-    return EXIT_FAILURE;
-}
-
 int main(int argc, char **argv)
 {
     struct options options = {0};
     struct server_config config;
     struct failure failure;
     process_title_open(argc, argv);
-    file_size_limit_as_error();
-    if (!standard_streams_open(&failure)) {
-        return complain(&failure);
+    if (!program_begin(&manual)) {
+        return EXIT_FAILURE;
     }
-    enum options_end end = read_options(argc, argv, &options);
-    if (end != OPTIONS_GO_ON) {
-        return end == OPTIONS_WRONG ? EXIT_USAGE : EXIT_SUCCESS;
+    enum program_reading reading = program_read_options(&manual, argc, argv, take_option, &options);
+    if (reading != PROGRAM_GO_ON) {
+        return program_exit_status(&manual, reading);
     }
     if (!server_config_load(options.file, &config, &failure)) {
-        return complain(&failure);
+        return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
     }
     if (options.only_check) {
         log_doubt(&config);
-        (void)puts(PROGRAM_NAME ": configuration ok");
-        return EXIT_SUCCESS;
+        printf("%s: configuration ok\n", manual.name);
+        return program_finish_output(&manual);
     }
     log_set_threshold((enum log_level)config.log_level);
     log_open();

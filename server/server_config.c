@@ -85,7 +85,7 @@ static const char *const verify_choices[] = {
 static const struct config_key keys[KEYS] = {
     [KEY_PORT] = {.path = {"server.port"},
                   .environment = {"SERVER_PORT"},
-                  .kind = CONFIG_INTEGER,
+                  .kind = CONFIG_UINT32,
                   FIELD(port),
                   .logged_as = "port",
                   .default_value = "12345",
@@ -93,7 +93,7 @@ static const struct config_key keys[KEYS] = {
                   .meaning = "TCP port to listen on; 0 lets the kernel choose, and the log tells"},
     [KEY_LISTEN_BACKLOG] = {.path = {"server.listen_backlog"},
                             .environment = {"SERVER_LISTEN_BACKLOG"},
-                            .kind = CONFIG_INTEGER,
+                            .kind = CONFIG_UINT32,
                             FIELD(listen_backlog),
                             .logged_as = "listen_backlog",
                             .default_value = "128",
@@ -125,7 +125,7 @@ static const struct config_key keys[KEYS] = {
                                      "their last four digits"},
     [KEY_EXPECTED] = {.path = {"agencies.expected"},
                       .environment = {"NUMBER_OF_AGENCIES", "NUMBER_OF_CLIENTS", quorum_variable},
-                      .kind = CONFIG_INTEGER,
+                      .kind = CONFIG_UINT32,
                       FIELD(agencies_expected),
                       .default_value = "5",
                       .minimum = 1,
@@ -148,7 +148,7 @@ static const struct config_key keys[KEYS] = {
                                 "agencies.expected, but any where AGENCY_QUORUM_MIN is set"},
     [KEY_WINNING_NUMBER] = {.path = {"lottery.winning_number"},
                             .environment = {"WINNING_NUMBER"},
-                            .kind = CONFIG_INTEGER,
+                            .kind = CONFIG_UINT32,
                             FIELD(winning_number),
                             .default_value = "7574",
                             .maximum = UINT32_MAX,
@@ -185,7 +185,7 @@ static const struct config_key keys[KEYS] = {
                            .meaning = "longest message that is taken"},
     [KEY_CONNECTIONS] = {.path = {"limits.max_connections"},
                          .environment = {"LIMITS_MAX_CONNECTIONS"},
-                         .kind = CONFIG_INTEGER,
+                         .kind = CONFIG_UINT32,
                          FIELD(limit_connections),
                          .default_value = "4096",
                          .minimum = 1,
@@ -193,7 +193,7 @@ static const struct config_key keys[KEYS] = {
                          .meaning = "connections at a time, each a process"},
     [KEY_CONNECTIONS_PER_ADDRESS] = {.path = {"limits.connections_per_address"},
                                      .environment = {"LIMITS_CONNECTIONS_PER_ADDRESS"},
-                                     .kind = CONFIG_INTEGER,
+                                     .kind = CONFIG_UINT32,
                                      FIELD(limit_connections_per_address),
                                      .default_value = "0",
                                      .maximum = CONNECTIONS_MAX,
@@ -201,7 +201,7 @@ static const struct config_key keys[KEYS] = {
                                                 "limit"},
     [KEY_AGENCIES] = {.path = {"limits.agencies"},
                       .environment = {"LIMITS_AGENCIES"},
-                      .kind = CONFIG_INTEGER,
+                      .kind = CONFIG_UINT32,
                       FIELD(limit_agencies),
                       .default_value = "4096",
                       .minimum = 1,
@@ -265,7 +265,7 @@ static const struct config_key keys[KEYS] = {
                                   "synced, written"},
     [KEY_RULE_NUMBER_MAX] = {.path = {"rules.number_max"},
                              .environment = {"RULES_NUMBER_MAX"},
-                             .kind = CONFIG_INTEGER,
+                             .kind = CONFIG_UINT32,
                              FIELD(rule_number_max),
                              .default_value = "4294967295",
                              .maximum = UINT32_MAX,
@@ -366,7 +366,7 @@ static bool derive_allowed(struct server_config *config, const struct config_ori
         config->agencies_any = is_quorum_set(&origins[KEY_EXPECTED]);
         if (!config->agencies_any && config->agencies_expected > 0) {
             config->ranges[config->range_count++] =
-                (struct agency_range){.first = 1, .last = (uint32_t)config->agencies_expected};
+                (struct agency_range){.first = 1, .last = config->agencies_expected};
         }
         return true;
     }
@@ -400,7 +400,7 @@ static bool check_agencies(const struct server_config *config, const struct conf
         config->range_count > 0 && config->agencies_allowed[0] != '\0' ? KEY_ALLOWED : KEY_EXPECTED;
     if (allowed > config->limit_agencies) {
         return failure_set(failure,
-                           "%s: %" PRIu64 " agencies, but limits.agencies has room for %" PRIu64,
+                           "%s: %" PRIu64 " agencies, but limits.agencies has room for %" PRIu32,
                            blame(origins, many, KEY_AGENCIES), allowed, config->limit_agencies);
     }
     return true;
@@ -451,7 +451,7 @@ bool server_config_can_draw(const struct server_config *config, struct failure *
     uint64_t allowed = count_allowed(config);
     return allowed >= config->agencies_expected ||
            failure_set(doubt,
-                       "agencies.allowed: %s | agencies.expected: %" PRIu64
+                       "agencies.allowed: %s | agencies.expected: %" PRIu32
                        " | reason: only %" PRIu64 " agencies may speak, so that the draw is "
                        "never held unless others are done already",
                        config->agencies_allowed, config->agencies_expected, allowed);
@@ -488,8 +488,8 @@ static void write_ranges(const struct server_config *config, char *text, size_t 
 void server_config_terms(const struct server_config *config, struct lottery_terms *terms)
 {
     *terms = (struct lottery_terms){
-        .agencies_expected = (uint32_t)config->agencies_expected,
-        .winning_number = (uint32_t)config->winning_number,
+        .agencies_expected = config->agencies_expected,
+        .winning_number = config->winning_number,
     };
     if (config->agencies_any) {
         (void)snprintf(terms->agencies_allowed, sizeof terms->agencies_allowed, "any");

@@ -30,21 +30,21 @@ enum { AGENCY_RANGES_MAX = 64 };
 
 struct server_config {
     char address[CONFIG_TEXT_BYTES]; /* server.address, a name; empty: all addresses */
-    uint64_t port;                   /* server.port; 0: the kernel chooses, the log tells */
-    uint64_t listen_backlog;         /* server.listen_backlog, connections */
+    uint32_t port;                   /* server.port; 0: the kernel chooses, the log tells */
+    uint32_t listen_backlog;         /* server.listen_backlog, connections */
     int log_level;                   /* log.level, enum log_level */
     int log_personal;                /* log.personal, enum server_log_personal */
-    uint64_t agencies_expected;      /* agencies.expected: the draw is held at this many */
+    uint32_t agencies_expected;      /* agencies.expected: the draw is held at this many */
     uint64_t agencies_grace_ms;      /* agencies.grace: for those that have begun; 0: none */
     char agencies_allowed[CONFIG_TEXT_BYTES]; /* agencies.allowed: "1-3,7", "any", or empty */
-    uint64_t winning_number;                  /* lottery.winning_number, 0 .. 2^32-1 */
+    uint32_t winning_number;                  /* lottery.winning_number, 0 .. 2^32-1 */
     char data_directory[CONFIG_TEXT_BYTES];   /* data.directory */
     char data_group[CONFIG_TEXT_BYTES];       /* data.group: who else may read; empty: nobody */
     uint64_t ring_bytes;                      /* ring.bytes; rounded up to whole pages */
     uint64_t limit_message_bytes;             /* limits.message_bytes */
-    uint64_t limit_connections;               /* limits.max_connections */
-    uint64_t limit_connections_per_address;   /* limits.connections_per_address; 0: no limit */
-    uint64_t limit_agencies;                  /* limits.agencies: ids the table has room for */
+    uint32_t limit_connections;               /* limits.max_connections */
+    uint32_t limit_connections_per_address;   /* limits.connections_per_address; 0: no limit */
+    uint32_t limit_agencies;                  /* limits.agencies: ids the table has room for */
     uint64_t timeout_message_ms;              /* timeouts.message: first to last byte of one */
     uint64_t timeout_idle_ms;                 /* timeouts.idle: a silent connection; 0: never */
     uint64_t timeout_answer_ms;               /* timeouts.answer: a peer that does not read */
@@ -53,7 +53,7 @@ struct server_config {
     int untyped_messages;                     /* enum server_untyped_messages */
     int ack_after;                            /* enum server_ack_after */
     int start_verify;                         /* enum server_start_verify */
-    uint64_t rule_number_max;                 /* rules.number_max, 0 .. 2^32-1 */
+    uint32_t rule_number_max;                 /* rules.number_max, 0 .. 2^32-1 */
     int rule_birthdate;                       /* enum server_rule_birthdate */
     bool agencies_any;                        /* every id may speak; else the ranges */
     struct agency_range ranges[AGENCY_RANGES_MAX];

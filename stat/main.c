@@ -5,8 +5,6 @@
  * (or, with --watch, again and again) and prints. It only reads: the server
  * does not notice, and if it dies nothing has to be mended. Exit status: below.
  */
-#include "lib/file_size_limit.h"
-#include "lib/standard_streams.h"
 #include "server/server_config.h"
 #include "stat/explain.h"
 #include "stat/json.h"
@@ -25,8 +23,7 @@
 
 static int complain(const struct failure *failure, int status)
 {
-    (void)fprintf(stderr, OPTIONS_PROGRAM ": %s\n", failure->text);
-    return status;
+    return program_complain(&options_manual, status, "%s", failure->text);
 }
 
 static int status_of(enum target_answer answer)
@@ -57,17 +54,6 @@ static void print(enum options_output output, const struct snapshot *snapshot)
     }
 }
 
-/* A full disk, or a reader that has gone, is told at the end at the latest. */
-static int end_output(void)
-{
-    struct failure failure;
-    if (ferror(stdout) == 0 && fflush(stdout) == 0) {
-        return EXIT_SUCCESS;
-    }
-    (void)failure_set_errno(&failure, "write to the standard output");
-    return complain(&failure, EXIT_FAILURE);
-}
-
 static int show(const struct options *options, const struct segment *segment)
 {
     struct snapshot snapshot;
@@ -78,7 +64,7 @@ static int show(const struct options *options, const struct segment *segment)
     }
     print(options->output, &snapshot);
     snapshot_free(&snapshot);
-    return end_output();
+    return program_finish_output(&options_manual);
 }
 
 static int tell_ready(const struct segment *segment)
@@ -116,8 +102,8 @@ static int run(const struct options *options)
         return complain(&failure, EXIT_FAILURE);
     }
     if (options->only_check) {
-        (void)puts(OPTIONS_PROGRAM ": configuration ok");
-        return end_output();
+        printf("%s: configuration ok\n", options_manual.name);
+        return program_finish_output(&options_manual);
     }
     return options->output == OUTPUT_WATCH ? watch(options, config.data_directory)
                                            : look_once(options, config.data_directory);
@@ -126,18 +112,16 @@ static int run(const struct options *options)
 int main(int argc, char **argv)
 {
     struct options options;
-    struct failure failure;
-    file_size_limit_as_error();
-    if (!standard_streams_open(&failure)) {
-        return complain(&failure, EXIT_FAILURE);
+    if (!program_begin(&options_manual)) {
+        return EXIT_FAILURE;
     }
-    enum options_end end = options_read(argc, argv, &options);
-    if (end != OPTIONS_GO_ON) {
-        return end == OPTIONS_WRONG ? EXIT_USAGE : end_output();
+    enum program_reading reading = options_read(argc, argv, &options);
+    if (reading != PROGRAM_GO_ON) {
+        return program_exit_status(&options_manual, reading);
     }
     if (options.output == OUTPUT_EXPLAIN) {
         explain_print(stdout);
-        return end_output();
+        return program_finish_output(&options_manual);
     }
     return run(&options);
 }

@@ -3,60 +3,54 @@
  */
 #include "stat/options.h"
 
-#include <getopt.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-static const char usage[] =
-    "usage: " OPTIONS_PROGRAM " [-c FILE] [--watch [--interval SECONDS] | --json | --prometheus |\n"
-    "                    --ready | --explain] [-t] [-h] [-V]\n"
-    "Shows what is inside the national lottery's central server. It only reads, and takes\n"
-    "no lock: the server does not notice.\n"
-    "  -c, --config FILE   the server's configuration; without it ./config.yaml where there is\n"
-    "                      one. Its data.directory (or DATA_DIRECTORY) tells which server\n"
-    "      --watch         like top: show it again and again, with rates; q or ^C ends it\n"
-    "      --interval SECONDS\n"
-    "                      of --watch, 0.1 to 3600; 1 without it\n"
-    "      --json          for programs\n"
-    "      --prometheus    as exposition text, format 0.0.4\n"
-    "      --ready         the exit status tells whether a connection would be served and\n"
-    "                      acknowledged now; the reason why not is said on standard error\n"
-    "      --explain       explain every figure\n"
-    "  -t, --check         check the configuration and stop\n"
-    "  -h, --help          print this and stop\n"
-    "  -V, --version       print the version and stop\n"
-    "Exit status:\n"
-    "  0  it was shown; --ready: the server is ready\n"
-    "  1  something failed: configuration, access, output\n"
-    "  2  it was called wrongly\n"
-    "  3  no server: none was started on this data directory, or it has ended or was killed\n"
-    "  4  the server is starting\n"
-    "  5  the server is of another version: use its own " OPTIONS_PROGRAM "\n"
-    "  6  --ready: it is stopping, or a connection would not be served and acknowledged now\n";
+/* The id of an option that chooses an output is the output's number more than OPTION_OUTPUT. */
+enum { OPTION_INTERVAL = PROGRAM_LONG_ONLY, OPTION_OUTPUT };
 
-/* What getopt_long returns for options that have no short form; of outputs, which one is added. */
-enum { LONG_OUTPUT = 256, LONG_INTERVAL = 512 };
-
-static const struct option long_options[] = {
-    {"config", required_argument, NULL, 'c'},
-    {"watch", no_argument, NULL, LONG_OUTPUT + OUTPUT_WATCH},
-    {"interval", required_argument, NULL, LONG_INTERVAL},
-    {"json", no_argument, NULL, LONG_OUTPUT + OUTPUT_JSON},
-    {"prometheus", no_argument, NULL, LONG_OUTPUT + OUTPUT_PROMETHEUS},
-    {"ready", no_argument, NULL, LONG_OUTPUT + OUTPUT_READY},
-    {"explain", no_argument, NULL, LONG_OUTPUT + OUTPUT_EXPLAIN},
-    {"check", no_argument, NULL, 't'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
+static const struct program_option program_options[] = {
+    {.id = 'c',
+     .name = "config",
+     .argument = "FILE",
+     .meaning = "the server's configuration; without it ./config.yaml where there is one. Its "
+                "data.directory (or DATA_DIRECTORY) tells which server"},
+    {.id = OPTION_OUTPUT + OUTPUT_WATCH,
+     .name = "watch",
+     .meaning = "like top: show it again and again, with rates; q or ^C ends it"},
+    {.id = OPTION_INTERVAL,
+     .name = "interval",
+     .argument = "SECONDS",
+     .meaning = "of --watch, 0.1 to 3600; 1 without it"},
+    {.id = OPTION_OUTPUT + OUTPUT_JSON, .name = "json", .meaning = "for programs"},
+    {.id = OPTION_OUTPUT + OUTPUT_PROMETHEUS,
+     .name = "prometheus",
+     .meaning = "as exposition text, format 0.0.4"},
+    {.id = OPTION_OUTPUT + OUTPUT_READY,
+     .name = "ready",
+     .meaning = "the exit status tells whether a connection would be served and acknowledged now; "
+                "the reason why not is said on standard error"},
+    {.id = OPTION_OUTPUT + OUTPUT_EXPLAIN, .name = "explain", .meaning = "explain every figure"},
+    {.id = 't', .name = "check", .meaning = "check the configuration and stop"},
 };
 
-static enum options_end complain(const char *what)
-{
-    (void)fprintf(stderr, OPTIONS_PROGRAM ": %s\nTry '" OPTIONS_PROGRAM " --help'.\n", what);
-    return OPTIONS_WRONG;
-}
+const struct program_manual options_manual = {
+    .name = "lottery-stat",
+    .purpose = "Shows what is inside the national lottery's central server. It only reads, and "
+               "takes no lock.",
+    .options = program_options,
+    .option_count = sizeof program_options / sizeof program_options[0],
+    .statuses =
+        {
+            [EXIT_SUCCESS] = "it was shown; --ready: the server is ready",
+            [EXIT_FAILURE] = "something failed: configuration, access, output",
+            [EXIT_NO_SERVER] =
+                "no server: none was started on this data directory, or it has ended",
+            [EXIT_STARTING] = "the server is starting",
+            [EXIT_OTHER_VERSION] = "the server is of another version: use its own lottery-stat",
+            [EXIT_NOT_SERVING] = "--ready: it is stopping, or would not serve and acknowledge now",
+        },
+};
 
 bool options_parse_interval(const char *text, uint64_t *interval_ms)
 {
@@ -73,63 +67,49 @@ bool options_parse_interval(const char *text, uint64_t *interval_ms)
     return true;
 }
 
-static enum options_end take_output(struct options *options, enum options_output output)
+static enum program_reading take_output(struct options *options, enum options_output output)
 {
     if (options->output != OUTPUT_TABLE && options->output != output) {
-        return complain("--watch, --json, --prometheus, --ready, --explain: one of them only");
+        return program_misused(&options_manual, "--watch, --json, --prometheus, --ready, "
+                                                "--explain: one of them only");
     }
     options->output = output;
-    return OPTIONS_GO_ON;
+    return PROGRAM_GO_ON;
 }
 
-static enum options_end take_interval(struct options *options, const char *text)
+static enum program_reading take_option(int id, const char *argument, void *context)
 {
-    return options_parse_interval(text, &options->interval_ms)
-               ? OPTIONS_GO_ON
-               : complain("--interval: not a number of seconds from 0.1 to 3600");
-}
-
-static enum options_end take_option(int option, struct options *options)
-{
-    switch (option) {
+    struct options *options = context;
+    switch (id) {
     case 'c':
-        options->file = optarg;
-        return OPTIONS_GO_ON;
+        options->file = argument;
+        return PROGRAM_GO_ON;
     case 't':
         options->only_check = true;
-        return OPTIONS_GO_ON;
-    case LONG_INTERVAL:
-        return take_interval(options, optarg);
-    case 'h':
-        (void)fputs(usage, stdout);
-        return OPTIONS_ENOUGH;
-    case 'V':
-        (void)puts(OPTIONS_PROGRAM " " OPTIONS_VERSION);
-        return OPTIONS_ENOUGH;
-    case '?':
-        (void)fputs("Try '" OPTIONS_PROGRAM " --help'.\n", stderr);
-        return OPTIONS_WRONG;
+        return PROGRAM_GO_ON;
+    case OPTION_INTERVAL:
+        return options_parse_interval(argument, &options->interval_ms)
+                   ? PROGRAM_GO_ON
+                   : program_misused(&options_manual,
+                                     "--interval %s: not a number of seconds "
+                                     "from 0.1 to 3600",
+                                     argument);
     default:
-        return take_output(options, (enum options_output)(option - LONG_OUTPUT));
+        return take_output(options, (enum options_output)(id - OPTION_OUTPUT));
     }
 }
 
-enum options_end options_read(int argc, char **argv, struct options *options)
+enum program_reading options_read(int argc, char **argv, struct options *options)
 {
     *options = (struct options){.output = OUTPUT_TABLE};
-    int option = 0;
-    while ((option = getopt_long(argc, argv, "c:thV", long_options, NULL)) != -1) {
-        enum options_end end = take_option(option, options);
-        if (end != OPTIONS_GO_ON) {
-            return end;
-        }
-    }
-    if (optind != argc) {
-        return complain("there are no arguments, only options");
+    enum program_reading reading =
+        program_read_options(&options_manual, argc, argv, take_option, options);
+    if (reading != PROGRAM_GO_ON) {
+        return reading;
     }
     if (options->interval_ms != 0 && options->output != OUTPUT_WATCH) {
-        return complain("--interval is of --watch only");
+        return program_misused(&options_manual, "--interval is of --watch only");
     }
     options->interval_ms = options->interval_ms == 0 ? INTERVAL_DEFAULT_MS : options->interval_ms;
-    return OPTIONS_GO_ON;
+    return PROGRAM_GO_ON;
 }

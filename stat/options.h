@@ -6,15 +6,13 @@
 #ifndef STAT_OPTIONS_H
 #define STAT_OPTIONS_H
 
+#include "lib/program.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-#define OPTIONS_PROGRAM "lottery-stat"
-#define OPTIONS_VERSION "1.0"
-
-/* Beside EXIT_SUCCESS, and EXIT_FAILURE for what failed on our side. -h lists them. */
+/* Beside EXIT_SUCCESS, EXIT_FAILURE and PROGRAM_EXIT_USAGE. -h lists them. */
 enum {
-    EXIT_USAGE = 2,
     EXIT_NO_SERVER = 3,
     EXIT_STARTING = 4,
     EXIT_OTHER_VERSION = 5,
@@ -39,13 +37,14 @@ struct options {
     bool only_check;      /* of the configuration */
 };
 
-enum options_end { OPTIONS_GO_ON, OPTIONS_ENOUGH, OPTIONS_WRONG };
+/* The name, the options and the exit statuses of lottery-stat. Constant. */
+extern const struct program_manual options_manual;
 
 /*
- * Reads them. OPTIONS_ENOUGH: -h or -V has been answered on the standard
- * output. OPTIONS_WRONG: what is wrong has been said on the standard error.
+ * Reads the command line into *options. PROGRAM_ENOUGH and PROGRAM_WRONG are
+ * program_read_options' answers: standard output, or standard error, has the text.
  */
-enum options_end options_read(int argc, char **argv, struct options *options);
+enum program_reading options_read(int argc, char **argv, struct options *options);
 
 /* "0.5", "2" to milliseconds, within the bounds above; false for anything else. */
 bool options_parse_interval(const char *text, uint64_t *interval_ms);

@@ -276,7 +276,7 @@ static void check_rules(const struct batches *batches, const struct message *mes
                         struct bet_conversion *conversion)
 {
     const struct server_config *config = batches->config;
-    struct bet_rules rules = {.number_max = (uint32_t)config->rule_number_max};
+    struct bet_rules rules = {.number_max = config->rule_number_max};
     if (config->rule_birthdate == BIRTHDATE_PAST) {
         write_today(rules.born_until);
     }

@@ -435,8 +435,8 @@ int supervisor_run(const struct server_config *config)
     if (!heritage_open(&supervisor.heritage, &failure)) {
         return fail_to_start(&failure);
     }
-    if (!children_open(&supervisor.children, (uint32_t)config->limit_connections,
-                       (uint32_t)config->limit_connections_per_address)) {
+    if (!children_open(&supervisor.children, config->limit_connections,
+                       config->limit_connections_per_address)) {
         (void)failure_set(&failure, "no memory for limits.max_connections");
         supervisor.failed = true;
     } else {

@@ -71,7 +71,10 @@ static void check_bounds(const struct config_table *table, const void *config)
         case CONFIG_TEXT:
             check_text(key, value);
             break;
-        case CONFIG_INTEGER:
+        case CONFIG_UINT32:
+            check_number(key, *(const uint32_t *)(const void *)value);
+            break;
+        case CONFIG_UINT64:
         case CONFIG_BYTES:
         case CONFIG_DURATION:
             memcpy(&number, value, sizeof number);

@@ -47,9 +47,9 @@ static void say(const struct pair *pair, const char *text)
     assert_int_equal(write(pair->server, text, strlen(text)), strlen(text));
 }
 
-static enum wire_end turn(struct pair *pair, struct failure *why)
+static enum wire_end transfer(struct pair *pair, struct failure *why)
 {
-    return wire_turn(&pair->wire, clock_monotonic_ms() + SOON_MS, why);
+    return wire_transfer(&pair->wire, clock_monotonic_ms() + SOON_MS, why);
 }
 
 static void answers_come_one_by_one_out_of_one_read(void **state)
@@ -60,7 +60,7 @@ static void answers_come_one_by_one_out_of_one_read(void **state)
     struct failure why;
     open_pair(&pair);
     say(&pair, "server:0\r\nserver:8:5,open\r\nserver:2");
-    assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    assert_int_equal(transfer(&pair, &why), WIRE_MOVED);
     assert_int_equal(wire_next(&pair.wire, &answer, &why), WIRE_ANSWER);
     assert_int_equal(answer.type, MESSAGE_ACK);
     assert_int_equal(wire_next(&pair.wire, &answer, &why), WIRE_ANSWER);
@@ -69,7 +69,7 @@ static void answers_come_one_by_one_out_of_one_read(void **state)
     assert_int_equal(wire_next(&pair.wire, &answer, &why), WIRE_NOTHING);
     assert_true(wire_has_unread(&pair.wire));
     say(&pair, "\r\n");
-    assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    assert_int_equal(transfer(&pair, &why), WIRE_MOVED);
     assert_int_equal(wire_next(&pair.wire, &answer, &why), WIRE_ANSWER);
     assert_int_equal(answer.type, MESSAGE_WAIT);
     assert_false(wire_has_unread(&pair.wire));
@@ -88,7 +88,7 @@ static void what_is_no_servers_answer_is_nonsense(void **state)
         struct failure why;
         open_pair(&pair);
         say(&pair, texts[i]);
-        assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+        assert_int_equal(transfer(&pair, &why), WIRE_MOVED);
         assert_int_equal(wire_next(&pair.wire, &answer, &why), WIRE_NONSENSE);
         close_pair(&pair);
     }
@@ -105,10 +105,10 @@ static void an_answer_without_end_is_given_up(void **state)
     noise[0] = ':';
     open_pair(&pair);
     assert_int_equal(write(pair.server, noise, sizeof noise), sizeof noise);
-    assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    assert_int_equal(transfer(&pair, &why), WIRE_MOVED);
     assert_int_equal(wire_next(&pair.wire, &answer, &why), WIRE_NOTHING);
     say(&pair, "x");
-    assert_int_equal(turn(&pair, &why), WIRE_LOST);
+    assert_int_equal(transfer(&pair, &why), WIRE_LOST);
     close_pair(&pair);
 }
 
@@ -126,7 +126,7 @@ static void a_long_answer_is_taken_where_one_is_expected(void **state)
     assert_int_equal(write(pair.server, rows, sizeof rows), sizeof rows);
     say(&pair, "\r\n");
     while (wire_next(&pair.wire, &answer, &why) == WIRE_NOTHING) {
-        assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+        assert_int_equal(transfer(&pair, &why), WIRE_MOVED);
     }
     assert_int_equal(answer.type, MESSAGE_WINNERS);
     assert_int_equal(answer.body_bytes, sizeof rows);
@@ -140,7 +140,7 @@ static bool begins(const char *text)
     struct failure why;
     open_pair(&pair);
     say(&pair, text);
-    assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    assert_int_equal(transfer(&pair, &why), WIRE_MOVED);
     bool answer = wire_begins(&pair.wire, MESSAGE_WINNERS);
     close_pair(&pair);
     return answer;
@@ -176,13 +176,13 @@ static void an_answer_of_any_length_is_taken_row_by_row(void **state)
     open_pair(&pair);
     pair.wire.answer_bytes_max = WIRE_ROWS_BYTES;
     say(&pair, "server:3:");
-    assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    assert_int_equal(transfer(&pair, &why), WIRE_MOVED);
     assert_true(wire_begins(&pair.wire, MESSAGE_WINNERS));
     for (unsigned said = 0; rows < ROWS;) {
         for (unsigned some = 0; some < 100 && said < ROWS; some++, said++) {
             say(&pair, "1,Ana,Sosa,20000000,1990-01-01,7574\n");
         }
-        assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+        assert_int_equal(transfer(&pair, &why), WIRE_MOVED);
         while (wire_next_line(&pair.wire, &line, &bytes)) {
             assert_int_equal(bytes, 36);
             rows++;
@@ -203,12 +203,12 @@ static void a_closed_end_is_seen_without_waiting(void **state)
     say(&pair, "server:0\r\n");
     assert_int_equal(shutdown(pair.server, SHUT_RDWR), 0);
     assert_false(wire_is_closed(&pair.wire)); /* there is something to be read */
-    assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    assert_int_equal(transfer(&pair, &why), WIRE_MOVED);
     assert_false(wire_is_closed(&pair.wire));
     assert_int_equal(wire_next(&pair.wire, &answer, &why), WIRE_ANSWER);
     assert_int_equal(pair.wire.answers, 1);
     assert_true(wire_is_closed(&pair.wire));
-    assert_int_equal(turn(&pair, &why), WIRE_LOST);
+    assert_int_equal(transfer(&pair, &why), WIRE_LOST);
     assert_true(pair.wire.hung_up);
     close_pair(&pair);
 }
@@ -224,7 +224,7 @@ static void what_is_committed_between_two_turns_leaves_together(void **state)
     wire_commit(&pair.wire, 5);
     memcpy(wire_reserve(&pair.wire, 5), "1:5\r\n", 5);
     wire_commit(&pair.wire, 5);
-    assert_int_equal(wire_turn(&pair.wire, clock_monotonic_ms(), &why), WIRE_LAPSED);
+    assert_int_equal(wire_transfer(&pair.wire, clock_monotonic_ms(), &why), WIRE_LAPSED);
     assert_int_equal(read(pair.server, got, sizeof got), 10);
     assert_memory_equal(got, "1:7\r\n1:5\r\n", 10);
     close_pair(&pair);
@@ -254,10 +254,10 @@ static void answers_that_came_before_the_end_are_still_read(void **state)
     assert_int_equal(shutdown(pair.server, SHUT_RDWR), 0);
     memcpy(wire_reserve(&pair.wire, 5), "1:5\r\n", 5);
     wire_commit(&pair.wire, 5);
-    assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    assert_int_equal(transfer(&pair, &why), WIRE_MOVED);
     assert_int_equal(wire_next(&pair.wire, &answer, &why), WIRE_ANSWER);
     assert_int_equal(answer.type, MESSAGE_ERROR);
-    assert_int_equal(turn(&pair, &why), WIRE_LOST);
+    assert_int_equal(transfer(&pair, &why), WIRE_LOST);
     close_pair(&pair);
 }
 
@@ -270,7 +270,7 @@ static void lines_come_back_as_they_are(void **state)
     struct failure why;
     open_pair(&pair);
     say(&pair, "[CLIENT 1] Message\nrest");
-    assert_int_equal(turn(&pair, &why), WIRE_MOVED);
+    assert_int_equal(transfer(&pair, &why), WIRE_MOVED);
     assert_true(wire_next_line(&pair.wire, &line, &bytes));
     assert_int_equal(bytes, 19);
     assert_memory_equal(line, "[CLIENT 1] Message\n", bytes);

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/config_fixture.h"
 
+#include "lib/config_value.h"
 #include "lib/log.h"
 
 #include <fcntl.h>
@@ -41,7 +42,7 @@ static const struct config_key keys[SETTINGS] = {
                    .minimum = 1},
     [PORT] = {.path = {"server.port", "server.tcp_port"},
               .environment = {"TEST_PORT", "TEST_OLD_PORT"},
-              .kind = CONFIG_INTEGER,
+              .kind = CONFIG_UINT64,
               .offset = offsetof(struct settings, port),
               .default_value = "12345",
               .minimum = 1,
@@ -74,7 +75,7 @@ static const struct config_key keys[SETTINGS] = {
                .default_value = "INFO"},
     [DEPTH] = {.path = {"one.two.three"},
                .environment = {"TEST_DEPTH"},
-               .kind = CONFIG_INTEGER,
+               .kind = CONFIG_UINT64,
                .offset = offsetof(struct settings, depth),
                .default_value = "0",
                .maximum = UINT64_MAX},
@@ -311,7 +312,7 @@ static void a_key_without_default_has_to_be_set(void **state)
 {
     static const struct config_key id = {.path = {"id"},
                                          .environment = {"TEST_PORT", "TEST_OLD_PORT"},
-                                         .kind = CONFIG_INTEGER,
+                                         .kind = CONFIG_UINT64,
                                          .maximum = 9};
     static const struct config_table only_id = {.keys = &id, .count = 1};
     uint64_t value = 0;
@@ -402,7 +403,7 @@ static void a_duration_is_read_in_milliseconds(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint64_t duration_ms = 1;
-        assert_true(config_parse_duration(cases[i].text, &duration_ms));
+        assert_true(config_value_parse_duration(cases[i].text, &duration_ms));
         assert_int_equal(duration_ms, cases[i].duration_ms);
     }
 }
@@ -435,7 +436,7 @@ static void what_is_not_a_duration_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         uint64_t duration_ms;
-        if (config_parse_duration(wrong[i], &duration_ms)) {
+        if (config_value_parse_duration(wrong[i], &duration_ms)) {
             fail_msg("taken as a duration: %s", wrong[i]);
         }
     }
@@ -452,7 +453,7 @@ static void a_size_is_read_in_powers_of_1024(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint64_t bytes = 1;
-        assert_true(config_parse_bytes(cases[i].text, &bytes));
+        assert_true(config_value_parse_bytes(cases[i].text, &bytes));
         assert_int_equal(bytes, cases[i].bytes);
     }
 }
@@ -475,7 +476,7 @@ static void what_is_not_a_size_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         uint64_t bytes;
-        if (config_parse_bytes(wrong[i], &bytes)) {
+        if (config_value_parse_bytes(wrong[i], &bytes)) {
             fail_msg("taken as a size: %s", wrong[i]);
         }
     }

@@ -23,7 +23,7 @@ static const struct config_key keys[SETTINGS] = {
               .default_value = "nobody"},
     [PORT] = {.path = {"server.port"},
               .environment = {"TEST_PORT", "TEST_OLD_PORT"},
-              .kind = CONFIG_INTEGER,
+              .kind = CONFIG_UINT64,
               .offset = offsetof(struct settings, port),
               .default_value = "12345",
               .minimum = 1,

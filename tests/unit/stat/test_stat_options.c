@@ -6,13 +6,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
 
 enum { ARGUMENTS_MAX = 8 };
 
-static enum options_end read_line(char *const *words, struct options *options)
+static enum program_reading read_line(char *const *words, struct options *options)
 {
     char program[] = "lottery-stat";
     char *arguments[ARGUMENTS_MAX] = {program};
@@ -21,7 +20,6 @@ static enum options_end read_line(char *const *words, struct options *options)
         arguments[count] = words[count - 1];
         count++;
     }
-    optind = 0; /* glibc: start anew */
     return options_read(count, arguments, options);
 }
 
@@ -31,7 +29,7 @@ static void without_options_it_is_the_table(void **state)
 {
     (void)state;
     struct options options;
-    assert_int_equal(read_line((char *[]){NULL}, &options), OPTIONS_GO_ON);
+    assert_int_equal(read_line((char *[]){NULL}, &options), PROGRAM_GO_ON);
     assert_int_equal(options.output, OUTPUT_TABLE);
     assert_null(options.file);
 }
@@ -40,20 +38,20 @@ static void each_output_has_its_option(void **state)
 {
     (void)state;
     struct options options;
-    assert_int_equal(READ(&options, "-c", "x.yaml", "--json"), OPTIONS_GO_ON);
+    assert_int_equal(READ(&options, "-c", "x.yaml", "--json"), PROGRAM_GO_ON);
     assert_int_equal(options.output, OUTPUT_JSON);
     assert_string_equal(options.file, "x.yaml");
-    assert_int_equal(READ(&options, "--prometheus", "--config=y.yaml"), OPTIONS_GO_ON);
+    assert_int_equal(READ(&options, "--prometheus", "--config=y.yaml"), PROGRAM_GO_ON);
     assert_int_equal(options.output, OUTPUT_PROMETHEUS);
     assert_string_equal(options.file, "y.yaml");
-    assert_int_equal(READ(&options, "--ready"), OPTIONS_GO_ON);
+    assert_int_equal(READ(&options, "--ready"), PROGRAM_GO_ON);
     assert_int_equal(options.output, OUTPUT_READY);
-    assert_int_equal(READ(&options, "--explain"), OPTIONS_GO_ON);
+    assert_int_equal(READ(&options, "--explain"), PROGRAM_GO_ON);
     assert_int_equal(options.output, OUTPUT_EXPLAIN);
-    assert_int_equal(READ(&options, "--watch"), OPTIONS_GO_ON);
+    assert_int_equal(READ(&options, "--watch"), PROGRAM_GO_ON);
     assert_int_equal(options.output, OUTPUT_WATCH);
     assert_int_equal(options.interval_ms, INTERVAL_DEFAULT_MS);
-    assert_int_equal(READ(&options, "--interval", "2.5", "--watch"), OPTIONS_GO_ON);
+    assert_int_equal(READ(&options, "--interval", "2.5", "--watch"), PROGRAM_GO_ON);
     assert_int_equal(options.interval_ms, 2500);
 }
 
@@ -61,11 +59,11 @@ static void the_configuration_is_checked_only_when_asked(void **state)
 {
     (void)state;
     struct options options;
-    assert_int_equal(READ(&options, "-t", "-c", "x.yaml"), OPTIONS_GO_ON);
+    assert_int_equal(READ(&options, "-t", "-c", "x.yaml"), PROGRAM_GO_ON);
     assert_true(options.only_check);
-    assert_int_equal(READ(&options, "--check"), OPTIONS_GO_ON);
+    assert_int_equal(READ(&options, "--check"), PROGRAM_GO_ON);
     assert_true(options.only_check);
-    assert_int_equal(READ(&options, "--ready"), OPTIONS_GO_ON);
+    assert_int_equal(READ(&options, "--ready"), PROGRAM_GO_ON);
     assert_false(options.only_check);
 }
 
@@ -73,13 +71,13 @@ static void what_contradicts_itself_is_wrong(void **state)
 {
     (void)state;
     struct options options;
-    assert_int_equal(READ(&options, "--json", "--watch"), OPTIONS_WRONG);
-    assert_int_equal(READ(&options, "--ready", "--explain"), OPTIONS_WRONG);
-    assert_int_equal(READ(&options, "--interval", "1"), OPTIONS_WRONG);
-    assert_int_equal(READ(&options, "--interval", "x", "--watch"), OPTIONS_WRONG);
-    assert_int_equal(READ(&options, "more"), OPTIONS_WRONG);
-    assert_int_equal(READ(&options, "--bogus"), OPTIONS_WRONG);
-    assert_int_equal(READ(&options, "-c"), OPTIONS_WRONG);
+    assert_int_equal(READ(&options, "--json", "--watch"), PROGRAM_WRONG);
+    assert_int_equal(READ(&options, "--ready", "--explain"), PROGRAM_WRONG);
+    assert_int_equal(READ(&options, "--interval", "1"), PROGRAM_WRONG);
+    assert_int_equal(READ(&options, "--interval", "x", "--watch"), PROGRAM_WRONG);
+    assert_int_equal(READ(&options, "more"), PROGRAM_WRONG);
+    assert_int_equal(READ(&options, "--bogus"), PROGRAM_WRONG);
+    assert_int_equal(READ(&options, "-c"), PROGRAM_WRONG);
 }
 
 static void an_interval_is_seconds_within_bounds(void **state)

@@ -1,16 +1,16 @@
 /*
- * turn.c - see turn.h.
+ * transfer.c - see transfer.h.
  */
-#include "client/turn.h"
+#include "client/transfer.h"
 
 #include "lib/log.h"
 
 #include <inttypes.h>
 
-enum job_step turn_wire(struct job *job, struct wire *wire, int64_t deadline_ms,
-                        struct failure *why)
+enum job_step transfer_bytes(struct job *job, struct wire *wire, int64_t deadline_ms,
+                             struct failure *why)
 {
-    switch (wire_turn(wire, deadline_ms, why)) {
+    switch (wire_transfer(wire, deadline_ms, why)) {
     case WIRE_MOVED:
         return JOB_WORKED;
     case WIRE_STOPPED:

@@ -1,13 +1,13 @@
 /*
- * batch.c - see batch.h.
+ * composer.c - see composer.h.
  */
-#include "client/batch.h"
+#include "client/composer.h"
 
 #include "bet/message.h"
 
 #include <string.h>
 
-/* Copies one row and its LF behind what is there; returns the bytes there are then. */
+/* Appends a row and its LF to the `used` bytes of `out`; returns the bytes there are then. */
 static size_t append_row(char *out, size_t used, const struct dataset_row *row)
 {
     memcpy(out + used, row->text, row->bytes);
@@ -15,9 +15,9 @@ static size_t append_row(char *out, size_t used, const struct dataset_row *row)
     return used + row->bytes + 1;
 }
 
-enum dataset_result batch_compose(struct dataset *dataset, const struct batch_limits *limits,
-                                  char *out, size_t *bytes, struct window_batch *batch,
-                                  struct failure *failure)
+enum dataset_result composer_write(struct dataset *dataset, const struct composer_limits *limits,
+                                   char *out, size_t *bytes, struct window_batch *batch,
+                                   struct failure *failure)
 {
     struct dataset_row row;
     size_t used = message_write_from_agency(out, limits->agency, MESSAGE_BET, true);
@@ -27,7 +27,8 @@ enum dataset_result batch_compose(struct dataset *dataset, const struct batch_li
         if (result == DATASET_FAILED || result == DATASET_BAD_ROW) {
             return result;
         }
-        if (result == DATASET_END || used + row.bytes + 1 + MESSAGE_END_BYTES > BATCH_BYTES_MAX) {
+        if (result == DATASET_END ||
+            used + row.bytes + 1 + MESSAGE_END_BYTES > COMPOSER_BYTES_MAX) {
             break;
         }
         if (batch->rows == 0) {

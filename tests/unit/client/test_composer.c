@@ -1,7 +1,7 @@
 /*
- * test_batch.c - what one message to the centre holds.
+ * test_composer.c - what one message to the centre holds.
  */
-#include "client/batch.h"
+#include "client/composer.h"
 
 #include "bet/message.h"
 
@@ -16,9 +16,9 @@
 static enum dataset_result compose(struct dataset *dataset, uint64_t rows_max, char *out,
                                    size_t *bytes, struct window_batch *batch)
 {
-    const struct batch_limits limits = {.agency = 3, .rows_max = rows_max};
+    const struct composer_limits limits = {.agency = 3, .rows_max = rows_max};
     struct failure failure;
-    return batch_compose(dataset, &limits, out, bytes, batch, &failure);
+    return composer_write(dataset, &limits, out, bytes, batch, &failure);
 }
 
 static void open_text(struct dataset *dataset, const char *text)
@@ -33,7 +33,7 @@ static void rows_travel_with_a_header_and_lf_ends(void **state)
     static const char expected[] = "3:4:a,b\nc,d\n\r\n";
     struct dataset dataset;
     struct window_batch batch;
-    char out[BATCH_BYTES_MAX];
+    char out[COMPOSER_BYTES_MAX];
     size_t bytes = 0;
     open_text(&dataset, "a,b\r\nc,d\r\n");
     assert_int_equal(compose(&dataset, 150, out, &bytes, &batch), DATASET_ROW);
@@ -51,7 +51,7 @@ static void a_batch_holds_no_more_rows_than_asked_for(void **state)
     (void)state;
     struct dataset dataset;
     struct window_batch batch;
-    char out[BATCH_BYTES_MAX];
+    char out[COMPOSER_BYTES_MAX];
     size_t bytes = 0;
     open_text(&dataset, "a\nb\nc\n");
     assert_int_equal(compose(&dataset, 2, out, &bytes, &batch), DATASET_ROW);
@@ -81,13 +81,13 @@ static void a_message_never_exceeds_eight_kilobytes_and_no_row_is_lost(void **st
     enum { ROWS = 1000 };
     struct dataset dataset;
     struct window_batch batch;
-    char out[BATCH_BYTES_MAX];
+    char out[COMPOSER_BYTES_MAX];
     size_t bytes = 0;
     uint64_t rows = 0;
     char *text = equal_rows(ROWS, 97);
     open_text(&dataset, text);
     while (compose(&dataset, ROWS, out, &bytes, &batch) == DATASET_ROW) {
-        assert_in_range(bytes, 1, BATCH_BYTES_MAX);
+        assert_in_range(bytes, 1, COMPOSER_BYTES_MAX);
         assert_int_equal(batch.begin.line, rows + 1);
         rows += batch.rows;
     }
@@ -99,16 +99,16 @@ static void a_message_never_exceeds_eight_kilobytes_and_no_row_is_lost(void **st
 static void the_longest_row_of_the_longest_agency_number_fits(void **state)
 {
     (void)state;
-    const struct batch_limits limits = {.agency = UINT32_MAX, .rows_max = 150};
+    const struct composer_limits limits = {.agency = UINT32_MAX, .rows_max = 150};
     struct dataset dataset;
     struct window_batch batch;
     struct failure failure;
-    char out[BATCH_BYTES_MAX];
+    char out[COMPOSER_BYTES_MAX];
     size_t bytes = 0;
     char *text = equal_rows(1, DATASET_ROW_BYTES_MAX);
     open_text(&dataset, text);
-    assert_int_equal(batch_compose(&dataset, &limits, out, &bytes, &batch, &failure), DATASET_ROW);
-    assert_int_equal(bytes, BATCH_BYTES_MAX);
+    assert_int_equal(composer_write(&dataset, &limits, out, &bytes, &batch, &failure), DATASET_ROW);
+    assert_int_equal(bytes, COMPOSER_BYTES_MAX);
     dataset_close(&dataset);
     free(text);
 }
@@ -119,7 +119,7 @@ static void a_composed_batch_is_one_whole_message(void **state)
     struct dataset dataset;
     struct window_batch batch;
     struct message message;
-    char out[BATCH_BYTES_MAX];
+    char out[COMPOSER_BYTES_MAX];
     size_t bytes = 0;
     size_t scanned = 0;
     open_text(&dataset, "Ana,Sosa,20000000,1990-01-01,1\nLuis,Vega,20000001,1990-01-02,2\n");
@@ -136,7 +136,7 @@ static void a_row_that_cannot_travel_fails_the_batch_and_names_its_line(void **s
     (void)state;
     struct dataset dataset;
     struct window_batch batch;
-    char out[BATCH_BYTES_MAX];
+    char out[COMPOSER_BYTES_MAX];
     size_t bytes = 0;
     open_text(&dataset, "a\nb\rb\n");
     assert_int_equal(compose(&dataset, 150, out, &bytes, &batch), DATASET_BAD_ROW);

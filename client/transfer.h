@@ -1,0 +1,20 @@
+/*
+ * transfer.h - one transfer of the wire, with its result as a step of the job.
+ */
+#ifndef CLIENT_TRANSFER_H
+#define CLIENT_TRANSFER_H
+
+#include "client/job.h"
+#include "client/wire.h"
+#include "lib/failure.h"
+
+/*
+ * Sends and receives what is possible, and waits for it until the deadline at most.
+ * JOB_WORKED: some bytes were sent or received. JOB_LOST: the deadline has passed or the
+ * connection is lost, and `why` says so. JOB_FAILED: there is no memory, which has been
+ * logged. JOB_STOPPED: a signal.
+ */
+enum job_step transfer_bytes(struct job *job, struct wire *wire, int64_t deadline_ms,
+                             struct failure *why);
+
+#endif
