@@ -61,6 +61,12 @@ static bool check_replaces(const char *path, const struct dataset *bets, struct 
     if (S_ISDIR(status.st_mode)) {
         return failure_set(failure, "winners.file: %s is a directory", path);
     }
+    if (!S_ISREG(status.st_mode)) {
+        return failure_set(failure,
+                           "winners.file: %s is a device or a pipe, and the winners would take its "
+                           "place: name a file",
+                           path);
+    }
     return !dataset_is_at(bets, path) ||
            failure_set(failure, "winners.file: %s is the file of bets, and would be overwritten",
                        path);

@@ -3,6 +3,7 @@
  */
 #include "lib/process_title.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -28,24 +29,27 @@ static char *find_end(char *start, int argc, char **argv)
 }
 
 /* A copy of the environment for good: getenv goes on working. False when there is no memory. */
-static int copy_environment(void)
+static bool copy_environment(void)
 {
     size_t count = 0;
     while (environ[count] != NULL) {
         count++;
     }
     char **copies = calloc(count + 1, sizeof *copies);
-    for (size_t i = 0; copies != NULL && i < count; i++) {
+    bool copied = copies != NULL;
+    for (size_t i = 0; copied && i < count; i++) {
         copies[i] = strdup(environ[i]);
-        if (copies[i] == NULL) {
-            return 0; /* what has been copied is lost: the program is out of memory at its start */
-        }
+        copied = copies[i] != NULL;
     }
-    if (copies == NULL) {
-        return 0;
+    if (copied) {
+        environ = copies;
+        return true;
     }
-    environ = copies;
-    return 1;
+    for (size_t i = 0; copies != NULL && copies[i] != NULL; i++) {
+        free(copies[i]);
+    }
+    free(copies);
+    return false;
 }
 
 void process_title_open(int argc, char **argv)

@@ -246,6 +246,7 @@ static void a_place_that_is_none_is_known_before(void **state)
         {"x.partial", "is the file of bets"},
         {"x", "is the file of bets"},
         {".", "is a directory"},
+        {"/dev/null", "is a device or a pipe"},
         {"nowhere/x", "No such file or directory"},
         {"x.partial/x", "Not a directory"},
     };
