@@ -5,7 +5,8 @@
  *
  * The percentage is of the file's bytes that the server has acknowledged; the
  * rate is that of this run, from the first batch to the last acknowledgement.
- * A redraw is one write(2), at most ten a second, and leaves the cursor where it
+ * A redraw is one write(2), at most ten a second, waits for no terminal that is stopped
+ * (lib/log_output.h), and leaves the cursor where it
  * was, so that several agencies can share a terminal, each `lines_up` lines
  * above the cursor. Where there is no terminal, or one that knows no escape sequences
  * (TERM is not set, or dumb), nothing is ever written.
@@ -19,6 +20,7 @@
 #define CLIENT_PROGRESS_H
 
 #include "lib/log.h"
+#include "lib/log_output.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,6 +30,7 @@ enum { PROGRESS_STATE_BYTES = 48, PROGRESS_LINE_BYTES = 512, PROGRESS_COLUMNS_DE
 
 struct progress {
     int fd; /* -1: no bar */
+    struct log_output output;
     unsigned lines_up;
     uint32_t agency;
     uint64_t bytes, bytes_total; /* of the file: acknowledged, and all */
