@@ -360,6 +360,9 @@ def extract(directory, agencies):
 
 def write_whole(path, content):
     """Replaces the file at once; readable for all, the containers' user among them."""
+    if path.exists() and not path.is_file():
+        # Root would take /dev/stdout away from all programs.
+        raise Refusal(f"{path} is no regular file, and would be replaced by one: name a file")
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -45,6 +45,12 @@ static bool shares_terminal(int fd, int other)
            ours.st_rdev == theirs.st_rdev;
 }
 
+/* It is only a drawing: a terminal that is stopped (^S) keeps no bet waiting. */
+static void put(struct progress *progress, const char *text, size_t bytes)
+{
+    (void)log_output_write(&progress->output, text, bytes, LOG_PATIENCE_FAIR);
+}
+
 void progress_open(struct progress *progress, int fd, unsigned lines_up, uint32_t agency,
                    uint64_t bytes_total)
 {
@@ -52,6 +58,9 @@ void progress_open(struct progress *progress, int fd, unsigned lines_up, uint32_
                                   .lines_up = lines_up,
                                   .agency = agency,
                                   .bytes_total = bytes_total};
+    if (progress->fd >= 0) {
+        log_output_open(&progress->output, fd);
+    }
     if (progress->fd >= 0 && lines_up == 0 && shares_terminal(fd, STDOUT_FILENO)) {
         progress->around =
             (struct log_around){.before = wipe, .after = draw_again, .context = progress};
@@ -180,17 +189,14 @@ static void draw(struct progress *progress, int64_t now_ms)
                                                  progress->lines_up)
                                       : snprintf(text + used, sizeof text - used, WIPE "\r");
     used += (size_t)rest;
-    ssize_t written = write(progress->fd, text, used);
-    (void)written; /* only a drawing */
+    put(progress, text, used);
 }
 
 /* Before a line of the log. */
 static void wipe(void *context)
 {
-    const struct progress *progress = context;
     static const char text[] = "\r" WIPE;
-    ssize_t written = write(progress->fd, text, sizeof text - 1);
-    (void)written;
+    put(context, text, sizeof text - 1);
 }
 
 /* After a line of the log. */
@@ -239,8 +245,8 @@ void progress_close(struct progress *progress)
     log_set_around(NULL);
     draw(progress, clock_monotonic_ms());
     if (progress->lines_up == 0) {
-        ssize_t written = write(progress->fd, "\n", 1);
-        (void)written;
+        put(progress, "\n", 1);
     }
+    log_output_close(&progress->output);
     progress->fd = -1;
 }

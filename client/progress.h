@@ -5,10 +5,10 @@
  *
  * The percentage is of the file's bytes that the server has acknowledged; the
  * rate is that of this run, from the first batch to the last acknowledgement.
- * A redraw is one write(2), at most ten a second. It leaves the cursor where it
- * was, so that several agencies can share a terminal, each `lines_up` lines above the
- * cursor. Nothing is written where there is no terminal, or one without escape
- * sequences (TERM is not set, or dumb).
+ * A redraw is one write(2), at most ten a second. It waits for no terminal that is stopped
+ * (lib/log_output.h). It leaves the cursor where it was, so that several agencies can share
+ * a terminal, each `lines_up` lines above the cursor. Nothing is written where there is no
+ * terminal, or one without escape sequences (TERM is not set, or dumb).
  *
  * On a narrow terminal the bar gets shorter first; then whole columns are left out, so
  * that no number is ever cut. Where the log goes to the same terminal and the cursor is in
@@ -18,6 +18,7 @@
 #define CLIENT_PROGRESS_H
 
 #include "lib/log.h"
+#include "lib/log_output.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +28,7 @@ enum { PROGRESS_STATE_BYTES = 48, PROGRESS_LINE_BYTES = 512, PROGRESS_COLUMNS_DE
 
 struct progress {
     int fd; /* -1: no bar */
+    struct log_output output;
     unsigned lines_up;
     uint32_t agency;
     uint64_t bytes, bytes_total; /* of the file: acknowledged, and all */

@@ -61,10 +61,11 @@ static bool check_replaces(const char *path, const struct dataset *bets, struct 
     if (S_ISDIR(status.st_mode)) {
         return failure_set(failure, "winners.file: %s is a directory", path);
     }
+    /* A file takes the place of what is there: /dev/null would be gone for all programs. */
     if (!S_ISREG(status.st_mode)) {
         return failure_set(failure,
-                           "winners.file: %s is a device or a pipe, and the winners would take its "
-                           "place: name a file",
+                           "winners.file: %s is no regular file, and would be replaced by one: "
+                           "name a file",
                            path);
     }
     return !dataset_is_at(bets, path) ||

@@ -18,7 +18,7 @@
  *   opened again          where others took the room first, or a terminal has
  *                         room for a part only. (Another user's, after su; no /proc.)
  *
- * Called by log.c alone. If its process dies, the descriptor is closed.
+ * Called by log.c and client/progress.c. If its process dies, the descriptor is closed.
  */
 #ifndef LIB_LOG_OUTPUT_H
 #define LIB_LOG_OUTPUT_H

@@ -304,6 +304,8 @@ leave() {
     done
     stop_programs "${names[@]}"
     stop_programs server
+    # A Ctrl-C that hit a step (wc, sed) ends us by that step's status, and no trap is called.
+    ((status != 130)) || trouble=${trouble:-interrupted by SIGINT}
     ((status == 0)) || show_trouble
     exit "$status"
 }

@@ -8,10 +8,14 @@
 #include "shm/waiting.h"
 
 #include <errno.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LOCK_PATIENCE_MS = 3000 }; /* the children of a killed supervisor are finishing */
+enum {
+    LOCK_PATIENCE_MS = 3000, /* the children of a killed supervisor are finishing */
+    RANDOM_KEY_TRIES = 4     /* more is no chance, but a machine with another trouble */
+};
 
 /* The group that may look: the same for the segment and the semaphores as for the files. */
 static bool open_to_group(const struct heritage *heritage, struct failure *failure)
@@ -56,6 +60,15 @@ static bool make_pair(struct heritage *heritage, uint32_t key, bool remembered,
     return true;
 }
 
+/* Keys that can be guessed can all be taken: then come some that can't, and `control` tells them. */
+static uint32_t key_after(uint32_t key, int tries)
+{
+    uint32_t random = 0;
+    bool is_random = tries >= SEGMENT_KEY_TRIES &&
+                     getrandom(&random, sizeof random, 0) == (ssize_t)sizeof random && random != 0;
+    return is_random ? random : segment_next_key(key);
+}
+
 /*
  * The key of the last server comes first, so that what it left is found also where
  * the directory has another device and inode by now (overlay file systems).
@@ -67,7 +80,7 @@ static bool make_shared_memory(struct heritage *heritage, struct failure *failur
     bool remembered = directory->ipc_key != 0;
     uint32_t key =
         remembered ? directory->ipc_key : segment_key(directory->device, directory->inode);
-    for (int tries = 0; tries < SEGMENT_KEY_TRIES; tries++) {
+    for (int tries = 0; tries < SEGMENT_KEY_TRIES + RANDOM_KEY_TRIES; tries++) {
         if (make_pair(heritage, key, remembered && tries == 0, failure)) {
             directory->ipc_key = key;
             return true;
@@ -78,7 +91,7 @@ static bool make_shared_memory(struct heritage *heritage, struct failure *failur
         log_warning("action: shared_memory | result: in_progress | key: 0x%08x | reason: %s; the "
                     "next key is tried",
                     key, failure->text);
-        key = segment_next_key(key);
+        key = key_after(key, tries + 1);
     }
     return false;
 }

@@ -3,8 +3,8 @@
  */
 #include "stat/target.h"
 
-#include "store/data_directory.h"
 #include "shm/gate.h"
+#include "store/data_directory.h"
 
 #include <errno.h>
 #include <fcntl.h>

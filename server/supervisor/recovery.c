@@ -339,7 +339,8 @@ static bool settle_terms(struct recovery *recovery)
                        "expected %" PRIu32 " and allowed %s, winning number %" PRIu32
                        ", and now expected %" PRIu32 " and allowed %s, winning number %" PRIu32
                        ". Bets have been stored under the former: nothing was touched; start with "
-                       "them, or name another data.directory for another lottery",
+                       "them, or name another data.directory for another lottery (Compose: docker "
+                       "compose down -v ends this one, bets and all)",
                        recovery->heritage->directory.path, fixed->agencies_expected,
                        fixed->agencies_allowed, fixed->winning_number, wanted.agencies_expected,
                        wanted.agencies_allowed, wanted.winning_number);

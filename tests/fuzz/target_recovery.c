@@ -14,11 +14,11 @@
 #include "bet/bet.h"
 #include "lib/checksum.h"
 #include "lib/log.h"
-#include "store/done_file.h"
 #include "server/heritage.h"
 #include "server/supervisor/recovery.h"
 #include "shm/agencies.h"
 #include "shm/ring.h"
+#include "store/done_file.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/scratch.h"
 

@@ -1,8 +1,8 @@
 /*
  * test_connections.c - peers come in numbers, and go in every possible way.
  */
-#include "lib/log_limit.h"
 #include "bet/message.h"
+#include "lib/log_limit.h"
 #include "tests/harness/bets.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/files.h"

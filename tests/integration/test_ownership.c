@@ -428,6 +428,32 @@ static void names_that_a_stranger_has_are_stepped_around(void **state)
     }
 }
 
+/* All that can be guessed: a name, the key beside it, and so on. */
+static void take_all_names(struct stage *stage, uint32_t key)
+{
+    for (int i = 0; i < SEGMENT_KEY_TRIES; i += 2) {
+        (void)take_names(stage, key);
+        key = segment_next_key(segment_next_key(key));
+    }
+}
+
+static void when_all_names_are_taken_one_is_found_that_nobody_can_guess(void **state)
+{
+    struct stage *stage = *state;
+    const char *data = stage_path(stage, "data");
+    STRANGER_NEEDED();
+    assert_int_equal(mkdir(data, 0700), 0);
+    take_all_names(stage, key_of(data));
+    for (int starts = 0; starts < 2; starts++) {
+        struct server *server = server_start(stage, NULL);
+        /* The second time control remembers which key is free. */
+        assert_int_equal(server_count_log(server, "*another user's; the next key is tried"),
+                         starts == 0 ? SEGMENT_KEY_TRIES : 0);
+        expect_ready_status(server, STATUS_READY, "");
+        server_stop_well(server);
+    }
+}
+
 static void a_strangers_segment_is_no_server_of_ours(void **state)
 {
     struct stage *stage = *state;
@@ -567,6 +593,7 @@ int main(void)
         STAGE_TEST(a_stopped_supervisor_or_storer_is_not_ready),
         STAGE_TEST(a_full_house_is_not_ready),
         STAGE_TEST(names_that_a_stranger_has_are_stepped_around),
+        STAGE_TEST(when_all_names_are_taken_one_is_found_that_nobody_can_guess),
         STAGE_TEST(a_strangers_segment_is_no_server_of_ours),
         STAGE_TEST(everything_is_its_users_alone_whatever_the_umask_is),
         STAGE_TEST(a_stranger_is_told_who_may_look_and_a_group_may),

@@ -318,6 +318,7 @@ static void expect_terms_refused(struct stage *stage, const char *const *environ
     assert_int_equal(end.status, 1);
     assert_non_null(strstr(program_errors(program), "is of other terms than the configuration"));
     assert_non_null(strstr(program_errors(program), reason));
+    assert_non_null(strstr(program_errors(program), "docker compose down -v"));
     assert_string_equal(files_read(stage, stage_path(stage, "data/control"), NULL), control);
     stage_expect_nothing_left(stage);
 }

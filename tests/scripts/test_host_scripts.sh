@@ -156,6 +156,16 @@ generar_compose_writes_the_file_for_so_many_clients() {
     expect_match '^usage: ' "$said"
 }
 
+what_is_no_file_is_not_replaced_by_one() {
+    local said
+    mkfifo pipe
+    ln -s /dev/null device
+    said=$(on_host bash generar-compose.sh pipe 1 2>&1) && fail "a pipe succeeds"
+    expect_match 'pipe is no regular file' "$said"
+    said=$(on_host bash generar-compose.sh device 1 2>&1) && fail "a device succeeds"
+    [[ -p pipe && -L device ]] || fail "they are gone"
+}
+
 the_example_bet_stands_in_every_client_s_environment() {
     on_host bash generar-compose.sh one.yaml 2 --example-bet || fail "status $?"
     expect_equal 2 "$(grep -c '^      NOMBRE: "Santiago Lionel"$' one.yaml)" "names"
@@ -217,6 +227,7 @@ run_tests \
     netcat_test_does_not_wait_for_an_engine_that_hangs \
     validar_echo_server_says_it_in_the_course_s_words \
     generar_compose_writes_the_file_for_so_many_clients \
+    what_is_no_file_is_not_replaced_by_one \
     the_example_bet_stands_in_every_client_s_environment \
     scripts_without_exec_bits_work \
     bash_3_2_and_posix_tools_suffice \

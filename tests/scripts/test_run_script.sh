@@ -78,6 +78,14 @@ ended_before_it_began_it_shows_no_other_run_s_log() {
     expect_no_match 'the run before' "$(<"$work/said")"
 }
 
+a_ctrl_c_that_ends_a_step_is_told_as_one() {
+    copy_with_programs
+    mkdir tools
+    printf '#!/bin/sh\nexit 130\n' >tools/tr && chmod +x tools/tr
+    PATH=$PWD/tools:$PATH bash scripts/run.sh >"$work/said" 2>&1 && fail "it succeeds"
+    expect_match '^run: interrupted by SIGINT$' "$(<"$work/said")"
+}
+
 blocks_on_lock() {
     grep -qE 'fifo|wait_for_partner|pipe' "/proc/$1/wchan" 2>/dev/null ||
         { [[ $(ps -o stat= -p "$1") == S* ]] && [[ -z $(ps -o pid= --ppid "$1") ]]; }
@@ -146,6 +154,7 @@ run_tests \
     a_comma_for_a_decimal_point_is_no_trouble \
     a_terminal_that_moves_no_cursor_gets_no_bars \
     ended_before_it_began_it_shows_no_other_run_s_log \
+    a_ctrl_c_that_ends_a_step_is_told_as_one \
     another_run_s_files_are_left_alone \
     on_fedora_the_packages_have_fedora_s_names \
     a_skipped_test_is_no_passed_one \

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
@@ -250,6 +251,23 @@ static int know_escapes(void **state)
     return setenv("TERM", "xterm", 1);
 }
 
+/* Nothing would go on here if it waited: the test program has a time limit. */
+static void a_terminal_that_is_stopped_is_not_waited_for(void **state)
+{
+    (void)state;
+    int terminal = -1;
+    int program = -1;
+    struct progress progress;
+    assert_int_equal(openpty(&terminal, &program, NULL, NULL, NULL), 0);
+    progress_open(&progress, program, 0, 1, 100);
+    assert_int_equal(tcflow(program, TCOOFF), 0); /* ^S */
+    progress_set_state(&progress, "betting");
+    progress_advance(&progress, 1, 100, 1000000);
+    progress_close(&progress);
+    (void)close(program);
+    (void)close(terminal);
+}
+
 static void on_the_cursors_own_line_it_only_returns(void **state)
 {
     (void)state;
@@ -270,6 +288,7 @@ int main(void)
         cmocka_unit_test(nothing_is_written_where_there_is_no_terminal),
         cmocka_unit_test_setup(on_a_terminal_the_cursor_goes_up_and_comes_back, know_escapes),
         cmocka_unit_test_setup(on_the_cursors_own_line_it_only_returns, know_escapes),
+        cmocka_unit_test_setup(a_terminal_that_is_stopped_is_not_waited_for, know_escapes),
         cmocka_unit_test_setup(the_line_makes_room_for_a_line_of_the_log, know_escapes),
         cmocka_unit_test_setup(a_log_that_goes_elsewhere_leaves_the_line_alone, know_escapes),
         cmocka_unit_test(a_terminal_that_knows_no_escapes_gets_none),

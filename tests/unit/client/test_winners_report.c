@@ -246,7 +246,6 @@ static void a_place_that_is_none_is_known_before(void **state)
         {"x.partial", "is the file of bets"},
         {"x", "is the file of bets"},
         {".", "is a directory"},
-        {"/dev/null", "is a device or a pipe"},
         {"nowhere/x", "No such file or directory"},
         {"x.partial/x", "Not a directory"},
     };
@@ -258,6 +257,25 @@ static void a_place_that_is_none_is_known_before(void **state)
     }
     close_place(&place);
     assert_int_equal(taken, 0);
+}
+
+/* A file would take its place: /dev/null, as root, would be gone for all programs. */
+static void what_is_no_file_is_not_to_be_replaced(void **state)
+{
+    (void)state;
+    struct place place;
+    char name[PATH_MAX];
+    open_place(&place);
+    (void)snprintf(name, sizeof name, "%s/pipe", place.directory);
+    assert_int_equal(mkfifo(name, 0600), 0);
+    bool pipe_taken = is_place(&place, "pipe", "is no regular file");
+    assert_int_equal(unlink(name), 0);
+    (void)snprintf(name, sizeof name, "%s/link", place.directory);
+    assert_int_equal(symlink("/dev/null", name), 0);
+    bool device_taken = is_place(&place, "link", "is no regular file");
+    assert_int_equal(unlink(name), 0);
+    close_place(&place);
+    assert_false(pipe_taken || device_taken);
 }
 
 int main(void)
@@ -273,6 +291,7 @@ int main(void)
         cmocka_unit_test(a_place_that_is_there_is_good_and_nothing_is_made),
         cmocka_unit_test(a_directory_of_somebody_else_is_told_with_the_remedy),
         cmocka_unit_test(a_place_that_is_none_is_known_before),
+        cmocka_unit_test(what_is_no_file_is_not_to_be_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

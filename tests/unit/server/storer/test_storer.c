@@ -8,11 +8,11 @@
 
 #include "lib/checksum.h"
 #include "lib/log.h"
-#include "store/done_file.h"
 #include "server/signals.h"
 #include "shm/agencies.h"
 #include "shm/gate.h"
 #include "shm/waiting.h"
+#include "store/done_file.h"
 #include "tests/harness/processes.h"
 
 #include <fcntl.h>
@@ -232,13 +232,13 @@ static void the_lines_of_another_lottery_are_not_gone_on_with(void **state)
     const struct done_line line = {.agency = 1};
     char text[DONE_LINE_BYTES_MAX];
     size_t bytes = done_file_write_line(text, &line);
-    struct agency *agency = agencies_find_or_add(&fixture->heritage.segment, 1);
+    assert_non_null(agencies_find_or_add(&fixture->heritage.segment, 1));
     scratch_write(&fixture->scratch, "done.csv", text, bytes);
     expect_end(fixture, STORER_EXIT_DISK_LIED); /* the agency has not asked */
 
     (void)tear_down(state);
     (void)set_up(state);
-    agency = agencies_find_or_add(&fixture->heritage.segment, 1);
+    struct agency *agency = agencies_find_or_add(&fixture->heritage.segment, 1);
     scratch_write(&fixture->scratch, "done.csv", text, bytes);
     atomic_store(&agency->phase, AGENCY_DONE_ASKED);
     expect_end(fixture, STORER_EXIT_DRAINED);
