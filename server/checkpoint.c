@@ -29,9 +29,12 @@ enum {
 #define CHECKPOINT_MAGIC UINT64_C(0x32544b504352544c) /* "LTRCPKT2" */
 #define UNFINISHED_FILE  DATA_CHECKPOINT_FILE ".tmp"
 
+/* `id` has CLAIMED added to it where the agency has been claimed. */
 struct checkpoint_agency {
     uint64_t id, bets, bytes, checksum;
 };
+
+#define CLAIMED (UINT64_C(1) << 32)
 
 /* As it stands in the file. */
 struct checkpoint_image {
@@ -79,7 +82,7 @@ static void note_agency(void *context, const struct agency *agency)
 {
     struct checkpoint_image *image = context;
     image->agencies[image->count++] = (struct checkpoint_agency){
-        .id = agency->id,
+        .id = agency->id | (atomic_load(&agency->epoch) == EPOCH_UNFENCED ? 0 : CLAIMED),
         .bets = atomic_load_explicit(&agency->bets, memory_order_relaxed),
         .bytes = atomic_load_explicit(&agency->bytes, memory_order_relaxed),
         .checksum = atomic_load_explicit(&agency->checksum, memory_order_relaxed),
@@ -197,6 +200,9 @@ static bool fill_agencies(const struct checkpoint_image *image, struct segment *
     for (uint64_t i = 0; i < image->count; i++) {
         const struct checkpoint_agency *from = &image->agencies[i];
         struct agency *agency = agencies_find_or_add(segment, (uint32_t)from->id);
+        if ((from->id & CLAIMED) != 0) {
+            atomic_store(&agency->epoch, EPOCH_UNFENCED + 1);
+        }
         atomic_store(&agency->bets, from->bets);
         atomic_store(&agency->bytes, from->bytes);
         atomic_store(&agency->checksum, from->checksum);
