@@ -72,8 +72,9 @@ enum checkpoint_answer checkpoint_restore(const struct data_directory *directory
                                           struct failure *failure);
 
 /*
- * Holds a whole checkpoint, where there is one, against the lottery's identity and every byte of `bets_file` (-1:
- * there is none) before its position. False with the failure. By lottery-admin, of a copy.
+ * Holds a whole checkpoint, where there is one, against the lottery's identity and every byte
+ * of `bets_file` (-1: there is none) before its position. False with the failure. By lottery-
+ * admin, of a copy.
  */
 bool checkpoint_check(const struct data_directory *directory, const char *identity, int bets_file,
                       struct failure *failure);

@@ -462,7 +462,10 @@ static void a_new_control_beside_bets_that_were_done_is_refused(void **state)
     stage_expect_nothing_left(stage);
 }
 
-/* The agency was at work when the server stopped: a stranger's DONE would shut out what is to come. */
+/*
+ * The agency was at work when the server stopped: a stranger's DONE would shut out what is to
+ * come.
+ */
 static void who_was_claimed_stays_claimed_after_a_restart(void **state)
 {
     struct stage *stage = *state;

@@ -195,7 +195,10 @@ static void expect_counts(const struct fixture *fixture, const struct counts *co
     assert_int_equal(fixture->heritage.segment.shared->append.agencies_present, AGENCIES);
 }
 
-/* Who has been claimed is claimed, by nobody who is there. Recovery alone, without one, does not know it. */
+/*
+ * Who has been claimed is claimed, by nobody who is there. Recovery alone, without one, does
+ * not know it.
+ */
 static void expect_claims(const struct fixture *fixture)
 {
     for (uint32_t id = 1; id <= AGENCIES; id++) {
