@@ -169,7 +169,10 @@ static bool holds_together(const struct backup *backup)
                        backup->source.path, name, found, proven);
 }
 
-/* The draw was held among these bytes, and gave these winners. Winners that are missing are made again. */
+/*
+ * The draw was held among these bytes, and gave these winners. Winners that are missing are
+ * made again.
+ */
 static bool agrees_with_draw(const struct backup *backup, const struct data_directory *judged,
                              int bets)
 {
@@ -190,8 +193,9 @@ static bool agrees_with_draw(const struct backup *backup, const struct data_dire
 }
 
 /*
- * Would a start accept the copy? Its bytes are held against what vouches for them, so that damage is
- * told while there are older backups, and not when this one is needed. The failure names the source.
+ * Would a start accept the copy? Its bytes are held against what vouches for them, so that
+ * damage is told while there are older backups, and not when this one is needed. The failure
+ * names the source.
  */
 static bool can_be_started(const struct backup *backup)
 {

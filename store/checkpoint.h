@@ -22,6 +22,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Added to the id of an agency that has been claimed (STATUS): its fence outlives a restart. */
+#define CHECKPOINT_CLAIMED (UINT64_C(1) << 32)
+
 /* What an agency has in the bytes before the position. As it stands in the file. */
 struct checkpoint_agency {
     uint64_t id, bets, bytes, checksum;

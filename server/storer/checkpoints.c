@@ -13,8 +13,9 @@ enum { CHECKPOINT_EVERY_MS = 1000 };
 static void note_agency(void *context, const struct agency *agency)
 {
     struct checkpoint *checkpoint = context;
+    bool is_claimed = atomic_load(&agency->epoch) != EPOCH_UNFENCED;
     checkpoint->agencies[checkpoint->count++] = (struct checkpoint_agency){
-        .id = agency->id,
+        .id = agency->id | (is_claimed ? CHECKPOINT_CLAIMED : 0),
         .bets = atomic_load_explicit(&agency->bets, memory_order_relaxed),
         .bytes = atomic_load_explicit(&agency->bytes, memory_order_relaxed),
         .checksum = atomic_load_explicit(&agency->checksum, memory_order_relaxed),

@@ -497,8 +497,9 @@ static bool open_bets(struct storer *storer, struct failure *failure)
 }
 
 /*
- * Each line is of an agency that has asked, and has the counts that it had then: done.csv may have
- * been overwritten, by a hand, with that of another lottery. So each agency that is done has a line.
+ * Each line is of an agency that has asked, and has the counts that it had then: done.csv may
+ * have been overwritten, by a hand, with that of another lottery. So each agency that is done
+ * has a line.
  */
 static bool are_our_lines(const struct storer *storer, struct failure *failure)
 {
@@ -542,8 +543,9 @@ static bool open_done(struct storer *storer, struct failure *failure)
 }
 
 /*
- * Control may have been put into the place of the one that this server wrote, by a hand. A storer that
- * took another lottery's number, or took back a draw that was told, would do what can't be undone.
+ * Control may have been put into the place of the one that this server wrote, by a hand. A
+ * storer that took another lottery's number, or took back a draw that was told, would do what
+ * can't be undone.
  */
 static bool is_our_control(const struct storer *storer, struct failure *failure)
 {

@@ -253,9 +253,10 @@ static bool agrees_with_draw(const struct recovery *recovery)
 }
 
 /*
- * Winners are there only once all expected agencies are done, and control has long said that something
- * was stored: else it is control, or done.csv, that is from before the draw. Drawn again, with other bets,
- * would be another draw. A crash between the winners' renaming and control's leaves them with all that are done.
+ * Winners are there only once all expected agencies are done, and control has long said that
+ * something was stored: else it is control, or done.csv, that is from before the draw. Drawn
+ * again, with other bets, would be another draw. A crash between the winners' renaming and
+ * control's leaves them with all that are done.
  */
 static bool agrees_with_winners(const struct recovery *recovery)
 {
@@ -281,8 +282,10 @@ static bool agrees_with_winners(const struct recovery *recovery)
                        control->terms.agencies_expected);
 }
 
-/* Before the first flush has been noted in control there is no more of bets.csv than that flush, and of
- * done.csv only lines of agencies without bets. */
+/*
+ * Before the first flush has been noted in control there is no more of bets.csv than that
+ * flush, and of done.csv only lines of agencies without bets.
+ */
 static bool agrees_with_new_control(const struct recovery *recovery)
 {
     uint64_t proven_bytes = 0;
@@ -398,6 +401,9 @@ static bool fill_agencies(struct recovery *recovery, const struct checkpoint *ch
         atomic_store(&agency->bets, from->bets);
         atomic_store(&agency->bytes, from->bytes);
         atomic_store(&agency->checksum, from->checksum);
+        if ((from->id & CHECKPOINT_CLAIMED) != 0) {
+            atomic_store(&agency->epoch, EPOCH_UNFENCED + 1);
+        }
         recovery->stock.rows += from->bets;
     }
     return true;

@@ -120,7 +120,10 @@ static void a_directory_that_can_t_be_trusted_is_not_copied(void **state)
     assert_false(files_exist(stage_text(stage, "%s.unfinished", backup)));
 }
 
-/* What a start would refuse is no backup: an edited row, a row cut off, another checkpoint, a winner put in. */
+/*
+ * What a start would refuse is no backup: an edited row, a row cut off, another checkpoint, a
+ * winner put in.
+ */
 static void a_directory_that_no_start_would_accept_is_not_copied(void **state)
 {
     struct stage *stage = *state;

@@ -153,6 +153,8 @@ static void no_done_is_acknowledged_once_done_csv_was_touched(void **state)
     for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++) {
         struct server *server = start(stage);
         struct peer *peer = peer_connect(server);
+        peer_ask(peer, "1:7\r\n",
+                 stage_text(stage, "server:8:%zu,open*\r\n", i)); /* claimed before */
         peer_ask(peer, bets_batch(stage, 1, (unsigned)i, 1), "server:0\r\n");
         const struct victim victim = look_at(server, "done.csv");
         deeds[i](&victim);

@@ -463,6 +463,31 @@ static void a_new_control_beside_bets_that_were_done_is_refused(void **state)
     stage_expect_nothing_left(stage);
 }
 
+/*
+ * The agency was at work when the server stopped: a stranger's DONE would shut out what is to
+ * come.
+ */
+static void who_was_claimed_stays_claimed_after_a_restart(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = start(stage);
+    struct peer *agency = peer_connect(server);
+    peer_ask(agency, "1:7\r\n", "server:8:0,open*\r\n");
+    peer_ask(agency, bets_batch(stage, 1, 0, 10), "server:0\r\n");
+    struct peer *other = peer_connect(server);
+    peer_ask(other, bets_batch(stage, 2, 0, 10), "server:0\r\n");
+    server_stop_well(server);
+    server = start(stage);
+    other = peer_connect(server);
+    peer_ask(other, "1:5\r\n", "server:1\r\n");
+    peer_ask(other, bets_batch(stage, 1, 10, 1), "server:1\r\n");
+    peer_ask(other, bets_batch(stage, 2, 10, 1), "server:0\r\n");
+    agency = peer_connect(server);
+    peer_ask(agency, "1:7\r\n", "server:8:10,open*\r\n");
+    peer_ask(agency, bets_batch(stage, 1, 10, 10), "server:0\r\n");
+    peer_ask(agency, "1:5\r\n", "server:0\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -485,6 +510,7 @@ int main(void)
         STAGE_TEST(winners_that_were_changed_are_told_to_nobody),
         STAGE_TEST(files_from_before_the_draw_beside_its_winners_are_refused),
         STAGE_TEST(a_new_control_beside_bets_that_were_done_is_refused),
+        STAGE_TEST(who_was_claimed_stays_claimed_after_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

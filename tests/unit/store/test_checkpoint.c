@@ -28,6 +28,7 @@ enum {
     RING_BYTES = 16384,
     AGENCY_LIMIT = 8,
     AGENCIES = 3,
+    CLAIMED_AGENCY = 2,
     ROWS = 400,      /* of the file when the checkpoint is made: more than its proof */
     MORE_ROWS = 100, /* that come behind it */
     ROW_BYTES_MAX = 64,
@@ -109,6 +110,7 @@ static void fill_table(struct fixture *fixture, const struct counts *counts)
         atomic_store(&agency->bets, counts->bets[id]);
         atomic_store(&agency->bytes, counts->bytes[id]);
         atomic_store(&agency->checksum, counts->checksums[id]);
+        atomic_store(&agency->epoch, id == CLAIMED_AGENCY ? 7 : EPOCH_UNFENCED);
     }
     atomic_store(&fixture->heritage.segment.shared->positions.head, counts->position);
     fixture->heritage.segment.shared->append.checksum = counts->checksum;
@@ -210,6 +212,18 @@ static void expect_counts(const struct fixture *fixture, const struct counts *co
     assert_int_equal(fixture->heritage.segment.shared->append.agencies_present, AGENCIES);
 }
 
+/*
+ * Who has been claimed is claimed, by nobody who is there. Recovery alone, without one, does
+ * not know it.
+ */
+static void expect_claims(const struct fixture *fixture)
+{
+    for (uint32_t id = 1; id <= AGENCIES; id++) {
+        const struct agency *agency = agencies_find(&fixture->heritage.segment, id);
+        assert_int_equal(atomic_load(&agency->epoch) != EPOCH_UNFENCED, id == CLAIMED_AGENCY);
+    }
+}
+
 /* What a start goes on from. */
 struct counted {
     uint64_t position, bets, checksum;
@@ -239,6 +253,9 @@ static enum checkpoint_answer restore_by(struct fixture *fixture, enum checkpoin
         atomic_store(&agency->bets, from->bets);
         atomic_store(&agency->bytes, from->bytes);
         atomic_store(&agency->checksum, from->checksum);
+        if ((from->id & CHECKPOINT_CLAIMED) != 0) {
+            atomic_store(&agency->epoch, EPOCH_UNFENCED + 1);
+        }
         counted->bets += from->bets;
     }
     checkpoint_close(&read);
@@ -259,6 +276,7 @@ static void expect_restored_to(struct fixture *fixture, enum checkpoint_verify v
     assert_int_equal(counted.checksum, counts->checksum);
     assert_int_equal(counted.bets, bets);
     expect_counts(fixture, counts);
+    expect_claims(fixture);
 }
 
 static void expect_restored(struct fixture *fixture)
