@@ -7,6 +7,7 @@
 
 #include "lib/checksum.h"
 #include "lib/log.h"
+#include "server/storer/checkpoints.h"
 #include "shm/agencies.h"
 #include "store/checkpoint.h"
 #include "store/done_file.h"
@@ -660,16 +661,14 @@ static void a_checkpoint_is_a_witness_too(void **state)
 {
     struct fixture *fixture = *state;
     const struct done_text nobody = {.count = 0};
-    struct checkpoint checkpoint;
+    struct checkpoints checkpoints = {0};
     write_files(fixture, ALL_ROWS, sizeof ALL_ROWS - 1, &nobody);
     expect_accepted(fixture);
     int file = openat(fixture->scratch.descriptor, DATA_BETS_FILE, O_RDONLY | O_CLOEXEC);
-    assert_true(
-        checkpoint_open(&checkpoint, 0)); /* it proves the bytes; whose they are is not asked */
-    checkpoint.position = sizeof ALL_ROWS - 1;
-    checkpoint.checksum = checksum_extend(CHECKSUM_EMPTY, ALL_ROWS, sizeof ALL_ROWS - 1);
-    bool written = checkpoint_write(&checkpoint, &fixture->heritage.directory, identity, file);
-    checkpoint_close(&checkpoint);
+    checkpoints_take(&checkpoints, &fixture->heritage.segment);
+    bool written =
+        checkpoint_write(&checkpoints.taken, &fixture->heritage.directory, identity, file);
+    checkpoints_close(&checkpoints);
     (void)close(file);
     assert_true(written);
     for (size_t bytes = 0; bytes < sizeof ALL_ROWS - 1; bytes++) {
