@@ -661,7 +661,7 @@ static void a_checkpoint_is_a_witness_too(void **state)
 {
     struct fixture *fixture = *state;
     const struct done_text nobody = {.count = 0};
-    struct checkpoints checkpoints = {0};
+    struct checkpoints checkpoints = {.due_ms = 0};
     write_files(fixture, ALL_ROWS, sizeof ALL_ROWS - 1, &nobody);
     expect_accepted(fixture);
     int file = openat(fixture->scratch.descriptor, DATA_BETS_FILE, O_RDONLY | O_CLOEXEC);
