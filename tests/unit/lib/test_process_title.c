@@ -147,7 +147,11 @@ static int keep_the_environment(void *context)
     if (count == 0 || environ[count] != NULL) {
         return 2;
     }
-    return setenv("NEW_ONE", "there", 1) == 0 && strcmp(getenv("NEW_ONE"), "there") == 0 ? 0 : 3;
+    if (setenv("NEW_ONE", "there", 1) != 0 || strcmp(getenv("NEW_ONE"), "there") != 0) {
+        return 3;
+    }
+    (void)setenv(before[0], "changed", 1);
+    return strcmp(getenv(before[0]), "changed") == 0 ? 0 : 4;
 }
 
 /* What lies after arguments and environment (the program's file name, for the loader) is not ours. */
