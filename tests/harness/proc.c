@@ -77,6 +77,8 @@ void proc_command_line(pid_t pid, char line[PROC_LINE_BYTES])
     }
     line[count] = '\0';
     for (size_t i = 0; i < count; i++) {
-        line[i] = line[i] == '\0' ? ' ' : line[i];
+        if (line[i] == '\0') {
+            line[i] = ' ';
+        }
     }
 }
