@@ -1,5 +1,5 @@
 /*
- * test_checkpoint.c - a checkpoint is read back whole or not at all, and a
+ * test_checkpoint.c - a checkpoint is restored whole or not at all, and a
  * recovery that goes on from one ends where one that counts everything does.
  * Bets that a whole one proves are never cut off.
  */
@@ -7,12 +7,12 @@
 
 #include "lib/checksum.h"
 #include "lib/log.h"
+#include "server/storer/checkpoints.h"
 #include "server/supervisor/recovery.h"
 #include "shm/agencies.h"
 #include "tests/harness/processes.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -100,30 +100,41 @@ static void write_bets(struct fixture *fixture, const void *bytes, size_t count)
     assert_true(fixture->file >= 0);
 }
 
-/* A checkpoint in memory that says this; the caller closes it. */
-static void make_of(struct checkpoint *checkpoint, const struct counts *counts)
+/* Fills the table as if these had been appended. */
+static void fill_table(struct fixture *fixture, const struct counts *counts)
 {
-    assert_true(checkpoint_open(checkpoint, AGENCIES));
     for (uint32_t id = 1; id <= AGENCIES; id++) {
-        checkpoint->agencies[checkpoint->count++] =
-            (struct checkpoint_agency){.id = id,
-                                       .bets = counts->bets[id],
-                                       .bytes = counts->bytes[id],
-                                       .checksum = counts->checksums[id]};
+        struct agency *agency = agencies_find_or_add(&fixture->heritage.segment, id);
+        assert_non_null(agency);
+        atomic_store(&agency->bets, counts->bets[id]);
+        atomic_store(&agency->bytes, counts->bytes[id]);
+        atomic_store(&agency->checksum, counts->checksums[id]);
     }
-    checkpoint->position = counts->position;
-    checkpoint->checksum = counts->checksum;
+    atomic_store(&fixture->heritage.segment.shared->positions.head, counts->position);
+    fixture->heritage.segment.shared->append.checksum = counts->checksum;
 }
 
-/* Writes one that says this. False when that fails. */
-static bool write_of(struct fixture *fixture, const struct counts *counts)
+/* What the storer would take now; the caller closes it. */
+static struct checkpoint take(struct fixture *fixture)
 {
-    struct checkpoint checkpoint;
-    make_of(&checkpoint, counts);
-    bool written =
-        checkpoint_write(&checkpoint, &fixture->heritage.directory, identity, fixture->file);
-    checkpoint_close(&checkpoint);
+    struct checkpoints checkpoints = {.due_ms = 0};
+    checkpoints_take(&checkpoints, &fixture->heritage.segment);
+    assert_non_null(checkpoints.taken.agencies);
+    return checkpoints.taken;
+}
+
+/* Writes and closes it. */
+static bool write_checkpoint_to(struct fixture *fixture, struct checkpoint *checkpoint,
+                                const char *lottery, int bets_file)
+{
+    bool written = checkpoint_write(checkpoint, &fixture->heritage.directory, lottery, bets_file);
+    checkpoint_close(checkpoint);
     return written;
+}
+
+static bool write_checkpoint(struct fixture *fixture, struct checkpoint *checkpoint)
+{
+    return write_checkpoint_to(fixture, checkpoint, identity, fixture->file);
 }
 
 static void remove_checkpoint(const struct fixture *fixture)
@@ -133,7 +144,11 @@ static void remove_checkpoint(const struct fixture *fixture)
 
 static void make_checkpoint(struct fixture *fixture)
 {
-    assert_true(write_of(fixture, &fixture->at_checkpoint));
+    fill_table(fixture, &fixture->at_checkpoint);
+    struct checkpoint checkpoint = take(fixture);
+    assert_int_equal(checkpoint.position, fixture->at_checkpoint.position);
+    fill_table(fixture, &fixture->at_end); /* what comes later is not in it */
+    assert_true(write_checkpoint(fixture, &checkpoint));
     assert_false(scratch_has(&fixture->scratch, CHECKPOINT_TMP));
 }
 
@@ -160,6 +175,7 @@ static int set_up(void **state)
     fixture.heritage.directory = (struct data_directory){
         .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
     set_control(&fixture);
+    create_segment(&fixture, AGENCY_LIMIT);
     fixture.checkpoint_bytes = put_rows(&fixture, 0, &fixture.at_checkpoint, 0, ROWS);
     fixture.at_end = fixture.at_checkpoint;
     fixture.all_bytes =
@@ -182,7 +198,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* The table says this, and nothing else. */
 static void expect_counts(const struct fixture *fixture, const struct counts *counts)
 {
     for (uint32_t id = 1; id <= AGENCIES; id++) {
@@ -195,54 +210,74 @@ static void expect_counts(const struct fixture *fixture, const struct counts *co
     assert_int_equal(fixture->heritage.segment.shared->append.agencies_present, AGENCIES);
 }
 
-static enum checkpoint_answer read_by(struct fixture *fixture, enum checkpoint_verify verify,
-                                      struct checkpoint *checkpoint, struct failure *failure)
+/* What a start goes on from. */
+struct counted {
+    uint64_t position, bets, checksum;
+};
+
+/* Reads it, and fills the table from it as recovery does. */
+static enum checkpoint_answer restore_by(struct fixture *fixture, enum checkpoint_verify verify,
+                                         struct counted *counted, struct failure *failure)
 {
-    memset(checkpoint, 1, sizeof *checkpoint);
+    struct checkpoint read;
+    *counted = (struct counted){0};
     *failure = (struct failure){.text = ""};
-    return checkpoint_read(&fixture->heritage.directory, identity, fixture->file, verify,
-                           checkpoint, failure);
+    enum checkpoint_answer answer = checkpoint_read(&fixture->heritage.directory, identity,
+                                                    fixture->file, verify, &read, failure);
+    if (answer != CHECKPOINT_READ) {
+        assert_null(read.agencies);
+        assert_int_equal(read.position, 0);
+        return answer;
+    }
+    counted->position = read.position;
+    counted->checksum = read.checksum;
+    for (size_t i = 0; i < read.count; i++) {
+        const struct checkpoint_agency *from = &read.agencies[i];
+        struct agency *agency =
+            agencies_find_or_add(&fixture->heritage.segment, (uint32_t)from->id);
+        assert_non_null(agency);
+        atomic_store(&agency->bets, from->bets);
+        atomic_store(&agency->bytes, from->bytes);
+        atomic_store(&agency->checksum, from->checksum);
+        counted->bets += from->bets;
+    }
+    checkpoint_close(&read);
+    return answer;
 }
 
-static void expect_read_as(struct fixture *fixture, enum checkpoint_verify verify,
-                           const struct counts *counts)
+/* Into a new table. */
+static void expect_restored_to(struct fixture *fixture, enum checkpoint_verify verify,
+                               const struct counts *counts, uint64_t bets)
 {
-    struct checkpoint checkpoint;
+    struct counted counted;
     struct failure failure;
-    if (read_by(fixture, verify, &checkpoint, &failure) != CHECKPOINT_READ) {
-        fail_msg("not read: %s", failure.text);
+    create_segment(fixture, AGENCY_LIMIT);
+    if (restore_by(fixture, verify, &counted, &failure) != CHECKPOINT_READ) {
+        fail_msg("not restored: %s", failure.text);
     }
-    assert_int_equal(checkpoint.position, counts->position);
-    assert_int_equal(checkpoint.checksum, counts->checksum);
-    assert_int_equal(checkpoint.count, AGENCIES);
-    for (uint32_t id = 1; id <= AGENCIES; id++) {
-        const struct checkpoint_agency *agency = &checkpoint.agencies[id - 1];
-        assert_int_equal(agency->id, id);
-        assert_int_equal(agency->bets, counts->bets[id]);
-        assert_int_equal(agency->bytes, counts->bytes[id]);
-        assert_int_equal(agency->checksum, counts->checksums[id]);
-    }
-    checkpoint_close(&checkpoint);
-    assert_null(checkpoint.agencies);
+    assert_int_equal(counted.position, counts->position);
+    assert_int_equal(counted.checksum, counts->checksum);
+    assert_int_equal(counted.bets, bets);
+    expect_counts(fixture, counts);
 }
 
-static void expect_read(struct fixture *fixture)
+static void expect_restored(struct fixture *fixture)
 {
-    expect_read_as(fixture, CHECKPOINT_VERIFY_ALL, &fixture->at_checkpoint);
-    expect_read_as(fixture, CHECKPOINT_VERIFY_END, &fixture->at_checkpoint);
+    expect_restored_to(fixture, CHECKPOINT_VERIFY_ALL, &fixture->at_checkpoint, ROWS);
+    expect_restored_to(fixture, CHECKPOINT_VERIFY_END, &fixture->at_checkpoint, ROWS);
 }
 
-/* An answer that comes without a checkpoint. */
+/* The table, which has to be empty before, stays so. */
 static void expect_answer(struct fixture *fixture, enum checkpoint_verify verify,
                           enum checkpoint_answer expected, const char *what, size_t where)
 {
-    struct checkpoint checkpoint;
+    struct counted counted;
     struct failure failure;
-    enum checkpoint_answer answer = read_by(fixture, verify, &checkpoint, &failure);
-    if (answer != expected || checkpoint.position != 0 || checkpoint.count != 0 ||
-        checkpoint.checksum != 0 || checkpoint.agencies != NULL) {
-        fail_msg("%s %zu: answer %d, up to %" PRIu64 ": %s", what, where, (int)answer,
-                 checkpoint.position, failure.text);
+    enum checkpoint_answer answer = restore_by(fixture, verify, &counted, &failure);
+    if (answer != expected || counted.position != 0 || counted.bets != 0 || counted.checksum != 0 ||
+        fixture->heritage.segment.shared->append.agencies_present != 0) {
+        fail_msg("%s %zu: answer %d, up to %llu: %s", what, where, (int)answer,
+                 (unsigned long long)counted.position, failure.text);
     }
     if (expected == CHECKPOINT_REFUSED) {
         assert_non_null(strstr(failure.text, fixture->scratch.path));
@@ -261,48 +296,55 @@ static void expect_refused(struct fixture *fixture, const char *what, size_t whe
     expect_answer(fixture, CHECKPOINT_VERIFY_END, CHECKPOINT_REFUSED, what, where);
 }
 
-/* ------------------------------------------------------- write and read ------- */
+/* ------------------------------------------------------- write and restore ---- */
 
-static void what_was_written_is_read(void **state)
+static void what_was_written_is_restored(void **state)
 {
     struct fixture *fixture = *state;
-    expect_read(fixture);
-    expect_read(fixture); /* reading it changes nothing */
+    expect_restored(fixture);
+    expect_restored(fixture); /* reading it changes nothing */
 }
 
 static void there_is_none_where_none_was_written(void **state)
 {
     struct fixture *fixture = *state;
     remove_checkpoint(fixture);
+    create_segment(fixture, AGENCY_LIMIT);
     expect_none(fixture, "no file", 0);
 }
 
 static void a_newer_checkpoint_takes_the_olders_place(void **state)
 {
     struct fixture *fixture = *state;
-    assert_true(write_of(fixture, &fixture->at_end));
-    expect_read_as(fixture, CHECKPOINT_VERIFY_ALL, &fixture->at_end);
-    expect_read_as(fixture, CHECKPOINT_VERIFY_END, &fixture->at_end);
+    fill_table(fixture, &fixture->at_end);
+    struct checkpoint checkpoint = take(fixture);
+    assert_true(write_checkpoint(fixture, &checkpoint));
+    expect_restored_to(fixture, CHECKPOINT_VERIFY_ALL, &fixture->at_end, ROWS + MORE_ROWS);
+    expect_restored_to(fixture, CHECKPOINT_VERIFY_END, &fixture->at_end, ROWS + MORE_ROWS);
+}
+
+static void one_that_was_closed_is_empty_and_may_be_closed_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct checkpoint checkpoint = take(fixture);
+    checkpoint_close(&checkpoint);
+    assert_null(checkpoint.agencies);
+    assert_int_equal(checkpoint.position, 0);
+    checkpoint_close(&checkpoint);
 }
 
 static void writing_one_leaves_it_as_it_is(void **state)
 {
     struct fixture *fixture = *state;
-    struct checkpoint checkpoint;
-    make_of(&checkpoint, &fixture->at_end);
+    struct checkpoint checkpoint = take(fixture);
     const struct checkpoint before = checkpoint;
-    assert_true(
-        checkpoint_write(&checkpoint, &fixture->heritage.directory, identity, fixture->file));
     assert_true(
         checkpoint_write(&checkpoint, &fixture->heritage.directory, identity, fixture->file));
     assert_ptr_equal(checkpoint.agencies, before.agencies);
     assert_int_equal(checkpoint.count, before.count);
     assert_int_equal(checkpoint.position, before.position);
-    checkpoint_close(&checkpoint);
-    checkpoint_close(&checkpoint); /* a closed one is a zeroed one */
-    assert_null(checkpoint.agencies);
-    assert_int_equal(checkpoint.position, 0);
-    expect_read_as(fixture, CHECKPOINT_VERIFY_ALL, &fixture->at_end);
+    assert_int_equal(checkpoint.checksum, before.checksum);
+    assert_true(write_checkpoint(fixture, &checkpoint));
 }
 
 static void one_without_agencies_is_read_too(void **state)
@@ -311,11 +353,9 @@ static void one_without_agencies_is_read_too(void **state)
     struct checkpoint checkpoint;
     struct failure failure;
     assert_true(checkpoint_open(&checkpoint, 0));
-    checkpoint.checksum = CHECKSUM_EMPTY;
-    assert_true(
-        checkpoint_write(&checkpoint, &fixture->heritage.directory, identity, fixture->file));
-    checkpoint_close(&checkpoint);
-    assert_int_equal(read_by(fixture, CHECKPOINT_VERIFY_ALL, &checkpoint, &failure),
+    assert_true(write_checkpoint(fixture, &checkpoint));
+    assert_int_equal(checkpoint_read(&fixture->heritage.directory, identity, fixture->file,
+                                     CHECKPOINT_VERIFY_ALL, &checkpoint, &failure),
                      CHECKPOINT_READ);
     assert_int_equal(checkpoint.position, 0);
     assert_int_equal(checkpoint.count, 0);
@@ -325,19 +365,20 @@ static void one_without_agencies_is_read_too(void **state)
 static void one_that_cannot_be_written_leaves_the_one_before(void **state)
 {
     struct fixture *fixture = *state;
-    struct checkpoint checkpoint;
+    fill_table(fixture, &fixture->at_end);
+    struct checkpoint checkpoint = take(fixture);
     int empty = openat(fixture->scratch.descriptor, "empty", O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
     assert_true(empty >= 0);
-    make_of(&checkpoint, &fixture->at_end);
-    bool written = checkpoint_write(&checkpoint, &fixture->heritage.directory, identity, empty);
-    checkpoint_close(&checkpoint);
+    assert_false(
+        write_checkpoint_to(fixture, &checkpoint, identity, empty)); /* it lacks the bytes */
     (void)close(empty);
-    assert_false(written); /* the file lacks the bytes */
     assert_false(scratch_has(&fixture->scratch, CHECKPOINT_TMP));
-    expect_read(fixture);
+    expect_restored(fixture);
     assert_int_equal(mkdirat(fixture->scratch.descriptor, CHECKPOINT_TMP, 0755), 0);
-    assert_false(write_of(fixture, &fixture->at_end));
-    expect_read(fixture);
+    fill_table(fixture, &fixture->at_end);
+    checkpoint = take(fixture);
+    assert_false(write_checkpoint(fixture, &checkpoint));
+    expect_restored(fixture);
 }
 
 static void one_that_cannot_be_put_into_place_leaves_nothing_unfinished(void **state)
@@ -345,8 +386,10 @@ static void one_that_cannot_be_put_into_place_leaves_nothing_unfinished(void **s
     struct fixture *fixture = *state;
     remove_checkpoint(fixture);
     assert_int_equal(mkdirat(fixture->scratch.descriptor, DATA_CHECKPOINT_FILE, 0755), 0);
-    assert_false(write_of(fixture, &fixture->at_end));
+    struct checkpoint checkpoint = take(fixture);
+    assert_false(write_checkpoint(fixture, &checkpoint));
     assert_false(scratch_has(&fixture->scratch, CHECKPOINT_TMP));
+    create_segment(fixture, AGENCY_LIMIT);
     expect_answer(fixture, CHECKPOINT_VERIFY_ALL, CHECKPOINT_REFUSED, "directory", 0);
 }
 
@@ -358,8 +401,9 @@ static void a_short_file_of_bets_is_proved_by_all_of_it(void **state)
     assert_true(bytes < PROOF_BYTES);
     write_bets(fixture, fixture->bets, bytes);
     make_checkpoint(fixture);
-    expect_read_as(fixture, CHECKPOINT_VERIFY_ALL, &fixture->at_checkpoint);
-    expect_read_as(fixture, CHECKPOINT_VERIFY_END, &fixture->at_checkpoint);
+    expect_restored_to(fixture, CHECKPOINT_VERIFY_ALL, &fixture->at_checkpoint, AGENCIES);
+    expect_restored_to(fixture, CHECKPOINT_VERIFY_END, &fixture->at_checkpoint, AGENCIES);
+    create_segment(fixture, AGENCY_LIMIT);
     for (size_t at = 0; at < bytes; at++) {
         fixture->bets[at] ^= 1;
         write_bets(fixture, fixture->bets, bytes);
@@ -375,6 +419,7 @@ static void every_single_byte_of_it_that_is_wrong_is_noticed(void **state)
     struct fixture *fixture = *state;
     size_t count = 0;
     char *image = scratch_read(&fixture->scratch, DATA_CHECKPOINT_FILE, &count);
+    create_segment(fixture, AGENCY_LIMIT);
     for (size_t at = 0; at < count; at++) {
         static const char flips[] = {1, (char)0x80, (char)0xff};
         for (size_t i = 0; i < sizeof flips; i++) {
@@ -386,7 +431,7 @@ static void every_single_byte_of_it_that_is_wrong_is_noticed(void **state)
     }
     scratch_write(&fixture->scratch, DATA_CHECKPOINT_FILE, image, count);
     free(image);
-    expect_read(fixture);
+    expect_restored(fixture);
 }
 
 static void a_checkpoint_of_another_length_is_none(void **state)
@@ -399,6 +444,7 @@ static void a_checkpoint_of_another_length_is_none(void **state)
     assert_non_null(longer);
     memcpy(longer, image, count);
     free(image);
+    create_segment(fixture, AGENCY_LIMIT);
     for (size_t length = 0; length < count; length++) {
         scratch_write(&fixture->scratch, DATA_CHECKPOINT_FILE, longer, length);
         expect_none(fixture, "length", length);
@@ -417,6 +463,7 @@ static void a_file_of_bets_cut_below_its_position_refutes_it(void **state)
 {
     struct fixture *fixture = *state;
     static const size_t lost[] = {1, 2, 100, PROOF_BYTES - 1, PROOF_BYTES, PROOF_BYTES + 1};
+    create_segment(fixture, AGENCY_LIMIT);
     for (size_t i = 0; i < sizeof lost / sizeof lost[0]; i++) {
         write_bets(fixture, fixture->bets, fixture->checkpoint_bytes - lost[i]);
         expect_refused(fixture, "bytes lost", lost[i]);
@@ -424,12 +471,13 @@ static void a_file_of_bets_cut_below_its_position_refutes_it(void **state)
     write_bets(fixture, "", 0);
     expect_refused(fixture, "bytes left", 0);
     write_bets(fixture, fixture->bets, fixture->checkpoint_bytes); /* just enough */
-    expect_read(fixture);
+    expect_restored(fixture);
 }
 
 static void bets_that_are_others_just_before_its_position_refute_it(void **state)
 {
     struct fixture *fixture = *state;
+    create_segment(fixture, AGENCY_LIMIT);
     for (size_t back = 1; back <= PROOF_BYTES; back += back < 8 || back > PROOF_BYTES - 8 ? 1 : 7) {
         char *byte = &fixture->bets[fixture->checkpoint_bytes - back];
         *byte ^= 1;
@@ -442,8 +490,9 @@ static void bets_that_are_others_just_before_its_position_refute_it(void **state
 static void any_other_byte_of_all_that_was_counted_refutes_it_where_all_is_read(void **state)
 {
     struct fixture *fixture = *state;
-    struct checkpoint checkpoint;
+    struct counted counted;
     struct failure failure;
+    create_segment(fixture, AGENCY_LIMIT);
     for (size_t at = 0; at < fixture->checkpoint_bytes; at += at % 131 == 0 ? 1 : 13) {
         fixture->bets[at] ^= 1;
         write_bets(fixture, fixture->bets, fixture->all_bytes);
@@ -453,9 +502,8 @@ static void any_other_byte_of_all_that_was_counted_refutes_it_where_all_is_read(
     fixture->bets[0] ^= 1; /* far before the end: found by whoever reads it, and by nobody else */
     write_bets(fixture, fixture->bets, fixture->all_bytes);
     assert_true(fixture->checkpoint_bytes > PROOF_BYTES);
-    assert_int_equal(read_by(fixture, CHECKPOINT_VERIFY_END, &checkpoint, &failure),
+    assert_int_equal(restore_by(fixture, CHECKPOINT_VERIFY_END, &counted, &failure),
                      CHECKPOINT_READ);
-    checkpoint_close(&checkpoint);
 }
 
 /* The agencies have the same counts, and so has the file: the order of its rows is another one. */
@@ -470,22 +518,22 @@ static void rows_that_have_changed_places_refute_it(void **state)
     memcpy(rows + second_bytes, fixture->bets, first_bytes);
     memcpy(fixture->bets, rows, first_bytes + second_bytes);
     write_bets(fixture, fixture->bets, fixture->all_bytes);
+    create_segment(fixture, AGENCY_LIMIT);
     expect_answer(fixture, CHECKPOINT_VERIFY_ALL, CHECKPOINT_REFUSED, "rows", 0);
 }
 
 static void one_of_another_lottery_is_refused(void **state)
 {
     struct fixture *fixture = *state;
-    struct checkpoint checkpoint;
+    struct counted counted;
     struct failure failure;
     static const char other[] = "00112233445566778899aabbccddeef0";
-    make_of(&checkpoint, &fixture->at_end);
-    bool written =
-        checkpoint_write(&checkpoint, &fixture->heritage.directory, other, fixture->file);
-    checkpoint_close(&checkpoint);
-    assert_true(written);
+    fill_table(fixture, &fixture->at_end);
+    struct checkpoint checkpoint = take(fixture);
+    assert_true(write_checkpoint_to(fixture, &checkpoint, other, fixture->file));
+    create_segment(fixture, AGENCY_LIMIT);
     expect_refused(fixture, "identity", 0);
-    assert_int_equal(read_by(fixture, CHECKPOINT_VERIFY_ALL, &checkpoint, &failure),
+    assert_int_equal(restore_by(fixture, CHECKPOINT_VERIFY_ALL, &counted, &failure),
                      CHECKPOINT_REFUSED);
     assert_non_null(strstr(failure.text, other));
     assert_non_null(strstr(failure.text, identity));
@@ -497,6 +545,7 @@ static void a_link_in_its_place_is_refused(void **state)
     int directory = fixture->scratch.descriptor;
     assert_int_equal(renameat(directory, DATA_CHECKPOINT_FILE, directory, "elsewhere"), 0);
     assert_int_equal(symlinkat("elsewhere", directory, DATA_CHECKPOINT_FILE), 0);
+    create_segment(fixture, AGENCY_LIMIT);
     expect_refused(fixture, "link", 0);
 }
 
@@ -505,7 +554,7 @@ static void what_comes_behind_its_position_does_not_matter(void **state)
     struct fixture *fixture = *state;
     fixture->bets[fixture->checkpoint_bytes] ^= 1;
     write_bets(fixture, fixture->bets, fixture->all_bytes);
-    expect_read(fixture);
+    expect_restored(fixture);
 }
 
 /* -------------------------------------------------------------- recovery ---- */
@@ -685,9 +734,10 @@ static void a_file_that_is_missing_is_not_made_where_there_was_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CHECKPOINT_TEST(what_was_written_is_read),
+        CHECKPOINT_TEST(what_was_written_is_restored),
         CHECKPOINT_TEST(there_is_none_where_none_was_written),
         CHECKPOINT_TEST(a_newer_checkpoint_takes_the_olders_place),
+        CHECKPOINT_TEST(one_that_was_closed_is_empty_and_may_be_closed_again),
         CHECKPOINT_TEST(writing_one_leaves_it_as_it_is),
         CHECKPOINT_TEST(one_without_agencies_is_read_too),
         CHECKPOINT_TEST(one_that_cannot_be_written_leaves_the_one_before),
