@@ -86,6 +86,7 @@ static int set_up(void **state)
     assert_true(segment_create(&plan, &fixture.heritage.segment, &failure));
     fixture.key = segment_key(fixture.scratch.device, fixture.scratch.inode);
     assert_true(gate_create(fixture.key, 1, &fixture.heritage.gate_id, &failure));
+    fixture.heritage.directory.control = control; /* as recovery leaves it */
     scratch_write(&fixture.scratch, "bets.csv", "", 0);
     assert_true(control_write(&fixture.heritage.directory, &control, &synced, &failure));
     fixture.seen =
