@@ -208,6 +208,7 @@ static int leave_storer(void *context)
     storer_set_up(&fixture->heritage.segment);
     const struct process_errand errand = {.descriptor = ready[1], .supervisors = ready[0]};
     (void)fork_role(fixture, PROCESS_STORER, &errand);
+    (void)close(ready[1]); /* a storer that fails ends the reading too */
     return read(ready[0], &byte, 1) == 1 ? 0 : NOT_READY;
 }
 
@@ -235,6 +236,9 @@ static int supervise_handler(void *context)
     }
     int wrong = look_at(pid, PROCESS_HANDLER, ends[1], listener);
     (void)close(ends[1]);
+    if (wrong != 0) {
+        (void)kill(pid, SIGKILL); /* with our end open it would wait for itself */
+    }
     int status = await_status(pid);
     return wrong != 0 ? wrong : status;
 }
