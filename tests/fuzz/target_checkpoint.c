@@ -1,9 +1,9 @@
 /*
  * target_checkpoint.c - a checkpoint of any bytes, against a bets.csv.
  *
- * Promises: a start never breaks on it. What is restored agrees with bets.csv: every byte of it
- * up to the position, where all is read, and its end in any case. What is refused says
- * why, and gives nothing; so does one that is none.
+ * Promises: a start never breaks on it. What is read is what stands in the file, and agrees
+ * with bets.csv: every byte of it up to the position, where all is read, and its end in any
+ * case. What is refused says why, and is no checkpoint; nor is one that is none.
  *
  * The input: a byte of flags (see below), a byte with the number of rows of bets.csv in
  * fours, and the checkpoint, whose own checksum is put right where a flag says so.
@@ -17,7 +17,7 @@
 #include <stddef.h>
 
 enum {
-    AGENCIES = 4, /* of bets.csv */
+    AGENCIES = 4,
     HEADER_BYTES = 2,
     ROWS_BY_UNIT = 4,
     ROW_BYTES_MAX = 32,
@@ -75,8 +75,8 @@ static void put_right(char *text, size_t bytes, uint8_t flags, const char *bets,
     memcpy(text, &image, sizeof image);
 }
 
-static void check_restored(const char *text, size_t bytes, uint8_t flags, const char *bets,
-                           size_t bets_bytes, const struct checkpoint *counted)
+static void check_read(const char *text, size_t bytes, uint8_t flags, const char *bets,
+                       size_t bets_bytes, const struct checkpoint *read)
 {
     struct image image;
     FUZZ_EXPECT(bytes >= sizeof image);
@@ -86,16 +86,17 @@ static void check_restored(const char *text, size_t bytes, uint8_t flags, const 
                 memcmp(image.identity, identity, sizeof image.identity) == 0);
     FUZZ_EXPECT(image.checksum == checksum_extend(CHECKSUM_EMPTY, text + skipped, bytes - skipped));
     FUZZ_EXPECT(bytes == sizeof image + image.count * AGENCY_BYTES);
-    FUZZ_EXPECT(counted->position == image.position && image.position <= bets_bytes);
+    FUZZ_EXPECT(read->position == image.position && image.position <= bets_bytes);
     size_t proof = image.position < PROOF_BYTES ? (size_t)image.position : PROOF_BYTES;
     if ((flags & FLAG_VERIFY_END) != 0) {
         FUZZ_EXPECT(image.proof ==
                     checksum_extend(CHECKSUM_EMPTY, bets + image.position - proof, proof));
     } else {
-        FUZZ_EXPECT(counted->checksum ==
+        FUZZ_EXPECT(read->checksum ==
                     checksum_extend(CHECKSUM_EMPTY, bets, (size_t)image.position));
     }
-    FUZZ_EXPECT(counted->count == image.count);
+    FUZZ_EXPECT(read->count == image.count &&
+                memcmp(read->agencies, text + sizeof image, read->count * AGENCY_BYTES) == 0);
 }
 
 static void check(const char *text, size_t bytes, uint8_t flags, const char *bets,
@@ -103,25 +104,26 @@ static void check(const char *text, size_t bytes, uint8_t flags, const char *bet
 {
     const struct data_directory directory = {
         .path = scratch_path, .descriptor = scratch_directory, .lock = -1};
-    struct checkpoint counted;
+    struct checkpoint read = {.position = 1, .checksum = 1, .count = 1};
     struct failure failure = {.text = ""};
     int file = openat(scratch_directory, DATA_BETS_FILE, O_RDONLY | O_CLOEXEC);
     FUZZ_EXPECT((file < 0) == ((flags & FLAG_NO_BETS_FILE) != 0));
     enum checkpoint_answer answer = checkpoint_read(
         &directory, identity, file,
-        (flags & FLAG_VERIFY_END) != 0 ? CHECKPOINT_VERIFY_END : CHECKPOINT_VERIFY_ALL, &counted,
+        (flags & FLAG_VERIFY_END) != 0 ? CHECKPOINT_VERIFY_END : CHECKPOINT_VERIFY_ALL, &read,
         &failure);
     if (file >= 0) {
         (void)close(file);
     }
     FUZZ_EXPECT(scratch_holds(DATA_CHECKPOINT_FILE, text, bytes));
     if (answer == CHECKPOINT_READ) {
-        check_restored(text, bytes, flags, bets, bets_bytes, &counted);
-        checkpoint_close(&counted);
+        check_read(text, bytes, flags, bets, bets_bytes, &read);
+        checkpoint_close(&read);
         return;
     }
     FUZZ_EXPECT(answer == CHECKPOINT_NONE || failure.text[0] != '\0');
-    FUZZ_EXPECT(counted.agencies == NULL && counted.position == 0 && counted.checksum == 0);
+    FUZZ_EXPECT(read.position == 0 && read.count == 0 && read.checksum == 0 &&
+                read.agencies == NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

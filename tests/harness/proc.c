@@ -62,3 +62,23 @@ unsigned proc_children(pid_t parent, const char *wanted, pid_t *pids, unsigned c
     }
     return count;
 }
+
+void proc_command_line(pid_t pid, char line[PROC_LINE_BYTES])
+{
+    char path[PATH_BYTES];
+    (void)snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+    FILE *file = fopen(path, "re");
+    size_t count = file == NULL ? 0 : fread(line, 1, PROC_LINE_BYTES - 1, file);
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    while (count > 0 && line[count - 1] == '\0') {
+        count--;
+    }
+    line[count] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        if (line[i] == '\0') {
+            line[i] = ' ';
+        }
+    }
+}

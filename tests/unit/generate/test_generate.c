@@ -4,6 +4,7 @@
 #include "generate/generate.h"
 
 #include "bet/bet.h"
+#include "tests/harness/processes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,15 +79,15 @@ static void look_at_row(const char *line, size_t bytes, uint32_t winning_number,
 /* Writes one agency's file, looks at every row of it, and removes it. */
 static struct content write_and_look(struct generate_plan plan, uint32_t agency)
 {
-    char directory[] = "/tmp/test_generate_XXXXXX";
+    struct scratch scratch;
     struct content content = {0};
     struct generate_file file;
     struct failure failure;
     char *line = NULL;
     size_t capacity = 0;
     ssize_t bytes = 0;
-    assert_non_null(mkdtemp(directory));
-    plan.directory = directory;
+    scratch_open(&scratch);
+    plan.directory = scratch.path;
     assert_true(generate_write(&plan, agency, &file, &failure));
     FILE *stream = fopen(file.path, "re");
     assert_non_null(stream);
@@ -98,7 +99,8 @@ static struct content write_and_look(struct generate_plan plan, uint32_t agency)
     assert_int_equal(content.rows, file.rows);
     assert_int_equal(content.winners, file.winners);
     assert_int_equal(unlink(file.path), 0);
-    assert_int_equal(rmdir(directory), 0); /* nothing else was left behind */
+    assert_int_equal(rmdir(scratch.path), 0); /* nothing else was left behind */
+    scratch_close(&scratch);
     return content;
 }
 

@@ -19,7 +19,7 @@ static uint64_t slow_checksum(const unsigned char *bytes, size_t count)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < count * 8; i++) {
-        uint64_t bit = (bytes[i / 8] >> (7 - i % 8)) & 1U;
+        uint64_t bit = ((unsigned)bytes[i / 8] >> (7 - i % 8)) & 1U;
         uint64_t left = CHECKSUM_MODULUS - sum;
         sum = sum >= left ? sum - left : sum + sum;
         sum = sum == CHECKSUM_MODULUS - 1 && bit != 0 ? 0 : sum + bit;

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,6 +31,12 @@ static int main_argc;
 static char **main_argv;
 
 static char shown[SHOWN_BYTES + 1];
+
+static bool is_set_to(const char *variable, const char *value)
+{
+    const char *found = getenv(variable);
+    return found != NULL && strcmp(found, value) == 0;
+}
 
 /* Reads a whole file of /proc/self into `shown`. Returns its bytes; -1 where it can't be read. */
 static ssize_t look_at(const char *path)
@@ -129,7 +136,7 @@ static int keep_the_environment(void *context)
     static char *before[VARIABLES];
     size_t count = 0;
     (void)context;
-    for (; environ[count] != NULL && count < VARIABLES; count++) {
+    for (; count < VARIABLES && environ[count] != NULL; count++) {
         before[count] = strdup(environ[count]);
     }
     static char title[SHOWN_BYTES];
@@ -139,15 +146,18 @@ static int keep_the_environment(void *context)
     for (size_t i = 0; i < count; i++) {
         const char *value = strchr(before[i], '=') + 1;
         before[i][value - before[i] - 1] = '\0';
-        const char *found = getenv(before[i]);
-        if (found == NULL || strcmp(found, value) != 0) {
+        if (!is_set_to(before[i], value)) {
             return 1;
         }
     }
     if (count == 0 || environ[count] != NULL) {
         return 2;
     }
-    return setenv("NEW_ONE", "there", 1) == 0 && strcmp(getenv("NEW_ONE"), "there") == 0 ? 0 : 3;
+    if (setenv("NEW_ONE", "there", 1) != 0 || !is_set_to("NEW_ONE", "there")) {
+        return 3;
+    }
+    (void)setenv(before[0], "changed", 1);
+    return is_set_to(before[0], "changed") ? 0 : 4;
 }
 
 /* What lies after arguments and environment (the program's file name, for the loader) is not ours. */
@@ -212,7 +222,7 @@ static int have_the_environment_elsewhere(void *context)
     memset(title, 'x', sizeof title - 1);
     process_title_open(main_argc, main_argv);
     process_title_set(title);
-    if (*first_variable != kept || strcmp(getenv("HERE"), "there") != 0) {
+    if (*first_variable != kept || !is_set_to("HERE", "there")) {
         return 1;
     }
     size_t room = (size_t)(first_variable - main_argv[0]);

@@ -10,6 +10,7 @@
 #include "shm/slots.h"
 #include "stat/snapshot.h"
 #include "stat/target.h"
+#include "tests/harness/processes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,8 @@ enum { PATH_BYTES = 64, RING_BYTES = 65536, SLOTS = 8, AGENCY_LIMIT = 16, MISSIN
 
 /* A server's place without a server. */
 struct site {
-    char directory[PATH_BYTES], lock_path[2 * PATH_BYTES];
+    struct scratch scratch;
+    char lock_path[2 * PATH_BYTES];
     int lock; /* -1: not held */
     struct segment segment;
     bool has_segment;
@@ -40,9 +42,8 @@ static int set_up(void **state)
 {
     struct site *site = calloc(1, sizeof *site);
     assert_non_null(site);
-    (void)snprintf(site->directory, sizeof site->directory, "/tmp/test_stat_XXXXXX");
-    assert_non_null(mkdtemp(site->directory));
-    (void)snprintf(site->lock_path, sizeof site->lock_path, "%s/lock", site->directory);
+    scratch_open(&site->scratch);
+    (void)snprintf(site->lock_path, sizeof site->lock_path, "%s/lock", site->scratch.path);
     site->lock = -1;
     site->gate_id = -1;
     *state = site;
@@ -61,8 +62,7 @@ static int tear_down(void **state)
     if (site->lock >= 0) {
         (void)close(site->lock);
     }
-    (void)unlink(site->lock_path);
-    (void)rmdir(site->directory);
+    scratch_close(&site->scratch);
     free(site);
     return 0;
 }
@@ -84,7 +84,7 @@ static void make_segment(struct site *site, enum shared_phase phase)
 {
     struct failure failure;
     struct stat status;
-    assert_int_equal(stat(site->directory, &status), 0);
+    assert_int_equal(stat(site->scratch.path, &status), 0);
     const struct segment_plan plan = {.directory_device = status.st_dev,
                                       .directory_inode = status.st_ino,
                                       .ring_bytes = RING_BYTES,
@@ -103,7 +103,7 @@ static enum target_answer ask(const struct site *site, char text[FAILURE_TEXT_BY
 {
     struct segment segment;
     struct failure failure = {.text = ""};
-    enum target_answer answer = target_attach(site->directory, &segment, &failure);
+    enum target_answer answer = target_attach(site->scratch.path, &segment, &failure);
     if (answer == TARGET_FOUND) {
         segment_unmap(&segment);
     }
@@ -124,7 +124,7 @@ static void no_directory_and_an_unused_one_are_no_server(void **state)
 {
     struct site *site = *state;
     expect_answer(site, TARGET_ABSENT, "no server");
-    struct site nowhere = {.directory = "/tmp/test_stat_nowhere/data"};
+    struct site nowhere = {.scratch.path = "/tmp/test_stat_nowhere/data"};
     expect_answer(&nowhere, TARGET_ABSENT, "no server");
 }
 

@@ -351,6 +351,35 @@ static void one_that_was_closed_is_empty_and_may_be_closed_again(void **state)
     checkpoint_close(&checkpoint);
 }
 
+static void writing_one_leaves_it_as_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    struct checkpoint checkpoint = take(fixture);
+    const struct checkpoint before = checkpoint;
+    assert_true(
+        checkpoint_write(&checkpoint, &fixture->heritage.directory, identity, fixture->file));
+    assert_ptr_equal(checkpoint.agencies, before.agencies);
+    assert_int_equal(checkpoint.count, before.count);
+    assert_int_equal(checkpoint.position, before.position);
+    assert_int_equal(checkpoint.checksum, before.checksum);
+    assert_true(write_checkpoint(fixture, &checkpoint));
+}
+
+static void one_without_agencies_is_read_too(void **state)
+{
+    struct fixture *fixture = *state;
+    struct checkpoint checkpoint;
+    struct failure failure;
+    assert_true(checkpoint_open(&checkpoint, 0));
+    assert_true(write_checkpoint(fixture, &checkpoint));
+    assert_int_equal(checkpoint_read(&fixture->heritage.directory, identity, fixture->file,
+                                     CHECKPOINT_VERIFY_ALL, &checkpoint, &failure),
+                     CHECKPOINT_READ);
+    assert_int_equal(checkpoint.position, 0);
+    assert_int_equal(checkpoint.count, 0);
+    checkpoint_close(&checkpoint);
+}
+
 static void one_that_cannot_be_written_leaves_the_one_before(void **state)
 {
     struct fixture *fixture = *state;
@@ -575,6 +604,21 @@ static void recovery_ends_with_the_same_counts_with_it_and_without(void **state)
     expect_recovered(fixture);
 }
 
+/* They are counted again then, and found to be too many. */
+static void more_agencies_than_the_table_takes_are_not_restored(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    create_segment(fixture, AGENCIES - 1);
+    assert_false(recovery_run(&fixture->heritage, &failure));
+    assert_non_null(strstr(failure.text, "limits.agencies"));
+    create_segment(fixture, AGENCIES);
+    if (!recovery_run(&fixture->heritage, &failure)) {
+        fail_msg("%s", failure.text);
+    }
+    expect_counts(fixture, &fixture->at_end);
+}
+
 /* A row that is damaged far before the proof: whoever looks at all of it must refuse it. */
 static void recovery_looks_back_unless_it_is_told_to_go_on_from_it(void **state)
 {
@@ -712,6 +756,8 @@ int main(void)
         CHECKPOINT_TEST(there_is_none_where_none_was_written),
         CHECKPOINT_TEST(a_newer_checkpoint_takes_the_olders_place),
         CHECKPOINT_TEST(one_that_was_closed_is_empty_and_may_be_closed_again),
+        CHECKPOINT_TEST(writing_one_leaves_it_as_it_is),
+        CHECKPOINT_TEST(one_without_agencies_is_read_too),
         CHECKPOINT_TEST(one_that_cannot_be_written_leaves_the_one_before),
         CHECKPOINT_TEST(one_that_cannot_be_put_into_place_leaves_nothing_unfinished),
         CHECKPOINT_TEST(a_short_file_of_bets_is_proved_by_all_of_it),
@@ -725,6 +771,7 @@ int main(void)
         CHECKPOINT_TEST(a_link_in_its_place_is_refused),
         CHECKPOINT_TEST(what_comes_behind_its_position_does_not_matter),
         CHECKPOINT_TEST(recovery_ends_with_the_same_counts_with_it_and_without),
+        CHECKPOINT_TEST(more_agencies_than_the_table_takes_are_not_restored),
         CHECKPOINT_TEST(recovery_looks_back_unless_it_is_told_to_go_on_from_it),
         CHECKPOINT_TEST(a_torn_tail_behind_it_is_cut_off),
         CHECKPOINT_TEST(a_torn_one_is_no_witness_and_an_unfinished_one_is_removed),
