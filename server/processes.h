@@ -25,12 +25,11 @@ struct process_errand {
     uint32_t slot_index; /* the handler's slot */
 };
 
-/* How a storer ends, for those who bury it. */
+/* The exit status of a storer, by which the supervisor decides whether there may be another one. */
 enum storer_exit {
-    STORER_EXIT_DRAINED = 0, /* everything is on the disk */
-    STORER_EXIT_FAILED = 1,  /* another one may do better */
-    STORER_EXIT_DISK_LIED =
-        3 /* what is on the disk is not what was written: no other one may go on */
+    STORER_EXIT_DRAINED = 0,        /* everything is on the disk */
+    STORER_EXIT_FAILED = 1,         /* another one may do better */
+    STORER_EXIT_DISK_DISTRUSTED = 3 /* enum disk_trust says why: no other one may go on */
 };
 
 /*

@@ -138,7 +138,7 @@ void keeper_bury(struct keeper *keeper, int wait_status)
     }
     atomic_fetch_add(&shared_of(keeper)->supervisor.storer_deaths, 1);
     keeper->undrained = keeper->stopping;
-    if (exited && WEXITSTATUS(wait_status) == STORER_EXIT_DISK_LIED) {
+    if (exited && WEXITSTATUS(wait_status) == STORER_EXIT_DISK_DISTRUSTED) {
         give_up(keeper, "what is on the disk is not what was written: the storer said how");
     } else {
         count_death(keeper, !exited && WTERMSIG(wait_status) == SIGKILL);
