@@ -18,6 +18,7 @@
 #include "shm/waiting.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -35,6 +36,36 @@ enum {
 static struct shared *shared_of(const struct keeper *keeper)
 {
     return keeper->heritage->segment.shared;
+}
+
+/* ---------------------------------------------------------------- state ---- */
+
+const char *keeper_state_name(enum keeper_state state)
+{
+    static const char *const names[] = {
+        [KEEPER_WORKING] = "working",   [KEEPER_STOPPING] = "stopping",
+        [KEEPER_DRAINED] = "drained",   [KEEPER_UNDRAINED] = "undrained",
+        [KEEPER_GIVEN_UP] = "given_up",
+    };
+    return names[state];
+}
+
+/* A keeper that has given up stays so: nothing that comes later makes the server go on. */
+static void set_state(struct keeper *keeper, enum keeper_state state)
+{
+    if (keeper->state != KEEPER_GIVEN_UP) {
+        keeper->state = state;
+    }
+}
+
+bool keeper_has_storer(const struct keeper *keeper)
+{
+    return keeper->storer != 0;
+}
+
+void keeper_expect_end(struct keeper *keeper)
+{
+    set_state(keeper, KEEPER_STOPPING);
 }
 
 /* ---------------------------------------------------------------- birth ---- */
@@ -82,9 +113,12 @@ bool keeper_start(struct keeper *keeper)
     }
     bool forked = fork_storer(keeper, ready);
     (void)close(ready[1]);
-    keeper->given_up = !forked || !await_ready(ready[0]);
+    bool is_ready = forked && await_ready(ready[0]);
     (void)close(ready[0]);
-    return !keeper->given_up;
+    if (!is_ready) {
+        set_state(keeper, KEEPER_GIVEN_UP);
+    }
+    return is_ready;
 }
 
 /* ---------------------------------------------------------------- death ---- */
@@ -93,7 +127,7 @@ bool keeper_start(struct keeper *keeper)
 static void give_up(struct keeper *keeper, const char *reason)
 {
     log_critical("action: server | result: fail | reason: %s", reason);
-    keeper->given_up = true;
+    set_state(keeper, KEEPER_GIVEN_UP);
     wait_halt(&keeper->heritage->segment);
 }
 
@@ -115,29 +149,29 @@ static void count_death(struct keeper *keeper, bool killed)
     keeper->replace_at_ms = clock_monotonic_ms() + (at_once ? 0 : PAUSE_MS);
 }
 
-static void write_obituary(const struct keeper *keeper, int wait_status, bool well)
-{
-    char end[CHILDREN_END_BYTES];
-    children_describe_end(wait_status, end);
-    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-              "action: reap | result: %s | role: storer | pid: %d | ended_by: %s | flushes: %llu",
-              well ? "success" : "fail", (int)keeper->storer, end,
-              (unsigned long long)atomic_load(&shared_of(keeper)->storer.flushes));
-}
-
 void keeper_bury(struct keeper *keeper, int wait_status)
 {
+    char end[CHILDREN_END_BYTES];
     bool exited = WIFEXITED(wait_status);
-    bool well = exited && WEXITSTATUS(wait_status) == STORER_EXIT_DRAINED && keeper->stopping;
-    write_obituary(keeper, wait_status, well);
+    bool was_asked = keeper->state != KEEPER_WORKING;
+    bool well = was_asked && exited && WEXITSTATUS(wait_status) == STORER_EXIT_DRAINED;
+    children_describe_end(wait_status, end);
+    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+              "action: reap | result: %s | role: storer | pid: %d | ended_by: %s | flushes: "
+              "%" PRIu64,
+              well ? "success" : "fail", (int)keeper->storer, end,
+              atomic_load(&shared_of(keeper)->storer.flushes));
     keeper->storer = 0;
     atomic_store(&shared_of(keeper)->storer.pid, 0);
     fault_point("keeper.buried");
     if (well) {
+        set_state(keeper, KEEPER_DRAINED);
         return;
     }
     atomic_fetch_add(&shared_of(keeper)->supervisor.storer_deaths, 1);
-    keeper->undrained = keeper->stopping;
+    if (was_asked) {
+        set_state(keeper, KEEPER_UNDRAINED);
+    }
     if (exited && WEXITSTATUS(wait_status) == STORER_EXIT_DISK_DISTRUSTED) {
         give_up(keeper, "what is on the disk is not what was written: the storer said how");
     } else {
@@ -149,7 +183,7 @@ void keeper_bury(struct keeper *keeper, int wait_status)
 
 static bool is_missing(const struct keeper *keeper)
 {
-    return keeper->storer == 0 && !keeper->given_up && !keeper->stopping;
+    return !keeper_has_storer(keeper) && keeper->state == KEEPER_WORKING;
 }
 
 int64_t keeper_patience_ms(const struct keeper *keeper)

@@ -30,7 +30,7 @@ static const struct {
 static bool lose(struct ownership *ownership, const char *what, const char *advice)
 {
     log_critical("action: server | result: fail | reason: %s | advice: %s", what, advice);
-    ownership->lost = true;
+    ownership->state = OWNERSHIP_LOST;
     return false;
 }
 
@@ -156,8 +156,8 @@ int64_t ownership_patience_ms(const struct ownership *ownership)
 
 bool ownership_holds(struct ownership *ownership)
 {
-    if (!ownership->lost && ownership_patience_ms(ownership) == 0) {
+    if (ownership->state == OWNERSHIP_HELD && ownership_patience_ms(ownership) == 0) {
         (void)look(ownership);
     }
-    return !ownership->lost;
+    return ownership->state == OWNERSHIP_HELD;
 }

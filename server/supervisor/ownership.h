@@ -29,11 +29,16 @@ struct ownership_file {
     uint64_t device, inode;
 };
 
+enum ownership_state {
+    OWNERSHIP_HELD,
+    OWNERSHIP_LOST /* something has gone: the server can't go on */
+};
+
 struct ownership {
     struct heritage *heritage;
     struct ownership_file files[OWNERSHIP_FILES];
     int64_t looked_at_ms; /* monotonic clock */
-    bool lost;            /* something has gone: the server can't go on */
+    enum ownership_state state;
 };
 
 /*

@@ -33,6 +33,7 @@
 #include "shm/waiting.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -46,15 +47,43 @@ enum {
     REPEAT_SIGTERM_MS = 100
 };
 
+/* How the server's life ends. Once it is not SUPERVISOR_STOPPED_AS_ASKED it stays what it is. */
+enum supervisor_end {
+    SUPERVISOR_STOPPED_AS_ASKED,
+    SUPERVISOR_COULD_NOT_START,
+    SUPERVISOR_COULD_NOT_GO_ON, /* there is no storer, or it did not store everything */
+    SUPERVISOR_LOST_WHAT_IT_OWNS,
+    SUPERVISOR_HAD_TO_KILL /* somebody did not end in timeouts.shutdown */
+};
+
 struct supervisor {
     struct heritage heritage;
     struct children children;
     struct keeper keeper;
     struct ownership ownership;
     struct log_limit refusals; /* of lines about who was not accepted */
-    bool started;              /* it has served; before that, `failure` says why it could not */
-    bool failed;               /* it could not start, or not stop as it should */
+    enum supervisor_end end;   /* set by note_end alone */
 };
+
+static const char *end_name(enum supervisor_end end)
+{
+    static const char *const names[] = {
+        [SUPERVISOR_STOPPED_AS_ASKED] = "stopped_as_asked",
+        [SUPERVISOR_COULD_NOT_START] = "could_not_start",
+        [SUPERVISOR_COULD_NOT_GO_ON] = "could_not_go_on",
+        [SUPERVISOR_LOST_WHAT_IT_OWNS] = "lost_what_it_owns",
+        [SUPERVISOR_HAD_TO_KILL] = "had_to_kill",
+    };
+    return names[end];
+}
+
+/* The first reason is the one that is told: the others follow from it. */
+static void note_end(struct supervisor *supervisor, enum supervisor_end end)
+{
+    if (supervisor->end == SUPERVISOR_STOPPED_AS_ASKED) {
+        supervisor->end = end;
+    }
+}
 
 static void count(_Atomic uint64_t *counter)
 {
@@ -85,10 +114,9 @@ static void bury_handler(struct supervisor *supervisor, pid_t pid, uint32_t slot
     children_describe_end(status, end);
     log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
               "action: reap | result: %s | role: handler | pid: %d | ended_by: %s | ip: %s | "
-              "messages: %llu | bets: %llu",
-              well ? "success" : "fail", (int)pid, end, slot->peer,
-              (unsigned long long)atomic_load(&slot->messages),
-              (unsigned long long)atomic_load(&slot->bets));
+              "messages: %" PRIu64 " | bets: %" PRIu64,
+              well ? "success" : "fail", (int)pid, end, slot->peer, atomic_load(&slot->messages),
+              atomic_load(&slot->bets));
     slot_release(slot);
     children_give_back(&supervisor->children, slot_index);
     count_death(supervisor, status);
@@ -149,8 +177,7 @@ static void pause_for(int64_t pause_ms)
 static void log_suppressed(uint64_t suppressed)
 {
     if (suppressed > 0) {
-        log_warning("action: accept_connections | result: fail | suppressed: %llu",
-                    (unsigned long long)suppressed);
+        log_warning("action: accept_connections | result: fail | suppressed: %" PRIu64, suppressed);
     }
 }
 
@@ -300,7 +327,7 @@ static void answer_hangup(void)
 static void serve(struct supervisor *supervisor)
 {
     struct pollfd polls[LISTENERS_MAX] = {{0}};
-    while (!signals_terminate_requested() && !supervisor->keeper.given_up &&
+    while (!signals_terminate_requested() && supervisor->keeper.state != KEEPER_GIVEN_UP &&
            ownership_holds(&supervisor->ownership)) {
         bool somebody_waits = wait_for_connections(supervisor, polls);
         answer_hangup();
@@ -309,6 +336,11 @@ static void serve(struct supervisor *supervisor)
             accept_connections(supervisor, polls);
         }
         sum_refusals_up(supervisor);
+    }
+    if (supervisor->ownership.state == OWNERSHIP_LOST) {
+        note_end(supervisor, SUPERVISOR_LOST_WHAT_IT_OWNS);
+    } else if (supervisor->keeper.state == KEEPER_GIVEN_UP) {
+        note_end(supervisor, SUPERVISOR_COULD_NOT_GO_ON);
     }
     log_suppressed(log_limit_take_rest(&supervisor->refusals));
 }
@@ -334,7 +366,9 @@ static void stop_handlers(struct supervisor *supervisor)
         pause_for(REPEAT_SIGTERM_MS);
         look_after_children(supervisor);
     }
-    supervisor->failed |= forced;
+    if (forced) {
+        note_end(supervisor, SUPERVISOR_HAD_TO_KILL);
+    }
     log_info("action: stop_handlers | result: %s | handlers: %u", forced ? "fail" : "success",
              handlers);
 }
@@ -345,8 +379,8 @@ static void stop_storer(struct supervisor *supervisor)
     int64_t deadline_ms =
         clock_monotonic_ms() + (int64_t)supervisor->heritage.config.timeout_shutdown_ms;
     bool forced = false;
-    keeper->stopping = true;
-    while (keeper->storer != 0) {
+    keeper_expect_end(keeper);
+    while (keeper_has_storer(keeper)) {
         if (clock_monotonic_ms() >= deadline_ms) {
             forced = true;
         }
@@ -355,17 +389,20 @@ static void stop_storer(struct supervisor *supervisor)
         (void)signals_take_child_news();
         reap(supervisor);
     }
-    bool drained = !forced && !keeper->undrained && !keeper->given_up;
-    supervisor->failed |= !drained;
-    log_info("action: stop_storer | result: %s", drained ? "success" : "fail");
+    bool failed = forced || keeper->state == KEEPER_UNDRAINED || keeper->state == KEEPER_GIVEN_UP;
+    if (failed) {
+        note_end(supervisor, forced ? SUPERVISOR_HAD_TO_KILL : SUPERVISOR_COULD_NOT_GO_ON);
+    }
+    log_info("action: stop_storer | result: %s | storer: %s", failed ? "fail" : "success",
+             keeper_state_name(keeper->state));
 }
 
 static void announce_shutdown(const struct supervisor *supervisor)
 {
     char reason[SIGNALS_REQUEST_BYTES] = "the server can't go on";
-    if (supervisor->ownership.lost) {
+    if (supervisor->end == SUPERVISOR_LOST_WHAT_IT_OWNS) {
         (void)snprintf(reason, sizeof reason, "what the server owns has been taken away");
-    } else if (!supervisor->failed && !supervisor->keeper.given_up) {
+    } else if (supervisor->end == SUPERVISOR_STOPPED_AS_ASKED) {
         signals_describe_request(reason);
     }
     log_info("action: shutdown | result: in_progress | reason: %s", reason);
@@ -375,7 +412,6 @@ static void shut_down(struct supervisor *supervisor)
 {
     struct heritage *heritage = &supervisor->heritage;
     announce_shutdown(supervisor);
-    supervisor->failed |= supervisor->ownership.lost;
     segment_publish(&heritage->segment, SHARED_STOPPING);
     listeners_close(&heritage->listeners);
     log_info("action: close_listener | result: success");
@@ -398,55 +434,52 @@ static void tell_ready(struct heritage *heritage)
     }
 }
 
-/* From recovery to the end of the shutdown. */
+/* From recovery to the end of the shutdown. Where it could not start, `failure` says why. */
 static void live(struct supervisor *supervisor, struct failure *failure)
 {
     struct heritage *heritage = &supervisor->heritage;
-    supervisor->failed = true;
     if (!recovery_run(heritage, failure)) {
+        note_end(supervisor, SUPERVISOR_COULD_NOT_START);
         return;
     }
-    supervisor->started = keeper_start(&supervisor->keeper);
-    supervisor->failed = !supervisor->started;
-    if (supervisor->started) {
+    if (keeper_start(&supervisor->keeper)) {
         ownership_begin(&supervisor->ownership, heritage);
         tell_ready(heritage);
         serve(supervisor);
     } else {
         (void)failure_set(failure, "the storer did not start");
+        note_end(supervisor, SUPERVISOR_COULD_NOT_START);
     }
     shut_down(supervisor);
-}
-
-static int fail_to_start(const struct failure *failure)
-{
-    log_critical("action: start | result: fail | error: %s", failure->text);
-    log_complain("%s", failure->text);
-    return EXIT_FAILURE;
 }
 
 int supervisor_run(const struct server_config *config)
 {
     struct supervisor supervisor = {.heritage = {.config = *config}};
+    struct failure failure = {.text = ""};
     supervisor.keeper.heritage = &supervisor.heritage;
     log_limit_open(&supervisor.refusals, clock_monotonic_ms());
-    struct failure failure = {.text = ""};
     signals_prepare_supervisor();
     if (!heritage_open(&supervisor.heritage, &failure)) {
-        return fail_to_start(&failure);
-    }
-    if (!children_open(&supervisor.children, (uint32_t)config->limit_connections,
-                       (uint32_t)config->limit_connections_per_address)) {
-        (void)failure_set(&failure, "no memory for limits.max_connections");
-        supervisor.failed = true;
+        note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
     } else {
-        live(&supervisor, &failure);
+        if (!children_open(&supervisor.children, (uint32_t)config->limit_connections,
+                           (uint32_t)config->limit_connections_per_address)) {
+            (void)failure_set(&failure, "no memory for limits.max_connections");
+            note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
+        } else {
+            live(&supervisor, &failure);
+        }
+        children_close(&supervisor.children);
+        heritage_close(&supervisor.heritage);
     }
-    children_close(&supervisor.children);
-    heritage_close(&supervisor.heritage);
-    if (!supervisor.started) {
-        return fail_to_start(&failure);
+    if (supervisor.end == SUPERVISOR_COULD_NOT_START) {
+        log_critical("action: start | result: fail | error: %s", failure.text);
+        log_complain("%s", failure.text);
+        return EXIT_FAILURE;
     }
-    log_info("action: server_exit | result: %s", supervisor.failed ? "fail" : "success");
-    return supervisor.failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    bool well = supervisor.end == SUPERVISOR_STOPPED_AS_ASKED;
+    log_info("action: server_exit | result: %s | end: %s", well ? "success" : "fail",
+             end_name(supervisor.end));
+    return well ? EXIT_SUCCESS : EXIT_FAILURE;
 }
