@@ -77,6 +77,16 @@ static void note_sync_time(struct shared_storer *shared, uint64_t elapsed_ns)
     }
 }
 
+/* Wakes who waits for an acknowledgement, where `moved` is the position that those wait for. */
+static void wake_if_safe(const struct storer *storer, const _Atomic uint64_t *moved,
+                         uint64_t position)
+{
+    if (heritage_safe_position(storer->heritage) == moved) {
+        fault_point("storer.reported");
+        wake_waiters(storer->segment, WAIT_FOR_COMMIT, position);
+    }
+}
+
 /*
  * Tells the handlers how far bets.csv is written, and wakes as many of those that wait for space
  * as there is room for. Their bytes bring about the next flush, and that one wakes others.
@@ -87,10 +97,7 @@ static void report_written(struct storer *storer, uint64_t position)
     ring_report_written(segment, position);
     fault_point("storer.written");
     wake_for_space(segment, position, ring_room(segment));
-    if (storer->heritage->config.ack_after == ACK_AFTER_WRITTEN) {
-        fault_point("storer.reported");
-        wake_waiters(segment, WAIT_FOR_COMMIT, position);
-    }
+    wake_if_safe(storer, &segment->shared->positions.written, position);
 }
 
 /*
@@ -104,10 +111,7 @@ static void report_durable(struct storer *storer, uint64_t position)
     if (ring_room(segment) == segment->shared->identity.ring_bytes) {
         wake_waiters(segment, WAIT_FOR_SPACE, position);
     }
-    if (storer->heritage->config.ack_after == ACK_AFTER_SYNCED) {
-        fault_point("storer.reported");
-        wake_waiters(segment, WAIT_FOR_COMMIT, position);
-    }
+    wake_if_safe(storer, &segment->shared->positions.durable, position);
 }
 
 static bool are_bets_in_place(struct storer *storer, uint64_t bytes)
