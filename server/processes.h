@@ -39,7 +39,18 @@ enum storer_exit {
 pid_t process_fork(struct heritage *heritage, enum process_role role,
                    const struct process_errand *errand);
 
-/* "lottery-storer", as `ps` shows it. */
+enum { PROCESS_END_BYTES = 64 };
+
+/* How a process has ended, by waitpid's status: "status 1", "signal 9 (Killed)". By the supervisor. */
+void process_describe_end(int wait_status, char text[PROCESS_END_BYTES]);
+
+/*
+ * Which setting mends a fork that failed with this errno: ": ..." to be put behind strerror's text,
+ * or "" where no setting does. Called by the supervisor.
+ */
+const char *process_explain_fork(int error);
+
+/* "lottery-storer", as `ps` shows it. Any process. */
 const char *process_role_name(enum process_role role);
 
 #endif

@@ -1,11 +1,12 @@
 /*
  * keeper.c - see keeper.h.
  *
- * A storer is replaced at once, for agencies wait for it. One that dies again
- * and again without having stored anything in between will not live: after a
- * few deaths of its own doing it is given up. Being killed from outside is not
- * its doing, so that is borne for longer, but with pauses, and not for ever either: it
- * may be the kernel, for lack of memory.
+ * A storer that dies is replaced at once, because agencies wait for it. After FAILURES_MAX deaths in
+ * a row, between which nothing was stored, the keeper gives up: the next storer would die, too. A
+ * SIGKILL comes from outside, perhaps from the kernel for lack of memory, so that KILLS_MAX of them
+ * are borne; from the sixth death on there is a pause before each new storer.
+ *
+ * If the supervisor dies, nobody replaces a storer any more: the kernel sends SIGTERM to it.
  */
 #include "server/supervisor/keeper.h"
 
@@ -14,7 +15,6 @@
 #include "lib/log.h"
 #include "server/processes.h"
 #include "server/signals.h"
-#include "server/supervisor/children.h"
 #include "shm/waiting.h"
 
 #include <errno.h>
@@ -78,7 +78,7 @@ static bool fork_storer(struct keeper *keeper, const int ready[2])
     pid_t pid = process_fork(keeper->heritage, PROCESS_STORER, &errand);
     if (pid < 0) {
         log_error("action: storer_start | result: fail | error: fork: %s%s", strerror(errno),
-                  children_explain_fork(errno));
+                  process_explain_fork(errno));
         return false;
     }
     keeper->storer = pid;
@@ -97,7 +97,7 @@ static bool await_ready(int pipe_end)
         struct timespec timeout = clock_interval(left_ms > 0 ? left_ms : 0);
         result = ppoll(&poll, 1, &timeout, signals_sleep_mask());
         if (signals_terminate_requested()) {
-            return true; /* it will be asked to stop as soon as it listens */
+            return true; /* the shutdown asks the storer to stop */
         }
     } while (result < 0 && errno == EINTR);
     char byte = 0;
@@ -123,7 +123,7 @@ bool keeper_start(struct keeper *keeper)
 
 /* ---------------------------------------------------------------- death ---- */
 
-/* Nobody will ever store anything again: whoever waits for that is told. */
+/* There will be no storer any more. All waiting for one ends, with false. */
 static void give_up(struct keeper *keeper, const char *reason)
 {
     log_critical("action: server | result: fail | reason: %s", reason);
@@ -131,7 +131,7 @@ static void give_up(struct keeper *keeper, const char *reason)
     wait_halt(&keeper->heritage->segment);
 }
 
-/* One more death; whether and when there is to be another storer. */
+/* Counts a death, and decides whether and when there is to be another storer. */
 static void count_death(struct keeper *keeper, bool killed)
 {
     uint64_t flushes = atomic_load(&shared_of(keeper)->storer.flushes);
@@ -151,11 +151,11 @@ static void count_death(struct keeper *keeper, bool killed)
 
 void keeper_bury(struct keeper *keeper, int wait_status)
 {
-    char end[CHILDREN_END_BYTES];
+    char end[PROCESS_END_BYTES];
     bool exited = WIFEXITED(wait_status);
     bool was_asked = keeper->state != KEEPER_WORKING;
     bool well = was_asked && exited && WEXITSTATUS(wait_status) == STORER_EXIT_DRAINED;
-    children_describe_end(wait_status, end);
+    process_describe_end(wait_status, end);
     log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
               "action: reap | result: %s | role: storer | pid: %d | ended_by: %s | flushes: "
               "%" PRIu64,
