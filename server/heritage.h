@@ -1,8 +1,8 @@
 /*
  * heritage.h - what crosses fork: everything that a child of the supervisor inherits.
  *
- * Opened by the supervisor before there are children, in an order that is
- * undone backwards at the end; a child only reads it.
+ * The supervisor opens it before there are children, and closes it in the reverse order at the
+ * end. A child only reads it.
  */
 #ifndef SERVER_HERITAGE_H
 #define SERVER_HERITAGE_H
@@ -38,7 +38,9 @@ bool heritage_open(struct heritage *heritage, struct failure *failure);
  */
 const _Atomic uint64_t *heritage_safe_position(const struct heritage *heritage);
 
-/* Removes the shared memory and the semaphore set, and gives the lock up. Called by the supervisor. */
+/*
+ * Removes the shared memory and the semaphore set, and gives the lock up. Called by the supervisor.
+ */
 void heritage_close(struct heritage *heritage);
 
 /*

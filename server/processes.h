@@ -1,10 +1,10 @@
 /*
  * processes.h - the table of the server's processes, and how a forked child becomes one of them.
  *
- * The supervisor forks; every child follows the same script, in the same order (name, descriptors,
- * signals and the supervisor's death, its entry), and ends where the script ends. So a child
- * never returns into the supervisor's code. A new kind of process is one more row of the table in
- * processes.c.
+ * The supervisor forks. Every child follows the same script, in the same order (name, descriptors,
+ * signals and the supervisor's death, its entry), and ends where the script ends, so that no child
+ * returns into the supervisor's code. A new kind of process is one more row of the table in
+ * processes.c. Called by the supervisor, where nothing else is said.
  */
 #ifndef SERVER_PROCESSES_H
 #define SERVER_PROCESSES_H
@@ -41,7 +41,9 @@ pid_t process_fork(struct heritage *heritage, enum process_role role,
 
 enum { PROCESS_END_BYTES = 64 };
 
-/* How a process has ended, by waitpid's status: "status 1", "signal 9 (Killed)". By the supervisor. */
+/*
+ * How a process has ended, by waitpid's status: "status 1", "signal 9 (Killed)". By the supervisor.
+ */
 void process_describe_end(int wait_status, char text[PROCESS_END_BYTES]);
 
 /*

@@ -31,7 +31,9 @@ static size_t smaller_of(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Room for a message of the longest kind, and for not more than half the ring: others append too. */
+/*
+ * Room for a message of the longest kind, and for not more than half the ring: others append too.
+ */
 static size_t csv_capacity(const struct server_config *config)
 {
     size_t message_csv_bytes = BET_CSV_BYTES_MAX(config->limit_message_bytes + 1);
@@ -272,7 +274,9 @@ static void write_today(char date[BET_RULES_DATE_BYTES])
     (void)strftime(date, BET_RULES_DATE_BYTES, "%Y-%m-%d", &broken_down);
 }
 
-/* Rows are converted; those of a batch that breaks the lottery's own rules are refused after all. */
+/*
+ * Rows are converted; those of a batch that breaks the lottery's own rules are refused after all.
+ */
 static void check_rules(const struct batches *batches, const struct message *message,
                         struct bet_conversion *conversion)
 {

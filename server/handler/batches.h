@@ -89,7 +89,10 @@ bool batches_refuse(struct batches *batches, const struct message *message, cons
 /* The same for what was no whole message. */
 bool batches_complain(struct batches *batches, const char *reason);
 
-/* Queues an ERROR for a message that the broken claim bars. It is counted for the log. False as above. */
+/*
+ * Queues an ERROR for a message that the broken claim bars. It is counted for the log. False as
+ * above.
+ */
 bool batches_refuse_follower(struct batches *batches, const struct message *message);
 
 /* True while there are batches that have not been answered. */

@@ -31,7 +31,9 @@ struct claim {
 void claim_take(struct claim *claim, const struct agency *agency, uint64_t epoch,
                 struct peer_log *log);
 
-/* The epoch by which the connection may store for the agency: EPOCH_UNFENCED without a claim on it. */
+/*
+ * The epoch by which the connection may store for the agency: EPOCH_UNFENCED without a claim on it.
+ */
 uint64_t claim_epoch(const struct claim *claim, const struct agency *agency);
 
 /* Breaks the claim, if there is one. */

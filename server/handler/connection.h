@@ -42,7 +42,10 @@ void connection_open(struct connection *connection, int socket, struct arena *ar
  */
 void connection_close(struct connection *connection);
 
-/* True once sending or receiving has failed, or the connection was given up: nothing more can be said. */
+/*
+ * True once sending or receiving has failed, or the connection was given up: nothing more can be
+ * said.
+ */
 bool connection_is_broken(const struct connection *connection);
 
 /* Nothing more is sent: what was sent of an answer must not look like a whole one. */

@@ -133,7 +133,9 @@ struct winners_answer {
     uint64_t winners;
 };
 
-/* Nothing is sent before the first winner was read, so that a file that was changed can get ERROR. */
+/*
+ * Nothing is sent before the first winner was read, so that a file that was changed can get ERROR.
+ */
 static bool send_winner(void *context, const char *row, size_t bytes)
 {
     struct winners_answer *sent = context;

@@ -99,7 +99,10 @@ static enum verdict look_at_rest(struct handler *handler)
     return GO_ON;
 }
 
-/* Serves the whole messages that are in the buffer, at most MESSAGES_A_ROUND, and appends their bets. */
+/*
+ * Serves the whole messages that are in the buffer, at most MESSAGES_A_ROUND, and appends their
+ * bets.
+ */
 static enum verdict serve_messages(struct handler *handler)
 {
     enum verdict verdict = GO_ON;
@@ -215,8 +218,9 @@ static enum verdict hang_up(struct handler *handler)
 }
 
 /*
- * One round: takes what the peer sent, or waits for the disk or the peer; serves the whole messages,
- * and answers what is safe. A message that trickles in byte by byte is as late as one that stops.
+ * One round: takes what the peer sent, or waits for the disk or the peer; serves the whole
+ * messages, and answers what is safe. A message that trickles in byte by byte is as late as one
+ * that stops.
  */
 static enum verdict serve_a_round(struct handler *handler)
 {

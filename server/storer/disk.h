@@ -75,8 +75,8 @@ bool disk_write_control(struct disk *disk, const struct control *control);
 bool disk_is_full(int error);
 
 /*
- * Logs, the first time, that there is no room for the file (errno says why), waits a fifth of a second,
- * since nothing tells when there is some, and gives back what was allocated ahead.
+ * Logs, the first time, that there is no room for the file (errno says why), waits a fifth of a
+ * second, since nothing tells when there is some, and gives back what was allocated ahead.
  */
 void disk_wait_for_room(struct disk *disk, const char *name);
 

@@ -4,11 +4,10 @@
  * Why it exists: one writer needs no locks on the files, and one fdatasync
  * serves all the agencies that appended since the last one (group commit).
  *
- * What it promises: `durable` is moved only after fdatasync has returned, and while the
- * file that was synced is still the one under its name; an
- * agency's done is durable after all its bets are; the draw is held once, after the
- * last agency's done, and winners.csv and control are in place before the gate opens.
- * What it announces is in the log before anybody can be answered by it.
+ * What it promises: `durable` is moved only after fdatasync has returned, and while the file that
+ * was synced is still the one under its name. An agency's done becomes durable after all its bets.
+ * The draw is held once, after the last agency's done, and winners.csv and control are in place
+ * before the gate opens. The log has a done and the draw before any agency is answered by them.
  *
  * How it stops: SIGTERM. It goes on until no handler is left and the ring is
  * empty, because handlers wait for it. The supervisor sends SIGTERM last; when
@@ -133,7 +132,10 @@ static bool write_checkpoint(struct storer *storer)
     return true;
 }
 
-/* Control says that the lottery has begun, and so fixes its terms, before a first bet is acknowledged. */
+/*
+ * Control says that the lottery has begun, and so fixes its terms, before a first bet is
+ * acknowledged.
+ */
 static bool note_first_bets(struct storer *storer, uint64_t durable)
 {
     if (storer->control.state != CONTROL_NEW) {
@@ -274,7 +276,9 @@ static bool write_round(struct storer *storer, const struct done_round *round)
     return note_done_bytes(storer);
 }
 
-/* The agencies appended their last bets before they asked: flushing now makes all of those durable. */
+/*
+ * The agencies appended their last bets before they asked: flushing now makes all of those durable.
+ */
 static bool store_round(struct storer *storer, struct done_round *round)
 {
     if (!flush(storer)) {
@@ -319,7 +323,7 @@ static bool make_winners(struct storer *storer, const struct draw_stock *stored,
                          struct draw_record *record)
 {
     struct failure failure;
-    for (;;) {
+    for (;;) { /* until there is room */
         switch (draw_hold(&storer->heritage->directory, stored,
                           storer->control.terms.winning_number, signals_terminate_requested, record,
                           &failure)) {
@@ -597,7 +601,10 @@ static bool is_drained(const struct storer *storer)
            atomic_load(&shared->positions.head) == atomic_load(&shared->positions.durable);
 }
 
-/* Stores until it is to stop and nothing is left, or until something fails. True when it has drained. */
+/*
+ * Stores until it is to stop and nothing is left, or until something fails. True when it has
+ * drained.
+ */
 static bool serve(struct storer *storer)
 {
     for (;;) {
@@ -710,7 +717,7 @@ static bool take_over(struct storer *storer)
     return true;
 }
 
-/* A supervisor that has stopped waiting meanwhile is going to say so by SIGTERM. */
+/* Nobody may read any more: a supervisor that has stopped waiting sends SIGTERM. */
 static void tell_ready(int ready)
 {
     log_info("action: storer_start | result: success | pid: %d", (int)getpid());

@@ -1,10 +1,10 @@
 /*
  * keeper.c - see keeper.h.
  *
- * A storer that dies is replaced at once, because agencies wait for it. After FAILURES_MAX deaths in
- * a row, between which nothing was stored, the keeper gives up: the next storer would die, too. A
- * SIGKILL comes from outside, perhaps from the kernel for lack of memory, so that KILLS_MAX of them
- * are borne; from the sixth death on there is a pause before each new storer.
+ * A storer that dies is replaced at once, because agencies wait for it. After FAILURES_MAX deaths
+ * in a row, between which nothing was stored, the keeper gives up: the next storer would die, too.
+ * A SIGKILL comes from outside, perhaps from the kernel for lack of memory, so that KILLS_MAX of
+ * them are borne; from the sixth death on there is a pause before each new storer.
  *
  * If the supervisor dies, nobody replaces a storer any more: the kernel sends SIGTERM to it.
  */

@@ -1,16 +1,15 @@
 /*
  * recovery.c - see recovery.h.
  *
- * When the tail is cut: a byte of bets.csv is acknowledged only after fdatasync has returned for it,
- * and the storer syncs what it has written before it writes more. So a power loss can damage only
- * what one flush wrote: at most a ring's worth of bytes at the end, none of them acknowledged. The
- * pages of a flush reach the disk in any order, so that good rows behind the first bad one are cut
- * off with it.
+ * When the tail is cut: the storer syncs what it has written before it writes more. So a power loss
+ * can damage only what one flush wrote, at most a ring's worth of bytes at the end. With ack_after:
+ * synced none of these bytes was acknowledged. The pages of a flush reach the disk in any order, so
+ * that good rows behind the first bad one are cut off with it.
  *
  * When the server refuses to start: a crash can't damage bytes that are further from the end, nor
  * bytes that a witness proves to have been durable. The witnesses are the checkpoint, the lines of
- * done.csv, and control: each was written only after the bytes that it speaks of were durable. Where
- * a witness and bets.csv disagree, nothing is touched: cutting would lose acknowledged bets.
+ * done.csv, and control: each was written only after the bytes that it speaks of were durable.
+ * Where a witness and bets.csv disagree, nothing is touched: cutting would lose acknowledged bets.
  *
  * What can't be known: whether a damaged row that no witness reaches (of the last second) was
  * acknowledged. It is cut, and the log says so.
@@ -301,7 +300,9 @@ static bool read_done(struct recovery *recovery)
                           &recovery->done, recovery->failure) == DONE_OPEN;
 }
 
-/* Where bets.csv is missing, descriptor -1 stands for an empty file until everything is accepted. */
+/*
+ * Where bets.csv is missing, descriptor -1 stands for an empty file until everything is accepted.
+ */
 static bool open_bets(struct recovery *recovery)
 {
     recovery->bets = data_directory_open_file(&recovery->heritage->directory, DATA_BETS_FILE,
@@ -497,7 +498,10 @@ static bool go_on(struct recovery *recovery)
     return true;
 }
 
-/* Control is there before any other file is: whoever finds others without it knows that it was taken away. */
+/*
+ * Control is there before any other file is: whoever finds others without it knows that it was
+ * taken away.
+ */
 static bool make_control(struct recovery *recovery)
 {
     struct heritage *heritage = recovery->heritage;

@@ -267,7 +267,10 @@ static void accept_at(struct supervisor *supervisor, int listener)
     }
 }
 
-/* At each address at most ACCEPTS_A_ROUND are accepted, so that a crowd at one leaves time for the others. */
+/*
+ * At each address at most ACCEPTS_A_ROUND are accepted, so that a crowd at one leaves time for the
+ * others.
+ */
 static void accept_connections(struct supervisor *supervisor,
                                const struct pollfd polls[LISTENERS_MAX])
 {
@@ -280,7 +283,10 @@ static void accept_connections(struct supervisor *supervisor,
 
 /* ------------------------------------------------------------------ loop ---- */
 
-/* Milliseconds until there is something to do that nothing tells of: at least a look at what we own. */
+/*
+ * Milliseconds until there is something to do that nothing tells of: at least a look at what we
+ * own.
+ */
 static int64_t patience_ms(const struct supervisor *supervisor)
 {
     int64_t patience_ms = ownership_patience_ms(&supervisor->ownership);
