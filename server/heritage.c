@@ -144,6 +144,13 @@ bool heritage_open(struct heritage *heritage, struct failure *failure)
     return true;
 }
 
+const _Atomic uint64_t *heritage_safe_position(const struct heritage *heritage)
+{
+    const struct shared_positions *positions = &heritage->segment.shared->positions;
+    return heritage->config.ack_after == ACK_AFTER_SYNCED ? &positions->durable
+                                                          : &positions->written;
+}
+
 void heritage_close(struct heritage *heritage)
 {
     close_shared_memory(heritage);

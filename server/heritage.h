@@ -1,8 +1,8 @@
 /*
  * heritage.h - what crosses fork: everything that a child of the supervisor inherits.
  *
- * Opened by the supervisor before there are children, in an order that is
- * undone backwards at the end; a child only reads it.
+ * The supervisor opens it before there are children, and closes it in the reverse order at the
+ * end. A child only reads it.
  */
 #ifndef SERVER_HERITAGE_H
 #define SERVER_HERITAGE_H
@@ -32,13 +32,21 @@ struct heritage {
  */
 bool heritage_open(struct heritage *heritage, struct failure *failure);
 
-/* Removes the shared memory and the semaphore set, and gives the lock up. By the supervisor. */
+/*
+ * The position behind which a bet is acknowledged: `durable`, or `written` with ack_after: written.
+ * A handler waits for it, and the storer wakes those that wait when it moves. Any process.
+ */
+const _Atomic uint64_t *heritage_safe_position(const struct heritage *heritage);
+
+/*
+ * Removes the shared memory and the semaphore set, and gives the lock up. Called by the supervisor.
+ */
 void heritage_close(struct heritage *heritage);
 
 /*
- * Removes them in the place of a supervisor that has died. By its storer, as the last thing
- * it does, however well it has ended: a handler that waits still is told that it waits in vain.
- * No server has started meanwhile: the storer has the directory's lock.
+ * Removes them in the place of a supervisor that has died. Called by its storer, as the last thing
+ * it does, however well it has ended: a handler that still waits is told that it waits in vain. No
+ * other server has started meanwhile, for the storer has the directory's lock.
  */
 void heritage_clear_up(struct heritage *heritage);
 

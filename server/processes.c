@@ -10,8 +10,12 @@
 #include "server/signals.h"
 #include "server/storer/storer.h"
 
+#include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct process_kind {
@@ -40,8 +44,8 @@ static void close_if_open(int descriptor)
 }
 
 /*
- * The script of every child. It ends by _exit: the handlers of exit are the supervisor's, and
- * running them would touch, and so copy, a dozen pages for every connection.
+ * The script of every child. It ends by _exit: the handlers of exit are the supervisor's, and to
+ * run them would write to a dozen pages, which the kernel would copy for every connection.
  */
 static _Noreturn void become(struct heritage *heritage, enum process_role role,
                              const struct process_errand *errand)
@@ -68,4 +72,28 @@ pid_t process_fork(struct heritage *heritage, enum process_role role,
         become(heritage, role, errand);
     }
     return pid;
+}
+
+void process_describe_end(int wait_status, char text[PROCESS_END_BYTES])
+{
+    if (WIFSIGNALED(wait_status)) {
+        (void)snprintf(text, PROCESS_END_BYTES, "signal %d (%s)", WTERMSIG(wait_status),
+                       strsignal(WTERMSIG(wait_status)));
+    } else {
+        (void)snprintf(text, PROCESS_END_BYTES, "status %d", WEXITSTATUS(wait_status));
+    }
+}
+
+const char *process_explain_fork(int error)
+{
+    if (error == EAGAIN) {
+        return ": no more processes may be started here (pids_limit of the container, TasksMax of "
+               "the service, ulimit -u of the user), and each connection is one: raise that, or "
+               "set a smaller limits.max_connections";
+    }
+    if (error == ENOMEM) {
+        return ": there is no memory for another process (mem_limit of the container, MemoryMax "
+               "of the service): raise that, or set a smaller limits.max_connections";
+    }
+    return "";
 }

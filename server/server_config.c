@@ -464,7 +464,10 @@ static int compare_ranges(const void *left, const void *right)
     return (a->first > b->first) - (a->first < b->first);
 }
 
-/* Writes the ranges in ascending order, those that touch as one: never longer than as they were set. */
+/*
+ * Writes the ranges in ascending order, those that touch as one: never longer than as they were
+ * set.
+ */
 static void write_ranges(const struct server_config *config, char *text, size_t capacity)
 {
     struct agency_range sorted[AGENCY_RANGES_MAX];

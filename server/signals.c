@@ -79,8 +79,9 @@ struct signal_rule {
 /*
  * Every signal that would end a process by default and tells neither of a crash nor can't be
  * caught (SIGKILL); the real-time ones are ignored as well. SIGXFSZ is ignored by main, in
- * every program (lib/file_size_limit.h), and SIGALRM is caught by the log (lib/log_output.c). SIGTERM stops the server however it was started: a server
- * that nothing stops but SIGKILL serves nobody.
+ * every program (lib/file_size_limit.h), and SIGALRM is caught by the log (lib/log_output.c).
+ * SIGTERM stops the server however it was started: a server that nothing stops but SIGKILL serves
+ * nobody.
  */
 static const struct signal_rule rules[] = {
     {on_terminate, SIGTERM, false, false},

@@ -3,7 +3,7 @@
  *
  * No signal that can be caught ends a process of the server before it has put
  * everything in order, the crashes excepted (SIGSEGV, SIGABRT, ...): the table in
- * signals.c says what each of them does. Those that mean something are blocked
+ * signals.c says what each of them does. Any process of the server calls, about itself. Those that mean something are blocked
  * except while the process sleeps, so none can slip in between a look at a
  * flag and the sleep: sleep with ppoll(2) and signals_sleep_mask, or, where the
  * sleep takes no mask, between signals_unblock and signals_block.

@@ -372,7 +372,8 @@ static enum draw_end explain(const struct draw *draw, enum draw_end end)
     }
     (void)failure_set_errno(draw->failure, "%s the draw in %s",
                             end == DRAW_NOT_SYNCED ? "sync" : "hold", draw->directory->path);
-    return end;
+    bool is_full = errno == ENOSPC || errno == EDQUOT;
+    return end == DRAW_FAILED && is_full ? DRAW_NO_ROOM : end;
 }
 
 static bool sum_winners(struct draw *draw)
@@ -447,11 +448,9 @@ enum draw_end draw_check(const struct data_directory *directory, const struct dr
     (void)unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
     int file = data_directory_open_file(directory, DATA_WINNERS_FILE, O_RDONLY, failure);
     if (file < 0) {
-        return DRAW_FAILED;
+        return errno == ENOENT ? DRAW_MISSING : DRAW_FAILED;
     }
     enum draw_end end = compare(directory, file, record, failure);
-    int saved_errno = errno;
     (void)close(file);
-    errno = saved_errno;
     return end;
 }

@@ -18,8 +18,10 @@
 
 enum draw_end {
     DRAW_HELD,
-    DRAW_FAILED,     /* may be tried again; errno says why */
-    DRAW_NOT_SYNCED, /* may not: what the disk holds is not known; errno says why */
+    DRAW_FAILED,     /* may be tried again */
+    DRAW_NO_ROOM,    /* the disk is full: may be tried again; errno says in which way */
+    DRAW_MISSING,    /* of draw_check alone: there is no winners.csv */
+    DRAW_NOT_SYNCED, /* may not: what the disk holds is not known */
     DRAW_DAMAGED,    /* a file is not what was stored: no winners can be told by it */
     DRAW_INTERRUPTED /* should_stop said so: the next start holds it */
 };
@@ -32,7 +34,7 @@ struct draw_stock {
 /*
  * Holds the draw among the bets that were stored, which means that winners.csv is in
  * place for good; the caller then writes *record to control. Unless it is
- * held, describes the failure and keeps its errno. Notices every change of bets.csv
+ * held, describes the failure. Notices every change of bets.csv
  * since it was stored. Asks `should_stop` now and then. Called by the storer, once
  * nothing can be appended any more and all of it is durable.
  */
@@ -42,8 +44,8 @@ enum draw_end draw_hold(const struct data_directory *directory, const struct dra
 
 /*
  * Holds winners.csv against the record of a draw that was held, and removes what a storer
- * that died during it left behind. DRAW_HELD; DRAW_FAILED with errno ENOENT where winners.csv is
- * missing: draw_hold makes it again, and gives the same record; DRAW_DAMAGED where it is
+ * that died during it left behind. DRAW_HELD; DRAW_MISSING where there is
+ * no winners.csv: draw_hold makes it again, and gives the same record; DRAW_DAMAGED where it is
  * another one. With the failure. Called by each storer once control says that the draw was held.
  */
 enum draw_end draw_check(const struct data_directory *directory, const struct draw_record *record,

@@ -1,9 +1,9 @@
 /*
  * arena.h - a handler's private memory: taken in one piece, given back in one piece.
  *
- * Its pages come with their first use, so that a connection that says nothing
- * costs nothing, and none of the memory that the supervisor had before the fork is
- * touched, which would have to be copied.
+ * A page is taken when it is first written, so that a silent connection takes none. The handler
+ * does not write to memory that the supervisor had before the fork, which the kernel would have to
+ * copy. Called by the handler's process alone.
  */
 #ifndef SERVER_HANDLER_ARENA_H
 #define SERVER_HANDLER_ARENA_H

@@ -12,13 +12,14 @@
 #include "shm/slots.h"
 #include "shm/waiting.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#define POSITION_IN_TURN UINT64_MAX
+#define POSITION_GATHERED UINT64_MAX
 
-enum { TURN_BYTES = 512 * 1024 };
+enum { GATHERED_BYTES = 512 * 1024 };
 
 static size_t larger_of(size_t a, size_t b)
 {
@@ -30,11 +31,13 @@ static size_t smaller_of(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Room for a message of the longest kind, and for not more than half the ring: others append too. */
+/*
+ * Room for a message of the longest kind, and for not more than half the ring: others append too.
+ */
 static size_t csv_capacity(const struct server_config *config)
 {
     size_t message_csv_bytes = BET_CSV_BYTES_MAX(config->limit_message_bytes + 1);
-    return larger_of(message_csv_bytes, smaller_of(TURN_BYTES, config->ring_bytes / 2));
+    return larger_of(message_csv_bytes, smaller_of(GATHERED_BYTES, config->ring_bytes / 2));
 }
 
 size_t batches_arena_bytes(const struct server_config *config)
@@ -43,23 +46,28 @@ size_t batches_arena_bytes(const struct server_config *config)
            arena_part_bytes(BATCHES_PENDING_MAX * sizeof(struct pending_batch));
 }
 
-void batches_open(struct batches *batches, const struct heritage *heritage, uint32_t slot_index,
-                  struct connection *connection, struct peer_log *log, struct arena *arena)
+void batches_open(struct batches *batches, const struct batches_setting *setting,
+                  struct arena *arena)
 {
-    const struct server_config *config = &heritage->config;
-    struct shared_positions *positions = &heritage->segment.shared->positions;
+    const struct server_config *config = &setting->heritage->config;
     *batches = (struct batches){
         .config = config,
-        .segment = &heritage->segment,
-        .slot_index = slot_index,
-        .connection = connection,
-        .log = log,
+        .segment = &setting->heritage->segment,
+        .slot_index = setting->slot_index,
+        .connection = setting->connection,
+        .log = setting->log,
+        .claim = setting->claim,
         .masks_documents = config->log_personal == LOG_PERSONAL_MASKED,
-        .safe = config->ack_after == ACK_AFTER_SYNCED ? &positions->durable : &positions->written,
+        .safe = heritage_safe_position(setting->heritage),
         .csv_capacity = csv_capacity(config),
     };
     batches->csv = arena_take(arena, batches->csv_capacity);
     batches->pending = arena_take(arena, BATCHES_PENDING_MAX * sizeof(struct pending_batch));
+}
+
+bool batches_are_pending(const struct batches *batches)
+{
+    return batches->count > 0;
 }
 
 /* ---------------------------------------------------------------- queue ---- */
@@ -87,16 +95,16 @@ static struct pending_batch *push(struct batches *batches, const struct message 
     batch->dialect = message->dialect;
     batch->bets = 0;
     batch->refused = false;
-    batch->position = POSITION_IN_TURN;
+    batch->position = POSITION_GATHERED;
     return batch;
 }
 
-/* The door: every ERROR of the connection passes here, and breaks its claim. */
+/* Every ERROR of the connection passes here, and breaks its claim. */
 static void refuse(struct batches *batches, struct pending_batch *batch)
 {
     batch->refused = true;
     batch->position = 0; /* it has nothing to wait for */
-    batches->claim.broken = true;
+    claim_break(batches->claim);
 }
 
 static bool queue_error(struct batches *batches, const struct message *message)
@@ -108,28 +116,20 @@ static bool queue_error(struct batches *batches, const struct message *message)
     return true;
 }
 
-/* ----------------------------------------------------------------- turn ---- */
+/* -------------------------------------------------------------- gathering ---- */
 
-static void log_refused_turn(struct batches *batches, uint64_t refused, enum append_result result)
-{
-    peer_log_limited(batches->log, LOG_LEVEL_WARNING,
-                     "action: apuesta_recibida | result: fail | cantidad: %llu | agency: %u | "
-                     "reason: %s | batches: %llu",
-                     (unsigned long long)batches->turn_bets, batches->turn_agency->id,
-                     append_result_text(result), (unsigned long long)refused);
-}
-
-/* The turn's batches are the newest ones; tells them what became of their bytes. */
-static void close_turn(struct batches *batches, enum append_result result, uint64_t end)
+/* The gathered batches are the newest ones. Each gets its position, or is refused. */
+static void resolve_gathered(struct batches *batches, enum append_result result, uint64_t end)
 {
     uint64_t refused = 0;
     for (size_t i = batches->count; i-- > 0;) {
         struct pending_batch *batch = pending_at(batches, i);
-        if (batch->position != POSITION_IN_TURN) {
-            if (batch->refused) {
-                continue; /* refused between batches of the turn */
-            }
-            break;
+        bool is_gathered = batch->position == POSITION_GATHERED;
+        if (!is_gathered && !batch->refused) {
+            break; /* it and all before it were appended earlier */
+        }
+        if (!is_gathered) {
+            continue; /* refused between batches that were gathered */
         }
         batch->position = end;
         if (result != APPEND_DONE) {
@@ -138,11 +138,15 @@ static void close_turn(struct batches *batches, enum append_result result, uint6
         }
     }
     if (refused > 0) {
-        log_refused_turn(batches, refused, result);
+        peer_log_limited(batches->log, LOG_LEVEL_WARNING,
+                         "action: apuesta_recibida | result: fail | cantidad: %" PRIu64
+                         " | agency: %" PRIu32 " | reason: %s | batches: %" PRIu64,
+                         batches->gathered_bets, batches->gathered_agency->id,
+                         append_result_text(result), refused);
     }
     batches->csv_used = 0;
-    batches->turn_bets = 0;
-    batches->turn_agency = NULL;
+    batches->gathered_bets = 0;
+    batches->gathered_agency = NULL;
 }
 
 bool batches_commit(struct batches *batches)
@@ -151,11 +155,11 @@ bool batches_commit(struct batches *batches)
         return true;
     }
     const struct append append = {
-        .agency = batches->turn_agency,
-        .epoch = batches->turn_epoch,
+        .agency = batches->gathered_agency,
+        .epoch = batches->gathered_epoch,
         .bytes = batches->csv,
         .count = batches->csv_used,
-        .bets = batches->turn_bets,
+        .bets = batches->gathered_bets,
         .checksum = checksum_extend(CHECKSUM_EMPTY, batches->csv, batches->csv_used),
         .checksum_factor = checksum_factor(batches->csv_used),
     };
@@ -164,7 +168,7 @@ bool batches_commit(struct batches *batches)
     if (result == APPEND_HALTED) {
         return false;
     }
-    close_turn(batches, result, end);
+    resolve_gathered(batches, result, end);
     return true;
 }
 
@@ -247,18 +251,17 @@ static void note_single_bet(const struct batches *batches, struct pending_batch 
     }
 }
 
-/* Commits the turn when this batch cannot join it: another agency's, or no room. */
-static bool make_turn(struct batches *batches, struct agency *agency, size_t body_bytes)
+/* Appends what is gathered when this batch can't join it: it is another agency's, or too long. */
+static bool make_gathering_room(struct batches *batches, struct agency *agency, size_t body_bytes)
 {
     size_t csv_bytes = BET_CSV_BYTES_MAX(body_bytes + 1);
     bool fits = csv_bytes <= batches->csv_capacity - batches->csv_used;
-    bool same = batches->turn_agency == agency;
+    bool same = batches->gathered_agency == agency;
     if (batches->csv_used > 0 && !(fits && same) && !batches_commit(batches)) {
         return false;
     }
-    bool claimed = batches->claim.agency == agency;
-    batches->turn_agency = agency;
-    batches->turn_epoch = claimed ? batches->claim.epoch : EPOCH_UNFENCED;
+    batches->gathered_agency = agency;
+    batches->gathered_epoch = claim_epoch(batches->claim, agency);
     return true;
 }
 
@@ -271,7 +274,9 @@ static void write_today(char date[BET_RULES_DATE_BYTES])
     (void)strftime(date, BET_RULES_DATE_BYTES, "%Y-%m-%d", &broken_down);
 }
 
-/* Rows are converted; those of a batch that breaks the lottery's own rules are refused after all. */
+/*
+ * Rows are converted; those of a batch that breaks the lottery's own rules are refused after all.
+ */
 static void check_rules(const struct batches *batches, const struct message *message,
                         struct bet_conversion *conversion)
 {
@@ -288,10 +293,10 @@ static void check_rules(const struct batches *batches, const struct message *mes
 
 bool batches_add(struct batches *batches, struct agency *agency, const struct message *message)
 {
-    if (!make_queue_room(batches) || !make_turn(batches, agency, message->body_bytes)) {
+    if (!make_queue_room(batches) || !make_gathering_room(batches, agency, message->body_bytes)) {
         return false;
     }
-    if (batches_is_barred(batches, agency)) { /* perhaps only since the last turn's end, just now */
+    if (claim_bars(batches->claim, agency)) { /* the append above may just have broken it */
         return batches_refuse_follower(batches, message);
     }
     if (message->body_bytes == 0) {
@@ -311,7 +316,7 @@ bool batches_add(struct batches *batches, struct agency *agency, const struct me
         note_single_bet(batches, batch, message);
     }
     batches->csv_used += conversion.csv_bytes;
-    batches->turn_bets += conversion.rows;
+    batches->gathered_bets += conversion.rows;
     return true;
 }
 
@@ -329,40 +334,10 @@ bool batches_complain(struct batches *batches, const char *reason)
     return batches_refuse(batches, &nothing, reason);
 }
 
-bool batches_is_barred(const struct batches *batches, const struct agency *agency)
-{
-    return batches->claim.agency == agency && batches->claim.broken;
-}
-
 bool batches_refuse_follower(struct batches *batches, const struct message *message)
 {
-    batches->claim.followers++;
-    batches->claim.follower_bets += count_rows(message->body, message->body_bytes);
+    claim_count_follower(batches->claim, count_rows(message->body, message->body_bytes));
     return queue_error(batches, message);
-}
-
-static void tell_followers(struct batches *batches)
-{
-    const struct batches_claim *claim = &batches->claim;
-    if (claim->followers > 0) {
-        peer_log_limited(batches->log, LOG_LEVEL_INFO,
-                         "action: apuesta_recibida | result: fail | cantidad: %llu | agency: %u | "
-                         "reason: an earlier message of this connection was refused | messages: "
-                         "%llu",
-                         (unsigned long long)claim->follower_bets, claim->agency->id,
-                         (unsigned long long)claim->followers);
-    }
-}
-
-void batches_set_claim(struct batches *batches, struct agency *agency, uint64_t epoch)
-{
-    tell_followers(batches);
-    batches->claim = (struct batches_claim){.agency = agency, .epoch = epoch};
-}
-
-void batches_close(struct batches *batches)
-{
-    tell_followers(batches);
 }
 
 /* -------------------------------------------------------------- answers ---- */

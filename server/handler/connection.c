@@ -68,7 +68,22 @@ void connection_close(struct connection *connection)
     (void)close(connection->socket);
 }
 
+bool connection_is_broken(const struct connection *connection)
+{
+    return connection->broken;
+}
+
+void connection_give_up(struct connection *connection)
+{
+    connection->broken = true;
+}
+
 /* ------------------------------------------------------------ receiving ---- */
+
+uint64_t connection_received_bytes(const struct connection *connection)
+{
+    return connection->received;
+}
 
 enum receive_result connection_receive_now(struct connection *connection)
 {
@@ -77,6 +92,7 @@ enum receive_result connection_receive_now(struct connection *connection)
                            connection->in_capacity - connection->in_end, MSG_DONTWAIT);
         if (got > 0) {
             connection->in_end += (size_t)got;
+            connection->received += (uint64_t)got;
             return RECEIVED;
         }
         if (got == 0) {

@@ -1,8 +1,8 @@
 /*
  * connection.h - one agency's socket: bytes in, bytes out, and how long either may take.
  *
- * The socket stays blocking for nobody: every wait is a ppoll with a deadline,
- * which a SIGTERM ends. Used by the handler that owns the connection.
+ * No call blocks in the socket: every wait is a ppoll with a deadline, and SIGTERM ends it.
+ * Called by the handler that owns the connection, alone.
  */
 #ifndef SERVER_HANDLER_CONNECTION_H
 #define SERVER_HANDLER_CONNECTION_H
@@ -23,8 +23,9 @@ struct connection {
     size_t in_start;    /* of the first byte not consumed */
     size_t in_end;      /* behind the last byte received */
     uint64_t answer_ms; /* how long a peer may refuse to read */
-    bool broken;        /* sending failed: nothing more can be said */
+    bool broken;        /* nothing more can be said; see connection_is_broken */
     size_t out_used;    /* bytes in `out` */
+    uint64_t received;  /* bytes, since it was opened */
 };
 
 /* What a connection takes of its arena. */
@@ -41,6 +42,15 @@ void connection_open(struct connection *connection, int socket, struct arena *ar
  */
 void connection_close(struct connection *connection);
 
+/*
+ * True once sending or receiving has failed, or the connection was given up: nothing more can be
+ * said.
+ */
+bool connection_is_broken(const struct connection *connection);
+
+/* Nothing more is sent: what was sent of an answer must not look like a whole one. */
+void connection_give_up(struct connection *connection);
+
 enum receive_result {
     RECEIVED,
     RECEIVED_NOTHING, /* nothing there now (only without waiting) */
@@ -55,6 +65,9 @@ enum receive_result connection_receive_now(struct connection *connection);
 
 /* Waits until there is something, at most `timeout_ms` (below 0: for ever), and takes it. */
 enum receive_result connection_receive(struct connection *connection, int64_t timeout_ms);
+
+/* How many bytes have been received since the connection was opened. */
+uint64_t connection_received_bytes(const struct connection *connection);
 
 /* The bytes not consumed yet, and what takes some of them off. */
 const char *connection_bytes(const struct connection *connection, size_t *count);

@@ -23,7 +23,7 @@
 enum { STATE_BODY_BYTES = 128, GATE_LOOK_MS = 1000 };
 
 void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, uint32_t slot_index,
-                   struct connection *connection, struct arena *arena)
+                   struct connection *connection, struct peer_log *log, struct arena *arena)
 {
     *dialogue = (struct dialogue){
         .heritage = heritage,
@@ -31,15 +31,43 @@ void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, u
         .slot_index = slot_index,
         .slot = &heritage->segment.slots[slot_index],
         .connection = connection,
+        .log = log,
     };
-    peer_log_open(&dialogue->log, dialogue->slot);
-    batches_open(&dialogue->batches, heritage, slot_index, connection, &dialogue->log, arena);
+    const struct batches_setting setting = {.heritage = heritage,
+                                            .slot_index = slot_index,
+                                            .connection = connection,
+                                            .log = log,
+                                            .claim = &dialogue->claim};
+    batches_open(&dialogue->batches, &setting, arena);
 }
 
 void dialogue_close(struct dialogue *dialogue)
 {
-    batches_close(&dialogue->batches);
-    peer_log_close(&dialogue->log);
+    claim_tell_followers(&dialogue->claim, dialogue->log);
+}
+
+bool dialogue_owes_answers(const struct dialogue *dialogue)
+{
+    return batches_are_pending(&dialogue->batches);
+}
+
+bool dialogue_append_bets(struct dialogue *dialogue)
+{
+    return batches_commit(&dialogue->batches);
+}
+
+bool dialogue_answer_safe(struct dialogue *dialogue, bool wait)
+{
+    if (wait && !batches_wait_for_oldest(&dialogue->batches)) {
+        return false;
+    }
+    batches_answer_safe(&dialogue->batches);
+    return true;
+}
+
+bool dialogue_settle(struct dialogue *dialogue)
+{
+    return batches_settle(&dialogue->batches);
 }
 
 static void answer(struct dialogue *dialogue, const struct message *message, enum message_type type)
@@ -78,15 +106,14 @@ static bool await_done(struct dialogue *dialogue, struct agency *agency)
 static bool take_done(struct dialogue *dialogue, struct agency *agency,
                       const struct message *message)
 {
-    const struct batches_claim *claim = &dialogue->batches.claim;
-    if (!batches_settle(&dialogue->batches)) {
+    if (!dialogue_settle(dialogue)) {
         return false;
     }
     (void)connection_flush(dialogue->connection);
-    if (batches_is_barred(&dialogue->batches, agency)) {
+    if (claim_bars(&dialogue->claim, agency)) {
         return batches_refuse_follower(&dialogue->batches, message);
     }
-    uint64_t epoch = claim->agency == agency ? claim->epoch : EPOCH_UNFENCED;
+    uint64_t epoch = claim_epoch(&dialogue->claim, agency);
     if (!agencies_ask_done(dialogue->segment, dialogue->slot_index, agency, epoch)) {
         return batches_refuse(&dialogue->batches, message,
                               append_result_text(append_refusal(epoch)));
@@ -106,7 +133,9 @@ struct winners_answer {
     uint64_t winners;
 };
 
-/* The answer begins with the first winner, so that a file that can't be trusted is an ERROR. */
+/*
+ * Nothing is sent before the first winner was read, so that a file that was changed can get ERROR.
+ */
 static bool send_winner(void *context, const char *row, size_t bytes)
 {
     struct winners_answer *sent = context;
@@ -115,23 +144,24 @@ static bool send_winner(void *context, const char *row, size_t bytes)
         answer_with_body(sent->dialogue, sent->question, MESSAGE_WINNERS);
     }
     connection_send(connection, row, bytes);
-    return !connection->broken;
+    return !connection_is_broken(connection);
 }
 
 /*
- * Half an answer must not look like a whole one. Winners that were changed, and of which nothing has
- * been sent, are ERROR: asking again is in vain. Else the agency asks again on another connection.
+ * The winners could not be read to their end. Where nothing was sent and the file was changed, the
+ * agency gets ERROR: asking again would be in vain. In any other case the connection is closed
+ * without the answer's end, and the agency asks again on another one.
  */
 static bool fail_to_answer(struct dialogue *dialogue, const struct winners_answer *sent,
                            enum winners_end end, const struct failure *failure)
 {
-    peer_log_limited(&dialogue->log, LOG_LEVEL_ERROR,
+    peer_log_limited(dialogue->log, LOG_LEVEL_ERROR,
                      "action: consulta_ganadores | result: fail | agency: %u | error: %s",
                      sent->question->sender, failure->text);
     if (end == WINNERS_CHANGED && sent->winners == 0) {
         return batches_refuse(&dialogue->batches, sent->question, "the winners were changed");
     }
-    dialogue->connection->broken = true;
+    connection_give_up(dialogue->connection);
     return true;
 }
 
@@ -151,40 +181,37 @@ static bool answer_winners(struct dialogue *dialogue, const struct message *mess
         answer_with_body(dialogue, message, MESSAGE_WINNERS);
     }
     connection_send(dialogue->connection, MESSAGE_END, MESSAGE_END_BYTES);
-    peer_log_limited(&dialogue->log, LOG_LEVEL_INFO,
+    peer_log_limited(dialogue->log, LOG_LEVEL_INFO,
                      "action: consulta_ganadores | result: success | agency: %u | "
-                     "cant_ganadores: %llu",
-                     message->sender, (unsigned long long)sent.winners);
+                     "cant_ganadores: %" PRIu64,
+                     message->sender, sent.winners);
     return true;
 }
 
-/* Once, for at most so long; by the clock whether it is the last time. */
-static enum gate_answer wait_a_while_at_gate(const struct dialogue *dialogue, int64_t left_ms)
-{
-    if (signals_terminate_requested()) {
-        return GATE_INTERRUPTED;
-    }
-    return gate_wait(dialogue->heritage->gate_id,
-                     left_ms < GATE_LOOK_MS ? (uint64_t)left_ms : GATE_LOOK_MS);
-}
-
 /*
- * Waits at the gate with our signals let in. One that comes between the look
- * at the flag and the sleep would be slept through: the supervisor repeats its
- * SIGTERM until the handler is gone, and where there is none any more, no
- * single sleep is long.
+ * Waits at the gate, at most winners_wait, with our signals let in. A signal that comes between the
+ * look at its flag and the sleep does not end that sleep. The supervisor repeats its SIGTERM until
+ * the handler is gone; for a supervisor that has died, each sleep ends after GATE_LOOK_MS.
  */
 static enum gate_answer wait_at_gate(const struct dialogue *dialogue)
 {
     enum gate_answer result = GATE_CLOSED;
-    int64_t deadline_ms =
-        clock_monotonic_ms() + (int64_t)dialogue->heritage->config.winners_wait_ms;
+    int64_t wait_ms = (int64_t)dialogue->heritage->config.winners_wait_ms;
+    int64_t deadline_ms = clock_monotonic_ms() + wait_ms;
     slot_set_activity(dialogue->slot, SLOT_WAITING_AT_GATE);
     fault_point("gate.waiting");
     signals_unblock();
-    for (int64_t left_ms = deadline_ms - clock_monotonic_ms(); result == GATE_CLOSED && left_ms > 0;
-         left_ms = deadline_ms - clock_monotonic_ms()) {
-        result = wait_a_while_at_gate(dialogue, left_ms);
+    while (result == GATE_CLOSED) {
+        int64_t left_ms = deadline_ms - clock_monotonic_ms();
+        if (left_ms <= 0) {
+            break;
+        }
+        if (signals_terminate_requested()) {
+            result = GATE_INTERRUPTED;
+            break;
+        }
+        result = gate_wait(dialogue->heritage->gate_id,
+                           left_ms < GATE_LOOK_MS ? (uint64_t)left_ms : GATE_LOOK_MS);
     }
     signals_block();
     slot_set_activity(dialogue->slot, SLOT_WORKING);
@@ -195,7 +222,7 @@ static bool take_request(struct dialogue *dialogue, struct agency *agency,
                          const struct message *message)
 {
     (void)agency;
-    if (!batches_settle(&dialogue->batches)) {
+    if (!dialogue_settle(dialogue)) {
         return false;
     }
     (void)connection_flush(dialogue->connection);
@@ -223,7 +250,7 @@ static const char *state_name(const struct dialogue *dialogue, const struct agen
 static bool await_told(struct dialogue *dialogue, struct agency *agency, uint64_t end_position)
 {
     return wait_until(dialogue->segment, dialogue->slot_index, WAIT_FOR_COMMIT,
-                      dialogue->batches.safe, end_position) &&
+                      heritage_safe_position(dialogue->heritage), end_position) &&
            (atomic_load(&agency->phase) == AGENCY_OPEN || await_done(dialogue, agency));
 }
 
@@ -242,14 +269,14 @@ static void answer_state(struct dialogue *dialogue, const struct message *messag
 static bool take_status(struct dialogue *dialogue, struct agency *agency,
                         const struct message *message)
 {
-    if (!batches_settle(&dialogue->batches)) {
+    if (!dialogue_settle(dialogue)) {
         return false;
     }
     struct agency_claim claim = agencies_claim(dialogue->segment, agency);
     if (!await_told(dialogue, agency, claim.end_position)) {
         return false;
     }
-    batches_set_claim(&dialogue->batches, agency, claim.epoch);
+    claim_take(&dialogue->claim, agency, claim.epoch, dialogue->log);
     answer_state(dialogue, message, agency, claim.bets, claim.checksum);
     return true;
 }
@@ -263,14 +290,14 @@ static bool take_prefix(struct dialogue *dialogue, struct agency *agency,
     uint64_t rows = 0;
     uint64_t checksum = CHECKSUM_EMPTY;
     struct failure failure;
-    if (!batches_settle(&dialogue->batches)) {
+    if (!dialogue_settle(dialogue)) {
         return false;
     }
     (void)connection_flush(dialogue->connection);
     if (!decimal_parse(message->body, message->body_bytes, &rows)) {
         return batches_refuse(&dialogue->batches, message, "PREFIX takes a number of rows");
     }
-    uint64_t safe = atomic_load(dialogue->batches.safe); /* what STATUS tells, too */
+    uint64_t safe = atomic_load(heritage_safe_position(dialogue->heritage)); /* as for STATUS */
     signals_unblock();
     bool found = prefix_checksum(&dialogue->heritage->directory, safe, agency->id, rows,
                                  signals_terminate_requested, &checksum, &failure);
@@ -327,7 +354,7 @@ static bool take_probe(struct dialogue *dialogue, const struct message *message)
         return batches_refuse(&dialogue->batches, message,
                               "a line without ':' is a probe only before the first message");
     }
-    peer_log_limited(&dialogue->log, LOG_LEVEL_INFO,
+    peer_log_limited(dialogue->log, LOG_LEVEL_INFO,
                      "action: receive_message | result: success | bytes: %zu", message->body_bytes);
     connection_send(dialogue->connection, message->body, message->body_bytes);
     return true;
@@ -366,5 +393,5 @@ bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
 
 bool dialogue_complain(struct dialogue *dialogue, const char *reason)
 {
-    return batches_complain(&dialogue->batches, reason) && batches_settle(&dialogue->batches);
+    return batches_complain(&dialogue->batches, reason) && dialogue_settle(dialogue);
 }

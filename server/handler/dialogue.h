@@ -1,8 +1,8 @@
 /*
  * dialogue.h - what each message of an agency means, and what it is answered.
  *
- * The handler feeds whole messages in; the dialogue acts on them and puts the
- * answers on the connection, in the order of the questions.
+ * The handler feeds whole messages in; the dialogue acts on them and puts the answers on the
+ * connection, in the order of the questions. Called by the handler's process alone.
  */
 #ifndef SERVER_HANDLER_DIALOGUE_H
 #define SERVER_HANDLER_DIALOGUE_H
@@ -21,15 +21,16 @@ struct dialogue {
     uint32_t slot_index;
     struct slot *slot;
     struct connection *connection;
-    struct peer_log log;
+    struct peer_log *log;
+    struct claim claim;
     struct batches batches;
     bool spoken;      /* something other than a probe has come */
     bool single_bets; /* an untyped single row has come */
 };
 
-/* `connection` and `arena` have to outlive the dialogue. */
+/* `connection`, `log` and `arena` have to outlive the dialogue. */
 void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, uint32_t slot_index,
-                   struct connection *connection, struct arena *arena);
+                   struct connection *connection, struct peer_log *log, struct arena *arena);
 
 /*
  * Acts on one message, as message_parse gave it. False when the connection
@@ -40,6 +41,21 @@ bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
 
 /* Says ERROR after everything else, for what was no whole message. False as above. */
 bool dialogue_complain(struct dialogue *dialogue, const char *reason);
+
+/* True while there are batches that have not been answered. */
+bool dialogue_owes_answers(const struct dialogue *dialogue);
+
+/* Appends to the ring the bets of all messages that were taken. False as above. */
+bool dialogue_append_bets(struct dialogue *dialogue);
+
+/*
+ * Answers the batches that are safe by now, in order; with `wait`, waits first for the oldest one.
+ * False as above.
+ */
+bool dialogue_answer_safe(struct dialogue *dialogue, bool wait);
+
+/* Appends all bets, and waits until everything is answered. False as above. */
+bool dialogue_settle(struct dialogue *dialogue);
 
 /* Tells the log what has not been told: the connection ends. */
 void dialogue_close(struct dialogue *dialogue);

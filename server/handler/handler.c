@@ -9,7 +9,7 @@
  * ends when the peer is gone, in whatever way it goes.
  *
  * How it stops: SIGTERM. What has arrived is served and answered, up to
- * MESSAGES_A_TURN messages, then the connection is closed.
+ * MESSAGES_A_ROUND messages, then the connection is closed.
  *
  * If it dies: the peer sees the connection close; the kernel takes it off the
  * gate's count; the append lock's next owner repairs what it left; the
@@ -33,8 +33,9 @@
 
 enum {
     RECEIVE_BYTES = 256 * 1024,
-    MESSAGES_A_BUFFER = 4,  /* of the longest kind */
-    MESSAGES_A_TURN = 1024, /* a buffer holds far more short ones: signals are let in between */
+    MESSAGES_A_BUFFER = 4, /* of the longest kind */
+    MESSAGES_A_ROUND =
+        1024, /* a buffer holds far more short messages: signals are let in between */
     NO_TIME_LIMIT = -1
 };
 
@@ -42,9 +43,10 @@ struct handler {
     const struct heritage *heritage;
     struct slot *slot;
     struct connection connection;
+    struct peer_log log;
     struct dialogue dialogue;
     size_t scanned;           /* message_parse's memory of the message in the buffer */
-    bool has_more;            /* the turn's end left whole messages in the buffer */
+    bool has_more;            /* the last round left whole messages in the buffer */
     int64_t message_began_ms; /* when its first byte came; 0: there is none */
 };
 
@@ -76,7 +78,7 @@ static enum verdict serve_message(struct handler *handler, enum message_frame fr
     if (!dialogue_take(&handler->dialogue, frame, message)) {
         return FAIL;
     }
-    if (handler->connection.broken) {
+    if (connection_is_broken(&handler->connection)) {
         return LEAVE; /* what else it has asked for, it will not read */
     }
     connection_consume(&handler->connection, message->bytes);
@@ -97,34 +99,31 @@ static enum verdict look_at_rest(struct handler *handler)
     return GO_ON;
 }
 
-/* Serves the whole messages that are in the buffer, as many as a turn has, and appends their bets. */
+/*
+ * Serves the whole messages that are in the buffer, at most MESSAGES_A_ROUND, and appends their
+ * bets.
+ */
 static enum verdict serve_messages(struct handler *handler)
 {
     enum verdict verdict = GO_ON;
     enum message_frame frame = MESSAGE_INCOMPLETE;
     struct message message;
     int taken = 0;
-    while (taken < MESSAGES_A_TURN && verdict == GO_ON && parse(handler, &frame, &message)) {
+    while (taken < MESSAGES_A_ROUND && verdict == GO_ON && parse(handler, &frame, &message)) {
         verdict = serve_message(handler, frame, &message);
         taken++;
     }
-    handler->has_more = taken == MESSAGES_A_TURN;
+    handler->has_more = taken == MESSAGES_A_ROUND;
     if (verdict == GO_ON && !handler->has_more) {
         verdict = look_at_rest(handler);
     }
     if (verdict != GO_ON) {
         return verdict;
     }
-    return batches_commit(&handler->dialogue.batches) ? GO_ON : FAIL;
+    return dialogue_append_bets(&handler->dialogue) ? GO_ON : FAIL;
 }
 
 /* ------------------------------------------------------------- receiving ---- */
-
-static void count_received(struct handler *handler, size_t bytes)
-{
-    uint64_t before = atomic_load_explicit(&handler->slot->bytes, memory_order_relaxed);
-    atomic_store_explicit(&handler->slot->bytes, before + bytes, memory_order_relaxed);
-}
 
 /* How long the peer may be silent now: in the middle of a message less than between two. */
 static int64_t patience_ms(const struct handler *handler)
@@ -138,40 +137,39 @@ static int64_t patience_ms(const struct handler *handler)
     return left_ms > 0 ? left_ms : 0;
 }
 
-/* Nothing is waiting for an answer: sleeps until the peer, or the log, has something to say. */
-static enum receive_result receive_idle(struct handler *handler)
-{
-    int64_t peer_ms = patience_ms(handler);
-    int64_t log_ms = peer_log_summarize(&handler->dialogue.log);
-    bool log_is_first = log_ms >= 0 && (peer_ms == NO_TIME_LIMIT || log_ms < peer_ms);
-    slot_set_activity(handler->slot, SLOT_RECEIVING);
-    enum receive_result result =
-        connection_receive(&handler->connection, log_is_first ? log_ms : peer_ms);
-    slot_set_activity(handler->slot, SLOT_WORKING);
-    return log_is_first && result == RECEIVED_TIMEOUT ? RECEIVED_NOTHING : result;
-}
-
-/* Takes what is there; where nothing is, waits for the disk or for the peer. */
+/*
+ * Takes what is there. Where nothing is there: returns at once while batches wait for the disk, and
+ * else sleeps until the peer, or the log's summary of suppressed lines, is due.
+ */
 static enum receive_result receive(struct handler *handler)
 {
+    enum receive_result result = RECEIVED_NOTHING;
     (void)connection_make_room(&handler->connection);
-    size_t before = handler->connection.in_end;
-    enum receive_result result = handler->dialogue.batches.count > 0
-                                     ? connection_receive_now(&handler->connection)
-                                     : receive_idle(handler);
+    if (dialogue_owes_answers(&handler->dialogue)) {
+        result = connection_receive_now(&handler->connection);
+    } else {
+        int64_t peer_ms = patience_ms(handler);
+        int64_t log_ms = peer_log_summarize(&handler->log);
+        bool log_is_first = log_ms >= 0 && (peer_ms == NO_TIME_LIMIT || log_ms < peer_ms);
+        slot_set_activity(handler->slot, SLOT_RECEIVING);
+        result = connection_receive(&handler->connection, log_is_first ? log_ms : peer_ms);
+        slot_set_activity(handler->slot, SLOT_WORKING);
+        if (log_is_first && result == RECEIVED_TIMEOUT) {
+            result = RECEIVED_NOTHING;
+        }
+    }
     if (result == RECEIVED) {
-        count_received(handler, handler->connection.in_end - before);
+        atomic_store_explicit(&handler->slot->bytes,
+                              connection_received_bytes(&handler->connection),
+                              memory_order_relaxed);
     }
     return result;
 }
 
-/* A message that trickles in byte by byte is as late as one that stops. */
-static bool is_message_late(const struct handler *handler)
-{
-    return handler->message_began_ms != 0 && patience_ms(handler) == 0;
-}
-
-/* The start of a message is all that will come of it. Of a single bet, the log tells the setting. */
+/*
+ * Refuses the start of a message whose rest will not come. Where that start is a whole bet without
+ * an end of a batch, the log names the setting that the peer probably needs.
+ */
 static enum verdict complain_of_rest(struct handler *handler, const char *reason)
 {
     size_t left = 0;
@@ -187,7 +185,7 @@ static enum verdict give_up_waiting(struct handler *handler)
     if (handler->message_began_ms != 0) {
         return complain_of_rest(handler, "the message did not arrive whole in timeouts.message");
     }
-    peer_log_write(&handler->dialogue.log, LOG_LEVEL_INFO,
+    peer_log_write(&handler->log, LOG_LEVEL_INFO,
                    "action: close_connection | result: success | reason: silent for "
                    "timeouts.idle");
     return LEAVE;
@@ -195,29 +193,19 @@ static enum verdict give_up_waiting(struct handler *handler)
 
 /* ------------------------------------------------------------------ life ---- */
 
-static enum verdict flush_answers(struct handler *handler)
+/* Answers what is safe by now; with `wait`, waits first for the oldest batch to be safe. */
+static enum verdict answer(struct handler *handler, bool wait)
 {
+    if (!dialogue_answer_safe(&handler->dialogue, wait)) {
+        return FAIL;
+    }
     return connection_flush(&handler->connection) ? GO_ON : LEAVE;
 }
 
-/* Answers what is safe by now and goes on receiving; waits only where there is nothing else to do. */
-static enum verdict answer(struct handler *handler, bool wait)
-{
-    struct batches *batches = &handler->dialogue.batches;
-    if (wait && !batches_wait_for_oldest(batches)) {
-        return FAIL;
-    }
-    batches_answer_safe(batches);
-    return flush_answers(handler);
-}
-
+/* Answers everything, and leaves. */
 static enum verdict finish(struct handler *handler)
 {
-    if (!batches_settle(&handler->dialogue.batches)) {
-        return FAIL;
-    }
-    (void)flush_answers(handler);
-    return LEAVE;
+    return dialogue_settle(&handler->dialogue) ? LEAVE : FAIL;
 }
 
 /* The peer says no more: what it has begun to say will never be whole. */
@@ -229,23 +217,16 @@ static enum verdict hang_up(struct handler *handler)
                     : finish(handler);
 }
 
-static enum verdict serve_turn(struct handler *handler)
+/*
+ * One round: takes what the peer sent, or waits for the disk or the peer; serves the whole
+ * messages, and answers what is safe. A message that trickles in byte by byte is as late as one
+ * that stops.
+ */
+static enum verdict serve_a_round(struct handler *handler)
 {
-    enum verdict verdict = serve_messages(handler);
-    if (verdict != GO_ON) {
-        return verdict;
-    }
-    return is_message_late(handler) ? give_up_waiting(handler) : answer(handler, false);
-}
-
-static enum verdict live_a_turn(struct handler *handler)
-{
-    if (handler->has_more) {
-        return serve_turn(handler);
-    }
-    switch (receive(handler)) {
+    switch (handler->has_more ? RECEIVED : receive(handler)) {
     case RECEIVED:
-        return serve_turn(handler);
+        break;
     case RECEIVED_NOTHING:
         return answer(handler, true);
     case RECEIVED_TIMEOUT:
@@ -255,14 +236,19 @@ static enum verdict live_a_turn(struct handler *handler)
     case RECEIVED_END:
         return hang_up(handler);
     case RECEIVED_ERROR:
-        break;
+        return LEAVE;
     }
-    return LEAVE;
+    enum verdict verdict = serve_messages(handler);
+    if (verdict != GO_ON) {
+        return verdict;
+    }
+    bool is_late = handler->message_began_ms != 0 && patience_ms(handler) == 0;
+    return is_late ? give_up_waiting(handler) : answer(handler, false);
 }
 
 /*
- * What had arrived when SIGTERM came is served too, as far as a turn goes; a message cut
- * short is not, nor what a peer that never pauses has sent ahead.
+ * What had arrived when SIGTERM came is served too, at most one round of it. A message cut short is
+ * not served, nor what a peer that never pauses has sent behind that round.
  */
 static enum verdict serve_what_arrived(struct handler *handler)
 {
@@ -278,28 +264,17 @@ static int serve(struct handler *handler)
 {
     enum verdict verdict = GO_ON;
     while (verdict == GO_ON && !signals_terminate_requested()) {
-        verdict = live_a_turn(handler);
+        verdict = serve_a_round(handler);
         signals_let_in(); /* a peer that always has something to say keeps us from sleeping */
     }
     if (verdict == GO_ON) {
         verdict = serve_what_arrived(handler);
     }
     if (verdict == LEAVE) {
-        (void)flush_answers(handler);
+        (void)connection_flush(&handler->connection);
     }
     slot_set_activity(handler->slot, SLOT_CLOSING);
     return verdict == FAIL ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
-/* Once counted at the gate, a storer that is stopping waits for us. */
-static bool arrive(const struct heritage *heritage)
-{
-    struct failure failure;
-    if (!gate_enter(heritage->gate_id, &failure)) {
-        log_error("action: handler_start | result: fail | error: %s", failure.text);
-        return false;
-    }
-    return true;
 }
 
 /* Everything that a connection needs, in one piece of memory. */
@@ -314,7 +289,9 @@ static bool open_connection(struct handler *handler, struct arena *arena, int so
         return false;
     }
     connection_open(&handler->connection, socket, arena, in_bytes, config->timeout_answer_ms);
-    dialogue_open(&handler->dialogue, handler->heritage, slot_index, &handler->connection, arena);
+    peer_log_open(&handler->log, handler->slot);
+    dialogue_open(&handler->dialogue, handler->heritage, slot_index, &handler->connection,
+                  &handler->log, arena);
     return true;
 }
 
@@ -327,8 +304,15 @@ int handler_run(const struct heritage *heritage, const struct process_errand *er
         (void)close(errand->descriptor);
         return EXIT_FAILURE;
     }
-    int status = arrive(heritage) ? serve(&handler) : EXIT_FAILURE;
+    int status = EXIT_FAILURE;
+    struct failure failure;
+    if (gate_enter(heritage->gate_id, &failure)) { /* counted: a storer that stops waits for us */
+        status = serve(&handler);
+    } else {
+        log_error("action: handler_start | result: fail | error: %s", failure.text);
+    }
     dialogue_close(&handler.dialogue);
+    peer_log_close(&handler.log);
     connection_close(&handler.connection);
     arena_close(&arena);
     return status;

@@ -5,6 +5,7 @@
 
 #include "lib/clock.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -54,9 +55,9 @@ static void write_summary(struct peer_log *log, uint64_t suppressed)
 {
     if (suppressed > 0) {
         peer_log_write(log, LOG_LEVEL_WARNING,
-                       "action: log_limit | result: in_progress | suppressed: %llu | reason: too "
-                       "many lines about one connection",
-                       (unsigned long long)suppressed);
+                       "action: log_limit | result: in_progress | suppressed: %" PRIu64
+                       " | reason: too many lines about one connection",
+                       suppressed);
     }
 }
 

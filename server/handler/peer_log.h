@@ -5,7 +5,7 @@
  * reader of the log knows who did it. What a peer can provoke as often as it likes
  * is limited; that bets were stored is always said.
  *
- * One for each connection, in its handler.
+ * One for each connection. Called by its handler alone.
  */
 #ifndef SERVER_HANDLER_PEER_LOG_H
 #define SERVER_HANDLER_PEER_LOG_H

@@ -1,10 +1,10 @@
 /*
- * disk.h - how the storer writes, and what it does when the disk is full or lies.
+ * disk.h - how the storer writes, and what it does when the disk is full or can't be trusted.
  *
- * A full disk is waited for: nothing is acknowledged, nothing refused, and it
- * goes on when there is room. A failed fdatasync is the end: the kernel may have
- * dropped the pages that it could not write, so trying again could succeed
- * without them. Used by the storer's process alone.
+ * A full disk is waited for: nothing is acknowledged, nothing is refused, and the storer goes on
+ * when there is room. A failed fdatasync is the end: the kernel may have dropped the pages that it
+ * could not write, so that the next fdatasync would succeed without them. Called by the storer's
+ * process alone.
  */
 #ifndef SERVER_STORER_DISK_H
 #define SERVER_STORER_DISK_H
@@ -24,54 +24,69 @@ struct disk_file {
 
 #define DISK_ALLOCATE_NEVER UINT64_MAX
 
+/* Whether what is on the disk is what was written. Anything but DISK_TRUSTED stops the server. */
+enum disk_trust {
+    DISK_TRUSTED,
+    DISK_SYNC_FAILED,      /* a sync has failed: what the disk holds is not known */
+    DISK_FILE_CHANGED,     /* a file was removed, replaced or cut while it was open */
+    DISK_DAMAGED,          /* a file does not hold what was stored in it */
+    DISK_DISTRUSTED_BEFORE /* the storer before this one found one of these, and did not end */
+};
+
 struct disk {
     const struct heritage *heritage;
     const struct segment *segment;
-    bool lied; /* a sync has failed, of this storer or the one before it; or a file was changed */
+    struct disk_file *ahead; /* has blocks allocated ahead, given back when room is wanted */
+    enum disk_trust trust;   /* set by disk_distrust alone */
 };
 
-/*
- * Writes all of it at `position`, waiting for room where the disk is full.
- * False, and the log says why, where the disk refuses for another reason, or
- * the server is stopping and there is still no room: that loses nothing, it
- * was not acknowledged. `own` is the file that may have blocks allocated ahead,
- * which are given back when room is wanted.
- */
-bool disk_write(struct disk *disk, struct disk_file *own, int descriptor, const char *name,
-                const char *bytes, size_t count, uint64_t position);
+/* "trusted", "sync_failed", ..., as the log has it. */
+const char *disk_trust_name(enum disk_trust trust);
 
 /*
- * Notes that a sync has failed, here and in the segment, where a successor finds it if this
- * process is killed before it has ended. To be called right after the failure.
+ * Ends the trust in the disk, here and in the segment: there a successor finds it if this
+ * process is killed before it has ended. The first reason stays. To be called right after the
+ * failure was found, before anything else is done about it.
  */
-void disk_distrust(struct disk *disk);
+void disk_distrust(struct disk *disk, enum disk_trust reason);
+
+/*
+ * Writes all of it at `position`, and waits for room where the disk is full. False, and the log
+ * says why, where the disk refuses for another reason, or the server is stopping and there is
+ * still no room. No acknowledged bet is lost by that: the bytes were not acknowledged.
+ */
+bool disk_write(struct disk *disk, const struct disk_file *file, const char *bytes, size_t count,
+                uint64_t position);
 
 /* fdatasync(2), never again after it has failed. False, with the disk distrusted, when it fails. */
-bool disk_sync(struct disk *disk, int descriptor, const char *name);
+bool disk_sync(struct disk *disk, const struct disk_file *file);
 
 /*
- * True while the open file is still the one that stands under its name, and holds `bytes` bytes at least.
- * A file that was removed, renamed, replaced or cut is written to in vain: false, with the
+ * True while the open file is still the one that stands under its name, and holds at least `bytes`
+ * bytes. A file that was removed, renamed, replaced or cut is written to in vain: false, with the
  * disk distrusted and the log saying what was found, and nothing may be acknowledged any more.
  */
-bool disk_is_in_place(struct disk *disk, int descriptor, const char *name, uint64_t bytes);
+bool disk_is_in_place(struct disk *disk, const struct disk_file *file, uint64_t bytes);
 
 /* Writes control, waiting for room as disk_write does. False as there. */
-bool disk_write_control(struct disk *disk, struct disk_file *own, const struct control *control);
+bool disk_write_control(struct disk *disk, const struct control *control);
 
 /* True for the errors that mean "no room". */
 bool disk_is_full(int error);
 
-/* Says (once) that there is no room, and waits a moment: nothing tells when there is again. */
+/*
+ * Logs, the first time, that there is no room for the file (errno says why), waits a fifth of a
+ * second, since nothing tells when there is some, and gives back what was allocated ahead.
+ */
 void disk_wait_for_room(struct disk *disk, const char *name);
 
-/* There was room: says so where there had been none. */
+/* Notes that there was room for the file; logs it where there had been none. */
 void disk_note_room(struct disk *disk, const char *name);
 
 /*
- * Allocates the file's blocks ahead of `end`, in large pieces and without
- * changing its size, so that an fdatasync has no new blocks to note. An aid
- * only: where it is not to be had nothing is lost.
+ * Allocates the file's blocks ahead of `end`, in large pieces and without changing its size, so
+ * that fdatasync has no new blocks to note. It makes syncs faster, and nothing depends on it: a
+ * failure is ignored.
  */
 void disk_allocate_ahead(struct disk_file *file, uint64_t end);
 

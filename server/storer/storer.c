@@ -4,11 +4,10 @@
  * Why it exists: one writer needs no locks on the files, and one fdatasync
  * serves all the agencies that appended since the last one (group commit).
  *
- * What it promises: `durable` is moved only after fdatasync has returned, and while the
- * file that was synced is still the one under its name; an
- * agency's done is durable after all its bets are; the draw is held once, after the
- * last agency's done, and winners.csv and control are in place before the gate opens.
- * What it announces is in the log before anybody can be answered by it.
+ * What it promises: `durable` is moved only after fdatasync has returned, and while the file that
+ * was synced is still the one under its name. An agency's done becomes durable after all its bets.
+ * The draw is held once, after the last agency's done, and winners.csv and control are in place
+ * before the gate opens. The log has a done and the draw before any agency is answered by them.
  *
  * How it stops: SIGTERM. It goes on until no handler is left and the ring is
  * empty, because handlers wait for it. The supervisor sends SIGTERM last; when
@@ -77,36 +76,52 @@ static void note_sync_time(struct shared_storer *shared, uint64_t elapsed_ns)
     }
 }
 
+/* Wakes who waits for an acknowledgement, where `moved` is the position that those wait for. */
+static void wake_if_safe(const struct storer *storer, const _Atomic uint64_t *moved,
+                         uint64_t position)
+{
+    if (heritage_safe_position(storer->heritage) == moved) {
+        fault_point("storer.reported");
+        wake_waiters(storer->segment, WAIT_FOR_COMMIT, position);
+    }
+}
+
 /*
- * The position that handlers wait for before they acknowledge. Who waits for space is woken
- * as far as there is some. Those who use it bring about the next flush, and that wakes
- * others; should they not have done so by the time that the sync has returned, everybody is.
+ * Tells the handlers how far bets.csv is written, and wakes as many of those that wait for space
+ * as there is room for. Their bytes bring about the next flush, and that one wakes others.
  */
-static void report(struct storer *storer, bool synced, uint64_t position)
+static void report_written(struct storer *storer, uint64_t position)
 {
     const struct segment *segment = storer->segment;
-    if (synced) {
-        ring_report_durable(segment, position);
-        if (ring_room(segment) == segment->shared->identity.ring_bytes) {
-            wake_waiters(segment, WAIT_FOR_SPACE, position);
-        }
-    } else {
-        ring_report_written(segment, position);
-        fault_point("storer.written");
-        wake_for_space(segment, position, ring_room(segment));
+    ring_report_written(segment, position);
+    fault_point("storer.written");
+    wake_for_space(segment, position, ring_room(segment));
+    wake_if_safe(storer, &segment->shared->positions.written, position);
+}
+
+/*
+ * Tells the handlers how far bets.csv is durable. A ring that is empty by now got no bytes from
+ * those that report_written woke, so that no flush is coming to wake the others: all are woken.
+ */
+static void report_durable(struct storer *storer, uint64_t position)
+{
+    const struct segment *segment = storer->segment;
+    ring_report_durable(segment, position);
+    if (ring_room(segment) == segment->shared->identity.ring_bytes) {
+        wake_waiters(segment, WAIT_FOR_SPACE, position);
     }
-    if (synced == (storer->heritage->config.ack_after == ACK_AFTER_SYNCED)) {
-        fault_point("storer.reported");
-        wake_waiters(segment, WAIT_FOR_COMMIT, position);
-    }
+    wake_if_safe(storer, &segment->shared->positions.durable, position);
 }
 
 static bool are_bets_in_place(struct storer *storer, uint64_t bytes)
 {
-    return disk_is_in_place(&storer->disk, storer->bets.descriptor, DATA_BETS_FILE, bytes);
+    return disk_is_in_place(&storer->disk, &storer->bets, bytes);
 }
 
-/* It vouches for bytes that are there. False when they are not; a checkpoint that can't be written is no failure. */
+/*
+ * A checkpoint vouches for bytes that are in place. False when they are not; a checkpoint that
+ * can't be written is no failure.
+ */
 static bool write_checkpoint(struct storer *storer)
 {
     if (!are_bets_in_place(storer, storer->checkpoints.taken.position)) {
@@ -117,20 +132,18 @@ static bool write_checkpoint(struct storer *storer)
     return true;
 }
 
-static bool keep_checkpoint(struct storer *storer)
-{
-    return !checkpoints_are_due(&storer->checkpoints, storer->segment) || write_checkpoint(storer);
-}
-
-/* The terms are fixed by the first thing that is stored, before it is acknowledged. */
-static bool note_stored(struct storer *storer, uint64_t durable)
+/*
+ * Control says that the lottery has begun, and so fixes its terms, before a first bet is
+ * acknowledged.
+ */
+static bool note_first_bets(struct storer *storer, uint64_t durable)
 {
     if (storer->control.state != CONTROL_NEW) {
         return true;
     }
     storer->control.state = CONTROL_OPEN;
     storer->control.bets_bytes = durable;
-    return disk_write_control(&storer->disk, &storer->bets, &storer->control);
+    return disk_write_control(&storer->disk, &storer->control);
 }
 
 /* Takes everything that has been appended to the disk: one pwrite, one fdatasync. */
@@ -146,24 +159,23 @@ static bool flush(struct storer *storer)
     }
     disk_allocate_ahead(&storer->bets, end);
     fault_point("storer.before_write");
-    if (!disk_write(&storer->disk, &storer->bets, storer->bets.descriptor, DATA_BETS_FILE,
-                    pending.bytes, pending.count, pending.from)) {
+    if (!disk_write(&storer->disk, &storer->bets, pending.bytes, pending.count, pending.from)) {
         return false;
     }
     fault_point("storer.unreported");
-    report(storer, false, end);
+    report_written(storer, end);
     int64_t began_ns = clock_monotonic_ns();
-    if (!disk_sync(&storer->disk, storer->bets.descriptor, DATA_BETS_FILE)) {
+    if (!disk_sync(&storer->disk, &storer->bets)) {
         return false;
     }
     note_sync_time(storer->shared, (uint64_t)(clock_monotonic_ns() - began_ns));
-    if (!are_bets_in_place(storer, end) || !note_stored(storer, end)) {
+    if (!are_bets_in_place(storer, end) || !note_first_bets(storer, end)) {
         return false;
     }
     count(&storer->shared->flushes, 1);
     count(&storer->shared->flushed_bytes, pending.count);
     fault_point("storer.synced");
-    report(storer, true, end);
+    report_durable(storer, end);
     return true;
 }
 
@@ -218,7 +230,7 @@ static void write_lines(const struct storer *storer, struct done_round *round)
     }
 }
 
-/* Says it before it is visible: whoever is answered by it finds it in the log. */
+/* The log has it before any handler can see it, and so before the agency is answered. */
 static void tell_and_mark_done(struct storer *storer, struct agency *agency)
 {
     uint64_t missing = agencies_missing(storer);
@@ -231,31 +243,32 @@ static void tell_and_mark_done(struct storer *storer, struct agency *agency)
     agencies_set_done(storer->segment, agency);
 }
 
-/* Control says how far done.csv is durable: a line is told when it can't get lost unnoticed. */
+/*
+ * Control says how far done.csv is durable. It is written before an agency is told that it is done,
+ * so that a start that finds fewer lines knows that one is missing.
+ */
 static bool note_done_bytes(struct storer *storer)
 {
     storer->control.bets_bytes = atomic_load(&storer->segment->shared->positions.durable);
     storer->control.done_bytes = storer->done.bytes;
     storer->control.state =
         storer->control.state == CONTROL_NEW ? CONTROL_OPEN : storer->control.state;
-    return disk_write_control(&storer->disk, &storer->bets, &storer->control);
+    return disk_write_control(&storer->disk, &storer->control);
 }
 
 static bool write_round(struct storer *storer, const struct done_round *round)
 {
-    int file = storer->done.descriptor;
+    const struct disk_file file = {.name = DATA_DONE_FILE, .descriptor = storer->done.descriptor};
     uint64_t end = storer->done.bytes + round->bytes;
-    if (!disk_is_in_place(&storer->disk, file, DATA_DONE_FILE, storer->done.bytes)) {
+    if (!disk_is_in_place(&storer->disk, &file, storer->done.bytes)) {
         return false;
     }
     fault_point("done.before_write");
-    if (!disk_write(&storer->disk, &storer->bets, file, DATA_DONE_FILE, round->lines, round->bytes,
-                    storer->done.bytes)) {
+    if (!disk_write(&storer->disk, &file, round->lines, round->bytes, storer->done.bytes)) {
         return false;
     }
     fault_point("done.written");
-    if (!disk_sync(&storer->disk, file, DATA_DONE_FILE) ||
-        !disk_is_in_place(&storer->disk, file, DATA_DONE_FILE, end)) {
+    if (!disk_sync(&storer->disk, &file) || !disk_is_in_place(&storer->disk, &file, end)) {
         return false;
     }
     storer->done.bytes = end;
@@ -263,7 +276,9 @@ static bool write_round(struct storer *storer, const struct done_round *round)
     return note_done_bytes(storer);
 }
 
-/* The agencies appended their last bets before they asked: flushing now makes all of those durable. */
+/*
+ * The agencies appended their last bets before they asked: flushing now makes all of those durable.
+ */
 static bool store_round(struct storer *storer, struct done_round *round)
 {
     if (!flush(storer) ||
@@ -301,42 +316,52 @@ static bool store_done(struct storer *storer)
 
 /* ----------------------------------------------------------------- draw ---- */
 
-/* Makes winners.csv; false where that can't be done, or a stop was asked for meanwhile. */
+/*
+ * Makes winners.csv, waiting for room where the disk is full. False, and the log says why, where it
+ * can't be made, or the server is to stop.
+ */
 static bool make_winners(struct storer *storer, const struct draw_stock *stored,
                          struct draw_record *record)
 {
     struct failure failure;
-    const struct data_directory *directory = &storer->heritage->directory;
-    uint32_t number = storer->control.terms.winning_number;
-    enum draw_end end = DRAW_FAILED;
-    while ((end = draw_hold(directory, stored, number, signals_terminate_requested, record,
-                            &failure)) != DRAW_HELD) {
-        if (end == DRAW_INTERRUPTED) {
+    for (;;) { /* until there is room */
+        switch (draw_hold(&storer->heritage->directory, stored,
+                          storer->control.terms.winning_number, signals_terminate_requested, record,
+                          &failure)) {
+        case DRAW_HELD:
+            disk_note_room(&storer->disk, DATA_WINNERS_FILE);
+            return true;
+        case DRAW_INTERRUPTED:
             log_info("action: sorteo | result: in_progress | reason: %s", failure.text);
             return false;
+        case DRAW_NO_ROOM:
+            if (!signals_terminate_requested()) {
+                disk_wait_for_room(&storer->disk, DATA_WINNERS_FILE);
+                continue;
+            }
+            break;
+        case DRAW_NOT_SYNCED:
+            disk_distrust(&storer->disk, DISK_SYNC_FAILED);
+            break;
+        case DRAW_DAMAGED:
+            disk_distrust(&storer->disk, DISK_DAMAGED);
+            break;
+        case DRAW_FAILED:
+        case DRAW_MISSING:
+            break;
         }
-        if (end == DRAW_NOT_SYNCED || end == DRAW_DAMAGED) {
-            disk_distrust(&storer->disk);
-        }
-        if (storer->disk.lied || !disk_is_full(errno) || signals_terminate_requested()) {
-            log_critical("action: sorteo | result: fail | error: %s", failure.text);
-            return false;
-        }
-        disk_wait_for_room(&storer->disk, DATA_WINNERS_FILE);
-        disk_release_allocated(&storer->bets);
+        log_critical("action: sorteo | result: fail | error: %s", failure.text);
+        return false;
     }
-    disk_note_room(&storer->disk, DATA_WINNERS_FILE);
-    return true;
 }
 
-/* Says it before it is visible: whoever is told winners finds the draw in the log. */
+/* The log has the draw before any handler can see it, and so before any agency is told winners. */
 static void tell_draw(const struct storer *storer)
 {
-    log_info("action: sorteo | result: success | agencias: %llu | ganadores: %llu | numero: %u | "
-             "apuestas: %llu",
-             (unsigned long long)atomic_load(&storer->shared->agencies_done),
-             (unsigned long long)storer->control.draw.winners, storer->control.terms.winning_number,
-             (unsigned long long)storer->control.draw.bets);
+    log_info("action: sorteo | result: success | agencias: %" PRIu64 " | ganadores: %" PRIu64
+             " | numero: %" PRIu32 " | apuestas: %" PRIu64,
+             atomic_load(&storer->shared->agencies_done), storer->control.draw.winners,
+             storer->control.terms.winning_number, storer->control.draw.bets);
 }
 
 /* From here on the winners are told. */
@@ -407,7 +432,13 @@ static void tell_crowd(struct storer *storer)
     }
 }
 
-/* The draw has been held once control says so: nothing undoes it afterwards. */
+/* A storer that is to stop may end well without winners.csv: the next start makes it. */
+static bool may_leave_to_next_start(const struct storer *storer)
+{
+    return signals_terminate_requested() && storer->disk.trust == DISK_TRUSTED;
+}
+
+/* The draw has been held once control says so, and nothing undoes it afterwards. */
 static bool hold_draw(struct storer *storer)
 {
     int64_t began_ns = clock_monotonic_ns();
@@ -419,12 +450,12 @@ static bool hold_draw(struct storer *storer)
         return false;
     }
     if (!make_winners(storer, &stored, &record)) {
-        return signals_terminate_requested() && !storer->disk.lied;
+        return may_leave_to_next_start(storer);
     }
     storer->control.state = CONTROL_DRAWN;
     storer->control.bets_bytes = stored.bytes;
     storer->control.draw = record;
-    if (!disk_write_control(&storer->disk, &storer->bets, &storer->control)) {
+    if (!disk_write_control(&storer->disk, &storer->control)) {
         return false;
     }
     fault_point("draw.noted");
@@ -461,17 +492,12 @@ static void adopt_done(struct storer *storer)
  */
 static bool is_disk_trusted(struct storer *storer)
 {
-    storer->disk.lied = atomic_load(&storer->shared->sync_failed) != 0;
-    if (storer->disk.lied) {
-        log_critical("action: storer_start | result: fail | error: a sync failed, or a file was "
-                     "changed, and the storer that found it died before it could stop the server");
+    if (atomic_load(&storer->shared->sync_failed) == 0) {
+        return true;
     }
-    return !storer->disk.lied;
-}
-
-static bool fail_to_open(const struct failure *failure)
-{
-    log_critical("action: storer_start | result: fail | error: %s", failure->text);
+    disk_distrust(&storer->disk, DISK_DISTRUSTED_BEFORE);
+    log_critical("action: storer_start | result: fail | error: a sync failed, or a file was "
+                 "changed, and the storer that found it died before it could stop the server");
     return false;
 }
 
@@ -487,7 +513,7 @@ static bool open_bets(struct storer *storer, struct failure *failure)
         return failure_set_errno(failure, "stat %s/" DATA_BETS_FILE, directory->path);
     }
     if (directory->bets_inode != 0 && directory->bets_inode != status.st_ino) {
-        disk_distrust(&storer->disk);
+        disk_distrust(&storer->disk, DISK_FILE_CHANGED);
         return failure_set(failure,
                            "%s/" DATA_BETS_FILE " is not the file that the server was started "
                            "with: put that one back",
@@ -536,8 +562,10 @@ static bool open_done(struct storer *storer, struct failure *failure)
     if (opened == DONE_OPEN) {
         opened = done_file_cut(directory, &storer->done, failure);
     }
-    if (opened == DONE_NOT_SYNCED || opened == DONE_DAMAGED) {
-        disk_distrust(&storer->disk);
+    if (opened == DONE_NOT_SYNCED) {
+        disk_distrust(&storer->disk, DISK_SYNC_FAILED);
+    } else if (opened == DONE_DAMAGED) {
+        disk_distrust(&storer->disk, DISK_DAMAGED);
     }
     return opened == DONE_OPEN;
 }
@@ -578,11 +606,11 @@ static bool open_control(struct storer *storer, struct failure *failure)
         return false;
     }
     if (!is_our_control(storer, failure)) {
-        disk_distrust(&storer->disk);
+        disk_distrust(&storer->disk, DISK_FILE_CHANGED);
         return false;
     }
     if (!file_sync_directory(directory->descriptor, directory->path)) {
-        disk_distrust(&storer->disk);
+        disk_distrust(&storer->disk, DISK_SYNC_FAILED);
         return failure_set_errno(failure, "sync %s", directory->path);
     }
     return true;
@@ -592,16 +620,19 @@ static bool open_files(struct storer *storer)
 {
     struct failure failure;
     agencies_recount_done(storer->segment); /* the storer before this one may have died at it */
-    return (open_control(storer, &failure) && open_bets(storer, &failure) &&
-            open_done(storer, &failure)) ||
-           fail_to_open(&failure);
+    if (open_control(storer, &failure) && open_bets(storer, &failure) &&
+        open_done(storer, &failure)) {
+        return true;
+    }
+    log_critical("action: storer_start | result: fail | error: %s", failure.text);
+    return false;
 }
 
 static void close_files(struct storer *storer)
 {
     checkpoints_close(&storer->checkpoints);
     done_file_close(&storer->done);
-    if (!storer->disk.lied) {
+    if (storer->disk.trust == DISK_TRUSTED) {
         disk_release_allocated(&storer->bets);
     }
     if (storer->bets.descriptor >= 0) {
@@ -622,13 +653,6 @@ static bool has_work(const void *context)
     return has_unstored(context) || signals_terminate_requested();
 }
 
-static bool work(struct storer *storer)
-{
-    tell_crowd(storer);
-    return flush(storer) && store_done(storer) && keep_checkpoint(storer) &&
-           hold_draw_if_due(storer);
-}
-
 /* While stopping: nobody is left who could append, and nothing is left to store. */
 static bool is_drained(const struct storer *storer)
 {
@@ -639,20 +663,32 @@ static bool is_drained(const struct storer *storer)
            atomic_load(&shared->positions.head) == atomic_load(&shared->positions.durable);
 }
 
-static int serve(struct storer *storer)
+/*
+ * Stores until it is to stop and nothing is left, or until something fails. True when it has
+ * drained.
+ */
+static bool serve(struct storer *storer)
 {
     for (;;) {
         heartbeat_beat(&storer->shared->beat_at_ms);
-        if (!work(storer)) {
-            return storer->disk.lied ? STORER_EXIT_DISK_LIED : STORER_EXIT_FAILED;
+        tell_crowd(storer);
+        if (!flush(storer) || !store_done(storer)) {
+            return false;
+        }
+        if (checkpoints_are_due(&storer->checkpoints, storer->segment) &&
+            !write_checkpoint(storer)) {
+            return false;
+        }
+        if (!hold_draw_if_due(storer)) {
+            return false;
         }
         if (!signals_terminate_requested()) {
             storer_sleep(storer->segment, has_work, storer, HEARTBEAT_EVERY_MS);
-        } else if (is_drained(storer)) {
-            checkpoints_take(&storer->checkpoints, storer->segment);
-            return write_checkpoint(storer) ? STORER_EXIT_DRAINED : STORER_EXIT_DISK_LIED;
-        } else {
+        } else if (!is_drained(storer)) {
             storer_sleep(storer->segment, has_unstored, storer, DRAIN_LOOK_MS);
+        } else {
+            checkpoints_take(&storer->checkpoints, storer->segment);
+            return write_checkpoint(storer);
         }
     }
 }
@@ -668,7 +704,7 @@ static bool restore_winners(struct storer *storer)
         return false;
     }
     if (memcmp(&again, held, sizeof again) != 0) {
-        disk_distrust(&storer->disk);
+        disk_distrust(&storer->disk, DISK_DAMAGED);
         log_critical("action: sorteo | result: fail | error: the winners in %s are others than "
                      "those of the draw that was held: restore all files from one backup",
                      storer->heritage->directory.path);
@@ -686,13 +722,13 @@ static bool adopt_draw(struct storer *storer)
     struct failure failure;
     (void)agencies_close_for_draw(storer->segment); /* a new segment does not know of it */
     enum draw_end end = draw_check(&storer->heritage->directory, &storer->control.draw, &failure);
-    if (end == DRAW_FAILED && errno == ENOENT) {
+    if (end == DRAW_MISSING) {
         if (!restore_winners(storer)) {
-            return signals_terminate_requested() && !storer->disk.lied; /* the next start does it */
+            return may_leave_to_next_start(storer);
         }
     } else if (end != DRAW_HELD) {
-        if (end != DRAW_FAILED) {
-            disk_distrust(&storer->disk);
+        if (end == DRAW_DAMAGED) {
+            disk_distrust(&storer->disk, DISK_DAMAGED);
         }
         log_critical("action: sorteo | result: fail | error: %s", failure.text);
         return false;
@@ -717,11 +753,11 @@ static bool sync_inherited(struct storer *storer)
     if (atomic_load(&positions->durable) == written) {
         return true;
     }
-    if (!disk_sync(&storer->disk, storer->bets.descriptor, DATA_BETS_FILE) ||
-        !are_bets_in_place(storer, written) || !note_stored(storer, written)) {
+    if (!disk_sync(&storer->disk, &storer->bets) || !are_bets_in_place(storer, written) ||
+        !note_first_bets(storer, written)) {
         return false;
     }
-    report(storer, true, written);
+    report_durable(storer, written);
     return true;
 }
 
@@ -742,7 +778,7 @@ static bool take_over(struct storer *storer)
     return true;
 }
 
-/* A supervisor that has stopped waiting meanwhile is going to say so by SIGTERM. */
+/* Nobody may read any more: a supervisor that has stopped waiting sends SIGTERM. */
 static void tell_ready(int ready)
 {
     log_info("action: storer_start | result: success | pid: %d", (int)getpid());
@@ -762,22 +798,24 @@ int storer_run(const struct heritage *heritage, const struct process_errand *err
         .heritage = heritage,
         .segment = &heritage->segment,
         .shared = &heritage->segment.shared->storer,
-        .disk = {.heritage = heritage, .segment = &heritage->segment},
+        .disk = {.heritage = heritage, .segment = &heritage->segment, .ahead = &storer.bets},
         .bets = {.name = DATA_BETS_FILE, .descriptor = -1},
         .done = {.descriptor = -1},
     };
     signals_post_on_terminate(&storer.shared->wakeup);
     signals_unblock();
-    int status = STORER_EXIT_FAILED;
+    bool drained = false;
     if (is_disk_trusted(&storer) && open_files(&storer) && take_over(&storer)) {
         tell_ready(errand->descriptor);
-        status = serve(&storer);
-    } else if (storer.disk.lied) {
-        status = STORER_EXIT_DISK_LIED;
+        drained = serve(&storer);
     }
     close_files(&storer);
-    log_info("action: storer_stop | result: %s | durable: %llu",
-             status == STORER_EXIT_DRAINED ? "success" : "fail",
-             (unsigned long long)atomic_load(&heritage->segment.shared->positions.durable));
-    return status;
+    log_info("action: storer_stop | result: %s | durable: %" PRIu64 " | disk: %s",
+             drained ? "success" : "fail",
+             atomic_load(&heritage->segment.shared->positions.durable),
+             disk_trust_name(storer.disk.trust));
+    if (drained) {
+        return STORER_EXIT_DRAINED;
+    }
+    return storer.disk.trust == DISK_TRUSTED ? STORER_EXIT_FAILED : STORER_EXIT_DISK_DISTRUSTED;
 }

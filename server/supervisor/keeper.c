@@ -1,11 +1,12 @@
 /*
  * keeper.c - see keeper.h.
  *
- * A storer is replaced at once, for agencies wait for it. One that dies again
- * and again without having stored anything in between will not live: after a
- * few deaths of its own doing it is given up. Being killed from outside is not
- * its doing, so that is borne for longer, but with pauses, and not for ever either: it
- * may be the kernel, for lack of memory.
+ * A storer that dies is replaced at once, because agencies wait for it. After FAILURES_MAX deaths
+ * in a row, between which nothing was stored, the keeper gives up: the next storer would die, too.
+ * A SIGKILL comes from outside, perhaps from the kernel for lack of memory, so that KILLS_MAX of
+ * them are borne; from the sixth death on there is a pause before each new storer.
+ *
+ * If the supervisor dies, nobody replaces a storer any more: the kernel sends SIGTERM to it.
  */
 #include "server/supervisor/keeper.h"
 
@@ -14,10 +15,10 @@
 #include "lib/log.h"
 #include "server/processes.h"
 #include "server/signals.h"
-#include "server/supervisor/children.h"
 #include "shm/waiting.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -37,6 +38,36 @@ static struct shared *shared_of(const struct keeper *keeper)
     return keeper->heritage->segment.shared;
 }
 
+/* ---------------------------------------------------------------- state ---- */
+
+const char *keeper_state_name(enum keeper_state state)
+{
+    static const char *const names[] = {
+        [KEEPER_WORKING] = "working",   [KEEPER_STOPPING] = "stopping",
+        [KEEPER_DRAINED] = "drained",   [KEEPER_UNDRAINED] = "undrained",
+        [KEEPER_GIVEN_UP] = "given_up",
+    };
+    return names[state];
+}
+
+/* A keeper that has given up stays so: nothing that comes later makes the server go on. */
+static void set_state(struct keeper *keeper, enum keeper_state state)
+{
+    if (keeper->state != KEEPER_GIVEN_UP) {
+        keeper->state = state;
+    }
+}
+
+bool keeper_has_storer(const struct keeper *keeper)
+{
+    return keeper->storer != 0;
+}
+
+void keeper_expect_end(struct keeper *keeper)
+{
+    set_state(keeper, KEEPER_STOPPING);
+}
+
 /* ---------------------------------------------------------------- birth ---- */
 
 /* Forks a storer, which writes a byte to ready[1] when it is ready. False when there is none. */
@@ -47,7 +78,7 @@ static bool fork_storer(struct keeper *keeper, const int ready[2])
     pid_t pid = process_fork(keeper->heritage, PROCESS_STORER, &errand);
     if (pid < 0) {
         log_error("action: storer_start | result: fail | error: fork: %s%s", strerror(errno),
-                  children_explain_fork(errno));
+                  process_explain_fork(errno));
         return false;
     }
     keeper->storer = pid;
@@ -66,7 +97,7 @@ static bool await_ready(int pipe_end)
         struct timespec timeout = clock_interval(left_ms > 0 ? left_ms : 0);
         result = ppoll(&poll, 1, &timeout, signals_sleep_mask());
         if (signals_terminate_requested()) {
-            return true; /* it will be asked to stop as soon as it listens */
+            return true; /* the shutdown asks the storer to stop */
         }
     } while (result < 0 && errno == EINTR);
     char byte = 0;
@@ -82,22 +113,25 @@ bool keeper_start(struct keeper *keeper)
     }
     bool forked = fork_storer(keeper, ready);
     (void)close(ready[1]);
-    keeper->given_up = !forked || !await_ready(ready[0]);
+    bool is_ready = forked && await_ready(ready[0]);
     (void)close(ready[0]);
-    return !keeper->given_up;
+    if (!is_ready) {
+        set_state(keeper, KEEPER_GIVEN_UP);
+    }
+    return is_ready;
 }
 
 /* ---------------------------------------------------------------- death ---- */
 
-/* Nobody will ever store anything again: whoever waits for that is told. */
+/* There will be no storer any more. All waiting for one ends, with false. */
 static void give_up(struct keeper *keeper, const char *reason)
 {
     log_critical("action: server | result: fail | reason: %s", reason);
-    keeper->given_up = true;
+    set_state(keeper, KEEPER_GIVEN_UP);
     wait_halt(&keeper->heritage->segment);
 }
 
-/* One more death; whether and when there is to be another storer. */
+/* Counts a death, and decides whether and when there is to be another storer. */
 static void count_death(struct keeper *keeper, bool killed)
 {
     uint64_t flushes = atomic_load(&shared_of(keeper)->storer.flushes);
@@ -115,30 +149,30 @@ static void count_death(struct keeper *keeper, bool killed)
     keeper->replace_at_ms = clock_monotonic_ms() + (at_once ? 0 : PAUSE_MS);
 }
 
-static void write_obituary(const struct keeper *keeper, int wait_status, bool well)
-{
-    char end[CHILDREN_END_BYTES];
-    children_describe_end(wait_status, end);
-    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-              "action: reap | result: %s | role: storer | pid: %d | ended_by: %s | flushes: %llu",
-              well ? "success" : "fail", (int)keeper->storer, end,
-              (unsigned long long)atomic_load(&shared_of(keeper)->storer.flushes));
-}
-
 void keeper_bury(struct keeper *keeper, int wait_status)
 {
+    char end[PROCESS_END_BYTES];
     bool exited = WIFEXITED(wait_status);
-    bool well = exited && WEXITSTATUS(wait_status) == STORER_EXIT_DRAINED && keeper->stopping;
-    write_obituary(keeper, wait_status, well);
+    bool was_asked = keeper->state != KEEPER_WORKING;
+    bool well = was_asked && exited && WEXITSTATUS(wait_status) == STORER_EXIT_DRAINED;
+    process_describe_end(wait_status, end);
+    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+              "action: reap | result: %s | role: storer | pid: %d | ended_by: %s | flushes: "
+              "%" PRIu64,
+              well ? "success" : "fail", (int)keeper->storer, end,
+              atomic_load(&shared_of(keeper)->storer.flushes));
     keeper->storer = 0;
     atomic_store(&shared_of(keeper)->storer.pid, 0);
     fault_point("keeper.buried");
     if (well) {
+        set_state(keeper, KEEPER_DRAINED);
         return;
     }
     atomic_fetch_add(&shared_of(keeper)->supervisor.storer_deaths, 1);
-    keeper->undrained = keeper->stopping;
-    if (exited && WEXITSTATUS(wait_status) == STORER_EXIT_DISK_LIED) {
+    if (was_asked) {
+        set_state(keeper, KEEPER_UNDRAINED);
+    }
+    if (exited && WEXITSTATUS(wait_status) == STORER_EXIT_DISK_DISTRUSTED) {
         give_up(keeper, "what is on the disk is not what was written: the storer said how");
     } else {
         count_death(keeper, !exited && WTERMSIG(wait_status) == SIGKILL);
@@ -149,7 +183,7 @@ void keeper_bury(struct keeper *keeper, int wait_status)
 
 static bool is_missing(const struct keeper *keeper)
 {
-    return keeper->storer == 0 && !keeper->given_up && !keeper->stopping;
+    return !keeper_has_storer(keeper) && keeper->state == KEEPER_WORKING;
 }
 
 int64_t keeper_patience_ms(const struct keeper *keeper)

@@ -1,7 +1,7 @@
 /*
  * keeper.h - keeps a storer alive: forks it, buries it, replaces it, gives it up.
  *
- * The supervisor's alone.
+ * Called by the supervisor alone.
  */
 #ifndef SERVER_SUPERVISOR_KEEPER_H
 #define SERVER_SUPERVISOR_KEEPER_H
@@ -12,6 +12,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+enum keeper_state {
+    KEEPER_WORKING,   /* a storer that dies is replaced */
+    KEEPER_STOPPING,  /* the storer is asked to end, and is not replaced */
+    KEEPER_DRAINED,   /* it has ended, and everything is on the disk */
+    KEEPER_UNDRAINED, /* it ended before everything was on the disk */
+    KEEPER_GIVEN_UP   /* there will be no storer any more: the server can't go on */
+};
+
 /* The supervisor sets the pointer before any call; the rest is zero then. */
 struct keeper {
     struct heritage *heritage;
@@ -19,10 +27,17 @@ struct keeper {
     unsigned failures, kills;  /* deaths since a storer has stored something, by their kind */
     uint64_t flushes_at_death; /* how much had been stored then */
     int64_t replace_at_ms;     /* without a storer: when to fork the next one, monotonic clock */
-    bool stopping;             /* the storer is expected to end, and is not replaced */
-    bool given_up;             /* there will be no storer any more: the server can't go on */
-    bool undrained;            /* the last one ended before everything was on the disk */
+    enum keeper_state state;   /* set by keeper.c alone */
 };
+
+/* "working", "stopping", ..., as the log has it. */
+const char *keeper_state_name(enum keeper_state state);
+
+/* True while the keeper has a storer: forked and not buried. */
+bool keeper_has_storer(const struct keeper *keeper);
+
+/* From now on the storer is expected to end, and is not replaced. */
+void keeper_expect_end(struct keeper *keeper);
 
 /*
  * Forks the first storer and waits, at most half a minute, until it is ready or

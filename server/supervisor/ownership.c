@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 
 enum { LOOK_EVERY_MS = 500 };
@@ -30,11 +31,11 @@ static const struct {
 static bool lose(struct ownership *ownership, const char *what, const char *advice)
 {
     log_critical("action: server | result: fail | reason: %s | advice: %s", what, advice);
-    ownership->lost = true;
+    ownership->state = OWNERSHIP_LOST;
     return false;
 }
 
-/* Nothing that is in these files can be promised any more. */
+/* What is acknowledged from now on could not be found again: all waiting for the disk is ended. */
 static bool lose_data(struct ownership *ownership, const char *what)
 {
     wait_halt(&ownership->heritage->segment);
@@ -46,7 +47,7 @@ static bool lose_data(struct ownership *ownership, const char *what)
         "is in it");
 }
 
-/* Everything that is acknowledged is on the disk; those who are connected are answered. */
+/* No file is touched, so that the shutdown still answers those that are connected. */
 static bool lose_objects(struct ownership *ownership, const char *what)
 {
     return lose(ownership, what,
@@ -57,7 +58,9 @@ static bool lose_objects(struct ownership *ownership, const char *what)
 
 /* -------------------------------------------------------------- looking ---- */
 
-/* Only what says that the name leads nowhere counts: a path that can't be walked now says nothing. */
+/*
+ * Only what says that the name leads nowhere counts: a path that can't be walked now says nothing.
+ */
 static bool is_absence(int error)
 {
     return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ESTALE;
@@ -72,19 +75,21 @@ static bool look_at_directory(struct ownership *ownership)
         if (!is_absence(errno)) {
             return true;
         }
-        (void)failure_set_errno(&what, "data directory %s (inode %llu) is no longer under its name",
-                                directory->path, (unsigned long long)directory->inode);
+        (void)failure_set_errno(&what,
+                                "data directory %s (inode %" PRIu64 ") is no longer under its name",
+                                directory->path, directory->inode);
         return lose_data(ownership, what.text);
     }
-    if (status.st_dev == directory->device && status.st_ino == directory->inode) {
+    const uint64_t device = status.st_dev;
+    const uint64_t inode = status.st_ino;
+    if (device == directory->device && inode == directory->inode) {
         return true;
     }
     (void)failure_set(&what,
-                      "another one stands in the place of data directory %s: it was inode %llu of "
-                      "device %llx, and inode %llu of device %llx is there now",
-                      directory->path, (unsigned long long)directory->inode,
-                      (unsigned long long)directory->device, (unsigned long long)status.st_ino,
-                      (unsigned long long)status.st_dev);
+                      "another one stands in the place of data directory %s: it was inode %" PRIu64
+                      " of device %" PRIx64 ", and inode %" PRIu64 " of device %" PRIx64
+                      " is there now",
+                      directory->path, directory->inode, directory->device, inode, device);
     return lose_data(ownership, what.text);
 }
 
@@ -99,20 +104,21 @@ static bool look_at_file(struct ownership *ownership, size_t index)
         if (!file->seen || !is_absence(errno)) {
             return true;
         }
-        (void)failure_set_errno(&what, "%s/%s (inode %llu) is no longer under its name",
-                                directory->path, name, (unsigned long long)file->inode);
+        (void)failure_set_errno(&what, "%s/%s (inode %" PRIu64 ") is no longer under its name",
+                                directory->path, name, file->inode);
         return lose_data(ownership, what.text);
     }
-    bool same = status.st_dev == file->device && status.st_ino == file->inode;
+    const struct ownership_file found = {
+        .seen = true, .device = status.st_dev, .inode = status.st_ino};
+    bool same = found.device == file->device && found.inode == file->inode;
     if (file->seen && files[index].same_inode && !same) {
         (void)failure_set(&what,
-                          "another file stands in the place of %s/%s: it was inode %llu, and inode "
-                          "%llu with %lld bytes is there now",
-                          directory->path, name, (unsigned long long)file->inode,
-                          (unsigned long long)status.st_ino, (long long)status.st_size);
+                          "another file stands in the place of %s/%s: it was inode %" PRIu64
+                          ", and inode %" PRIu64 " with %" PRId64 " bytes is there now",
+                          directory->path, name, file->inode, found.inode, (int64_t)status.st_size);
         return lose_data(ownership, what.text);
     }
-    *file = (struct ownership_file){.seen = true, .device = status.st_dev, .inode = status.st_ino};
+    *file = found;
     return true;
 }
 
@@ -185,8 +191,8 @@ int64_t ownership_patience_ms(const struct ownership *ownership)
 
 bool ownership_holds(struct ownership *ownership)
 {
-    if (!ownership->lost && ownership_patience_ms(ownership) == 0) {
+    if (ownership->state == OWNERSHIP_HELD && ownership_patience_ms(ownership) == 0) {
         (void)look(ownership);
     }
-    return !ownership->lost;
+    return ownership->state == OWNERSHIP_HELD;
 }

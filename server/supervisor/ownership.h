@@ -1,17 +1,16 @@
 /*
  * ownership.h - whether what the server owns is still there, under its names.
  *
- * Why it exists: files and shared memory stay usable for who has them open after
- * somebody has removed them, or put others in their place. A server that goes
- * on then acknowledges bets into files that nobody will ever find, or turns away
- * every new connection, and says that all is well.
+ * Why it exists: files and shared memory that somebody has removed or replaced stay usable for the
+ * processes that have them open. A server that went on with them would acknowledge bets into files
+ * that nobody can find, or would turn away every new connection, without an error.
  *
  * What it promises: within a second the supervisor knows, says in one line of the log
  * what was there, what is there now, what has probably done it and what to do, and
  * the server ends with status 1. Where it is the files, nothing is acknowledged from
  * then on; where it is shared memory or semaphores, whoever is connected is answered first.
  *
- * The supervisor's alone. It only looks: no call in here waits for a disk or a lock.
+ * Called by the supervisor alone. No call in here waits for a disk or a lock.
  */
 #ifndef SERVER_SUPERVISOR_OWNERSHIP_H
 #define SERVER_SUPERVISOR_OWNERSHIP_H
@@ -29,11 +28,16 @@ struct ownership_file {
     uint64_t device, inode;
 };
 
+enum ownership_state {
+    OWNERSHIP_HELD,
+    OWNERSHIP_LOST /* something has gone: the server can't go on */
+};
+
 struct ownership {
     struct heritage *heritage;
     struct ownership_file files[OWNERSHIP_FILES];
     int64_t looked_at_ms; /* monotonic clock */
-    bool lost;            /* something has gone: the server can't go on */
+    enum ownership_state state;
 };
 
 /*

@@ -1,21 +1,18 @@
 /*
  * recovery.c - see recovery.h.
  *
- * Why cutting is right: a byte of bets.csv is acknowledged only after
- * fdatasync has returned for it, and the storer syncs what it has written
- * before it writes more. So a power loss can damage only what one flush wrote,
- * at most a ring's worth of bytes at the end, all of it unacknowledged. Its
- * pages may have reached the disk in any order: good rows behind the first bad
- * one are cut off with it.
+ * When the tail is cut: the storer syncs what it has written before it writes more. So a power loss
+ * can damage only what one flush wrote, at most a ring's worth of bytes at the end. With ack_after:
+ * synced none of these bytes was acknowledged. The pages of a flush reach the disk in any order, so
+ * that good rows behind the first bad one are cut off with it.
  *
- * When it is not: damage further from the end is no crash's work. Nor is damage
- * to bytes that a witness proves to have been durable: the checkpoint, the lines of
- * done.csv, and control were written only after the bytes that they speak of
- * were. Where a witness and bets.csv disagree, the server refuses to start and touches
- * nothing: cutting would lose acknowledged bets.
+ * When the server refuses to start: a crash can't damage bytes that are further from the end, nor
+ * bytes that a witness proves to have been durable. The witnesses are the checkpoint, the lines of
+ * done.csv, and control: each was written only after the bytes that it speaks of were durable.
+ * Where a witness and bets.csv disagree, nothing is touched: cutting would lose acknowledged bets.
  *
- * What it can't know: a damaged row that no witness reaches (the last second's work) looks
- * the same whether it was acknowledged or not. It is cut, and the log says so.
+ * What can't be known: whether a damaged row that no witness reaches (of the last second) was
+ * acknowledged. It is cut, and the log says so.
  *
  * Everything is read and judged first; only then are files made, cut and written.
  */
@@ -40,7 +37,7 @@
 #include <unistd.h>
 
 /* What is found out about bets.csv. */
-struct stock {
+struct tally {
     struct segment *segment;
     const char *at; /* in the rows that are being scanned: where the next run begins */
     uint64_t rows;
@@ -56,7 +53,7 @@ struct recovery {
     struct control control; /* as it will be written when everything has been accepted */
     int bets;
     struct done_file done;
-    struct stock stock;
+    struct tally tally;
     uint64_t counted_bytes; /* that a checkpoint had counted already */
     struct failure *failure;
 };
@@ -72,13 +69,13 @@ static void add(_Atomic uint64_t *count, uint64_t amount)
 /* Counts rows of one agency that stand together. */
 static void count_run(void *context, uint32_t id, uint64_t rows, uint64_t bytes)
 {
-    struct stock *stock = context;
-    struct agency *agency = agencies_find_or_add(stock->segment, id);
-    const char *run = stock->at;
-    stock->at += bytes;
-    stock->rows += rows;
+    struct tally *tally = context;
+    struct agency *agency = agencies_find_or_add(tally->segment, id);
+    const char *run = tally->at;
+    tally->at += bytes;
+    tally->rows += rows;
     if (agency == NULL) {
-        stock->table_full = true;
+        tally->table_full = true;
         return;
     }
     add(&agency->bets, rows);
@@ -87,29 +84,29 @@ static void count_run(void *context, uint32_t id, uint64_t rows, uint64_t bytes)
                  checksum_extend(atomic_load(&agency->checksum), run, (size_t)bytes));
 }
 
-/* Counts rows from stock->good_bytes on, until the first one that is not valid. */
-static bool take_stock(int file, struct stock *stock, const char *path, struct failure *failure)
+/* Counts rows from tally->good_bytes on, until the first one that is not valid. */
+static bool tally_rows(int file, struct tally *tally, const char *path, struct failure *failure)
 {
     struct csv_reader reader;
     const char *rows = NULL;
     size_t bytes = 0;
-    if (!csv_reader_open(&reader, file, stock->good_bytes)) {
+    if (!csv_reader_open(&reader, file, tally->good_bytes)) {
         return failure_set_errno(failure, "read %s/" DATA_BETS_FILE, path);
     }
     enum csv_read read = CSV_END;
     bool all_good = true;
     while (all_good && (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
-        stock->at = rows;
-        size_t good = bet_csv_scan(rows, bytes, count_run, stock);
-        stock->checksum = checksum_extend(stock->checksum, rows, good);
-        stock->good_bytes += good;
+        tally->at = rows;
+        size_t good = bet_csv_scan(rows, bytes, count_run, tally);
+        tally->checksum = checksum_extend(tally->checksum, rows, good);
+        tally->good_bytes += good;
         all_good = good == bytes;
     }
     csv_reader_close(&reader);
     if (read == CSV_FAILED) {
         return failure_set_errno(failure, "read %s/" DATA_BETS_FILE, path);
     }
-    return !stock->table_full ||
+    return !tally->table_full ||
            failure_set(failure,
                        "%s/" DATA_BETS_FILE " has more agencies than limits.agencies: nothing was "
                        "touched",
@@ -180,11 +177,11 @@ static bool may_be_ours(int file, uint64_t longest_bytes)
 /* A tail that nothing vouches for: false where no crash can have left it. */
 static bool judge_tail(const struct recovery *recovery)
 {
-    const struct stock *stock = &recovery->stock;
+    const struct tally *tally = &recovery->tally;
     const char *path = recovery->heritage->directory.path;
-    uint64_t tail_bytes = stock->file_bytes - stock->good_bytes;
+    uint64_t tail_bytes = tally->file_bytes - tally->good_bytes;
     uint64_t crash_bytes = crash_bytes_of(recovery->heritage);
-    if (stock->rows == 0 && tail_bytes > 0 && !may_be_ours(recovery->bets, crash_bytes)) {
+    if (tally->rows == 0 && tail_bytes > 0 && !may_be_ours(recovery->bets, crash_bytes)) {
         return failure_set(recovery->failure,
                            "%s/" DATA_BETS_FILE " is no file of bets: nothing was touched", path);
     }
@@ -193,7 +190,7 @@ static bool judge_tail(const struct recovery *recovery)
                        "%s/" DATA_BETS_FILE " is damaged at byte %" PRIu64 " (row %" PRIu64
                        "), %" PRIu64 " bytes before its end, and a crash can damage %" PRIu64
                        " at most: nothing was touched; restore all files from one backup",
-                       path, stock->good_bytes, stock->rows + 1, tail_bytes, crash_bytes);
+                       path, tally->good_bytes, tally->rows + 1, tail_bytes, crash_bytes);
 }
 
 /* ------------------------------------------------------------- witnesses ---- */
@@ -201,14 +198,14 @@ static bool judge_tail(const struct recovery *recovery)
 /* False where this witness says that more than the good bytes was durable. */
 static bool reaches(const struct recovery *recovery, uint64_t proven_bytes, const char *witness)
 {
-    const struct stock *stock = &recovery->stock;
-    return stock->good_bytes >= proven_bytes ||
+    const struct tally *tally = &recovery->tally;
+    return tally->good_bytes >= proven_bytes ||
            failure_set(recovery->failure,
                        "%s/" DATA_BETS_FILE " is missing, ends, or is damaged, at byte %" PRIu64
                        " (row %" PRIu64 "), and %" PRIu64 " bytes were durable (%s proves it): "
                        "acknowledged bets are missing, nothing was touched; restore all files "
                        "from one backup",
-                       recovery->heritage->directory.path, stock->good_bytes, stock->rows + 1,
+                       recovery->heritage->directory.path, tally->good_bytes, tally->rows + 1,
                        proven_bytes, witness);
 }
 
@@ -236,20 +233,20 @@ static bool agrees_with_line(const struct recovery *recovery, const struct done_
 static bool agrees_with_draw(const struct recovery *recovery)
 {
     const struct draw_record *draw = &recovery->control.draw;
-    const struct stock *stock = &recovery->stock;
+    const struct tally *tally = &recovery->tally;
     if (recovery->control.state != CONTROL_DRAWN) {
         return true;
     }
-    return (stock->file_bytes == draw->bytes && stock->good_bytes == draw->bytes &&
-            stock->rows == draw->bets && stock->checksum == draw->checksum) ||
+    return (tally->file_bytes == draw->bytes && tally->good_bytes == draw->bytes &&
+            tally->rows == draw->bets && tally->checksum == draw->checksum) ||
            failure_set(recovery->failure,
                        "%s/" DATA_BETS_FILE " was changed after the draw: %" PRIu64 " bets in "
                        "%" PRIu64 " of %" PRIu64 " bytes, checksum " CHECKSUM_FORMAT
                        ", and the draw was held among %" PRIu64 " bets in %" PRIu64
                        " bytes, checksum " CHECKSUM_FORMAT " (" DATA_CONTROL_FILE
                        "): nothing was touched; restore all files from one backup",
-                       recovery->heritage->directory.path, stock->rows, stock->good_bytes,
-                       stock->file_bytes, stock->checksum, draw->bets, draw->bytes, draw->checksum);
+                       recovery->heritage->directory.path, tally->rows, tally->good_bytes,
+                       tally->file_bytes, tally->checksum, draw->bets, draw->bytes, draw->checksum);
 }
 
 /*
@@ -295,13 +292,13 @@ static bool agrees_with_new_control(const struct recovery *recovery)
     }
     return recovery->control.state != CONTROL_NEW ||
            (proven_bytes == 0 &&
-            recovery->stock.good_bytes <= crash_bytes_of(recovery->heritage)) ||
+            recovery->tally.good_bytes <= crash_bytes_of(recovery->heritage)) ||
            failure_set(
                recovery->failure,
                "%s/" DATA_CONTROL_FILE " says that nothing has been stored yet, and there "
                "are %" PRIu64 " bets, and %zu agencies are done: it is another lottery's, or "
                "from before them; nothing was touched; restore all files from one backup",
-               recovery->heritage->directory.path, recovery->stock.rows, recovery->done.count);
+               recovery->heritage->directory.path, recovery->tally.rows, recovery->done.count);
 }
 
 static bool hear_witnesses(const struct recovery *recovery)
@@ -327,7 +324,7 @@ static bool settle_terms(struct recovery *recovery)
     struct control *control = &recovery->control;
     server_config_terms(&recovery->heritage->config, &wanted);
     bool stored =
-        control->state != CONTROL_NEW || recovery->stock.good_bytes > 0 || recovery->done.bytes > 0;
+        control->state != CONTROL_NEW || recovery->tally.good_bytes > 0 || recovery->done.bytes > 0;
     if (!stored) {
         control->terms = wanted;
         return true;
@@ -357,7 +354,9 @@ static bool read_done(struct recovery *recovery)
                           &recovery->done, recovery->failure) == DONE_OPEN;
 }
 
-/* Where bets.csv is missing, descriptor -1 stands for an empty file until everything is accepted. */
+/*
+ * Where bets.csv is missing, descriptor -1 stands for an empty file until everything is accepted.
+ */
 static bool open_bets(struct recovery *recovery)
 {
     recovery->bets = data_directory_open_file(&recovery->heritage->directory, DATA_BETS_FILE,
@@ -380,9 +379,9 @@ static bool sync_and_forget_tail(struct recovery *recovery)
         return failure_set_errno(recovery->failure, "stat %s/" DATA_BETS_FILE,
                                  heritage->directory.path);
     }
-    recovery->stock.file_bytes = (uint64_t)status.st_size;
+    recovery->tally.file_bytes = (uint64_t)status.st_size;
     uint64_t from =
-        recovery->stock.file_bytes > crash_bytes ? recovery->stock.file_bytes - crash_bytes : 0;
+        recovery->tally.file_bytes > crash_bytes ? recovery->tally.file_bytes - crash_bytes : 0;
     return file_sync_and_forget(recovery->bets, from) ||
            failure_set_errno(recovery->failure, "sync %s/" DATA_BETS_FILE,
                              heritage->directory.path);
@@ -404,7 +403,7 @@ static bool fill_agencies(struct recovery *recovery, const struct checkpoint *ch
         if ((from->id & CHECKPOINT_CLAIMED) != 0) {
             atomic_store(&agency->epoch, EPOCH_UNFENCED + 1);
         }
-        recovery->stock.rows += from->bets;
+        recovery->tally.rows += from->bets;
     }
     return true;
 }
@@ -418,8 +417,8 @@ static bool go_on_from_checkpoint(struct recovery *recovery, enum checkpoint_ver
                         verify, &checkpoint, recovery->failure);
     if (answer == CHECKPOINT_READ && fill_agencies(recovery, &checkpoint)) {
         recovery->counted_bytes = checkpoint.position;
-        recovery->stock.good_bytes = checkpoint.position;
-        recovery->stock.checksum = checkpoint.checksum;
+        recovery->tally.good_bytes = checkpoint.position;
+        recovery->tally.checksum = checkpoint.checksum;
     }
     checkpoint_close(&checkpoint);
     return answer != CHECKPOINT_REFUSED;
@@ -428,7 +427,7 @@ static bool go_on_from_checkpoint(struct recovery *recovery, enum checkpoint_ver
 static bool count_bets(struct recovery *recovery)
 {
     struct heritage *heritage = recovery->heritage;
-    struct stock *stock = &recovery->stock;
+    struct tally *tally = &recovery->tally;
     enum checkpoint_verify verify = heritage->config.start_verify == START_VERIFY_END
                                         ? CHECKPOINT_VERIFY_END
                                         : CHECKPOINT_VERIFY_ALL;
@@ -439,7 +438,7 @@ static bool count_bets(struct recovery *recovery)
         return false;
     }
     return recovery->bets < 0 ||
-           take_stock(recovery->bets, stock, heritage->directory.path, recovery->failure);
+           tally_rows(recovery->bets, tally, heritage->directory.path, recovery->failure);
 }
 
 /* ----------------------------------------------------------- going on ---- */
@@ -447,19 +446,19 @@ static bool count_bets(struct recovery *recovery)
 static bool cut_bets(struct recovery *recovery)
 {
     const struct data_directory *directory = &recovery->heritage->directory;
-    const struct stock *stock = &recovery->stock;
+    const struct tally *tally = &recovery->tally;
     if (recovery->bets < 0) {
         recovery->bets = data_directory_open_file(directory, DATA_BETS_FILE, O_RDWR | O_CREAT,
                                                   recovery->failure);
         return recovery->bets >= 0;
     }
-    if (stock->file_bytes == stock->good_bytes) {
+    if (tally->file_bytes == tally->good_bytes) {
         return true;
     }
     log_warning("action: recover | result: success | file: " DATA_BETS_FILE " | cut_bytes: %" PRIu64
                 " | at: %" PRIu64,
-                stock->file_bytes - stock->good_bytes, stock->good_bytes);
-    return (ftruncate(recovery->bets, (off_t)stock->good_bytes) == 0 &&
+                tally->file_bytes - tally->good_bytes, tally->good_bytes);
+    return (ftruncate(recovery->bets, (off_t)tally->good_bytes) == 0 &&
             file_sync(recovery->bets)) ||
            failure_set_errno(recovery->failure, "cut the tail of %s/" DATA_BETS_FILE,
                              directory->path);
@@ -502,7 +501,7 @@ static bool write_control(struct recovery *recovery)
     control->ring_bytes = recovery->heritage->config.ring_bytes;
     control->ipc_key = directory->ipc_key;
     if (control->state != CONTROL_NEW) {
-        control->bets_bytes = recovery->stock.good_bytes;
+        control->bets_bytes = recovery->tally.good_bytes;
         control->done_bytes = recovery->done.bytes;
     }
     if (!control_write(directory, control, &synced, recovery->failure)) {
@@ -519,8 +518,8 @@ static void log_recovered(const struct recovery *recovery)
     log_info("action: recover | result: success | bets: %" PRIu64 " | bytes: %" PRIu64
              " | from_checkpoint: %" PRIu64 " | checksum: " CHECKSUM_FORMAT
              " | lottery: %s | agencies_done: %zu",
-             recovery->stock.rows, recovery->stock.good_bytes, recovery->counted_bytes,
-             recovery->stock.checksum, control->identity, recovery->done.count);
+             recovery->tally.rows, recovery->tally.good_bytes, recovery->counted_bytes,
+             recovery->tally.checksum, control->identity, recovery->done.count);
     if (control->state == CONTROL_DRAWN) {
         log_warning("action: recover | result: success | drawn: yes | winning_number: %" PRIu32
                     " | ganadores: %" PRIu64
@@ -550,13 +549,16 @@ static bool go_on(struct recovery *recovery)
     }
     heritage->directory.bets_inode = status.st_ino;
     checkpoint_remove_unfinished(&heritage->directory);
-    set_end_positions(&heritage->segment, recovery->stock.good_bytes);
-    ring_start_at(&heritage->segment, recovery->stock.good_bytes, recovery->stock.checksum);
+    set_end_positions(&heritage->segment, recovery->tally.good_bytes);
+    ring_start_at(&heritage->segment, recovery->tally.good_bytes, recovery->tally.checksum);
     log_recovered(recovery);
     return true;
 }
 
-/* Control is there before any other file is: whoever finds others without it knows that it was taken away. */
+/*
+ * Control is there before any other file is: whoever finds others without it knows that it was
+ * taken away.
+ */
 static bool make_control(struct recovery *recovery)
 {
     struct heritage *heritage = recovery->heritage;
@@ -585,7 +587,7 @@ bool recovery_run(struct heritage *heritage, struct failure *failure)
         .heritage = heritage,
         .bets = -1,
         .done = {.descriptor = -1},
-        .stock = {.segment = &heritage->segment, .checksum = CHECKSUM_EMPTY},
+        .tally = {.segment = &heritage->segment, .checksum = CHECKSUM_EMPTY},
         .failure = failure,
     };
     bool recovered = make_control(&recovery) && read_done(&recovery) && open_bets(&recovery) &&

@@ -1,9 +1,9 @@
 /*
- * recovery.h - what the server does first: takes stock of what it has stored.
+ * recovery.h - what the server does first: it counts what it has stored.
  *
  * Reads bets.csv and done.csv, fills the agencies table and the ring's
  * positions from them, and cuts off what a crash has left half written. After
- * it the server goes on where the one before it was.
+ * it the server goes on where the one before it was. Called by the supervisor alone.
  */
 #ifndef SERVER_SUPERVISOR_RECOVERY_H
 #define SERVER_SUPERVISOR_RECOVERY_H

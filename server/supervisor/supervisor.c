@@ -4,14 +4,13 @@
  *     supervisor --- forks ---> storer      one, always; replaced when it dies
  *                 \-- forks --> handler     one a connection, up to a limit
  *
- * Why it exists: somebody has to outlive every other process, and to clean up
- * after all of them.
+ * Why it exists: one process has to outlive all others, reap them, and remove what they share.
  *
  * What it promises: at most limits.max_connections handlers; a storer as long
  * as one can live; every child reaped, with an obituary in the log; a shutdown
  * that loses nothing, in the order: listener, handlers, storer, shared memory.
  *
- * It takes no lock and waits for no semaphore, so no child can take it down.
+ * It takes no lock and waits for no semaphore, so that no child can block it.
  * If it dies: the kernel sends its children SIGTERM, they finish and give up
  * the data directory's lock; the storer, the last one, removes the shared memory.
  * What is left when that has been killed too, the next server finds by its name.
@@ -25,7 +24,7 @@
 #include "server/listener.h"
 #include "server/processes.h"
 #include "server/signals.h"
-#include "server/supervisor/children.h"
+#include "server/supervisor/handler_book.h"
 #include "server/supervisor/keeper.h"
 #include "server/supervisor/ownership.h"
 #include "server/supervisor/recovery.h"
@@ -33,6 +32,7 @@
 #include "shm/waiting.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -41,20 +41,48 @@
 #include <unistd.h>
 
 enum {
-    ACCEPTS_A_TURN = 64, /* before children are looked after again */
+    ACCEPTS_A_ROUND = 64, /* before children are looked after again */
     OUT_OF_RESOURCES_PAUSE_MS = 100,
     REPEAT_SIGTERM_MS = 100
 };
 
+/* How the server's life ends. Once it is not SUPERVISOR_STOPPED_AS_ASKED it stays what it is. */
+enum supervisor_end {
+    SUPERVISOR_STOPPED_AS_ASKED,
+    SUPERVISOR_COULD_NOT_START,
+    SUPERVISOR_COULD_NOT_GO_ON, /* there is no storer, or it did not store everything */
+    SUPERVISOR_LOST_WHAT_IT_OWNS,
+    SUPERVISOR_HAD_TO_KILL /* somebody did not end in timeouts.shutdown */
+};
+
 struct supervisor {
     struct heritage heritage;
-    struct children children;
+    struct handler_book handlers;
     struct keeper keeper;
     struct ownership ownership;
     struct log_limit refusals; /* of lines about who was not accepted */
-    bool started;              /* it has served; before that, `failure` says why it could not */
-    bool failed;               /* it could not start, or not stop as it should */
+    enum supervisor_end end;   /* set by note_end alone */
 };
+
+static const char *end_name(enum supervisor_end end)
+{
+    static const char *const names[] = {
+        [SUPERVISOR_STOPPED_AS_ASKED] = "stopped_as_asked",
+        [SUPERVISOR_COULD_NOT_START] = "could_not_start",
+        [SUPERVISOR_COULD_NOT_GO_ON] = "could_not_go_on",
+        [SUPERVISOR_LOST_WHAT_IT_OWNS] = "lost_what_it_owns",
+        [SUPERVISOR_HAD_TO_KILL] = "had_to_kill",
+    };
+    return names[end];
+}
+
+/* The first reason is the one that is told: the others follow from it. */
+static void note_end(struct supervisor *supervisor, enum supervisor_end end)
+{
+    if (supervisor->end == SUPERVISOR_STOPPED_AS_ASKED) {
+        supervisor->end = end;
+    }
+}
 
 static void count(_Atomic uint64_t *counter)
 {
@@ -74,23 +102,22 @@ static void count_death(struct supervisor *supervisor, int status)
     count(WIFSIGNALED(status)        ? &shared->handlers_killed
           : WEXITSTATUS(status) != 0 ? &shared->handlers_failed
                                      : &shared->handlers_exited);
-    atomic_store(&shared->connections_open, children_alive(&supervisor->children));
+    atomic_store(&shared->connections_open, handler_book_alive(&supervisor->handlers));
 }
 
 static void bury_handler(struct supervisor *supervisor, pid_t pid, uint32_t slot_index, int status)
 {
     struct slot *slot = &supervisor->heritage.segment.slots[slot_index];
     bool well = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
-    char end[CHILDREN_END_BYTES];
-    children_describe_end(status, end);
+    char end[PROCESS_END_BYTES];
+    process_describe_end(status, end);
     log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
               "action: reap | result: %s | role: handler | pid: %d | ended_by: %s | ip: %s | "
-              "messages: %llu | bets: %llu",
-              well ? "success" : "fail", (int)pid, end, slot->peer,
-              (unsigned long long)atomic_load(&slot->messages),
-              (unsigned long long)atomic_load(&slot->bets));
+              "messages: %" PRIu64 " | bets: %" PRIu64,
+              well ? "success" : "fail", (int)pid, end, slot->peer, atomic_load(&slot->messages),
+              atomic_load(&slot->bets));
     slot_release(slot);
-    children_give_back(&supervisor->children, slot_index);
+    handler_book_give_back(&supervisor->handlers, slot_index);
     count_death(supervisor, status);
     if (!well) {
         wake_storer(&supervisor->heritage.segment); /* it may have died before it could */
@@ -104,7 +131,7 @@ static void reap(struct supervisor *supervisor)
         uint32_t slot_index = 0;
         if (pid == supervisor->keeper.storer) {
             keeper_bury(&supervisor->keeper, status);
-        } else if (children_find(&supervisor->children, pid, &slot_index)) {
+        } else if (handler_book_find(&supervisor->handlers, pid, &slot_index)) {
             bury_handler(supervisor, pid, slot_index, status);
         }
     }
@@ -122,8 +149,8 @@ static void look_after_children(struct supervisor *supervisor)
 /* ---------------------------------------------------------------- sleep ---- */
 
 /*
- * Sleeps with our signals let in. Should the kernel refuse even that, they are
- * let in for a while all the same: a server that can't be stopped helps nobody.
+ * Sleeps with our signals let in. Where ppoll fails, the signals are let in for a pause instead, so
+ * that the server can still be stopped.
  */
 static int await_event(struct pollfd *poll, nfds_t watched, const struct timespec *timeout)
 {
@@ -149,8 +176,7 @@ static void pause_for(int64_t pause_ms)
 static void log_suppressed(uint64_t suppressed)
 {
     if (suppressed > 0) {
-        log_warning("action: accept_connections | result: fail | suppressed: %llu",
-                    (unsigned long long)suppressed);
+        log_warning("action: accept_connections | result: fail | suppressed: %" PRIu64, suppressed);
     }
 }
 
@@ -172,7 +198,7 @@ static void sum_refusals_up(struct supervisor *supervisor)
 static void start_handler(struct supervisor *supervisor, int socket,
                           const struct listener_peer *peer)
 {
-    uint32_t slot_index = children_take_slot(&supervisor->children);
+    uint32_t slot_index = handler_book_take_slot(&supervisor->handlers);
     struct slot *slot = &supervisor->heritage.segment.slots[slot_index];
     const struct process_errand errand = {
         .descriptor = socket, .supervisors = PROCESS_NO_DESCRIPTOR, .slot_index = slot_index};
@@ -183,17 +209,18 @@ static void start_handler(struct supervisor *supervisor, int socket,
         int error = errno;
         if (may_log_refusal(supervisor)) {
             log_error("action: accept_connections | result: fail | ip: %s | error: fork: %s%s",
-                      peer->text, strerror(error), children_explain_fork(error));
+                      peer->text, strerror(error), process_explain_fork(error));
         }
         slot_release(slot);
-        children_give_back(&supervisor->children, slot_index);
+        handler_book_give_back(&supervisor->handlers, slot_index);
         pause_for(OUT_OF_RESOURCES_PAUSE_MS);
         return;
     }
-    children_note(&supervisor->children, slot_index, pid, peer->host);
+    handler_book_note(&supervisor->handlers, slot_index, pid, peer->host);
     atomic_store(&slot->pid, pid);
     count(&counters(supervisor)->connections_accepted);
-    atomic_store(&counters(supervisor)->connections_open, children_alive(&supervisor->children));
+    atomic_store(&counters(supervisor)->connections_open,
+                 handler_book_alive(&supervisor->handlers));
     log_info("action: accept_connections | result: success | ip: %s | pid: %d", peer->text,
              (int)pid);
 }
@@ -209,7 +236,7 @@ static void refuse(struct supervisor *supervisor, int socket, const struct liste
     (void)close(socket);
 }
 
-/* Connections that vanish again while they wait are nobody's fault; everything else is told. */
+/* Logs why accept failed, but for connections that were gone before they could be accepted. */
 static void explain_accept_error(struct supervisor *supervisor)
 {
     int error = errno;
@@ -225,14 +252,14 @@ static void explain_accept_error(struct supervisor *supervisor)
 /* Accepts those who wait at one address. */
 static void accept_at(struct supervisor *supervisor, int listener)
 {
-    for (int i = 0; i < ACCEPTS_A_TURN && children_have_room(&supervisor->children); i++) {
+    for (int i = 0; i < ACCEPTS_A_ROUND && handler_book_has_room(&supervisor->handlers); i++) {
         struct listener_peer peer;
         int socket = listener_accept(listener, &peer);
         if (socket < 0) {
             explain_accept_error(supervisor);
             return;
         }
-        if (!children_admit(&supervisor->children, peer.host)) {
+        if (!handler_book_admit(&supervisor->handlers, peer.host)) {
             refuse(supervisor, socket, &peer);
         } else {
             start_handler(supervisor, socket, &peer);
@@ -240,7 +267,10 @@ static void accept_at(struct supervisor *supervisor, int listener)
     }
 }
 
-/* The addresses take turns, so that none of them is left out for the crowd at another one. */
+/*
+ * At each address at most ACCEPTS_A_ROUND are accepted, so that a crowd at one leaves time for the
+ * others.
+ */
 static void accept_connections(struct supervisor *supervisor,
                                const struct pollfd polls[LISTENERS_MAX])
 {
@@ -253,7 +283,10 @@ static void accept_connections(struct supervisor *supervisor,
 
 /* ------------------------------------------------------------------ loop ---- */
 
-/* Milliseconds until there is something to do that nothing tells of: at least a look at what we own. */
+/*
+ * Milliseconds until there is something to do that nothing tells of: at least a look at what we
+ * own.
+ */
 static int64_t patience_ms(const struct supervisor *supervisor)
 {
     int64_t patience_ms = ownership_patience_ms(&supervisor->ownership);
@@ -280,14 +313,14 @@ static bool wait_for_connections(const struct supervisor *supervisor,
     for (size_t i = 0; i < listeners->count; i++) {
         polls[i] = (struct pollfd){.fd = listeners->descriptors[i], .events = POLLIN};
     }
-    nfds_t watched = children_have_room(&supervisor->children) ? listeners->count : 0;
+    nfds_t watched = handler_book_has_room(&supervisor->handlers) ? listeners->count : 0;
     struct timespec timeout = clock_interval(patience_ms(supervisor));
     int ready = await_event(polls, watched, &timeout);
     signals_let_in(); /* ppoll does not, as long as somebody waits each time */
     return ready > 0;
 }
 
-/* What SIGHUP asks of most servers: whoever sends it is told that nothing has changed. */
+/* Most servers read their configuration again on SIGHUP. This one does not, and logs so. */
 static void answer_hangup(void)
 {
     if (signals_take_hangup()) {
@@ -300,7 +333,7 @@ static void answer_hangup(void)
 static void serve(struct supervisor *supervisor)
 {
     struct pollfd polls[LISTENERS_MAX] = {{0}};
-    while (!signals_terminate_requested() && !supervisor->keeper.given_up &&
+    while (!signals_terminate_requested() && supervisor->keeper.state != KEEPER_GIVEN_UP &&
            ownership_holds(&supervisor->ownership)) {
         bool somebody_waits = wait_for_connections(supervisor, polls);
         answer_hangup();
@@ -309,6 +342,11 @@ static void serve(struct supervisor *supervisor)
             accept_connections(supervisor, polls);
         }
         sum_refusals_up(supervisor);
+    }
+    if (supervisor->ownership.state == OWNERSHIP_LOST) {
+        note_end(supervisor, SUPERVISOR_LOST_WHAT_IT_OWNS);
+    } else if (supervisor->keeper.state == KEEPER_GIVEN_UP) {
+        note_end(supervisor, SUPERVISOR_COULD_NOT_GO_ON);
     }
     log_suppressed(log_limit_take_rest(&supervisor->refusals));
 }
@@ -324,17 +362,19 @@ static void stop_handlers(struct supervisor *supervisor)
 {
     uint64_t limit_ms = supervisor->heritage.config.timeout_shutdown_ms;
     int64_t deadline_ms = clock_monotonic_ms() + (int64_t)limit_ms;
-    uint32_t handlers = children_alive(&supervisor->children);
+    uint32_t handlers = handler_book_alive(&supervisor->handlers);
     bool forced = false;
-    while (children_alive(&supervisor->children) > 0) {
+    while (handler_book_alive(&supervisor->handlers) > 0) {
         if (clock_monotonic_ms() >= deadline_ms) {
             forced = true;
         }
-        children_signal(&supervisor->children, forced ? SIGKILL : SIGTERM);
+        handler_book_signal(&supervisor->handlers, forced ? SIGKILL : SIGTERM);
         pause_for(REPEAT_SIGTERM_MS);
         look_after_children(supervisor);
     }
-    supervisor->failed |= forced;
+    if (forced) {
+        note_end(supervisor, SUPERVISOR_HAD_TO_KILL);
+    }
     log_info("action: stop_handlers | result: %s | handlers: %u", forced ? "fail" : "success",
              handlers);
 }
@@ -345,8 +385,8 @@ static void stop_storer(struct supervisor *supervisor)
     int64_t deadline_ms =
         clock_monotonic_ms() + (int64_t)supervisor->heritage.config.timeout_shutdown_ms;
     bool forced = false;
-    keeper->stopping = true;
-    while (keeper->storer != 0) {
+    keeper_expect_end(keeper);
+    while (keeper_has_storer(keeper)) {
         if (clock_monotonic_ms() >= deadline_ms) {
             forced = true;
         }
@@ -355,17 +395,20 @@ static void stop_storer(struct supervisor *supervisor)
         (void)signals_take_child_news();
         reap(supervisor);
     }
-    bool drained = !forced && !keeper->undrained && !keeper->given_up;
-    supervisor->failed |= !drained;
-    log_info("action: stop_storer | result: %s", drained ? "success" : "fail");
+    bool failed = forced || keeper->state == KEEPER_UNDRAINED || keeper->state == KEEPER_GIVEN_UP;
+    if (failed) {
+        note_end(supervisor, forced ? SUPERVISOR_HAD_TO_KILL : SUPERVISOR_COULD_NOT_GO_ON);
+    }
+    log_info("action: stop_storer | result: %s | storer: %s", failed ? "fail" : "success",
+             keeper_state_name(keeper->state));
 }
 
 static void announce_shutdown(const struct supervisor *supervisor)
 {
     char reason[SIGNALS_REQUEST_BYTES] = "the server can't go on";
-    if (supervisor->ownership.lost) {
+    if (supervisor->end == SUPERVISOR_LOST_WHAT_IT_OWNS) {
         (void)snprintf(reason, sizeof reason, "what the server owns has been taken away");
-    } else if (!supervisor->failed && !supervisor->keeper.given_up) {
+    } else if (supervisor->end == SUPERVISOR_STOPPED_AS_ASKED) {
         signals_describe_request(reason);
     }
     log_info("action: shutdown | result: in_progress | reason: %s", reason);
@@ -375,7 +418,6 @@ static void shut_down(struct supervisor *supervisor)
 {
     struct heritage *heritage = &supervisor->heritage;
     announce_shutdown(supervisor);
-    supervisor->failed |= supervisor->ownership.lost;
     segment_publish(&heritage->segment, SHARED_STOPPING);
     listeners_close(&heritage->listeners);
     log_info("action: close_listener | result: success");
@@ -398,55 +440,52 @@ static void tell_ready(struct heritage *heritage)
     }
 }
 
-/* From recovery to the end of the shutdown. */
+/* From recovery to the end of the shutdown. Where it could not start, `failure` says why. */
 static void live(struct supervisor *supervisor, struct failure *failure)
 {
     struct heritage *heritage = &supervisor->heritage;
-    supervisor->failed = true;
     if (!recovery_run(heritage, failure)) {
+        note_end(supervisor, SUPERVISOR_COULD_NOT_START);
         return;
     }
-    supervisor->started = keeper_start(&supervisor->keeper);
-    supervisor->failed = !supervisor->started;
-    if (supervisor->started) {
+    if (keeper_start(&supervisor->keeper)) {
         ownership_begin(&supervisor->ownership, heritage);
         tell_ready(heritage);
         serve(supervisor);
     } else {
         (void)failure_set(failure, "the storer did not start");
+        note_end(supervisor, SUPERVISOR_COULD_NOT_START);
     }
     shut_down(supervisor);
-}
-
-static int fail_to_start(const struct failure *failure)
-{
-    log_critical("action: start | result: fail | error: %s", failure->text);
-    log_complain("%s", failure->text);
-    return EXIT_FAILURE;
 }
 
 int supervisor_run(const struct server_config *config)
 {
     struct supervisor supervisor = {.heritage = {.config = *config}};
+    struct failure failure = {.text = ""};
     supervisor.keeper.heritage = &supervisor.heritage;
     log_limit_open(&supervisor.refusals, clock_monotonic_ms());
-    struct failure failure = {.text = ""};
     signals_prepare_supervisor();
     if (!heritage_open(&supervisor.heritage, &failure)) {
-        return fail_to_start(&failure);
-    }
-    if (!children_open(&supervisor.children, config->limit_connections,
-                       config->limit_connections_per_address)) {
-        (void)failure_set(&failure, "no memory for limits.max_connections");
-        supervisor.failed = true;
+        note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
     } else {
-        live(&supervisor, &failure);
+        if (!handler_book_open(&supervisor.handlers, (uint32_t)config->limit_connections,
+                               (uint32_t)config->limit_connections_per_address)) {
+            (void)failure_set(&failure, "no memory for limits.max_connections");
+            note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
+        } else {
+            live(&supervisor, &failure);
+        }
+        handler_book_close(&supervisor.handlers);
+        heritage_close(&supervisor.heritage);
     }
-    children_close(&supervisor.children);
-    heritage_close(&supervisor.heritage);
-    if (!supervisor.started) {
-        return fail_to_start(&failure);
+    if (supervisor.end == SUPERVISOR_COULD_NOT_START) {
+        log_critical("action: start | result: fail | error: %s", failure.text);
+        log_complain("%s", failure.text);
+        return EXIT_FAILURE;
     }
-    log_info("action: server_exit | result: %s", supervisor.failed ? "fail" : "success");
-    return supervisor.failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    bool well = supervisor.end == SUPERVISOR_STOPPED_AS_ASKED;
+    log_info("action: server_exit | result: %s | end: %s", well ? "success" : "fail",
+             end_name(supervisor.end));
+    return well ? EXIT_SUCCESS : EXIT_FAILURE;
 }

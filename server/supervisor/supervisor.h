@@ -7,10 +7,9 @@
 #include "server/server_config.h"
 
 /*
- * Runs the server until it is asked to stop or can't go on. Returns the exit
- * status of the calling process - which is the server's in the supervisor, and
- * a handler's or the storer's in the processes that it forks: they return
- * through here too, so that only main ends a process.
+ * Runs the server until it is asked to stop or can't go on, and returns the exit status of the
+ * process. Called by main, in the process that becomes the supervisor; the processes that it forks
+ * never return from it (processes.h).
  */
 int supervisor_run(const struct server_config *config);
 

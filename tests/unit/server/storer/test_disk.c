@@ -63,8 +63,9 @@ static int set_up(void **state)
         .slot_capacity = 1,
     };
     assert_true(segment_create(&plan, &fixture.heritage.segment, &failure));
-    fixture.disk =
-        (struct disk){.heritage = &fixture.heritage, .segment = &fixture.heritage.segment};
+    fixture.disk = (struct disk){.heritage = &fixture.heritage,
+                                 .segment = &fixture.heritage.segment,
+                                 .ahead = &fixture.file};
     fixture.file.descriptor =
         openat(fixture.scratch.descriptor, "bets.csv", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     assert_true(fixture.file.descriptor >= 0);
@@ -88,8 +89,7 @@ static int tear_down(void **state)
 
 static bool write_at(struct fixture *fixture, const char *bytes, size_t count, uint64_t position)
 {
-    return disk_write(&fixture->disk, &fixture->file, fixture->file.descriptor, "bets.csv", bytes,
-                      count, position);
+    return disk_write(&fixture->disk, &fixture->file, bytes, count, position);
 }
 
 static void expect_file(struct fixture *fixture, const char *bytes, size_t count)
@@ -156,13 +156,15 @@ static void another_error_than_no_room_ends_the_writing(void **state)
     processes_expect_exit(&fixture->processes, pid, REFUSED_STATUS);
     assert_int_equal(fstat(fixture->file.descriptor, &status), 0);
     assert_int_equal(status.st_size, SIZE_LIMIT); /* as far as it went */
-    int read_only = openat(fixture->scratch.descriptor, "bets.csv", O_RDONLY | O_CLOEXEC);
-    assert_true(read_only >= 0);
-    bool written = disk_write(&fixture->disk, &fixture->file, read_only, "bets.csv", "x", 1, 0);
-    (void)close(read_only);
+    const struct disk_file read_only = {
+        .name = "bets.csv",
+        .descriptor = openat(fixture->scratch.descriptor, "bets.csv", O_RDONLY | O_CLOEXEC)};
+    assert_true(read_only.descriptor >= 0);
+    bool written = disk_write(&fixture->disk, &read_only, "x", 1, 0);
+    (void)close(read_only.descriptor);
     assert_false(written);
     assert_int_equal(atomic_load(&storer(fixture)->write_retries), 0);
-    assert_false(fixture->disk.lied);
+    assert_int_equal(fixture->disk.trust, DISK_TRUSTED);
 }
 
 /* ----------------------------------------------------------------- room ---- */
@@ -181,11 +183,12 @@ static void only_want_of_room_is_a_full_disk(void **state)
 static int write_to_a_full_disk(void *context)
 {
     struct fixture *fixture = context;
-    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    const struct disk_file full = {.name = "bets.csv",
+                                   .descriptor = open("/dev/full", O_WRONLY | O_CLOEXEC)};
     signals_prepare_supervisor();
     signals_unblock();
     signals_post_on_terminate(&storer(fixture)->wakeup);
-    bool written = disk_write(&fixture->disk, &fixture->file, full, "bets.csv", "x", 1, 0);
+    bool written = disk_write(&fixture->disk, &full, "x", 1, 0);
     return written ? 1 : REFUSED_STATUS;
 }
 
@@ -318,22 +321,23 @@ static void a_file_without_allocated_blocks_is_left_alone(void **state)
 
 /* ----------------------------------------------------------------- sync ---- */
 
-static void a_sync_that_fails_is_a_lie_that_is_remembered(void **state)
+static void a_sync_that_fails_ends_the_trust_in_the_disk(void **state)
 {
     struct fixture *fixture = *state;
     int ends[2];
-    assert_true(disk_sync(&fixture->disk, fixture->file.descriptor, "bets.csv"));
-    assert_false(fixture->disk.lied);
+    assert_true(disk_sync(&fixture->disk, &fixture->file));
+    assert_int_equal(fixture->disk.trust, DISK_TRUSTED);
     assert_int_equal(atomic_load(&storer(fixture)->sync_failed), 0);
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    bool synced = disk_sync(&fixture->disk, ends[1], "bets.csv"); /* EINVAL: a pipe has no disk */
+    const struct disk_file pipe_end = {.name = "bets.csv", .descriptor = ends[1]};
+    bool synced = disk_sync(&fixture->disk, &pipe_end); /* EINVAL: a pipe has no disk */
     (void)close(ends[0]);
     (void)close(ends[1]);
     assert_false(synced);
-    assert_true(fixture->disk.lied);
+    assert_int_equal(fixture->disk.trust, DISK_SYNC_FAILED);
     assert_int_equal(atomic_load(&storer(fixture)->sync_failed), 1); /* for a successor */
-    assert_true(disk_sync(&fixture->disk, fixture->file.descriptor, "bets.csv"));
-    assert_true(fixture->disk.lied);
+    assert_true(disk_sync(&fixture->disk, &fixture->file));
+    assert_int_equal(fixture->disk.trust, DISK_SYNC_FAILED);
 }
 
 /* ---------------------------------------------------------------- in place ---- */
@@ -342,7 +346,7 @@ enum { IN_PLACE_BYTES = 7 };
 
 static bool is_in_place(struct fixture *fixture, uint64_t bytes)
 {
-    return disk_is_in_place(&fixture->disk, fixture->file.descriptor, "bets.csv", bytes);
+    return disk_is_in_place(&fixture->disk, &fixture->file, bytes);
 }
 
 static void a_file_is_in_place_while_nobody_touches_it(void **state)
@@ -359,7 +363,7 @@ static void a_file_is_in_place_while_nobody_touches_it(void **state)
     assert_true(is_in_place(fixture, IN_PLACE_BYTES));
     disk_release_allocated(&fixture->file);
     assert_true(is_in_place(fixture, IN_PLACE_BYTES));
-    assert_false(fixture->disk.lied);
+    assert_int_equal(fixture->disk.trust, DISK_TRUSTED);
     assert_int_equal(atomic_load(&storer(fixture)->sync_failed), 0);
 }
 
@@ -426,7 +430,7 @@ static void whatever_is_done_to_a_file_is_noticed_and_remembered(void **state)
         assert_true(write_at(fixture, "content", IN_PLACE_BYTES, 0));
         assert_true(is_in_place(fixture, IN_PLACE_BYTES));
         deeds[i](fixture->scratch.descriptor);
-        if (is_in_place(fixture, IN_PLACE_BYTES) || !fixture->disk.lied ||
+        if (is_in_place(fixture, IN_PLACE_BYTES) || fixture->disk.trust != DISK_FILE_CHANGED ||
             atomic_load(&storer(fixture)->sync_failed) != 1) {
             fail_msg("deed %zu was not noticed", i);
         }
@@ -447,18 +451,19 @@ static void control_is_written(void **state)
     struct control found;
     struct failure failure;
     atomic_store(&storer(fixture)->retry_errno, ENOSPC);
-    assert_true(disk_write_control(&fixture->disk, &fixture->file, &a_control));
+    assert_true(disk_write_control(&fixture->disk, &a_control));
     assert_int_equal(atomic_load(&storer(fixture)->retry_errno), 0); /* there was room */
     assert_int_equal(control_read(&fixture->heritage.directory, &found, &failure), CONTROL_READ);
-    assert_false(fixture->disk.lied);
+    assert_int_equal(fixture->disk.trust, DISK_TRUSTED);
 }
 
 static void a_control_that_cannot_be_written_ends_the_writing(void **state)
 {
     struct fixture *fixture = *state;
     assert_int_equal(mkdirat(fixture->scratch.descriptor, "control.tmp", 0700), 0);
-    assert_false(disk_write_control(&fixture->disk, &fixture->file, &a_control));
-    assert_false(fixture->disk.lied); /* no sync has failed: another storer may do better */
+    assert_false(disk_write_control(&fixture->disk, &a_control));
+    assert_int_equal(fixture->disk.trust,
+                     DISK_TRUSTED); /* no sync has failed: another storer may do better */
     assert_int_equal(atomic_load(&storer(fixture)->write_retries), 0);
 }
 
@@ -478,7 +483,7 @@ int main(void)
         DISK_TEST(blocks_are_allocated_ahead_in_large_pieces_without_growing_the_file),
         DISK_TEST(releasing_what_was_allocated_keeps_content_and_size),
         DISK_TEST(a_file_without_allocated_blocks_is_left_alone),
-        DISK_TEST(a_sync_that_fails_is_a_lie_that_is_remembered),
+        DISK_TEST(a_sync_that_fails_ends_the_trust_in_the_disk),
         DISK_TEST(a_file_is_in_place_while_nobody_touches_it),
         DISK_TEST(whatever_is_done_to_a_file_is_noticed_and_remembered),
         DISK_TEST(control_is_written),

@@ -130,8 +130,8 @@ static void a_successor_of_one_whose_sync_failed_does_not_go_on(void **state)
 {
     struct fixture *fixture = *state;
     atomic_store(&shared(fixture)->sync_failed, 1);
-    expect_end(fixture, STORER_EXIT_DISK_LIED);
-    expect_end(fixture, STORER_EXIT_DISK_LIED); /* nor does any other one */
+    expect_end(fixture, STORER_EXIT_DISK_DISTRUSTED);
+    expect_end(fixture, STORER_EXIT_DISK_DISTRUSTED); /* nor does any other one */
     assert_false(scratch_has(&fixture->scratch, "done.csv"));
 }
 
@@ -170,14 +170,14 @@ static void files_that_somebody_changed_are_not_gone_on_with(void **state)
     scratch_write(&fixture->scratch, "done.csv", "1,2", 3);
     fixture->control.done_bytes = 3;
     write_control(fixture);
-    expect_end(fixture, STORER_EXIT_DISK_LIED);
+    expect_end(fixture, STORER_EXIT_DISK_DISTRUSTED);
     assert_int_equal(atomic_load(&shared(fixture)->sync_failed), 1);
 
     (void)tear_down(state);
     (void)set_up(state);
     fixture->control.done_bytes = 3; /* and it is missing */
     write_control(fixture);
-    expect_end(fixture, STORER_EXIT_DISK_LIED);
+    expect_end(fixture, STORER_EXIT_DISK_DISTRUSTED);
     assert_false(scratch_has(&fixture->scratch, "done.csv"));
 
     (void)tear_down(state);
@@ -186,7 +186,7 @@ static void files_that_somebody_changed_are_not_gone_on_with(void **state)
     fixture->heritage.directory.bets_inode = status.st_ino;
     expect_end(fixture, STORER_EXIT_DRAINED);
     fixture->heritage.directory.bets_inode = status.st_ino + 1;
-    expect_end(fixture, STORER_EXIT_DISK_LIED);
+    expect_end(fixture, STORER_EXIT_DISK_DISTRUSTED);
 
     (void)tear_down(state);
     (void)set_up(state);
@@ -195,7 +195,7 @@ static void files_that_somebody_changed_are_not_gone_on_with(void **state)
     scratch_write(&fixture->scratch, "winners.csv", "", 0);
     expect_end(fixture, STORER_EXIT_DRAINED);
     scratch_write(&fixture->scratch, "winners.csv", winners, sizeof winners - 1);
-    expect_end(fixture, STORER_EXIT_DISK_LIED);
+    expect_end(fixture, STORER_EXIT_DISK_DISTRUSTED);
     assert_int_equal(atomic_load(&shared(fixture)->winners), 0);
 }
 
