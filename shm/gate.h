@@ -19,10 +19,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { GATE_MISSING_MAX = 32767 }; /* SEMVMX: what a System V semaphore can hold */
-
 /*
- * Makes the set under this key, with `missing` agencies to wait for. A set
+ * Makes the set under this key, with `missing` agencies to wait for, at most
+ * LIMITS_AGENCIES_MAX (lib/limits.h). A set
  * of this user and of our shape that is there already is a dead server's and is replaced:
  * the caller holds the data directory's lock, and made the segment of the same key.
  * Returns false and describes the failure, with errno EEXIST where somebody else

@@ -8,6 +8,7 @@
 #include "store/checkpoint.h"
 
 #include "lib/checksum.h"
+#include "lib/limits.h"
 #include "lib/log.h"
 #include "store/file_io.h"
 
@@ -21,8 +22,7 @@
 #include <unistd.h>
 
 enum {
-    PROOF_BYTES = 4096, /* of bets.csv, before the position: read even where not all of it is */
-    AGENCIES_MAX = 32767
+    PROOF_BYTES = 4096 /* of bets.csv, before the position: read even where not all of it is */
 };
 
 #define CHECKPOINT_MAGIC UINT64_C(0x32544b504352544c) /* "LTRCPKT2" */
@@ -127,7 +127,7 @@ static bool load_whole(int file, struct checkpoint_header *header, struct checkp
     struct stat status;
     if (fstat(file, &status) != 0 ||
         file_read_up_to(file, header, sizeof *header, 0) != (ssize_t)sizeof *header ||
-        header->magic != CHECKPOINT_MAGIC || header->count > AGENCIES_MAX ||
+        header->magic != CHECKPOINT_MAGIC || header->count > LIMITS_AGENCIES_MAX ||
         (uint64_t)status.st_size != sizeof *header + agencies_bytes(header->count) ||
         !checkpoint_open(checkpoint, header->count)) {
         return false;

@@ -4,6 +4,7 @@
 #include "store/done_file.h"
 
 #include "lib/checksum.h"
+#include "lib/limits.h"
 #include "lib/log.h"
 #include "store/csv_reader.h"
 #include "store/file_io.h"
@@ -18,7 +19,7 @@
 #include <unistd.h>
 
 /* One more than there can be agencies: as many as a semaphore can count. */
-enum { LINES_MAX = 32767 + 1 };
+enum { LINES_MAX = LIMITS_AGENCIES_MAX + 1 };
 
 /* ----------------------------------------------------------------- lines ---- */
 

@@ -17,6 +17,7 @@
 #include "bet/byte_search.h"
 #include "lib/checksum.h"
 #include "lib/fault_point.h"
+#include "lib/limits.h"
 #include "store/csv_reader.h"
 #include "store/file_io.h"
 
@@ -32,7 +33,6 @@
 enum {
     SCRATCH_BUFFER_BYTES = 64 * 1024,
     ENDING_BYTES_MAX = 16, /* "4294967295\r\n" */
-    SHARES_MAX = 32767,    /* agencies: as many as a semaphore can count */
     SHARE_INDEX_CAPACITY = 1 << 16
 };
 
@@ -51,8 +51,8 @@ struct draw {
     char ending[ENDING_BYTES_MAX]; /* how a winning row ends: number CRLF */
     size_t ending_bytes;
     int bets, scratch, unfinished; /* descriptors; -1: not open */
-    struct share *shares;          /* owned; SHARES_MAX; in the order in which they were met */
-    uint16_t *share_index;         /* owned; open hash: 1 + a share's place in `shares`; 0: free */
+    struct share *shares;  /* owned; LIMITS_AGENCIES_MAX; in the order in which they were met */
+    uint16_t *share_index; /* owned; open hash: 1 + a share's place in `shares`; 0: free */
     size_t share_count;
     bool (*should_stop)(void);
     uint64_t winners, winners_bytes, winners_checksum;
@@ -81,12 +81,12 @@ static uint16_t *index_of(const struct draw *draw, uint32_t agency)
 /* A new share, for which the index has a free place. False where there are more agencies than there can be. */
 static bool add_share(struct draw *draw, uint32_t agency, uint16_t *index)
 {
-    if (draw->share_count == SHARES_MAX) {
+    if (draw->share_count == LIMITS_AGENCIES_MAX) {
         draw->damaged = true;
         return failure_set(draw->failure,
                            "%s/" DATA_BETS_FILE " is damaged: there are winners of more than %d "
                            "agencies",
-                           draw->directory->path, SHARES_MAX);
+                           draw->directory->path, LIMITS_AGENCIES_MAX);
     }
     draw->shares[draw->share_count] = (struct share){.agency = agency};
     *index = (uint16_t)++draw->share_count;
@@ -324,7 +324,7 @@ static bool open_files(struct draw *draw)
     }
     draw->unfinished = open_new(draw, UNFINISHED_FILE);
     draw->buffer = malloc(SCRATCH_BUFFER_BYTES);
-    draw->shares = calloc(SHARES_MAX, sizeof *draw->shares);
+    draw->shares = calloc(LIMITS_AGENCIES_MAX, sizeof *draw->shares);
     draw->share_index = calloc(SHARE_INDEX_CAPACITY, sizeof *draw->share_index);
     return draw->unfinished >= 0 && draw->buffer != NULL && draw->shares != NULL &&
            draw->share_index != NULL;
