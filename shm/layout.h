@@ -45,7 +45,7 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 3,
+    SHARED_LAYOUT_VERSION = 4,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections is below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
     SHARED_PEER_BYTES = 56 /* "[v6 address]:port", terminated */
@@ -169,6 +169,7 @@ struct shared_supervisor {
     _Atomic uint64_t handlers_killed;     /* ended by a signal */
     _Atomic uint64_t storer_deaths;       /* storers that ended before they were asked to */
     _Atomic uint64_t storer_starts;       /* storers started, the first one included */
+    _Atomic uint32_t port; /* TCP, bound on every address; 0: not yet. segment_set_port */
 };
 
 /* Of an agency that nobody has claimed, and of a connection that holds no claim on the agency. */

@@ -438,6 +438,11 @@ bool segment_is_in_place(const struct segment *segment, struct failure *failure)
                        segment->name);
 }
 
+void segment_set_port(const struct segment *segment, uint32_t port)
+{
+    atomic_store_explicit(&segment->shared->supervisor.port, port, memory_order_relaxed);
+}
+
 void segment_publish(struct segment *segment, enum shared_phase phase)
 {
     atomic_store_explicit(&segment->shared->identity.magic, SHARED_MAGIC, memory_order_release);

@@ -83,6 +83,12 @@ bool segment_open_to_group(const struct segment *segment, gid_t group, struct fa
  */
 bool segment_is_in_place(const struct segment *segment, struct failure *failure);
 
+/*
+ * Says on which TCP port the server listens, 1 to 65535, for lottery-stat. Called by the
+ * supervisor, before it publishes SHARED_READY: who sees that phase sees the port.
+ */
+void segment_set_port(const struct segment *segment, uint32_t port);
+
 /* Tells the world that the segment's identity is complete. Called by the supervisor. */
 void segment_publish(struct segment *segment, enum shared_phase phase);
 

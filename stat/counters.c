@@ -41,6 +41,9 @@ const struct counter counters[] = {
     {SERVER(pid), .name = "pid", .label = "pid", .unit = UNIT_NUMBER, GAUGE("server_pid"),
      .explanation = "Process id of the supervisor, the server's first process: SIGTERM to it "
                     "stops the server gracefully."},
+    {SERVER(port), .name = "port", .label = "port", .unit = UNIT_NUMBER, GAUGE("server_port"),
+     .explanation = "TCP port on which the server listens, the same on all of its addresses; "
+                    "with server.port 0, the one that the kernel has chosen."},
     {SERVER(agencies), .name = "agencies", .label = "agencies", .unit = UNIT_COUNT,
      GAUGE("agencies"),
      .explanation = "Agencies that have ever spoken, to this server or to those before it on the "

@@ -145,6 +145,7 @@ static void copy_server(const struct segment *segment, struct snapshot *snapshot
     uint32_t phase = atomic_load_explicit(&shared->lifecycle.phase, memory_order_acquire);
     snapshot->server = (struct snapshot_server){
         .pid = unless_zero(shared->identity.supervisor_pid),
+        .port = unless_zero(LOOK(supervisor->port)),
         .started_at_ms = (uint64_t)shared->identity.started_at_s * MS_PER_SECOND,
         .uptime_ms = uptime_ms > 0 ? (uint64_t)uptime_ms : 0,
         .ready = readiness_judge(segment, &reason) ? 1 : 0,

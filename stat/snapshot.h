@@ -29,7 +29,7 @@ enum { SNAPSHOT_WORD_BYTES = 32 };
 
 /* What each figure is, and in which unit: the table in counters.c says it, once for all. */
 struct snapshot_server {
-    uint64_t pid, started_at_ms, uptime_ms;
+    uint64_t pid, port, started_at_ms, uptime_ms;
     char phase[SNAPSHOT_WORD_BYTES];
     uint64_t ready, halted, beat_age_ms;
     uint64_t agencies, bets;
