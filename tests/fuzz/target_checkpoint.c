@@ -3,7 +3,7 @@
  *
  * Promises: a start never breaks on it. What is restored agrees with bets.csv: every byte of it
  * up to the position, where all is read, and its end in any case. What is refused says
- * why, and leaves the agencies table empty; so does one that is none.
+ * why, and gives nothing; so does one that is none.
  *
  * The input: a byte of flags (see below), a byte with the number of rows of bets.csv in
  * fours, and the checkpoint, whose own checksum is put right where a flag says so.
@@ -11,16 +11,13 @@
 #include "lib/checksum.h"
 #include "lib/log.h"
 #include "store/checkpoint.h"
-#include "shm/agencies.h"
-#include "shm/ring.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/scratch.h"
 
 #include <stddef.h>
 
 enum {
-    RING_BYTES = 4096,
-    AGENCIES = 4,
+    AGENCIES = 4, /* of bets.csv */
     HEADER_BYTES = 2,
     ROWS_BY_UNIT = 4,
     ROW_BYTES_MAX = 32,
@@ -44,31 +41,6 @@ enum { AGENCY_BYTES = 4 * 8 };
 #define IMAGE_MAGIC UINT64_C(0x32544b504352544c)
 
 static const char identity[] = "00112233445566778899aabbccddeeff";
-static struct segment segment;
-
-static void remove_segment(void)
-{
-    segment_remove(&segment);
-}
-
-static void open_segment(void)
-{
-    if (segment.shared == NULL) {
-        struct stat status;
-        struct failure failure;
-        FUZZ_EXPECT(fstat(scratch_directory, &status) == 0);
-        const struct segment_plan plan = {.directory_device = status.st_dev,
-                                          .directory_inode = status.st_ino,
-                                          .ring_bytes = RING_BYTES,
-                                          .agency_limit = AGENCIES,
-                                          .agencies_expected = AGENCIES,
-                                          .slot_capacity = 1};
-        FUZZ_EXPECT(segment_create(&plan, &segment, &failure) && atexit(remove_segment) == 0);
-    }
-    size_t capacity = segment.shared->identity.agency_capacity;
-    memset(segment.agencies, 0, capacity * sizeof *segment.agencies);
-    segment.shared->append.agencies_present = 0;
-}
 
 static size_t make_bets(char *bets, size_t rows)
 {
@@ -104,7 +76,7 @@ static void put_right(char *text, size_t bytes, uint8_t flags, const char *bets,
 }
 
 static void check_restored(const char *text, size_t bytes, uint8_t flags, const char *bets,
-                           size_t bets_bytes, const struct checkpoint_counted *counted)
+                           size_t bets_bytes, const struct checkpoint *counted)
 {
     struct image image;
     FUZZ_EXPECT(bytes >= sizeof image);
@@ -113,7 +85,7 @@ static void check_restored(const char *text, size_t bytes, uint8_t flags, const 
     FUZZ_EXPECT(image.magic == IMAGE_MAGIC &&
                 memcmp(image.identity, identity, sizeof image.identity) == 0);
     FUZZ_EXPECT(image.checksum == checksum_extend(CHECKSUM_EMPTY, text + skipped, bytes - skipped));
-    FUZZ_EXPECT(bytes == sizeof image + image.count * AGENCY_BYTES && image.count <= AGENCIES);
+    FUZZ_EXPECT(bytes == sizeof image + image.count * AGENCY_BYTES);
     FUZZ_EXPECT(counted->position == image.position && image.position <= bets_bytes);
     size_t proof = image.position < PROOF_BYTES ? (size_t)image.position : PROOF_BYTES;
     if ((flags & FLAG_VERIFY_END) != 0) {
@@ -123,7 +95,7 @@ static void check_restored(const char *text, size_t bytes, uint8_t flags, const 
         FUZZ_EXPECT(counted->checksum ==
                     checksum_extend(CHECKSUM_EMPTY, bets, (size_t)image.position));
     }
-    FUZZ_EXPECT(segment.shared->append.agencies_present <= image.count);
+    FUZZ_EXPECT(counted->count == image.count);
 }
 
 static void check(const char *text, size_t bytes, uint8_t flags, const char *bets,
@@ -131,26 +103,25 @@ static void check(const char *text, size_t bytes, uint8_t flags, const char *bet
 {
     const struct data_directory directory = {
         .path = scratch_path, .descriptor = scratch_directory, .lock = -1};
-    struct checkpoint_counted counted = {1, 1, 1};
+    struct checkpoint counted;
     struct failure failure = {.text = ""};
     int file = openat(scratch_directory, DATA_BETS_FILE, O_RDONLY | O_CLOEXEC);
     FUZZ_EXPECT((file < 0) == ((flags & FLAG_NO_BETS_FILE) != 0));
-    open_segment();
-    enum checkpoint_answer answer = checkpoint_restore(
-        &directory, identity, &segment, file,
+    enum checkpoint_answer answer = checkpoint_read(
+        &directory, identity, file,
         (flags & FLAG_VERIFY_END) != 0 ? CHECKPOINT_VERIFY_END : CHECKPOINT_VERIFY_ALL, &counted,
         &failure);
     if (file >= 0) {
         (void)close(file);
     }
     FUZZ_EXPECT(scratch_holds(DATA_CHECKPOINT_FILE, text, bytes));
-    if (answer == CHECKPOINT_RESTORED) {
+    if (answer == CHECKPOINT_READ) {
         check_restored(text, bytes, flags, bets, bets_bytes, &counted);
+        checkpoint_close(&counted);
         return;
     }
     FUZZ_EXPECT(answer == CHECKPOINT_NONE || failure.text[0] != '\0');
-    FUZZ_EXPECT(counted.position == 0 && counted.bets == 0 && counted.checksum == 0);
-    FUZZ_EXPECT(segment.shared->append.agencies_present == 0);
+    FUZZ_EXPECT(counted.agencies == NULL && counted.position == 0 && counted.checksum == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

@@ -64,7 +64,7 @@ static int set_up(void **state)
     };
     assert_true(segment_create(&plan, &fixture.heritage.segment, &failure));
     fixture.disk =
-        (struct disk){.heritage = &fixture.heritage, .segment = fixture.heritage.segment};
+        (struct disk){.heritage = &fixture.heritage, .segment = &fixture.heritage.segment};
     fixture.file.descriptor =
         openat(fixture.scratch.descriptor, "bets.csv", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     assert_true(fixture.file.descriptor >= 0);

@@ -96,7 +96,9 @@ static int live(void *context)
     if (pipe(ready) != 0 || !signals_prepare_child(getppid()) || kill(getpid(), SIGTERM) != 0) {
         return NO_STORER;
     }
-    return storer_run(&fixture->heritage, ready[1]);
+    const struct process_errand errand = {.descriptor = ready[1],
+                                          .supervisors = PROCESS_NO_DESCRIPTOR};
+    return storer_run(&fixture->heritage, &errand);
 }
 
 static void expect_end(struct fixture *fixture, int status)

@@ -7,9 +7,10 @@
 
 #include "lib/checksum.h"
 #include "lib/log.h"
+#include "server/storer/checkpoints.h"
+#include "shm/agencies.h"
 #include "store/checkpoint.h"
 #include "store/done_file.h"
-#include "shm/agencies.h"
 #include "tests/harness/processes.h"
 
 #include <fcntl.h>
@@ -660,12 +661,14 @@ static void a_checkpoint_is_a_witness_too(void **state)
 {
     struct fixture *fixture = *state;
     const struct done_text nobody = {.count = 0};
-    struct checkpoint checkpoint = {0};
+    struct checkpoints checkpoints = {.due_ms = 0};
     write_files(fixture, ALL_ROWS, sizeof ALL_ROWS - 1, &nobody);
     expect_accepted(fixture);
     int file = openat(fixture->scratch.descriptor, DATA_BETS_FILE, O_RDONLY | O_CLOEXEC);
-    checkpoint_take(&checkpoint, &fixture->heritage.segment);
-    bool written = checkpoint_write(&checkpoint, &fixture->heritage.directory, identity, file);
+    checkpoints_take(&checkpoints, &fixture->heritage.segment);
+    bool written =
+        checkpoint_write(&checkpoints.taken, &fixture->heritage.directory, identity, file);
+    checkpoints_close(&checkpoints);
     (void)close(file);
     assert_true(written);
     for (size_t bytes = 0; bytes < sizeof ALL_ROWS - 1; bytes++) {
