@@ -79,6 +79,37 @@ bool agencies_admits(const struct agency *agency, uint64_t epoch)
     return epoch == atomic_load_explicit(&agency->epoch, memory_order_relaxed);
 }
 
+static const char *const result_texts[] = {
+    [APPEND_DONE] = "appended",
+    [APPEND_FENCED] = "a newer connection has taken the agency over",
+    [APPEND_UNCLAIMED] = "the agency is claimed by another connection: send STATUS first",
+    [APPEND_AGENCY_CLOSED] = "the agency is done",
+    [APPEND_DRAW_HELD] = "the draw has been held",
+    [APPEND_HALTED] = "the server is stopping",
+};
+
+const char *append_result_text(enum append_result result)
+{
+    return result_texts[result];
+}
+
+enum append_result append_refusal(uint64_t epoch)
+{
+    return epoch == EPOCH_UNFENCED ? APPEND_UNCLAIMED : APPEND_FENCED;
+}
+
+enum append_result agencies_check_append(const struct segment *segment, const struct agency *agency,
+                                         uint64_t epoch)
+{
+    if (!agencies_admits(agency, epoch)) {
+        return append_refusal(epoch);
+    }
+    if (atomic_load_explicit(&agency->phase, memory_order_relaxed) != AGENCY_OPEN) {
+        return APPEND_AGENCY_CLOSED;
+    }
+    return segment->shared->append.draw_closed ? APPEND_DRAW_HELD : APPEND_DONE;
+}
+
 bool agencies_ask_done(const struct segment *segment, uint32_t slot_index, struct agency *agency,
                        uint64_t epoch)
 {

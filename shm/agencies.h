@@ -39,6 +39,33 @@ struct agency_claim agencies_claim(const struct segment *segment, struct agency 
  */
 bool agencies_admits(const struct agency *agency, uint64_t epoch);
 
+/* What becomes of an append (ring.h). */
+enum append_result {
+    APPEND_DONE,
+    APPEND_FENCED,        /* a newer connection has taken the agency over */
+    APPEND_UNCLAIMED,     /* another connection has claimed the agency, and this one has not */
+    APPEND_AGENCY_CLOSED, /* the agency has said that it is done */
+    APPEND_DRAW_HELD,     /* the draw has begun: no bet is taken any more */
+    APPEND_HALTED         /* the ring is full, and no storer will make space (ring.h) */
+};
+
+/* The result in words, constant, for logs and answers. Any process may call. */
+const char *append_result_text(enum append_result result);
+
+/*
+ * Why agencies_admits refused who holds `epoch`: APPEND_FENCED, or APPEND_UNCLAIMED for
+ * EPOCH_UNFENCED. Any process may call.
+ */
+enum append_result append_refusal(uint64_t epoch);
+
+/*
+ * Decides whether who holds `epoch` may append bets for the agency now: APPEND_DONE for
+ * yes, else why not, never APPEND_HALTED. Called by handlers, under the append lock: the
+ * answer is true until the lock is given back.
+ */
+enum append_result agencies_check_append(const struct segment *segment, const struct agency *agency,
+                                         uint64_t epoch);
+
 /*
  * Closes the agency for bets and asks the storer to store that it is done; it
  * is durable when agency->phase has become AGENCY_DONE. Asking again is

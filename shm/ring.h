@@ -8,26 +8,12 @@
 #ifndef SHM_RING_H
 #define SHM_RING_H
 
+#include "shm/agencies.h"
 #include "shm/segment.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum append_result {
-    APPEND_DONE,
-    APPEND_FENCED,        /* a newer connection has taken the agency over */
-    APPEND_UNCLAIMED,     /* somebody has claimed the agency, and this connection has not */
-    APPEND_AGENCY_CLOSED, /* the agency has said that it is done */
-    APPEND_DRAW_HELD,     /* the draw has begun: no more bets */
-    APPEND_HALTED         /* no space, and no storer will ever make any */
-};
-
-/* The result in words, for logs. */
-const char *append_result_text(enum append_result result);
-
-/* How agencies_admits refuses who holds `epoch`: APPEND_FENCED or APPEND_UNCLAIMED. */
-enum append_result append_refusal(uint64_t epoch);
 
 /* What is appended: whole rows of one agency. */
 struct append {

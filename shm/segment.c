@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/mman.h> /* MADV_COLLAPSE: glibc 2.36 does not know it */
 #include <stdio.h>
 #include <string.h>
@@ -316,30 +317,34 @@ static bool init_contents(struct segment *segment, const struct shared_identity 
 static bool explain_allocation(const struct shared_identity *identity, const char *name,
                                struct failure *failure)
 {
-    unsigned long long bytes = identity->segment_bytes;
-    unsigned long long mib = (bytes + MIB - 1) / MIB;
+    uint64_t bytes = identity->segment_bytes;
+    uint64_t mib = (bytes + MIB - 1) / MIB;
     if (errno == ENOSPC) {
-        return failure_set_errno(failure,
-                                 "allocate %llu bytes of shared memory for %s: /dev/shm is too "
-                                 "small for ring.bytes and the tables; give it more than %llu MiB "
-                                 "(in Compose shm_size, else mount -o remount,size=), remove what "
-                                 "others left there, or set a smaller ring.bytes",
-                                 bytes, name, mib);
+        return failure_set_errno(
+            failure,
+            "allocate %" PRIu64 " bytes of shared memory for %s: /dev/shm is too "
+            "small for ring.bytes and the tables; give it more than %" PRIu64 " MiB "
+            "(in Compose shm_size, else mount -o remount,size=), remove what "
+            "others left there, or set a smaller ring.bytes",
+            bytes, name, mib);
     }
     if (errno == ENOMEM) {
         return failure_set_errno(failure,
-                                 "allocate %llu bytes of shared memory for %s: they count as this "
+                                 "allocate %" PRIu64
+                                 " bytes of shared memory for %s: they count as this "
                                  "server's memory; raise its limit (in Compose mem_limit, in "
                                  "systemd MemoryMax) or set a smaller ring.bytes",
                                  bytes, name);
     }
     if (errno == EFBIG) {
         return failure_set_errno(failure,
-                                 "allocate %llu bytes of shared memory for %s: the limit of file "
+                                 "allocate %" PRIu64
+                                 " bytes of shared memory for %s: the limit of file "
                                  "sizes (ulimit -f) holds for it too",
                                  bytes, name);
     }
-    return failure_set_errno(failure, "allocate %llu bytes of shared memory for %s", bytes, name);
+    return failure_set_errno(failure, "allocate %" PRIu64 " bytes of shared memory for %s", bytes,
+                             name);
 }
 
 static bool size_and_map(int descriptor, const struct shared_identity *identity,
@@ -487,8 +492,8 @@ static bool check_signature(const struct shared_identity *theirs, struct failure
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].theirs != rows[i].ours) {
             return failure_set(
-                failure, "the server is another version: its %s is %llx, ours is %llx",
-                rows[i].what, (unsigned long long)rows[i].theirs, (unsigned long long)rows[i].ours);
+                failure, "the server is another version: its %s is %" PRIx64 ", ours is %" PRIx64,
+                rows[i].what, rows[i].theirs, rows[i].ours);
         }
     }
     return true;

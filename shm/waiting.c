@@ -191,8 +191,8 @@ void wake_everybody(const struct segment *segment)
     }
 }
 
-void storer_sleep(const struct segment *segment, bool (*has_work)(const void *context),
-                  const void *context, int64_t timeout_ms)
+void wait_for_work(const struct segment *segment, bool (*has_work)(const void *context),
+                   const void *context, int64_t timeout_ms)
 {
     struct shared_storer *storer = &segment->shared->storer;
     drain(&storer->wakeup);
@@ -213,7 +213,7 @@ void storer_sleep(const struct segment *segment, bool (*has_work)(const void *co
 
 /* ----------------------------------------------------------- supervisor ---- */
 
-void storer_set_up(const struct segment *segment)
+void wait_set_up_storer(const struct segment *segment)
 {
     struct shared_storer *storer = &segment->shared->storer;
     atomic_store(&storer->sleeping, 0);

@@ -58,13 +58,13 @@ void wake_everybody(const struct segment *segment);
  * there is something to do. `timeout_ms` below 0 means no limit. Ends early when a
  * signal arrives.
  */
-void storer_sleep(const struct segment *segment, bool (*has_work)(const void *context),
-                  const void *context, int64_t timeout_ms);
+void wait_for_work(const struct segment *segment, bool (*has_work)(const void *context),
+                   const void *context, int64_t timeout_ms);
 
 /* -------------------------------------------------------- by the supervisor */
 
 /* Sets the storer's semaphore up for a new storer. There must be no storer. */
-void storer_set_up(const struct segment *segment);
+void wait_set_up_storer(const struct segment *segment);
 
 /* Ends all waiting, now and later, with false: the storer is gone for good. */
 void wait_halt(const struct segment *segment);

@@ -6,6 +6,7 @@
 
 #include "shm/heartbeat.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -446,7 +447,7 @@ static void format_number(enum counter_unit unit, uint64_t number, uint64_t now_
     } else if (unit == UNIT_FLAG) {
         (void)snprintf(text, UNITS_TEXT_BYTES, "%s", number == 0 ? "no" : "yes");
     } else if (unit == UNIT_NUMBER) {
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%llu", (unsigned long long)number);
+        (void)snprintf(text, UNITS_TEXT_BYTES, "%" PRIu64, number);
     } else {
         units_count(number, text);
     }

@@ -6,6 +6,7 @@
 #include "lib/text.h"
 #include "stat/counters.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -68,7 +69,7 @@ static void print_value(FILE *file, const struct counter *counter, const void *r
     } else if (counter->unit == UNIT_FLAG) {
         (void)fputs(counter_number(counter, row) != 0 ? "true" : "false", file);
     } else {
-        (void)fprintf(file, "%llu", (unsigned long long)counter_number(counter, row));
+        (void)fprintf(file, "%" PRIu64, counter_number(counter, row));
     }
 }
 
@@ -102,7 +103,7 @@ static void print_section(FILE *file, const struct snapshot *snapshot, enum sect
 
 void json_print(FILE *file, const struct snapshot *snapshot)
 {
-    (void)fprintf(file, "{\n  \"taken_at_ms\": %llu", (unsigned long long)snapshot->taken_at_ms);
+    (void)fprintf(file, "{\n  \"taken_at_ms\": %" PRIu64, snapshot->taken_at_ms);
     for (enum section section = 0; section < SECTIONS; section++) {
         print_section(file, snapshot, section);
     }

@@ -5,6 +5,7 @@
 
 #include "stat/counters.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -61,7 +62,7 @@ static void print_labels(FILE *file, const struct counter *counter, const void *
 
 static void print_value(FILE *file, const struct counter *counter, const void *row)
 {
-    static const unsigned long long ms_per_second = 1000, ns_per_second = 1000000000;
+    static const uint64_t ms_per_second = 1000, ns_per_second = 1000000000;
     if (counter->unit == UNIT_TEXT) {
         (void)fputs("1\n", file);
         return;
@@ -70,13 +71,15 @@ static void print_value(FILE *file, const struct counter *counter, const void *r
         (void)fprintf(file, "%.6g\n", counter_real(counter, row));
         return;
     }
-    unsigned long long number = counter_number(counter, row);
+    uint64_t number = counter_number(counter, row);
     if (counter->unit == UNIT_NANOSECONDS) {
-        (void)fprintf(file, "%llu.%09llu\n", number / ns_per_second, number % ns_per_second);
+        (void)fprintf(file, "%" PRIu64 ".%09" PRIu64 "\n", number / ns_per_second,
+                      number % ns_per_second);
     } else if (counter->unit == UNIT_MOMENT_MS || counter->unit == UNIT_SPAN_MS) {
-        (void)fprintf(file, "%llu.%03llu\n", number / ms_per_second, number % ms_per_second);
+        (void)fprintf(file, "%" PRIu64 ".%03" PRIu64 "\n", number / ms_per_second,
+                      number % ms_per_second);
     } else {
-        (void)fprintf(file, "%llu\n", number);
+        (void)fprintf(file, "%" PRIu64 "\n", number);
     }
 }
 

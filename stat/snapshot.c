@@ -9,6 +9,7 @@
 #include "shm/slots.h"
 #include "stat/readiness.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -307,8 +308,9 @@ static bool check_bounds(const struct segment *segment, struct failure *failure)
     bool inside = identity->agencies_offset <= bytes && identity->slots_offset <= bytes &&
                   agencies_bytes <= bytes - identity->agencies_offset &&
                   slots_bytes <= bytes - identity->slots_offset;
-    return inside || failure_set(failure, "shared memory %s has %llu bytes, less than its tables",
-                                 segment->name, (unsigned long long)bytes);
+    return inside ||
+           failure_set(failure, "shared memory %s has %" PRIu64 " bytes, less than its tables",
+                       segment->name, bytes);
 }
 
 static void note_time(struct snapshot *snapshot)

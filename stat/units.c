@@ -5,6 +5,7 @@
 
 #include "lib/decimal.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -60,16 +61,15 @@ void units_bytes(double bytes, char text[UNITS_TEXT_BYTES])
 
 static void write_minutes_and_more(uint64_t seconds, char text[UNITS_TEXT_BYTES])
 {
-    unsigned long long whole = seconds;
-    if (whole < SECONDS_PER_HOUR) {
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%llum %02llus", whole / SECONDS_PER_MINUTE,
-                       whole % SECONDS_PER_MINUTE);
-    } else if (whole < SECONDS_PER_DAY) {
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%lluh %02llum", whole / SECONDS_PER_HOUR,
-                       whole % SECONDS_PER_HOUR / SECONDS_PER_MINUTE);
+    if (seconds < SECONDS_PER_HOUR) {
+        (void)snprintf(text, UNITS_TEXT_BYTES, "%" PRIu64 "m %02" PRIu64 "s",
+                       seconds / SECONDS_PER_MINUTE, seconds % SECONDS_PER_MINUTE);
+    } else if (seconds < SECONDS_PER_DAY) {
+        (void)snprintf(text, UNITS_TEXT_BYTES, "%" PRIu64 "h %02" PRIu64 "m",
+                       seconds / SECONDS_PER_HOUR, seconds % SECONDS_PER_HOUR / SECONDS_PER_MINUTE);
     } else {
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%llud %02lluh", whole / SECONDS_PER_DAY,
-                       whole % SECONDS_PER_DAY / SECONDS_PER_HOUR);
+        (void)snprintf(text, UNITS_TEXT_BYTES, "%" PRIu64 "d %02" PRIu64 "h",
+                       seconds / SECONDS_PER_DAY, seconds % SECONDS_PER_DAY / SECONDS_PER_HOUR);
     }
 }
 
@@ -80,10 +80,9 @@ void units_duration_ms(uint64_t duration_ms, char text[UNITS_TEXT_BYTES])
         write_minutes_and_more(seconds, text);
     } else if (duration_ms >= MS_PER_SECOND) {
         uint64_t tenths = duration_ms % MS_PER_SECOND / (MS_PER_SECOND / 10);
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%llu.%llu s", (unsigned long long)seconds,
-                       (unsigned long long)tenths);
+        (void)snprintf(text, UNITS_TEXT_BYTES, "%" PRIu64 ".%" PRIu64 " s", seconds, tenths);
     } else {
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%llu ms", (unsigned long long)duration_ms);
+        (void)snprintf(text, UNITS_TEXT_BYTES, "%" PRIu64 " ms", duration_ms);
     }
 }
 

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -222,9 +223,10 @@ static bool check_names(const struct stat *status, bool is_directory, const char
         return failure_set(failure, "%s has just been removed", path);
     }
     return failure_set(failure,
-                       "%s has %llu names (hard links), and the others lead into it too: cp -p %s "
+                       "%s has %" PRIu64
+                       " names (hard links), and the others lead into it too: cp -p %s "
                        "%s.copy && mv %s.copy %s",
-                       path, (unsigned long long)status->st_nlink, path, path, path, path);
+                       path, (uint64_t)status->st_nlink, path, path, path, path);
 }
 
 bool data_access_check(const struct stat *status, const struct data_access *access,

@@ -149,9 +149,10 @@ static bool is_bet(struct draw *draw, const char *row, size_t bytes, uint64_t at
     if (fault != BET_VALID) {
         draw->damaged = true;
         (void)failure_set(draw->failure,
-                          "%s/" DATA_BETS_FILE " is damaged: what would win at byte %llu is no bet "
+                          "%s/" DATA_BETS_FILE " is damaged: what would win at byte %" PRIu64
+                          " is no bet "
                           "(%s)",
-                          draw->directory->path, (unsigned long long)at, bet_fault_text(fault));
+                          draw->directory->path, at, bet_fault_text(fault));
     }
     return fault == BET_VALID;
 }

@@ -85,8 +85,9 @@ static enum winners_end judge(const struct lookup *lookup, enum csv_read read, c
                               struct failure *failure)
 {
     if (lookup->damaged) {
-        (void)failure_set(failure, "%s/" DATA_WINNERS_FILE " is damaged: at byte %llu is no bet",
-                          path, (unsigned long long)lookup->position);
+        (void)failure_set(failure,
+                          "%s/" DATA_WINNERS_FILE " is damaged: at byte %" PRIu64 " is no bet",
+                          path, lookup->position);
         return WINNERS_CHANGED;
     }
     return read == CSV_FAILED || lookup->failed ? fail_to_read(path, failure) : WINNERS_GIVEN;

@@ -585,12 +585,12 @@ static int serve(struct storer *storer)
             return storer->disk.lied ? STORER_EXIT_DISK_LIED : STORER_EXIT_FAILED;
         }
         if (!signals_terminate_requested()) {
-            storer_sleep(storer->segment, has_work, storer, HEARTBEAT_EVERY_MS);
+            wait_for_work(storer->segment, has_work, storer, HEARTBEAT_EVERY_MS);
         } else if (is_drained(storer)) {
             checkpoints_take(&storer->checkpoints, storer->segment);
             return write_checkpoint(storer) ? STORER_EXIT_DRAINED : STORER_EXIT_DISK_LIED;
         } else {
-            storer_sleep(storer->segment, has_unstored, storer, DRAIN_LOOK_MS);
+            wait_for_work(storer->segment, has_unstored, storer, DRAIN_LOOK_MS);
         }
     }
 }
