@@ -675,7 +675,7 @@ static bool take_over(struct storer *storer)
     if (storer->control.state == CONTROL_DRAWN && !adopt_draw(storer)) {
         return false;
     }
-    atomic_store(&storer->shared->done_pending, 1);
+    agencies_announce_done(storer->segment);
     set_gate(storer);
     wake_everybody(storer->segment);
     return true;
