@@ -44,7 +44,10 @@ static uint64_t append_bytes(const struct segment *segment, const struct append 
     return head_after;
 }
 
-/* One try: appends, refuses, or says from which written position on there will be space. */
+/*
+ * Tries once: appends, or refuses, or sets *space_at to the value of `written` from which on
+ * there is space. *space_at is 0 unless there is no space.
+ */
 static enum append_result try_append(const struct segment *segment, const struct append *append,
                                      uint64_t *end, uint64_t *space_at)
 {

@@ -1,7 +1,6 @@
 /*
- * segment.c - see segment.h. Called by the supervisor before it has children,
- * and by lottery-stat. If the supervisor dies in here, the next one finds what
- * it left by the name and replaces it.
+ * segment.c - see segment.h. If the supervisor dies in here, the next one finds
+ * what it left by its name and replaces it.
  */
 #include "shm/segment.h"
 
@@ -26,7 +25,7 @@
 #endif
 
 enum {
-    /* A reader can wait at the semaphores in it, and take wake-ups: nobody else, or one group. */
+    /* A process that opens it can take wake-ups from its semaphores: the user, or one group. */
     SEGMENT_MODE = 0600,
     SEGMENT_MODE_FOR_GROUP = 0640,
     MIB = 1024 * 1024,
@@ -62,7 +61,7 @@ static void write_name(char *name, uint32_t key)
     (void)snprintf(name, SEGMENT_NAME_BYTES, "/lottery-%08x", key);
 }
 
-/* What stands under a name, to be looked at. Anybody may put a named pipe there: it must not block. */
+/* Opens a name to look at it. O_NONBLOCK: anybody may have put a named pipe there. */
 static int open_name(const char *name)
 {
     return shm_open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
@@ -126,7 +125,7 @@ static void set_pointers(struct segment *segment, char *base,
 
 /* -------------------------------------------------------------- mapping ---- */
 
-/* Addresses that nobody uses, `bytes` of them from a multiple of `alignment` on; or MAP_FAILED. */
+/* Returns `bytes` unused addresses that begin at a multiple of `alignment`; or MAP_FAILED. */
 static char *reserve(size_t bytes, size_t alignment)
 {
     char *found = mmap(NULL, bytes + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -168,9 +167,9 @@ static bool map_twice(int descriptor, const struct shared_identity *identity,
 
 /*
  * Asks for the segment's pages to be put together into huge ones (madvise(2), Linux 6.1).
- * A forked handler starts without any of the shared pages in its page table, and takes
- * a page fault for each 4 KiB of the ring that it is the first time at: with hundreds of
- * handlers, for every byte that they append. Where it can't be had, that is all that is lost.
+ * A forked handler starts with none of the shared pages in its page table, and takes a page
+ * fault when it first writes to each 4 KiB of the ring; with hundreds of handlers, that is
+ * for nearly all they append. Without huge pages the server is slower and works the same.
  */
 static bool use_huge_pages(const struct segment *segment)
 {
@@ -181,7 +180,7 @@ static bool use_huge_pages(const struct segment *segment)
 
 /* ---- what stands under the name already */
 
-/* Somebody else has the name: errno EEXIST tells that another key may do. */
+/* Refuses a name that others have. errno EEXIST tells the caller to try another key. */
 static bool refuse_name(struct failure *failure, const char *name, const char *whose)
 {
     (void)failure_set(failure, "shared memory %s is %s", name, whose);
@@ -206,7 +205,7 @@ static bool is_zero(const void *bytes, size_t count)
     return count == 0;
 }
 
-/* Its processes hold the lock. One of our own directory is no stranger that we could step around. */
+/* The lock is held. If the directory is ours, another key would start a second server on it. */
 static bool refuse_living(const struct segment_plan *plan, const struct shared_identity *identity,
                           const char *name, struct failure *failure)
 {
@@ -220,7 +219,7 @@ static bool refuse_living(const struct segment_plan *plan, const struct shared_i
                        name, (int)identity->supervisor_pid);
 }
 
-/* Nobody holds its lock: ours, where a server of ours left it, or began to make it. */
+/* The lock is free. True when a server of this directory left the segment, or began to make it. */
 static bool check_dead(const struct segment_plan *plan, const struct shared_identity *identity,
                        const char *name, struct failure *failure)
 {
@@ -260,7 +259,7 @@ static bool check_leftover(int descriptor, const struct segment_plan *plan, cons
                                 : failure_set_errno(failure, "lock shared memory %s", name);
 }
 
-/* True when the name is free, perhaps because what a dead server left there has been removed. */
+/* True when the name is free, also after a dead server's segment of that name was removed. */
 static bool clear_name(const char *name, const struct segment_plan *plan, struct failure *failure)
 {
     int descriptor = open_name(name);
@@ -313,7 +312,7 @@ static bool init_contents(struct segment *segment, const struct shared_identity 
     return true;
 }
 
-/* What the errno means here, and which setting mends it. */
+/* Describes the failure by its errno, with the setting that mends it. */
 static bool explain_allocation(const struct shared_identity *identity, const char *name,
                                struct failure *failure)
 {
@@ -359,7 +358,7 @@ static bool size_and_map(int descriptor, const struct shared_identity *identity,
     return map_twice(descriptor, identity, segment, failure);
 }
 
-/* Locked, so that a successor sees who lives; and no umask has a say in its mode. */
+/* Locks it, so that a later server sees that we live, and sets its mode whatever the umask is. */
 static bool claim_descriptor(struct segment *segment, struct failure *failure)
 {
     struct stat status;
@@ -374,7 +373,7 @@ static bool claim_descriptor(struct segment *segment, struct failure *failure)
     return true;
 }
 
-/* Maps it and fills it in; unmapped again on failure. */
+/* Locks, maps and fills it in. On failure it is not mapped. */
 static bool fill(const struct shared_identity *identity, struct segment *segment,
                  struct failure *failure)
 {
@@ -539,7 +538,7 @@ static enum segment_answer map_read_only(int descriptor, struct segment *segment
     return SEGMENT_ATTACHED;
 }
 
-/* Whose segment it is that we may not open. shm_open(3) of Linux keeps its names here. */
+/* The owner of a segment that we may not open. shm_open(3) of Linux has its names in /dev/shm. */
 static uid_t find_owner(const char *name)
 {
     struct stat status;
