@@ -1,11 +1,10 @@
 /*
- * backup.c - see backup.h. If the process dies, a directory DESTINATION.unfinished stays behind;
- * the next backup to the same place says so.
+ * backup.c - see backup.h. If the process dies, the directory DESTINATION.unfinished remains;
+ * the next backup to the same place fails and says so.
  */
 #include "admin/backup.h"
 
 #include "lib/checksum.h"
-#include "store/checkpoint.h"
 #include "store/data_directory.h"
 #include "store/done_file.h"
 #include "store/file_io.h"
@@ -28,14 +27,14 @@ struct backup {
     struct data_directory source, copy;
     struct control control;
     uint64_t done_bytes;        /* of done.csv, copied */
-    uint64_t bets_proven_bytes; /* by control, done.csv and the checkpoint, as they were copied */
+    uint64_t bets_proven_bytes; /* durable, as control and done.csv say that were copied */
     struct backup_report *report;
     struct failure *failure;
 };
 
 /* -------------------------------------------------------------- copying ---- */
 
-/* Copies up to `count` bytes; *copied says how many there were. False with the failure. */
+/* Copies up to `count` bytes and sets *copied to how many there were. False with the failure. */
 static bool copy_bytes(const struct backup *backup, const char *name, int from, int to,
                        uint64_t count, uint64_t *copied)
 {
@@ -59,17 +58,17 @@ static bool copy_bytes(const struct backup *backup, const char *name, int from, 
     return true;
 }
 
-/* Cuts the copy at `bytes`, and makes it durable. */
+/* Cuts the copy off at `bytes` and makes it durable. */
 static bool finish_file(const struct backup *backup, const char *name, int file, uint64_t bytes)
 {
     return (ftruncate(file, (off_t)bytes) == 0 && file_sync(file)) ||
            failure_set_errno(backup->failure, "write %s/%s", backup->copy.path, name);
 }
 
-/* How much of a copied file is to be kept; false with the failure where it is not what it has to be. */
+/* Decides how many bytes of a copied file to keep. False with the failure when it is wrong. */
 typedef bool keep_function(struct backup *backup, int file, uint64_t copied, uint64_t *kept);
 
-/* Copies one file, as it is now, and keeps of it what `keep` says. A missing one is none. */
+/* Copies one file as it is now, and keeps the bytes that `keep` says. A missing file is none. */
 static bool copy_file(struct backup *backup, const char *name, keep_function *keep)
 {
     int from = data_directory_open_file(&backup->source, name, O_RDONLY, backup->failure);
@@ -110,7 +109,7 @@ static void prove(struct backup *backup, uint64_t bytes)
     }
 }
 
-/* Whole lines; one that is being written just now has been told to nobody. */
+/* Keeps the whole lines. A line that is being written now was not acknowledged yet. */
 static bool keep_done_lines(struct backup *backup, int file, uint64_t copied, uint64_t *kept)
 {
     char line_text[DONE_LINE_BYTES_MAX];
@@ -131,7 +130,7 @@ static bool keep_done_lines(struct backup *backup, int file, uint64_t copied, ui
     return true;
 }
 
-/* Whole rows. */
+/* Keeps the whole rows. */
 static bool keep_rows(struct backup *backup, int file, uint64_t copied, uint64_t *kept)
 {
     char piece[PIECE_BYTES];
@@ -150,7 +149,7 @@ static bool keep_rows(struct backup *backup, int file, uint64_t copied, uint64_t
     return true;
 }
 
-/* What was copied reaches as far as what vouches for it says. */
+/* True when the copies of done.csv and bets.csv hold all that was durable before. */
 static bool holds_together(const struct backup *backup)
 {
     const char *name = DATA_DONE_FILE;
@@ -168,7 +167,7 @@ static bool holds_together(const struct backup *backup)
                        backup->source.path, name, found, proven);
 }
 
-/* Control is written anew from what was read, so it is whole whatever happens to the original. */
+/* Reads control and writes the copy from that, so the copy is whole. */
 static bool copy_control(struct backup *backup)
 {
     bool synced = true;
@@ -189,7 +188,7 @@ static bool copy_control(struct backup *backup)
     return false;
 }
 
-/* A draw that was held before control was read has its winners in place. */
+/* If control says that the draw was held, winners.csv was in place before that. */
 static bool copy_winners(struct backup *backup)
 {
     return backup->control.state != CONTROL_DRAWN || copy_file(backup, DATA_WINNERS_FILE, keep_all);
@@ -242,7 +241,7 @@ static bool open_copy(struct backup *backup, const char *path)
     return backup->copy.descriptor >= 0 || failure_set_errno(backup->failure, "open %s", path);
 }
 
-/* A rename with RENAME_NOREPLACE: nobody's directory is replaced, not even an empty one. */
+/* RENAME_NOREPLACE: no directory is replaced, not even an empty one. */
 static bool give_name(const struct backup *backup, const char *destination)
 {
     if (renameat2(AT_FDCWD, backup->copy.path, AT_FDCWD, destination, RENAME_NOREPLACE) != 0) {

@@ -22,7 +22,10 @@ struct segment;
  */
 void slot_set_up(const struct segment *segment, uint32_t index, const char *peer);
 
-/* Marks the slot as free. Called by the supervisor after it has reaped the handler, and by segment_create. */
+/*
+ * Marks the slot as free. Called by the supervisor after it has reaped the handler, and by
+ * segment_create.
+ */
 void slot_release(struct slot *slot);
 
 /*

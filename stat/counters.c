@@ -1,6 +1,6 @@
 /*
- * counters.c - see counters.h. A new figure is a field of the snapshot and an
- * entry here; nothing else has to know of it.
+ * counters.c - see counters.h. A new figure is a field of the snapshot, filled in by
+ * snapshot.c, and an entry here.
  */
 #include "stat/counters.h"
 

@@ -15,7 +15,7 @@ enum { UTF8_BYTES_MAX = 4, FIRST_PRINTABLE = 0x20, FIRST_NOT_ASCII = 0x80, DELET
 
 /* ------------------------------------------------------------------ strings ---- */
 
-/* The bytes of the character that starts here, 0 where none does. */
+/* The bytes of the UTF-8 character that starts here, 0 when none does. */
 static size_t character_bytes(const char *text)
 {
     size_t left = strnlen(text, UTF8_BYTES_MAX);

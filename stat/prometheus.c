@@ -32,13 +32,13 @@ static void print_label(FILE *file, bool first, const char *name, const char *va
     (void)fputc('"', file);
 }
 
-/* In a metric's labels an agency is called `agency`, also where its own list calls it `id`. */
+/* The label of an agency is `agency`, also for its own list, where the figure is `id`. */
 static const char *key_name(const struct counter *key)
 {
     return key->section == SECTION_AGENCIES ? "agency" : key->name;
 }
 
-/* The row's keys, and the counter's own text where it is one. */
+/* Prints the row's keys as labels, and the counter's text if it is one. */
 static void print_labels(FILE *file, const struct counter *counter, const void *row)
 {
     bool first = true;

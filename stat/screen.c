@@ -73,8 +73,8 @@ void screen_size(const struct screen *screen, unsigned *columns, unsigned *rows)
 }
 
 /*
- * Each line is cleared before it is written: behind its last column a terminal
- * would clear that column. The last one is not ended, which would scroll.
+ * Each line is cleared before it is written: with the cursor after the last column, a terminal
+ * would clear that column. The last line gets no LF, which would scroll.
  */
 static void write_frame(FILE *frame, const char *text)
 {
@@ -85,7 +85,7 @@ static void write_frame(FILE *frame, const char *text)
     }
 }
 
-/* Below the last line everything is cleared, where there is something below. */
+/* Clears everything below the last line, if there is room below it. */
 static void clear_below(FILE *frame, const char *text, unsigned rows)
 {
     unsigned lines = 0;

@@ -1,5 +1,5 @@
 /*
- * snapshot.c - see snapshot.h. A section of the copy a function.
+ * snapshot.c - see snapshot.h. Each function copies one section.
  */
 #include "stat/snapshot.h"
 
@@ -42,7 +42,7 @@ static void set_word(char word[SNAPSHOT_WORD_BYTES], const char *text)
     (void)snprintf(word, SNAPSHOT_WORD_BYTES, "%s", text);
 }
 
-/* Moments and pids stand as 0 where there is none. */
+/* In the segment, 0 is the moment, pid or port that there is none of. */
 static uint64_t unless_zero(int64_t value)
 {
     return value <= 0 ? SNAPSHOT_UNKNOWN : (uint64_t)value;
@@ -84,7 +84,7 @@ static void copy_agencies(const struct segment *segment, struct snapshot *snapsh
           compare_agencies);
 }
 
-/* What a damaged segment holds must not reach a terminal. */
+/* Keeps the bytes of a damaged segment from a terminal. */
 static void make_printable(char peer[SHARED_PEER_BYTES])
 {
     for (char *byte = peer; *byte != '\0'; byte++) {
@@ -175,9 +175,9 @@ static uint64_t count_waiters(const struct shared *shared, enum wait_kind kind)
 }
 
 /*
- * Read from the smallest to the largest, they keep their order. Where `written`
- * did not move meanwhile, head belongs to it; else we look again, and in the
- * end call a ring full that is emptied and filled faster than we can look.
+ * Reads the smallest first, so that durable <= written <= head holds. If `written` did not
+ * move meanwhile, head belongs to it; else reads again. After RING_READ_TRIES the values may
+ * be further apart than the ring is long, and copy_ring calls the ring full.
  */
 static void copy_positions(const struct shared *shared, struct snapshot_ring *ring)
 {
@@ -216,7 +216,7 @@ static void name_storer_activity(const struct shared_storer *shared, struct snap
                                                                : "working");
 }
 
-/* The flushes carried no more than this server's bytes; a bet is as long as the mean of all bets. */
+/* Flushes are counted in bytes, so bets a flush come from the mean length of all bets. */
 static void derive_flush_means(const struct snapshot *snapshot, struct snapshot_storer *storer)
 {
     uint64_t bytes = 0;
@@ -254,7 +254,7 @@ static void copy_storer(const struct shared *shared, struct snapshot *snapshot)
     derive_flush_means(snapshot, &snapshot->storer);
 }
 
-/* A draw that an earlier server held left its winners in a file, and no time here. */
+/* Of a draw that an earlier server held, the segment has neither time nor winners. */
 static void copy_draw(const struct shared *shared, struct snapshot_draw *draw)
 {
     const struct shared_storer *storer = &shared->storer;
@@ -298,7 +298,7 @@ static void copy_deaths(const struct shared *shared, struct snapshot_deaths *dea
 
 /* ------------------------------------------------------------------ whole ---- */
 
-/* What the identity says about its tables has to lie inside of what is mapped. */
+/* True when the tables lie within what is mapped. */
 static bool check_bounds(const struct segment *segment, struct failure *failure)
 {
     const struct shared_identity *identity = &segment->shared->identity;

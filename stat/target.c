@@ -3,8 +3,8 @@
  */
 #include "stat/target.h"
 
-#include "store/data_directory.h"
 #include "shm/gate.h"
+#include "store/data_directory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,12 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A start that has the lock makes its shared memory at once: past this it was there, and is gone. */
+/* A start makes its shared memory within this time after it took the lock; later, it was removed. */
 enum { STARTING_MAX_S = 5, NAME_BYTES = 40 };
 
 enum lock_state { LOCK_HELD, LOCK_FREE, LOCK_UNREADABLE };
 
-/* The data directory that is looked at. */
+/* The data directory whose server is looked for. */
 struct place {
     const char *path;
     int descriptor;
@@ -30,7 +30,7 @@ struct place {
 
 /* ------------------------------------------------------------- permission ---- */
 
-/* Who may look: the directory's owner, and the group that it is open to. */
+/* Describes that only the directory's owner, and the group of data.group, may look. */
 static enum target_answer answer_forbidden(const struct stat *status, const char *what,
                                            struct failure *failure)
 {
@@ -43,7 +43,7 @@ static enum target_answer answer_forbidden(const struct stat *status, const char
     }
     (void)failure_set(failure,
                       "permission denied: %s: run lottery-stat as the server's user, %s, or set "
-                      "data.group to a group of yours and start the server anew",
+                      "data.group to a group of yours and restart the server",
                       what, owner);
     return TARGET_FAILED;
 }
@@ -60,8 +60,9 @@ static enum lock_state try_lock(int file)
 }
 
 /*
- * Whether any process of a server lives: it holds the locks then. That of the directory
- * can't be removed; where the file system locks none, there is that of the file.
+ * Whether a process of a server lives, which then holds the locks. The directory's lock is
+ * asked first, because nobody can remove it; if the file system can't lock directories, the
+ * lock of the file.
  */
 static enum lock_state read_lock(const struct place *place, struct failure *failure)
 {
@@ -88,8 +89,8 @@ static enum lock_state read_lock(const struct place *place, struct failure *fail
 /* ----------------------------------------------------------------- answer ---- */
 
 /*
- * The segment of our key may be another directory's, for a key is only a hash; and anybody
- * may put something under a name that can be guessed: only the directory's owner's is taken.
+ * The segment of this key may be another directory's, because a key is a hash; and anybody can
+ * make a segment of that name, so only one of the directory's owner counts.
  */
 static bool is_ours(const struct segment *segment, const struct stat *status)
 {
@@ -98,7 +99,7 @@ static bool is_ours(const struct segment *segment, const struct stat *status)
            identity->directory_inode == status->st_ino;
 }
 
-/* The semaphores are made after the segment and removed before it; the lock's age tells the rest. */
+/* The set exists only while the segment does; without a set, the age of the lock decides. */
 static bool has_been_removed(const struct place *place, uint32_t first_key)
 {
     struct stat status;
@@ -145,7 +146,7 @@ static enum target_answer answer_dead(const struct place *place, const struct se
     return TARGET_ABSENT;
 }
 
-/* Our segment is mapped. */
+/* The segment is mapped and is this directory's. */
 static enum target_answer judge(const struct place *place, const struct segment *segment,
                                 struct failure *failure)
 {
@@ -161,7 +162,7 @@ static enum target_answer judge(const struct place *place, const struct segment 
     return TARGET_FOUND;
 }
 
-/* What stands under one key. False: nothing of ours, another key may have it. */
+/* Looks at one key. False when this directory's segment is not there, so another key may do. */
 static bool ask_key(const struct place *place, uint32_t key, struct segment *segment,
                     enum target_answer *answer, struct failure *failure)
 {
@@ -190,8 +191,9 @@ static bool ask_key(const struct place *place, uint32_t key, struct segment *seg
 }
 
 /*
- * The key that the last server noted in control; where that can't be read, the first choice of
- * a server of this directory. Only the directory's owner's word is taken.
+ * The key that the last server noted in control; if control can't be read, the first key that
+ * a server of this directory tries. A control of another user than the directory's owner does
+ * not count.
  */
 static uint32_t find_first_key(const struct place *place)
 {
@@ -213,7 +215,7 @@ static uint32_t find_first_key(const struct place *place)
     return key;
 }
 
-/* A server steps around keys that strangers have, and so do we. */
+/* Tries the keys in the order in which a server tries them. */
 static enum target_answer attach_any(const struct place *place, struct segment *segment,
                                      struct failure *failure)
 {
@@ -244,7 +246,7 @@ static enum target_answer attach_in(struct place *place, struct segment *segment
     return attach_any(place, segment, failure);
 }
 
-/* The directory's owner can be seen even where it can't be opened. */
+/* stat tells the directory's owner even if the directory can't be opened. */
 static enum target_answer answer_unopened(const char *directory, struct failure *failure)
 {
     struct stat status;

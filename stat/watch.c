@@ -1,6 +1,6 @@
 /*
- * watch.c - see watch.h. Signals come in through a descriptor, so that there
- * is one place that waits, for them, for keys and for the time.
+ * watch.c - see watch.h. Signals arrive through a descriptor, so one poll waits for
+ * signals, keys and the time.
  */
 #include "stat/watch.h"
 

@@ -1,9 +1,9 @@
 /*
  * checkpoint.c - see checkpoint.h.
  *
- * The file is replaced by a rename, so one of two whole checkpoints stands
- * under its name; after a power loss perhaps none, or one whose pages did not
- * all arrive.
+ * The file is replaced by a rename. So after the death of a process its name is that of the
+ * old whole checkpoint or of the new one. After a power loss there may be none, or one whose
+ * pages did not all reach the disk.
  */
 #include "store/checkpoint.h"
 
@@ -28,10 +28,10 @@ enum {
 #define CHECKPOINT_MAGIC UINT64_C(0x32544b504352544c) /* "LTRCPKT2" */
 #define UNFINISHED_FILE  DATA_CHECKPOINT_FILE ".tmp"
 
-/* What stands in the file before the agencies. */
+/* The beginning of the file; the agencies follow. */
 struct checkpoint_header {
     uint64_t magic;
-    uint64_t checksum; /* of everything behind it in the file */
+    uint64_t checksum; /* of everything after it in the file */
     char identity[CONTROL_IDENTITY_DIGITS];
     uint64_t position;      /* of bets.csv, durable up to here */
     uint64_t bets_checksum; /* of all bytes before the position */
@@ -53,7 +53,7 @@ static uint64_t sum(const struct checkpoint_header *header,
     return checksum_extend(checksum, agencies, agencies_bytes(header->count));
 }
 
-/* False when the file does not reach up to the position, or can't be read. */
+/* Computes the proof. False when the file ends before the position, or can't be read. */
 static bool prove(int bets_file, uint64_t position, uint64_t *proof)
 {
     char bytes[PROOF_BYTES];
@@ -121,7 +121,7 @@ void checkpoint_remove_unfinished(const struct data_directory *directory)
 
 /* --------------------------------------------------------------- reading ---- */
 
-/* Fills header and checkpoint from the file; false where it is no whole one. */
+/* Fills header and checkpoint from the file. False when the file is not a whole checkpoint. */
 static bool load_whole(int file, struct checkpoint_header *header, struct checkpoint *checkpoint)
 {
     struct stat status;
@@ -140,7 +140,7 @@ static bool load_whole(int file, struct checkpoint_header *header, struct checkp
            header->checksum == sum(header, checkpoint->agencies);
 }
 
-/* True where bets.csv reaches up to the position, and is up to there what it was. */
+/* True when bets.csv reaches the position and its bytes before that are unchanged. */
 static bool agrees(const struct data_directory *directory, const struct checkpoint_header *header,
                    int bets_file, enum checkpoint_verify verify, struct failure *failure)
 {
@@ -201,7 +201,7 @@ enum checkpoint_answer checkpoint_read(const struct data_directory *directory, c
     (void)close(file);
     if (!whole) {
         log_warning("action: checkpoint | result: fail | file: %s/" DATA_CHECKPOINT_FILE
-                    " | reason: it is no whole one, as after a power loss: " DATA_BETS_FILE
+                    " | reason: it is not whole, as a power loss can leave it: " DATA_BETS_FILE
                     " is counted from its beginning",
                     directory->path);
         checkpoint_close(checkpoint);

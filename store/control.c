@@ -1,8 +1,8 @@
 /*
  * control.c - see control.h.
  *
- * A control file has one spelling: it is read by a lenient parser, written again in
- * memory, and refused unless that gives the very same bytes.
+ * A control has exactly one text. The reader parses leniently, writes the result again in
+ * memory, and refuses the file unless both texts are the same.
  */
 #include "store/control.h"
 
@@ -132,13 +132,13 @@ bool control_write(const struct data_directory *directory, const struct control 
 
 /* --------------------------------------------------------------- reading ---- */
 
-/* What is left of the text that is being read. */
+/* The rest of the text that is being read. */
 struct reading {
     const char *at;
     bool failed;
 };
 
-/* The text behind `name` and a space, up to the end of the line, in `value`; moves to the next line. */
+/* Copies the text between `name`, a space, and the end of the line; moves to the next line. */
 static void take_text(struct reading *reading, const char *name, char *value, size_t capacity)
 {
     size_t name_bytes = strlen(name);
@@ -179,7 +179,7 @@ static enum control_state take_state(struct reading *reading)
     return CONTROL_NEW;
 }
 
-/* Fills control from the lines between the first and the last one; false where they are others. */
+/* Fills control from the lines between the first and the last. False when they are not those. */
 static bool read_lines(const char *text, struct control *control)
 {
     struct reading reading = {.at = text};
@@ -211,7 +211,7 @@ static bool is_identity(const char *identity)
            identity[CONTROL_IDENTITY_DIGITS] == '\0';
 }
 
-/* True when the text is what write_text makes of what it says. */
+/* True when write_text makes the same text of what was read. */
 static bool parse(const char *text, size_t bytes, struct control *control)
 {
     char again[CONTROL_BYTES_MAX];
@@ -221,7 +221,7 @@ static bool parse(const char *text, size_t bytes, struct control *control)
            memcmp(again, text, bytes) == 0;
 }
 
-/* The version that the first line names; 0 where it is no control file's. */
+/* The version that the first line names; 0 when it is not the first line of a control file. */
 static uint32_t version_of(const char *text)
 {
     uint32_t version = 0;

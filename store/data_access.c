@@ -27,7 +27,7 @@ enum {
 
 /* ---------------------------------------------------------------- names ---- */
 
-/* As chown and chgrp take them: a name, or the number where there is none. */
+/* A user or group as chown and chgrp take it: the name, or the number of one without a name. */
 static void name_user(uid_t user, char name[NAME_BYTES])
 {
     const struct passwd *entry = getpwuid(user);
@@ -58,7 +58,7 @@ void data_access_describe_user(uid_t user, char text[DATA_ACCESS_USER_BYTES])
     }
 }
 
-/* A number is taken as one also where no group has it: containers often know no names. */
+/* A number need not be a known group's: containers often have no names. */
 static bool parse_group(const char *text, gid_t *group)
 {
     char *end = NULL;
@@ -176,7 +176,7 @@ static bool check_owner(const struct stat *status, bool is_directory, const char
                        path, theirs, ours, is_directory ? "-R " : "", name, path);
 }
 
-/* What is open to a group has to be open to that of data.group. */
+/* If a group has any right, it must be the group of data.group. */
 static bool check_group(const struct stat *status, const struct data_access *access,
                         bool is_directory, const char *path, struct failure *failure)
 {
@@ -212,7 +212,7 @@ static bool check_mode(const struct stat *status, const struct data_access *acce
         (unsigned)mode, access->has_group ? " and data.group" : "", (unsigned)allowed, path);
 }
 
-/* Whoever writes through another name writes into ours. */
+/* A hard link elsewhere would let others read and write our file under its other name. */
 static bool check_names(const struct stat *status, bool is_directory, const char *path,
                         struct failure *failure)
 {

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One more than there can be agencies: as many as a semaphore can count. */
+/* One more than there can be agencies, so that one too many is noticed. */
 enum { LINES_MAX = LIMITS_AGENCIES_MAX + 1 };
 
 /* ----------------------------------------------------------------- lines ---- */
@@ -34,7 +34,7 @@ size_t done_file_write_line(char text[DONE_LINE_BYTES_MAX], const struct done_li
     return (size_t)used;
 }
 
-/* A line has one spelling: it is read leniently, written again, and compared. */
+/* Reads leniently, writes the line again, and compares: a line has exactly one text. */
 bool done_file_parse_line(const char *text, size_t bytes, struct done_line *line)
 {
     enum { DECIMAL = 10, HEXADECIMAL = 16 };
@@ -56,7 +56,7 @@ bool done_file_parse_line(const char *text, size_t bytes, struct done_line *line
     return done_file_write_line(again, line) == bytes + 1 && memcmp(again, text, bytes) == 0;
 }
 
-/* Keeps the good lines at the start of `text`, as long as there is room; returns their bytes. */
+/* Keeps the good lines at the start of `text`, LINES_MAX in all; returns their bytes. */
 static size_t keep_good_lines(struct done_file *file, const char *text, size_t bytes)
 {
     size_t at = 0;

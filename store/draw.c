@@ -4,12 +4,12 @@
  * Two steps. The scan goes over bets.csv once and appends every winning row to
  * a scratch file, counting each agency's bytes. The sort gives each agency its
  * place in winners.csv by those counts, and copies the scratch file's rows
- * there. If the storer dies in here, its successor starts the draw anew and
+ * there. If the storer dies in here, the next one starts the draw again and
  * truncates what it finds.
  *
- * The scan holds all that it reads against the checksum of what was stored: where they
- * differ, nobody is told anything, and there is no draw. Of the rows it looks closely at
- * those alone that win, so it can often say where the first change is.
+ * The scan compares the checksum of all that it reads with that of what was stored; if they
+ * differ, there is no draw. It parses only the rows that win, so it can often, but not always,
+ * name the place of the first change.
  */
 #include "store/draw.h"
 
@@ -68,7 +68,7 @@ struct draw {
 
 /* --------------------------------------------------------------- shares ---- */
 
-/* Where the agency stands in the index, or would stand. Knuth's multiplicative hash. */
+/* The place of the agency in the index, or the free one for it. Knuth's multiplicative hash. */
 static uint16_t *index_of(const struct draw *draw, uint32_t agency)
 {
     uint32_t at = (agency * UINT32_C(2654435761)) >> 16;
@@ -78,7 +78,7 @@ static uint16_t *index_of(const struct draw *draw, uint32_t agency)
     return &draw->share_index[at];
 }
 
-/* A new share, for which the index has a free place. False where there are more agencies than there can be. */
+/* Adds a share at a free place of the index. False when there are more agencies than possible. */
 static bool add_share(struct draw *draw, uint32_t agency, uint16_t *index)
 {
     if (draw->share_count == LIMITS_AGENCIES_MAX) {
@@ -132,7 +132,7 @@ static bool flush_scratch(struct draw *draw, uint64_t *position)
 
 /* ----------------------------------------------------------------- scan ---- */
 
-/* A row wins when the digits of its number, but for leading zeros, are the winning ones. */
+/* A row wins when its number, without leading zeros, has the winning digits. */
 static bool is_whole_number(const char *rows, const char *digits)
 {
     while (digits > rows && digits[-1] == '0') {
@@ -141,7 +141,7 @@ static bool is_whole_number(const char *rows, const char *digits)
     return digits > rows && digits[-1] == ',';
 }
 
-/* False, with the failure, where the row at `at` is none that was stored. `bytes` with its CRLF. */
+/* False, with the failure, when the row at position `at` is no bet. `bytes` includes its CRLF. */
 static bool is_bet(struct draw *draw, const char *row, size_t bytes, uint64_t at)
 {
     uint32_t agency = 0;
@@ -203,7 +203,7 @@ static bool scan_rows(struct draw *draw, const char *rows, size_t bytes, uint64_
     return true;
 }
 
-/* False, with the failure, where what was read is not what was stored. */
+/* False, with the failure, when what was read is not what was stored. */
 static bool is_complete(struct draw *draw, const struct draw_stock *stored)
 {
     draw->damaged = draw->scanned != stored->bytes || draw->rows != stored->rows ||
@@ -224,7 +224,7 @@ static bool is_stopping(struct draw *draw)
     return draw->stopped;
 }
 
-/* What was stored; whatever stands behind it in the file is looked at by nobody. */
+/* Scans the bytes that were stored; bytes after them in the file do not count. */
 static bool scan(struct draw *draw, const struct draw_stock *stored)
 {
     struct csv_reader reader;
@@ -252,7 +252,7 @@ static bool scan(struct draw *draw, const struct draw_stock *stored)
 
 /* ----------------------------------------------------------------- sort ---- */
 
-/* The bytes of the rows at the start of `rows` that are of the same agency. */
+/* The bytes of the first rows of `rows` that belong to one agency. */
 static size_t run_of_agency(const char *rows, size_t bytes, uint32_t agency)
 {
     size_t at = 0;
@@ -345,7 +345,7 @@ static void close_files(struct draw *draw)
     free(draw->share_index);
 }
 
-/* The draw has been held once winners.csv is in place and the directory says so for good. */
+/* Renames winners.csv into place and syncs the directory, so that the name is durable. */
 static enum draw_end put_into_place(const struct draw *draw)
 {
     int directory = draw->directory->descriptor;
@@ -360,7 +360,7 @@ static enum draw_end put_into_place(const struct draw *draw)
     return file_sync_directory(directory, draw->directory->path) ? DRAW_HELD : DRAW_NOT_SYNCED;
 }
 
-/* Says why, unless the scan has said it already. Returns the end that it is. */
+/* Describes the failure, unless the scan has done so. Returns the draw's answer. */
 static enum draw_end explain(const struct draw *draw, enum draw_end end)
 {
     if (draw->damaged) {

@@ -1,7 +1,7 @@
 /*
  * lock_holders.c - see lock_holders.h.
  *
- * A process that may not be looked into, or ends meanwhile, is passed over.
+ * A process that we may not look into, or that ends meanwhile, is skipped.
  */
 #include "store/lock_holders.h"
 
@@ -25,8 +25,8 @@ struct search {
 };
 
 /*
- * True when the flock is held by this open file: its fdinfo has a line
- * "lock: 1: FLOCK ADVISORY WRITE 1234 08:01:5678 0 EOF" then. See proc_pid_fdinfo(5).
+ * True when this open file holds the flock: then its fdinfo has a line
+ * "lock: 1: FLOCK ADVISORY WRITE 1234 08:01:5678 0 EOF". See proc_pid_fdinfo(5).
  */
 static bool shows_lock(const char *pid, const char *number)
 {
