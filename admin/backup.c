@@ -85,9 +85,9 @@ static bool copy_file(struct backup *backup, const char *name, keep_function *ke
                  failure_set_errno(backup->failure, "stat %s/%s", backup->source.path, name)) &&
                 copy_bytes(backup, name, from, to, (uint64_t)status.st_size, &copied) &&
                 keep(backup, to, copied, &kept) && finish_file(backup, name, to, kept);
-    (void)close(from);
+    close(from);
     if (to >= 0) {
-        (void)close(to);
+        close(to);
     }
     return done;
 }
@@ -174,10 +174,10 @@ static bool copy_control(struct backup *backup)
     switch (control_read(&backup->source, &backup->control, backup->failure)) {
     case CONTROL_READ:
         prove(backup, backup->control.bets_bytes);
-        (void)snprintf(backup->report->identity, sizeof backup->report->identity, "%s",
-                       backup->control.identity);
-        (void)snprintf(backup->report->state, sizeof backup->report->state, "%s",
-                       control_state_name(backup->control.state));
+        snprintf(backup->report->identity, sizeof backup->report->identity, "%s",
+                 backup->control.identity);
+        snprintf(backup->report->state, sizeof backup->report->state, "%s",
+                 control_state_name(backup->control.state));
         return control_write(&backup->copy, &backup->control, &synced, backup->failure);
     case CONTROL_ABSENT:
         return failure_set(backup->failure, "%s holds no lottery: there is no " DATA_CONTROL_FILE,
@@ -208,9 +208,9 @@ static void remove_copy(const struct data_directory *copy)
     const char *const files[] = {DATA_CONTROL_FILE,    unfinished_control, DATA_DONE_FILE,
                                  DATA_CHECKPOINT_FILE, DATA_WINNERS_FILE,  DATA_BETS_FILE};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        (void)unlinkat(copy->descriptor, files[i], 0);
+        unlinkat(copy->descriptor, files[i], 0);
     }
-    (void)rmdir(copy->path);
+    rmdir(copy->path);
 }
 
 static bool open_source(struct backup *backup, const char *path)
@@ -251,10 +251,10 @@ static bool give_name(const struct backup *backup, const char *destination)
     int parent = openat(backup->copy.descriptor, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool synced = parent >= 0 && file_sync_directory(parent, destination);
     if (!synced) {
-        (void)failure_set_errno(backup->failure, "sync the parent of %s", destination);
+        failure_set_errno(backup->failure, "sync the parent of %s", destination);
     }
     if (parent >= 0) {
-        (void)close(parent);
+        close(parent);
     }
     return synced;
 }
@@ -271,7 +271,7 @@ bool backup_make(const char *source, const char *destination, struct backup_repo
     }
     if (!open_source(&backup, source)) {
         if (backup.source.descriptor >= 0) {
-            (void)close(backup.source.descriptor);
+            close(backup.source.descriptor);
         }
         return false;
     }
@@ -285,8 +285,8 @@ bool backup_make(const char *source, const char *destination, struct backup_repo
         remove_copy(&backup.copy);
     }
     if (backup.copy.descriptor >= 0) {
-        (void)close(backup.copy.descriptor);
+        close(backup.copy.descriptor);
     }
-    (void)close(backup.source.descriptor);
+    close(backup.source.descriptor);
     return made;
 }

@@ -1,8 +1,8 @@
 /*
- * main.c - lottery-admin: the operator's commands for a lottery's data directory.
+ * main.c - lottery-admin: what an operator does to a lottery's data directory.
  *
- * One command a run. Exit status: 0 after success; 1 after a failure, which standard error
- * describes; 2 after a wrong call.
+ * One command a run. Exit status: 0 when it was done, 1 when it was not and
+ * standard error says why, 2 when it was called wrongly.
  */
 #include "admin/backup.h"
 #include "lib/standard_streams.h"

@@ -123,7 +123,7 @@ bool agencies_ask_done(const struct segment *segment, uint32_t slot_index, struc
         }
         /* One step: the storer takes no lock to set DONE, and may be doing it at this moment. */
         uint64_t open = AGENCY_OPEN;
-        (void)atomic_compare_exchange_strong(&agency->phase, &open, AGENCY_DONE_ASKED);
+        atomic_compare_exchange_strong(&agency->phase, &open, AGENCY_DONE_ASKED);
         fault_point("done.marked");
         agencies_announce_done(segment);
     }

@@ -33,7 +33,7 @@ static int create_set(uint32_t key)
 /* Refuses a key that is in use by others. errno EEXIST tells the caller to try another key. */
 static bool refuse_key(struct failure *failure, uint32_t key, const char *whose)
 {
-    (void)failure_set(failure, "the semaphore set of key 0x%08x is %s", key, whose);
+    failure_set(failure, "the semaphore set of key 0x%08x is %s", key, whose);
     errno = EEXIST;
     return false;
 }
@@ -92,7 +92,7 @@ bool gate_create(uint32_t key, uint32_t missing, int *id, struct failure *failur
     unsigned short values[GATE_SEMAPHORES] = {[GATE_SEMAPHORE] = (unsigned short)missing};
     union semun argument = {.array = values};
     if (semctl(*id, 0, SETALL, argument) != 0) {
-        (void)failure_set_errno(failure, "set the semaphore set of key 0x%08x", key);
+        failure_set_errno(failure, "set the semaphore set of key 0x%08x", key);
         gate_remove(*id);
         return false;
     }

@@ -58,7 +58,7 @@ uint32_t segment_next_key(uint32_t key)
 
 static void write_name(char *name, uint32_t key)
 {
-    (void)snprintf(name, SEGMENT_NAME_BYTES, "/lottery-%08x", key);
+    snprintf(name, SEGMENT_NAME_BYTES, "/lottery-%08x", key);
 }
 
 /* Opens a name to look at it. O_NONBLOCK: anybody may have put a named pipe there. */
@@ -134,9 +134,9 @@ static char *reserve(size_t bytes, size_t alignment)
     }
     size_t before = (size_t)(round_up((uintptr_t)found, alignment) - (uintptr_t)found);
     if (before > 0) {
-        (void)munmap(found, before);
+        munmap(found, before);
     }
-    (void)munmap(found + before + bytes, alignment - before);
+    munmap(found + before + bytes, alignment - before);
     return found + before;
 }
 
@@ -155,8 +155,8 @@ static bool map_twice(int descriptor, const struct shared_identity *identity,
     void *second = mmap(base + once, ring, protection, MAP_SHARED | MAP_FIXED, descriptor,
                         (off_t)identity->data_offset);
     if (first == MAP_FAILED || second == MAP_FAILED) {
-        (void)failure_set_errno(failure, "map %zu bytes of shared memory", once);
-        (void)munmap(base, once + ring);
+        failure_set_errno(failure, "map %zu bytes of shared memory", once);
+        munmap(base, once + ring);
         return false;
     }
     segment->map_bytes = once + ring;
@@ -183,7 +183,7 @@ static bool use_huge_pages(const struct segment *segment)
 /* Refuses a name that others have. errno EEXIST tells the caller to try another key. */
 static bool refuse_name(struct failure *failure, const char *name, const char *whose)
 {
-    (void)failure_set(failure, "shared memory %s is %s", name, whose);
+    failure_set(failure, "shared memory %s is %s", name, whose);
     errno = EEXIST;
     return false;
 }
@@ -274,7 +274,7 @@ static bool clear_name(const char *name, const struct segment_plan *plan, struct
         free = failure_set_errno(failure, "remove shared memory %s", name);
     }
     int error = errno;
-    (void)close(descriptor);
+    close(descriptor);
     errno = error;
     return free;
 }
@@ -289,7 +289,7 @@ static bool init_mutex(struct shared *shared, struct failure *failure)
         error = pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
         error = error ? error : pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
         error = error ? error : pthread_mutex_init(&shared->append.mutex, &attributes);
-        (void)pthread_mutexattr_destroy(&attributes);
+        pthread_mutexattr_destroy(&attributes);
     }
     errno = error;
     return error == 0 || failure_set_errno(failure, "initialise the append mutex");
@@ -382,7 +382,7 @@ static bool fill(const struct shared_identity *identity, struct segment *segment
         return false;
     }
     if (!init_contents(segment, identity, failure)) {
-        (void)munmap(segment->shared, segment->map_bytes);
+        munmap(segment->shared, segment->map_bytes);
         segment->shared = NULL;
         return false;
     }
@@ -409,8 +409,8 @@ bool segment_create(const struct segment_plan *plan, struct segment *segment,
         return true;
     }
     int error = errno;
-    (void)shm_unlink(segment->name);
-    (void)close(segment->descriptor);
+    shm_unlink(segment->name);
+    close(segment->descriptor);
     segment->descriptor = -1;
     errno = error;
     return false;
@@ -436,7 +436,7 @@ bool segment_is_in_place(const struct segment *segment, struct failure *failure)
                failure_set(failure, "shared memory %s has been renamed", segment->name);
     }
     bool known = fstat(descriptor, &status) == 0;
-    (void)close(descriptor);
+    close(descriptor);
     return !known || (status.st_dev == segment->device && status.st_ino == segment->inode) ||
            failure_set(failure, "another one stands in the place of shared memory %s",
                        segment->name);
@@ -455,10 +455,10 @@ void segment_publish(struct segment *segment, enum shared_phase phase)
 
 void segment_unmap(struct segment *segment)
 {
-    (void)munmap(segment->shared, segment->map_bytes);
+    munmap(segment->shared, segment->map_bytes);
     segment->shared = NULL;
     if (segment->descriptor >= 0) {
-        (void)close(segment->descriptor);
+        close(segment->descriptor);
         segment->descriptor = -1;
     }
 }
@@ -467,7 +467,7 @@ void segment_remove(struct segment *segment)
 {
     struct failure failure;
     if (segment_is_in_place(segment, &failure)) { /* never a successor's */
-        (void)shm_unlink(segment->name);
+        shm_unlink(segment->name);
     }
     segment_unmap(segment);
 }
@@ -505,30 +505,30 @@ static enum segment_answer map_read_only(int descriptor, struct segment *segment
     bool known = fstat(descriptor, &status) == 0;
     segment->owner = known ? status.st_uid : SEGMENT_NO_OWNER;
     if (!known || status.st_size < (off_t)sizeof(struct shared)) {
-        (void)failure_set(failure, "the server is starting: its shared memory is being made");
+        failure_set(failure, "the server is starting: its shared memory is being made");
         return SEGMENT_STARTING;
     }
     size_t bytes = (size_t)status.st_size;
     char *base = mmap(NULL, bytes, PROT_READ, MAP_SHARED, descriptor, 0);
     if (base == MAP_FAILED) {
-        (void)failure_set_errno(failure, "map shared memory %s", segment->name);
+        failure_set_errno(failure, "map shared memory %s", segment->name);
         return SEGMENT_ABSENT;
     }
     struct shared *shared = (struct shared *)(void *)base;
     enum segment_answer answer = SEGMENT_ATTACHED;
     uint64_t magic = atomic_load_explicit(&shared->identity.magic, memory_order_acquire);
     if (magic == 0) {
-        (void)failure_set(failure, "the server is starting: its shared memory is being filled");
+        failure_set(failure, "the server is starting: its shared memory is being filled");
         answer = SEGMENT_STARTING;
     } else if (!check_signature(&shared->identity, failure)) {
         answer = SEGMENT_OTHER_VERSION;
     } else if (atomic_load_explicit(&shared->lifecycle.phase, memory_order_acquire) ==
                SHARED_NOT_READY) {
-        (void)failure_set(failure, "the server is starting: its shared memory has just been made");
+        failure_set(failure, "the server is starting: its shared memory has just been made");
         answer = SEGMENT_STARTING;
     }
     if (answer != SEGMENT_ATTACHED) {
-        (void)munmap(base, bytes);
+        munmap(base, bytes);
         return answer;
     }
     segment->map_bytes = bytes;
@@ -543,7 +543,7 @@ static uid_t find_owner(const char *name)
 {
     struct stat status;
     char path[SEGMENT_NAME_BYTES + sizeof "/dev/shm"];
-    (void)snprintf(path, sizeof path, "/dev/shm%s", name);
+    snprintf(path, sizeof path, "/dev/shm%s", name);
     return lstat(path, &status) == 0 ? status.st_uid : SEGMENT_NO_OWNER;
 }
 
@@ -553,15 +553,15 @@ enum segment_answer segment_attach(uint32_t key, struct segment *segment, struct
     write_name(segment->name, key);
     int descriptor = open_name(segment->name);
     if (descriptor < 0 && errno == EACCES) {
-        (void)failure_set_errno(failure, "open shared memory %s", segment->name);
+        failure_set_errno(failure, "open shared memory %s", segment->name);
         segment->owner = find_owner(segment->name);
         return SEGMENT_FORBIDDEN;
     }
     if (descriptor < 0) {
-        (void)failure_set_errno(failure, "no server: open shared memory %s", segment->name);
+        failure_set_errno(failure, "no server: open shared memory %s", segment->name);
         return SEGMENT_ABSENT;
     }
     enum segment_answer answer = map_read_only(descriptor, segment, failure);
-    (void)close(descriptor);
+    close(descriptor);
     return answer;
 }

@@ -66,7 +66,7 @@ static bool has_process_ended(pid_t pid)
     }
     struct pollfd end = {.fd = descriptor, .events = POLLIN};
     bool has_ended = poll(&end, 1, 0) > 0;
-    (void)close(descriptor);
+    close(descriptor);
     return has_ended;
 }
 

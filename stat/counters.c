@@ -445,9 +445,9 @@ static void format_number(enum counter_unit unit, uint64_t number, uint64_t now_
     } else if (unit == UNIT_MOMENT_MS) {
         units_duration_ms(now_ms > number ? now_ms - number : 0, text);
     } else if (unit == UNIT_FLAG) {
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%s", number == 0 ? "no" : "yes");
+        snprintf(text, UNITS_TEXT_BYTES, "%s", number == 0 ? "no" : "yes");
     } else if (unit == UNIT_NUMBER) {
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%" PRIu64, number);
+        snprintf(text, UNITS_TEXT_BYTES, "%" PRIu64, number);
     } else {
         units_count(number, text);
     }
@@ -467,13 +467,13 @@ void counter_format(const struct counter *counter, const void *row, uint64_t now
             format_number(counter->unit, counter_number(counter, row), now_ms, figure);
         }
     }
-    (void)snprintf(text, capacity, "%s", shown);
+    snprintf(text, capacity, "%s", shown);
 }
 
 void counter_format_rate(const struct counter *counter, const void *older, const void *row,
                          double elapsed_s, char text[UNITS_TEXT_BYTES])
 {
-    (void)snprintf(text, UNITS_TEXT_BYTES, "-");
+    snprintf(text, UNITS_TEXT_BYTES, "-");
     if (older == NULL || elapsed_s <= 0 || !counter_is_known(counter, older) ||
         !counter_is_known(counter, row)) {
         return;

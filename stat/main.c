@@ -3,7 +3,7 @@
  *
  * Reads the options and the server's configuration, looks at the server once
  * (or, with --watch, again and again) and prints. It only reads: the server
- * does not notice. If lottery-stat dies, nothing has to be mended. Exit status: options.h.
+ * does not notice, and if it dies nothing has to be mended. Exit status: below.
  */
 #include "lib/file_size_limit.h"
 #include "lib/standard_streams.h"
@@ -57,7 +57,7 @@ static void print(enum options_output output, const struct snapshot *snapshot)
     }
 }
 
-/* Reports a failed output, a full disk or a closed pipe for example, after all was printed. */
+/* A full disk, or a reader that has gone, is told at the end at the latest. */
 static int end_output(void)
 {
     struct failure failure;
@@ -107,7 +107,7 @@ static int look_once(const struct options *options, const char *directory)
     return status;
 }
 
-/* Does what needs the configuration. */
+/* What was asked for that needs the configuration. */
 static int run(const struct options *options)
 {
     struct server_config config;

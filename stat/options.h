@@ -12,13 +12,13 @@
 #define OPTIONS_PROGRAM "lottery-stat"
 #define OPTIONS_VERSION "1.0"
 
-/* Beside EXIT_SUCCESS, and EXIT_FAILURE for a failure of lottery-stat itself. -h lists them. */
+/* Beside EXIT_SUCCESS, and EXIT_FAILURE for what failed on our side. -h lists them. */
 enum {
     EXIT_USAGE = 2,
     EXIT_NO_SERVER = 3,
     EXIT_STARTING = 4,
     EXIT_OTHER_VERSION = 5,
-    EXIT_NOT_SERVING = 6 /* --ready only: the server is stopping, or can't serve now */
+    EXIT_NOT_SERVING = 6 /* --ready only: it is stopping, or can't serve now */
 };
 
 enum options_output {
@@ -42,12 +42,12 @@ struct options {
 enum options_end { OPTIONS_GO_ON, OPTIONS_ENOUGH, OPTIONS_WRONG };
 
 /*
- * Reads the options into *options. OPTIONS_ENOUGH: -h or -V was answered on the standard
- * output. OPTIONS_WRONG: the standard error says what is wrong.
+ * Reads them. OPTIONS_ENOUGH: -h or -V has been answered on the standard
+ * output. OPTIONS_WRONG: what is wrong has been said on the standard error.
  */
 enum options_end options_read(int argc, char **argv, struct options *options);
 
-/* Converts seconds, "0.5" or "2", to milliseconds within the bounds above; else false. */
+/* "0.5", "2" to milliseconds, within the bounds above; false for anything else. */
 bool options_parse_interval(const char *text, uint64_t *interval_ms);
 
 #endif

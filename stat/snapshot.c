@@ -39,7 +39,7 @@ static const char *name_of(const char *const *names, size_t count, uint64_t valu
 
 static void set_word(char word[SNAPSHOT_WORD_BYTES], const char *text)
 {
-    (void)snprintf(word, SNAPSHOT_WORD_BYTES, "%s", text);
+    snprintf(word, SNAPSHOT_WORD_BYTES, "%s", text);
 }
 
 /* In the segment, 0 is the moment, pid or port that there is none of. */
@@ -116,7 +116,7 @@ static bool copy_slot(const struct slot *slot, struct snapshot_handler *copy)
     };
     set_word(copy->activity, slot_activity_name((enum slot_activity)LOOK(slot->activity)));
     make_printable(peer);
-    (void)snprintf(copy->peer, sizeof copy->peer, "%s", peer);
+    snprintf(copy->peer, sizeof copy->peer, "%s", peer);
     return slot_is_unchanged(slot, version);
 }
 

@@ -69,7 +69,7 @@ static void end_line(struct page *page, struct line *line)
         while (length > 0 && line->text[length - 1] == ' ') {
             length--;
         }
-        (void)fprintf(page->file, "%.*s\n", (int)length, line->text);
+        fprintf(page->file, "%.*s\n", (int)length, line->text);
         page->lines_left--;
     }
     *line = (struct line){.used = 0};

@@ -37,14 +37,14 @@ static enum target_answer answer_forbidden(const struct stat *status, const char
     const struct passwd *entry = getpwuid(status->st_uid);
     char owner[NAME_BYTES];
     if (entry != NULL) {
-        (void)snprintf(owner, sizeof owner, "%s", entry->pw_name);
+        snprintf(owner, sizeof owner, "%s", entry->pw_name);
     } else {
-        (void)snprintf(owner, sizeof owner, "uid %u", (unsigned)status->st_uid);
+        snprintf(owner, sizeof owner, "uid %u", (unsigned)status->st_uid);
     }
-    (void)failure_set(failure,
-                      "permission denied: %s: run lottery-stat as the server's user, %s, or set "
-                      "data.group to a group of yours and restart the server",
-                      what, owner);
+    failure_set(failure,
+                "permission denied: %s: run lottery-stat as the server's user, %s, or set "
+                "data.group to a group of yours and restart the server",
+                what, owner);
     return TARGET_FAILED;
 }
 
@@ -53,7 +53,7 @@ static enum target_answer answer_forbidden(const struct stat *status, const char
 static enum lock_state try_lock(int file)
 {
     if (flock(file, LOCK_SH | LOCK_NB) == 0) {
-        (void)flock(file, LOCK_UN);
+        flock(file, LOCK_UN);
         return LOCK_FREE;
     }
     return errno == EWOULDBLOCK ? LOCK_HELD : LOCK_UNREADABLE;
@@ -76,11 +76,11 @@ static enum lock_state read_lock(const struct place *place, struct failure *fail
     }
     enum lock_state state = file < 0 ? LOCK_UNREADABLE : try_lock(file);
     if (state == LOCK_UNREADABLE) {
-        (void)failure_set_errno(failure, "look at the lock of %s/" DATA_LOCK_FILE, place->path);
+        failure_set_errno(failure, "look at the lock of %s/" DATA_LOCK_FILE, place->path);
     }
     int error = errno;
     if (file >= 0) {
-        (void)close(file);
+        close(file);
     }
     errno = error;
     return state;
@@ -99,7 +99,10 @@ static bool is_ours(const struct segment *segment, const struct stat *status)
            identity->directory_inode == status->st_ino;
 }
 
-/* The set exists only while the segment does; without a set, the age of the lock decides. */
+/*
+ * The set is made after the segment and removed before it, so a set without a segment shows that
+ * the segment was removed. Without a set, the age of the lock decides.
+ */
 static bool has_been_removed(const struct place *place, uint32_t first_key)
 {
     struct stat status;
@@ -118,31 +121,31 @@ static enum target_answer answer_absent(const struct place *place, uint32_t firs
                                         struct failure *failure)
 {
     if (place->lock != LOCK_HELD) {
-        (void)failure_set(failure, "no server: nobody holds %s/" DATA_LOCK_FILE, place->path);
+        failure_set(failure, "no server: nobody holds %s/" DATA_LOCK_FILE, place->path);
         return TARGET_ABSENT;
     }
     if (has_been_removed(place, first_key)) {
-        (void)failure_set(failure,
-                          "no server that could be asked: one holds %s/" DATA_LOCK_FILE
-                          ", but its shared memory has been removed (rm, or RemoveIPC of "
-                          "systemd-logind); it is about to end, its log says more",
-                          place->path);
+        failure_set(failure,
+                    "no server that could be asked: one holds %s/" DATA_LOCK_FILE
+                    ", but its shared memory has been removed (rm, or RemoveIPC of "
+                    "systemd-logind); it is about to end, its log says more",
+                    place->path);
         return TARGET_ABSENT;
     }
-    (void)failure_set(failure,
-                      "the server is starting: it holds %s/" DATA_LOCK_FILE
-                      " but has no shared memory here yet",
-                      place->path);
+    failure_set(failure,
+                "the server is starting: it holds %s/" DATA_LOCK_FILE
+                " but has no shared memory here yet",
+                place->path);
     return TARGET_STARTING;
 }
 
 static enum target_answer answer_dead(const struct place *place, const struct segment *segment,
                                       struct failure *failure)
 {
-    (void)failure_set(failure,
-                      "no server: nobody holds %s/" DATA_LOCK_FILE
-                      ", what is in /dev/shm%s was left by one that was killed",
-                      place->path, segment->name);
+    failure_set(failure,
+                "no server: nobody holds %s/" DATA_LOCK_FILE
+                ", what is in /dev/shm%s was left by one that was killed",
+                place->path, segment->name);
     return TARGET_ABSENT;
 }
 
@@ -155,8 +158,8 @@ static enum target_answer judge(const struct place *place, const struct segment 
         return answer_dead(place, segment, failure);
     }
     if (atomic_load_explicit(&shared->lifecycle.phase, memory_order_acquire) == SHARED_STARTING) {
-        (void)failure_set(failure, "the server is starting: pid %d reads what is stored in %s",
-                          (int)shared->identity.supervisor_pid, place->path);
+        failure_set(failure, "the server is starting: pid %d reads what is stored in %s",
+                    (int)shared->identity.supervisor_pid, place->path);
         return TARGET_STARTING;
     }
     return TARGET_FOUND;
@@ -211,7 +214,7 @@ static uint32_t find_first_key(const struct place *place)
         control_read_file(file, DATA_CONTROL_FILE, &control, &ignored) == CONTROL_READ) {
         key = control.ipc_key;
     }
-    (void)close(file);
+    close(file);
     return key;
 }
 
@@ -235,7 +238,7 @@ static enum target_answer attach_in(struct place *place, struct segment *segment
                                     struct failure *failure)
 {
     if (fstat(place->descriptor, &place->status) != 0) {
-        (void)failure_set_errno(failure, "look at data directory %s", place->path);
+        failure_set_errno(failure, "look at data directory %s", place->path);
         return TARGET_FAILED;
     }
     place->lock = read_lock(place, failure);
@@ -251,13 +254,13 @@ static enum target_answer answer_unopened(const char *directory, struct failure 
 {
     struct stat status;
     if (errno == ENOENT || errno == ENOTDIR) {
-        (void)failure_set_errno(failure, "no server: data directory %s", directory);
+        failure_set_errno(failure, "no server: data directory %s", directory);
         return TARGET_ABSENT;
     }
     if (errno == EACCES && stat(directory, &status) == 0) {
         return answer_forbidden(&status, directory, failure);
     }
-    (void)failure_set_errno(failure, "open data directory %s", directory);
+    failure_set_errno(failure, "open data directory %s", directory);
     return TARGET_FAILED;
 }
 
@@ -270,6 +273,6 @@ enum target_answer target_attach(const char *directory, struct segment *segment,
         return answer_unopened(directory, failure);
     }
     enum target_answer answer = attach_in(&place, segment, failure);
-    (void)close(place.descriptor);
+    close(place.descriptor);
     return answer;
 }

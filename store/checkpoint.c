@@ -90,7 +90,7 @@ static bool write_file(const struct data_directory *directory,
     }
     bool written = file_write_all(file, header, sizeof *header, 0) &&
                    file_write_all(file, agencies, agencies_bytes(header->count), sizeof *header);
-    (void)close(file);
+    close(file);
     return written && renameat(directory->descriptor, UNFINISHED_FILE, directory->descriptor,
                                DATA_CHECKPOINT_FILE) == 0;
 }
@@ -109,14 +109,14 @@ bool checkpoint_write(const struct checkpoint *checkpoint, const struct data_dir
     if (!written) {
         log_warning("action: checkpoint | result: fail | position: %" PRIu64 " | error: %s",
                     checkpoint->position, strerror(errno));
-        (void)unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
+        unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
     }
     return written;
 }
 
 void checkpoint_remove_unfinished(const struct data_directory *directory)
 {
-    (void)unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
+    unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
 }
 
 /* --------------------------------------------------------------- reading ---- */
@@ -198,7 +198,7 @@ enum checkpoint_answer checkpoint_read(const struct data_directory *directory, c
         return errno == ENOENT ? CHECKPOINT_NONE : CHECKPOINT_REFUSED;
     }
     bool whole = load_whole(file, &header, checkpoint);
-    (void)close(file);
+    close(file);
     if (!whole) {
         log_warning("action: checkpoint | result: fail | file: %s/" DATA_CHECKPOINT_FILE
                     " | reason: it is not whole, as a power loss can leave it: " DATA_BETS_FILE

@@ -32,9 +32,9 @@ static void name_user(uid_t user, char name[NAME_BYTES])
 {
     const struct passwd *entry = getpwuid(user);
     if (entry != NULL) {
-        (void)snprintf(name, NAME_BYTES, "%s", entry->pw_name);
+        snprintf(name, NAME_BYTES, "%s", entry->pw_name);
     } else {
-        (void)snprintf(name, NAME_BYTES, "%u", (unsigned)user);
+        snprintf(name, NAME_BYTES, "%u", (unsigned)user);
     }
 }
 
@@ -42,9 +42,9 @@ static void name_group(gid_t group, char name[NAME_BYTES])
 {
     const struct group *entry = getgrgid(group);
     if (entry != NULL) {
-        (void)snprintf(name, NAME_BYTES, "%s", entry->gr_name);
+        snprintf(name, NAME_BYTES, "%s", entry->gr_name);
     } else {
-        (void)snprintf(name, NAME_BYTES, "%u", (unsigned)group);
+        snprintf(name, NAME_BYTES, "%u", (unsigned)group);
     }
 }
 
@@ -52,9 +52,9 @@ void data_access_describe_user(uid_t user, char text[DATA_ACCESS_USER_BYTES])
 {
     const struct passwd *entry = getpwuid(user);
     if (entry != NULL) {
-        (void)snprintf(text, DATA_ACCESS_USER_BYTES, "%s (uid %u)", entry->pw_name, (unsigned)user);
+        snprintf(text, DATA_ACCESS_USER_BYTES, "%s (uid %u)", entry->pw_name, (unsigned)user);
     } else {
-        (void)snprintf(text, DATA_ACCESS_USER_BYTES, "uid %u", (unsigned)user);
+        snprintf(text, DATA_ACCESS_USER_BYTES, "uid %u", (unsigned)user);
     }
 }
 

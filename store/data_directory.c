@@ -36,7 +36,7 @@ mode_t data_directory_file_mode(const struct data_directory *directory)
 static void write_path(const struct data_directory *directory, const char *name,
                        char path[PATH_MAX])
 {
-    (void)snprintf(path, PATH_MAX, "%s/%s", directory->path, name);
+    snprintf(path, PATH_MAX, "%s/%s", directory->path, name);
 }
 
 /* Checks a file before it is opened: opening a pipe would block, and a link leads elsewhere. */
@@ -112,14 +112,14 @@ int data_directory_open_file(const struct data_directory *directory, const char 
     }
     int file = open_or_make(directory, name, flags, &made);
     if (file < 0) {
-        (void)failure_set_errno(failure, "open %s", path);
+        failure_set_errno(failure, "open %s", path);
         return -1;
     }
     if (settle_file(directory, file, made, flags, path, failure)) {
         return file;
     }
     int error = errno;
-    (void)close(file);
+    close(file);
     errno = error;
     return -1;
 }
@@ -134,7 +134,7 @@ static void read_pid(const struct data_directory *directory, char pid[LINE_BYTES
     ssize_t got = file < 0 ? 0 : read(file, pid, LINE_BYTES - 1);
     pid[got > 0 ? got : 0] = '\0';
     if (file >= 0) {
-        (void)close(file);
+        close(file);
     }
 }
 
@@ -155,7 +155,7 @@ static bool describe_holders(const struct data_directory *directory, int locked,
 static void pause_for(uint64_t pause_ms)
 {
     struct timespec pause = clock_interval((int64_t)pause_ms);
-    (void)nanosleep(&pause, NULL);
+    nanosleep(&pause, NULL);
 }
 
 /* Tries again and again, because flock has no time limit. */
@@ -295,10 +295,10 @@ static bool sync_parent(const struct data_directory *directory, struct failure *
     int parent = openat(directory->descriptor, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool synced = parent >= 0 && file_sync_directory(parent, directory->path);
     if (!synced) {
-        (void)failure_set_errno(failure, "sync the parent of %s", directory->path);
+        failure_set_errno(failure, "sync the parent of %s", directory->path);
     }
     if (parent >= 0) {
-        (void)close(parent);
+        close(parent);
     }
     return synced;
 }
@@ -393,8 +393,8 @@ bool data_directory_open(const char *path, const char *group, uint64_t patience_
 void data_directory_discard(struct data_directory *directory)
 {
     if (directory->made && directory->descriptor >= 0) {
-        (void)unlinkat(directory->descriptor, DATA_LOCK_FILE, 0);
-        (void)rmdir(directory->path); /* stays where anybody put anything into it */
+        unlinkat(directory->descriptor, DATA_LOCK_FILE, 0);
+        rmdir(directory->path); /* stays where anybody put anything into it */
     }
     data_directory_close(directory);
 }
@@ -402,11 +402,11 @@ void data_directory_discard(struct data_directory *directory)
 void data_directory_close(struct data_directory *directory)
 {
     if (directory->lock >= 0) {
-        (void)close(directory->lock);
+        close(directory->lock);
         directory->lock = -1;
     }
     if (directory->descriptor >= 0) {
-        (void)close(directory->descriptor);
+        close(directory->descriptor);
         directory->descriptor = -1;
     }
 }

@@ -148,11 +148,11 @@ static bool is_bet(struct draw *draw, const char *row, size_t bytes, uint64_t at
     enum bet_fault fault = bet_csv_parse(row, bytes - (sizeof "\r\n" - 1), &agency);
     if (fault != BET_VALID) {
         draw->damaged = true;
-        (void)failure_set(draw->failure,
-                          "%s/" DATA_BETS_FILE " is damaged: what would win at byte %" PRIu64
-                          " is no bet "
-                          "(%s)",
-                          draw->directory->path, at, bet_fault_text(fault));
+        failure_set(draw->failure,
+                    "%s/" DATA_BETS_FILE " is damaged: what would win at byte %" PRIu64
+                    " is no bet "
+                    "(%s)",
+                    draw->directory->path, at, bet_fault_text(fault));
     }
     return fault == BET_VALID;
 }
@@ -336,10 +336,10 @@ static void close_files(struct draw *draw)
     const int descriptors[] = {draw->unfinished, draw->scratch, draw->bets};
     for (size_t i = 0; i < sizeof descriptors / sizeof descriptors[0]; i++) {
         if (descriptors[i] >= 0) {
-            (void)close(descriptors[i]);
+            close(descriptors[i]);
         }
     }
-    (void)unlinkat(draw->directory->descriptor, SCRATCH_FILE, 0);
+    unlinkat(draw->directory->descriptor, SCRATCH_FILE, 0);
     free(draw->buffer);
     free(draw->shares);
     free(draw->share_index);
@@ -367,12 +367,11 @@ static enum draw_end explain(const struct draw *draw, enum draw_end end)
         return DRAW_DAMAGED;
     }
     if (draw->stopped) {
-        (void)failure_set(draw->failure,
-                          "stopped before the draw was held: the next start holds it");
+        failure_set(draw->failure, "stopped before the draw was held: the next start holds it");
         return DRAW_INTERRUPTED;
     }
-    (void)failure_set_errno(draw->failure, "%s the draw in %s",
-                            end == DRAW_NOT_SYNCED ? "sync" : "hold", draw->directory->path);
+    failure_set_errno(draw->failure, "%s the draw in %s", end == DRAW_NOT_SYNCED ? "sync" : "hold",
+                      draw->directory->path);
     return end;
 }
 
@@ -424,35 +423,35 @@ static enum draw_end compare(const struct data_directory *directory, int file,
     struct stat status;
     int64_t bytes = file_checksum(file, record->winners_bytes, &checksum);
     if (bytes < 0 || fstat(file, &status) != 0) {
-        (void)failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, directory->path);
+        failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, directory->path);
         return DRAW_FAILED;
     }
     if ((uint64_t)bytes == record->winners_bytes && (uint64_t)status.st_size == (uint64_t)bytes &&
         checksum == record->winners_file_checksum) {
         return DRAW_HELD;
     }
-    (void)failure_set(failure,
-                      "%s/" DATA_WINNERS_FILE " was changed: it has %" PRIu64
-                      " bytes, and the draw gave %" PRIu64 " bytes of checksum " CHECKSUM_FORMAT
-                      " (" DATA_CONTROL_FILE "): nobody is told winners by it; move it away, and "
-                      "the next start makes it again from " DATA_BETS_FILE,
-                      directory->path, (uint64_t)status.st_size, record->winners_bytes,
-                      record->winners_file_checksum);
+    failure_set(failure,
+                "%s/" DATA_WINNERS_FILE " was changed: it has %" PRIu64
+                " bytes, and the draw gave %" PRIu64 " bytes of checksum " CHECKSUM_FORMAT
+                " (" DATA_CONTROL_FILE "): nobody is told winners by it; move it away, and "
+                "the next start makes it again from " DATA_BETS_FILE,
+                directory->path, (uint64_t)status.st_size, record->winners_bytes,
+                record->winners_file_checksum);
     return DRAW_DAMAGED;
 }
 
 enum draw_end draw_check(const struct data_directory *directory, const struct draw_record *record,
                          struct failure *failure)
 {
-    (void)unlinkat(directory->descriptor, SCRATCH_FILE, 0);
-    (void)unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
+    unlinkat(directory->descriptor, SCRATCH_FILE, 0);
+    unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
     int file = data_directory_open_file(directory, DATA_WINNERS_FILE, O_RDONLY, failure);
     if (file < 0) {
         return DRAW_FAILED;
     }
     enum draw_end end = compare(directory, file, record, failure);
     int saved_errno = errno;
-    (void)close(file);
+    close(file);
     errno = saved_errno;
     return end;
 }

@@ -131,6 +131,6 @@ bool file_sync_and_forget(int file, uint64_t from)
     }
     uint64_t pieces_from = from > CACHED_PIECE_BYTES_MAX ? from - CACHED_PIECE_BYTES_MAX : 0;
     const off_t to_the_end = 0;
-    (void)posix_fadvise(file, (off_t)pieces_from, to_the_end, POSIX_FADV_DONTNEED);
+    posix_fadvise(file, (off_t)pieces_from, to_the_end, POSIX_FADV_DONTNEED);
     return true;
 }

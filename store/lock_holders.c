@@ -32,13 +32,13 @@ static bool shows_lock(const char *pid, const char *number)
 {
     char path[PATH_BYTES];
     char info[INFO_BYTES];
-    (void)snprintf(path, sizeof path, "/proc/%.20s/fdinfo/%.20s", pid, number);
+    snprintf(path, sizeof path, "/proc/%.20s/fdinfo/%.20s", pid, number);
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) {
         return false;
     }
     ssize_t got = read(file, info, sizeof info - 1);
-    (void)close(file);
+    close(file);
     info[got > 0 ? got : 0] = '\0';
     return strstr(info, "FLOCK") != NULL;
 }
@@ -46,7 +46,7 @@ static bool shows_lock(const char *pid, const char *number)
 static bool is_holder(const struct search *search, const char *pid)
 {
     char path[PATH_BYTES];
-    (void)snprintf(path, sizeof path, "/proc/%.20s/fd", pid);
+    snprintf(path, sizeof path, "/proc/%.20s/fd", pid);
     DIR *descriptors = opendir(path);
     bool holds = false;
     const struct dirent *entry = NULL;
@@ -58,7 +58,7 @@ static bool is_holder(const struct search *search, const char *pid)
                 open_file.st_ino == search->file.st_ino && shows_lock(pid, entry->d_name);
     }
     if (descriptors != NULL) {
-        (void)closedir(descriptors);
+        closedir(descriptors);
     }
     return holds;
 }
@@ -86,6 +86,6 @@ void lock_holders_list(int file, char *pids, size_t capacity)
         }
     }
     if (processes != NULL) {
-        (void)closedir(processes);
+        closedir(processes);
     }
 }

@@ -114,9 +114,9 @@ bool prefix_checksum(const struct data_directory *directory, uint64_t safe, uint
     }
     bool scanned = scan(file, safe, &prefix, should_stop);
     if (!scanned) {
-        (void)failure_set_errno(failure, "read %s/" DATA_BETS_FILE, directory->path);
+        failure_set_errno(failure, "read %s/" DATA_BETS_FILE, directory->path);
     }
-    (void)close(file);
+    close(file);
     *checksum = prefix.checksum;
     return scanned && judge(&prefix, safe, rows, directory->path, failure);
 }

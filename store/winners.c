@@ -76,7 +76,7 @@ static void look_through(struct lookup *lookup, const char *rows, size_t bytes)
 
 static enum winners_end fail_to_read(const char *path, struct failure *failure)
 {
-    (void)failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, path);
+    failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, path);
     return WINNERS_UNREAD;
 }
 
@@ -85,9 +85,8 @@ static enum winners_end judge(const struct lookup *lookup, enum csv_read read, c
                               struct failure *failure)
 {
     if (lookup->damaged) {
-        (void)failure_set(failure,
-                          "%s/" DATA_WINNERS_FILE " is damaged: at byte %" PRIu64 " is no bet",
-                          path, lookup->position);
+        failure_set(failure, "%s/" DATA_WINNERS_FILE " is damaged: at byte %" PRIu64 " is no bet",
+                    path, lookup->position);
         return WINNERS_CHANGED;
     }
     return read == CSV_FAILED || lookup->failed ? fail_to_read(path, failure) : WINNERS_GIVEN;
@@ -104,12 +103,11 @@ static enum winners_end check_seal(const struct data_directory *directory, int f
     if ((uint64_t)status.st_size == seal->bytes && checksum == seal->checksum) {
         return WINNERS_GIVEN;
     }
-    (void)failure_set(failure,
-                      "%s/" DATA_WINNERS_FILE " was changed: it has %" PRIu64
-                      " bytes of checksum " CHECKSUM_FORMAT ", and the draw gave %" PRIu64
-                      " bytes of checksum " CHECKSUM_FORMAT,
-                      directory->path, (uint64_t)status.st_size, checksum, seal->bytes,
-                      seal->checksum);
+    failure_set(failure,
+                "%s/" DATA_WINNERS_FILE " was changed: it has %" PRIu64
+                " bytes of checksum " CHECKSUM_FORMAT ", and the draw gave %" PRIu64
+                " bytes of checksum " CHECKSUM_FORMAT,
+                directory->path, (uint64_t)status.st_size, checksum, seal->bytes, seal->checksum);
     return WINNERS_CHANGED;
 }
 
@@ -148,6 +146,6 @@ enum winners_end winners_read(const struct data_directory *directory,
     if (end == WINNERS_GIVEN) {
         end = look_up(file, &lookup, seal, directory->path, failure);
     }
-    (void)close(file);
+    close(file);
     return end;
 }
