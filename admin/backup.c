@@ -1,6 +1,6 @@
 /*
- * backup.c - see backup.h. If the process dies, a directory DESTINATION.unfinished stays behind;
- * the next backup to the same place says so.
+ * backup.c - see backup.h. If the process dies, the directory DESTINATION.unfinished remains;
+ * the next backup to the same place fails and says so.
  */
 #include "admin/backup.h"
 
@@ -29,14 +29,14 @@ struct backup {
     struct data_directory source, copy;
     struct control control;
     uint64_t done_bytes;        /* of done.csv, copied */
-    uint64_t bets_proven_bytes; /* by control, done.csv and the checkpoint, as they were copied */
+    uint64_t bets_proven_bytes; /* durable, as control and done.csv say that were copied */
     struct backup_report *report;
     struct failure *failure;
 };
 
 /* -------------------------------------------------------------- copying ---- */
 
-/* Copies up to `count` bytes; *copied says how many there were. False with the failure. */
+/* Copies up to `count` bytes and sets *copied to how many there were. False with the failure. */
 static bool copy_bytes(const struct backup *backup, const char *name, int from, int to,
                        uint64_t count, uint64_t *copied)
 {
@@ -60,17 +60,17 @@ static bool copy_bytes(const struct backup *backup, const char *name, int from, 
     return true;
 }
 
-/* Cuts the copy at `bytes`, and makes it durable. */
+/* Cuts the copy off at `bytes` and makes it durable. */
 static bool finish_file(const struct backup *backup, const char *name, int file, uint64_t bytes)
 {
     return (ftruncate(file, (off_t)bytes) == 0 && file_sync(file)) ||
            failure_set_errno(backup->failure, "write %s/%s", backup->copy.path, name);
 }
 
-/* How much of a copied file is to be kept; false with the failure where it is not what it has to be. */
+/* Decides how many bytes of a copied file to keep. False with the failure when it is wrong. */
 typedef bool keep_function(struct backup *backup, int file, uint64_t copied, uint64_t *kept);
 
-/* Copies one file, as it is now, and keeps of it what `keep` says. A missing one is none. */
+/* Copies one file as it is now, and keeps the bytes that `keep` says. A missing file is none. */
 static bool copy_file(struct backup *backup, const char *name, keep_function *keep)
 {
     int from = data_directory_open_file(&backup->source, name, O_RDONLY, backup->failure);
@@ -87,9 +87,9 @@ static bool copy_file(struct backup *backup, const char *name, keep_function *ke
                  failure_set_errno(backup->failure, "stat %s/%s", backup->source.path, name)) &&
                 copy_bytes(backup, name, from, to, (uint64_t)status.st_size, &copied) &&
                 keep(backup, to, copied, &kept) && finish_file(backup, name, to, kept);
-    (void)close(from);
+    close(from);
     if (to >= 0) {
-        (void)close(to);
+        close(to);
     }
     return done;
 }
@@ -111,7 +111,7 @@ static void prove(struct backup *backup, uint64_t bytes)
     }
 }
 
-/* Whole lines; one that is being written just now has been told to nobody. */
+/* Keeps the whole lines. A line that is being written now was not acknowledged yet. */
 static bool keep_done_lines(struct backup *backup, int file, uint64_t copied, uint64_t *kept)
 {
     char line_text[DONE_LINE_BYTES_MAX];
@@ -132,7 +132,7 @@ static bool keep_done_lines(struct backup *backup, int file, uint64_t copied, ui
     return true;
 }
 
-/* Whole rows. */
+/* Keeps the whole rows. */
 static bool keep_rows(struct backup *backup, int file, uint64_t copied, uint64_t *kept)
 {
     char piece[PIECE_BYTES];
@@ -151,7 +151,7 @@ static bool keep_rows(struct backup *backup, int file, uint64_t copied, uint64_t
     return true;
 }
 
-/* What was copied reaches as far as what vouches for it says. */
+/* True when the copies of done.csv and bets.csv hold all that was durable before. */
 static bool holds_together(const struct backup *backup)
 {
     const char *name = DATA_DONE_FILE;
@@ -189,7 +189,7 @@ static bool agrees_with_draw(const struct backup *backup, const struct data_dire
                            judged->path);
     }
     enum draw_end end = draw_check(judged, draw, backup->failure);
-    return end == DRAW_HELD || (end == DRAW_FAILED && errno == ENOENT);
+    return end == DRAW_HELD || end == DRAW_MISSING;
 }
 
 /*
@@ -216,17 +216,17 @@ static bool can_be_started(const struct backup *backup)
     return accepted;
 }
 
-/* Control is written anew from what was read, so it is whole whatever happens to the original. */
+/* Reads control and writes the copy from that, so the copy is whole. */
 static bool copy_control(struct backup *backup)
 {
     bool synced = true;
     switch (control_read(&backup->source, &backup->control, backup->failure)) {
     case CONTROL_READ:
         prove(backup, backup->control.bets_bytes);
-        (void)snprintf(backup->report->identity, sizeof backup->report->identity, "%s",
-                       backup->control.identity);
-        (void)snprintf(backup->report->state, sizeof backup->report->state, "%s",
-                       control_state_name(backup->control.state));
+        snprintf(backup->report->identity, sizeof backup->report->identity, "%s",
+                 backup->control.identity);
+        snprintf(backup->report->state, sizeof backup->report->state, "%s",
+                 control_state_name(backup->control.state));
         return control_write(&backup->copy, &backup->control, &synced, backup->failure);
     case CONTROL_ABSENT:
         return failure_set(backup->failure, "%s holds no lottery: there is no " DATA_CONTROL_FILE,
@@ -237,7 +237,7 @@ static bool copy_control(struct backup *backup)
     return false;
 }
 
-/* A draw that was held before control was read has its winners in place. */
+/* If control says that the draw was held, winners.csv was in place before that. */
 static bool copy_winners(struct backup *backup)
 {
     return backup->control.state != CONTROL_DRAWN || copy_file(backup, DATA_WINNERS_FILE, keep_all);
@@ -257,9 +257,9 @@ static void remove_copy(const struct data_directory *copy)
     const char *const files[] = {DATA_CONTROL_FILE,    unfinished_control, DATA_DONE_FILE,
                                  DATA_CHECKPOINT_FILE, DATA_WINNERS_FILE,  DATA_BETS_FILE};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        (void)unlinkat(copy->descriptor, files[i], 0);
+        unlinkat(copy->descriptor, files[i], 0);
     }
-    (void)rmdir(copy->path);
+    rmdir(copy->path);
 }
 
 static bool open_source(struct backup *backup, const char *path)
@@ -290,7 +290,7 @@ static bool open_copy(struct backup *backup, const char *path)
     return backup->copy.descriptor >= 0 || failure_set_errno(backup->failure, "open %s", path);
 }
 
-/* A rename with RENAME_NOREPLACE: nobody's directory is replaced, not even an empty one. */
+/* RENAME_NOREPLACE: no directory is replaced, not even an empty one. */
 static bool give_name(const struct backup *backup, const char *destination)
 {
     if (renameat2(AT_FDCWD, backup->copy.path, AT_FDCWD, destination, RENAME_NOREPLACE) != 0) {
@@ -300,10 +300,10 @@ static bool give_name(const struct backup *backup, const char *destination)
     int parent = openat(backup->copy.descriptor, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool synced = parent >= 0 && file_sync_directory(parent, destination);
     if (!synced) {
-        (void)failure_set_errno(backup->failure, "sync the parent of %s", destination);
+        failure_set_errno(backup->failure, "sync the parent of %s", destination);
     }
     if (parent >= 0) {
-        (void)close(parent);
+        close(parent);
     }
     return synced;
 }
@@ -320,7 +320,7 @@ bool backup_make(const char *source, const char *destination, struct backup_repo
     }
     if (!open_source(&backup, source)) {
         if (backup.source.descriptor >= 0) {
-            (void)close(backup.source.descriptor);
+            close(backup.source.descriptor);
         }
         return false;
     }
@@ -334,8 +334,8 @@ bool backup_make(const char *source, const char *destination, struct backup_repo
         remove_copy(&backup.copy);
     }
     if (backup.copy.descriptor >= 0) {
-        (void)close(backup.copy.descriptor);
+        close(backup.copy.descriptor);
     }
-    (void)close(backup.source.descriptor);
+    close(backup.source.descriptor);
     return made;
 }

@@ -1,12 +1,13 @@
 /*
- * backup.h - copies a data directory, of a running server or not, so that the copy holds together.
+ * backup.h - copies a data directory so that the copy is consistent; the server may run.
  *
- * The order makes it right: control first, then done.csv, checkpoint and winners.csv, and
- * bets.csv last. Each of the former speaks of bytes of bets.csv that were durable when it was
- * written, so a bets.csv that is read after it holds them. What is copied is held against
- * what vouches for it before the copy is called one.
+ * The order of copying makes the copy consistent: control first, then done.csv, checkpoint and
+ * winners.csv, bets.csv last. Each of the earlier files names bytes of bets.csv that were
+ * durable when it was written, so a bets.csv that is read later holds them. The copy gets its
+ * name only after done.csv and bets.csv were found to hold all that control and done.csv name.
  *
- * The server is not asked, takes no notice, and is not slowed but by the reading.
+ * Called by lottery-admin. The server is not asked and does nothing for it; only the reading
+ * costs it time.
  */
 #ifndef ADMIN_BACKUP_H
 #define ADMIN_BACKUP_H
@@ -16,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What a backup holds. */
+/* What a backup holds; filled in by backup_make. */
 struct backup_report {
     char identity[33];   /* of the lottery */
     char state[16];      /* "new", "open" or "drawn" */
@@ -25,9 +26,9 @@ struct backup_report {
 };
 
 /*
- * Copies the data directory `source` to `destination`, which is made, with its files synced, and which
- * must not be there yet: the name appears when the copy is complete. False with
- * the failure, and nothing left behind, when that can't be done. Called by lottery-admin.
+ * Copies the data directory `source` to `destination`, which must not exist. The copy has
+ * another name until it is complete and synced. Returns false with the failure, and removes
+ * what was copied, when that fails. Called by lottery-admin.
  */
 bool backup_make(const char *source, const char *destination, struct backup_report *report,
                  struct failure *failure);

@@ -8,6 +8,7 @@
 
 #include "bet/bet.h"
 #include "lib/config_value.h"
+#include "lib/limits.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -18,8 +19,6 @@
 #include <unistd.h>
 
 enum {
-    /* Semaphores hold at most 32767 (SEMVMX), and the gate starts at agencies.expected. */
-    AGENCIES_MAX = 32767,
     CONNECTIONS_MAX = 30000,
     BACKLOG_MAX = 65535,
     DURATION_MAX_MS = 24 * 60 * 60 * 1000,
@@ -129,7 +128,7 @@ static const struct config_key keys[KEYS] = {
                       FIELD(agencies_expected),
                       .default_value = "5",
                       .minimum = 1,
-                      .maximum = AGENCIES_MAX,
+                      .maximum = LIMITS_AGENCIES_MAX,
                       .meaning = "the draw is held when this many agencies are done"},
     [KEY_GRACE] = {.path = {"agencies.grace"},
                    .environment = {"AGENCIES_GRACE"},
@@ -205,7 +204,7 @@ static const struct config_key keys[KEYS] = {
                       FIELD(limit_agencies),
                       .default_value = "4096",
                       .minimum = 1,
-                      .maximum = AGENCIES_MAX,
+                      .maximum = LIMITS_AGENCIES_MAX,
                       .meaning = "agencies that the shared table has room for"},
     [KEY_TIMEOUT_MESSAGE] = {.path = {"timeouts.message"},
                              .environment = {"TIMEOUTS_MESSAGE"},

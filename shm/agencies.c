@@ -1,11 +1,12 @@
 /*
  * agencies.c - see agencies.h. An entry becomes visible with its `present`
- * flag, stored last: a handler killed while adding one leaves a free entry. A
- * DONE is announced to the storer under the lock; should the announcer die
- * between the two stores, the lock's repair announces it.
+ * flag, stored last, so a handler that is killed while it adds one leaves a free entry. A
+ * DONE is marked and announced to the storer under the lock; if a handler dies
+ * between these two stores, the lock's repair announces it.
  */
 #include "shm/agencies.h"
 
+#include "lib/checksum.h"
 #include "lib/fault_point.h"
 #include "shm/append_lock.h"
 #include "shm/waiting.h"
@@ -52,7 +53,8 @@ struct agency *agencies_find_or_add(const struct segment *segment, uint32_t id)
             agency->id = id;
             fault_point("agencies.adding");
             atomic_store_explicit(&agency->present, 1, memory_order_release);
-            append->agencies_present++; /* last: the table has room for one too many, not too few */
+            /* Last: a death before this allows one entry too many, and there is room for it. */
+            append->agencies_present++;
         }
     }
     append_unlock(segment);
@@ -79,6 +81,37 @@ bool agencies_admits(const struct agency *agency, uint64_t epoch)
     return epoch == atomic_load_explicit(&agency->epoch, memory_order_relaxed);
 }
 
+static const char *const result_texts[] = {
+    [APPEND_DONE] = "appended",
+    [APPEND_FENCED] = "a newer connection has taken the agency over",
+    [APPEND_UNCLAIMED] = "the agency is claimed by another connection: send STATUS first",
+    [APPEND_AGENCY_CLOSED] = "the agency is done",
+    [APPEND_DRAW_HELD] = "the draw has been held",
+    [APPEND_HALTED] = "the server is stopping",
+};
+
+const char *append_result_text(enum append_result result)
+{
+    return result_texts[result];
+}
+
+enum append_result append_refusal(uint64_t epoch)
+{
+    return epoch == EPOCH_UNFENCED ? APPEND_UNCLAIMED : APPEND_FENCED;
+}
+
+enum append_result agencies_check_append(const struct segment *segment, const struct agency *agency,
+                                         uint64_t epoch)
+{
+    if (!agencies_admits(agency, epoch)) {
+        return append_refusal(epoch);
+    }
+    if (atomic_load_explicit(&agency->phase, memory_order_relaxed) != AGENCY_OPEN) {
+        return APPEND_AGENCY_CLOSED;
+    }
+    return segment->shared->append.draw_closed ? APPEND_DRAW_HELD : APPEND_DONE;
+}
+
 bool agencies_ask_done(const struct segment *segment, uint32_t slot_index, struct agency *agency,
                        uint64_t epoch)
 {
@@ -88,18 +121,49 @@ bool agencies_ask_done(const struct segment *segment, uint32_t slot_index, struc
         if (atomic_load(&agency->phase) == AGENCY_OPEN) {
             atomic_store(&agency->done_slot, (uint16_t)(slot_index + 1));
         }
-        /* In one step: the storer, which takes no lock for it, may be setting DONE just now. */
+        /* One step: the storer takes no lock to set DONE, and may be doing it at this moment. */
         uint64_t open = AGENCY_OPEN;
-        (void)atomic_compare_exchange_strong(&agency->phase, &open, AGENCY_DONE_ASKED);
+        atomic_compare_exchange_strong(&agency->phase, &open, AGENCY_DONE_ASKED);
         fault_point("done.marked");
-        atomic_store(&segment->shared->storer.done_pending, 1);
+        agencies_announce_done(segment);
     }
     append_unlock(segment);
     wake_storer(segment);
     return admitted;
 }
 
+/* ------------------------------------------------------------- recovery ---- */
+
+void agencies_add_stored(struct agency *agency, uint64_t bets, const char *rows, size_t bytes)
+{
+    agencies_set_stored(agency, atomic_load(&agency->bets) + bets,
+                        atomic_load(&agency->bytes) + bytes,
+                        checksum_extend(atomic_load(&agency->checksum), rows, bytes));
+}
+
+void agencies_set_stored(struct agency *agency, uint64_t bets, uint64_t bytes, uint64_t checksum)
+{
+    atomic_store_explicit(&agency->bets, bets, memory_order_relaxed);
+    atomic_store_explicit(&agency->bytes, bytes, memory_order_relaxed);
+    atomic_store_explicit(&agency->checksum, checksum, memory_order_relaxed);
+}
+
+void agencies_set_end_positions(const struct segment *segment, uint64_t position)
+{
+    for (uint32_t i = 0; i < segment->shared->identity.agency_capacity; i++) {
+        struct agency *agency = &segment->agencies[i];
+        if (atomic_load_explicit(&agency->present, memory_order_acquire) != 0) {
+            atomic_store(&agency->end_position, position);
+        }
+    }
+}
+
 /* --------------------------------------------------------------- storer ---- */
+
+void agencies_announce_done(const struct segment *segment)
+{
+    atomic_store(&segment->shared->storer.done_pending, 1);
+}
 
 bool agencies_take_done_news(const struct segment *segment)
 {

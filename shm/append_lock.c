@@ -18,6 +18,7 @@
 #include "shm/waiting.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -56,7 +57,7 @@ static void repair(const struct segment *segment)
     struct shared_intent *intent = &shared->append.intent;
     bool finish = intent->head_after == head && head != 0;
     invariant(written <= head && head <= written + shared->identity.ring_bytes,
-              "head %llu, written %llu", (unsigned long long)head, (unsigned long long)written);
+              "head %" PRIu64 ", written %" PRIu64, head, written);
     invariant(intent->agency_index < shared->identity.agency_capacity, "intent of agency entry %u",
               intent->agency_index);
     if (finish) {

@@ -1,7 +1,7 @@
 /*
- * gate.c - see gate.h. The value is always set, never counted down, from the
- * set of agencies whose "done" is durable: a storer that dies in between
- * leaves nothing to repair. The kernel takes back what a dead handler added.
+ * gate.c - see gate.h. The storer never counts the value down: it sets it from the number of
+ * agencies whose DONE is durable, so a storer that dies leaves nothing to repair. The kernel
+ * takes back what a dead handler added.
  */
 #include "shm/gate.h"
 
@@ -30,10 +30,10 @@ static int create_set(uint32_t key)
     return semget((key_t)key, GATE_SEMAPHORES, IPC_CREAT | IPC_EXCL | GATE_MODE);
 }
 
-/* Somebody else has the key: errno EEXIST tells that another one may do. */
+/* Refuses a key that is in use by others. errno EEXIST tells the caller to try another key. */
 static bool refuse_key(struct failure *failure, uint32_t key, const char *whose)
 {
-    (void)failure_set(failure, "the semaphore set of key 0x%08x is %s", key, whose);
+    failure_set(failure, "the semaphore set of key 0x%08x is %s", key, whose);
     errno = EEXIST;
     return false;
 }
@@ -64,7 +64,7 @@ static bool remove_leftover(uint32_t key, struct failure *failure)
     return true;
 }
 
-/* What the errno means here: "no space left on device" is no disk's. */
+/* Describes the failure. ENOSPC, "no space left on device", is about the kernel's limits here. */
 static bool explain_creation(uint32_t key, struct failure *failure)
 {
     return failure_set_errno(failure,
@@ -92,7 +92,7 @@ bool gate_create(uint32_t key, uint32_t missing, int *id, struct failure *failur
     unsigned short values[GATE_SEMAPHORES] = {[GATE_SEMAPHORE] = (unsigned short)missing};
     union semun argument = {.array = values};
     if (semctl(*id, 0, SETALL, argument) != 0) {
-        (void)failure_set_errno(failure, "set the semaphore set of key 0x%08x", key);
+        failure_set_errno(failure, "set the semaphore set of key 0x%08x", key);
         gate_remove(*id);
         return false;
     }
@@ -122,7 +122,7 @@ bool gate_exists(uint32_t key, uid_t owner)
 
 bool gate_is_in_place(int id, uint32_t key, struct failure *failure)
 {
-    int found = semget((key_t)key, 0, 0); /* asks for no permission, and so needs none */
+    int found = semget((key_t)key, 0, 0); /* flags 0: needs no permission */
     if (found == id || (found < 0 && errno != ENOENT)) {
         return true;
     }

@@ -1,5 +1,5 @@
 /*
- * heartbeat.c - see heartbeat.h. If the process dies its last beat stays, and grows old.
+ * heartbeat.c - see heartbeat.h. If the process dies, its last beat stays and its age grows.
  */
 #include "shm/heartbeat.h"
 

@@ -24,12 +24,27 @@
  *
  *     durable <= written <= head <= written + ring_bytes
  *
- * Lock order: there is one lock, append.mutex, and nothing is called under it
- * that can block. The supervisor takes it never, except that it initialises it.
- * Everything outside it is either constant after publication or atomic.
+ * The lock. There is one, append.mutex, and nothing that can block is called under it.
+ * Handlers and the storer take it. The supervisor initialises it and takes it during
+ * recovery, when it has no children yet; never afterwards, so that no child can hold the
+ * supervisor up. Every field is constant after publication, or is marked "under the
+ * mutex", or belongs to one process, or is atomic.
  *
- * Only the rooms of shm/ write here; others go through their functions.
- * lottery-stat maps all of it read-only and reads the atomics.
+ * Who writes. Positions, waiters' bits, the intent, the agencies' counts, phases and
+ * epochs change only through functions of shm/. Figures and flags of one process are
+ * written by that process's own code in server/, by plain atomic stores: the counters and
+ * flags of struct shared_storer (storer), the counters of struct shared_supervisor
+ * (supervisor), a slot's pid (supervisor), a slot's counters and an agency's seen_at_ms
+ * (handlers). Each of those has
+ * one writer at a time unless its comment names more.
+ *
+ * Memory order. Seq_cst where the comment says so, because a wake-up depends on it
+ * (waiting.h). A counter tells of nothing but itself, so relaxed is enough for it;
+ * many are stored seq_cst all the same, where speed does not matter.
+ *
+ * lottery-stat maps all of it read-only, takes no lock, and reads the atomics only.
+ *
+ * Included by every process of the server and by lottery-stat.
  */
 #ifndef SHM_LAYOUT_H
 #define SHM_LAYOUT_H
@@ -45,7 +60,7 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 3,
+    SHARED_LAYOUT_VERSION = 4,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections is below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
     SHARED_PEER_BYTES = 56 /* "[v6 address]:port", terminated */
@@ -54,8 +69,9 @@ enum {
 #define SHARED_MAGIC UINT64_C(0x4c4f545445525931) /* "LOTTERY1" */
 
 /*
- * Written once by the supervisor before publication; constant afterwards. magic is
- * stored last, with release: who loads it with acquire and finds SHARED_MAGIC sees all of it.
+ * Written by the supervisor before publication and constant afterwards. segment_publish
+ * stores magic last, with release: a process that loads it with acquire and finds
+ * SHARED_MAGIC sees the rest. Children are forked later and see it anyway.
  */
 struct shared_identity {
     _Atomic uint64_t magic; /* 0 until the rest is there */
@@ -79,87 +95,123 @@ struct shared_identity {
 enum shared_phase { SHARED_NOT_READY, SHARED_STARTING, SHARED_READY, SHARED_STOPPING };
 
 struct shared_lifecycle {
-    /* enum shared_phase. Written by the supervisor, with release, after identity.magic. Zero in
-     * a segment that is still being made. */
+    /* enum shared_phase; 0 in a segment that is still being made. Written by the supervisor,
+     * with release, after identity.magic and after all that the phase promises; read by
+     * lottery-stat, with acquire. */
     _Atomic uint32_t phase;
-    /* 1 when waiting has no more sense: the storer is gone for good. Written by the supervisor. */
+    /* 1: there will be no storer any more, so nobody may wait for one. Written by the
+     * supervisor, seq_cst, before it posts every semaphore of a handler; each handler looks
+     * after it has emptied its semaphore, so it finds either the flag or the token. */
     _Atomic uint32_t halted;
 };
 
-/* What changes together with head, noted before head is moved (all of it under the mutex). */
+/*
+ * What changes together with head, noted before head is moved. Written and read under the
+ * mutex, by appenders and by the owner of the lock that repairs a dead one's work.
+ */
 struct shared_intent {
     uint64_t head_after; /* 0: no intent. Stored last, so an intent is whole or not there */
     uint32_t agency_index;
     uint32_t unused;
-    /* Absolute, so that doing it twice is doing it once. */
+    /* Absolute values: carrying an intent out a second time changes nothing. */
     uint64_t bets_after, bytes_after, checksum_after; /* the agency's */
     uint64_t all_checksum_after;                      /* of everything below head_after */
 };
 
-/* What the owner of the lock has repaired and will say so, when it has given it back. */
+/* What the owner of the lock has repaired; it is logged once the lock has been given back. */
 enum append_repair { REPAIR_NONE, REPAIR_FORGOT, REPAIR_FINISHED };
 
 struct shared_append {
     alignas(SHARED_CACHE_LINE_BYTES) pthread_mutex_t mutex; /* robust, process-shared */
-    struct shared_intent intent;                            /* under mutex */
-    uint32_t draw_closed;        /* under mutex: 1 once the draw has begun; no bet from then on */
-    uint32_t agencies_present;   /* under mutex: entries used in the agencies table */
-    uint32_t repair;             /* under mutex: enum append_repair */
-    uint64_t checksum;           /* under mutex: of all bytes of bets.csv below head */
-    _Atomic uint64_t recoveries; /* how often an owner died; under mutex, read by anyone */
+    struct shared_intent intent;                            /* under the mutex */
+    uint32_t draw_closed;      /* under the mutex: 1 once the draw has begun; no bet from then on */
+    uint32_t agencies_present; /* under the mutex: entries used in the agencies table */
+    uint32_t repair;           /* under the mutex: enum append_repair */
+    uint64_t checksum;         /* under the mutex: of all bytes of bets.csv below head */
+    _Atomic uint64_t recoveries; /* how often an owner died; under the mutex, read by anyone */
 };
 
+/*
+ * Set by recovery (ring_start_at) before there are other processes; then moved as below.
+ *
+ * All three are stored seq_cst, because the waker stores a position and then looks for
+ * waiters, while a waiter says that it waits and then looks at the position: with release
+ * stores both could look too early, and the waiter would sleep on (waiting.h).
+ *
+ * The storer reads the bytes [written, head) without the lock. They are complete: an
+ * appender copies its bytes before it stores head, and the storer loads head before it
+ * reads them. They do not change: an appender writes only into [head, written +
+ * ring_bytes), and `written` moves only when the storer has handed the bytes to the kernel.
+ * An appender loads `written` with acquire before it uses space that became free. The repair
+ * of a dead owner's work changes counts, never bytes below head.
+ */
 struct shared_positions {
-    /* Written by appenders under append.mutex, with release; read by everyone. */
+    /* Written by appenders, seq_cst, under the mutex; read by anyone. */
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t head;
-    /* Written by the storer alone, with release; read by everyone. */
-    alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t written;
-    _Atomic uint64_t durable;
+    /* Written by the storer alone, seq_cst; read by anyone. */
+    alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t written; /* the kernel has the bytes */
+    _Atomic uint64_t durable;                                  /* the disk has them: fdatasync */
 };
 
 /* What a handler can wait for in its semaphore. The gate is waited for elsewhere (gate.h). */
 enum wait_kind { WAIT_FOR_SPACE, WAIT_FOR_COMMIT, WAIT_FOR_DONE, WAIT_KINDS };
 
 /*
- * Bit s of a kind is set while slot s sleeps, or is about to, on that kind.
- * Set by the handler of the slot; cleared by the storer, which then posts, by
- * the handler when it need not wait any more, and by whoever sets a slot up.
+ * Bit s of a kind is set while the handler of slot s sleeps, or is about to sleep, for that
+ * kind. The handler sets it, and clears it when it has stopped waiting. The storer clears it
+ * before it posts the slot's semaphore. The supervisor clears it when it sets the slot up.
+ * All with seq_cst read-modify-writes: 64 slots share a word, and the order against the
+ * positions matters (waiting.h).
  */
 struct shared_waiters {
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t bits[WAIT_KINDS][SHARED_WAITER_WORDS];
-    uint32_t next_for_space; /* the slot that the next round for space begins with; the storer's */
+    /* The slot that the next round for space begins with. The storer's alone; a new storer may
+     * find any value, and takes it modulo the number of slots. */
+    uint32_t next_for_space;
 };
 
+/* Written by the storer, where no other writer is named; read by anyone. */
 struct shared_storer {
-    alignas(
-        SHARED_CACHE_LINE_BYTES) sem_t wakeup; /* one waiter: the storer; set up by supervisor */
-    _Atomic uint32_t sleeping;     /* 1 while it sleeps or is about to; written by the storer */
-    _Atomic uint32_t done_pending; /* 1: some agency may want its DONE stored; set under mutex,
-                                    * and by a new storer */
-    _Atomic int32_t pid;           /* by the storer, first of all; 0: buried, by the supervisor */
-    _Atomic uint32_t drawn;        /* 1 once winners.csv is in place; written by the storer */
-    _Atomic int32_t retry_errno;   /* why it cannot write now (ENOSPC), else 0 */
-    _Atomic int64_t beat_at_ms;    /* heartbeat.h; written by the storer each second */
-    /* 1 once a sync has failed: its pages count as clean now, so that the next sync would
-     * succeed without them. Stored before anything else is done about it, so that the next
-     * storer knows when this one is killed; never cleared. Written by the storer. */
+    /* The storer alone waits for it; any process posts it. The supervisor sets it up before it
+     * starts a storer, so a token or a waiter that a dead storer left does not count. */
+    alignas(SHARED_CACHE_LINE_BYTES) sem_t wakeup;
+    /* 1 while the storer sleeps or is about to. Seq_cst: it is stored before the storer looks
+     * for work, and wakers look at it after they have made work (waiting.h). The supervisor
+     * clears it when it sets the semaphore up. */
+    _Atomic uint32_t sleeping;
+    /* 1: an agency may wait for its DONE to be stored. Set seq_cst, before the storer is woken:
+     * by a handler and by the lock's repair under the mutex, by a new storer without it. The
+     * storer takes it by an exchange with 0, before it looks at the agencies. */
+    _Atomic uint32_t done_pending;
+    /* Stored by the storer as its first act, and as 0 by the supervisor once it has reaped it.
+     * The supervisor starts a new storer only after that, so there is one writer at a time. */
+    _Atomic int32_t pid;
+    /* 1 once winners.csv is in place and control says so. Stored seq_cst, after the winners'
+     * figures below, so a handler that finds 1 reads those of the draw. */
+    _Atomic uint32_t drawn;
+    _Atomic int32_t retry_errno; /* why it cannot write now (ENOSPC, EDQUOT), else 0 */
+    _Atomic int64_t beat_at_ms;  /* heartbeat.h; each second */
+    /* 1 once the files on the disk cannot be trusted: a sync failed, after which its pages
+     * count as clean and the next sync would succeed without them; or a file is not what was
+     * stored. Stored before the storer does anything else about it and never cleared, so the
+     * next storer refuses to go on even if this one is killed first. */
     _Atomic uint32_t sync_failed;
-    /* Counters; written by the storer. */
+    /* Counters. */
     _Atomic uint64_t flushes;       /* flushes that reached the disk */
     _Atomic uint64_t flushed_bytes; /* bytes that those carried */
     _Atomic uint64_t sync_last_ns;  /* the latest fdatasync of bets.csv */
     _Atomic uint64_t sync_worst_ns; /* the longest one */
     _Atomic uint64_t sync_total_ns; /* all of them */
     _Atomic uint64_t write_retries; /* writes tried again because the disk was full */
-    _Atomic uint64_t agencies_done; /* distinct agencies whose DONE is durable */
+    _Atomic uint64_t agencies_done; /* agencies whose DONE is durable; recovery writes it first */
     _Atomic uint64_t winners;       /* rows of winners.csv */
-    /* What winners.csv has to be; written by the storer before `drawn`, constant afterwards. */
+    /* What winners.csv has to be; stored before `drawn`, constant afterwards. */
     _Atomic uint64_t winners_bytes, winners_checksum;
     _Atomic uint64_t draw_ns; /* how long the draw took */
 };
 
+/* Written by the supervisor alone; read by anyone. Relaxed is enough: each is about itself. */
 struct shared_supervisor {
-    /* Counters; written by the supervisor. */
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic int64_t beat_at_ms; /* heartbeat.h; each second */
     _Atomic uint64_t connections_accepted;
     _Atomic uint64_t connections_refused; /* over limits.connections_per_address */
@@ -169,26 +221,33 @@ struct shared_supervisor {
     _Atomic uint64_t handlers_killed;     /* ended by a signal */
     _Atomic uint64_t storer_deaths;       /* storers that ended before they were asked to */
     _Atomic uint64_t storer_starts;       /* storers started, the first one included */
+    _Atomic uint32_t port; /* TCP, bound on every address; 0: not yet. segment_set_port */
 };
 
-/* Of an agency that nobody has claimed, and of a connection that holds no claim on the agency. */
+/* The epoch of an agency that nobody has claimed, and of a connection without a claim. */
 enum { EPOCH_UNFENCED = 0 };
 
 enum agency_phase { AGENCY_OPEN, AGENCY_DONE_ASKED, AGENCY_DONE };
 
-/* One agency. Entries are added under append.mutex and never removed. */
+/*
+ * One agency. Entries are added under the mutex and never removed or moved, so finding one
+ * needs no lock. "Under the mutex" is about writers, after recovery: recovery fills the table
+ * in alone, without the lock. Without the lock anyone may read a field, each whole in
+ * itself, and together perhaps of different moments.
+ */
 struct agency {
-    _Atomic uint16_t present;   /* 1: id is valid; stored with release after id */
+    _Atomic uint16_t present; /* 1: id is valid; stored with release after id, read with acquire */
     _Atomic uint16_t done_slot; /* 1 + the slot whose DONE closed the agency, 0: none; stored under
                                  * the mutex, before phase */
-    uint32_t id;
-    _Atomic uint64_t phase;        /* OPEN -> DONE_ASKED under the mutex; -> DONE by the storer */
-    _Atomic uint64_t epoch;        /* grows with each STATUS; under the mutex */
-    _Atomic uint64_t bets;         /* appended; under the mutex */
-    _Atomic uint64_t bytes;        /* of bets.csv, appended; under the mutex */
-    _Atomic uint64_t checksum;     /* of its rows in bets.csv, in order; under the mutex */
-    _Atomic uint64_t end_position; /* behind its newest byte; under the mutex */
-    _Atomic int64_t seen_at_ms;    /* last message, ms since 1970; by its handlers */
+    uint32_t id;                /* constant once present */
+    _Atomic uint64_t phase;     /* enum agency_phase; OPEN -> DONE_ASKED under the mutex; -> DONE by
+                                 * the storer, without it, before it wakes those who wait */
+    _Atomic uint64_t epoch;     /* grows with each STATUS; under the mutex */
+    _Atomic uint64_t bets;      /* appended; under the mutex */
+    _Atomic uint64_t bytes;     /* of bets.csv, appended; under the mutex */
+    _Atomic uint64_t checksum;  /* of its rows in bets.csv, in order; under the mutex */
+    _Atomic uint64_t end_position; /* the position after its newest byte; under the mutex */
+    _Atomic int64_t seen_at_ms;    /* latest message, ms since 1970; by its handlers, any of them */
 };
 
 /* What a handler is doing, for lottery-stat and for logs. */
@@ -207,20 +266,22 @@ enum slot_activity {
 };
 
 /*
- * One connection's handler. Set up by the supervisor before fork, then written by the handler.
+ * One connection's handler. Set up by the supervisor before it forks the handler, then
+ * written by that handler, until the supervisor has reaped it and releases the slot: one
+ * writer at a time, but for pid, which is the supervisor's. Read by the storer and lottery-stat.
  *
  * `version` is a sequence counter (Lameter, "Effective synchronization on Linux/NUMA
  * systems", 2005): the supervisor makes it odd before it gives the slot out or takes it back,
- * and even behind that. A reader without a lock that finds it even, and the same
- * before and after, has read one connection's slot and not half of each of two. It
- * covers what is constant for a connection, `peer` above all; the counters are
- * atomic each for itself and grow while they are read.
+ * and even after that. A reader without a lock that finds the same even version before
+ * and after has read one connection's slot and no mixture of two. The version
+ * covers what is constant for a connection, `peer` above all. Each counter is
+ * atomic and may grow while the slot is read.
  */
 struct slot {
     alignas(SHARED_CACHE_LINE_BYTES) sem_t wakeup; /* one waiter: the handler */
-    _Atomic uint64_t awaited;  /* the position that would wake it (space, commit) */
-    _Atomic uint64_t wanted;   /* bytes that it last had no space for; by the handler */
-    _Atomic int32_t pid;       /* 0: free, or just forked; written by the supervisor */
+    _Atomic uint64_t awaited; /* the position that it waits for; seq_cst, before its waiters' bit */
+    _Atomic uint64_t wanted;  /* bytes that it last had no space for; seq_cst, before that bit */
+    _Atomic int32_t pid;      /* 0: free, or just forked; written by the supervisor */
     _Atomic uint32_t activity; /* enum slot_activity */
     _Atomic int64_t since_ms;  /* when the activity began, ms since 1970 */
     _Atomic uint32_t agency;   /* the latest message's sender */
@@ -241,8 +302,8 @@ struct shared {
     struct shared_waiters waiters;
     struct shared_storer storer;
     struct shared_supervisor supervisor;
-    /* Lines of the log that did not get out. Written by every process of the server that
-     * loses one, and by the one that tells of them (lib/log.c); read by anyone. */
+    /* Lines of the log that were lost. Written by atomic operations of each process of the
+     * server that loses a line or reports the loss (lib/log.c); read by anyone. */
     alignas(SHARED_CACHE_LINE_BYTES) struct log_losses log;
 };
 

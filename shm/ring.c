@@ -8,45 +8,13 @@
 #include "lib/checksum.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
-#include "shm/agencies.h"
 #include "shm/append_lock.h"
 #include "shm/waiting.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-static const char *const result_texts[] = {
-    [APPEND_DONE] = "appended",
-    [APPEND_FENCED] = "a newer connection has taken the agency over",
-    [APPEND_UNCLAIMED] = "the agency is claimed by another connection: send STATUS first",
-    [APPEND_AGENCY_CLOSED] = "the agency is done",
-    [APPEND_DRAW_HELD] = "the draw has been held",
-    [APPEND_HALTED] = "the server is stopping",
-};
-
-const char *append_result_text(enum append_result result)
-{
-    return result_texts[result];
-}
-
-enum append_result append_refusal(uint64_t epoch)
-{
-    return epoch == EPOCH_UNFENCED ? APPEND_UNCLAIMED : APPEND_FENCED;
-}
-
 /* ------------------------------------------------------------ appending ---- */
-
-/* Who may not append, under the lock. */
-static enum append_result check_admission(const struct segment *segment,
-                                          const struct append *append)
-{
-    if (!agencies_admits(append->agency, append->epoch)) {
-        return append_refusal(append->epoch);
-    }
-    if (atomic_load_explicit(&append->agency->phase, memory_order_relaxed) != AGENCY_OPEN) {
-        return APPEND_AGENCY_CLOSED;
-    }
-    return segment->shared->append.draw_closed ? APPEND_DRAW_HELD : APPEND_DONE;
-}
 
 /* Copies the bytes and moves head; under the lock, with space for them. */
 static uint64_t append_bytes(const struct segment *segment, const struct append *append,
@@ -76,14 +44,17 @@ static uint64_t append_bytes(const struct segment *segment, const struct append 
     return head_after;
 }
 
-/* One try: appends, refuses, or says from which written position on there will be space. */
+/*
+ * Tries once: appends, or refuses, or sets *space_at to the value of `written` from which on
+ * there is space. *space_at is 0 unless there is no space.
+ */
 static enum append_result try_append(const struct segment *segment, const struct append *append,
                                      uint64_t *end, uint64_t *space_at)
 {
     const struct shared *shared = segment->shared;
     *space_at = 0;
     append_lock(segment);
-    enum append_result result = check_admission(segment, append);
+    enum append_result result = agencies_check_append(segment, append->agency, append->epoch);
     if (result == APPEND_DONE) {
         uint64_t head = atomic_load_explicit(&shared->positions.head, memory_order_relaxed);
         uint64_t written = atomic_load_explicit(&shared->positions.written, memory_order_acquire);
@@ -102,8 +73,8 @@ enum append_result ring_append(const struct segment *segment, uint32_t slot_inde
                                const struct append *append, uint64_t *end)
 {
     const struct shared *shared = segment->shared;
-    invariant(append->count <= shared->identity.ring_bytes, "%zu bytes into a ring of %llu",
-              append->count, (unsigned long long)shared->identity.ring_bytes);
+    invariant(append->count <= shared->identity.ring_bytes, "%zu bytes into a ring of %" PRIu64,
+              append->count, shared->identity.ring_bytes);
     fault_point("append.before");
     for (;;) {
         uint64_t space_at = 0;
@@ -133,7 +104,7 @@ struct ring_pending ring_take_pending(const struct segment *segment)
     uint64_t head = atomic_load(&shared->positions.head);
     uint64_t written = atomic_load_explicit(&shared->positions.written, memory_order_relaxed);
     invariant(written <= head && head - written <= shared->identity.ring_bytes,
-              "head %llu, written %llu", (unsigned long long)head, (unsigned long long)written);
+              "head %" PRIu64 ", written %" PRIu64, head, written);
     return (struct ring_pending){
         .bytes = segment->data + written % shared->identity.ring_bytes,
         .from = written,

@@ -3,31 +3,22 @@
  *
  * The ring holds exactly the bytes that the file will hold: byte p of the file
  * is data[p mod ring_bytes]. layout.h has the picture and the three positions.
- * Handlers append; the storer takes what is pending and reports how far it is.
+ * Handlers append. The storer takes what is pending, reports how far it has written and
+ * synced, and then wakes who waits for that (waiting.h). Who may append is decided by
+ * agencies.h.
+ *
+ * If an appender dies, append_lock.h repairs; if the storer dies, the next one takes the
+ * same bytes again.
  */
 #ifndef SHM_RING_H
 #define SHM_RING_H
 
+#include "shm/agencies.h"
 #include "shm/segment.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum append_result {
-    APPEND_DONE,
-    APPEND_FENCED,        /* a newer connection has taken the agency over */
-    APPEND_UNCLAIMED,     /* somebody has claimed the agency, and this connection has not */
-    APPEND_AGENCY_CLOSED, /* the agency has said that it is done */
-    APPEND_DRAW_HELD,     /* the draw has begun: no more bets */
-    APPEND_HALTED         /* no space, and no storer will ever make any */
-};
-
-/* The result in words, for logs. */
-const char *append_result_text(enum append_result result);
-
-/* How agencies_admits refuses who holds `epoch`: APPEND_FENCED or APPEND_UNCLAIMED. */
-enum append_result append_refusal(uint64_t epoch);
 
 /* What is appended: whole rows of one agency. */
 struct append {
@@ -41,37 +32,37 @@ struct append {
 };
 
 /*
- * Appends all of it or nothing, after waiting for space where the ring is
- * full, and wakes the storer. *end is set to the position behind the last
- * byte: once `durable` has reached it, the bytes are safe. Called by the
- * handler of slot `slot_index`.
+ * Appends all of the bytes or none, and wakes the storer. Waits for space while the ring is
+ * full. Returns APPEND_DONE and sets *end to the position after the last byte: once `durable`
+ * has reached it, the bytes are safe. Else returns why nothing was appended, and leaves *end.
+ * Called by the handler of slot `slot_index`, without the lock.
  */
 enum append_result ring_append(const struct segment *segment, uint32_t slot_index,
                                const struct append *append, uint64_t *end);
 
-/* --------------------------------------------------------- for the storer */
+/* ---------------------------------------------------------- by the storer */
 
 struct ring_pending {
-    const char *bytes; /* in the ring; stay there until ring_report_written */
-    uint64_t from;     /* their position */
-    size_t count;
+    const char *bytes; /* in the ring; they stay there until ring_report_written */
+    uint64_t from;     /* the position of the first one */
+    size_t count;      /* 0: nothing is pending */
 };
 
-/* What has been appended and not been written yet. */
+/* Returns what has been appended and not been reported as written, [written, head). */
 struct ring_pending ring_take_pending(const struct segment *segment);
 
-/* How many bytes can be appended now; all of the ring's, when everything has been written. */
+/* Returns how many bytes can be appended now: ring_bytes when everything has been written. */
 uint64_t ring_room(const struct segment *segment);
 
-/* The bytes up to here have been handed to the kernel: their space is free again. */
+/* Reports that the kernel has the bytes before `position`: their space is free from now on. */
 void ring_report_written(const struct segment *segment, uint64_t position);
 
-/* fdatasync has returned for the bytes up to here. */
+/* Reports that fdatasync has returned for the bytes before `position`: they are safe. */
 void ring_report_durable(const struct segment *segment, uint64_t position);
 
 /*
- * Sets all three positions, and the checksum of all bytes before them, before there are
- * any handlers. Called by recovery.
+ * Sets all three positions, and the checksum of all bytes before them. Called by the
+ * supervisor during recovery, before there are other processes.
  */
 void ring_start_at(const struct segment *segment, uint64_t position, uint64_t checksum);
 

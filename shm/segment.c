@@ -1,7 +1,6 @@
 /*
- * segment.c - see segment.h. Called by the supervisor before it has children,
- * and by lottery-stat. If the supervisor dies in here, the next one finds what
- * it left by the name and replaces it.
+ * segment.c - see segment.h. If the supervisor dies in here, the next one finds
+ * what it left by its name and replaces it.
  */
 #include "shm/segment.h"
 
@@ -10,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/mman.h> /* MADV_COLLAPSE: glibc 2.36 does not know it */
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +25,7 @@
 #endif
 
 enum {
-    /* A reader can wait at the semaphores in it, and take wake-ups: nobody else, or one group. */
+    /* A process that opens it can take wake-ups from its semaphores: the user, or one group. */
     SEGMENT_MODE = 0600,
     SEGMENT_MODE_FOR_GROUP = 0640,
     MIB = 1024 * 1024,
@@ -58,10 +58,10 @@ uint32_t segment_next_key(uint32_t key)
 
 static void write_name(char *name, uint32_t key)
 {
-    (void)snprintf(name, SEGMENT_NAME_BYTES, "/lottery-%08x", key);
+    snprintf(name, SEGMENT_NAME_BYTES, "/lottery-%08x", key);
 }
 
-/* What stands under a name, to be looked at. Anybody may put a named pipe there: it must not block. */
+/* Opens a name to look at it. O_NONBLOCK: anybody may have put a named pipe there. */
 static int open_name(const char *name)
 {
     return shm_open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
@@ -125,7 +125,7 @@ static void set_pointers(struct segment *segment, char *base,
 
 /* -------------------------------------------------------------- mapping ---- */
 
-/* Addresses that nobody uses, `bytes` of them from a multiple of `alignment` on; or MAP_FAILED. */
+/* Returns `bytes` unused addresses that begin at a multiple of `alignment`; or MAP_FAILED. */
 static char *reserve(size_t bytes, size_t alignment)
 {
     char *found = mmap(NULL, bytes + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -134,9 +134,9 @@ static char *reserve(size_t bytes, size_t alignment)
     }
     size_t before = (size_t)(round_up((uintptr_t)found, alignment) - (uintptr_t)found);
     if (before > 0) {
-        (void)munmap(found, before);
+        munmap(found, before);
     }
-    (void)munmap(found + before + bytes, alignment - before);
+    munmap(found + before + bytes, alignment - before);
     return found + before;
 }
 
@@ -155,8 +155,8 @@ static bool map_twice(int descriptor, const struct shared_identity *identity,
     void *second = mmap(base + once, ring, protection, MAP_SHARED | MAP_FIXED, descriptor,
                         (off_t)identity->data_offset);
     if (first == MAP_FAILED || second == MAP_FAILED) {
-        (void)failure_set_errno(failure, "map %zu bytes of shared memory", once);
-        (void)munmap(base, once + ring);
+        failure_set_errno(failure, "map %zu bytes of shared memory", once);
+        munmap(base, once + ring);
         return false;
     }
     segment->map_bytes = once + ring;
@@ -167,9 +167,9 @@ static bool map_twice(int descriptor, const struct shared_identity *identity,
 
 /*
  * Asks for the segment's pages to be put together into huge ones (madvise(2), Linux 6.1).
- * A forked handler starts without any of the shared pages in its page table, and takes
- * a page fault for each 4 KiB of the ring that it is the first time at: with hundreds of
- * handlers, for every byte that they append. Where it can't be had, that is all that is lost.
+ * A forked handler starts with none of the shared pages in its page table, and takes a page
+ * fault when it first writes to each 4 KiB of the ring; with hundreds of handlers, that is
+ * for nearly all they append. Without huge pages the server is slower and works the same.
  */
 static bool use_huge_pages(const struct segment *segment)
 {
@@ -180,10 +180,10 @@ static bool use_huge_pages(const struct segment *segment)
 
 /* ---- what stands under the name already */
 
-/* Somebody else has the name: errno EEXIST tells that another key may do. */
+/* Refuses a name that others have. errno EEXIST tells the caller to try another key. */
 static bool refuse_name(struct failure *failure, const char *name, const char *whose)
 {
-    (void)failure_set(failure, "shared memory %s is %s", name, whose);
+    failure_set(failure, "shared memory %s is %s", name, whose);
     errno = EEXIST;
     return false;
 }
@@ -205,7 +205,7 @@ static bool is_zero(const void *bytes, size_t count)
     return count == 0;
 }
 
-/* Its processes hold the lock. One of our own directory is no stranger that we could step around. */
+/* The lock is held. If the directory is ours, another key would start a second server on it. */
 static bool refuse_living(const struct segment_plan *plan, const struct shared_identity *identity,
                           const char *name, struct failure *failure)
 {
@@ -219,7 +219,7 @@ static bool refuse_living(const struct segment_plan *plan, const struct shared_i
                        name, (int)identity->supervisor_pid);
 }
 
-/* Nobody holds its lock: ours, where a server of ours left it, or began to make it. */
+/* The lock is free. True when a server of this directory left the segment, or began to make it. */
 static bool check_dead(const struct segment_plan *plan, const struct shared_identity *identity,
                        const char *name, struct failure *failure)
 {
@@ -259,7 +259,7 @@ static bool check_leftover(int descriptor, const struct segment_plan *plan, cons
                                 : failure_set_errno(failure, "lock shared memory %s", name);
 }
 
-/* True when the name is free, perhaps because what a dead server left there has been removed. */
+/* True when the name is free, also after a dead server's segment of that name was removed. */
 static bool clear_name(const char *name, const struct segment_plan *plan, struct failure *failure)
 {
     int descriptor = open_name(name);
@@ -274,7 +274,7 @@ static bool clear_name(const char *name, const struct segment_plan *plan, struct
         free = failure_set_errno(failure, "remove shared memory %s", name);
     }
     int error = errno;
-    (void)close(descriptor);
+    close(descriptor);
     errno = error;
     return free;
 }
@@ -289,7 +289,7 @@ static bool init_mutex(struct shared *shared, struct failure *failure)
         error = pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
         error = error ? error : pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
         error = error ? error : pthread_mutex_init(&shared->append.mutex, &attributes);
-        (void)pthread_mutexattr_destroy(&attributes);
+        pthread_mutexattr_destroy(&attributes);
     }
     errno = error;
     return error == 0 || failure_set_errno(failure, "initialise the append mutex");
@@ -312,34 +312,38 @@ static bool init_contents(struct segment *segment, const struct shared_identity 
     return true;
 }
 
-/* What the errno means here, and which setting mends it. */
+/* Describes the failure by its errno, with the setting that mends it. */
 static bool explain_allocation(const struct shared_identity *identity, const char *name,
                                struct failure *failure)
 {
-    unsigned long long bytes = identity->segment_bytes;
-    unsigned long long mib = (bytes + MIB - 1) / MIB;
+    uint64_t bytes = identity->segment_bytes;
+    uint64_t mib = (bytes + MIB - 1) / MIB;
     if (errno == ENOSPC) {
-        return failure_set_errno(failure,
-                                 "allocate %llu bytes of shared memory for %s: /dev/shm is too "
-                                 "small for ring.bytes and the tables; give it more than %llu MiB "
-                                 "(in Compose shm_size, else mount -o remount,size=), remove what "
-                                 "others left there, or set a smaller ring.bytes",
-                                 bytes, name, mib);
+        return failure_set_errno(
+            failure,
+            "allocate %" PRIu64 " bytes of shared memory for %s: /dev/shm is too "
+            "small for ring.bytes and the tables; give it more than %" PRIu64 " MiB "
+            "(in Compose shm_size, else mount -o remount,size=), remove what "
+            "others left there, or set a smaller ring.bytes",
+            bytes, name, mib);
     }
     if (errno == ENOMEM) {
         return failure_set_errno(failure,
-                                 "allocate %llu bytes of shared memory for %s: they count as this "
+                                 "allocate %" PRIu64
+                                 " bytes of shared memory for %s: they count as this "
                                  "server's memory; raise its limit (in Compose mem_limit, in "
                                  "systemd MemoryMax) or set a smaller ring.bytes",
                                  bytes, name);
     }
     if (errno == EFBIG) {
         return failure_set_errno(failure,
-                                 "allocate %llu bytes of shared memory for %s: the limit of file "
+                                 "allocate %" PRIu64
+                                 " bytes of shared memory for %s: the limit of file "
                                  "sizes (ulimit -f) holds for it too",
                                  bytes, name);
     }
-    return failure_set_errno(failure, "allocate %llu bytes of shared memory for %s", bytes, name);
+    return failure_set_errno(failure, "allocate %" PRIu64 " bytes of shared memory for %s", bytes,
+                             name);
 }
 
 static bool size_and_map(int descriptor, const struct shared_identity *identity,
@@ -354,7 +358,7 @@ static bool size_and_map(int descriptor, const struct shared_identity *identity,
     return map_twice(descriptor, identity, segment, failure);
 }
 
-/* Locked, so that a successor sees who lives; and no umask has a say in its mode. */
+/* Locks it, so that a later server sees that we live, and sets its mode whatever the umask is. */
 static bool claim_descriptor(struct segment *segment, struct failure *failure)
 {
     struct stat status;
@@ -369,7 +373,7 @@ static bool claim_descriptor(struct segment *segment, struct failure *failure)
     return true;
 }
 
-/* Maps it and fills it in; unmapped again on failure. */
+/* Locks, maps and fills it in. On failure it is not mapped. */
 static bool fill(const struct shared_identity *identity, struct segment *segment,
                  struct failure *failure)
 {
@@ -378,7 +382,7 @@ static bool fill(const struct shared_identity *identity, struct segment *segment
         return false;
     }
     if (!init_contents(segment, identity, failure)) {
-        (void)munmap(segment->shared, segment->map_bytes);
+        munmap(segment->shared, segment->map_bytes);
         segment->shared = NULL;
         return false;
     }
@@ -405,8 +409,8 @@ bool segment_create(const struct segment_plan *plan, struct segment *segment,
         return true;
     }
     int error = errno;
-    (void)shm_unlink(segment->name);
-    (void)close(segment->descriptor);
+    shm_unlink(segment->name);
+    close(segment->descriptor);
     segment->descriptor = -1;
     errno = error;
     return false;
@@ -432,10 +436,15 @@ bool segment_is_in_place(const struct segment *segment, struct failure *failure)
                failure_set(failure, "shared memory %s has been renamed", segment->name);
     }
     bool known = fstat(descriptor, &status) == 0;
-    (void)close(descriptor);
+    close(descriptor);
     return !known || (status.st_dev == segment->device && status.st_ino == segment->inode) ||
            failure_set(failure, "another one stands in the place of shared memory %s",
                        segment->name);
+}
+
+void segment_set_port(const struct segment *segment, uint32_t port)
+{
+    atomic_store_explicit(&segment->shared->supervisor.port, port, memory_order_relaxed);
 }
 
 void segment_publish(struct segment *segment, enum shared_phase phase)
@@ -446,10 +455,10 @@ void segment_publish(struct segment *segment, enum shared_phase phase)
 
 void segment_unmap(struct segment *segment)
 {
-    (void)munmap(segment->shared, segment->map_bytes);
+    munmap(segment->shared, segment->map_bytes);
     segment->shared = NULL;
     if (segment->descriptor >= 0) {
-        (void)close(segment->descriptor);
+        close(segment->descriptor);
         segment->descriptor = -1;
     }
 }
@@ -458,7 +467,7 @@ void segment_remove(struct segment *segment)
 {
     struct failure failure;
     if (segment_is_in_place(segment, &failure)) { /* never a successor's */
-        (void)shm_unlink(segment->name);
+        shm_unlink(segment->name);
     }
     segment_unmap(segment);
 }
@@ -482,8 +491,8 @@ static bool check_signature(const struct shared_identity *theirs, struct failure
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].theirs != rows[i].ours) {
             return failure_set(
-                failure, "the server is another version: its %s is %llx, ours is %llx",
-                rows[i].what, (unsigned long long)rows[i].theirs, (unsigned long long)rows[i].ours);
+                failure, "the server is another version: its %s is %" PRIx64 ", ours is %" PRIx64,
+                rows[i].what, rows[i].theirs, rows[i].ours);
         }
     }
     return true;
@@ -496,30 +505,30 @@ static enum segment_answer map_read_only(int descriptor, struct segment *segment
     bool known = fstat(descriptor, &status) == 0;
     segment->owner = known ? status.st_uid : SEGMENT_NO_OWNER;
     if (!known || status.st_size < (off_t)sizeof(struct shared)) {
-        (void)failure_set(failure, "the server is starting: its shared memory is being made");
+        failure_set(failure, "the server is starting: its shared memory is being made");
         return SEGMENT_STARTING;
     }
     size_t bytes = (size_t)status.st_size;
     char *base = mmap(NULL, bytes, PROT_READ, MAP_SHARED, descriptor, 0);
     if (base == MAP_FAILED) {
-        (void)failure_set_errno(failure, "map shared memory %s", segment->name);
+        failure_set_errno(failure, "map shared memory %s", segment->name);
         return SEGMENT_ABSENT;
     }
     struct shared *shared = (struct shared *)(void *)base;
     enum segment_answer answer = SEGMENT_ATTACHED;
     uint64_t magic = atomic_load_explicit(&shared->identity.magic, memory_order_acquire);
     if (magic == 0) {
-        (void)failure_set(failure, "the server is starting: its shared memory is being filled");
+        failure_set(failure, "the server is starting: its shared memory is being filled");
         answer = SEGMENT_STARTING;
     } else if (!check_signature(&shared->identity, failure)) {
         answer = SEGMENT_OTHER_VERSION;
     } else if (atomic_load_explicit(&shared->lifecycle.phase, memory_order_acquire) ==
                SHARED_NOT_READY) {
-        (void)failure_set(failure, "the server is starting: its shared memory has just been made");
+        failure_set(failure, "the server is starting: its shared memory has just been made");
         answer = SEGMENT_STARTING;
     }
     if (answer != SEGMENT_ATTACHED) {
-        (void)munmap(base, bytes);
+        munmap(base, bytes);
         return answer;
     }
     segment->map_bytes = bytes;
@@ -529,12 +538,12 @@ static enum segment_answer map_read_only(int descriptor, struct segment *segment
     return SEGMENT_ATTACHED;
 }
 
-/* Whose segment it is that we may not open. shm_open(3) of Linux keeps its names here. */
+/* The owner of a segment that we may not open. shm_open(3) of Linux has its names in /dev/shm. */
 static uid_t find_owner(const char *name)
 {
     struct stat status;
     char path[SEGMENT_NAME_BYTES + sizeof "/dev/shm"];
-    (void)snprintf(path, sizeof path, "/dev/shm%s", name);
+    snprintf(path, sizeof path, "/dev/shm%s", name);
     return lstat(path, &status) == 0 ? status.st_uid : SEGMENT_NO_OWNER;
 }
 
@@ -544,15 +553,15 @@ enum segment_answer segment_attach(uint32_t key, struct segment *segment, struct
     write_name(segment->name, key);
     int descriptor = open_name(segment->name);
     if (descriptor < 0 && errno == EACCES) {
-        (void)failure_set_errno(failure, "open shared memory %s", segment->name);
+        failure_set_errno(failure, "open shared memory %s", segment->name);
         segment->owner = find_owner(segment->name);
         return SEGMENT_FORBIDDEN;
     }
     if (descriptor < 0) {
-        (void)failure_set_errno(failure, "no server: open shared memory %s", segment->name);
+        failure_set_errno(failure, "no server: open shared memory %s", segment->name);
         return SEGMENT_ABSENT;
     }
     enum segment_answer answer = map_read_only(descriptor, segment, failure);
-    (void)close(descriptor);
+    close(descriptor);
     return answer;
 }

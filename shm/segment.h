@@ -2,14 +2,16 @@
  * segment.h - makes, attaches to and removes the shared memory.
  *
  * The segment belongs to one data directory. Its name is /lottery-KEY; the
- * semaphore set of the gate has the same key in `ipcs -s`. The first choice of a
- * key is a hash of the directory's device and inode; where a stranger has that name
- * or set already, the next number is taken. The key that was taken is
- * remembered in the data directory. So whoever may read there finds both, also those
- * that a killed server left behind.
+ * semaphore set of the gate has the same key in `ipcs -s`. The first key that is tried is a
+ * hash of the directory's device and inode; if another program or server has that name or
+ * set, the next number is tried. The key that was taken is written into the data directory
+ * (control), so a process that may read there finds segment and set, also after the server
+ * was killed.
  *
- * Every process of a server holds a flock(2) on the segment, inherited, so that
- * a living one is told from what a dead one left.
+ * Every process of a server holds an inherited flock(2) on the segment. So a segment whose
+ * lock is free was left by a dead server.
+ *
+ * Called by the supervisor, and by lottery-stat to attach; children inherit the mapping.
  */
 #ifndef SHM_SEGMENT_H
 #define SHM_SEGMENT_H
@@ -24,7 +26,7 @@
 
 enum {
     SEGMENT_NAME_BYTES = 32,
-    SEGMENT_KEY_TRIES = 16 /* keys that are tried, and looked at, from the first choice on */
+    SEGMENT_KEY_TRIES = 16 /* keys that are tried at most, from the first choice on */
 };
 
 #define SEGMENT_NO_OWNER ((uid_t)-1)
@@ -36,9 +38,8 @@ struct segment {
     struct slot *slots;
     char *data;       /* the ring's bytes, twice in a row; NULL in a read-only view */
     size_t map_bytes; /* of the whole reservation */
-    bool huge_pages;  /* the maker's alone: whether they could be had */
-    int descriptor; /* the maker's and its children's, locked while anybody has it or a mapping; or
-                       * -1 */
+    bool huge_pages;  /* whether the kernel gave them; set by segment_create only */
+    int descriptor;   /* locked; open in the supervisor and its children; -1: in lottery-stat */
     uint64_t device, inode; /* of the segment itself */
     uid_t owner;            /* the user whose segment it is; SEGMENT_NO_OWNER: not known */
     char name[SEGMENT_NAME_BYTES];
@@ -47,18 +48,18 @@ struct segment {
 /* What the segment has to hold. */
 struct segment_plan {
     uint64_t directory_device, directory_inode;
-    uint64_t ring_bytes; /* a multiple of the page size; of 2 MiB, to be had in huge pages */
+    uint64_t ring_bytes; /* a multiple of the page size; for huge pages, of 2 MiB */
     uint32_t agency_limit;
     uint32_t agencies_expected;
     uint32_t slot_capacity; /* at most SHARED_SLOTS_MAX */
     uint32_t key;           /* of its name; 0: segment_key of the directory */
-    bool key_remembered;    /* a server of this directory had this key: what stands there is ours */
+    bool key_remembered;    /* control names this key, so a dead segment of that name is ours */
 };
 
-/* The key of a data directory; never 0 (which is IPC_PRIVATE). */
+/* Returns the first key to try for a data directory; never 0 (IPC_PRIVATE). Any process. */
 uint32_t segment_key(uint64_t directory_device, uint64_t directory_inode);
 
-/* The key to be tried after this one; never 0. */
+/* Returns the key to try after this one; never 0. Any process may call. */
 uint32_t segment_next_key(uint32_t key);
 
 /*
@@ -74,21 +75,34 @@ uint32_t segment_next_key(uint32_t key);
 bool segment_create(const struct segment_plan *plan, struct segment *segment,
                     struct failure *failure);
 
-/* Lets a group read it: mode 0640. Called by the supervisor before publication. */
+/*
+ * Lets a group read the segment: mode 0640. False with the failure. Called by the supervisor
+ * before publication.
+ */
 bool segment_open_to_group(const struct segment *segment, gid_t group, struct failure *failure);
 
 /*
- * True while the segment stands under its name. Else `failure` says what there is instead.
- * Looks and does not wait. Called by the supervisor.
+ * True while the segment has its name; else `failure` says whether the name was removed or is
+ * another segment's. Does not block. Called by the supervisor.
  */
 bool segment_is_in_place(const struct segment *segment, struct failure *failure);
 
-/* Tells the world that the segment's identity is complete. Called by the supervisor. */
+/*
+ * Says on which TCP port the server listens, 1 to 65535, for lottery-stat. Called by the
+ * supervisor, before it publishes SHARED_READY: who sees that phase sees the port.
+ */
+void segment_set_port(const struct segment *segment, uint32_t port);
+
+/*
+ * Makes the segment known as complete, if it was not yet, and sets its phase. Called by the
+ * supervisor, at each change of phase.
+ */
 void segment_publish(struct segment *segment, enum shared_phase phase);
 
 /*
- * Unmaps the segment and gives its lock up; and segment_remove takes its name away as
- * well (supervisor), where that still is this segment's.
+ * segment_unmap unmaps the segment and closes its descriptor, which gives up this process's
+ * share of the lock. segment_remove removes its name before that, if the name is still this
+ * segment's. Called by the supervisor; segment_unmap by lottery-stat, too.
  */
 void segment_unmap(struct segment *segment);
 void segment_remove(struct segment *segment);
@@ -102,10 +116,10 @@ enum segment_answer {
 };
 
 /*
- * Maps an existing segment read-only, without the ring's bytes. Whatever the
- * answer is but SEGMENT_ATTACHED, `failure` describes it, with both values
- * where two differ; segment->owner is set wherever there is one: a name can be guessed, and
- * the caller has to know whose it is. Called by lottery-stat.
+ * Maps an existing segment read-only, for reading all of it but the ring's bytes. On
+ * SEGMENT_ATTACHED the caller ends it with segment_unmap; any other answer is described in
+ * `failure`. segment->owner is set where there is a segment: anybody can make one of that
+ * name, so the caller has to check whose it is. Called by lottery-stat.
  */
 enum segment_answer segment_attach(uint32_t key, struct segment *segment, struct failure *failure);
 

@@ -1,5 +1,5 @@
 /*
- * slots.c - see slots.h. If a handler dies, its slot keeps its last words
+ * slots.c - see slots.h. If a handler dies, its slot shows what it did last
  * until the supervisor has reaped it and calls slot_release.
  */
 #include "shm/slots.h"
@@ -39,7 +39,7 @@ static void clear_waiter_bits(struct shared_waiters *waiters, uint32_t index)
     }
 }
 
-/* From here to end_change no reader takes what it sees for a slot. See layout.h. */
+/* From here to end_change readers reject what they see of the slot (layout.h, version). */
 static void begin_change(struct slot *slot)
 {
     uint32_t version = atomic_load_explicit(&slot->version, memory_order_relaxed);
@@ -53,7 +53,7 @@ static void end_change(struct slot *slot)
     atomic_store_explicit(&slot->version, version + 1, memory_order_release);
 }
 
-/* Byte by byte, and each of them whole: lottery-stat may be reading the slot. */
+/* Stores each byte atomically: lottery-stat may be reading the slot. */
 static void write_peer(struct slot *slot, const char *peer)
 {
     char padded[sizeof slot->peer] = "";

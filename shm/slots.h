@@ -1,10 +1,10 @@
 /*
  * slots.h - one slot a connection: who serves it, what it does, how it is woken.
  *
- * The supervisor gives slots out and takes them back; the handler that has one
- * writes what it does there; the storer posts its semaphore. A semaphore has a
- * single waiter and is set up anew each time the slot is given out, so a token
- * that a killed waiter took with it is nobody's loss.
+ * The supervisor gives slots out and takes them back. The handler that has a slot writes there
+ * what it does. The storer posts its semaphore. Only the handler waits at that semaphore, and
+ * it is made empty each time the slot is given out, so what a killed handler left in it has
+ * no effect on the next one.
  */
 #ifndef SHM_SLOTS_H
 #define SHM_SLOTS_H
@@ -16,26 +16,34 @@
 struct segment;
 
 /*
- * Sets a free slot up for a connection from `peer`: counters at zero, no
- * waiter's bit set, an empty semaphore. Called by the supervisor before it forks.
+ * Sets the free slot `index` up for a connection from `peer` (text, cut at SHARED_PEER_BYTES - 1):
+ * counters at zero, no waiter's bit set, an empty semaphore. Called by the supervisor before
+ * it forks the handler.
  */
 void slot_set_up(const struct segment *segment, uint32_t index, const char *peer);
 
-/* Marks the slot as free. Called by the supervisor once the handler is gone. */
+/*
+ * Marks the slot as free. Called by the supervisor after it has reaped the handler, and by
+ * segment_create.
+ */
 void slot_release(struct slot *slot);
 
 /*
- * Reads the peer of a slot that may be given to another connection meanwhile; false
- * then, and while that is being done. *version is for slot_is_unchanged, which says, at
- * the end, whether all that was read since belongs to this one. Any process may call.
+ * Copies the peer of a slot, terminated, and sets *version to the slot's version. Returns
+ * false when the slot was being given to another connection, or was, during the copy. A
+ * caller that reads more of the slot asks slot_is_unchanged at the end, with that version:
+ * true says that all of it belongs to one connection. Any process may call.
  */
 bool slot_read_peer(const struct slot *slot, uint32_t *version, char peer[SHARED_PEER_BYTES]);
 bool slot_is_unchanged(const struct slot *slot, uint32_t version);
 
-/* Says what the slot's handler does from now on. Called by that handler. */
+/*
+ * Notes what the slot's handler does from now on, and since when. Called by that handler, and
+ * by the supervisor for a slot without one.
+ */
 void slot_set_activity(struct slot *slot, enum slot_activity activity);
 
-/* The activity in words: "waiting for commit" for example. */
+/* Returns the activity in words, "waiting for commit" for example. Any process may call. */
 const char *slot_activity_name(enum slot_activity activity);
 
 #endif

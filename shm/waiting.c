@@ -29,14 +29,14 @@ static const char *const wait_fault_points[WAIT_KINDS] = {
     [WAIT_FOR_DONE] = "wait.done",
 };
 
-/* A failed post is an invariant broken: SEM_VALUE_MAX tokens are out of reach. */
+/* sem_post fails only at SEM_VALUE_MAX tokens, which no semaphore here can reach. */
 static void post(sem_t *semaphore)
 {
     int result = sem_post(semaphore);
     invariant(result == 0, "sem_post: %s", strerror(errno));
 }
 
-/* Tokens from earlier waits would only make this one spin. */
+/* Takes the tokens of earlier waits: with them this wait would return at once, many times. */
 static void drain(sem_t *semaphore)
 {
     while (sem_trywait(semaphore) == 0) {
@@ -54,9 +54,9 @@ void wake_storer(const struct segment *segment)
 }
 
 /*
- * Also true of a process that nobody has reaped: who inherits our orphans may
- * be slow at that, or never do it (a container's first process). kill(2) takes such a
- * one for alive; pidfd_open(2), poll: readable once the process has terminated.
+ * Also true of a process that has ended and that nobody has reaped: the process that inherits
+ * our orphans may be slow at that, or never do it (a container's first process). kill(2) takes
+ * such a process for alive; a descriptor of pidfd_open(2) is readable once it has ended.
  */
 static bool has_process_ended(pid_t pid)
 {
@@ -66,14 +66,15 @@ static bool has_process_ended(pid_t pid)
     }
     struct pollfd end = {.fd = descriptor, .events = POLLIN};
     bool has_ended = poll(&end, 1, 0) > 0;
-    (void)close(descriptor);
+    close(descriptor);
     return has_ended;
 }
 
 /*
- * With the supervisor dead nobody replaces a storer: once that is gone too, waiting is in vain.
- * 0: it was buried, and its successor, if there is one, has not come to its first line. (That
- * one may live; then the agency loses its connection for nothing, and comes back.)
+ * True when the supervisor is dead, so that nobody replaces a storer, and the storer is gone
+ * too. A pid of 0 counts as gone: the supervisor had reaped the storer, and the next one, if
+ * it was started, has not stored its pid. If that one lives, the agency loses its connection
+ * without need, and connects again.
  */
 static bool is_storer_lost(const struct segment *segment)
 {
@@ -83,7 +84,7 @@ static bool is_storer_lost(const struct segment *segment)
            (storer == 0 || has_process_ended(storer));
 }
 
-/* Sleeps until posted. False when a look around after a long sleep shows that nobody ever will. */
+/* Sleeps until posted. Returns false when, after LOOK_AROUND_MS, nobody is left who could post. */
 static bool sleep_in_slot(const struct segment *segment, struct slot *slot)
 {
     struct timespec deadline = clock_deadline(LOOK_AROUND_MS);
@@ -111,7 +112,7 @@ bool wait_until(const struct segment *segment, uint32_t slot_index, enum wait_ki
     fault_point(wait_fault_points[kind]);
     bool in_vain = false;
     while (atomic_load(position) < target && atomic_load(halted) == 0 && !in_vain) {
-        wake_storer(segment); /* whoever appended may have died before it could */
+        wake_storer(segment); /* the appender may have died before it did */
         in_vain = !sleep_in_slot(segment, slot);
         atomic_fetch_or(word, bit); /* before the next look, for the next sleep */
     }
@@ -122,13 +123,13 @@ bool wait_until(const struct segment *segment, uint32_t slot_index, enum wait_ki
 
 /* --------------------------------------------------------------- storer ---- */
 
-/* A round of waking: those of a kind who wait for a position up to `reached`. */
+/* One round of waking: the handlers that wait for a kind and a position up to `reached`. */
 struct waking {
     const struct segment *segment;
     enum wait_kind kind;
     uint64_t reached;
-    uint64_t room;      /* bytes that are left for those who want space */
-    uint32_t next_slot; /* behind the last one that was woken */
+    uint64_t room;      /* bytes left for handlers that want space */
+    uint32_t next_slot; /* the one after the last one that was woken */
 };
 
 static void wake_slot(struct waking *waking, uint32_t slot_index)
@@ -146,7 +147,7 @@ static void wake_slot(struct waking *waking, uint32_t slot_index)
     post(&slot->wakeup);
 }
 
-/* Wakes those of the slots [from, to) who wait, as long as there is room. */
+/* Wakes the waiting handlers among the slots [from, to), as long as there is room. */
 static void wake_range(struct waking *waking, uint32_t from, uint32_t to)
 {
     const _Atomic uint64_t *words = waking->segment->shared->waiters.bits[waking->kind];
@@ -191,8 +192,8 @@ void wake_everybody(const struct segment *segment)
     }
 }
 
-void storer_sleep(const struct segment *segment, bool (*has_work)(const void *context),
-                  const void *context, int64_t timeout_ms)
+void wait_for_work(const struct segment *segment, bool (*has_work)(const void *context),
+                   const void *context, int64_t timeout_ms)
 {
     struct shared_storer *storer = &segment->shared->storer;
     drain(&storer->wakeup);
@@ -213,7 +214,7 @@ void storer_sleep(const struct segment *segment, bool (*has_work)(const void *co
 
 /* ----------------------------------------------------------- supervisor ---- */
 
-void storer_set_up(const struct segment *segment)
+void wait_set_up_storer(const struct segment *segment)
 {
     struct shared_storer *storer = &segment->shared->storer;
     atomic_store(&storer->sleeping, 0);

@@ -1,15 +1,17 @@
 /*
  * waiting.h - how handlers and the storer sleep, and how they wake each other.
  *
- * All waiting is level-triggered: say that you are about to sleep, look at the
- * condition, sleep, look again. A waiter says so before it looks, a waker
- * changes the condition before it looks for waiters, both with sequentially
- * consistent operations, so one of the two sees the other (Dekker). A token
- * too many costs a second look and nothing else.
+ * All waiting is level-triggered. A waiter sets its flag, looks at the condition, sleeps,
+ * and looks again. A waker changes the condition and then looks for flags. Both use
+ * sequentially consistent operations, so at least one of the two sees what the other has
+ * stored (Dekker's algorithm), and no wake-up is lost. A token too many costs a second look
+ * and nothing else.
  *
- * Who may die: a waker between taking a waiter's bit and posting. That is the
- * storer, and the one that replaces it wakes everybody once. A handler never
- * takes anything from the storer: it only posts.
+ * If the storer dies after it has cleared a waiter's bit and before it has posted, the waiter
+ * sleeps on; so the next storer wakes everybody once. A handler that wakes the storer only
+ * posts and clears nothing, so its death loses nothing.
+ *
+ * Called by handlers, the storer and the supervisor, as the headings say.
  */
 #ifndef SHM_WAITING_H
 #define SHM_WAITING_H
@@ -23,50 +25,57 @@
 /* ------------------------------------------------------------ by handlers */
 
 /*
- * Sleeps until *position >= target. Returns false when the server has been
- * halted instead (no storer will ever come back). Signals do not end it.
- * `slot_index` is the caller's own slot. Must not be called holding a lock.
+ * Sleeps until *position >= target and returns true; or returns false when there will be no
+ * storer any more: the supervisor has called wait_halt, or supervisor and storer are both
+ * dead. Signals do not end the wait. `slot_index` is the caller's own slot. The caller must
+ * not hold the lock.
  */
 bool wait_until(const struct segment *segment, uint32_t slot_index, enum wait_kind kind,
                 const _Atomic uint64_t *position, uint64_t target);
 
-/* Wakes the storer if it sleeps. Any process may call; async-signal-safe. */
+/*
+ * Wakes the storer if it sleeps. Called after the work that it has to find was stored. Any
+ * process of the server may call it, and so may a signal handler.
+ */
 void wake_storer(const struct segment *segment);
 
 /* ----------------------------------------------------------- by the storer */
 
-/* Wakes every handler that waits for this kind and for a position up to `reached`. */
+/*
+ * Wakes every handler that waits for this kind and for a position up to `reached`. Called
+ * after that position was stored.
+ */
 void wake_waiters(const struct segment *segment, enum wait_kind kind, uint64_t reached);
 
 /*
- * Wakes those who wait for space, in turn, until what they want has used up `room`
- * bytes; at least one, if there is any room. In a ring that is full again at once
- * all the others would only run to find that, and the same ones first each time.
- * Whoever was left out needs another round: the caller wakes them all, by
- * wake_waiters, before it stops making room.
+ * Wakes as many of the handlers that wait for space, and for a position up to `reached`, as
+ * `room` bytes suffice for; at least one if there is any room. Each round begins after the
+ * slot that the last round woke last, so every handler gets its turn. The others sleep on:
+ * they would find the ring full again. So the caller wakes them all, by wake_waiters, before
+ * it stops making room.
  */
 void wake_for_space(const struct segment *segment, uint64_t reached, uint64_t room);
 
 /*
- * Wakes every handler, whatever it waits for: the storer before this one may
- * have taken a waiter's bit and died before it posted.
+ * Wakes every handler, whatever it waits for. Called by a new storer, because the one before
+ * it may have cleared a waiter's bit and died before it posted; and by wait_halt.
  */
 void wake_everybody(const struct segment *segment);
 
 /*
- * Sleeps until wake_storer is called, unless `has_work(context)` says that
- * there is something to do. `timeout_ms` below 0 means no limit. Ends early when a
- * signal arrives.
+ * Sleeps until wake_storer is called, a signal arrives, or `timeout_ms` milliseconds have
+ * passed (below 0: no limit). Returns at once if `has_work(context)`, which is called after
+ * the storer has said that it sleeps, returns true.
  */
-void storer_sleep(const struct segment *segment, bool (*has_work)(const void *context),
-                  const void *context, int64_t timeout_ms);
+void wait_for_work(const struct segment *segment, bool (*has_work)(const void *context),
+                   const void *context, int64_t timeout_ms);
 
 /* -------------------------------------------------------- by the supervisor */
 
-/* Sets the storer's semaphore up for a new storer. There must be no storer. */
-void storer_set_up(const struct segment *segment);
+/* Makes the storer's semaphore an empty one, for a new storer. There must be no storer. */
+void wait_set_up_storer(const struct segment *segment);
 
-/* Ends all waiting, now and later, with false: the storer is gone for good. */
+/* Makes every wait_until return false, now and later. Called when no storer will be started. */
 void wait_halt(const struct segment *segment);
 
 #endif

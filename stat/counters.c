@@ -1,11 +1,12 @@
 /*
- * counters.c - see counters.h. A new figure is a field of the snapshot and an
- * entry here; nothing else has to know of it.
+ * counters.c - see counters.h. A new figure is a field of the snapshot, filled in by
+ * snapshot.c, and an entry here.
  */
 #include "stat/counters.h"
 
 #include "shm/heartbeat.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -41,6 +42,9 @@ const struct counter counters[] = {
     {SERVER(pid), .name = "pid", .label = "pid", .unit = UNIT_NUMBER, GAUGE("server_pid"),
      .explanation = "Process id of the supervisor, the server's first process: SIGTERM to it "
                     "stops the server gracefully."},
+    {SERVER(port), .name = "port", .label = "port", .unit = UNIT_NUMBER, GAUGE("server_port"),
+     .explanation = "TCP port on which the server listens, the same on all of its addresses; "
+                    "with server.port 0, the one that the kernel has chosen."},
     {SERVER(agencies), .name = "agencies", .label = "agencies", .unit = UNIT_COUNT,
      GAUGE("agencies"),
      .explanation = "Agencies that have ever spoken, to this server or to those before it on the "
@@ -441,9 +445,9 @@ static void format_number(enum counter_unit unit, uint64_t number, uint64_t now_
     } else if (unit == UNIT_MOMENT_MS) {
         units_duration_ms(now_ms > number ? now_ms - number : 0, text);
     } else if (unit == UNIT_FLAG) {
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%s", number == 0 ? "no" : "yes");
+        snprintf(text, UNITS_TEXT_BYTES, "%s", number == 0 ? "no" : "yes");
     } else if (unit == UNIT_NUMBER) {
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%llu", (unsigned long long)number);
+        snprintf(text, UNITS_TEXT_BYTES, "%" PRIu64, number);
     } else {
         units_count(number, text);
     }
@@ -463,13 +467,13 @@ void counter_format(const struct counter *counter, const void *row, uint64_t now
             format_number(counter->unit, counter_number(counter, row), now_ms, figure);
         }
     }
-    (void)snprintf(text, capacity, "%s", shown);
+    snprintf(text, capacity, "%s", shown);
 }
 
 void counter_format_rate(const struct counter *counter, const void *older, const void *row,
                          double elapsed_s, char text[UNITS_TEXT_BYTES])
 {
-    (void)snprintf(text, UNITS_TEXT_BYTES, "-");
+    snprintf(text, UNITS_TEXT_BYTES, "-");
     if (older == NULL || elapsed_s <= 0 || !counter_is_known(counter, older) ||
         !counter_is_known(counter, row)) {
         return;

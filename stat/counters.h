@@ -1,11 +1,11 @@
 /*
- * counters.h - the one table of everything that lottery-stat shows.
+ * counters.h - the table of all figures that lottery-stat shows.
  *
  * A figure is declared once, with its name, its unit, its name in Prometheus
  * and its explanation; the table on a terminal, JSON, Prometheus' text and
  * --explain are loops over these declarations and know no figure by name.
  *
- * Constant data and pure functions; any output may call them.
+ * Constant data and pure functions. Called by lottery-stat alone, like all of stat/.
  */
 #ifndef STAT_COUNTERS_H
 #define STAT_COUNTERS_H
@@ -66,41 +66,53 @@ enum { COUNTER_LABEL_MAX = 11, COUNTER_VALUE_MAX = 10 }; /* what a cell of the t
 extern const struct counter counters[];
 extern const size_t counter_count;
 
-/* "ring", and in a sentence what it is about. */
+/* Return the section's name, "ring" for example, and a sentence about it. */
 const char *section_name(enum section section);
 const char *section_explanation(enum section section);
 
-/* True of agencies and handlers, which have any number of rows; the others have one. */
+/*
+ * section_is_list: true of agencies and handlers, which have any number of rows; the other
+ * sections have one row. section_rows: how many there are.
+ */
 bool section_is_list(enum section section);
 size_t section_rows(const struct snapshot *snapshot, enum section section);
 
-/* The struct that holds a row's values; `index` below section_rows. */
+/* Returns the struct of a row, which is the snapshot's. `index` is below section_rows. */
 const void *section_row(const struct snapshot *snapshot, enum section section, size_t index);
 
-/* The same agency's, or the same connection's, row in another snapshot; NULL: there is none. */
+/*
+ * Returns the row of the same agency, or of the same connection, in another snapshot; NULL if
+ * there is none.
+ */
 const void *section_find_row(const struct snapshot *snapshot, enum section section,
                              const void *row);
 
-/* A unit in words, "bytes" for example. */
+/* Returns a unit in words, "bytes" for example. */
 const char *counter_unit_name(enum counter_unit unit);
 
-/* The value, of the type that the unit says. */
+/*
+ * Return the value: counter_number a uint64_t, counter_real a double, counter_text a text that
+ * is the row's. The unit says which of them to call; counter_is_real is true of doubles.
+ */
 uint64_t counter_number(const struct counter *counter, const void *row);
 double counter_real(const struct counter *counter, const void *row);
 const char *counter_text(const struct counter *counter, const void *row);
 bool counter_is_real(const struct counter *counter);
 
-/* False for what the table leaves out: it has no label there, or nothing to tell. */
+/* False when the table leaves the figure out: it has no label, or is below shown_from. */
 bool counter_is_shown(const struct counter *counter, const void *row);
 
-/* False where there is no such value, or nobody knows it. */
+/* False when there is no such value, or it is not known. */
 bool counter_is_known(const struct counter *counter, const void *row);
 
-/* The value as people read it, "-" where it is not known. Cut at `capacity`, which is above 1. */
+/*
+ * Writes the value for people, "-" when it is not known; cut at `capacity` bytes with its NUL,
+ * at least 2. `now_ms`, since 1970, is for ages.
+ */
 void counter_format(const struct counter *counter, const void *row, uint64_t now_ms, char *text,
                     size_t capacity);
 
-/* Its growth a second between two snapshots' rows, as people read it; "-" without an older one. */
+/* Writes its growth a second between two rows for people; "-" when `older` is NULL. */
 void counter_format_rate(const struct counter *counter, const void *older, const void *row,
                          double elapsed_s, char text[UNITS_TEXT_BYTES]);
 

@@ -6,6 +6,7 @@
 #include "lib/text.h"
 #include "stat/counters.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -14,7 +15,7 @@ enum { UTF8_BYTES_MAX = 4, FIRST_PRINTABLE = 0x20, FIRST_NOT_ASCII = 0x80, DELET
 
 /* ------------------------------------------------------------------ strings ---- */
 
-/* The bytes of the character that starts here, 0 where none does. */
+/* The bytes of the UTF-8 character that starts here, 0 when none does. */
 static size_t character_bytes(const char *text)
 {
     size_t left = strnlen(text, UTF8_BYTES_MAX);
@@ -29,30 +30,30 @@ static size_t character_bytes(const char *text)
 static void print_ascii(FILE *file, unsigned char byte)
 {
     if (byte == '"' || byte == '\\') {
-        (void)fprintf(file, "\\%c", byte);
+        fprintf(file, "\\%c", byte);
     } else if (byte < FIRST_PRINTABLE || byte == DELETE) {
-        (void)fprintf(file, "\\u%04x", byte);
+        fprintf(file, "\\u%04x", byte);
     } else {
-        (void)fputc(byte, file);
+        fputc(byte, file);
     }
 }
 
 void json_print_string(FILE *file, const char *text)
 {
-    (void)fputc('"', file);
+    fputc('"', file);
     while (*text != '\0') {
         size_t bytes = 1;
         if ((unsigned char)*text < FIRST_NOT_ASCII) {
             print_ascii(file, (unsigned char)*text);
         } else if ((bytes = character_bytes(text)) > 0) {
-            (void)fwrite(text, 1, bytes, file);
+            fwrite(text, 1, bytes, file);
         } else {
-            (void)fputs("\\ufffd", file);
+            fputs("\\ufffd", file);
             bytes = 1;
         }
         text += bytes;
     }
-    (void)fputc('"', file);
+    fputc('"', file);
 }
 
 /* ------------------------------------------------------------------- values ---- */
@@ -60,51 +61,51 @@ void json_print_string(FILE *file, const char *text)
 static void print_value(FILE *file, const struct counter *counter, const void *row)
 {
     if (!counter_is_known(counter, row)) {
-        (void)fputs("null", file);
+        fputs("null", file);
     } else if (counter->unit == UNIT_TEXT) {
         json_print_string(file, counter_text(counter, row));
     } else if (counter_is_real(counter)) {
-        (void)fprintf(file, "%.6g", counter_real(counter, row));
+        fprintf(file, "%.6g", counter_real(counter, row));
     } else if (counter->unit == UNIT_FLAG) {
-        (void)fputs(counter_number(counter, row) != 0 ? "true" : "false", file);
+        fputs(counter_number(counter, row) != 0 ? "true" : "false", file);
     } else {
-        (void)fprintf(file, "%llu", (unsigned long long)counter_number(counter, row));
+        fprintf(file, "%" PRIu64, counter_number(counter, row));
     }
 }
 
 static void print_row(FILE *file, enum section section, const void *row)
 {
     const char *comma = "";
-    (void)fputc('{', file);
+    fputc('{', file);
     for (size_t i = 0; i < counter_count; i++) {
         if (counters[i].section == section) {
-            (void)fprintf(file, "%s\"%s\": ", comma, counters[i].name);
+            fprintf(file, "%s\"%s\": ", comma, counters[i].name);
             print_value(file, &counters[i], row);
             comma = ", ";
         }
     }
-    (void)fputc('}', file);
+    fputc('}', file);
 }
 
 static void print_section(FILE *file, const struct snapshot *snapshot, enum section section)
 {
     bool list = section_is_list(section);
     size_t rows = section_rows(snapshot, section);
-    (void)fprintf(file, ",\n  \"%s\": %s", section_name(section), list ? "[" : "");
+    fprintf(file, ",\n  \"%s\": %s", section_name(section), list ? "[" : "");
     for (size_t i = 0; i < rows; i++) {
-        (void)fputs(!list ? "" : i > 0 ? ",\n    " : "\n    ", file);
+        fputs(!list ? "" : i > 0 ? ",\n    " : "\n    ", file);
         print_row(file, section, section_row(snapshot, section, i));
     }
     if (list) {
-        (void)fputs(rows > 0 ? "\n  ]" : "]", file);
+        fputs(rows > 0 ? "\n  ]" : "]", file);
     }
 }
 
 void json_print(FILE *file, const struct snapshot *snapshot)
 {
-    (void)fprintf(file, "{\n  \"taken_at_ms\": %llu", (unsigned long long)snapshot->taken_at_ms);
+    fprintf(file, "{\n  \"taken_at_ms\": %" PRIu64, snapshot->taken_at_ms);
     for (enum section section = 0; section < SECTIONS; section++) {
         print_section(file, snapshot, section);
     }
-    (void)fputs("\n}\n", file);
+    fputs("\n}\n", file);
 }

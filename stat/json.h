@@ -1,9 +1,9 @@
 /*
  * json.h - a snapshot for programs: one JSON object (RFC 8259) and a newline.
  *
- * A member a section, in it a member a figure, named as --explain has it; lists
- * are arrays. Numbers are exact, in the unit of their name; what is not
- * known is null. Made from the declarations in counters.h.
+ * Each section is a member, and each figure is a member of its section, with the name that
+ * --explain gives; lists are arrays. Numbers are exact, in the unit that their name ends in;
+ * an unknown value is null. Made from the declarations in counters.h. Called by lottery-stat.
  */
 #ifndef STAT_JSON_H
 #define STAT_JSON_H
@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 
+/* Prints the snapshot. Errors stay in `file`. */
 void json_print(FILE *file, const struct snapshot *snapshot);
 
 /* Writes a text as a JSON string, quoted; bytes that are not UTF-8 become U+FFFD. */

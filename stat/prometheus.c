@@ -5,6 +5,7 @@
 
 #include "stat/counters.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -17,27 +18,27 @@ void prometheus_print_label_value(FILE *file, const char *text)
 {
     for (; *text != '\0'; text++) {
         if (*text == '\n') {
-            (void)fputs("\\n", file);
+            fputs("\\n", file);
         } else {
-            (void)fprintf(file, *text == '\\' || *text == '"' ? "\\%c" : "%c", *text);
+            fprintf(file, *text == '\\' || *text == '"' ? "\\%c" : "%c", *text);
         }
     }
 }
 
 static void print_label(FILE *file, bool first, const char *name, const char *value)
 {
-    (void)fprintf(file, "%s%s=\"", first ? "{" : ",", name);
+    fprintf(file, "%s%s=\"", first ? "{" : ",", name);
     prometheus_print_label_value(file, value);
-    (void)fputc('"', file);
+    fputc('"', file);
 }
 
-/* In a metric's labels an agency is called `agency`, also where its own list calls it `id`. */
+/* The label of an agency is `agency`, also for its own list, where the figure is `id`. */
 static const char *key_name(const struct counter *key)
 {
     return key->section == SECTION_AGENCIES ? "agency" : key->name;
 }
 
-/* The row's keys, and the counter's own text where it is one. */
+/* Prints the row's keys as labels, and the counter's text if it is one. */
 static void print_labels(FILE *file, const struct counter *counter, const void *row)
 {
     bool first = true;
@@ -54,39 +55,41 @@ static void print_labels(FILE *file, const struct counter *counter, const void *
         print_label(file, first, counter->name, counter_text(counter, row));
         first = false;
     }
-    (void)fputs(first ? " " : "} ", file);
+    fputs(first ? " " : "} ", file);
 }
 
 /* ------------------------------------------------------------------ samples ---- */
 
 static void print_value(FILE *file, const struct counter *counter, const void *row)
 {
-    static const unsigned long long ms_per_second = 1000, ns_per_second = 1000000000;
+    static const uint64_t ms_per_second = 1000, ns_per_second = 1000000000;
     if (counter->unit == UNIT_TEXT) {
-        (void)fputs("1\n", file);
+        fputs("1\n", file);
         return;
     }
     if (counter_is_real(counter)) {
-        (void)fprintf(file, "%.6g\n", counter_real(counter, row));
+        fprintf(file, "%.6g\n", counter_real(counter, row));
         return;
     }
-    unsigned long long number = counter_number(counter, row);
+    uint64_t number = counter_number(counter, row);
     if (counter->unit == UNIT_NANOSECONDS) {
-        (void)fprintf(file, "%llu.%09llu\n", number / ns_per_second, number % ns_per_second);
+        fprintf(file, "%" PRIu64 ".%09" PRIu64 "\n", number / ns_per_second,
+                number % ns_per_second);
     } else if (counter->unit == UNIT_MOMENT_MS || counter->unit == UNIT_SPAN_MS) {
-        (void)fprintf(file, "%llu.%03llu\n", number / ms_per_second, number % ms_per_second);
+        fprintf(file, "%" PRIu64 ".%03" PRIu64 "\n", number / ms_per_second,
+                number % ms_per_second);
     } else {
-        (void)fprintf(file, "%llu\n", number);
+        fprintf(file, "%" PRIu64 "\n", number);
     }
 }
 
 static void print_help(FILE *file, const struct counter *counter)
 {
-    (void)fprintf(file, "# HELP %s ", counter->metric);
+    fprintf(file, "# HELP %s ", counter->metric);
     for (const char *at = counter->explanation; *at != '\0'; at++) {
-        (void)fprintf(file, *at == '\\' ? "\\%c" : "%c", *at);
+        fprintf(file, *at == '\\' ? "\\%c" : "%c", *at);
     }
-    (void)fprintf(file, "\n# TYPE %s %s\n", counter->metric, type_names[counter->type]);
+    fprintf(file, "\n# TYPE %s %s\n", counter->metric, type_names[counter->type]);
 }
 
 static void print_metric(FILE *file, const struct snapshot *snapshot, const struct counter *counter)
@@ -95,7 +98,7 @@ static void print_metric(FILE *file, const struct snapshot *snapshot, const stru
     for (size_t i = 0; i < section_rows(snapshot, counter->section); i++) {
         const void *row = section_row(snapshot, counter->section, i);
         if (counter_is_known(counter, row)) {
-            (void)fputs(counter->metric, file);
+            fputs(counter->metric, file);
             print_labels(file, counter, row);
             print_value(file, counter, row);
         }

@@ -1,5 +1,5 @@
 /*
- * readiness.c - see readiness.h. A question a function; the first "no" is the answer.
+ * readiness.c - see readiness.h. Each function checks one condition; the first that fails decides.
  */
 #include "stat/readiness.h"
 

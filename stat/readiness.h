@@ -1,8 +1,8 @@
 /*
  * readiness.h - whether a connection that comes now would be served and acknowledged.
  *
- * More than the phase that the server says it is in: a stopped supervisor accepts
- * nobody, a full disk acknowledges nothing, and both are "ready" in shared memory.
+ * The phase in shared memory does not tell that: it is "ready" also while the supervisor is
+ * stopped and accepts no connection, and while the disk is full and nothing is acknowledged.
  *
  * Called by lottery-stat alone, on a segment that it has attached to.
  */
@@ -15,10 +15,10 @@
 #include <stdbool.h>
 
 /*
- * True when the server is ready, its supervisor and storer go on (heartbeat.h), its
- * storer does not wait for room on the disk, a connection more is within
- * limits.max_connections, and the semaphore set is there. Else *reason says, in a
- * sentence for people, which of them is not so.
+ * True when the server's phase is ready, its supervisor and storer run (heartbeat.h), its
+ * storer does not wait for room on the disk, another connection is within
+ * limits.max_connections, and the semaphore set is there. Else *reason names, in a
+ * sentence for people, the first of these that is not so.
  */
 bool readiness_judge(const struct segment *segment, struct failure *reason);
 

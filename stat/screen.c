@@ -47,20 +47,20 @@ void screen_enter(struct screen *screen)
     if (screen->takes_keys) {
         struct termios mode = screen->mode;
         mode.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-        (void)tcsetattr(screen->input, TCSANOW, &mode);
+        tcsetattr(screen->input, TCSANOW, &mode);
     }
     if (screen->is_terminal) {
-        (void)write_all(screen->output, ENTER, strlen(ENTER));
+        write_all(screen->output, ENTER, strlen(ENTER));
     }
 }
 
 void screen_leave(struct screen *screen)
 {
     if (screen->is_terminal) {
-        (void)write_all(screen->output, LEAVE, strlen(LEAVE));
+        write_all(screen->output, LEAVE, strlen(LEAVE));
     }
     if (screen->takes_keys) {
-        (void)tcsetattr(screen->input, TCSANOW, &screen->mode);
+        tcsetattr(screen->input, TCSANOW, &screen->mode);
     }
 }
 
@@ -73,19 +73,18 @@ void screen_size(const struct screen *screen, unsigned *columns, unsigned *rows)
 }
 
 /*
- * Each line is cleared before it is written: behind its last column a terminal
- * would clear that column. The last one is not ended, which would scroll.
+ * Each line is cleared before it is written: with the cursor after the last column, a terminal
+ * would clear that column. The last line gets no LF, which would scroll.
  */
 static void write_frame(FILE *frame, const char *text)
 {
-    (void)fputs(HOME, frame);
+    fputs(HOME, frame);
     for (const char *end = NULL; (end = strchr(text, '\n')) != NULL; text = end + 1) {
-        (void)fprintf(frame, CLEAR_LINE "%.*s%s", (int)(end - text), text,
-                      end[1] == '\0' ? "" : "\r\n");
+        fprintf(frame, CLEAR_LINE "%.*s%s", (int)(end - text), text, end[1] == '\0' ? "" : "\r\n");
     }
 }
 
-/* Below the last line everything is cleared, where there is something below. */
+/* Clears everything below the last line, if there is room below it. */
 static void clear_below(FILE *frame, const char *text, unsigned rows)
 {
     unsigned lines = 0;
@@ -93,7 +92,7 @@ static void clear_below(FILE *frame, const char *text, unsigned rows)
         lines += *text == '\n' ? 1 : 0;
     }
     if (lines < rows) {
-        (void)fputs("\r\n" CLEAR_REST, frame);
+        fputs("\r\n" CLEAR_REST, frame);
     }
 }
 
@@ -112,12 +111,12 @@ bool screen_draw(const struct screen *screen, const char *text, struct failure *
         write_frame(frame, text);
         clear_below(frame, text, rows);
     } else {
-        (void)fprintf(frame, "%s\n", text);
+        fprintf(frame, "%s\n", text);
     }
     bool composed = fclose(frame) == 0;
     bool drawn = composed && write_all(screen->output, bytes, count);
     if (!drawn) {
-        (void)failure_set_errno(failure, "write to the standard output");
+        failure_set_errno(failure, "write to the standard output");
     }
     free(bytes);
     return drawn;

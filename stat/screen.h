@@ -1,11 +1,11 @@
 /*
  * screen.h - the terminal that --watch draws on.
  *
- * A terminal gives its alternate screen, without cursor and echo, and gets
- * its own back at the end. What is no terminal, or one that knows no escape
- * sequences (TERM=dumb), gets plain text, a frame after the other.
+ * On a terminal the alternate screen is used, without cursor and echo, and the first screen
+ * comes back at the end. Without a terminal, or on one without escape sequences (TERM=dumb),
+ * the output is plain text, frame after frame.
  *
- * If the process is killed with SIGKILL the terminal stays as it is: `reset`.
+ * Called by lottery-stat. After SIGKILL the terminal stays as it is; `reset` mends it.
  */
 #ifndef STAT_SCREEN_H
 #define STAT_SCREEN_H
@@ -21,22 +21,22 @@ struct screen {
     int input, output;
     bool is_terminal;    /* the output takes escape sequences */
     bool takes_keys;     /* and the input is a terminal as well */
-    struct termios mode; /* the input's, as it was */
+    struct termios mode; /* the input's, before screen_enter */
 };
 
-/* Looks at the two descriptors; nothing is changed yet. */
+/* Finds out what the two descriptors are. Changes nothing. */
 void screen_open(struct screen *screen, int input, int output);
 
-/* Takes the terminal over, and gives it back; both do nothing where there is none. */
+/* Switch to the alternate screen, and back. Both do nothing when there is no terminal. */
 void screen_enter(struct screen *screen);
 void screen_leave(struct screen *screen);
 
-/* The window's size; 0 columns and rows where there is no window. */
+/* Sets the window's size; 0 columns and rows when there is no window. */
 void screen_size(const struct screen *screen, unsigned *columns, unsigned *rows);
 
 /*
- * Replaces what is shown by these lines, each ended by LF, which fit into the
- * window. Returns false and describes the failure when they can't be written.
+ * Replaces what is shown by these lines, each ended by LF. They must fit into the window.
+ * Returns false and describes the failure when they can't be written.
  */
 bool screen_draw(const struct screen *screen, const char *text, struct failure *failure);
 

@@ -1,5 +1,5 @@
 /*
- * snapshot.c - see snapshot.h. A section of the copy a function.
+ * snapshot.c - see snapshot.h. Each function copies one section.
  */
 #include "stat/snapshot.h"
 
@@ -9,6 +9,7 @@
 #include "shm/slots.h"
 #include "stat/readiness.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,10 +39,10 @@ static const char *name_of(const char *const *names, size_t count, uint64_t valu
 
 static void set_word(char word[SNAPSHOT_WORD_BYTES], const char *text)
 {
-    (void)snprintf(word, SNAPSHOT_WORD_BYTES, "%s", text);
+    snprintf(word, SNAPSHOT_WORD_BYTES, "%s", text);
 }
 
-/* Moments and pids stand as 0 where there is none. */
+/* In the segment, 0 is the moment, pid or port that there is none of. */
 static uint64_t unless_zero(int64_t value)
 {
     return value <= 0 ? SNAPSHOT_UNKNOWN : (uint64_t)value;
@@ -83,7 +84,7 @@ static void copy_agencies(const struct segment *segment, struct snapshot *snapsh
           compare_agencies);
 }
 
-/* What a damaged segment holds must not reach a terminal. */
+/* Keeps the bytes of a damaged segment from a terminal. */
 static void make_printable(char peer[SHARED_PEER_BYTES])
 {
     for (char *byte = peer; *byte != '\0'; byte++) {
@@ -115,7 +116,7 @@ static bool copy_slot(const struct slot *slot, struct snapshot_handler *copy)
     };
     set_word(copy->activity, slot_activity_name((enum slot_activity)LOOK(slot->activity)));
     make_printable(peer);
-    (void)snprintf(copy->peer, sizeof copy->peer, "%s", peer);
+    snprintf(copy->peer, sizeof copy->peer, "%s", peer);
     return slot_is_unchanged(slot, version);
 }
 
@@ -145,6 +146,7 @@ static void copy_server(const struct segment *segment, struct snapshot *snapshot
     uint32_t phase = atomic_load_explicit(&shared->lifecycle.phase, memory_order_acquire);
     snapshot->server = (struct snapshot_server){
         .pid = unless_zero(shared->identity.supervisor_pid),
+        .port = unless_zero(LOOK(supervisor->port)),
         .started_at_ms = (uint64_t)shared->identity.started_at_s * MS_PER_SECOND,
         .uptime_ms = uptime_ms > 0 ? (uint64_t)uptime_ms : 0,
         .ready = readiness_judge(segment, &reason) ? 1 : 0,
@@ -173,9 +175,9 @@ static uint64_t count_waiters(const struct shared *shared, enum wait_kind kind)
 }
 
 /*
- * Read from the smallest to the largest, they keep their order. Where `written`
- * did not move meanwhile, head belongs to it; else we look again, and in the
- * end call a ring full that is emptied and filled faster than we can look.
+ * Reads the smallest first, so that durable <= written <= head holds. If `written` did not
+ * move meanwhile, head belongs to it; else reads again. After RING_READ_TRIES the values may
+ * be further apart than the ring is long, and copy_ring calls the ring full.
  */
 static void copy_positions(const struct shared *shared, struct snapshot_ring *ring)
 {
@@ -214,7 +216,7 @@ static void name_storer_activity(const struct shared_storer *shared, struct snap
                                                                : "working");
 }
 
-/* The flushes carried no more than this server's bytes; a bet is as long as the mean of all bets. */
+/* Flushes are counted in bytes, so bets a flush come from the mean length of all bets. */
 static void derive_flush_means(const struct snapshot *snapshot, struct snapshot_storer *storer)
 {
     uint64_t bytes = 0;
@@ -252,7 +254,7 @@ static void copy_storer(const struct shared *shared, struct snapshot *snapshot)
     derive_flush_means(snapshot, &snapshot->storer);
 }
 
-/* A draw that an earlier server held left its winners in a file, and no time here. */
+/* Of a draw that an earlier server held, the segment has neither time nor winners. */
 static void copy_draw(const struct shared *shared, struct snapshot_draw *draw)
 {
     const struct shared_storer *storer = &shared->storer;
@@ -296,7 +298,7 @@ static void copy_deaths(const struct shared *shared, struct snapshot_deaths *dea
 
 /* ------------------------------------------------------------------ whole ---- */
 
-/* What the identity says about its tables has to lie inside of what is mapped. */
+/* True when the tables lie within what is mapped. */
 static bool check_bounds(const struct segment *segment, struct failure *failure)
 {
     const struct shared_identity *identity = &segment->shared->identity;
@@ -306,8 +308,9 @@ static bool check_bounds(const struct segment *segment, struct failure *failure)
     bool inside = identity->agencies_offset <= bytes && identity->slots_offset <= bytes &&
                   agencies_bytes <= bytes - identity->agencies_offset &&
                   slots_bytes <= bytes - identity->slots_offset;
-    return inside || failure_set(failure, "shared memory %s has %llu bytes, less than its tables",
-                                 segment->name, (unsigned long long)bytes);
+    return inside ||
+           failure_set(failure, "shared memory %s has %" PRIu64 " bytes, less than its tables",
+                       segment->name, bytes);
 }
 
 static void note_time(struct snapshot *snapshot)

@@ -1,16 +1,14 @@
 /*
  * snapshot.h - a private copy of what the server's shared memory holds.
  *
- * Every output of lottery-stat is made from such a copy, so that what it
- * prints belongs together and cannot change under its hands. Taking one reads
- * the segment's atomics, relaxed, and asks the kernel for the gate's values:
- * no lock, no write, nothing that a process of the server could wait for. The
- * price: the server goes on meanwhile, so two figures may be some microseconds
- * apart. Those that contradict each other then (positions) are read in the
- * order that keeps them right; a slot that is given to another connection
- * while it is copied is left out.
+ * Every output of lottery-stat is made from such a copy, which does not change while it is
+ * printed. To take one, lottery-stat reads the segment's atomics and asks the kernel for the
+ * gate's values. It takes no lock and writes nothing, so no process of the server ever waits
+ * for it. The server runs meanwhile, so two figures may be some microseconds apart. Positions
+ * are read in the order that keeps durable <= written <= head true. A slot that is given to
+ * another connection while it is copied is left out.
  *
- * Called by lottery-stat alone. If it dies, nobody notices.
+ * Called by lottery-stat alone. If that dies, the server is not affected.
  */
 #ifndef STAT_SNAPSHOT_H
 #define STAT_SNAPSHOT_H
@@ -22,14 +20,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A figure that nobody knows yet, or that there is none of. Of a double: NAN; of a text: "". */
+/* The value of a figure that is not known or does not exist. Of a double: NAN; of a text: "". */
 #define SNAPSHOT_UNKNOWN UINT64_MAX
 
 enum { SNAPSHOT_WORD_BYTES = 32 };
 
-/* What each figure is, and in which unit: the table in counters.c says it, once for all. */
+/* counters.c says what each figure is, and in which unit. */
 struct snapshot_server {
-    uint64_t pid, started_at_ms, uptime_ms;
+    uint64_t pid, port, started_at_ms, uptime_ms;
     char phase[SNAPSHOT_WORD_BYTES];
     uint64_t ready, halted, beat_age_ms;
     uint64_t agencies, bets;
@@ -101,9 +99,9 @@ struct snapshot {
 };
 
 /*
- * Copies the attached segment. Returns false and describes the failure when
- * there is no memory, or when the segment's own sizes do not fit into it. The
- * caller gives a snapshot back with snapshot_free, also one of zeros.
+ * Copies the attached segment. Returns false and describes the failure when there is no
+ * memory, or when the tables do not lie within the segment. The caller frees the snapshot with
+ * snapshot_free, which takes a zeroed one, too.
  */
 bool snapshot_take(const struct segment *segment, struct snapshot *snapshot,
                    struct failure *failure);

@@ -58,7 +58,7 @@ static void line_add(struct line *line, const char *format, ...)
     }
 }
 
-/* All that is printed is ASCII: a byte is a column. */
+/* Everything that is printed is ASCII, so a byte is a column. */
 static void end_line(struct page *page, struct line *line)
 {
     size_t length = line->used;
@@ -69,7 +69,7 @@ static void end_line(struct page *page, struct line *line)
         while (length > 0 && line->text[length - 1] == ' ') {
             length--;
         }
-        (void)fprintf(page->file, "%.*s\n", (int)length, line->text);
+        fprintf(page->file, "%.*s\n", (int)length, line->text);
         page->lines_left--;
     }
     *line = (struct line){.used = 0};
@@ -77,7 +77,7 @@ static void end_line(struct page *page, struct line *line)
 
 /* --------------------------------------------------------------------- grid ---- */
 
-/* Cells of one section, as many a line as there is room for. */
+/* Prints the cells of one section, as many in a line as there is room for. */
 struct grid {
     struct page *page;
     struct line line;
@@ -192,7 +192,7 @@ static unsigned grid_lines(const struct page *page)
 
 /* -------------------------------------------------------------------- lists ---- */
 
-/* As wide as declared; texts as wide as the longest one. */
+/* A column is as wide as declared; of texts, as the longest one. */
 static int column_width(const struct page *page, const struct counter *counter)
 {
     int width = counter->width;
@@ -232,7 +232,7 @@ static bool list_add(const struct page *page, struct list *list, struct column c
     return true;
 }
 
-/* The columns from the left that the window has room for. */
+/* How many columns, from the left, the window has room for. */
 static struct list choose_columns(const struct page *page, enum section section)
 {
     struct list list = {.count = 0};
@@ -305,14 +305,14 @@ static void print_list(struct page *page, enum section section, unsigned lines, 
     }
 }
 
-/* An empty list has a line as well, which says so. */
+/* An empty list has one line, which says that it is empty. */
 static unsigned list_lines(const struct page *page, enum section section)
 {
     size_t rows = section_rows(page->snapshot, section);
     return rows == 0 ? 1 : (unsigned)rows;
 }
 
-/* What is left of the page is shared: half for each, and what one does not need for the other. */
+/* Each list gets half of the lines that are left, and those that the other does not need. */
 static void print_lists(struct page *page)
 {
     unsigned agencies = list_lines(page, SECTION_AGENCIES);
@@ -333,7 +333,7 @@ static unsigned smaller(unsigned first, unsigned second)
     return first < second ? first : second;
 }
 
-/* True when the whole grid would leave less than a few rows for the lists. */
+/* True when the whole grid would leave too few lines for the lists. */
 static bool is_too_low(const struct page *page)
 {
     unsigned wanted = LISTS * LIST_FIXED_LINES +

@@ -15,12 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A start that has the lock makes its shared memory at once: past this it was there, and is gone. */
+/* A start makes its shared memory within this time after it took the lock; later, it was removed. */
 enum { STARTING_MAX_S = 5, NAME_BYTES = 40 };
 
 enum lock_state { LOCK_HELD, LOCK_FREE, LOCK_UNREADABLE };
 
-/* The data directory that is looked at. */
+/* The data directory whose server is looked for. */
 struct place {
     const char *path;
     int descriptor;
@@ -30,21 +30,21 @@ struct place {
 
 /* ------------------------------------------------------------- permission ---- */
 
-/* Who may look: the directory's owner, and the group that it is open to. */
+/* Describes that only the directory's owner, and the group of data.group, may look. */
 static enum target_answer answer_forbidden(const struct stat *status, const char *what,
                                            struct failure *failure)
 {
     const struct passwd *entry = getpwuid(status->st_uid);
     char owner[NAME_BYTES];
     if (entry != NULL) {
-        (void)snprintf(owner, sizeof owner, "%s", entry->pw_name);
+        snprintf(owner, sizeof owner, "%s", entry->pw_name);
     } else {
-        (void)snprintf(owner, sizeof owner, "uid %u", (unsigned)status->st_uid);
+        snprintf(owner, sizeof owner, "uid %u", (unsigned)status->st_uid);
     }
-    (void)failure_set(failure,
-                      "permission denied: %s: run lottery-stat as the server's user, %s, or set "
-                      "data.group to a group of yours and start the server anew",
-                      what, owner);
+    failure_set(failure,
+                "permission denied: %s: run lottery-stat as the server's user, %s, or set "
+                "data.group to a group of yours and restart the server",
+                what, owner);
     return TARGET_FAILED;
 }
 
@@ -53,15 +53,16 @@ static enum target_answer answer_forbidden(const struct stat *status, const char
 static enum lock_state try_lock(int file)
 {
     if (flock(file, LOCK_SH | LOCK_NB) == 0) {
-        (void)flock(file, LOCK_UN);
+        flock(file, LOCK_UN);
         return LOCK_FREE;
     }
     return errno == EWOULDBLOCK ? LOCK_HELD : LOCK_UNREADABLE;
 }
 
 /*
- * Whether any process of a server lives: it holds the locks then. That of the directory
- * can't be removed; where the file system locks none, there is that of the file.
+ * Whether a process of a server lives, which then holds the locks. The directory's lock is
+ * asked first, because nobody can remove it; if the file system can't lock directories, the
+ * lock of the file.
  */
 static enum lock_state read_lock(const struct place *place, struct failure *failure)
 {
@@ -75,11 +76,11 @@ static enum lock_state read_lock(const struct place *place, struct failure *fail
     }
     enum lock_state state = file < 0 ? LOCK_UNREADABLE : try_lock(file);
     if (state == LOCK_UNREADABLE) {
-        (void)failure_set_errno(failure, "look at the lock of %s/" DATA_LOCK_FILE, place->path);
+        failure_set_errno(failure, "look at the lock of %s/" DATA_LOCK_FILE, place->path);
     }
     int error = errno;
     if (file >= 0) {
-        (void)close(file);
+        close(file);
     }
     errno = error;
     return state;
@@ -88,8 +89,8 @@ static enum lock_state read_lock(const struct place *place, struct failure *fail
 /* ----------------------------------------------------------------- answer ---- */
 
 /*
- * The segment of our key may be another directory's, for a key is only a hash; and anybody
- * may put something under a name that can be guessed: only the directory's owner's is taken.
+ * The segment of this key may be another directory's, because a key is a hash; and anybody can
+ * make a segment of that name, so only one of the directory's owner counts.
  */
 static bool is_ours(const struct segment *segment, const struct stat *status)
 {
@@ -98,7 +99,10 @@ static bool is_ours(const struct segment *segment, const struct stat *status)
            identity->directory_inode == status->st_ino;
 }
 
-/* The semaphores are made after the segment and removed before it; the lock's age tells the rest. */
+/*
+ * The set is made after the segment and removed before it, so a set without a segment shows that
+ * the segment was removed. Without a set, the age of the lock decides.
+ */
 static bool has_been_removed(const struct place *place, uint32_t first_key)
 {
     struct stat status;
@@ -117,35 +121,35 @@ static enum target_answer answer_absent(const struct place *place, uint32_t firs
                                         struct failure *failure)
 {
     if (place->lock != LOCK_HELD) {
-        (void)failure_set(failure, "no server: nobody holds %s/" DATA_LOCK_FILE, place->path);
+        failure_set(failure, "no server: nobody holds %s/" DATA_LOCK_FILE, place->path);
         return TARGET_ABSENT;
     }
     if (has_been_removed(place, first_key)) {
-        (void)failure_set(failure,
-                          "no server that could be asked: one holds %s/" DATA_LOCK_FILE
-                          ", but its shared memory has been removed (rm, or RemoveIPC of "
-                          "systemd-logind); it is about to end, its log says more",
-                          place->path);
+        failure_set(failure,
+                    "no server that could be asked: one holds %s/" DATA_LOCK_FILE
+                    ", but its shared memory has been removed (rm, or RemoveIPC of "
+                    "systemd-logind); it is about to end, its log says more",
+                    place->path);
         return TARGET_ABSENT;
     }
-    (void)failure_set(failure,
-                      "the server is starting: it holds %s/" DATA_LOCK_FILE
-                      " but has no shared memory here yet",
-                      place->path);
+    failure_set(failure,
+                "the server is starting: it holds %s/" DATA_LOCK_FILE
+                " but has no shared memory here yet",
+                place->path);
     return TARGET_STARTING;
 }
 
 static enum target_answer answer_dead(const struct place *place, const struct segment *segment,
                                       struct failure *failure)
 {
-    (void)failure_set(failure,
-                      "no server: nobody holds %s/" DATA_LOCK_FILE
-                      ", what is in /dev/shm%s was left by one that was killed",
-                      place->path, segment->name);
+    failure_set(failure,
+                "no server: nobody holds %s/" DATA_LOCK_FILE
+                ", what is in /dev/shm%s was left by one that was killed",
+                place->path, segment->name);
     return TARGET_ABSENT;
 }
 
-/* Our segment is mapped. */
+/* The segment is mapped and is this directory's. */
 static enum target_answer judge(const struct place *place, const struct segment *segment,
                                 struct failure *failure)
 {
@@ -154,14 +158,14 @@ static enum target_answer judge(const struct place *place, const struct segment 
         return answer_dead(place, segment, failure);
     }
     if (atomic_load_explicit(&shared->lifecycle.phase, memory_order_acquire) == SHARED_STARTING) {
-        (void)failure_set(failure, "the server is starting: pid %d reads what is stored in %s",
-                          (int)shared->identity.supervisor_pid, place->path);
+        failure_set(failure, "the server is starting: pid %d reads what is stored in %s",
+                    (int)shared->identity.supervisor_pid, place->path);
         return TARGET_STARTING;
     }
     return TARGET_FOUND;
 }
 
-/* What stands under one key. False: nothing of ours, another key may have it. */
+/* Looks at one key. False when this directory's segment is not there, so another key may do. */
 static bool ask_key(const struct place *place, uint32_t key, struct segment *segment,
                     enum target_answer *answer, struct failure *failure)
 {
@@ -190,8 +194,9 @@ static bool ask_key(const struct place *place, uint32_t key, struct segment *seg
 }
 
 /*
- * The key that the last server noted in control; where that can't be read, the first choice of
- * a server of this directory. Only the directory's owner's word is taken.
+ * The key that the last server noted in control; if control can't be read, the first key that
+ * a server of this directory tries. A control of another user than the directory's owner does
+ * not count.
  */
 static uint32_t find_first_key(const struct place *place)
 {
@@ -209,11 +214,11 @@ static uint32_t find_first_key(const struct place *place)
         control_read_file(file, DATA_CONTROL_FILE, &control, &ignored) == CONTROL_READ) {
         key = control.ipc_key;
     }
-    (void)close(file);
+    close(file);
     return key;
 }
 
-/* A server steps around keys that strangers have, and so do we. */
+/* Tries the keys in the order in which a server tries them. */
 static enum target_answer attach_any(const struct place *place, struct segment *segment,
                                      struct failure *failure)
 {
@@ -233,7 +238,7 @@ static enum target_answer attach_in(struct place *place, struct segment *segment
                                     struct failure *failure)
 {
     if (fstat(place->descriptor, &place->status) != 0) {
-        (void)failure_set_errno(failure, "look at data directory %s", place->path);
+        failure_set_errno(failure, "look at data directory %s", place->path);
         return TARGET_FAILED;
     }
     place->lock = read_lock(place, failure);
@@ -244,18 +249,18 @@ static enum target_answer attach_in(struct place *place, struct segment *segment
     return attach_any(place, segment, failure);
 }
 
-/* The directory's owner can be seen even where it can't be opened. */
+/* stat tells the directory's owner even if the directory can't be opened. */
 static enum target_answer answer_unopened(const char *directory, struct failure *failure)
 {
     struct stat status;
     if (errno == ENOENT || errno == ENOTDIR) {
-        (void)failure_set_errno(failure, "no server: data directory %s", directory);
+        failure_set_errno(failure, "no server: data directory %s", directory);
         return TARGET_ABSENT;
     }
     if (errno == EACCES && stat(directory, &status) == 0) {
         return answer_forbidden(&status, directory, failure);
     }
-    (void)failure_set_errno(failure, "open data directory %s", directory);
+    failure_set_errno(failure, "open data directory %s", directory);
     return TARGET_FAILED;
 }
 
@@ -268,6 +273,6 @@ enum target_answer target_attach(const char *directory, struct segment *segment,
         return answer_unopened(directory, failure);
     }
     enum target_answer answer = attach_in(&place, segment, failure);
-    (void)close(place.descriptor);
+    close(place.descriptor);
     return answer;
 }

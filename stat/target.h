@@ -1,13 +1,12 @@
 /*
  * target.h - finds the server that lottery-stat is asked about.
  *
- * A server belongs to a data directory: its device and inode name the shared
- * memory (segment.h), and a lock in it, held by every process of the server,
- * tells whether there is one. A killed server leaves shared memory behind
- * but no lock, so that the lock is what is asked.
+ * A server belongs to a data directory. Control in that directory names the key of the shared
+ * memory (segment.h). Every process of the server holds a lock there, so a free lock means
+ * that there is no server, even if a killed one has left shared memory.
  *
- * Reads only; the lock is looked at by taking it, shared, and giving it back
- * at once, which a server that starts in this very moment waits out.
+ * Called by lottery-stat, which only reads. It looks at the lock by taking it, shared, and
+ * giving it back at once; a server that starts at that moment tries again.
  */
 #ifndef STAT_TARGET_H
 #define STAT_TARGET_H
@@ -24,9 +23,8 @@ enum target_answer {
 };
 
 /*
- * Attaches to the server of this data directory. On TARGET_FOUND the segment
- * is the caller's, who ends it with segment_unmap; on any other answer there
- * is none and `failure` says what was found instead.
+ * Attaches to the server of this data directory. After TARGET_FOUND the caller ends *segment
+ * with segment_unmap. Any other answer leaves no segment, and `failure` says what was found.
  */
 enum target_answer target_attach(const char *directory, struct segment *segment,
                                  struct failure *failure);

@@ -5,6 +5,7 @@
 
 #include "lib/decimal.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -36,14 +37,13 @@ static void write_scaled(double value, const char *space, const char *unit,
         prefix++;
     }
     int decimals = value >= rounds_to_100 ? 0 : 1;
-    (void)snprintf(text, UNITS_TEXT_BYTES, "%.*f%s%s%s", decimals, value, space, prefixes[prefix],
-                   unit);
+    snprintf(text, UNITS_TEXT_BYTES, "%.*f%s%s%s", decimals, value, space, prefixes[prefix], unit);
 }
 
 void units_count(uint64_t count, char text[UNITS_TEXT_BYTES])
 {
     if (count <= COUNT_EXACT_MAX) {
-        (void)decimal_write_grouped(text, count);
+        decimal_write_grouped(text, count);
     } else {
         write_scaled((double)count, "", "", text);
     }
@@ -52,7 +52,7 @@ void units_count(uint64_t count, char text[UNITS_TEXT_BYTES])
 void units_bytes(double bytes, char text[UNITS_TEXT_BYTES])
 {
     if (bytes < BYTES_PER_KB - 0.5) {
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%.0f B", bytes);
+        snprintf(text, UNITS_TEXT_BYTES, "%.0f B", bytes);
     } else {
         write_scaled(bytes, " ", "B", text);
     }
@@ -60,16 +60,15 @@ void units_bytes(double bytes, char text[UNITS_TEXT_BYTES])
 
 static void write_minutes_and_more(uint64_t seconds, char text[UNITS_TEXT_BYTES])
 {
-    unsigned long long whole = seconds;
-    if (whole < SECONDS_PER_HOUR) {
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%llum %02llus", whole / SECONDS_PER_MINUTE,
-                       whole % SECONDS_PER_MINUTE);
-    } else if (whole < SECONDS_PER_DAY) {
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%lluh %02llum", whole / SECONDS_PER_HOUR,
-                       whole % SECONDS_PER_HOUR / SECONDS_PER_MINUTE);
+    if (seconds < SECONDS_PER_HOUR) {
+        snprintf(text, UNITS_TEXT_BYTES, "%" PRIu64 "m %02" PRIu64 "s",
+                 seconds / SECONDS_PER_MINUTE, seconds % SECONDS_PER_MINUTE);
+    } else if (seconds < SECONDS_PER_DAY) {
+        snprintf(text, UNITS_TEXT_BYTES, "%" PRIu64 "h %02" PRIu64 "m", seconds / SECONDS_PER_HOUR,
+                 seconds % SECONDS_PER_HOUR / SECONDS_PER_MINUTE);
     } else {
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%llud %02lluh", whole / SECONDS_PER_DAY,
-                       whole % SECONDS_PER_DAY / SECONDS_PER_HOUR);
+        snprintf(text, UNITS_TEXT_BYTES, "%" PRIu64 "d %02" PRIu64 "h", seconds / SECONDS_PER_DAY,
+                 seconds % SECONDS_PER_DAY / SECONDS_PER_HOUR);
     }
 }
 
@@ -80,10 +79,9 @@ void units_duration_ms(uint64_t duration_ms, char text[UNITS_TEXT_BYTES])
         write_minutes_and_more(seconds, text);
     } else if (duration_ms >= MS_PER_SECOND) {
         uint64_t tenths = duration_ms % MS_PER_SECOND / (MS_PER_SECOND / 10);
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%llu.%llu s", (unsigned long long)seconds,
-                       (unsigned long long)tenths);
+        snprintf(text, UNITS_TEXT_BYTES, "%" PRIu64 ".%" PRIu64 " s", seconds, tenths);
     } else {
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%llu ms", (unsigned long long)duration_ms);
+        snprintf(text, UNITS_TEXT_BYTES, "%" PRIu64 " ms", duration_ms);
     }
 }
 
@@ -101,12 +99,12 @@ void units_duration_ns(uint64_t duration_ns, char text[UNITS_TEXT_BYTES])
         unit++;
     }
     int decimals = unit == 0 || value >= rounds_to_100 ? 0 : 1;
-    (void)snprintf(text, UNITS_TEXT_BYTES, "%.*f %s", decimals, value, names[unit]);
+    snprintf(text, UNITS_TEXT_BYTES, "%.*f %s", decimals, value, names[unit]);
 }
 
 void units_percent(double part, char text[UNITS_TEXT_BYTES])
 {
-    (void)snprintf(text, UNITS_TEXT_BYTES, "%.1f %%", part * 100.0);
+    snprintf(text, UNITS_TEXT_BYTES, "%.1f %%", part * 100.0);
 }
 
 void units_mean(double mean, char text[UNITS_TEXT_BYTES])
@@ -119,14 +117,14 @@ void units_count_rate(double a_second, char text[UNITS_TEXT_BYTES])
     if (a_second > 0) {
         write_scaled(a_second, "", "/s", text);
     } else {
-        (void)snprintf(text, UNITS_TEXT_BYTES, "0/s");
+        snprintf(text, UNITS_TEXT_BYTES, "0/s");
     }
 }
 
 void units_bytes_rate(double a_second, char text[UNITS_TEXT_BYTES])
 {
     if (a_second < BYTES_PER_KB - 0.5) {
-        (void)snprintf(text, UNITS_TEXT_BYTES, "%.0f B/s", a_second);
+        snprintf(text, UNITS_TEXT_BYTES, "%.0f B/s", a_second);
     } else {
         write_scaled(a_second, " ", "B/s", text);
     }

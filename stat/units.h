@@ -2,7 +2,7 @@
  * units.h - figures as people read them: three digits and a unit.
  *
  * Units are those of the SI: 1 kB is 1000 bytes. Pure functions that write
- * into the caller's buffer of UNITS_TEXT_BYTES; anybody may call them.
+ * into the caller's buffer of UNITS_TEXT_BYTES. Called by lottery-stat.
  */
 #ifndef STAT_UNITS_H
 #define STAT_UNITS_H

@@ -1,6 +1,6 @@
 /*
- * watch.c - see watch.h. Signals come in through a descriptor, so that there
- * is one place that waits, for them, for keys and for the time.
+ * watch.c - see watch.h. Signals arrive through a descriptor, so one poll waits for
+ * signals, keys and the time.
  */
 #include "stat/watch.h"
 
@@ -83,16 +83,16 @@ static void print_title(const struct watch *watch, FILE *file, unsigned columns)
     struct tm broken_down;
     time_t now = time(NULL);
     if (localtime_r(&now, &broken_down) != NULL) {
-        (void)strftime(clock, sizeof clock, "%H:%M:%S", &broken_down);
+        strftime(clock, sizeof clock, "%H:%M:%S", &broken_down);
     }
-    (void)snprintf(title, sizeof title, "lottery-stat  %s, every %g s", watch->directory,
-                   (double)watch->interval_ms / MS_PER_SECOND);
+    snprintf(title, sizeof title, "lottery-stat  %s, every %g s", watch->directory,
+             (double)watch->interval_ms / MS_PER_SECOND);
     int width = (int)(columns > 0 ? columns : TABLE_COLUMNS_DEFAULT);
     int room = width - (int)strlen(clock) - 1;
     if (room > 0) {
-        (void)fprintf(file, "%-*.*s %s\n\n", room, room, title, clock);
+        fprintf(file, "%-*.*s %s\n\n", room, room, title, clock);
     } else {
-        (void)fprintf(file, "%.*s\n\n", width, title);
+        fprintf(file, "%.*s\n\n", width, title);
     }
 }
 
@@ -102,7 +102,7 @@ static void print_obstacle(const struct watch *watch, FILE *file, unsigned colum
     size_t width = columns > 0 ? columns : strlen(text);
     for (size_t left = strlen(text); left > 0;) {
         size_t piece = left < width ? left : width;
-        (void)fprintf(file, "%.*s\n", (int)piece, text);
+        fprintf(file, "%.*s\n", (int)piece, text);
         text += piece;
         left -= piece;
     }
@@ -157,7 +157,7 @@ static enum event take_signal(struct watch *watch)
     switch (information.ssi_signo) {
     case SIGTSTP:
         screen_leave(&watch->screen);
-        (void)kill(getpid(), SIGSTOP);
+        kill(getpid(), SIGSTOP);
         screen_enter(&watch->screen);
         return EVENT_REDRAW;
     case SIGWINCH:
@@ -222,14 +222,14 @@ static int open_signals(struct failure *failure)
 {
     static const int taken[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT, SIGWINCH};
     sigset_t set;
-    (void)sigemptyset(&set);
+    sigemptyset(&set);
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
-        (void)sigaddset(&set, taken[i]);
+        sigaddset(&set, taken[i]);
     }
     int signals = -1;
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
         (signals = signalfd(-1, &set, SFD_CLOEXEC)) < 0) {
-        (void)failure_set_errno(failure, "open a descriptor for signals");
+        failure_set_errno(failure, "open a descriptor for signals");
     }
     return signals;
 }
@@ -247,6 +247,6 @@ bool watch_run(const char *directory, uint64_t interval_ms, struct failure *fail
     screen_leave(&watch.screen);
     snapshot_free(&watch.latest);
     snapshot_free(&watch.older);
-    (void)close(watch.signals);
+    close(watch.signals);
     return watched;
 }

@@ -1,9 +1,9 @@
 /*
  * watch.h - lottery-stat --watch: the table again and again, with rates.
  *
- * Looks for the server anew each time, so that it survives the server's
- * restart and may be started before it. Ends on SIGINT, SIGTERM, SIGHUP and q;
- * SIGTSTP (^Z) gives the terminal back until SIGCONT; SIGWINCH redraws.
+ * It looks for the server again each time, so it goes on after the server was restarted, and
+ * may be started before the server. It ends on SIGINT, SIGTERM, SIGHUP and q. SIGTSTP (^Z)
+ * gives the terminal back until SIGCONT; SIGWINCH draws again. Called by lottery-stat.
  */
 #ifndef STAT_WATCH_H
 #define STAT_WATCH_H
@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 /*
- * Watches the server of this data directory until somebody ends it. Returns
- * false and describes the failure when it could not go on. Called by main.
+ * Watches the server of this data directory, every `interval_ms` milliseconds, until the user
+ * ends it. Returns false and describes the failure when it can't go on. Called by main.
  */
 bool watch_run(const char *directory, uint64_t interval_ms, struct failure *failure);
 

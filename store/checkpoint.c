@@ -1,13 +1,14 @@
 /*
  * checkpoint.c - see checkpoint.h.
  *
- * The file is replaced by a rename, so one of two whole checkpoints stands
- * under its name; after a power loss perhaps none, or one whose pages did not
- * all arrive.
+ * The file is replaced by a rename. So after the death of a process its name is that of the
+ * old whole checkpoint or of the new one. After a power loss there may be none, or one whose
+ * pages did not all reach the disk.
  */
 #include "store/checkpoint.h"
 
 #include "lib/checksum.h"
+#include "lib/limits.h"
 #include "lib/log.h"
 #include "store/file_io.h"
 
@@ -21,17 +22,16 @@
 #include <unistd.h>
 
 enum {
-    PROOF_BYTES = 4096, /* of bets.csv, before the position: read even where not all of it is */
-    AGENCIES_MAX = 32767
+    PROOF_BYTES = 4096 /* of bets.csv, before the position: read even where not all of it is */
 };
 
 #define CHECKPOINT_MAGIC UINT64_C(0x32544b504352544c) /* "LTRCPKT2" */
 #define UNFINISHED_FILE  DATA_CHECKPOINT_FILE ".tmp"
 
-/* What stands in the file before the agencies. */
+/* The beginning of the file; the agencies follow. */
 struct checkpoint_header {
     uint64_t magic;
-    uint64_t checksum; /* of everything behind it in the file */
+    uint64_t checksum; /* of everything after it in the file */
     char identity[CONTROL_IDENTITY_DIGITS];
     uint64_t position;      /* of bets.csv, durable up to here */
     uint64_t bets_checksum; /* of all bytes before the position */
@@ -53,7 +53,7 @@ static uint64_t sum(const struct checkpoint_header *header,
     return checksum_extend(checksum, agencies, agencies_bytes(header->count));
 }
 
-/* False when the file does not reach up to the position, or can't be read. */
+/* Computes the proof. False when the file ends before the position, or can't be read. */
 static bool prove(int bets_file, uint64_t position, uint64_t *proof)
 {
     char bytes[PROOF_BYTES];
@@ -90,7 +90,7 @@ static bool write_file(const struct data_directory *directory,
     }
     bool written = file_write_all(file, header, sizeof *header, 0) &&
                    file_write_all(file, agencies, agencies_bytes(header->count), sizeof *header);
-    (void)close(file);
+    close(file);
     return written && renameat(directory->descriptor, UNFINISHED_FILE, directory->descriptor,
                                DATA_CHECKPOINT_FILE) == 0;
 }
@@ -109,25 +109,25 @@ bool checkpoint_write(const struct checkpoint *checkpoint, const struct data_dir
     if (!written) {
         log_warning("action: checkpoint | result: fail | position: %" PRIu64 " | error: %s",
                     checkpoint->position, strerror(errno));
-        (void)unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
+        unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
     }
     return written;
 }
 
 void checkpoint_remove_unfinished(const struct data_directory *directory)
 {
-    (void)unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
+    unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
 }
 
 /* --------------------------------------------------------------- reading ---- */
 
-/* Fills header and checkpoint from the file; false where it is no whole one. */
+/* Fills header and checkpoint from the file. False when the file is not a whole checkpoint. */
 static bool load_whole(int file, struct checkpoint_header *header, struct checkpoint *checkpoint)
 {
     struct stat status;
     if (fstat(file, &status) != 0 ||
         file_read_up_to(file, header, sizeof *header, 0) != (ssize_t)sizeof *header ||
-        header->magic != CHECKPOINT_MAGIC || header->count > AGENCIES_MAX ||
+        header->magic != CHECKPOINT_MAGIC || header->count > LIMITS_AGENCIES_MAX ||
         (uint64_t)status.st_size != sizeof *header + agencies_bytes(header->count) ||
         !checkpoint_open(checkpoint, header->count)) {
         return false;
@@ -140,7 +140,7 @@ static bool load_whole(int file, struct checkpoint_header *header, struct checkp
            header->checksum == sum(header, checkpoint->agencies);
 }
 
-/* True where bets.csv reaches up to the position, and is up to there what it was. */
+/* True when bets.csv reaches the position and its bytes before that are unchanged. */
 static bool agrees(const struct data_directory *directory, const struct checkpoint_header *header,
                    int bets_file, enum checkpoint_verify verify, struct failure *failure)
 {
@@ -198,10 +198,10 @@ enum checkpoint_answer checkpoint_read(const struct data_directory *directory, c
         return errno == ENOENT ? CHECKPOINT_NONE : CHECKPOINT_REFUSED;
     }
     bool whole = load_whole(file, &header, checkpoint);
-    (void)close(file);
+    close(file);
     if (!whole) {
         log_warning("action: checkpoint | result: fail | file: %s/" DATA_CHECKPOINT_FILE
-                    " | reason: it is no whole one, as after a power loss: " DATA_BETS_FILE
+                    " | reason: it is not whole, as a power loss can leave it: " DATA_BETS_FILE
                     " is counted from its beginning",
                     directory->path);
         checkpoint_close(checkpoint);

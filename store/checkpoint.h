@@ -1,16 +1,18 @@
 /*
- * checkpoint.h - how far bets.csv has been counted already, so that a start need not count from 0.
+ * checkpoint.h - how far bets.csv has been counted, so that a start need not count it from 0.
  *
- * A checkpoint says: the first `position` bytes of this lottery's bets.csv are durable,
- * this is their checksum, these are the agencies' bets in them. It is written only after
- * those bytes are durable, so it is true whenever it can be read at all: nobody syncs it, a
- * torn one is betrayed by its own checksum, and a start without one counts everything.
- * For the same reason it is a witness: a whole one that bets.csv falls short of, or does
- * not agree with, proves that acknowledged bets are gone or were changed.
+ * A checkpoint says that the first `position` bytes of this lottery's bets.csv are durable,
+ * and gives their checksum and each agency's bets in them. It is written only after those
+ * bytes are durable, so a whole one is true. It is never synced: a torn one is found by its
+ * own checksum, and a start without a checkpoint counts everything. A whole checkpoint also
+ * is proof: if bets.csv is shorter than it says, or does not agree with it, then acknowledged
+ * bets are missing or were changed.
  *
  * The storer writes one about once a second while bets come in, and one with each round
- * of agencies that are done: what can pass for a crash's work is never more than what a
- * second has brought.
+ * of agencies that are done. So a loss that looks like a crash's torn tail is at most what
+ * came in during about one second.
+ *
+ * Called by the storer, and by the supervisor during recovery.
  */
 #ifndef STORE_CHECKPOINT_H
 #define STORE_CHECKPOINT_H
@@ -38,21 +40,21 @@ struct checkpoint {
     size_t count, capacity;
 };
 
-/* Room for so many agencies. False when there is no memory. */
+/* Makes an empty checkpoint with room for `capacity` agencies. False when there is no memory. */
 bool checkpoint_open(struct checkpoint *checkpoint, size_t capacity);
 
-/* Frees it; it is a zeroed one afterwards. */
+/* Frees the agencies and zeroes the checkpoint. */
 void checkpoint_close(struct checkpoint *checkpoint);
 
 /*
- * Writes the checkpoint, whose position is durable. `identity` is the lottery's,
- * `bets_file` the open bets.csv. A failure costs the next start some time, and some certainty, and
- * is logged. Returns whether it was written. Called by the storer.
+ * Writes the checkpoint; its position must be durable. `identity` is the lottery's,
+ * `bets_file` the open bets.csv. Returns whether it was written. A failure is logged; it costs
+ * the next start time, and proof of what came in since the last one. Called by the storer.
  */
 bool checkpoint_write(const struct checkpoint *checkpoint, const struct data_directory *directory,
                       const char *identity, int bets_file);
 
-/* How much of bets.csv is held against the checkpoint. */
+/* How much of bets.csv is compared with the checkpoint. */
 enum checkpoint_verify {
     CHECKPOINT_VERIFY_ALL, /* every byte before its position is read */
     CHECKPOINT_VERIFY_END  /* the last 4,096 of them */
@@ -61,19 +63,19 @@ enum checkpoint_verify {
 enum checkpoint_answer {
     CHECKPOINT_NONE,   /* none, or no whole one: count everything */
     CHECKPOINT_READ,   /* it agrees with bets.csv: count from its position on */
-    CHECKPOINT_REFUSED /* bets.csv is not what was stored; or it can't be read */
+    CHECKPOINT_REFUSED /* bets.csv is not what was stored, or a file can't be read */
 };
 
 /*
- * Reads the checkpoint of this lottery, and holds it against bets.csv (`bets_file`; -1: there
- * is none). With CHECKPOINT_READ the caller closes *checkpoint; else it is zeroed.
- * CHECKPOINT_REFUSED comes with the failure. Called by recovery.
+ * Reads the checkpoint of this lottery and compares bets.csv with it (`bets_file`; -1: there
+ * is none). After CHECKPOINT_READ the caller closes *checkpoint; else it is zeroed.
+ * CHECKPOINT_REFUSED is described in `failure`. Called by recovery.
  */
 enum checkpoint_answer checkpoint_read(const struct data_directory *directory, const char *identity,
                                        int bets_file, enum checkpoint_verify verify,
                                        struct checkpoint *checkpoint, struct failure *failure);
 
-/* Removes what a storer that was killed while it wrote a checkpoint left behind. By recovery. */
+/* Removes the unfinished file of a storer that was killed while it wrote. Called by recovery. */
 void checkpoint_remove_unfinished(const struct data_directory *directory);
 
 #endif

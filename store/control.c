@@ -1,8 +1,8 @@
 /*
  * control.c - see control.h.
  *
- * A control file has one spelling: it is read by a lenient parser, written again in
- * memory, and refused unless that gives the very same bytes.
+ * A control has exactly one text. The reader parses leniently, writes the result again in
+ * memory, and refuses the file unless both texts are the same.
  */
 #include "store/control.h"
 
@@ -52,8 +52,8 @@ bool control_make(struct control *control, struct failure *failure)
         return failure_set_errno(failure, "get 16 random bytes for the lottery's identity");
     }
     *control = (struct control){.state = CONTROL_NEW};
-    (void)snprintf(control->identity, sizeof control->identity, "%016" PRIx64 "%016" PRIx64,
-                   random[0], random[1]);
+    snprintf(control->identity, sizeof control->identity, "%016" PRIx64 "%016" PRIx64, random[0],
+             random[1]);
     return true;
 }
 
@@ -125,20 +125,20 @@ bool control_write(const struct data_directory *directory, const struct control 
     }
     bool written = put_into_place(directory, file, text, bytes, synced, failure);
     int saved_errno = errno;
-    (void)close(file);
+    close(file);
     errno = saved_errno;
     return written;
 }
 
 /* --------------------------------------------------------------- reading ---- */
 
-/* What is left of the text that is being read. */
+/* The rest of the text that is being read. */
 struct reading {
     const char *at;
     bool failed;
 };
 
-/* The text behind `name` and a space, up to the end of the line, in `value`; moves to the next line. */
+/* Copies the text between `name`, a space, and the end of the line; moves to the next line. */
 static void take_text(struct reading *reading, const char *name, char *value, size_t capacity)
 {
     size_t name_bytes = strlen(name);
@@ -179,13 +179,13 @@ static enum control_state take_state(struct reading *reading)
     return CONTROL_NEW;
 }
 
-/* Fills control from the lines between the first and the last one; false where they are others. */
+/* Fills control from the lines between the first and the last. False when they are not those. */
 static bool read_lines(const char *text, struct control *control)
 {
     struct reading reading = {.at = text};
     struct lottery_terms *terms = &control->terms;
     struct draw_record *draw = &control->draw;
-    (void)take_number(&reading, "lottery data", DECIMAL);
+    take_number(&reading, "lottery data", DECIMAL);
     take_text(&reading, "identity", control->identity, sizeof control->identity);
     control->ipc_key = (uint32_t)take_number(&reading, "ipc_key", HEXADECIMAL);
     control->ring_bytes = take_number(&reading, "ring_bytes", DECIMAL);
@@ -211,7 +211,7 @@ static bool is_identity(const char *identity)
            identity[CONTROL_IDENTITY_DIGITS] == '\0';
 }
 
-/* True when the text is what write_text makes of what it says. */
+/* True when write_text makes the same text of what was read. */
 static bool parse(const char *text, size_t bytes, struct control *control)
 {
     char again[CONTROL_BYTES_MAX];
@@ -221,7 +221,7 @@ static bool parse(const char *text, size_t bytes, struct control *control)
            memcmp(again, text, bytes) == 0;
 }
 
-/* The version that the first line names; 0 where it is no control file's. */
+/* The version that the first line names; 0 when it is not the first line of a control file. */
 static uint32_t version_of(const char *text)
 {
     uint32_t version = 0;
@@ -240,16 +240,16 @@ static enum control_answer judge(const char *path, const char *text, size_t byte
     }
     uint32_t version = version_of(text);
     if (version != 0 && version != CONTROL_VERSION) {
-        (void)failure_set(failure,
-                          "%s: the directory has version %" PRIu32 ", this server knows version "
-                          "%d: nothing was touched; use the server that wrote it",
-                          path, version, CONTROL_VERSION);
+        failure_set(failure,
+                    "%s: the directory has version %" PRIu32 ", this server knows version "
+                    "%d: nothing was touched; use the server that wrote it",
+                    path, version, CONTROL_VERSION);
     } else {
-        (void)failure_set(failure,
-                          "%s is damaged (its checksum does not agree with its text): nothing was "
-                          "touched; it is never edited by hand, restore it together with the "
-                          "other files from one backup",
-                          path);
+        failure_set(failure,
+                    "%s is damaged (its checksum does not agree with its text): nothing was "
+                    "touched; it is never edited by hand, restore it together with the "
+                    "other files from one backup",
+                    path);
     }
     return CONTROL_REFUSED;
 }
@@ -261,7 +261,7 @@ enum control_answer control_read_file(int file, const char *path, struct control
     *control = (struct control){.state = CONTROL_NEW};
     ssize_t got = file_read_up_to(file, text, CONTROL_BYTES_MAX, 0);
     if (got < 0) {
-        (void)failure_set_errno(failure, "read %s", path);
+        failure_set_errno(failure, "read %s", path);
         return CONTROL_REFUSED;
     }
     text[got] = '\0';
@@ -272,13 +272,13 @@ enum control_answer control_read(const struct data_directory *directory, struct 
                                  struct failure *failure)
 {
     char path[PATH_MAX];
-    (void)snprintf(path, sizeof path, "%s/" DATA_CONTROL_FILE, directory->path);
+    snprintf(path, sizeof path, "%s/" DATA_CONTROL_FILE, directory->path);
     *control = (struct control){.state = CONTROL_NEW};
     int file = data_directory_open_file(directory, DATA_CONTROL_FILE, O_RDONLY, failure);
     if (file < 0) {
         return errno == ENOENT ? CONTROL_ABSENT : CONTROL_REFUSED;
     }
     enum control_answer answer = control_read_file(file, path, control, failure);
-    (void)close(file);
+    close(file);
     return answer;
 }

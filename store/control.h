@@ -1,15 +1,16 @@
 /*
- * control.h - what the lottery in a data directory is, and how far it has come: the file `control`.
+ * control.h - the file `control`: which lottery a data directory holds, and its state.
  *
- * The file says who the lottery is (identity), what defines it (terms), how far it has
- * come (state), and what had been made durable when the file was written. It is text, with
- * a checksum as its last line, and is replaced by a rename: whoever reads it finds one
- * whole version. A version that can't be read was changed by something else than us.
+ * The file holds the lottery's identity, the terms that define it, its state, and the
+ * positions that were durable when the file was written. It is text, with a checksum as its
+ * last line. It is replaced by a rename, so a reader finds one whole version. A file that
+ * can't be parsed was changed by something other than the server.
  *
- * It is a witness: every position in it was durable before it was written, so a
- * bets.csv or done.csv that ends before one has lost what was acknowledged.
+ * Every position in it was durable before it was written. So a bets.csv or done.csv that ends
+ * before such a position has lost what was acknowledged.
  *
- * Written by the supervisor during recovery, and by the storer from then on, never by both.
+ * The supervisor writes it during recovery, before it starts a storer; from then on the storer
+ * does. lottery-stat and lottery-admin read it.
  */
 #ifndef STORE_CONTROL_H
 #define STORE_CONTROL_H
@@ -37,7 +38,7 @@ enum control_state {
 
 enum { CONTROL_IDENTITY_DIGITS = 32 };
 
-/* The largest ring that a server can have had (server_config.c): more of a tail is never cut. */
+/* The largest ring that can be configured (server_config.c): recovery never cuts a longer tail. */
 #define CONTROL_RING_BYTES_MAX (UINT64_C(1024) * 1024 * 1024)
 
 /* A draw that has been held. */
@@ -64,31 +65,39 @@ enum control_answer {
 };
 
 /*
- * Reads an open control file, from its beginning; `path` is for messages. CONTROL_READ
- * or CONTROL_REFUSED. For those who look at another user's directory: lottery-stat.
+ * Reads an open control file from its beginning; `path` is for messages. Returns CONTROL_READ,
+ * or CONTROL_REFUSED with the failure. Called by lottery-stat, which may look at another
+ * user's directory.
  */
 enum control_answer control_read_file(int file, const char *path, struct control *control,
                                       struct failure *failure);
 
-/* Reads the file of our own directory. Any process of the server may call. */
+/*
+ * Reads the file of our own directory. CONTROL_REFUSED is described in `failure`. Called by
+ * the supervisor, the storer and lottery-admin.
+ */
 enum control_answer control_read(const struct data_directory *directory, struct control *control,
                                  struct failure *failure);
 
 /*
- * Replaces the file, durably: when it returns true, this version is what a power loss
- * leaves. False with the failure and errno; *synced is false where a sync was what failed,
- * and then it is not known which version the disk holds.
+ * Replaces the file, durably: once it has returned true, a power loss leaves this version.
+ * Returns false with the failure and errno. *synced is false if a sync was what failed; then
+ * it is not known which version the disk holds. Called by the supervisor during recovery, by
+ * the storer, and by lottery-admin for a copy.
  */
 bool control_write(const struct data_directory *directory, const struct control *control,
                    bool *synced, struct failure *failure);
 
-/* A new lottery's control: a random identity, CONTROL_NEW. False when there is no randomness. */
+/*
+ * Fills in a new lottery's control: a random identity, CONTROL_NEW. False with the failure when
+ * the kernel gives no random bytes. Called by the supervisor during recovery.
+ */
 bool control_make(struct control *control, struct failure *failure);
 
-/* True when the terms are the same. */
+/* True when the terms are the same. Any process may call. */
 bool control_terms_equal(const struct lottery_terms *one, const struct lottery_terms *other);
 
-/* "new", "open" or "drawn". */
+/* Returns "new", "open" or "drawn". Any process may call. */
 const char *control_state_name(enum control_state state);
 
 #endif

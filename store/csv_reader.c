@@ -24,7 +24,7 @@ void csv_reader_close(struct csv_reader *reader)
     reader->buffer = NULL;
 }
 
-/* Moves what has not been taken to the front, and makes room where that fills the buffer. */
+/* Moves what was not taken to the front, and enlarges the buffer if that fills it. */
 static bool make_room(struct csv_reader *reader)
 {
     reader->used -= reader->taken;

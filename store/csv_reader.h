@@ -1,9 +1,11 @@
 /*
  * csv_reader.h - reads a file of CRLF rows in large pieces, whole rows at a time.
  *
- * No row of ours has a line end inside, so a row is what ends in LF. Memory is
- * a buffer of fixed size that only grows for a row longer than it, up to CSV_ROW_BYTES_MAX:
- * no row of ours is longer, so a file without line ends is not read into memory.
+ * No stored row has a line end inside, so a row is what ends in LF. The buffer has a fixed
+ * size and grows only for a longer row, up to CSV_ROW_BYTES_MAX. No stored row is longer, so
+ * a file without line ends is never read into memory as a whole.
+ *
+ * Any process may call; a reader belongs to the process that opened it.
  */
 #ifndef STORE_CSV_READER_H
 #define STORE_CSV_READER_H
@@ -20,7 +22,7 @@ struct csv_reader {
     char *buffer;      /* owned */
     size_t capacity;   /* of the buffer */
     size_t used;       /* bytes in it */
-    size_t taken;      /* of these, given to the caller in whole rows */
+    size_t taken;      /* of these, given to the caller already */
     uint64_t position; /* of the buffer's first byte in the file */
 };
 
@@ -33,11 +35,10 @@ void csv_reader_close(struct csv_reader *reader);
 enum csv_read { CSV_ROWS, CSV_END, CSV_FAILED };
 
 /*
- * Gives the next whole rows: *rows and *bytes, up to and with the last LF in
- * the buffer, valid until the next call. CSV_END when no whole row is left
- * (a rest without LF, or a row longer than CSV_ROW_BYTES_MAX, may be there: who has
- * counted the bytes knows where);
- * CSV_FAILED with errno when reading fails.
+ * Gives the next whole rows, up to and including the last LF in the buffer: *rows and *bytes,
+ * valid until the next call. Returns CSV_END when no whole row is left; the file may still
+ * have a rest without LF, or a row longer than CSV_ROW_BYTES_MAX, after the rows that were
+ * given. Returns CSV_FAILED with errno when reading fails.
  */
 enum csv_read csv_reader_next(struct csv_reader *reader, const char **rows, size_t *bytes);
 

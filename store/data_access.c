@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,14 +27,14 @@ enum {
 
 /* ---------------------------------------------------------------- names ---- */
 
-/* As chown and chgrp take them: a name, or the number where there is none. */
+/* A user or group as chown and chgrp take it: the name, or the number of one without a name. */
 static void name_user(uid_t user, char name[NAME_BYTES])
 {
     const struct passwd *entry = getpwuid(user);
     if (entry != NULL) {
-        (void)snprintf(name, NAME_BYTES, "%s", entry->pw_name);
+        snprintf(name, NAME_BYTES, "%s", entry->pw_name);
     } else {
-        (void)snprintf(name, NAME_BYTES, "%u", (unsigned)user);
+        snprintf(name, NAME_BYTES, "%u", (unsigned)user);
     }
 }
 
@@ -41,9 +42,9 @@ static void name_group(gid_t group, char name[NAME_BYTES])
 {
     const struct group *entry = getgrgid(group);
     if (entry != NULL) {
-        (void)snprintf(name, NAME_BYTES, "%s", entry->gr_name);
+        snprintf(name, NAME_BYTES, "%s", entry->gr_name);
     } else {
-        (void)snprintf(name, NAME_BYTES, "%u", (unsigned)group);
+        snprintf(name, NAME_BYTES, "%u", (unsigned)group);
     }
 }
 
@@ -51,13 +52,13 @@ void data_access_describe_user(uid_t user, char text[DATA_ACCESS_USER_BYTES])
 {
     const struct passwd *entry = getpwuid(user);
     if (entry != NULL) {
-        (void)snprintf(text, DATA_ACCESS_USER_BYTES, "%s (uid %u)", entry->pw_name, (unsigned)user);
+        snprintf(text, DATA_ACCESS_USER_BYTES, "%s (uid %u)", entry->pw_name, (unsigned)user);
     } else {
-        (void)snprintf(text, DATA_ACCESS_USER_BYTES, "uid %u", (unsigned)user);
+        snprintf(text, DATA_ACCESS_USER_BYTES, "uid %u", (unsigned)user);
     }
 }
 
-/* A number is taken as one also where no group has it: containers often know no names. */
+/* A number need not be a known group's: containers often have no names. */
 static bool parse_group(const char *text, gid_t *group)
 {
     char *end = NULL;
@@ -175,7 +176,7 @@ static bool check_owner(const struct stat *status, bool is_directory, const char
                        path, theirs, ours, is_directory ? "-R " : "", name, path);
 }
 
-/* What is open to a group has to be open to that of data.group. */
+/* If a group has any right, it must be the group of data.group. */
 static bool check_group(const struct stat *status, const struct data_access *access,
                         bool is_directory, const char *path, struct failure *failure)
 {
@@ -211,7 +212,7 @@ static bool check_mode(const struct stat *status, const struct data_access *acce
         (unsigned)mode, access->has_group ? " and data.group" : "", (unsigned)allowed, path);
 }
 
-/* Whoever writes through another name writes into ours. */
+/* A hard link elsewhere would let others read and write our file under its other name. */
 static bool check_names(const struct stat *status, bool is_directory, const char *path,
                         struct failure *failure)
 {
@@ -222,9 +223,10 @@ static bool check_names(const struct stat *status, bool is_directory, const char
         return failure_set(failure, "%s has just been removed", path);
     }
     return failure_set(failure,
-                       "%s has %llu names (hard links), and the others lead into it too: cp -p %s "
+                       "%s has %" PRIu64
+                       " names (hard links), and the others lead into it too: cp -p %s "
                        "%s.copy && mv %s.copy %s",
-                       path, (unsigned long long)status->st_nlink, path, path, path, path);
+                       path, (uint64_t)status->st_nlink, path, path, path, path);
 }
 
 bool data_access_check(const struct stat *status, const struct data_access *access,

@@ -1,9 +1,9 @@
 /*
- * data_directory.c - see data_directory.h. The locks are flock(2)s: they belong
- * to open file descriptions, which every child inherits, and so are given up
- * by the last process of the server, however it ends. That of the directory is taken
- * first: `lock` can be removed by hand and made anew, the directory can't
- * without another inode. The one of `lock` is for who looks there.
+ * data_directory.c - see data_directory.h. The locks are flock(2)s. They belong
+ * to open file descriptions, which every child inherits, so the kernel gives them up when the
+ * last process of the server ends, in whatever way. The directory is locked first, because a
+ * `lock` that was removed and made again by hand is another file, which nobody has locked. The
+ * file `lock` is locked as well for programs that look there.
  */
 #include "store/data_directory.h"
 
@@ -36,10 +36,10 @@ mode_t data_directory_file_mode(const struct data_directory *directory)
 static void write_path(const struct data_directory *directory, const char *name,
                        char path[PATH_MAX])
 {
-    (void)snprintf(path, PATH_MAX, "%s/%s", directory->path, name);
+    snprintf(path, PATH_MAX, "%s/%s", directory->path, name);
 }
 
-/* Looks at what stands under a name before it is opened: a pipe would block, a link lead away. */
+/* Checks a file before it is opened: opening a pipe would block, and a link leads elsewhere. */
 static bool check_name(const struct data_directory *directory, const char *name,
                        struct failure *failure)
 {
@@ -52,7 +52,7 @@ static bool check_name(const struct data_directory *directory, const char *name,
     return data_access_check(&status, &directory->access, false, path, failure);
 }
 
-/* O_CREAT does not tell whether it has made the file: what is made is made exclusively here. */
+/* Opens, or else makes with O_EXCL: O_CREAT alone does not tell whether it has made the file. */
 static int open_or_make(const struct data_directory *directory, const char *name, int flags,
                         bool *made)
 {
@@ -112,21 +112,21 @@ int data_directory_open_file(const struct data_directory *directory, const char 
     }
     int file = open_or_make(directory, name, flags, &made);
     if (file < 0) {
-        (void)failure_set_errno(failure, "open %s", path);
+        failure_set_errno(failure, "open %s", path);
         return -1;
     }
     if (settle_file(directory, file, made, flags, path, failure)) {
         return file;
     }
     int error = errno;
-    (void)close(file);
+    close(file);
     errno = error;
     return -1;
 }
 
 /* ---------------------------------------------------------------- locks ---- */
 
-/* The pid that was written by who took the lock; it may be gone while its children go on. */
+/* The pid of the supervisor that took the lock. It may have ended while its children go on. */
 static void read_pid(const struct data_directory *directory, char pid[LINE_BYTES])
 {
     int file = openat(directory->descriptor, DATA_LOCK_FILE,
@@ -134,11 +134,11 @@ static void read_pid(const struct data_directory *directory, char pid[LINE_BYTES
     ssize_t got = file < 0 ? 0 : read(file, pid, LINE_BYTES - 1);
     pid[got > 0 ? got : 0] = '\0';
     if (file >= 0) {
-        (void)close(file);
+        close(file);
     }
 }
 
-/* Who has the lock now, and who took it: a killed supervisor's children hold it on. */
+/* Names the processes that hold the lock now, and the supervisor that took it. */
 static bool describe_holders(const struct data_directory *directory, int locked,
                              struct failure *failure)
 {
@@ -155,10 +155,10 @@ static bool describe_holders(const struct data_directory *directory, int locked,
 static void pause_for(uint64_t pause_ms)
 {
     struct timespec pause = clock_interval((int64_t)pause_ms);
-    (void)nanosleep(&pause, NULL);
+    nanosleep(&pause, NULL);
 }
 
-/* flock has no time limit of its own, and a signal would have to be spent on one. */
+/* Tries again and again, because flock has no time limit. */
 static bool take_lock(const struct data_directory *directory, int file, uint64_t patience_ms,
                       struct failure *failure)
 {
@@ -176,14 +176,14 @@ static bool take_lock(const struct data_directory *directory, int file, uint64_t
     }
 }
 
-/* Network file systems lock by byte ranges, and so only what is open for writing. */
+/* Network file systems make byte-range locks of flocks, which need a file open for writing. */
 static bool is_lock_unsupported(int error)
 {
     return error == EBADF || error == EOPNOTSUPP || error == ENOLCK || error == EINVAL ||
            error == ENOSYS;
 }
 
-/* A start that failed may have taken the directory away again while we waited for it. */
+/* False when another start, which failed, removed the directory while we waited for its lock. */
 static bool is_still_there(const struct data_directory *directory)
 {
     struct stat status;
@@ -208,7 +208,7 @@ static bool lock_directory(const struct data_directory *directory, uint64_t pati
                        directory->path);
 }
 
-/* The file may have been removed between its opening and its locking. */
+/* Opens and locks `lock`, and checks that it was not removed between the two. */
 static bool lock_file(struct data_directory *directory, uint64_t patience_ms,
                       struct failure *failure)
 {
@@ -226,7 +226,7 @@ static bool lock_file(struct data_directory *directory, uint64_t patience_ms,
                        directory->path);
 }
 
-/* The supervisor's pid, for those who find the directory locked. */
+/* Writes the supervisor's pid, for starts that find the directory locked. */
 static bool write_pid(const struct data_directory *directory, struct failure *failure)
 {
     char pid[LINE_BYTES];
@@ -240,7 +240,7 @@ static bool write_pid(const struct data_directory *directory, struct failure *fa
 
 /* -------------------------------------------------------------- control ---- */
 
-/* True when there is something under this name that is not empty. */
+/* True when there is something of this name that is not an empty file. */
 static bool holds_something(const struct data_directory *directory, const char *name)
 {
     struct stat status;
@@ -248,7 +248,7 @@ static bool holds_something(const struct data_directory *directory, const char *
            (!S_ISREG(status.st_mode) || status.st_size > 0);
 }
 
-/* Without control there may be nothing: each start makes it before any other file but the lock. */
+/* Without control there must be nothing: each start writes it before any other file but `lock`. */
 static bool is_virgin(const struct data_directory *directory, struct failure *failure)
 {
     static const char *const files[] = {DATA_BETS_FILE, DATA_DONE_FILE, DATA_WINNERS_FILE,
@@ -289,21 +289,21 @@ static bool read_control(struct data_directory *directory, struct failure *failu
 
 /* ----------------------------------------------------------------- open ---- */
 
-/* A directory that was just made has to be found again after a power loss: its parent is synced. */
+/* Syncs the parent, so that a directory that was just made is there after a power loss. */
 static bool sync_parent(const struct data_directory *directory, struct failure *failure)
 {
     int parent = openat(directory->descriptor, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool synced = parent >= 0 && file_sync_directory(parent, directory->path);
     if (!synced) {
-        (void)failure_set_errno(failure, "sync the parent of %s", directory->path);
+        failure_set_errno(failure, "sync the parent of %s", directory->path);
     }
     if (parent >= 0) {
-        (void)close(parent);
+        close(parent);
     }
     return synced;
 }
 
-/* What was there before keeps its mode, also where data.group was set only afterwards. */
+/* A directory that was there keeps its mode, also if data.group was set later. */
 static void warn_if_closed_to_group(const struct data_directory *directory,
                                     const struct stat *status)
 {
@@ -316,7 +316,7 @@ static void warn_if_closed_to_group(const struct data_directory *directory,
     }
 }
 
-/* Made by us: it gets its mode. There before: it is checked. */
+/* Sets the mode of a directory that we have made, or checks the one that was there. */
 static bool settle_directory(const struct data_directory *directory, const struct stat *status,
                              struct failure *failure)
 {
@@ -330,7 +330,7 @@ static bool settle_directory(const struct data_directory *directory, const struc
            sync_parent(directory, failure);
 }
 
-/* A directory of another user, closed to us, is as foreign as one that we may look into. */
+/* A directory that we may not open is refused as another user's when it is that. */
 static bool describe_unopened(const struct data_directory *directory, struct failure *failure)
 {
     struct stat status;
@@ -362,7 +362,7 @@ static bool open_directory(struct data_directory *directory, struct failure *fai
     return settle_directory(directory, &status, failure);
 }
 
-/* All of the server's files at once, before any of them is needed: one start tells. */
+/* Checks all files at the start, and not each one only when it is needed. */
 static bool check_files(const struct data_directory *directory, struct failure *failure)
 {
     static const char *const names[] = {DATA_LOCK_FILE, DATA_CONTROL_FILE,    DATA_BETS_FILE,
@@ -393,8 +393,8 @@ bool data_directory_open(const char *path, const char *group, uint64_t patience_
 void data_directory_discard(struct data_directory *directory)
 {
     if (directory->made && directory->descriptor >= 0) {
-        (void)unlinkat(directory->descriptor, DATA_LOCK_FILE, 0);
-        (void)rmdir(directory->path); /* stays where anybody put anything into it */
+        unlinkat(directory->descriptor, DATA_LOCK_FILE, 0);
+        rmdir(directory->path); /* stays where anybody put anything into it */
     }
     data_directory_close(directory);
 }
@@ -402,11 +402,11 @@ void data_directory_discard(struct data_directory *directory)
 void data_directory_close(struct data_directory *directory)
 {
     if (directory->lock >= 0) {
-        (void)close(directory->lock);
+        close(directory->lock);
         directory->lock = -1;
     }
     if (directory->descriptor >= 0) {
-        (void)close(directory->descriptor);
+        close(directory->descriptor);
         directory->descriptor = -1;
     }
 }

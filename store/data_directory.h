@@ -1,13 +1,16 @@
 /*
  * data_directory.h - the directory that holds everything the server must not lose.
  *
- *     lock          the supervisor's pid; held (flock) while any process of the server lives,
- *                   and so is the directory itself, because a name can be removed
- *     control       what the lottery is and how far it has come (control.h); never torn
- *     bets.csv      every bet; true once fdatasync has returned for its bytes
- *     done.csv      the agencies that are done, a line each; true likewise
- *     checkpoint    what a server need not count again; true when its checksum is, else ignored
- *     winners.csv   the winning rows by agency; true once it is renamed into place
+ *     lock          the supervisor's pid; locked (flock) while any process of the server lives.
+ *                   The directory itself is locked, too: a file can be removed
+ *     control       the lottery's identity, terms and state (control.h); never torn
+ *     bets.csv      every bet; durable up to the bytes for which fdatasync has returned
+ *     done.csv      the agencies that are done, a line each; durable likewise
+ *     checkpoint    what a server need not count again; ignored when its checksum is wrong
+ *     winners.csv   the winning rows by agency; whole once it has this name
+ *
+ * The supervisor opens the directory; its children inherit it. lottery-admin uses the functions
+ * that are given a directory.
  */
 #ifndef STORE_DATA_DIRECTORY_H
 #define STORE_DATA_DIRECTORY_H
@@ -25,60 +28,67 @@
 #define DATA_DONE_FILE       "done.csv"
 #define DATA_WINNERS_FILE    "winners.csv"
 #define DATA_CHECKPOINT_FILE "checkpoint"
-#define DATA_CONTROL_FILE    "control"
 
 /*
- * Open for as long as the process lives; inherited by children, the locks with it. One of
- * zeros but for path and descriptor does for a function that is only given a directory.
+ * Open as long as the process lives; children inherit it, with its locks. Functions that are
+ * given a directory need path and descriptor only; the rest may be zeros.
  */
 struct data_directory {
     const char *path; /* the configuration's */
     int descriptor;   /* of the directory; locked, too; -1: not open */
     int lock;         /* of the lock file; -1: not open */
-    bool made;        /* by this start */
+    bool made;        /* this start has made the directory */
     uint64_t device, inode;
-    struct data_access access; /* who may reach what is in it: data.group */
+    struct data_access access; /* who may reach its files: data.group */
     bool has_control;          /* false: nothing has been stored here, and control is not there */
-    struct control control;    /* as it stood when the directory was opened, or after recovery */
-    uint64_t bets_inode;       /* of the bets.csv that recovery has accepted; 0: not known */
-    /* Key of shared memory and semaphores: the last server's, 0 where it is not known, until
-     * heritage_open has made them; this server's own from then on. */
+    struct control control; /* as read when the directory was opened; after recovery, as written */
+    uint64_t bets_inode;    /* of the bets.csv that recovery accepted; 0: not known */
+    /* Key of shared memory and semaphores. Until heritage_open has made them, the last server's,
+     * or 0 if that is not known; from then on this server's. */
     uint32_t ipc_key;
 };
 
 /*
- * Opens the directory, made where it is missing, and takes its locks: on the
- * directory and on the file `lock`. Where a server holds one of them, waits up
- * to `patience_ms` (a killed supervisor's children are just finishing), then fails
- * and names the pids that hold it now, as far as they can be seen. `group` is
- * data.group, empty or NULL for none. Refuses a directory, or a file of the server in
- * it, that is another user's, open to others, no regular file or linked elsewhere
- * (data_access.h). Reads control; refuses a directory whose control is damaged, of another
- * version, or missing while there are other files. Called by the supervisor.
+ * Opens the directory `path`, makes it if it is missing, and locks it and its file `lock`.
+ * While another server holds a lock, waits up to `patience_ms` (a killed supervisor's
+ * children may be about to end); then fails and names the pids that hold it, as far as they
+ * can be seen. `group` is data.group, empty or NULL for none. `path` stays the caller's.
+ *
+ * Refuses a directory, or a file of the server in it, that belongs to another user, is open to
+ * others, is no regular file, or has a second name (data_access.h). Reads control, and refuses
+ * one that is damaged, of another version, or missing while there are other files.
+ *
+ * Returns false with the failure, and nothing open, when it refuses or fails. Called by the
+ * supervisor.
  */
 bool data_directory_open(const char *path, const char *group, uint64_t patience_ms,
                          struct data_directory *directory, struct failure *failure);
 
 /*
- * Opens a file of the directory: the one way to do it. `flags` as for open(2): O_CREAT,
- * O_TRUNC and O_EXCL work as there, O_CLOEXEC and O_NOFOLLOW are always added. What
- * was there is checked (data_access_check) before a byte of it is changed; what is made gets
- * data_directory_file_mode, whatever the umask is. Returns the descriptor; or -1
- * with errno (ENOENT where there is none), and describes the failure. Any process.
+ * Opens a file of the directory. The server opens its files in no other way, except that it
+ * reads the pid in `lock` for a message. `flags` are those of open(2); O_CREAT, O_TRUNC and
+ * O_EXCL mean the same, O_CLOEXEC and O_NOFOLLOW are always added. A file that was there is
+ * checked (data_access_check) before a byte of it is changed. A file that is
+ * made gets data_directory_file_mode, whatever the umask is. Returns the descriptor, which is
+ * the caller's, or -1 with errno (ENOENT: there is no such file) and the failure. Any process
+ * of the server may call, and so may lottery-admin.
  */
 int data_directory_open_file(const struct data_directory *directory, const char *name, int flags,
                              struct failure *failure);
 
-/* The mode of every file in it: 0600, or 0640 with data.group. */
+/* Returns the mode of its files: 0600, or 0640 with data.group. Any process may call. */
 mode_t data_directory_file_mode(const struct data_directory *directory);
 
 /*
- * Closes, and removes the directory where this start made it and put nothing
- * into it but the lock: a start that fails leaves nothing behind. Called by the supervisor.
+ * Closes the directory after a start that failed. Removes it if this start has made it and it
+ * holds nothing but the file `lock`. Called by the supervisor.
  */
 void data_directory_discard(struct data_directory *directory);
 
-/* Gives the lock up and closes. */
+/*
+ * Closes the directory, which gives up this process's share of its locks. Called by the
+ * supervisor.
+ */
 void data_directory_close(struct data_directory *directory);
 
 #endif

@@ -4,6 +4,7 @@
 #include "store/done_file.h"
 
 #include "lib/checksum.h"
+#include "lib/limits.h"
 #include "lib/log.h"
 #include "store/csv_reader.h"
 #include "store/file_io.h"
@@ -17,8 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One more than there can be agencies: as many as a semaphore can count. */
-enum { LINES_MAX = 32767 + 1 };
+/* One more than there can be agencies, so that one too many is noticed. */
+enum { LINES_MAX = LIMITS_AGENCIES_MAX + 1 };
 
 /* ----------------------------------------------------------------- lines ---- */
 
@@ -33,7 +34,7 @@ size_t done_file_write_line(char text[DONE_LINE_BYTES_MAX], const struct done_li
     return (size_t)used;
 }
 
-/* A line has one spelling: it is read leniently, written again, and compared. */
+/* Reads leniently, writes the line again, and compares: a line has exactly one text. */
 bool done_file_parse_line(const char *text, size_t bytes, struct done_line *line)
 {
     enum { DECIMAL = 10, HEXADECIMAL = 16 };
@@ -55,7 +56,7 @@ bool done_file_parse_line(const char *text, size_t bytes, struct done_line *line
     return done_file_write_line(again, line) == bytes + 1 && memcmp(again, text, bytes) == 0;
 }
 
-/* Keeps the good lines at the start of `text`, as long as there is room; returns their bytes. */
+/* Keeps the good lines at the start of `text`, LINES_MAX in all; returns their bytes. */
 static size_t keep_good_lines(struct done_file *file, const char *text, size_t bytes)
 {
     size_t at = 0;
@@ -99,12 +100,12 @@ static bool read_lines(struct done_file *file)
 static enum done_open falls_short(const struct data_directory *directory, uint64_t good_bytes,
                                   uint64_t proven_bytes, struct failure *failure)
 {
-    (void)failure_set(failure,
-                      "%s/" DATA_DONE_FILE " is missing, ends, or is damaged, at byte %" PRIu64
-                      ", and %" PRIu64 " bytes were durable (" DATA_CONTROL_FILE " proves it): "
-                      "agencies that were done are missing, nothing was touched; restore all "
-                      "files from one backup",
-                      directory->path, good_bytes, proven_bytes);
+    failure_set(failure,
+                "%s/" DATA_DONE_FILE " is missing, ends, or is damaged, at byte %" PRIu64
+                ", and %" PRIu64 " bytes were durable (" DATA_CONTROL_FILE " proves it): "
+                "agencies that were done are missing, nothing was touched; restore all "
+                "files from one backup",
+                directory->path, good_bytes, proven_bytes);
     return DONE_DAMAGED;
 }
 
@@ -113,19 +114,19 @@ static enum done_open read_and_judge(const struct data_directory *directory, uin
 {
     struct stat status;
     if (!file_sync_and_forget(file->descriptor, 0)) {
-        (void)failure_set_errno(failure, "sync %s/" DATA_DONE_FILE, directory->path);
+        failure_set_errno(failure, "sync %s/" DATA_DONE_FILE, directory->path);
         return DONE_NOT_SYNCED;
     }
     if (!read_lines(file) || fstat(file->descriptor, &status) != 0) {
-        (void)failure_set_errno(failure, "read %s/" DATA_DONE_FILE, directory->path);
+        failure_set_errno(failure, "read %s/" DATA_DONE_FILE, directory->path);
         return DONE_NOT_OPEN;
     }
     file->torn_bytes = (uint64_t)status.st_size - file->bytes;
     if (file->count == LINES_MAX) {
-        (void)failure_set(failure,
-                          "%s/" DATA_DONE_FILE " has more lines than there can be agencies (%d): "
-                          "nothing was touched",
-                          directory->path, LINES_MAX - 1);
+        failure_set(failure,
+                    "%s/" DATA_DONE_FILE " has more lines than there can be agencies (%d): "
+                    "nothing was touched",
+                    directory->path, LINES_MAX - 1);
         return DONE_DAMAGED;
     }
     return file->bytes < proven_bytes ? falls_short(directory, file->bytes, proven_bytes, failure)
@@ -167,7 +168,7 @@ enum done_open done_file_cut(const struct data_directory *directory, struct done
         file->torn_bytes = 0;
         return DONE_OPEN;
     }
-    (void)failure_set_errno(failure, "cut the tail of %s/" DATA_DONE_FILE, directory->path);
+    failure_set_errno(failure, "cut the tail of %s/" DATA_DONE_FILE, directory->path);
     return cut ? DONE_NOT_SYNCED : DONE_NOT_OPEN;
 }
 
@@ -177,7 +178,7 @@ void done_file_close(struct done_file *file)
     file->lines = NULL;
     file->count = 0;
     if (file->descriptor >= 0) {
-        (void)close(file->descriptor);
+        close(file->descriptor);
         file->descriptor = -1;
     }
 }

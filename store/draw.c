@@ -4,12 +4,12 @@
  * Two steps. The scan goes over bets.csv once and appends every winning row to
  * a scratch file, counting each agency's bytes. The sort gives each agency its
  * place in winners.csv by those counts, and copies the scratch file's rows
- * there. If the storer dies in here, its successor starts the draw anew and
+ * there. If the storer dies in here, the next one starts the draw again and
  * truncates what it finds.
  *
- * The scan holds all that it reads against the checksum of what was stored: where they
- * differ, nobody is told anything, and there is no draw. Of the rows it looks closely at
- * those alone that win, so it can often say where the first change is.
+ * The scan compares the checksum of all that it reads with that of what was stored; if they
+ * differ, there is no draw. It parses only the rows that win, so it can often, but not always,
+ * name the place of the first change.
  */
 #include "store/draw.h"
 
@@ -17,6 +17,7 @@
 #include "bet/byte_search.h"
 #include "lib/checksum.h"
 #include "lib/fault_point.h"
+#include "lib/limits.h"
 #include "store/csv_reader.h"
 #include "store/file_io.h"
 
@@ -32,7 +33,6 @@
 enum {
     SCRATCH_BUFFER_BYTES = 64 * 1024,
     ENDING_BYTES_MAX = 16, /* "4294967295\r\n" */
-    SHARES_MAX = 32767,    /* agencies: as many as a semaphore can count */
     SHARE_INDEX_CAPACITY = 1 << 16
 };
 
@@ -51,8 +51,8 @@ struct draw {
     char ending[ENDING_BYTES_MAX]; /* how a winning row ends: number CRLF */
     size_t ending_bytes;
     int bets, scratch, unfinished; /* descriptors; -1: not open */
-    struct share *shares;          /* owned; SHARES_MAX; in the order in which they were met */
-    uint16_t *share_index;         /* owned; open hash: 1 + a share's place in `shares`; 0: free */
+    struct share *shares;  /* owned; LIMITS_AGENCIES_MAX; in the order in which they were met */
+    uint16_t *share_index; /* owned; open hash: 1 + a share's place in `shares`; 0: free */
     size_t share_count;
     bool (*should_stop)(void);
     uint64_t winners, winners_bytes, winners_checksum;
@@ -68,7 +68,7 @@ struct draw {
 
 /* --------------------------------------------------------------- shares ---- */
 
-/* Where the agency stands in the index, or would stand. Knuth's multiplicative hash. */
+/* The place of the agency in the index, or the free one for it. Knuth's multiplicative hash. */
 static uint16_t *index_of(const struct draw *draw, uint32_t agency)
 {
     uint32_t at = (agency * UINT32_C(2654435761)) >> 16;
@@ -78,15 +78,15 @@ static uint16_t *index_of(const struct draw *draw, uint32_t agency)
     return &draw->share_index[at];
 }
 
-/* A new share, for which the index has a free place. False where there are more agencies than there can be. */
+/* Adds a share at a free place of the index. False when there are more agencies than possible. */
 static bool add_share(struct draw *draw, uint32_t agency, uint16_t *index)
 {
-    if (draw->share_count == SHARES_MAX) {
+    if (draw->share_count == LIMITS_AGENCIES_MAX) {
         draw->damaged = true;
         return failure_set(draw->failure,
                            "%s/" DATA_BETS_FILE " is damaged: there are winners of more than %d "
                            "agencies",
-                           draw->directory->path, SHARES_MAX);
+                           draw->directory->path, LIMITS_AGENCIES_MAX);
     }
     draw->shares[draw->share_count] = (struct share){.agency = agency};
     *index = (uint16_t)++draw->share_count;
@@ -132,7 +132,7 @@ static bool flush_scratch(struct draw *draw, uint64_t *position)
 
 /* ----------------------------------------------------------------- scan ---- */
 
-/* A row wins when the digits of its number, but for leading zeros, are the winning ones. */
+/* A row wins when its number, without leading zeros, has the winning digits. */
 static bool is_whole_number(const char *rows, const char *digits)
 {
     while (digits > rows && digits[-1] == '0') {
@@ -141,17 +141,18 @@ static bool is_whole_number(const char *rows, const char *digits)
     return digits > rows && digits[-1] == ',';
 }
 
-/* False, with the failure, where the row at `at` is none that was stored. `bytes` with its CRLF. */
+/* False, with the failure, when the row at position `at` is no bet. `bytes` includes its CRLF. */
 static bool is_bet(struct draw *draw, const char *row, size_t bytes, uint64_t at)
 {
     uint32_t agency = 0;
     enum bet_fault fault = bet_csv_parse(row, bytes - (sizeof "\r\n" - 1), &agency);
     if (fault != BET_VALID) {
         draw->damaged = true;
-        (void)failure_set(draw->failure,
-                          "%s/" DATA_BETS_FILE " is damaged: what would win at byte %llu is no bet "
-                          "(%s)",
-                          draw->directory->path, (unsigned long long)at, bet_fault_text(fault));
+        failure_set(draw->failure,
+                    "%s/" DATA_BETS_FILE " is damaged: what would win at byte %" PRIu64
+                    " is no bet "
+                    "(%s)",
+                    draw->directory->path, at, bet_fault_text(fault));
     }
     return fault == BET_VALID;
 }
@@ -202,7 +203,7 @@ static bool scan_rows(struct draw *draw, const char *rows, size_t bytes, uint64_
     return true;
 }
 
-/* False, with the failure, where what was read is not what was stored. */
+/* False, with the failure, when what was read is not what was stored. */
 static bool is_complete(struct draw *draw, const struct draw_stock *stored)
 {
     draw->damaged = draw->scanned != stored->bytes || draw->rows != stored->rows ||
@@ -223,7 +224,7 @@ static bool is_stopping(struct draw *draw)
     return draw->stopped;
 }
 
-/* What was stored; whatever stands behind it in the file is looked at by nobody. */
+/* Scans the bytes that were stored; bytes after them in the file do not count. */
 static bool scan(struct draw *draw, const struct draw_stock *stored)
 {
     struct csv_reader reader;
@@ -251,7 +252,7 @@ static bool scan(struct draw *draw, const struct draw_stock *stored)
 
 /* ----------------------------------------------------------------- sort ---- */
 
-/* The bytes of the rows at the start of `rows` that are of the same agency. */
+/* The bytes of the first rows of `rows` that belong to one agency. */
 static size_t run_of_agency(const char *rows, size_t bytes, uint32_t agency)
 {
     size_t at = 0;
@@ -324,7 +325,7 @@ static bool open_files(struct draw *draw)
     }
     draw->unfinished = open_new(draw, UNFINISHED_FILE);
     draw->buffer = malloc(SCRATCH_BUFFER_BYTES);
-    draw->shares = calloc(SHARES_MAX, sizeof *draw->shares);
+    draw->shares = calloc(LIMITS_AGENCIES_MAX, sizeof *draw->shares);
     draw->share_index = calloc(SHARE_INDEX_CAPACITY, sizeof *draw->share_index);
     return draw->unfinished >= 0 && draw->buffer != NULL && draw->shares != NULL &&
            draw->share_index != NULL;
@@ -335,16 +336,16 @@ static void close_files(struct draw *draw)
     const int descriptors[] = {draw->unfinished, draw->scratch, draw->bets};
     for (size_t i = 0; i < sizeof descriptors / sizeof descriptors[0]; i++) {
         if (descriptors[i] >= 0) {
-            (void)close(descriptors[i]);
+            close(descriptors[i]);
         }
     }
-    (void)unlinkat(draw->directory->descriptor, SCRATCH_FILE, 0);
+    unlinkat(draw->directory->descriptor, SCRATCH_FILE, 0);
     free(draw->buffer);
     free(draw->shares);
     free(draw->share_index);
 }
 
-/* The draw has been held once winners.csv is in place and the directory says so for good. */
+/* Renames winners.csv into place and syncs the directory, so that the name is durable. */
 static enum draw_end put_into_place(const struct draw *draw)
 {
     int directory = draw->directory->descriptor;
@@ -359,19 +360,18 @@ static enum draw_end put_into_place(const struct draw *draw)
     return file_sync_directory(directory, draw->directory->path) ? DRAW_HELD : DRAW_NOT_SYNCED;
 }
 
-/* Says why, unless the scan has said it already. Returns the end that it is. */
+/* Describes the failure, unless the scan has done so. Returns the draw's answer. */
 static enum draw_end explain(const struct draw *draw, enum draw_end end)
 {
     if (draw->damaged) {
         return DRAW_DAMAGED;
     }
     if (draw->stopped) {
-        (void)failure_set(draw->failure,
-                          "stopped before the draw was held: the next start holds it");
+        failure_set(draw->failure, "stopped before the draw was held: the next start holds it");
         return DRAW_INTERRUPTED;
     }
-    (void)failure_set_errno(draw->failure, "%s the draw in %s",
-                            end == DRAW_NOT_SYNCED ? "sync" : "hold", draw->directory->path);
+    failure_set_errno(draw->failure, "%s the draw in %s", end == DRAW_NOT_SYNCED ? "sync" : "hold",
+                      draw->directory->path);
     bool is_full = errno == ENOSPC || errno == EDQUOT;
     return end == DRAW_FAILED && is_full ? DRAW_NO_ROOM : end;
 }
@@ -424,33 +424,33 @@ static enum draw_end compare(const struct data_directory *directory, int file,
     struct stat status;
     int64_t bytes = file_checksum(file, record->winners_bytes, &checksum);
     if (bytes < 0 || fstat(file, &status) != 0) {
-        (void)failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, directory->path);
+        failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, directory->path);
         return DRAW_FAILED;
     }
     if ((uint64_t)bytes == record->winners_bytes && (uint64_t)status.st_size == (uint64_t)bytes &&
         checksum == record->winners_file_checksum) {
         return DRAW_HELD;
     }
-    (void)failure_set(failure,
-                      "%s/" DATA_WINNERS_FILE " was changed: it has %" PRIu64
-                      " bytes, and the draw gave %" PRIu64 " bytes of checksum " CHECKSUM_FORMAT
-                      " (" DATA_CONTROL_FILE "): nobody is told winners by it; move it away, and "
-                      "the next start makes it again from " DATA_BETS_FILE,
-                      directory->path, (uint64_t)status.st_size, record->winners_bytes,
-                      record->winners_file_checksum);
+    failure_set(failure,
+                "%s/" DATA_WINNERS_FILE " was changed: it has %" PRIu64
+                " bytes, and the draw gave %" PRIu64 " bytes of checksum " CHECKSUM_FORMAT
+                " (" DATA_CONTROL_FILE "): nobody is told winners by it; move it away, and "
+                "the next start makes it again from " DATA_BETS_FILE,
+                directory->path, (uint64_t)status.st_size, record->winners_bytes,
+                record->winners_file_checksum);
     return DRAW_DAMAGED;
 }
 
 enum draw_end draw_check(const struct data_directory *directory, const struct draw_record *record,
                          struct failure *failure)
 {
-    (void)unlinkat(directory->descriptor, SCRATCH_FILE, 0);
-    (void)unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
+    unlinkat(directory->descriptor, SCRATCH_FILE, 0);
+    unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
     int file = data_directory_open_file(directory, DATA_WINNERS_FILE, O_RDONLY, failure);
     if (file < 0) {
         return errno == ENOENT ? DRAW_MISSING : DRAW_FAILED;
     }
     enum draw_end end = compare(directory, file, record, failure);
-    (void)close(file);
+    close(file);
     return end;
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The page cache keeps pages together in pieces of up to this, and forgets none in part. */
+/* The page cache keeps pages in pieces of up to this size, and drops whole pieces only. */
 #define CACHED_PIECE_BYTES_MAX (UINT64_C(2) * 1024 * 1024)
 
 enum { CHECKSUM_PIECE_BYTES = 128 * 1024 };
@@ -71,7 +71,7 @@ int64_t file_checksum(int file, uint64_t count, uint64_t *checksum)
     return (int64_t)position;
 }
 
-/* An interrupted sync has said nothing of the disk: it is called again. Any other error is final. */
+/* Calls again after EINTR, which says nothing about the disk. Any other error is final. */
 static bool sync_by(int (*system_call)(int file), int file)
 {
     int result = 0;
@@ -98,7 +98,7 @@ static bool is_not_supported(int error)
     return error == EINVAL || error == EOPNOTSUPP || error == ENOSYS;
 }
 
-/* Once: the storer and the handlers inherit what the supervisor has said. */
+/* Warns once. A child inherits the flag, so it does not repeat what the supervisor has said. */
 static void warn_of_lost_names(const char *path)
 {
     static bool warned;
@@ -131,6 +131,6 @@ bool file_sync_and_forget(int file, uint64_t from)
     }
     uint64_t pieces_from = from > CACHED_PIECE_BYTES_MAX ? from - CACHED_PIECE_BYTES_MAX : 0;
     const off_t to_the_end = 0;
-    (void)posix_fadvise(file, (off_t)pieces_from, to_the_end, POSIX_FADV_DONTNEED);
+    posix_fadvise(file, (off_t)pieces_from, to_the_end, POSIX_FADV_DONTNEED);
     return true;
 }

@@ -1,7 +1,7 @@
 /*
  * lock_holders.c - see lock_holders.h.
  *
- * A process that may not be looked into, or ends meanwhile, is passed over.
+ * A process that we may not look into, or that ends meanwhile, is skipped.
  */
 #include "store/lock_holders.h"
 
@@ -25,20 +25,20 @@ struct search {
 };
 
 /*
- * True when the flock is held by this open file: its fdinfo has a line
- * "lock: 1: FLOCK ADVISORY WRITE 1234 08:01:5678 0 EOF" then. See proc_pid_fdinfo(5).
+ * True when this open file holds the flock: then its fdinfo has a line
+ * "lock: 1: FLOCK ADVISORY WRITE 1234 08:01:5678 0 EOF". See proc_pid_fdinfo(5).
  */
 static bool shows_lock(const char *pid, const char *number)
 {
     char path[PATH_BYTES];
     char info[INFO_BYTES];
-    (void)snprintf(path, sizeof path, "/proc/%.20s/fdinfo/%.20s", pid, number);
+    snprintf(path, sizeof path, "/proc/%.20s/fdinfo/%.20s", pid, number);
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) {
         return false;
     }
     ssize_t got = read(file, info, sizeof info - 1);
-    (void)close(file);
+    close(file);
     info[got > 0 ? got : 0] = '\0';
     return strstr(info, "FLOCK") != NULL;
 }
@@ -46,7 +46,7 @@ static bool shows_lock(const char *pid, const char *number)
 static bool is_holder(const struct search *search, const char *pid)
 {
     char path[PATH_BYTES];
-    (void)snprintf(path, sizeof path, "/proc/%.20s/fd", pid);
+    snprintf(path, sizeof path, "/proc/%.20s/fd", pid);
     DIR *descriptors = opendir(path);
     bool holds = false;
     const struct dirent *entry = NULL;
@@ -58,7 +58,7 @@ static bool is_holder(const struct search *search, const char *pid)
                 open_file.st_ino == search->file.st_ino && shows_lock(pid, entry->d_name);
     }
     if (descriptors != NULL) {
-        (void)closedir(descriptors);
+        closedir(descriptors);
     }
     return holds;
 }
@@ -86,6 +86,6 @@ void lock_holders_list(int file, char *pids, size_t capacity)
         }
     }
     if (processes != NULL) {
-        (void)closedir(processes);
+        closedir(processes);
     }
 }

@@ -1,9 +1,11 @@
 /*
- * lock_holders.h - which processes hold a file's flock(2), for whoever is refused it.
+ * lock_holders.h - which processes hold a file's flock(2), for the message of a refused start.
  *
- * /proc/locks names the process that called flock. That one may be long dead,
- * while children that inherited the descriptor hold the lock on: they are found
- * by their open descriptors instead.
+ * /proc/locks names the process that called flock. That process may have ended, while children
+ * that inherited the descriptor still hold the lock. So the holders are found by their open
+ * descriptors.
+ *
+ * Called by the supervisor. No state.
  */
 #ifndef STORE_LOCK_HOLDERS_H
 #define STORE_LOCK_HOLDERS_H
@@ -11,11 +13,11 @@
 #include <stddef.h>
 
 /*
- * Writes the pids of all processes that hold a flock on the file that is open as
- * `file`, " 12 34", terminated, and " ..." behind them where there is no room for
- * more. Empty where none can be seen: they are another user's, or in another pid
- * namespace. Whoever has the file open without the lock, as the caller has, is
- * left out. `capacity` is at least LOCK_HOLDERS_BYTES_MIN. Any process may call it.
+ * Writes into `pids` the pids of all processes that hold a flock on the open file `file`:
+ * " 12 34", terminated, with " ..." at the end when there is no room for more. The text is
+ * empty when no holder can be seen: they are another user's, or in another pid namespace. A
+ * process that has the file open without the lock, as the caller has, is not listed.
+ * `capacity` is at least LOCK_HOLDERS_BYTES_MIN.
  */
 void lock_holders_list(int file, char *pids, size_t capacity);
 

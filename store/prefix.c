@@ -21,7 +21,7 @@ struct prefix {
     bool stopped;
 };
 
-/* The bytes of the first `rows` rows of a run that has more. */
+/* The bytes of the first `rows` rows of a run, which has more rows than that. */
 static size_t bytes_of_rows(const char *run, uint64_t rows, uint64_t run_bytes)
 {
     const char *at = run;
@@ -32,7 +32,7 @@ static size_t bytes_of_rows(const char *run, uint64_t rows, uint64_t run_bytes)
     return (size_t)(at - run);
 }
 
-/* Rows of one agency that stand together, all of them valid. */
+/* Takes rows of one agency that stand together, all of them valid. */
 static void take_run(void *context, uint32_t agency, uint64_t rows, uint64_t bytes)
 {
     struct prefix *prefix = context;
@@ -57,8 +57,8 @@ static bool is_stopping(struct prefix *prefix, bool (*should_stop)(void))
 }
 
 /*
- * Scans until there are rows enough, or no more, or one that is no bet: whose that was can't
- * be known, so nobody's rows are counted behind it. False with errno when reading fails.
+ * Scans until enough rows were found, no more are left, or a row is no bet. It is unknown
+ * whose bet that row was, so no row after it is counted. False with errno when reading fails.
  */
 static bool scan(int file, uint64_t safe, struct prefix *prefix, bool (*should_stop)(void))
 {
@@ -84,7 +84,7 @@ static bool scan(int file, uint64_t safe, struct prefix *prefix, bool (*should_s
     return read != CSV_FAILED;
 }
 
-/* False, with the failure, unless all rows that were asked for have been found. */
+/* False, with the failure, unless all rows that were asked for were found. */
 static bool judge(const struct prefix *prefix, uint64_t safe, uint64_t rows, const char *path,
                   struct failure *failure)
 {
@@ -114,9 +114,9 @@ bool prefix_checksum(const struct data_directory *directory, uint64_t safe, uint
     }
     bool scanned = scan(file, safe, &prefix, should_stop);
     if (!scanned) {
-        (void)failure_set_errno(failure, "read %s/" DATA_BETS_FILE, directory->path);
+        failure_set_errno(failure, "read %s/" DATA_BETS_FILE, directory->path);
     }
-    (void)close(file);
+    close(file);
     *checksum = prefix.checksum;
     return scanned && judge(&prefix, safe, rows, directory->path, failure);
 }

@@ -1,8 +1,11 @@
 /*
- * prefix.h - the checksum of an agency's first rows, for an agency that looks for the row that differs.
+ * prefix.h - the checksum of an agency's first rows, as PREFIX asks for it (docs/protocol.md).
  *
- * The answer to PREFIX (docs/protocol.md). It is read from bets.csv, from the beginning: as slow
- * as counting, and asked only by an agency whose file is not the one that is stored.
+ * An agency asks when its file differs from what is stored, to find the first row that does.
+ * The answer is computed from bets.csv, read from the beginning, which takes as long as
+ * counting all bets.
+ *
+ * Called by handlers.
  */
 #ifndef STORE_PREFIX_H
 #define STORE_PREFIX_H
@@ -14,9 +17,9 @@
 #include <stdint.h>
 
 /*
- * Computes the checksum of the first `rows` rows of the agency in the first
- * `safe` bytes of bets.csv, which are acknowledged. False with the failure where there are fewer, or the file can't be
- * read. Gives up, with a failure, when `should_stop` says so. Called by handlers.
+ * Computes the checksum of the agency's first `rows` rows in the first `safe` bytes of
+ * bets.csv, which are acknowledged. Returns false with the failure when there are fewer rows,
+ * the file can't be read, or `should_stop`, which is called from time to time, returns true.
  */
 bool prefix_checksum(const struct data_directory *directory, uint64_t safe, uint32_t agency,
                      uint64_t rows, bool (*should_stop)(void), uint64_t *checksum,

@@ -1,6 +1,6 @@
 /*
- * winners.c - see winners.h. We never change winners.csv once it is there; somebody
- * else may, which is why it is held against the seal.
+ * winners.c - see winners.h. The server never changes winners.csv once it is in
+ * place. Others may, so it is compared with the seal.
  */
 #include "store/winners.h"
 
@@ -29,7 +29,7 @@ struct lookup {
     bool failed;  /* there was no memory */
 };
 
-/* One row of winners.csv, `bytes` bytes without CRLF, in the form of the wire. */
+/* Gives one row of winners.csv, `bytes` bytes without CRLF, in the form of the wire. */
 static bool give_row(struct lookup *lookup, const char *row, size_t bytes)
 {
     char *wire = malloc(bytes + BET_AGENCY_PREFIX_BYTES_MAX + 2);
@@ -45,7 +45,7 @@ static bool give_row(struct lookup *lookup, const char *row, size_t bytes)
     return goes_on;
 }
 
-/* Rows of one agency that stand together, all of them valid. */
+/* Takes rows of one agency that stand together, all of them valid. */
 static void take_run(void *context, uint32_t agency, uint64_t rows, uint64_t bytes)
 {
     struct lookup *lookup = context;
@@ -61,7 +61,7 @@ static void take_run(void *context, uint32_t agency, uint64_t rows, uint64_t byt
     }
 }
 
-/* Whose a row was that is no bet any more can't be known: nobody is given what comes behind it. */
+/* If a row is no bet, it is unknown whose winner it was; so the look-up stops there. */
 static void look_through(struct lookup *lookup, const char *rows, size_t bytes)
 {
     lookup->at = rows;
@@ -76,17 +76,17 @@ static void look_through(struct lookup *lookup, const char *rows, size_t bytes)
 
 static enum winners_end fail_to_read(const char *path, struct failure *failure)
 {
-    (void)failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, path);
+    failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, path);
     return WINNERS_UNREAD;
 }
 
-/* Given, where every row of the agency has been given that was wanted; else with the failure. */
+/* Returns WINNERS_GIVEN when all rows that were wanted were given; else describes the failure. */
 static enum winners_end judge(const struct lookup *lookup, enum csv_read read, const char *path,
                               struct failure *failure)
 {
     if (lookup->damaged) {
-        (void)failure_set(failure, "%s/" DATA_WINNERS_FILE " is damaged: at byte %llu is no bet",
-                          path, (unsigned long long)lookup->position);
+        failure_set(failure, "%s/" DATA_WINNERS_FILE " is damaged: at byte %" PRIu64 " is no bet",
+                    path, lookup->position);
         return WINNERS_CHANGED;
     }
     return read == CSV_FAILED || lookup->failed ? fail_to_read(path, failure) : WINNERS_GIVEN;
@@ -103,12 +103,11 @@ static enum winners_end check_seal(const struct data_directory *directory, int f
     if ((uint64_t)status.st_size == seal->bytes && checksum == seal->checksum) {
         return WINNERS_GIVEN;
     }
-    (void)failure_set(failure,
-                      "%s/" DATA_WINNERS_FILE " was changed: it has %" PRIu64
-                      " bytes of checksum " CHECKSUM_FORMAT ", and the draw gave %" PRIu64
-                      " bytes of checksum " CHECKSUM_FORMAT,
-                      directory->path, (uint64_t)status.st_size, checksum, seal->bytes,
-                      seal->checksum);
+    failure_set(failure,
+                "%s/" DATA_WINNERS_FILE " was changed: it has %" PRIu64
+                " bytes of checksum " CHECKSUM_FORMAT ", and the draw gave %" PRIu64
+                " bytes of checksum " CHECKSUM_FORMAT,
+                directory->path, (uint64_t)status.st_size, checksum, seal->bytes, seal->checksum);
     return WINNERS_CHANGED;
 }
 
@@ -147,6 +146,6 @@ enum winners_end winners_read(const struct data_directory *directory,
     if (end == WINNERS_GIVEN) {
         end = look_up(file, &lookup, seal, directory->path, failure);
     }
-    (void)close(file);
+    close(file);
     return end;
 }

@@ -1,5 +1,7 @@
 /*
  * winners.h - the winners of one agency, read from winners.csv for its handler.
+ *
+ * Called by handlers; no state.
  */
 #ifndef STORE_WINNERS_H
 #define STORE_WINNERS_H
@@ -11,24 +13,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What winners.csv has to be, as the storer that held the draw has said in the segment. */
+/* What winners.csv must be, as the storer has noted it in the segment. */
 struct winners_seal {
     uint64_t bytes, checksum;
 };
 
 enum winners_end {
     WINNERS_GIVEN,   /* all of them, or as many as were wanted */
-    WINNERS_UNREAD,  /* the file can't be read now: another try may do better */
-    WINNERS_CHANGED, /* it is not the draw's: no other try will */
+    WINNERS_UNREAD,  /* the file can't be read now: another try may succeed */
+    WINNERS_CHANGED, /* the file is not the draw's: another try will find the same */
 };
 
 /*
  * Calls `each` with every winning bet of the agency, as a row of the wire with its
  * agency in front, `agency,first,last,document,birthdate,number LF`; the text is
- * valid during the call. Stops when `each` returns false. The whole file is held
- * against the seal before the first call, and again while it is read: nobody is told a winner that
- * the draw did not give. Unless they are given, describes the failure. Called by handlers
- * once the gate is open.
+ * valid during the call. Stops when `each` returns false. The whole file is compared with
+ * the seal before the first call, and again while it is read, so no agency is told a winner
+ * of another draw. Any answer but WINNERS_GIVEN comes with the failure. Called once the gate
+ * is open.
  */
 enum winners_end winners_read(const struct data_directory *directory,
                               const struct winners_seal *seal, uint32_t agency,

@@ -683,9 +683,9 @@ static bool serve(struct storer *storer)
             return false;
         }
         if (!signals_terminate_requested()) {
-            storer_sleep(storer->segment, has_work, storer, HEARTBEAT_EVERY_MS);
+            wait_for_work(storer->segment, has_work, storer, HEARTBEAT_EVERY_MS);
         } else if (!is_drained(storer)) {
-            storer_sleep(storer->segment, has_unstored, storer, DRAIN_LOOK_MS);
+            wait_for_work(storer->segment, has_unstored, storer, DRAIN_LOOK_MS);
         } else {
             checkpoints_take(&storer->checkpoints, storer->segment);
             return write_checkpoint(storer);
@@ -772,7 +772,7 @@ static bool take_over(struct storer *storer)
     if (storer->control.state == CONTROL_DRAWN && !adopt_draw(storer)) {
         return false;
     }
-    atomic_store(&storer->shared->done_pending, 1);
+    agencies_announce_done(storer->segment);
     set_gate(storer);
     wake_everybody(storer->segment);
     return true;

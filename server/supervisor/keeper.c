@@ -74,7 +74,7 @@ void keeper_expect_end(struct keeper *keeper)
 static bool fork_storer(struct keeper *keeper, const int ready[2])
 {
     const struct process_errand errand = {.descriptor = ready[1], .supervisors = ready[0]};
-    storer_set_up(&keeper->heritage->segment);
+    wait_set_up_storer(&keeper->heritage->segment);
     pid_t pid = process_fork(keeper->heritage, PROCESS_STORER, &errand);
     if (pid < 0) {
         log_error("action: storer_start | result: fail | error: fork: %s%s", strerror(errno),

@@ -60,12 +60,6 @@ struct recovery {
 
 /* ----------------------------------------------------------------- rows ---- */
 
-static void add(_Atomic uint64_t *count, uint64_t amount)
-{
-    uint64_t before = atomic_load_explicit(count, memory_order_relaxed);
-    atomic_store_explicit(count, before + amount, memory_order_relaxed);
-}
-
 /* Counts rows of one agency that stand together. */
 static void count_run(void *context, uint32_t id, uint64_t rows, uint64_t bytes)
 {
@@ -78,10 +72,7 @@ static void count_run(void *context, uint32_t id, uint64_t rows, uint64_t bytes)
         tally->table_full = true;
         return;
     }
-    add(&agency->bets, rows);
-    add(&agency->bytes, bytes);
-    atomic_store(&agency->checksum,
-                 checksum_extend(atomic_load(&agency->checksum), run, (size_t)bytes));
+    agencies_add_stored(agency, rows, run, (size_t)bytes);
 }
 
 /* Counts rows from tally->good_bytes on, until the first one that is not valid. */
@@ -397,9 +388,7 @@ static bool fill_agencies(struct recovery *recovery, const struct checkpoint *ch
     for (size_t i = 0; i < checkpoint->count; i++) {
         const struct checkpoint_agency *from = &checkpoint->agencies[i];
         struct agency *agency = agencies_find_or_add(segment, (uint32_t)from->id);
-        atomic_store(&agency->bets, from->bets);
-        atomic_store(&agency->bytes, from->bytes);
-        atomic_store(&agency->checksum, from->checksum);
+        agencies_set_stored(agency, from->bets, from->bytes, from->checksum);
         if ((from->id & CHECKPOINT_CLAIMED) != 0) {
             atomic_store(&agency->epoch, EPOCH_UNFENCED + 1);
         }
@@ -462,17 +451,6 @@ static bool cut_bets(struct recovery *recovery)
             file_sync(recovery->bets)) ||
            failure_set_errno(recovery->failure, "cut the tail of %s/" DATA_BETS_FILE,
                              directory->path);
-}
-
-/* Every bet of an agency lies before the end of the file; that is all that STATUS needs. */
-static void set_end_positions(struct segment *segment, uint64_t position)
-{
-    for (uint32_t i = 0; i < segment->shared->identity.agency_capacity; i++) {
-        struct agency *agency = &segment->agencies[i];
-        if (atomic_load(&agency->present) != 0) {
-            atomic_store(&agency->end_position, position);
-        }
-    }
 }
 
 static bool mark_done(struct recovery *recovery)
@@ -549,7 +527,7 @@ static bool go_on(struct recovery *recovery)
     }
     heritage->directory.bets_inode = status.st_ino;
     checkpoint_remove_unfinished(&heritage->directory);
-    set_end_positions(&heritage->segment, recovery->tally.good_bytes);
+    agencies_set_end_positions(&heritage->segment, recovery->tally.good_bytes);
     ring_start_at(&heritage->segment, recovery->tally.good_bytes, recovery->tally.checksum);
     log_recovered(recovery);
     return true;

@@ -431,10 +431,12 @@ static void shut_down(struct supervisor *supervisor)
 /* One line an address; whoever looks for the port finds it in each of them. */
 static void tell_ready(struct heritage *heritage)
 {
+    struct listener_peer bound = {0};
+    unsigned port = 0;
+    (void)listener_describe(heritage->listeners.descriptors[0], &bound, &port);
+    segment_set_port(&heritage->segment, port);
     segment_publish(&heritage->segment, SHARED_READY);
     for (size_t i = 0; i < heritage->listeners.count; i++) {
-        struct listener_peer bound = {0};
-        unsigned port = 0;
         (void)listener_describe(heritage->listeners.descriptors[i], &bound, &port);
         log_info("action: listen | result: success | address: %s | port: %u", bound.host, port);
     }

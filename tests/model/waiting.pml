@@ -2,7 +2,7 @@
  * waiting.pml - how handlers and the storer sleep, and how they wake each other.
  *
  * The steps are those of shm/waiting.c (wait_until, wake_storer, wake_waiters, wake_for_space,
- * wake_slot, wake_everybody, storer_sleep, storer_set_up), of shm/slots.c (slot_set_up,
+ * wake_slot, wake_everybody, wait_for_work, wait_set_up_storer), of shm/slots.c (slot_set_up,
  * slot_release), of shm/agencies.c (agencies_ask_done, agencies_take_done_news,
  * agencies_next_asked), of server/storer/storer.c (flush, report, store_done, store_round, take_over) and
  * of server/supervisor/supervisor.c and keeper.c (bury_handler, start_handler, fork_storer). One step here is one access to shared memory there.
@@ -308,7 +308,7 @@ inline wake_if_there(s)
     fi
 }
 
-inline storer_sleep()
+inline wait_for_work()
 {
     WRITE(storer_token = false); /* drain */
 #ifndef LOOK_BEFORE_SLEEPING
@@ -415,7 +415,7 @@ end_no_storer:
     :: storer_life == RUNNING ->
         take_over();
         do
-        :: flush(); store_done(); storer_sleep()
+        :: flush(); store_done(); wait_for_work()
         od;
 died:
         atomic {
@@ -467,7 +467,7 @@ inline start_handler(s)
 inline start_storer()
 {
     d_step { storer_ready = false; sleeping = false };
-    storer_token = false; /* storer_set_up */
+    storer_token = false; /* wait_set_up_storer */
     storer_life = RUNNING;
     if /* await_ready */
     :: storer_ready

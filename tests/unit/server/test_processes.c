@@ -182,7 +182,7 @@ static int supervise_storer(void *context)
         return NOT_READY;
     }
     fixture->heritage.listeners = (struct listeners){.count = 1, .descriptors = {listener}};
-    storer_set_up(&fixture->heritage.segment);
+    wait_set_up_storer(&fixture->heritage.segment);
     const struct process_errand errand = {.descriptor = ready[1], .supervisors = ready[0]};
     pid_t pid = fork_role(fixture, PROCESS_STORER, &errand);
     (void)close(ready[1]);
@@ -205,7 +205,7 @@ static int leave_storer(void *context)
     if (pipe(ready) != 0) {
         return NOT_READY;
     }
-    storer_set_up(&fixture->heritage.segment);
+    wait_set_up_storer(&fixture->heritage.segment);
     const struct process_errand errand = {.descriptor = ready[1], .supervisors = ready[0]};
     (void)fork_role(fixture, PROCESS_STORER, &errand);
     (void)close(ready[1]); /* a storer that fails ends the reading too */
@@ -278,7 +278,7 @@ static int supervise_another_s_storer(void *context)
     fixture->heritage.supervisor_pid = getppid();
     const struct process_errand errand = {.descriptor = PROCESS_NO_DESCRIPTOR,
                                           .supervisors = PROCESS_NO_DESCRIPTOR};
-    storer_set_up(&fixture->heritage.segment);
+    wait_set_up_storer(&fixture->heritage.segment);
     return await_status(fork_role(fixture, PROCESS_STORER, &errand));
 }
 

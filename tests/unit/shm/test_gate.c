@@ -3,6 +3,7 @@
  */
 #include "shm/gate.h"
 
+#include "lib/limits.h"
 #include "lib/log.h"
 #include "shm/segment.h"
 #include "tests/harness/processes.h"
@@ -156,11 +157,11 @@ static void a_dead_servers_set_is_replaced(void **state)
     struct fixture *fixture = *state;
     struct failure failure;
     int old = fixture->id;
-    assert_true(gate_create(fixture->key, GATE_MISSING_MAX, &fixture->id, &failure));
+    assert_true(gate_create(fixture->key, LIMITS_AGENCIES_MAX, &fixture->id, &failure));
     assert_int_not_equal(fixture->id, old);
     struct gate_counts counts;
     assert_false(gate_read(old, &counts));
-    expect_counts(fixture, GATE_MISSING_MAX, 0, 0);
+    expect_counts(fixture, LIMITS_AGENCIES_MAX, 0, 0);
 }
 
 static void a_set_of_another_shape_is_refused_and_left_alone(void **state)

@@ -502,7 +502,7 @@ static void store_some(struct fixture *fixture, struct stream *stream, unsigned 
     struct ring_pending pending = ring_take_pending(segment);
     if (pending.count == 0) {
         report_durable(segment, stream->used);
-        storer_sleep(segment, has_pending, segment, LOOK_MS);
+        wait_for_work(segment, has_pending, segment, LOOK_MS);
         return;
     }
     if (rand_r(seed) % 3 == 0) {

@@ -342,7 +342,7 @@ static bool never(const void *context)
 static void the_storer_does_not_sleep_where_there_is_work(void **state)
 {
     struct fixture *fixture = *state;
-    storer_sleep(&fixture->segment, always, NULL, -1);
+    wait_for_work(&fixture->segment, always, NULL, -1);
     assert_int_equal(atomic_load(&fixture->segment.shared->storer.sleeping), 0);
 }
 
@@ -358,7 +358,7 @@ static void work_between_the_look_and_the_sleep_is_not_slept_through(void **stat
 {
     struct fixture *fixture = *state;
     int64_t started_ms = processes_now_ms();
-    storer_sleep(&fixture->segment, work_comes_behind_the_look, &fixture->segment, LOOK_AROUND_MS);
+    wait_for_work(&fixture->segment, work_comes_behind_the_look, &fixture->segment, LOOK_AROUND_MS);
     assert_true(processes_now_ms() - started_ms < LOST_MS);
 }
 
@@ -366,7 +366,7 @@ static void the_storers_sleep_has_a_limit(void **state)
 {
     struct fixture *fixture = *state;
     int64_t started_ms = processes_now_ms();
-    storer_sleep(&fixture->segment, never, NULL, 30);
+    wait_for_work(&fixture->segment, never, NULL, 30);
     assert_true(processes_now_ms() - started_ms >= 30);
     assert_int_equal(atomic_load(&fixture->segment.shared->storer.sleeping), 0);
 }
@@ -378,7 +378,7 @@ static void a_new_storer_starts_without_old_tokens(void **state)
     int tokens = -1;
     atomic_store(&storer->sleeping, 1); /* its predecessor was killed in its sleep */
     wake_storer(&fixture->segment);
-    storer_set_up(&fixture->segment);
+    wait_set_up_storer(&fixture->segment);
     assert_int_equal(atomic_load(&storer->sleeping), 0);
     assert_int_equal(sem_getvalue(&storer->wakeup, &tokens), 0);
     assert_int_equal(tokens, 0);
@@ -405,7 +405,7 @@ static int sleep_as_storer(void *context)
     if (sigaction(SIGUSR1, &action, NULL) != 0) {
         return 0;
     }
-    storer_sleep(&fixture->segment, never, NULL, -1);
+    wait_for_work(&fixture->segment, never, NULL, -1);
     return REACHED;
 }
 
@@ -479,7 +479,7 @@ static bool has_work(const void *context)
 /* Makes everything safe that is there, or sleeps; a child's end is looked for now and then. */
 static void serve(struct fixture *fixture, int64_t timeout_ms)
 {
-    storer_sleep(&fixture->segment, has_work, fixture, timeout_ms);
+    wait_for_work(&fixture->segment, has_work, fixture, timeout_ms);
     uint64_t head = atomic_load(&positions(fixture)->head);
     atomic_store(&positions(fixture)->durable, head);
     wake_waiters(&fixture->segment, WAIT_FOR_COMMIT, head);

@@ -329,6 +329,19 @@ static void the_storers_means_are_of_its_flushes(void **state)
     snapshot_free(&snapshot);
 }
 
+static void the_port_is_known_once_the_supervisor_has_told_it(void **state)
+{
+    struct site *site = *state;
+    make_segment(site, SHARED_READY);
+    struct snapshot snapshot = take(site);
+    assert_true(snapshot.server.port == SNAPSHOT_UNKNOWN);
+    snapshot_free(&snapshot);
+    segment_set_port(&site->segment, 12345);
+    snapshot = take(site);
+    assert_int_equal(snapshot.server.port, 12345);
+    snapshot_free(&snapshot);
+}
+
 static void the_gate_is_what_ipcs_shows(void **state)
 {
     struct site *site = *state;
@@ -376,6 +389,7 @@ int main(void)
         SITE_TEST(only_slots_that_are_given_out_are_handlers),
         SITE_TEST(garbage_in_a_slot_is_bounded),
         SITE_TEST(the_storers_means_are_of_its_flushes),
+        SITE_TEST(the_port_is_known_once_the_supervisor_has_told_it),
         SITE_TEST(the_gate_is_what_ipcs_shows),
         SITE_TEST(tables_that_do_not_fit_the_segment_are_refused),
     };

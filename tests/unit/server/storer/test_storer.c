@@ -106,7 +106,7 @@ static int live(void *context)
 
 static void expect_end(struct fixture *fixture, int status)
 {
-    storer_set_up(&fixture->heritage.segment);
+    wait_set_up_storer(&fixture->heritage.segment);
     pid_t pid = processes_start(&fixture->processes, live, fixture);
     processes_expect_exit(&fixture->processes, pid, status);
 }
