@@ -258,7 +258,7 @@ static void a_storer_ends_where_its_entry_does(void **state)
     struct fixture *fixture = *state;
     expect_status(fixture, supervise_storer, STORER_EXIT_DRAINED);
     atomic_store(&fixture->heritage.segment.shared->storer.sync_failed, 1);
-    expect_status(fixture, supervise_storer, STORER_EXIT_DISK_LIED);
+    expect_status(fixture, supervise_storer, STORER_EXIT_DISK_DISTRUSTED);
 }
 
 static void a_handler_ends_where_its_entry_does(void **state)

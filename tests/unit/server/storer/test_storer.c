@@ -204,26 +204,26 @@ static void the_control_of_another_lottery_or_of_before_is_not_gone_on_with(void
     struct fixture *fixture = *state;
     fixture->control.terms.winning_number++;
     write_control(fixture);
-    expect_end(fixture, STORER_EXIT_DISK_LIED);
+    expect_end(fixture, STORER_EXIT_DISK_DISTRUSTED);
     assert_int_equal(atomic_load(&shared(fixture)->sync_failed), 1);
 
     (void)tear_down(state);
     (void)set_up(state);
     fixture->control.identity[0] = 'f';
     write_control(fixture);
-    expect_end(fixture, STORER_EXIT_DISK_LIED);
+    expect_end(fixture, STORER_EXIT_DISK_DISTRUSTED);
 
     (void)tear_down(state);
     (void)set_up(state);
     fixture->control.state = CONTROL_OPEN;
     fixture->control.bets_bytes = 1; /* nothing has been appended */
     write_control(fixture);
-    expect_end(fixture, STORER_EXIT_DISK_LIED);
+    expect_end(fixture, STORER_EXIT_DISK_DISTRUSTED);
 
     (void)tear_down(state);
     (void)set_up(state);
     atomic_store(&shared(fixture)->drawn, 1); /* and the control is of before the draw */
-    expect_end(fixture, STORER_EXIT_DISK_LIED);
+    expect_end(fixture, STORER_EXIT_DISK_DISTRUSTED);
 }
 
 static void the_lines_of_another_lottery_are_not_gone_on_with(void **state)
@@ -234,7 +234,7 @@ static void the_lines_of_another_lottery_are_not_gone_on_with(void **state)
     size_t bytes = done_file_write_line(text, &line);
     assert_non_null(agencies_find_or_add(&fixture->heritage.segment, 1));
     scratch_write(&fixture->scratch, "done.csv", text, bytes);
-    expect_end(fixture, STORER_EXIT_DISK_LIED); /* the agency has not asked */
+    expect_end(fixture, STORER_EXIT_DISK_DISTRUSTED); /* the agency has not asked */
 
     (void)tear_down(state);
     (void)set_up(state);
@@ -247,7 +247,7 @@ static void the_lines_of_another_lottery_are_not_gone_on_with(void **state)
     scratch_write(&fixture->scratch, "done.csv", "", 0); /* control, too, may be an old one */
     fixture->control.done_bytes = 0;
     write_control(fixture);
-    expect_end(fixture, STORER_EXIT_DISK_LIED);
+    expect_end(fixture, STORER_EXIT_DISK_DISTRUSTED);
 }
 
 static void a_control_that_is_missing_or_damaged_is_no_start(void **state)
