@@ -13,6 +13,7 @@
 #include "shm/waiting.h"
 #include "tests/harness/proc.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/segments.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -72,18 +73,11 @@ static int set_up(void **state)
     processes_release(&fixture.processes);
     fixture.heritage.directory = (struct data_directory){
         .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
-    const struct segment_plan plan = {
-        .directory_device = fixture.scratch.device,
-        .directory_inode = fixture.scratch.inode,
-        .ring_bytes = RING_BYTES,
-        .agency_limit = 1,
-        .agencies_expected = 1,
-        .slot_capacity = 1,
-    };
     const struct control control = {.identity = "00112233445566778899aabbccddeeff",
                                     .ring_bytes = RING_BYTES,
                                     .terms = {.agencies_expected = 1, .agencies_allowed = "1"}};
-    assert_true(segment_create(&plan, &fixture.heritage.segment, &failure));
+    segments_create(&fixture.scratch, (struct segment_plan){.ring_bytes = RING_BYTES},
+                    &fixture.heritage.segment);
     fixture.key = segment_key(fixture.scratch.device, fixture.scratch.inode);
     assert_true(gate_create(fixture.key, 1, &fixture.heritage.gate_id, &failure));
     fixture.heritage.directory.control = control; /* as recovery leaves it */

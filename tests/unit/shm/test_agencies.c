@@ -11,6 +11,7 @@
 #include "shm/slots.h"
 #include "tests/harness/emulated.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/segments.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -43,16 +44,12 @@ struct fixture {
 
 static void create_segment(struct fixture *fixture)
 {
-    struct failure failure;
-    const struct segment_plan plan = {
-        .directory_device = fixture->scratch.device,
-        .directory_inode = fixture->scratch.inode,
-        .ring_bytes = RING_BYTES,
-        .agency_limit = LIMIT,
-        .agencies_expected = LIMIT,
-        .slot_capacity = SLOTS,
-    };
-    assert_true(segment_create(&plan, &fixture->segment, &failure));
+    segments_create(&fixture->scratch,
+                    (struct segment_plan){.ring_bytes = RING_BYTES,
+                                          .agency_limit = LIMIT,
+                                          .agencies_expected = LIMIT,
+                                          .slot_capacity = SLOTS},
+                    &fixture->segment);
 }
 
 static void empty_the_table(struct fixture *fixture)

@@ -8,6 +8,7 @@
 #include "shm/agencies.h"
 #include "tests/harness/emulated.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/segments.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -49,22 +50,16 @@ struct fixture {
 static int set_up(void **state)
 {
     static struct fixture fixture;
-    struct failure failure;
     fixture = (struct fixture){.agency = NULL};
     *state = &fixture;
     log_set_threshold(LOG_LEVEL_ERROR);
     scratch_open(&fixture.scratch);
     processes_open(&fixture.processes);
     processes_release(&fixture.processes);
-    const struct segment_plan plan = {
-        .directory_device = fixture.scratch.device,
-        .directory_inode = fixture.scratch.inode,
-        .ring_bytes = RING_BYTES,
-        .agency_limit = 4,
-        .agencies_expected = 1,
-        .slot_capacity = 2,
-    };
-    assert_true(segment_create(&plan, &fixture.segment, &failure));
+    segments_create(
+        &fixture.scratch,
+        (struct segment_plan){.ring_bytes = RING_BYTES, .agency_limit = 4, .slot_capacity = 2},
+        &fixture.segment);
     fixture.agency = agencies_find_or_add(&fixture.segment, 3);
     assert_non_null(fixture.agency);
     atomic_store(&fixture.agency->bets, BETS);

@@ -15,6 +15,7 @@
 #include "shm/waiting.h"
 #include "tests/harness/emulated.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/segments.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -56,21 +57,17 @@ struct fixture {
 static int set_up(void **state)
 {
     static struct fixture fixture;
-    struct failure failure;
     fixture = (struct fixture){.agency = NULL};
     *state = &fixture;
     log_set_threshold(LOG_LEVEL_ERROR); /* not of every repair */
     scratch_open(&fixture.scratch);
     processes_open(&fixture.processes);
-    const struct segment_plan plan = {
-        .directory_device = fixture.scratch.device,
-        .directory_inode = fixture.scratch.inode,
-        .ring_bytes = RING_BYTES,
-        .agency_limit = SLOTS,
-        .agencies_expected = SLOTS,
-        .slot_capacity = SLOTS,
-    };
-    assert_true(segment_create(&plan, &fixture.segment, &failure));
+    segments_create(&fixture.scratch,
+                    (struct segment_plan){.ring_bytes = RING_BYTES,
+                                          .agency_limit = SLOTS,
+                                          .agencies_expected = SLOTS,
+                                          .slot_capacity = SLOTS},
+                    &fixture.segment);
     for (uint32_t i = 0; i < SLOTS; i++) {
         slot_set_up(&fixture.segment, i, "test");
     }

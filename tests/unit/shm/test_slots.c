@@ -8,6 +8,7 @@
 #include "lib/log.h"
 #include "shm/segment.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/segments.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,20 +38,13 @@ struct fixture {
 static int set_up(void **state)
 {
     static struct fixture fixture;
-    struct failure failure;
     fixture = (struct fixture){.segment = {0}};
     *state = &fixture;
     log_set_threshold(LOG_LEVEL_ERROR);
     scratch_open(&fixture.scratch);
-    const struct segment_plan plan = {
-        .directory_device = fixture.scratch.device,
-        .directory_inode = fixture.scratch.inode,
-        .ring_bytes = RING_BYTES,
-        .agency_limit = 1,
-        .agencies_expected = 1,
-        .slot_capacity = SLOTS,
-    };
-    assert_true(segment_create(&plan, &fixture.segment, &failure));
+    segments_create(&fixture.scratch,
+                    (struct segment_plan){.ring_bytes = RING_BYTES, .slot_capacity = SLOTS},
+                    &fixture.segment);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "shm/slots.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/segments.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -45,21 +46,15 @@ struct fixture {
 static int set_up(void **state)
 {
     static struct fixture fixture;
-    struct failure failure;
     fixture = (struct fixture){.segment = {0}};
     *state = &fixture;
     log_set_threshold(LOG_LEVEL_ERROR);
     scratch_open(&fixture.scratch);
     processes_open(&fixture.processes);
-    const struct segment_plan plan = {
-        .directory_device = fixture.scratch.device,
-        .directory_inode = fixture.scratch.inode,
-        .ring_bytes = 65536,
-        .agency_limit = 4,
-        .agencies_expected = 1,
-        .slot_capacity = SLOTS,
-    };
-    assert_true(segment_create(&plan, &fixture.segment, &failure));
+    segments_create(
+        &fixture.scratch,
+        (struct segment_plan){.ring_bytes = 65536, .agency_limit = 4, .slot_capacity = SLOTS},
+        &fixture.segment);
     for (uint32_t i = 0; i < SLOTS; i++) {
         slot_set_up(&fixture.segment, i, "test");
     }

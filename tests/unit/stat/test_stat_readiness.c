@@ -10,6 +10,7 @@
 #include "shm/waiting.h"
 #include "stat/snapshot.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/segments.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -37,15 +38,9 @@ static int set_up(void **state)
     *state = &fixture;
     log_set_threshold(LOG_LEVEL_CRITICAL);
     scratch_open(&fixture.scratch);
-    const struct segment_plan plan = {
-        .directory_device = fixture.scratch.device,
-        .directory_inode = fixture.scratch.inode,
-        .ring_bytes = RING_BYTES,
-        .agency_limit = 1,
-        .agencies_expected = 1,
-        .slot_capacity = SLOTS,
-    };
-    assert_true(segment_create(&plan, &fixture.segment, &failure));
+    segments_create(&fixture.scratch,
+                    (struct segment_plan){.ring_bytes = RING_BYTES, .slot_capacity = SLOTS},
+                    &fixture.segment);
     uint32_t key = segment_key(fixture.scratch.device, fixture.scratch.inode);
     assert_true(gate_create(key, 1, &fixture.gate_id, &failure));
     struct shared *shared = fixture.segment.shared;

@@ -11,6 +11,7 @@
 #include "server/supervisor/recovery.h"
 #include "shm/agencies.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/segments.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -57,19 +58,12 @@ struct fixture {
 
 static void create_segment(struct fixture *fixture, uint32_t agency_limit)
 {
-    struct failure failure;
-    const struct segment_plan plan = {
-        .directory_device = fixture->scratch.device,
-        .directory_inode = fixture->scratch.inode,
-        .ring_bytes = RING_BYTES,
-        .agency_limit = agency_limit,
-        .agencies_expected = 1,
-        .slot_capacity = 1,
-    };
     if (fixture->heritage.segment.shared != NULL) {
         segment_remove(&fixture->heritage.segment);
     }
-    assert_true(segment_create(&plan, &fixture->heritage.segment, &failure));
+    segments_create(&fixture->scratch,
+                    (struct segment_plan){.ring_bytes = RING_BYTES, .agency_limit = agency_limit},
+                    &fixture->heritage.segment);
 }
 
 /* Adds rows from number `from` on; the agencies take turns, each by runs of its own length. */

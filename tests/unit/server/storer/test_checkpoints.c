@@ -11,6 +11,7 @@
 #include "lib/log.h"
 #include "shm/agencies.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/segments.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -38,7 +39,6 @@ struct fixture {
 static int set_up(void **state)
 {
     static struct fixture fixture;
-    struct failure failure;
     fixture = (struct fixture){.bets = -1};
     *state = &fixture;
     log_set_threshold(LOG_LEVEL_ERROR); /* not of the failures that are wanted */
@@ -47,15 +47,9 @@ static int set_up(void **state)
     processes_release(&fixture.processes);
     fixture.directory = (struct data_directory){
         .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
-    const struct segment_plan plan = {
-        .directory_device = fixture.scratch.device,
-        .directory_inode = fixture.scratch.inode,
-        .ring_bytes = RING_BYTES,
-        .agency_limit = AGENCY_LIMIT,
-        .agencies_expected = 1,
-        .slot_capacity = 1,
-    };
-    assert_true(segment_create(&plan, &fixture.segment, &failure));
+    segments_create(&fixture.scratch,
+                    (struct segment_plan){.ring_bytes = RING_BYTES, .agency_limit = AGENCY_LIMIT},
+                    &fixture.segment);
     scratch_write(&fixture.scratch, DATA_BETS_FILE, rows, sizeof rows - 1);
     fixture.bets = openat(fixture.scratch.descriptor, DATA_BETS_FILE, O_RDONLY | O_CLOEXEC);
     assert_true(fixture.bets >= 0);

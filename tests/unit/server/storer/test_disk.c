@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "server/signals.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/segments.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +46,6 @@ struct fixture {
 static int set_up(void **state)
 {
     static struct fixture fixture;
-    struct failure failure;
     fixture = (struct fixture){.file = {.name = "bets.csv", .descriptor = -1}};
     *state = &fixture;
     log_set_threshold(LOG_LEVELS); /* nothing: the failures are wanted */
@@ -54,15 +54,8 @@ static int set_up(void **state)
     processes_release(&fixture.processes);
     fixture.heritage.directory = (struct data_directory){
         .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
-    const struct segment_plan plan = {
-        .directory_device = fixture.scratch.device,
-        .directory_inode = fixture.scratch.inode,
-        .ring_bytes = RING_BYTES,
-        .agency_limit = 1,
-        .agencies_expected = 1,
-        .slot_capacity = 1,
-    };
-    assert_true(segment_create(&plan, &fixture.heritage.segment, &failure));
+    segments_create(&fixture.scratch, (struct segment_plan){.ring_bytes = RING_BYTES},
+                    &fixture.heritage.segment);
     fixture.disk = (struct disk){.heritage = &fixture.heritage,
                                  .segment = &fixture.heritage.segment,
                                  .ahead = &fixture.file};

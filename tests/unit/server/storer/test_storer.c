@@ -14,6 +14,7 @@
 #include "shm/waiting.h"
 #include "store/done_file.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/segments.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -63,15 +64,8 @@ static int set_up(void **state)
     processes_release(&fixture.processes);
     fixture.heritage.directory = (struct data_directory){
         .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
-    const struct segment_plan plan = {
-        .directory_device = fixture.scratch.device,
-        .directory_inode = fixture.scratch.inode,
-        .ring_bytes = RING_BYTES,
-        .agency_limit = 1,
-        .agencies_expected = 1,
-        .slot_capacity = 1,
-    };
-    assert_true(segment_create(&plan, &fixture.heritage.segment, &failure));
+    segments_create(&fixture.scratch, (struct segment_plan){.ring_bytes = RING_BYTES},
+                    &fixture.heritage.segment);
     uint32_t key = segment_key(fixture.scratch.device, fixture.scratch.inode);
     assert_true(gate_create(key, 1, &fixture.heritage.gate_id, &failure));
     scratch_write(&fixture.scratch, "bets.csv", "", 0);

@@ -12,6 +12,7 @@
 #include "store/checkpoint.h"
 #include "store/done_file.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/segments.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -90,16 +91,9 @@ static void let_the_disk_hold(const char *bytes, size_t count)
 
 static void create_segment(struct fixture *fixture)
 {
-    struct failure failure;
-    const struct segment_plan plan = {
-        .directory_device = fixture->scratch.device,
-        .directory_inode = fixture->scratch.inode,
-        .ring_bytes = RING_BYTES,
-        .agency_limit = AGENCY_LIMIT,
-        .agencies_expected = 1,
-        .slot_capacity = 1,
-    };
-    assert_true(segment_create(&plan, &fixture->heritage.segment, &failure));
+    segments_create(&fixture->scratch,
+                    (struct segment_plan){.ring_bytes = RING_BYTES, .agency_limit = AGENCY_LIMIT},
+                    &fixture->heritage.segment);
 }
 
 static int set_up(void **state)
