@@ -372,8 +372,7 @@ static enum draw_end explain(const struct draw *draw, enum draw_end end)
     }
     failure_set_errno(draw->failure, "%s the draw in %s", end == DRAW_NOT_SYNCED ? "sync" : "hold",
                       draw->directory->path);
-    bool is_full = errno == ENOSPC || errno == EDQUOT;
-    return end == DRAW_FAILED && is_full ? DRAW_NO_ROOM : end;
+    return end == DRAW_FAILED && file_is_disk_full(errno) ? DRAW_NO_ROOM : end;
 }
 
 static bool sum_winners(struct draw *draw)

@@ -33,6 +33,11 @@ bool file_write_all(int file, const void *bytes, size_t count, uint64_t position
     return true;
 }
 
+bool file_is_disk_full(int error)
+{
+    return error == ENOSPC || error == EDQUOT;
+}
+
 ssize_t file_read_up_to(int file, void *bytes, size_t count, uint64_t position)
 {
     char *at = bytes;

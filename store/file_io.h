@@ -20,6 +20,12 @@
 bool file_write_all(int file, const void *bytes, size_t count, uint64_t position);
 
 /*
+ * True for the errors of a write, a rename or an open that mean "no room": the file system is full
+ * (ENOSPC), or its user's quota is used up (EDQUOT). Trying again later may succeed.
+ */
+bool file_is_disk_full(int error);
+
+/*
  * Reads up to `count` bytes at `position`, fewer only when the file ends before that.
  * Returns the bytes read, or -1 with errno.
  */

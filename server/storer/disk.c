@@ -44,11 +44,6 @@ void disk_distrust(struct disk *disk, enum disk_trust reason)
 
 /* ----------------------------------------------------------------- room ---- */
 
-bool disk_is_full(int error)
-{
-    return error == ENOSPC || error == EDQUOT;
-}
-
 void disk_allocate_ahead(struct disk_file *file, uint64_t end)
 {
     if (end > file->allocated) {
@@ -114,7 +109,7 @@ bool disk_write(struct disk *disk, const struct disk_file *file, const char *byt
             count -= (size_t)written;
             position += (uint64_t)written;
             disk_note_room(disk, file->name);
-        } else if (written < 0 && disk_is_full(errno) && !signals_terminate_requested()) {
+        } else if (written < 0 && file_is_disk_full(errno) && !signals_terminate_requested()) {
             disk_wait_for_room(disk, file->name);
         } else if (written < 0 && errno != EINTR) {
             log_critical("action: store | result: fail | file: %s/%s | position: %" PRIu64
@@ -182,7 +177,7 @@ bool disk_write_control(struct disk *disk, const struct control *control)
         if (!synced) {
             disk_distrust(disk, DISK_SYNC_FAILED);
         }
-        if (!synced || !disk_is_full(errno) || signals_terminate_requested()) {
+        if (!synced || !file_is_disk_full(errno) || signals_terminate_requested()) {
             log_critical("action: store | result: fail | error: %s", failure.text);
             return false;
         }

@@ -71,9 +71,6 @@ bool disk_is_in_place(struct disk *disk, const struct disk_file *file, uint64_t 
 /* Writes control, waiting for room as disk_write does. False as there. */
 bool disk_write_control(struct disk *disk, const struct control *control);
 
-/* True for the errors that mean "no room". */
-bool disk_is_full(int error);
-
 /*
  * Logs, the first time, that there is no room for the file (errno says why), waits a fifth of a
  * second, since nothing tells when there is some, and gives back what was allocated ahead.

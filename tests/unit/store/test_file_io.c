@@ -259,6 +259,17 @@ static void a_files_checksum_is_that_of_its_bytes(void **state)
     free(bytes);
 }
 
+static void only_want_of_room_is_a_full_disk(void **state)
+{
+    (void)state;
+    assert_true(file_is_disk_full(ENOSPC));
+    assert_true(file_is_disk_full(EDQUOT));
+    assert_false(file_is_disk_full(0));
+    assert_false(file_is_disk_full(EIO));
+    assert_false(file_is_disk_full(EFBIG));
+    assert_false(file_is_disk_full(EINTR));
+}
+
 #define FILE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -268,6 +279,7 @@ int main(void)
         FILE_TEST(a_short_write_is_followed_by_the_rest),
         FILE_TEST(a_write_that_a_signal_interrupts_is_done_again),
         FILE_TEST(a_write_that_is_refused_is_a_failure),
+        cmocka_unit_test(only_want_of_room_is_a_full_disk),
         FILE_TEST(a_sync_that_a_signal_interrupts_is_done_again),
         FILE_TEST(a_sync_that_fails_is_never_tried_again),
         FILE_TEST(a_directory_that_can_not_be_synced_is_no_failure_and_a_file_is_one),

@@ -162,17 +162,6 @@ static void another_error_than_no_room_ends_the_writing(void **state)
 
 /* ----------------------------------------------------------------- room ---- */
 
-static void only_want_of_room_is_a_full_disk(void **state)
-{
-    (void)state;
-    assert_true(disk_is_full(ENOSPC));
-    assert_true(disk_is_full(EDQUOT));
-    assert_false(disk_is_full(0));
-    assert_false(disk_is_full(EIO));
-    assert_false(disk_is_full(EFBIG));
-    assert_false(disk_is_full(EINTR));
-}
-
 static int write_to_a_full_disk(void *context)
 {
     struct fixture *fixture = context;
@@ -468,7 +457,6 @@ int main(void)
         DISK_TEST(bytes_are_written_at_their_position),
         DISK_TEST(many_bytes_are_written_whole),
         DISK_TEST(another_error_than_no_room_ends_the_writing),
-        cmocka_unit_test(only_want_of_room_is_a_full_disk),
         DISK_TEST(a_full_disk_is_tried_again_until_the_server_stops),
         DISK_TEST(a_server_that_stops_does_not_wait_for_room),
         DISK_TEST(room_that_is_there_again_is_noted_with_the_first_byte),
