@@ -114,25 +114,14 @@ static enum job_step pause_before_asking_again(struct job *job, struct wire *wir
 {
     int64_t until_ms = clock_monotonic_ms() + job->config->loop_period_ms;
     progress_set_state(&job->progress, "waiting for the draw");
-    switch (wire_transfer(wire, until_ms, why)) {
-    case WIRE_LAPSED:
-        patience_progress(&job->patience,
-                          clock_monotonic_ms()); /* the server did not cause this silence */
-        return JOB_WORKED;
-    case WIRE_STOPPED:
-        return JOB_STOPPED;
-    case WIRE_MOVED:
-        failure_set(why, "the server said something unasked");
-        break;
-    case WIRE_LOST:
-        if (job->unaided.is_on && wire->hung_up) {
-            return pause_closed(job, until_ms); /* it does so after each answer */
-        }
-        break;
-    case WIRE_NO_MEMORY:
-        break;
+    enum job_step step = transfer_silence(wire, until_ms, why);
+    if (step == JOB_WORKED) {
+        /* the server did not cause this silence */
+        patience_progress(&job->patience, clock_monotonic_ms());
+    } else if (step == JOB_LOST && job->unaided.is_on && wire->hung_up) {
+        return pause_closed(job, until_ms); /* it does so after each answer */
     }
-    return JOB_LOST;
+    return step;
 }
 
 /* Waits for WAIT, or until WINNERS begins: then *begins. */

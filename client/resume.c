@@ -11,6 +11,7 @@
 
 #include "client/comparison.h"
 #include "client/question.h"
+#include "client/transfer.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -96,19 +97,7 @@ static enum job_step take_hang_up(struct job *job, const struct wire *wire, bool
 static enum job_step listen_first(struct job *job, struct wire *wire, struct failure *why)
 {
     job->status_hang_ups = 0;
-    switch (wire_transfer(wire, clock_monotonic_ms() + LISTEN_MS, why)) {
-    case WIRE_LAPSED:
-        return JOB_WORKED;
-    case WIRE_STOPPED:
-        return JOB_STOPPED;
-    case WIRE_MOVED:
-        failure_set(why, "the server said something unasked");
-        break;
-    case WIRE_LOST:
-    case WIRE_NO_MEMORY:
-        break;
-    }
-    return JOB_LOST;
+    return transfer_silence(wire, clock_monotonic_ms() + LISTEN_MS, why);
 }
 
 /* Something that is no STATE. */

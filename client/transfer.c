@@ -25,3 +25,20 @@ enum job_step transfer_bytes(struct job *job, struct wire *wire, int64_t deadlin
     }
     return JOB_LOST;
 }
+
+enum job_step transfer_silence(struct wire *wire, int64_t until_ms, struct failure *why)
+{
+    switch (wire_transfer(wire, until_ms, why)) {
+    case WIRE_LAPSED:
+        return JOB_WORKED;
+    case WIRE_STOPPED:
+        return JOB_STOPPED;
+    case WIRE_MOVED:
+        failure_set(why, "the server said something unasked");
+        break;
+    case WIRE_LOST:
+    case WIRE_NO_MEMORY:
+        break;
+    }
+    return JOB_LOST;
+}

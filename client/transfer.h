@@ -1,5 +1,5 @@
 /*
- * transfer.h - one transfer of the wire, with its result as a step of the job.
+ * transfer.h - transfers of the wire, with their results as a step of the job.
  */
 #ifndef CLIENT_TRANSFER_H
 #define CLIENT_TRANSFER_H
@@ -16,5 +16,11 @@
  */
 enum job_step transfer_bytes(struct job *job, struct wire *wire, int64_t deadline_ms,
                              struct failure *why);
+
+/*
+ * Waits until the time, while the server has nothing to say. JOB_WORKED: it kept silent.
+ * JOB_LOST: it said something, or the connection is lost, and `why` says so. JOB_STOPPED: a signal.
+ */
+enum job_step transfer_silence(struct wire *wire, int64_t until_ms, struct failure *why);
 
 #endif
