@@ -9,6 +9,7 @@
 #include "bet/bet.h"
 #include "lib/config_value.h"
 #include "lib/limits.h"
+#include "lib/timestamp.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -41,6 +42,10 @@ enum server_key {
     KEY_GRACE,
     KEY_ALLOWED,
     KEY_WINNING_NUMBER,
+    KEY_LOTTERY_NAME,
+    KEY_LOTTERY_DRAW,
+    KEY_LOTTERY_CLOSES,
+    KEY_SEAL_KEY,
     KEY_DATA_DIRECTORY,
     KEY_DATA_GROUP,
     KEY_RING_BYTES,
@@ -72,6 +77,9 @@ static const char *const untyped_choices[] = {
 
 static const char *const ack_choices[] = {
     [ACK_AFTER_SYNCED] = "synced", [ACK_AFTER_WRITTEN] = "written", NULL};
+
+static const char *const draw_choices[] = {
+    [LOTTERY_DRAW_AUTOMATIC] = "automatic", [LOTTERY_DRAW_BY_COMMAND] = "command", NULL};
 
 static const char *const birthdate_choices[] = {
     [BIRTHDATE_ANY] = "any", [BIRTHDATE_PAST] = "past", NULL};
@@ -151,7 +159,38 @@ static const struct config_key keys[KEYS] = {
                             FIELD(winning_number),
                             .default_value = "7574",
                             .maximum = UINT32_MAX,
-                            .meaning = "number that wins"},
+                            .meaning = "number that wins, where lottery.draw is automatic"},
+    [KEY_LOTTERY_NAME] = {.path = {"lottery.name"},
+                          .environment = {"LOTTERY_NAME"},
+                          .kind = CONFIG_TEXT,
+                          FIELD(lottery_name),
+                          .default_value = CONTROL_FIRST_DRAW,
+                          .minimum = 1,
+                          .meaning = "name of the first draw of a data directory: 1 to 32 "
+                                     "letters, digits, '.', '_', '-'"},
+    [KEY_LOTTERY_DRAW] = {.path = {"lottery.draw"},
+                          .environment = {"LOTTERY_DRAW"},
+                          .kind = CONFIG_CHOICE,
+                          FIELD(lottery_draw),
+                          .default_value = "automatic",
+                          .choices = draw_choices,
+                          .meaning = "a sealed draw is held with lottery.winning_number, or when "
+                                     "an operator names the number (lottery-admin draw): "
+                                     "automatic, command"},
+    [KEY_LOTTERY_CLOSES] = {.path = {"lottery.closes"},
+                            .environment = {"LOTTERY_CLOSES"},
+                            .kind = CONFIG_TEXT,
+                            FIELD(lottery_closes),
+                            .default_value = "",
+                            .meaning = "when sales end at the latest, as 2026-11-28T20:00:00Z; "
+                                       "empty: when the agencies are done, or by command"},
+    [KEY_SEAL_KEY] = {.path = {"seal.key"},
+                      .environment = {"SEAL_KEY"},
+                      .kind = CONFIG_TEXT,
+                      FIELD(seal_key),
+                      .default_value = "",
+                      .meaning = "file with the Ed25519 key that signs seal and draw "
+                                 "(lottery-admin key); empty: they are not signed"},
     [KEY_DATA_DIRECTORY] = {.path = {"data.directory"},
                             .environment = {"DATA_DIRECTORY"},
                             .kind = CONFIG_TEXT,
@@ -425,6 +464,22 @@ static bool check_ring(const struct server_config *config, const struct config_o
                        message, least);
 }
 
+/* The draw's name becomes that of a directory, and its closing time is a moment. */
+static bool check_lottery(struct server_config *config, const struct config_origin *origins,
+                          struct failure *failure)
+{
+    if (!control_is_draw_name(config->lottery_name)) {
+        return failure_set(failure,
+                           "%s: \"%.60s\" is no name of a draw: 1 to 32 letters, digits, '.', '_' "
+                           "and '-', the first one a letter or a digit",
+                           origins[KEY_LOTTERY_NAME].place, config->lottery_name);
+    }
+    return config->lottery_closes[0] == '\0' ||
+           timestamp_parse(config->lottery_closes, &config->closes_at_ms) ||
+           failure_set(failure, "%s: \"%.60s\" is no moment like 2026-11-28T20:00:00Z",
+                       origins[KEY_LOTTERY_CLOSES].place, config->lottery_closes);
+}
+
 /* The ring is mapped twice, back to back, which only whole pages can be. */
 static void round_ring_to_pages(struct server_config *config)
 {
@@ -438,7 +493,7 @@ bool server_config_load(const char *file, struct server_config *config, struct f
     memset(config, 0, sizeof *config);
     if (!config_load(&server_config_table, file, config, origins, failure) ||
         !derive_allowed(config, origins, failure) || !check_agencies(config, origins, failure) ||
-        !check_ring(config, origins, failure)) {
+        !check_ring(config, origins, failure) || !check_lottery(config, origins, failure)) {
         return false;
     }
     round_ring_to_pages(config);
@@ -491,8 +546,14 @@ void server_config_terms(const struct server_config *config, struct lottery_term
 {
     *terms = (struct lottery_terms){
         .agencies_expected = config->agencies_expected,
-        .winning_number = config->winning_number,
+        .number_by = config->lottery_draw == LOTTERY_DRAW_AUTOMATIC ? NUMBER_BY_CONFIGURATION
+                                                                    : NUMBER_BY_COMMAND,
+        .closes_at_ms = config->closes_at_ms,
     };
+    if (terms->number_by == NUMBER_BY_CONFIGURATION) {
+        terms->winning_number = config->winning_number;
+    }
+    (void)snprintf(terms->draw, sizeof terms->draw, "%.32s", config->lottery_name); /* checked */
     if (config->agencies_any) {
         (void)snprintf(terms->agencies_allowed, sizeof terms->agencies_allowed, "any");
     } else {

@@ -18,6 +18,7 @@ enum server_ack_after { ACK_AFTER_SYNCED, ACK_AFTER_WRITTEN };
 /* How much of bets.csv a start reads where a checkpoint says that it has been counted. */
 enum server_start_verify { START_VERIFY_ALL, START_VERIFY_END };
 enum server_log_personal { LOG_PERSONAL_PLAIN, LOG_PERSONAL_MASKED };
+enum server_lottery_draw { LOTTERY_DRAW_AUTOMATIC, LOTTERY_DRAW_BY_COMMAND };
 enum server_rule_birthdate { BIRTHDATE_ANY, BIRTHDATE_PAST };
 enum server_untyped_messages { UNTYPED_BATCH, UNTYPED_SINGLE };
 
@@ -38,6 +39,10 @@ struct server_config {
     uint64_t agencies_grace_ms;      /* agencies.grace: for those that have begun; 0: none */
     char agencies_allowed[CONFIG_TEXT_BYTES]; /* agencies.allowed: "1-3,7", "any", or empty */
     uint32_t winning_number;                  /* lottery.winning_number, 0 .. 2^32-1 */
+    char lottery_name[CONFIG_TEXT_BYTES];     /* lottery.name: of the first draw */
+    int lottery_draw;                         /* lottery.draw, enum server_lottery_draw */
+    char lottery_closes[CONFIG_TEXT_BYTES];   /* lottery.closes, RFC 3339; empty: no such time */
+    char seal_key[CONFIG_TEXT_BYTES];         /* seal.key, a path; empty: nothing is signed */
     char data_directory[CONFIG_TEXT_BYTES];   /* data.directory */
     char data_group[CONFIG_TEXT_BYTES];       /* data.group: who else may read; empty: nobody */
     uint64_t ring_bytes;                      /* ring.bytes; rounded up to whole pages */
@@ -55,6 +60,7 @@ struct server_config {
     int start_verify;                         /* enum server_start_verify */
     uint32_t rule_number_max;                 /* rules.number_max, 0 .. 2^32-1 */
     int rule_birthdate;                       /* enum server_rule_birthdate */
+    int64_t closes_at_ms;                     /* lottery.closes, ms since 1970; 0: no such time */
     bool agencies_any;                        /* every id may speak; else the ranges */
     struct agency_range ranges[AGENCY_RANGES_MAX];
     uint32_t range_count;

@@ -1,8 +1,8 @@
 /*
  * target_control.c - a control file of any bytes.
  *
- * Promises: what is read is written again as the very same bytes; everything else is refused,
- * and says why; the file stays as it is; and a text whose last line is the right checksum
+ * Promises: what is read is written again as the very same bytes, but for the version before, of
+ * which the same control is written; everything else is refused, and says why; the file stays as it is; and a text whose last line is the right checksum
  * is refused all the same unless every field of it is spelled as the server spells it.
  *
  * The input: a byte whose first bit says that the last line's checksum is put right; the rest
@@ -19,6 +19,7 @@
 enum { HEADER_BYTES = 1, PUT_RIGHT_BIT = 1 };
 
 #define CHECKSUM_LINE "checksum "
+#define OLDER_VERSION "lottery data 2\n"
 
 /* A last line "checksum " with room for one gets the one that fits what stands before it. */
 static void put_right(char *text, size_t bytes)
@@ -43,8 +44,10 @@ static void check_read(const struct data_directory *directory, const struct cont
     FUZZ_EXPECT(strspn(control->identity, "0123456789abcdef") == CONTROL_IDENTITY_DIGITS);
     FUZZ_EXPECT(control->ring_bytes > 0 && control->ring_bytes <= CONTROL_RING_BYTES_MAX);
     FUZZ_EXPECT(control->terms.agencies_expected > 0);
+    FUZZ_EXPECT(control_is_draw_name(control->terms.draw));
     FUZZ_EXPECT(control_write(directory, control, &synced, &failure) && synced);
-    FUZZ_EXPECT(scratch_holds(DATA_CONTROL_FILE, text, bytes));
+    FUZZ_EXPECT(strncmp(text, OLDER_VERSION, sizeof OLDER_VERSION - 1) == 0 ||
+                scratch_holds(DATA_CONTROL_FILE, text, bytes));
     FUZZ_EXPECT(control_read(directory, &again, &failure) == CONTROL_READ);
     FUZZ_EXPECT(strcmp(control_state_name(again.state), control_state_name(control->state)) == 0);
     FUZZ_EXPECT(control_terms_equal(&again.terms, &control->terms));

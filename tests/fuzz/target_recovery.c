@@ -63,7 +63,7 @@ struct outcome {
 
 static const char identity[] = "00112233445566778899aabbccddeeff";
 static const char old_layout[] = "lottery data 1\nring_bytes 4096\n";
-static const char other_version[] = "lottery data 3\nring_bytes 4096\n";
+static const char other_version[] = "lottery data 4\nring_bytes 4096\n";
 
 static struct segment segment;
 
@@ -113,8 +113,10 @@ static struct outcome count_outcome(bool accepted)
 
 static struct server_config config(void)
 {
-    return (struct server_config){
-        .ring_bytes = RING_BYTES, .agencies_expected = AGENCIES, .agencies_any = true};
+    return (struct server_config){.lottery_name = CONTROL_FIRST_DRAW,
+                                  .ring_bytes = RING_BYTES,
+                                  .agencies_expected = AGENCIES,
+                                  .agencies_any = true};
 }
 
 /* From the lock to control, as the supervisor does it. */

@@ -75,7 +75,7 @@ static int set_up(void **state)
         .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
     const struct control control = {.identity = "00112233445566778899aabbccddeeff",
                                     .ring_bytes = RING_BYTES,
-                                    .terms = {.agencies_expected = 1, .agencies_allowed = "1"}};
+                                    .terms = {.draw = "1", .agencies_expected = 1, .agencies_allowed = "1"}};
     segments_create(&fixture.scratch, (struct segment_plan){.ring_bytes = RING_BYTES},
                     &fixture.heritage.segment);
     fixture.key = segment_key(fixture.scratch.device, fixture.scratch.inode);

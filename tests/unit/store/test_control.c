@@ -4,6 +4,7 @@
 #include "store/control.h"
 
 #include "lib/checksum.h"
+#include "lib/timestamp.h"
 #include "store/data_directory.h"
 #include "tests/harness/processes.h"
 
@@ -57,10 +58,27 @@ static const struct control example = {
     .identity = "00112233445566778899aabbccddeeff",
     .ipc_key = 0x12abcdef,
     .ring_bytes = 8388608,
-    .terms = {.agencies_expected = 5, .winning_number = 7574, .agencies_allowed = "1-3,7"},
+    .terms = {.draw = "2026-W48",
+              .agencies_expected = 5,
+              .winning_number = 7574,
+              .agencies_allowed = "1-3,7",
+              .number_by = NUMBER_BY_COMMAND,
+              .number_given = true,
+              .closes_at_ms = 1796000000001},
+    .terms_by = TERMS_BY_COMMAND,
+    .opened_at_ms = 1796000000002,
     .state = CONTROL_DRAWN,
+    .archiving = "2026-W47",
     .bets_bytes = 1001,
     .done_bytes = 1002,
+    .closing = {.at_ms = 1796000000003,
+                .by = CLOSED_BY_COMMAND,
+                .without = "3,7",
+                .reason = "no line to Ushuaia"},
+    .sealed_at_ms = 1796000000004,
+    .seal_sha256 = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+    .drawn_at_ms = 1796000000005,
+    .draw_sha256 = "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f",
     .draw = {.bets = 1003,
              .bytes = 1004,
              .checksum = UINT64_C(0x0123456789abcdef),
@@ -111,7 +129,20 @@ static void expect_equal(const struct control *found, const struct control *expe
     assert_int_equal(found->ipc_key, expected->ipc_key);
     assert_int_equal(found->ring_bytes, expected->ring_bytes);
     assert_true(control_terms_equal(&found->terms, &expected->terms));
+    assert_int_equal(found->terms.number_given, expected->terms.number_given);
+    assert_int_equal(found->terms.winning_number, expected->terms.winning_number);
+    assert_int_equal(found->terms_by, expected->terms_by);
+    assert_int_equal(found->opened_at_ms, expected->opened_at_ms);
     assert_int_equal(found->state, expected->state);
+    assert_string_equal(found->archiving, expected->archiving);
+    assert_int_equal(found->closing.at_ms, expected->closing.at_ms);
+    assert_int_equal(found->closing.by, expected->closing.by);
+    assert_string_equal(found->closing.without, expected->closing.without);
+    assert_string_equal(found->closing.reason, expected->closing.reason);
+    assert_int_equal(found->sealed_at_ms, expected->sealed_at_ms);
+    assert_string_equal(found->seal_sha256, expected->seal_sha256);
+    assert_int_equal(found->drawn_at_ms, expected->drawn_at_ms);
+    assert_string_equal(found->draw_sha256, expected->draw_sha256);
     assert_int_equal(found->bets_bytes, expected->bets_bytes);
     assert_int_equal(found->done_bytes, expected->done_bytes);
     assert_memory_equal(&found->draw, &expected->draw, sizeof found->draw);
@@ -148,6 +179,20 @@ static void expect_refused(struct fixture *fixture, const char *bytes, size_t co
     assert_true(same);
 }
 
+/* A file of this text with the checksum that fits it, as a hand that knows how would write it. */
+static size_t forge(const char *text, char forged[TEXT_BYTES_MAX])
+{
+    return (size_t)snprintf(forged, TEXT_BYTES_MAX, "%schecksum " CHECKSUM_FORMAT "\n", text,
+                            checksum_extend(CHECKSUM_EMPTY, text, strlen(text)));
+}
+
+static void expect_text_refused(struct fixture *fixture, const char *text, const char *reason)
+{
+    char forged[TEXT_BYTES_MAX];
+    size_t count = forge(text, forged);
+    expect_refused(fixture, forged, count, reason);
+}
+
 /* ------------------------------------------------------------- round trip ---- */
 
 static void what_was_written_is_read(void **state)
@@ -162,7 +207,7 @@ static void the_least_and_the_most_of_every_field_are_read(void **state)
     struct fixture *fixture = *state;
     struct control control = {.identity = "00000000000000000000000000000000",
                               .ring_bytes = 1,
-                              .terms = {.agencies_expected = 1},
+                              .terms = {.draw = "1", .agencies_expected = 1},
                               .state = CONTROL_NEW};
     write_control(fixture, &control);
     expect_read(fixture, &control);
@@ -170,14 +215,61 @@ static void the_least_and_the_most_of_every_field_are_read(void **state)
         .identity = "ffffffffffffffffffffffffffffffff",
         .ipc_key = UINT32_MAX,
         .ring_bytes = CONTROL_RING_BYTES_MAX,
-        .terms = {.agencies_expected = UINT32_MAX, .winning_number = UINT32_MAX},
-        .state = CONTROL_OPEN,
+        .terms = {.agencies_expected = UINT32_MAX,
+                  .winning_number = UINT32_MAX,
+                  .closes_at_ms = TIMESTAMP_MS_MAX},
+        .opened_at_ms = TIMESTAMP_MS_MAX,
+        .state = CONTROL_ABANDONED,
         .bets_bytes = UINT64_MAX,
         .done_bytes = UINT64_MAX,
         .draw = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+    memset(control.terms.draw, 'W', sizeof control.terms.draw - 1);
     memset(control.terms.agencies_allowed, '9', sizeof control.terms.agencies_allowed - 1);
+    memset(control.closing.without, '9', sizeof control.closing.without - 1);
+    memset(control.closing.reason, 'r', sizeof control.closing.reason - 1);
     write_control(fixture, &control);
     expect_read(fixture, &control);
+}
+
+/* As a server of version 1.0 has written it: it knew one lottery a directory. */
+static void the_version_before_is_read_as_the_first_draw(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char older[] = "lottery data 2\n"
+                                "identity 00112233445566778899aabbccddeeff\n"
+                                "ipc_key 12abcdef\n"
+                                "ring_bytes 8388608\n"
+                                "agencies_expected 5\n"
+                                "agencies_allowed 1-3,7\n"
+                                "winning_number 7574\n"
+                                "state open\n"
+                                "bets_bytes 1001\n"
+                                "done_bytes 1002\n"
+                                "drawn_bets 0\n"
+                                "drawn_bytes 0\n"
+                                "drawn_checksum 0000000000000000\n"
+                                "winners 0\n"
+                                "winners_bytes 0\n"
+                                "winners_checksum 0000000000000000\n";
+    const struct control expected = {
+        .identity = "00112233445566778899aabbccddeeff",
+        .ipc_key = 0x12abcdef,
+        .ring_bytes = 8388608,
+        .terms = {.draw = CONTROL_FIRST_DRAW,
+                  .agencies_expected = 5,
+                  .winning_number = 7574,
+                  .agencies_allowed = "1-3,7"},
+        .state = CONTROL_OPEN,
+        .bets_bytes = 1001,
+        .done_bytes = 1002,
+    };
+    char text[TEXT_BYTES_MAX];
+    scratch_write(&fixture->scratch, DATA_CONTROL_FILE, text, forge(older, text));
+    expect_read(fixture, &expected);
+    expect_text_refused(fixture, "lottery data 2\nidentity 00112233445566778899aabbccddeeff\n",
+                        "is damaged");
+    write_control(fixture, &expected);
+    assert_memory_equal(fixture->text, "lottery data 3\n", sizeof "lottery data 3");
 }
 
 static void a_newer_one_takes_the_olders_place_at_once(void **state)
@@ -209,23 +301,38 @@ static void a_newer_one_takes_the_olders_place_at_once(void **state)
 static void the_file_is_text_that_a_person_can_read(void **state)
 {
     struct fixture *fixture = *state;
-    static const char expected[] = "lottery data 2\n"
-                                   "identity 00112233445566778899aabbccddeeff\n"
-                                   "ipc_key 12abcdef\n"
-                                   "ring_bytes 8388608\n"
-                                   "agencies_expected 5\n"
-                                   "agencies_allowed 1-3,7\n"
-                                   "winning_number 7574\n"
-                                   "state drawn\n"
-                                   "bets_bytes 1001\n"
-                                   "done_bytes 1002\n"
-                                   "drawn_bets 1003\n"
-                                   "drawn_bytes 1004\n"
-                                   "drawn_checksum 0123456789abcdef\n"
-                                   "winners 1005\n"
-                                   "winners_bytes 1006\n"
-                                   "winners_checksum fedcba9876543210\n"
-                                   "checksum ";
+    static const char expected[] =
+        "lottery data 3\n"
+        "identity 00112233445566778899aabbccddeeff\n"
+        "draw 2026-W48\n"
+        "ipc_key 12abcdef\n"
+        "ring_bytes 8388608\n"
+        "agencies_expected 5\n"
+        "agencies_allowed 1-3,7\n"
+        "terms_by command\n"
+        "number_by command\n"
+        "winning_number 7574\n"
+        "opened_at 2026-11-30T00:53:20.002Z\n"
+        "closes_at 2026-11-30T00:53:20.001Z\n"
+        "state drawn\n"
+        "archiving 2026-W47\n"
+        "bets_bytes 1001\n"
+        "done_bytes 1002\n"
+        "closed_at 2026-11-30T00:53:20.003Z\n"
+        "closed_by command\n"
+        "closed_without 3,7\n"
+        "closed_reason no line to Ushuaia\n"
+        "sealed_at 2026-11-30T00:53:20.004Z\n"
+        "seal_sha256 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+        "drawn_at 2026-11-30T00:53:20.005Z\n"
+        "draw_sha256 202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f\n"
+        "drawn_bets 1003\n"
+        "drawn_bytes 1004\n"
+        "drawn_checksum 0123456789abcdef\n"
+        "winners 1005\n"
+        "winners_bytes 1006\n"
+        "winners_checksum fedcba9876543210\n"
+        "checksum ";
     assert_memory_equal(fixture->text, expected, sizeof expected - 1);
     assert_int_equal(fixture->bytes, sizeof expected - 1 + 16 + 1);
 }
@@ -296,20 +403,6 @@ static void two_neighbours_that_change_places_are_refused(void **state)
     }
 }
 
-/* A file of this text with the checksum that fits it, as a hand that knows how would write it. */
-static size_t forge(const char *text, char forged[TEXT_BYTES_MAX])
-{
-    return (size_t)snprintf(forged, TEXT_BYTES_MAX, "%schecksum " CHECKSUM_FORMAT "\n", text,
-                            checksum_extend(CHECKSUM_EMPTY, text, strlen(text)));
-}
-
-static void expect_text_refused(struct fixture *fixture, const char *text, const char *reason)
-{
-    char forged[TEXT_BYTES_MAX];
-    size_t count = forge(text, forged);
-    expect_refused(fixture, forged, count, reason);
-}
-
 /* The text of the file up to its checksum, with `from` in place of the first `to`. */
 static void expect_replaced_refused(struct fixture *fixture, const char *from, const char *to,
                                     const char *reason)
@@ -354,9 +447,25 @@ static void another_spelling_is_refused_even_where_its_checksum_fits(void **stat
         {"identity 0011", "identity 00112"},
         {"identity 00112233445566778899aabb", "identity 00112233445566778899AABB"},
         {"identity 0011", "identity g011"},
-        {"lottery data 2", "lottery data 02"},
-        {"lottery data 2", "lottery data  2"},
-        {"lottery data 2", "lottery data 2 "},
+        {"lottery data 3", "lottery data 2"},
+        {"lottery data 3", "lottery data 03"},
+        {"lottery data 3", "lottery data  3"},
+        {"draw 2026-W48", "draw "},
+        {"draw 2026-W48", "draw -"},
+        {"draw 2026-W48", "draw ../W48"},
+        {"draw 2026-W48", "draw 2026-W48/"},
+        {"draw 2026-W48", "draw 2026-W48-and-33-characters-long--"},
+        {"archiving 2026-W47", "archiving .."},
+        {"number_by command", "number_by Command"},
+        {"winning_number 7574", "winning_number "},
+        {"opened_at 2026-11-30T00:53:20.002Z", "opened_at 2026-11-30T00:53:20.02Z"},
+        {"opened_at 2026-11-30T00:53:20.002Z", "opened_at 2026-11-31T00:53:20.002Z"},
+        {"opened_at 2026-11-30T00:53:20.002Z", "opened_at 1970-01-01T00:00:00.000Z"},
+        {"closed_by command", "closed_by nobody"},
+        {"closed_reason no line", "closed_reason \x01no line"},
+        {"seal_sha256 00", "seal_sha256 0"},
+        {"draw_sha256 20", "draw_sha256 X0"},
+        {"lottery data 3", "lottery data 3 "},
         {"winners 1005\n", "winners 1005\r\n"},
     };
     for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
@@ -374,22 +483,22 @@ static void another_spelling_is_refused_even_where_its_checksum_fits(void **stat
 static void another_version_is_told_as_such(void **state)
 {
     struct fixture *fixture = *state;
-    static const char *const versions[] = {"1", "3", "10", "4294967295"};
+    static const char *const versions[] = {"1", "4", "10", "4294967295"};
     for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
         char line[64];
-        char reason[64];
+        char reason[80];
         (void)snprintf(line, sizeof line, "lottery data %s\n", versions[i]);
-        (void)snprintf(reason, sizeof reason, "has version %s, this server knows version 2",
+        (void)snprintf(reason, sizeof reason, "has version %s, this server knows versions 2 and 3",
                        versions[i]);
         expect_refused(fixture, line, strlen(line), reason);
-        expect_replaced_refused(fixture, "lottery data 2\n", line, reason);
+        expect_replaced_refused(fixture, "lottery data 3\n", line, reason);
     }
     static const char *const none[] = {"lottery data 0\n",
                                        "lottery data \n",
                                        "lottery data -1\n",
                                        "lottery data 4294967296\n",
                                        "lottery data",
-                                       "lottery data 2\n",
+                                       "lottery data 3\n",
                                        "Lottery data 3\n",
                                        "something else\n",
                                        "\n",
@@ -531,7 +640,7 @@ static void no_two_lotteries_have_the_same_identity(void **state)
     assert_int_equal(first.state, CONTROL_NEW);
     assert_int_equal(first.bets_bytes, 0);
     first.ring_bytes = 1; /* what its maker has to add */
-    first.terms.agencies_expected = 1;
+    first.terms = (struct lottery_terms){.draw = "1", .agencies_expected = 1};
     write_control(fixture, &first);
     expect_read(fixture, &first);
 }
@@ -544,7 +653,18 @@ static void terms_are_the_same_where_all_of_them_are(void **state)
     other.agencies_expected++;
     assert_false(control_terms_equal(&example.terms, &other));
     other = example.terms;
-    other.winning_number++;
+    other.winning_number++; /* the command has named another one: no term of the beginning */
+    assert_true(control_terms_equal(&example.terms, &other));
+    other.number_by = NUMBER_BY_OPENING;
+    assert_false(control_terms_equal(&example.terms, &other));
+    struct lottery_terms known = other;
+    known.winning_number++;
+    assert_false(control_terms_equal(&known, &other));
+    other = example.terms;
+    other.draw[0] = '3';
+    assert_false(control_terms_equal(&example.terms, &other));
+    other = example.terms;
+    other.closes_at_ms++;
     assert_false(control_terms_equal(&example.terms, &other));
     other = example.terms;
     other.agencies_allowed[0] = '2';
@@ -556,7 +676,10 @@ static void every_state_has_a_name_of_its_own(void **state)
     (void)state;
     assert_string_equal(control_state_name(CONTROL_NEW), "new");
     assert_string_equal(control_state_name(CONTROL_OPEN), "open");
+    assert_string_equal(control_state_name(CONTROL_CLOSED), "closed");
+    assert_string_equal(control_state_name(CONTROL_SEALED), "sealed");
     assert_string_equal(control_state_name(CONTROL_DRAWN), "drawn");
+    assert_string_equal(control_state_name(CONTROL_ABANDONED), "abandoned");
 }
 
 #define CONTROL_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -566,6 +689,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CONTROL_TEST(what_was_written_is_read),
         CONTROL_TEST(the_least_and_the_most_of_every_field_are_read),
+        CONTROL_TEST(the_version_before_is_read_as_the_first_draw),
         CONTROL_TEST(a_newer_one_takes_the_olders_place_at_once),
         CONTROL_TEST(the_file_is_text_that_a_person_can_read),
         CONTROL_TEST(a_directory_without_it_is_not_refused),

@@ -286,7 +286,7 @@ static void write_control(struct fixture *fixture, struct control *control)
     open_directory(fixture);
     assert_true(control_make(control, &failure));
     control->ring_bytes = RING_BYTES;
-    control->terms.agencies_expected = 1;
+    control->terms = (struct lottery_terms){.draw = "1", .agencies_expected = 1};
     assert_true(control_write(&fixture->directory, control, &synced, &failure));
     data_directory_close(&fixture->directory);
 }
@@ -308,8 +308,8 @@ static void a_control_that_is_damaged_or_of_another_version_is_refused_and_left_
     static const struct {
         const char *control, *reason;
     } refused[] = {
-        {"lottery data 3\nring_bytes 4096\n", "version 3, this server knows version 2"},
-        {"lottery data 10\nring_bytes 4096\n", "version 10, this server knows version 2"},
+        {"lottery data 4\nring_bytes 4096\n", "version 4, this server knows versions 2 and 3"},
+        {"lottery data 10\nring_bytes 4096\n", "version 10, this server knows versions 2 and 3"},
         {"lottery data 2\nring_bytes 4096\n", "control is damaged"},
         {"lottery data 2\n", "control is damaged"},
         {"something else\n", "control is damaged"},

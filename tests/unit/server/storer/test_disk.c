@@ -425,7 +425,7 @@ static void whatever_is_done_to_a_file_is_noticed_and_remembered(void **state)
 
 static const struct control a_control = {.identity = "00112233445566778899aabbccddeeff",
                                          .ring_bytes = RING_BYTES,
-                                         .terms = {.agencies_expected = 1}};
+                                         .terms = {.draw = "1", .agencies_expected = 1}};
 
 static void control_is_written(void **state)
 {

@@ -56,7 +56,7 @@ static int set_up(void **state)
                                                  .limit_agencies = 1}},
                          .control = {.identity = "00112233445566778899aabbccddeeff",
                                      .ring_bytes = RING_BYTES,
-                                     .terms = {.agencies_expected = 1, .agencies_allowed = "1"}}};
+                                     .terms = {.draw = "1", .agencies_expected = 1, .agencies_allowed = "1"}}};
     *state = &fixture;
     log_set_threshold(LOG_LEVELS); /* nothing: the failures are wanted */
     scratch_open(&fixture.scratch);

@@ -102,6 +102,7 @@ static int set_up(void **state)
     fixture = (struct fixture){.heritage = {.config = {.ring_bytes = RING_BYTES,
                                                        .agencies_expected = 3,
                                                        .agencies_any = true,
+                                                       .lottery_name = "1",
                                                        .winning_number = 7574}},
                                .control = {.ring_bytes = RING_BYTES, .state = CONTROL_OPEN},
                                .has_control = true};
