@@ -251,8 +251,8 @@ static bool holds_something(const struct data_directory *directory, const char *
 /* Without control there must be nothing: each start writes it before any other file but `lock`. */
 static bool is_virgin(const struct data_directory *directory, struct failure *failure)
 {
-    static const char *const files[] = {DATA_BETS_FILE, DATA_DONE_FILE, DATA_WINNERS_FILE,
-                                        DATA_CHECKPOINT_FILE};
+    static const char *const files[] = {DATA_BETS_FILE,       DATA_DONE_FILE, DATA_WINNERS_FILE,
+                                        DATA_CHECKPOINT_FILE, DATA_SEAL_FILE, DATA_DRAW_FILE};
     if (holds_something(directory, OLD_LAYOUT_FILE)) {
         return failure_set(failure,
                            "data directory %s was written by a server of version 1.0, which noted "
@@ -365,8 +365,10 @@ static bool open_directory(struct data_directory *directory, struct failure *fai
 /* Checks all files at the start, and not each one only when it is needed. */
 static bool check_files(const struct data_directory *directory, struct failure *failure)
 {
-    static const char *const names[] = {DATA_LOCK_FILE, DATA_CONTROL_FILE,    DATA_BETS_FILE,
-                                        DATA_DONE_FILE, DATA_CHECKPOINT_FILE, DATA_WINNERS_FILE};
+    static const char *const names[] = {
+        DATA_LOCK_FILE,       DATA_CONTROL_FILE,       DATA_BETS_FILE, DATA_DONE_FILE,
+        DATA_CHECKPOINT_FILE, DATA_WINNERS_FILE,       DATA_SEAL_FILE, DATA_SEAL_SIGNATURE_FILE,
+        DATA_DRAW_FILE,       DATA_DRAW_SIGNATURE_FILE};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (!check_name(directory, names[i], failure)) {
             return false;
