@@ -29,6 +29,9 @@
 #define DATA_WINNERS_FILE    "winners.csv"
 #define DATA_CHECKPOINT_FILE "checkpoint"
 
+/* control_write writes this file and renames it to DATA_CONTROL_FILE. */
+#define DATA_CONTROL_UNFINISHED_FILE "control.tmp"
+
 /*
  * Open as long as the process lives; children inherit it, with its locks. Functions that are
  * given a directory need path and descriptor only; the rest may be zeros.
