@@ -1,9 +1,10 @@
 /*
  * main.c - lottery-stat: shows what the server's processes share.
  *
- * Reads the options and the server's configuration, looks at the server once
- * (or, with --watch, again and again) and prints. It only reads: the server
- * does not notice, and if it dies nothing has to be mended. Exit status: below.
+ * Reads the options and the server's configuration, finds the server's shared memory (target.h),
+ * and prints what it holds: once, or with --watch again and again. The program only reads and takes
+ * no lock, so the server does not notice it. If the program dies, nothing remains of it.
+ * options.h has the exit statuses.
  */
 #include "server/server_config.h"
 #include "stat/explain.h"
@@ -93,7 +94,7 @@ static int look_once(const struct options *options, const char *directory)
     return status;
 }
 
-/* What was asked for that needs the configuration. */
+/* Carries out what was asked for, as far as it needs the configuration. Returns the exit status. */
 static int run(const struct options *options)
 {
     struct server_config config;

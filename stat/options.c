@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* The id of an option that chooses an output is the output's number more than OPTION_OUTPUT. */
+/* An option that chooses an output has the id OPTION_OUTPUT plus the output's number. */
 enum { OPTION_INTERVAL = PROGRAM_LONG_ONLY, OPTION_OUTPUT };
 
 static const struct program_option program_options[] = {

@@ -34,10 +34,9 @@ enum {
     DECIMAL = 10
 };
 
-#define FIRST_LINE      "lottery data "
-#define CHECKSUM_LINE   "checksum "
-#define UNFINISHED_FILE DATA_CONTROL_FILE ".tmp"
-#define NOTHING         "-" /* how an empty value is written */
+#define FIRST_LINE    "lottery data "
+#define CHECKSUM_LINE "checksum "
+#define NOTHING       "-" /* how an empty value is written */
 
 /* ----------------------------------------------------------------- words ---- */
 
@@ -250,16 +249,18 @@ static bool put_into_place(const struct data_directory *directory, int file, con
                            size_t bytes, bool *synced, struct failure *failure)
 {
     if (!file_write_all(file, text, bytes, 0)) {
-        return failure_set_errno(failure, "write %s/" UNFINISHED_FILE, directory->path);
+        return failure_set_errno(failure, "write %s/" DATA_CONTROL_UNFINISHED_FILE,
+                                 directory->path);
     }
     *synced = file_sync(file);
     if (!*synced) {
-        return failure_set_errno(failure, "sync %s/" UNFINISHED_FILE, directory->path);
+        return failure_set_errno(failure, "sync %s/" DATA_CONTROL_UNFINISHED_FILE, directory->path);
     }
     fault_point("control.synced");
-    if (renameat(directory->descriptor, UNFINISHED_FILE, directory->descriptor,
+    if (renameat(directory->descriptor, DATA_CONTROL_UNFINISHED_FILE, directory->descriptor,
                  DATA_CONTROL_FILE) != 0) {
-        return failure_set_errno(failure, "rename %s/" UNFINISHED_FILE, directory->path);
+        return failure_set_errno(failure, "rename %s/" DATA_CONTROL_UNFINISHED_FILE,
+                                 directory->path);
     }
     fault_point("control.renamed");
     *synced = file_sync_directory(directory->descriptor, directory->path);
@@ -272,8 +273,8 @@ bool control_write(const struct data_directory *directory, const struct control 
     char text[CONTROL_BYTES_MAX];
     size_t bytes = write_text(control, CONTROL_VERSION, text);
     *synced = true;
-    int file =
-        data_directory_open_file(directory, UNFINISHED_FILE, O_WRONLY | O_CREAT | O_TRUNC, failure);
+    int file = data_directory_open_file(directory, DATA_CONTROL_UNFINISHED_FILE,
+                                        O_WRONLY | O_CREAT | O_TRUNC, failure);
     if (file < 0) {
         return false;
     }

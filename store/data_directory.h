@@ -37,6 +37,9 @@
 #define DATA_DRAW_FILE           "draw.json"
 #define DATA_DRAW_SIGNATURE_FILE "draw.sig"
 
+/* control_write writes this file and renames it to DATA_CONTROL_FILE. */
+#define DATA_CONTROL_UNFINISHED_FILE "control.tmp"
+
 /*
  * Open as long as the process lives; children inherit it, with its locks. Functions that are
  * given a directory need path and descriptor only; the rest may be zeros.

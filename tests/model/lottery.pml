@@ -579,7 +579,7 @@ inline take_over()
     set_gate()
 }
 
-/* ------------------------------------------------------------ server/supervisor/recovery.c ---- */
+/* ------------------------------------------ server/supervisor/recovery.c and witnesses.c ---- */
 
 /* An agency that is done has exactly the bets that it was done with. */
 inline disagrees_with_line(line)
@@ -603,7 +603,7 @@ inline disagrees_with_line(line)
 #endif
 
 /* Everything is judged before anything is touched; only a hand can have left what is refused. */
-inline hear_witnesses()
+inline witnesses_agree()
 {
     start_refused = done_lines < control.done || PROVEN_BETS > written ||
               (control.drawn != 0 && written + 1 != control.drawn) ||
@@ -620,7 +620,7 @@ inline recovery_run()
 {
     UNLESS_DOWN(bets_synced = written); /* what is counted is on the disk */
     UNLESS_DOWN(done_synced = done_lines);
-    UNLESS_DOWN(hear_witnesses());
+    UNLESS_DOWN(witnesses_agree());
     UNLESS_DOWN(take_done_file());
     UNLESS_DOWN( /* control_write */
         control.open = control.open || written > 0 || done_lines > 0;

@@ -25,8 +25,6 @@
 
 enum { TEXT_BYTES_MAX = 4096, BYTE_VALUES = 256, SYNCED_STATUS = 40, NOT_SYNCED_STATUS = 41 };
 
-#define CONTROL_TMP DATA_CONTROL_FILE ".tmp"
-
 struct fixture {
     struct scratch scratch;
     struct data_directory directory;
@@ -95,7 +93,7 @@ static void write_control(struct fixture *fixture, const struct control *control
         fail_msg("%s", failure.text);
     }
     assert_true(synced);
-    assert_false(scratch_has(&fixture->scratch, CONTROL_TMP));
+    assert_false(scratch_has(&fixture->scratch, DATA_CONTROL_UNFINISHED_FILE));
     char *text = scratch_read(&fixture->scratch, DATA_CONTROL_FILE, &fixture->bytes);
     assert_true(fixture->bytes < sizeof fixture->text);
     memcpy(fixture->text, text, fixture->bytes + 1);
@@ -543,7 +541,7 @@ static void expect_not_written(struct fixture *fixture, bool synced_expected, co
 static void one_that_cannot_be_opened_leaves_the_one_before(void **state)
 {
     struct fixture *fixture = *state;
-    assert_int_equal(mkdirat(fixture->scratch.descriptor, CONTROL_TMP, 0700), 0);
+    assert_int_equal(mkdirat(fixture->scratch.descriptor, DATA_CONTROL_UNFINISHED_FILE, 0700), 0);
     expect_not_written(fixture, true, "where a regular file has to be");
     expect_read(fixture, &example);
 }
@@ -553,7 +551,7 @@ static void an_unfinished_one_is_overwritten(void **state)
     struct fixture *fixture = *state;
     static char garbage[TEXT_BYTES_MAX];
     memset(garbage, 'x', sizeof garbage);
-    scratch_write(&fixture->scratch, CONTROL_TMP, garbage, sizeof garbage);
+    scratch_write(&fixture->scratch, DATA_CONTROL_UNFINISHED_FILE, garbage, sizeof garbage);
     write_control(fixture, &example);
     expect_read(fixture, &example);
 }
@@ -562,7 +560,8 @@ static void a_link_is_not_followed_when_it_is_written(void **state)
 {
     struct fixture *fixture = *state;
     scratch_write(&fixture->scratch, "victim", "kept", 4);
-    assert_int_equal(symlinkat("victim", fixture->scratch.descriptor, CONTROL_TMP), 0);
+    assert_int_equal(symlinkat("victim", fixture->scratch.descriptor, DATA_CONTROL_UNFINISHED_FILE),
+                     0);
     expect_not_written(fixture, true, "where a regular file has to be");
     size_t count = 0;
     char *victim = scratch_read(&fixture->scratch, "victim", &count);
