@@ -84,7 +84,9 @@ void disk_wait_for_room(struct disk *disk, const char *name)
     atomic_store(&shared->retry_errno, error);
     atomic_fetch_add_explicit(&shared->write_retries, 1, memory_order_relaxed);
     wait_for_work(disk->segment, is_stopping, NULL, RETRY_MS);
-    disk_release_allocated(disk->ahead);
+    if (disk->ahead != NULL) {
+        disk_release_allocated(disk->ahead);
+    }
 }
 
 void disk_note_room(struct disk *disk, const char *name)

@@ -36,7 +36,7 @@ enum disk_trust {
 struct disk {
     const struct heritage *heritage;
     const struct segment *segment;
-    struct disk_file *ahead; /* has blocks allocated ahead, given back when room is wanted */
+    struct disk_file *ahead; /* its blocks ahead are given back when room is wanted; NULL: none */
     enum disk_trust trust;   /* set by disk_distrust alone */
 };
 
