@@ -14,11 +14,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* A file of the data directory, open for writing. */
 struct disk_file {
-    const char *name;   /* in the data directory */
-    int descriptor;     /* -1: not open */
+    const char *name; /* in the data directory */
+    int descriptor;   /* -1: not open */
+    dev_t device;     /* these two name the open file; set by disk_identify */
+    ino_t inode;
     uint64_t allocated; /* blocks are allocated ahead up to here; DISK_ALLOCATE_NEVER: no more */
 };
 
@@ -62,9 +65,16 @@ bool disk_write(struct disk *disk, const struct disk_file *file, const char *byt
 bool disk_sync(struct disk *disk, const struct disk_file *file);
 
 /*
- * True while the open file is still the one that stands under its name, and holds at least `bytes`
- * bytes. A file that was removed, renamed, replaced or cut is written to in vain: false, with the
- * disk distrusted and the log saying what was found, and nothing may be acknowledged any more.
+ * Notes which file is open. To be called once, after the file was opened. False with errno when it
+ * can't be told.
+ */
+bool disk_identify(struct disk_file *file);
+
+/*
+ * True while the open file stands under its name and holds at least `bytes` bytes. False, with the
+ * disk distrusted and the log saying what was found, when it was removed, renamed, replaced or cut:
+ * what is written to it is lost, so nothing may be acknowledged any more. One look at the name is
+ * enough: no other file can have the device and inode of a file that is open.
  */
 bool disk_is_in_place(struct disk *disk, const struct disk_file *file, uint64_t bytes);
 

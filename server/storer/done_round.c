@@ -37,7 +37,7 @@ static bool gather(struct done_round *round, const struct segment *segment, uint
 static bool store_lines(struct storage *storage, const struct done_round *round)
 {
     struct disk *disk = storage->disk;
-    const struct disk_file file = {.name = DATA_DONE_FILE, .descriptor = storage->done.descriptor};
+    const struct disk_file *file = &storage->done_csv;
     char lines[DONE_ROUND_MAX * DONE_LINE_BYTES_MAX];
     size_t bytes = 0;
     for (size_t i = 0; i < round->count; i++) {
@@ -51,15 +51,15 @@ static bool store_lines(struct storage *storage, const struct done_round *round)
         bytes += done_file_write_line(lines + bytes, &line);
     }
     uint64_t end = storage->done.bytes + bytes;
-    if (!disk_is_in_place(disk, &file, storage->done.bytes)) {
+    if (!disk_is_in_place(disk, file, storage->done.bytes)) {
         return false;
     }
     fault_point("done.before_write");
-    if (!disk_write(disk, &file, lines, bytes, storage->done.bytes)) {
+    if (!disk_write(disk, file, lines, bytes, storage->done.bytes)) {
         return false;
     }
     fault_point("done.written");
-    if (!disk_sync(disk, &file) || !disk_is_in_place(disk, &file, end)) {
+    if (!disk_sync(disk, file) || !disk_is_in_place(disk, file, end)) {
         return false;
     }
     storage->done.bytes = end;
@@ -84,7 +84,6 @@ bool done_round_store_asked(struct storage *storage)
 {
     const struct heritage *heritage = storage->disk->heritage;
     const struct segment *segment = &heritage->segment;
-    const struct shared_positions *positions = &segment->shared->positions;
     struct done_round round;
     uint32_t cursor = 0;
     if (!agencies_take_done_news(segment)) {
@@ -92,9 +91,7 @@ bool done_round_store_asked(struct storage *storage)
     }
     while (gather(&round, segment, &cursor)) {
         /* They appended their last bets before they asked: this flush takes all of those. */
-        if (!flush_appended(storage) ||
-            !storage_has_bets(storage, atomic_load(&positions->durable)) ||
-            !store_lines(storage, &round)) {
+        if (!flush_appended(storage) || !store_lines(storage, &round)) {
             return false;
         }
         for (size_t i = 0; i < round.count; i++) {

@@ -56,17 +56,23 @@ static void count_flush(struct shared_storer *shared, uint64_t bytes, uint64_t s
     atomic_fetch_add_explicit(&shared->flushed_bytes, bytes, memory_order_relaxed);
 }
 
+/*
+ * The look before the write finds a file that was cut since the last flush: the write would fill
+ * the hole with zeros, and the look after the sync would find nothing. With ack_after: written no
+ * other look comes before the acknowledgement. The look after the sync finds what was done during
+ * this flush, before `durable` moves.
+ */
 bool flush_appended(struct storage *storage)
 {
     struct disk *disk = storage->disk;
     struct shared *shared = disk->segment->shared;
     struct ring_pending pending = ring_take_pending(disk->segment);
     uint64_t end = pending.from + pending.count;
-    if (end == atomic_load(&shared->positions.durable)) {
-        return true;
-    }
     if (!storage_has_bets(storage, pending.from)) {
         return false;
+    }
+    if (end == atomic_load(&shared->positions.durable)) {
+        return true;
     }
     disk_allocate_ahead(&storage->bets, end);
     fault_point("storer.before_write");

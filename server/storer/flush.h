@@ -18,9 +18,10 @@
 #include <stdbool.h>
 
 /*
- * Makes all that has been appended durable, and wakes the handlers that waited for it. Does nothing
- * when all of it is durable already. False, and the log says why, when it can't be: the storer has
- * to end.
+ * Makes all that has been appended durable, and wakes the handlers that waited for it. After true
+ * bets.csv stands under its name and holds all of it, also when nothing was left to write. False,
+ * and the log says why, when it can't be made durable or bets.csv was changed: the storer has to
+ * end.
  */
 bool flush_appended(struct storage *storage);
 

@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* --------------------------------------------------------------- control ---- */
@@ -65,15 +64,14 @@ static bool open_control(struct storage *storage, struct failure *failure)
 static bool open_bets(struct storage *storage, struct failure *failure)
 {
     const struct data_directory *directory = &storage->disk->heritage->directory;
-    struct stat status;
     storage->bets.descriptor = data_directory_open_file(directory, DATA_BETS_FILE, O_RDWR, failure);
     if (storage->bets.descriptor < 0) {
         return false;
     }
-    if (fstat(storage->bets.descriptor, &status) != 0) {
+    if (!disk_identify(&storage->bets)) {
         return failure_set_errno(failure, "stat %s/" DATA_BETS_FILE, directory->path);
     }
-    if (directory->bets_inode != 0 && directory->bets_inode != status.st_ino) {
+    if (directory->bets_inode != 0 && directory->bets_inode != storage->bets.inode) {
         disk_distrust(storage->disk, DISK_FILE_CHANGED);
         return failure_set(failure,
                            "%s/" DATA_BETS_FILE " is not the file that the server was started "
@@ -129,7 +127,12 @@ static bool open_done(struct storage *storage, struct failure *failure)
     } else if (opened == DONE_DAMAGED) {
         disk_distrust(storage->disk, DISK_DAMAGED);
     }
-    return opened == DONE_OPEN;
+    if (opened != DONE_OPEN) {
+        return false;
+    }
+    storage->done_csv.descriptor = storage->done.descriptor;
+    return disk_identify(&storage->done_csv) ||
+           failure_set_errno(failure, "stat %s/" DATA_DONE_FILE, directory->path);
 }
 
 /* ------------------------------------------------------------------- all ---- */
@@ -140,6 +143,7 @@ bool storage_open(struct storage *storage, struct disk *disk, struct failure *fa
         .disk = disk,
         .bets = {.name = DATA_BETS_FILE, .descriptor = -1},
         .done = {.descriptor = -1},
+        .done_csv = {.name = DATA_DONE_FILE, .descriptor = -1},
     };
     disk->ahead = &storage->bets;
     if (open_control(storage, failure) && open_bets(storage, failure) &&

@@ -21,9 +21,10 @@
 
 struct storage {
     struct disk *disk;
-    struct control control; /* as it stands on the disk */
-    struct disk_file bets;  /* bets.csv */
-    struct done_file done;  /* done.csv */
+    struct control control;    /* as it stands on the disk */
+    struct disk_file bets;     /* bets.csv */
+    struct done_file done;     /* done.csv: what is in it */
+    struct disk_file done_csv; /* done.csv, to be written; the descriptor is that of `done` */
     struct checkpoints checkpoints;
     struct quorum quorum;
 };

@@ -104,7 +104,10 @@ static bool serve(struct storage *storage)
     for (;;) {
         heartbeat_beat(&shared->storer.beat_at_ms);
         quorum_tell_crowd(&storage->quorum, heritage);
-        if (!flush_appended(storage) || !done_round_store_asked(storage)) {
+        if (!are_bets_durable(&shared->positions) && !flush_appended(storage)) {
+            return false;
+        }
+        if (!done_round_store_asked(storage)) {
             return false;
         }
         if (checkpoints_are_due(&storage->checkpoints, segment) &&

@@ -62,6 +62,7 @@ static int set_up(void **state)
     fixture.file.descriptor =
         openat(fixture.scratch.descriptor, "bets.csv", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     assert_true(fixture.file.descriptor >= 0);
+    assert_true(disk_identify(&fixture.file));
     return 0;
 }
 
