@@ -52,7 +52,7 @@ void disk_allocate_ahead(struct disk_file *file, uint64_t end)
     }
 }
 
-/* Cutting a file at the size that it has frees the blocks behind it. */
+/* ftruncate to the size that the file has frees the blocks after its end. */
 void disk_release_allocated(struct disk_file *file)
 {
     struct stat status;

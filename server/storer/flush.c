@@ -8,7 +8,7 @@
 #include "shm/ring.h"
 #include "shm/waiting.h"
 
-/* Wakes who waits for an acknowledgement, where `moved` is the position that those wait for. */
+/* Wakes the handlers that wait for an acknowledgement, if `moved` is the position they wait for. */
 static void wake_if_safe(const struct heritage *heritage, const _Atomic uint64_t *moved,
                          uint64_t position)
 {
@@ -19,8 +19,8 @@ static void wake_if_safe(const struct heritage *heritage, const _Atomic uint64_t
 }
 
 /*
- * Tells the handlers how far bets.csv is written, and wakes as many of those that wait for space
- * as there is room for. Their bytes bring about the next flush, and that one wakes others.
+ * Tells the handlers how far bets.csv is written. Of those that wait for space it wakes as many as
+ * there is room for. Their bytes cause the next flush, and that one wakes others.
  */
 static void report_written(const struct heritage *heritage, uint64_t position)
 {
@@ -32,8 +32,9 @@ static void report_written(const struct heritage *heritage, uint64_t position)
 }
 
 /*
- * Tells the handlers how far bets.csv is durable. A ring that is empty by now got no bytes from
- * those that report_written woke, so no flush is coming to wake the others: all are woken.
+ * Tells the handlers how far bets.csv is durable. If the ring is empty, those that report_written
+ * woke have appended nothing, and no flush is coming that would wake the others. Then it wakes all
+ * that wait for space.
  */
 static void report_durable(const struct heritage *heritage, uint64_t position)
 {
