@@ -318,11 +318,11 @@ static void a_list_of_agencies_that_makes_no_sense_is_refused(void **state)
 static void an_agency_that_is_allowed_twice_is_refused(void **state)
 {
     assert_refused(state, "agencies:\n  allowed: 1-5,3\n",
-                   ":2: agencies.allowed: agency 3 stands in it twice");
+                   ":2: agencies.allowed: agency 3 is named twice");
     assert_refused(state, "agencies:\n  allowed: 7,1-7\n",
-                   ":2: agencies.allowed: agency 7 stands in it twice");
+                   ":2: agencies.allowed: agency 7 is named twice");
     assert_variable_refused(state, "AGENCIES_ALLOWED", "4-9,1-5",
-                            "AGENCIES_ALLOWED: agency 4 stands in it twice");
+                            "AGENCIES_ALLOWED: agency 4 is named twice");
 }
 
 static void more_ranges_than_there_is_room_for_are_refused(void **state)
@@ -338,20 +338,20 @@ static void more_ranges_than_there_is_room_for_are_refused(void **state)
     size_t used = strlen(list);
     (void)snprintf(list + used, sizeof list - used, ",99");
     assert_variable_refused(state, "AGENCIES_ALLOWED", list,
-                            "AGENCIES_ALLOWED: more than 64 ranges");
+                            "AGENCIES_ALLOWED: more than 64 ranges; join some");
 }
 
 static void more_agencies_than_the_table_has_room_for_are_refused(void **state)
 {
     assert_refused(state, "agencies:\n  allowed: 0-4294967295\n",
-                   ":2: agencies.allowed: 4294967296 agencies, but limits.agencies has room for "
-                   "4096");
+                   ":2: agencies.allowed: 4294967296 agencies are more than limits.agencies "
+                   "(4096)");
     assert_refused(state, "agencies:\n  expected: 4097\n",
-                   ":2: agencies.expected: 4097 agencies, but limits.agencies has room for 4096");
+                   ":2: agencies.expected: 4097 agencies are more than limits.agencies (4096)");
     assert_refused(state, "agencies:\n  expected: 9\n  allowed: any\nlimits:\n  agencies: 8\n",
-                   ":2: agencies.expected: 9 agencies, but limits.agencies has room for 8");
+                   ":2: agencies.expected: 9 agencies are more than limits.agencies (8)");
     assert_variable_refused(state, "LIMITS_AGENCIES", "4",
-                            "LIMITS_AGENCIES: 5 agencies, but limits.agencies has room for 4");
+                            "LIMITS_AGENCIES: 5 agencies are more than limits.agencies (4)");
     assert_loads(state, "agencies: {allowed: 4294963200-4294967295}");
     assert_loads(state, "agencies: {expected: 32767}\nlimits: {agencies: 32767}");
 }
