@@ -135,6 +135,8 @@ static const struct line lines[] = {
     {"seal_sha256", KIND_TEXT, TEXT_FIELD(seal_sha256), {0}, 3},
     {"drawn_at", KIND_MOMENT, FIELD(drawn_at_ms), 0, {0}, 3},
     {"draw_sha256", KIND_TEXT, TEXT_FIELD(draw_sha256), {0}, 3},
+    {"abandoned_at", KIND_MOMENT, FIELD(abandoned_at_ms), 0, {0}, 3},
+    {"abandoned_reason", KIND_TEXT, TEXT_FIELD(abandoned_reason), {0}, 3},
     {"drawn_bets", KIND_UINT64, FIELD(draw.bets), 0, {0}, 2},
     {"drawn_bytes", KIND_UINT64, FIELD(draw.bytes), 0, {0}, 2},
     {"drawn_checksum", KIND_CHECKSUM, FIELD(draw.checksum), 0, {0}, 2},
@@ -383,6 +385,7 @@ static bool are_values_possible(const struct control *control)
            control_is_draw_name(terms->draw) &&
            (control->archiving[0] == '\0' || control_is_draw_name(control->archiving)) &&
            text_is_clean(control->closing.reason, strlen(control->closing.reason)) &&
+           text_is_clean(control->abandoned_reason, strlen(control->abandoned_reason)) &&
            (control->seal_sha256[0] == '\0' ||
             is_hexadecimal(control->seal_sha256, CONTROL_SHA256_DIGITS)) &&
            (control->draw_sha256[0] == '\0' ||

@@ -77,6 +77,8 @@ static const struct control example = {
     .seal_sha256 = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
     .drawn_at_ms = 1796000000005,
     .draw_sha256 = "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f",
+    .abandoned_at_ms = 1796000000006,
+    .abandoned_reason = "only for this test",
     .draw = {.bets = 1003,
              .bytes = 1004,
              .checksum = UINT64_C(0x0123456789abcdef),
@@ -141,6 +143,8 @@ static void expect_equal(const struct control *found, const struct control *expe
     assert_string_equal(found->seal_sha256, expected->seal_sha256);
     assert_int_equal(found->drawn_at_ms, expected->drawn_at_ms);
     assert_string_equal(found->draw_sha256, expected->draw_sha256);
+    assert_int_equal(found->abandoned_at_ms, expected->abandoned_at_ms);
+    assert_string_equal(found->abandoned_reason, expected->abandoned_reason);
     assert_int_equal(found->bets_bytes, expected->bets_bytes);
     assert_int_equal(found->done_bytes, expected->done_bytes);
     assert_memory_equal(&found->draw, &expected->draw, sizeof found->draw);
@@ -324,6 +328,8 @@ static void the_file_is_text_that_a_person_can_read(void **state)
         "seal_sha256 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
         "drawn_at 2026-11-30T00:53:20.005Z\n"
         "draw_sha256 202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f\n"
+        "abandoned_at 2026-11-30T00:53:20.006Z\n"
+        "abandoned_reason only for this test\n"
         "drawn_bets 1003\n"
         "drawn_bytes 1004\n"
         "drawn_checksum 0123456789abcdef\n"
@@ -460,6 +466,7 @@ static void another_spelling_is_refused_even_where_its_checksum_fits(void **stat
         {"opened_at 2026-11-30T00:53:20.002Z", "opened_at 2026-11-31T00:53:20.002Z"},
         {"opened_at 2026-11-30T00:53:20.002Z", "opened_at 1970-01-01T00:00:00.000Z"},
         {"closed_by command", "closed_by nobody"},
+        {"abandoned_reason only", "abandoned_reason \x7fonly"},
         {"closed_reason no line", "closed_reason \x01no line"},
         {"seal_sha256 00", "seal_sha256 0"},
         {"draw_sha256 20", "draw_sha256 X0"},
