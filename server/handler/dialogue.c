@@ -33,12 +33,12 @@ void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, u
         .connection = connection,
         .log = log,
     };
-    const struct batches_setting setting = {.heritage = heritage,
-                                            .slot_index = slot_index,
-                                            .connection = connection,
-                                            .log = log,
-                                            .claim = &dialogue->claim};
-    batches_open(&dialogue->batches, &setting, arena);
+    const struct pipeline_setting setting = {.heritage = heritage,
+                                             .slot_index = slot_index,
+                                             .connection = connection,
+                                             .log = log,
+                                             .claim = &dialogue->claim};
+    pipeline_open(&dialogue->pipeline, &setting, arena);
 }
 
 void dialogue_close(struct dialogue *dialogue)
@@ -48,26 +48,26 @@ void dialogue_close(struct dialogue *dialogue)
 
 bool dialogue_owes_answers(const struct dialogue *dialogue)
 {
-    return batches_are_pending(&dialogue->batches);
+    return pipeline_owes_answers(&dialogue->pipeline);
 }
 
 bool dialogue_append_bets(struct dialogue *dialogue)
 {
-    return batches_commit(&dialogue->batches);
+    return pipeline_append(&dialogue->pipeline);
 }
 
 bool dialogue_answer_safe(struct dialogue *dialogue, bool wait)
 {
-    if (wait && !batches_wait_for_oldest(&dialogue->batches)) {
+    if (wait && !pipeline_wait_for_oldest(&dialogue->pipeline)) {
         return false;
     }
-    batches_answer_safe(&dialogue->batches);
+    pipeline_answer_safe(&dialogue->pipeline);
     return true;
 }
 
 bool dialogue_settle(struct dialogue *dialogue)
 {
-    return batches_settle(&dialogue->batches);
+    return pipeline_settle(&dialogue->pipeline);
 }
 
 static void answer(struct dialogue *dialogue, const struct message *message, enum message_type type)
@@ -90,7 +90,7 @@ static void answer_with_body(struct dialogue *dialogue, const struct message *me
 static bool take_bets(struct dialogue *dialogue, struct agency *agency,
                       const struct message *message)
 {
-    return batches_add(&dialogue->batches, agency, message);
+    return pipeline_add(&dialogue->pipeline, agency, message);
 }
 
 /* ----------------------------------------------------------------- DONE ---- */
@@ -111,12 +111,12 @@ static bool take_done(struct dialogue *dialogue, struct agency *agency,
     }
     (void)connection_flush(dialogue->connection);
     if (claim_bars(&dialogue->claim, agency)) {
-        return batches_refuse_follower(&dialogue->batches, message);
+        return pipeline_refuse_follower(&dialogue->pipeline, message);
     }
     uint64_t epoch = claim_epoch(&dialogue->claim, agency);
     if (!agencies_ask_done(dialogue->segment, dialogue->slot_index, agency, epoch)) {
-        return batches_refuse(&dialogue->batches, message,
-                              append_result_text(append_refusal(epoch)));
+        return pipeline_refuse(&dialogue->pipeline, message,
+                               append_result_text(append_refusal(epoch)));
     }
     if (!await_done(dialogue, agency)) {
         return false;
@@ -159,7 +159,7 @@ static bool fail_to_answer(struct dialogue *dialogue, const struct winners_answe
                      "action: consulta_ganadores | result: fail | agency: %u | error: %s",
                      sent->question->sender, failure->text);
     if (end == WINNERS_CHANGED && sent->winners == 0) {
-        return batches_refuse(&dialogue->batches, sent->question, "the winners were changed");
+        return pipeline_refuse(&dialogue->pipeline, sent->question, "the winners were changed");
     }
     connection_give_up(dialogue->connection);
     return true;
@@ -295,7 +295,7 @@ static bool take_prefix(struct dialogue *dialogue, struct agency *agency,
     }
     (void)connection_flush(dialogue->connection);
     if (!decimal_parse(message->body, message->body_bytes, &rows)) {
-        return batches_refuse(&dialogue->batches, message, "PREFIX takes a number of rows");
+        return pipeline_refuse(&dialogue->pipeline, message, "PREFIX takes a number of rows");
     }
     uint64_t safe = atomic_load(heritage_safe_position(dialogue->heritage)); /* as for STATUS */
     signals_unblock();
@@ -303,7 +303,7 @@ static bool take_prefix(struct dialogue *dialogue, struct agency *agency,
                                  signals_terminate_requested, &checksum, &failure);
     signals_block();
     if (!found) {
-        return batches_refuse(&dialogue->batches, message, failure.text);
+        return pipeline_refuse(&dialogue->pipeline, message, failure.text);
     }
     answer_state(dialogue, message, agency, rows, checksum);
     return true;
@@ -332,15 +332,15 @@ static bool take_whole(struct dialogue *dialogue, const struct message *message)
 {
     take_function *take = take_functions[message->type];
     if (take == NULL) {
-        return batches_refuse(&dialogue->batches, message, "the type is the server's");
+        return pipeline_refuse(&dialogue->pipeline, message, "the type is the server's");
     }
     if (message->from_server ||
         !server_config_allows(&dialogue->heritage->config, message->sender)) {
-        return batches_refuse(&dialogue->batches, message, "the agency is not allowed");
+        return pipeline_refuse(&dialogue->pipeline, message, "the agency is not allowed");
     }
     struct agency *agency = agencies_find_or_add(dialogue->segment, message->sender);
     if (agency == NULL) {
-        return batches_refuse(&dialogue->batches, message, "too many agencies");
+        return pipeline_refuse(&dialogue->pipeline, message, "too many agencies");
     }
     note_sender(dialogue, agency);
     dialogue->single_bets |= message->dialect == MESSAGE_UNTYPED_SINGLE;
@@ -351,8 +351,8 @@ static bool take_whole(struct dialogue *dialogue, const struct message *message)
 static bool take_probe(struct dialogue *dialogue, const struct message *message)
 {
     if (dialogue->spoken) {
-        return batches_refuse(&dialogue->batches, message,
-                              "a line without ':' is a probe only before the first message");
+        return pipeline_refuse(&dialogue->pipeline, message,
+                               "a line without ':' is a probe only before the first message");
     }
     peer_log_limited(dialogue->log, LOG_LEVEL_INFO,
                      "action: receive_message | result: success | bytes: %zu", message->body_bytes);
@@ -364,10 +364,10 @@ static bool take_probe(struct dialogue *dialogue, const struct message *message)
 static bool take_malformed(struct dialogue *dialogue, const struct message *message)
 {
     bool is_later_row = message->bare_bet && dialogue->single_bets;
-    return batches_refuse(&dialogue->batches, message,
-                          is_later_row ? "a bet without its agency behind an untyped bet: "
-                                         "untyped_messages: batch?"
-                                       : message->fault);
+    return pipeline_refuse(&dialogue->pipeline, message,
+                           is_later_row ? "a bet without its agency behind an untyped bet: "
+                                          "untyped_messages: batch?"
+                                        : message->fault);
 }
 
 bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
@@ -393,5 +393,5 @@ bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
 
 bool dialogue_complain(struct dialogue *dialogue, const char *reason)
 {
-    return batches_complain(&dialogue->batches, reason) && dialogue_settle(dialogue);
+    return pipeline_complain(&dialogue->pipeline, reason) && dialogue_settle(dialogue);
 }

@@ -8,8 +8,8 @@
 #define SERVER_HANDLER_DIALOGUE_H
 
 #include "bet/message.h"
-#include "server/handler/batches.h"
 #include "server/handler/connection.h"
+#include "server/handler/pipeline.h"
 #include "server/heritage.h"
 
 #include <stdbool.h>
@@ -23,7 +23,7 @@ struct dialogue {
     struct connection *connection;
     struct peer_log *log;
     struct claim claim;
-    struct batches batches;
+    struct pipeline pipeline;
     bool spoken;      /* something other than a probe has come */
     bool single_bets; /* an untyped single row has come */
 };

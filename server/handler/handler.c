@@ -284,7 +284,7 @@ static bool open_connection(struct handler *handler, struct arena *arena, int so
     const struct server_config *config = &handler->heritage->config;
     size_t in_bytes = MESSAGES_A_BUFFER * config->limit_message_bytes;
     in_bytes = in_bytes > RECEIVE_BYTES ? in_bytes : RECEIVE_BYTES;
-    if (!arena_open(arena, connection_arena_bytes(in_bytes) + batches_arena_bytes(config))) {
+    if (!arena_open(arena, connection_arena_bytes(in_bytes) + pipeline_arena_bytes(config))) {
         log_error("action: handler_start | result: fail | error: no memory: %s", strerror(errno));
         return false;
     }

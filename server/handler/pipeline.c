@@ -1,7 +1,7 @@
 /*
- * batches.c - see batches.h.
+ * pipeline.c - see pipeline.h.
  */
-#include "server/handler/batches.h"
+#include "server/handler/pipeline.h"
 
 #include "bet/bet.h"
 #include "bet/bet_rules.h"
@@ -40,17 +40,17 @@ static size_t csv_capacity(const struct server_config *config)
     return larger_of(message_csv_bytes, smaller_of(GATHERED_BYTES, config->ring_bytes / 2));
 }
 
-size_t batches_arena_bytes(const struct server_config *config)
+size_t pipeline_arena_bytes(const struct server_config *config)
 {
     return arena_part_bytes(csv_capacity(config)) +
-           arena_part_bytes(BATCHES_PENDING_MAX * sizeof(struct pending_batch));
+           arena_part_bytes(PIPELINE_PENDING_MAX * sizeof(struct pending_batch));
 }
 
-void batches_open(struct batches *batches, const struct batches_setting *setting,
-                  struct arena *arena)
+void pipeline_open(struct pipeline *pipeline, const struct pipeline_setting *setting,
+                   struct arena *arena)
 {
     const struct server_config *config = &setting->heritage->config;
-    *batches = (struct batches){
+    *pipeline = (struct pipeline){
         .config = config,
         .segment = &setting->heritage->segment,
         .slot_index = setting->slot_index,
@@ -61,36 +61,36 @@ void batches_open(struct batches *batches, const struct batches_setting *setting
         .safe = heritage_safe_position(setting->heritage),
         .csv_capacity = csv_capacity(config),
     };
-    batches->csv = arena_take(arena, batches->csv_capacity);
-    batches->pending = arena_take(arena, BATCHES_PENDING_MAX * sizeof(struct pending_batch));
+    pipeline->csv = arena_take(arena, pipeline->csv_capacity);
+    pipeline->pending = arena_take(arena, PIPELINE_PENDING_MAX * sizeof(struct pending_batch));
 }
 
-bool batches_are_pending(const struct batches *batches)
+bool pipeline_owes_answers(const struct pipeline *pipeline)
 {
-    return batches->count > 0;
+    return pipeline->count > 0;
 }
 
 /* ---------------------------------------------------------------- queue ---- */
 
-static struct pending_batch *pending_at(const struct batches *batches, size_t index)
+static struct pending_batch *pending_at(const struct pipeline *pipeline, size_t index)
 {
-    return &batches->pending[(batches->first + index) % BATCHES_PENDING_MAX];
+    return &pipeline->pending[(pipeline->first + index) % PIPELINE_PENDING_MAX];
 }
 
 /* Makes room for one more entry. False when the server is halted. */
-static bool make_queue_room(struct batches *batches)
+static bool make_queue_room(struct pipeline *pipeline)
 {
-    return batches->count < BATCHES_PENDING_MAX ||
-           (batches_commit(batches) && batches_wait_for_oldest(batches));
+    return pipeline->count < PIPELINE_PENDING_MAX ||
+           (pipeline_append(pipeline) && pipeline_wait_for_oldest(pipeline));
 }
 
 /* A new entry behind all others; there has to be room. */
-static struct pending_batch *push(struct batches *batches, const struct message *message)
+static struct pending_batch *push(struct pipeline *pipeline, const struct message *message)
 {
-    if (batches->count == 0) {
-        batches->first = 0; /* the same few entries stay in the cache */
+    if (pipeline->count == 0) {
+        pipeline->first = 0; /* the same few entries stay in the cache */
     }
-    struct pending_batch *batch = pending_at(batches, batches->count++);
+    struct pending_batch *batch = pending_at(pipeline, pipeline->count++);
     batch->agency = message->sender;
     batch->dialect = message->dialect;
     batch->bets = 0;
@@ -100,30 +100,30 @@ static struct pending_batch *push(struct batches *batches, const struct message 
 }
 
 /* Every ERROR of the connection passes here, and breaks its claim. */
-static void refuse(struct batches *batches, struct pending_batch *batch)
+static void refuse(struct pipeline *pipeline, struct pending_batch *batch)
 {
     batch->refused = true;
     batch->position = 0; /* it has nothing to wait for */
-    claim_break(batches->claim);
+    claim_break(pipeline->claim);
 }
 
-static bool queue_error(struct batches *batches, const struct message *message)
+static bool queue_error(struct pipeline *pipeline, const struct message *message)
 {
-    if (!make_queue_room(batches)) {
+    if (!make_queue_room(pipeline)) {
         return false;
     }
-    refuse(batches, push(batches, message));
+    refuse(pipeline, push(pipeline, message));
     return true;
 }
 
 /* -------------------------------------------------------------- gathering ---- */
 
 /* The gathered batches are the newest ones. Each gets its position, or is refused. */
-static void resolve_gathered(struct batches *batches, enum append_result result, uint64_t end)
+static void resolve_gathered(struct pipeline *pipeline, enum append_result result, uint64_t end)
 {
     uint64_t refused = 0;
-    for (size_t i = batches->count; i-- > 0;) {
-        struct pending_batch *batch = pending_at(batches, i);
+    for (size_t i = pipeline->count; i-- > 0;) {
+        struct pending_batch *batch = pending_at(pipeline, i);
         bool is_gathered = batch->position == POSITION_GATHERED;
         if (!is_gathered && !batch->refused) {
             break; /* it and all before it were appended earlier */
@@ -133,42 +133,42 @@ static void resolve_gathered(struct batches *batches, enum append_result result,
         }
         batch->position = end;
         if (result != APPEND_DONE) {
-            refuse(batches, batch);
+            refuse(pipeline, batch);
             refused++;
         }
     }
     if (refused > 0) {
-        peer_log_limited(batches->log, LOG_LEVEL_WARNING,
+        peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
                          "action: apuesta_recibida | result: fail | cantidad: %" PRIu64
                          " | agency: %" PRIu32 " | reason: %s | batches: %" PRIu64,
-                         batches->gathered_bets, batches->gathered_agency->id,
+                         pipeline->gathered_bets, pipeline->gathered_agency->id,
                          append_result_text(result), refused);
     }
-    batches->csv_used = 0;
-    batches->gathered_bets = 0;
-    batches->gathered_agency = NULL;
+    pipeline->csv_used = 0;
+    pipeline->gathered_bets = 0;
+    pipeline->gathered_agency = NULL;
 }
 
-bool batches_commit(struct batches *batches)
+bool pipeline_append(struct pipeline *pipeline)
 {
-    if (batches->csv_used == 0) {
+    if (pipeline->csv_used == 0) {
         return true;
     }
     const struct append append = {
-        .agency = batches->gathered_agency,
-        .epoch = batches->gathered_epoch,
-        .bytes = batches->csv,
-        .count = batches->csv_used,
-        .bets = batches->gathered_bets,
-        .checksum = checksum_extend(CHECKSUM_EMPTY, batches->csv, batches->csv_used),
-        .checksum_factor = checksum_factor(batches->csv_used),
+        .agency = pipeline->gathered_agency,
+        .epoch = pipeline->gathered_epoch,
+        .bytes = pipeline->csv,
+        .count = pipeline->csv_used,
+        .bets = pipeline->gathered_bets,
+        .checksum = checksum_extend(CHECKSUM_EMPTY, pipeline->csv, pipeline->csv_used),
+        .checksum_factor = checksum_factor(pipeline->csv_used),
     };
     uint64_t end = 0;
-    enum append_result result = ring_append(batches->segment, batches->slot_index, &append, &end);
+    enum append_result result = ring_append(pipeline->segment, pipeline->slot_index, &append, &end);
     if (result == APPEND_HALTED) {
         return false;
     }
-    resolve_gathered(batches, result, end);
+    resolve_gathered(pipeline, result, end);
     return true;
 }
 
@@ -195,25 +195,26 @@ static const char *agency_field(const struct message *message, char field[AGENCY
     return field;
 }
 
-static void log_refused(struct batches *batches, const struct message *message, const char *reason)
+static void log_refused(struct pipeline *pipeline, const struct message *message,
+                        const char *reason)
 {
     char field[AGENCY_FIELD_BYTES];
     if (message->type == MESSAGE_BET) {
-        peer_log_limited(batches->log, LOG_LEVEL_WARNING,
+        peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
                          "action: apuesta_recibida | result: fail | cantidad: %zu%s | reason: %s",
                          count_rows(message->body, message->body_bytes),
                          agency_field(message, field), reason);
     } else {
-        peer_log_limited(batches->log, LOG_LEVEL_WARNING,
+        peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
                          "action: receive_message | result: fail%s | reason: %s",
                          agency_field(message, field), reason);
     }
 }
 
-static void log_refused_row(struct batches *batches, const struct message *message,
+static void log_refused_row(struct pipeline *pipeline, const struct message *message,
                             const struct bet_conversion *conversion)
 {
-    peer_log_limited(batches->log, LOG_LEVEL_WARNING,
+    peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
                      "action: apuesta_recibida | result: fail | cantidad: %zu | agency: %u | row: "
                      "%zu | reason: %s",
                      count_rows(message->body, message->body_bytes), message->sender,
@@ -221,21 +222,21 @@ static void log_refused_row(struct batches *batches, const struct message *messa
 }
 
 /* A document as the log shows it: whole, or only its end. */
-static void note_document(const struct batches *batches, struct pending_batch *batch,
+static void note_document(const struct pipeline *pipeline, struct pending_batch *batch,
                           const struct bet_field *document)
 {
     enum { SHOWN_DIGITS = 4 };
     size_t hidden = 0;
-    if (batches->masks_documents) {
+    if (pipeline->masks_documents) {
         hidden = document->bytes > SHOWN_DIGITS ? document->bytes - SHOWN_DIGITS : document->bytes;
     }
     (void)snprintf(batch->document, sizeof batch->document, "%s%.*s",
-                   batches->masks_documents ? "****" : "", (int)(document->bytes - hidden),
+                   pipeline->masks_documents ? "****" : "", (int)(document->bytes - hidden),
                    document->text + hidden);
 }
 
 /* What the log will say of a batch of one bet. */
-static void note_single_bet(const struct batches *batches, struct pending_batch *batch,
+static void note_single_bet(const struct pipeline *pipeline, struct pending_batch *batch,
                             const struct message *message)
 {
     struct bet bet;
@@ -246,22 +247,22 @@ static void note_single_bet(const struct batches *batches, struct pending_batch 
     if (bet_parse(message->body, bytes, &bet) == BET_VALID) {
         const struct bet_field *document = &bet.fields[BET_DOCUMENT];
         const struct bet_field *number = &bet.fields[BET_NUMBER];
-        note_document(batches, batch, document);
+        note_document(pipeline, batch, document);
         (void)bet_parse_uint32(number->text, number->bytes, &batch->number);
     }
 }
 
 /* Appends what is gathered when this batch can't join it: it is another agency's, or too long. */
-static bool make_gathering_room(struct batches *batches, struct agency *agency, size_t body_bytes)
+static bool make_gathering_room(struct pipeline *pipeline, struct agency *agency, size_t body_bytes)
 {
     size_t csv_bytes = BET_CSV_BYTES_MAX(body_bytes + 1);
-    bool fits = csv_bytes <= batches->csv_capacity - batches->csv_used;
-    bool same = batches->gathered_agency == agency;
-    if (batches->csv_used > 0 && !(fits && same) && !batches_commit(batches)) {
+    bool fits = csv_bytes <= pipeline->csv_capacity - pipeline->csv_used;
+    bool same = pipeline->gathered_agency == agency;
+    if (pipeline->csv_used > 0 && !(fits && same) && !pipeline_append(pipeline)) {
         return false;
     }
-    batches->gathered_agency = agency;
-    batches->gathered_epoch = claim_epoch(batches->claim, agency);
+    pipeline->gathered_agency = agency;
+    pipeline->gathered_epoch = claim_epoch(pipeline->claim, agency);
     return true;
 }
 
@@ -277,10 +278,10 @@ static void write_today(char date[BET_RULES_DATE_BYTES])
 /*
  * Rows are converted; those of a batch that breaks the lottery's own rules are refused after all.
  */
-static void check_rules(const struct batches *batches, const struct message *message,
+static void check_rules(const struct pipeline *pipeline, const struct message *message,
                         struct bet_conversion *conversion)
 {
-    const struct server_config *config = batches->config;
+    const struct server_config *config = pipeline->config;
     struct bet_rules rules = {.number_max = config->rule_number_max};
     if (config->rule_birthdate == BIRTHDATE_PAST) {
         write_today(rules.born_until);
@@ -291,116 +292,116 @@ static void check_rules(const struct batches *batches, const struct message *mes
     }
 }
 
-bool batches_add(struct batches *batches, struct agency *agency, const struct message *message)
+bool pipeline_add(struct pipeline *pipeline, struct agency *agency, const struct message *message)
 {
-    if (!make_queue_room(batches) || !make_gathering_room(batches, agency, message->body_bytes)) {
+    if (!make_queue_room(pipeline) || !make_gathering_room(pipeline, agency, message->body_bytes)) {
         return false;
     }
-    if (claim_bars(batches->claim, agency)) { /* the append above may just have broken it */
-        return batches_refuse_follower(batches, message);
+    if (claim_bars(pipeline->claim, agency)) { /* the append above may just have broken it */
+        return pipeline_refuse_follower(pipeline, message);
     }
     if (message->body_bytes == 0) {
-        return batches_refuse(batches, message, "the batch is empty");
+        return pipeline_refuse(pipeline, message, "the batch is empty");
     }
-    struct pending_batch *batch = push(batches, message);
+    struct pending_batch *batch = push(pipeline, message);
     struct bet_conversion conversion = bet_rows_to_csv(
-        message->sender, message->body, message->body_bytes, batches->csv + batches->csv_used);
-    check_rules(batches, message, &conversion);
+        message->sender, message->body, message->body_bytes, pipeline->csv + pipeline->csv_used);
+    check_rules(pipeline, message, &conversion);
     if (conversion.fault != BET_VALID) {
-        log_refused_row(batches, message, &conversion);
-        refuse(batches, batch);
+        log_refused_row(pipeline, message, &conversion);
+        refuse(pipeline, batch);
         return true;
     }
     batch->bets = (uint32_t)conversion.rows;
     if (conversion.rows == 1 && log_enabled(LOG_LEVEL_INFO)) {
-        note_single_bet(batches, batch, message);
+        note_single_bet(pipeline, batch, message);
     }
-    batches->csv_used += conversion.csv_bytes;
-    batches->gathered_bets += conversion.rows;
+    pipeline->csv_used += conversion.csv_bytes;
+    pipeline->gathered_bets += conversion.rows;
     return true;
 }
 
 /* ------------------------------------------------------------- refusals ---- */
 
-bool batches_refuse(struct batches *batches, const struct message *message, const char *reason)
+bool pipeline_refuse(struct pipeline *pipeline, const struct message *message, const char *reason)
 {
-    log_refused(batches, message, reason);
-    return queue_error(batches, message);
+    log_refused(pipeline, message, reason);
+    return queue_error(pipeline, message);
 }
 
-bool batches_complain(struct batches *batches, const char *reason)
+bool pipeline_complain(struct pipeline *pipeline, const char *reason)
 {
     const struct message nothing = {.type = MESSAGE_ERROR, .dialect = MESSAGE_BY_CODE};
-    return batches_refuse(batches, &nothing, reason);
+    return pipeline_refuse(pipeline, &nothing, reason);
 }
 
-bool batches_refuse_follower(struct batches *batches, const struct message *message)
+bool pipeline_refuse_follower(struct pipeline *pipeline, const struct message *message)
 {
-    claim_count_follower(batches->claim, count_rows(message->body, message->body_bytes));
-    return queue_error(batches, message);
+    claim_count_follower(pipeline->claim, count_rows(message->body, message->body_bytes));
+    return queue_error(pipeline, message);
 }
 
 /* -------------------------------------------------------------- answers ---- */
 
 /* Every bet that is stored is told, however many they are. */
-static void log_stored(const struct batches *batches, const struct pending_batch *batch)
+static void log_stored(const struct pipeline *pipeline, const struct pending_batch *batch)
 {
     if (batch->bets == 1) {
-        peer_log_write(batches->log, LOG_LEVEL_INFO,
+        peer_log_write(pipeline->log, LOG_LEVEL_INFO,
                        "action: apuesta_almacenada | result: success | dni: %s | numero: %u",
                        batch->document, batch->number);
     }
-    peer_log_write(batches->log, LOG_LEVEL_INFO,
+    peer_log_write(pipeline->log, LOG_LEVEL_INFO,
                    "action: apuesta_recibida | result: success | cantidad: %u | agency: %u",
                    batch->bets, batch->agency);
 }
 
-static void answer_oldest(struct batches *batches)
+static void answer_oldest(struct pipeline *pipeline)
 {
-    const struct pending_batch *batch = pending_at(batches, 0);
+    const struct pending_batch *batch = pending_at(pipeline, 0);
     char answer[MESSAGE_HEADER_BYTES_MAX];
     enum message_type type = batch->refused ? MESSAGE_ERROR : MESSAGE_ACK;
     if (!batch->refused) {
-        struct slot *slot = &batches->segment->slots[batches->slot_index];
+        struct slot *slot = &pipeline->segment->slots[pipeline->slot_index];
         uint64_t bets = atomic_load_explicit(&slot->bets, memory_order_relaxed);
         atomic_store_explicit(&slot->bets, bets + batch->bets, memory_order_relaxed);
-        log_stored(batches, batch);
+        log_stored(pipeline, batch);
     }
-    connection_send(batches->connection, answer,
+    connection_send(pipeline->connection, answer,
                     message_write_answer(answer, type, batch->dialect, false));
-    batches->first = (batches->first + 1) % BATCHES_PENDING_MAX;
-    batches->count--;
+    pipeline->first = (pipeline->first + 1) % PIPELINE_PENDING_MAX;
+    pipeline->count--;
 }
 
-void batches_answer_safe(struct batches *batches)
+void pipeline_answer_safe(struct pipeline *pipeline)
 {
-    if (batches->count == 0) {
+    if (pipeline->count == 0) {
         return;
     }
-    uint64_t safe = atomic_load(batches->safe);
+    uint64_t safe = atomic_load(pipeline->safe);
     fault_point("answer.before");
-    while (batches->count > 0 && pending_at(batches, 0)->position <= safe) {
-        answer_oldest(batches);
+    while (pipeline->count > 0 && pending_at(pipeline, 0)->position <= safe) {
+        answer_oldest(pipeline);
     }
 }
 
-bool batches_wait_for_oldest(struct batches *batches)
+bool pipeline_wait_for_oldest(struct pipeline *pipeline)
 {
-    if (batches->count > 0 && !wait_until(batches->segment, batches->slot_index, WAIT_FOR_COMMIT,
-                                          batches->safe, pending_at(batches, 0)->position)) {
+    if (pipeline->count > 0 && !wait_until(pipeline->segment, pipeline->slot_index, WAIT_FOR_COMMIT,
+                                           pipeline->safe, pending_at(pipeline, 0)->position)) {
         return false;
     }
-    batches_answer_safe(batches);
+    pipeline_answer_safe(pipeline);
     return true;
 }
 
-bool batches_settle(struct batches *batches)
+bool pipeline_settle(struct pipeline *pipeline)
 {
-    if (!batches_commit(batches)) {
+    if (!pipeline_append(pipeline)) {
         return false;
     }
-    while (batches->count > 0) {
-        if (!batches_wait_for_oldest(batches)) {
+    while (pipeline->count > 0) {
+        if (!pipeline_wait_for_oldest(pipeline)) {
             return false;
         }
     }

@@ -1,15 +1,18 @@
 /*
- * batches.h - the batches of one connection, from their arrival to their answer.
+ * pipeline.h - the batches of one connection, from their arrival to their answer.
  *
- * Rows are checked and turned into CSV in private memory. The batches that one recv brought are
- * gathered and appended to the ring at once. Each batch then waits, in order, for its bytes to be
- * safe, and only then is it acknowledged. Every ERROR of a connection is queued here, so that it
- * is answered in order, and breaks the connection's claim (claim.h).
+ * An agency sends its batches without waiting for answers, and gets the answers in the same order.
+ * A batch passes three stages. It is gathered: its rows are checked and turned into CSV in private
+ * memory. It is appended: all batches that one recv brought go to the ring in one append. It is
+ * answered: once its bytes are safe, it is acknowledged.
  *
- * Called by the handler's process alone. If it dies, what was not answered was not promised.
+ * Every ERROR of a connection is queued here too, so that it is answered in order. It breaks the
+ * connection's claim (claim.h).
+ *
+ * Called by the handler's process alone. If that process dies, no batch without an ACK was promised.
  */
-#ifndef SERVER_HANDLER_BATCHES_H
-#define SERVER_HANDLER_BATCHES_H
+#ifndef SERVER_HANDLER_PIPELINE_H
+#define SERVER_HANDLER_PIPELINE_H
 
 #include "bet/message.h"
 #include "server/handler/claim.h"
@@ -22,8 +25,8 @@
 #include <stdint.h>
 
 enum {
-    BATCHES_PENDING_MAX = 1024, /* unanswered batches of a connection */
-    BATCHES_DOCUMENT_BYTES = 24
+    PIPELINE_PENDING_MAX = 1024, /* unanswered batches of a connection */
+    PIPELINE_DOCUMENT_BYTES = 24
 };
 
 /* A batch that has not been answered. */
@@ -34,12 +37,12 @@ struct pending_batch {
     enum message_dialect dialect;
     bool refused;
     /* Of a batch of one bet, for the log. */
-    char document[BATCHES_DOCUMENT_BYTES];
+    char document[PIPELINE_DOCUMENT_BYTES];
     uint32_t number;
 };
 
-/* What the batches of a connection work with. All of it has to outlive them. */
-struct batches_setting {
+/* What a pipeline works with. All of it has to outlive the pipeline. */
+struct pipeline_setting {
     const struct heritage *heritage;
     uint32_t slot_index;
     struct connection *connection;
@@ -47,7 +50,7 @@ struct batches_setting {
     struct claim *claim;
 };
 
-struct batches {
+struct pipeline {
     const struct server_config *config;
     const struct segment *segment;
     uint32_t slot_index;
@@ -63,51 +66,51 @@ struct batches {
     uint64_t gathered_epoch;
     uint64_t gathered_bets;
 
-    struct pending_batch *pending; /* in the arena: a ring of BATCHES_PENDING_MAX */
+    struct pending_batch *pending; /* in the arena: a ring of PIPELINE_PENDING_MAX */
     size_t first, count;           /* the oldest one, and how many */
 };
 
-/* What the batches of a connection take of its handler's arena. */
-size_t batches_arena_bytes(const struct server_config *config);
+/* Bytes that a pipeline takes of its handler's arena. */
+size_t pipeline_arena_bytes(const struct server_config *config);
 
-/* `arena` has to outlive the batches, too. */
-void batches_open(struct batches *batches, const struct batches_setting *setting,
-                  struct arena *arena);
+/* `arena` has to outlive the pipeline, too. */
+void pipeline_open(struct pipeline *pipeline, const struct pipeline_setting *setting,
+                   struct arena *arena);
 
 /*
  * Takes a BET message in: its rows are gathered, or it is refused and the log says which row and
  * why. False when the server has been halted.
  */
-bool batches_add(struct batches *batches, struct agency *agency, const struct message *message);
+bool pipeline_add(struct pipeline *pipeline, struct agency *agency, const struct message *message);
 
 /*
  * Queues an ERROR in the order of the answers, and breaks the connection's claim, as every ERROR
  * does. The log says `reason`. False as above.
  */
-bool batches_refuse(struct batches *batches, const struct message *message, const char *reason);
+bool pipeline_refuse(struct pipeline *pipeline, const struct message *message, const char *reason);
 
 /* The same for what was no whole message. */
-bool batches_complain(struct batches *batches, const char *reason);
+bool pipeline_complain(struct pipeline *pipeline, const char *reason);
 
 /*
  * Queues an ERROR for a message that the broken claim bars. It is counted for the log. False as
  * above.
  */
-bool batches_refuse_follower(struct batches *batches, const struct message *message);
+bool pipeline_refuse_follower(struct pipeline *pipeline, const struct message *message);
 
 /* True while there are batches that have not been answered. */
-bool batches_are_pending(const struct batches *batches);
+bool pipeline_owes_answers(const struct pipeline *pipeline);
 
 /* Appends what is gathered to the ring. False as above. */
-bool batches_commit(struct batches *batches);
+bool pipeline_append(struct pipeline *pipeline);
 
 /* Answers the batches that are safe by now, in order, without waiting. */
-void batches_answer_safe(struct batches *batches);
+void pipeline_answer_safe(struct pipeline *pipeline);
 
 /* Waits for the oldest batch to be safe, then answers all that are. False as above. */
-bool batches_wait_for_oldest(struct batches *batches);
+bool pipeline_wait_for_oldest(struct pipeline *pipeline);
 
 /* Appends what is gathered and answers everything. False as above. */
-bool batches_settle(struct batches *batches);
+bool pipeline_settle(struct pipeline *pipeline);
 
 #endif
