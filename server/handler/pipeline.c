@@ -19,25 +19,23 @@
 
 #define POSITION_GATHERED UINT64_MAX
 
-enum { GATHERED_BYTES = 512 * 1024 };
-
-static size_t larger_of(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
-static size_t smaller_of(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
+enum { GATHERED_BYTES = 512 * 1024, AGENCY_FIELD_BYTES = 32 };
 
 /*
- * Room for a message of the longest kind, and for not more than half the ring: others append too.
+ * How many bytes of CSV may be gathered. It is at most half the ring, because others append too. But
+ * the rows of the longest message always fit.
  */
 static size_t csv_capacity(const struct server_config *config)
 {
-    size_t message_csv_bytes = BET_CSV_BYTES_MAX(config->limit_message_bytes + 1);
-    return larger_of(message_csv_bytes, smaller_of(GATHERED_BYTES, config->ring_bytes / 2));
+    size_t message_bytes = BET_CSV_BYTES_MAX(config->limit_message_bytes + 1);
+    size_t bytes = GATHERED_BYTES;
+    if (bytes > config->ring_bytes / 2) {
+        bytes = config->ring_bytes / 2;
+    }
+    if (bytes < message_bytes) {
+        bytes = message_bytes;
+    }
+    return bytes;
 }
 
 size_t pipeline_arena_bytes(const struct server_config *config)
@@ -84,7 +82,7 @@ static bool make_queue_room(struct pipeline *pipeline)
            (pipeline_append(pipeline) && pipeline_wait_for_oldest(pipeline));
 }
 
-/* A new entry behind all others; there has to be room. */
+/* Adds an entry after all others; there has to be room. */
 static struct pending_batch *push(struct pipeline *pipeline, const struct message *message)
 {
     if (pipeline->count == 0) {
@@ -99,7 +97,7 @@ static struct pending_batch *push(struct pipeline *pipeline, const struct messag
     return batch;
 }
 
-/* Every ERROR of the connection passes here, and breaks its claim. */
+/* Makes the answer an ERROR. All ERRORs of the connection are made here and break its claim. */
 static void refuse(struct pipeline *pipeline, struct pending_batch *batch)
 {
     batch->refused = true;
@@ -118,7 +116,7 @@ static bool queue_error(struct pipeline *pipeline, const struct message *message
 
 /* -------------------------------------------------------------- gathering ---- */
 
-/* The gathered batches are the newest ones. Each gets its position, or is refused. */
+/* Gives each gathered batch its position, or refuses it. They are the youngest ones. */
 static void resolve_gathered(struct pipeline *pipeline, enum append_result result, uint64_t end)
 {
     uint64_t refused = 0;
@@ -183,34 +181,6 @@ static size_t count_rows(const char *body, size_t bytes)
     return rows;
 }
 
-enum { AGENCY_FIELD_BYTES = 32 };
-
-/* Nothing where the sender could not be read: there may be an agency 0. */
-static const char *agency_field(const struct message *message, char field[AGENCY_FIELD_BYTES])
-{
-    field[0] = '\0';
-    if (message->from_agency) {
-        (void)snprintf(field, AGENCY_FIELD_BYTES, " | agency: %u", message->sender);
-    }
-    return field;
-}
-
-static void log_refused(struct pipeline *pipeline, const struct message *message,
-                        const char *reason)
-{
-    char field[AGENCY_FIELD_BYTES];
-    if (message->type == MESSAGE_BET) {
-        peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
-                         "action: apuesta_recibida | result: fail | cantidad: %zu%s | reason: %s",
-                         count_rows(message->body, message->body_bytes),
-                         agency_field(message, field), reason);
-    } else {
-        peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
-                         "action: receive_message | result: fail%s | reason: %s",
-                         agency_field(message, field), reason);
-    }
-}
-
 static void log_refused_row(struct pipeline *pipeline, const struct message *message,
                             const struct bet_conversion *conversion)
 {
@@ -221,62 +191,34 @@ static void log_refused_row(struct pipeline *pipeline, const struct message *mes
                      conversion->rows + 1, bet_fault_text(conversion->fault));
 }
 
-/* A document as the log shows it: whole, or only its end. */
-static void note_document(const struct pipeline *pipeline, struct pending_batch *batch,
-                          const struct bet_field *document)
-{
-    enum { SHOWN_DIGITS = 4 };
-    size_t hidden = 0;
-    if (pipeline->masks_documents) {
-        hidden = document->bytes > SHOWN_DIGITS ? document->bytes - SHOWN_DIGITS : document->bytes;
-    }
-    (void)snprintf(batch->document, sizeof batch->document, "%s%.*s",
-                   pipeline->masks_documents ? "****" : "", (int)(document->bytes - hidden),
-                   document->text + hidden);
-}
-
-/* What the log will say of a batch of one bet. */
+/* Notes what the log will say of a batch of one bet. Its document may be shown only at its end. */
 static void note_single_bet(const struct pipeline *pipeline, struct pending_batch *batch,
                             const struct message *message)
 {
+    enum { SHOWN_DIGITS = 4 };
     struct bet bet;
     size_t bytes = message->body_bytes;
     if (message->body[bytes - 1] == '\n') {
         bytes--;
     }
-    if (bet_parse(message->body, bytes, &bet) == BET_VALID) {
-        const struct bet_field *document = &bet.fields[BET_DOCUMENT];
-        const struct bet_field *number = &bet.fields[BET_NUMBER];
-        note_document(pipeline, batch, document);
-        (void)bet_parse_uint32(number->text, number->bytes, &batch->number);
+    if (bet_parse(message->body, bytes, &bet) != BET_VALID) {
+        return;
     }
-}
-
-/* Appends what is gathered when this batch can't join it: it is another agency's, or too long. */
-static bool make_gathering_room(struct pipeline *pipeline, struct agency *agency, size_t body_bytes)
-{
-    size_t csv_bytes = BET_CSV_BYTES_MAX(body_bytes + 1);
-    bool fits = csv_bytes <= pipeline->csv_capacity - pipeline->csv_used;
-    bool same = pipeline->gathered_agency == agency;
-    if (pipeline->csv_used > 0 && !(fits && same) && !pipeline_append(pipeline)) {
-        return false;
+    const struct bet_field *document = &bet.fields[BET_DOCUMENT];
+    const struct bet_field *number = &bet.fields[BET_NUMBER];
+    size_t hidden = 0;
+    if (pipeline->masks_documents) {
+        hidden = document->bytes > SHOWN_DIGITS ? document->bytes - SHOWN_DIGITS : document->bytes;
     }
-    pipeline->gathered_agency = agency;
-    pipeline->gathered_epoch = claim_epoch(pipeline->claim, agency);
-    return true;
-}
-
-/* The day by the server's clock and time zone, which a bet that is stored keeps for good. */
-static void write_today(char date[BET_RULES_DATE_BYTES])
-{
-    time_t now = time(NULL);
-    struct tm broken_down;
-    (void)localtime_r(&now, &broken_down);
-    (void)strftime(date, BET_RULES_DATE_BYTES, "%Y-%m-%d", &broken_down);
+    snprintf(batch->document, sizeof batch->document, "%s%.*s",
+             pipeline->masks_documents ? "****" : "", (int)(document->bytes - hidden),
+             document->text + hidden);
+    bet_parse_uint32(number->text, number->bytes, &batch->number);
 }
 
 /*
- * Rows are converted; those of a batch that breaks the lottery's own rules are refused after all.
+ * Holds rows that were converted against the lottery's own rules. "Past" is meant by the server's
+ * clock and time zone.
  */
 static void check_rules(const struct pipeline *pipeline, const struct message *message,
                         struct bet_conversion *conversion)
@@ -284,7 +226,10 @@ static void check_rules(const struct pipeline *pipeline, const struct message *m
     const struct server_config *config = pipeline->config;
     struct bet_rules rules = {.number_max = config->rule_number_max};
     if (config->rule_birthdate == BIRTHDATE_PAST) {
-        write_today(rules.born_until);
+        time_t now = time(NULL);
+        struct tm broken_down;
+        localtime_r(&now, &broken_down);
+        strftime(rules.born_until, sizeof rules.born_until, "%Y-%m-%d", &broken_down);
     }
     if (conversion->fault == BET_VALID && bet_rules_are_set(&rules)) {
         conversion->fault =
@@ -294,10 +239,16 @@ static void check_rules(const struct pipeline *pipeline, const struct message *m
 
 bool pipeline_add(struct pipeline *pipeline, struct agency *agency, const struct message *message)
 {
-    if (!make_queue_room(pipeline) || !make_gathering_room(pipeline, agency, message->body_bytes)) {
+    if (!make_queue_room(pipeline)) {
         return false;
     }
-    if (claim_bars(pipeline->claim, agency)) { /* the append above may just have broken it */
+    bool fits =
+        BET_CSV_BYTES_MAX(message->body_bytes + 1) <= pipeline->csv_capacity - pipeline->csv_used;
+    bool joins = fits && pipeline->gathered_agency == agency;
+    if (!joins && !pipeline_append(pipeline)) {
+        return false;
+    }
+    if (claim_bars(pipeline->claim, agency)) { /* that append may just have broken it */
         return pipeline_refuse_follower(pipeline, message);
     }
     if (message->body_bytes == 0) {
@@ -316,6 +267,8 @@ bool pipeline_add(struct pipeline *pipeline, struct agency *agency, const struct
     if (conversion.rows == 1 && log_enabled(LOG_LEVEL_INFO)) {
         note_single_bet(pipeline, batch, message);
     }
+    pipeline->gathered_agency = agency;
+    pipeline->gathered_epoch = claim_epoch(pipeline->claim, agency);
     pipeline->csv_used += conversion.csv_bytes;
     pipeline->gathered_bets += conversion.rows;
     return true;
@@ -325,7 +278,18 @@ bool pipeline_add(struct pipeline *pipeline, struct agency *agency, const struct
 
 bool pipeline_refuse(struct pipeline *pipeline, const struct message *message, const char *reason)
 {
-    log_refused(pipeline, message, reason);
+    char agency[AGENCY_FIELD_BYTES] = ""; /* stays empty where the sender could not be read */
+    if (message->from_agency) {
+        snprintf(agency, sizeof agency, " | agency: %" PRIu32, message->sender);
+    }
+    if (message->type == MESSAGE_BET) {
+        peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
+                         "action: apuesta_recibida | result: fail | cantidad: %zu%s | reason: %s",
+                         count_rows(message->body, message->body_bytes), agency, reason);
+    } else {
+        peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
+                         "action: receive_message | result: fail%s | reason: %s", agency, reason);
+    }
     return queue_error(pipeline, message);
 }
 
@@ -343,30 +307,25 @@ bool pipeline_refuse_follower(struct pipeline *pipeline, const struct message *m
 
 /* -------------------------------------------------------------- answers ---- */
 
-/* Every bet that is stored is told, however many they are. */
-static void log_stored(const struct pipeline *pipeline, const struct pending_batch *batch)
-{
-    if (batch->bets == 1) {
-        peer_log_write(pipeline->log, LOG_LEVEL_INFO,
-                       "action: apuesta_almacenada | result: success | dni: %s | numero: %u",
-                       batch->document, batch->number);
-    }
-    peer_log_write(pipeline->log, LOG_LEVEL_INFO,
-                   "action: apuesta_recibida | result: success | cantidad: %u | agency: %u",
-                   batch->bets, batch->agency);
-}
-
+/* Answers the oldest batch. The log names every stored batch, however many there are. */
 static void answer_oldest(struct pipeline *pipeline)
 {
     const struct pending_batch *batch = pending_at(pipeline, 0);
-    char answer[MESSAGE_HEADER_BYTES_MAX];
-    enum message_type type = batch->refused ? MESSAGE_ERROR : MESSAGE_ACK;
     if (!batch->refused) {
         struct slot *slot = &pipeline->segment->slots[pipeline->slot_index];
         uint64_t bets = atomic_load_explicit(&slot->bets, memory_order_relaxed);
         atomic_store_explicit(&slot->bets, bets + batch->bets, memory_order_relaxed);
-        log_stored(pipeline, batch);
+        if (batch->bets == 1) {
+            peer_log_write(pipeline->log, LOG_LEVEL_INFO,
+                           "action: apuesta_almacenada | result: success | dni: %s | numero: %u",
+                           batch->document, batch->number);
+        }
+        peer_log_write(pipeline->log, LOG_LEVEL_INFO,
+                       "action: apuesta_recibida | result: success | cantidad: %u | agency: %u",
+                       batch->bets, batch->agency);
     }
+    char answer[MESSAGE_HEADER_BYTES_MAX];
+    enum message_type type = batch->refused ? MESSAGE_ERROR : MESSAGE_ACK;
     connection_send(pipeline->connection, answer,
                     message_write_answer(answer, type, batch->dialect, false));
     pipeline->first = (pipeline->first + 1) % PIPELINE_PENDING_MAX;

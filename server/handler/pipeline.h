@@ -78,8 +78,8 @@ void pipeline_open(struct pipeline *pipeline, const struct pipeline_setting *set
                    struct arena *arena);
 
 /*
- * Takes a BET message in: its rows are gathered, or it is refused and the log says which row and
- * why. False when the server has been halted.
+ * Takes a BET message. Its rows are gathered, or it is refused and the log says which row and why.
+ * Returns false when the server has been halted.
  */
 bool pipeline_add(struct pipeline *pipeline, struct agency *agency, const struct message *message);
 
@@ -89,11 +89,11 @@ bool pipeline_add(struct pipeline *pipeline, struct agency *agency, const struct
  */
 bool pipeline_refuse(struct pipeline *pipeline, const struct message *message, const char *reason);
 
-/* The same for what was no whole message. */
+/* The same for bytes that are no whole message. */
 bool pipeline_complain(struct pipeline *pipeline, const char *reason);
 
 /*
- * Queues an ERROR for a message that the broken claim bars. It is counted for the log. False as
+ * Queues an ERROR for a message that the broken claim bars, and counts it for the log. False as
  * above.
  */
 bool pipeline_refuse_follower(struct pipeline *pipeline, const struct message *message);
@@ -104,7 +104,7 @@ bool pipeline_owes_answers(const struct pipeline *pipeline);
 /* Appends what is gathered to the ring. False as above. */
 bool pipeline_append(struct pipeline *pipeline);
 
-/* Answers the batches that are safe by now, in order, without waiting. */
+/* Answers the batches that are safe, in order, without waiting. */
 void pipeline_answer_safe(struct pipeline *pipeline);
 
 /* Waits for the oldest batch to be safe, then answers all that are. False as above. */
