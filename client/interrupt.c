@@ -20,7 +20,7 @@ bool interrupt_open(struct interrupt *interrupt, struct failure *failure)
     struct sigaction inherited;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
-    /* A shell ignores SIGINT for a command in the background. Blocked, it would be kept pending. */
+    /* A shell ignores SIGINT for a background command. Blocking it would keep it pending. */
     if (sigaction(SIGINT, NULL, &inherited) < 0 || inherited.sa_handler != SIG_IGN) {
         sigaddset(&signals, SIGINT);
     }

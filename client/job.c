@@ -39,7 +39,7 @@ bool job_check(const struct client_config *config, struct failure *failure)
     return true;
 }
 
-/* Opens the bets. Where only probes are wanted, there are none: no file is named or there. */
+/* Opens the bets. There are none where probes are asked for, and no file is named or there. */
 static bool open_bets(struct job *job, struct failure *failure)
 {
     const struct client_config *config = job->config;

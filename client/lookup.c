@@ -109,7 +109,8 @@ static enum job_step pause_before_asking_again(struct job *job, struct wire *wir
         step = stopped ? JOB_STOPPED : JOB_NEXT;
     }
     if (step == JOB_WORKED || step == JOB_NEXT) {
-        patience_progress(&job->patience, clock_monotonic_ms()); /* the silence was ours */
+        patience_progress(&job->patience,
+                          clock_monotonic_ms()); /* this silence was not the server's */
     }
     return step;
 }

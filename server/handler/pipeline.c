@@ -75,7 +75,7 @@ static struct pending_batch *pending_at(const struct pipeline *pipeline, size_t 
     return &pipeline->pending[(pipeline->first + index) % PIPELINE_PENDING_MAX];
 }
 
-/* Makes room for one more entry. False when the server is halted. */
+/* Makes room for one more entry. False when the server has been halted. */
 static bool make_queue_room(struct pipeline *pipeline)
 {
     return pipeline->count < PIPELINE_PENDING_MAX ||
@@ -105,6 +105,7 @@ static void refuse(struct pipeline *pipeline, struct pending_batch *batch)
     claim_break(pipeline->claim);
 }
 
+/* Queues an ERROR. False when the server has been halted. */
 static bool queue_error(struct pipeline *pipeline, const struct message *message)
 {
     if (!make_queue_room(pipeline)) {
@@ -181,6 +182,7 @@ static size_t count_rows(const char *body, size_t bytes)
     return rows;
 }
 
+/* Logs which row of a batch is wrong, and why. */
 static void log_refused_row(struct pipeline *pipeline, const struct message *message,
                             const struct bet_conversion *conversion)
 {
@@ -191,7 +193,7 @@ static void log_refused_row(struct pipeline *pipeline, const struct message *mes
                      conversion->rows + 1, bet_fault_text(conversion->fault));
 }
 
-/* Notes what the log will say of a batch of one bet. Its document may be shown only at its end. */
+/* Notes what the log will say of a batch of one bet. A masked document shows only its end. */
 static void note_single_bet(const struct pipeline *pipeline, struct pending_batch *batch,
                             const struct message *message)
 {
@@ -217,7 +219,7 @@ static void note_single_bet(const struct pipeline *pipeline, struct pending_batc
 }
 
 /*
- * Holds rows that were converted against the lottery's own rules. "Past" is meant by the server's
+ * Checks rows that were converted against the lottery's own rules. Today is the day by the server's
  * clock and time zone.
  */
 static void check_rules(const struct pipeline *pipeline, const struct message *message,
