@@ -332,64 +332,6 @@ static const struct config_key keys[KEYS] = {
 
 const struct config_table server_config_table = {.keys = keys, .count = KEYS};
 
-/* Reads one id, or "first-last". *text then points after it. */
-static bool take_range(const char **text, struct agency_range *range)
-{
-    const char *at = *text + strspn(*text, " ");
-    size_t digits = strspn(at, "0123456789");
-    if (!bet_parse_uint32(at, digits, &range->first)) {
-        return false;
-    }
-    range->last = range->first;
-    at += digits;
-    if (*at == '-') {
-        at++;
-        digits = strspn(at, "0123456789");
-        if (!bet_parse_uint32(at, digits, &range->last)) {
-            return false;
-        }
-        at += digits;
-    }
-    *text = at + strspn(at, " ");
-    return range->first <= range->last;
-}
-
-static bool add_range(struct server_config *config, struct agency_range range, const char *place,
-                      struct failure *failure)
-{
-    for (uint32_t i = 0; i < config->range_count; i++) {
-        if (range.first <= config->ranges[i].last && config->ranges[i].first <= range.last) {
-            return failure_set(failure, "%s: agency %" PRIu32 " is named twice", place,
-                               range.first > config->ranges[i].first ? range.first
-                                                                     : config->ranges[i].first);
-        }
-    }
-    if (config->range_count == AGENCY_RANGES_MAX) {
-        return failure_set(failure, "%s: more than %d ranges; join some", place, AGENCY_RANGES_MAX);
-    }
-    config->ranges[config->range_count++] = range;
-    return true;
-}
-
-/* Reads agencies_allowed, a list like "1-3,7", into ranges. `place` is where it was set. */
-static bool parse_ranges(struct server_config *config, const char *place, struct failure *failure)
-{
-    const char *at = config->agencies_allowed;
-    for (bool more = true; more;) {
-        struct agency_range range;
-        if (!take_range(&at, &range) || (*at != ',' && *at != '\0')) {
-            return failure_set(failure, "%s: \"%.60s\" is not like 1-5, or 1-3,7, or any", place,
-                               config->agencies_allowed);
-        }
-        if (!add_range(config, range, place, failure)) {
-            return false;
-        }
-        more = *at == ',';
-        at++;
-    }
-    return true;
-}
-
 /* True where the environment, or the INI file, sets the number of agencies by that name. */
 static bool is_quorum_set(const struct config_origin *expected)
 {
@@ -403,25 +345,21 @@ static bool derive_allowed(struct server_config *config, const struct config_ori
                            struct failure *failure)
 {
     if (config->agencies_allowed[0] == '\0') {
-        config->agencies_any = is_quorum_set(&origins[KEY_EXPECTED]);
-        if (!config->agencies_any && config->agencies_expected > 0) {
-            config->ranges[config->range_count++] =
+        config->allowed.any = is_quorum_set(&origins[KEY_EXPECTED]);
+        if (!config->allowed.any && config->agencies_expected > 0) {
+            config->allowed.ranges[config->allowed.count++] =
                 (struct agency_range){.first = 1, .last = config->agencies_expected};
         }
         return true;
     }
-    config->agencies_any = strcasecmp(config->agencies_allowed, "any") == 0;
-    return config->agencies_any || parse_ranges(config, origins[KEY_ALLOWED].place, failure);
+    return agency_set_parse(config->agencies_allowed, origins[KEY_ALLOWED].place, &config->allowed,
+                            failure);
 }
 
 /* How many ids are allowed. With `any`, every expected agency can come. */
 static uint64_t count_allowed(const struct server_config *config)
 {
-    uint64_t count = 0;
-    for (uint32_t i = 0; i < config->range_count; i++) {
-        count += (uint64_t)config->ranges[i].last - config->ranges[i].first + 1;
-    }
-    return config->agencies_any ? config->agencies_expected : count;
+    return config->allowed.any ? config->agencies_expected : agency_set_size(&config->allowed);
 }
 
 /* The place of the one of two contradicting keys that is to be corrected: the one that was set. */
@@ -436,8 +374,9 @@ static bool check_agencies(const struct server_config *config, const struct conf
                            struct failure *failure)
 {
     uint64_t allowed = count_allowed(config);
-    enum server_key many =
-        config->range_count > 0 && config->agencies_allowed[0] != '\0' ? KEY_ALLOWED : KEY_EXPECTED;
+    enum server_key many = config->allowed.count > 0 && config->agencies_allowed[0] != '\0'
+                               ? KEY_ALLOWED
+                               : KEY_EXPECTED;
     if (allowed > config->limit_agencies) {
         return failure_set(failure,
                            "%s: %" PRIu64 " agencies are more than limits.agencies (%" PRIu32 ")",
@@ -508,37 +447,6 @@ bool server_config_can_draw(const struct server_config *config, struct failure *
                        config->agencies_allowed, config->agencies_expected, allowed);
 }
 
-static int compare_ranges(const void *left, const void *right)
-{
-    const struct agency_range *a = left;
-    const struct agency_range *b = right;
-    return (a->first > b->first) - (a->first < b->first);
-}
-
-/*
- * Formats the ranges in ascending order. Ranges that touch become one, so that equal sets
- * have equal texts. No text is longer than the one that was configured.
- */
-static void format_ranges(const struct server_config *config, char *text, size_t capacity)
-{
-    struct agency_range sorted[AGENCY_RANGES_MAX];
-    memcpy(sorted, config->ranges, sizeof sorted);
-    qsort(sorted, config->range_count, sizeof sorted[0], compare_ranges);
-    size_t used = 0;
-    text[0] = '\0';
-    for (uint32_t i = 0; i < config->range_count && used < capacity;) {
-        struct agency_range range = sorted[i++];
-        while (i < config->range_count && sorted[i].first == range.last + 1) {
-            range.last = sorted[i++].last;
-        }
-        used += (size_t)snprintf(text + used, capacity - used, "%s%" PRIu32, used > 0 ? "," : "",
-                                 range.first);
-        if (range.last > range.first && used < capacity) {
-            used += (size_t)snprintf(text + used, capacity - used, "-%" PRIu32, range.last);
-        }
-    }
-}
-
 void server_config_terms(const struct server_config *config, struct lottery_terms *terms)
 {
     *terms = (struct lottery_terms){
@@ -551,19 +459,31 @@ void server_config_terms(const struct server_config *config, struct lottery_term
         terms->winning_number = config->winning_number;
     }
     (void)snprintf(terms->draw, sizeof terms->draw, "%.32s", config->lottery_name); /* checked */
-    if (config->agencies_any) {
-        (void)snprintf(terms->agencies_allowed, sizeof terms->agencies_allowed, "any");
-    } else {
-        format_ranges(config, terms->agencies_allowed, sizeof terms->agencies_allowed);
+    (void)agency_set_write(&config->allowed, terms->agencies_allowed,
+                           sizeof terms->agencies_allowed);
+}
+
+bool server_config_adopt_terms(struct server_config *config, const struct lottery_terms *terms,
+                               struct failure *failure)
+{
+    if (!agency_set_parse(terms->agencies_allowed, "the draw's terms", &config->allowed, failure)) {
+        return false;
     }
+    uint64_t many =
+        config->allowed.any ? terms->agencies_expected : agency_set_size(&config->allowed);
+    if (many > config->limit_agencies) {
+        return failure_set(failure,
+                           "the draw's terms: %" PRIu64 " agencies are more than limits.agencies "
+                           "(%" PRIu32 "): set that to %" PRIu64 " at least, and start again",
+                           many, config->limit_agencies, many);
+    }
+    config->agencies_expected = terms->agencies_expected;
+    config->winning_number = terms->winning_number;
+    config->closes_at_ms = terms->closes_at_ms;
+    return true;
 }
 
 bool server_config_allows(const struct server_config *config, uint32_t agency)
 {
-    for (uint32_t i = 0; i < config->range_count && !config->agencies_any; i++) {
-        if (config->ranges[i].first <= agency && agency <= config->ranges[i].last) {
-            return true;
-        }
-    }
-    return config->agencies_any;
+    return agency_set_has(&config->allowed, agency);
 }

@@ -8,6 +8,7 @@
 #ifndef SERVER_SERVER_CONFIG_H
 #define SERVER_SERVER_CONFIG_H
 
+#include "bet/agency_set.h"
 #include "lib/config.h"
 #include "store/control.h"
 
@@ -21,13 +22,6 @@ enum server_log_personal { LOG_PERSONAL_PLAIN, LOG_PERSONAL_MASKED };
 enum server_lottery_draw { LOTTERY_DRAW_AUTOMATIC, LOTTERY_DRAW_BY_COMMAND };
 enum server_rule_birthdate { BIRTHDATE_ANY, BIRTHDATE_PAST };
 enum server_untyped_messages { UNTYPED_BATCH, UNTYPED_SINGLE };
-
-/* One inclusive range of agency numbers. */
-struct agency_range {
-    uint32_t first, last;
-};
-
-enum { AGENCY_RANGES_MAX = 64 };
 
 struct server_config {
     char address[CONFIG_TEXT_BYTES]; /* server.address; empty: all addresses */
@@ -61,9 +55,7 @@ struct server_config {
     uint32_t rule_number_max;                 /* rules.number_max, 0 .. 2^32-1 */
     int rule_birthdate;                       /* enum server_rule_birthdate */
     int64_t closes_at_ms;                     /* lottery.closes, ms since 1970; 0: no such time */
-    bool agencies_any;                        /* every id is allowed; else those in ranges */
-    struct agency_range ranges[AGENCY_RANGES_MAX];
-    uint32_t range_count;
+    struct agency_set allowed;                /* who may bet */
 };
 
 /* The table of keys. -h prints it, and tests compare it with the documentation. */
@@ -72,7 +64,7 @@ extern const struct config_table server_config_table;
 /*
  * Loads and checks the configuration. `file` is as in config_load.
  *
- * agencies_any and ranges follow from agencies.allowed. Where it is empty, every id is
+ * `allowed` follow from agencies.allowed. Where it is empty, every id is
  * allowed if AGENCY_QUORUM_MIN is set, and 1 to agencies.expected otherwise.
  *
  * Returns false with *failure set where a key is wrong, where the ring is shorter than four
@@ -90,6 +82,14 @@ bool server_config_can_draw(const struct server_config *config, struct failure *
 
 /* The terms that this configuration gives a lottery. The allowed ranges ascend in them. */
 void server_config_terms(const struct server_config *config, struct lottery_terms *terms);
+
+/*
+ * Takes over the terms of a draw that was opened by command; the configuration says others.
+ * Returns false with the failure when they name more agencies than limits.agencies. Called by the
+ * supervisor before it makes the segment.
+ */
+bool server_config_adopt_terms(struct server_config *config, const struct lottery_terms *terms,
+                               struct failure *failure);
 
 /* True where agencies.allowed covers this agency. */
 bool server_config_allows(const struct server_config *config, uint32_t agency);

@@ -192,6 +192,9 @@ struct shared_storer {
     /* 1 once winners.csv is in place and control says so. Stored seq_cst, after the winners'
      * figures below, so a handler that finds 1 reads those of the draw. */
     _Atomic uint32_t drawn;
+    /* What control says of the draw: enum control_state (store/control.h). Stored seq_cst, after
+     * control is durable; read by handlers, the supervisor and lottery-stat. */
+    _Atomic uint32_t draw_state;
     _Atomic int32_t retry_errno; /* why it cannot write now (ENOSPC, EDQUOT), else 0 */
     _Atomic int64_t beat_at_ms;  /* heartbeat.h; each second */
     /* 1 once the files on the disk cannot be trusted: a sync failed, after which its pages

@@ -127,11 +127,11 @@ static void check_server(const char *file)
         return;
     }
     check_taken(&server_config_table, &config, &again, sizeof config);
-    FUZZ_EXPECT(config.range_count <= AGENCY_RANGES_MAX);
-    for (uint32_t i = 0; i < config.range_count && !config.agencies_any; i++) {
-        FUZZ_EXPECT(config.ranges[i].first <= config.ranges[i].last);
-        FUZZ_EXPECT(server_config_allows(&config, config.ranges[i].first));
-        FUZZ_EXPECT(server_config_allows(&config, config.ranges[i].last));
+    FUZZ_EXPECT(config.allowed.count <= AGENCY_RANGES_MAX);
+    for (uint32_t i = 0; i < config.allowed.count && !config.allowed.any; i++) {
+        FUZZ_EXPECT(config.allowed.ranges[i].first <= config.allowed.ranges[i].last);
+        FUZZ_EXPECT(server_config_allows(&config, config.allowed.ranges[i].first));
+        FUZZ_EXPECT(server_config_allows(&config, config.allowed.ranges[i].last));
     }
     FUZZ_EXPECT(config.ring_bytes % (uint64_t)sysconf(_SC_PAGESIZE) == 0);
 }

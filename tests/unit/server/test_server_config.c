@@ -50,10 +50,10 @@ static void assert_defaults(void)
     assert_int_equal(config.log_personal, LOG_PERSONAL_PLAIN);
     assert_int_equal(config.ack_after, ACK_AFTER_SYNCED);
     assert_int_equal(config.start_verify, START_VERIFY_ALL);
-    assert_false(config.agencies_any);
-    assert_int_equal(config.range_count, 1);
-    assert_int_equal(config.ranges[0].first, 1);
-    assert_int_equal(config.ranges[0].last, 5);
+    assert_false(config.allowed.any);
+    assert_int_equal(config.allowed.count, 1);
+    assert_int_equal(config.allowed.ranges[0].first, 1);
+    assert_int_equal(config.allowed.ranges[0].last, 5);
 }
 
 static void an_empty_file_leaves_the_defaults(void **state)
@@ -189,7 +189,7 @@ static void a_quorum_in_an_ini_file_is_a_quorum(void **state)
     assert_int_equal(unlink(path), 0);
     assert_true(loaded);
     assert_int_equal(config.agencies_expected, 2);
-    assert_true(config.agencies_any);
+    assert_true(config.allowed.any);
 }
 
 static void logging_level_wins_over_log_level(void **state)
@@ -222,8 +222,8 @@ static void a_lottery_of_no_agency_is_refused(void **state)
 static void the_allowed_agencies_are_ranges_and_single_ids(void **state)
 {
     assert_loads(state, "agencies:\n  allowed: 1-3,7 , 10-12\n");
-    assert_int_equal(config.range_count, 3);
-    assert_false(config.agencies_any);
+    assert_int_equal(config.allowed.count, 3);
+    assert_false(config.allowed.any);
     static const uint32_t allowed[] = {1, 2, 3, 7, 10, 11, 12};
     static const uint32_t others[] = {0, 4, 6, 8, 9, 13, UINT32_MAX};
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
@@ -235,7 +235,7 @@ static void the_allowed_agencies_are_ranges_and_single_ids(void **state)
 static void any_lets_every_agency_speak(void **state)
 {
     assert_loads(state, "agencies: {allowed: Any}");
-    assert_true(config.agencies_any);
+    assert_true(config.allowed.any);
     assert_true(server_config_allows(&config, 0));
     assert_true(server_config_allows(&config, UINT32_MAX));
 }
@@ -244,14 +244,14 @@ static void a_quorum_lets_every_agency_speak_unless_some_are_named(void **state)
 {
     fixture_set("AGENCY_QUORUM_MIN", "2");
     assert_loads(state, "");
-    assert_true(config.agencies_any);
-    assert_int_equal(config.range_count, 0);
+    assert_true(config.allowed.any);
+    assert_int_equal(config.allowed.count, 0);
     assert_loads(state, "agencies: {allowed: 1-4}");
-    assert_false(config.agencies_any);
+    assert_false(config.allowed.any);
     assert_false(server_config_allows(&config, 5));
     fixture_set("AGENCY_QUORUM_MIN", "");
     assert_loads(state, "");
-    assert_false(config.agencies_any);
+    assert_false(config.allowed.any);
 }
 
 static void a_list_of_agencies_that_makes_no_sense_is_refused(void **state)
@@ -290,7 +290,7 @@ static void more_ranges_than_there_is_room_for_are_refused(void **state)
     }
     fixture_set("AGENCIES_ALLOWED", list);
     assert_loads(state, "");
-    assert_int_equal(config.range_count, AGENCY_RANGES_MAX);
+    assert_int_equal(config.allowed.count, AGENCY_RANGES_MAX);
     size_t used = strlen(list);
     (void)snprintf(list + used, sizeof list - used, ",99");
     assert_variable_refused(state, "AGENCIES_ALLOWED", list,
