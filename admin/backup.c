@@ -1,6 +1,5 @@
 /*
- * backup.c - see backup.h. If the process dies, the directory DESTINATION.unfinished remains;
- * the next backup to the same place fails and says so.
+ * backup.c - see backup.h.
  */
 #include "admin/backup.h"
 
@@ -253,9 +252,9 @@ static bool sync_copy(const struct backup *backup)
 
 static void remove_copy(const struct data_directory *copy)
 {
-    static const char unfinished_control[] = DATA_CONTROL_FILE ".tmp";
-    const char *const files[] = {DATA_CONTROL_FILE,    unfinished_control, DATA_DONE_FILE,
-                                 DATA_CHECKPOINT_FILE, DATA_WINNERS_FILE,  DATA_BETS_FILE};
+    static const char *const files[] = {DATA_CONTROL_FILE, DATA_CONTROL_UNFINISHED_FILE,
+                                        DATA_DONE_FILE,    DATA_CHECKPOINT_FILE,
+                                        DATA_WINNERS_FILE, DATA_BETS_FILE};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         unlinkat(copy->descriptor, files[i], 0);
     }

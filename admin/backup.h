@@ -7,7 +7,8 @@
  * name only after done.csv and bets.csv were found to hold all that control and done.csv name.
  *
  * Called by lottery-admin. The server is not asked and does nothing for it; only the reading
- * costs it time.
+ * costs it time. If lottery-admin dies, the directory DESTINATION.unfinished remains. The next
+ * backup to the same place fails and says so.
  */
 #ifndef ADMIN_BACKUP_H
 #define ADMIN_BACKUP_H

@@ -1,8 +1,10 @@
 /*
- * main.c - lottery-admin: what an operator does to a lottery's data directory.
+ * main.c - lottery-admin: what an operator does with a lottery's data directory.
  *
- * One command a run. Exit status: 0 when it was done, 1 when it was not and
- * standard error says why, 2 when it was called wrongly.
+ * The program runs one command and ends. It reads the server's configuration to find the data
+ * directory. The server may run: it is not asked, and does not notice. If the program dies, the
+ * command's own file says what remains (backup.h). Exit status: 0 when the command was carried out,
+ * 1 when it failed and standard error says why, 2 when the program was called wrongly.
  */
 #include "admin/backup.h"
 #include "lib/program.h"

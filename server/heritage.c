@@ -13,20 +13,14 @@
 #include <unistd.h>
 
 enum {
-    LOCK_PATIENCE_MS = 3000, /* the children of a killed supervisor are finishing */
-    RANDOM_KEY_TRIES = 4     /* more is no chance, but a machine with another trouble */
+    LOCK_PATIENCE_MS = 3000, /* time for the children of a killed supervisor to finish */
+    RANDOM_KEY_TRIES = 4     /* so many random keys are never taken by chance */
 };
 
-/* The group that may look: the same for the segment and the semaphores as for the files. */
-static bool open_to_group(const struct heritage *heritage, struct failure *failure)
-{
-    const struct data_access *access = &heritage->directory.access;
-    return !access->has_group ||
-           (segment_open_to_group(&heritage->segment, access->group, failure) &&
-            gate_open_to_group(heritage->gate_id, access->group, failure));
-}
-
-/* Segment and semaphores of this key, or neither; errno EEXIST: somebody else has one of them. */
+/*
+ * Makes the segment and the semaphores of this key, or neither. They are open to the same group as
+ * the files. errno EEXIST: somebody else has one of them.
+ */
 static bool make_pair(struct heritage *heritage, uint32_t key, bool remembered,
                       struct failure *failure)
 {
@@ -41,17 +35,20 @@ static bool make_pair(struct heritage *heritage, uint32_t key, bool remembered,
         .key = key,
         .key_remembered = remembered,
     };
-    uint32_t expected = config->agencies_expected;
+    const struct data_access *access = &heritage->directory.access;
     if (!segment_create(&plan, &heritage->segment, failure)) {
         return false;
     }
-    if (!gate_create(key, expected, &heritage->gate_id, failure)) {
+    if (!gate_create(key, config->agencies_expected, &heritage->gate_id, failure)) {
         int error = errno;
         segment_remove(&heritage->segment);
         errno = error;
         return false;
     }
-    if (!open_to_group(heritage, failure)) {
+    bool is_open =
+        !access->has_group || (segment_open_to_group(&heritage->segment, access->group, failure) &&
+                               gate_open_to_group(heritage->gate_id, access->group, failure));
+    if (!is_open) {
         gate_remove(heritage->gate_id);
         segment_remove(&heritage->segment);
         errno = EPERM;
@@ -60,7 +57,10 @@ static bool make_pair(struct heritage *heritage, uint32_t key, bool remembered,
     return true;
 }
 
-/* Keys that can be guessed can all be taken: then come some that can't, and `control` tells them. */
+/*
+ * The key to try after this one. A stranger can guess the first ones and take all of them. The keys
+ * after those are random, and `control` remembers the one that is used.
+ */
 static uint32_t key_after(uint32_t key, int tries)
 {
     uint32_t random = 0;
@@ -70,9 +70,9 @@ static uint32_t key_after(uint32_t key, int tries)
 }
 
 /*
- * The key of the last server comes first, so that what it left is found also where
- * the directory has another device and inode by now (overlay file systems).
- * What strangers have is stepped around: names and keys can be guessed.
+ * Tries the key of the last server first, so that what it left is found even where the directory
+ * has another device and inode by now (overlay file systems). A key of which a stranger has the
+ * name or the semaphores is skipped.
  */
 static bool make_shared_memory(struct heritage *heritage, struct failure *failure)
 {
@@ -120,14 +120,13 @@ static void close_shared_memory(struct heritage *heritage)
 }
 
 /*
- * Everything that the children inherit, in order; what was opened is closed again on failure.
- * The lock comes first: once we have it, no process of a server that was killed is left, and so
- * none that still holds the port (a child has it from its fork until it closes it).
+ * The lock comes first: while we have it, no process of a server that was killed is left. So none
+ * of them still holds the port, which a child has from its fork until it closes it.
  */
 bool heritage_open(struct heritage *heritage, struct failure *failure)
 {
     heritage->supervisor_pid = getpid();
-    (void)umask(S_IRWXG | S_IRWXO); /* nothing is ever wider than it is meant to become */
+    umask(S_IRWXG | S_IRWXO); /* no file is open to more people, even before its mode is set */
     if (!data_directory_open(heritage->config.data_directory, heritage->config.data_group,
                              LOCK_PATIENCE_MS, &heritage->directory, failure)) {
         return false;

@@ -2,7 +2,7 @@
  * heritage.h - what crosses fork: everything that a child of the supervisor inherits.
  *
  * The supervisor opens it before there are children, and closes it in the reverse order at the
- * end. A child only reads it.
+ * end. A child only reads it. If the supervisor dies, its storer removes what would stay behind.
  */
 #ifndef SERVER_HERITAGE_H
 #define SERVER_HERITAGE_H
@@ -26,15 +26,15 @@ struct heritage {
 };
 
 /*
- * Opens all of it by heritage->config, which is set already; the segment is
- * published as starting. Returns false, describes the failure, and leaves nothing
- * open. Called by the supervisor.
+ * Opens all of it by heritage->config, which the caller has set, and publishes the segment as
+ * starting. If it fails, it returns false with the failure and leaves nothing open. Called by the
+ * supervisor.
  */
 bool heritage_open(struct heritage *heritage, struct failure *failure);
 
 /*
- * The position behind which a bet is acknowledged: `durable`, or `written` with ack_after: written.
- * A handler waits for it, and the storer wakes those that wait when it moves. Any process.
+ * The position up to which bets are acknowledged: `durable`, or `written` with ack_after: written.
+ * A handler waits for it, and the storer wakes those that wait when it moves. Any process may call.
  */
 const _Atomic uint64_t *heritage_safe_position(const struct heritage *heritage);
 
@@ -44,9 +44,10 @@ const _Atomic uint64_t *heritage_safe_position(const struct heritage *heritage);
 void heritage_close(struct heritage *heritage);
 
 /*
- * Removes them in the place of a supervisor that has died. Called by its storer, as the last thing
- * it does, however well it has ended: a handler that still waits is told that it waits in vain. No
- * other server has started meanwhile, for the storer has the directory's lock.
+ * Removes them in the place of a supervisor that has died. All waiting is ended first, so that a
+ * handler that still waits does not wait for ever. Called by the storer of that supervisor, as the
+ * last thing it does, even if it failed. No other server has started meanwhile, because the storer
+ * has the directory's lock.
  */
 void heritage_clear_up(struct heritage *heritage);
 

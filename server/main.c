@@ -1,10 +1,9 @@
 /*
  * main.c - lottery-server: the centre.
  *
- * Reads the options and the configuration and hands over to the supervisor.
- * The supervisor's process ends here; its children end where they have become what they
- * are (processes.h). Exit status: 0 after a graceful stop, 1 when something failed, 2
- * when it was called wrongly.
+ * Reads the options and the configuration, and becomes the supervisor. The supervisor ends here,
+ * and its children end in processes.c. Exit status: 0 after a graceful stop, 1 when something
+ * failed, 2 when it was called wrongly.
  */
 #include "lib/log.h"
 #include "lib/process_title.h"
@@ -59,7 +58,7 @@ static void log_config(const struct server_config *config)
     log_info("action: config | result: success%s", description);
 }
 
-/* Warns of a configuration that is allowed and by which the draw would never be held. */
+/* Warns of a configuration that is allowed, but with which the draw would never be held. */
 static void log_doubt(const struct server_config *config)
 {
     struct failure doubt;
@@ -68,7 +67,7 @@ static void log_doubt(const struct server_config *config)
     }
 }
 
-/* Warns where a handler that is killed while it appends would block all others for ever. */
+/* Warns if a handler that is killed while it appends would block all others for ever. */
 static void log_emulation(void)
 {
     if (!robust_mutex_works()) {

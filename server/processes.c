@@ -20,7 +20,7 @@
 
 struct process_kind {
     const char *name;
-    /* Lives the process's whole life; returns its exit status. Signals are blocked at its start. */
+    /* Lives the process's whole life, and returns its exit status. Signals are blocked at first. */
     int (*entry)(const struct heritage *heritage, const struct process_errand *errand);
     /* The last process of a server whose supervisor has died: removes the shared objects. */
     bool clears_up;
@@ -36,16 +36,9 @@ const char *process_role_name(enum process_role role)
     return kinds[role].name;
 }
 
-static void close_if_open(int descriptor)
-{
-    if (descriptor != PROCESS_NO_DESCRIPTOR) {
-        (void)close(descriptor);
-    }
-}
-
 /*
- * The script of every child. It ends by _exit: the handlers of exit are the supervisor's, and to
- * run them would write to a dozen pages, which the kernel would copy for every connection.
+ * The script of every child. It ends by _exit, because the handlers of exit are the supervisor's.
+ * They would also write to a dozen pages, which the kernel would copy for every connection.
  */
 static _Noreturn void become(struct heritage *heritage, enum process_role role,
                              const struct process_errand *errand)
@@ -54,7 +47,9 @@ static _Noreturn void become(struct heritage *heritage, enum process_role role,
     int status = EXIT_FAILURE;
     process_title_set(kind->name);
     listeners_close(&heritage->listeners);
-    close_if_open(errand->supervisors);
+    if (errand->supervisors != PROCESS_NO_DESCRIPTOR) {
+        close(errand->supervisors);
+    }
     if (signals_prepare_child(heritage->supervisor_pid)) {
         status = kind->entry(heritage, errand);
     }
@@ -77,10 +72,10 @@ pid_t process_fork(struct heritage *heritage, enum process_role role,
 void process_describe_end(int wait_status, char text[PROCESS_END_BYTES])
 {
     if (WIFSIGNALED(wait_status)) {
-        (void)snprintf(text, PROCESS_END_BYTES, "signal %d (%s)", WTERMSIG(wait_status),
-                       strsignal(WTERMSIG(wait_status)));
+        snprintf(text, PROCESS_END_BYTES, "signal %d (%s)", WTERMSIG(wait_status),
+                 strsignal(WTERMSIG(wait_status)));
     } else {
-        (void)snprintf(text, PROCESS_END_BYTES, "status %d", WEXITSTATUS(wait_status));
+        snprintf(text, PROCESS_END_BYTES, "status %d", WEXITSTATUS(wait_status));
     }
 }
 

@@ -1,10 +1,10 @@
 /*
  * processes.h - the table of the server's processes, and how a forked child becomes one of them.
  *
- * The supervisor forks. Every child follows the same script, in the same order (name, descriptors,
- * signals and the supervisor's death, its entry), and ends where the script ends, so that no child
- * returns into the supervisor's code. A new kind of process is one more row of the table in
- * processes.c. Called by the supervisor, where nothing else is said.
+ * The supervisor forks. Every child follows the same script, in the same order: its name, its
+ * descriptors, its signals and what tells it of the supervisor's death, its entry. It ends where
+ * the script ends, so that no child returns into the supervisor's code. A new kind of process is
+ * one more row of the table in processes.c.
  */
 #ifndef SERVER_PROCESSES_H
 #define SERVER_PROCESSES_H
@@ -18,11 +18,11 @@ enum process_role { PROCESS_STORER, PROCESS_HANDLER, PROCESS_ROLES };
 
 enum { PROCESS_NO_DESCRIPTOR = -1 };
 
-/* What one child is given beside the heritage. */
+/* What one child is given besides the heritage. */
 struct process_errand {
-    int descriptor;      /* the handler's connection; where the storer says that it is ready */
-    int supervisors;     /* a descriptor that is the supervisor's alone, and is closed */
-    uint32_t slot_index; /* the handler's slot */
+    int descriptor;      /* a handler: its connection; a storer: where it says that it is ready */
+    int supervisors;     /* a descriptor that only the supervisor uses: the child closes it */
+    uint32_t slot_index; /* a handler: its slot */
 };
 
 /* The exit status of a storer, by which the supervisor decides whether there may be another one. */
@@ -33,8 +33,8 @@ enum storer_exit {
 };
 
 /*
- * Forks a process of this role. Returns its pid; or -1 with errno, and there is none.
- * Does not return in the child. Called by the supervisor.
+ * Forks a process of this role and returns its pid, or -1 with errno when it can't be forked. Does
+ * not return in the child. Called by the supervisor.
  */
 pid_t process_fork(struct heritage *heritage, enum process_role role,
                    const struct process_errand *errand);
@@ -42,17 +42,18 @@ pid_t process_fork(struct heritage *heritage, enum process_role role,
 enum { PROCESS_END_BYTES = 64 };
 
 /*
- * How a process has ended, by waitpid's status: "status 1", "signal 9 (Killed)". By the supervisor.
+ * Writes how a process has ended, by waitpid's status: "status 1", "signal 9 (Killed)". Called by
+ * the supervisor.
  */
 void process_describe_end(int wait_status, char text[PROCESS_END_BYTES]);
 
 /*
- * Which setting mends a fork that failed with this errno: ": ..." to be put behind strerror's text,
- * or "" where no setting does. Called by the supervisor.
+ * Returns which setting mends a fork that failed with this errno: ": ...", to be put after the text
+ * of strerror, or "" if no setting does. Called by the supervisor.
  */
 const char *process_explain_fork(int error);
 
-/* "lottery-storer", as `ps` shows it. Any process. */
+/* Returns the name that `ps` shows: "lottery-storer". Any process may call. */
 const char *process_role_name(enum process_role role);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * server_config.c - see server_config.h.
  *
- * The table is the one list of the server's keys; what a single key cannot say
- * about itself, because it depends on another one, is checked below it.
+ * The table is the only list of the server's keys, and it has the bounds of each. Rules
+ * that join two keys are functions below the table.
  */
 #include "server/server_config.h"
 
@@ -66,7 +66,7 @@ enum server_key {
     KEYS
 };
 
-/* What makes the ids of all agencies welcome where nobody said which ones are. */
+/* Every id is allowed where this variable is set and agencies.allowed is empty. */
 static const char quorum_variable[] = "AGENCY_QUORUM_MIN";
 
 static const char *const personal_choices[] = {
@@ -97,7 +97,8 @@ static const struct config_key keys[KEYS] = {
                   .logged_as = "port",
                   .default_value = "12345",
                   .maximum = UINT16_MAX,
-                  .meaning = "TCP port to listen on; 0 lets the kernel choose, and the log tells"},
+                  .meaning =
+                      "TCP port to listen on; 0: the kernel chooses one, and the log has it"},
     [KEY_LISTEN_BACKLOG] = {.path = {"server.listen_backlog"},
                             .environment = {"SERVER_LISTEN_BACKLOG"},
                             .kind = CONFIG_UINT32,
@@ -106,21 +107,21 @@ static const struct config_key keys[KEYS] = {
                             .default_value = "128",
                             .minimum = 1,
                             .maximum = BACKLOG_MAX,
-                            .meaning = "connections that may wait to be accepted"},
+                            .meaning = "connections that wait to be accepted, at most"},
     [KEY_ADDRESS] = {.path = {"server.address"},
                      .environment = {"SERVER_ADDRESS", "SERVER_IP"},
                      .kind = CONFIG_TEXT,
                      FIELD(address),
                      .default_value = "localhost",
-                     .meaning = "address or name to listen on, all addresses of a name; "
-                                "localhost: this machine alone; empty: all of the machine's"},
+                     .meaning = "address to listen on, or a name, which stands for all of its "
+                                "addresses; localhost: only this machine; empty: all addresses"},
     [KEY_LOG_LEVEL] = {.path = {"log.level"},
                        .environment = {"LOGGING_LEVEL", "LOG_LEVEL"},
                        .kind = CONFIG_LOG_LEVEL,
                        FIELD(log_level),
                        .logged_as = "logging_level",
                        .default_value = "INFO",
-                       .meaning = "least level that is logged: DEBUG, INFO, WARNING, ERROR, "
+                       .meaning = "lowest level that is logged: DEBUG, INFO, WARNING, ERROR, "
                                   "CRITICAL"},
     [KEY_LOG_PERSONAL] = {.path = {"log.personal"},
                           .environment = {"LOG_PERSONAL"},
@@ -128,8 +129,8 @@ static const struct config_key keys[KEYS] = {
                           FIELD(log_personal),
                           .default_value = "plain",
                           .choices = personal_choices,
-                          .meaning = "documents of bets in the log: plain, or masked but for "
-                                     "their last four digits"},
+                          .meaning = "documents of bets in the log: plain, or masked except "
+                                     "for their last four digits"},
     [KEY_EXPECTED] = {.path = {"agencies.expected"},
                       .environment = {"NUMBER_OF_AGENCIES", "NUMBER_OF_CLIENTS", quorum_variable},
                       .kind = CONFIG_UINT32,
@@ -137,21 +138,21 @@ static const struct config_key keys[KEYS] = {
                       .default_value = "5",
                       .minimum = 1,
                       .maximum = LIMITS_AGENCIES_MAX,
-                      .meaning = "the draw is held when this many agencies are done"},
+                      .meaning = "the draw is held once this many agencies are done"},
     [KEY_GRACE] = {.path = {"agencies.grace"},
                    .environment = {"AGENCIES_GRACE"},
                    .kind = CONFIG_DURATION,
                    FIELD(agencies_grace_ms),
                    .default_value = "0s",
                    .maximum = DURATION_MAX_MS,
-                   .meaning = "when enough agencies are done, the draw waits this long for others "
-                              "that have begun; 0: not at all"},
+                   .meaning = "once enough agencies are done, the draw waits this long for others "
+                              "that have begun; 0: it does not wait"},
     [KEY_ALLOWED] = {.path = {"agencies.allowed"},
                      .environment = {"AGENCIES_ALLOWED"},
                      .kind = CONFIG_TEXT,
                      FIELD(agencies_allowed),
                      .default_value = "",
-                     .meaning = "agencies that may speak: 1-5, or 1-3,7, or any; empty: 1 to "
+                     .meaning = "agencies that may bet: 1-5, or 1-3,7, or any; empty: 1 to "
                                 "agencies.expected, but any where AGENCY_QUORUM_MIN is set"},
     [KEY_WINNING_NUMBER] = {.path = {"lottery.winning_number"},
                             .environment = {"WINNING_NUMBER"},
@@ -159,7 +160,7 @@ static const struct config_key keys[KEYS] = {
                             FIELD(winning_number),
                             .default_value = "7574",
                             .maximum = UINT32_MAX,
-                            .meaning = "number that wins, where lottery.draw is automatic"},
+                            .meaning = "the number that wins, where lottery.draw is automatic"},
     [KEY_LOTTERY_NAME] = {.path = {"lottery.name"},
                           .environment = {"LOTTERY_NAME"},
                           .kind = CONFIG_TEXT,
@@ -212,7 +213,7 @@ static const struct config_key keys[KEYS] = {
                         .default_value = "8M",
                         .minimum = RING_BYTES_MIN,
                         .maximum = GIB,
-                        .meaning = "shared memory for bets on their way to the disk"},
+                        .meaning = "shared memory for bets that are not yet on the disk"},
     [KEY_MESSAGE_BYTES] = {.path = {"limits.message_bytes"},
                            .environment = {"LIMITS_MESSAGE_BYTES"},
                            .kind = CONFIG_BYTES,
@@ -220,7 +221,7 @@ static const struct config_key keys[KEYS] = {
                            .default_value = "64k",
                            .minimum = KIB,
                            .maximum = MESSAGE_BYTES_MAX,
-                           .meaning = "longest message that is taken"},
+                           .meaning = "longest message that is accepted"},
     [KEY_CONNECTIONS] = {.path = {"limits.max_connections"},
                          .environment = {"LIMITS_MAX_CONNECTIONS"},
                          .kind = CONFIG_UINT32,
@@ -228,15 +229,15 @@ static const struct config_key keys[KEYS] = {
                          .default_value = "4096",
                          .minimum = 1,
                          .maximum = CONNECTIONS_MAX,
-                         .meaning = "connections at a time, each a process"},
+                         .meaning = "connections at the same time; each is a process"},
     [KEY_CONNECTIONS_PER_ADDRESS] = {.path = {"limits.connections_per_address"},
                                      .environment = {"LIMITS_CONNECTIONS_PER_ADDRESS"},
                                      .kind = CONFIG_UINT32,
                                      FIELD(limit_connections_per_address),
                                      .default_value = "0",
                                      .maximum = CONNECTIONS_MAX,
-                                     .meaning = "connections at a time from one address; 0: no "
-                                                "limit"},
+                                     .meaning = "connections at the same time from one address; "
+                                                "0: no limit"},
     [KEY_AGENCIES] = {.path = {"limits.agencies"},
                       .environment = {"LIMITS_AGENCIES"},
                       .kind = CONFIG_UINT32,
@@ -252,7 +253,7 @@ static const struct config_key keys[KEYS] = {
                              .default_value = "10s",
                              .minimum = 1,
                              .maximum = DURATION_MAX_MS,
-                             .meaning = "a message has to arrive whole within this time"},
+                             .meaning = "a message has to arrive completely within this time"},
     [KEY_TIMEOUT_IDLE] = {.path = {"timeouts.idle"},
                           .environment = {"TIMEOUTS_IDLE"},
                           .kind = CONFIG_DURATION,
@@ -267,8 +268,8 @@ static const struct config_key keys[KEYS] = {
                             .default_value = "10s",
                             .minimum = 1,
                             .maximum = DURATION_MAX_MS,
-                            .meaning = "a peer that does not read its answers is given up after "
-                                       "this time"},
+                            .meaning = "a connection whose peer does not read its answers is "
+                                       "closed after this time"},
     [KEY_TIMEOUT_SHUTDOWN] = {.path = {"timeouts.shutdown"},
                               .environment = {"TIMEOUTS_SHUTDOWN"},
                               .kind = CONFIG_DURATION,
@@ -276,117 +277,62 @@ static const struct config_key keys[KEYS] = {
                               .default_value = "5s",
                               .minimum = 1,
                               .maximum = DURATION_MAX_MS,
-                              .meaning = "processes that have not ended by then are killed"},
+                              .meaning =
+                                  "at a stop, processes that take longer than this are killed"},
     [KEY_WINNERS_WAIT] = {.path = {"winners.wait"},
                           .environment = {"WINNERS_WAIT"},
                           .kind = CONFIG_DURATION,
                           FIELD(winners_wait_ms),
                           .default_value = "1s",
                           .maximum = DURATION_MAX_MS,
-                          .meaning = "a look-up waits for the draw this long before WAIT is "
-                                     "answered"},
+                          .meaning = "a look-up waits this long for the draw; then it is answered "
+                                     "WAIT"},
     [KEY_UNTYPED_MESSAGES] = {.path = {"untyped_messages"},
                               .environment = {"UNTYPED_MESSAGES"},
                               .kind = CONFIG_CHOICE,
                               FIELD(untyped_messages),
                               .default_value = "batch",
                               .choices = untyped_choices,
-                              .meaning = "a message without a type is a batch, or a single bet: "
-                                         "batch, single"},
+                              .meaning =
+                                  "what a message without a type is: batch, or single for one "
+                                  "bet"},
     [KEY_ACK_AFTER] = {.path = {"ack_after"},
                        .environment = {"ACK_AFTER"},
                        .kind = CONFIG_CHOICE,
                        FIELD(ack_after),
                        .default_value = "synced",
                        .choices = ack_choices,
-                       .meaning = "bets are acknowledged when the disk has them, or the kernel: "
-                                  "synced, written"},
+                       .meaning = "bets are acknowledged once they are on the disk (synced), or "
+                                  "once the kernel has them (written)"},
     [KEY_RULE_NUMBER_MAX] = {.path = {"rules.number_max"},
                              .environment = {"RULES_NUMBER_MAX"},
                              .kind = CONFIG_UINT32,
                              FIELD(rule_number_max),
                              .default_value = "4294967295",
                              .maximum = UINT32_MAX,
-                             .meaning = "highest number that may be bet on"},
+                             .meaning = "highest number that a bet may have"},
     [KEY_RULE_BIRTHDATE] = {.path = {"rules.birthdate"},
                             .environment = {"RULES_BIRTHDATE"},
                             .kind = CONFIG_CHOICE,
                             FIELD(rule_birthdate),
                             .default_value = "any",
                             .choices = birthdate_choices,
-                            .meaning = "birthdates that are taken: any, or past: none after today"},
+                            .meaning =
+                                "birthdates that are accepted: any, or past for none after today"},
     [KEY_START_VERIFY] = {.path = {"start.verify"},
                           .environment = {"START_VERIFY"},
                           .kind = CONFIG_CHOICE,
                           FIELD(start_verify),
                           .default_value = "all",
                           .choices = verify_choices,
-                          .meaning = "a start holds all of bets.csv against the checkpoint, or "
-                                     "only the end of what was counted, which is quicker: all, "
-                                     "end"},
+                          .meaning = "what a start compares with the checkpoint: all of bets.csv, "
+                                     "or only the end of what the checkpoint covers, which is "
+                                     "quicker: all, end"},
 };
 
 const struct config_table server_config_table = {.keys = keys, .count = KEYS};
 
-/* Reads one id, or "first-last", and moves *text behind it. */
-static bool take_range(const char **text, struct agency_range *range)
-{
-    const char *at = *text + strspn(*text, " ");
-    size_t digits = strspn(at, "0123456789");
-    if (!bet_parse_uint32(at, digits, &range->first)) {
-        return false;
-    }
-    range->last = range->first;
-    at += digits;
-    if (*at == '-') {
-        at++;
-        digits = strspn(at, "0123456789");
-        if (!bet_parse_uint32(at, digits, &range->last)) {
-            return false;
-        }
-        at += digits;
-    }
-    *text = at + strspn(at, " ");
-    return range->first <= range->last;
-}
-
-static bool add_range(struct server_config *config, struct agency_range range, const char *place,
-                      struct failure *failure)
-{
-    for (uint32_t i = 0; i < config->range_count; i++) {
-        if (range.first <= config->ranges[i].last && config->ranges[i].first <= range.last) {
-            return failure_set(failure, "%s: agency %" PRIu32 " stands in it twice", place,
-                               range.first > config->ranges[i].first ? range.first
-                                                                     : config->ranges[i].first);
-        }
-    }
-    if (config->range_count == AGENCY_RANGES_MAX) {
-        return failure_set(failure, "%s: more than %d ranges", place, AGENCY_RANGES_MAX);
-    }
-    config->ranges[config->range_count++] = range;
-    return true;
-}
-
-/* Reads a list like "1-3,7". */
-static bool parse_ranges(struct server_config *config, const char *place, struct failure *failure)
-{
-    const char *at = config->agencies_allowed;
-    for (bool more = true; more;) {
-        struct agency_range range;
-        if (!take_range(&at, &range) || (*at != ',' && *at != '\0')) {
-            return failure_set(failure, "%s: \"%.60s\" is not like 1-5, or 1-3,7, or any", place,
-                               config->agencies_allowed);
-        }
-        if (!add_range(config, range, place, failure)) {
-            return false;
-        }
-        more = *at == ',';
-        at++;
-    }
-    return true;
-}
-
-/* Whether the number of agencies was given by that name: in the environment, or in an INI file. */
+/* True where the environment, or the INI file, sets the number of agencies by that name. */
 static bool is_quorum_set(const struct config_origin *expected)
 {
     const char *variable = getenv(quorum_variable);
@@ -395,34 +341,28 @@ static bool is_quorum_set(const struct config_origin *expected)
            (name != NULL && strcasecmp(name + 1, quorum_variable) == 0);
 }
 
-/* Derives who may speak. */
 static bool derive_allowed(struct server_config *config, const struct config_origin *origins,
                            struct failure *failure)
 {
-    const char *place = origins[KEY_ALLOWED].place;
     if (config->agencies_allowed[0] == '\0') {
-        config->agencies_any = is_quorum_set(&origins[KEY_EXPECTED]);
-        if (!config->agencies_any && config->agencies_expected > 0) {
-            config->ranges[config->range_count++] =
+        config->allowed.any = is_quorum_set(&origins[KEY_EXPECTED]);
+        if (!config->allowed.any && config->agencies_expected > 0) {
+            config->allowed.ranges[config->allowed.count++] =
                 (struct agency_range){.first = 1, .last = config->agencies_expected};
         }
         return true;
     }
-    config->agencies_any = strcasecmp(config->agencies_allowed, "any") == 0;
-    return config->agencies_any || parse_ranges(config, place, failure);
+    return agency_set_parse(config->agencies_allowed, origins[KEY_ALLOWED].place, &config->allowed,
+                            failure);
 }
 
-/* The ids that may speak; as many as are expected where all may. */
+/* How many ids are allowed. With `any`, every expected agency can come. */
 static uint64_t count_allowed(const struct server_config *config)
 {
-    uint64_t count = 0;
-    for (uint32_t i = 0; i < config->range_count; i++) {
-        count += (uint64_t)config->ranges[i].last - config->ranges[i].first + 1;
-    }
-    return config->agencies_any ? config->agencies_expected : count;
+    return config->allowed.any ? config->agencies_expected : agency_set_size(&config->allowed);
 }
 
-/* Of two keys that contradict each other, the one that somebody has set. */
+/* The place of the one of two contradicting keys that is to be corrected: the one that was set. */
 static const char *blame(const struct config_origin *origins, enum server_key first,
                          enum server_key second)
 {
@@ -434,11 +374,12 @@ static bool check_agencies(const struct server_config *config, const struct conf
                            struct failure *failure)
 {
     uint64_t allowed = count_allowed(config);
-    enum server_key many =
-        config->range_count > 0 && config->agencies_allowed[0] != '\0' ? KEY_ALLOWED : KEY_EXPECTED;
+    enum server_key many = config->allowed.count > 0 && config->agencies_allowed[0] != '\0'
+                               ? KEY_ALLOWED
+                               : KEY_EXPECTED;
     if (allowed > config->limit_agencies) {
         return failure_set(failure,
-                           "%s: %" PRIu64 " agencies, but limits.agencies has room for %" PRIu32,
+                           "%s: %" PRIu64 " agencies are more than limits.agencies (%" PRIu32 ")",
                            blame(origins, many, KEY_AGENCIES), allowed, config->limit_agencies);
     }
     return true;
@@ -480,13 +421,6 @@ static bool check_lottery(struct server_config *config, const struct config_orig
                        origins[KEY_LOTTERY_CLOSES].place, config->lottery_closes);
 }
 
-/* The ring is mapped twice, back to back, which only whole pages can be. */
-static void round_ring_to_pages(struct server_config *config)
-{
-    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-    config->ring_bytes = (config->ring_bytes + page_bytes - 1) / page_bytes * page_bytes;
-}
-
 bool server_config_load(const char *file, struct server_config *config, struct failure *failure)
 {
     struct config_origin origins[KEYS];
@@ -496,7 +430,9 @@ bool server_config_load(const char *file, struct server_config *config, struct f
         !check_ring(config, origins, failure) || !check_lottery(config, origins, failure)) {
         return false;
     }
-    round_ring_to_pages(config);
+    /* The ring is mapped twice in a row, and only whole pages can be mapped. */
+    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+    config->ring_bytes = (config->ring_bytes + page_bytes - 1) / page_bytes * page_bytes;
     return true;
 }
 
@@ -506,40 +442,9 @@ bool server_config_can_draw(const struct server_config *config, struct failure *
     return allowed >= config->agencies_expected ||
            failure_set(doubt,
                        "agencies.allowed: %s | agencies.expected: %" PRIu32
-                       " | reason: only %" PRIu64 " agencies may speak, so that the draw is "
+                       " | reason: only %" PRIu64 " agencies are allowed, so the draw is "
                        "never held unless others are done already",
                        config->agencies_allowed, config->agencies_expected, allowed);
-}
-
-static int compare_ranges(const void *left, const void *right)
-{
-    const struct agency_range *a = left;
-    const struct agency_range *b = right;
-    return (a->first > b->first) - (a->first < b->first);
-}
-
-/*
- * Writes the ranges in ascending order, those that touch as one: never longer than as they were
- * set.
- */
-static void write_ranges(const struct server_config *config, char *text, size_t capacity)
-{
-    struct agency_range sorted[AGENCY_RANGES_MAX];
-    memcpy(sorted, config->ranges, sizeof sorted);
-    qsort(sorted, config->range_count, sizeof sorted[0], compare_ranges);
-    size_t used = 0;
-    text[0] = '\0';
-    for (uint32_t i = 0; i < config->range_count && used < capacity;) {
-        struct agency_range range = sorted[i++];
-        while (i < config->range_count && sorted[i].first == range.last + 1) {
-            range.last = sorted[i++].last;
-        }
-        used += (size_t)snprintf(text + used, capacity - used, "%s%" PRIu32, used > 0 ? "," : "",
-                                 range.first);
-        if (range.last > range.first && used < capacity) {
-            used += (size_t)snprintf(text + used, capacity - used, "-%" PRIu32, range.last);
-        }
-    }
 }
 
 void server_config_terms(const struct server_config *config, struct lottery_terms *terms)
@@ -554,19 +459,31 @@ void server_config_terms(const struct server_config *config, struct lottery_term
         terms->winning_number = config->winning_number;
     }
     (void)snprintf(terms->draw, sizeof terms->draw, "%.32s", config->lottery_name); /* checked */
-    if (config->agencies_any) {
-        (void)snprintf(terms->agencies_allowed, sizeof terms->agencies_allowed, "any");
-    } else {
-        write_ranges(config, terms->agencies_allowed, sizeof terms->agencies_allowed);
+    (void)agency_set_write(&config->allowed, terms->agencies_allowed,
+                           sizeof terms->agencies_allowed);
+}
+
+bool server_config_adopt_terms(struct server_config *config, const struct lottery_terms *terms,
+                               struct failure *failure)
+{
+    if (!agency_set_parse(terms->agencies_allowed, "the draw's terms", &config->allowed, failure)) {
+        return false;
     }
+    uint64_t many =
+        config->allowed.any ? terms->agencies_expected : agency_set_size(&config->allowed);
+    if (many > config->limit_agencies) {
+        return failure_set(failure,
+                           "the draw's terms: %" PRIu64 " agencies are more than limits.agencies "
+                           "(%" PRIu32 "): set that to %" PRIu64 " at least, and start again",
+                           many, config->limit_agencies, many);
+    }
+    config->agencies_expected = terms->agencies_expected;
+    config->winning_number = terms->winning_number;
+    config->closes_at_ms = terms->closes_at_ms;
+    return true;
 }
 
 bool server_config_allows(const struct server_config *config, uint32_t agency)
 {
-    for (uint32_t i = 0; i < config->range_count && !config->agencies_any; i++) {
-        if (config->ranges[i].first <= agency && agency <= config->ranges[i].last) {
-            return true;
-        }
-    }
-    return config->agencies_any;
+    return agency_set_has(&config->allowed, agency);
 }

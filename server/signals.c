@@ -12,12 +12,12 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* The first request to end; whole once `signal_number` is not 0. */
+/* The first request to end. It is complete once `signal_number` is not 0. */
 static volatile struct {
     sig_atomic_t signal_number;
-    pid_t sender; /* 0: in a pid namespace around ours */
+    pid_t sender; /* 0: it is outside our pid namespace */
     uid_t user;
-    bool by_process; /* else by the kernel */
+    bool by_process; /* false: by the kernel */
 } request;
 
 static volatile sig_atomic_t child_news;
@@ -28,24 +28,19 @@ static sigset_t sleep_mask;
 
 /* ------------------------------------------------------------- handlers ---- */
 
-/* A process names itself by kill(2), sigqueue(3) and tgkill(2); the kernel has no pid. */
-static bool is_sent_by_process(const siginfo_t *information)
-{
-    return information->si_code == SI_USER || information->si_code == SI_QUEUE ||
-           information->si_code == SI_TKILL;
-}
-
 static void on_terminate(int signal_number, siginfo_t *information, void *context)
 {
     (void)context;
     if (request.signal_number == 0) {
-        request.by_process = is_sent_by_process(information);
+        /* kill(2), sigqueue(3), tgkill(2); what the kernel sends has no pid */
+        request.by_process = information->si_code == SI_USER || information->si_code == SI_QUEUE ||
+                             information->si_code == SI_TKILL;
         request.sender = information->si_pid;
         request.user = information->si_uid;
         request.signal_number = signal_number;
     }
     if (post_on_terminate != NULL) {
-        (void)sem_post(post_on_terminate);
+        sem_post(post_on_terminate);
     }
 }
 
@@ -72,16 +67,17 @@ typedef void signal_action(int signal_number, siginfo_t *information, void *cont
 struct signal_rule {
     signal_action *action; /* NULL: ignored */
     int number;
-    bool may_stay_ignored;   /* where whoever started the program had it ignored */
-    bool supervisor_decides; /* its children ignore it */
+    bool may_stay_ignored;   /* it stays ignored if it was when the program was started */
+    bool supervisor_decides; /* the supervisor's children ignore it */
 };
 
 /*
- * Every signal that would end a process by default and tells neither of a crash nor can't be
- * caught (SIGKILL); the real-time ones are ignored as well. SIGXFSZ is ignored by main, in
- * every program (lib/file_size_limit.h), and SIGALRM is caught by the log (lib/log_output.c).
- * SIGTERM stops the server however it was started: a server that nothing stops but SIGKILL serves
- * nobody.
+ * Every signal that ends a process by default, except those of a crash, SIGKILL, which can't be
+ * caught, and two that others have set: main ignores SIGXFSZ in every program
+ * (lib/file_size_limit.h), and the log catches SIGALRM (lib/log_output.c). The real-time signals
+ * are ignored, too.
+ *
+ * SIGTERM is never left ignored, however the server was started: only SIGKILL would stop it then.
  */
 static const struct signal_rule rules[] = {
     {on_terminate, SIGTERM, false, false},
@@ -115,6 +111,7 @@ static void set_action(int signal_number, signal_action *action)
     invariant(result == 0, "sigaction %d: %s", signal_number, strerror(errno));
 }
 
+/* True when whoever started the program had the signal ignored, and it may stay so. */
 static bool stays_ignored(const struct signal_rule *rule)
 {
     struct sigaction inherited;
@@ -125,19 +122,19 @@ static bool stays_ignored(const struct signal_rule *rule)
 void signals_prepare_supervisor(void)
 {
     bool leave[RULES] = {false};
-    (void)sigemptyset(&ours);
+    sigemptyset(&ours);
     for (size_t i = 0; i < RULES; i++) {
         leave[i] = stays_ignored(&rules[i]);
         if (rules[i].action != NULL && !leave[i]) {
-            (void)sigaddset(&ours, rules[i].number);
+            sigaddset(&ours, rules[i].number);
         }
     }
-    (void)sigprocmask(SIG_BLOCK, &ours, &sleep_mask);
+    sigprocmask(SIG_BLOCK, &ours, &sleep_mask);
     for (size_t i = 0; i < RULES; i++) {
         if (!leave[i]) {
             set_action(rules[i].number, rules[i].action);
         }
-        (void)sigdelset(&sleep_mask, rules[i].number); /* whatever mask we were started with */
+        sigdelset(&sleep_mask, rules[i].number); /* whatever mask we were started with */
     }
     for (int number = SIGRTMIN; number <= SIGRTMAX; number++) {
         set_action(number, NULL);
@@ -146,7 +143,7 @@ void signals_prepare_supervisor(void)
 
 bool signals_prepare_child(pid_t supervisor_pid)
 {
-    request.signal_number = 0; /* ours are blocked: one that is meant for the child comes later */
+    request.signal_number = 0; /* signals are blocked: one that is for the child comes later */
     for (size_t i = 0; i < RULES; i++) {
         if (rules[i].supervisor_decides) {
             set_action(rules[i].number, NULL);
@@ -157,7 +154,7 @@ bool signals_prepare_child(pid_t supervisor_pid)
     invariant(result == 0, "sigaction SIGCHLD: %s", strerror(errno));
     result = prctl(PR_SET_PDEATHSIG, SIGTERM);
     invariant(result == 0, "prctl PR_SET_PDEATHSIG: %s", strerror(errno));
-    return getppid() == supervisor_pid; /* it may have died before the prctl */
+    return getppid() == supervisor_pid; /* it can have died before the prctl */
 }
 
 /* ---------------------------------------------------------------- flags ---- */
@@ -175,17 +172,17 @@ bool signals_terminate_requested(void)
 void signals_describe_request(char text[SIGNALS_REQUEST_BYTES])
 {
     if (request.signal_number == 0) {
-        (void)snprintf(text, SIGNALS_REQUEST_BYTES, "asked to");
+        snprintf(text, SIGNALS_REQUEST_BYTES, "asked to");
         return;
     }
     const char *name = sigabbrev_np(request.signal_number);
     if (!request.by_process) {
-        (void)snprintf(text, SIGNALS_REQUEST_BYTES, "SIG%s from the kernel", name);
+        snprintf(text, SIGNALS_REQUEST_BYTES, "SIG%s from the kernel", name);
     } else if (request.sender == 0) {
-        (void)snprintf(text, SIGNALS_REQUEST_BYTES, "SIG%s from outside this pid namespace", name);
+        snprintf(text, SIGNALS_REQUEST_BYTES, "SIG%s from outside this pid namespace", name);
     } else {
-        (void)snprintf(text, SIGNALS_REQUEST_BYTES, "SIG%s from pid %d, uid %u", name,
-                       (int)request.sender, (unsigned)request.user);
+        snprintf(text, SIGNALS_REQUEST_BYTES, "SIG%s from pid %d, uid %u", name,
+                 (int)request.sender, (unsigned)request.user);
     }
 }
 
@@ -210,12 +207,12 @@ const sigset_t *signals_sleep_mask(void)
 
 void signals_unblock(void)
 {
-    (void)sigprocmask(SIG_UNBLOCK, &ours, NULL);
+    sigprocmask(SIG_UNBLOCK, &ours, NULL);
 }
 
 void signals_block(void)
 {
-    (void)sigprocmask(SIG_BLOCK, &ours, NULL);
+    sigprocmask(SIG_BLOCK, &ours, NULL);
 }
 
 void signals_let_in(void)

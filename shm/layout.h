@@ -9,6 +9,7 @@
  *                       | waiters     one bit a slot and kind of wait    |
  *                       | storer      its semaphore, its counters        |
  *                       | supervisor  its counters                       |
+ *                       | order       what an operator wants of the storer |
  *                       | log         lines lost                         |
  *   agencies_offset     +------------------------------------------------+
  *                       | struct agency [agency_capacity]   (open hash)  |
@@ -60,10 +61,12 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 4,
+    SHARED_LAYOUT_VERSION = 5,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections is below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
-    SHARED_PEER_BYTES = 56 /* "[v6 address]:port", terminated */
+    SHARED_PEER_BYTES = 56, /* "[v6 address]:port", terminated */
+    SHARED_ORDER_TEXT_BYTES = 256,
+    SHARED_ANSWER_BYTES = 512
 };
 
 #define SHARED_MAGIC UINT64_C(0x4c4f545445525931) /* "LOTTERY1" */
@@ -189,6 +192,9 @@ struct shared_storer {
     /* 1 once winners.csv is in place and control says so. Stored seq_cst, after the winners'
      * figures below, so a handler that finds 1 reads those of the draw. */
     _Atomic uint32_t drawn;
+    /* What control says of the draw: enum control_state (store/control.h). Stored seq_cst, after
+     * control is durable; read by handlers, the supervisor and lottery-stat. */
+    _Atomic uint32_t draw_state;
     _Atomic int32_t retry_errno; /* why it cannot write now (ENOSPC, EDQUOT), else 0 */
     _Atomic int64_t beat_at_ms;  /* heartbeat.h; each second */
     /* 1 once the files on the disk cannot be trusted: a sync failed, after which its pages
@@ -222,6 +228,34 @@ struct shared_supervisor {
     _Atomic uint64_t storer_deaths;       /* storers that ended before they were asked to */
     _Atomic uint64_t storer_starts;       /* storers started, the first one included */
     _Atomic uint32_t port; /* TCP, bound on every address; 0: not yet. segment_set_port */
+};
+
+/* What an operator can want of the storer. */
+enum order_kind {
+    ORDER_CLOSE, /* end the sales: `text` names the agencies to be closed out, `reason` says why */
+    ORDER_DRAW   /* hold the draw with `number`: `text` is the hash of the seal */
+};
+
+/*
+ * One order at a time, from the supervisor to the storer (orders.h). It stands here so that a
+ * storer that dies over an order leaves it to the next one.
+ *
+ * posted and answered are counts. They are equal when there is no order; then the supervisor
+ * alone may write the order and adds 1 to posted. While they differ the order does not change,
+ * and the storer alone may write the answer and then sets answered to posted. Each is stored
+ * seq_cst after what it speaks of, and loaded seq_cst before that is read.
+ */
+struct shared_order {
+    alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t posted; /* by the supervisor */
+    _Atomic uint64_t answered;                                /* by the storer */
+    /* The order; by the supervisor. */
+    uint32_t kind; /* enum order_kind */
+    uint32_t number;
+    char text[SHARED_ORDER_TEXT_BYTES];
+    char reason[SHARED_ORDER_TEXT_BYTES];
+    /* The answer; by the storer. */
+    uint32_t carried_out; /* 1: done; 0: refused */
+    char answer[SHARED_ANSWER_BYTES];
 };
 
 /* The epoch of an agency that nobody has claimed, and of a connection without a claim. */
@@ -302,6 +336,7 @@ struct shared {
     struct shared_waiters waiters;
     struct shared_storer storer;
     struct shared_supervisor supervisor;
+    struct shared_order order;
     /* Lines of the log that were lost. Written by atomic operations of each process of the
      * server that loses a line or reports the loss (lib/log.c); read by anyone. */
     alignas(SHARED_CACHE_LINE_BYTES) struct log_losses log;

@@ -1,7 +1,8 @@
 /*
- * options.h - lottery-stat's command line, and its exit statuses.
+ * options.h - the command line of lottery-stat, and its exit statuses.
  *
- * Called by main, once.
+ * Why it exists: main acts on one struct of options that go together. What contradicts itself is
+ * refused here. Called by lottery-stat alone; nothing here outlives its process.
  */
 #ifndef STAT_OPTIONS_H
 #define STAT_OPTIONS_H
@@ -11,12 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Beside EXIT_SUCCESS, EXIT_FAILURE and PROGRAM_EXIT_USAGE. -h lists them. */
+/* Exit statuses besides EXIT_SUCCESS, EXIT_FAILURE and PROGRAM_EXIT_USAGE. -h lists all of them. */
 enum {
     EXIT_NO_SERVER = 3,
     EXIT_STARTING = 4,
     EXIT_OTHER_VERSION = 5,
-    EXIT_NOT_SERVING = 6 /* --ready only: it is stopping, or can't serve now */
+    EXIT_NOT_SERVING = 6 /* with --ready: the server is stopping, or can't serve now */
 };
 
 enum options_output {
@@ -34,19 +35,23 @@ struct options {
     const char *file; /* the server's configuration; NULL: the default */
     enum options_output output;
     uint64_t interval_ms; /* of OUTPUT_WATCH */
-    bool only_check;      /* of the configuration */
+    bool only_check;      /* check the configuration and stop */
 };
 
 /* The name, the options and the exit statuses of lottery-stat. Constant. */
 extern const struct program_manual options_manual;
 
 /*
- * Reads the command line into *options. PROGRAM_ENOUGH and PROGRAM_WRONG are
- * program_read_options' answers: standard output, or standard error, has the text.
+ * Reads the command line into *options. Returns PROGRAM_GO_ON when they go together. For every
+ * other answer (program_read_options) its text has been printed. Called by main, before anything
+ * else.
  */
 enum program_reading options_read(int argc, char **argv, struct options *options);
 
-/* "0.5", "2" to milliseconds, within the bounds above; false for anything else. */
+/*
+ * Reads seconds ("0.5", "2") into milliseconds. False when the text is no number within
+ * INTERVAL_MIN_MS and INTERVAL_MAX_MS; *interval_ms is kept then. Called by options_read.
+ */
 bool options_parse_interval(const char *text, uint64_t *interval_ms);
 
 #endif

@@ -34,10 +34,9 @@ enum {
     DECIMAL = 10
 };
 
-#define FIRST_LINE      "lottery data "
-#define CHECKSUM_LINE   "checksum "
-#define UNFINISHED_FILE DATA_CONTROL_FILE ".tmp"
-#define NOTHING         "-" /* how an empty value is written */
+#define FIRST_LINE    "lottery data "
+#define CHECKSUM_LINE "checksum "
+#define NOTHING       "-" /* how an empty value is written */
 
 /* ----------------------------------------------------------------- words ---- */
 
@@ -136,6 +135,8 @@ static const struct line lines[] = {
     {"seal_sha256", KIND_TEXT, TEXT_FIELD(seal_sha256), {0}, 3},
     {"drawn_at", KIND_MOMENT, FIELD(drawn_at_ms), 0, {0}, 3},
     {"draw_sha256", KIND_TEXT, TEXT_FIELD(draw_sha256), {0}, 3},
+    {"abandoned_at", KIND_MOMENT, FIELD(abandoned_at_ms), 0, {0}, 3},
+    {"abandoned_reason", KIND_TEXT, TEXT_FIELD(abandoned_reason), {0}, 3},
     {"drawn_bets", KIND_UINT64, FIELD(draw.bets), 0, {0}, 2},
     {"drawn_bytes", KIND_UINT64, FIELD(draw.bytes), 0, {0}, 2},
     {"drawn_checksum", KIND_CHECKSUM, FIELD(draw.checksum), 0, {0}, 2},
@@ -250,16 +251,18 @@ static bool put_into_place(const struct data_directory *directory, int file, con
                            size_t bytes, bool *synced, struct failure *failure)
 {
     if (!file_write_all(file, text, bytes, 0)) {
-        return failure_set_errno(failure, "write %s/" UNFINISHED_FILE, directory->path);
+        return failure_set_errno(failure, "write %s/" DATA_CONTROL_UNFINISHED_FILE,
+                                 directory->path);
     }
     *synced = file_sync(file);
     if (!*synced) {
-        return failure_set_errno(failure, "sync %s/" UNFINISHED_FILE, directory->path);
+        return failure_set_errno(failure, "sync %s/" DATA_CONTROL_UNFINISHED_FILE, directory->path);
     }
     fault_point("control.synced");
-    if (renameat(directory->descriptor, UNFINISHED_FILE, directory->descriptor,
+    if (renameat(directory->descriptor, DATA_CONTROL_UNFINISHED_FILE, directory->descriptor,
                  DATA_CONTROL_FILE) != 0) {
-        return failure_set_errno(failure, "rename %s/" UNFINISHED_FILE, directory->path);
+        return failure_set_errno(failure, "rename %s/" DATA_CONTROL_UNFINISHED_FILE,
+                                 directory->path);
     }
     fault_point("control.renamed");
     *synced = file_sync_directory(directory->descriptor, directory->path);
@@ -272,8 +275,8 @@ bool control_write(const struct data_directory *directory, const struct control 
     char text[CONTROL_BYTES_MAX];
     size_t bytes = write_text(control, CONTROL_VERSION, text);
     *synced = true;
-    int file =
-        data_directory_open_file(directory, UNFINISHED_FILE, O_WRONLY | O_CREAT | O_TRUNC, failure);
+    int file = data_directory_open_file(directory, DATA_CONTROL_UNFINISHED_FILE,
+                                        O_WRONLY | O_CREAT | O_TRUNC, failure);
     if (file < 0) {
         return false;
     }
@@ -382,6 +385,7 @@ static bool are_values_possible(const struct control *control)
            control_is_draw_name(terms->draw) &&
            (control->archiving[0] == '\0' || control_is_draw_name(control->archiving)) &&
            text_is_clean(control->closing.reason, strlen(control->closing.reason)) &&
+           text_is_clean(control->abandoned_reason, strlen(control->abandoned_reason)) &&
            (control->seal_sha256[0] == '\0' ||
             is_hexadecimal(control->seal_sha256, CONTROL_SHA256_DIGITS)) &&
            (control->draw_sha256[0] == '\0' ||

@@ -103,6 +103,8 @@ struct control {
     char seal_sha256[CONTROL_SHA256_DIGITS + 1]; /* of seal.json; empty: not sealed */
     int64_t drawn_at_ms;                         /* since 1970; 0: not drawn, or not known */
     char draw_sha256[CONTROL_SHA256_DIGITS + 1]; /* of draw.json; empty: not drawn, or not known */
+    int64_t abandoned_at_ms;                     /* since 1970; 0: not abandoned */
+    char abandoned_reason[CONTROL_REASON_BYTES]; /* what the operator typed; empty: nothing */
     struct draw_record draw;                     /* zeros before the draw */
 };
 

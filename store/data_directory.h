@@ -7,7 +7,11 @@
  *     bets.csv      every bet; durable up to the bytes for which fdatasync has returned
  *     done.csv      the agencies that are done, a line each; durable likewise
  *     checkpoint    what a server need not count again; ignored when its checksum is wrong
+ *     seal.json     what bets.csv is, byte for byte, since sales were closed; whole, likewise
+ *     draw.json     number and winners of the draw; whole, likewise
+ *     seal.sig, draw.sig   their signatures, where seal.key is set
  *     winners.csv   the winning rows by agency; whole once it has this name
+ *     draws/        the draws before this one, a directory each (archive.h)
  *
  * The supervisor opens the directory; its children inherit it. lottery-admin uses the functions
  * that are given a directory.
@@ -22,12 +26,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DATA_LOCK_FILE       "lock"
-#define DATA_CONTROL_FILE    "control"
-#define DATA_BETS_FILE       "bets.csv"
-#define DATA_DONE_FILE       "done.csv"
-#define DATA_WINNERS_FILE    "winners.csv"
-#define DATA_CHECKPOINT_FILE "checkpoint"
+#define DATA_LOCK_FILE           "lock"
+#define DATA_CONTROL_FILE        "control"
+#define DATA_BETS_FILE           "bets.csv"
+#define DATA_DONE_FILE           "done.csv"
+#define DATA_WINNERS_FILE        "winners.csv"
+#define DATA_CHECKPOINT_FILE     "checkpoint"
+#define DATA_SEAL_FILE           "seal.json"
+#define DATA_SEAL_SIGNATURE_FILE "seal.sig"
+#define DATA_DRAW_FILE           "draw.json"
+#define DATA_DRAW_SIGNATURE_FILE "draw.sig"
+
+/* control_write writes this file and renames it to DATA_CONTROL_FILE. */
+#define DATA_CONTROL_UNFINISHED_FILE "control.tmp"
 
 /*
  * Open as long as the process lives; children inherit it, with its locks. Functions that are

@@ -18,7 +18,7 @@ bool handler_book_open(struct handler_book *book, uint32_t capacity, uint32_t pe
         return false;
     }
     while (book->free_count < capacity) {
-        /* the lowest slot on top: few connections use few slots */
+        /* the lowest slot is on top, so that few connections use few slots */
         book->free_slots[book->free_count] = capacity - 1 - book->free_count;
         book->free_count++;
     }
@@ -71,7 +71,7 @@ void handler_book_note(struct handler_book *book, uint32_t slot_index, pid_t pid
 {
     struct handler_entry *entry = &book->slots[slot_index];
     entry->pid = pid;
-    (void)snprintf(entry->host, sizeof entry->host, "%s", host);
+    snprintf(entry->host, sizeof entry->host, "%s", host);
 }
 
 bool handler_book_find(const struct handler_book *book, pid_t pid, uint32_t *slot_index)
@@ -89,7 +89,7 @@ void handler_book_signal(const struct handler_book *book, int signal_number)
 {
     for (uint32_t i = 0; i < book->capacity; i++) {
         if (book->slots[i].pid != 0) {
-            (void)kill(book->slots[i].pid, signal_number);
+            kill(book->slots[i].pid, signal_number);
         }
     }
 }

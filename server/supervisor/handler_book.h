@@ -1,8 +1,10 @@
 /*
  * handler_book.h - which handlers are alive, and whether there may be another one.
  *
- * The supervisor decides by this book, which only it can write, and never by the shared memory that
- * its children write. Called by the supervisor alone. If it dies, the book dies with it.
+ * Why it exists: children write the shared memory, and can write nonsense there. The supervisor
+ * decides by this book, which only it can write.
+ *
+ * Called by the supervisor alone. If it dies, the book dies with it.
  */
 #ifndef SERVER_SUPERVISOR_HANDLER_BOOK_H
 #define SERVER_SUPERVISOR_HANDLER_BOOK_H
@@ -25,10 +27,11 @@ struct handler_book {
     uint32_t per_host_max; /* 0: no limit */
 };
 
-/* False when there is no memory. */
+/* Opens a book for `capacity` handlers. False, with nothing to close, if there is no memory. */
 bool handler_book_open(struct handler_book *book, uint32_t capacity, uint32_t per_host_max);
 void handler_book_close(struct handler_book *book);
 
+/* How many slots are taken. */
 uint32_t handler_book_alive(const struct handler_book *book);
 
 /* True when one more connection can be served. */
@@ -37,11 +40,11 @@ bool handler_book_has_room(const struct handler_book *book);
 /* True when this host may have one more connection. */
 bool handler_book_admit(const struct handler_book *book, const char *host);
 
-/* Takes a free slot; there must be one. handler_book_give_back undoes it. */
+/* Takes a free slot; the caller has seen that there is one. handler_book_give_back undoes it. */
 uint32_t handler_book_take_slot(struct handler_book *book);
 void handler_book_give_back(struct handler_book *book, uint32_t slot_index);
 
-/* Notes who serves the slot. */
+/* Notes which process serves the slot, and for which host. */
 void handler_book_note(struct handler_book *book, uint32_t slot_index, pid_t pid, const char *host);
 
 /* Finds a handler's slot by its pid; false when it is no handler of this server. */

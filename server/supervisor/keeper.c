@@ -1,12 +1,11 @@
 /*
  * keeper.c - see keeper.h.
  *
- * A storer that dies is replaced at once, because agencies wait for it. After FAILURES_MAX deaths
- * in a row, between which nothing was stored, the keeper gives up: the next storer would die, too.
- * A SIGKILL comes from outside, perhaps from the kernel for lack of memory, so that KILLS_MAX of
- * them are borne; from the sixth death on there is a pause before each new storer.
- *
- * If the supervisor dies, nobody replaces a storer any more: the kernel sends SIGTERM to it.
+ * A storer that dies is replaced at once, because agencies wait for it. From the sixth death on
+ * there is a pause before each new storer. After FAILURES_MAX deaths in a row, between which
+ * nothing was stored, the keeper gives up: the next storer would die, too. A SIGKILL says nothing
+ * of the next storer, because it comes from outside, perhaps from the kernel for lack of memory. So
+ * KILLS_MAX of them are allowed.
  */
 #include "server/supervisor/keeper.h"
 
@@ -50,7 +49,7 @@ const char *keeper_state_name(enum keeper_state state)
     return names[state];
 }
 
-/* A keeper that has given up stays so: nothing that comes later makes the server go on. */
+/* Changes the state. A keeper that has given up stays so, because the server ends then. */
 static void set_state(struct keeper *keeper, enum keeper_state state)
 {
     if (keeper->state != KEEPER_GIVEN_UP) {
@@ -70,7 +69,7 @@ void keeper_expect_end(struct keeper *keeper)
 
 /* ---------------------------------------------------------------- birth ---- */
 
-/* Forks a storer, which writes a byte to ready[1] when it is ready. False when there is none. */
+/* Forks a storer, which writes a byte to ready[1] when it is ready. False when that fails. */
 static bool fork_storer(struct keeper *keeper, const int ready[2])
 {
     const struct process_errand errand = {.descriptor = ready[1], .supervisors = ready[0]};
@@ -86,7 +85,10 @@ static bool fork_storer(struct keeper *keeper, const int ready[2])
     return true;
 }
 
-/* True when the storer has said that it is ready; false when it died or took too long. */
+/*
+ * True when the storer has said that it is ready, or the server is asked to stop. False when the
+ * storer died or took too long.
+ */
 static bool await_ready(int pipe_end)
 {
     struct pollfd poll = {.fd = pipe_end, .events = POLLIN};
@@ -97,7 +99,7 @@ static bool await_ready(int pipe_end)
         struct timespec timeout = clock_interval(left_ms > 0 ? left_ms : 0);
         result = ppoll(&poll, 1, &timeout, signals_sleep_mask());
         if (signals_terminate_requested()) {
-            return true; /* the shutdown asks the storer to stop */
+            return true; /* the shutdown goes on with the storer */
         }
     } while (result < 0 && errno == EINTR);
     char byte = 0;
@@ -112,9 +114,9 @@ bool keeper_start(struct keeper *keeper)
         return false;
     }
     bool forked = fork_storer(keeper, ready);
-    (void)close(ready[1]);
+    close(ready[1]);
     bool is_ready = forked && await_ready(ready[0]);
-    (void)close(ready[0]);
+    close(ready[0]);
     if (!is_ready) {
         set_state(keeper, KEEPER_GIVEN_UP);
     }
@@ -123,7 +125,7 @@ bool keeper_start(struct keeper *keeper)
 
 /* ---------------------------------------------------------------- death ---- */
 
-/* There will be no storer any more. All waiting for one ends, with false. */
+/* Gives up: there will be no storer any more, and all waiting for one returns false. */
 static void give_up(struct keeper *keeper, const char *reason)
 {
     log_critical("action: server | result: fail | reason: %s", reason);
@@ -201,7 +203,7 @@ void keeper_replace(struct keeper *keeper, bool now)
     if (!is_missing(keeper) || (!now && keeper_patience_ms(keeper) > 0)) {
         return;
     }
-    if (!fork_storer(keeper, no_pipe)) { /* out of processes or memory, perhaps only for a moment */
+    if (!fork_storer(keeper, no_pipe)) { /* no processes or memory, perhaps only for a moment */
         keeper->replace_at_ms = clock_monotonic_ms() + PAUSE_MS;
         if (++keeper->failures >= FAILURES_MAX) {
             give_up(keeper, "no storer can be forked");

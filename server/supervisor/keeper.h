@@ -1,7 +1,13 @@
 /*
  * keeper.h - keeps a storer alive: forks it, buries it, replaces it, gives it up.
  *
- * Called by the supervisor alone.
+ * Why it exists: what the handlers append is acknowledged only when a storer has written it.
+ *
+ * What it promises: a storer that dies is replaced as long as another one can do better. Once the
+ * keeper has given up, nobody waits for a storer any more.
+ *
+ * Called by the supervisor alone. If the supervisor dies, nobody replaces a storer any more, and
+ * the kernel sends SIGTERM to the last one.
  */
 #ifndef SERVER_SUPERVISOR_KEEPER_H
 #define SERVER_SUPERVISOR_KEEPER_H
@@ -20,17 +26,17 @@ enum keeper_state {
     KEEPER_GIVEN_UP   /* there will be no storer any more: the server can't go on */
 };
 
-/* The supervisor sets the pointer before any call; the rest is zero then. */
+/* Before any call the supervisor sets the pointer, and everything else to zero. */
 struct keeper {
     struct heritage *heritage;
     pid_t storer;              /* 0: there is none */
-    unsigned failures, kills;  /* deaths since a storer has stored something, by their kind */
-    uint64_t flushes_at_death; /* how much had been stored then */
+    unsigned failures, kills;  /* deaths since a storer last stored something, by their kind */
+    uint64_t flushes_at_death; /* flushes of all storers at the last death */
     int64_t replace_at_ms;     /* without a storer: when to fork the next one, monotonic clock */
     enum keeper_state state;   /* set by keeper.c alone */
 };
 
-/* "working", "stopping", ..., as the log has it. */
+/* Returns "working", "stopping", ..., as the log has it. */
 const char *keeper_state_name(enum keeper_state state);
 
 /* True while the keeper has a storer: forked and not buried. */
@@ -40,22 +46,22 @@ bool keeper_has_storer(const struct keeper *keeper);
 void keeper_expect_end(struct keeper *keeper);
 
 /*
- * Forks the first storer and waits, at most half a minute, until it is ready or
- * the server is asked to stop. False: it did not get ready, and is given up.
+ * Forks the first storer and waits, at most half a minute, until it is ready or the server is asked
+ * to stop. Returns false when it did not get ready; the keeper has given up then.
  */
 bool keeper_start(struct keeper *keeper);
 
 /*
- * Forks another storer when there is none, and it is time for one, or `now`. Does
- * not wait for it: one that can't start is the next to be buried. Where none can be
- * forked, it is tried again later, or given up.
+ * Forks another storer if there is none and it is time for one; `now` says that it is time. Does
+ * not wait until it is ready: a storer that can't start dies and is buried. If none can be forked,
+ * the next calls try again, until the keeper gives up.
  */
 void keeper_replace(struct keeper *keeper, bool now);
 
-/* Milliseconds until keeper_replace has something to do; -1 when a death will tell. */
+/* Milliseconds until keeper_replace has something to do; -1 when only a death can change that. */
 int64_t keeper_patience_ms(const struct keeper *keeper);
 
-/* Writes the storer's obituary, and decides whether there may be another one. */
+/* Logs how the storer has ended (waitpid's status), and decides whether there may be another. */
 void keeper_bury(struct keeper *keeper, int wait_status);
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * ownership.c - see ownership.h. If the supervisor dies nobody looks any more; its
- * children end by themselves then.
+ * ownership.c - see ownership.h.
  */
 #include "server/supervisor/ownership.h"
 
@@ -17,7 +16,7 @@
 
 enum { LOOK_EVERY_MS = 500 };
 
-/* The server itself puts new ones into the place of the others, by renaming. */
+/* The server replaces the last two by a rename, which gives them another inode. */
 static const struct {
     const char *name;
     bool same_inode;
@@ -26,8 +25,9 @@ static const struct {
     {DATA_CONTROL_FILE, false}, {DATA_WINNERS_FILE, false},
 };
 
-/* ------------------------------------------------------------- obituary ---- */
+/* ----------------------------------------------------------------- loss ---- */
 
+/* Notes that something is lost, and logs what. Returns false. */
 static bool lose(struct ownership *ownership, const char *what, const char *advice)
 {
     log_critical("action: server | result: fail | reason: %s | advice: %s", what, advice);
@@ -35,7 +35,10 @@ static bool lose(struct ownership *ownership, const char *what, const char *advi
     return false;
 }
 
-/* What is acknowledged from now on could not be found again: all waiting for the disk is ended. */
+/*
+ * The same for the data. What is acknowledged from now on could not be found again, so all waiting
+ * for the disk is ended.
+ */
 static bool lose_data(struct ownership *ownership, const char *what)
 {
     wait_halt(&ownership->heritage->segment);
@@ -47,20 +50,9 @@ static bool lose_data(struct ownership *ownership, const char *what)
         "is in it");
 }
 
-/* No file is touched, so that the shutdown still answers those that are connected. */
-static bool lose_objects(struct ownership *ownership, const char *what)
-{
-    return lose(ownership, what,
-                "ipcrm or rm did it, or systemd-logind, which removes what an ordinary user has "
-                "when that user logs out: set RemoveIPC=no in /etc/systemd/logind.conf, or run "
-                "the server as a system user. No bet is lost; start the server again");
-}
-
 /* -------------------------------------------------------------- looking ---- */
 
-/*
- * Only what says that the name leads nowhere counts: a path that can't be walked now says nothing.
- */
+/* True when the error says that nothing has the name. A path that can't be walked says nothing. */
 static bool is_absence(int error)
 {
     return error == ENOENT || error == ENOTDIR || error == ELOOP || error == ESTALE;
@@ -75,9 +67,9 @@ static bool look_at_directory(struct ownership *ownership)
         if (!is_absence(errno)) {
             return true;
         }
-        (void)failure_set_errno(&what,
-                                "data directory %s (inode %" PRIu64 ") is no longer under its name",
-                                directory->path, directory->inode);
+        failure_set_errno(&what,
+                          "data directory %s (inode %" PRIu64 ") is no longer under its name",
+                          directory->path, directory->inode);
         return lose_data(ownership, what.text);
     }
     const uint64_t device = status.st_dev;
@@ -85,11 +77,10 @@ static bool look_at_directory(struct ownership *ownership)
     if (device == directory->device && inode == directory->inode) {
         return true;
     }
-    (void)failure_set(&what,
-                      "another one stands in the place of data directory %s: it was inode %" PRIu64
-                      " of device %" PRIx64 ", and inode %" PRIu64 " of device %" PRIx64
-                      " is there now",
-                      directory->path, directory->inode, directory->device, inode, device);
+    failure_set(&what,
+                "another one stands in the place of data directory %s: it was inode %" PRIu64
+                " of device %" PRIx64 ", and inode %" PRIu64 " of device %" PRIx64 " is there now",
+                directory->path, directory->inode, directory->device, inode, device);
     return lose_data(ownership, what.text);
 }
 
@@ -104,36 +95,27 @@ static bool look_at_file(struct ownership *ownership, size_t index)
         if (!file->seen || !is_absence(errno)) {
             return true;
         }
-        (void)failure_set_errno(&what, "%s/%s (inode %" PRIu64 ") is no longer under its name",
-                                directory->path, name, file->inode);
+        failure_set_errno(&what, "%s/%s (inode %" PRIu64 ") is no longer under its name",
+                          directory->path, name, file->inode);
         return lose_data(ownership, what.text);
     }
     const struct ownership_file found = {
         .seen = true, .device = status.st_dev, .inode = status.st_ino};
     bool same = found.device == file->device && found.inode == file->inode;
     if (file->seen && files[index].same_inode && !same) {
-        (void)failure_set(&what,
-                          "another file stands in the place of %s/%s: it was inode %" PRIu64
-                          ", and inode %" PRIu64 " with %" PRId64 " bytes is there now",
-                          directory->path, name, file->inode, found.inode, (int64_t)status.st_size);
+        failure_set(&what,
+                    "another file stands in the place of %s/%s: it was inode %" PRIu64
+                    ", and inode %" PRIu64 " with %" PRId64 " bytes is there now",
+                    directory->path, name, file->inode, found.inode, (int64_t)status.st_size);
         return lose_data(ownership, what.text);
     }
     *file = found;
     return true;
 }
 
-static bool look_at_files(struct ownership *ownership)
-{
-    bool holds = true;
-    for (size_t i = 0; i < OWNERSHIP_FILES && holds; i++) {
-        holds = look_at_file(ownership, i);
-    }
-    return holds;
-}
-
 /*
- * What is durable is there, and nothing that has not been appended. Durable is read before the
- * size and head after it: both only grow, and so does the file between the two.
+ * The file holds at least what is durable, and no more than was appended. `durable` is read before
+ * the file's size and `head` after it, because all three only grow.
  */
 static bool look_at_bets(struct ownership *ownership)
 {
@@ -143,44 +125,54 @@ static bool look_at_bets(struct ownership *ownership)
     struct failure what;
     uint64_t durable = atomic_load(&positions->durable);
     if (fstatat(directory->descriptor, DATA_BETS_FILE, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        return true; /* that it is missing was told already */
+        return true; /* look_at_file judges a file that is missing */
     }
     uint64_t head = atomic_load(&positions->head);
     uint64_t bytes = (uint64_t)status.st_size;
     if (bytes >= durable && bytes <= head) {
         return true;
     }
-    (void)failure_set(&what,
-                      "%s/" DATA_BETS_FILE " has %llu bytes, and %llu were stored and %llu sent: "
-                      "somebody %s",
-                      directory->path, (unsigned long long)bytes, (unsigned long long)durable,
-                      (unsigned long long)head, bytes < durable ? "cut it" : "wrote into it");
+    failure_set(&what,
+                "%s/" DATA_BETS_FILE " has %llu bytes, and %llu were stored and %llu sent: "
+                "somebody %s",
+                directory->path, (unsigned long long)bytes, (unsigned long long)durable,
+                (unsigned long long)head, bytes < durable ? "cut it" : "wrote into it");
     return lose_data(ownership, what.text);
 }
 
+/* If they are lost, the files are sound, so whoever is connected is still answered. */
 static bool look_at_objects(struct ownership *ownership)
 {
     const struct heritage *heritage = ownership->heritage;
     struct failure what;
     return (segment_is_in_place(&heritage->segment, &what) &&
             gate_is_in_place(heritage->gate_id, heritage->directory.ipc_key, &what)) ||
-           lose_objects(ownership, what.text);
+           lose(ownership, what.text,
+                "ipcrm or rm did it, or systemd-logind, which removes what an ordinary user has "
+                "when that user logs out: set RemoveIPC=no in /etc/systemd/logind.conf, or run "
+                "the server as a system user. No bet is lost; start the server again");
 }
 
 /* ----------------------------------------------------------------- life ---- */
 
-static bool look(struct ownership *ownership)
+/* Looks at all of it, up to the first that is lost. */
+static void look(struct ownership *ownership)
 {
     ownership->looked_at_ms = clock_monotonic_ms();
     heartbeat_beat(&ownership->heritage->segment.shared->supervisor.beat_at_ms);
-    return look_at_directory(ownership) && look_at_files(ownership) && look_at_bets(ownership) &&
-           look_at_objects(ownership);
+    bool holds = look_at_directory(ownership);
+    for (size_t i = 0; i < OWNERSHIP_FILES && holds; i++) {
+        holds = look_at_file(ownership, i);
+    }
+    if (holds && look_at_bets(ownership)) {
+        look_at_objects(ownership);
+    }
 }
 
 void ownership_begin(struct ownership *ownership, struct heritage *heritage)
 {
     *ownership = (struct ownership){.heritage = heritage};
-    (void)look(ownership);
+    look(ownership);
 }
 
 int64_t ownership_patience_ms(const struct ownership *ownership)
@@ -192,7 +184,7 @@ int64_t ownership_patience_ms(const struct ownership *ownership)
 bool ownership_holds(struct ownership *ownership)
 {
     if (ownership->state == OWNERSHIP_HELD && ownership_patience_ms(ownership) == 0) {
-        (void)look(ownership);
+        look(ownership);
     }
     return ownership->state == OWNERSHIP_HELD;
 }

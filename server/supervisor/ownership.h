@@ -5,12 +5,13 @@
  * processes that have them open. A server that went on with them would acknowledge bets into files
  * that nobody can find, or would turn away every new connection, without an error.
  *
- * What it promises: within a second the supervisor knows, says in one line of the log
- * what was there, what is there now, what has probably done it and what to do, and
- * the server ends with status 1. Where it is the files, nothing is acknowledged from
- * then on; where it is shared memory or semaphores, whoever is connected is answered first.
+ * What it promises: the supervisor knows of a loss within a second. One line of the log says what
+ * was there, what is there now, what has probably done it, and what to do. Then the server ends
+ * with status 1. If a file is lost, nothing is acknowledged from then on. If shared memory or
+ * semaphores are lost, whoever is connected is answered first.
  *
- * Called by the supervisor alone. No call in here waits for a disk or a lock.
+ * Called by the supervisor alone. No call in here waits for a disk or a lock. If the supervisor
+ * dies, nobody looks any more, and its children end.
  */
 #ifndef SERVER_SUPERVISOR_OWNERSHIP_H
 #define SERVER_SUPERVISOR_OWNERSHIP_H
@@ -30,7 +31,7 @@ struct ownership_file {
 
 enum ownership_state {
     OWNERSHIP_HELD,
-    OWNERSHIP_LOST /* something has gone: the server can't go on */
+    OWNERSHIP_LOST /* something is gone, and the server can't go on */
 };
 
 struct ownership {
@@ -41,15 +42,15 @@ struct ownership {
 };
 
 /*
- * Notes what is there now: once recovery is over and the storer has its files open.
- * From then on a file that is replaced under its name by a rename of somebody else is lost.
+ * Notes what is there now. Called after recovery, when the storer has its files open. From then on
+ * a file is lost when somebody else replaces it under its name.
  */
 void ownership_begin(struct ownership *ownership, struct heritage *heritage);
 
 /*
- * Looks, if it is time, and stores the supervisor's heartbeat. False when something is
- * lost, for ever then; the log says what. Where it is a file or the directory all
- * waiting for the disk has been ended (wait_halt), so that nothing more is acknowledged.
+ * Looks, if it is time, and stores the supervisor's heartbeat. Returns false for ever once
+ * something is lost, and the log says what. If that is a file or the directory, all waiting for the
+ * disk has been ended (wait_halt), so nothing more is acknowledged.
  */
 bool ownership_holds(struct ownership *ownership);
 

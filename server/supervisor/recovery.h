@@ -1,9 +1,13 @@
 /*
- * recovery.h - what the server does first: it counts what it has stored.
+ * recovery.h - what the server does first: it goes on where the server before it was.
  *
- * Reads bets.csv and done.csv, fills the agencies table and the ring's
- * positions from them, and cuts off what a crash has left half written. After
- * it the server goes on where the one before it was. Called by the supervisor alone.
+ * Why it exists: what is in shared memory dies with a server, and its files do not.
+ *
+ * What it promises: it counts bets.csv (tally.h), fills the agencies table and the ring's positions
+ * from it and from done.csv, and cuts off what a crash has left half written. Where something else
+ * than a crash has changed the files (witnesses.h), it refuses.
+ *
+ * Called by the supervisor alone.
  */
 #ifndef SERVER_SUPERVISOR_RECOVERY_H
 #define SERVER_SUPERVISOR_RECOVERY_H
@@ -14,11 +18,10 @@
 #include <stdbool.h>
 
 /*
- * Called by the supervisor, before there are other processes. Refuses, and
- * touches nothing, where bets.csv is no file of ours, is damaged further from
- * its end than a crash can damage it, disagrees with a witness (checkpoint, done.csv,
- * control), or where the configuration's terms are not the lottery's. What it has found
- * is in heritage->directory.control afterwards.
+ * Called by the supervisor, before there are other processes. After true, heritage->directory has
+ * control as it is on the disk. Returns false with the failure when the files can't be read or
+ * written, when the witnesses disagree, or when the configuration's terms are not the lottery's.
+ * A lottery that it refuses is left untouched.
  */
 bool recovery_run(struct heritage *heritage, struct failure *failure);
 

@@ -6,14 +6,15 @@
  *
  * Why it exists: one process has to outlive all others, reap them, and remove what they share.
  *
- * What it promises: at most limits.max_connections handlers; a storer as long
- * as one can live; every child reaped, with an obituary in the log; a shutdown
- * that loses nothing, in the order: listener, handlers, storer, shared memory.
+ * What it promises: there are at most limits.max_connections handlers. There is a storer as long as
+ * one can live. Every child is reaped, with an obituary in the log. A shutdown loses nothing: it
+ * stops the listeners, the handlers and the storer, and then removes the shared memory.
  *
  * It takes no lock and waits for no semaphore, so that no child can block it.
- * If it dies: the kernel sends its children SIGTERM, they finish and give up
- * the data directory's lock; the storer, the last one, removes the shared memory.
- * What is left when that has been killed too, the next server finds by its name.
+ *
+ * If it dies: the kernel sends SIGTERM to its children. They finish, and give up the data
+ * directory's lock. The storer ends last and removes the shared memory. If the storer was killed,
+ * too, the next server finds what is left by its name.
  */
 #include "server/supervisor/supervisor.h"
 
@@ -46,7 +47,7 @@ enum {
     REPEAT_SIGTERM_MS = 100
 };
 
-/* How the server's life ends. Once it is not SUPERVISOR_STOPPED_AS_ASKED it stays what it is. */
+/* How the server's life ends. The first value that is not SUPERVISOR_STOPPED_AS_ASKED stays. */
 enum supervisor_end {
     SUPERVISOR_STOPPED_AS_ASKED,
     SUPERVISOR_COULD_NOT_START,
@@ -76,7 +77,7 @@ static const char *end_name(enum supervisor_end end)
     return names[end];
 }
 
-/* The first reason is the one that is told: the others follow from it. */
+/* Notes how the server ends. The first reason is kept, because the others follow from it. */
 static void note_end(struct supervisor *supervisor, enum supervisor_end end)
 {
     if (supervisor->end == SUPERVISOR_STOPPED_AS_ASKED) {
@@ -96,18 +97,11 @@ static struct shared_supervisor *counters(struct supervisor *supervisor)
 
 /* ------------------------------------------------------------ obituaries ---- */
 
-static void count_death(struct supervisor *supervisor, int status)
-{
-    struct shared_supervisor *shared = counters(supervisor);
-    count(WIFSIGNALED(status)        ? &shared->handlers_killed
-          : WEXITSTATUS(status) != 0 ? &shared->handlers_failed
-                                     : &shared->handlers_exited);
-    atomic_store(&shared->connections_open, handler_book_alive(&supervisor->handlers));
-}
-
+/* Writes the obituary of a handler, gives its slot back, and counts how it ended. */
 static void bury_handler(struct supervisor *supervisor, pid_t pid, uint32_t slot_index, int status)
 {
     struct slot *slot = &supervisor->heritage.segment.slots[slot_index];
+    struct shared_supervisor *shared = counters(supervisor);
     bool well = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
     char end[PROCESS_END_BYTES];
     process_describe_end(status, end);
@@ -118,7 +112,10 @@ static void bury_handler(struct supervisor *supervisor, pid_t pid, uint32_t slot
               atomic_load(&slot->bets));
     slot_release(slot);
     handler_book_give_back(&supervisor->handlers, slot_index);
-    count_death(supervisor, status);
+    count(well                  ? &shared->handlers_exited
+          : WIFSIGNALED(status) ? &shared->handlers_killed
+                                : &shared->handlers_failed);
+    atomic_store(&shared->connections_open, handler_book_alive(&supervisor->handlers));
     if (!well) {
         wake_storer(&supervisor->heritage.segment); /* it may have died before it could */
     }
@@ -149,8 +146,8 @@ static void look_after_children(struct supervisor *supervisor)
 /* ---------------------------------------------------------------- sleep ---- */
 
 /*
- * Sleeps with our signals let in. Where ppoll fails, the signals are let in for a pause instead, so
- * that the server can still be stopped.
+ * Sleeps in ppoll with our signals let in, and returns what it returned. If ppoll fails, it lets
+ * the signals in for a pause instead, so that the server can still be stopped.
  */
 static int await_event(struct pollfd *poll, nfds_t watched, const struct timespec *timeout)
 {
@@ -159,7 +156,7 @@ static int await_event(struct pollfd *poll, nfds_t watched, const struct timespe
         const struct timespec pause = clock_interval(OUT_OF_RESOURCES_PAUSE_MS);
         log_error("action: wait | result: fail | error: ppoll: %s", strerror(errno));
         signals_unblock();
-        (void)nanosleep(&pause, NULL);
+        nanosleep(&pause, NULL);
         signals_block();
     }
     return result;
@@ -168,7 +165,7 @@ static int await_event(struct pollfd *poll, nfds_t watched, const struct timespe
 static void pause_for(int64_t pause_ms)
 {
     struct timespec pause = clock_interval(pause_ms);
-    (void)await_event(NULL, 0, &pause);
+    await_event(NULL, 0, &pause);
 }
 
 /* -------------------------------------------------------------- refusals ---- */
@@ -186,12 +183,6 @@ static bool may_log_refusal(struct supervisor *supervisor)
     return log_limit_admits(&supervisor->refusals, clock_monotonic_ms());
 }
 
-/* Sums up what was not written, when it is time for that. */
-static void sum_refusals_up(struct supervisor *supervisor)
-{
-    log_suppressed(log_limit_take_suppressed(&supervisor->refusals, clock_monotonic_ms()));
-}
-
 /* -------------------------------------------------------------- handlers ---- */
 
 /* Forks a handler for the connection. */
@@ -204,7 +195,7 @@ static void start_handler(struct supervisor *supervisor, int socket,
         .descriptor = socket, .supervisors = PROCESS_NO_DESCRIPTOR, .slot_index = slot_index};
     slot_set_up(&supervisor->heritage.segment, slot_index, peer->text);
     pid_t pid = process_fork(&supervisor->heritage, PROCESS_HANDLER, &errand);
-    (void)close(socket);
+    close(socket);
     if (pid < 0) {
         int error = errno;
         if (may_log_refusal(supervisor)) {
@@ -225,18 +216,7 @@ static void start_handler(struct supervisor *supervisor, int socket,
              (int)pid);
 }
 
-static void refuse(struct supervisor *supervisor, int socket, const struct listener_peer *peer)
-{
-    if (may_log_refusal(supervisor)) {
-        log_warning("action: accept_connections | result: fail | ip: %s | reason: more than "
-                    "limits.connections_per_address",
-                    peer->text);
-    }
-    count(&counters(supervisor)->connections_refused);
-    (void)close(socket);
-}
-
-/* Logs why accept failed, but for connections that were gone before they could be accepted. */
+/* Logs why accept failed. A connection that was gone before it could be accepted is no failure. */
 static void explain_accept_error(struct supervisor *supervisor)
 {
     int error = errno;
@@ -249,7 +229,7 @@ static void explain_accept_error(struct supervisor *supervisor)
     pause_for(OUT_OF_RESOURCES_PAUSE_MS);
 }
 
-/* Accepts those who wait at one address. */
+/* Accepts those who wait at one address, at most ACCEPTS_A_ROUND of them. */
 static void accept_at(struct supervisor *supervisor, int listener)
 {
     for (int i = 0; i < ACCEPTS_A_ROUND && handler_book_has_room(&supervisor->handlers); i++) {
@@ -259,18 +239,21 @@ static void accept_at(struct supervisor *supervisor, int listener)
             explain_accept_error(supervisor);
             return;
         }
-        if (!handler_book_admit(&supervisor->handlers, peer.host)) {
-            refuse(supervisor, socket, &peer);
-        } else {
+        if (handler_book_admit(&supervisor->handlers, peer.host)) {
             start_handler(supervisor, socket, &peer);
+            continue;
         }
+        if (may_log_refusal(supervisor)) {
+            log_warning("action: accept_connections | result: fail | ip: %s | reason: more than "
+                        "limits.connections_per_address",
+                        peer.text);
+        }
+        count(&counters(supervisor)->connections_refused);
+        close(socket);
     }
 }
 
-/*
- * At each address at most ACCEPTS_A_ROUND are accepted, so that a crowd at one leaves time for the
- * others.
- */
+/* Accepts at each address in turn. The limit for each leaves time for the others. */
 static void accept_connections(struct supervisor *supervisor,
                                const struct pollfd polls[LISTENERS_MAX])
 {
@@ -283,10 +266,7 @@ static void accept_connections(struct supervisor *supervisor,
 
 /* ------------------------------------------------------------------ loop ---- */
 
-/*
- * Milliseconds until there is something to do that nothing tells of: at least a look at what we
- * own.
- */
+/* Milliseconds until something is due that no event tells of. A look at what we own always is. */
 static int64_t patience_ms(const struct supervisor *supervisor)
 {
     int64_t patience_ms = ownership_patience_ms(&supervisor->ownership);
@@ -303,8 +283,8 @@ static int64_t patience_ms(const struct supervisor *supervisor)
 }
 
 /*
- * Sleeps until somebody connects (and there is room), a signal comes, or something is due.
- * True when somebody waits; `polls` says at which of the listeners.
+ * Sleeps until somebody connects (and there is room), a signal comes, or something is due. Returns
+ * true when somebody waits to be accepted; `polls` says at which of the listeners.
  */
 static bool wait_for_connections(const struct supervisor *supervisor,
                                  struct pollfd polls[LISTENERS_MAX])
@@ -316,32 +296,27 @@ static bool wait_for_connections(const struct supervisor *supervisor,
     nfds_t watched = handler_book_has_room(&supervisor->handlers) ? listeners->count : 0;
     struct timespec timeout = clock_interval(patience_ms(supervisor));
     int ready = await_event(polls, watched, &timeout);
-    signals_let_in(); /* ppoll does not, as long as somebody waits each time */
+    signals_let_in(); /* ppoll does not while somebody waits at each call */
     return ready > 0;
 }
 
-/* Most servers read their configuration again on SIGHUP. This one does not, and logs so. */
-static void answer_hangup(void)
-{
-    if (signals_take_hangup()) {
-        log_info("action: reload | result: fail | reason: SIGHUP does not stop the server, and the "
-                 "configuration is read at the start alone: for another one, stop and start it");
-    }
-}
-
-/* Until the server is to stop. */
+/* Serves until the server is asked to stop or can't go on. */
 static void serve(struct supervisor *supervisor)
 {
     struct pollfd polls[LISTENERS_MAX] = {{0}};
     while (!signals_terminate_requested() && supervisor->keeper.state != KEEPER_GIVEN_UP &&
            ownership_holds(&supervisor->ownership)) {
         bool somebody_waits = wait_for_connections(supervisor, polls);
-        answer_hangup();
+        if (signals_take_hangup()) { /* most servers read their configuration again then */
+            log_info(
+                "action: reload | result: fail | reason: SIGHUP does not stop the server, and the "
+                "configuration is read at the start alone: for another one, stop and start it");
+        }
         look_after_children(supervisor);
         if (somebody_waits) {
             accept_connections(supervisor, polls);
         }
-        sum_refusals_up(supervisor);
+        log_suppressed(log_limit_take_suppressed(&supervisor->refusals, clock_monotonic_ms()));
     }
     if (supervisor->ownership.state == OWNERSHIP_LOST) {
         note_end(supervisor, SUPERVISOR_LOST_WHAT_IT_OWNS);
@@ -354,9 +329,9 @@ static void serve(struct supervisor *supervisor)
 /* -------------------------------------------------------------- shutdown ---- */
 
 /*
- * Asks all handlers to leave until none is left; a handler that was about to
- * sleep at the gate when the first SIGTERM came is reached by the next one.
- * Past the time limit: SIGKILL.
+ * Sends SIGTERM to all handlers, again and again, until none is left. One SIGTERM is not enough: a
+ * handler that was about to sleep at the gate when it came is reached only by the next one. After
+ * the time limit it is SIGKILL.
  */
 static void stop_handlers(struct supervisor *supervisor)
 {
@@ -390,9 +365,9 @@ static void stop_storer(struct supervisor *supervisor)
         if (clock_monotonic_ms() >= deadline_ms) {
             forced = true;
         }
-        (void)kill(keeper->storer, forced ? SIGKILL : SIGTERM);
+        kill(keeper->storer, forced ? SIGKILL : SIGTERM);
         pause_for(REPEAT_SIGTERM_MS);
-        (void)signals_take_child_news();
+        signals_take_child_news();
         reap(supervisor);
     }
     bool failed = forced || keeper->state == KEEPER_UNDRAINED || keeper->state == KEEPER_GIVEN_UP;
@@ -403,21 +378,17 @@ static void stop_storer(struct supervisor *supervisor)
              keeper_state_name(keeper->state));
 }
 
-static void announce_shutdown(const struct supervisor *supervisor)
+/* Stops in the order that loses nothing: listeners, handlers, storer. */
+static void shut_down(struct supervisor *supervisor)
 {
+    struct heritage *heritage = &supervisor->heritage;
     char reason[SIGNALS_REQUEST_BYTES] = "the server can't go on";
     if (supervisor->end == SUPERVISOR_LOST_WHAT_IT_OWNS) {
-        (void)snprintf(reason, sizeof reason, "what the server owns has been taken away");
+        snprintf(reason, sizeof reason, "what the server owns has been taken away");
     } else if (supervisor->end == SUPERVISOR_STOPPED_AS_ASKED) {
         signals_describe_request(reason);
     }
     log_info("action: shutdown | result: in_progress | reason: %s", reason);
-}
-
-static void shut_down(struct supervisor *supervisor)
-{
-    struct heritage *heritage = &supervisor->heritage;
-    announce_shutdown(supervisor);
     segment_publish(&heritage->segment, SHARED_STOPPING);
     listeners_close(&heritage->listeners);
     log_info("action: close_listener | result: success");
@@ -428,21 +399,24 @@ static void shut_down(struct supervisor *supervisor)
 
 /* --------------------------------------------------------------- opening ---- */
 
-/* One line an address; whoever looks for the port finds it in each of them. */
-static void tell_ready(struct heritage *heritage)
+/*
+ * Publishes the segment as ready, with its port, and logs a line for each address. Each line has
+ * the port, so that whoever looks for it finds it in any of them.
+ */
+static void announce_ready(struct heritage *heritage)
 {
     struct listener_peer bound = {0};
     unsigned port = 0;
-    (void)listener_describe(heritage->listeners.descriptors[0], &bound, &port);
+    listener_describe(heritage->listeners.descriptors[0], &bound, &port);
     segment_set_port(&heritage->segment, port);
     segment_publish(&heritage->segment, SHARED_READY);
     for (size_t i = 0; i < heritage->listeners.count; i++) {
-        (void)listener_describe(heritage->listeners.descriptors[i], &bound, &port);
+        listener_describe(heritage->listeners.descriptors[i], &bound, &port);
         log_info("action: listen | result: success | address: %s | port: %u", bound.host, port);
     }
 }
 
-/* From recovery to the end of the shutdown. Where it could not start, `failure` says why. */
+/* Lives from recovery to the end of the shutdown. If it could not start, `failure` says why. */
 static void live(struct supervisor *supervisor, struct failure *failure)
 {
     struct heritage *heritage = &supervisor->heritage;
@@ -452,10 +426,10 @@ static void live(struct supervisor *supervisor, struct failure *failure)
     }
     if (keeper_start(&supervisor->keeper)) {
         ownership_begin(&supervisor->ownership, heritage);
-        tell_ready(heritage);
+        announce_ready(heritage);
         serve(supervisor);
     } else {
-        (void)failure_set(failure, "the storer did not start");
+        failure_set(failure, "the storer did not start");
         note_end(supervisor, SUPERVISOR_COULD_NOT_START);
     }
     shut_down(supervisor);
@@ -473,7 +447,7 @@ int supervisor_run(const struct server_config *config)
     } else {
         if (!handler_book_open(&supervisor.handlers, (uint32_t)config->limit_connections,
                                (uint32_t)config->limit_connections_per_address)) {
-            (void)failure_set(&failure, "no memory for limits.max_connections");
+            failure_set(&failure, "no memory for limits.max_connections");
             note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
         } else {
             live(&supervisor, &failure);

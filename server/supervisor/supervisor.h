@@ -1,5 +1,5 @@
 /*
- * supervisor.h - the parent of all: listens, forks, reaps, restarts, shuts down.
+ * supervisor.h - the first process, which outlives the others: it accepts, forks, reaps and stops.
  */
 #ifndef SERVER_SUPERVISOR_SUPERVISOR_H
 #define SERVER_SUPERVISOR_SUPERVISOR_H
@@ -8,7 +8,7 @@
 
 /*
  * Runs the server until it is asked to stop or can't go on, and returns the exit status of the
- * process. Called by main, in the process that becomes the supervisor; the processes that it forks
+ * process. Called by main, in the process that becomes the supervisor. The processes that it forks
  * never return from it (processes.h).
  */
 int supervisor_run(const struct server_config *config);

@@ -116,7 +116,7 @@ static struct server_config config(void)
     return (struct server_config){.lottery_name = CONTROL_FIRST_DRAW,
                                   .ring_bytes = RING_BYTES,
                                   .agencies_expected = AGENCIES,
-                                  .agencies_any = true};
+                                  .allowed = {.any = true}};
 }
 
 /* From the lock to control, as the supervisor does it. */

@@ -153,7 +153,7 @@ static void set_control(struct fixture *fixture)
 {
     struct control *control = &fixture->heritage.directory.control;
     fixture->heritage.config = (struct server_config){
-        .ring_bytes = RING_BYTES, .agencies_expected = AGENCIES, .agencies_any = true};
+        .ring_bytes = RING_BYTES, .agencies_expected = AGENCIES, .allowed = {.any = true}};
     *control = (struct control){.ring_bytes = RING_BYTES, .state = CONTROL_OPEN};
     memcpy(control->identity, identity, sizeof identity);
     server_config_terms(&fixture->heritage.config, &control->terms);

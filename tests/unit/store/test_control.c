@@ -25,8 +25,6 @@
 
 enum { TEXT_BYTES_MAX = 4096, BYTE_VALUES = 256, SYNCED_STATUS = 40, NOT_SYNCED_STATUS = 41 };
 
-#define CONTROL_TMP DATA_CONTROL_FILE ".tmp"
-
 struct fixture {
     struct scratch scratch;
     struct data_directory directory;
@@ -79,6 +77,8 @@ static const struct control example = {
     .seal_sha256 = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
     .drawn_at_ms = 1796000000005,
     .draw_sha256 = "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f",
+    .abandoned_at_ms = 1796000000006,
+    .abandoned_reason = "only for this test",
     .draw = {.bets = 1003,
              .bytes = 1004,
              .checksum = UINT64_C(0x0123456789abcdef),
@@ -95,7 +95,7 @@ static void write_control(struct fixture *fixture, const struct control *control
         fail_msg("%s", failure.text);
     }
     assert_true(synced);
-    assert_false(scratch_has(&fixture->scratch, CONTROL_TMP));
+    assert_false(scratch_has(&fixture->scratch, DATA_CONTROL_UNFINISHED_FILE));
     char *text = scratch_read(&fixture->scratch, DATA_CONTROL_FILE, &fixture->bytes);
     assert_true(fixture->bytes < sizeof fixture->text);
     memcpy(fixture->text, text, fixture->bytes + 1);
@@ -143,6 +143,8 @@ static void expect_equal(const struct control *found, const struct control *expe
     assert_string_equal(found->seal_sha256, expected->seal_sha256);
     assert_int_equal(found->drawn_at_ms, expected->drawn_at_ms);
     assert_string_equal(found->draw_sha256, expected->draw_sha256);
+    assert_int_equal(found->abandoned_at_ms, expected->abandoned_at_ms);
+    assert_string_equal(found->abandoned_reason, expected->abandoned_reason);
     assert_int_equal(found->bets_bytes, expected->bets_bytes);
     assert_int_equal(found->done_bytes, expected->done_bytes);
     assert_memory_equal(&found->draw, &expected->draw, sizeof found->draw);
@@ -326,6 +328,8 @@ static void the_file_is_text_that_a_person_can_read(void **state)
         "seal_sha256 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
         "drawn_at 2026-11-30T00:53:20.005Z\n"
         "draw_sha256 202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f\n"
+        "abandoned_at 2026-11-30T00:53:20.006Z\n"
+        "abandoned_reason only for this test\n"
         "drawn_bets 1003\n"
         "drawn_bytes 1004\n"
         "drawn_checksum 0123456789abcdef\n"
@@ -462,6 +466,7 @@ static void another_spelling_is_refused_even_where_its_checksum_fits(void **stat
         {"opened_at 2026-11-30T00:53:20.002Z", "opened_at 2026-11-31T00:53:20.002Z"},
         {"opened_at 2026-11-30T00:53:20.002Z", "opened_at 1970-01-01T00:00:00.000Z"},
         {"closed_by command", "closed_by nobody"},
+        {"abandoned_reason only", "abandoned_reason \x7fonly"},
         {"closed_reason no line", "closed_reason \x01no line"},
         {"seal_sha256 00", "seal_sha256 0"},
         {"draw_sha256 20", "draw_sha256 X0"},
@@ -543,7 +548,7 @@ static void expect_not_written(struct fixture *fixture, bool synced_expected, co
 static void one_that_cannot_be_opened_leaves_the_one_before(void **state)
 {
     struct fixture *fixture = *state;
-    assert_int_equal(mkdirat(fixture->scratch.descriptor, CONTROL_TMP, 0700), 0);
+    assert_int_equal(mkdirat(fixture->scratch.descriptor, DATA_CONTROL_UNFINISHED_FILE, 0700), 0);
     expect_not_written(fixture, true, "where a regular file has to be");
     expect_read(fixture, &example);
 }
@@ -553,7 +558,7 @@ static void an_unfinished_one_is_overwritten(void **state)
     struct fixture *fixture = *state;
     static char garbage[TEXT_BYTES_MAX];
     memset(garbage, 'x', sizeof garbage);
-    scratch_write(&fixture->scratch, CONTROL_TMP, garbage, sizeof garbage);
+    scratch_write(&fixture->scratch, DATA_CONTROL_UNFINISHED_FILE, garbage, sizeof garbage);
     write_control(fixture, &example);
     expect_read(fixture, &example);
 }
@@ -562,7 +567,8 @@ static void a_link_is_not_followed_when_it_is_written(void **state)
 {
     struct fixture *fixture = *state;
     scratch_write(&fixture->scratch, "victim", "kept", 4);
-    assert_int_equal(symlinkat("victim", fixture->scratch.descriptor, CONTROL_TMP), 0);
+    assert_int_equal(symlinkat("victim", fixture->scratch.descriptor, DATA_CONTROL_UNFINISHED_FILE),
+                     0);
     expect_not_written(fixture, true, "where a regular file has to be");
     size_t count = 0;
     char *victim = scratch_read(&fixture->scratch, "victim", &count);

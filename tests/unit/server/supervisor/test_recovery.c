@@ -101,7 +101,7 @@ static int set_up(void **state)
     static struct fixture fixture;
     fixture = (struct fixture){.heritage = {.config = {.ring_bytes = RING_BYTES,
                                                        .agencies_expected = 3,
-                                                       .agencies_any = true,
+                                                       .allowed = {.any = true},
                                                        .lottery_name = "1",
                                                        .winning_number = 7574}},
                                .control = {.ring_bytes = RING_BYTES, .state = CONTROL_OPEN},
@@ -731,9 +731,9 @@ static void expect_other_terms_refused(struct fixture *fixture)
     fixture->heritage.config.winning_number = 1;
     expect_start_refused(fixture, "and now expected 3 and allowed any, winning number 1");
     fixture->heritage.config = kept;
-    fixture->heritage.config.agencies_any = false;
-    fixture->heritage.config.ranges[0] = (struct agency_range){1, 15};
-    fixture->heritage.config.range_count = 1;
+    fixture->heritage.config.allowed.any = false;
+    fixture->heritage.config.allowed.ranges[0] = (struct agency_range){1, 15};
+    fixture->heritage.config.allowed.count = 1;
     expect_start_refused(fixture, "and now expected 3 and allowed 1-15, winning number 7574");
     fixture->heritage.config = kept;
 }

@@ -1,0 +1,44 @@
+/*
+ * witnesses.h - judges whether a crash can have left what a start has found, or something else did.
+ *
+ * Why it exists: a start cuts off what a crash has left half written. Where something else than a
+ * crash has changed bets.csv, cutting would lose acknowledged bets.
+ *
+ * Which bytes a crash can damage: the storer syncs what it has written before it writes more. So a
+ * power loss can damage only what one flush wrote, at most a ring's worth of bytes at the end. With
+ * ack_after: synced none of these bytes was acknowledged. The pages of a flush reach the disk in
+ * any order, so that good rows after the first bad one are cut off with it.
+ *
+ * What refuses a start: damage further from the end, or to bytes that a witness proves to have been
+ * durable. The witnesses are the checkpoint (tally.h hears it), the lines of done.csv, control,
+ * and winners.csv: each was written only after the bytes that it speaks of were durable.
+ *
+ * What can't be known: whether a damaged row that no witness reaches (of the last second) was
+ * acknowledged. It is cut, and the log says so.
+ *
+ * Only reads. Called by recovery, in the supervisor, before there are other processes. If the
+ * supervisor dies, the next start judges again.
+ */
+#ifndef SERVER_SUPERVISOR_WITNESSES_H
+#define SERVER_SUPERVISOR_WITNESSES_H
+
+#include "lib/failure.h"
+#include "server/heritage.h"
+#include "server/supervisor/tally.h"
+#include "store/done_file.h"
+
+#include <stdbool.h>
+
+/* What a start has found in its data directory. */
+struct findings {
+    struct heritage *heritage; /* the directory, and the agencies table as it was counted */
+    struct control control;
+    struct done_file done;
+    int bets; /* bets.csv, open; -1: there is none */
+    struct tally tally;
+};
+
+/* True when a crash can have left the findings. False with the failure, which says what to do. */
+bool witnesses_agree(const struct findings *findings, struct failure *failure);
+
+#endif
