@@ -3,9 +3,9 @@
  */
 #include "seal/seal.h"
 
+#include "bet/agency_set.h"
 #include "lib/limits.h"
 #include "lib/program.h"
-#include "seal/agency_list.h"
 #include "store/data_directory.h"
 #include "store/done_file.h"
 #include "store/file_io.h"
@@ -74,8 +74,7 @@ static enum seal_end take_line(const char *text, size_t bytes, const struct bets
         failure_set(failure, DATA_DONE_FILE ": line %zu is damaged", seal->agency_count + 1);
         return SEAL_DAMAGED;
     }
-    *agency = (struct seal_agency){
-        .agency = line.agency, .closed_out = agency_list_has(seal->closing.without, line.agency)};
+    *agency = (struct seal_agency){.agency = line.agency};
     const struct bets_agency *stored = bets_digest_find(bets, line.agency);
     const struct bets_agency none = {.agency = line.agency};
     const struct bets_agency *found = stored == NULL ? &none : stored;
@@ -123,6 +122,21 @@ static enum seal_end sort_agencies(const struct bets_digest *bets, struct seal *
     return SEAL_GOOD;
 }
 
+/* Says which agencies were closed out. SEAL_DAMAGED when control names none of ours. */
+static enum seal_end mark_closed_out(struct seal *seal, struct failure *failure)
+{
+    struct agency_set without = {.count = 0};
+    if (seal->closing.without[0] != '\0' &&
+        !agency_set_parse(seal->closing.without, DATA_CONTROL_FILE ": closed_without", &without,
+                          failure)) {
+        return SEAL_DAMAGED;
+    }
+    for (size_t i = 0; i < seal->agency_count; i++) {
+        seal->agencies[i].closed_out = agency_set_has(&without, seal->agencies[i].agency);
+    }
+    return SEAL_GOOD;
+}
+
 static enum seal_end take_lines(const char *text, size_t bytes, const struct bets_digest *bets,
                                 struct seal *seal, struct failure *failure)
 {
@@ -139,7 +153,8 @@ static enum seal_end take_lines(const char *text, size_t bytes, const struct bet
         }
         at = line_feed + 1;
     }
-    return sort_agencies(bets, seal, failure);
+    enum seal_end end = sort_agencies(bets, seal, failure);
+    return end == SEAL_GOOD ? mark_closed_out(seal, failure) : end;
 }
 
 /* Reads done.csv, whose bytes are known, hashes it and takes its lines. */
