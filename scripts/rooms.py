@@ -28,7 +28,7 @@ ROOMS = {
     'client': ('the agency', ('lib', 'bet')),
     'generate': ('the generator of bets', ('lib', 'bet')),
     'stat': ('the inspector', ('lib', 'shm', 'store', 'server')),
-    'admin': ('the operator\'s commands', ('lib', 'bet', 'store', 'server')),
+    'admin': ('the operator\'s commands', ('lib', 'bet', 'shm', 'store', 'server', 'stat')),
 }
 
 # The one place that knows all processes by their entries; and main, which starts the first one.
