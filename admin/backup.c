@@ -210,7 +210,7 @@ static bool can_be_started(const struct backup *backup)
                     agrees_with_draw(backup, &judged, bets);
     checkpoint_close(&checkpoint);
     if (bets >= 0) {
-        (void)close(bets);
+        close(bets);
     }
     return accepted;
 }
