@@ -52,7 +52,7 @@ void disk_allocate_ahead(struct disk_file *file, uint64_t end)
     }
 }
 
-/* Cutting a file at the size that it has frees the blocks behind it. */
+/* ftruncate to the size that the file has frees the blocks after its end. */
 void disk_release_allocated(struct disk_file *file)
 {
     struct stat status;
@@ -84,7 +84,9 @@ void disk_wait_for_room(struct disk *disk, const char *name)
     atomic_store(&shared->retry_errno, error);
     atomic_fetch_add_explicit(&shared->write_retries, 1, memory_order_relaxed);
     wait_for_work(disk->segment, is_stopping, NULL, RETRY_MS);
-    disk_release_allocated(disk->ahead);
+    if (disk->ahead != NULL) {
+        disk_release_allocated(disk->ahead);
+    }
 }
 
 void disk_note_room(struct disk *disk, const char *name)
@@ -136,6 +138,17 @@ bool disk_sync(struct disk *disk, const struct disk_file *file)
 
 /* -------------------------------------------------------------- identity ---- */
 
+bool disk_identify(struct disk_file *file)
+{
+    struct stat status;
+    if (fstat(file->descriptor, &status) != 0) {
+        return false;
+    }
+    file->device = status.st_dev;
+    file->inode = status.st_ino;
+    return true;
+}
+
 static bool fail_as_changed(struct disk *disk, const struct disk_file *file, const char *found)
 {
     disk_distrust(disk, DISK_FILE_CHANGED);
@@ -148,23 +161,17 @@ static bool fail_as_changed(struct disk *disk, const struct disk_file *file, con
 
 bool disk_is_in_place(struct disk *disk, const struct disk_file *file, uint64_t bytes)
 {
-    struct stat open_file;
+    int directory = disk->heritage->directory.descriptor;
     struct stat named;
-    if (fstat(file->descriptor, &open_file) != 0) {
-        return fail_as_changed(disk, file, strerror(errno));
+    if (fstatat(directory, file->name, &named, AT_SYMLINK_NOFOLLOW) != 0) {
+        return fail_as_changed(disk, file,
+                               errno == ENOENT ? "it was removed or moved away" : strerror(errno));
     }
-    if (open_file.st_nlink == 0) {
-        return fail_as_changed(disk, file, "it was removed or replaced");
+    if (named.st_dev != file->device || named.st_ino != file->inode) {
+        return fail_as_changed(disk, file, "another file stands there");
     }
-    if ((uint64_t)open_file.st_size < bytes) {
-        return fail_as_changed(disk, file, "it was cut: it is shorter than what was written");
-    }
-    if (fstatat(disk->heritage->directory.descriptor, file->name, &named, AT_SYMLINK_NOFOLLOW) !=
-        0) {
-        return fail_as_changed(disk, file, "it was moved away");
-    }
-    return (named.st_dev == open_file.st_dev && named.st_ino == open_file.st_ino) ||
-           fail_as_changed(disk, file, "another file stands there");
+    return (uint64_t)named.st_size >= bytes ||
+           fail_as_changed(disk, file, "it was cut: it is shorter than what was written");
 }
 
 /* --------------------------------------------------------------- control ---- */

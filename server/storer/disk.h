@@ -1,10 +1,10 @@
 /*
  * disk.h - how the storer writes, and what it does when the disk is full or can't be trusted.
  *
- * A full disk is waited for: nothing is acknowledged, nothing is refused, and the storer goes on
- * when there is room. A failed fdatasync is the end: the kernel may have dropped the pages that it
- * could not write, so that the next fdatasync would succeed without them. Called by the storer's
- * process alone.
+ * While the disk is full, the storer waits: nothing is acknowledged and nothing is refused. A
+ * failed fdatasync stops the server: the kernel may have dropped the pages that it could not write,
+ * and the next fdatasync would succeed without them. Called by the storer's process alone. When it
+ * dies, the segment still says whether the disk was distrusted.
  */
 #ifndef SERVER_STORER_DISK_H
 #define SERVER_STORER_DISK_H
@@ -14,11 +14,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* A file of the data directory, open for writing. */
 struct disk_file {
-    const char *name;   /* in the data directory */
-    int descriptor;     /* -1: not open */
+    const char *name; /* in the data directory */
+    int descriptor;   /* -1: not open */
+    dev_t device;     /* these two name the open file; set by disk_identify */
+    ino_t inode;
     uint64_t allocated; /* blocks are allocated ahead up to here; DISK_ALLOCATE_NEVER: no more */
 };
 
@@ -36,7 +39,7 @@ enum disk_trust {
 struct disk {
     const struct heritage *heritage;
     const struct segment *segment;
-    struct disk_file *ahead; /* has blocks allocated ahead, given back when room is wanted */
+    struct disk_file *ahead; /* its blocks ahead are given back when room is wanted; NULL: none */
     enum disk_trust trust;   /* set by disk_distrust alone */
 };
 
@@ -44,50 +47,61 @@ struct disk {
 const char *disk_trust_name(enum disk_trust trust);
 
 /*
- * Ends the trust in the disk, here and in the segment: there a successor finds it if this
+ * Ends the trust in the disk. Notes that in the segment first, so a successor finds it if this
  * process is killed before it has ended. The first reason stays. To be called right after the
  * failure was found, before anything else is done about it.
  */
 void disk_distrust(struct disk *disk, enum disk_trust reason);
 
 /*
- * Writes all of it at `position`, and waits for room where the disk is full. False, and the log
- * says why, where the disk refuses for another reason, or the server is stopping and there is
- * still no room. No acknowledged bet is lost by that: the bytes were not acknowledged.
+ * Writes `count` bytes at `position`, and waits for room while the disk is full. False, and the log
+ * says why, when the disk refuses for another reason, or when the server is stopping and there is
+ * still no room. No acknowledged bet is lost then, because the bytes were not acknowledged.
  */
 bool disk_write(struct disk *disk, const struct disk_file *file, const char *bytes, size_t count,
                 uint64_t position);
 
-/* fdatasync(2), never again after it has failed. False, with the disk distrusted, when it fails. */
+/*
+ * Calls fdatasync(2). False, with the disk distrusted, when it fails. The caller then has to end: a
+ * second call could succeed without the pages that failed.
+ */
 bool disk_sync(struct disk *disk, const struct disk_file *file);
 
 /*
- * True while the open file is still the one that stands under its name, and holds at least `bytes`
- * bytes. A file that was removed, renamed, replaced or cut is written to in vain: false, with the
- * disk distrusted and the log saying what was found, and nothing may be acknowledged any more.
+ * Notes which file is open. To be called once, after the file was opened. False with errno when it
+ * can't be told.
+ */
+bool disk_identify(struct disk_file *file);
+
+/*
+ * True while the open file stands under its name and holds at least `bytes` bytes. False, with the
+ * disk distrusted and the log saying what was found, when it was removed, renamed, replaced or cut:
+ * what is written to it is lost, so nothing may be acknowledged any more. One look at the name is
+ * enough: no other file can have the device and inode of a file that is open.
  */
 bool disk_is_in_place(struct disk *disk, const struct disk_file *file, uint64_t bytes);
 
-/* Writes control, waiting for room as disk_write does. False as there. */
+/* Writes control, and waits for room as disk_write does. False as there. */
 bool disk_write_control(struct disk *disk, const struct control *control);
 
 /*
- * Logs, the first time, that there is no room for the file (errno says why), waits a fifth of a
- * second, since nothing tells when there is some, and gives back what was allocated ahead.
+ * Waits a fifth of a second for room for the file; errno says why there is none. The first call
+ * logs that. Then the blocks that were allocated ahead are given back, because they may be the room
+ * that is wanted. The wait ends early when the storer is woken, or is asked to stop.
  */
 void disk_wait_for_room(struct disk *disk, const char *name);
 
-/* Notes that there was room for the file; logs it where there had been none. */
+/* Notes that there was room for the file. Logs it when there had been none. */
 void disk_note_room(struct disk *disk, const char *name);
 
 /*
- * Allocates the file's blocks ahead of `end`, in large pieces and without changing its size, so
- * that fdatasync has no new blocks to note. It makes syncs faster, and nothing depends on it: a
- * failure is ignored.
+ * Allocates the file's blocks ahead of `end`, in large pieces and without changing its size.
+ * fdatasync is faster then, because it has no new blocks to note. Nothing depends on it: a failure
+ * is ignored.
  */
 void disk_allocate_ahead(struct disk_file *file, uint64_t end);
 
-/* Gives back what was allocated ahead and not written. */
+/* Gives the blocks back that were allocated ahead and not written, and allocates none again. */
 void disk_release_allocated(struct disk_file *file);
 
 #endif

@@ -1,5 +1,7 @@
 /*
- * storer.h - the one process that writes bets.csv, and holds the draw.
+ * storer.h - the process that writes the lottery's files and holds the draw; there is one at a time.
+ *
+ * storer.c tells its life, and what happens when it dies.
  */
 #ifndef SERVER_STORER_STORER_H
 #define SERVER_STORER_STORER_H
@@ -7,9 +9,9 @@
 #include "server/processes.h"
 
 /*
- * The storer's whole life. Writes one byte to errand->descriptor once it is ready to
- * store, and closes it; PROCESS_NO_DESCRIPTOR: nobody waits for that. Returns the exit status,
- * an enum storer_exit. Called in the storer's process only, by the table of processes.
+ * Lives the storer's whole life, and returns its exit status, an enum storer_exit. Once it is ready
+ * to store, it writes one byte to errand->descriptor and closes it; with PROCESS_NO_DESCRIPTOR
+ * nobody waits for that. Called in the storer's process only, by the table of processes.
  */
 int storer_run(const struct heritage *heritage, const struct process_errand *errand);
 

@@ -4,7 +4,7 @@
  * The steps are those of shm/append_lock.c (append_lock, repair, append_note_intent,
  * append_finish_intent, append_unlock), of shm/ring.c (try_append, check_admission, append_bytes,
  * ring_take_pending), of shm/agencies.c (agencies_claim, agencies_ask_done,
- * agencies_close_for_draw) and of server/storer/storer.c (flush). One step here is one access to shared
+ * agencies_close_for_draw) and of server/storer/flush.c (flush_appended). One step here is one access to shared
  * memory there; a batch of two bytes is copied, and written to the file, byte by byte.
  *
  * Two handlers serve two connections of the same agency, the second one made while the first
@@ -307,7 +307,7 @@ died:
     atomic { leave_lock(me + 1); next = 0; result = 0; other_ended = true }
 }
 
-/* ------------------------------------------------------------- server/storer/storer.c ---- */
+/* -------------------------------------------------------------- server/storer/flush.c ---- */
 
 /* Its place in the file is the storer's own; a successor begins again at `written`. */
 proctype storer()

@@ -1,12 +1,13 @@
 /*
  * lottery.pml - files, DONE, the draw and the gate, with storers killed and machines cut off.
  *
- * The steps are those of server/storer/storer.c (flush, note_stored, store_done, store_round,
- * note_done_bytes, set_gate, hold_draw, open_files, take_over, sync_inherited, adopt_done,
- * adopt_draw), of store/draw.c (put_into_place, draw_check), of store/control.c (control_write),
- * of store/done_file.c, of shm/agencies.c (agencies_set_done, agencies_recount_done,
- * agencies_close_for_draw) and of server/supervisor/recovery.c (recovery_run; that winners.csv is the one that
- * control names is looked at here, too, and in draw_check there). One step here is one access to
+ * The steps are those of server/storer/ (flush_appended and flush_inherited; storage_open and
+ * storage_note_begun, _done and _draw; done_round_store_asked and done_round_adopt;
+ * quorum_set_gate; holding_hold_draw and holding_adopt_draw; take_over), of store/draw.c
+ * (put_into_place, draw_check), of store/control.c (control_write), of store/done_file.c, of
+ * shm/agencies.c (agencies_set_done, agencies_recount_done, agencies_close_for_draw) and of
+ * server/supervisor/recovery.c (recovery_run; that winners.csv is the one that control names is
+ * looked at here, too, and in draw_check there). One step here is one access to
  * shared memory or one system call there. Appending is one step (append.pml), and whoever waits for
  * something goes on when it is there (waiting.pml).
  *
@@ -255,7 +256,7 @@ end_satisfied:
     skip
 }
 
-/* ------------------------------------------------------------- server/storer/storer.c ---- */
+/* ------------------------------------------------------------------- server/storer/ ---- */
 
 /*
  * control_write. The new version is written and synced under another name: nobody sees that. Then

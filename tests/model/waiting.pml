@@ -4,7 +4,7 @@
  * The steps are those of shm/waiting.c (wait_until, wake_storer, wake_waiters, wake_for_space,
  * wake_slot, wake_everybody, wait_for_work, wait_set_up_storer), of shm/slots.c (slot_set_up,
  * slot_release), of shm/agencies.c (agencies_ask_done, agencies_take_done_news,
- * agencies_next_asked), of server/storer/storer.c (flush, report, store_done, store_round, take_over) and
+ * agencies_next_asked), of server/storer/ (flush_appended, done_round_store_asked, take_over) and
  * of server/supervisor/supervisor.c and keeper.c (bury_handler, start_handler, fork_storer). One step here is one access to shared memory there.
  * What the lock guards is one step: append.pml takes it apart.
  *
@@ -330,7 +330,7 @@ end_asleep:
     WRITE(sleeping = false)
 }
 
-/* ----------------------------------------------------------------- server/storer/storer.c ---- */
+/* ----------------------------------------------------------------------- server/storer/ ---- */
 
 inline flush()
 {
@@ -378,7 +378,7 @@ inline store_done()
             if
             :: !round_0 && !round_1 -> break
             :: else ->
-                flush(); /* store_round */
+                flush(); /* as done_round_store_asked does before it stores a line */
                 WRITE(in_done_csv[0] = in_done_csv[0] || round_0; /* one write, one fdatasync */
                       in_done_csv[1] = in_done_csv[1] || round_1);
                 mark_done(0, round_0);

@@ -11,9 +11,8 @@
 #include "shm/gate.h"
 #include "shm/slots.h"
 #include "shm/waiting.h"
+#include "tests/harness/heritages.h"
 #include "tests/harness/proc.h"
-#include "tests/harness/processes.h"
-#include "tests/harness/segments.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -58,8 +57,6 @@ struct fixture {
 static int set_up(void **state)
 {
     static struct fixture fixture;
-    struct failure failure;
-    bool synced = false;
     fixture = (struct fixture){.heritage = {.config = {.ring_bytes = RING_BYTES,
                                                        .agencies_expected = 1,
                                                        .limit_agencies = 1,
@@ -68,21 +65,10 @@ static int set_up(void **state)
                                                        .timeout_answer_ms = TIMEOUT_MS}}};
     *state = &fixture;
     log_set_threshold(LOG_LEVELS); /* nothing: the failures are wanted */
-    scratch_open(&fixture.scratch);
-    processes_open(&fixture.processes);
-    processes_release(&fixture.processes);
-    fixture.heritage.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
-    const struct control control = {.identity = "00112233445566778899aabbccddeeff",
-                                    .ring_bytes = RING_BYTES,
-                                    .terms = {.agencies_expected = 1, .agencies_allowed = "1"}};
-    segments_create(&fixture.scratch, (struct segment_plan){.ring_bytes = RING_BYTES},
-                    &fixture.heritage.segment);
+    heritages_open(&fixture.scratch, &fixture.processes, &fixture.heritage,
+                   (struct segment_plan){.ring_bytes = RING_BYTES});
+    heritages_add_lottery(&fixture.scratch, &fixture.heritage);
     fixture.key = segment_key(fixture.scratch.device, fixture.scratch.inode);
-    assert_true(gate_create(fixture.key, 1, &fixture.heritage.gate_id, &failure));
-    fixture.heritage.directory.control = control; /* as recovery leaves it */
-    scratch_write(&fixture.scratch, "bets.csv", "", 0);
-    assert_true(control_write(&fixture.heritage.directory, &control, &synced, &failure));
     fixture.seen =
         mmap(NULL, sizeof *fixture.seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(fixture.seen, MAP_FAILED);
@@ -92,11 +78,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
-    processes_close(&fixture->processes);
-    gate_remove(fixture->heritage.gate_id);
-    segment_remove(&fixture->heritage.segment);
+    heritages_close(&fixture->scratch, &fixture->processes, &fixture->heritage);
     (void)munmap(fixture->seen, sizeof *fixture->seen);
-    scratch_close(&fixture->scratch);
     log_set_threshold(LOG_LEVEL_INFO);
     return 0;
 }

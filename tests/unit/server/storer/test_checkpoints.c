@@ -10,8 +10,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "shm/agencies.h"
-#include "tests/harness/processes.h"
-#include "tests/harness/segments.h"
+#include "tests/harness/heritages.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -30,8 +29,7 @@ static const char rows[] = "1,a,b,1,2000-01-01,7574\r\n1,c,d,1,2000-01-01,7574\r
 struct fixture {
     struct scratch scratch;
     struct processes processes;
-    struct data_directory directory;
-    struct segment segment;
+    struct heritage heritage;
     struct checkpoints checkpoints;
     int bets;
 };
@@ -42,14 +40,8 @@ static int set_up(void **state)
     fixture = (struct fixture){.bets = -1};
     *state = &fixture;
     log_set_threshold(LOG_LEVEL_ERROR); /* not of the failures that are wanted */
-    scratch_open(&fixture.scratch);
-    processes_open(&fixture.processes);
-    processes_release(&fixture.processes);
-    fixture.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
-    segments_create(&fixture.scratch,
-                    (struct segment_plan){.ring_bytes = RING_BYTES, .agency_limit = AGENCY_LIMIT},
-                    &fixture.segment);
+    heritages_open(&fixture.scratch, &fixture.processes, &fixture.heritage,
+                   (struct segment_plan){.ring_bytes = RING_BYTES, .agency_limit = AGENCY_LIMIT});
     scratch_write(&fixture.scratch, DATA_BETS_FILE, rows, sizeof rows - 1);
     fixture.bets = openat(fixture.scratch.descriptor, DATA_BETS_FILE, O_RDONLY | O_CLOEXEC);
     assert_true(fixture.bets >= 0);
@@ -60,14 +52,10 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     checkpoints_close(&fixture->checkpoints);
-    processes_close(&fixture->processes);
+    heritages_close(&fixture->scratch, &fixture->processes, &fixture->heritage);
     if (fixture->bets >= 0) {
         (void)close(fixture->bets);
     }
-    if (fixture->segment.shared != NULL) {
-        segment_remove(&fixture->segment);
-    }
-    scratch_close(&fixture->scratch);
     log_set_threshold(LOG_LEVEL_INFO);
     return 0;
 }
@@ -75,30 +63,30 @@ static int tear_down(void **state)
 /* So many rows of agency 1 have been appended. */
 static void append(const struct fixture *fixture, uint64_t count)
 {
-    struct agency *agency = agencies_find_or_add(&fixture->segment, 1);
+    struct agency *agency = agencies_find_or_add(&fixture->heritage.segment, 1);
     assert_non_null(agency);
     uint64_t checksum = checksum_extend(CHECKSUM_EMPTY, rows, (size_t)count * ROW_BYTES);
     atomic_store(&agency->bets, count);
     atomic_store(&agency->bytes, count * ROW_BYTES);
     atomic_store(&agency->checksum, checksum);
-    atomic_store(&fixture->segment.shared->positions.head, count * ROW_BYTES);
-    fixture->segment.shared->append.checksum = checksum;
+    atomic_store(&fixture->heritage.segment.shared->positions.head, count * ROW_BYTES);
+    fixture->heritage.segment.shared->append.checksum = checksum;
 }
 
 /* So many rows are on the disk. */
 static void flush(const struct fixture *fixture, uint64_t count)
 {
-    atomic_store(&fixture->segment.shared->positions.durable, count * ROW_BYTES);
+    atomic_store(&fixture->heritage.segment.shared->positions.durable, count * ROW_BYTES);
 }
 
 static bool are_due(struct fixture *fixture)
 {
-    return checkpoints_are_due(&fixture->checkpoints, &fixture->segment);
+    return checkpoints_are_due(&fixture->checkpoints, &fixture->heritage.segment);
 }
 
 static void write_it(struct fixture *fixture)
 {
-    checkpoints_write(&fixture->checkpoints, &fixture->directory, identity, fixture->bets);
+    checkpoints_write(&fixture->checkpoints, &fixture->heritage.directory, identity, fixture->bets);
     assert_null(fixture->checkpoints.taken.agencies);
 }
 
@@ -107,8 +95,8 @@ static void expect_file(const struct fixture *fixture, uint64_t count)
 {
     struct checkpoint checkpoint;
     struct failure failure = {.text = ""};
-    if (checkpoint_read(&fixture->directory, identity, fixture->bets, CHECKPOINT_VERIFY_ALL,
-                        &checkpoint, &failure) != CHECKPOINT_READ) {
+    if (checkpoint_read(&fixture->heritage.directory, identity, fixture->bets,
+                        CHECKPOINT_VERIFY_ALL, &checkpoint, &failure) != CHECKPOINT_READ) {
         fail_msg("no checkpoint: %s", failure.text);
     }
     assert_int_equal(checkpoint.position, count * ROW_BYTES);
@@ -149,7 +137,7 @@ static void what_is_appended_after_it_was_taken_is_not_in_it(void **state)
 {
     struct fixture *fixture = *state;
     append(fixture, 1);
-    checkpoints_take(&fixture->checkpoints, &fixture->segment);
+    checkpoints_take(&fixture->checkpoints, &fixture->heritage.segment);
     append(fixture, 2);
     flush(fixture, 2);
     assert_true(are_due(fixture));
@@ -162,9 +150,10 @@ static void one_that_is_taken_again_counts_everything(void **state)
 {
     struct fixture *fixture = *state;
     append(fixture, 1);
-    checkpoints_take(&fixture->checkpoints, &fixture->segment);
+    checkpoints_take(&fixture->checkpoints, &fixture->heritage.segment);
     append(fixture, 2);
-    checkpoints_take(&fixture->checkpoints, &fixture->segment); /* the first one is freed */
+    checkpoints_take(&fixture->checkpoints,
+                     &fixture->heritage.segment); /* the first one is freed */
     flush(fixture, 1);
     assert_false(are_due(fixture));
     flush(fixture, 2);
@@ -224,7 +213,7 @@ static void where_none_was_taken_none_is_written(void **state)
     append(fixture, 1);
     flush(fixture, 1);
     write_it(fixture);
-    checkpoints_take(&fixture->checkpoints, &fixture->segment);
+    checkpoints_take(&fixture->checkpoints, &fixture->heritage.segment);
     checkpoints_close(&fixture->checkpoints);
     write_it(fixture);
     assert_false(scratch_has(&fixture->scratch, DATA_CHECKPOINT_FILE));
@@ -264,11 +253,11 @@ static int take_without_memory(void *context)
     if (setrlimit(RLIMIT_AS, &limit) != 0) {
         return NO_LIMIT;
     }
-    fixture->segment.shared->identity.agency_capacity = UINT32_MAX;
+    fixture->heritage.segment.shared->identity.agency_capacity = UINT32_MAX;
     bool due = are_due(fixture);
-    checkpoints_take(&fixture->checkpoints, &fixture->segment);
+    checkpoints_take(&fixture->checkpoints, &fixture->heritage.segment);
     bool taken = fixture->checkpoints.taken.agencies != NULL;
-    checkpoints_write(&fixture->checkpoints, &fixture->directory, identity, fixture->bets);
+    checkpoints_write(&fixture->checkpoints, &fixture->heritage.directory, identity, fixture->bets);
     return due || taken ? 1 : 0;
 }
 
@@ -280,10 +269,10 @@ static void without_memory_there_is_none(void **state)
 #endif
     append(fixture, 1);
     flush(fixture, 1);
-    uint32_t capacity = fixture->segment.shared->identity.agency_capacity;
+    uint32_t capacity = fixture->heritage.segment.shared->identity.agency_capacity;
     pid_t pid = processes_start(&fixture->processes, take_without_memory, fixture);
     processes_expect_exit(&fixture->processes, pid, 0);
-    fixture->segment.shared->identity.agency_capacity = capacity;
+    fixture->heritage.segment.shared->identity.agency_capacity = capacity;
     assert_false(scratch_has(&fixture->scratch, DATA_CHECKPOINT_FILE));
     assert_true(are_due(fixture)); /* where there is some again, there is one again */
 }

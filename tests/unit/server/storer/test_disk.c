@@ -8,8 +8,7 @@
 
 #include "lib/log.h"
 #include "server/signals.h"
-#include "tests/harness/processes.h"
-#include "tests/harness/segments.h"
+#include "tests/harness/heritages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,33 +48,25 @@ static int set_up(void **state)
     fixture = (struct fixture){.file = {.name = "bets.csv", .descriptor = -1}};
     *state = &fixture;
     log_set_threshold(LOG_LEVELS); /* nothing: the failures are wanted */
-    scratch_open(&fixture.scratch);
-    processes_open(&fixture.processes);
-    processes_release(&fixture.processes);
-    fixture.heritage.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
-    segments_create(&fixture.scratch, (struct segment_plan){.ring_bytes = RING_BYTES},
-                    &fixture.heritage.segment);
+    heritages_open(&fixture.scratch, &fixture.processes, &fixture.heritage,
+                   (struct segment_plan){.ring_bytes = RING_BYTES});
     fixture.disk = (struct disk){.heritage = &fixture.heritage,
                                  .segment = &fixture.heritage.segment,
                                  .ahead = &fixture.file};
     fixture.file.descriptor =
         openat(fixture.scratch.descriptor, "bets.csv", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     assert_true(fixture.file.descriptor >= 0);
+    assert_true(disk_identify(&fixture.file));
     return 0;
 }
 
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
-    processes_close(&fixture->processes);
+    heritages_close(&fixture->scratch, &fixture->processes, &fixture->heritage);
     if (fixture->file.descriptor >= 0) {
         (void)close(fixture->file.descriptor);
     }
-    if (fixture->heritage.segment.shared != NULL) {
-        segment_remove(&fixture->heritage.segment);
-    }
-    scratch_close(&fixture->scratch);
     log_set_threshold(LOG_LEVEL_INFO);
     return 0;
 }

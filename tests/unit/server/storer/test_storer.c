@@ -10,11 +10,9 @@
 #include "lib/log.h"
 #include "server/signals.h"
 #include "shm/agencies.h"
-#include "shm/gate.h"
 #include "shm/waiting.h"
 #include "store/done_file.h"
-#include "tests/harness/processes.h"
-#include "tests/harness/segments.h"
+#include "tests/harness/heritages.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -36,7 +34,30 @@ struct fixture {
     struct control control;
 };
 
-/* What control says when the storer starts. */
+static int set_up(void **state)
+{
+    static struct fixture fixture;
+    fixture = (struct fixture){
+        .heritage = {
+            .config = {.ring_bytes = RING_BYTES, .agencies_expected = 1, .limit_agencies = 1}}};
+    *state = &fixture;
+    log_set_threshold(LOG_LEVELS); /* nothing: the failures are wanted */
+    heritages_open(&fixture.scratch, &fixture.processes, &fixture.heritage,
+                   (struct segment_plan){.ring_bytes = RING_BYTES});
+    heritages_add_lottery(&fixture.scratch, &fixture.heritage);
+    fixture.control = fixture.heritage.directory.control;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    heritages_close(&fixture->scratch, &fixture->processes, &fixture->heritage);
+    log_set_threshold(LOG_LEVEL_INFO);
+    return 0;
+}
+
+/* Puts the fixture's control into the place of the one that is there. */
 static void write_control(const struct fixture *fixture)
 {
     struct failure failure = {.text = ""};
@@ -44,45 +65,6 @@ static void write_control(const struct fixture *fixture)
     if (!control_write(&fixture->heritage.directory, &fixture->control, &synced, &failure)) {
         fail_msg("%s", failure.text);
     }
-}
-
-static int set_up(void **state)
-{
-    static struct fixture fixture;
-    struct failure failure;
-    fixture =
-        (struct fixture){.heritage = {.config = {.ring_bytes = RING_BYTES,
-                                                 .agencies_expected = 1,
-                                                 .limit_agencies = 1}},
-                         .control = {.identity = "00112233445566778899aabbccddeeff",
-                                     .ring_bytes = RING_BYTES,
-                                     .terms = {.agencies_expected = 1, .agencies_allowed = "1"}}};
-    *state = &fixture;
-    log_set_threshold(LOG_LEVELS); /* nothing: the failures are wanted */
-    scratch_open(&fixture.scratch);
-    processes_open(&fixture.processes);
-    processes_release(&fixture.processes);
-    fixture.heritage.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
-    segments_create(&fixture.scratch, (struct segment_plan){.ring_bytes = RING_BYTES},
-                    &fixture.heritage.segment);
-    uint32_t key = segment_key(fixture.scratch.device, fixture.scratch.inode);
-    assert_true(gate_create(key, 1, &fixture.heritage.gate_id, &failure));
-    scratch_write(&fixture.scratch, "bets.csv", "", 0);
-    write_control(&fixture);
-    fixture.heritage.directory.control = fixture.control;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    processes_close(&fixture->processes);
-    gate_remove(fixture->heritage.gate_id);
-    segment_remove(&fixture->heritage.segment);
-    scratch_close(&fixture->scratch);
-    log_set_threshold(LOG_LEVEL_INFO);
-    return 0;
 }
 
 static int live(void *context)

@@ -1,0 +1,113 @@
+/*
+ * flush.c - see flush.h.
+ */
+#include "server/storer/flush.h"
+
+#include "lib/clock.h"
+#include "lib/fault_point.h"
+#include "shm/ring.h"
+#include "shm/waiting.h"
+
+/* Wakes the handlers that wait for an acknowledgement, if `moved` is the position they wait for. */
+static void wake_if_safe(const struct heritage *heritage, const _Atomic uint64_t *moved,
+                         uint64_t position)
+{
+    if (heritage_safe_position(heritage) == moved) {
+        fault_point("storer.reported");
+        wake_waiters(&heritage->segment, WAIT_FOR_COMMIT, position);
+    }
+}
+
+/*
+ * Tells the handlers how far bets.csv is written. Of those that wait for space it wakes as many as
+ * there is room for. Their bytes cause the next flush, and that one wakes others.
+ */
+static void report_written(const struct heritage *heritage, uint64_t position)
+{
+    const struct segment *segment = &heritage->segment;
+    ring_report_written(segment, position);
+    fault_point("storer.written");
+    wake_for_space(segment, position, ring_room(segment));
+    wake_if_safe(heritage, &segment->shared->positions.written, position);
+}
+
+/*
+ * Tells the handlers how far bets.csv is durable. If the ring is empty, those that report_written
+ * woke have appended nothing, and no flush is coming that would wake the others. Then it wakes all
+ * that wait for space.
+ */
+static void report_durable(const struct heritage *heritage, uint64_t position)
+{
+    const struct segment *segment = &heritage->segment;
+    ring_report_durable(segment, position);
+    if (ring_room(segment) == segment->shared->identity.ring_bytes) {
+        wake_waiters(segment, WAIT_FOR_SPACE, position);
+    }
+    wake_if_safe(heritage, &segment->shared->positions.durable, position);
+}
+
+static void count_flush(struct shared_storer *shared, uint64_t bytes, uint64_t sync_ns)
+{
+    atomic_store_explicit(&shared->sync_last_ns, sync_ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&shared->sync_total_ns, sync_ns, memory_order_relaxed);
+    if (sync_ns > atomic_load_explicit(&shared->sync_worst_ns, memory_order_relaxed)) {
+        atomic_store_explicit(&shared->sync_worst_ns, sync_ns, memory_order_relaxed);
+    }
+    atomic_fetch_add_explicit(&shared->flushes, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&shared->flushed_bytes, bytes, memory_order_relaxed);
+}
+
+/*
+ * The look before the write finds a file that was cut since the last flush: the write would fill
+ * the hole with zeros, and the look after the sync would find nothing. With ack_after: written no
+ * other look comes before the acknowledgement. The look after the sync finds what was done during
+ * this flush, before `durable` moves.
+ */
+bool flush_appended(struct storage *storage)
+{
+    struct disk *disk = storage->disk;
+    struct shared *shared = disk->segment->shared;
+    struct ring_pending pending = ring_take_pending(disk->segment);
+    uint64_t end = pending.from + pending.count;
+    if (!storage_has_bets(storage, pending.from)) {
+        return false;
+    }
+    if (end == atomic_load(&shared->positions.durable)) {
+        return true;
+    }
+    disk_allocate_ahead(&storage->bets, end);
+    fault_point("storer.before_write");
+    if (!disk_write(disk, &storage->bets, pending.bytes, pending.count, pending.from)) {
+        return false;
+    }
+    fault_point("storer.unreported");
+    report_written(disk->heritage, end);
+    int64_t began_ns = clock_monotonic_ns();
+    if (!disk_sync(disk, &storage->bets)) {
+        return false;
+    }
+    uint64_t sync_ns = (uint64_t)(clock_monotonic_ns() - began_ns);
+    if (!storage_has_bets(storage, end) || !storage_note_begun(storage, end)) {
+        return false;
+    }
+    count_flush(&shared->storer, pending.count, sync_ns);
+    fault_point("storer.synced");
+    report_durable(disk->heritage, end);
+    return true;
+}
+
+bool flush_inherited(struct storage *storage)
+{
+    struct disk *disk = storage->disk;
+    const struct shared_positions *positions = &disk->segment->shared->positions;
+    uint64_t written = atomic_load(&positions->written);
+    if (atomic_load(&positions->durable) == written) {
+        return true;
+    }
+    if (!disk_sync(disk, &storage->bets) || !storage_has_bets(storage, written) ||
+        !storage_note_begun(storage, written)) {
+        return false;
+    }
+    report_durable(disk->heritage, written);
+    return true;
+}

@@ -1,0 +1,36 @@
+/*
+ * holding.h - the storer's draw: when it is due, how it is held, and how it is taken over.
+ *
+ * The draw is held once. Bets are closed first, and what was appended by then is made durable;
+ * winners.csv is in place before control says that the draw was held; control says so before the
+ * log has it, the log before any handler sees it, and the gate opens last.
+ *
+ * Called by the storer's process alone. When it dies before control says that the draw was held,
+ * the next storer holds it again, among the same bets. When it dies later, the next storer, or the
+ * next start, adopts it.
+ */
+#ifndef SERVER_STORER_HOLDING_H
+#define SERVER_STORER_HOLDING_H
+
+#include "server/storer/storage.h"
+
+#include <stdbool.h>
+
+/* True when the draw has not been held, waits for no agency, and the server is not stopping. */
+bool holding_is_due(struct storage *storage);
+
+/*
+ * Holds the draw, and waits for room where the disk is full. True, too, when the server is stopping
+ * and leaves the draw to the next start. False, and the log says why, when it can't be held: the
+ * storer has to end.
+ */
+bool holding_hold_draw(struct storage *storage);
+
+/*
+ * Takes over a draw that control says was held. Makes winners.csv again where it is missing. False
+ * as above, and with the disk distrusted where winners.csv is not the one of that draw. To be
+ * called once, when the storage has just been opened and its bets are durable.
+ */
+bool holding_adopt_draw(struct storage *storage);
+
+#endif

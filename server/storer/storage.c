@@ -1,0 +1,212 @@
+/*
+ * storage.c - see storage.h.
+ *
+ * A file of a running server may be replaced by a hand. A storer that went on with such a file
+ * would tell winners, or refuse bets, by another lottery; so each file is compared with what the
+ * segment knows before it is used.
+ */
+#include "server/storer/storage.h"
+
+#include "shm/agencies.h"
+#include "store/file_io.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --------------------------------------------------------------- control ---- */
+
+/* Another lottery's number, or a draw that was told and is taken back, can't be undone. */
+static bool is_our_control(const struct storage *storage, struct failure *failure)
+{
+    const struct data_directory *directory = &storage->disk->heritage->directory;
+    const struct control *control = &storage->control;
+    const struct shared *shared = storage->disk->segment->shared;
+    bool stored = atomic_load(&shared->positions.durable) > 0;
+    bool drawn = atomic_load(&shared->storer.drawn) != 0;
+    return (strcmp(control->identity, directory->control.identity) == 0 &&
+            control_terms_equal(&control->terms, &directory->control.terms) &&
+            control->bets_bytes <= atomic_load(&shared->positions.head) &&
+            (control->state != CONTROL_NEW || !stored) &&
+            (control->state == CONTROL_DRAWN || !drawn)) ||
+           failure_set(failure,
+                       "%s/" DATA_CONTROL_FILE " (lottery %s, state %s) is not the one that this "
+                       "server, of lottery %s, wrote: somebody replaced it while the server was "
+                       "running; restore all files from one backup",
+                       directory->path, control->identity, control_state_name(control->state),
+                       directory->control.identity);
+}
+
+/*
+ * The storer before this one may have died between the rename of control and the sync of the
+ * directory. The sync here makes control durable before anything is told by it.
+ */
+static bool open_control(struct storage *storage, struct failure *failure)
+{
+    const struct data_directory *directory = &storage->disk->heritage->directory;
+    if (control_read(directory, &storage->control, failure) != CONTROL_READ) {
+        return false;
+    }
+    if (!is_our_control(storage, failure)) {
+        disk_distrust(storage->disk, DISK_FILE_CHANGED);
+        return false;
+    }
+    if (!file_sync_directory(directory->descriptor, directory->path)) {
+        disk_distrust(storage->disk, DISK_SYNC_FAILED);
+        return failure_set_errno(failure, "sync %s", directory->path);
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ bets ---- */
+
+static bool open_bets(struct storage *storage, struct failure *failure)
+{
+    const struct data_directory *directory = &storage->disk->heritage->directory;
+    storage->bets.descriptor = data_directory_open_file(directory, DATA_BETS_FILE, O_RDWR, failure);
+    if (storage->bets.descriptor < 0) {
+        return false;
+    }
+    if (!disk_identify(&storage->bets)) {
+        return failure_set_errno(failure, "stat %s/" DATA_BETS_FILE, directory->path);
+    }
+    if (directory->bets_inode != 0 && directory->bets_inode != storage->bets.inode) {
+        disk_distrust(storage->disk, DISK_FILE_CHANGED);
+        return failure_set(failure,
+                           "%s/" DATA_BETS_FILE " is not the file that the server was started "
+                           "with: put that one back",
+                           directory->path);
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ done ---- */
+
+/*
+ * Each line must be of an agency that has asked to be done, with the bets that it has. Each agency
+ * that is done must have a line.
+ */
+static bool are_our_lines(const struct storage *storage, struct failure *failure)
+{
+    const struct segment *segment = storage->disk->segment;
+    const struct done_file *done = &storage->done;
+    uint64_t known = 0;
+    size_t ours = 0;
+    for (size_t i = 0; i < done->count; i++) {
+        const struct done_line *line = &done->lines[i];
+        const struct agency *agency = agencies_find(segment, line->agency);
+        bool is_ours = agency != NULL && atomic_load(&agency->phase) != AGENCY_OPEN &&
+                       atomic_load(&agency->bets) == line->bets &&
+                       atomic_load(&agency->checksum) == line->checksum;
+        ours += is_ours;
+        known += is_ours && atomic_load(&agency->phase) == AGENCY_DONE;
+    }
+    uint64_t agencies_done = atomic_load(&segment->shared->storer.agencies_done);
+    return (ours == done->count && known == agencies_done) ||
+           failure_set(failure,
+                       "%s/" DATA_DONE_FILE " has %zu lines, %zu of them of agencies that are done "
+                       "with such bets, and %" PRIu64 " agencies were done: somebody replaced it "
+                       "while the server was running; restore all files from one backup",
+                       storage->disk->heritage->directory.path, done->count, ours, agencies_done);
+}
+
+static bool open_done(struct storage *storage, struct failure *failure)
+{
+    const struct data_directory *directory = &storage->disk->heritage->directory;
+    enum done_open opened =
+        done_file_open(directory, true, storage->control.done_bytes, &storage->done, failure);
+    if (opened == DONE_OPEN && !are_our_lines(storage, failure)) {
+        opened = DONE_DAMAGED;
+    }
+    if (opened == DONE_OPEN) {
+        opened = done_file_cut(directory, &storage->done, failure);
+    }
+    if (opened == DONE_NOT_SYNCED) {
+        disk_distrust(storage->disk, DISK_SYNC_FAILED);
+    } else if (opened == DONE_DAMAGED) {
+        disk_distrust(storage->disk, DISK_DAMAGED);
+    }
+    if (opened != DONE_OPEN) {
+        return false;
+    }
+    storage->done_csv.descriptor = storage->done.descriptor;
+    return disk_identify(&storage->done_csv) ||
+           failure_set_errno(failure, "stat %s/" DATA_DONE_FILE, directory->path);
+}
+
+/* ------------------------------------------------------------------- all ---- */
+
+bool storage_open(struct storage *storage, struct disk *disk, struct failure *failure)
+{
+    *storage = (struct storage){
+        .disk = disk,
+        .bets = {.name = DATA_BETS_FILE, .descriptor = -1},
+        .done = {.descriptor = -1},
+        .done_csv = {.name = DATA_DONE_FILE, .descriptor = -1},
+    };
+    disk->ahead = &storage->bets;
+    if (open_control(storage, failure) && open_bets(storage, failure) &&
+        open_done(storage, failure)) {
+        return true;
+    }
+    storage_close(storage);
+    return false;
+}
+
+void storage_close(struct storage *storage)
+{
+    checkpoints_close(&storage->checkpoints);
+    done_file_close(&storage->done);
+    if (storage->disk->trust == DISK_TRUSTED) {
+        disk_release_allocated(&storage->bets);
+    }
+    if (storage->bets.descriptor >= 0) {
+        (void)close(storage->bets.descriptor);
+    }
+    storage->disk->ahead = NULL;
+}
+
+bool storage_has_bets(struct storage *storage, uint64_t bytes)
+{
+    return disk_is_in_place(storage->disk, &storage->bets, bytes);
+}
+
+/* ------------------------------------------------------ what control says ---- */
+
+bool storage_note_begun(struct storage *storage, uint64_t durable)
+{
+    if (storage->control.state != CONTROL_NEW) {
+        return true;
+    }
+    storage->control.state = CONTROL_OPEN;
+    storage->control.bets_bytes = durable;
+    return disk_write_control(storage->disk, &storage->control);
+}
+
+bool storage_note_done(struct storage *storage)
+{
+    struct control *control = &storage->control;
+    control->bets_bytes = atomic_load(&storage->disk->segment->shared->positions.durable);
+    control->done_bytes = storage->done.bytes;
+    control->state = control->state == CONTROL_NEW ? CONTROL_OPEN : control->state;
+    return disk_write_control(storage->disk, control);
+}
+
+bool storage_note_draw(struct storage *storage, const struct draw_record *record)
+{
+    storage->control.state = CONTROL_DRAWN;
+    storage->control.bets_bytes = record->bytes;
+    storage->control.draw = *record;
+    return disk_write_control(storage->disk, &storage->control);
+}
+
+bool storage_write_checkpoint(struct storage *storage)
+{
+    if (!storage_has_bets(storage, storage->checkpoints.taken.position)) {
+        return false;
+    }
+    checkpoints_write(&storage->checkpoints, &storage->disk->heritage->directory,
+                      storage->control.identity, storage->bets.descriptor);
+    return true;
+}

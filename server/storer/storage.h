@@ -1,0 +1,74 @@
+/*
+ * storage.h - where one lottery is stored: its files, as the storer has them open.
+ *
+ * A storer opens the storage when it starts and closes it when it ends. All that ends with the
+ * lottery is in this struct. The trust in the disk (disk.h) is not: it does not come back with
+ * another lottery. Used by the storer's process alone. When that dies, the next storer opens the
+ * files again and finds in them what was durable.
+ */
+#ifndef SERVER_STORER_STORAGE_H
+#define SERVER_STORER_STORAGE_H
+
+#include "lib/failure.h"
+#include "server/storer/checkpoints.h"
+#include "server/storer/disk.h"
+#include "server/storer/quorum.h"
+#include "store/control.h"
+#include "store/done_file.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct storage {
+    struct disk *disk;
+    struct control control;    /* as it stands on the disk */
+    struct disk_file bets;     /* bets.csv */
+    struct done_file done;     /* done.csv: what is in it */
+    struct disk_file done_csv; /* done.csv, to be written; the descriptor is that of `done` */
+    struct checkpoints checkpoints;
+    struct quorum quorum;
+};
+
+/*
+ * Opens control, bets.csv and done.csv of the disk's directory, and compares them with what the
+ * segment knows. What the storer before this one wrote to control and done.csv is durable
+ * afterwards. The count of agencies that are done (agencies_recount_done) must be right before.
+ * Returns false with the failure, and leaves nothing open, when a file can't be opened, or was
+ * changed; the disk is distrusted in the second case. After true the caller calls storage_close.
+ */
+bool storage_open(struct storage *storage, struct disk *disk, struct failure *failure);
+
+/* Closes the files, and gives back the blocks that were allocated ahead if the disk is trusted. */
+void storage_close(struct storage *storage);
+
+/* True while bets.csv is in place and holds at least `bytes` bytes; disk_is_in_place says more. */
+bool storage_has_bets(struct storage *storage, uint64_t bytes);
+
+/* ------------------------------------------------------ what control says
+ *
+ * Each writes control, and waits for room where the disk is full. False, and the log says why,
+ * where it can't be written (disk_write_control).
+ */
+
+/*
+ * Notes that the lottery has begun, which fixes its terms. Called before a first bet is
+ * acknowledged; afterwards it does nothing. bets.csv is durable up to `durable`.
+ */
+bool storage_note_begun(struct storage *storage, uint64_t durable);
+
+/*
+ * Notes how far done.csv is durable. Called before an agency is told that it is done, so that a
+ * start that finds fewer lines knows that one is missing.
+ */
+bool storage_note_done(struct storage *storage);
+
+/* Notes a draw. It counts as held from here on, and nothing undoes it. */
+bool storage_note_draw(struct storage *storage, const struct draw_record *record);
+
+/*
+ * Writes the checkpoint that was taken, whose bytes are durable. False when bets.csv is not in
+ * place any more: a checkpoint vouches for it. A checkpoint that can't be written is no failure.
+ */
+bool storage_write_checkpoint(struct storage *storage);
+
+#endif
