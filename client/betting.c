@@ -52,23 +52,11 @@ static enum job_step compose_batches(struct betting *betting)
     return JOB_WORKED;
 }
 
-static void acknowledge(struct job *job, const struct window_batch *batch)
-{
-    int64_t now_ms = clock_monotonic_ms();
-    job->stored += batch->rows;
-    job->unaided.end =
-        (struct dataset_mark){.offset = batch->end_offset, .line = batch->begin.line + batch->rows};
-    job->unaided.unanswered.rows = 0;
-    patience_progress(&job->patience, now_ms);
-    progress_advance(&job->progress, batch->rows, batch->end_offset, now_ms);
-    log_debug("action: apuesta_enviada | result: success | cantidad: %" PRIu64, batch->rows);
-}
-
 /*
- * If no row is wrong, another connection has probably asked STATUS after this one,
- * perhaps one of a run that was killed, whose STATUS the server read late. A new
- * connection then claims the agency again. The second refusal of the same row is final,
- * and so is the first one of a server that does not know STATUS.
+ * Takes an ERROR. If no row is wrong, another connection has probably asked STATUS after
+ * this one. It may be one of a run that was killed, whose STATUS the server read late. A
+ * new connection then claims the agency again. The second refusal of the same row is
+ * final, and so is the first one of a server that does not know STATUS.
  */
 static enum job_step take_refusal(struct job *job, const struct window_batch *batch,
                                   struct failure *why)
@@ -88,9 +76,11 @@ static enum job_step take_refusal(struct job *job, const struct window_batch *ba
     return JOB_LOST;
 }
 
+/* Takes the answer to the oldest batch. */
 static enum job_step take_answer(struct betting *betting, const struct message *answer,
                                  struct failure *why)
 {
+    struct job *job = betting->job;
     if (window_is_empty(&betting->window) ||
         (answer->type != MESSAGE_ACK && answer->type != MESSAGE_ERROR)) {
         failure_set(why, "%s came where a batch was to be answered",
@@ -99,25 +89,20 @@ static enum job_step take_answer(struct betting *betting, const struct message *
     }
     struct window_batch batch = window_pop(&betting->window);
     if (answer->type == MESSAGE_ERROR) {
-        return take_refusal(betting->job, &batch, why);
+        return take_refusal(job, &batch, why);
     }
-    acknowledge(betting->job, &batch);
+    int64_t now_ms = clock_monotonic_ms();
+    job->stored += batch.rows;
+    job->unaided.end =
+        (struct dataset_mark){.offset = batch.end_offset, .line = batch.begin.line + batch.rows};
+    job->unaided.unanswered.rows = 0;
+    patience_progress(&job->patience, now_ms);
+    progress_advance(&job->progress, batch.rows, batch.end_offset, now_ms);
+    log_debug("action: apuesta_enviada | result: success | cantidad: %" PRIu64, batch.rows);
     return JOB_WORKED;
 }
 
-static enum job_step take_answers(struct betting *betting, struct failure *why)
-{
-    struct message answer;
-    enum wire_answer next = WIRE_ANSWER;
-    while ((next = wire_next(betting->wire, &answer, why)) == WIRE_ANSWER) {
-        enum job_step step = take_answer(betting, &answer, why);
-        if (step != JOB_WORKED) {
-            return step;
-        }
-    }
-    return next == WIRE_NONSENSE ? JOB_LOST : JOB_WORKED;
-}
-
+/* Sends batches and takes answers until every batch of the file is answered. */
 static enum job_step exchange(struct betting *betting, struct failure *why)
 {
     struct job *job = betting->job;
@@ -127,24 +112,18 @@ static enum job_step exchange(struct betting *betting, struct failure *why)
             return step;
         }
         step = transfer_bytes(job, betting->wire, patience_deadline_ms(&job->patience), why);
-        if (step == JOB_WORKED) {
-            step = take_answers(betting, why);
+        struct message answer;
+        enum wire_answer next = WIRE_NOTHING;
+        while (step == JOB_WORKED &&
+               (next = wire_next(betting->wire, &answer, why)) == WIRE_ANSWER) {
+            step = take_answer(betting, &answer, why);
         }
         if (step != JOB_WORKED) {
             return step;
         }
-    }
-}
-
-/* Notes the batch that had no answer when the connection was lost: it may be stored. */
-static void note_unanswered(struct betting *betting)
-{
-    struct job *job = betting->job;
-    if (job->unaided.is_on && !window_is_empty(&betting->window)) {
-        job->unaided.unanswered = window_pop(&betting->window);
-        job->unaided.doubt_asked = false;
-        job->unaided.doubt_told = false;
-        question_learn_from_loss(job, betting->wire);
+        if (next == WIRE_NONSENSE) {
+            return JOB_LOST;
+        }
     }
 }
 
@@ -160,8 +139,11 @@ enum job_step betting_run(struct job *job, struct wire *wire, struct failure *wh
         return JOB_FAILED;
     }
     enum job_step step = exchange(&betting, why);
-    if (step == JOB_LOST) {
-        note_unanswered(&betting);
+    if (step == JOB_LOST && job->unaided.is_on && !window_is_empty(&betting.window)) {
+        job->unaided.unanswered = window_pop(&betting.window); /* it may be stored */
+        job->unaided.doubt_asked = false;
+        job->unaided.doubt_told = false;
+        question_learn_from_loss(job, wire);
     }
     window_close(&betting.window);
     return step;

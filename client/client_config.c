@@ -163,17 +163,25 @@ const struct config_table client_config_table = {.keys = keys, .count = KEYS};
 
 static const char default_port[] = "12345";
 
-/* The variable's text, NULL where it is not set or empty. */
-static const char *variable(const char *name)
+/*
+ * SERVER_HOST and SERVER_PORT take the place of server.address, unless CLI_SERVER_ADDRESS is set.
+ * The host of an IPv6 address gets its brackets.
+ */
+static bool apply_server_host(struct client_config *config, struct config_origin *origin,
+                              struct failure *failure)
 {
-    const char *text = getenv(name);
-    return text != NULL && text[0] != '\0' ? text : NULL;
-}
-
-/* Puts host and port together; the host of an IPv6 address gets its brackets. */
-static bool join_address(const char *host, const char *port, struct client_config *config,
-                         struct failure *failure)
-{
+    const char *host = getenv("SERVER_HOST");
+    if (host == NULL || host[0] == '\0' || origin->source == CONFIG_FROM_ENVIRONMENT) {
+        return true;
+    }
+    const char *port = config_figure_variable("SERVER_PORT");
+    if (port == NULL) {
+        port = default_port;
+    }
+    *origin = (struct config_origin){.source = CONFIG_FROM_ENVIRONMENT, .place = "SERVER_HOST"};
+    if (!resolver_check_port(port, "SERVER_PORT", failure)) {
+        return false;
+    }
     bool bare_ipv6 = strchr(host, ':') != NULL && host[0] != '[';
     int bytes = snprintf(config->server_address, sizeof config->server_address, "%s%s%s:%s",
                          bare_ipv6 ? "[" : "", host, bare_ipv6 ? "]" : "", port);
@@ -183,30 +191,7 @@ static bool join_address(const char *host, const char *port, struct client_confi
                        strlen(host), CONFIG_TEXT_BYTES - 1);
 }
 
-/* SERVER_HOST and SERVER_PORT, unless CLI_SERVER_ADDRESS has spoken. */
-static bool apply_server_host(struct client_config *config, struct config_origin *origin,
-                              struct failure *failure)
-{
-    const char *host = variable("SERVER_HOST");
-    if (host == NULL || origin->source == CONFIG_FROM_ENVIRONMENT) {
-        return true;
-    }
-    const char *port = config_figure_variable("SERVER_PORT");
-    if (port == NULL) {
-        port = default_port;
-    }
-    *origin = (struct config_origin){.source = CONFIG_FROM_ENVIRONMENT, .place = "SERVER_HOST"};
-    return resolver_check_port(port, "SERVER_PORT", failure) &&
-           join_address(host, port, config, failure);
-}
-
-static bool check_address(const char *address, const char *place, struct failure *failure)
-{
-    struct resolver_name name;
-    return resolver_split(address, place, &name, failure);
-}
-
-/* Decides whether there is a single bet, all of it or nothing. */
+/* Finds out whether there is a single bet. All five of its fields are set, or none. */
 static bool derive_single_bet(struct client_config *config, const struct config_origin *origins,
                               struct failure *failure)
 {
@@ -232,9 +217,10 @@ bool client_config_load(const char *file, struct client_config *config, struct f
 {
     struct config_origin origins[KEYS];
     struct config_origin *address_origin = &origins[KEY_SERVER_ADDRESS];
+    struct resolver_name server;
     memset(config, 0, sizeof *config);
     return config_load(&client_config_table, file, config, origins, failure) &&
            apply_server_host(config, address_origin, failure) &&
-           check_address(config->server_address, address_origin->place, failure) &&
+           resolver_split(config->server_address, address_origin->place, &server, failure) &&
            derive_single_bet(config, origins, failure);
 }

@@ -23,7 +23,7 @@ struct comparison {
     uint64_t rows;           /* of the file that could be compared */
 };
 
-/* Takes rows, and looks for a signal now and then: there may be millions. */
+/* Takes rows, and looks for a signal now and then, because there may be millions of rows. */
 static enum job_step take_rows(struct comparison *comparison, uint64_t rows,
                                enum first_rows_end *end)
 {
@@ -65,8 +65,8 @@ static bool ask_prefix(struct comparison *comparison, uint64_t rows, struct stat
 }
 
 /*
- * Row number *differs, counted from 1, is not the one that is stored. Looks for an earlier
- * one. JOB_WORKED: *differs is the first row that differs.
+ * Finds the first row that differs, by bisection. Row number *differs, counted from 1, is
+ * known to differ. JOB_WORKED: *differs is the first one.
  */
 static enum job_step search(struct comparison *comparison, uint64_t *differs)
 {
@@ -95,15 +95,16 @@ static enum job_step search(struct comparison *comparison, uint64_t *differs)
 
 /* --------------------------------------------------------------- what is said ---- */
 
+/* Says in what the file differs. `is_first`: row `differs` is known to be the first one. */
 static void set_reason(const struct comparison *comparison, uint64_t differs, bool is_first,
                        struct failure *reason)
 {
     const struct state *state = comparison->state;
-    bool behind_the_good = differs == comparison->rows + 1;
-    if (behind_the_good && comparison->end == FIRST_ROWS_ENDED) {
+    bool is_after_good = differs == comparison->rows + 1;
+    if (is_after_good && comparison->end == FIRST_ROWS_ENDED) {
         failure_set(reason, "the file holds fewer rows than the server: %" PRIu64 " of %" PRIu64,
                     comparison->rows, state->stored);
-    } else if (behind_the_good && comparison->end == FIRST_ROWS_BAD_ROW) {
+    } else if (is_after_good && comparison->end == FIRST_ROWS_BAD_ROW) {
         failure_set(reason, "row %" PRIu64 " is no bet (%s), but the one that is stored is",
                     differs, comparison->failure.text);
     } else if (is_first) {
@@ -116,34 +117,29 @@ static void set_reason(const struct comparison *comparison, uint64_t differs, bo
     }
 }
 
-static enum job_step refuse(const struct comparison *comparison, uint64_t differs, bool is_first)
+/* Logs that the file is another one, and the line where it differs if the server tells. */
+static enum job_step name_difference(struct comparison *comparison)
 {
     const struct state *state = comparison->state;
-    bool drawn = state->phase == STATE_DRAWN;
+    bool known_row = comparison->end != FIRST_ROWS_TAKEN;
+    uint64_t differs = known_row ? comparison->rows + 1 : state->stored;
+    enum job_step step = state->has_content ? search(comparison, &differs) : JOB_LOST;
+    if (step == JOB_STOPPED) {
+        return step;
+    }
+    if (step != JOB_WORKED && known_row) {
+        differs = comparison->rows + 1;
+    }
+    bool is_first = step == JOB_WORKED || known_row;
     struct failure reason;
     set_reason(comparison, differs, is_first, &reason);
     log_error("action: reanudar | result: fail | guardadas: %" PRIu64
               " | estado: %s | file: %s | line: %" PRIu64
               " | reason: %s; nothing was sent: restore the rows that are stored%s",
               state->stored, state_phase_name(state->phase), comparison->job->bets_name,
-              is_first ? differs : 1, reason.text, drawn ? "; " COMPARISON_NEW_LOTTERY : "");
+              is_first ? differs : 1, reason.text,
+              state->phase == STATE_DRAWN ? "; " COMPARISON_NEW_LOTTERY : "");
     return JOB_OTHER_BETS;
-}
-
-/* Logs that the file is another one, and the line where it differs if the server tells. */
-static enum job_step name_difference(struct comparison *comparison)
-{
-    bool known_row = comparison->end != FIRST_ROWS_TAKEN;
-    uint64_t differs = known_row ? comparison->rows + 1 : comparison->state->stored;
-    enum job_step step = comparison->state->has_content ? search(comparison, &differs) : JOB_LOST;
-    if (step == JOB_STOPPED) {
-        return step;
-    }
-    bool is_first = step == JOB_WORKED;
-    if (!is_first && known_row) {
-        differs = comparison->rows + 1;
-    }
-    return refuse(comparison, differs, is_first || known_row);
 }
 
 /* ---------------------------------------------------------------- comparison ---- */

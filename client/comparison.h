@@ -14,9 +14,9 @@
 #include "client/wire.h"
 
 /*
- * JOB_WORKED: they are, and the dataset stands after them. JOB_OTHER_BETS: they are not,
- * and the reason has been logged. Of a server that tells no checksum, only the count is
- * compared.
+ * Compares them. JOB_WORKED: the file begins with the server's bets, and the dataset stands
+ * after them. JOB_OTHER_BETS: it does not, and the reason has been logged. Where the server
+ * tells no checksum, only the count is compared.
  */
 enum job_step comparison_run(struct job *job, struct wire *wire, const struct state *state);
 

@@ -7,14 +7,6 @@
 
 #include <string.h>
 
-/* Appends a row and its LF to the `used` bytes of `out`; returns the bytes there are then. */
-static size_t append_row(char *out, size_t used, const struct dataset_row *row)
-{
-    memcpy(out + used, row->text, row->bytes);
-    out[used + row->bytes] = '\n';
-    return used + row->bytes + 1;
-}
-
 enum dataset_result composer_write(struct dataset *dataset, const struct composer_limits *limits,
                                    char *out, size_t *bytes, struct window_batch *batch,
                                    struct failure *failure)
@@ -34,7 +26,9 @@ enum dataset_result composer_write(struct dataset *dataset, const struct compose
         if (batch->rows == 0) {
             batch->begin = row.begin;
         }
-        used = append_row(out, used, &row);
+        memcpy(out + used, row.text, row.bytes);
+        out[used + row.bytes] = '\n';
+        used += row.bytes + 1;
         batch->end_offset = row.end_offset;
         batch->rows++;
         dataset_take(dataset, &row);

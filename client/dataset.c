@@ -71,7 +71,8 @@ static bool prepare(struct dataset *dataset, struct failure *failure)
 {
     struct stat status;
     if (fstat(dataset->fd, &status) < 0) {
-        return failure_set_errno(failure, "%s: looking at it", dataset->name);
+        return failure_set_errno(failure, "%s: finding out whether it is a regular file",
+                                 dataset->name);
     }
     if (!S_ISREG(status.st_mode)) {
         return failure_set(failure, "%s: not a regular file, so that it can't be read twice",
@@ -137,7 +138,7 @@ bool dataset_is_at(const struct dataset *dataset, const char *path)
            ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-/* Brings one whole line into the buffer: *bytes of it, its end included; 0 at the end. */
+/* Brings one whole line into the buffer. *bytes is its length with its end, 0 at the file's end. */
 static bool find_line(struct dataset *dataset, size_t *bytes, struct failure *failure)
 {
     size_t looked_at = 0;
@@ -160,7 +161,7 @@ static bool find_line(struct dataset *dataset, size_t *bytes, struct failure *fa
     }
 }
 
-/* The line's bytes without LF or CRLF; of a last line without LF, without a lone CR. */
+/* The line's bytes without its LF or CRLF. The last line may lack the LF, and loses a CR alone. */
 static size_t strip_line_end(const char *line, size_t bytes)
 {
     if (bytes > 0 && line[bytes - 1] == '\n') {
@@ -178,8 +179,8 @@ static bool is_line_end(char byte)
 }
 
 /*
- * True when the rest of the file, from the row at `begin` on, is only line ends. Reads
- * ahead without changing the buffer.
+ * Finds out whether the rest of the file, from the row at `begin` on, is only line ends:
+ * *only. Reads ahead without changing the buffer. Returns false with the failure.
  */
 static bool only_line_ends_follow(const struct dataset *dataset, bool *only,
                                   struct failure *failure)
@@ -205,6 +206,7 @@ static bool only_line_ends_follow(const struct dataset *dataset, bool *only,
     }
 }
 
+/* Checks that the row can be sent. */
 static enum dataset_result check_travels(const struct dataset_row *row, struct failure *failure)
 {
     if (row->bytes == 0) {

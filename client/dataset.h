@@ -1,12 +1,12 @@
 /*
  * dataset.h - reads an agency's file of bets row by row, in bounded memory.
  *
- * Lines end in LF or CRLF, in any mixture; the last one may lack its end; a
- * UTF-8 byte order mark at the start is not a row, and neither are empty lines at
- * the very end, however many. A row's fields are not checked here, only whether it
- * can be sent. Bad rows are an empty line before the last row, a row that does not
- * fit a message, and one that holds a carriage return, which together with its LF
- * would end the message early.
+ * Lines end in LF or CRLF, in any mixture. The last line may lack its end. A UTF-8
+ * byte order mark at the start is no part of a row. Empty lines at the very end are no
+ * rows, however many there are. A row's fields are not checked here, only whether the
+ * row can be sent. Bad rows are an empty line before the last row, a row that does not
+ * fit a message, and a row that holds a carriage return. At the end of a row a carriage
+ * return and the LF would end the message early.
  *
  * A position in the file can be noted and returned to. So an agency resumes, and
  * finds the row that the server refused.
@@ -69,7 +69,7 @@ void dataset_close(struct dataset *dataset);
 /* True when `path` names, by whatever way, the file that is read; false where there is none. */
 bool dataset_is_at(const struct dataset *dataset, const char *path);
 
-/* Shows the next row without taking it: the next call shows it again. */
+/* Shows the next row without taking it, so that the next call shows it again. */
 enum dataset_result dataset_peek(struct dataset *dataset, struct dataset_row *row,
                                  struct failure *failure);
 

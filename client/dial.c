@@ -17,18 +17,7 @@
 
 enum { TIME_BYTES = sizeof "23:59:59", MS_PER_SECOND = 1000 };
 
-/* The result of a connect(2) that was in progress: 0, or an errno. */
-static int connect_result(int fd)
-{
-    int error = 0;
-    socklen_t bytes = sizeof error;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &bytes) < 0) {
-        return errno;
-    }
-    return error;
-}
-
-/* Connects one socket. errno tells why it failed. */
+/* Connects one socket. DIAL_FAILED: errno tells why. */
 static enum dial_end connect_socket(struct interrupt *interrupt, int fd,
                                     const struct resolver_address *address, int64_t deadline_ms)
 {
@@ -48,8 +37,13 @@ static enum dial_end connect_socket(struct interrupt *interrupt, int fd,
     case INTERRUPT_READY:
         break;
     }
-    errno = connect_result(fd);
-    return errno == 0 ? DIAL_CONNECTED : DIAL_FAILED;
+    int error = 0;
+    socklen_t bytes = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &bytes) < 0) {
+        return DIAL_FAILED;
+    }
+    errno = error;
+    return error == 0 ? DIAL_CONNECTED : DIAL_FAILED;
 }
 
 static enum dial_end connect_address(struct interrupt *interrupt,
@@ -72,17 +66,10 @@ static enum dial_end connect_address(struct interrupt *interrupt,
     return end;
 }
 
-/* This machine has no route to such an address, which tells nothing about the server. */
+/* True when this machine has no route to the address. That tells nothing about the server. */
 static bool is_out_of_reach(int error)
 {
     return error == ENETUNREACH || error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
-}
-
-static void explain(const struct resolver_name *server, struct failure *failure)
-{
-    const char *hint = errno == ECONNREFUSED ? " (is the server running there?)" : "";
-    failure_set(failure, "connecting to %s port %s: %s%s", server->host, server->port,
-                strerror(errno), hint);
 }
 
 /* Tries the addresses, one after the other. */
@@ -104,7 +91,9 @@ static enum dial_end connect_any(struct interrupt *interrupt, const struct resol
         }
         if (!explained || !is_out_of_reach(errno)) {
             explained = !is_out_of_reach(errno);
-            explain(server, failure);
+            const char *hint = errno == ECONNREFUSED ? " (is the server running there?)" : "";
+            failure_set(failure, "connecting to %s port %s: %s%s", server->host, server->port,
+                        strerror(errno), hint);
         }
     }
     return DIAL_FAILED;
@@ -143,20 +132,15 @@ bool dial_pause(struct interrupt *interrupt, struct patience *patience)
     return false;
 }
 
-/* The wall-clock time of a moment of the monotonic clock, in the form of the log's lines. */
-static void write_time(int64_t moment_ms, char text[TIME_BYTES])
-{
-    time_t when = time(NULL) + (time_t)((moment_ms - clock_monotonic_ms()) / MS_PER_SECOND);
-    struct tm broken_down;
-    localtime_r(&when, &broken_down);
-    strftime(text, TIME_BYTES, "%H:%M:%S", &broken_down);
-}
-
-/* Logs the reason, and until when it will be tried again. */
+/* Logs the reason, and the time of day until which it will be tried again. */
 static void tell_failure(const struct failure *failure, const struct patience *patience)
 {
+    int64_t left_ms = patience_deadline_ms(patience) - clock_monotonic_ms();
+    time_t end = time(NULL) + (time_t)(left_ms / MS_PER_SECOND);
+    struct tm broken_down;
     char until[TIME_BYTES];
-    write_time(patience_deadline_ms(patience), until);
+    localtime_r(&end, &broken_down);
+    strftime(until, sizeof until, "%H:%M:%S", &broken_down);
     log_warning("action: connect | result: in_progress | reason: %s | trying_again_until: %s",
                 failure->text, until);
 }

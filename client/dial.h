@@ -22,9 +22,9 @@ enum dial_end {
 
 /*
  * Makes one attempt: tries every address of the name, one after the other. The socket in *fd
- * is non-blocking, without Nagle's delay, and the caller closes it. Of several failures
- * `failure` holds the last one; one that came over the network is preferred to one that
- * says that this machine has no route.
+ * is non-blocking, without Nagle's delay, and the caller closes it. `failure` holds the last
+ * of several failures. A failure that only says that this machine has no route never
+ * replaces one that came over the network.
  */
 enum dial_end dial_once(struct interrupt *interrupt, const struct resolver_name *server,
                         int64_t deadline_ms, int *fd, struct failure *failure);

@@ -90,7 +90,7 @@ static bool add_piece(struct first_rows *first, uint64_t *good, struct failure *
     return true;
 }
 
-/* Takes the rows of the piece that stand before the one that is no bet. */
+/* Takes the `good` rows of the piece that stand before the one that is no bet. */
 static enum first_rows_end take_good_rows(struct first_rows *first, uint64_t good)
 {
     struct failure ignored;
@@ -98,7 +98,7 @@ static enum first_rows_end take_good_rows(struct first_rows *first, uint64_t goo
     first_rows_seek(first, &first->at);
     if (good > 0 && (collect(first, good, &taken, &ignored) != DATASET_ROW ||
                      !add_piece(first, &taken, &ignored))) {
-        first_rows_seek(first, &first->at); /* somebody is writing into the file */
+        first_rows_seek(first, &first->at); /* the file is being written to */
     }
     return FIRST_ROWS_BAD_ROW;
 }

@@ -14,19 +14,14 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A shell ignores SIGINT for a command that it starts in the background. */
-static bool is_ignored(int signal_number)
-{
-    struct sigaction inherited;
-    return sigaction(signal_number, NULL, &inherited) == 0 && inherited.sa_handler == SIG_IGN;
-}
-
 bool interrupt_open(struct interrupt *interrupt, struct failure *failure)
 {
     sigset_t signals;
+    struct sigaction inherited;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
-    if (!is_ignored(SIGINT)) { /* an ignored signal would be kept too, while it is blocked */
+    /* A shell ignores SIGINT for a background command. Blocking it would keep it pending. */
+    if (sigaction(SIGINT, NULL, &inherited) < 0 || inherited.sa_handler != SIG_IGN) {
         sigaddset(&signals, SIGINT);
     }
     interrupt->signal = 0;
@@ -64,12 +59,6 @@ static void take_signal(struct interrupt *interrupt)
              sigabbrev_np(interrupt->signal));
 }
 
-static struct timespec time_until(int64_t deadline_ms)
-{
-    int64_t now_ms = clock_monotonic_ms();
-    return clock_interval(deadline_ms > now_ms ? deadline_ms - now_ms : 0);
-}
-
 enum interrupt_wait_end interrupt_wait(struct interrupt *interrupt, int fd, short events,
                                        int64_t deadline_ms)
 {
@@ -78,7 +67,8 @@ enum interrupt_wait_end interrupt_wait(struct interrupt *interrupt, int fd, shor
             {.fd = interrupt->signal_fd, .events = POLLIN},
             {.fd = fd, .events = events},
         };
-        struct timespec left = time_until(deadline_ms);
+        int64_t left_ms = deadline_ms - clock_monotonic_ms();
+        struct timespec left = clock_interval(left_ms > 0 ? left_ms : 0);
         int ready = ppoll(watched, sizeof watched / sizeof watched[0], &left, NULL);
         invariant(ready >= 0 || errno == EINTR || errno == ENOMEM, "fd %d, %s", fd,
                   strerror(errno));

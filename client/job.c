@@ -39,47 +39,28 @@ bool job_check(const struct client_config *config, struct failure *failure)
     return true;
 }
 
-/* A file of one row. */
-static bool open_single_bet(struct job *job, struct failure *failure)
-{
-    char row[SINGLE_ROW_BYTES];
-    size_t bytes = write_single_bet(job->config, row);
-    snprintf(job->bets_name, sizeof job->bets_name, "environment");
-    return dataset_open_text(&job->dataset, job->bets_name, row, bytes, failure);
-}
-
-/* True when only probes are wanted: they are asked for, and no file is named or there. */
-static bool only_probes(const struct job *job)
-{
-    return job->config->loop_amount > 0 && job->config->bets_file[0] == '\0' &&
-           access(job->bets_name, F_OK) < 0 && errno == ENOENT;
-}
-
+/* Opens the bets. There are none where probes are asked for, and no file is named or there. */
 static bool open_bets(struct job *job, struct failure *failure)
 {
+    const struct client_config *config = job->config;
     job->has_bets = true;
-    if (job->config->single_bet) {
-        return open_single_bet(job, failure);
+    if (config->single_bet) {
+        char row[SINGLE_ROW_BYTES];
+        size_t bytes = write_single_bet(config, row);
+        snprintf(job->bets_name, sizeof job->bets_name, "environment");
+        return dataset_open_text(&job->dataset, job->bets_name, row, bytes, failure);
     }
-    if (job->config->bets_file[0] != '\0') {
-        snprintf(job->bets_name, sizeof job->bets_name, "%s", job->config->bets_file);
-    } else {
-        snprintf(job->bets_name, sizeof job->bets_name, ".data/agency-%" PRIu32 ".csv",
-                 job->agency);
+    if (config->bets_file[0] != '\0') {
+        snprintf(job->bets_name, sizeof job->bets_name, "%s", config->bets_file);
+        return dataset_open(&job->dataset, job->bets_name, failure);
     }
-    if (only_probes(job)) {
+    snprintf(job->bets_name, sizeof job->bets_name, ".data/agency-%" PRIu32 ".csv", job->agency);
+    if (config->loop_amount > 0 && access(job->bets_name, F_OK) < 0 && errno == ENOENT) {
         job->has_bets = false;
         job->dataset = (struct dataset){.fd = -1};
         return true;
     }
     return dataset_open(&job->dataset, job->bets_name, failure);
-}
-
-static bool check_winners_file(const struct job *job, struct failure *failure)
-{
-    const char *path = job->config->winners_file;
-    return !job->has_bets || path[0] == '\0' ||
-           winners_report_check_path(path, &job->dataset, failure);
 }
 
 bool job_open(struct job *job, const struct client_config *config, struct interrupt *interrupt,
@@ -92,7 +73,8 @@ bool job_open(struct job *job, const struct client_config *config, struct interr
         !open_bets(job, failure)) {
         return false;
     }
-    if (!check_winners_file(job, failure)) {
+    if (job->has_bets && config->winners_file[0] != '\0' &&
+        !winners_report_check_path(config->winners_file, &job->dataset, failure)) {
         dataset_close(&job->dataset);
         return false;
     }

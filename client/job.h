@@ -1,11 +1,11 @@
 /*
  * job.h - the whole work of one run of an agency, from the first probe to the winners.
  *
- * First come the probes that are asked for, then sessions, one connection each, until
- * one of them has all bets stored, DONE acknowledged and the winners known. A lost
- * connection is followed by another for as long as the agency's patience lasts. No
- * stored bet is sent again, because the server tells at the start of every session how
- * many bets it holds, and which (resume.h).
+ * The probes that are asked for come first. Sessions follow, one connection each, until
+ * all bets are stored, DONE is acknowledged and the winners are known. A lost connection
+ * is followed by another for as long as the agency's patience lasts. No stored bet is sent
+ * again, because the server tells at the start of every session how many bets it holds,
+ * and which (resume.h).
  *
  * If the process dies nothing is lost: the next run asks the server and goes on.
  *

@@ -14,13 +14,6 @@
 
 /* -------------------------------------------------------------- WINNERS ---- */
 
-static void show_winners(struct job *job, uint64_t winners)
-{
-    char state[PROGRESS_STATE_BYTES];
-    snprintf(state, sizeof state, "%" PRIu64 " winner%s", winners, winners == 1 ? "" : "s");
-    progress_set_state(&job->progress, state);
-}
-
 static enum job_step fail_to_keep(const struct job *job, const struct failure *why)
 {
     log_error("action: ganadores_guardados | result: fail | file: %s | reason: %s",
@@ -28,7 +21,7 @@ static enum job_step fail_to_keep(const struct job *job, const struct failure *w
     return JOB_FAILED;
 }
 
-/* Takes the rows that have come. *whole: the last one was among them. */
+/* Takes the rows that have come. *whole: the last row was among them. */
 static enum job_step take_rows(struct job *job, struct wire *wire, struct winners_report *report,
                                bool *whole, struct failure *why)
 {
@@ -74,7 +67,7 @@ static enum job_step take_all_rows(struct job *job, struct wire *wire,
     }
 }
 
-/* `whole`: there are no rows to come. */
+/* Takes the winners, and keeps them. `whole`: there are no rows to come. */
 static enum job_step take_winners(struct job *job, struct wire *wire, bool whole,
                                   struct failure *why)
 {
@@ -92,39 +85,37 @@ static enum job_step take_winners(struct job *job, struct wire *wire, bool whole
     if (!winners_report_keep(&report, why)) {
         return fail_to_keep(job, why);
     }
-    show_winners(job, report.winners);
+    char state[PROGRESS_STATE_BYTES];
+    snprintf(state, sizeof state, "%" PRIu64 " winner%s", report.winners,
+             report.winners == 1 ? "" : "s");
+    progress_set_state(&job->progress, state);
     return JOB_WORKED;
 }
 
 /* ------------------------------------------------------------- waiting ---- */
 
-/* Waits for the rest of a pause; the server has closed the connection. */
-static enum job_step pause_closed(struct job *job, int64_t until_ms)
-{
-    if (interrupt_wait(job->interrupt, -1, 0, until_ms) == INTERRUPT_STOPPED) {
-        return JOB_STOPPED;
-    }
-    patience_progress(&job->patience, clock_monotonic_ms());
-    return JOB_NEXT;
-}
-
-/* Waits for loop.period, unless the server closes the connection or sends something first. */
+/*
+ * Waits for loop.period, unless the server sends something first. A server that does not know
+ * STATUS may close the connection after each answer. The pause then goes on without it.
+ */
 static enum job_step pause_before_asking_again(struct job *job, struct wire *wire,
                                                struct failure *why)
 {
     int64_t until_ms = clock_monotonic_ms() + job->config->loop_period_ms;
     progress_set_state(&job->progress, "waiting for the draw");
     enum job_step step = transfer_silence(wire, until_ms, why);
-    if (step == JOB_WORKED) {
-        /* the server did not cause this silence */
-        patience_progress(&job->patience, clock_monotonic_ms());
-    } else if (step == JOB_LOST && job->unaided.is_on && wire->hung_up) {
-        return pause_closed(job, until_ms); /* it does so after each answer */
+    if (step == JOB_LOST && job->unaided.is_on && wire->hung_up) {
+        bool stopped = interrupt_wait(job->interrupt, -1, 0, until_ms) == INTERRUPT_STOPPED;
+        step = stopped ? JOB_STOPPED : JOB_NEXT;
+    }
+    if (step == JOB_WORKED || step == JOB_NEXT) {
+        patience_progress(&job->patience,
+                          clock_monotonic_ms()); /* this silence was not the server's */
     }
     return step;
 }
 
-/* Waits for WAIT, or until WINNERS begins: then *begins. */
+/* Waits for the answer. *begins: it is WINNERS, whose rows are still to be taken. */
 static enum job_step await_answer(struct job *job, struct wire *wire, bool *begins,
                                   struct message *answer, struct failure *why)
 {

@@ -1,8 +1,8 @@
 /*
  * lookup.h - asks for the agency's winners until the draw has been held, and takes them.
  *
- * WINNERS may be of any size. Each of its rows goes into the winners file when it has come
- * (winners_report.h), so memory is bounded.
+ * WINNERS may be of any size. Each row goes into the winners file as soon as it has come
+ * (winners_report.h), so that memory is bounded.
  */
 #ifndef CLIENT_LOOKUP_H
 #define CLIENT_LOOKUP_H

@@ -60,24 +60,14 @@ static enum program_reading take_option(int id, const char *argument, void *cont
     return PROGRAM_GO_ON;
 }
 
-static void log_config(const struct client_config *config)
-{
-    char description[LOG_LINE_BYTES];
-    config_describe(&client_config_table, config, description, sizeof description);
-    log_info("action: config | result: success%s", description);
-}
-
-static int exit_status(enum job_step step)
-{
-    if (step == JOB_OTHER_BETS) {
-        return EXIT_OTHER_BETS;
-    }
-    return step == JOB_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
+/* Does the job, closes it, and logs how it ended. Returns the exit status. */
 static int do_job(struct job *job)
 {
-    int status = exit_status(job_run(job));
+    enum job_step step = job_run(job);
+    int status = step == JOB_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (step == JOB_OTHER_BETS) {
+        status = EXIT_OTHER_BETS;
+    }
     job_close(job);
     log_info("action: agency_exit | result: %s", status == EXIT_SUCCESS ? "success" : "fail");
     log_close();
@@ -106,7 +96,9 @@ static int run(int argc, char **argv, struct interrupt *interrupt)
     if (!job_open(&job, &config, interrupt, options.progress_lines_up, &failure)) {
         return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
     }
-    log_config(&config);
+    char description[LOG_LINE_BYTES];
+    config_describe(&client_config_table, &config, description, sizeof description);
+    log_info("action: config | result: success%s", description);
     return do_job(&job);
 }
 

@@ -3,11 +3,11 @@
  * pauses before it tries again.
  *
  * Progress is a batch acknowledged, DONE acknowledged, or an answer to a look-up. A
- * connection alone is no progress, or a server that accepts and hangs up would be tried
- * for ever. A look-up that is not answered for a whole lapse counts as progress too
- * (lookup.c), because the server may hold it until the draw. It has to answer STATUS and
- * DONE before the next look-up, so an agency gives up a server that is dead or silent, but
- * not one that is slow to draw.
+ * connection alone is no progress. Otherwise a server that accepts and hangs up would be
+ * tried for ever. A look-up that is not answered for a whole lapse counts as progress too
+ * (lookup.c), because the server may hold it until the draw. Before the next look-up the
+ * server has to answer STATUS and DONE. So an agency gives up a server that is dead or
+ * silent, but not one that is slow to draw.
  *
  * The lapse runs from the last progress. When a connection that brought progress is
  * lost, the lapse runs from that moment, so that a server that was silent for a whole

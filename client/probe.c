@@ -21,27 +21,15 @@ static enum job_step fail(const struct job *job, const struct failure *why)
     return JOB_FAILED;
 }
 
-/* JOB_WORKED when the line that came back is the one that was sent. */
-static enum job_step compare(const struct job *job, const char *sent, const char *line,
-                             size_t bytes)
-{
-    struct failure why;
-    if (bytes != strlen(sent) || memcmp(line, sent, bytes) != 0) {
-        failure_set(&why, "another line came back: %.*s", (int)bytes, line);
-        return fail(job, &why);
-    }
-    log_info("action: receive_message | result: success | client_id: %" PRIu32 " | msg: %.*s",
-             job->agency, (int)(bytes - 1), line);
-    return JOB_WORKED;
-}
-
+/* Sends the line, and takes the one that comes back. JOB_WORKED: it is the same. */
 static enum job_step exchange(struct job *job, struct wire *wire, const char *sent)
 {
     struct failure why;
     const char *line = NULL;
-    size_t bytes = strlen(sent);
-    memcpy(wire_reserve(wire, bytes), sent, bytes); /* there is room: the wire is new */
-    wire_commit(wire, bytes);
+    size_t sent_bytes = strlen(sent);
+    size_t bytes = 0;
+    memcpy(wire_reserve(wire, sent_bytes), sent, sent_bytes); /* there is room: the wire is new */
+    wire_commit(wire, sent_bytes);
     while (!wire_next_line(wire, &line, &bytes)) {
         enum wire_end end = wire_transfer(wire, patience_deadline_ms(&job->patience), &why);
         if (end == WIRE_STOPPED) {
@@ -51,7 +39,13 @@ static enum job_step exchange(struct job *job, struct wire *wire, const char *se
             return fail(job, &why);
         }
     }
-    return compare(job, sent, line, bytes);
+    if (bytes != sent_bytes || memcmp(line, sent, bytes) != 0) {
+        failure_set(&why, "another line came back: %.*s", (int)bytes, line);
+        return fail(job, &why);
+    }
+    log_info("action: receive_message | result: success | client_id: %" PRIu32 " | msg: %.*s",
+             job->agency, (int)(bytes - 1), line);
+    return JOB_WORKED;
 }
 
 static enum job_step probe_once(struct job *job, uint64_t number)

@@ -10,8 +10,8 @@
 #include "client/job.h"
 
 /*
- * Sends loop.amount probes, loop.period apart. Ends at the first one that fails, which has
- * been logged: JOB_FAILED. JOB_WORKED also where the amount is 0.
+ * Sends loop.amount probes, loop.period apart, and ends at the first one that fails.
+ * JOB_FAILED: that one has been logged. JOB_WORKED: none failed, also where the amount is 0.
  */
 enum job_step probe_run(struct job *job);
 

@@ -29,14 +29,7 @@ enum {
 static void wipe(void *context);
 static void draw_again(void *context);
 
-/* Escape sequences can be written there. */
-static bool is_screen(int fd)
-{
-    const char *kind = getenv("TERM");
-    return isatty(fd) == 1 && kind != NULL && kind[0] != '\0' && strcmp(kind, "dumb") != 0;
-}
-
-/* True when both descriptors are the same terminal. */
+/* True when `other` is the terminal that `fd` is. */
 static bool shares_terminal(int fd, int other)
 {
     struct stat ours;
@@ -45,16 +38,18 @@ static bool shares_terminal(int fd, int other)
            ours.st_rdev == theirs.st_rdev;
 }
 
-/* It is only a drawing: a terminal that is stopped (^S) keeps no bet waiting. */
+/* Writes to the terminal, if it takes that soon. A terminal that is stopped (^S) delays no bet. */
 static void put(struct progress *progress, const char *text, size_t bytes)
 {
-    (void)log_output_write(&progress->output, text, bytes, LOG_PATIENCE_FAIR);
+    log_output_write(&progress->output, text, bytes, LOG_PATIENCE_FAIR);
 }
 
 void progress_open(struct progress *progress, int fd, unsigned lines_up, uint32_t agency,
                    uint64_t bytes_total)
 {
-    *progress = (struct progress){.fd = is_screen(fd) ? fd : -1,
+    const char *kind = getenv("TERM");
+    bool takes_escapes = kind != NULL && kind[0] != '\0' && strcmp(kind, "dumb") != 0;
+    *progress = (struct progress){.fd = takes_escapes && isatty(fd) == 1 ? fd : -1,
                                   .lines_up = lines_up,
                                   .agency = agency,
                                   .bytes_total = bytes_total};
@@ -68,27 +63,12 @@ void progress_open(struct progress *progress, int fd, unsigned lines_up, uint32_
     }
 }
 
-static uint64_t bets_a_second(const struct progress *progress)
-{
-    int64_t elapsed_ms = progress->last_ms - progress->start_ms;
-    uint64_t sent = progress->bets - progress->bets_at_start;
-    return elapsed_ms <= 0 ? 0 : sent * MS_PER_SECOND / (uint64_t)elapsed_ms;
-}
-
 static unsigned percent_done(const struct progress *progress)
 {
     if (progress->bytes >= progress->bytes_total) {
         return progress->bytes_total == 0 ? 0 : 100;
     }
     return (unsigned)((double)progress->bytes * 100.0 / (double)progress->bytes_total);
-}
-
-static void fill_bar(char *bar, unsigned cells, unsigned percent)
-{
-    unsigned full = cells * percent / 100U;
-    memset(bar, '#', full);
-    memset(bar + full, '-', cells - full);
-    bar[cells] = '\0';
 }
 
 /* The columns of a line, in their order. */
@@ -113,13 +93,16 @@ struct columns {
 static void write_columns(const struct progress *progress, struct columns *columns)
 {
     char number[DECIMAL_GROUPED_BYTES];
+    int64_t elapsed_ms = progress->last_ms - progress->start_ms;
+    uint64_t sent = progress->bets - progress->bets_at_start;
+    uint64_t bets_a_second = elapsed_ms <= 0 ? 0 : sent * MS_PER_SECOND / (uint64_t)elapsed_ms;
     *columns = (struct columns){0};
     snprintf(columns->text[COLUMN_AGENCY], COLUMN_BYTES, "agency %-3u ", progress->agency);
     snprintf(columns->text[COLUMN_PERCENT], COLUMN_BYTES, "%3u%% ", percent_done(progress));
     snprintf(columns->text[COLUMN_BETS], COLUMN_BYTES, "%11s bets ",
              decimal_write_grouped(number, progress->bets));
     snprintf(columns->text[COLUMN_RATE], COLUMN_BYTES, "%9s bets/s  ",
-             decimal_write_grouped(number, bets_a_second(progress)));
+             decimal_write_grouped(number, bets_a_second));
     snprintf(columns->text[COLUMN_STATE], COLUMN_BYTES, "%s", progress->state);
 }
 
@@ -132,17 +115,25 @@ static unsigned columns_used(const struct columns *columns)
     return (unsigned)used;
 }
 
-/* Where there is room, the bar keeps its length whatever the state, so that it does not jump. */
+/*
+ * Writes the bar as long as there is room for. Where there is much room, its length does not depend
+ * on the state, so that it does not jump.
+ */
 static void write_bar(struct columns *columns, unsigned room, unsigned percent)
 {
     unsigned used = columns_used(columns) + BAR_FRAME_COLUMNS;
     unsigned calm = room + 1 > CALM_COLUMNS ? room + 1 - CALM_COLUMNS : 0;
     unsigned cells = room > used ? room - used : 0;
     cells = cells < calm ? cells : calm;
+    if (cells > BAR_CELLS_MAX) {
+        cells = BAR_CELLS_MAX;
+    }
     if (cells >= BAR_CELLS_MIN) {
-        char bar[BAR_CELLS_MAX + 1];
-        fill_bar(bar, cells < BAR_CELLS_MAX ? cells : BAR_CELLS_MAX, percent);
-        snprintf(columns->text[COLUMN_BAR], COLUMN_BYTES, "[%s] ", bar);
+        char bar[BAR_CELLS_MAX];
+        unsigned full = cells * percent / 100U;
+        memset(bar, '#', full);
+        memset(bar + full, '-', cells - full);
+        snprintf(columns->text[COLUMN_BAR], COLUMN_BYTES, "[%.*s] ", (int)cells, bar);
     }
 }
 
@@ -164,27 +155,23 @@ size_t progress_format(const struct progress *progress, unsigned columns, char *
     return used;
 }
 
-static unsigned terminal_columns(int fd)
-{
-    struct winsize size;
-    if (ioctl(fd, TIOCGWINSZ, &size) < 0 || size.ws_col == 0) {
-        return PROGRESS_COLUMNS_DEFAULT;
-    }
-    return size.ws_col < COLUMNS_MAX ? size.ws_col : COLUMNS_MAX;
-}
-
-/* Up, the line, the rest of the old line wiped, and down again: one write. */
+/* Moves up, writes the line, wipes the rest of the old one, and moves down again, in one write. */
 static void draw(struct progress *progress, int64_t now_ms)
 {
     char text[2 * PROGRESS_LINE_BYTES];
     size_t used = 0;
+    unsigned columns = PROGRESS_COLUMNS_DEFAULT;
+    struct winsize size;
+    if (ioctl(progress->fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+        columns = size.ws_col < COLUMNS_MAX ? size.ws_col : COLUMNS_MAX;
+    }
     progress->drawn_ms = now_ms;
     if (progress->lines_up > 0) {
         used = (size_t)snprintf(text, sizeof text, "\r\x1b[%uA", progress->lines_up);
     } else {
         text[used++] = '\r';
     }
-    used += progress_format(progress, terminal_columns(progress->fd), text + used);
+    used += progress_format(progress, columns, text + used);
     int rest = progress->lines_up > 0 ? snprintf(text + used, sizeof text - used, WIPE "\r\x1b[%uB",
                                                  progress->lines_up)
                                       : snprintf(text + used, sizeof text - used, WIPE "\r");
@@ -192,14 +179,14 @@ static void draw(struct progress *progress, int64_t now_ms)
     put(progress, text, used);
 }
 
-/* Before a line of the log. */
+/* Called before a line of the log is written. */
 static void wipe(void *context)
 {
     static const char text[] = "\r" WIPE;
     put(context, text, sizeof text - 1);
 }
 
-/* After a line of the log. */
+/* Called after a line of the log was written. */
 static void draw_again(void *context)
 {
     struct progress *progress = context;

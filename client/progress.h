@@ -3,12 +3,12 @@
  *
  *   agency 1   [##########----------]  50%    13,468 bets   98,214 bets/s  betting
  *
- * The percentage is of the file's bytes that the server has acknowledged; the
- * rate is that of this run, from the first batch to the last acknowledgement.
- * A redraw is one write(2), at most ten a second. It waits for no terminal that is stopped
- * (lib/log_output.h). It leaves the cursor where it was, so that several agencies can share
- * a terminal, each `lines_up` lines above the cursor. Nothing is written where there is no
- * terminal, or one without escape sequences (TERM is not set, or dumb).
+ * The percentage is that of the file's bytes which the server has acknowledged. The rate
+ * is that of this run, from the first batch to the last acknowledgement. The line is drawn
+ * with one write(2), at most ten times a second. Drawing does not wait for a terminal that
+ * is stopped (lib/log_output.h). The cursor stays where it was, so that several agencies
+ * can share a terminal, each `lines_up` lines above the cursor. Nothing is written where
+ * there is no terminal, or one without escape sequences (TERM is not set, or dumb).
  *
  * On a narrow terminal the bar gets shorter first; then whole columns are left out, so
  * that no number is ever cut. Where the log goes to the same terminal and the cursor is in
@@ -53,10 +53,10 @@ void progress_close(struct progress *progress);
 /* Sets the word at the end of the line, and draws at once. */
 void progress_set_state(struct progress *progress, const char *state);
 
-/* Betting begins, after `bets` bets and `bytes` bytes of the file that are stored already. */
+/* Begins betting after `bets` bets and `bytes` bytes of the file, which are stored already. */
 void progress_resume(struct progress *progress, uint64_t bets, uint64_t bytes, int64_t now_ms);
 
-/* `bets` more bets are stored, and the file's first `bytes` bytes. */
+/* Counts `bets` more bets as stored. The file is stored up to `bytes` bytes. */
 void progress_advance(struct progress *progress, uint64_t bets, uint64_t bytes, int64_t now_ms);
 
 /*

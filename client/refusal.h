@@ -16,7 +16,7 @@
  */
 bool refusal_finds_row(struct job *job, const struct window_batch *batch);
 
-/* Logs which rows were refused. For a batch of which no row is wrong. */
+/* Logs which rows were refused. Called for a batch of which no row is wrong. */
 void refusal_log_rows(const struct job *job, const struct window_batch *batch);
 
 /* Logs that this line of the file can't be stored. */

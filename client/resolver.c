@@ -47,28 +47,25 @@ static bool copy_part(char *part, const char *text, size_t bytes)
     return true;
 }
 
-/* The host of "[host]:port": an IPv6 address, which may end in `%` and an interface. */
-static bool take_bracketed_host(const char *address, const char *colon, struct resolver_name *name)
+/*
+ * Takes the host before the colon of "host:port" or "[host]:port". In brackets stands an IPv6
+ * address, which may end in `%` and an interface.
+ */
+static bool take_host(const char *address, const char *colon, struct resolver_name *name)
 {
-    char number[RESOLVER_NAME_BYTES];
-    struct in6_addr parsed;
+    static const char never_in_a_host[] = " \t\r\n/[]:";
     size_t bytes = (size_t)(colon - address);
+    if (address[0] != '[') {
+        return strcspn(address, never_in_a_host) == bytes && copy_part(name->host, address, bytes);
+    }
     if (bytes <= BRACKETS || colon[-1] != ']' ||
         !copy_part(name->host, address + 1, bytes - BRACKETS)) {
         return false;
     }
+    char number[RESOLVER_NAME_BYTES];
+    struct in6_addr parsed;
     snprintf(number, sizeof number, "%.*s", (int)strcspn(name->host, "%"), name->host);
     return inet_pton(AF_INET6, number, &parsed) == 1;
-}
-
-static bool take_host(const char *address, const char *colon, struct resolver_name *name)
-{
-    static const char never_in_a_host[] = " \t\r\n/[]:";
-    if (address[0] == '[') {
-        return take_bracketed_host(address, colon, name);
-    }
-    size_t bytes = (size_t)(colon - address);
-    return strcspn(address, never_in_a_host) == bytes && copy_part(name->host, address, bytes);
 }
 
 bool resolver_split(const char *address, const char *place, struct resolver_name *name,
@@ -86,16 +83,6 @@ bool resolver_split(const char *address, const char *place, struct resolver_name
 
 /* ------------------------------------------------------------- looking it up ---- */
 
-static void copy_addresses(const struct addrinfo *found, struct resolver_answer *answer)
-{
-    for (; found != NULL && answer->count < RESOLVER_ADDRESSES_MAX; found = found->ai_next) {
-        struct resolver_address *address = &answer->addresses[answer->count++];
-        address->family = found->ai_family;
-        address->bytes = found->ai_addrlen;
-        memcpy(&address->address, found->ai_addr, found->ai_addrlen);
-    }
-}
-
 /* Asks the C library; `flags` as in addrinfo. */
 static void look_up(const struct resolver_name *name, int flags, struct resolver_answer *answer)
 {
@@ -105,10 +92,17 @@ static void look_up(const struct resolver_name *name, int flags, struct resolver
     bool is_loopback = strcasecmp(name->host, "localhost") == 0; /* so is an empty name */
     answer->code = getaddrinfo(is_loopback ? NULL : name->host, name->port, &hints, &found);
     answer->code_errno = errno;
-    if (answer->code == 0) {
-        copy_addresses(found, answer);
-        freeaddrinfo(found);
+    if (answer->code != 0) {
+        return;
     }
+    for (const struct addrinfo *one = found; one != NULL && answer->count < RESOLVER_ADDRESSES_MAX;
+         one = one->ai_next) {
+        struct resolver_address *address = &answer->addresses[answer->count++];
+        address->family = one->ai_family;
+        address->bytes = one->ai_addrlen;
+        memcpy(&address->address, one->ai_addr, one->ai_addrlen);
+    }
+    freeaddrinfo(found);
 }
 
 /* The child's whole life. */
@@ -121,7 +115,7 @@ static _Noreturn void answer_and_leave(int pipe_fd, const struct resolver_name *
     _exit(written == (ssize_t)sizeof answer ? 0 : 1);
 }
 
-/* Forks the child; its pid, or -1 with errno. *answer_fd is where it will answer. */
+/* Forks the child. Returns its pid, or -1 with errno. Its answer comes from *answer_fd. */
 static pid_t start_child(const struct resolver_name *name, int *answer_fd)
 {
     int ends[2];
@@ -142,14 +136,7 @@ static pid_t start_child(const struct resolver_name *name, int *answer_fd)
     return child;
 }
 
-static void end_child(pid_t child)
-{
-    kill(child, SIGKILL);
-    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
-        /* no handler of ours interrupts; a debugger may */
-    }
-}
-
+/* Says what an answer means, and why a name was not found. */
 static enum resolver_end judge(const struct resolver_name *name,
                                const struct resolver_answer *answer, struct failure *failure)
 {
@@ -164,34 +151,26 @@ static enum resolver_end judge(const struct resolver_name *name,
 }
 
 /* Waits for the child's answer, and logs when that takes long. */
-static enum interrupt_wait_end await_answer(struct interrupt *interrupt, int answer_fd,
-                                            int64_t deadline_ms, const struct resolver_name *name)
-{
-    int64_t slow_ms = clock_monotonic_ms() + SLOW_MS;
-    if (slow_ms < deadline_ms) {
-        enum interrupt_wait_end end = interrupt_wait(interrupt, answer_fd, POLLIN, slow_ms);
-        if (end != INTERRUPT_LAPSED) {
-            return end;
-        }
-        log_warning("action: connect | result: in_progress | reason: looking up %s: no answer "
-                    "from the name service yet",
-                    name->host);
-    }
-    return interrupt_wait(interrupt, answer_fd, POLLIN, deadline_ms);
-}
-
 static enum resolver_end await_child(struct interrupt *interrupt, int answer_fd,
                                      int64_t deadline_ms, const struct resolver_name *name,
                                      struct resolver_answer *answer, struct failure *failure)
 {
-    switch (await_answer(interrupt, answer_fd, deadline_ms, name)) {
-    case INTERRUPT_STOPPED:
+    int64_t slow_ms = clock_monotonic_ms() + SLOW_MS;
+    bool may_be_slow = slow_ms < deadline_ms;
+    enum interrupt_wait_end end =
+        interrupt_wait(interrupt, answer_fd, POLLIN, may_be_slow ? slow_ms : deadline_ms);
+    if (end == INTERRUPT_LAPSED && may_be_slow) {
+        log_warning("action: connect | result: in_progress | reason: looking up %s: no answer "
+                    "from the name service yet",
+                    name->host);
+        end = interrupt_wait(interrupt, answer_fd, POLLIN, deadline_ms);
+    }
+    if (end == INTERRUPT_STOPPED) {
         return RESOLVER_STOPPED;
-    case INTERRUPT_LAPSED:
+    }
+    if (end == INTERRUPT_LAPSED) {
         failure_set(failure, "looking up %s: no answer in time", name->host);
         return RESOLVER_LATE;
-    case INTERRUPT_READY:
-        break;
     }
     if (read(answer_fd, answer, sizeof *answer) != (ssize_t)sizeof *answer) {
         failure_set(failure, "looking up %s: the process that does it ended", name->host);
@@ -215,7 +194,10 @@ enum resolver_end resolver_find(struct interrupt *interrupt, const struct resolv
         return RESOLVER_FAILED;
     }
     enum resolver_end end = await_child(interrupt, answer_fd, deadline_ms, name, answer, failure);
-    end_child(child);
+    kill(child, SIGKILL);
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+        /* no handler of ours interrupts; a debugger may */
+    }
     close(answer_fd);
     return end;
 }

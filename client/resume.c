@@ -32,43 +32,37 @@ static void go_unaided(struct job *job, const char *reason)
                 job->agency, reason);
 }
 
-/* True when the answer to a batch was lost, so that it may or may not be stored. */
-static void warn_of_unanswered(struct job *job)
+/*
+ * Goes on after the last batch that was acknowledged. Where the answer to the next batch was lost,
+ * that batch may be stored, and is sent again.
+ */
+static void go_on_unaided(struct job *job, enum state_phase *phase)
 {
-    const struct window_batch *batch = &job->unaided.unanswered;
-    if (batch->rows > 0 && !job->unaided.doubt_told) {
-        job->unaided.doubt_told = true;
+    struct job_unaided *unaided = &job->unaided;
+    const struct window_batch *batch = &unaided->unanswered;
+    if (!job->met_server) {
+        job->met_server = true;
+        unaided->end = dataset_first(&job->dataset);
+    }
+    *phase = unaided->done ? STATE_DONE : STATE_OPEN;
+    if (batch->rows > 0 && !unaided->doubt_told) {
+        unaided->doubt_told = true;
         log_warning("action: apuesta_enviada | result: in_progress | file: %s | line: %" PRIu64
                     " | reason: the answer to rows %" PRIu64 " to %" PRIu64
                     " was lost: they are sent again, and may be stored twice",
                     job->bets_name, batch->begin.line, batch->begin.line,
                     batch->begin.line + batch->rows - 1);
     }
-}
-
-static void go_on_unaided(struct job *job, enum state_phase *phase)
-{
-    if (!job->met_server) {
-        job->met_server = true;
-        job->unaided.end = dataset_first(&job->dataset);
-    }
-    *phase = job->unaided.done ? STATE_DONE : STATE_OPEN;
-    warn_of_unanswered(job);
-    dataset_seek(&job->dataset, job->unaided.end);
-    progress_resume(&job->progress, job->stored, job->unaided.end.offset, clock_monotonic_ms());
+    dataset_seek(&job->dataset, unaided->end);
+    progress_resume(&job->progress, job->stored, unaided->end.offset, clock_monotonic_ms());
 }
 
 /* -------------------------------------------------------------- asking STATUS ---- */
 
-/* Also in doubt: a server that answers it after all knows whether a batch is stored. */
-static bool asks_status(const struct job *job)
-{
-    const struct job_unaided *unaided = &job->unaided;
-    return !unaided->is_on || (job->config->resume == RESUME_AUTO && unaided->unanswered.rows > 0 &&
-                               !unaided->doubt_asked);
-}
-
-/* The connection came to its end instead of an answer; `listened` as in listen_first. */
+/*
+ * The connection ended before an answer came. `listened`: the server kept it open while it was asked
+ * nothing.
+ */
 static enum job_step take_hang_up(struct job *job, const struct wire *wire, bool listened,
                                   struct failure *why)
 {
@@ -90,17 +84,7 @@ static enum job_step take_hang_up(struct job *job, const struct wire *wire, bool
     return JOB_LOST;
 }
 
-/*
- * Finds out whether the server closes connections because of STATUS: then it keeps one open
- * while it is asked nothing. JOB_WORKED: it kept it open.
- */
-static enum job_step listen_first(struct job *job, struct wire *wire, struct failure *why)
-{
-    job->status_hang_ups = 0;
-    return transfer_silence(wire, clock_monotonic_ms() + LISTEN_MS, why);
-}
-
-/* Something that is no STATE. */
+/* Takes an answer to STATUS that is no STATE. */
 static enum job_step take_other_answer(struct job *job, const struct message *answer,
                                        struct failure *why)
 {
@@ -127,6 +111,7 @@ static enum job_step take_other_answer(struct job *job, const struct message *an
     return JOB_WORKED;
 }
 
+/* Asks STATUS. JOB_WORKED: *state holds the answer, or the job goes on without STATUS. */
 static enum job_step ask_status(struct job *job, struct wire *wire, bool listened,
                                 struct state *state, struct failure *why)
 {
@@ -161,7 +146,7 @@ static enum job_step fail(const struct job *job, const struct state *state, cons
     return JOB_FAILED;
 }
 
-/* True when the lottery is the one that this run began with. */
+/* Checks that the lottery is the one that this run began with. */
 static enum job_step check_identity(struct job *job, const struct state *state)
 {
     if (job->identity[0] == '\0') {
@@ -180,7 +165,7 @@ static enum job_step check_identity(struct job *job, const struct state *state)
     return JOB_OTHER_BETS;
 }
 
-/* A server of the first version tells only how many bets there are. */
+/* Checks what is known of the stored bets: a server of the first version tells only their count. */
 static enum job_step check_content(struct job *job, const struct state *state)
 {
     if (state->has_content || state->stored == 0) {
@@ -242,18 +227,6 @@ static void note_stored(struct job *job, uint64_t stored)
     job->stored = stored;
 }
 
-static void log_resumed(const struct job *job, const struct state *state)
-{
-    if (state->phase != STATE_OPEN) {
-        log_info("action: reanudar | result: success | guardadas: %" PRIu64
-                 " | estado: %s | reason: nothing more to send",
-                 state->stored, state_phase_name(state->phase));
-    } else if (state->stored > 0) {
-        log_info("action: reanudar | result: success | guardadas: %" PRIu64 " | line: %" PRIu64,
-                 state->stored, dataset_line(&job->dataset));
-    }
-}
-
 /* Moves the dataset to the first row that the server has not stored. */
 static enum job_step go_on_by_state(struct job *job, struct wire *wire, const struct state *state)
 {
@@ -267,31 +240,44 @@ static enum job_step go_on_by_state(struct job *job, struct wire *wire, const st
     if (step == JOB_WORKED) {
         step = check_nothing_left(job, &job->dataset, state);
     }
-    if (step == JOB_WORKED) {
-        note_stored(job, state->stored);
-        progress_resume(&job->progress, state->stored, dataset_position(&job->dataset).offset,
-                        clock_monotonic_ms());
-        log_resumed(job, state);
+    if (step != JOB_WORKED) {
+        return step;
     }
-    return step;
+    note_stored(job, state->stored);
+    progress_resume(&job->progress, state->stored, dataset_position(&job->dataset).offset,
+                    clock_monotonic_ms());
+    if (state->phase != STATE_OPEN) {
+        log_info("action: reanudar | result: success | guardadas: %" PRIu64
+                 " | estado: %s | reason: nothing more to send",
+                 state->stored, state_phase_name(state->phase));
+    } else if (state->stored > 0) {
+        log_info("action: reanudar | result: success | guardadas: %" PRIu64 " | line: %" PRIu64,
+                 state->stored, dataset_line(&job->dataset));
+    }
+    return JOB_WORKED;
 }
 
 enum job_step resume_run(struct job *job, struct wire *wire, enum state_phase *phase,
                          struct failure *why)
 {
+    const struct job_unaided *unaided = &job->unaided;
     struct state state = {0};
     enum job_step step = JOB_WORKED;
     bool listens = job->status_hang_ups >= HANG_UPS_MAX;
     if (listens) {
-        step = listen_first(job, wire, why);
+        job->status_hang_ups = 0;
+        step = transfer_silence(wire, clock_monotonic_ms() + LISTEN_MS, why);
     }
-    if (step == JOB_WORKED && asks_status(job)) {
+    /* A server that answers STATUS after all knows whether a batch in doubt is stored. */
+    bool in_doubt = unaided->unanswered.rows > 0 && !unaided->doubt_asked;
+    bool asks = !unaided->is_on || (job->config->resume == RESUME_AUTO && in_doubt);
+    if (step == JOB_WORKED && asks) {
         step = ask_status(job, wire, listens, &state, why);
     }
     if (step != JOB_WORKED) {
         return step;
     }
-    if (job->unaided.is_on) {
+    if (unaided->is_on) {
         go_on_unaided(job, phase);
         return JOB_WORKED;
     }

@@ -20,7 +20,7 @@
 #include "lib/failure.h"
 
 /*
- * Does this at the start of a connection. JOB_WORKED: the dataset stands at the first row to
+ * Finds that row at the start of a connection. JOB_WORKED: the dataset stands at the first row to
  * send, and *phase is STATE_OPEN if the server takes bets. `why` is set for JOB_LOST.
  */
 enum job_step resume_run(struct job *job, struct wire *wire, enum state_phase *phase,

@@ -23,13 +23,21 @@ struct session {
 /* ---------------------------------------------------------- BET and DONE ---- */
 
 /*
- * Reports the bet of the environment, which an earlier run may have stored. A server that
- * tells only how many bets it holds may hold another bet than this one.
+ * Logs, once in a run, what was sent. An earlier run may have stored the bet of the environment
+ * already. A server that tells only how many bets it holds may hold another bet than this one.
  */
-static void report_single_bet(const struct job *job)
+static void report_bets(struct job *job)
 {
     const struct client_config *config = job->config;
-    if (job->stored > job->stored_before) {
+    if (job->bets_reported) {
+        return;
+    }
+    job->bets_reported = true;
+    if (!config->single_bet) {
+        log_info("action: apuesta_enviada | result: success | cantidad: %" PRIu64
+                 " | guardadas: %" PRIu64,
+                 job->stored - job->stored_before, job->stored);
+    } else if (job->stored > job->stored_before) {
         log_info("action: apuesta_enviada | result: success | dni: %s | numero: %s",
                  config->document, config->number);
     } else if (job->identity[0] != '\0') {
@@ -44,21 +52,7 @@ static void report_single_bet(const struct job *job)
     }
 }
 
-static void report_bets(struct job *job)
-{
-    if (job->bets_reported) {
-        return;
-    }
-    job->bets_reported = true;
-    if (job->config->single_bet) {
-        report_single_bet(job);
-    } else {
-        log_info("action: apuesta_enviada | result: success | cantidad: %" PRIu64
-                 " | guardadas: %" PRIu64,
-                 job->stored - job->stored_before, job->stored);
-    }
-}
-
+/* Sends the rest of the file, where the server takes bets. */
 static enum job_step send_bets(struct session *session, struct failure *why)
 {
     struct job *job = session->job;
@@ -77,21 +71,10 @@ static enum job_step send_bets(struct session *session, struct failure *why)
 }
 
 /*
- * Another connection has probably asked STATUS after this one, as for a refused batch
- * (betting.c). A new connection claims the agency again; a second refusal is final.
+ * Says DONE. Where it is refused, another connection has probably asked STATUS after this one, as
+ * for a refused batch (betting.c). A new connection claims the agency again. A second refusal is
+ * final.
  */
-static enum job_step take_refused_done(struct session *session, const struct message *answer,
-                                       struct failure *why)
-{
-    struct job *job = session->job;
-    if (answer->type != MESSAGE_ERROR || job->done_refused || job->unaided.is_on) {
-        return question_misses(job, "apuestas_terminadas", MESSAGE_DONE, answer, why);
-    }
-    job->done_refused = true;
-    failure_set(why, "the server refused agency %" PRIu32 "'s DONE", job->agency);
-    return JOB_LOST;
-}
-
 static enum job_step say_done(struct session *session, struct failure *why)
 {
     struct message answer;
@@ -103,8 +86,13 @@ static enum job_step say_done(struct session *session, struct failure *why)
     if (step != JOB_WORKED) {
         return step;
     }
+    if (answer.type == MESSAGE_ERROR && !job->done_refused && !job->unaided.is_on) {
+        job->done_refused = true;
+        failure_set(why, "the server refused agency %" PRIu32 "'s DONE", job->agency);
+        return JOB_LOST;
+    }
     if (answer.type != MESSAGE_ACK) {
-        return take_refused_done(session, &answer, why);
+        return question_misses(job, "apuestas_terminadas", MESSAGE_DONE, &answer, why);
     }
     job->unaided.done = true;
     if (session->phase == STATE_OPEN) {
@@ -116,21 +104,6 @@ static enum job_step say_done(struct session *session, struct failure *why)
 
 /* ------------------------------------------------------- the connection ---- */
 
-static enum job_step converse(struct session *session, struct failure *why)
-{
-    enum job_step step = resume_run(session->job, &session->wire, &session->phase, why);
-    if (step == JOB_WORKED) {
-        step = send_bets(session, why);
-    }
-    if (step == JOB_WORKED) {
-        step = say_done(session, why);
-    }
-    if (step == JOB_WORKED) {
-        step = lookup_run(session->job, &session->wire, why);
-    }
-    return step;
-}
-
 enum job_step session_run(struct job *job, int fd, struct failure *why)
 {
     struct session session = {.job = job};
@@ -139,7 +112,16 @@ enum job_step session_run(struct job *job, int fd, struct failure *why)
                   job->config->server_address, why->text);
         return JOB_FAILED;
     }
-    enum job_step step = converse(&session, why);
+    enum job_step step = resume_run(job, &session.wire, &session.phase, why);
+    if (step == JOB_WORKED) {
+        step = send_bets(&session, why);
+    }
+    if (step == JOB_WORKED) {
+        step = say_done(&session, why);
+    }
+    if (step == JOB_WORKED) {
+        step = lookup_run(job, &session.wire, why);
+    }
     wire_close(&session.wire);
     log_write(step == JOB_NEXT ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
               "action: socket_closed | result: success | server: %s", job->config->server_address);

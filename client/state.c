@@ -24,7 +24,7 @@ struct rest {
     size_t bytes;
 };
 
-/* Cuts off what stands before the next comma, or all of it where there is none. */
+/* Takes the part before the next comma, or all of it where there is none. */
 static struct rest next_field(struct rest *rest)
 {
     const char *comma = memchr(rest->text, ',', rest->bytes);
@@ -47,7 +47,7 @@ static bool parse_phase(struct rest name, enum state_phase *phase)
     return false;
 }
 
-/* Lower-case hexadecimal digits and nothing else; *value gets the last 16 of them. */
+/* Reads `count` lower-case hexadecimal digits and nothing else. *value gets the last 16 of them. */
 static bool parse_hexadecimal(struct rest digits, size_t count, uint64_t *value)
 {
     static const char values[] = "0123456789abcdef";

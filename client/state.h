@@ -29,7 +29,7 @@ struct state {
     char identity[STATE_IDENTITY_DIGITS + 1]; /* "" where it was not told */
 };
 
-/* Reads a body of `bytes` bytes. Returns false and leaves *state alone for anything else. */
+/* Reads a body of `bytes` bytes. Returns false for anything else, and leaves *state as it was. */
 bool state_parse(const char *body, size_t bytes, struct state *state);
 
 /* "open", "done" or "drawn". */

@@ -2,8 +2,8 @@
  * window.h - a queue of the batches that were sent and are not answered yet, oldest first.
  *
  * Answers come in the order of the batches, so an answer is about the oldest one. The
- * queue holds where each batch stands in the file. Its rows are not kept, because they can
- * be read again.
+ * queue holds where each batch stands in the file. It does not hold the batch's rows,
+ * because they can be read again.
  */
 #ifndef CLIENT_WINDOW_H
 #define CLIENT_WINDOW_H
@@ -28,7 +28,7 @@ struct window {
     size_t count;
 };
 
-/* Makes room for `capacity` batches, at least one. False with the failure: no memory. */
+/* Makes room for `capacity` batches, at least one. Returns false with the failure: no memory. */
 bool window_open(struct window *window, size_t capacity, struct failure *failure);
 
 /* Frees the room. */

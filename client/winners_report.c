@@ -21,12 +21,21 @@ static bool name_partial(const char *path, char partial[PATH_MAX], struct failur
 }
 
 /*
- * Tells who owns the directory, and the command that lets this process write there: the user
- * of a container's image does not own what a host has mounted. errno is why it may not.
+ * Checks that this process may write into the directory of the path. The user of a container's image
+ * does not own what a host has mounted. So the failure tells who owns the directory, and the command
+ * that helps.
  */
-static bool refuse_directory(const char *directory, const char *path, struct failure *failure)
+static bool check_directory(const char *path, struct failure *failure)
 {
+    char directory[PATH_MAX];
     struct stat status;
+    const char *slash = strrchr(path, '/');
+    int bytes = slash == NULL ? 0 : (int)(slash - path) + 1;
+    /* The dot makes it an error, too, when a file stands where the directory should be. */
+    snprintf(directory, sizeof directory, "%.*s.", bytes, path);
+    if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0) {
+        return true;
+    }
     int error = errno;
     if (error == EACCES && stat(directory, &status) == 0) {
         return failure_set(failure,
@@ -41,17 +50,7 @@ static bool refuse_directory(const char *directory, const char *path, struct fai
     return failure_set_errno(failure, "winners.file: writing into the directory of %s", path);
 }
 
-static bool check_directory(const char *path, struct failure *failure)
-{
-    char directory[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    int bytes = slash == NULL ? 0 : (int)(slash - path) + 1;
-    /* The dot makes it an error, too, when a file stands where the directory should be. */
-    snprintf(directory, sizeof directory, "%.*s.", bytes, path);
-    return faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0 ||
-           refuse_directory(directory, path, failure);
-}
-
+/* Checks that a file which takes the place of what is at the path destroys nothing. */
 static bool check_replaces(const char *path, const struct dataset *bets, struct failure *failure)
 {
     struct stat status;
@@ -128,16 +127,9 @@ enum winners_end winners_report_take(struct winners_report *report, const char *
     return WINNERS_TAKEN;
 }
 
-static bool give_name(const struct winners_report *report, struct failure *failure)
-{
-    char partial[PATH_MAX];
-    return name_partial(report->path, partial, failure) &&
-           (rename(partial, report->path) == 0 ||
-            failure_set_errno(failure, "renaming %s to %s", partial, report->path));
-}
-
 bool winners_report_keep(struct winners_report *report, struct failure *failure)
 {
+    char partial[PATH_MAX];
     if (report->file == NULL) {
         return true;
     }
@@ -148,11 +140,13 @@ bool winners_report_keep(struct winners_report *report, struct failure *failure)
     }
     bool closed = fclose(report->file) == 0 || fail(report, "closing", failure);
     report->file = NULL;
-    if (!closed || !give_name(report, failure)) {
+    bool kept = closed && name_partial(report->path, partial, failure) &&
+                (rename(partial, report->path) == 0 ||
+                 failure_set_errno(failure, "renaming %s to %s", partial, report->path));
+    if (!kept) {
         winners_report_discard(report);
-        return false;
     }
-    return true;
+    return kept;
 }
 
 void winners_report_discard(struct winners_report *report)

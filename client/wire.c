@@ -60,7 +60,7 @@ static bool has_something_to_send(const struct wire *wire)
     return wire->out_begin < wire->out_used && !wire->out_closed;
 }
 
-/* Sends what the kernel takes. A failure shows after the last answers have been read. */
+/* Sends what the kernel takes. A failure is told only after the last answers have been read. */
 static void send_what_goes(struct wire *wire)
 {
     while (has_something_to_send(wire)) {
@@ -168,7 +168,7 @@ enum wire_answer wire_next(struct wire *wire, struct message *answer, struct fai
     return WIRE_ANSWER;
 }
 
-/* Bytes of `server:type:` at the start of what came, 0 where there is no second colon yet. */
+/* The length of `server:type:` at the start of what came, 0 where no second colon is there yet. */
 static size_t header_bytes(const struct wire *wire)
 {
     const char *start = wire->in + wire->in_begin;
@@ -180,7 +180,7 @@ static size_t header_bytes(const struct wire *wire)
     return second == NULL ? 0 : (size_t)(second + 1 - start);
 }
 
-/* The header alone, without rows, is read as a message that has no body. */
+/* Reads the header alone, without the rows, as a message that has no body. */
 bool wire_begins(struct wire *wire, enum message_type type)
 {
     char header[MESSAGE_HEADER_BYTES_MAX + MESSAGE_END_BYTES];

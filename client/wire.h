@@ -50,7 +50,7 @@ enum wire_end {
     WIRE_NO_MEMORY
 };
 
-/* Owns `fd` from now on, also when it fails: false with the failure. */
+/* Takes `fd` over, also when it fails. Returns false with the failure. */
 bool wire_open(struct wire *wire, struct interrupt *interrupt, int fd, struct failure *failure);
 
 /* Closes the connection and frees its memory. */
@@ -85,7 +85,7 @@ enum wire_answer wire_next(struct wire *wire, struct message *answer, struct fai
 
 /*
  * True when an answer of this type with a body has begun. Its header is taken then, and the
- * caller takes its rows by wire_next_line. The last row ends in CRLF, and may be empty.
+ * caller takes its rows by wire_next_line. The last row ends in CRLF and may be empty.
  */
 bool wire_begins(struct wire *wire, enum message_type type);
 
@@ -94,7 +94,7 @@ bool wire_is_closed(const struct wire *wire);
 
 /*
  * Takes the next line with its LF, for echo probes and rows. *line points to *bytes bytes
- * that are valid until the next transfer. False: there is no whole line yet.
+ * that are valid until the next transfer. Returns false where there is no whole line yet.
  */
 bool wire_next_line(struct wire *wire, const char **line, size_t *bytes);
 

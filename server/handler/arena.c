@@ -20,7 +20,7 @@ bool arena_open(struct arena *arena, size_t bytes)
 void arena_close(struct arena *arena)
 {
     if (arena->memory != NULL) {
-        (void)munmap(arena->memory, arena->bytes);
+        munmap(arena->memory, arena->bytes);
         arena->memory = NULL;
     }
 }

@@ -36,7 +36,7 @@ void connection_open(struct connection *connection, int socket, struct arena *ar
     };
 }
 
-/* Waits for `events`; > 0 when there, 0 at the timeout, -1 with errno (EINTR for a signal). */
+/* Waits for `events`: > 0 when one came, 0 at the timeout, -1 with errno (EINTR for a signal). */
 static int wait_for(const struct connection *connection, short events, int64_t timeout_ms)
 {
     struct pollfd poll = {.fd = connection->socket, .events = events};
@@ -65,7 +65,7 @@ void connection_close(struct connection *connection)
     if (!connection->broken && shutdown(connection->socket, SHUT_WR) == 0) {
         linger(connection);
     }
-    (void)close(connection->socket);
+    close(connection->socket);
 }
 
 bool connection_is_broken(const struct connection *connection)
@@ -148,21 +148,19 @@ bool connection_make_room(struct connection *connection)
 
 /* -------------------------------------------------------------- sending ---- */
 
-/* How long this peer may still take to read; 0 when its time is up. */
-static int64_t patience_left_ms(const struct connection *connection, int64_t began_ms)
+/* Waits until the peer reads again. False when its time is up, or the wait has failed. */
+static bool wait_until_it_reads(const struct connection *connection, int64_t began_ms)
 {
     uint64_t patience_ms = connection->answer_ms;
     if (signals_terminate_requested() && patience_ms > STOPPING_ANSWER_MS) {
         patience_ms = STOPPING_ANSWER_MS;
     }
     uint64_t elapsed_ms = (uint64_t)(clock_monotonic_ms() - began_ms);
-    return elapsed_ms >= patience_ms ? 0 : (int64_t)(patience_ms - elapsed_ms);
-}
-
-static bool wait_until_it_reads(const struct connection *connection, int64_t began_ms)
-{
-    int64_t left_ms = patience_left_ms(connection, began_ms);
-    return left_ms > 0 && (wait_for(connection, POLLOUT, left_ms) >= 0 || errno == EINTR);
+    if (elapsed_ms >= patience_ms) {
+        return false;
+    }
+    return wait_for(connection, POLLOUT, (int64_t)(patience_ms - elapsed_ms)) >= 0 ||
+           errno == EINTR;
 }
 
 static bool send_all(const struct connection *connection, const char *bytes, size_t left)
@@ -204,7 +202,7 @@ void connection_send(struct connection *connection, const char *bytes, size_t co
         bytes += part;
         count -= part;
         if (connection->out_used == CONNECTION_OUT_BYTES) {
-            (void)connection_flush(connection);
+            connection_flush(connection);
         }
     }
 }

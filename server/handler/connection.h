@@ -1,8 +1,8 @@
 /*
  * connection.h - one agency's socket: bytes in, bytes out, and how long either may take.
  *
- * No call blocks in the socket: every wait is a ppoll with a deadline, and SIGTERM ends it.
- * Called by the handler that owns the connection, alone.
+ * No call blocks in the socket. Every wait is a ppoll with a deadline, and SIGTERM ends it.
+ * Called only by the handler that owns the connection.
  */
 #ifndef SERVER_HANDLER_CONNECTION_H
 #define SERVER_HANDLER_CONNECTION_H
@@ -18,12 +18,12 @@ enum { CONNECTION_OUT_BYTES = 16 * 1024 };
 struct connection {
     int socket;
     char *in;           /* bytes received and not consumed yet; in the handler's arena */
-    char *out;          /* behind `in`, CONNECTION_OUT_BYTES: answers on their way */
+    char *out;          /* CONNECTION_OUT_BYTES for answers; in the arena after `in` */
     size_t in_capacity; /* bytes */
     size_t in_start;    /* of the first byte not consumed */
-    size_t in_end;      /* behind the last byte received */
+    size_t in_end;      /* after the last byte received */
     uint64_t answer_ms; /* how long a peer may refuse to read */
-    bool broken;        /* nothing more can be said; see connection_is_broken */
+    bool broken;        /* see connection_is_broken */
     size_t out_used;    /* bytes in `out` */
     uint64_t received;  /* bytes, since it was opened */
 };
@@ -36,19 +36,16 @@ void connection_open(struct connection *connection, int socket, struct arena *ar
                      size_t in_capacity, uint64_t answer_ms);
 
 /*
- * Closes the socket so that the peer can still read what was sent to it: bytes
- * that it sent and nobody reads would make the kernel reset the connection (RFC 9293, 3.6.1),
- * so they are read and thrown away for a short while.
+ * Closes the socket so that the peer can still read what was sent to it. Where bytes of the peer
+ * are unread, the kernel resets the connection (RFC 9293, 3.6.1). So they are read and thrown away
+ * for a short while.
  */
 void connection_close(struct connection *connection);
 
-/*
- * True once sending or receiving has failed, or the connection was given up: nothing more can be
- * said.
- */
+/* True once sending or receiving has failed, or the connection was given up. Nothing is sent then. */
 bool connection_is_broken(const struct connection *connection);
 
-/* Nothing more is sent: what was sent of an answer must not look like a whole one. */
+/* Lets nothing more be sent, so that the start of an answer does not look like a whole one. */
 void connection_give_up(struct connection *connection);
 
 enum receive_result {
@@ -69,17 +66,19 @@ enum receive_result connection_receive(struct connection *connection, int64_t ti
 /* How many bytes have been received since the connection was opened. */
 uint64_t connection_received_bytes(const struct connection *connection);
 
-/* The bytes not consumed yet, and what takes some of them off. */
+/* The bytes that are not consumed yet; *count is how many. */
 const char *connection_bytes(const struct connection *connection, size_t *count);
+
+/* Consumes the first `count` of them. */
 void connection_consume(struct connection *connection, size_t count);
 
-/* Moves what is left to the front where the end of the buffer is near; true when there is room. */
+/* Moves what is left to the front where the buffer is more than half used. True: there is room. */
 bool connection_make_room(struct connection *connection);
 
-/* Puts bytes on their way; sent when `out` is full, or with connection_flush. */
+/* Puts bytes into `out`. They are sent when it is full, or by connection_flush. */
 void connection_send(struct connection *connection, const char *bytes, size_t count);
 
-/* Sends all that is on its way. False when the peer is gone or does not read. */
+/* Sends what is in `out`. False when the peer is gone or does not read. */
 bool connection_flush(struct connection *connection);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * dialogue.c - see dialogue.h. A table: a function a message type.
+ * dialogue.c - see dialogue.h. A table at the end has one function for each message type.
  */
 #include "server/handler/dialogue.h"
 
@@ -33,12 +33,12 @@ void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, u
         .connection = connection,
         .log = log,
     };
-    const struct batches_setting setting = {.heritage = heritage,
-                                            .slot_index = slot_index,
-                                            .connection = connection,
-                                            .log = log,
-                                            .claim = &dialogue->claim};
-    batches_open(&dialogue->batches, &setting, arena);
+    const struct pipeline_setting setting = {.heritage = heritage,
+                                             .slot_index = slot_index,
+                                             .connection = connection,
+                                             .log = log,
+                                             .claim = &dialogue->claim};
+    pipeline_open(&dialogue->pipeline, &setting, arena);
 }
 
 void dialogue_close(struct dialogue *dialogue)
@@ -48,26 +48,26 @@ void dialogue_close(struct dialogue *dialogue)
 
 bool dialogue_owes_answers(const struct dialogue *dialogue)
 {
-    return batches_are_pending(&dialogue->batches);
+    return pipeline_owes_answers(&dialogue->pipeline);
 }
 
 bool dialogue_append_bets(struct dialogue *dialogue)
 {
-    return batches_commit(&dialogue->batches);
+    return pipeline_append(&dialogue->pipeline);
 }
 
 bool dialogue_answer_safe(struct dialogue *dialogue, bool wait)
 {
-    if (wait && !batches_wait_for_oldest(&dialogue->batches)) {
+    if (wait && !pipeline_wait_for_oldest(&dialogue->pipeline)) {
         return false;
     }
-    batches_answer_safe(&dialogue->batches);
+    pipeline_answer_safe(&dialogue->pipeline);
     return true;
 }
 
 bool dialogue_settle(struct dialogue *dialogue)
 {
-    return batches_settle(&dialogue->batches);
+    return pipeline_settle(&dialogue->pipeline);
 }
 
 static void answer(struct dialogue *dialogue, const struct message *message, enum message_type type)
@@ -90,33 +90,33 @@ static void answer_with_body(struct dialogue *dialogue, const struct message *me
 static bool take_bets(struct dialogue *dialogue, struct agency *agency,
                       const struct message *message)
 {
-    return batches_add(&dialogue->batches, agency, message);
+    return pipeline_add(&dialogue->pipeline, agency, message);
 }
 
 /* ----------------------------------------------------------------- DONE ---- */
 
-/* True once the storer has stored that the agency is done; false when it never will. */
+/* True once it is durable that the agency is done. False when the server has been halted. */
 static bool await_done(struct dialogue *dialogue, struct agency *agency)
 {
     return wait_until(dialogue->segment, dialogue->slot_index, WAIT_FOR_DONE, &agency->phase,
                       AGENCY_DONE);
 }
 
-/* Who may not bet for the agency any more may not say that it is done either. */
+/* A connection that may not bet for the agency any more may not say DONE for it either. */
 static bool take_done(struct dialogue *dialogue, struct agency *agency,
                       const struct message *message)
 {
     if (!dialogue_settle(dialogue)) {
         return false;
     }
-    (void)connection_flush(dialogue->connection);
+    connection_flush(dialogue->connection);
     if (claim_bars(&dialogue->claim, agency)) {
-        return batches_refuse_follower(&dialogue->batches, message);
+        return pipeline_refuse_follower(&dialogue->pipeline, message);
     }
     uint64_t epoch = claim_epoch(&dialogue->claim, agency);
     if (!agencies_ask_done(dialogue->segment, dialogue->slot_index, agency, epoch)) {
-        return batches_refuse(&dialogue->batches, message,
-                              append_result_text(append_refusal(epoch)));
+        return pipeline_refuse(&dialogue->pipeline, message,
+                               append_result_text(append_refusal(epoch)));
     }
     if (!await_done(dialogue, agency)) {
         return false;
@@ -134,7 +134,8 @@ struct winners_answer {
 };
 
 /*
- * Nothing is sent before the first winner was read, so that a file that was changed can get ERROR.
+ * Sends one row of the answer. Its header goes before the first row and not earlier, so that the
+ * answer can still be ERROR where the file was changed.
  */
 static bool send_winner(void *context, const char *row, size_t bytes)
 {
@@ -148,9 +149,9 @@ static bool send_winner(void *context, const char *row, size_t bytes)
 }
 
 /*
- * The winners could not be read to their end. Where nothing was sent and the file was changed, the
- * agency gets ERROR: asking again would be in vain. In any other case the connection is closed
- * without the answer's end, and the agency asks again on another one.
+ * Ends an answer whose winners could not be read to their end. Where the file was changed and
+ * nothing was sent, the agency gets ERROR, because asking again would not help. In any other case
+ * the connection is closed without the answer's end, and the agency asks again on another one.
  */
 static bool fail_to_answer(struct dialogue *dialogue, const struct winners_answer *sent,
                            enum winners_end end, const struct failure *failure)
@@ -159,7 +160,7 @@ static bool fail_to_answer(struct dialogue *dialogue, const struct winners_answe
                      "action: consulta_ganadores | result: fail | agency: %u | error: %s",
                      sent->question->sender, failure->text);
     if (end == WINNERS_CHANGED && sent->winners == 0) {
-        return batches_refuse(&dialogue->batches, sent->question, "the winners were changed");
+        return pipeline_refuse(&dialogue->pipeline, sent->question, "the winners were changed");
     }
     connection_give_up(dialogue->connection);
     return true;
@@ -189,9 +190,10 @@ static bool answer_winners(struct dialogue *dialogue, const struct message *mess
 }
 
 /*
- * Waits at the gate, at most winners_wait, with our signals let in. A signal that comes between the
- * look at its flag and the sleep does not end that sleep. The supervisor repeats its SIGTERM until
- * the handler is gone; for a supervisor that has died, each sleep ends after GATE_LOOK_MS.
+ * Waits at the gate, at most winners_wait, with signals unblocked. A SIGTERM that comes between the
+ * look at its flag and the sleep does not end that sleep. The supervisor therefore repeats SIGTERM
+ * until the handler is gone. A supervisor that has died repeats nothing, so each sleep ends after
+ * GATE_LOOK_MS.
  */
 static enum gate_answer wait_at_gate(const struct dialogue *dialogue)
 {
@@ -225,7 +227,7 @@ static bool take_request(struct dialogue *dialogue, struct agency *agency,
     if (!dialogue_settle(dialogue)) {
         return false;
     }
-    (void)connection_flush(dialogue->connection);
+    connection_flush(dialogue->connection);
     bool drawn = atomic_load(&dialogue->segment->shared->storer.drawn) != 0 ||
                  wait_at_gate(dialogue) == GATE_OPEN;
     if (drawn) {
@@ -237,31 +239,20 @@ static bool take_request(struct dialogue *dialogue, struct agency *agency,
 
 /* --------------------------------------------------------------- STATUS ---- */
 
-/* Another connection may have asked to be done a moment ago: "done" is told when it is durable. */
-static const char *state_name(const struct dialogue *dialogue, const struct agency *agency)
-{
-    if (atomic_load(&dialogue->segment->shared->storer.drawn) != 0) {
-        return "drawn";
-    }
-    return atomic_load(&agency->phase) == AGENCY_DONE ? "done" : "open";
-}
-
-/* What STATE tells is durable: the bets, and an agency's being done. */
-static bool await_told(struct dialogue *dialogue, struct agency *agency, uint64_t end_position)
-{
-    return wait_until(dialogue->segment, dialogue->slot_index, WAIT_FOR_COMMIT,
-                      heritage_safe_position(dialogue->heritage), end_position) &&
-           (atomic_load(&agency->phase) == AGENCY_OPEN || await_done(dialogue, agency));
-}
-
-/* What is stored of the agency, or of its first rows; the lottery's name with it. */
+/*
+ * Answers with what is stored of the agency, or of its first rows, and the lottery's identity. The
+ * phase is "done" only when that is durable; another connection may have said DONE just now.
+ */
 static void answer_state(struct dialogue *dialogue, const struct message *message,
                          const struct agency *agency, uint64_t bets, uint64_t checksum)
 {
+    const char *phase = atomic_load(&agency->phase) == AGENCY_DONE ? "done" : "open";
+    if (atomic_load(&dialogue->segment->shared->storer.drawn) != 0) {
+        phase = "drawn";
+    }
     char body[STATE_BODY_BYTES];
     int bytes = snprintf(body, sizeof body, "%" PRIu64 ",%s," CHECKSUM_FORMAT ",%s" MESSAGE_END,
-                         bets, state_name(dialogue, agency), checksum,
-                         dialogue->heritage->directory.control.identity);
+                         bets, phase, checksum, dialogue->heritage->directory.control.identity);
     answer_with_body(dialogue, message, MESSAGE_STATE);
     connection_send(dialogue->connection, body, (size_t)bytes);
 }
@@ -273,7 +264,10 @@ static bool take_status(struct dialogue *dialogue, struct agency *agency,
         return false;
     }
     struct agency_claim claim = agencies_claim(dialogue->segment, agency);
-    if (!await_told(dialogue, agency, claim.end_position)) {
+    /* STATE tells only what is durable: the bets, and that the agency is done. */
+    if (!wait_until(dialogue->segment, dialogue->slot_index, WAIT_FOR_COMMIT,
+                    heritage_safe_position(dialogue->heritage), claim.end_position) ||
+        (atomic_load(&agency->phase) != AGENCY_OPEN && !await_done(dialogue, agency))) {
         return false;
     }
     claim_take(&dialogue->claim, agency, claim.epoch, dialogue->log);
@@ -283,7 +277,7 @@ static bool take_status(struct dialogue *dialogue, struct agency *agency,
 
 /* --------------------------------------------------------------- PREFIX ---- */
 
-/* Claims nothing: an agency that asks does not mean to send anything. */
+/* Claims nothing, because an agency that asks this is not going to send bets. */
 static bool take_prefix(struct dialogue *dialogue, struct agency *agency,
                         const struct message *message)
 {
@@ -293,9 +287,9 @@ static bool take_prefix(struct dialogue *dialogue, struct agency *agency,
     if (!dialogue_settle(dialogue)) {
         return false;
     }
-    (void)connection_flush(dialogue->connection);
+    connection_flush(dialogue->connection);
     if (!decimal_parse(message->body, message->body_bytes, &rows)) {
-        return batches_refuse(&dialogue->batches, message, "PREFIX takes a number of rows");
+        return pipeline_refuse(&dialogue->pipeline, message, "PREFIX takes a number of rows");
     }
     uint64_t safe = atomic_load(heritage_safe_position(dialogue->heritage)); /* as for STATUS */
     signals_unblock();
@@ -303,7 +297,7 @@ static bool take_prefix(struct dialogue *dialogue, struct agency *agency,
                                  signals_terminate_requested, &checksum, &failure);
     signals_block();
     if (!found) {
-        return batches_refuse(&dialogue->batches, message, failure.text);
+        return pipeline_refuse(&dialogue->pipeline, message, failure.text);
     }
     answer_state(dialogue, message, agency, rows, checksum);
     return true;
@@ -314,60 +308,48 @@ static bool take_prefix(struct dialogue *dialogue, struct agency *agency,
 typedef bool take_function(struct dialogue *dialogue, struct agency *agency,
                            const struct message *message);
 
-/* What an agency may send; the other types are the server's own. */
+/* The types that an agency may send. The others are the server's own. */
 static take_function *const take_functions[MESSAGE_TYPES] = {
     [MESSAGE_BET] = take_bets,        [MESSAGE_DONE] = take_done,
     [MESSAGE_REQUEST] = take_request, [MESSAGE_STATUS] = take_status,
     [MESSAGE_PREFIX] = take_prefix,
 };
 
-static void note_sender(struct dialogue *dialogue, struct agency *agency)
-{
-    atomic_store_explicit(&dialogue->slot->agency, agency->id, memory_order_relaxed);
-    atomic_store_explicit(&dialogue->slot->agency_known, 1, memory_order_relaxed);
-    atomic_store_explicit(&agency->seen_at_ms, clock_wall_ms(), memory_order_relaxed);
-}
-
 static bool take_whole(struct dialogue *dialogue, const struct message *message)
 {
     take_function *take = take_functions[message->type];
     if (take == NULL) {
-        return batches_refuse(&dialogue->batches, message, "the type is the server's");
+        return pipeline_refuse(&dialogue->pipeline, message, "the type is the server's");
     }
     if (message->from_server ||
         !server_config_allows(&dialogue->heritage->config, message->sender)) {
-        return batches_refuse(&dialogue->batches, message, "the agency is not allowed");
+        return pipeline_refuse(&dialogue->pipeline, message, "the agency is not allowed");
     }
     struct agency *agency = agencies_find_or_add(dialogue->segment, message->sender);
     if (agency == NULL) {
-        return batches_refuse(&dialogue->batches, message, "too many agencies");
+        return pipeline_refuse(&dialogue->pipeline, message, "too many agencies");
     }
-    note_sender(dialogue, agency);
+    atomic_store_explicit(&dialogue->slot->agency, agency->id, memory_order_relaxed);
+    atomic_store_explicit(&dialogue->slot->agency_known, 1, memory_order_relaxed);
+    atomic_store_explicit(&agency->seen_at_ms, clock_wall_ms(), memory_order_relaxed);
     dialogue->single_bets |= message->dialect == MESSAGE_UNTYPED_SINGLE;
     return take(dialogue, agency, message);
 }
 
-/* Only before any message: there is nothing to wait for, and no claim. Its text is not logged. */
+/*
+ * Echoes a probe. It may come only before the first message, when there is nothing to wait for and no
+ * claim. Its text is not logged.
+ */
 static bool take_probe(struct dialogue *dialogue, const struct message *message)
 {
     if (dialogue->spoken) {
-        return batches_refuse(&dialogue->batches, message,
-                              "a line without ':' is a probe only before the first message");
+        return pipeline_refuse(&dialogue->pipeline, message,
+                               "a line without ':' is a probe only before the first message");
     }
     peer_log_limited(dialogue->log, LOG_LEVEL_INFO,
                      "action: receive_message | result: success | bytes: %zu", message->body_bytes);
     connection_send(dialogue->connection, message->body, message->body_bytes);
     return true;
-}
-
-/* What a client of batches does where single bets are expected: its second row has no agency. */
-static bool take_malformed(struct dialogue *dialogue, const struct message *message)
-{
-    bool is_later_row = message->bare_bet && dialogue->single_bets;
-    return batches_refuse(&dialogue->batches, message,
-                          is_later_row ? "a bet without its agency behind an untyped bet: "
-                                         "untyped_messages: batch?"
-                                       : message->fault);
 }
 
 bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
@@ -383,7 +365,12 @@ bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
         return take_probe(dialogue, message);
     case MESSAGE_MALFORMED:
         dialogue->spoken = true;
-        return take_malformed(dialogue, message);
+        /* Where single bets are expected, the second row of a batch looks like a bare bet. */
+        return pipeline_refuse(&dialogue->pipeline, message,
+                               message->bare_bet && dialogue->single_bets
+                                   ? "a bet without its agency after an untyped bet: "
+                                     "untyped_messages: batch?"
+                                   : message->fault);
     case MESSAGE_INCOMPLETE:
         break;
     }
@@ -393,5 +380,5 @@ bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
 
 bool dialogue_complain(struct dialogue *dialogue, const char *reason)
 {
-    return batches_complain(&dialogue->batches, reason) && dialogue_settle(dialogue);
+    return pipeline_complain(&dialogue->pipeline, reason) && dialogue_settle(dialogue);
 }

@@ -1,15 +1,15 @@
 /*
  * dialogue.h - what each message of an agency means, and what it is answered.
  *
- * The handler feeds whole messages in; the dialogue acts on them and puts the answers on the
- * connection, in the order of the questions. Called by the handler's process alone.
+ * The handler gives it whole messages. The dialogue acts on them, and puts the answers on the
+ * connection in the order of the questions. Called by the handler's process alone.
  */
 #ifndef SERVER_HANDLER_DIALOGUE_H
 #define SERVER_HANDLER_DIALOGUE_H
 
 #include "bet/message.h"
-#include "server/handler/batches.h"
 #include "server/handler/connection.h"
+#include "server/handler/pipeline.h"
 #include "server/heritage.h"
 
 #include <stdbool.h>
@@ -23,8 +23,8 @@ struct dialogue {
     struct connection *connection;
     struct peer_log *log;
     struct claim claim;
-    struct batches batches;
-    bool spoken;      /* something other than a probe has come */
+    struct pipeline pipeline;
+    bool spoken;      /* a message that is no probe has come */
     bool single_bets; /* an untyped single row has come */
 };
 
@@ -32,14 +32,11 @@ struct dialogue {
 void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, uint32_t slot_index,
                    struct connection *connection, struct peer_log *log, struct arena *arena);
 
-/*
- * Acts on one message, as message_parse gave it. False when the connection
- * can't go on: the server was halted.
- */
+/* Acts on one message, as message_parse gave it. Returns false when the server has been halted. */
 bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
                    const struct message *message);
 
-/* Says ERROR after everything else, for what was no whole message. False as above. */
+/* Answers everything, and ERROR at the end for bytes that are no whole message. False as above. */
 bool dialogue_complain(struct dialogue *dialogue, const char *reason);
 
 /* True while there are batches that have not been answered. */
@@ -49,15 +46,15 @@ bool dialogue_owes_answers(const struct dialogue *dialogue);
 bool dialogue_append_bets(struct dialogue *dialogue);
 
 /*
- * Answers the batches that are safe by now, in order; with `wait`, waits first for the oldest one.
- * False as above.
+ * Answers the batches that are safe, in order. With `wait` it waits for the oldest one first. False
+ * as above.
  */
 bool dialogue_answer_safe(struct dialogue *dialogue, bool wait);
 
 /* Appends all bets, and waits until everything is answered. False as above. */
 bool dialogue_settle(struct dialogue *dialogue);
 
-/* Tells the log what has not been told: the connection ends. */
+/* Logs what has not been logged yet. Called when the connection ends. */
 void dialogue_close(struct dialogue *dialogue);
 
 #endif

@@ -1,19 +1,18 @@
 /*
  * handler.c - the life of a connection, from top to bottom.
  *
- * Why it exists: a process a connection, so that a bad peer, or a bug that it
- * finds, can take down nothing but its own handler.
+ * Why it exists: each connection has its own process, so that a bad peer, or a bug that it finds,
+ * can end no handler but its own.
  *
- * What it promises: every message gets its answer, in order; a batch gets ACK
- * only when its bytes are as safe as the configuration promises; the process
- * ends when the peer is gone, in whatever way it goes.
+ * What it promises: every message gets its answer, in order. A batch gets ACK only when its bytes
+ * are as safe as the configuration promises. The process ends when the peer is gone, in whatever
+ * way it went.
  *
- * How it stops: SIGTERM. What has arrived is served and answered, up to
- * MESSAGES_A_ROUND messages, then the connection is closed.
+ * How it stops: by SIGTERM. What has arrived is served and answered, up to MESSAGES_A_ROUND
+ * messages. Then the connection is closed.
  *
- * If it dies: the peer sees the connection close; the kernel takes it off the
- * gate's count; the append lock's next owner repairs what it left; the
- * supervisor frees its slot.
+ * If it dies: the peer sees the connection close. The kernel takes the handler off the gate's
+ * count. The next owner of the append lock repairs what it left. The supervisor frees its slot.
  */
 #include "server/handler/handler.h"
 
@@ -33,9 +32,8 @@
 
 enum {
     RECEIVE_BYTES = 256 * 1024,
-    MESSAGES_A_BUFFER = 4, /* of the longest kind */
-    MESSAGES_A_ROUND =
-        1024, /* a buffer holds far more short messages: signals are let in between */
+    MESSAGES_A_BUFFER = 4,   /* of the longest kind */
+    MESSAGES_A_ROUND = 1024, /* a buffer holds more short ones; signals are let in between rounds */
     NO_TIME_LIMIT = -1
 };
 
@@ -52,6 +50,8 @@ struct handler {
 
 enum verdict { GO_ON, LEAVE, FAIL };
 
+static const char too_long[] = "the message is longer than limits.message_bytes";
+
 /* ------------------------------------------------------------ messages ---- */
 
 static enum verdict complain(struct handler *handler, const char *reason)
@@ -59,73 +59,58 @@ static enum verdict complain(struct handler *handler, const char *reason)
     return dialogue_complain(&handler->dialogue, reason) ? LEAVE : FAIL;
 }
 
-static bool parse(struct handler *handler, enum message_frame *frame, struct message *message)
-{
-    size_t bytes = 0;
-    const char *start = connection_bytes(&handler->connection, &bytes);
-    bool single = handler->heritage->config.untyped_messages == UNTYPED_SINGLE;
-    *frame = message_parse(start, bytes, single, &handler->scanned, message);
-    return *frame != MESSAGE_INCOMPLETE;
-}
-
 static enum verdict serve_message(struct handler *handler, enum message_frame frame,
                                   const struct message *message)
 {
     handler->message_began_ms = 0;
     if (message->bytes > handler->heritage->config.limit_message_bytes) {
-        return complain(handler, "the message is longer than limits.message_bytes");
+        return complain(handler, too_long);
     }
     if (!dialogue_take(&handler->dialogue, frame, message)) {
         return FAIL;
     }
     if (connection_is_broken(&handler->connection)) {
-        return LEAVE; /* what else it has asked for, it will not read */
+        return LEAVE; /* the peer reads no more answers */
     }
     connection_consume(&handler->connection, message->bytes);
     return GO_ON;
 }
 
-/* What is left in the buffer is the start of a message: how long it may be, and may take. */
-static enum verdict look_at_rest(struct handler *handler)
-{
-    size_t left = 0;
-    (void)connection_bytes(&handler->connection, &left);
-    if (left > handler->heritage->config.limit_message_bytes) {
-        return complain(handler, "the message is longer than limits.message_bytes");
-    }
-    if (left > 0 && handler->message_began_ms == 0) {
-        handler->message_began_ms = clock_monotonic_ms();
-    }
-    return GO_ON;
-}
-
 /*
  * Serves the whole messages that are in the buffer, at most MESSAGES_A_ROUND, and appends their
- * bets.
+ * bets. Where it has taken all of them, what is left is the start of a message.
  */
 static enum verdict serve_messages(struct handler *handler)
 {
-    enum verdict verdict = GO_ON;
-    enum message_frame frame = MESSAGE_INCOMPLETE;
-    struct message message;
+    const struct server_config *config = &handler->heritage->config;
+    bool single = config->untyped_messages == UNTYPED_SINGLE;
+    size_t left = 0;
     int taken = 0;
-    while (taken < MESSAGES_A_ROUND && verdict == GO_ON && parse(handler, &frame, &message)) {
-        verdict = serve_message(handler, frame, &message);
-        taken++;
+    for (; taken < MESSAGES_A_ROUND; taken++) {
+        struct message message;
+        const char *bytes = connection_bytes(&handler->connection, &left);
+        enum message_frame frame = message_parse(bytes, left, single, &handler->scanned, &message);
+        if (frame == MESSAGE_INCOMPLETE) {
+            break;
+        }
+        enum verdict verdict = serve_message(handler, frame, &message);
+        if (verdict != GO_ON) {
+            return verdict;
+        }
     }
     handler->has_more = taken == MESSAGES_A_ROUND;
-    if (verdict == GO_ON && !handler->has_more) {
-        verdict = look_at_rest(handler);
+    if (!handler->has_more && left > config->limit_message_bytes) {
+        return complain(handler, too_long);
     }
-    if (verdict != GO_ON) {
-        return verdict;
+    if (!handler->has_more && left > 0 && handler->message_began_ms == 0) {
+        handler->message_began_ms = clock_monotonic_ms();
     }
     return dialogue_append_bets(&handler->dialogue) ? GO_ON : FAIL;
 }
 
 /* ------------------------------------------------------------- receiving ---- */
 
-/* How long the peer may be silent now: in the middle of a message less than between two. */
+/* How long the peer may be silent now. Within a message it is less than between two. */
 static int64_t patience_ms(const struct handler *handler)
 {
     const struct server_config *config = &handler->heritage->config;
@@ -138,13 +123,14 @@ static int64_t patience_ms(const struct handler *handler)
 }
 
 /*
- * Takes what is there. Where nothing is there: returns at once while batches wait for the disk, and
- * else sleeps until the peer, or the log's summary of suppressed lines, is due.
+ * Takes what the peer has sent. While batches wait for the disk it does not wait for the peer. Else
+ * it sleeps until the peer sends something, until the peer's time is up, or until the log's summary
+ * of suppressed lines is due.
  */
 static enum receive_result receive(struct handler *handler)
 {
     enum receive_result result = RECEIVED_NOTHING;
-    (void)connection_make_room(&handler->connection);
+    connection_make_room(&handler->connection);
     if (dialogue_owes_answers(&handler->dialogue)) {
         result = connection_receive_now(&handler->connection);
     } else {
@@ -208,22 +194,13 @@ static enum verdict finish(struct handler *handler)
     return dialogue_settle(&handler->dialogue) ? LEAVE : FAIL;
 }
 
-/* The peer says no more: what it has begun to say will never be whole. */
-static enum verdict hang_up(struct handler *handler)
-{
-    size_t left = 0;
-    (void)connection_bytes(&handler->connection, &left);
-    return left > 0 ? complain_of_rest(handler, "the connection ended before the message did")
-                    : finish(handler);
-}
-
 /*
- * One round: takes what the peer sent, or waits for the disk or the peer; serves the whole
- * messages, and answers what is safe. A message that trickles in byte by byte is as late as one
- * that stops.
+ * One round. It takes what the peer has sent, or waits for the disk or the peer. It serves the whole
+ * messages, and answers the batches that are safe.
  */
 static enum verdict serve_a_round(struct handler *handler)
 {
+    size_t left = 0;
     switch (handler->has_more ? RECEIVED : receive(handler)) {
     case RECEIVED:
         break;
@@ -234,7 +211,9 @@ static enum verdict serve_a_round(struct handler *handler)
     case RECEIVED_INTERRUPTED:
         return GO_ON;
     case RECEIVED_END:
-        return hang_up(handler);
+        connection_bytes(&handler->connection, &left);
+        return left > 0 ? complain_of_rest(handler, "the connection ended before the message did")
+                        : finish(handler);
     case RECEIVED_ERROR:
         return LEAVE;
     }
@@ -242,49 +221,47 @@ static enum verdict serve_a_round(struct handler *handler)
     if (verdict != GO_ON) {
         return verdict;
     }
+    /* A message that comes byte by byte is as late as one that stops. */
     bool is_late = handler->message_began_ms != 0 && patience_ms(handler) == 0;
     return is_late ? give_up_waiting(handler) : answer(handler, false);
 }
 
 /*
- * What had arrived when SIGTERM came is served too, at most one round of it. A message cut short is
- * not served, nor what a peer that never pauses has sent behind that round.
+ * Serves until the peer leaves or SIGTERM comes. What had arrived by then is served too, at most one
+ * round of it: not the start of a message, and not what a peer that never pauses sends after that.
  */
-static enum verdict serve_what_arrived(struct handler *handler)
-{
-    bool came = connection_make_room(&handler->connection) &&
-                connection_receive_now(&handler->connection) == RECEIVED;
-    if ((came || handler->has_more) && serve_messages(handler) == FAIL) {
-        return FAIL;
-    }
-    return finish(handler);
-}
-
 static int serve(struct handler *handler)
 {
     enum verdict verdict = GO_ON;
     while (verdict == GO_ON && !signals_terminate_requested()) {
         verdict = serve_a_round(handler);
-        signals_let_in(); /* a peer that always has something to say keeps us from sleeping */
+        signals_let_in(); /* a handler whose peer never pauses does not sleep */
     }
     if (verdict == GO_ON) {
-        verdict = serve_what_arrived(handler);
+        bool came = connection_make_room(&handler->connection) &&
+                    connection_receive_now(&handler->connection) == RECEIVED;
+        if (came || handler->has_more) {
+            verdict = serve_messages(handler);
+        }
+        if (verdict != FAIL) {
+            verdict = finish(handler);
+        }
     }
     if (verdict == LEAVE) {
-        (void)connection_flush(&handler->connection);
+        connection_flush(&handler->connection);
     }
     slot_set_activity(handler->slot, SLOT_CLOSING);
     return verdict == FAIL ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* Everything that a connection needs, in one piece of memory. */
+/* Opens everything that a connection needs, in one piece of memory. */
 static bool open_connection(struct handler *handler, struct arena *arena, int socket,
                             uint32_t slot_index)
 {
     const struct server_config *config = &handler->heritage->config;
     size_t in_bytes = MESSAGES_A_BUFFER * config->limit_message_bytes;
     in_bytes = in_bytes > RECEIVE_BYTES ? in_bytes : RECEIVE_BYTES;
-    if (!arena_open(arena, connection_arena_bytes(in_bytes) + batches_arena_bytes(config))) {
+    if (!arena_open(arena, connection_arena_bytes(in_bytes) + pipeline_arena_bytes(config))) {
         log_error("action: handler_start | result: fail | error: no memory: %s", strerror(errno));
         return false;
     }
@@ -301,12 +278,13 @@ int handler_run(const struct heritage *heritage, const struct process_errand *er
                               .slot = &heritage->segment.slots[errand->slot_index]};
     struct arena arena;
     if (!open_connection(&handler, &arena, errand->descriptor, errand->slot_index)) {
-        (void)close(errand->descriptor);
+        close(errand->descriptor);
         return EXIT_FAILURE;
     }
     int status = EXIT_FAILURE;
     struct failure failure;
-    if (gate_enter(heritage->gate_id, &failure)) { /* counted: a storer that stops waits for us */
+    if (gate_enter(heritage->gate_id,
+                   &failure)) { /* a storer that stops waits for all that are in */
         status = serve(&handler);
     } else {
         log_error("action: handler_start | result: fail | error: %s", failure.text);

@@ -16,13 +16,13 @@ void peer_log_open(struct peer_log *log, const struct slot *slot)
     log_limit_open(&log->limit, clock_monotonic_ms());
 }
 
-/* A line that is too long loses the end of its own text, never the connection's name. */
+/* Writes a line. One that is too long loses the end of its own text, never the peer's address. */
 static void write_line(const struct peer_log *log, enum log_level level, const char *format,
                        va_list arguments)
 {
     enum { OWN_BYTES = LOG_LINE_BYTES - 2 * SHARED_PEER_BYTES };
     char text[OWN_BYTES];
-    (void)vsnprintf(text, sizeof text, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     log_write(level, "%s | pid: %d | ip: %s", text, log->pid, log->peer);
 }
 
@@ -48,7 +48,7 @@ void peer_log_limited(struct peer_log *log, enum log_level level, const char *fo
         write_line(log, level, format, arguments);
         va_end(arguments);
     }
-    (void)peer_log_summarize(log);
+    peer_log_summarize(log);
 }
 
 static void write_summary(struct peer_log *log, uint64_t suppressed)

@@ -2,7 +2,7 @@
  * claims.pml - what a connection may say for an agency: claims, and what breaks them.
  *
  * The steps are those of server/handler/dialogue.c (dialogue_take, take_status, take_done) and of
- * server/handler/batches.c (batches_add, make_turn, batches_commit, close_turn, batches_refuse), with the
+ * server/handler/pipeline.c (pipeline_add, pipeline_append, pipeline_refuse), with the
  * admission of shm/ring.c and shm/agencies.c. Appending is one step (append.pml), and what has been
  * appended is safe at once (lottery.pml).
  *
@@ -89,7 +89,7 @@ inline ring_append()
     fi
 }
 
-/* ----------------------------------------------------------- server/handler/batches.c ---- */
+/* ----------------------------------------------------------- server/handler/pipeline.c ---- */
 
 /* Any ERROR breaks whatever claim the connection holds, and until its next STATUS. */
 inline answer(kind, about)
@@ -115,7 +115,7 @@ inline answer_times(kind, about, times)
     i = 0
 }
 
-inline batches_commit()
+inline pipeline_append()
 {
     if
     :: turn_bets > 0 ->
@@ -139,7 +139,7 @@ inline batches_commit()
     refused = 0
 }
 
-inline batches_refuse()
+inline pipeline_refuse()
 {
     refused++;
     claim_broken = true
@@ -154,18 +154,18 @@ inline batches_refuse()
 #endif
 
 /* A turn is of one agency, and ends when the next batch may not fit. */
-inline batches_add()
+inline pipeline_add()
 {
     if
-    :: BROKEN -> batches_refuse()
+    :: BROKEN -> pipeline_refuse()
     :: else ->
         if
-        :: turn_bets > 0 -> batches_commit()
+        :: turn_bets > 0 -> pipeline_append()
         :: turn_bets == 0 || turn_agency == agency
         fi;
         if
 #ifndef LOOK_BEFORE_COMMIT
-        :: BROKEN -> batches_refuse() /* what was just committed may have been refused */
+        :: BROKEN -> pipeline_refuse() /* what was just committed may have been refused */
         :: !BROKEN ->
 #else
         :: true ->
@@ -182,7 +182,7 @@ inline batches_add()
 
 inline take_done()
 {
-    batches_commit();
+    pipeline_append();
     if
 #ifndef DONE_IN_SPITE_OF_ERROR
     :: BROKEN -> answer(ERROR, agency); claim_broken = true
@@ -199,7 +199,7 @@ inline take_done()
 
 inline take_status()
 {
-    batches_commit();
+    pipeline_append();
 #ifdef FORGOTTEN_IS_ADMITTED
     forgotten = (claim_agency != agency -> claim_agency : forgotten);
 #endif
@@ -213,14 +213,14 @@ inline take_status()
 inline dialogue_take()
 {
     if
-    :: type == BET -> batches_add()
+    :: type == BET -> pipeline_add()
     :: type == DONE -> take_done()
     :: type == STATUS -> take_status()
     :: type == MALFORMED ->
 #ifdef MALFORMED_KEEPS_CLAIM
         refused++
 #else
-        batches_refuse()
+        pipeline_refuse()
 #endif
     fi;
     type = 0;
@@ -239,7 +239,7 @@ proctype handler(byte me)
 end_nothing_received:
     do
     :: atomic { wire[me]?type,agency,bet -> dialogue_take() }
-    :: atomic { turn_bets > 0 || refused > 0 -> batches_commit() } /* what one recv has brought */
+    :: atomic { turn_bets > 0 || refused > 0 -> pipeline_append() } /* what one recv has brought */
     :: atomic { gone[me] && empty(wire[me]) && turn_bets == 0 && refused == 0 -> break }
     :: atomic { losses_left > 0 && me != STRANGERS && !gone[me] ->
             losses_left--;

@@ -1,0 +1,370 @@
+/*
+ * pipeline.c - see pipeline.h.
+ */
+#include "server/handler/pipeline.h"
+
+#include "bet/bet.h"
+#include "bet/bet_rules.h"
+#include "lib/checksum.h"
+#include "lib/fault_point.h"
+#include "lib/log.h"
+#include "shm/ring.h"
+#include "shm/slots.h"
+#include "shm/waiting.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define POSITION_GATHERED UINT64_MAX
+
+enum { GATHERED_BYTES = 512 * 1024, AGENCY_FIELD_BYTES = 32 };
+
+/*
+ * How many bytes of CSV may be gathered. It is at most half the ring, because others append too. But
+ * the rows of the longest message always fit.
+ */
+static size_t csv_capacity(const struct server_config *config)
+{
+    size_t message_bytes = BET_CSV_BYTES_MAX(config->limit_message_bytes + 1);
+    size_t bytes = GATHERED_BYTES;
+    if (bytes > config->ring_bytes / 2) {
+        bytes = config->ring_bytes / 2;
+    }
+    if (bytes < message_bytes) {
+        bytes = message_bytes;
+    }
+    return bytes;
+}
+
+size_t pipeline_arena_bytes(const struct server_config *config)
+{
+    return arena_part_bytes(csv_capacity(config)) +
+           arena_part_bytes(PIPELINE_PENDING_MAX * sizeof(struct pending_batch));
+}
+
+void pipeline_open(struct pipeline *pipeline, const struct pipeline_setting *setting,
+                   struct arena *arena)
+{
+    const struct server_config *config = &setting->heritage->config;
+    *pipeline = (struct pipeline){
+        .config = config,
+        .segment = &setting->heritage->segment,
+        .slot_index = setting->slot_index,
+        .connection = setting->connection,
+        .log = setting->log,
+        .claim = setting->claim,
+        .masks_documents = config->log_personal == LOG_PERSONAL_MASKED,
+        .safe = heritage_safe_position(setting->heritage),
+        .csv_capacity = csv_capacity(config),
+    };
+    pipeline->csv = arena_take(arena, pipeline->csv_capacity);
+    pipeline->pending = arena_take(arena, PIPELINE_PENDING_MAX * sizeof(struct pending_batch));
+}
+
+bool pipeline_owes_answers(const struct pipeline *pipeline)
+{
+    return pipeline->count > 0;
+}
+
+/* ---------------------------------------------------------------- queue ---- */
+
+static struct pending_batch *pending_at(const struct pipeline *pipeline, size_t index)
+{
+    return &pipeline->pending[(pipeline->first + index) % PIPELINE_PENDING_MAX];
+}
+
+/* Makes room for one more entry. False when the server has been halted. */
+static bool make_queue_room(struct pipeline *pipeline)
+{
+    return pipeline->count < PIPELINE_PENDING_MAX ||
+           (pipeline_append(pipeline) && pipeline_wait_for_oldest(pipeline));
+}
+
+/* Adds an entry after all others; there has to be room. */
+static struct pending_batch *push(struct pipeline *pipeline, const struct message *message)
+{
+    if (pipeline->count == 0) {
+        pipeline->first = 0; /* the same few entries stay in the cache */
+    }
+    struct pending_batch *batch = pending_at(pipeline, pipeline->count++);
+    batch->agency = message->sender;
+    batch->dialect = message->dialect;
+    batch->bets = 0;
+    batch->refused = false;
+    batch->position = POSITION_GATHERED;
+    return batch;
+}
+
+/* Makes the answer an ERROR. All ERRORs of the connection are made here and break its claim. */
+static void refuse(struct pipeline *pipeline, struct pending_batch *batch)
+{
+    batch->refused = true;
+    batch->position = 0; /* it has nothing to wait for */
+    claim_break(pipeline->claim);
+}
+
+/* Queues an ERROR. False when the server has been halted. */
+static bool queue_error(struct pipeline *pipeline, const struct message *message)
+{
+    if (!make_queue_room(pipeline)) {
+        return false;
+    }
+    refuse(pipeline, push(pipeline, message));
+    return true;
+}
+
+/* -------------------------------------------------------------- gathering ---- */
+
+/* Gives each gathered batch its position, or refuses it. They are the youngest ones. */
+static void resolve_gathered(struct pipeline *pipeline, enum append_result result, uint64_t end)
+{
+    uint64_t refused = 0;
+    for (size_t i = pipeline->count; i-- > 0;) {
+        struct pending_batch *batch = pending_at(pipeline, i);
+        bool is_gathered = batch->position == POSITION_GATHERED;
+        if (!is_gathered && !batch->refused) {
+            break; /* it and all before it were appended earlier */
+        }
+        if (!is_gathered) {
+            continue; /* refused between batches that were gathered */
+        }
+        batch->position = end;
+        if (result != APPEND_DONE) {
+            refuse(pipeline, batch);
+            refused++;
+        }
+    }
+    if (refused > 0) {
+        peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
+                         "action: apuesta_recibida | result: fail | cantidad: %" PRIu64
+                         " | agency: %" PRIu32 " | reason: %s | batches: %" PRIu64,
+                         pipeline->gathered_bets, pipeline->gathered_agency->id,
+                         append_result_text(result), refused);
+    }
+    pipeline->csv_used = 0;
+    pipeline->gathered_bets = 0;
+    pipeline->gathered_agency = NULL;
+}
+
+bool pipeline_append(struct pipeline *pipeline)
+{
+    if (pipeline->csv_used == 0) {
+        return true;
+    }
+    const struct append append = {
+        .agency = pipeline->gathered_agency,
+        .epoch = pipeline->gathered_epoch,
+        .bytes = pipeline->csv,
+        .count = pipeline->csv_used,
+        .bets = pipeline->gathered_bets,
+        .checksum = checksum_extend(CHECKSUM_EMPTY, pipeline->csv, pipeline->csv_used),
+        .checksum_factor = checksum_factor(pipeline->csv_used),
+    };
+    uint64_t end = 0;
+    enum append_result result = ring_append(pipeline->segment, pipeline->slot_index, &append, &end);
+    if (result == APPEND_HALTED) {
+        return false;
+    }
+    resolve_gathered(pipeline, result, end);
+    return true;
+}
+
+static size_t count_rows(const char *body, size_t bytes)
+{
+    size_t rows = 0;
+    const char *end = body + bytes;
+    for (const char *at = body; at < end; rows++) {
+        const char *line_feed = memchr(at, '\n', (size_t)(end - at));
+        at = line_feed == NULL ? end : line_feed + 1;
+    }
+    return rows;
+}
+
+/* Logs which row of a batch is wrong, and why. */
+static void log_refused_row(struct pipeline *pipeline, const struct message *message,
+                            const struct bet_conversion *conversion)
+{
+    peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
+                     "action: apuesta_recibida | result: fail | cantidad: %zu | agency: %u | row: "
+                     "%zu | reason: %s",
+                     count_rows(message->body, message->body_bytes), message->sender,
+                     conversion->rows + 1, bet_fault_text(conversion->fault));
+}
+
+/* Notes what the log will say of a batch of one bet. A masked document shows only its end. */
+static void note_single_bet(const struct pipeline *pipeline, struct pending_batch *batch,
+                            const struct message *message)
+{
+    enum { SHOWN_DIGITS = 4 };
+    struct bet bet;
+    size_t bytes = message->body_bytes;
+    if (message->body[bytes - 1] == '\n') {
+        bytes--;
+    }
+    if (bet_parse(message->body, bytes, &bet) != BET_VALID) {
+        return;
+    }
+    const struct bet_field *document = &bet.fields[BET_DOCUMENT];
+    const struct bet_field *number = &bet.fields[BET_NUMBER];
+    size_t hidden = 0;
+    if (pipeline->masks_documents) {
+        hidden = document->bytes > SHOWN_DIGITS ? document->bytes - SHOWN_DIGITS : document->bytes;
+    }
+    snprintf(batch->document, sizeof batch->document, "%s%.*s",
+             pipeline->masks_documents ? "****" : "", (int)(document->bytes - hidden),
+             document->text + hidden);
+    bet_parse_uint32(number->text, number->bytes, &batch->number);
+}
+
+/*
+ * Checks rows that were converted against the lottery's own rules. Today is the day by the server's
+ * clock and time zone.
+ */
+static void check_rules(const struct pipeline *pipeline, const struct message *message,
+                        struct bet_conversion *conversion)
+{
+    const struct server_config *config = pipeline->config;
+    struct bet_rules rules = {.number_max = config->rule_number_max};
+    if (config->rule_birthdate == BIRTHDATE_PAST) {
+        time_t now = time(NULL);
+        struct tm broken_down;
+        localtime_r(&now, &broken_down);
+        strftime(rules.born_until, sizeof rules.born_until, "%Y-%m-%d", &broken_down);
+    }
+    if (conversion->fault == BET_VALID && bet_rules_are_set(&rules)) {
+        conversion->fault =
+            bet_rules_check(&rules, message->body, message->body_bytes, &conversion->rows);
+    }
+}
+
+bool pipeline_add(struct pipeline *pipeline, struct agency *agency, const struct message *message)
+{
+    if (!make_queue_room(pipeline)) {
+        return false;
+    }
+    bool fits =
+        BET_CSV_BYTES_MAX(message->body_bytes + 1) <= pipeline->csv_capacity - pipeline->csv_used;
+    bool joins = fits && pipeline->gathered_agency == agency;
+    if (!joins && !pipeline_append(pipeline)) {
+        return false;
+    }
+    if (claim_bars(pipeline->claim, agency)) { /* that append may just have broken it */
+        return pipeline_refuse_follower(pipeline, message);
+    }
+    if (message->body_bytes == 0) {
+        return pipeline_refuse(pipeline, message, "the batch is empty");
+    }
+    struct pending_batch *batch = push(pipeline, message);
+    struct bet_conversion conversion = bet_rows_to_csv(
+        message->sender, message->body, message->body_bytes, pipeline->csv + pipeline->csv_used);
+    check_rules(pipeline, message, &conversion);
+    if (conversion.fault != BET_VALID) {
+        log_refused_row(pipeline, message, &conversion);
+        refuse(pipeline, batch);
+        return true;
+    }
+    batch->bets = (uint32_t)conversion.rows;
+    if (conversion.rows == 1 && log_enabled(LOG_LEVEL_INFO)) {
+        note_single_bet(pipeline, batch, message);
+    }
+    pipeline->gathered_agency = agency;
+    pipeline->gathered_epoch = claim_epoch(pipeline->claim, agency);
+    pipeline->csv_used += conversion.csv_bytes;
+    pipeline->gathered_bets += conversion.rows;
+    return true;
+}
+
+/* ------------------------------------------------------------- refusals ---- */
+
+bool pipeline_refuse(struct pipeline *pipeline, const struct message *message, const char *reason)
+{
+    char agency[AGENCY_FIELD_BYTES] = ""; /* stays empty where the sender could not be read */
+    if (message->from_agency) {
+        snprintf(agency, sizeof agency, " | agency: %" PRIu32, message->sender);
+    }
+    if (message->type == MESSAGE_BET) {
+        peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
+                         "action: apuesta_recibida | result: fail | cantidad: %zu%s | reason: %s",
+                         count_rows(message->body, message->body_bytes), agency, reason);
+    } else {
+        peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
+                         "action: receive_message | result: fail%s | reason: %s", agency, reason);
+    }
+    return queue_error(pipeline, message);
+}
+
+bool pipeline_complain(struct pipeline *pipeline, const char *reason)
+{
+    const struct message nothing = {.type = MESSAGE_ERROR, .dialect = MESSAGE_BY_CODE};
+    return pipeline_refuse(pipeline, &nothing, reason);
+}
+
+bool pipeline_refuse_follower(struct pipeline *pipeline, const struct message *message)
+{
+    claim_count_follower(pipeline->claim, count_rows(message->body, message->body_bytes));
+    return queue_error(pipeline, message);
+}
+
+/* -------------------------------------------------------------- answers ---- */
+
+/* Answers the oldest batch. The log names every stored batch, however many there are. */
+static void answer_oldest(struct pipeline *pipeline)
+{
+    const struct pending_batch *batch = pending_at(pipeline, 0);
+    if (!batch->refused) {
+        struct slot *slot = &pipeline->segment->slots[pipeline->slot_index];
+        uint64_t bets = atomic_load_explicit(&slot->bets, memory_order_relaxed);
+        atomic_store_explicit(&slot->bets, bets + batch->bets, memory_order_relaxed);
+        if (batch->bets == 1) {
+            peer_log_write(pipeline->log, LOG_LEVEL_INFO,
+                           "action: apuesta_almacenada | result: success | dni: %s | numero: %u",
+                           batch->document, batch->number);
+        }
+        peer_log_write(pipeline->log, LOG_LEVEL_INFO,
+                       "action: apuesta_recibida | result: success | cantidad: %u | agency: %u",
+                       batch->bets, batch->agency);
+    }
+    char answer[MESSAGE_HEADER_BYTES_MAX];
+    enum message_type type = batch->refused ? MESSAGE_ERROR : MESSAGE_ACK;
+    connection_send(pipeline->connection, answer,
+                    message_write_answer(answer, type, batch->dialect, false));
+    pipeline->first = (pipeline->first + 1) % PIPELINE_PENDING_MAX;
+    pipeline->count--;
+}
+
+void pipeline_answer_safe(struct pipeline *pipeline)
+{
+    if (pipeline->count == 0) {
+        return;
+    }
+    uint64_t safe = atomic_load(pipeline->safe);
+    fault_point("answer.before");
+    while (pipeline->count > 0 && pending_at(pipeline, 0)->position <= safe) {
+        answer_oldest(pipeline);
+    }
+}
+
+bool pipeline_wait_for_oldest(struct pipeline *pipeline)
+{
+    if (pipeline->count > 0 && !wait_until(pipeline->segment, pipeline->slot_index, WAIT_FOR_COMMIT,
+                                           pipeline->safe, pending_at(pipeline, 0)->position)) {
+        return false;
+    }
+    pipeline_answer_safe(pipeline);
+    return true;
+}
+
+bool pipeline_settle(struct pipeline *pipeline)
+{
+    if (!pipeline_append(pipeline)) {
+        return false;
+    }
+    while (pipeline->count > 0) {
+        if (!pipeline_wait_for_oldest(pipeline)) {
+            return false;
+        }
+    }
+    return true;
+}
