@@ -54,7 +54,7 @@ static void conversion_stops_at_the_first_bad_row_and_says_which(void **state)
 static void expect_same_fields(const char *csv, size_t bytes, uint32_t agency,
                                const struct text *row)
 {
-    struct text fields[CSV_FIELDS];
+    struct text fields[CSV_FIELDS] = {{.count = 0}};
     struct text joined = {.count = 0};
     joined.count = (size_t)snprintf(joined.bytes, sizeof joined.bytes, "%u", agency);
     assert_int_equal(read_rfc4180_record(csv, bytes, fields, CSV_FIELDS), CSV_FIELDS);
