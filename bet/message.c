@@ -75,14 +75,6 @@ static bool read_header(const char *buffer, size_t bytes, struct header *header)
     return true;
 }
 
-static bool read_sender(struct slice sender, struct message *message)
-{
-    message->from_server = slice_is(sender, server_sender);
-    message->from_agency =
-        !message->from_server && bet_parse_uint32(sender.text, sender.bytes, &message->sender);
-    return message->from_server || message->from_agency;
-}
-
 static bool read_type(struct slice type, struct message *message)
 {
     bool by_code = type.bytes > 0 && type.text[0] >= '0' && type.text[0] <= '9';
@@ -194,15 +186,6 @@ static enum message_frame read_untyped(const struct header *header, const char *
                                        : "the last row does not end in LF");
 }
 
-static bool looks_like_bet(const char *line, size_t bytes)
-{
-    size_t commas = 0;
-    for (const char *at = line; (at = memchr(at, ',', (size_t)(line + bytes - at))) != NULL; at++) {
-        commas++;
-    }
-    return commas >= BARE_BET_COMMAS;
-}
-
 /* A line without a colon is a probe, or a message that we don't know. */
 static enum message_frame read_bare_line(const char *buffer, const struct header *header,
                                          struct message *message)
@@ -212,7 +195,11 @@ static enum message_frame read_bare_line(const char *buffer, const struct header
     message->body_bytes = message->bytes;
     size_t text_bytes =
         message->bytes - (header->ends_in_crlf ? (size_t)MESSAGE_END_BYTES : sizeof "\n" - 1);
-    if (looks_like_bet(buffer, text_bytes)) {
+    size_t commas = 0;
+    for (size_t i = 0; i < text_bytes; i++) {
+        commas += buffer[i] == ',' ? 1 : 0;
+    }
+    if (commas >= BARE_BET_COMMAS) {
         message->bare_bet = true;
         return malformed(message, "a bet without an agency and ':' before it");
     }
@@ -245,10 +232,12 @@ enum message_frame message_parse(const char *buffer, size_t bytes, bool single, 
     enum message_frame frame = header.untyped ? read_untyped(&header, end, single, message)
                                               : read_typed(&header, end, message);
     struct slice sender = {buffer, (size_t)(header.sender_colon - buffer)};
-    if (!read_sender(sender, message)) {
-        return malformed(message, "the sender is not a number");
-    }
-    return frame;
+    message->from_server = slice_is(sender, server_sender);
+    message->from_agency =
+        !message->from_server && bet_parse_uint32(sender.text, sender.bytes, &message->sender);
+    return message->from_server || message->from_agency
+               ? frame
+               : malformed(message, "the sender is not a number");
 }
 
 bool message_is_untyped_row(const char *buffer, size_t bytes)

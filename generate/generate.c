@@ -69,13 +69,6 @@ static struct winning_rows draw_winning_rows(struct generate_random *random, uin
     return winning;
 }
 
-/* Draws any number but the winning one. */
-static uint32_t losing_number(struct generate_random *random, uint32_t winning_number)
-{
-    uint32_t number = generate_below(random, GENERATE_NUMBERS - 1);
-    return number < winning_number ? number : number + 1;
-}
-
 static bool write_all(int fd, const char *bytes, size_t count)
 {
     while (count > 0) {
@@ -92,24 +85,21 @@ static bool write_all(int fd, const char *bytes, size_t count)
     return true;
 }
 
-/* Each agency's own sequence, far from the others'. */
-static struct generate_random random_of(uint64_t seed, uint32_t agency)
-{
-    struct generate_random random = {.state = seed};
-    uint64_t step = generate_below(&random, UINT32_MAX);
-    random.state ^= step * agency;
-    return random;
-}
-
-/* All rows of one agency, through `buffer` of OUTPUT_BUFFER_BYTES bytes. */
+/*
+ * Writes all rows of one agency, through `buffer` of OUTPUT_BUFFER_BYTES bytes. Its random
+ * numbers are a sequence of its own, far from the other agencies'.
+ */
 static bool write_rows(const struct generate_plan *plan, uint32_t agency, int fd, char *buffer)
 {
-    struct generate_random random = random_of(plan->seed, agency);
+    struct generate_random random = {.state = plan->seed};
+    uint64_t step = generate_below(&random, UINT32_MAX);
+    random.state ^= step * agency;
     uint64_t rows = generate_rows(plan, agency);
     struct winning_rows winning = draw_winning_rows(&random, rows, generate_winners(plan, agency));
     size_t used = 0;
     for (uint64_t row = 0; row < rows; row++) {
-        uint32_t number = losing_number(&random, plan->winning_number);
+        uint32_t number = generate_below(&random, GENERATE_NUMBERS - 1);
+        number += number < plan->winning_number ? 0 : 1; /* any number but the winning one */
         used += generate_row(&random, wins(&winning, row) ? plan->winning_number : number,
                              buffer + used);
         if (OUTPUT_BUFFER_BYTES - used < GENERATE_ROW_BYTES_MAX) {

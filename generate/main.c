@@ -91,14 +91,6 @@ static enum program_reading take_option(int id, const char *argument, void *cont
     return taken ? PROGRAM_GO_ON : PROGRAM_WRONG;
 }
 
-static enum program_reading read_options(int argc, char **argv, struct generate_plan *plan)
-{
-    enum program_reading reading = program_read_options(&manual, argc, argv, take_option, plan);
-    return reading == PROGRAM_GO_ON && plan->directory == NULL
-               ? program_misused(&manual, "-d DIRECTORY is missing: where do the files go?")
-               : reading;
-}
-
 static int write_files(const struct generate_plan *plan)
 {
     for (uint32_t agency = 1; agency <= plan->agencies; agency++) {
@@ -120,6 +112,9 @@ int main(int argc, char **argv)
     if (!program_begin(&manual)) {
         return EXIT_FAILURE;
     }
-    enum program_reading reading = read_options(argc, argv, &plan);
+    enum program_reading reading = program_read_options(&manual, argc, argv, take_option, &plan);
+    if (reading == PROGRAM_GO_ON && plan.directory == NULL) {
+        reading = program_misused(&manual, "-d DIRECTORY is missing: where do the files go?");
+    }
     return reading == PROGRAM_GO_ON ? write_files(&plan) : program_exit_status(&manual, reading);
 }

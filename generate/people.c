@@ -71,18 +71,14 @@ enum {
 };
 
 /* splitmix64 (Steele, Lea, Flood 2014): one addition, then three rounds of mixing. */
-static uint64_t next_random(struct generate_random *random)
+uint32_t generate_below(struct generate_random *random, uint32_t bound)
 {
     random->state += 0x9e3779b97f4a7c15U;
     uint64_t mixed = random->state;
     mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9U;
     mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebU;
-    return mixed ^ (mixed >> 31);
-}
-
-uint32_t generate_below(struct generate_random *random, uint32_t bound)
-{
-    return (uint32_t)(((next_random(random) >> 32) * bound) >> 32);
+    mixed ^= mixed >> 31;
+    return (uint32_t)(((mixed >> 32) * bound) >> 32);
 }
 
 static char *put_name(char *at, const struct name *name)

@@ -60,8 +60,12 @@ static bool is_url(const char *text)
            strncmp(text + strspn(text, of_scheme), behind_scheme, sizeof behind_scheme - 1) == 0;
 }
 
-static void warn_of_url(const char *name, const char *text)
+const char *config_figure_variable(const char *name)
 {
+    const char *text = text_variable(name);
+    if (text == NULL || !is_url(text)) {
+        return text;
+    }
     char shown[SHOWN_BYTES];
     snprintf(shown, sizeof shown, "%s", text);
     text_make_clean(shown, strlen(shown));
@@ -69,15 +73,6 @@ static void warn_of_url(const char *name, const char *text)
             "%s: WARNING: %s=%s is ignored: it is a URL, as orchestrators set for a service "
             "of that name\n",
             program_invocation_short_name, name, shown);
-}
-
-const char *config_figure_variable(const char *name)
-{
-    const char *text = text_variable(name);
-    if (text == NULL || !is_url(text)) {
-        return text;
-    }
-    warn_of_url(name, text);
     return NULL;
 }
 
@@ -108,15 +103,6 @@ static const char *join_names(const char *const names[CONFIG_NAMES_MAX], char te
     return text;
 }
 
-static bool refuse_missing(const struct config_key *key, struct failure *failure)
-{
-    char names[NAMES_BYTES];
-    return failure_set(failure,
-                       "%s: is not set and has no default; set it in the file or the environment "
-                       "(%s)",
-                       key_name(key), join_names(key->environment, names));
-}
-
 static bool load_environment(const struct config_table *table, void *target,
                              struct config_origin *origins, struct failure *failure)
 {
@@ -126,7 +112,11 @@ static bool load_environment(const struct config_table *table, void *target,
             return false;
         }
         if (key->default_value == NULL && origins[i].source == CONFIG_FROM_DEFAULT) {
-            return refuse_missing(key, failure);
+            char names[NAMES_BYTES];
+            return failure_set(failure,
+                               "%s: is not set and has no default; set it in the file or the "
+                               "environment (%s)",
+                               key_name(key), join_names(key->environment, names));
         }
     }
     return true;
@@ -166,27 +156,20 @@ void config_describe(const struct config_table *table, const void *target, char 
 
 /* ------------------------------------------------------------------ help ---- */
 
-static size_t widest_path(const struct config_table *table)
-{
-    char names[NAMES_BYTES];
-    size_t widest = 0;
-    for (size_t i = 0; i < table->count; i++) {
-        size_t bytes = strlen(join_names(table->keys[i].path, names));
-        widest = bytes > widest ? bytes : widest;
-    }
-    return widest;
-}
-
 void config_print_help(const struct config_table *table, FILE *file)
 {
-    size_t width = widest_path(table);
+    char paths[NAMES_BYTES];
+    char variables[NAMES_BYTES];
+    size_t width = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        size_t bytes = strlen(join_names(table->keys[i].path, paths));
+        width = bytes > width ? bytes : width;
+    }
     fputs("\nKeys of the file, the environment variables that win over them, and what they "
           "mean:\n",
           file);
     for (size_t i = 0; i < table->count; i++) {
         const struct config_key *key = &table->keys[i];
-        char paths[NAMES_BYTES];
-        char variables[NAMES_BYTES];
         fprintf(file, "%*s%-*s%*s%s\n", HELP_GAP, "", (int)width, join_names(key->path, paths),
                 HELP_GAP, "", join_names(key->environment, variables));
         size_t indent = width + 2 * (size_t)HELP_GAP;

@@ -355,19 +355,6 @@ static bool parse_stream(struct reader *reader)
     return taken;
 }
 
-/* The end of a name that is long, so that a message keeps room for what matters. */
-static const char *shown_file(const char *file)
-{
-    size_t bytes = strlen(file);
-    return bytes > SHOWN_FILE_BYTES ? file + bytes - SHOWN_FILE_BYTES : file;
-}
-
-static bool is_ini(const char *file)
-{
-    const char *dot = strrchr(file, '.');
-    return dot != NULL && strcmp(dot, ".ini") == 0;
-}
-
 /* Opens the file, or the first default file that is there. NULL: errno tells why, *name which. */
 static FILE *open_file(const char *file, const char **name)
 {
@@ -396,12 +383,16 @@ bool config_file_load(const struct config_table *table, const char *file, void *
                             .target = target,
                             .origins = origins,
                             .failure = failure};
-    reader.file = shown_file(name);
+    /* Of a long name its end, so that a message keeps room for what matters. */
+    size_t name_bytes = strlen(name);
+    reader.file = name_bytes > SHOWN_FILE_BYTES ? name + name_bytes - SHOWN_FILE_BYTES : name;
     if (reader.stream == NULL) {
         return (file == NULL && errno == ENOENT) ||
                failure_set_errno(failure, "%s: cannot open it", reader.file);
     }
-    bool taken = is_ini(name)
+    const char *dot = strrchr(name, '.');
+    bool is_ini = dot != NULL && strcmp(dot, ".ini") == 0;
+    bool taken = is_ini
                      ? config_ini_load(table, reader.file, reader.stream, target, origins, failure)
                      : parse_stream(&reader);
     fclose(reader.stream); /* only read from: there is nothing left to fail */

@@ -25,7 +25,6 @@ static const char blanks[] = " \t";
 struct ini {
     const struct config_table *table;
     const char *file;
-    FILE *stream;
     void *target;
     struct config_origin *origins;
     struct failure *failure;
@@ -53,17 +52,14 @@ static struct piece trim(const char *text, size_t bytes)
     return (struct piece){text, bytes};
 }
 
-static bool equals(struct piece piece, const char *name)
-{
-    return strlen(name) == piece.bytes && strncasecmp(piece.text, name, piece.bytes) == 0;
-}
-
 /* The index of the key that has an environment variable of this name, or table->count. */
 static size_t find_variable(const struct config_table *table, struct piece name)
 {
     for (size_t i = 0; i < table->count; i++) {
         for (size_t n = 0; n < CONFIG_NAMES_MAX && table->keys[i].environment[n] != NULL; n++) {
-            if (equals(name, table->keys[i].environment[n])) {
+            const char *variable = table->keys[i].environment[n];
+            if (strlen(variable) == name.bytes &&
+                strncasecmp(name.text, variable, name.bytes) == 0) {
                 return i;
             }
         }
@@ -184,32 +180,21 @@ static bool take_line(struct ini *ini, size_t bytes)
     return line.text[0] == '[' ? take_section(ini, line) : take_key(ini, line);
 }
 
-static bool take_lines(struct ini *ini)
-{
-    errno = 0;
-    for (;;) {
-        ssize_t bytes = getline(&ini->line, &ini->line_capacity, ini->stream);
-        if (bytes < 0) {
-            return feof(ini->stream) ||
-                   failure_set_errno(ini->failure, "%s: cannot read it", ini->file);
-        }
-        ini->line_number++;
-        if (!take_line(ini, (size_t)bytes)) {
-            return false;
-        }
-    }
-}
-
 bool config_ini_load(const struct config_table *table, const char *file, FILE *stream, void *target,
                      struct config_origin *origins, struct failure *failure)
 {
-    struct ini ini = {.table = table,
-                      .file = file,
-                      .stream = stream,
-                      .target = target,
-                      .origins = origins,
-                      .failure = failure};
-    bool taken = take_lines(&ini);
+    struct ini ini = {
+        .table = table, .file = file, .target = target, .origins = origins, .failure = failure};
+    bool taken = true;
+    ssize_t bytes = 0;
+    errno = 0;
+    while (taken && (bytes = getline(&ini.line, &ini.line_capacity, stream)) >= 0) {
+        ini.line_number++;
+        taken = take_line(&ini, (size_t)bytes);
+    }
+    if (taken && !feof(stream)) {
+        taken = failure_set_errno(failure, "%s: cannot read it", file);
+    }
     free(ini.line);
     return taken;
 }

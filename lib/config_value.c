@@ -48,11 +48,6 @@ static bool take_digits(const char **text, uint64_t *number)
     return found;
 }
 
-static bool parse_integer(const char *text, uint64_t *number)
-{
-    return take_digits(&text, number) && *text == '\0';
-}
-
 /* Finds the unit at *text among those from index `from` on, and moves past it; -1: none. */
 static int take_duration_unit(const char **text, int from)
 {
@@ -187,9 +182,10 @@ static bool parse_number(const struct config_key *key, const char *text, size_t 
                          const char *place, void *target, struct failure *failure)
 {
     uint64_t number = 0;
+    const char *end = text;
     bool understood = key->kind == CONFIG_DURATION ? config_value_parse_duration(text, &number)
                       : key->kind == CONFIG_BYTES  ? config_value_parse_bytes(text, &number)
-                                                   : parse_integer(text, &number);
+                                                   : take_digits(&end, &number) && *end == '\0';
     if (!understood || number < key->minimum || number > key->maximum) {
         return refuse_number(key, text, bytes, place, failure);
     }
@@ -201,18 +197,6 @@ static bool parse_number(const struct config_key *key, const char *text, size_t 
     return true;
 }
 
-static bool refuse_choice(const struct config_key *key, const char *text, size_t bytes,
-                          const char *place, struct failure *failure)
-{
-    char wanted[NAMES_TEXT_BYTES] = "one of";
-    for (int i = 0; choice_name(key, i) != NULL; i++) {
-        size_t used = strlen(wanted);
-        snprintf(wanted + used, sizeof wanted - used, "%s %s", i == 0 ? "" : ",",
-                 choice_name(key, i));
-    }
-    return refuse_value(text, bytes, place, wanted, failure);
-}
-
 static bool parse_choice(const struct config_key *key, const char *text, size_t bytes,
                          const char *place, int *target, struct failure *failure)
 {
@@ -221,13 +205,17 @@ static bool parse_choice(const struct config_key *key, const char *text, size_t 
         *target = (int)level;
         return true;
     }
+    char wanted[NAMES_TEXT_BYTES] = "one of";
     for (int i = 0; choice_name(key, i) != NULL; i++) {
         if (strcasecmp(text, choice_name(key, i)) == 0) {
             *target = i;
             return true;
         }
+        size_t used = strlen(wanted);
+        snprintf(wanted + used, sizeof wanted - used, "%s %s", i == 0 ? "" : ",",
+                 choice_name(key, i));
     }
-    return refuse_choice(key, text, bytes, place, failure);
+    return refuse_value(text, bytes, place, wanted, failure);
 }
 
 static bool parse_text(const struct config_key *key, const char *text, size_t bytes,

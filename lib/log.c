@@ -85,22 +85,17 @@ struct line {
     size_t used;
 };
 
-/* Writes date, time and level; returns the bytes written. */
-static size_t write_prefix(char *line, size_t capacity, enum log_level level)
-{
-    time_t now = time(NULL);
-    struct tm broken_down;
-    localtime_r(&now, &broken_down);
-    size_t used = strftime(line, capacity, "%Y-%m-%d %H:%M:%S ", &broken_down);
-    return used + (size_t)snprintf(line + used, capacity - used, "%-8s ", level_names[level]);
-}
-
+/* A line begins with date, time and level. */
 __attribute__((format(printf, 3, 0))) static void
 format_line(struct line *line, enum log_level level, const char *format, va_list arguments)
 {
     char *text = line->text + 1;
+    time_t now = time(NULL);
+    struct tm broken_down;
     line->text[0] = '\n';
-    size_t used = write_prefix(text, LOG_LINE_BYTES, level);
+    localtime_r(&now, &broken_down);
+    size_t used = strftime(text, LOG_LINE_BYTES, "%Y-%m-%d %H:%M:%S ", &broken_down);
+    used += (size_t)snprintf(text + used, LOG_LINE_BYTES - used, "%-8s ", level_names[level]);
     int wanted = vsnprintf(text + used, LOG_LINE_BYTES - used, format, arguments);
     size_t text_bytes = wanted < 0 ? 0 : (size_t)wanted;
     if (text_bytes > LOG_LINE_BYTES - used - 1) {
@@ -130,14 +125,6 @@ static bool put_line(const struct line *line, enum log_patience patience)
 }
 
 /* --------------------------------------------------------------- losses ---- */
-
-static void count_loss(int error)
-{
-    atomic_fetch_add(&losses->lines, 1);
-    atomic_fetch_add(&losses->untold, 1);
-    atomic_store(&losses->error, error);
-    atomic_store(&losses->losing, 1);
-}
 
 static const char *loss_reason(void)
 {
@@ -195,7 +182,10 @@ static bool tell_losses(enum log_patience patience)
 static bool emit(const struct line *line, enum log_patience patience)
 {
     if (!tell_losses(patience) || !put_line(line, patience)) {
-        count_loss(errno);
+        atomic_fetch_add(&losses->lines, 1);
+        atomic_fetch_add(&losses->untold, 1);
+        atomic_store(&losses->error, errno);
+        atomic_store(&losses->losing, 1);
         return false;
     }
     if (atomic_load(&losses->losing) != 0) {

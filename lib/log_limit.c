@@ -13,17 +13,12 @@ void log_limit_open(struct log_limit *limit, int64_t now_ms)
     *limit = (struct log_limit){.credit_ms = CREDIT_MAX_MS, .credited_at_ms = now_ms};
 }
 
-static void earn(struct log_limit *limit, int64_t now_ms)
+bool log_limit_admits(struct log_limit *limit, int64_t now_ms)
 {
     int64_t earned_ms = now_ms - limit->credited_at_ms;
     limit->credited_at_ms = now_ms;
     limit->credit_ms =
         earned_ms > CREDIT_MAX_MS - limit->credit_ms ? CREDIT_MAX_MS : limit->credit_ms + earned_ms;
-}
-
-bool log_limit_admits(struct log_limit *limit, int64_t now_ms)
-{
-    earn(limit, now_ms);
     if (limit->credit_ms >= LINE_COST_MS) {
         limit->credit_ms -= LINE_COST_MS;
         return true;

@@ -77,25 +77,18 @@ void log_output_open_shared(struct log_output *output, int descriptor)
     set_up(output, descriptor, LOG_OUTPUT_SHARED);
 }
 
-static void open_pipe_or_terminal(struct log_output *output, int descriptor,
-                                  const struct stat *status)
-{
-    int own = open_anew(descriptor, status);
-    if (own < 0) {
-        log_output_open_shared(output, descriptor);
-    } else {
-        set_up(output, own, LOG_OUTPUT_OWN);
-    }
-}
-
 void log_output_open(struct log_output *output, int descriptor)
 {
     int saved_errno = errno;
     struct stat status = {0};
     catch_alarms();
     fstat(descriptor, &status);
-    if (S_ISFIFO(status.st_mode) || isatty(descriptor) == 1) {
-        open_pipe_or_terminal(output, descriptor, &status);
+    bool is_stream = S_ISFIFO(status.st_mode) || isatty(descriptor) == 1;
+    int own = is_stream ? open_anew(descriptor, &status) : -1;
+    if (own >= 0) {
+        set_up(output, own, LOG_OUTPUT_OWN);
+    } else if (is_stream) {
+        set_up(output, descriptor, LOG_OUTPUT_SHARED);
     } else {
         set_up(output, descriptor, S_ISSOCK(status.st_mode) ? LOG_OUTPUT_SOCKET : LOG_OUTPUT_FILE);
     }
@@ -112,23 +105,13 @@ void log_output_close(struct log_output *output)
 
 /* ------------------------------------------------------------- patience ---- */
 
-static void earn_credit(struct log_output *output, int64_t now_ns)
+/* The longest that a wait may take which begins now. Credit has grown since the latest one. */
+static int64_t wait_limit_ns(struct log_output *output, enum log_patience patience, int64_t now_ns)
 {
     int64_t earned_ns = now_ns - output->credited_at_ns;
     bool full = earned_ns >= CREDIT_MAX_NS - output->credit_ns;
     output->credit_ns = full ? CREDIT_MAX_NS : output->credit_ns + earned_ns;
     output->credited_at_ns = now_ns;
-}
-
-static void spend_credit(struct log_output *output, int64_t waited_ns)
-{
-    int64_t cost_ns = waited_ns * LOG_WAIT_PART;
-    output->credit_ns = cost_ns >= output->credit_ns ? 0 : output->credit_ns - cost_ns;
-}
-
-static int64_t wait_limit_ns(struct log_output *output, enum log_patience patience, int64_t now_ns)
-{
-    earn_credit(output, now_ns);
     switch (patience) {
     case LOG_PATIENCE_FAIR:
         return output->credit_ns / LOG_WAIT_PART;
@@ -163,19 +146,16 @@ static bool wait_for_room(struct log_output *output, enum log_patience patience,
     return true;
 }
 
+/* The time that was waited costs credit. */
 static void end_wait(struct log_output *output, const struct wait *wait)
 {
     if (wait->began_ns != NOT_BEGUN) {
-        spend_credit(output, clock_monotonic_ns() - wait->began_ns);
+        int64_t cost_ns = (clock_monotonic_ns() - wait->began_ns) * LOG_WAIT_PART;
+        output->credit_ns = cost_ns >= output->credit_ns ? 0 : output->credit_ns - cost_ns;
     }
 }
 
 /* -------------------------------------------------------------- writing ---- */
-
-static bool is_for_want_of_room(int error)
-{
-    return error == EAGAIN || error == ENOBUFS;
-}
 
 static void set_alarm(long period_us)
 {
@@ -226,7 +206,7 @@ size_t log_output_write(struct log_output *output, const char *bytes, size_t cou
             done += (size_t)written;
         } else if (written == 0) {
             error = EIO; /* a device that takes nothing, and does not say why */
-        } else if (is_for_want_of_room(errno)) {
+        } else if (errno == EAGAIN || errno == ENOBUFS) {
             error = wait_for_room(output, patience, &wait) ? 0 : EAGAIN;
         } else if (errno != EINTR) {
             error = errno;

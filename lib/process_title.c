@@ -15,19 +15,6 @@ static struct {
     size_t bytes;
 } place;
 
-/* The end of the strings that stand one after the other from `start` on, in argv and environ. */
-static char *find_end(char *start, int argc, char **argv)
-{
-    char *end = start;
-    for (int i = 0; i < argc && argv[i] == end; i++) {
-        end += strlen(end) + 1;
-    }
-    for (char **variable = environ; *variable != NULL && *variable == end; variable++) {
-        end += strlen(end) + 1;
-    }
-    return end;
-}
-
 /* A copy of the environment for good: getenv goes on working. False when there is no memory. */
 static bool copy_environment(void)
 {
@@ -57,7 +44,13 @@ void process_title_open(int argc, char **argv)
     if (argc == 0) {
         return;
     }
-    char *end = find_end(argv[0], argc, argv);
+    char *end = argv[0]; /* of the strings that stand one after the other */
+    for (int i = 0; i < argc && argv[i] == end; i++) {
+        end += strlen(end) + 1;
+    }
+    for (char **variable = environ; *variable != NULL && *variable == end; variable++) {
+        end += strlen(end) + 1;
+    }
     if (copy_environment()) {
         place.start = argv[0];
         place.bytes = (size_t)(end - argv[0]);

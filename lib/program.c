@@ -229,17 +229,6 @@ static const struct program_option *find_option(const struct program_manual *man
     return NULL;
 }
 
-/* Counts the options that the word, like "--wat", is the beginning of. */
-static size_t count_meant(const struct program_manual *manual, const char *word)
-{
-    const char *name = word + strspn(word, "-");
-    size_t meant = 0;
-    for (size_t i = 0; i < option_count(manual); i++) {
-        meant += strncmp(option_at(manual, i)->name, name, strcspn(name, "=")) == 0;
-    }
-    return meant;
-}
-
 /* `word` is where getopt_long stopped; of an unknown letter, optopt has it. */
 static enum program_reading refuse_option(const struct program_manual *manual, const char *word)
 {
@@ -250,8 +239,13 @@ static enum program_reading refuse_option(const struct program_manual *manual, c
     if (optopt != 0) {
         return program_misused(manual, "there is no option -%c", optopt);
     }
+    const char *name = word + strspn(word, "-");
+    size_t meant = 0; /* options that the word, like "--wat", is the beginning of */
+    for (size_t i = 0; i < option_count(manual); i++) {
+        meant += strncmp(option_at(manual, i)->name, name, strcspn(name, "=")) == 0;
+    }
     int bytes = (int)strcspn(word, "=");
-    return count_meant(manual, word) > 1
+    return meant > 1
                ? program_misused(manual, "option %.*s may mean several; write it out", bytes, word)
                : program_misused(manual, "there is no option %.*s", bytes, word);
 }

@@ -14,15 +14,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-    PORT_TEXT_BYTES = 8,
-    PORT_TRIES = 16 /* a port that the kernel chose for one address may be taken at another */
-};
+enum { PORT_TEXT_BYTES = 8, PORT_ATTEMPTS = 16 };
 
 /* ---------------------------------------------------------------- names ---- */
 
-/* An IPv4 peer of an IPv6 socket is shown as what it is. */
-static unsigned describe(const struct sockaddr_storage *address, char *host)
+/* Writes the host of an address, and returns its port. A mapped address is shown as IPv4. */
+static unsigned format_host(const struct sockaddr_storage *address, char *host)
 {
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
@@ -42,7 +39,7 @@ static unsigned describe(const struct sockaddr_storage *address, char *host)
 
 static unsigned describe_peer(const struct sockaddr_storage *address, struct listener_peer *peer)
 {
-    unsigned port = describe(address, peer->host);
+    unsigned port = format_host(address, peer->host);
     bool bracketed = strchr(peer->host, ':') != NULL;
     (void)snprintf(peer->text, sizeof peer->text, bracketed ? "[%s]:%u" : "%s:%u", peer->host,
                    port);
@@ -62,25 +59,21 @@ bool listener_describe(int listener, struct listener_peer *bound, unsigned *port
 
 /* --------------------------------------------------------------- opening ---- */
 
-/* A list of addresses that is being bound, one after the other. */
+/* One attempt to listen on all addresses of a list. */
 struct opening {
     struct listeners *listeners;
-    struct failure why; /* an address was left out, or all of it failed */
+    struct failure failure; /* why the latest address was skipped, or the attempt failed */
     int backlog;
-    int only_v6;           /* 1: IPv4 has sockets of its own */
-    in_port_t chosen_port; /* by the kernel for the first one, as it is sent; 0: none (yet) */
+    int only_v6;           /* 1: IPv6 sockets refuse IPv4, which has sockets of its own */
+    in_port_t chosen_port; /* by the kernel, in network order; 0: none yet, or none wanted */
 };
 
-enum opened { OPENED, SKIPPED, PORT_TAKEN, NOT_OPENED };
+enum open_result { OPENED, SKIPPED, PORT_TAKEN, NOT_OPENED };
 
-static struct sockaddr_storage address_of(const struct addrinfo *at)
-{
-    struct sockaddr_storage address = {0};
-    memcpy(&address, at->ai_addr, at->ai_addrlen);
-    return address;
-}
+_Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port),
+               "the port stands at the same place in both families' addresses");
 
-/* The port stands at the same place in both families' addresses. */
+/* The port of an address of either family, in network order. */
 static in_port_t port_of(const struct sockaddr_storage *address)
 {
     struct sockaddr_in v4;
@@ -88,15 +81,7 @@ static in_port_t port_of(const struct sockaddr_storage *address)
     return v4.sin_port;
 }
 
-static void set_port(struct sockaddr_storage *address, in_port_t port)
-{
-    memcpy((char *)address + offsetof(struct sockaddr_in, sin_port), &port, sizeof port);
-}
-
-_Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port),
-               "the port stands at the same place in both families' addresses");
-
-/* One socket, listening; -1 with errno. */
+/* Returns a listening socket, or -1 with errno. */
 static int listen_at(const struct opening *opening, const struct addrinfo *at,
                      const struct sockaddr_storage *address)
 {
@@ -105,12 +90,12 @@ static int listen_at(const struct opening *opening, const struct addrinfo *at,
     if (listener < 0) {
         return -1;
     }
-    bool bound = setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
-    if (bound && at->ai_family == AF_INET6) {
-        bound = setsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, &opening->only_v6,
-                           sizeof opening->only_v6) == 0;
+    bool is_set = setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0;
+    if (is_set && at->ai_family == AF_INET6) {
+        is_set = setsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, &opening->only_v6,
+                            sizeof opening->only_v6) == 0;
     }
-    if (!bound || bind(listener, (const struct sockaddr *)address, at->ai_addrlen) != 0 ||
+    if (!is_set || bind(listener, (const struct sockaddr *)address, at->ai_addrlen) != 0 ||
         listen(listener, opening->backlog) != 0) {
         int saved_errno = errno;
         (void)close(listener);
@@ -120,56 +105,46 @@ static int listen_at(const struct opening *opening, const struct addrinfo *at,
     return listener;
 }
 
-/* The machine has no such address: that says nothing of the others. */
-static bool is_not_here(int error)
-{
-    return error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
-}
-
-static void explain(struct opening *opening, const struct sockaddr_storage *address)
+/* Describes an address that could not be listened on, and says whether others may be. */
+static enum open_result judge_error(struct opening *opening, const struct sockaddr_storage *address,
+                                    int error, bool shares_port)
 {
     struct listener_peer tried;
     const char *hint =
-        errno == EADDRINUSE ? "; another program listens there: stop it, or set server.port" : "";
-    const char *why = strerror(errno);
+        error == EADDRINUSE ? "; another program listens there: stop it, or set server.port" : "";
     (void)describe_peer(address, &tried);
-    (void)failure_set(&opening->why, "listen on %s: %s%s", tried.text, why, hint);
-}
-
-/* Once the kernel has chosen a port for one address, the others get it too. */
-static void note_port(struct opening *opening, int listener)
-{
-    struct sockaddr_storage bound = {0};
-    socklen_t bytes = sizeof bound;
-    if (getsockname(listener, (struct sockaddr *)&bound, &bytes) == 0) {
-        opening->chosen_port = port_of(&bound);
+    (void)failure_set(&opening->failure, "listen on %s: %s%s", tried.text, strerror(error), hint);
+    if (error == EADDRINUSE && shares_port) {
+        return PORT_TAKEN;
     }
+    return error == EADDRNOTAVAIL || error == EAFNOSUPPORT ? SKIPPED : NOT_OPENED;
 }
 
-static enum opened open_address(struct opening *opening, const struct addrinfo *at)
+/* The first socket of a list with port 0 gets a port from the kernel. The others share it. */
+static enum open_result open_address(struct opening *opening, const struct addrinfo *at)
 {
     struct listeners *listeners = opening->listeners;
-    struct sockaddr_storage address = address_of(at);
-    bool is_free_choice = port_of(&address) == 0;
-    if (is_free_choice) {
-        set_port(&address, opening->chosen_port);
+    struct sockaddr_storage address = {0};
+    memcpy(&address, at->ai_addr, at->ai_addrlen);
+    bool any_port = port_of(&address) == 0;
+    if (any_port) {
+        memcpy((char *)&address + offsetof(struct sockaddr_in, sin_port), &opening->chosen_port,
+               sizeof opening->chosen_port);
     }
     int listener = listen_at(opening, at, &address);
     if (listener < 0) {
-        int error = errno;
-        explain(opening, &address);
-        bool taken = error == EADDRINUSE && is_free_choice && opening->chosen_port != 0;
-        return taken ? PORT_TAKEN : is_not_here(error) ? SKIPPED : NOT_OPENED;
+        return judge_error(opening, &address, errno, any_port && opening->chosen_port != 0);
     }
     listeners->descriptors[listeners->count++] = listener;
-    if (is_free_choice && opening->chosen_port == 0) {
-        note_port(opening, listener);
+    socklen_t bytes = sizeof address;
+    if (any_port && getsockname(listener, (struct sockaddr *)&address, &bytes) == 0) {
+        opening->chosen_port = port_of(&address);
     }
     return OPENED;
 }
 
-/* A name service may name an address twice (glibc does, for some /etc/hosts). */
-static bool stood_before(const struct addrinfo *addresses, const struct addrinfo *at)
+/* True where an earlier entry has the same address: glibc lists one twice for some /etc/hosts. */
+static bool is_repeated(const struct addrinfo *addresses, const struct addrinfo *at)
 {
     for (; addresses != at; addresses = addresses->ai_next) {
         if (addresses->ai_addrlen == at->ai_addrlen &&
@@ -180,75 +155,65 @@ static bool stood_before(const struct addrinfo *addresses, const struct addrinfo
     return false;
 }
 
-static enum opened open_each(struct opening *opening, const struct addrinfo *addresses)
+static enum open_result open_each(struct opening *opening, const struct addrinfo *addresses)
 {
     const struct listeners *listeners = opening->listeners;
     for (const struct addrinfo *at = addresses; at != NULL; at = at->ai_next) {
-        if (stood_before(addresses, at)) {
+        if (is_repeated(addresses, at)) {
             continue;
         }
         if (listeners->count == LISTENERS_MAX) {
-            (void)failure_set(&opening->why, "listen on more than %d addresses: name fewer",
+            (void)failure_set(&opening->failure,
+                              "listen on more than %d addresses: name fewer in server.address",
                               LISTENERS_MAX);
             return NOT_OPENED;
         }
-        enum opened opened = open_address(opening, at);
-        if (opened == SKIPPED) {
-            log_info("action: skip_address | result: success | reason: %s", opening->why.text);
-        } else if (opened != OPENED) {
-            return opened;
+        enum open_result result = open_address(opening, at);
+        if (result == SKIPPED) {
+            log_info("action: skip_address | result: success | reason: %s", opening->failure.text);
+        } else if (result != OPENED) {
+            return result;
         }
     }
     return listeners->count > 0 ? OPENED : NOT_OPENED;
 }
 
-static int has_v4(const struct addrinfo *addresses)
-{
-    for (; addresses != NULL; addresses = addresses->ai_next) {
-        if (addresses->ai_family == AF_INET) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
+/* A port that the kernel chose at one address may be taken at another: then it chooses again. */
 bool listeners_open_addresses(const struct addrinfo *addresses, int backlog,
                               struct listeners *listeners, struct failure *failure)
 {
-    enum opened opened = PORT_TAKEN;
-    for (int tries = 0; tries < PORT_TRIES && opened == PORT_TAKEN; tries++) {
-        struct opening opening = {
-            .listeners = listeners, .backlog = backlog, .only_v6 = has_v4(addresses)};
+    bool has_v4 = false;
+    for (const struct addrinfo *at = addresses; at != NULL; at = at->ai_next) {
+        has_v4 = has_v4 || at->ai_family == AF_INET;
+    }
+    enum open_result result = PORT_TAKEN;
+    for (int attempt = 0; attempt < PORT_ATTEMPTS && result == PORT_TAKEN; attempt++) {
+        struct opening opening = {.listeners = listeners, .backlog = backlog, .only_v6 = has_v4};
         *listeners = (struct listeners){0};
-        opened = open_each(&opening, addresses);
-        if (opened != OPENED) {
+        result = open_each(&opening, addresses);
+        if (result != OPENED) {
             listeners_close(listeners);
-            *failure = opening.why;
+            *failure = opening.failure;
         }
     }
-    return opened == OPENED;
-}
-
-/* Without a name, the C library means all addresses (AI_PASSIVE) or the loopback ones. */
-static int look_up(const char *name, const char *port, struct addrinfo **addresses)
-{
-    struct addrinfo hints = {.ai_flags = AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
-    if (name[0] == '\0') {
-        hints.ai_flags |= AI_PASSIVE;
-    }
-    bool has_meaning = name[0] != '\0' && strcasecmp(name, "localhost") != 0;
-    return getaddrinfo(has_meaning ? name : NULL, port, &hints, addresses);
+    return result == OPENED;
 }
 
 bool listeners_open(const struct server_config *config, struct listeners *listeners,
                     struct failure *failure)
 {
+    const char *name = config->address;
     char port[PORT_TEXT_BYTES];
-    struct addrinfo *addresses = NULL;
     (void)snprintf(port, sizeof port, "%u", (unsigned)config->port);
-    int error = look_up(config->address, port, &addresses);
+    /* Without a name, getaddrinfo gives all addresses (AI_PASSIVE) or the loopback addresses. */
+    bool all = name[0] == '\0';
+    bool only_loopback = strcasecmp(name, "localhost") == 0;
+    struct addrinfo hints = {.ai_flags = AI_NUMERICSERV | (all ? AI_PASSIVE : 0),
+                             .ai_socktype = SOCK_STREAM};
+    struct addrinfo *addresses = NULL;
+    int error = getaddrinfo(all || only_loopback ? NULL : name, port, &hints, &addresses);
     if (error != 0) {
-        return failure_set(failure, "look up server.address %s: %s", config->address,
+        return failure_set(failure, "look up server.address %s: %s", name,
                            error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
     }
     bool opened =

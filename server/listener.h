@@ -1,9 +1,10 @@
 /*
- * listener.h - the sockets on which agencies arrive: one for each address.
+ * listener.h - the sockets that agencies connect to: one for each address.
  *
- * A name may stand for several addresses (localhost for 127.0.0.1 and ::1), and
- * an agency may dial any of them. So the server listens on all that its machine
- * has. Used by the supervisor; children close them.
+ * A name may stand for several addresses (localhost stands for 127.0.0.1 and ::1), and an
+ * agency may connect to any of them. So the server listens on each one that its machine has.
+ * The supervisor opens the sockets and accepts on them. A child closes its copies, so the
+ * sockets are closed when the supervisor ends.
  */
 #ifndef SERVER_LISTENER_H
 #define SERVER_LISTENER_H
@@ -28,41 +29,41 @@ struct listeners {
     int descriptors[LISTENERS_MAX];
 };
 
-/* Who has connected: "10.0.0.7" and "10.0.0.7:40123". */
+/* One end of a connection: its host, "10.0.0.7", and its text, "10.0.0.7:40123". */
 struct listener_peer {
     char host[LISTENER_HOST_BYTES];
     char text[LISTENER_PEER_BYTES];
 };
 
 /*
- * Binds, and listens without blocking, on every address of server.address; with port 0,
- * on the same port that the kernel chooses on all of them. The empty text is all
- * addresses of the machine, `localhost` both loopback addresses, whatever /etc/hosts says
- * (RFC 6761, section 6.3). False, with nothing open, after describing the failure.
+ * Listens on every address of server.address, with sockets that don't block. With port 0,
+ * the kernel chooses one port for all of them. The empty text stands for all addresses of
+ * the machine. `localhost` stands for both loopback addresses, whatever /etc/hosts says
+ * (RFC 6761, section 6.3). Returns false with *failure set and no socket open.
  */
 bool listeners_open(const struct server_config *config, struct listeners *listeners,
                     struct failure *failure);
 
 /*
- * The same for a list of addresses that all have one port. An address that this machine
- * does not have (EADDRNOTAVAIL), or of a family that its kernel does not know
- * (EAFNOSUPPORT), is left out with a line in the log, as long as one is left. Any other
- * error fails, and names its address. A list with IPv4 addresses keeps IPv6 to IPv6; the
- * socket of a lone `::` takes IPv4 too.
+ * The same for a list of addresses, which all have one port. An address is skipped, with a
+ * line in the log, where this machine does not have it (EADDRNOTAVAIL) or its kernel does not
+ * know the family (EAFNOSUPPORT). It is a failure if no address is left. Every other error is
+ * a failure, which names the address. Where the list has an IPv4 address, the IPv6 sockets
+ * take IPv6 only. Otherwise the socket of `::` takes IPv4 too.
  */
 bool listeners_open_addresses(const struct addrinfo *addresses, int backlog,
                               struct listeners *listeners, struct failure *failure);
 
-/* Closes them all; there are none then. */
+/* Closes all sockets, and sets the count to 0. */
 void listeners_close(struct listeners *listeners);
 
-/* The address and port that the socket is bound to, for the log. */
+/* The address and port that the socket is bound to. Returns false with errno. */
 bool listener_describe(int listener, struct listener_peer *bound, unsigned *port);
 
 /*
- * Accepts one connection, set to send small answers at once (TCP_NODELAY) and
- * to notice a peer that has vanished (SO_KEEPALIVE). Returns its socket, or -1
- * with errno; EAGAIN when nobody waits.
+ * Accepts one connection. Its socket sends small answers at once (TCP_NODELAY) and notices
+ * a peer that has vanished (SO_KEEPALIVE). The caller closes it. Returns -1 with errno on
+ * failure; EAGAIN where no connection is waiting.
  */
 int listener_accept(int listener, struct listener_peer *peer);
 

@@ -1,8 +1,8 @@
 /*
  * server_config.c - see server_config.h.
  *
- * The table is the one list of the server's keys; what a single key cannot say
- * about itself, because it depends on another one, is checked below it.
+ * The table is the only list of the server's keys, and it has the bounds of each. Rules
+ * that join two keys are functions below the table.
  */
 #include "server/server_config.h"
 
@@ -61,7 +61,7 @@ enum server_key {
     KEYS
 };
 
-/* What makes the ids of all agencies welcome where nobody said which ones are. */
+/* Every id is allowed where this variable is set and agencies.allowed is empty. */
 static const char quorum_variable[] = "AGENCY_QUORUM_MIN";
 
 static const char *const personal_choices[] = {
@@ -89,7 +89,8 @@ static const struct config_key keys[KEYS] = {
                   .logged_as = "port",
                   .default_value = "12345",
                   .maximum = UINT16_MAX,
-                  .meaning = "TCP port to listen on; 0 lets the kernel choose, and the log tells"},
+                  .meaning =
+                      "TCP port to listen on; 0: the kernel chooses one, and the log has it"},
     [KEY_LISTEN_BACKLOG] = {.path = {"server.listen_backlog"},
                             .environment = {"SERVER_LISTEN_BACKLOG"},
                             .kind = CONFIG_UINT32,
@@ -98,21 +99,21 @@ static const struct config_key keys[KEYS] = {
                             .default_value = "128",
                             .minimum = 1,
                             .maximum = BACKLOG_MAX,
-                            .meaning = "connections that may wait to be accepted"},
+                            .meaning = "connections that wait to be accepted, at most"},
     [KEY_ADDRESS] = {.path = {"server.address"},
                      .environment = {"SERVER_ADDRESS", "SERVER_IP"},
                      .kind = CONFIG_TEXT,
                      FIELD(address),
                      .default_value = "localhost",
-                     .meaning = "address or name to listen on, all addresses of a name; "
-                                "localhost: this machine alone; empty: all of the machine's"},
+                     .meaning = "address to listen on, or a name, which stands for all of its "
+                                "addresses; localhost: only this machine; empty: all addresses"},
     [KEY_LOG_LEVEL] = {.path = {"log.level"},
                        .environment = {"LOGGING_LEVEL", "LOG_LEVEL"},
                        .kind = CONFIG_LOG_LEVEL,
                        FIELD(log_level),
                        .logged_as = "logging_level",
                        .default_value = "INFO",
-                       .meaning = "least level that is logged: DEBUG, INFO, WARNING, ERROR, "
+                       .meaning = "lowest level that is logged: DEBUG, INFO, WARNING, ERROR, "
                                   "CRITICAL"},
     [KEY_LOG_PERSONAL] = {.path = {"log.personal"},
                           .environment = {"LOG_PERSONAL"},
@@ -120,8 +121,8 @@ static const struct config_key keys[KEYS] = {
                           FIELD(log_personal),
                           .default_value = "plain",
                           .choices = personal_choices,
-                          .meaning = "documents of bets in the log: plain, or masked but for "
-                                     "their last four digits"},
+                          .meaning = "documents of bets in the log: plain, or masked except "
+                                     "for their last four digits"},
     [KEY_EXPECTED] = {.path = {"agencies.expected"},
                       .environment = {"NUMBER_OF_AGENCIES", "NUMBER_OF_CLIENTS", quorum_variable},
                       .kind = CONFIG_UINT32,
@@ -129,21 +130,21 @@ static const struct config_key keys[KEYS] = {
                       .default_value = "5",
                       .minimum = 1,
                       .maximum = LIMITS_AGENCIES_MAX,
-                      .meaning = "the draw is held when this many agencies are done"},
+                      .meaning = "the draw is held once this many agencies are done"},
     [KEY_GRACE] = {.path = {"agencies.grace"},
                    .environment = {"AGENCIES_GRACE"},
                    .kind = CONFIG_DURATION,
                    FIELD(agencies_grace_ms),
                    .default_value = "0s",
                    .maximum = DURATION_MAX_MS,
-                   .meaning = "when enough agencies are done, the draw waits this long for others "
-                              "that have begun; 0: not at all"},
+                   .meaning = "once enough agencies are done, the draw waits this long for others "
+                              "that have begun; 0: it does not wait"},
     [KEY_ALLOWED] = {.path = {"agencies.allowed"},
                      .environment = {"AGENCIES_ALLOWED"},
                      .kind = CONFIG_TEXT,
                      FIELD(agencies_allowed),
                      .default_value = "",
-                     .meaning = "agencies that may speak: 1-5, or 1-3,7, or any; empty: 1 to "
+                     .meaning = "agencies that may bet: 1-5, or 1-3,7, or any; empty: 1 to "
                                 "agencies.expected, but any where AGENCY_QUORUM_MIN is set"},
     [KEY_WINNING_NUMBER] = {.path = {"lottery.winning_number"},
                             .environment = {"WINNING_NUMBER"},
@@ -151,7 +152,7 @@ static const struct config_key keys[KEYS] = {
                             FIELD(winning_number),
                             .default_value = "7574",
                             .maximum = UINT32_MAX,
-                            .meaning = "number that wins"},
+                            .meaning = "the number that wins"},
     [KEY_DATA_DIRECTORY] = {.path = {"data.directory"},
                             .environment = {"DATA_DIRECTORY"},
                             .kind = CONFIG_TEXT,
@@ -173,7 +174,7 @@ static const struct config_key keys[KEYS] = {
                         .default_value = "8M",
                         .minimum = RING_BYTES_MIN,
                         .maximum = GIB,
-                        .meaning = "shared memory for bets on their way to the disk"},
+                        .meaning = "shared memory for bets that are not yet on the disk"},
     [KEY_MESSAGE_BYTES] = {.path = {"limits.message_bytes"},
                            .environment = {"LIMITS_MESSAGE_BYTES"},
                            .kind = CONFIG_BYTES,
@@ -181,7 +182,7 @@ static const struct config_key keys[KEYS] = {
                            .default_value = "64k",
                            .minimum = KIB,
                            .maximum = MESSAGE_BYTES_MAX,
-                           .meaning = "longest message that is taken"},
+                           .meaning = "longest message that is accepted"},
     [KEY_CONNECTIONS] = {.path = {"limits.max_connections"},
                          .environment = {"LIMITS_MAX_CONNECTIONS"},
                          .kind = CONFIG_UINT32,
@@ -189,15 +190,15 @@ static const struct config_key keys[KEYS] = {
                          .default_value = "4096",
                          .minimum = 1,
                          .maximum = CONNECTIONS_MAX,
-                         .meaning = "connections at a time, each a process"},
+                         .meaning = "connections at the same time; each is a process"},
     [KEY_CONNECTIONS_PER_ADDRESS] = {.path = {"limits.connections_per_address"},
                                      .environment = {"LIMITS_CONNECTIONS_PER_ADDRESS"},
                                      .kind = CONFIG_UINT32,
                                      FIELD(limit_connections_per_address),
                                      .default_value = "0",
                                      .maximum = CONNECTIONS_MAX,
-                                     .meaning = "connections at a time from one address; 0: no "
-                                                "limit"},
+                                     .meaning = "connections at the same time from one address; "
+                                                "0: no limit"},
     [KEY_AGENCIES] = {.path = {"limits.agencies"},
                       .environment = {"LIMITS_AGENCIES"},
                       .kind = CONFIG_UINT32,
@@ -213,7 +214,7 @@ static const struct config_key keys[KEYS] = {
                              .default_value = "10s",
                              .minimum = 1,
                              .maximum = DURATION_MAX_MS,
-                             .meaning = "a message has to arrive whole within this time"},
+                             .meaning = "a message has to arrive completely within this time"},
     [KEY_TIMEOUT_IDLE] = {.path = {"timeouts.idle"},
                           .environment = {"TIMEOUTS_IDLE"},
                           .kind = CONFIG_DURATION,
@@ -228,8 +229,8 @@ static const struct config_key keys[KEYS] = {
                             .default_value = "10s",
                             .minimum = 1,
                             .maximum = DURATION_MAX_MS,
-                            .meaning = "a peer that does not read its answers is given up after "
-                                       "this time"},
+                            .meaning = "a connection whose peer does not read its answers is "
+                                       "closed after this time"},
     [KEY_TIMEOUT_SHUTDOWN] = {.path = {"timeouts.shutdown"},
                               .environment = {"TIMEOUTS_SHUTDOWN"},
                               .kind = CONFIG_DURATION,
@@ -237,59 +238,62 @@ static const struct config_key keys[KEYS] = {
                               .default_value = "5s",
                               .minimum = 1,
                               .maximum = DURATION_MAX_MS,
-                              .meaning = "processes that have not ended by then are killed"},
+                              .meaning =
+                                  "at a stop, processes that take longer than this are killed"},
     [KEY_WINNERS_WAIT] = {.path = {"winners.wait"},
                           .environment = {"WINNERS_WAIT"},
                           .kind = CONFIG_DURATION,
                           FIELD(winners_wait_ms),
                           .default_value = "1s",
                           .maximum = DURATION_MAX_MS,
-                          .meaning = "a look-up waits for the draw this long before WAIT is "
-                                     "answered"},
+                          .meaning = "a look-up waits this long for the draw; then it is answered "
+                                     "WAIT"},
     [KEY_UNTYPED_MESSAGES] = {.path = {"untyped_messages"},
                               .environment = {"UNTYPED_MESSAGES"},
                               .kind = CONFIG_CHOICE,
                               FIELD(untyped_messages),
                               .default_value = "batch",
                               .choices = untyped_choices,
-                              .meaning = "a message without a type is a batch, or a single bet: "
-                                         "batch, single"},
+                              .meaning =
+                                  "what a message without a type is: batch, or single for one "
+                                  "bet"},
     [KEY_ACK_AFTER] = {.path = {"ack_after"},
                        .environment = {"ACK_AFTER"},
                        .kind = CONFIG_CHOICE,
                        FIELD(ack_after),
                        .default_value = "synced",
                        .choices = ack_choices,
-                       .meaning = "bets are acknowledged when the disk has them, or the kernel: "
-                                  "synced, written"},
+                       .meaning = "bets are acknowledged once they are on the disk (synced), or "
+                                  "once the kernel has them (written)"},
     [KEY_RULE_NUMBER_MAX] = {.path = {"rules.number_max"},
                              .environment = {"RULES_NUMBER_MAX"},
                              .kind = CONFIG_UINT32,
                              FIELD(rule_number_max),
                              .default_value = "4294967295",
                              .maximum = UINT32_MAX,
-                             .meaning = "highest number that may be bet on"},
+                             .meaning = "highest number that a bet may have"},
     [KEY_RULE_BIRTHDATE] = {.path = {"rules.birthdate"},
                             .environment = {"RULES_BIRTHDATE"},
                             .kind = CONFIG_CHOICE,
                             FIELD(rule_birthdate),
                             .default_value = "any",
                             .choices = birthdate_choices,
-                            .meaning = "birthdates that are taken: any, or past: none after today"},
+                            .meaning =
+                                "birthdates that are accepted: any, or past for none after today"},
     [KEY_START_VERIFY] = {.path = {"start.verify"},
                           .environment = {"START_VERIFY"},
                           .kind = CONFIG_CHOICE,
                           FIELD(start_verify),
                           .default_value = "all",
                           .choices = verify_choices,
-                          .meaning = "a start holds all of bets.csv against the checkpoint, or "
-                                     "only the end of what was counted, which is quicker: all, "
-                                     "end"},
+                          .meaning = "what a start compares with the checkpoint: all of bets.csv, "
+                                     "or only the end of what the checkpoint covers, which is "
+                                     "quicker: all, end"},
 };
 
 const struct config_table server_config_table = {.keys = keys, .count = KEYS};
 
-/* Reads one id, or "first-last", and moves *text behind it. */
+/* Reads one id, or "first-last". *text then points after it. */
 static bool take_range(const char **text, struct agency_range *range)
 {
     const char *at = *text + strspn(*text, " ");
@@ -316,19 +320,19 @@ static bool add_range(struct server_config *config, struct agency_range range, c
 {
     for (uint32_t i = 0; i < config->range_count; i++) {
         if (range.first <= config->ranges[i].last && config->ranges[i].first <= range.last) {
-            return failure_set(failure, "%s: agency %" PRIu32 " stands in it twice", place,
+            return failure_set(failure, "%s: agency %" PRIu32 " is named twice", place,
                                range.first > config->ranges[i].first ? range.first
                                                                      : config->ranges[i].first);
         }
     }
     if (config->range_count == AGENCY_RANGES_MAX) {
-        return failure_set(failure, "%s: more than %d ranges", place, AGENCY_RANGES_MAX);
+        return failure_set(failure, "%s: more than %d ranges; join some", place, AGENCY_RANGES_MAX);
     }
     config->ranges[config->range_count++] = range;
     return true;
 }
 
-/* Reads a list like "1-3,7". */
+/* Reads agencies_allowed, a list like "1-3,7", into ranges. `place` is where it was set. */
 static bool parse_ranges(struct server_config *config, const char *place, struct failure *failure)
 {
     const char *at = config->agencies_allowed;
@@ -347,7 +351,7 @@ static bool parse_ranges(struct server_config *config, const char *place, struct
     return true;
 }
 
-/* Whether the number of agencies was given by that name: in the environment, or in an INI file. */
+/* True where the environment, or the INI file, sets the number of agencies by that name. */
 static bool is_quorum_set(const struct config_origin *expected)
 {
     const char *variable = getenv(quorum_variable);
@@ -356,11 +360,9 @@ static bool is_quorum_set(const struct config_origin *expected)
            (name != NULL && strcasecmp(name + 1, quorum_variable) == 0);
 }
 
-/* Derives who may speak. */
 static bool derive_allowed(struct server_config *config, const struct config_origin *origins,
                            struct failure *failure)
 {
-    const char *place = origins[KEY_ALLOWED].place;
     if (config->agencies_allowed[0] == '\0') {
         config->agencies_any = is_quorum_set(&origins[KEY_EXPECTED]);
         if (!config->agencies_any && config->agencies_expected > 0) {
@@ -370,10 +372,10 @@ static bool derive_allowed(struct server_config *config, const struct config_ori
         return true;
     }
     config->agencies_any = strcasecmp(config->agencies_allowed, "any") == 0;
-    return config->agencies_any || parse_ranges(config, place, failure);
+    return config->agencies_any || parse_ranges(config, origins[KEY_ALLOWED].place, failure);
 }
 
-/* The ids that may speak; as many as are expected where all may. */
+/* How many ids are allowed. With `any`, every expected agency can come. */
 static uint64_t count_allowed(const struct server_config *config)
 {
     uint64_t count = 0;
@@ -383,7 +385,7 @@ static uint64_t count_allowed(const struct server_config *config)
     return config->agencies_any ? config->agencies_expected : count;
 }
 
-/* Of two keys that contradict each other, the one that somebody has set. */
+/* The place of the one of two contradicting keys that is to be corrected: the one that was set. */
 static const char *blame(const struct config_origin *origins, enum server_key first,
                          enum server_key second)
 {
@@ -399,7 +401,7 @@ static bool check_agencies(const struct server_config *config, const struct conf
         config->range_count > 0 && config->agencies_allowed[0] != '\0' ? KEY_ALLOWED : KEY_EXPECTED;
     if (allowed > config->limit_agencies) {
         return failure_set(failure,
-                           "%s: %" PRIu64 " agencies, but limits.agencies has room for %" PRIu32,
+                           "%s: %" PRIu64 " agencies are more than limits.agencies (%" PRIu32 ")",
                            blame(origins, many, KEY_AGENCIES), allowed, config->limit_agencies);
     }
     return true;
@@ -425,13 +427,6 @@ static bool check_ring(const struct server_config *config, const struct config_o
                        message, least);
 }
 
-/* The ring is mapped twice, back to back, which only whole pages can be. */
-static void round_ring_to_pages(struct server_config *config)
-{
-    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-    config->ring_bytes = (config->ring_bytes + page_bytes - 1) / page_bytes * page_bytes;
-}
-
 bool server_config_load(const char *file, struct server_config *config, struct failure *failure)
 {
     struct config_origin origins[KEYS];
@@ -441,7 +436,9 @@ bool server_config_load(const char *file, struct server_config *config, struct f
         !check_ring(config, origins, failure)) {
         return false;
     }
-    round_ring_to_pages(config);
+    /* The ring is mapped twice in a row, and only whole pages can be mapped. */
+    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+    config->ring_bytes = (config->ring_bytes + page_bytes - 1) / page_bytes * page_bytes;
     return true;
 }
 
@@ -451,7 +448,7 @@ bool server_config_can_draw(const struct server_config *config, struct failure *
     return allowed >= config->agencies_expected ||
            failure_set(doubt,
                        "agencies.allowed: %s | agencies.expected: %" PRIu32
-                       " | reason: only %" PRIu64 " agencies may speak, so that the draw is "
+                       " | reason: only %" PRIu64 " agencies are allowed, so the draw is "
                        "never held unless others are done already",
                        config->agencies_allowed, config->agencies_expected, allowed);
 }
@@ -464,10 +461,10 @@ static int compare_ranges(const void *left, const void *right)
 }
 
 /*
- * Writes the ranges in ascending order, those that touch as one: never longer than as they were
- * set.
+ * Formats the ranges in ascending order. Ranges that touch become one, so that equal sets
+ * have equal texts. No text is longer than the one that was configured.
  */
-static void write_ranges(const struct server_config *config, char *text, size_t capacity)
+static void format_ranges(const struct server_config *config, char *text, size_t capacity)
 {
     struct agency_range sorted[AGENCY_RANGES_MAX];
     memcpy(sorted, config->ranges, sizeof sorted);
@@ -496,7 +493,7 @@ void server_config_terms(const struct server_config *config, struct lottery_term
     if (config->agencies_any) {
         (void)snprintf(terms->agencies_allowed, sizeof terms->agencies_allowed, "any");
     } else {
-        write_ranges(config, terms->agencies_allowed, sizeof terms->agencies_allowed);
+        format_ranges(config, terms->agencies_allowed, sizeof terms->agencies_allowed);
     }
 }
 

@@ -70,13 +70,6 @@ static void repair(const struct segment *segment)
     shared->append.repair = finish ? REPAIR_FINISHED : REPAIR_FORGOT;
 }
 
-/* Not under the lock: whoever reads the log may be slow at it. */
-static void tell_repair(enum append_repair done)
-{
-    log_warning("action: append_lock | result: success | repaired_by: %d | intent: %s",
-                (int)getpid(), done == REPAIR_FINISHED ? "finished" : "forgotten");
-}
-
 void append_lock(const struct segment *segment)
 {
     pthread_mutex_t *mutex = &segment->shared->append.mutex;
@@ -95,7 +88,8 @@ void append_unlock(const struct segment *segment)
     append->repair = REPAIR_NONE;
     int error = pthread_mutex_unlock(&append->mutex);
     invariant(error == 0, "append mutex: %s", strerror(error));
-    if (done != REPAIR_NONE) {
-        tell_repair(done);
+    if (done != REPAIR_NONE) { /* not under the lock: whoever reads the log may be slow at it */
+        log_warning("action: append_lock | result: success | repaired_by: %d | intent: %s",
+                    (int)getpid(), done == REPAIR_FINISHED ? "finished" : "forgotten");
     }
 }

@@ -165,17 +165,6 @@ static bool map_twice(int descriptor, const struct shared_identity *identity,
     return true;
 }
 
-/*
- * Asks for the segment's pages to be put together into huge ones (madvise(2), Linux 6.1).
- * A forked handler starts with none of the shared pages in its page table, and takes a page
- * fault when it first writes to each 4 KiB of the ring; with hundreds of handlers, that is
- * for nearly all they append. Without huge pages the server is slower and works the same.
- */
-static bool use_huge_pages(const struct segment *segment)
-{
-    return madvise(segment->shared, segment->shared->identity.segment_bytes, MADV_COLLAPSE) == 0;
-}
-
 /* ------------------------------------------------------------- creation ---- */
 
 /* ---- what stands under the name already */
@@ -295,11 +284,17 @@ static bool init_mutex(struct shared *shared, struct failure *failure)
     return error == 0 || failure_set_errno(failure, "initialise the append mutex");
 }
 
+/*
+ * Asks for the segment's pages to be put together into huge ones (madvise(2), Linux 6.1).
+ * A forked handler starts with none of the shared pages in its page table, and takes a page
+ * fault when it first writes to each 4 KiB of the ring; with hundreds of handlers, that is
+ * for nearly all they append. Without huge pages the server is slower and works the same.
+ */
 static bool init_contents(struct segment *segment, const struct shared_identity *identity,
                           struct failure *failure)
 {
     segment->shared->identity = *identity; /* its magic is 0: segment_publish */
-    segment->huge_pages = use_huge_pages(segment);
+    segment->huge_pages = madvise(segment->shared, identity->segment_bytes, MADV_COLLAPSE) == 0;
     if (!init_mutex(segment->shared, failure)) {
         return false;
     }
@@ -346,18 +341,6 @@ static bool explain_allocation(const struct shared_identity *identity, const cha
                              name);
 }
 
-static bool size_and_map(int descriptor, const struct shared_identity *identity,
-                         struct segment *segment, struct failure *failure)
-{
-    /* Not ftruncate: past the limit of /dev/shm it succeeds, and the first write is a SIGBUS. */
-    int error = posix_fallocate(descriptor, 0, (off_t)identity->segment_bytes);
-    if (error != 0) {
-        errno = error;
-        return explain_allocation(identity, segment->name, failure);
-    }
-    return map_twice(descriptor, identity, segment, failure);
-}
-
 /* Locks it, so that a later server sees that we live, and sets its mode whatever the umask is. */
 static bool claim_descriptor(struct segment *segment, struct failure *failure)
 {
@@ -377,8 +360,16 @@ static bool claim_descriptor(struct segment *segment, struct failure *failure)
 static bool fill(const struct shared_identity *identity, struct segment *segment,
                  struct failure *failure)
 {
-    if (!claim_descriptor(segment, failure) ||
-        !size_and_map(segment->descriptor, identity, segment, failure)) {
+    if (!claim_descriptor(segment, failure)) {
+        return false;
+    }
+    /* Not ftruncate: past the limit of /dev/shm it succeeds, and the first write is a SIGBUS. */
+    int error = posix_fallocate(segment->descriptor, 0, (off_t)identity->segment_bytes);
+    if (error != 0) {
+        errno = error;
+        return explain_allocation(identity, segment->name, failure);
+    }
+    if (!map_twice(segment->descriptor, identity, segment, failure)) {
         return false;
     }
     if (!init_contents(segment, identity, failure)) {

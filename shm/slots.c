@@ -31,14 +31,6 @@ const char *slot_activity_name(enum slot_activity activity)
     return activity < SLOT_ACTIVITIES ? activity_names[activity] : "unknown";
 }
 
-static void clear_waiter_bits(struct shared_waiters *waiters, uint32_t index)
-{
-    uint64_t mask = ~(UINT64_C(1) << (index % WAITER_WORD_BITS));
-    for (int kind = 0; kind < WAIT_KINDS; kind++) {
-        atomic_fetch_and(&waiters->bits[kind][index / WAITER_WORD_BITS], mask);
-    }
-}
-
 /* From here to end_change readers reject what they see of the slot (layout.h, version). */
 static void begin_change(struct slot *slot)
 {
@@ -83,8 +75,12 @@ bool slot_is_unchanged(const struct slot *slot, uint32_t version)
 void slot_set_up(const struct segment *segment, uint32_t index, const char *peer)
 {
     struct slot *slot = &segment->slots[index];
+    struct shared_waiters *waiters = &segment->shared->waiters;
+    const uint64_t others = ~(UINT64_C(1) << (index % WAITER_WORD_BITS));
     begin_change(slot);
-    clear_waiter_bits(&segment->shared->waiters, index);
+    for (int kind = 0; kind < WAIT_KINDS; kind++) {
+        atomic_fetch_and(&waiters->bits[kind][index / WAITER_WORD_BITS], others);
+    }
     invariant(sem_init(&slot->wakeup, 1, 0) == 0, "slot %u: %s", index, strerror(errno));
     atomic_store(&slot->awaited, 0);
     atomic_store(&slot->agency, 0);

@@ -3,28 +3,12 @@
  */
 #include "stat/explain.h"
 
+#include "lib/text.h"
 #include "stat/counters.h"
 
 #include <stddef.h>
-#include <string.h>
 
 enum { COLUMNS = 88, INDENT = 6 };
-
-static void print_wrapped(FILE *file, const char *text)
-{
-    size_t column = 0;
-    while (*text != '\0') {
-        size_t word = strcspn(text, " ");
-        if (column > 0 && column + 1 + word > COLUMNS) {
-            fputc('\n', file);
-            column = 0;
-        }
-        column += (size_t)fprintf(file, "%*s%.*s", column == 0 ? INDENT : 1, "", (int)word, text);
-        text += word;
-        text += strspn(text, " ");
-    }
-    fputc('\n', file);
-}
 
 /* "  head_bytes  (bytes; table: head; Prometheus: lottery_ring_head_bytes_total)" */
 static void print_counter(FILE *file, const struct counter *counter)
@@ -38,8 +22,8 @@ static void print_counter(FILE *file, const struct counter *counter)
     } else if (counter->key) {
         fputs("; Prometheus: a label", file);
     }
-    fputs(")\n", file);
-    print_wrapped(file, counter->explanation);
+    fprintf(file, ")\n%*s", INDENT, "");
+    text_print_wrapped(file, counter->explanation, INDENT, COLUMNS);
 }
 
 void explain_print(FILE *file)

@@ -27,24 +27,18 @@ static size_t character_bytes(const char *text)
     return 0;
 }
 
-static void print_ascii(FILE *file, unsigned char byte)
-{
-    if (byte == '"' || byte == '\\') {
-        fprintf(file, "\\%c", byte);
-    } else if (byte < FIRST_PRINTABLE || byte == DELETE) {
-        fprintf(file, "\\u%04x", byte);
-    } else {
-        fputc(byte, file);
-    }
-}
-
 void json_print_string(FILE *file, const char *text)
 {
     fputc('"', file);
     while (*text != '\0') {
         size_t bytes = 1;
-        if ((unsigned char)*text < FIRST_NOT_ASCII) {
-            print_ascii(file, (unsigned char)*text);
+        unsigned char byte = (unsigned char)*text;
+        if (byte == '"' || byte == '\\') {
+            fprintf(file, "\\%c", byte);
+        } else if (byte < FIRST_PRINTABLE || byte == DELETE) {
+            fprintf(file, "\\u%04x", byte);
+        } else if (byte < FIRST_NOT_ASCII) {
+            fputc(byte, file);
         } else if ((bytes = character_bytes(text)) > 0) {
             fwrite(text, 1, bytes, file);
         } else {

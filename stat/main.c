@@ -27,34 +27,6 @@ static int complain(const struct failure *failure, int status)
     return program_complain(&options_manual, status, "%s", failure->text);
 }
 
-static int status_of(enum target_answer answer)
-{
-    static const int statuses[] = {
-        [TARGET_FOUND] = EXIT_SUCCESS,     [TARGET_ABSENT] = EXIT_NO_SERVER,
-        [TARGET_STARTING] = EXIT_STARTING, [TARGET_OTHER_VERSION] = EXIT_OTHER_VERSION,
-        [TARGET_FAILED] = EXIT_FAILURE,
-    };
-    return statuses[answer];
-}
-
-static unsigned window_columns(void)
-{
-    struct winsize window;
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 ? window.ws_col : 0;
-}
-
-static void print(enum options_output output, const struct snapshot *snapshot)
-{
-    const struct table_view view = {.columns = window_columns()};
-    if (output == OUTPUT_JSON) {
-        json_print(stdout, snapshot);
-    } else if (output == OUTPUT_PROMETHEUS) {
-        prometheus_print(stdout, snapshot);
-    } else {
-        table_print(stdout, snapshot, &view);
-    }
-}
-
 static int show(const struct options *options, const struct segment *segment)
 {
     struct snapshot snapshot;
@@ -63,33 +35,38 @@ static int show(const struct options *options, const struct segment *segment)
         snapshot_free(&snapshot);
         return complain(&failure, EXIT_FAILURE);
     }
-    print(options->output, &snapshot);
+    if (options->output == OUTPUT_JSON) {
+        json_print(stdout, &snapshot);
+    } else if (options->output == OUTPUT_PROMETHEUS) {
+        prometheus_print(stdout, &snapshot);
+    } else {
+        struct winsize window;
+        bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0;
+        table_print(stdout, &snapshot, &(struct table_view){.columns = known ? window.ws_col : 0});
+    }
     snapshot_free(&snapshot);
     return program_finish_output(&options_manual);
 }
 
-static int tell_ready(const struct segment *segment)
-{
-    struct failure failure;
-    return readiness_judge(segment, &failure) ? EXIT_SUCCESS : complain(&failure, EXIT_NOT_SERVING);
-}
-
-static int watch(const struct options *options, const char *directory)
-{
-    struct failure failure;
-    return watch_run(directory, options->interval_ms, &failure) ? EXIT_SUCCESS
-                                                                : complain(&failure, EXIT_FAILURE);
-}
-
 static int look_once(const struct options *options, const char *directory)
 {
+    static const int statuses[] = {
+        [TARGET_FOUND] = EXIT_SUCCESS,     [TARGET_ABSENT] = EXIT_NO_SERVER,
+        [TARGET_STARTING] = EXIT_STARTING, [TARGET_OTHER_VERSION] = EXIT_OTHER_VERSION,
+        [TARGET_FAILED] = EXIT_FAILURE,
+    };
     struct segment segment;
     struct failure failure;
     enum target_answer answer = target_attach(directory, &segment, &failure);
     if (answer != TARGET_FOUND) {
-        return complain(&failure, status_of(answer));
+        return complain(&failure, statuses[answer]);
     }
-    int status = options->output == OUTPUT_READY ? tell_ready(&segment) : show(options, &segment);
+    int status = EXIT_SUCCESS;
+    if (options->output != OUTPUT_READY) {
+        status = show(options, &segment);
+    } else if (!readiness_judge(&segment, &failure)) {
+        status = complain(&failure, EXIT_NOT_SERVING);
+    }
     segment_unmap(&segment);
     return status;
 }
@@ -106,8 +83,12 @@ static int run(const struct options *options)
         printf("%s: configuration ok\n", options_manual.name);
         return program_finish_output(&options_manual);
     }
-    return options->output == OUTPUT_WATCH ? watch(options, config.data_directory)
-                                           : look_once(options, config.data_directory);
+    if (options->output != OUTPUT_WATCH) {
+        return look_once(options, config.data_directory);
+    }
+    return watch_run(config.data_directory, options->interval_ms, &failure)
+               ? EXIT_SUCCESS
+               : complain(&failure, EXIT_FAILURE);
 }
 
 int main(int argc, char **argv)

@@ -67,19 +67,10 @@ bool options_parse_interval(const char *text, uint64_t *interval_ms)
     return true;
 }
 
-static enum program_reading take_output(struct options *options, enum options_output output)
-{
-    if (options->output != OUTPUT_TABLE && options->output != output) {
-        return program_misused(&options_manual, "--watch, --json, --prometheus, --ready, "
-                                                "--explain: one of them only");
-    }
-    options->output = output;
-    return PROGRAM_GO_ON;
-}
-
 static enum program_reading take_option(int id, const char *argument, void *context)
 {
     struct options *options = context;
+    enum options_output output = OUTPUT_TABLE;
     switch (id) {
     case 'c':
         options->file = argument;
@@ -95,7 +86,13 @@ static enum program_reading take_option(int id, const char *argument, void *cont
                                      "from 0.1 to 3600",
                                      argument);
     default:
-        return take_output(options, (enum options_output)(id - OPTION_OUTPUT));
+        output = (enum options_output)(id - OPTION_OUTPUT);
+        if (options->output != OUTPUT_TABLE && options->output != output) {
+            return program_misused(&options_manual, "--watch, --json, --prometheus, --ready, "
+                                                    "--explain: one of them only");
+        }
+        options->output = output;
+        return PROGRAM_GO_ON;
     }
 }
 

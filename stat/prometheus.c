@@ -32,12 +32,6 @@ static void print_label(FILE *file, bool first, const char *name, const char *va
     fputc('"', file);
 }
 
-/* The label of an agency is `agency`, also for its own list, where the figure is `id`. */
-static const char *key_name(const struct counter *key)
-{
-    return key->section == SECTION_AGENCIES ? "agency" : key->name;
-}
-
 /* Prints the row's keys as labels, and the counter's text if it is one. */
 static void print_labels(FILE *file, const struct counter *counter, const void *row)
 {
@@ -47,7 +41,9 @@ static void print_labels(FILE *file, const struct counter *counter, const void *
         if (key->section == counter->section && key->key) {
             char value[SHARED_PEER_BYTES];
             counter_format(key, row, 0, value, sizeof value);
-            print_label(file, first, key_name(key), value);
+            /* An agency's label is `agency` in its own list too, where the figure is `id`. */
+            print_label(file, first, key->section == SECTION_AGENCIES ? "agency" : key->name,
+                        value);
             first = false;
         }
     }
@@ -83,18 +79,13 @@ static void print_value(FILE *file, const struct counter *counter, const void *r
     }
 }
 
-static void print_help(FILE *file, const struct counter *counter)
+static void print_metric(FILE *file, const struct snapshot *snapshot, const struct counter *counter)
 {
     fprintf(file, "# HELP %s ", counter->metric);
     for (const char *at = counter->explanation; *at != '\0'; at++) {
         fprintf(file, *at == '\\' ? "\\%c" : "%c", *at);
     }
     fprintf(file, "\n# TYPE %s %s\n", counter->metric, type_names[counter->type]);
-}
-
-static void print_metric(FILE *file, const struct snapshot *snapshot, const struct counter *counter)
-{
-    print_help(file, counter);
     for (size_t i = 0; i < section_rows(snapshot, counter->section); i++) {
         const void *row = section_row(snapshot, counter->section, i);
         if (counter_is_known(counter, row)) {

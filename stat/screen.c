@@ -74,22 +74,16 @@ void screen_size(const struct screen *screen, unsigned *columns, unsigned *rows)
 
 /*
  * Each line is cleared before it is written: with the cursor after the last column, a terminal
- * would clear that column. The last line gets no LF, which would scroll.
+ * would clear that column. The last line gets no LF, which would scroll. What is below it is
+ * cleared, if there is room below it.
  */
-static void write_frame(FILE *frame, const char *text)
+static void write_frame(FILE *frame, const char *text, unsigned rows)
 {
+    unsigned lines = 0;
     fputs(HOME, frame);
     for (const char *end = NULL; (end = strchr(text, '\n')) != NULL; text = end + 1) {
         fprintf(frame, CLEAR_LINE "%.*s%s", (int)(end - text), text, end[1] == '\0' ? "" : "\r\n");
-    }
-}
-
-/* Clears everything below the last line, if there is room below it. */
-static void clear_below(FILE *frame, const char *text, unsigned rows)
-{
-    unsigned lines = 0;
-    for (; *text != '\0'; text++) {
-        lines += *text == '\n' ? 1 : 0;
+        lines++;
     }
     if (lines < rows) {
         fputs("\r\n" CLEAR_REST, frame);
@@ -108,8 +102,7 @@ bool screen_draw(const struct screen *screen, const char *text, struct failure *
     }
     screen_size(screen, &columns, &rows);
     if (screen->is_terminal) {
-        write_frame(frame, text);
-        clear_below(frame, text, rows);
+        write_frame(frame, text, rows);
     } else {
         fprintf(frame, "%s\n", text);
     }

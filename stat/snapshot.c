@@ -57,28 +57,25 @@ static int compare_agencies(const void *left, const void *right)
     return (first > second) - (first < second);
 }
 
-static void copy_agency(const struct agency *agency, struct snapshot_agency *copy)
-{
-    *copy = (struct snapshot_agency){
-        .id = agency->id,
-        .bets = LOOK(agency->bets),
-        .bytes = LOOK(agency->bytes),
-        .end_position = LOOK(agency->end_position),
-        .claims = LOOK(agency->epoch),
-        .seen_at_ms = unless_zero(LOOK(agency->seen_at_ms)),
-    };
-    set_word(copy->phase,
-             name_of(agency_phase_names, sizeof agency_phase_names / sizeof agency_phase_names[0],
-                     LOOK(agency->phase)));
-}
-
 static void copy_agencies(const struct segment *segment, struct snapshot *snapshot)
 {
     for (uint32_t i = 0; i < segment->shared->identity.agency_capacity; i++) {
         const struct agency *agency = &segment->agencies[i];
-        if (atomic_load_explicit(&agency->present, memory_order_acquire) != 0) {
-            copy_agency(agency, &snapshot->agencies[snapshot->agency_count++]);
+        if (atomic_load_explicit(&agency->present, memory_order_acquire) == 0) {
+            continue;
         }
+        struct snapshot_agency *copy = &snapshot->agencies[snapshot->agency_count++];
+        *copy = (struct snapshot_agency){
+            .id = agency->id,
+            .bets = LOOK(agency->bets),
+            .bytes = LOOK(agency->bytes),
+            .end_position = LOOK(agency->end_position),
+            .claims = LOOK(agency->epoch),
+            .seen_at_ms = unless_zero(LOOK(agency->seen_at_ms)),
+        };
+        set_word(copy->phase, name_of(agency_phase_names,
+                                      sizeof agency_phase_names / sizeof agency_phase_names[0],
+                                      LOOK(agency->phase)));
     }
     qsort(snapshot->agencies, snapshot->agency_count, sizeof snapshot->agencies[0],
           compare_agencies);
@@ -204,18 +201,6 @@ static void copy_ring(const struct shared *shared, struct snapshot_ring *ring)
     ring->waiting_for_commit = count_waiters(shared, WAIT_FOR_COMMIT);
 }
 
-static void name_storer_activity(const struct shared_storer *shared, struct snapshot_storer *storer)
-{
-    int error = LOOK(shared->retry_errno);
-    const char *name = error == 0 ? "" : strerrorname_np(error);
-    storer->no_room = error != 0 ? 1 : 0;
-    set_word(storer->no_room_reason, name == NULL ? "unknown" : name);
-    set_word(storer->activity, storer->pid == SNAPSHOT_UNKNOWN ? "none"
-                               : error != 0                    ? "no room"
-                               : LOOK(shared->sleeping) != 0   ? "sleeping"
-                                                               : "working");
-}
-
 /* Flushes are counted in bytes, so bets a flush come from the mean length of all bets. */
 static void derive_flush_means(const struct snapshot *snapshot, struct snapshot_storer *storer)
 {
@@ -238,8 +223,11 @@ static void derive_flush_means(const struct snapshot *snapshot, struct snapshot_
 static void copy_storer(const struct shared *shared, struct snapshot *snapshot)
 {
     const struct shared_storer *storer = &shared->storer;
+    struct snapshot_storer *copy = &snapshot->storer;
     uint64_t starts = LOOK(shared->supervisor.storer_starts);
-    snapshot->storer = (struct snapshot_storer){
+    int error = LOOK(storer->retry_errno);
+    const char *error_name = error == 0 ? "" : strerrorname_np(error);
+    *copy = (struct snapshot_storer){
         .pid = unless_zero(LOOK(storer->pid)),
         .restarts = starts > 0 ? starts - 1 : 0,
         .flushes = LOOK(storer->flushes),
@@ -249,9 +237,14 @@ static void copy_storer(const struct shared *shared, struct snapshot *snapshot)
         .sync_total_ns = LOOK(storer->sync_total_ns),
         .write_retries = LOOK(storer->write_retries),
         .beat_age_ms = age_of(&storer->beat_at_ms),
+        .no_room = error != 0 ? 1 : 0,
     };
-    name_storer_activity(storer, &snapshot->storer);
-    derive_flush_means(snapshot, &snapshot->storer);
+    set_word(copy->no_room_reason, error_name == NULL ? "unknown" : error_name);
+    set_word(copy->activity, copy->pid == SNAPSHOT_UNKNOWN ? "none"
+                             : error != 0                  ? "no room"
+                             : LOOK(storer->sleeping) != 0 ? "sleeping"
+                                                           : "working");
+    derive_flush_means(snapshot, copy);
 }
 
 /* Of a draw that an earlier server held, the segment has neither time nor winners. */
@@ -313,32 +306,23 @@ static bool check_bounds(const struct segment *segment, struct failure *failure)
                        segment->name, bytes);
 }
 
-static void note_time(struct snapshot *snapshot)
-{
-    snapshot->taken_ns = (uint64_t)clock_monotonic_ns();
-    snapshot->taken_at_ms = (uint64_t)clock_wall_ms();
-}
-
-static bool allocate_lists(const struct segment *segment, struct snapshot *snapshot,
-                           struct failure *failure)
-{
-    size_t agencies = segment->shared->identity.agency_capacity;
-    size_t handlers = segment->shared->identity.slot_capacity;
-    snapshot->agencies = calloc(agencies + 1, sizeof snapshot->agencies[0]);
-    snapshot->handlers = calloc(handlers + 1, sizeof snapshot->handlers[0]);
-    return (snapshot->agencies != NULL && snapshot->handlers != NULL) ||
-           failure_set_errno(failure, "copy %zu agencies and %zu handlers", agencies, handlers);
-}
-
 bool snapshot_take(const struct segment *segment, struct snapshot *snapshot,
                    struct failure *failure)
 {
     const struct shared *shared = segment->shared;
     *snapshot = (struct snapshot){0};
-    if (!check_bounds(segment, failure) || !allocate_lists(segment, snapshot, failure)) {
+    if (!check_bounds(segment, failure)) {
         return false;
     }
-    note_time(snapshot);
+    size_t agencies = shared->identity.agency_capacity;
+    size_t handlers = shared->identity.slot_capacity;
+    snapshot->agencies = calloc(agencies + 1, sizeof snapshot->agencies[0]);
+    snapshot->handlers = calloc(handlers + 1, sizeof snapshot->handlers[0]);
+    if (snapshot->agencies == NULL || snapshot->handlers == NULL) {
+        return failure_set_errno(failure, "copy %zu agencies and %zu handlers", agencies, handlers);
+    }
+    snapshot->taken_ns = (uint64_t)clock_monotonic_ns();
+    snapshot->taken_at_ms = (uint64_t)clock_wall_ms();
     copy_agencies(segment, snapshot);
     copy_slots(segment, snapshot);
     copy_server(segment, snapshot);

@@ -255,17 +255,6 @@ static void add_cell(struct line *line, const struct column *column, const char 
     line_add(line, "%*s%*s", LIST_GAP, "", width, text);
 }
 
-static void print_heads(struct page *page, const struct list *list)
-{
-    struct line line = {.used = 0};
-    end_line(page, &line);
-    for (size_t i = 0; i < list->count; i++) {
-        const struct column *column = &list->columns[i];
-        add_cell(&line, column, column->is_rate ? column->counter->rate : column->counter->label);
-    }
-    end_line(page, &line);
-}
-
 static void print_row(struct page *page, const struct list *list, const void *row,
                       const void *older)
 {
@@ -289,7 +278,12 @@ static void print_list(struct page *page, enum section section, unsigned lines, 
     size_t rows = section_rows(page->snapshot, section);
     size_t shown = rows <= lines ? rows : lines > 0 ? lines - 1 : 0;
     struct line line = {.used = 0};
-    print_heads(page, &list);
+    end_line(page, &line);
+    for (size_t i = 0; i < list.count; i++) {
+        const struct column *column = &list.columns[i];
+        add_cell(&line, column, column->is_rate ? column->counter->rate : column->counter->label);
+    }
+    end_line(page, &line);
     for (size_t i = 0; i < shown; i++) {
         const void *row = section_row(page->snapshot, section, i);
         const void *older =
@@ -333,15 +327,6 @@ static unsigned smaller(unsigned first, unsigned second)
     return first < second ? first : second;
 }
 
-/* True when the whole grid would leave too few lines for the lists. */
-static bool is_too_low(const struct page *page)
-{
-    unsigned wanted = LISTS * LIST_FIXED_LINES +
-                      smaller(list_lines(page, SECTION_AGENCIES), LIST_ROWS_WANTED) +
-                      smaller(list_lines(page, SECTION_HANDLERS), LIST_ROWS_WANTED);
-    return page->lines_left < grid_lines(page) + wanted;
-}
-
 void table_print(FILE *file, const struct snapshot *snapshot, const struct table_view *view)
 {
     static const double ns_per_second = 1e9;
@@ -356,7 +341,11 @@ void table_print(FILE *file, const struct snapshot *snapshot, const struct table
     if (page.older != NULL) {
         page.elapsed_s = (double)(snapshot->taken_ns - page.older->taken_ns) / ns_per_second;
     }
-    page.brief = is_too_low(&page);
+    /* The grid is brief where the whole one would leave too few lines for the lists. */
+    unsigned wanted = LISTS * LIST_FIXED_LINES +
+                      smaller(list_lines(&page, SECTION_AGENCIES), LIST_ROWS_WANTED) +
+                      smaller(list_lines(&page, SECTION_HANDLERS), LIST_ROWS_WANTED);
+    page.brief = page.lines_left < grid_lines(&page) + wanted;
     print_grid(&page);
     print_lists(&page);
 }

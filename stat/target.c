@@ -219,21 +219,6 @@ static uint32_t find_first_key(const struct place *place)
 }
 
 /* Tries the keys in the order in which a server tries them. */
-static enum target_answer attach_any(const struct place *place, struct segment *segment,
-                                     struct failure *failure)
-{
-    uint32_t first_key = find_first_key(place);
-    uint32_t key = first_key;
-    for (int tries = 0; tries < SEGMENT_KEY_TRIES; tries++) {
-        enum target_answer answer = TARGET_ABSENT;
-        if (ask_key(place, key, segment, &answer, failure)) {
-            return answer;
-        }
-        key = segment_next_key(key);
-    }
-    return answer_absent(place, first_key, failure);
-}
-
 static enum target_answer attach_in(struct place *place, struct segment *segment,
                                     struct failure *failure)
 {
@@ -246,7 +231,16 @@ static enum target_answer attach_in(struct place *place, struct segment *segment
         return errno == EACCES ? answer_forbidden(&place->status, place->path, failure)
                                : TARGET_FAILED;
     }
-    return attach_any(place, segment, failure);
+    uint32_t first_key = find_first_key(place);
+    uint32_t key = first_key;
+    for (int tries = 0; tries < SEGMENT_KEY_TRIES; tries++) {
+        enum target_answer answer = TARGET_ABSENT;
+        if (ask_key(place, key, segment, &answer, failure)) {
+            return answer;
+        }
+        key = segment_next_key(key);
+    }
+    return answer_absent(place, first_key, failure);
 }
 
 /* stat tells the directory's owner even if the directory can't be opened. */

@@ -41,12 +41,6 @@ struct watch {
 
 /* ------------------------------------------------------------------ looking ---- */
 
-static bool is_same_server(const struct snapshot *first, const struct snapshot *second)
-{
-    return first->server.pid == second->server.pid &&
-           first->server.started_at_ms == second->server.started_at_ms;
-}
-
 static bool take(struct watch *watch, struct snapshot *snapshot)
 {
     struct segment segment;
@@ -67,7 +61,10 @@ static void look(struct watch *watch)
     if (!watch->found) {
         snapshot_free(&watch->latest);
     }
-    if (!watch->found || !is_same_server(&watch->older, &watch->latest)) {
+    const struct snapshot_server *before = &watch->older.server;
+    const struct snapshot_server *now = &watch->latest.server;
+    bool is_same_server = before->pid == now->pid && before->started_at_ms == now->started_at_ms;
+    if (!watch->found || !is_same_server) {
         snapshot_free(&watch->older);
     }
 }

@@ -206,31 +206,15 @@ static bool read_lines(const char *text, struct control *control)
     return !reading.failed;
 }
 
-static bool is_identity(const char *identity)
-{
-    return strspn(identity, "0123456789abcdef") == CONTROL_IDENTITY_DIGITS &&
-           identity[CONTROL_IDENTITY_DIGITS] == '\0';
-}
-
 /* True when write_text makes the same text of what was read. */
 static bool parse(const char *text, size_t bytes, struct control *control)
 {
     char again[CONTROL_BYTES_MAX];
-    return strlen(text) == bytes && read_lines(text, control) && is_identity(control->identity) &&
-           control->ring_bytes > 0 && control->ring_bytes <= CONTROL_RING_BYTES_MAX &&
-           control->terms.agencies_expected > 0 && write_text(control, again) == bytes &&
-           memcmp(again, text, bytes) == 0;
-}
-
-/* The version that the first line names; 0 when it is not the first line of a control file. */
-static uint32_t version_of(const char *text)
-{
-    uint32_t version = 0;
-    size_t name_bytes = sizeof FIRST_LINE - 1;
-    if (strncmp(text, FIRST_LINE, name_bytes) == 0) {
-        (void)bet_parse_uint32(text + name_bytes, strcspn(text + name_bytes, "\n"), &version);
-    }
-    return version;
+    return strlen(text) == bytes && read_lines(text, control) &&
+           strspn(control->identity, "0123456789abcdef") == CONTROL_IDENTITY_DIGITS &&
+           control->identity[CONTROL_IDENTITY_DIGITS] == '\0' && control->ring_bytes > 0 &&
+           control->ring_bytes <= CONTROL_RING_BYTES_MAX && control->terms.agencies_expected > 0 &&
+           write_text(control, again) == bytes && memcmp(again, text, bytes) == 0;
 }
 
 static enum control_answer judge(const char *path, const char *text, size_t bytes,
@@ -239,7 +223,11 @@ static enum control_answer judge(const char *path, const char *text, size_t byte
     if (parse(text, bytes, control)) {
         return CONTROL_READ;
     }
-    uint32_t version = version_of(text);
+    uint32_t version = 0; /* where the first line is not that of a control file */
+    size_t name_bytes = sizeof FIRST_LINE - 1;
+    if (strncmp(text, FIRST_LINE, name_bytes) == 0) {
+        (void)bet_parse_uint32(text + name_bytes, strcspn(text + name_bytes, "\n"), &version);
+    }
     if (version != 0 && version != CONTROL_VERSION) {
         failure_set(failure,
                     "%s: the directory has version %" PRIu32 ", this server knows version "

@@ -43,32 +43,23 @@ static bool make_room(struct csv_reader *reader)
     return true;
 }
 
-/* Reads once; returns the bytes read, 0 at the end, -1 with errno. */
-static ssize_t fill(struct csv_reader *reader)
-{
-    ssize_t got = 0;
-    do {
-        got = pread(reader->descriptor, reader->buffer + reader->used,
-                    reader->capacity - reader->used, (off_t)(reader->position + reader->used));
-    } while (got < 0 && errno == EINTR);
-    if (got > 0) {
-        reader->used += (size_t)got;
-    }
-    return got;
-}
-
 enum csv_read csv_reader_next(struct csv_reader *reader, const char **rows, size_t *bytes)
 {
     while (reader->used - reader->taken < CSV_ROW_BYTES_MAX) {
         if (!make_room(reader)) {
             return CSV_FAILED;
         }
-        size_t searched = reader->used;
-        ssize_t got = fill(reader);
+        char *end = reader->buffer + reader->used;
+        ssize_t got = 0;
+        do {
+            got = pread(reader->descriptor, end, reader->capacity - reader->used,
+                        (off_t)(reader->position + reader->used));
+        } while (got < 0 && errno == EINTR);
         if (got <= 0) {
             return got == 0 ? CSV_END : CSV_FAILED;
         }
-        const char *line_feed = memrchr(reader->buffer + searched, '\n', (size_t)got);
+        reader->used += (size_t)got;
+        const char *line_feed = memrchr(end, '\n', (size_t)got);
         if (line_feed != NULL) {
             reader->taken = (size_t)(line_feed + 1 - reader->buffer);
             *rows = reader->buffer;

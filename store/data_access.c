@@ -58,16 +58,6 @@ void data_access_describe_user(uid_t user, char text[DATA_ACCESS_USER_BYTES])
     }
 }
 
-/* A number need not be a known group's: containers often have no names. */
-static bool parse_group(const char *text, gid_t *group)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, DECIMAL);
-    *group = (gid_t)value;
-    return isdigit((unsigned char)text[0]) != 0 && *end == '\0' && errno == 0 && value < UINT32_MAX;
-}
-
 bool data_access_resolve(const char *group, struct data_access *access, struct failure *failure)
 {
     *access = (struct data_access){.has_group = group != NULL && group[0] != '\0'};
@@ -79,7 +69,13 @@ bool data_access_resolve(const char *group, struct data_access *access, struct f
         access->group = entry->gr_gid;
         return true;
     }
-    return parse_group(group, &access->group) ||
+    /* A number need not be a known group's: containers often have no names. */
+    char *end = NULL;
+    errno = 0;
+    unsigned long long number = strtoull(group, &end, DECIMAL);
+    access->group = (gid_t)number;
+    return (isdigit((unsigned char)group[0]) != 0 && *end == '\0' && errno == 0 &&
+            number < UINT32_MAX) ||
            failure_set(failure,
                        "data.group: there is no group '%s' here: make it (groupadd %s), give its "
                        "number, or leave data.group empty",

@@ -77,16 +77,6 @@ static int open_or_make(const struct data_directory *directory, const char *name
     return file;
 }
 
-static bool check_file(int file, const struct data_access *access, const char *path,
-                       struct failure *failure)
-{
-    struct stat status;
-    if (fstat(file, &status) != 0) {
-        return failure_set_errno(failure, "stat %s", path);
-    }
-    return data_access_check(&status, access, false, path, failure);
-}
-
 static bool settle_file(const struct data_directory *directory, int file, bool made, int flags,
                         const char *path, struct failure *failure)
 {
@@ -94,7 +84,11 @@ static bool settle_file(const struct data_directory *directory, int file, bool m
         return data_access_set(file, data_directory_file_mode(directory), &directory->access, path,
                                failure);
     }
-    if (!check_file(file, &directory->access, path, failure)) {
+    struct stat status;
+    if (fstat(file, &status) != 0) {
+        return failure_set_errno(failure, "stat %s", path);
+    }
+    if (!data_access_check(&status, &directory->access, false, path, failure)) {
         return false;
     }
     return (flags & O_TRUNC) == 0 || ftruncate(file, 0) == 0 ||
@@ -126,42 +120,34 @@ int data_directory_open_file(const struct data_directory *directory, const char 
 
 /* ---------------------------------------------------------------- locks ---- */
 
-/* The pid of the supervisor that took the lock. It may have ended while its children go on. */
-static void read_pid(const struct data_directory *directory, char pid[LINE_BYTES])
-{
-    int file = openat(directory->descriptor, DATA_LOCK_FILE,
-                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    ssize_t got = file < 0 ? 0 : read(file, pid, LINE_BYTES - 1);
-    pid[got > 0 ? got : 0] = '\0';
-    if (file >= 0) {
-        close(file);
-    }
-}
-
-/* Names the processes that hold the lock now, and the supervisor that took it. */
+/*
+ * Names the processes that hold the lock now, and the supervisor that took it, which may have
+ * ended while its children go on.
+ */
 static bool describe_holders(const struct data_directory *directory, int locked,
                              struct failure *failure)
 {
     char pids[LINE_BYTES] = "";
     char written[LINE_BYTES] = "";
     lock_holders_list(locked, pids, sizeof pids);
-    read_pid(directory, written);
+    int file = openat(directory->descriptor, DATA_LOCK_FILE,
+                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file >= 0) {
+        ssize_t got = read(file, written, sizeof written - 1);
+        written[got > 0 ? got : 0] = '\0';
+        close(file);
+    }
     return failure_set(failure,
                        "data directory %s is in use by another server (lock held by %s%s%s%s)",
                        directory->path, pids[0] == '\0' ? "processes that can't be seen" : "pid",
                        pids, written[0] == '\0' ? "" : "; started as pid ", written);
 }
 
-static void pause_for(uint64_t pause_ms)
-{
-    struct timespec pause = clock_interval((int64_t)pause_ms);
-    nanosleep(&pause, NULL);
-}
-
 /* Tries again and again, because flock has no time limit. */
 static bool take_lock(const struct data_directory *directory, int file, uint64_t patience_ms,
                       struct failure *failure)
 {
+    const struct timespec pause = clock_interval(LOCK_RETRY_MS);
     for (uint64_t waited_ms = 0;; waited_ms += LOCK_RETRY_MS) {
         if (flock(file, LOCK_EX | LOCK_NB) == 0) {
             return true;
@@ -172,7 +158,7 @@ static bool take_lock(const struct data_directory *directory, int file, uint64_t
         if (waited_ms >= patience_ms) {
             return describe_holders(directory, file, failure);
         }
-        pause_for(LOCK_RETRY_MS);
+        nanosleep(&pause, NULL);
     }
 }
 
@@ -181,14 +167,6 @@ static bool is_lock_unsupported(int error)
 {
     return error == EBADF || error == EOPNOTSUPP || error == ENOLCK || error == EINVAL ||
            error == ENOSYS;
-}
-
-/* False when another start, which failed, removed the directory while we waited for its lock. */
-static bool is_still_there(const struct data_directory *directory)
-{
-    struct stat status;
-    return stat(directory->path, &status) == 0 && status.st_dev == directory->device &&
-           status.st_ino == directory->inode;
 }
 
 static bool lock_directory(const struct data_directory *directory, uint64_t patience_ms,
@@ -203,7 +181,10 @@ static bool lock_directory(const struct data_directory *directory, uint64_t pati
                     " alone keeps other servers out: don't remove it",
                     directory->path, strerror(errno));
     }
-    return is_still_there(directory) ||
+    /* Another start, which failed, may have removed it while we waited for its lock. */
+    struct stat status;
+    return (stat(directory->path, &status) == 0 && status.st_dev == directory->device &&
+            status.st_ino == directory->inode) ||
            failure_set(failure, "data directory %s has just been removed: try again",
                        directory->path);
 }
@@ -289,45 +270,27 @@ static bool read_control(struct data_directory *directory, struct failure *failu
 
 /* ----------------------------------------------------------------- open ---- */
 
-/* Syncs the parent, so that a directory that was just made is there after a power loss. */
-static bool sync_parent(const struct data_directory *directory, struct failure *failure)
-{
-    int parent = openat(directory->descriptor, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = parent >= 0 && file_sync_directory(parent, directory->path);
-    if (!synced) {
-        failure_set_errno(failure, "sync the parent of %s", directory->path);
-    }
-    if (parent >= 0) {
-        close(parent);
-    }
-    return synced;
-}
-
-/* A directory that was there keeps its mode, also if data.group was set later. */
-static void warn_if_closed_to_group(const struct data_directory *directory,
-                                    const struct stat *status)
-{
-    if (directory->access.has_group && (status->st_mode & S_IRWXG) == 0) {
-        log_warning("action: data_directory | result: in_progress | directory: %s | reason: "
-                    "data.group is set, and the directory was made without it: the group can't "
-                    "look into it until chgrp -R %u %s && chmod -R g=rX %s",
-                    directory->path, (unsigned)directory->access.group, directory->path,
-                    directory->path);
-    }
-}
-
-/* Sets the mode of a directory that we have made, or checks the one that was there. */
+/*
+ * Sets the mode of a directory that we have made, or checks the one that was there. That one
+ * keeps its mode, also if data.group was set later.
+ */
 static bool settle_directory(const struct data_directory *directory, const struct stat *status,
                              struct failure *failure)
 {
     const struct data_access *access = &directory->access;
-    if (!directory->made) {
-        warn_if_closed_to_group(directory, status);
-        return data_access_check(status, access, true, directory->path, failure);
+    if (directory->made) {
+        return data_access_set(directory->descriptor, data_access_directory_mode(access), access,
+                               directory->path, failure) &&
+               (file_sync_parent(directory->descriptor, directory->path) ||
+                failure_set_errno(failure, "sync the parent of %s", directory->path));
     }
-    return data_access_set(directory->descriptor, data_access_directory_mode(access), access,
-                           directory->path, failure) &&
-           sync_parent(directory, failure);
+    if (access->has_group && (status->st_mode & S_IRWXG) == 0) {
+        log_warning("action: data_directory | result: in_progress | directory: %s | reason: "
+                    "data.group is set, and the directory was made without it: the group can't "
+                    "look into it until chgrp -R %u %s && chmod -R g=rX %s",
+                    directory->path, (unsigned)access->group, directory->path, directory->path);
+    }
+    return data_access_check(status, access, true, directory->path, failure);
 }
 
 /* A directory that we may not open is refused as another user's when it is that. */

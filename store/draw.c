@@ -286,6 +286,7 @@ static bool place_rows(struct draw *draw, const char *rows, size_t bytes)
     return true;
 }
 
+/* Gives each agency its place in winners.csv, and copies its rows there. */
 static bool sort_by_agency(struct draw *draw)
 {
     struct csv_reader reader;
@@ -375,12 +376,6 @@ static enum draw_end explain(const struct draw *draw, enum draw_end end)
     return end == DRAW_FAILED && file_is_disk_full(errno) ? DRAW_NO_ROOM : end;
 }
 
-static bool sum_winners(struct draw *draw)
-{
-    return file_checksum(draw->unfinished, draw->winners_bytes, &draw->winners_checksum) ==
-           (int64_t)draw->winners_bytes;
-}
-
 enum draw_end draw_hold(const struct data_directory *directory, const struct draw_stock *stored,
                         uint32_t winning_number, bool (*should_stop)(void),
                         struct draw_record *record, struct failure *failure)
@@ -396,7 +391,9 @@ enum draw_end draw_hold(const struct data_directory *directory, const struct dra
         (size_t)snprintf(draw.ending, sizeof draw.ending, "%" PRIu32 "\r\n", winning_number);
     fault_point("draw.begun");
     enum draw_end end = DRAW_FAILED;
-    if (open_files(&draw) && scan(&draw, stored) && sort_by_agency(&draw) && sum_winners(&draw)) {
+    if (open_files(&draw) && scan(&draw, stored) && sort_by_agency(&draw) &&
+        file_checksum(draw.unfinished, draw.winners_bytes, &draw.winners_checksum) ==
+            (int64_t)draw.winners_bytes) {
         end = put_into_place(&draw);
     }
     int saved_errno = errno;

@@ -98,15 +98,15 @@ bool file_sync_data(int file)
 
 _Static_assert(EOPNOTSUPP == ENOTSUP, "one error of two names");
 
-static bool is_not_supported(int error)
+bool file_sync_directory(int directory, const char *path)
 {
-    return error == EINVAL || error == EOPNOTSUPP || error == ENOSYS;
-}
-
-/* Warns once. A child inherits the flag, so it does not repeat what the supervisor has said. */
-static void warn_of_lost_names(const char *path)
-{
-    static bool warned;
+    static bool warned; /* a child inherits it, so it does not repeat the supervisor's warning */
+    if (file_sync(directory)) {
+        return true;
+    }
+    if (errno != EINVAL && errno != EOPNOTSUPP && errno != ENOSYS) {
+        return false;
+    }
     if (!warned) {
         log_warning("action: sync_directory | result: fail | directory: %s | error: %s | "
                     "not_promised: the file system can't sync directories, so a file that was just "
@@ -115,18 +115,19 @@ static void warn_of_lost_names(const char *path)
                     path, strerror(errno));
     }
     warned = true;
+    return true;
 }
 
-bool file_sync_directory(int directory, const char *path)
+bool file_sync_parent(int directory, const char *path)
 {
-    if (file_sync(directory)) {
-        return true;
+    int parent = openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = parent >= 0 && file_sync_directory(parent, path);
+    if (parent >= 0) {
+        int error = errno;
+        close(parent);
+        errno = error;
     }
-    if (!is_not_supported(errno)) {
-        return false;
-    }
-    warn_of_lost_names(path);
-    return true;
+    return synced;
 }
 
 bool file_sync_and_forget(int file, uint64_t from)

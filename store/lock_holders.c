@@ -18,12 +18,6 @@ enum { PATH_BYTES = 64, INFO_BYTES = 1024 };
 
 #define MORE " ..."
 
-struct search {
-    struct stat file;
-    char *pids;
-    size_t used, capacity;
-};
-
 /*
  * True when this open file holds the flock: then its fdinfo has a line
  * "lock: 1: FLOCK ADVISORY WRITE 1234 08:01:5678 0 EOF". See proc_pid_fdinfo(5).
@@ -43,7 +37,7 @@ static bool shows_lock(const char *pid, const char *number)
     return strstr(info, "FLOCK") != NULL;
 }
 
-static bool is_holder(const struct search *search, const char *pid)
+static bool is_holder(const struct stat *file, const char *pid)
 {
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "/proc/%.20s/fd", pid);
@@ -54,8 +48,8 @@ static bool is_holder(const struct search *search, const char *pid)
         struct stat open_file;
         holds = isdigit((unsigned char)entry->d_name[0]) &&
                 fstatat(dirfd(descriptors), entry->d_name, &open_file, 0) == 0 &&
-                open_file.st_dev == search->file.st_dev &&
-                open_file.st_ino == search->file.st_ino && shows_lock(pid, entry->d_name);
+                open_file.st_dev == file->st_dev && open_file.st_ino == file->st_ino &&
+                shows_lock(pid, entry->d_name);
     }
     if (descriptors != NULL) {
         closedir(descriptors);
@@ -63,26 +57,20 @@ static bool is_holder(const struct search *search, const char *pid)
     return holds;
 }
 
-/* False when there is no room for more. */
-static bool note(struct search *search, const char *pid)
-{
-    size_t bytes = strlen(pid) + 1;
-    bool fits = search->used + bytes + sizeof MORE <= search->capacity;
-    search->used += (size_t)snprintf(search->pids + search->used, search->capacity - search->used,
-                                     "%s%s", fits ? " " : MORE, fits ? pid : "");
-    return fits;
-}
-
 void lock_holders_list(int file, char *pids, size_t capacity)
 {
-    struct search search = {.pids = pids, .capacity = capacity};
+    struct stat status;
+    size_t used = 0;
     pids[0] = '\0';
-    DIR *processes = fstat(file, &search.file) == 0 ? opendir("/proc") : NULL;
+    DIR *processes = fstat(file, &status) == 0 ? opendir("/proc") : NULL;
     const struct dirent *entry = NULL;
     bool room = true;
     while (processes != NULL && room && (entry = readdir(processes)) != NULL) {
-        if (isdigit((unsigned char)entry->d_name[0]) && is_holder(&search, entry->d_name)) {
-            room = note(&search, entry->d_name);
+        const char *pid = entry->d_name;
+        if (isdigit((unsigned char)pid[0]) && is_holder(&status, pid)) {
+            room = used + strlen(pid) + 1 + sizeof MORE <= capacity;
+            used += (size_t)snprintf(pids + used, capacity - used, "%s%s", room ? " " : MORE,
+                                     room ? pid : "");
         }
     }
     if (processes != NULL) {

@@ -9,6 +9,7 @@
 #include "store/csv_reader.h"
 #include "store/file_io.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -61,35 +62,10 @@ static void take_run(void *context, uint32_t agency, uint64_t rows, uint64_t byt
     }
 }
 
-/* If a row is no bet, it is unknown whose winner it was; so the look-up stops there. */
-static void look_through(struct lookup *lookup, const char *rows, size_t bytes)
-{
-    lookup->at = rows;
-    size_t good = bet_csv_scan(rows, bytes, take_run, lookup);
-    lookup->position += good;
-    lookup->checksum = checksum_extend(lookup->checksum, rows, good);
-    if (good < bytes && !lookup->stopped) {
-        lookup->damaged = true;
-        lookup->stopped = true;
-    }
-}
-
 static enum winners_end fail_to_read(const char *path, struct failure *failure)
 {
     failure_set_errno(failure, "read %s/" DATA_WINNERS_FILE, path);
     return WINNERS_UNREAD;
-}
-
-/* Returns WINNERS_GIVEN when all rows that were wanted were given; else describes the failure. */
-static enum winners_end judge(const struct lookup *lookup, enum csv_read read, const char *path,
-                              struct failure *failure)
-{
-    if (lookup->damaged) {
-        failure_set(failure, "%s/" DATA_WINNERS_FILE " is damaged: at byte %" PRIu64 " is no bet",
-                    path, lookup->position);
-        return WINNERS_CHANGED;
-    }
-    return read == CSV_FAILED || lookup->failed ? fail_to_read(path, failure) : WINNERS_GIVEN;
 }
 
 static enum winners_end check_seal(const struct data_directory *directory, int file,
@@ -111,6 +87,7 @@ static enum winners_end check_seal(const struct data_directory *directory, int f
     return WINNERS_CHANGED;
 }
 
+/* If a row is no bet, it is unknown whose winner it was; so the look-up stops there. */
 static enum winners_end look_up(int file, struct lookup *lookup, const struct winners_seal *seal,
                                 const char *path, struct failure *failure)
 {
@@ -122,13 +99,26 @@ static enum winners_end look_up(int file, struct lookup *lookup, const struct wi
         return fail_to_read(path, failure);
     }
     while (!lookup->stopped && (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
-        look_through(lookup, rows, bytes);
+        lookup->at = rows;
+        size_t good = bet_csv_scan(rows, bytes, take_run, lookup);
+        lookup->position += good;
+        lookup->checksum = checksum_extend(lookup->checksum, rows, good);
+        if (good < bytes && !lookup->stopped) {
+            lookup->damaged = true;
+            lookup->stopped = true;
+        }
     }
+    int error = errno;
+    csv_reader_close(&reader);
+    errno = error;
     lookup->damaged |= read == CSV_END && !lookup->stopped &&
                        (lookup->position != seal->bytes || lookup->checksum != seal->checksum);
-    enum winners_end end = judge(lookup, read, path, failure);
-    csv_reader_close(&reader);
-    return end;
+    if (lookup->damaged) {
+        failure_set(failure, "%s/" DATA_WINNERS_FILE " is damaged: at byte %" PRIu64 " is no bet",
+                    path, lookup->position);
+        return WINNERS_CHANGED;
+    }
+    return read == CSV_FAILED || lookup->failed ? fail_to_read(path, failure) : WINNERS_GIVEN;
 }
 
 enum winners_end winners_read(const struct data_directory *directory,

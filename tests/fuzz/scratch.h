@@ -14,10 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The names of all files that a server makes. */
-static const char *const scratch_names[] = {"lock",        "control",        "bets.csv",
-                                            "done.csv",    "control.tmp",    "checkpoint",
-                                            "winners.csv", "checkpoint.tmp", "layout"};
+/* The names of all files that a server, or a target, makes. */
+static const char *const scratch_names[] = {
+    "lock",       "control",     "bets.csv",       "done.csv", "control.tmp",
+    "checkpoint", "winners.csv", "checkpoint.tmp", "layout",   "config.ini"};
 
 static char scratch_path[] = "/dev/shm/lottery-fuzz-XXXXXX";
 static int scratch_directory = -1;

@@ -9,6 +9,7 @@
 #include "client/client_config.h"
 #include "server/server_config.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/scratch.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -16,8 +17,7 @@
 
 enum { DESCRIPTION_BYTES = 4096, SMALL_DESCRIPTION_BYTES = 40, FILE_NAME_BYTES = 80 };
 
-/* Where the input gets a name that ends in ".ini": made at the first one, removed at exit. */
-static char ini_directory[] = "/tmp/lottery-fuzz-XXXXXX";
+/* The input's second name, in the scratch directory: it ends in ".ini". */
 static char ini_name[FILE_NAME_BYTES];
 
 static void unset_variables(const struct config_table *table)
@@ -152,21 +152,11 @@ static void check_client(const char *file)
     FUZZ_EXPECT(strchr(config.server_address, ':') != NULL);
 }
 
-static void remove_ini(void)
-{
-    (void)unlink(ini_name);
-    (void)rmdir(ini_directory);
-}
-
 /* Another name for the file; every input has it in the same place. */
 static void name_ini(const char *name)
 {
-    if (ini_name[0] == '\0') {
-        FUZZ_EXPECT(mkdtemp(ini_directory) != NULL);
-        (void)snprintf(ini_name, sizeof ini_name, "%s/config.ini", ini_directory);
-        FUZZ_EXPECT(atexit(remove_ini) == 0);
-    }
-    (void)unlink(ini_name);
+    scratch_open();
+    (void)snprintf(ini_name, sizeof ini_name, "%s/config.ini", scratch_path);
     FUZZ_EXPECT(symlink(name, ini_name) == 0);
 }
 

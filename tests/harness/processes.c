@@ -209,6 +209,16 @@ void processes_expect_exit(struct processes *processes, pid_t pid, int exit_stat
     }
 }
 
+int processes_tell_and_live_on(int told)
+{
+    if (write(told, "x", 1) != 1) {
+        return 1;
+    }
+    for (;;) {
+        (void)pause();
+    }
+}
+
 int64_t processes_now_ms(void)
 {
     struct timespec now;

@@ -80,6 +80,12 @@ void processes_expect_exit(struct processes *processes, pid_t pid, int exit_stat
  */
 void processes_await(bool (*condition)(const void *context), const void *context);
 
+/*
+ * For a child's body: tells its test by one byte into the pipe, then lives until it is
+ * killed. Returns 1 where the byte can't be written.
+ */
+int processes_tell_and_live_on(int told);
+
 /* Milliseconds of the monotonic clock. */
 int64_t processes_now_ms(void);
 

@@ -90,10 +90,9 @@ int rig_set_up(void **state)
     assert_non_null(rig->received);
     rig->connection = -1;
     rig->output = -1;
-    (void)snprintf(rig->directory, sizeof rig->directory, "/tmp/test_agency_XXXXXX");
-    assert_non_null(mkdtemp(rig->directory));
-    (void)snprintf(rig->bets, sizeof rig->bets, "%.64s/bets.csv", rig->directory);
-    (void)snprintf(rig->winners, sizeof rig->winners, "%.64s/winners.csv", rig->directory);
+    scratch_open(&rig->scratch);
+    (void)snprintf(rig->bets, sizeof rig->bets, "%s/bets.csv", rig->scratch.path);
+    (void)snprintf(rig->winners, sizeof rig->winners, "%s/winners.csv", rig->scratch.path);
     rig_bind(rig);
     *state = rig;
     return 0;
@@ -113,7 +112,8 @@ int rig_tear_down(void **state)
     (void)close(rig->listener);
     (void)unlink(rig->bets);
     (void)unlink(rig->winners);
-    int removed = rmdir(rig->directory);
+    int removed = rmdir(rig->scratch.path); /* fails where the agency left something behind */
+    scratch_close(&rig->scratch);
     free(rig->printed);
     free(rig->received);
     free(rig);
@@ -174,7 +174,7 @@ static void become_agency(const struct rig *rig, const char *program, int output
     for (; settings != NULL && *settings != NULL; settings++) {
         set_variable(*settings);
     }
-    if (chdir(rig->directory) == 0 && dup2(output, STDOUT_FILENO) >= 0 &&
+    if (chdir(rig->scratch.path) == 0 && dup2(output, STDOUT_FILENO) >= 0 &&
         dup2(output, STDERR_FILENO) >= 0 &&
         (!rig->no_log || close_range(STDIN_FILENO, STDOUT_FILENO, 0) == 0)) {
         (void)execv(program, arguments);
@@ -210,6 +210,13 @@ void rig_start_with(struct rig *rig, const char *const *settings, const char *ar
 void rig_start(struct rig *rig, const char *const *settings)
 {
     rig_start_with(rig, settings, NULL);
+}
+
+void rig_begin(struct rig *rig, unsigned rows, const char *const *settings)
+{
+    rig_write_bets(rig, rows, 0);
+    rig_listen(rig);
+    rig_start(rig, settings);
 }
 
 /* Takes what the agency has printed; false when it has ended. */

@@ -13,6 +13,7 @@
 #define TESTS_HARNESS_RIG_H
 
 #include "bet/message.h"
+#include "tests/harness/processes.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -24,7 +25,7 @@ enum { RIG_ROW_BYTES = 64, RIG_STATE_BYTES = 128 };
 
 /* One test's agency, and the server that it talks to. */
 struct rig {
-    char directory[PATH_MAX];
+    struct scratch scratch; /* the directory that the agency runs in */
     char bets[PATH_MAX];
     char winners[PATH_MAX];
     char address[RIG_ROW_BYTES];
@@ -66,7 +67,10 @@ void rig_write_text(const struct rig *rig, const char *text);
 /* Starts the agency with these "NAME=value", which end with NULL (or NULL for none). */
 void rig_start(struct rig *rig, const char *const *settings);
 
-/* The same with a command-line argument. */
+/* Writes `rows` good rows, listens, and starts the agency. */
+void rig_begin(struct rig *rig, unsigned rows, const char *const *settings);
+
+/* Starts it with a command-line argument as well. */
 void rig_start_with(struct rig *rig, const char *const *settings, const char *argument);
 
 /* Takes what the agency has printed; false when it has ended. */

@@ -27,3 +27,11 @@ void segments_create(const struct scratch *scratch, struct segment_plan plan,
         fail_msg("%s", failure.text);
     }
 }
+
+void segments_remove(struct scratch *scratch, struct segment *segment)
+{
+    if (segment->shared != NULL) {
+        segment_remove(segment);
+    }
+    scratch_close(scratch);
+}

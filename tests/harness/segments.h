@@ -1,8 +1,7 @@
 /*
  * segments.h - the shared memory of a test's server, named by the test's own directory.
  *
- * The test removes the segment (segment_remove) before it closes the directory. If its process is
- * killed first, the segment stays in /dev/shm.
+ * The test's end removes both. If its process is killed first, the segment stays in /dev/shm.
  */
 #ifndef TESTS_HARNESS_SEGMENTS_H
 #define TESTS_HARNESS_SEGMENTS_H
@@ -16,5 +15,8 @@
  */
 void segments_create(const struct scratch *scratch, struct segment_plan plan,
                      struct segment *segment);
+
+/* Removes the segment, where there is one, and its directory: the end of a test. */
+void segments_remove(struct scratch *scratch, struct segment *segment);
 
 #endif

@@ -96,12 +96,38 @@ static void take_bets_one_by_one(struct rig *rig)
     }
 }
 
+/* A connection for one message, which is answered. */
+static void take_one_and_close(struct rig *rig, enum message_type type, const char *answer)
+{
+    rig_accept(rig);
+    expect_one(rig, type);
+    answer_and_close(rig, answer);
+}
+
+/* The same six rows, and a connection for each batch. */
+static void take_bets_a_connection_each(struct rig *rig)
+{
+    for (unsigned row = 1; row <= 5; row += 2) {
+        rig_accept(rig);
+        expect_one_batch(rig, row, row + 1);
+        answer_and_close(rig, RIG_ACK);
+    }
+}
+
+/* A new server has stored four rows, says so, and gets the other two. */
+static void finish_behind_row_four(struct rig *rig)
+{
+    const struct rig_stored stored = {.rows = 4};
+    rig_accept_and_tell_stored(rig, &stored, "open");
+    rig_expect_batch(rig, 5, 6);
+    rig_answer(rig, RIG_ACK);
+    rig_end_without_winners(rig);
+}
+
 static void start_with_six(struct rig *rig, const char *setting)
 {
     const char *const settings[] = {setting, NULL};
-    rig_write_bets(rig, 6, 0);
-    rig_listen(rig);
-    rig_start(rig, settings);
+    rig_begin(rig, 6, settings);
 }
 
 /* ----------------------------------------------------------- STATUS refused ---- */
@@ -174,16 +200,12 @@ static void a_killed_handler_is_not_taken_for_an_old_server(void **state)
     for (int i = 0; i < 5; i++) {
         close_on_status(rig); /* it has answered once: that it does so no more is an accident */
     }
-    rig_accept_and_tell_stored(rig, &stored, "open");
-    rig_expect_batch(rig, 5, 6);
-    rig_answer(rig, RIG_ACK);
-    rig_end_without_winners(rig);
+    finish_behind_row_four(rig);
     assert_int_equal(rig_count_printed(rig, warning), 0);
 }
 
 static void a_server_that_is_full_is_not_taken_for_an_old_one(void **state)
 {
-    const struct rig_stored stored = {.rows = 4};
     struct rig *rig = *state;
     start_with_six(rig, "CLI_RESUME=auto");
     for (int i = 0; i < 2; i++) {
@@ -196,10 +218,7 @@ static void a_server_that_is_full_is_not_taken_for_an_old_one(void **state)
     close_on_status(rig);
     close_on_status(rig);
     close_on_status(rig);
-    rig_accept_and_tell_stored(rig, &stored, "open");
-    rig_expect_batch(rig, 5, 6);
-    rig_answer(rig, RIG_ACK);
-    rig_end_without_winners(rig);
+    finish_behind_row_four(rig);
     assert_int_equal(rig_count_printed(rig, warning), 0);
 }
 
@@ -220,9 +239,7 @@ static void where_resuming_is_required_closed_connections_are_tried_again(void *
 {
     const char *const settings[] = {"CLI_RESUME=required", "CLI_LOOP_LAPSE=3s", NULL};
     struct rig *rig = *state;
-    rig_write_bets(rig, 6, 0);
-    rig_listen(rig);
-    rig_start(rig, settings);
+    rig_begin(rig, 6, settings);
     for (int i = 0; i < 4; i++) {
         close_on_status(rig);
     }
@@ -250,20 +267,11 @@ static void a_server_that_closes_after_each_answer_gets_a_connection_a_message(v
 {
     struct rig *rig = *state;
     start_with_six(rig, "CLI_RESUME=off");
-    for (unsigned row = 1; row <= 5; row += 2) {
-        rig_accept(rig);
-        expect_one_batch(rig, row, row + 1);
-        answer_and_close(rig, RIG_ACK);
-    }
-    rig_accept(rig);
-    expect_one(rig, MESSAGE_DONE);
-    answer_and_close(rig, RIG_ACK);
-    rig_accept(rig);
-    expect_one(rig, MESSAGE_REQUEST);
-    answer_and_close(rig, "server:2\r\n");
-    rig_accept(rig);
-    expect_one(rig, MESSAGE_REQUEST); /* DONE is not said again: it might be counted again */
-    answer_and_close(rig, "server:3:\r\n");
+    take_bets_a_connection_each(rig);
+    take_one_and_close(rig, MESSAGE_DONE, RIG_ACK);
+    take_one_and_close(rig, MESSAGE_REQUEST, "server:2\r\n");
+    /* DONE is not said again: it might be counted again. */
+    take_one_and_close(rig, MESSAGE_REQUEST, "server:3:\r\n");
     rig_expect_exit(rig, EXIT_SUCCESS);
     assert_int_equal(rig_count_printed(rig, " WARNING "), 0);
     rig_expect_printed(rig, "action: apuesta_enviada | result: success | cantidad: 6");
@@ -300,20 +308,10 @@ static void a_server_that_refuses_and_closes_each_time_is_served_too(void **stat
 {
     struct rig *rig = *state;
     start_with_six(rig, "CLI_RESUME=auto");
-    rig_accept(rig);
-    expect_one(rig, MESSAGE_STATUS);
-    answer_and_close(rig, "server:1\r\n");
-    for (unsigned row = 1; row <= 5; row += 2) {
-        rig_accept(rig);
-        expect_one_batch(rig, row, row + 1);
-        answer_and_close(rig, RIG_ACK);
-    }
-    rig_accept(rig);
-    expect_one(rig, MESSAGE_DONE);
-    answer_and_close(rig, RIG_ACK);
-    rig_accept(rig);
-    expect_one(rig, MESSAGE_REQUEST);
-    answer_and_close(rig, "server:3\r\n"); /* none have won */
+    take_one_and_close(rig, MESSAGE_STATUS, "server:1\r\n");
+    take_bets_a_connection_each(rig);
+    take_one_and_close(rig, MESSAGE_DONE, RIG_ACK);
+    take_one_and_close(rig, MESSAGE_REQUEST, "server:3\r\n"); /* none have won */
     rig_expect_exit(rig, EXIT_SUCCESS);
     rig_expect_printed(rig, "cant_ganadores: 0");
     assert_int_equal(rig_count_printed(rig, " WARNING "), 1);
@@ -323,15 +321,9 @@ static void looking_up_winners_a_connection_each_keeps_the_pauses(void **state)
 {
     const char *const settings[] = {"CLI_RESUME=off", "CLI_LOOP_PERIOD=1h", NULL};
     struct rig *rig = *state;
-    rig_write_bets(rig, 0, 0);
-    rig_listen(rig);
-    rig_start(rig, settings);
-    rig_accept(rig);
-    expect_one(rig, MESSAGE_DONE);
-    answer_and_close(rig, RIG_ACK);
-    rig_accept(rig);
-    expect_one(rig, MESSAGE_REQUEST);
-    answer_and_close(rig, "server:2\r\n");
+    rig_begin(rig, 0, settings);
+    take_one_and_close(rig, MESSAGE_DONE, RIG_ACK);
+    take_one_and_close(rig, MESSAGE_REQUEST, "server:2\r\n");
     assert_false(rig_is_readable_within(rig->listener, 500));
     rig_expect_graceful_stop(rig);
 }
@@ -345,6 +337,14 @@ static void lose_an_answer(struct rig *rig)
     rig_answer(rig, RIG_ACK);
     expect_one_batch(rig, 3, 4);
     rig_hang_up(rig);
+}
+
+static void refuse_status_and_lose_an_answer(struct rig *rig)
+{
+    rig_accept(rig);
+    expect_one(rig, MESSAGE_STATUS);
+    rig_answer(rig, "server:1\r\n");
+    lose_an_answer(rig);
 }
 
 static void expect_repeated(struct rig *rig)
@@ -375,10 +375,7 @@ static void in_doubt_status_is_asked_once_more(void **state)
 {
     struct rig *rig = *state;
     start_with_six(rig, "CLI_RESUME=auto");
-    rig_accept(rig);
-    expect_one(rig, MESSAGE_STATUS);
-    rig_answer(rig, "server:1\r\n");
-    lose_an_answer(rig);
+    refuse_status_and_lose_an_answer(rig);
     close_on_status(rig);
     rig_accept(rig);
     rig_await_output(rig, "may be stored twice");
@@ -391,13 +388,8 @@ static void a_doubt_is_told_once(void **state)
 {
     struct rig *rig = *state;
     start_with_six(rig, "CLI_RESUME=auto");
-    rig_accept(rig);
-    expect_one(rig, MESSAGE_STATUS);
-    rig_answer(rig, "server:1\r\n");
-    lose_an_answer(rig);
-    rig_accept(rig);
-    expect_one(rig, MESSAGE_STATUS);
-    answer_and_close(rig, "server:1\r\n");
+    refuse_status_and_lose_an_answer(rig);
+    take_one_and_close(rig, MESSAGE_STATUS, "server:1\r\n");
     rig_accept(rig);
     expect_one_batch(rig, 3, 4);
     rig_expect_graceful_stop(rig);
@@ -406,16 +398,12 @@ static void a_doubt_is_told_once(void **state)
 
 static void a_server_that_answers_status_after_all_is_believed(void **state)
 {
-    const struct rig_stored stored = {.rows = 4};
     struct rig *rig = *state;
     start_with_six(rig, "CLI_RESUME=auto");
     close_on_status_again_and_again(rig);
     rig_accept(rig);
     lose_an_answer(rig);
-    rig_accept_and_tell_stored(rig, &stored, "open");
-    rig_expect_batch(rig, 5, 6);
-    rig_answer(rig, RIG_ACK);
-    rig_end_without_winners(rig);
+    finish_behind_row_four(rig);
     assert_int_equal(rig_count_printed(rig, "may be stored twice\n"), 0);
 }
 
@@ -435,9 +423,7 @@ static void a_server_that_accepts_and_closes_is_given_up(void **state)
 {
     const char *const settings[] = {"CLI_RESUME=off", "CLI_LOOP_LAPSE=1s", NULL};
     struct rig *rig = *state;
-    rig_write_bets(rig, 6, 0);
-    rig_listen(rig);
-    rig_start(rig, settings);
+    rig_begin(rig, 6, settings);
     do {
         rig_accept(rig);
         rig_hang_up(rig);

@@ -20,9 +20,7 @@ static void a_file_whose_first_rows_are_stored_is_gone_on_with(void **state)
 {
     struct rig *rig = *state;
     const struct rig_stored stored = {.rows = 3};
-    rig_write_bets(rig, 6, 0);
-    rig_listen(rig);
-    rig_start(rig, NULL);
+    rig_begin(rig, 6, NULL);
     rig_accept_and_tell_stored(rig, &stored, "open");
     rig_expect_batch(rig, 4, 5);
     rig_expect_batch(rig, 6, 6);
@@ -37,9 +35,7 @@ static void what_the_server_took_without_an_answer_is_recognised(void **state)
     struct rig *rig = *state;
     const struct rig_stored none = {.rows = 0};
     const struct rig_stored stored = {.rows = 4};
-    rig_write_bets(rig, 6, 0);
-    rig_listen(rig);
-    rig_start(rig, NULL);
+    rig_begin(rig, 6, NULL);
     rig_accept_and_tell_stored(rig, &none, "open");
     rig_expect_batch(rig, 1, 2);
     rig_answer(rig, RIG_ACK);
@@ -191,9 +187,7 @@ static void it_stops_while_it_looks_for_the_row(void **state)
 {
     const struct rig_stored stored = {.rows = 4, .other = 2};
     struct rig *rig = *state;
-    rig_write_bets(rig, 6, 0);
-    rig_listen(rig);
-    rig_start(rig, NULL);
+    rig_begin(rig, 6, NULL);
     rig_accept_and_tell_stored(rig, &stored, "open");
     (void)rig_expect_message(rig, MESSAGE_PREFIX);
     rig_expect_graceful_stop(rig);
@@ -242,9 +236,7 @@ static void another_lottery_after_a_reconnection_gets_nothing(void **state)
     const struct rig_stored none = {.rows = 0};
     char text[RIG_STATE_BYTES];
     struct rig *rig = *state;
-    rig_write_bets(rig, 6, 0);
-    rig_listen(rig);
-    rig_start(rig, NULL);
+    rig_begin(rig, 6, NULL);
     rig_accept_and_tell_stored(rig, &none, "open");
     rig_expect_batch(rig, 1, 2);
     rig_answer(rig, RIG_ACK);
@@ -261,9 +253,7 @@ static void a_server_that_forgets_its_lotterys_identity_is_another_one(void **st
 {
     const struct rig_stored none = {.rows = 0};
     struct rig *rig = *state;
-    rig_write_bets(rig, 2, 0);
-    rig_listen(rig);
-    rig_start(rig, NULL);
+    rig_begin(rig, 2, NULL);
     rig_accept_and_tell_stored(rig, &none, "open");
     rig_expect_batch(rig, 1, 2);
     rig_hang_up(rig);
@@ -278,9 +268,7 @@ static void bets_for_a_lottery_that_was_drawn_need_a_new_one(void **state)
     const struct rig_stored none = {.rows = 0};
     const struct rig_stored others = {.rows = 6, .other = 1};
     struct rig *rig = *state;
-    rig_write_bets(rig, 6, 0);
-    rig_listen(rig);
-    rig_start(rig, NULL);
+    rig_begin(rig, 6, NULL);
     rig_accept_and_tell_stored(rig, &none, "drawn");
     rig_expect_closed(rig);
     rig_expect_exit(rig, EXIT_FAILURE);
@@ -300,9 +288,7 @@ static void bets_for_a_lottery_that_was_drawn_need_a_new_one(void **state)
 static void by_count_only_is_a_warning_once(void **state)
 {
     struct rig *rig = *state;
-    rig_write_bets(rig, 6, 0);
-    rig_listen(rig);
-    rig_start(rig, NULL);
+    rig_begin(rig, 6, NULL);
     rig_accept_and_tell(rig, "server:8:2,open\r\n");
     rig_expect_batch(rig, 3, 4);
     rig_hang_up(rig);
@@ -317,9 +303,7 @@ static void by_count_only_is_not_enough_where_resuming_is_required(void **state)
 {
     static const char *const settings[] = {"CLI_RESUME=required", NULL};
     struct rig *rig = *state;
-    rig_write_bets(rig, 6, 0);
-    rig_listen(rig);
-    rig_start(rig, settings);
+    rig_begin(rig, 6, settings);
     rig_accept_and_tell(rig, "server:8:2,open\r\n");
     rig_expect_closed(rig);
     rig_expect_exit(rig, EXIT_FAILURE);

@@ -2,15 +2,20 @@
  * config_fixture.h - a configuration file of its own for each test of the
  * configuration, and an environment without the variables of the table.
  *
- * Included by test_config.c, test_server_config.c and test_client_config.c only.
+ * The test says what is loaded by a struct config_subject. What all tests of keys assert
+ * stands here once.
+ *
+ * Included by lib/config_sample.h, test_server_config.c and test_client_config.c only.
  */
 #ifndef TESTS_UNIT_CONFIG_FIXTURE_H
 #define TESTS_UNIT_CONFIG_FIXTURE_H
 
 #include "lib/config.h"
+#include "lib/log.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,10 +28,19 @@
 
 enum { FIXTURE_PATH_BYTES = 64, FIXTURE_MESSAGE_BYTES = 1024, FIXTURE_FILE_BYTES = 16384 };
 
+/* The configuration that a test program loads. */
+struct config_subject {
+    const struct config_table *table;
+    const void *config;      /* what `load` fills */
+    struct failure *failure; /* of the latest load */
+    const char *least;       /* the shortest file that is loaded */
+    bool (*load)(const char *file);
+};
+
 struct config_fixture {
     char path[FIXTURE_PATH_BYTES];
     int fd;
-    const struct config_table *table;
+    const struct config_subject *subject;
 };
 
 static inline void fixture_clear_environment(const struct config_table *table)
@@ -39,21 +53,21 @@ static inline void fixture_clear_environment(const struct config_table *table)
 }
 
 /* An empty file, and no variable of the table set. */
-static inline int fixture_open(void **state, const struct config_table *table)
+static inline int fixture_open(void **state, const struct config_subject *subject)
 {
     static struct config_fixture fixture;
     (void)snprintf(fixture.path, sizeof fixture.path, "/tmp/test_config_XXXXXX");
     fixture.fd = mkstemp(fixture.path);
-    fixture.table = table;
+    fixture.subject = subject;
     *state = &fixture;
-    fixture_clear_environment(table);
+    fixture_clear_environment(subject->table);
     return fixture.fd < 0 ? -1 : 0;
 }
 
 static inline int fixture_close(void **state)
 {
     struct config_fixture *fixture = *state;
-    fixture_clear_environment(fixture->table);
+    fixture_clear_environment(fixture->subject->table);
     (void)close(fixture->fd);
     return unlink(fixture->path);
 }
@@ -96,16 +110,96 @@ static inline void fixture_assert_names_variables(const char *path,
     }
 }
 
-/* The failure is the file's name with this behind it. */
-static inline void fixture_assert_file_failure(void **state, const struct failure *failure,
-                                               const char *behind_file)
+/* The failure is the file's name followed by `rest`. */
+static inline void fixture_assert_file_failure(void **state, const char *rest)
 {
     const struct config_fixture *fixture = *state;
+    const char *text = fixture->subject->failure->text;
     size_t path_bytes = strlen(fixture->path);
-    if (strncmp(failure->text, fixture->path, path_bytes) != 0) {
-        fail_msg("does not begin with %s: %s", fixture->path, failure->text);
+    if (strncmp(text, fixture->path, path_bytes) != 0) {
+        fail_msg("does not begin with %s: %s", fixture->path, text);
     }
-    assert_string_equal(failure->text + path_bytes, behind_file);
+    assert_string_equal(text + path_bytes, rest);
+}
+
+/* ---- what all tests of keys assert ----------------------------------------- */
+
+static inline bool load_text(void **state, const char *text)
+{
+    const struct config_subject *subject = ((const struct config_fixture *)*state)->subject;
+    memset(subject->failure, 0, sizeof *subject->failure);
+    return subject->load(fixture_write(state, text));
+}
+
+static inline void assert_loads(void **state, const char *text)
+{
+    if (!load_text(state, text)) {
+        fail_msg("refused: %s", ((const struct config_fixture *)*state)->subject->failure->text);
+    }
+}
+
+static inline void assert_refused(void **state, const char *text, const char *rest)
+{
+    assert_false(load_text(state, text));
+    fixture_assert_file_failure(state, rest);
+}
+
+/* The least file is refused with this message while the variable has this value. */
+static inline void assert_variable_refused(void **state, const char *name, const char *value,
+                                           const char *message)
+{
+    const struct config_subject *subject = ((const struct config_fixture *)*state)->subject;
+    fixture_set(name, value);
+    assert_false(load_text(state, subject->least));
+    assert_string_equal(subject->failure->text, message);
+    assert_int_equal(unsetenv(name), 0);
+}
+
+/* A value of a variable, and the message after the variable's name that refuses it. */
+struct config_bad_value {
+    const char *variable, *value, *message;
+};
+
+static inline void assert_values_refused(void **state, const struct config_bad_value *cases,
+                                         size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char message[FIXTURE_MESSAGE_BYTES];
+        (void)snprintf(message, sizeof message, "%s: %s", cases[i].variable, cases[i].message);
+        assert_variable_refused(state, cases[i].variable, cases[i].value, message);
+    }
+}
+
+/* The description in the log, followed by " |", has these fields. */
+static inline void assert_described(void **state, const char *fields)
+{
+    const struct config_subject *subject = ((const struct config_fixture *)*state)->subject;
+    char text[LOG_LINE_BYTES];
+    config_describe(subject->table, subject->config, text, sizeof text - 2);
+    size_t used = strlen(text);
+    (void)snprintf(text + used, sizeof text - used, " |");
+    if (strstr(text, fields) == NULL) {
+        fail_msg("not%s but%s", fields, text);
+    }
+}
+
+/* A value of a key: how a file and a variable set it, and how it is described. */
+struct config_setting {
+    const char *file, *variable, *value, *described;
+};
+
+static inline void assert_settable(void **state, const struct config_setting *settings,
+                                   size_t count)
+{
+    const struct config_subject *subject = ((const struct config_fixture *)*state)->subject;
+    for (size_t i = 0; i < count; i++) {
+        assert_loads(state, settings[i].file);
+        assert_described(state, settings[i].described);
+        fixture_set(settings[i].variable, settings[i].value);
+        assert_loads(state, subject->least);
+        assert_described(state, settings[i].described);
+        assert_int_equal(unsetenv(settings[i].variable), 0);
+    }
 }
 
 #endif

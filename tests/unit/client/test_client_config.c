@@ -5,12 +5,22 @@
 #include "tests/unit/config_fixture.h"
 
 #include "client/client_config.h"
-#include "lib/log.h"
 
 static const char shipped_file[] = "client/config.yaml";
 
 static struct client_config config;
 static struct failure failure;
+
+static bool load(const char *file)
+{
+    return client_config_load(file, &config, &failure);
+}
+
+static const struct config_subject subject = {.table = &client_config_table,
+                                              .config = &config,
+                                              .failure = &failure,
+                                              .least = "id: 1\n",
+                                              .load = load};
 
 /* These are no keys of the table. */
 static int clear_server_variables(void)
@@ -20,40 +30,12 @@ static int clear_server_variables(void)
 
 static int open_fixture(void **state)
 {
-    return clear_server_variables() == 0 ? fixture_open(state, &client_config_table) : -1;
+    return clear_server_variables() == 0 ? fixture_open(state, &subject) : -1;
 }
 
 static int close_fixture(void **state)
 {
     return clear_server_variables() == 0 ? fixture_close(state) : -1;
-}
-
-static bool load(void **state, const char *text)
-{
-    memset(&failure, 0, sizeof failure);
-    return client_config_load(fixture_write(state, text), &config, &failure);
-}
-
-static void assert_loads(void **state, const char *text)
-{
-    if (!load(state, text)) {
-        fail_msg("refused: %s", failure.text);
-    }
-}
-
-static void assert_refused(void **state, const char *text, const char *behind_file)
-{
-    assert_false(load(state, text));
-    fixture_assert_file_failure(state, &failure, behind_file);
-}
-
-static void assert_variable_refused(void **state, const char *name, const char *value,
-                                    const char *message)
-{
-    fixture_set(name, value);
-    assert_false(load(state, "id: 1\n"));
-    assert_string_equal(failure.text, message);
-    assert_int_equal(unsetenv(name), 0);
 }
 
 static void assert_defaults(void)
@@ -110,16 +92,14 @@ static void the_shipped_file_names_every_variable(void **state)
 
 static void the_id_has_to_be_set(void **state)
 {
-    assert_false(load(state, ""));
+    assert_false(load_text(state, ""));
     assert_string_equal(failure.text, "id: is not set and has no default; set it in the file or "
                                       "the environment (CLI_ID, AGENCY_ID)");
     assert_refused(state, "id:\n", ":1: id: \"\" is not a whole number from 0 to 4294967295");
 }
 
 /* What every key can be set to, in the file's and in the environment's name. */
-static const struct {
-    const char *file, *variable, *value, *described;
-} settable[] = {
+static const struct config_setting settable[] = {
     {"id: 4294967295", "CLI_ID", "4294967295", " | id: 4294967295 |"},
     {"id: 8", "AGENCY_ID", "8", " | id: 8 |"},
     {"id: 1\nserver: {address: \"h:1\"}", "CLI_SERVER_ADDRESS", "h:1", " | server.address: h:1 |"},
@@ -138,39 +118,21 @@ static const struct {
     {"id: 1\nresume: required", "CLI_RESUME", "Required", " | resume: required |"},
 };
 
-static void assert_described(const char *field)
-{
-    char text[LOG_LINE_BYTES];
-    config_describe(&client_config_table, &config, text, sizeof text);
-    if (strstr(text, field) == NULL) {
-        fail_msg("not%s but%s", field, text);
-    }
-}
-
 static void every_key_is_set_by_the_file_and_by_its_variables(void **state)
 {
-    for (size_t i = 0; i < sizeof settable / sizeof settable[0]; i++) {
-        assert_loads(state, settable[i].file);
-        assert_described(settable[i].described);
-        fixture_set(settable[i].variable, settable[i].value);
-        assert_loads(state, "id: 1\n");
-        assert_described(settable[i].described);
-        assert_int_equal(unsetenv(settable[i].variable), 0);
-    }
+    assert_settable(state, settable, sizeof settable / sizeof settable[0]);
 }
 
 static void the_log_line_has_the_course_s_names_as_well(void **state)
 {
     assert_loads(state, "id: 3\nloop: {amount: 2, period: 7s}\nserver: {address: \"centre:80\"}");
-    assert_described(" | client_id: 3 | server_address: centre:80 | loop_period: 7s | "
-                     "loop_amount: 2 | log_level: INFO");
+    assert_described(state, " | client_id: 3 | server_address: centre:80 | loop_period: 7s | "
+                            "loop_amount: 2 | log_level: INFO");
 }
 
 static void values_outside_their_bounds_are_refused(void **state)
 {
-    static const struct {
-        const char *variable, *value, *message;
-    } cases[] = {
+    static const struct config_bad_value cases[] = {
         {"AGENCY_ID", "4294967296", "\"4294967296\" is not a whole number from 0 to 4294967295"},
         {"CLI_BATCH_MAXAMOUNT", "0", "\"0\" is not a whole number from 1 to 10000"},
         {"BATCH_SIZE", "10001", "\"10001\" is not a whole number from 1 to 10000"},
@@ -180,11 +142,7 @@ static void values_outside_their_bounds_are_refused(void **state)
         {"CLI_RESUME", "never", "\"never\" is not one of auto, required, off"},
         {"CLI_LOG_LEVEL", "x", "\"x\" is not one of DEBUG, INFO, WARNING, ERROR, CRITICAL"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char message[FIXTURE_MESSAGE_BYTES];
-        (void)snprintf(message, sizeof message, "%s: %s", cases[i].variable, cases[i].message);
-        assert_variable_refused(state, cases[i].variable, cases[i].value, message);
-    }
+    assert_values_refused(state, cases, sizeof cases / sizeof cases[0]);
 }
 
 static void the_variables_with_cli_in_front_win_over_the_others(void **state)
@@ -355,7 +313,7 @@ static void a_part_of_a_single_bet_names_what_is_missing(void **state)
     fixture_set("NOMBRE", "Santiago");
     fixture_set("CLI_DOCUMENTO", "30904465");
     fixture_set("CLI_NACIMIENTO", "");
-    assert_false(load(state, "id: 1\n"));
+    assert_false(load_text(state, "id: 1\n"));
     assert_string_equal(failure.text,
                         "CLI_APELLIDO, CLI_NACIMIENTO, CLI_NUMERO: not set, but CLI_DOCUMENTO is; "
                         "a bet from the environment needs all five");

@@ -3,6 +3,8 @@
  */
 #include "client/winners_report.h"
 
+#include "tests/harness/processes.h"
+
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +15,8 @@
 #include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
+
+enum { PLACE_PATH_BYTES = 2 * SCRATCH_PATH_BYTES };
 
 static const char two_winners[] = "2,Ana,Núñez,20000000,1990-01-01,7574\n"
                                   "2,Luis,Vega,20000001,1990-01-02,7574\n";
@@ -66,47 +70,52 @@ static void what_is_no_bet_of_this_agency_is_refused(void **state)
     }
 }
 
-/* A directory of its own with the name that winners are to have there. */
+/* A directory of its own, the names that the winners have there, and their report. */
 struct winners_place {
-    char directory[32];
-    char path[64];
-    char partial[80];
+    struct scratch scratch;
+    char path[PLACE_PATH_BYTES];
+    char partial[PLACE_PATH_BYTES + sizeof ".partial"];
+    struct winners_report report;
 };
 
 static void open_winners_place(struct winners_place *place)
 {
-    (void)snprintf(place->directory, sizeof place->directory, "/tmp/test_winners_XXXXXX");
-    assert_non_null(mkdtemp(place->directory));
-    (void)snprintf(place->path, sizeof place->path, "%s/winners.csv", place->directory);
+    struct failure failure;
+    scratch_open(&place->scratch);
+    (void)snprintf(place->path, sizeof place->path, "%s/winners.csv", place->scratch.path);
     (void)snprintf(place->partial, sizeof place->partial, "%s.partial", place->path);
+    assert_true(winners_report_open(&place->report, place->path, 2, &failure));
+}
+
+/* Nothing is left in the directory. */
+static void close_empty(struct scratch *scratch)
+{
+    assert_int_equal(rmdir(scratch->path), 0);
+    scratch_close(scratch);
 }
 
 /* The file holds exactly this, and nothing else is in the directory; both are removed. */
-static void expect_only_winners(const struct winners_place *place, const char *content)
+static void expect_only_winners(struct winners_place *place, const char *content)
 {
-    char found[256];
-    FILE *file = fopen(place->path, "re");
-    assert_non_null(file);
-    size_t bytes = fread(found, 1, sizeof found, file);
-    (void)fclose(file);
+    size_t bytes = 0;
+    char *found = scratch_read(&place->scratch, "winners.csv", &bytes);
     assert_int_equal(bytes, strlen(content));
     assert_memory_equal(found, content, bytes);
+    free(found);
     assert_int_equal(unlink(place->path), 0);
-    assert_int_equal(rmdir(place->directory), 0);
+    close_empty(&place->scratch);
 }
 
 static void the_file_holds_rows_of_the_input_and_appears_whole(void **state)
 {
     (void)state;
     struct winners_place place;
-    struct winners_report report;
     struct failure failure;
     open_winners_place(&place);
-    assert_true(winners_report_open(&report, place.path, 2, &failure));
-    assert_int_equal(take(&report, two_winners), WINNERS_TAKEN);
+    assert_int_equal(take(&place.report, two_winners), WINNERS_TAKEN);
     assert_int_equal(access(place.path, F_OK), -1);
     assert_int_equal(access(place.partial, F_OK), 0);
-    assert_true(winners_report_keep(&report, &failure));
+    assert_true(winners_report_keep(&place.report, &failure));
     expect_only_winners(&place, two_rows);
 }
 
@@ -114,28 +123,23 @@ static void nothing_is_left_of_winners_that_did_not_come_whole(void **state)
 {
     (void)state;
     struct winners_place place;
-    struct winners_report report;
-    struct failure failure;
     open_winners_place(&place);
-    assert_true(winners_report_open(&report, place.path, 2, &failure));
-    assert_int_equal(take(&report, two_winners), WINNERS_TAKEN);
-    winners_report_discard(&report);
-    assert_int_equal(rmdir(place.directory), 0);
+    assert_int_equal(take(&place.report, two_winners), WINNERS_TAKEN);
+    winners_report_discard(&place.report);
+    close_empty(&place.scratch);
 }
 
 static void an_earlier_file_stays_until_the_new_one_is_whole(void **state)
 {
     (void)state;
     struct winners_place place;
-    struct winners_report report;
     struct failure failure;
     open_winners_place(&place);
-    assert_true(winners_report_open(&report, place.path, 2, &failure));
-    assert_int_equal(take(&report, two_winners), WINNERS_TAKEN);
-    assert_true(winners_report_keep(&report, &failure));
-    assert_true(winners_report_open(&report, place.path, 2, &failure));
-    assert_int_equal(take(&report, "1,Ana,Sosa,20000000,1990-01-01,7574\n"), WINNERS_NO_BET);
-    winners_report_discard(&report);
+    assert_int_equal(take(&place.report, two_winners), WINNERS_TAKEN);
+    assert_true(winners_report_keep(&place.report, &failure));
+    assert_true(winners_report_open(&place.report, place.path, 2, &failure));
+    assert_int_equal(take(&place.report, "1,Ana,Sosa,20000000,1990-01-01,7574\n"), WINNERS_NO_BET);
+    winners_report_discard(&place.report);
     expect_only_winners(&place, two_rows);
 }
 
@@ -152,34 +156,30 @@ static void a_name_that_cannot_be_given_is_a_failure(void **state)
 {
     (void)state;
     struct winners_place place;
-    struct winners_report report;
     struct failure failure;
     open_winners_place(&place);
-    assert_true(winners_report_open(&report, place.path, 2, &failure));
     assert_int_equal(mkdir(place.path, 0700), 0);
-    assert_false(winners_report_keep(&report, &failure));
+    assert_false(winners_report_keep(&place.report, &failure));
     assert_non_null(strstr(failure.text, "renaming"));
     assert_int_equal(rmdir(place.path), 0);
-    assert_int_equal(rmdir(place.directory), 0);
+    close_empty(&place.scratch);
 }
 
 /* ------------------------------------------------------------- the place ---- */
 
 struct place {
-    char directory[32];
-    char bets_path[64];
+    struct scratch scratch;
+    char bets_path[PLACE_PATH_BYTES];
     struct dataset bets;
+    bool left; /* once closed: something else was in the directory */
 };
 
 static void open_place(struct place *place)
 {
     struct failure failure;
-    (void)snprintf(place->directory, sizeof place->directory, "/tmp/test_winners_XXXXXX");
-    assert_non_null(mkdtemp(place->directory));
-    (void)snprintf(place->bets_path, sizeof place->bets_path, "%s/x.partial", place->directory);
-    FILE *file = fopen(place->bets_path, "we");
-    assert_non_null(file);
-    (void)fclose(file);
+    scratch_open(&place->scratch);
+    (void)snprintf(place->bets_path, sizeof place->bets_path, "%s/x.partial", place->scratch.path);
+    scratch_write(&place->scratch, "x.partial", "", 0);
     assert_true(dataset_open(&place->bets, place->bets_path, &failure));
 }
 
@@ -187,7 +187,9 @@ static void close_place(struct place *place)
 {
     dataset_close(&place->bets);
     (void)unlink(place->bets_path);
-    (void)rmdir(place->directory);
+    (void)rmdir(place->scratch.path);
+    place->left = access(place->scratch.path, F_OK) == 0;
+    scratch_close(&place->scratch);
 }
 
 /* False when `name` in the place's directory is refused with this text in the reason. */
@@ -195,7 +197,7 @@ static bool is_place(const struct place *place, const char *name, const char *te
 {
     char path[PATH_MAX];
     struct failure failure = {""};
-    (void)snprintf(path, sizeof path, "%s/%s", place->directory, name);
+    (void)snprintf(path, sizeof path, "%s/%s", place->scratch.path, name);
     bool good = winners_report_check_path(path, &place->bets, &failure);
     return good || strstr(failure.text, text) == NULL;
 }
@@ -210,7 +212,7 @@ static void a_place_that_is_there_is_good_and_nothing_is_made(void **state)
     bool good_here = winners_report_check_path("no-such-winners", &place.bets, &failure);
     close_place(&place);
     assert_true(good && good_here);
-    assert_int_equal(access(place.directory, F_OK), -1); /* it was empty: it could be removed */
+    assert_false(place.left);
 }
 
 /* The image's user, in a directory that its host's root has mounted. */
@@ -225,8 +227,8 @@ static void a_directory_of_somebody_else_is_told_with_the_remedy(void **state)
         skip(); /* only root can become somebody else */
     }
     open_place(&place);
-    (void)snprintf(path, sizeof path, "%s/winners.csv", place.directory);
-    assert_int_equal(chmod(place.directory, 0755), 0);
+    (void)snprintf(path, sizeof path, "%s/winners.csv", place.scratch.path);
+    assert_int_equal(chmod(place.scratch.path, 0755), 0);
     assert_int_equal(seteuid(IMAGE_USER), 0);
     bool good = winners_report_check_path(path, &place.bets, &failure);
     assert_int_equal(seteuid(0), 0);
@@ -266,11 +268,11 @@ static void what_is_no_file_is_not_to_be_replaced(void **state)
     struct place place;
     char name[PATH_MAX];
     open_place(&place);
-    (void)snprintf(name, sizeof name, "%s/pipe", place.directory);
+    (void)snprintf(name, sizeof name, "%s/pipe", place.scratch.path);
     assert_int_equal(mkfifo(name, 0600), 0);
     bool pipe_taken = is_place(&place, "pipe", "is no regular file");
     assert_int_equal(unlink(name), 0);
-    (void)snprintf(name, sizeof name, "%s/link", place.directory);
+    (void)snprintf(name, sizeof name, "%s/link", place.scratch.path);
     assert_int_equal(symlink("/dev/null", name), 0);
     bool device_taken = is_place(&place, "link", "is no regular file");
     assert_int_equal(unlink(name), 0);

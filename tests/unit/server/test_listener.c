@@ -205,7 +205,8 @@ static void more_addresses_than_there_is_room_for_are_refused(void **state)
     }
     assert_false(open_list());
     assert_int_equal(listeners.count, 0);
-    assert_string_equal(failure.text, "listen on more than 16 addresses: name fewer");
+    assert_string_equal(failure.text,
+                        "listen on more than 16 addresses: name fewer in server.address");
 }
 
 static void both_families_wildcards_live_together(void **state)

@@ -3,7 +3,6 @@
  */
 #include "tests/unit/config_fixture.h"
 
-#include "lib/log.h"
 #include "server/server_config.h"
 
 static const char shipped_file[] = "server/config.yaml";
@@ -11,37 +10,20 @@ static const char shipped_file[] = "server/config.yaml";
 static struct server_config config;
 static struct failure failure;
 
+static bool load(const char *file)
+{
+    return server_config_load(file, &config, &failure);
+}
+
+static const struct config_subject subject = {.table = &server_config_table,
+                                              .config = &config,
+                                              .failure = &failure,
+                                              .least = "",
+                                              .load = load};
+
 static int open_fixture(void **state)
 {
-    return fixture_open(state, &server_config_table);
-}
-
-static bool load(void **state, const char *text)
-{
-    memset(&failure, 0, sizeof failure);
-    return server_config_load(fixture_write(state, text), &config, &failure);
-}
-
-static void assert_loads(void **state, const char *text)
-{
-    if (!load(state, text)) {
-        fail_msg("refused: %s", failure.text);
-    }
-}
-
-static void assert_refused(void **state, const char *text, const char *behind_file)
-{
-    assert_false(load(state, text));
-    fixture_assert_file_failure(state, &failure, behind_file);
-}
-
-static void assert_variable_refused(void **state, const char *name, const char *value,
-                                    const char *message)
-{
-    fixture_set(name, value);
-    assert_false(load(state, ""));
-    assert_string_equal(failure.text, message);
-    assert_int_equal(unsetenv(name), 0);
+    return fixture_open(state, &subject);
 }
 
 static void assert_defaults(void)
@@ -116,9 +98,7 @@ static void every_key_has_path_variable_default_and_meaning(void **state)
 }
 
 /* What every key can be set to, in the file's and in the environment's name. */
-static const struct {
-    const char *file, *variable, *value, *described;
-} settable[] = {
+static const struct config_setting settable[] = {
     {"server: {port: 0}", "SERVER_PORT", "0", " | server.port: 0 |"},
     {"server: {listen_backlog: 9}", "SERVER_LISTEN_BACKLOG", "9", " | server.listen_backlog: 9 |"},
     {"server: {address: \"::1\"}", "SERVER_ADDRESS", "::1", " | server.address: ::1 |"},
@@ -150,34 +130,14 @@ static const struct {
     {"start: {verify: end}", "START_VERIFY", "end", " | start.verify: end |"},
 };
 
-static void assert_described(const char *field)
-{
-    char text[LOG_LINE_BYTES];
-    config_describe(&server_config_table, &config, text, sizeof text - 2);
-    size_t used = strlen(text);
-    (void)snprintf(text + used, sizeof text - used, " |");
-    if (strstr(text, field) == NULL) {
-        fail_msg("not%s but%s", field, text);
-    }
-}
-
 static void every_key_is_set_by_the_file_and_by_its_variables(void **state)
 {
-    for (size_t i = 0; i < sizeof settable / sizeof settable[0]; i++) {
-        assert_loads(state, settable[i].file);
-        assert_described(settable[i].described);
-        fixture_set(settable[i].variable, settable[i].value);
-        assert_loads(state, "");
-        assert_described(settable[i].described);
-        assert_int_equal(unsetenv(settable[i].variable), 0);
-    }
+    assert_settable(state, settable, sizeof settable / sizeof settable[0]);
 }
 
 static void values_outside_their_bounds_are_refused(void **state)
 {
-    static const struct {
-        const char *variable, *value, *message;
-    } cases[] = {
+    static const struct config_bad_value cases[] = {
         {"SERVER_PORT", "65536", "\"65536\" is not a whole number from 0 to 65535"},
         {"SERVER_LISTEN_BACKLOG", "0", "\"0\" is not a whole number from 1 to 65535"},
         {"NUMBER_OF_CLIENTS", "32768", "\"32768\" is not a whole number from 1 to 32767"},
@@ -196,11 +156,7 @@ static void values_outside_their_bounds_are_refused(void **state)
         {"UNTYPED_MESSAGES", "x", "\"x\" is not one of batch, single"},
         {"ACK_AFTER", "x", "\"x\" is not one of synced, written"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char message[FIXTURE_MESSAGE_BYTES];
-        (void)snprintf(message, sizeof message, "%s: %s", cases[i].variable, cases[i].message);
-        assert_variable_refused(state, cases[i].variable, cases[i].value, message);
-    }
+    assert_values_refused(state, cases, sizeof cases / sizeof cases[0]);
 }
 
 static void the_number_of_agencies_wins_over_its_other_names(void **state)
@@ -219,7 +175,7 @@ static void the_number_of_agencies_wins_over_its_other_names(void **state)
 static void the_log_line_has_the_course_s_names_as_well(void **state)
 {
     assert_loads(state, "server: {port: 7, listen_backlog: 9}\nlog: {level: debug}");
-    assert_described(" | port: 7 | listen_backlog: 9 | logging_level: DEBUG |");
+    assert_described(state, " | port: 7 | listen_backlog: 9 | logging_level: DEBUG |");
 }
 
 static void a_quorum_in_an_ini_file_is_a_quorum(void **state)
@@ -318,11 +274,11 @@ static void a_list_of_agencies_that_makes_no_sense_is_refused(void **state)
 static void an_agency_that_is_allowed_twice_is_refused(void **state)
 {
     assert_refused(state, "agencies:\n  allowed: 1-5,3\n",
-                   ":2: agencies.allowed: agency 3 stands in it twice");
+                   ":2: agencies.allowed: agency 3 is named twice");
     assert_refused(state, "agencies:\n  allowed: 7,1-7\n",
-                   ":2: agencies.allowed: agency 7 stands in it twice");
+                   ":2: agencies.allowed: agency 7 is named twice");
     assert_variable_refused(state, "AGENCIES_ALLOWED", "4-9,1-5",
-                            "AGENCIES_ALLOWED: agency 4 stands in it twice");
+                            "AGENCIES_ALLOWED: agency 4 is named twice");
 }
 
 static void more_ranges_than_there_is_room_for_are_refused(void **state)
@@ -338,20 +294,20 @@ static void more_ranges_than_there_is_room_for_are_refused(void **state)
     size_t used = strlen(list);
     (void)snprintf(list + used, sizeof list - used, ",99");
     assert_variable_refused(state, "AGENCIES_ALLOWED", list,
-                            "AGENCIES_ALLOWED: more than 64 ranges");
+                            "AGENCIES_ALLOWED: more than 64 ranges; join some");
 }
 
 static void more_agencies_than_the_table_has_room_for_are_refused(void **state)
 {
     assert_refused(state, "agencies:\n  allowed: 0-4294967295\n",
-                   ":2: agencies.allowed: 4294967296 agencies, but limits.agencies has room for "
-                   "4096");
+                   ":2: agencies.allowed: 4294967296 agencies are more than limits.agencies "
+                   "(4096)");
     assert_refused(state, "agencies:\n  expected: 4097\n",
-                   ":2: agencies.expected: 4097 agencies, but limits.agencies has room for 4096");
+                   ":2: agencies.expected: 4097 agencies are more than limits.agencies (4096)");
     assert_refused(state, "agencies:\n  expected: 9\n  allowed: any\nlimits:\n  agencies: 8\n",
-                   ":2: agencies.expected: 9 agencies, but limits.agencies has room for 8");
+                   ":2: agencies.expected: 9 agencies are more than limits.agencies (8)");
     assert_variable_refused(state, "LIMITS_AGENCIES", "4",
-                            "LIMITS_AGENCIES: 5 agencies, but limits.agencies has room for 4");
+                            "LIMITS_AGENCIES: 5 agencies are more than limits.agencies (4)");
     assert_loads(state, "agencies: {allowed: 4294963200-4294967295}");
     assert_loads(state, "agencies: {expected: 32767}\nlimits: {agencies: 32767}");
 }

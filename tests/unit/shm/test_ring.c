@@ -80,10 +80,7 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     processes_close(&fixture->processes);
-    if (fixture->segment.shared != NULL) {
-        segment_remove(&fixture->segment);
-    }
-    scratch_close(&fixture->scratch);
+    segments_remove(&fixture->scratch, &fixture->segment);
     return 0;
 }
 

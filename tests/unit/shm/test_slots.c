@@ -51,10 +51,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
-    if (fixture->segment.shared != NULL) {
-        segment_remove(&fixture->segment);
-    }
-    scratch_close(&fixture->scratch);
+    segments_remove(&fixture->scratch, &fixture->segment);
     return 0;
 }
 

@@ -161,27 +161,16 @@ static int hold_the_lock(void *context)
     const struct fixture *fixture = context;
     struct data_directory directory;
     struct failure failure;
-    if (!data_directory_open(fixture->path, NULL, 0, &directory, &failure) ||
-        write(fixture->told[1], "x", 1) != 1) {
-        return 1;
-    }
-    for (;;) {
-        (void)pause();
-    }
-    return 0;
+    return data_directory_open(fixture->path, NULL, 0, &directory, &failure)
+               ? processes_tell_and_live_on(fixture->told[1])
+               : 1;
 }
 
 /* A child that inherited the lock and lives until it is killed. */
 static int live_on(void *context)
 {
     const struct fixture *fixture = context;
-    if (write(fixture->told[1], "x", 1) != 1) {
-        return 1;
-    }
-    for (;;) {
-        (void)pause();
-    }
-    return 0;
+    return processes_tell_and_live_on(fixture->told[1]);
 }
 
 static pid_t start_and_await(struct fixture *fixture, int (*body)(void *context))

@@ -59,13 +59,7 @@ static int tear_down(void **state)
 static int live_on(void *context)
 {
     const struct fixture *fixture = context;
-    if (write(fixture->told[1], "x", 1) != 1) {
-        return 1;
-    }
-    for (;;) {
-        (void)pause();
-    }
-    return 0;
+    return processes_tell_and_live_on(fixture->told[1]);
 }
 
 static pid_t start_child(struct fixture *fixture)
