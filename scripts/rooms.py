@@ -20,6 +20,9 @@ ROOMS = {
     'shm': ('what processes share: segment, ring, lock, agencies, slots, waiting, gate', ('lib',)),
     'store': ('what stands on the disk: control, bets, done, winners, draw, checkpoint',
               ('lib', 'bet')),
+    'seal': ('what is proven of a draw: SHA-256, Merkle tree, seal.json, draw.json, signatures',
+             ('lib', 'bet', 'store')),
+    'verify': ('the auditor\'s checks', ('lib', 'bet', 'store', 'seal')),
     'server': ('what the server\'s processes have in common: heritage, table of processes, signals, '
                'configuration', ('lib', 'bet', 'shm', 'store')),
     'server/supervisor': ('the process that outlives the others', ('lib', 'bet', 'shm', 'store', 'server')),
