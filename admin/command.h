@@ -21,6 +21,13 @@ enum command_option {
     OPTION_CONFIG = 'c',
     COMMAND_OPTION_FIRST = PROGRAM_LONG_ONLY,
     OPTION_JSON = COMMAND_OPTION_FIRST,
+    OPTION_WITHOUT,
+    OPTION_REASON,
+    OPTION_NUMBER,
+    OPTION_SEAL,
+    OPTION_AGENCIES,
+    OPTION_CLOSES,
+    OPTION_ABANDON,
     COMMAND_OPTION_END
 };
 
@@ -51,6 +58,9 @@ struct command {
 const char *command_option(const struct invocation *invocation, enum command_option option);
 
 /* The commands. command_NAME.c says what each does. */
+int command_close(const struct invocation *invocation, const struct server_config *config);
+int command_draw(const struct invocation *invocation, const struct server_config *config);
+int command_open(const struct invocation *invocation, const struct server_config *config);
 int command_backup(const struct invocation *invocation, const struct server_config *config);
 
 #endif

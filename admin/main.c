@@ -13,6 +13,27 @@
 #include <unistd.h>
 
 static const struct command commands[] = {
+    {.name = "close",
+     .meaning = "end the sales of the current draw, and seal it; prints the seal's hash. Agencies "
+                "that are not done are closed out by name only",
+     .is_configured = true,
+     .options = {OPTION_WITHOUT, OPTION_REASON, OPTION_JSON},
+     .run = command_close},
+    {.name = "draw",
+     .meaning = "hold a sealed draw whose number is drawn elsewhere (lottery.draw: command). The "
+                "seal's hash shows that the number came after the seal. Once: no second number",
+     .is_configured = true,
+     .options = {OPTION_NUMBER, OPTION_SEAL, OPTION_JSON},
+     .run = command_draw},
+    {.name = "open",
+     .operand = "NAME",
+     .meaning = "open the next draw, once the current one has been held; connections are closed "
+                "and come back. What is not said is as in the draw before; without --number the "
+                "number comes by `draw`",
+     .is_configured = true,
+     .options = {OPTION_AGENCIES, OPTION_CLOSES, OPTION_NUMBER, OPTION_ABANDON, OPTION_REASON,
+                 OPTION_JSON},
+     .run = command_open},
     {.name = "backup",
      .operand = "DEST",
      .meaning = "copy the data directory to DEST, which must not be there; the server may run. To "
@@ -26,6 +47,31 @@ static const struct program_option program_options[] = {
      .name = "config",
      .argument = "FILE",
      .meaning = "the server's configuration; without it ./config.yaml where there is one"},
+    {.id = OPTION_WITHOUT,
+     .name = "without",
+     .argument = "17,42",
+     .meaning =
+         "agencies to be closed out although they are not done; their stored bets take part"},
+    {.id = OPTION_REASON,
+     .name = "reason",
+     .argument = "TEXT",
+     .meaning = "why, for the record, at most 127 bytes"},
+    {.id = OPTION_NUMBER, .name = "number", .argument = "N", .meaning = "the number that wins"},
+    {.id = OPTION_SEAL,
+     .name = "seal",
+     .argument = "HASH",
+     .meaning = "SHA-256 of seal.json, as `close` and `status` print it"},
+    {.id = OPTION_AGENCIES,
+     .name = "agencies",
+     .argument = "1-60",
+     .meaning = "agencies that may bet, all of which are expected"},
+    {.id = OPTION_CLOSES,
+     .name = "closes",
+     .argument = "TIME",
+     .meaning = "when sales end at the latest, as 2026-11-28T20:00:00Z"},
+    {.id = OPTION_ABANDON,
+     .name = "abandon",
+     .meaning = "give the current draw up, for good, although it has not been held"},
     {.id = OPTION_JSON, .name = "json", .meaning = "print one JSON object, for programs"},
 };
 

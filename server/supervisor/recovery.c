@@ -14,6 +14,7 @@
 #include "server/supervisor/witnesses.h"
 #include "shm/agencies.h"
 #include "shm/ring.h"
+#include "store/archive.h"
 #include "store/checkpoint.h"
 #include "store/done_file.h"
 #include "store/file_io.h"
@@ -47,7 +48,7 @@ static bool write_control(struct findings *findings, struct failure *failure)
 }
 
 /*
- * Makes control where there is none. It is the first file to be made, so a start that finds others
+ * Makes control where there is none, or completes the archive of the draw before. It is the first file to be made, so a start that finds others
  * without it knows that it was taken away.
  */
 static bool make_control(struct findings *findings, struct failure *failure)
@@ -55,7 +56,7 @@ static bool make_control(struct findings *findings, struct failure *failure)
     struct heritage *heritage = findings->heritage;
     if (heritage->directory.has_control) {
         findings->control = heritage->directory.control;
-        return true;
+        return archive_complete(&heritage->directory, &findings->control, failure);
     }
     if (!control_make(&findings->control, failure)) {
         return false;
@@ -72,12 +73,15 @@ static bool settle_terms(struct findings *findings, struct failure *failure)
     server_config_terms(&findings->heritage->config, &wanted);
     bool stored =
         control->state != CONTROL_NEW || findings->tally.good_bytes > 0 || findings->done.bytes > 0;
+    if (stored && control->state == CONTROL_NEW) {
+        control->state = CONTROL_OPEN;
+    }
+    if (control->terms_by == TERMS_BY_COMMAND) {
+        return true; /* `open` has said them; the configuration speaks of a first draw */
+    }
     if (!stored) {
         control->terms = wanted;
         return true;
-    }
-    if (control->state == CONTROL_NEW) {
-        control->state = CONTROL_OPEN;
     }
     const struct lottery_terms *fixed = &control->terms;
     return control_terms_equal(fixed, &wanted) ||
