@@ -20,6 +20,8 @@ ROOMS = {
     'shm': ('what processes share: segment, ring, lock, agencies, slots, waiting, gate', ('lib',)),
     'store': ('what stands on the disk: control, bets, done, winners, draw, checkpoint',
               ('lib', 'bet')),
+    'seal': ('what is proven of a draw: SHA-256, Merkle tree, seal.json, draw.json, signatures',
+             ('lib', 'bet', 'store')),
     'server': ('what the server\'s processes have in common: heritage, table of processes, signals, '
                'configuration', ('lib', 'bet', 'shm', 'store')),
     'server/supervisor': ('the process that outlives the others', ('lib', 'bet', 'shm', 'store', 'server')),
@@ -29,7 +31,7 @@ ROOMS = {
     'generate': ('the generator of bets', ('lib', 'bet')),
     'stat': ('the inspector', ('lib', 'bet', 'shm', 'store', 'server')),
     # `lottery-admin status` asks a running server as lottery-stat does.
-    'admin': ('the operator\'s commands', ('lib', 'bet', 'shm', 'store', 'server', 'stat')),
+    'admin': ('the operator\'s commands', ('lib', 'bet', 'shm', 'store', 'server', 'seal', 'stat')),
 }
 
 # The one place that knows all processes by their entries; and main, which starts the first one.

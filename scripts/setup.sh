@@ -16,6 +16,8 @@ readonly needs=(
     "build:libc6-dev:glibc-devel:have_header stdio.h"
     "build:make:make:have make"
     "build:libyaml-dev:libyaml-devel:have_header yaml.h"
+    "build:libssl-dev:openssl-devel:have_header openssl/evp.h"
+    "build:libjansson-dev:jansson-devel:have_header jansson.h"
     "test:libcmocka-dev:libcmocka-devel:have_header stddef.h stdarg.h stdint.h setjmp.h cmocka.h"
     "test:python3:python3:have python3"
     "test:util-linux:util-linux:have ipcs"
