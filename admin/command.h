@@ -60,6 +60,7 @@ const char *command_option(const struct invocation *invocation, enum command_opt
 /* The commands. command_NAME.c says what each does. */
 int command_close(const struct invocation *invocation, const struct server_config *config);
 int command_draw(const struct invocation *invocation, const struct server_config *config);
+int command_key(const struct invocation *invocation, const struct server_config *config);
 int command_open(const struct invocation *invocation, const struct server_config *config);
 int command_backup(const struct invocation *invocation, const struct server_config *config);
 

@@ -34,6 +34,11 @@ static const struct command commands[] = {
      .options = {OPTION_AGENCIES, OPTION_CLOSES, OPTION_NUMBER, OPTION_ABANDON, OPTION_REASON,
                  OPTION_JSON},
      .run = command_open},
+    {.name = "key",
+     .operand = "PATH",
+     .meaning = "make a key that signs seals and draws (seal.key): PATH, for the server alone, and "
+                "PATH.pub, for auditors; neither may be there",
+     .run = command_key},
     {.name = "backup",
      .operand = "DEST",
      .meaning = "copy the data directory to DEST, which must not be there; the server may run. To "
