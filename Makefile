@@ -97,7 +97,7 @@ $(eval $(call program,lottery-server,server,server store shm bet lib))
 $(eval $(call program,lottery-agency,client,client bet lib))
 $(eval $(call program,lottery-generate,generate,generate bet lib))
 $(eval $(call program,lottery-stat,stat,stat server store shm bet lib))
-$(eval $(call program,lottery-admin,admin,admin server store shm bet lib))
+$(eval $(call program,lottery-admin,admin,admin stat server seal store shm bet lib))
 $(eval $(call program,lottery-verify,verify,verify seal store bet lib))
 
 # Scripts are called by bash: a ZIP, or a copy by way of Windows, has lost their exec bits.
@@ -125,7 +125,7 @@ $(call archives,$(ROOMS)):
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # A test links what it calls, and no more.
-TEST_ARCHIVES := $(call archives,client generate stat admin verify seal server store shm bet lib)
+TEST_ARCHIVES := $(call archives,client generate admin stat verify server seal store shm bet lib)
 
 $(UNIT_TESTS) $(INTEGRATION_TESTS): %: %.o $(call objects,$(HARNESS)) $(TEST_ARCHIVES)
 	$(call say,LINK,$@)

@@ -30,8 +30,9 @@ ROOMS = {
     'server/storer': ('the process that writes', ('lib', 'bet', 'shm', 'store', 'server')),
     'client': ('the agency', ('lib', 'bet')),
     'generate': ('the generator of bets', ('lib', 'bet')),
-    'stat': ('the inspector', ('lib', 'shm', 'store', 'server')),
-    'admin': ('the operator\'s commands', ('lib', 'bet', 'store', 'server')),
+    'stat': ('the inspector', ('lib', 'bet', 'shm', 'store', 'server')),
+    # `lottery-admin status` asks a running server as lottery-stat does.
+    'admin': ('the operator\'s commands', ('lib', 'bet', 'shm', 'store', 'server', 'seal', 'stat')),
 }
 
 # The one place that knows all processes by their entries; and main, which starts the first one.

@@ -66,14 +66,19 @@ static const struct program_option program_options[] = {
      .meaning = "the seal.json of --proof; with --key, its seal.sig stands beside it"},
 };
 
+static void explain_directory(FILE *file)
+{
+    fputs("DIRECTORY is an archive (draws/NAME) or a data directory; nothing in it is changed.\n",
+          file);
+}
+
 static const struct program_manual manual = {
     .name = "lottery-verify",
     .purpose = "Checks a draw by its files alone: a line for each check, and what came out.",
     .options = program_options,
     .option_count = sizeof program_options / sizeof program_options[0],
     .operands = "[DIRECTORY]",
-    .operands_explained =
-        "DIRECTORY is an archive (draws/NAME) or a data directory; nothing in it is changed.\n",
+    .explain_operands = explain_directory,
     .statuses = {[EXIT_SUCCESS] = "the draw was held and all is well; or the proof holds",
                  [VERIFY_EXIT_FAIL] = "a check FAILs; or the proof does not hold",
                  [VERIFY_EXIT_UNREADABLE] = "the directory, a file or the key can't be read",

@@ -14,6 +14,7 @@
 #include "server/supervisor/witnesses.h"
 #include "shm/agencies.h"
 #include "shm/ring.h"
+#include "store/archive.h"
 #include "store/checkpoint.h"
 #include "store/done_file.h"
 #include "store/file_io.h"
@@ -26,7 +27,7 @@
 
 /* -------------------------------------------------------------- control ---- */
 
-/* Writes findings->control, with what was counted where something has been stored. */
+/* Writes findings->control. If anything has been stored, it has the positions that were counted. */
 static bool write_control(struct findings *findings, struct failure *failure)
 {
     struct data_directory *directory = &findings->heritage->directory;
@@ -47,15 +48,16 @@ static bool write_control(struct findings *findings, struct failure *failure)
 }
 
 /*
- * Makes control where there is none. It is the first file to be made, so a start that finds others
- * without it knows that it was taken away.
+ * Makes control if it is missing. It is the first file to be made, so a start that finds others
+ * without it knows that it was taken away. Where it is there, an archive that was begun is
+ * completed, before any other file is looked at.
  */
 static bool make_control(struct findings *findings, struct failure *failure)
 {
     struct heritage *heritage = findings->heritage;
     if (heritage->directory.has_control) {
         findings->control = heritage->directory.control;
-        return true;
+        return archive_complete(&heritage->directory, &findings->control, failure);
     }
     if (!control_make(&findings->control, failure)) {
         return false;
@@ -64,7 +66,7 @@ static bool make_control(struct findings *findings, struct failure *failure)
     return write_control(findings, failure);
 }
 
-/* Once anything of the lottery has been stored its terms are fixed: others are refused. */
+/* Sets the terms of a new lottery. Once anything has been stored, other terms are refused. */
 static bool settle_terms(struct findings *findings, struct failure *failure)
 {
     struct lottery_terms wanted;
@@ -72,12 +74,15 @@ static bool settle_terms(struct findings *findings, struct failure *failure)
     server_config_terms(&findings->heritage->config, &wanted);
     bool stored =
         control->state != CONTROL_NEW || findings->tally.good_bytes > 0 || findings->done.bytes > 0;
+    if (stored && control->state == CONTROL_NEW) {
+        control->state = CONTROL_OPEN;
+    }
+    if (control->terms_by == TERMS_BY_COMMAND) {
+        return true; /* `open` has said them; the configuration speaks of a first draw */
+    }
     if (!stored) {
         control->terms = wanted;
         return true;
-    }
-    if (control->state == CONTROL_NEW) {
-        control->state = CONTROL_OPEN;
     }
     const struct lottery_terms *fixed = &control->terms;
     return control_terms_equal(fixed, &wanted) ||
@@ -113,7 +118,7 @@ static bool mark_done(const struct findings *findings, struct failure *failure)
     return true;
 }
 
-/* Makes bets.csv where there is none, or cuts off what comes after its good bytes. */
+/* Makes bets.csv if it is missing; else cuts off what comes after its good bytes. */
 static bool cut_bets(struct findings *findings, struct failure *failure)
 {
     const struct data_directory *directory = &findings->heritage->directory;
@@ -181,7 +186,7 @@ static bool go_on(struct findings *findings, struct failure *failure)
 
 /* ---------------------------------------------------------------- steps ---- */
 
-/* Reads done.csv, and opens bets.csv where there is one. */
+/* Reads done.csv, and opens bets.csv. Either may be missing. */
 static bool open_files(struct findings *findings, struct failure *failure)
 {
     const struct data_directory *directory = &findings->heritage->directory;
