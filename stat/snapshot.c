@@ -28,6 +28,7 @@ static const char *const agency_phase_names[] = {
     [AGENCY_OPEN] = "open",
     [AGENCY_DONE_ASKED] = "asked",
     [AGENCY_DONE] = "done",
+    [AGENCY_CLOSED_OUT] = "out",
 };
 
 #define LOOK(atomic) atomic_load_explicit(&(atomic), memory_order_relaxed)

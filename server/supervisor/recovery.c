@@ -9,11 +9,14 @@
 #include "server/supervisor/recovery.h"
 
 #include "lib/checksum.h"
+#include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/timestamp.h"
 #include "server/supervisor/tally.h"
 #include "server/supervisor/witnesses.h"
 #include "shm/agencies.h"
 #include "shm/ring.h"
+#include "store/archive.h"
 #include "store/checkpoint.h"
 #include "store/done_file.h"
 #include "store/file_io.h"
@@ -47,6 +50,20 @@ static bool write_control(struct findings *findings, struct failure *failure)
 }
 
 /*
+ * The server before this one may have died while it opened the draw. Then files of the draw before
+ * are still here, and are moved before any of them is taken for one of this draw.
+ */
+static bool complete_archive(struct findings *findings, struct failure *failure)
+{
+    struct data_directory *directory = &findings->heritage->directory;
+    if (!archive_complete(directory, &findings->control, failure)) {
+        return false;
+    }
+    directory->control = findings->control;
+    return true;
+}
+
+/*
  * Makes control where there is none. It is the first file to be made, so a start that finds others
  * without it knows that it was taken away.
  */
@@ -55,7 +72,7 @@ static bool make_control(struct findings *findings, struct failure *failure)
     struct heritage *heritage = findings->heritage;
     if (heritage->directory.has_control) {
         findings->control = heritage->directory.control;
-        return true;
+        return complete_archive(findings, failure);
     }
     if (!control_make(&findings->control, failure)) {
         return false;
@@ -64,7 +81,24 @@ static bool make_control(struct findings *findings, struct failure *failure)
     return write_control(findings, failure);
 }
 
-/* Once anything of the lottery has been stored its terms are fixed: others are refused. */
+/* A draw of which nothing was sold can't begin after its end. */
+static bool may_begin(const struct lottery_terms *wanted, struct failure *failure)
+{
+    char at[TIMESTAMP_BYTES];
+    if (wanted->closes_at_ms == 0 || wanted->closes_at_ms > clock_wall_ms()) {
+        return true;
+    }
+    timestamp_write(wanted->closes_at_ms, at);
+    return failure_set(failure,
+                       "the sales of draw %s end at %s (lottery.closes), which is past, and "
+                       "nothing has been stored: set another time",
+                       wanted->draw, at);
+}
+
+/*
+ * Once anything of the lottery has been stored its terms are fixed: others are refused. Terms that
+ * came by command are not the configuration's.
+ */
 static bool settle_terms(struct findings *findings, struct failure *failure)
 {
     struct lottery_terms wanted;
@@ -72,12 +106,15 @@ static bool settle_terms(struct findings *findings, struct failure *failure)
     server_config_terms(&findings->heritage->config, &wanted);
     bool stored =
         control->state != CONTROL_NEW || findings->tally.good_bytes > 0 || findings->done.bytes > 0;
-    if (!stored) {
+    if (!stored && control->terms_by == TERMS_BY_CONFIGURATION) {
         control->terms = wanted;
-        return true;
+        return may_begin(&wanted, failure);
     }
-    if (control->state == CONTROL_NEW) {
+    if (stored && control->state == CONTROL_NEW) {
         control->state = CONTROL_OPEN;
+    }
+    if (control->terms_by == TERMS_BY_COMMAND) {
+        return true;
     }
     const struct lottery_terms *fixed = &control->terms;
     return control_terms_equal(fixed, &wanted) ||
@@ -140,9 +177,10 @@ static void log_recovered(const struct findings *findings)
     const struct tally *tally = &findings->tally;
     log_info("action: recover | result: success | bets: %" PRIu64 " | bytes: %" PRIu64
              " | from_checkpoint: %" PRIu64 " | checksum: " CHECKSUM_FORMAT
-             " | lottery: %s | agencies_done: %zu",
+             " | lottery: %s | agencies_done: %zu | draw: %s | state: %s",
              tally->rows, tally->good_bytes, tally->checkpoint_bytes, tally->checksum,
-             control->identity, findings->done.count);
+             control->identity, findings->done.count, control->terms.draw,
+             control_state_name(control->state));
     if (control->state == CONTROL_DRAWN) {
         log_warning("action: recover | result: success | drawn: yes | winning_number: %" PRIu32
                     " | ganadores: %" PRIu64
