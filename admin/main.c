@@ -1,84 +1,232 @@
 /*
  * main.c - lottery-admin: what an operator does with a lottery's data directory.
  *
- * The program runs one command and ends. It reads the server's configuration to find the data
- * directory. The server may run: it is not asked, and does not notice. If the program dies, the
- * command's own file says what remains (backup.h). Exit status: 0 when the command was carried out,
- * 1 when it failed and standard error says why, 2 when the program was called wrongly.
+ * The program runs one command and ends. The table of commands says what each is called with. If
+ * the program dies, the command's own file (command_NAME.c) says what remains.
  */
-#include "admin/backup.h"
-#include "lib/program.h"
-#include "server/server_config.h"
+#include "admin/command.h"
+#include "lib/text.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+static const struct command commands[] = {
+    {.name = "close",
+     .meaning = "end the sales of the current draw, and seal it; prints the seal's hash. Agencies "
+                "that are not done are closed out by name only",
+     .is_configured = true,
+     .options = {OPTION_WITHOUT, OPTION_REASON, OPTION_JSON},
+     .run = command_close},
+    {.name = "draw",
+     .meaning = "hold a sealed draw whose number is drawn elsewhere (lottery.draw: command). The "
+                "seal's hash shows that the number came after the seal. Once: no second number",
+     .is_configured = true,
+     .options = {OPTION_NUMBER, OPTION_SEAL, OPTION_JSON},
+     .run = command_draw},
+    {.name = "open",
+     .operand = "NAME",
+     .meaning = "open the next draw, once the current one has been held; connections are closed "
+                "and come back. What is not said is as in the draw before; without --number the "
+                "number comes by `draw`",
+     .is_configured = true,
+     .options = {OPTION_AGENCIES, OPTION_CLOSES, OPTION_NUMBER, OPTION_ABANDON, OPTION_REASON,
+                 OPTION_JSON},
+     .run = command_open},
+    {.name = "key",
+     .operand = "PATH",
+     .meaning = "make a key that signs seals and draws (seal.key): PATH, for the server alone, and "
+                "PATH.pub, for auditors; neither may be there",
+     .run = command_key},
+    {.name = "backup",
+     .operand = "DEST",
+     .meaning = "copy the data directory to DEST, which must not be there; the server may run. To "
+                "restore: stop the server, put a copy of DEST in the place of data.directory",
+     .is_configured = true,
+     .run = command_backup},
+};
+
 static const struct program_option program_options[] = {
-    {.id = 'c',
+    {.id = OPTION_CONFIG,
      .name = "config",
      .argument = "FILE",
      .meaning = "the server's configuration; without it ./config.yaml where there is one"},
+    {.id = OPTION_WITHOUT,
+     .name = "without",
+     .argument = "17,42",
+     .meaning =
+         "agencies to be closed out although they are not done; their stored bets take part"},
+    {.id = OPTION_REASON,
+     .name = "reason",
+     .argument = "TEXT",
+     .meaning = "why, for the record, at most 127 bytes"},
+    {.id = OPTION_NUMBER, .name = "number", .argument = "N", .meaning = "the number that wins"},
+    {.id = OPTION_SEAL,
+     .name = "seal",
+     .argument = "HASH",
+     .meaning = "SHA-256 of seal.json, as `close` and `status` print it"},
+    {.id = OPTION_AGENCIES,
+     .name = "agencies",
+     .argument = "1-60",
+     .meaning = "agencies that may bet, all of which are expected"},
+    {.id = OPTION_CLOSES,
+     .name = "closes",
+     .argument = "TIME",
+     .meaning = "when sales end at the latest, as 2026-11-28T20:00:00Z"},
+    {.id = OPTION_ABANDON,
+     .name = "abandon",
+     .meaning = "give the current draw up, for good, although it has not been held"},
+    {.id = OPTION_JSON, .name = "json", .meaning = "print one JSON object, for programs"},
 };
+
+enum {
+    COMMANDS = sizeof commands / sizeof commands[0],
+    OPTIONS = sizeof program_options / sizeof program_options[0],
+    MEANING_INDENT = 6
+};
+
+/* --------------------------------------------------------------- the manual ---- */
+
+static const struct program_option *find_option(enum command_option id)
+{
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (program_options[i].id == (int)id) {
+            return &program_options[i];
+        }
+    }
+    return NULL;
+}
+
+/* "  check DIR [--full] [--json]", and what it means on the lines below. */
+static void explain_command(FILE *file, const struct command *command)
+{
+    fprintf(file, "  %s%s%s", command->name, command->operand != NULL ? " " : "",
+            command->operand != NULL ? command->operand : "");
+    for (size_t i = 0; i < COMMAND_OPTIONS && command->options[i] != 0; i++) {
+        const struct program_option *option = find_option(command->options[i]);
+        fprintf(file, " [--%s%s%s]", option->name, option->argument != NULL ? " " : "",
+                option->argument != NULL ? option->argument : "");
+    }
+    fprintf(file, "\n%*s", MEANING_INDENT, "");
+    text_print_wrapped(file, command->meaning, MEANING_INDENT, CONFIG_HELP_COLUMNS);
+}
+
+static void explain_commands(FILE *file)
+{
+    fputs("Commands:\n", file);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        explain_command(file, &commands[i]);
+    }
+}
 
 static const struct program_manual manual = {
     .name = "lottery-admin",
-    .purpose = "Administers the data directory that a lottery-server's configuration names.",
+    .purpose = "Administers the data directory of a lottery-server.",
     .options = program_options,
-    .option_count = sizeof program_options / sizeof program_options[0],
+    .option_count = OPTIONS,
     .operands = "COMMAND",
-    .operands_explained =
-        "Commands:\n"
-        "  backup DEST  copy the data directory to DEST, which must not be there; the server may\n"
-        "               run. To restore: stop the server, put a copy of DEST in the place of\n"
-        "               data.directory\n",
+    .explain_operands = explain_commands,
 };
+
+/* --------------------------------------------------------- the command line ---- */
 
 static enum program_reading take_option(int id, const char *argument, void *context)
 {
-    const char **file = context;
-    (void)id; /* -c is the only one */
-    *file = argument;
+    struct invocation *invocation = context;
+    if (id == OPTION_CONFIG) {
+        invocation->config_file = argument;
+    } else {
+        invocation->options[id - COMMAND_OPTION_FIRST] = argument != NULL ? argument : "";
+    }
     return PROGRAM_GO_ON;
 }
 
-static enum program_reading read_options(int argc, char **argv, const char **file)
+static const struct command *find_command(const char *name)
 {
-    enum program_reading reading = program_read_options(&manual, argc, argv, take_option, file);
-    if (reading == PROGRAM_GO_ON && (argc - optind != 2 || strcmp(argv[optind], "backup") != 0)) {
-        return program_misused(&manual, "the command is backup DEST");
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
     }
-    return reading;
+    return NULL;
 }
 
-static int back_up(const struct server_config *config, const char *destination)
+static bool takes(const struct command *command, int option)
 {
-    struct backup_report report;
-    struct failure failure;
-    if (!backup_make(config->data_directory, destination, &report, &failure)) {
-        return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
+    for (size_t i = 0; i < COMMAND_OPTIONS; i++) {
+        if (command->options[i] == (enum command_option)option) {
+            return true;
+        }
     }
-    printf("%s: lottery %s, %s, %" PRIu64 " bytes of bets, %" PRIu64 " agencies done\n",
-           destination, report.identity, report.state, report.bets_bytes, report.agencies_done);
-    return program_finish_output(&manual);
+    return false;
+}
+
+/* True, with *wrong set, when an option was given that the command does not take. */
+static bool has_wrong_option(const struct command *command, const struct invocation *invocation,
+                             const char **wrong)
+{
+    for (size_t i = 0; i < OPTIONS; i++) {
+        int id = program_options[i].id;
+        if (id >= COMMAND_OPTION_FIRST && !takes(command, id) &&
+            command_option(invocation, (enum command_option)id) != NULL) {
+            *wrong = program_options[i].name;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Finds the command among the operands that follow the options, and checks what it was given. */
+static enum program_reading read_command(char **operands, int count, struct invocation *invocation,
+                                         const struct command **command)
+{
+    const char *wrong = NULL;
+    if (count == 0) {
+        return program_misused(&manual, "there is no command");
+    }
+    const struct command *found = find_command(operands[0]);
+    if (found == NULL) {
+        return program_misused(&manual, "there is no command %s", operands[0]);
+    }
+    if (count != (found->operand != NULL ? 2 : 1)) {
+        return program_misused(&manual, "the command is %s%s%s", found->name,
+                               found->operand != NULL ? " " : "",
+                               found->operand != NULL ? found->operand : ", without operands");
+    }
+    if (has_wrong_option(found, invocation, &wrong)) {
+        return program_misused(&manual, "%s takes no option --%s", found->name, wrong);
+    }
+    invocation->operand = operands[1];
+    *command = found;
+    return PROGRAM_GO_ON;
+}
+
+static enum program_reading read_command_line(int argc, char **argv, struct invocation *invocation,
+                                              const struct command **command)
+{
+    enum program_reading reading =
+        program_read_options(&manual, argc, argv, take_option, invocation);
+    return reading == PROGRAM_GO_ON
+               ? read_command(argv + optind, argc - optind, invocation, command)
+               : reading;
 }
 
 int main(int argc, char **argv)
 {
-    const char *file = NULL;
+    const struct command *command = NULL;
+    struct invocation invocation = {.manual = &manual};
     struct server_config config;
     struct failure failure;
     if (!program_begin(&manual)) {
         return EXIT_FAILURE;
     }
-    enum program_reading reading = read_options(argc, argv, &file);
+    enum program_reading reading = read_command_line(argc, argv, &invocation, &command);
     if (reading != PROGRAM_GO_ON) {
         return program_exit_status(&manual, reading);
     }
-    if (!server_config_load(file, &config, &failure)) {
+    if (command->is_configured && !server_config_load(invocation.config_file, &config, &failure)) {
         return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
     }
-    return back_up(&config, argv[optind + 1]);
+    return command->run(&invocation, command->is_configured ? &config : NULL);
 }

@@ -123,7 +123,9 @@ void program_print_usage(const struct program_manual *manual, FILE *file)
     print_synopsis(manual, file);
     fprintf(file, "%s\n", manual->purpose);
     print_options(manual, file);
-    fputs(manual->operands != NULL ? manual->operands_explained : "", file);
+    if (manual->explain_operands != NULL) {
+        manual->explain_operands(file);
+    }
 }
 
 void program_print_help(const struct program_manual *manual, FILE *file)

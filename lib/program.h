@@ -50,10 +50,10 @@ struct program_manual {
     const char *name;
     const char *purpose; /* one line */
     const struct program_option *options;
-    size_t option_count;             /* PROGRAM_OPTIONS_MAX at most, without -h and -V */
-    const char *operands;            /* what follows the options, "COMMAND"; NULL: nothing may */
-    const char *operands_explained;  /* lines for -h; NULL where operands is */
-    const struct config_table *keys; /* of the configuration, printed by -h; NULL: none */
+    size_t option_count;  /* PROGRAM_OPTIONS_MAX at most, without -h and -V */
+    const char *operands; /* what follows the options, "COMMAND"; NULL: nothing may */
+    void (*explain_operands)(FILE *file); /* prints lines for -h; NULL where operands is */
+    const struct config_table *keys;      /* of the configuration, printed by -h; NULL: none */
     /* What each exit status means. Those of 0, 1 and 2 may be left out. */
     const char *statuses[PROGRAM_EXIT_STATUSES];
 };

@@ -22,6 +22,7 @@ ROOMS = {
               ('lib', 'bet')),
     'seal': ('what is proven of a draw: SHA-256, Merkle tree, seal.json, draw.json, signatures',
              ('lib', 'bet', 'store')),
+    'verify': ('the auditor\'s checks', ('lib', 'bet', 'store', 'seal')),
     'server': ('what the server\'s processes have in common: heritage, table of processes, signals, '
                'configuration', ('lib', 'bet', 'shm', 'store')),
     'server/supervisor': ('the process that outlives the others', ('lib', 'bet', 'shm', 'store', 'seal', 'server')),
@@ -29,8 +30,9 @@ ROOMS = {
     'server/storer': ('the process that writes', ('lib', 'bet', 'shm', 'store', 'seal', 'server')),
     'client': ('the agency', ('lib', 'bet')),
     'generate': ('the generator of bets', ('lib', 'bet')),
-    'stat': ('the inspector', ('lib', 'shm', 'store', 'server')),
-    'admin': ('the operator\'s commands', ('lib', 'bet', 'store', 'server')),
+    'stat': ('the inspector', ('lib', 'bet', 'shm', 'store', 'server')),
+    # `lottery-admin status` asks a running server as lottery-stat does.
+    'admin': ('the operator\'s commands', ('lib', 'bet', 'shm', 'store', 'server', 'seal', 'stat')),
 }
 
 # The one place that knows all processes by their entries; and main, which starts the first one, and

@@ -8,6 +8,8 @@
 #include "shm/waiting.h"
 
 #include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -113,10 +115,32 @@ static bool open_shared_memory(struct heritage *heritage, struct failure *failur
 
 static void close_shared_memory(struct heritage *heritage)
 {
+    if (heritage->segment.shared == NULL) {
+        return; /* the one of the next draw could not be made */
+    }
     gate_remove(heritage->gate_id);
     log_count_losses_in(NULL);
     segment_remove(&heritage->segment);
     log_info("action: remove_shared_memory | result: success");
+}
+
+/* What `open` has said of the current draw wins over what the configuration says of the first one. */
+static bool adopt_terms(struct heritage *heritage, struct failure *failure)
+{
+    const struct data_directory *directory = &heritage->directory;
+    return !directory->has_control || directory->control.terms_by != TERMS_BY_COMMAND ||
+           server_config_adopt_terms(&heritage->config, &directory->control.terms, failure);
+}
+
+/* Without a door the server does all that it does without an operator. */
+static void open_door(struct heritage *heritage)
+{
+    struct failure failure;
+    if (!admin_door_open(&heritage->door, &heritage->directory, &failure)) {
+        log_warning("action: admin | result: fail | error: %s | reason: lottery-admin can't reach "
+                    "this server",
+                    failure.text);
+    }
 }
 
 /*
@@ -131,16 +155,53 @@ bool heritage_open(struct heritage *heritage, struct failure *failure)
                              LOCK_PATIENCE_MS, &heritage->directory, failure)) {
         return false;
     }
-    if (!listeners_open(&heritage->config, &heritage->listeners, failure)) {
+    heritage->news = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (heritage->news < 0) {
+        failure_set_errno(failure, "make an eventfd");
+        data_directory_discard(&heritage->directory);
+        return false;
+    }
+    if (!adopt_terms(heritage, failure) ||
+        !listeners_open(&heritage->config, &heritage->listeners, failure)) {
+        close(heritage->news);
         data_directory_discard(&heritage->directory);
         return false;
     }
     if (!open_shared_memory(heritage, failure)) {
         listeners_close(&heritage->listeners);
+        close(heritage->news);
         data_directory_discard(&heritage->directory);
         return false;
     }
+    open_door(heritage);
     return true;
+}
+
+bool heritage_renew(struct heritage *heritage, struct failure *failure)
+{
+    struct data_directory *directory = &heritage->directory;
+    close_shared_memory(heritage);
+    heritage->segment = (struct segment){.shared = NULL};
+    return control_read(directory, &directory->control, failure) == CONTROL_READ &&
+           adopt_terms(heritage, failure) && open_shared_memory(heritage, failure);
+}
+
+void heritage_tell_news(const struct heritage *heritage)
+{
+    const uint64_t one = 1;
+    if (write(heritage->news, &one, sizeof one) != (ssize_t)sizeof one) {
+        log_warning("action: admin | result: fail | error: write to an eventfd: %s",
+                    strerror(errno));
+    }
+}
+
+void heritage_take_news(const struct heritage *heritage)
+{
+    uint64_t count = 0;
+    if (read(heritage->news, &count, sizeof count) < 0 && errno != EAGAIN) {
+        log_warning("action: admin | result: fail | error: read from an eventfd: %s",
+                    strerror(errno));
+    }
 }
 
 const _Atomic uint64_t *heritage_safe_position(const struct heritage *heritage)
@@ -153,6 +214,8 @@ const _Atomic uint64_t *heritage_safe_position(const struct heritage *heritage)
 void heritage_close(struct heritage *heritage)
 {
     close_shared_memory(heritage);
+    admin_door_close(&heritage->door, &heritage->directory);
+    close(heritage->news);
     data_directory_close(&heritage->directory);
     listeners_close(&heritage->listeners);
 }

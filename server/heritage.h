@@ -8,6 +8,7 @@
 #define SERVER_HERITAGE_H
 
 #include "lib/failure.h"
+#include "server/admin_door.h"
 #include "server/listener.h"
 #include "server/server_config.h"
 #include "shm/segment.h"
@@ -22,6 +23,8 @@ struct heritage {
     struct segment segment;          /* mapped; the append lock and the semaphores in it */
     int gate_id;                     /* System V semaphore set; -1: none */
     struct listeners listeners;      /* children close them */
+    struct admin_door door;          /* children close it */
+    int news;                        /* eventfd: the storer tells the supervisor of an answer */
     pid_t supervisor_pid;
 };
 
@@ -37,6 +40,20 @@ bool heritage_open(struct heritage *heritage, struct failure *failure);
  * A handler waits for it, and the storer wakes those that wait when it moves. Any process may call.
  */
 const _Atomic uint64_t *heritage_safe_position(const struct heritage *heritage);
+
+/*
+ * Goes on with the next draw in the same directory: reads control again, and makes the shared
+ * memory and the semaphore set anew, by that draw's terms. Locks, listeners and the door stay.
+ * There must be no child. Returns false with the failure, and then without shared memory. Called
+ * by the supervisor.
+ */
+bool heritage_renew(struct heritage *heritage, struct failure *failure);
+
+/* Tells the supervisor that the storer has answered an order (shm/orders.h). By the storer. */
+void heritage_tell_news(const struct heritage *heritage);
+
+/* Takes the news, so that poll(2) waits for the next ones. By the supervisor. */
+void heritage_take_news(const struct heritage *heritage);
 
 /*
  * Removes the shared memory and the semaphore set, and gives the lock up. Called by the supervisor.

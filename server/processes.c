@@ -47,6 +47,7 @@ static _Noreturn void become(struct heritage *heritage, enum process_role role,
     int status = EXIT_FAILURE;
     process_title_set(kind->name);
     listeners_close(&heritage->listeners);
+    admin_door_close_in_child(&heritage->door);
     if (errand->supervisors != PROCESS_NO_DESCRIPTOR) {
         close(errand->supervisors);
     }

@@ -169,6 +169,17 @@ const struct counter counters[] = {
                     "is the part of the time in which the storer waits for the disk."},
 
     /* ---- draw ---- */
+    {DRAW(name), .name = "name", .label = "name", .unit = UNIT_TEXT, GAUGE("draw_name"),
+     .explanation = "The draw's name, as control in the data directory has it."},
+    {DRAW(state), .name = "state", .label = "state", .unit = UNIT_TEXT, GAUGE("draw_state"),
+     .explanation = "new: nothing has been stored. open: bets are taken. closed: sales have ended, "
+                    "and the seal is being made. sealed: bets.csv is what seal.json says, and the "
+                    "draw may be held. drawn: it has been. abandoned: the next draw was opened "
+                    "without it."},
+    {DRAW(closes_at_ms), .name = "closes_at_ms", .label = "closes in", .unit = UNIT_DEADLINE_MS,
+     GAUGE("draw_closes_timestamp_seconds"),
+     .explanation = "When sales end by themselves; on a terminal, how long that is from now. "
+                    "Unknown where no such time was set."},
     {DRAW(done), .name = "agencies_done", .label = "done", .unit = UNIT_COUNT,
      GAUGE("draw_agencies_done"),
      .explanation = "Agencies whose DONE is on the disk."},
@@ -181,12 +192,23 @@ const struct counter counters[] = {
                     "taken any more."},
     {DRAW(winners), .name = "winners", .label = "winners", .unit = UNIT_COUNT,
      GAUGE("draw_winners"),
-     .explanation = "Bets that won. Unknown before the draw, and where an earlier server held "
-                    "it: winners.csv has them then."},
+     .explanation = "Bets that won. Unknown before the draw."},
     {DRAW(took_ns), .name = "took_ns", .label = "took", .unit = UNIT_NANOSECONDS,
      GAUGE("draw_seconds"),
      .explanation = "How long the draw took, from the last agency's DONE to winners.csv in "
                     "place. Unknown where an earlier server held it."},
+    {DRAW(unnamed), .name = "agencies_unnamed", .label = "unnamed", .shown_from = 1,
+     .unit = UNIT_COUNT, GAUGE("draw_agencies_unnamed"),
+     .explanation = "Expected agencies that have not come and are not known by name, because "
+                    "agencies.allowed is any; 0 where it names them. Only then in the table."},
+    {DRAW(number_by), .name = "number_by", .label = "number by", .unit = UNIT_TEXT,
+     GAUGE("draw_number_by"),
+     .explanation = "How the winning number comes. configuration, opening: it was known before "
+                    "the first bet. command: by lottery-admin draw, after the seal."},
+    {DRAW(seal_sha256), .name = "seal_sha256", .label = "seal", .shown_if_known = true,
+     .unit = UNIT_TEXT, GAUGE("draw_seal"),
+     .explanation = "SHA-256 of seal.json, which lottery-admin draw has to be given. Unknown "
+                    "until sales are closed and the bets are sealed."},
 
     /* ---- gate ---- */
     {GATE(missing), .name = "missing", .label = "missing", .unit = UNIT_COUNT,
@@ -228,8 +250,10 @@ const struct counter counters[] = {
      .explanation = "The agency's number."},
     {AGENCY(phase), .name = "phase", .label = "phase", .width = 5, .unit = UNIT_TEXT,
      GAUGE("agency_phase"),
-     .explanation = "open: it may bet. asked: it has said that it is done, which is on its way "
-                    "to the disk. done: that is on the disk."},
+     .explanation = "never: agencies.allowed names it, and nothing of it has come. open: it may "
+                    "bet. asked: it has said that it is done, which is on its way to the disk. "
+                    "out: sales were closed without its being done, and its stored bets take "
+                    "part. done: that is on the disk."},
     {AGENCY(bets), .name = "bets", .label = "bets", .width = 9, .unit = UNIT_COUNT,
      COUNTER("agency_bets"), .rate = "bets/s",
      .explanation = "Bets of this agency that have been taken, by this server and those before "
@@ -246,6 +270,8 @@ const struct counter counters[] = {
     {AGENCY(end_position), .name = "end_bytes", .unit = UNIT_BYTES, GAUGE("agency_end_bytes"),
      .explanation = "Position in bets.csv behind its newest bet: all its bets are on the disk "
                     "when the ring's durable_bytes has reached it."},
+    {AGENCY(missing), .name = "missing", .unit = UNIT_FLAG, GAUGE("agency_missing"),
+     .explanation = "1 while sales are open and it is not done: the draw may be waiting for it."},
 
     /* ---- handlers ---- */
     {HANDLER(pid), .name = "pid", .label = "handler", .width = 7, .unit = UNIT_NUMBER, .key = true,
@@ -301,7 +327,10 @@ static const struct {
                       offsetof(struct snapshot, gate)},
     [SECTION_DEATHS] = {"deaths", "processes that have ended since the start, by kind",
                         offsetof(struct snapshot, deaths)},
-    [SECTION_AGENCIES] = {"agencies", "a row an agency", 0},
+    [SECTION_AGENCIES] = {"agencies",
+                          "a row an agency; also those that are expected by name and "
+                          "have never come",
+                          0},
     [SECTION_HANDLERS] = {"handlers", "a row a connection", 0},
 };
 
@@ -373,6 +402,7 @@ static const char *const unit_names[] = {
     [UNIT_NANOSECONDS] = "nanoseconds",
     [UNIT_SPAN_MS] = "milliseconds",
     [UNIT_MOMENT_MS] = "milliseconds since 1970",
+    [UNIT_DEADLINE_MS] = "milliseconds since 1970",
     [UNIT_FLAG] = "0 or 1",
     [UNIT_PART] = "part, 0 to 1",
     [UNIT_MEAN] = "mean count",
@@ -408,7 +438,7 @@ bool counter_is_real(const struct counter *counter)
 
 bool counter_is_shown(const struct counter *counter, const void *row)
 {
-    return counter->label != NULL &&
+    return counter->label != NULL && (!counter->shown_if_known || counter_is_known(counter, row)) &&
            (counter->shown_from == 0 || (counter_is_known(counter, row) &&
                                          counter_number(counter, row) >= counter->shown_from));
 }
@@ -444,6 +474,8 @@ static void format_number(enum counter_unit unit, uint64_t number, uint64_t now_
         units_duration_ms(number, text);
     } else if (unit == UNIT_MOMENT_MS) {
         units_duration_ms(now_ms > number ? now_ms - number : 0, text);
+    } else if (unit == UNIT_DEADLINE_MS) {
+        units_duration_ms(number > now_ms ? number - now_ms : 0, text);
     } else if (unit == UNIT_FLAG) {
         snprintf(text, UNITS_TEXT_BYTES, "%s", number == 0 ? "no" : "yes");
     } else if (unit == UNIT_NUMBER) {

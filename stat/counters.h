@@ -37,6 +37,7 @@ enum counter_unit {
     UNIT_NANOSECONDS, /* uint64_t: how long */
     UNIT_SPAN_MS,     /* uint64_t: how long, in milliseconds */
     UNIT_MOMENT_MS,   /* uint64_t: when, in ms since 1970; people are shown how long ago */
+    UNIT_DEADLINE_MS, /* uint64_t: the same; people are shown how long until then */
     UNIT_FLAG,        /* uint64_t: 0 or 1 */
     UNIT_PART,        /* double: 0 to 1 */
     UNIT_MEAN,        /* double */
@@ -51,6 +52,7 @@ struct counter {
     const char *name;        /* in JSON and in --explain; unique in its section */
     const char *label;       /* in the table; NULL: it is not shown there */
     uint64_t shown_from;     /* there only from this value on; 0: always */
+    bool shown_if_known;     /* there only when it is known */
     int width;               /* of its column, in a list */
     enum counter_unit unit;  /* also says where the value is: `offset` in the section's struct */
     enum metric_type type;   /* in Prometheus */
@@ -61,7 +63,8 @@ struct counter {
     const char *explanation; /* for people: what it is and what it tells them */
 };
 
-enum { COUNTER_LABEL_MAX = 11, COUNTER_VALUE_MAX = 10 }; /* what a cell of the table has room for */
+/* What a cell of the table has room for; a longer value takes the next cells, too. */
+enum { COUNTER_LABEL_MAX = 11, COUNTER_VALUE_MAX = 10 };
 
 extern const struct counter counters[];
 extern const size_t counter_count;
@@ -99,7 +102,7 @@ double counter_real(const struct counter *counter, const void *row);
 const char *counter_text(const struct counter *counter, const void *row);
 bool counter_is_real(const struct counter *counter);
 
-/* False when the table leaves the figure out: it has no label, or is below shown_from. */
+/* False when the table leaves the figure out: it has no label, or not the value to be shown. */
 bool counter_is_shown(const struct counter *counter, const void *row);
 
 /* False when there is no such value, or it is not known. */

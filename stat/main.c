@@ -27,11 +27,11 @@ static int complain(const struct failure *failure, int status)
     return program_complain(&options_manual, status, "%s", failure->text);
 }
 
-static int show(const struct options *options, const struct segment *segment)
+static int show(const struct options *options, const struct target *target)
 {
     struct snapshot snapshot;
     struct failure failure;
-    if (!snapshot_take(segment, &snapshot, &failure)) {
+    if (!target_take_snapshot(target, &snapshot, &failure)) {
         snapshot_free(&snapshot);
         return complain(&failure, EXIT_FAILURE);
     }
@@ -55,19 +55,19 @@ static int look_once(const struct options *options, const char *directory)
         [TARGET_STARTING] = EXIT_STARTING, [TARGET_OTHER_VERSION] = EXIT_OTHER_VERSION,
         [TARGET_FAILED] = EXIT_FAILURE,
     };
-    struct segment segment;
+    struct target target;
     struct failure failure;
-    enum target_answer answer = target_attach(directory, &segment, &failure);
+    enum target_answer answer = target_attach(directory, &target, &failure);
     if (answer != TARGET_FOUND) {
         return complain(&failure, statuses[answer]);
     }
     int status = EXIT_SUCCESS;
     if (options->output != OUTPUT_READY) {
-        status = show(options, &segment);
-    } else if (!readiness_judge(&segment, &failure)) {
+        status = show(options, &target);
+    } else if (!readiness_judge(&target.segment, &failure)) {
         status = complain(&failure, EXIT_NOT_SERVING);
     }
-    segment_unmap(&segment);
+    target_leave(&target);
     return status;
 }
 

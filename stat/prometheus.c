@@ -71,7 +71,8 @@ static void print_value(FILE *file, const struct counter *counter, const void *r
     if (counter->unit == UNIT_NANOSECONDS) {
         fprintf(file, "%" PRIu64 ".%09" PRIu64 "\n", number / ns_per_second,
                 number % ns_per_second);
-    } else if (counter->unit == UNIT_MOMENT_MS || counter->unit == UNIT_SPAN_MS) {
+    } else if (counter->unit == UNIT_MOMENT_MS || counter->unit == UNIT_DEADLINE_MS ||
+               counter->unit == UNIT_SPAN_MS) {
         fprintf(file, "%" PRIu64 ".%03" PRIu64 "\n", number / ms_per_second,
                 number % ms_per_second);
     } else {

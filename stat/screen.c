@@ -49,15 +49,16 @@ void screen_enter(struct screen *screen)
         mode.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
         tcsetattr(screen->input, TCSANOW, &mode);
     }
-    if (screen->is_terminal) {
-        write_all(screen->output, ENTER, strlen(ENTER));
+    if (screen->is_terminal && !screen->entered) {
+        screen->entered = write_all(screen->output, ENTER, strlen(ENTER));
     }
 }
 
 void screen_leave(struct screen *screen)
 {
-    if (screen->is_terminal) {
+    if (screen->entered) {
         write_all(screen->output, LEAVE, strlen(LEAVE));
+        screen->entered = false;
     }
     if (screen->takes_keys) {
         tcsetattr(screen->input, TCSANOW, &screen->mode);

@@ -21,13 +21,17 @@ struct screen {
     int input, output;
     bool is_terminal;    /* the output takes escape sequences */
     bool takes_keys;     /* and the input is a terminal as well */
+    bool entered;        /* the alternate screen is shown */
     struct termios mode; /* the input's, before screen_enter */
 };
 
 /* Finds out what the two descriptors are. Changes nothing. */
 void screen_open(struct screen *screen, int input, int output);
 
-/* Switch to the alternate screen, and back. Both do nothing when there is no terminal. */
+/*
+ * Switch to the alternate screen, and back. Both do nothing when there is no terminal. To enter
+ * once more sets the input's mode again.
+ */
 void screen_enter(struct screen *screen);
 void screen_leave(struct screen *screen);
 

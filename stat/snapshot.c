@@ -3,6 +3,7 @@
  */
 #include "stat/snapshot.h"
 
+#include "bet/agency_set.h"
 #include "lib/clock.h"
 #include "shm/gate.h"
 #include "shm/heartbeat.h"
@@ -24,11 +25,9 @@ static const char *const phase_names[] = {
     [SHARED_STOPPING] = "stopping",
 };
 
-static const char *const agency_phase_names[] = {
-    [AGENCY_OPEN] = "open",
-    [AGENCY_DONE_ASKED] = "asked",
-    [AGENCY_DONE] = "done",
-    [AGENCY_CLOSED_OUT] = "out",
+static const char *const standing_names[STANDINGS] = {
+    [STANDING_NEVER] = "never", [STANDING_OPEN] = "open", [STANDING_ASKED] = "asked",
+    [STANDING_OUT] = "out",     [STANDING_DONE] = "done", [STANDING_UNKNOWN] = "unknown",
 };
 
 #define LOOK(atomic) atomic_load_explicit(&(atomic), memory_order_relaxed)
@@ -51,14 +50,86 @@ static uint64_t unless_zero(int64_t value)
 
 /* ------------------------------------------------------------------ lists ---- */
 
-static int compare_agencies(const void *left, const void *right)
+const char *snapshot_standing_name(enum snapshot_standing standing)
+{
+    return standing_names[standing];
+}
+
+enum snapshot_standing snapshot_standing_of(const struct snapshot_agency *agency)
+{
+    enum snapshot_standing standing = STANDING_NEVER;
+    while (standing < STANDING_UNKNOWN && strcmp(agency->phase, standing_names[standing]) != 0) {
+        standing++;
+    }
+    return standing;
+}
+
+static int compare_ids(const void *left, const void *right)
 {
     uint64_t first = ((const struct snapshot_agency *)left)->id;
     uint64_t second = ((const struct snapshot_agency *)right)->id;
     return (first > second) - (first < second);
 }
 
-static void copy_agencies(const struct segment *segment, struct snapshot *snapshot)
+static int compare_standings(const void *left, const void *right)
+{
+    enum snapshot_standing first = snapshot_standing_of(left);
+    enum snapshot_standing second = snapshot_standing_of(right);
+    return first != second ? (first > second) - (first < second) : compare_ids(left, right);
+}
+
+/* What the snapshot's agencies are judged by. */
+struct roll {
+    enum control_state state; /* of the draw */
+    struct agency_set allowed, without;
+};
+
+/* Of control, or of the segment where control is not known. */
+static struct roll make_roll(const struct shared *shared, const struct control *control)
+{
+    struct roll roll = {.state = (enum control_state)LOOK(shared->storer.draw_state),
+                        .allowed = {.any = true}};
+    struct failure ignored;
+    if (control == NULL) {
+        return roll;
+    }
+    roll.state = control->state;
+    if (!agency_set_parse(control->terms.agencies_allowed, "", &roll.allowed, &ignored)) {
+        roll.allowed = (struct agency_set){.any = true};
+    }
+    if (control->closing.without[0] != '\0' &&
+        !agency_set_parse(control->closing.without, "", &roll.without, &ignored)) {
+        roll.without = (struct agency_set){0};
+    }
+    return roll;
+}
+
+static bool is_on_sale(const struct roll *roll)
+{
+    return roll->state == CONTROL_NEW || roll->state == CONTROL_OPEN;
+}
+
+static void judge_agency(const struct roll *roll, enum snapshot_standing standing,
+                         struct snapshot_agency *agency)
+{
+    if (standing != STANDING_DONE && agency_set_has(&roll->without, (uint32_t)agency->id)) {
+        standing = STANDING_OUT;
+    }
+    agency->missing = standing != STANDING_DONE && is_on_sale(roll) ? 1 : 0;
+    set_word(agency->phase, standing_names[standing]);
+}
+
+static enum snapshot_standing standing_of_phase(uint64_t phase)
+{
+    return phase == AGENCY_DONE         ? STANDING_DONE
+           : phase == AGENCY_DONE_ASKED ? STANDING_ASKED
+           : phase == AGENCY_OPEN       ? STANDING_OPEN
+           : phase == AGENCY_CLOSED_OUT ? STANDING_OUT
+                                        : STANDING_UNKNOWN;
+}
+
+static void copy_agencies(const struct segment *segment, const struct roll *roll,
+                          struct snapshot *snapshot)
 {
     for (uint32_t i = 0; i < segment->shared->identity.agency_capacity; i++) {
         const struct agency *agency = &segment->agencies[i];
@@ -74,12 +145,31 @@ static void copy_agencies(const struct segment *segment, struct snapshot *snapsh
             .claims = LOOK(agency->epoch),
             .seen_at_ms = unless_zero(LOOK(agency->seen_at_ms)),
         };
-        set_word(copy->phase, name_of(agency_phase_names,
-                                      sizeof agency_phase_names / sizeof agency_phase_names[0],
-                                      LOOK(agency->phase)));
+        judge_agency(roll, standing_of_phase(LOOK(agency->phase)), copy);
     }
-    qsort(snapshot->agencies, snapshot->agency_count, sizeof snapshot->agencies[0],
-          compare_agencies);
+    qsort(snapshot->agencies, snapshot->agency_count, sizeof snapshot->agencies[0], compare_ids);
+}
+
+/*
+ * Adds the agencies that are expected by name and are not among the first `known` ones, which
+ * ascend. None when they are more than the server's table takes: control is another server's.
+ */
+static void add_absent(const struct roll *roll, uint64_t limit, struct snapshot *snapshot)
+{
+    size_t known = snapshot->agency_count;
+    if (roll->allowed.any || agency_set_size(&roll->allowed) > limit) {
+        return;
+    }
+    for (uint32_t i = 0; i < roll->allowed.count; i++) {
+        const struct agency_range *range = &roll->allowed.ranges[i];
+        for (uint64_t id = range->first; id <= range->last; id++) {
+            struct snapshot_agency absent = {.id = id, .seen_at_ms = SNAPSHOT_UNKNOWN};
+            if (bsearch(&absent, snapshot->agencies, known, sizeof absent, compare_ids) == NULL) {
+                judge_agency(roll, STANDING_NEVER, &absent);
+                snapshot->agencies[snapshot->agency_count++] = absent;
+            }
+        }
+    }
 }
 
 /* Keeps the bytes of a damaged segment from a terminal. */
@@ -150,7 +240,7 @@ static void copy_server(const struct segment *segment, struct snapshot *snapshot
         .ready = readiness_judge(segment, &reason) ? 1 : 0,
         .beat_age_ms = age_of(&supervisor->beat_at_ms),
         .halted = LOOK(shared->lifecycle.halted),
-        .agencies = snapshot->agency_count,
+        .agencies = snapshot->agency_count, /* those that never came are added later */
         .connections_accepted = LOOK(supervisor->connections_accepted),
         .connections_refused = LOOK(supervisor->connections_refused),
         .connections_open = LOOK(supervisor->connections_open),
@@ -248,18 +338,49 @@ static void copy_storer(const struct shared *shared, struct snapshot *snapshot)
     derive_flush_means(snapshot, copy);
 }
 
+/* Fills in what control says of the draw. */
+static void copy_terms(const struct control *control, struct snapshot_draw *draw)
+{
+    const struct lottery_terms *terms = &control->terms;
+    draw->closes_at_ms = unless_zero(terms->closes_at_ms);
+    snprintf(draw->name, sizeof draw->name, "%s", terms->draw);
+    set_word(draw->number_by, control_number_source_name(terms->number_by));
+    snprintf(draw->seal_sha256, sizeof draw->seal_sha256, "%s", control->seal_sha256);
+    if (control->state == CONTROL_DRAWN) {
+        draw->winners = control->draw.winners;
+    }
+}
+
+/* Expected agencies that are not done, and that no row of the list stands for. */
+static uint64_t count_unnamed(const struct roll *roll, const struct snapshot *snapshot)
+{
+    uint64_t expected = snapshot->draw.expected;
+    return roll->allowed.any && is_on_sale(roll) && expected > snapshot->agency_count
+               ? expected - snapshot->agency_count
+               : 0;
+}
+
 /* Of a draw that an earlier server held, the segment has neither time nor winners. */
-static void copy_draw(const struct shared *shared, struct snapshot_draw *draw)
+static void copy_draw(const struct shared *shared, const struct control *control,
+                      const struct roll *roll, struct snapshot *snapshot)
 {
     const struct shared_storer *storer = &shared->storer;
     uint64_t took_ns = LOOK(storer->draw_ns);
-    *draw = (struct snapshot_draw){
+    snapshot->draw = (struct snapshot_draw){
+        .closes_at_ms = SNAPSHOT_UNKNOWN,
         .expected = shared->identity.agencies_expected,
         .done = LOOK(storer->agencies_done),
         .drawn = LOOK(storer->drawn),
         .winners = took_ns == 0 ? SNAPSHOT_UNKNOWN : LOOK(storer->winners),
         .took_ns = took_ns == 0 ? SNAPSHOT_UNKNOWN : took_ns,
     };
+    snapshot->draw.unnamed = count_unnamed(roll, snapshot);
+    if (roll->state <= CONTROL_ABANDONED) {
+        set_word(snapshot->draw.state, control_state_name(roll->state));
+    }
+    if (control != NULL) {
+        copy_terms(control, &snapshot->draw);
+    }
 }
 
 static void copy_gate(const struct shared *shared, struct snapshot_gate *gate)
@@ -307,15 +428,17 @@ static bool check_bounds(const struct segment *segment, struct failure *failure)
                        segment->name, bytes);
 }
 
-bool snapshot_take(const struct segment *segment, struct snapshot *snapshot,
-                   struct failure *failure)
+bool snapshot_take(const struct segment *segment, const struct control *control,
+                   struct snapshot *snapshot, struct failure *failure)
 {
     const struct shared *shared = segment->shared;
+    const struct roll roll = make_roll(shared, control);
     *snapshot = (struct snapshot){0};
     if (!check_bounds(segment, failure)) {
         return false;
     }
-    size_t agencies = shared->identity.agency_capacity;
+    /* Those in the table, and those that may never have come. */
+    size_t agencies = (size_t)shared->identity.agency_capacity + shared->identity.agency_limit;
     size_t handlers = shared->identity.slot_capacity;
     snapshot->agencies = calloc(agencies + 1, sizeof snapshot->agencies[0]);
     snapshot->handlers = calloc(handlers + 1, sizeof snapshot->handlers[0]);
@@ -324,14 +447,17 @@ bool snapshot_take(const struct segment *segment, struct snapshot *snapshot,
     }
     snapshot->taken_ns = (uint64_t)clock_monotonic_ns();
     snapshot->taken_at_ms = (uint64_t)clock_wall_ms();
-    copy_agencies(segment, snapshot);
+    copy_agencies(segment, &roll, snapshot);
     copy_slots(segment, snapshot);
     copy_server(segment, snapshot);
     copy_ring(shared, &snapshot->ring);
     copy_storer(shared, snapshot);
-    copy_draw(shared, &snapshot->draw);
+    copy_draw(shared, control, &roll, snapshot);
     copy_gate(shared, &snapshot->gate);
     copy_deaths(shared, &snapshot->deaths);
+    add_absent(&roll, shared->identity.agency_limit, snapshot);
+    qsort(snapshot->agencies, snapshot->agency_count, sizeof snapshot->agencies[0],
+          compare_standings);
     return true;
 }
 

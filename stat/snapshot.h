@@ -1,20 +1,22 @@
 /*
- * snapshot.h - a private copy of what the server's shared memory holds.
+ * snapshot.h - a private copy of what the server's shared memory holds, and control says.
  *
  * Every output of lottery-stat is made from such a copy, which does not change while it is
  * printed. To take one, lottery-stat reads the segment's atomics and asks the kernel for the
- * gate's values. It takes no lock and writes nothing, so no process of the server ever waits
- * for it. The server runs meanwhile, so two figures may be some microseconds apart. Positions
+ * gate's values; its caller has read control. It takes no lock and writes nothing, so no process
+ * of the server ever waits for it. The server runs meanwhile, so two figures may be some microseconds apart. Positions
  * are read in the order that keeps durable <= written <= head true. A slot that is given to
  * another connection while it is copied is left out.
  *
- * Called by lottery-stat alone. If that dies, the server is not affected.
+ * Called by lottery-stat, and by lottery-admin for `status`. If they die, the server is not
+ * affected.
  */
 #ifndef STAT_SNAPSHOT_H
 #define STAT_SNAPSHOT_H
 
 #include "lib/failure.h"
 #include "shm/segment.h"
+#include "store/control.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +25,11 @@
 /* The value of a figure that is not known or does not exist. Of a double: NAN; of a text: "". */
 #define SNAPSHOT_UNKNOWN UINT64_MAX
 
-enum { SNAPSHOT_WORD_BYTES = 32 };
+enum {
+    SNAPSHOT_WORD_BYTES = 32,
+    SNAPSHOT_DRAW_BYTES = 40, /* of a draw's name; as of a hash, a multiple of 8, so that the */
+    SNAPSHOT_HASH_BYTES = 72  /* structs have no gaps */
+};
 
 /* counters.c says what each figure is, and in which unit. */
 struct snapshot_server {
@@ -56,7 +62,12 @@ struct snapshot_storer {
 };
 
 struct snapshot_draw {
-    uint64_t expected, done, drawn, winners, took_ns;
+    char name[SNAPSHOT_DRAW_BYTES];
+    char state[SNAPSHOT_WORD_BYTES];
+    uint64_t closes_at_ms;
+    char number_by[SNAPSHOT_WORD_BYTES];
+    char seal_sha256[SNAPSHOT_HASH_BYTES];
+    uint64_t expected, done, unnamed, drawn, winners, took_ns;
 };
 
 struct snapshot_gate {
@@ -68,9 +79,21 @@ struct snapshot_deaths {
     uint64_t storer_deaths, lock_recoveries;
 };
 
+/* In the order in which a list of them begins: the draw waits for the first ones longest. */
+enum snapshot_standing {
+    STANDING_NEVER, /* expected by name, and nothing of it has come */
+    STANDING_OPEN,  /* it may bet */
+    STANDING_ASKED, /* its DONE is on its way to the disk */
+    STANDING_OUT,   /* it was closed out */
+    STANDING_DONE,
+    STANDING_UNKNOWN, /* the segment is damaged */
+    STANDINGS
+};
+
 struct snapshot_agency {
     uint64_t id;
-    char phase[SNAPSHOT_WORD_BYTES];
+    char phase[SNAPSHOT_WORD_BYTES]; /* snapshot_standing_name */
+    uint64_t missing;                /* 1: sales are open, and it is not done */
     uint64_t bets, bytes, end_position, claims, seen_at_ms;
 };
 
@@ -92,19 +115,26 @@ struct snapshot {
     struct snapshot_draw draw;
     struct snapshot_gate gate;
     struct snapshot_deaths deaths;
-    struct snapshot_agency *agencies; /* by id */
+    struct snapshot_agency *agencies; /* by standing, then by id: the missing ones first */
     size_t agency_count;
     struct snapshot_handler *handlers; /* by slot */
     size_t handler_count;
 };
 
 /*
- * Copies the attached segment. Returns false and describes the failure when there is no
- * memory, or when the tables do not lie within the segment. The caller frees the snapshot with
- * snapshot_free, which takes a zeroed one, too.
+ * Copies the attached segment. `control` is that of its data directory; NULL when that is not
+ * known, and then agencies that have never come are not known by name. Returns false and describes
+ * the failure when there is no memory, or when the tables do not lie within the segment. The
+ * caller frees the snapshot with snapshot_free, which takes a zeroed one, too.
  */
-bool snapshot_take(const struct segment *segment, struct snapshot *snapshot,
-                   struct failure *failure);
+bool snapshot_take(const struct segment *segment, const struct control *control,
+                   struct snapshot *snapshot, struct failure *failure);
 void snapshot_free(struct snapshot *snapshot);
+
+/* Returns the standing's word, "never" or "done" for example. */
+const char *snapshot_standing_name(enum snapshot_standing standing);
+
+/* Returns the standing that the agency's phase names. */
+enum snapshot_standing snapshot_standing_of(const struct snapshot_agency *agency);
 
 #endif

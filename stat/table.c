@@ -5,6 +5,7 @@
 
 #include "stat/counters.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -22,18 +23,19 @@ enum {
     LIST_ROWS_WANTED = 5,  /* of each list, before the grid takes lines for less important things */
     BRIEF_CELLS_LEAST = 3, /* of a section in a brief grid */
     LINE_BYTES = 512,
-    VALUE_BYTES = 64
+    VALUE_BYTES = SNAPSHOT_HASH_BYTES
 };
 
 /* What is being printed on: it knows where it ends. */
 struct page {
-    FILE *file;
+    FILE *file; /* NULL: lines are only counted */
     const struct snapshot *snapshot;
     const struct snapshot *older;
     double elapsed_s;
     unsigned columns, lines_left;
     bool windowed;
     bool brief; /* the window is too low: of each section only the first cells */
+    bool only_missing;
 };
 
 struct line {
@@ -69,7 +71,9 @@ static void end_line(struct page *page, struct line *line)
         while (length > 0 && line->text[length - 1] == ' ') {
             length--;
         }
-        fprintf(page->file, "%.*s\n", (int)length, line->text);
+        if (page->file != NULL) {
+            fprintf(page->file, "%.*s\n", (int)length, line->text);
+        }
         page->lines_left--;
     }
     *line = (struct line){.used = 0};
@@ -102,13 +106,25 @@ static struct grid grid_begin(struct page *page, const char *title)
                          .cells_left = page->brief ? brief : UINT_MAX};
 }
 
+/* How many cells a value takes. One that has more than one stands close to its label. */
+static unsigned span_of(const struct grid *grid, const char *label, const char *value)
+{
+    size_t width = strlen(label) + 1 + strlen(value);
+    unsigned span = strlen(value) <= COUNTER_VALUE_MAX
+                        ? 1
+                        : (unsigned)((width + CELL_GAP - 1) / (CELL_COLUMNS + CELL_GAP)) + 1;
+    return span < grid->cells_a_line ? span : grid->cells_a_line;
+}
+
 static void grid_add(struct grid *grid, const char *label, const char *value)
 {
-    if (grid->cells_left == 0) {
+    unsigned span = span_of(grid, label, value);
+    if (grid->cells_left < span) {
+        grid->cells_left = 0;
         return;
     }
-    grid->cells_left--;
-    if (grid->cells == grid->cells_a_line) {
+    grid->cells_left -= span;
+    if (grid->cells + span > grid->cells_a_line) {
         end_line(grid->page, &grid->line);
         grid->cells = 0;
     }
@@ -118,8 +134,13 @@ static void grid_add(struct grid *grid, const char *label, const char *value)
     } else {
         line_add(&grid->line, "%*s", CELL_GAP, "");
     }
-    line_add(&grid->line, "%-*s %*s", COUNTER_LABEL_MAX, label, COUNTER_VALUE_MAX, value);
-    grid->cells++;
+    if (strlen(value) <= COUNTER_VALUE_MAX) {
+        line_add(&grid->line, "%-*s %*s", COUNTER_LABEL_MAX, label, COUNTER_VALUE_MAX, value);
+    } else {
+        int room = (int)(span * (CELL_COLUMNS + CELL_GAP)) - CELL_GAP - (int)strlen(label) - 1;
+        line_add(&grid->line, "%s %*s", label, room, value);
+    }
+    grid->cells += span;
 }
 
 static void grid_end(struct grid *grid)
@@ -173,21 +194,12 @@ static void print_grid(struct page *page)
 /* How many lines print_grid would print if it were not brief. */
 static unsigned grid_lines(const struct page *page)
 {
-    unsigned a_line = cells_a_line(page);
-    unsigned lines = 0;
-    unsigned rates = 0;
-    for (enum section section = 0; section < SECTION_AGENCIES; section++) {
-        const void *row = section_row(page->snapshot, section, 0);
-        unsigned cells = 0;
-        for (size_t i = 0; i < counter_count; i++) {
-            if (counters[i].section == section) {
-                cells += counter_is_shown(&counters[i], row) ? 1 : 0;
-                rates += counters[i].rate != NULL ? 1 : 0;
-            }
-        }
-        lines += (cells + a_line - 1) / a_line;
-    }
-    return lines + (page->older == NULL ? 0 : (rates + a_line - 1) / a_line);
+    struct page counted = *page;
+    counted.file = NULL;
+    counted.brief = false;
+    counted.lines_left = UINT_MAX;
+    print_grid(&counted);
+    return UINT_MAX - counted.lines_left;
 }
 
 /* -------------------------------------------------------------------- lists ---- */
@@ -272,52 +284,108 @@ static void print_row(struct page *page, const struct list *list, const void *ro
     end_line(page, &line);
 }
 
-static void print_list(struct page *page, enum section section, unsigned lines, const char *nobody)
+/* How many rows of the section are wanted. */
+static size_t list_rows(const struct page *page, enum section section)
 {
-    struct list list = choose_columns(page, section);
-    size_t rows = section_rows(page->snapshot, section);
-    size_t shown = rows <= lines ? rows : lines > 0 ? lines - 1 : 0;
+    const struct snapshot *snapshot = page->snapshot;
+    size_t rows = section_rows(snapshot, section);
+    if (section == SECTION_AGENCIES && page->only_missing) {
+        for (rows = 0; rows < snapshot->agency_count && snapshot->agencies[rows].missing; rows++) {
+        }
+    }
+    return rows;
+}
+
+/* The lines of a list that are no row of the section. */
+static void print_heads(struct page *page, const struct list *list)
+{
     struct line line = {.used = 0};
     end_line(page, &line);
-    for (size_t i = 0; i < list.count; i++) {
-        const struct column *column = &list.columns[i];
+    for (size_t i = 0; i < list->count; i++) {
+        const struct column *column = &list->columns[i];
         add_cell(&line, column, column->is_rate ? column->counter->rate : column->counter->label);
     }
     end_line(page, &line);
+}
+
+/* Of a list that has more rows than lines: how many are before and after those that are shown. */
+static void print_rest(struct page *page, size_t before, size_t after)
+{
+    struct line line = {.used = 0};
+    if (before > 0) {
+        line_add(&line, "%*s... %zu before, %zu more", LIST_GAP, "", before, after);
+    } else {
+        line_add(&line, "%*s... %zu more", LIST_GAP, "", after);
+    }
+    end_line(page, &line);
+}
+
+static void print_note(struct page *page, const char *note)
+{
+    struct line line = {.used = 0};
+    line_add(&line, "%*s%s", LIST_GAP, "", note);
+    end_line(page, &line);
+}
+
+/* Says, in a line of its own, how many missing agencies no row stands for. */
+static void print_unnamed(struct page *page)
+{
+    struct line line = {.used = 0};
+    line_add(&line, "%*s%" PRIu64 " not known by name", LIST_GAP, "", page->snapshot->draw.unnamed);
+    end_line(page, &line);
+}
+
+static void print_list(struct page *page, enum section section, unsigned lines,
+                       struct table_scroll *scroll, const char *nobody)
+{
+    struct list list = choose_columns(page, section);
+    size_t rows = list_rows(page, section);
+    size_t shown = rows <= lines ? rows : lines > 0 ? lines - 1 : 0;
+    scroll->first = scroll->first < rows - shown ? scroll->first : rows - shown;
+    scroll->page = shown;
+    print_heads(page, &list);
     for (size_t i = 0; i < shown; i++) {
-        const void *row = section_row(page->snapshot, section, i);
+        const void *row = section_row(page->snapshot, section, scroll->first + i);
         const void *older =
             page->older == NULL ? NULL : section_find_row(page->older, section, row);
         print_row(page, &list, row, older);
     }
-    if (rows == 0) {
-        line_add(&line, "%*s%s", LIST_GAP, "", nobody);
-        end_line(page, &line);
-    } else if (shown < rows) {
-        line_add(&line, "%*s... %zu more", LIST_GAP, "", rows - shown);
-        end_line(page, &line);
+    if (shown < rows) {
+        print_rest(page, scroll->first, rows - shown - scroll->first);
+    } else if (rows == 0) {
+        print_note(page, nobody);
     }
+}
+
+static bool has_unnamed(const struct page *page)
+{
+    return page->snapshot->draw.unnamed > 0 && page->snapshot->draw.unnamed != SNAPSHOT_UNKNOWN;
 }
 
 /* An empty list has one line, which says that it is empty. */
 static unsigned list_lines(const struct page *page, enum section section)
 {
-    size_t rows = section_rows(page->snapshot, section);
+    size_t rows = list_rows(page, section);
     return rows == 0 ? 1 : (unsigned)rows;
 }
 
 /* Each list gets half of the lines that are left, and those that the other does not need. */
-static void print_lists(struct page *page)
+static void print_lists(struct page *page, struct table_view *view)
 {
     unsigned agencies = list_lines(page, SECTION_AGENCIES);
     unsigned handlers = list_lines(page, SECTION_HANDLERS);
-    unsigned fixed = LISTS * LIST_FIXED_LINES;
+    unsigned fixed = LISTS * LIST_FIXED_LINES + (has_unnamed(page) ? 1U : 0U);
     unsigned lines = page->lines_left > fixed ? page->lines_left - fixed : 0;
     unsigned half = lines / LISTS;
     unsigned for_agencies = handlers < lines - half ? lines - handlers : half;
     for_agencies = agencies < for_agencies ? agencies : for_agencies;
-    print_list(page, SECTION_AGENCIES, for_agencies, "no agency has spoken yet");
-    print_list(page, SECTION_HANDLERS, lines - for_agencies, "nobody is connected");
+    print_list(page, SECTION_AGENCIES, for_agencies, &view->agencies,
+               page->only_missing ? "no agency is missing" : "no agency has spoken yet");
+    if (has_unnamed(page)) {
+        print_unnamed(page);
+    }
+    print_list(page, SECTION_HANDLERS, lines - for_agencies, &view->handlers,
+               "nobody is connected");
 }
 
 /* -------------------------------------------------------------------- whole ---- */
@@ -327,7 +395,7 @@ static unsigned smaller(unsigned first, unsigned second)
     return first < second ? first : second;
 }
 
-void table_print(FILE *file, const struct snapshot *snapshot, const struct table_view *view)
+void table_print(FILE *file, const struct snapshot *snapshot, struct table_view *view)
 {
     static const double ns_per_second = 1e9;
     struct page page = {
@@ -337,15 +405,16 @@ void table_print(FILE *file, const struct snapshot *snapshot, const struct table
         .columns = view->columns > 0 ? view->columns : TABLE_COLUMNS_DEFAULT,
         .lines_left = view->rows > 0 ? view->rows : UINT_MAX,
         .windowed = view->columns > 0,
+        .only_missing = view->only_missing,
     };
     if (page.older != NULL) {
         page.elapsed_s = (double)(snapshot->taken_ns - page.older->taken_ns) / ns_per_second;
     }
     /* The grid is brief where the whole one would leave too few lines for the lists. */
-    unsigned wanted = LISTS * LIST_FIXED_LINES +
+    unsigned wanted = LISTS * LIST_FIXED_LINES + (has_unnamed(&page) ? 1U : 0U) +
                       smaller(list_lines(&page, SECTION_AGENCIES), LIST_ROWS_WANTED) +
                       smaller(list_lines(&page, SECTION_HANDLERS), LIST_ROWS_WANTED);
     page.brief = page.lines_left < grid_lines(&page) + wanted;
     print_grid(&page);
-    print_lists(&page);
+    print_lists(&page, view);
 }

@@ -9,15 +9,25 @@
 
 #include "stat/snapshot.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 enum { TABLE_COLUMNS_DEFAULT = 80 };
+
+/* Where a list is that has more rows than lines. */
+struct table_scroll {
+    size_t first; /* the row that is wanted on top; table_print sets the one that is */
+    size_t page;  /* set by table_print: how many rows are shown */
+};
 
 /* The window of the table, and the older snapshot that rates are computed from. */
 struct table_view {
     unsigned columns;             /* of the window; 0: there is none, and no list is cut */
     unsigned rows;                /* lines at most; 0: no limit */
     const struct snapshot *older; /* of the same server; NULL: no rates are shown */
+    bool only_missing;            /* of the agencies; they have to be the first ones then */
+    struct table_scroll agencies, handlers;
 };
 
 /*
@@ -25,6 +35,6 @@ struct table_view {
  * left out, from the right. If there are few lines, only the first figures of each section are
  * shown. If a list has more rows than lines, its last line says how many are left out.
  */
-void table_print(FILE *file, const struct snapshot *snapshot, const struct table_view *view);
+void table_print(FILE *file, const struct snapshot *snapshot, struct table_view *view);
 
 #endif

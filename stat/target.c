@@ -194,32 +194,27 @@ static bool ask_key(const struct place *place, uint32_t key, struct segment *seg
 }
 
 /*
- * The key that the last server noted in control; if control can't be read, the first key that
- * a server of this directory tries. A control of another user than the directory's owner does
- * not count.
+ * Reads control. False if it can't be read; a control of another user than the directory's owner
+ * does not count.
  */
-static uint32_t find_first_key(const struct place *place)
+static bool read_control(const struct place *place, struct control *control)
 {
     struct stat status;
-    struct control control;
     struct failure ignored;
-    uint32_t key = segment_key(place->status.st_dev, place->status.st_ino);
     int file = openat(place->descriptor, DATA_CONTROL_FILE,
                       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) {
-        return key;
+        return false;
     }
-    if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) &&
-        status.st_uid == place->status.st_uid &&
-        control_read_file(file, DATA_CONTROL_FILE, &control, &ignored) == CONTROL_READ) {
-        key = control.ipc_key;
-    }
+    bool read = fstat(file, &status) == 0 && S_ISREG(status.st_mode) &&
+                status.st_uid == place->status.st_uid &&
+                control_read_file(file, DATA_CONTROL_FILE, control, &ignored) == CONTROL_READ;
     close(file);
-    return key;
+    return read;
 }
 
 /* Tries the keys in the order in which a server tries them. */
-static enum target_answer attach_in(struct place *place, struct segment *segment,
+static enum target_answer attach_in(struct place *place, struct target *target,
                                     struct failure *failure)
 {
     if (fstat(place->descriptor, &place->status) != 0) {
@@ -231,11 +226,15 @@ static enum target_answer attach_in(struct place *place, struct segment *segment
         return errno == EACCES ? answer_forbidden(&place->status, place->path, failure)
                                : TARGET_FAILED;
     }
-    uint32_t first_key = find_first_key(place);
+    /* The key that the last server noted; if it is not known, the first one that a server tries. */
+    target->has_control = read_control(place, &target->control);
+    uint32_t first_key = target->has_control
+                             ? target->control.ipc_key
+                             : segment_key(place->status.st_dev, place->status.st_ino);
     uint32_t key = first_key;
     for (int tries = 0; tries < SEGMENT_KEY_TRIES; tries++) {
         enum target_answer answer = TARGET_ABSENT;
-        if (ask_key(place, key, segment, &answer, failure)) {
+        if (ask_key(place, key, &target->segment, &answer, failure)) {
             return answer;
         }
         key = segment_next_key(key);
@@ -258,7 +257,19 @@ static enum target_answer answer_unopened(const char *directory, struct failure 
     return TARGET_FAILED;
 }
 
-enum target_answer target_attach(const char *directory, struct segment *segment,
+void target_leave(struct target *target)
+{
+    segment_unmap(&target->segment);
+}
+
+bool target_take_snapshot(const struct target *target, struct snapshot *snapshot,
+                          struct failure *failure)
+{
+    return snapshot_take(&target->segment, target->has_control ? &target->control : NULL, snapshot,
+                         failure);
+}
+
+enum target_answer target_attach(const char *directory, struct target *target,
                                  struct failure *failure)
 {
     struct place place = {.path = directory};
@@ -266,7 +277,7 @@ enum target_answer target_attach(const char *directory, struct segment *segment,
     if (place.descriptor < 0) {
         return answer_unopened(directory, failure);
     }
-    enum target_answer answer = attach_in(&place, segment, failure);
+    enum target_answer answer = attach_in(&place, target, failure);
     close(place.descriptor);
     return answer;
 }

@@ -5,15 +5,17 @@
 #include "stat/watch.h"
 
 #include "lib/clock.h"
+#include "stat/keys.h"
+#include "stat/roster.h"
 #include "stat/screen.h"
 #include "stat/snapshot.h"
 #include "stat/table.h"
 #include "stat/target.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +25,7 @@
 
 enum {
     MS_PER_SECOND = 1000,
-    TITLE_LINES = 2, /* and an empty one */
+    TITLE_LINES = 2, /* and what the keys do, or an empty one */
     CLOCK_BYTES = 16,
     KEYS_BYTES = 32
 };
@@ -37,19 +39,24 @@ struct watch {
     struct snapshot latest;  /* of zeros where there is none */
     struct snapshot older;   /* the one before, of the same server, or zeros */
     struct failure obstacle; /* what the latest look found instead */
+    struct keys keys;
+    enum roster_sort sort;
+    bool only_missing;
+    bool scrolls_handlers; /* and not the agencies */
+    struct table_scroll agencies, handlers;
 };
 
 /* ------------------------------------------------------------------ looking ---- */
 
 static bool take(struct watch *watch, struct snapshot *snapshot)
 {
-    struct segment segment;
+    struct target target;
     *snapshot = (struct snapshot){0};
-    if (target_attach(watch->directory, &segment, &watch->obstacle) != TARGET_FOUND) {
+    if (target_attach(watch->directory, &target, &watch->obstacle) != TARGET_FOUND) {
         return false;
     }
-    bool taken = snapshot_take(&segment, snapshot, &watch->obstacle);
-    segment_unmap(&segment);
+    bool taken = target_take_snapshot(&target, snapshot, &watch->obstacle);
+    target_leave(&target);
     return taken;
 }
 
@@ -87,10 +94,23 @@ static void print_title(const struct watch *watch, FILE *file, unsigned columns)
     int width = (int)(columns > 0 ? columns : TABLE_COLUMNS_DEFAULT);
     int room = width - (int)strlen(clock) - 1;
     if (room > 0) {
-        fprintf(file, "%-*.*s %s\n\n", room, room, title, clock);
+        fprintf(file, "%-*.*s %s\n", room, room, title, clock);
     } else {
-        fprintf(file, "%.*s\n\n", width, title);
+        fprintf(file, "%.*s\n", width, title);
     }
+}
+
+/* What the keys do, and what they are set to; an empty line where nobody can press any. */
+static void print_keys(const struct watch *watch, FILE *file, unsigned columns)
+{
+    char text[TABLE_COLUMNS_DEFAULT + 1] = "";
+    if (watch->screen.takes_keys) {
+        snprintf(text, sizeof text,
+                 "sort (s,i,b,l): %s  missing only (m): %s  scroll (Tab): %s  quit (q)",
+                 roster_sort_name(watch->sort), watch->only_missing ? "yes" : "no",
+                 watch->scrolls_handlers ? "handlers" : "agencies");
+    }
+    fprintf(file, "%.*s\n", (int)(columns > 0 ? columns : TABLE_COLUMNS_DEFAULT), text);
 }
 
 static void print_obstacle(const struct watch *watch, FILE *file, unsigned columns)
@@ -105,11 +125,15 @@ static void print_obstacle(const struct watch *watch, FILE *file, unsigned colum
     }
 }
 
-static void print_frame(const struct watch *watch, FILE *file)
+static void print_frame(struct watch *watch, FILE *file)
 {
-    struct table_view view = {.older = &watch->older};
+    struct table_view view = {.older = &watch->older,
+                              .only_missing = watch->only_missing,
+                              .agencies = watch->agencies,
+                              .handlers = watch->handlers};
     screen_size(&watch->screen, &view.columns, &view.rows);
     print_title(watch, file, view.columns);
+    print_keys(watch, file, view.columns);
     if (!watch->found) {
         print_obstacle(watch, file, view.columns);
         return;
@@ -120,10 +144,13 @@ static void print_frame(const struct watch *watch, FILE *file)
     if (watch->older.taken_ns == 0) {
         view.older = &watch->latest; /* its rates are not known, but they have their place */
     }
+    roster_arrange(&watch->latest, watch->sort, watch->only_missing);
     table_print(file, &watch->latest, &view);
+    watch->agencies = view.agencies;
+    watch->handlers = view.handlers;
 }
 
-static bool draw(const struct watch *watch, struct failure *failure)
+static bool draw(struct watch *watch, struct failure *failure)
 {
     char *text = NULL;
     size_t bytes = 0;
@@ -154,31 +181,104 @@ static enum event take_signal(struct watch *watch)
     switch (information.ssi_signo) {
     case SIGTSTP:
         screen_leave(&watch->screen);
-        kill(getpid(), SIGSTOP);
+        kill(getpid(), SIGSTOP); /* SIGCONT, which ends that, is read next */
+        return EVENT_REDRAW;
+    case SIGCONT: /* after SIGSTOP, too: whoever had the terminal meanwhile may have changed it */
         screen_enter(&watch->screen);
         return EVENT_REDRAW;
     case SIGWINCH:
-    case SIGCONT:
         return EVENT_REDRAW;
     default:
         return EVENT_END;
     }
 }
 
+/* Moves the list. A row beyond its ends is brought back when it is drawn. */
+static void scroll(struct watch *watch, int key)
+{
+    struct table_scroll *list = watch->scrolls_handlers ? &watch->handlers : &watch->agencies;
+    size_t page = list->page > 0 ? list->page : 1;
+    switch (key) {
+    case KEY_UP:
+        list->first -= list->first > 0 ? 1 : 0;
+        break;
+    case KEY_DOWN:
+        list->first++;
+        break;
+    case KEY_PAGE_UP:
+        list->first -= list->first > page ? page : list->first;
+        break;
+    case KEY_PAGE_DOWN:
+        list->first += page;
+        break;
+    case KEY_HOME:
+        list->first = 0;
+        break;
+    default: /* KEY_END */
+        list->first = SIZE_MAX;
+        break;
+    }
+}
+
+static void sort_by(struct watch *watch, enum roster_sort sort)
+{
+    watch->sort = sort;
+    watch->agencies.first = 0;
+}
+
+static enum event take_key(struct watch *watch, int key)
+{
+    switch (key) {
+    case 'q':
+        return EVENT_END;
+    case 's':
+        sort_by(watch, ROSTER_BY_STATE);
+        return EVENT_REDRAW;
+    case 'i':
+        sort_by(watch, ROSTER_BY_ID);
+        return EVENT_REDRAW;
+    case 'b':
+        sort_by(watch, ROSTER_BY_BETS);
+        return EVENT_REDRAW;
+    case 'l':
+        sort_by(watch, ROSTER_BY_SILENCE);
+        return EVENT_REDRAW;
+    case 'm':
+        watch->only_missing = !watch->only_missing;
+        watch->agencies.first = 0;
+        return EVENT_REDRAW;
+    case '\t':
+        watch->scrolls_handlers = !watch->scrolls_handlers;
+        return EVENT_REDRAW;
+    case KEY_UP:
+    case KEY_DOWN:
+    case KEY_PAGE_UP:
+    case KEY_PAGE_DOWN:
+    case KEY_HOME:
+    case KEY_END:
+        scroll(watch, key);
+        return EVENT_REDRAW;
+    default:
+        return EVENT_TIME; /* look now */
+    }
+}
+
 static enum event take_keys(struct watch *watch)
 {
-    char keys[KEYS_BYTES];
-    ssize_t got = read(watch->screen.input, keys, sizeof keys);
+    char bytes[KEYS_BYTES];
+    enum event event = EVENT_REDRAW;
+    ssize_t got = read(watch->screen.input, bytes, sizeof bytes);
     if (got <= 0) {
         watch->screen.takes_keys = false;
         return EVENT_REDRAW;
     }
-    for (ssize_t i = 0; i < got; i++) {
-        if (tolower((unsigned char)keys[i]) == 'q') {
-            return EVENT_END;
+    for (ssize_t i = 0; i < got && event != EVENT_END; i++) {
+        int key = 0;
+        if (keys_take(&watch->keys, bytes[i], &key)) {
+            event = take_key(watch, key);
         }
     }
-    return EVENT_TIME; /* any other key: look now */
+    return event;
 }
 
 static enum event wait_for_event(struct watch *watch, int64_t deadline_ms)
@@ -215,16 +315,26 @@ static bool watch_until_end(struct watch *watch, struct failure *failure)
 
 /* ------------------------------------------------------------------- whole ---- */
 
+/*
+ * Every signal that ends a program politely is read, so that the terminal is given back before.
+ * SIGPIPE and SIGTTOU are only blocked: writing fails then, and a program in the background may
+ * give the terminal its mode back.
+ */
 static int open_signals(struct failure *failure)
 {
-    static const int taken[] = {SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT, SIGWINCH};
+    static const int taken[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGALRM, SIGUSR1,
+                                SIGUSR2, SIGXCPU, SIGTSTP, SIGCONT, SIGWINCH};
     sigset_t set;
+    sigset_t blocked;
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
         sigaddset(&set, taken[i]);
     }
+    blocked = set;
+    sigaddset(&blocked, SIGPIPE);
+    sigaddset(&blocked, SIGTTOU);
     int signals = -1;
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
+    if (sigprocmask(SIG_BLOCK, &blocked, NULL) != 0 ||
         (signals = signalfd(-1, &set, SFD_CLOEXEC)) < 0) {
         failure_set_errno(failure, "open a descriptor for signals");
     }

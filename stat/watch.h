@@ -2,8 +2,13 @@
  * watch.h - lottery-stat --watch: the table again and again, with rates.
  *
  * It looks for the server again each time, so it goes on after the server was restarted, and
- * may be started before the server. It ends on SIGINT, SIGTERM, SIGHUP and q. SIGTSTP (^Z)
- * gives the terminal back until SIGCONT; SIGWINCH draws again. Called by lottery-stat.
+ * may be started before the server. It ends on q and on every signal that would end a program
+ * otherwise, SIGKILL and crashes apart. SIGTSTP (^Z) gives the terminal back until SIGCONT;
+ * SIGWINCH draws again. Called by lottery-stat.
+ *
+ * Keys: s, i, b, l sort the agencies by state, id, bets, and how long they have been silent; m
+ * shows only the missing ones; Tab chooses the list that arrows, page, home and end scroll; any
+ * other key looks at the server at once.
  */
 #ifndef STAT_WATCH_H
 #define STAT_WATCH_H

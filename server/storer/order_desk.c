@@ -15,10 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The supervisor, which waits for the answer, is woken here. */
 static void storer_answer_order(const struct storage *storage, bool carried_out, const char *text)
 {
     orders_answer(storage->disk->segment, carried_out, text);
+    heritage_tell_news(storage->disk->heritage);
     log_info("action: orden | result: %s | answer: %s", carried_out ? "success" : "fail", text);
 }
 

@@ -29,7 +29,7 @@
 
 /* -------------------------------------------------------------- control ---- */
 
-/* Writes findings->control, with what was counted where something has been stored. */
+/* Writes findings->control. If anything has been stored, it has the positions that were counted. */
 static bool write_control(struct findings *findings, struct failure *failure)
 {
     struct data_directory *directory = &findings->heritage->directory;
@@ -50,29 +50,16 @@ static bool write_control(struct findings *findings, struct failure *failure)
 }
 
 /*
- * The server before this one may have died while it opened the draw. Then files of the draw before
- * are still here, and are moved before any of them is taken for one of this draw.
- */
-static bool complete_archive(struct findings *findings, struct failure *failure)
-{
-    struct data_directory *directory = &findings->heritage->directory;
-    if (!archive_complete(directory, &findings->control, failure)) {
-        return false;
-    }
-    directory->control = findings->control;
-    return true;
-}
-
-/*
- * Makes control where there is none. It is the first file to be made, so a start that finds others
- * without it knows that it was taken away.
+ * Makes control if it is missing. It is the first file to be made, so a start that finds others
+ * without it knows that it was taken away. Where it is there, an archive that was begun is
+ * completed, before any other file is looked at.
  */
 static bool make_control(struct findings *findings, struct failure *failure)
 {
     struct heritage *heritage = findings->heritage;
     if (heritage->directory.has_control) {
         findings->control = heritage->directory.control;
-        return complete_archive(findings, failure);
+        return archive_complete(&heritage->directory, &findings->control, failure);
     }
     if (!control_make(&findings->control, failure)) {
         return false;
@@ -95,10 +82,7 @@ static bool may_begin(const struct lottery_terms *wanted, struct failure *failur
                        wanted->draw, at);
 }
 
-/*
- * Once anything of the lottery has been stored its terms are fixed: others are refused. Terms that
- * came by command are not the configuration's.
- */
+/* Sets the terms of a new lottery. Once anything has been stored, other terms are refused. */
 static bool settle_terms(struct findings *findings, struct failure *failure)
 {
     struct lottery_terms wanted;
@@ -106,15 +90,15 @@ static bool settle_terms(struct findings *findings, struct failure *failure)
     server_config_terms(&findings->heritage->config, &wanted);
     bool stored =
         control->state != CONTROL_NEW || findings->tally.good_bytes > 0 || findings->done.bytes > 0;
-    if (!stored && control->terms_by == TERMS_BY_CONFIGURATION) {
-        control->terms = wanted;
-        return may_begin(&wanted, failure);
-    }
     if (stored && control->state == CONTROL_NEW) {
         control->state = CONTROL_OPEN;
     }
     if (control->terms_by == TERMS_BY_COMMAND) {
-        return true;
+        return true; /* `open` has said them; the configuration speaks of a first draw */
+    }
+    if (!stored) {
+        control->terms = wanted;
+        return may_begin(&wanted, failure);
     }
     const struct lottery_terms *fixed = &control->terms;
     return control_terms_equal(fixed, &wanted) ||
@@ -150,7 +134,7 @@ static bool mark_done(const struct findings *findings, struct failure *failure)
     return true;
 }
 
-/* Makes bets.csv where there is none, or cuts off what comes after its good bytes. */
+/* Makes bets.csv if it is missing; else cuts off what comes after its good bytes. */
 static bool cut_bets(struct findings *findings, struct failure *failure)
 {
     const struct data_directory *directory = &findings->heritage->directory;
@@ -219,7 +203,7 @@ static bool go_on(struct findings *findings, struct failure *failure)
 
 /* ---------------------------------------------------------------- steps ---- */
 
-/* Reads done.csv, and opens bets.csv where there is one. */
+/* Reads done.csv, and opens bets.csv. Either may be missing. */
 static bool open_files(struct findings *findings, struct failure *failure)
 {
     const struct data_directory *directory = &findings->heritage->directory;

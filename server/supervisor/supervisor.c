@@ -27,6 +27,7 @@
 #include "server/signals.h"
 #include "server/supervisor/handler_book.h"
 #include "server/supervisor/keeper.h"
+#include "server/supervisor/operator.h"
 #include "server/supervisor/ownership.h"
 #include "server/supervisor/recovery.h"
 #include "shm/slots.h"
@@ -61,6 +62,7 @@ struct supervisor {
     struct handler_book handlers;
     struct keeper keeper;
     struct ownership ownership;
+    struct operator operator;
     struct log_limit refusals; /* of lines about who was not accepted */
     enum supervisor_end end;   /* set by note_end alone */
 };
@@ -253,7 +255,7 @@ static void accept_at(struct supervisor *supervisor, int listener)
     }
 }
 
-/* Accepts at each address in turn. The limit for each leaves time for the others. */
+/* Accepts at each address in turn. The limit at each leaves time for the others. */
 static void accept_connections(struct supervisor *supervisor,
                                const struct pollfd polls[LISTENERS_MAX])
 {
@@ -266,13 +268,14 @@ static void accept_connections(struct supervisor *supervisor,
 
 /* ------------------------------------------------------------------ loop ---- */
 
-/* Milliseconds until something is due that no event tells of. A look at what we own always is. */
+/* Milliseconds until something is due of which no event tells: at the latest, ownership's look. */
 static int64_t patience_ms(const struct supervisor *supervisor)
 {
     int64_t patience_ms = ownership_patience_ms(&supervisor->ownership);
     const int64_t others_ms[] = {
         keeper_patience_ms(&supervisor->keeper),
         log_limit_patience_ms(&supervisor->refusals, clock_monotonic_ms()),
+        admin_door_patience_ms(&supervisor->heritage.door),
     };
     for (size_t i = 0; i < sizeof others_ms / sizeof others_ms[0]; i++) {
         if (others_ms[i] >= 0 && others_ms[i] < patience_ms) {
@@ -282,40 +285,47 @@ static int64_t patience_ms(const struct supervisor *supervisor)
     return patience_ms;
 }
 
+/* What the supervisor waits for. */
+enum { POLL_DOOR, POLL_NEWS, POLL_LISTENERS, POLLS_MAX = POLL_LISTENERS + LISTENERS_MAX };
+
 /*
- * Sleeps until somebody connects (and there is room), a signal comes, or something is due. Returns
- * true when somebody waits to be accepted; `polls` says at which of the listeners.
+ * Sleeps until somebody connects (and there is room), the operator or the storer has something to
+ * say, a signal comes, or something is due. `polls` says where somebody waits.
  */
-static bool wait_for_connections(const struct supervisor *supervisor,
-                                 struct pollfd polls[LISTENERS_MAX])
+static void wait_for_events(const struct supervisor *supervisor, struct pollfd polls[POLLS_MAX])
 {
     const struct listeners *listeners = &supervisor->heritage.listeners;
+    bool has_room = handler_book_has_room(&supervisor->handlers);
+    admin_door_watch(&supervisor->heritage.door, &polls[POLL_DOOR]);
+    polls[POLL_NEWS] = (struct pollfd){.fd = supervisor->heritage.news, .events = POLLIN};
     for (size_t i = 0; i < listeners->count; i++) {
-        polls[i] = (struct pollfd){.fd = listeners->descriptors[i], .events = POLLIN};
+        polls[POLL_LISTENERS + i] =
+            (struct pollfd){.fd = has_room ? listeners->descriptors[i] : -1, .events = POLLIN};
     }
-    nfds_t watched = handler_book_has_room(&supervisor->handlers) ? listeners->count : 0;
     struct timespec timeout = clock_interval(patience_ms(supervisor));
-    int ready = await_event(polls, watched, &timeout);
+    if (await_event(polls, POLL_LISTENERS + listeners->count, &timeout) <= 0) {
+        for (size_t i = 0; i < POLL_LISTENERS + listeners->count; i++) {
+            polls[i].revents = 0;
+        }
+    }
     signals_let_in(); /* ppoll does not while somebody waits at each call */
-    return ready > 0;
 }
 
-/* Serves until the server is asked to stop or can't go on. */
+/* Serves until the server is asked to stop, can't go on, or is to open the next draw. */
 static void serve(struct supervisor *supervisor)
 {
-    struct pollfd polls[LISTENERS_MAX] = {{0}};
+    struct pollfd polls[POLLS_MAX] = {{0}};
     while (!signals_terminate_requested() && supervisor->keeper.state != KEEPER_GIVEN_UP &&
-           ownership_holds(&supervisor->ownership)) {
-        bool somebody_waits = wait_for_connections(supervisor, polls);
+           ownership_holds(&supervisor->ownership) && !supervisor->operator.opens_next) {
+        wait_for_events(supervisor, polls);
         if (signals_take_hangup()) { /* most servers read their configuration again then */
             log_info(
                 "action: reload | result: fail | reason: SIGHUP does not stop the server, and the "
                 "configuration is read at the start alone: for another one, stop and start it");
         }
         look_after_children(supervisor);
-        if (somebody_waits) {
-            accept_connections(supervisor, polls);
-        }
+        operator_attend(&supervisor->operator, & supervisor->heritage);
+        accept_connections(supervisor, polls + POLL_LISTENERS);
         log_suppressed(log_limit_take_suppressed(&supervisor->refusals, clock_monotonic_ms()));
     }
     if (supervisor->ownership.state == OWNERSHIP_LOST) {
@@ -416,23 +426,68 @@ static void announce_ready(struct heritage *heritage)
     }
 }
 
-/* Lives from recovery to the end of the shutdown. If it could not start, `failure` says why. */
-static void live(struct supervisor *supervisor, struct failure *failure)
+/*
+ * Ends the current draw and makes the next one the current one. All children end before anything is
+ * written; those who connect meanwhile wait at the listeners, which stay open. If the next draw
+ * can't be opened, the current one goes on. Returns false, with the failure and without children,
+ * when neither can be.
+ */
+static bool turn_over(struct supervisor *supervisor, struct failure *failure)
+{
+    struct heritage *heritage = &supervisor->heritage;
+    struct failure refusal;
+    bool committed = false;
+    segment_publish(&heritage->segment, SHARED_STARTING);
+    stop_handlers(supervisor);
+    keeper_replace(&supervisor->keeper, true); /* what is left in the ring needs a storer */
+    stop_storer(supervisor);
+    if (supervisor->keeper.state != KEEPER_DRAINED) {
+        return failure_set(failure, "the storer did not store everything");
+    }
+    if (!operator_open_next(&supervisor->operator, heritage, &committed, &refusal)) {
+        operator_answer_open(&supervisor->operator, heritage, &refusal);
+        if (committed) {
+            *failure = refusal;
+            return false;
+        }
+    }
+    supervisor->keeper = (struct keeper){.heritage = heritage};
+    return heritage_renew(heritage, failure);
+}
+
+/* Starts the current draw: after this the server serves. False with the failure. */
+static bool start_draw(struct supervisor *supervisor, struct failure *failure)
 {
     struct heritage *heritage = &supervisor->heritage;
     if (!recovery_run(heritage, failure)) {
-        note_end(supervisor, SUPERVISOR_COULD_NOT_START);
-        return;
+        return false;
     }
-    if (keeper_start(&supervisor->keeper)) {
-        ownership_begin(&supervisor->ownership, heritage);
-        announce_ready(heritage);
+    if (!keeper_start(&supervisor->keeper)) {
+        return failure_set(failure, "the storer did not start");
+    }
+    ownership_begin(&supervisor->ownership, heritage);
+    announce_ready(heritage);
+    operator_answer_open(&supervisor->operator, heritage, NULL);
+    return true;
+}
+
+/* Lives from recovery to the end of the shutdown. If a draw could not start, `failure` says why. */
+static void live(struct supervisor *supervisor, struct failure *failure)
+{
+    bool started = start_draw(supervisor, failure);
+    while (started) {
         serve(supervisor);
-    } else {
-        failure_set(failure, "the storer did not start");
+        if (!supervisor->operator.opens_next || supervisor->end != SUPERVISOR_STOPPED_AS_ASKED) {
+            break;
+        }
+        started = turn_over(supervisor, failure) && start_draw(supervisor, failure);
+    }
+    if (!started) {
         note_end(supervisor, SUPERVISOR_COULD_NOT_START);
     }
-    shut_down(supervisor);
+    if (started || keeper_has_storer(&supervisor->keeper)) {
+        shut_down(supervisor);
+    }
 }
 
 int supervisor_run(const struct server_config *config)

@@ -31,11 +31,16 @@ static const struct program_manual manual = {
     .statuses = {[EXIT_OWN] = "its own reason"},
 };
 
+static void explain_dance(FILE *file)
+{
+    fputs("  dance  dances\n", file);
+}
+
 static const struct program_manual manual_of_commands = {
     .name = "lottery-trial",
     .purpose = "Takes commands.",
     .operands = "COMMAND",
-    .operands_explained = "  dance  dances\n",
+    .explain_operands = explain_dance,
 };
 
 /* What the options of a command line were, in order: "c=FILE loud ". */

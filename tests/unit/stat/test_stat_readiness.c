@@ -67,7 +67,7 @@ static void expect_figure(const struct fixture *fixture, uint64_t ready)
 {
     struct snapshot snapshot;
     struct failure failure;
-    assert_true(snapshot_take(&fixture->segment, &snapshot, &failure));
+    assert_true(snapshot_take(&fixture->segment, NULL, &snapshot, &failure));
     assert_int_equal(snapshot.server.ready, ready);
     snapshot_free(&snapshot);
 }

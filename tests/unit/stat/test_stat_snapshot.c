@@ -101,11 +101,11 @@ static void make_segment(struct site *site, enum shared_phase phase)
 
 static enum target_answer ask(const struct site *site, char text[FAILURE_TEXT_BYTES])
 {
-    struct segment segment;
+    struct target target;
     struct failure failure = {.text = ""};
-    enum target_answer answer = target_attach(site->scratch.path, &segment, &failure);
+    enum target_answer answer = target_attach(site->scratch.path, &target, &failure);
     if (answer == TARGET_FOUND) {
-        segment_unmap(&segment);
+        target_leave(&target);
     }
     (void)snprintf(text, FAILURE_TEXT_BYTES, "%s", failure.text);
     return answer;
@@ -202,7 +202,7 @@ static struct snapshot take(const struct site *site)
 {
     struct snapshot snapshot;
     struct failure failure;
-    assert_true(snapshot_take(&site->segment, &snapshot, &failure));
+    assert_true(snapshot_take(&site->segment, NULL, &snapshot, &failure));
     return snapshot;
 }
 
@@ -240,7 +240,7 @@ static void the_uptime_does_not_follow_the_wall_clock(void **state)
     }
 }
 
-static void agencies_come_by_number(void **state)
+static void agencies_come_by_standing_and_number(void **state)
 {
     static const uint32_t ids[] = {9, 2, 4000000000U, 5};
     struct site *site = *state;
@@ -249,17 +249,93 @@ static void agencies_come_by_number(void **state)
         struct agency *agency = agencies_find_or_add(&site->segment, ids[i]);
         assert_non_null(agency);
         atomic_store(&agency->bets, ids[i] < 100 ? ids[i] : 0);
-        atomic_store(&agency->phase, ids[i] == 5 ? AGENCY_DONE : 77);
+        atomic_store(&agency->phase, ids[i] == 5   ? AGENCY_DONE
+                                     : ids[i] == 9 ? AGENCY_OPEN
+                                                   : UINT64_C(77));
     }
     struct snapshot snapshot = take(site);
     assert_int_equal(snapshot.agency_count, 4);
-    assert_int_equal(snapshot.agencies[0].id, 2);
+    assert_int_equal(snapshot.agencies[0].id, 9);
+    assert_string_equal(snapshot.agencies[0].phase, "open");
     assert_int_equal(snapshot.agencies[1].id, 5);
     assert_string_equal(snapshot.agencies[1].phase, "done");
+    assert_int_equal(snapshot.agencies[2].id, 2);
     assert_int_equal(snapshot.agencies[3].id, 4000000000U);
     assert_string_equal(snapshot.agencies[3].phase, "unknown");
     assert_true(snapshot.agencies[0].seen_at_ms == SNAPSHOT_UNKNOWN);
     assert_int_equal(snapshot.server.bets, 16);
+    snapshot_free(&snapshot);
+}
+
+/* A snapshot beside this control. */
+static struct snapshot take_with(const struct site *site, const struct control *control)
+{
+    struct snapshot snapshot;
+    struct failure failure;
+    assert_true(snapshot_take(&site->segment, control, &snapshot, &failure));
+    return snapshot;
+}
+
+static void expect_agency(const struct snapshot *snapshot, size_t index, uint32_t id,
+                          const char *phase, bool missing)
+{
+    assert_true(index < snapshot->agency_count);
+    assert_int_equal(snapshot->agencies[index].id, id);
+    assert_string_equal(snapshot->agencies[index].phase, phase);
+    assert_int_equal(snapshot->agencies[index].missing, missing);
+}
+
+static void expected_agencies_that_never_came_are_rows(void **state)
+{
+    struct site *site = *state;
+    make_segment(site, SHARED_READY);
+    (void)agencies_find_or_add(&site->segment, 2);
+    atomic_store(&agencies_find_or_add(&site->segment, 1)->phase, AGENCY_DONE);
+    struct control control = {.state = CONTROL_OPEN,
+                              .terms = {.draw = "2026-W48",
+                                        .agencies_allowed = "1-3,7",
+                                        .number_by = NUMBER_BY_COMMAND,
+                                        .closes_at_ms = 5000}};
+    struct snapshot snapshot = take_with(site, &control);
+    assert_int_equal(snapshot.agency_count, 4);
+    assert_int_equal(snapshot.server.agencies, 2);
+    expect_agency(&snapshot, 0, 3, "never", true);
+    expect_agency(&snapshot, 1, 7, "never", true);
+    expect_agency(&snapshot, 2, 2, "open", true);
+    expect_agency(&snapshot, 3, 1, "done", false);
+    assert_string_equal(snapshot.draw.name, "2026-W48");
+    assert_string_equal(snapshot.draw.state, "open");
+    assert_string_equal(snapshot.draw.number_by, "command");
+    assert_string_equal(snapshot.draw.seal_sha256, "");
+    assert_int_equal(snapshot.draw.closes_at_ms, 5000);
+    assert_int_equal(snapshot.draw.unnamed, 0);
+    snapshot_free(&snapshot);
+    control.state = CONTROL_SEALED;
+    (void)snprintf(control.closing.without, sizeof control.closing.without, "2,7");
+    (void)snprintf(control.seal_sha256, sizeof control.seal_sha256, "%064d", 0);
+    snapshot = take_with(site, &control);
+    expect_agency(&snapshot, 0, 3, "never", false);
+    expect_agency(&snapshot, 1, 2, "out", false);
+    expect_agency(&snapshot, 2, 7, "out", false);
+    expect_agency(&snapshot, 3, 1, "done", false);
+    assert_int_equal(strlen(snapshot.draw.seal_sha256), CONTROL_SHA256_DIGITS);
+    snapshot_free(&snapshot);
+}
+
+static void where_any_agency_may_come_the_missing_ones_are_counted(void **state)
+{
+    struct site *site = *state;
+    make_segment(site, SHARED_READY);
+    const struct control control = {.state = CONTROL_OPEN,
+                                    .terms = {.draw = "1", .agencies_allowed = "any"}};
+    (void)agencies_find_or_add(&site->segment, 8);
+    struct snapshot snapshot = take_with(site, &control);
+    assert_int_equal(snapshot.agency_count, 1);
+    assert_int_equal(snapshot.draw.unnamed, MISSING - 1);
+    snapshot_free(&snapshot);
+    snapshot = take(site);
+    assert_string_equal(snapshot.draw.name, "");
+    assert_int_equal(snapshot.draw.unnamed, MISSING - 1);
     snapshot_free(&snapshot);
 }
 
@@ -365,7 +441,7 @@ static void tables_that_do_not_fit_the_segment_are_refused(void **state)
     make_segment(site, SHARED_READY);
     uint32_t capacity = site->segment.shared->identity.slot_capacity;
     site->segment.shared->identity.slot_capacity = UINT32_MAX;
-    assert_false(snapshot_take(&site->segment, &snapshot, &failure));
+    assert_false(snapshot_take(&site->segment, NULL, &snapshot, &failure));
     snapshot_free(&snapshot);
     site->segment.shared->identity.slot_capacity = capacity;
 }
@@ -385,7 +461,9 @@ int main(void)
         SITE_TEST(looking_leaves_the_lock_free),
         SITE_TEST(positions_keep_their_order),
         SITE_TEST(the_uptime_does_not_follow_the_wall_clock),
-        SITE_TEST(agencies_come_by_number),
+        SITE_TEST(agencies_come_by_standing_and_number),
+        SITE_TEST(expected_agencies_that_never_came_are_rows),
+        SITE_TEST(where_any_agency_may_come_the_missing_ones_are_counted),
         SITE_TEST(only_slots_that_are_given_out_are_handlers),
         SITE_TEST(garbage_in_a_slot_is_bounded),
         SITE_TEST(the_storers_means_are_of_its_flushes),

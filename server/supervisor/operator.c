@@ -1,0 +1,188 @@
+/*
+ * operator.c - see operator.h.
+ */
+#include "server/supervisor/operator.h"
+
+#include "bet/agency_set.h"
+#include "lib/clock.h"
+#include "lib/fault_point.h"
+#include "lib/log.h"
+#include "lib/timestamp.h"
+#include "shm/orders.h"
+#include "store/archive.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- answers ---- */
+
+static void answer(struct heritage *heritage, bool carried_out, const char *text)
+{
+    log_write(carried_out ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+              "action: admin | result: %s | answer: %s", carried_out ? "success" : "fail", text);
+    admin_door_answer(&heritage->door, carried_out, text);
+}
+
+/* ------------------------------------------------------------------- open ---- */
+
+/* Fills in the terms of the next draw: what the request does not say is as in the draw before. */
+static bool set_terms(const struct admin_request *request, const struct server_config *config,
+                      const struct lottery_terms *before, struct lottery_terms *terms,
+                      struct failure *failure)
+{
+    struct agency_set agencies;
+    const char *allowed =
+        request->agencies[0] != '\0' ? request->agencies : before->agencies_allowed;
+    *terms = (struct lottery_terms){
+        .agencies_expected = before->agencies_expected,
+        .number_by = request->has_number ? NUMBER_BY_OPENING : NUMBER_BY_COMMAND,
+        .winning_number = request->number,
+        .closes_at_ms = request->closes_at_ms,
+    };
+    (void)snprintf(terms->draw, sizeof terms->draw, "%s", request->draw);
+    if (!agency_set_parse(allowed, "--agencies", &agencies, failure)) {
+        return false;
+    }
+    if (request->agencies[0] != '\0' && !agencies.any) {
+        terms->agencies_expected = (uint32_t)agency_set_size(&agencies);
+    }
+    (void)agency_set_write(&agencies, terms->agencies_allowed, sizeof terms->agencies_allowed);
+    uint64_t many = agencies.any ? terms->agencies_expected : agency_set_size(&agencies);
+    if (many > config->limit_agencies) {
+        return failure_set(
+            failure, "--agencies: %" PRIu64 " agencies are more than limits.agencies (%" PRIu32 ")",
+            many, config->limit_agencies);
+    }
+    if (terms->closes_at_ms != 0 && terms->closes_at_ms <= clock_wall_ms()) {
+        char closes[TIMESTAMP_BYTES];
+        timestamp_write(terms->closes_at_ms, closes);
+        return failure_set(failure, "--closes: %s is over", closes);
+    }
+    return true;
+}
+
+/* May a draw of this name follow the current one? */
+static bool may_follow(const struct admin_request *request, const struct control *current,
+                       const struct data_directory *directory, struct failure *failure)
+{
+    if (strcmp(request->draw, current->terms.draw) == 0 || archive_has(directory, request->draw)) {
+        return failure_set(failure,
+                           "there has been a draw %s: its name can't be given a second time",
+                           request->draw);
+    }
+    return current->state == CONTROL_DRAWN || request->abandon ||
+           failure_set(failure,
+                       "draw %s is %s and has not been held: hold it first (lottery-admin status "
+                       "says what is missing), or give it up for good with --abandon",
+                       current->terms.draw, control_state_name(current->state));
+}
+
+/* Judges the request; if it is possible, the supervisor finds opens_next set. */
+static bool prepare_open(struct operator* operator, struct heritage * heritage,
+                         const struct admin_request *request, struct failure *failure)
+{
+    struct control current;
+    struct control *next = &operator->next;
+    if (control_read(&heritage->directory, &current, failure) != CONTROL_READ) {
+        return false;
+    }
+    if (!may_follow(request, &current, &heritage->directory, failure) ||
+        !control_make(next, failure) ||
+        !set_terms(request, &heritage->config, &current.terms, &next->terms, failure)) {
+        return false;
+    }
+    next->terms_by = TERMS_BY_COMMAND;
+    next->ipc_key = current.ipc_key;
+    next->ring_bytes = current.ring_bytes;
+    (void)snprintf(next->archiving, sizeof next->archiving, "%s", current.terms.draw);
+    (void)snprintf(operator->abandon_reason, sizeof operator->abandon_reason, "%s",
+                   request->reason);
+    operator->opens_next = true;
+    return true;
+}
+
+bool operator_open_next(struct operator* operator, struct heritage * heritage, bool *committed,
+                        struct failure *failure)
+{
+    const struct data_directory *directory = &heritage->directory;
+    struct control finished;
+    bool synced = true;
+    *committed = false;
+    if (control_read(directory, &finished, failure) != CONTROL_READ) {
+        return false;
+    }
+    if (finished.state != CONTROL_DRAWN) {
+        finished.state = CONTROL_ABANDONED;
+        finished.abandoned_at_ms = clock_wall_ms();
+        finished.bets_bytes = atomic_load(&heritage->segment.shared->positions.durable);
+        (void)snprintf(finished.abandoned_reason, sizeof finished.abandoned_reason,
+                       "%s", operator->abandon_reason);
+    }
+    if (!archive_prepare(directory, &finished, &synced, failure)) {
+        return false;
+    }
+    fault_point("open.prepared");
+    bool written = control_write(directory, &operator->next, &synced, failure);
+    *committed = written || !synced;
+    fault_point("open.committed");
+    return written;
+}
+
+void operator_answer_open(struct operator* operator, struct heritage * heritage,
+                          const struct failure *failure)
+{
+    struct failure text;
+    const struct control *next = &operator->next;
+    if (!operator->opens_next) {
+        return;
+    }
+    operator->opens_next = false;
+    if (failure != NULL) {
+        answer(heritage, false, failure->text);
+        return;
+    }
+    (void)failure_set(&text, "draw %s is open (%s), agencies expected %" PRIu32 ", allowed %s",
+                      next->terms.draw, next->identity, next->terms.agencies_expected,
+                      next->terms.agencies_allowed);
+    answer(heritage, true, text.text);
+}
+
+/* --------------------------------------------------------------- requests ---- */
+
+static bool post_order(struct operator* operator, struct heritage * heritage,
+                       const struct admin_request *request, struct failure *failure)
+{
+    struct order order = {.kind = request->command == ADMIN_CLOSE ? ORDER_CLOSE : ORDER_DRAW,
+                          .number = request->number};
+    (void)snprintf(order.text, sizeof order.text, "%s",
+                   request->command == ADMIN_CLOSE ? request->without : request->seal);
+    (void)snprintf(order.reason, sizeof order.reason, "%s", request->reason);
+    operator->waits_for_storer = orders_post(&heritage->segment, &order);
+    return operator->waits_for_storer ||
+        failure_set(failure, "the storer is still at the order before this one: try again");
+}
+
+void operator_attend(struct operator* operator, struct heritage * heritage)
+{
+    struct admin_request request;
+    struct failure failure;
+    bool carried_out = false;
+    char text[SHARED_ANSWER_BYTES];
+    heritage_take_news(heritage);
+    if (operator->waits_for_storer && orders_take_answer(&heritage->segment, &carried_out, text)) {
+        operator->waits_for_storer = false;
+        answer(heritage, carried_out, text);
+    }
+    if (!admin_door_go_on(&heritage->door, &request)) {
+        return;
+    }
+    log_info("action: admin | result: in_progress | command: %s",
+             admin_command_name(request.command));
+    bool possible = request.command == ADMIN_OPEN
+                        ? prepare_open(operator, heritage, &request, &failure)
+                        : post_order(operator, heritage, &request, &failure);
+    if (!possible) {
+        answer(heritage, false, failure.text);
+    }
+}

@@ -1,0 +1,52 @@
+/*
+ * operator.h - what the operator asks of the running server, and what becomes of it.
+ *
+ * Requests come in at the door (server/admin_door.h), one at a time. `close` and `draw` are the
+ * storer's work: they are handed on as orders (shm/orders.h), and the answer is handed back. `open`
+ * is the supervisor's: it ends the current draw, archives it, and makes the next one the current
+ * one. operator.c judges whether the next draw may be opened, and writes what has to be written;
+ * supervisor.c stops the children before that and starts others after it.
+ *
+ * If the supervisor dies, the client reads the end of the stream and asks again. A draw is either
+ * opened by then or not (store/archive.h).
+ *
+ * Called by the supervisor alone, which never waits here.
+ */
+#ifndef SERVER_SUPERVISOR_OPERATOR_H
+#define SERVER_SUPERVISOR_OPERATOR_H
+
+#include "server/heritage.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Zeroed: nothing has been asked. */
+struct operator
+{
+    bool waits_for_storer; /* an order has been posted, and its answer is owed at the door */
+    bool opens_next;       /* `next` is to be opened, and the answer is owed at the door */
+    struct control next;
+    char abandon_reason[CONTROL_REASON_BYTES]; /* of a draw that ends without having been held */
+};
+
+/*
+ * Goes on with the operator at the door: takes a request, answers what can be answered, hands
+ * orders to the storer and its answers back. Sets opens_next when the next draw is to be opened.
+ */
+void operator_attend(struct operator* operator, struct heritage * heritage);
+
+/*
+ * Archives the current draw's record and makes `next` the current draw, durably. There must be no
+ * storer and no handler. Returns false with the failure when that fails; *committed says whether
+ * the directory holds the next draw all the same, or it can't be known which one it holds.
+ */
+bool operator_open_next(struct operator* operator, struct heritage * heritage, bool *committed,
+                        struct failure *failure);
+
+/*
+ * Answers the request to open a draw: it is open, or (`failure` is not NULL) why it is not.
+ */
+void operator_answer_open(struct operator* operator, struct heritage * heritage,
+                          const struct failure *failure);
+
+#endif
