@@ -237,16 +237,29 @@ static bool copy_control(struct backup *backup)
 }
 
 /*
+ * Copies what the end of the draw has made. What control speaks of was in place before that; where
+ * it does not, a file that is there by now belongs to a later control.
+ */
+static bool copy_ending(struct backup *backup)
+{
+    const struct control *control = &backup->control;
+    bool sealed = control->seal_sha256[0] != '\0';
+    bool drawn = control->draw_sha256[0] != '\0';
+    return (!sealed || (copy_file(backup, DATA_SEAL_FILE, keep_all) &&
+                        copy_file(backup, DATA_SEAL_SIGNATURE_FILE, keep_all))) &&
+           (!drawn || (copy_file(backup, DATA_DRAW_FILE, keep_all) &&
+                       copy_file(backup, DATA_DRAW_SIGNATURE_FILE, keep_all))) &&
+           (control->state != CONTROL_DRAWN || copy_file(backup, DATA_WINNERS_FILE, keep_all));
+}
+
+/*
  * Copies all files, and judges the copy. bets.csv comes last: it then holds all bets that the
- * other copies speak of. Where control says that the draw was held, winners.csv was in place
- * before that.
+ * other copies speak of.
  */
 static bool copy_all(struct backup *backup)
 {
     return copy_control(backup) && copy_file(backup, DATA_DONE_FILE, keep_done_lines) &&
-           copy_file(backup, DATA_CHECKPOINT_FILE, keep_all) &&
-           (backup->control.state != CONTROL_DRAWN ||
-            copy_file(backup, DATA_WINNERS_FILE, keep_all)) &&
+           copy_file(backup, DATA_CHECKPOINT_FILE, keep_all) && copy_ending(backup) &&
            copy_file(backup, DATA_BETS_FILE, keep_rows) && holds_together(backup) &&
            can_be_started(backup);
 }
@@ -257,7 +270,9 @@ static void remove_copy(const struct data_directory *copy)
 {
     static const char *const files[] = {DATA_CONTROL_FILE, DATA_CONTROL_UNFINISHED_FILE,
                                         DATA_DONE_FILE,    DATA_CHECKPOINT_FILE,
-                                        DATA_WINNERS_FILE, DATA_BETS_FILE};
+                                        DATA_WINNERS_FILE, DATA_BETS_FILE,
+                                        DATA_SEAL_FILE,    DATA_SEAL_SIGNATURE_FILE,
+                                        DATA_DRAW_FILE,    DATA_DRAW_SIGNATURE_FILE};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         unlinkat(copy->descriptor, files[i], 0);
     }
