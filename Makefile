@@ -61,7 +61,7 @@ export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1:exitcode=99
 
 # A room is a folder with one subject, built into one archive; scripts/rooms.py says, and `make
 # lint` checks, which rooms may know which. main.c of a room is no part of it, but a program's.
-ROOMS := lib bet shm store seal server client generate stat admin
+ROOMS := lib bet shm store seal verify server client generate stat admin
 
 sources_of = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
 archives   = $(patsubst %,$(BUILD)/%.a,$(1))
@@ -97,7 +97,8 @@ $(eval $(call program,lottery-server,server,server store shm bet lib))
 $(eval $(call program,lottery-agency,client,client bet lib))
 $(eval $(call program,lottery-generate,generate,generate bet lib))
 $(eval $(call program,lottery-stat,stat,stat server store shm bet lib))
-$(eval $(call program,lottery-admin,admin,admin stat seal server store shm bet lib))
+$(eval $(call program,lottery-admin,admin,admin stat server seal store shm bet lib))
+$(eval $(call program,lottery-verify,verify,verify seal store bet lib))
 
 # Scripts are called by bash: a ZIP, or a copy by way of Windows, has lost their exec bits.
 .PHONY: all build
@@ -124,7 +125,7 @@ $(call archives,$(ROOMS)):
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # A test links what it calls, and no more.
-TEST_ARCHIVES := $(call archives,client generate admin stat seal server store shm bet lib)
+TEST_ARCHIVES := $(call archives,client generate admin stat verify server seal store shm bet lib)
 
 $(UNIT_TESTS) $(INTEGRATION_TESTS): %: %.o $(call objects,$(HARNESS)) $(TEST_ARCHIVES)
 	$(call say,LINK,$@)

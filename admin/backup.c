@@ -210,7 +210,7 @@ static bool can_be_started(const struct backup *backup)
                     agrees_with_draw(backup, &judged, bets);
     checkpoint_close(&checkpoint);
     if (bets >= 0) {
-        (void)close(bets);
+        close(bets);
     }
     return accepted;
 }
@@ -236,16 +236,19 @@ static bool copy_control(struct backup *backup)
     return false;
 }
 
-/* If control says that the draw was held, winners.csv was in place before that. */
-static bool copy_winners(struct backup *backup)
+/*
+ * Copies all files, and judges the copy. bets.csv comes last: it then holds all bets that the
+ * other copies speak of. Where control says that the draw was held, winners.csv was in place
+ * before that.
+ */
+static bool copy_all(struct backup *backup)
 {
-    return backup->control.state != CONTROL_DRAWN || copy_file(backup, DATA_WINNERS_FILE, keep_all);
-}
-
-static bool sync_copy(const struct backup *backup)
-{
-    return file_sync_directory(backup->copy.descriptor, backup->copy.path) ||
-           failure_set_errno(backup->failure, "sync %s", backup->copy.path);
+    return copy_control(backup) && copy_file(backup, DATA_DONE_FILE, keep_done_lines) &&
+           copy_file(backup, DATA_CHECKPOINT_FILE, keep_all) &&
+           (backup->control.state != CONTROL_DRAWN ||
+            copy_file(backup, DATA_WINNERS_FILE, keep_all)) &&
+           copy_file(backup, DATA_BETS_FILE, keep_rows) && holds_together(backup) &&
+           can_be_started(backup);
 }
 
 /* ------------------------------------------------------------ directories ---- */
@@ -289,22 +292,18 @@ static bool open_copy(struct backup *backup, const char *path)
     return backup->copy.descriptor >= 0 || failure_set_errno(backup->failure, "open %s", path);
 }
 
-/* RENAME_NOREPLACE: no directory is replaced, not even an empty one. */
+/* Makes the copy durable under its name. RENAME_NOREPLACE: not even an empty one is replaced. */
 static bool give_name(const struct backup *backup, const char *destination)
 {
+    if (!file_sync_directory(backup->copy.descriptor, backup->copy.path)) {
+        return failure_set_errno(backup->failure, "sync %s", backup->copy.path);
+    }
     if (renameat2(AT_FDCWD, backup->copy.path, AT_FDCWD, destination, RENAME_NOREPLACE) != 0) {
         return failure_set_errno(backup->failure, "rename %s to %s", backup->copy.path,
                                  destination);
     }
-    int parent = openat(backup->copy.descriptor, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = parent >= 0 && file_sync_directory(parent, destination);
-    if (!synced) {
-        failure_set_errno(backup->failure, "sync the parent of %s", destination);
-    }
-    if (parent >= 0) {
-        close(parent);
-    }
-    return synced;
+    return file_sync_parent(backup->copy.descriptor, destination) ||
+           failure_set_errno(backup->failure, "sync the parent of %s", destination);
 }
 
 bool backup_make(const char *source, const char *destination, struct backup_report *report,
@@ -324,11 +323,7 @@ bool backup_make(const char *source, const char *destination, struct backup_repo
         return false;
     }
     bool opened = open_copy(&backup, unfinished);
-    bool made = opened && copy_control(&backup) &&
-                copy_file(&backup, DATA_DONE_FILE, keep_done_lines) &&
-                copy_file(&backup, DATA_CHECKPOINT_FILE, keep_all) && copy_winners(&backup) &&
-                copy_file(&backup, DATA_BETS_FILE, keep_rows) && holds_together(&backup) &&
-                can_be_started(&backup) && sync_copy(&backup) && give_name(&backup, destination);
+    bool made = opened && copy_all(&backup) && give_name(&backup, destination);
     if (opened && !made) {
         remove_copy(&backup.copy);
     }

@@ -58,6 +58,11 @@ static const struct command commands[] = {
                 "is well; any directory, running or not. Nothing is changed",
      .options = {OPTION_FULL, OPTION_JSON},
      .run = command_check},
+    {.name = "key",
+     .operand = "PATH",
+     .meaning = "make a key that signs seals and draws (seal.key): PATH, for the server alone, and "
+                "PATH.pub, for auditors; neither may be there",
+     .run = command_key},
     {.name = "backup",
      .operand = "DEST",
      .meaning = "copy the data directory to DEST, which must not be there; the server may run. To "

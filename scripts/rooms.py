@@ -22,6 +22,7 @@ ROOMS = {
               ('lib', 'bet')),
     'seal': ('what is proven of a draw: SHA-256, Merkle tree, seal.json, draw.json, signatures',
              ('lib', 'bet', 'store')),
+    'verify': ('the auditor\'s checks', ('lib', 'bet', 'store', 'seal')),
     'server': ('what the server\'s processes have in common: heritage, table of processes, signals, '
                'configuration', ('lib', 'bet', 'shm', 'store')),
     'server/supervisor': ('the process that outlives the others', ('lib', 'bet', 'shm', 'store', 'server')),

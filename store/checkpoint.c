@@ -21,10 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    PROOF_BYTES = 4096 /* of bets.csv, before the position: read even where not all of it is */
-};
-
 #define CHECKPOINT_MAGIC UINT64_C(0x32544b504352544c) /* "LTRCPKT2" */
 #define UNFINISHED_FILE  DATA_CHECKPOINT_FILE ".tmp"
 
@@ -35,7 +31,7 @@ struct checkpoint_header {
     char identity[CONTROL_IDENTITY_DIGITS];
     uint64_t position;      /* of bets.csv, durable up to here */
     uint64_t bets_checksum; /* of all bytes before the position */
-    uint64_t proof;         /* of up to PROOF_BYTES before the position */
+    uint64_t proof;         /* of up to CHECKPOINT_PROOF_BYTES before the position */
     uint64_t count;         /* of agencies */
 };
 
@@ -56,8 +52,8 @@ static uint64_t sum(const struct checkpoint_header *header,
 /* Computes the proof. False when the file ends before the position, or can't be read. */
 static bool prove(int bets_file, uint64_t position, uint64_t *proof)
 {
-    char bytes[PROOF_BYTES];
-    size_t count = position < PROOF_BYTES ? (size_t)position : PROOF_BYTES;
+    char bytes[CHECKPOINT_PROOF_BYTES];
+    size_t count = position < CHECKPOINT_PROOF_BYTES ? (size_t)position : CHECKPOINT_PROOF_BYTES;
     ssize_t got = file_read_up_to(bets_file, bytes, count, position - count);
     *proof = checksum_extend(CHECKSUM_EMPTY, bytes, got > 0 ? (size_t)got : 0);
     return got == (ssize_t)count;
@@ -138,6 +134,19 @@ static bool load_whole(int file, struct checkpoint_header *header, struct checkp
     checkpoint->count = header->count;
     return file_read_up_to(file, checkpoint->agencies, bytes, sizeof *header) == (ssize_t)bytes &&
            header->checksum == sum(header, checkpoint->agencies);
+}
+
+bool checkpoint_load(int descriptor, struct checkpoint_file *file)
+{
+    struct checkpoint_header header;
+    *file = (struct checkpoint_file){.proof = 0};
+    if (!load_whole(descriptor, &header, &file->checkpoint)) {
+        checkpoint_close(&file->checkpoint);
+        return false;
+    }
+    memcpy(file->identity, header.identity, sizeof header.identity);
+    file->proof = header.proof;
+    return true;
 }
 
 /* True when bets.csv reaches the position and its bytes before that are unchanged. */

@@ -75,6 +75,21 @@ enum checkpoint_answer checkpoint_read(const struct data_directory *directory, c
                                        int bets_file, enum checkpoint_verify verify,
                                        struct checkpoint *checkpoint, struct failure *failure);
 
+/* A checkpoint as it stands in a file, compared with nothing. */
+struct checkpoint_file {
+    char identity[CONTROL_IDENTITY_DIGITS + 1]; /* any bytes, terminated */
+    uint64_t proof; /* the checksum of up to CHECKPOINT_PROOF_BYTES before the position */
+    struct checkpoint checkpoint;
+};
+
+enum { CHECKPOINT_PROOF_BYTES = 4096 };
+
+/*
+ * Reads an open checkpoint, whoever it belongs to. True when its own checksum agrees; the
+ * caller closes file->checkpoint then, which is zeroed else. Called by lottery-verify.
+ */
+bool checkpoint_load(int descriptor, struct checkpoint_file *file);
+
 /* Removes the unfinished file of a storer that was killed while it wrote. Called by recovery. */
 void checkpoint_remove_unfinished(const struct data_directory *directory);
 

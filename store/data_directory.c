@@ -270,20 +270,6 @@ static bool read_control(struct data_directory *directory, struct failure *failu
 
 /* ----------------------------------------------------------------- open ---- */
 
-/* Syncs the parent, so that a directory that was just made is there after a power loss. */
-static bool sync_parent(const struct data_directory *directory, struct failure *failure)
-{
-    int parent = openat(directory->descriptor, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = parent >= 0 && file_sync_directory(parent, directory->path);
-    if (!synced) {
-        failure_set_errno(failure, "sync the parent of %s", directory->path);
-    }
-    if (parent >= 0) {
-        close(parent);
-    }
-    return synced;
-}
-
 /*
  * Sets the mode of a directory that we have made, or checks the one that was there. That one
  * keeps its mode, also if data.group was set later.
@@ -295,7 +281,8 @@ static bool settle_directory(const struct data_directory *directory, const struc
     if (directory->made) {
         return data_access_set(directory->descriptor, data_access_directory_mode(access), access,
                                directory->path, failure) &&
-               sync_parent(directory, failure);
+               (file_sync_parent(directory->descriptor, directory->path) ||
+                failure_set_errno(failure, "sync the parent of %s", directory->path));
     }
     if (access->has_group && (status->st_mode & S_IRWXG) == 0) {
         log_warning("action: data_directory | result: in_progress | directory: %s | reason: "

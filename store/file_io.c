@@ -118,6 +118,18 @@ bool file_sync_directory(int directory, const char *path)
     return true;
 }
 
+bool file_sync_parent(int directory, const char *path)
+{
+    int parent = openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = parent >= 0 && file_sync_directory(parent, path);
+    if (parent >= 0) {
+        int error = errno;
+        close(parent);
+        errno = error;
+    }
+    return synced;
+}
+
 bool file_sync_and_forget(int file, uint64_t from)
 {
     if (!file_sync(file)) {

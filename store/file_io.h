@@ -55,6 +55,12 @@ bool file_sync_data(int file);
 bool file_sync_directory(int directory, const char *path);
 
 /*
+ * The same for the parent of a directory that was made or renamed. `path` names the directory
+ * itself.
+ */
+bool file_sync_parent(int directory, const char *path);
+
+/*
  * Makes all of the file durable, and makes the kernel drop its cached pages from the byte
  * `from` on, so that the next read comes from the disk. False with errno when the sync fails.
  *

@@ -28,7 +28,7 @@ bool flush_appended(struct storage *storage);
 /*
  * Makes durable what the storer before this one wrote and did not live to sync. Those bytes have
  * left the ring, so as much again could be written after them. They are synced before that happens,
- * so a power loss never takes more than a ring's worth of bytes (recovery.c). False as above. To be
+ * so a power loss never takes more than a ring's worth of bytes (witnesses.h). False as above. To be
  * called before the first flush_appended.
  */
 bool flush_inherited(struct storage *storage);

@@ -27,7 +27,7 @@
 
 /* -------------------------------------------------------------- control ---- */
 
-/* Writes findings->control, with what was counted where something has been stored. */
+/* Writes findings->control. If anything has been stored, it has the positions that were counted. */
 static bool write_control(struct findings *findings, struct failure *failure)
 {
     struct data_directory *directory = &findings->heritage->directory;
@@ -48,8 +48,9 @@ static bool write_control(struct findings *findings, struct failure *failure)
 }
 
 /*
- * Makes control where there is none, or completes the archive of the draw before. It is the first file to be made, so a start that finds others
- * without it knows that it was taken away.
+ * Makes control if it is missing. It is the first file to be made, so a start that finds others
+ * without it knows that it was taken away. Where it is there, an archive that was begun is
+ * completed, before any other file is looked at.
  */
 static bool make_control(struct findings *findings, struct failure *failure)
 {
@@ -65,7 +66,7 @@ static bool make_control(struct findings *findings, struct failure *failure)
     return write_control(findings, failure);
 }
 
-/* Once anything of the lottery has been stored its terms are fixed: others are refused. */
+/* Sets the terms of a new lottery. Once anything has been stored, other terms are refused. */
 static bool settle_terms(struct findings *findings, struct failure *failure)
 {
     struct lottery_terms wanted;
@@ -117,7 +118,7 @@ static bool mark_done(const struct findings *findings, struct failure *failure)
     return true;
 }
 
-/* Makes bets.csv where there is none, or cuts off what comes after its good bytes. */
+/* Makes bets.csv if it is missing; else cuts off what comes after its good bytes. */
 static bool cut_bets(struct findings *findings, struct failure *failure)
 {
     const struct data_directory *directory = &findings->heritage->directory;
@@ -185,7 +186,7 @@ static bool go_on(struct findings *findings, struct failure *failure)
 
 /* ---------------------------------------------------------------- steps ---- */
 
-/* Reads done.csv, and opens bets.csv where there is one. */
+/* Reads done.csv, and opens bets.csv. Either may be missing. */
 static bool open_files(struct findings *findings, struct failure *failure)
 {
     const struct data_directory *directory = &findings->heritage->directory;

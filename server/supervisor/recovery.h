@@ -4,8 +4,8 @@
  * Why it exists: what is in shared memory dies with a server, and its files do not.
  *
  * What it promises: it counts bets.csv (tally.h), fills the agencies table and the ring's positions
- * from it and from done.csv, and cuts off what a crash has left half written. Where something else
- * than a crash has changed the files (witnesses.h), it refuses.
+ * from it and from done.csv, and cuts off what a crash has left half written. If something other
+ * than a crash has changed the files (witnesses.h), it refuses to start.
  *
  * Called by the supervisor alone.
  */

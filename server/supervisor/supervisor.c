@@ -255,7 +255,7 @@ static void accept_at(struct supervisor *supervisor, int listener)
     }
 }
 
-/* Accepts at each address in turn. The limit for each leaves time for the others. */
+/* Accepts at each address in turn. The limit at each leaves time for the others. */
 static void accept_connections(struct supervisor *supervisor,
                                const struct pollfd polls[LISTENERS_MAX])
 {
@@ -268,7 +268,7 @@ static void accept_connections(struct supervisor *supervisor,
 
 /* ------------------------------------------------------------------ loop ---- */
 
-/* Milliseconds until something is due that no event tells of. A look at what we own always is. */
+/* Milliseconds until something is due of which no event tells: at the latest, ownership's look. */
 static int64_t patience_ms(const struct supervisor *supervisor)
 {
     int64_t patience_ms = ownership_patience_ms(&supervisor->ownership);

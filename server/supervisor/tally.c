@@ -39,7 +39,7 @@ static bool sync_and_forget_tail(const struct heritage *heritage, int bets, stru
 
 /* ----------------------------------------------------------- checkpoint ---- */
 
-/* False where there are more agencies than the table takes: nothing is filled then. */
+/* Fills the table. If the table takes fewer agencies, it fills nothing and returns false. */
 static bool fill_agencies(const struct segment *segment, const struct checkpoint *checkpoint,
                           struct tally *tally)
 {
@@ -58,7 +58,7 @@ static bool fill_agencies(const struct segment *segment, const struct checkpoint
     return true;
 }
 
-/* Takes over what a checkpoint has counted. False where the file disagrees with it. */
+/* Takes over what a checkpoint has counted. False with the failure when the file disagrees. */
 static bool start_from_checkpoint(const struct heritage *heritage, int bets, struct tally *tally,
                                   struct failure *failure)
 {

@@ -67,8 +67,8 @@ static bool may_be_ours(int file, uint64_t longest_bytes)
     return begins_like_a_row && is_first_line_torn(file, longest_bytes);
 }
 
-/* True when a crash can have left what comes after the good bytes. */
-static bool is_tail_of_crash(const struct findings *findings, struct failure *failure)
+/* True when a crash can have left what comes after the good bytes, so that it may be cut off. */
+static bool tail_may_be_cut(const struct findings *findings, struct failure *failure)
 {
     const struct tally *tally = &findings->tally;
     const char *path = findings->heritage->directory.path;
@@ -199,7 +199,7 @@ static bool agrees_with_new_control(const struct findings *findings, struct fail
 
 bool witnesses_agree(const struct findings *findings, struct failure *failure)
 {
-    if (!is_tail_of_crash(findings, failure) || !agrees_with_winners(findings, failure) ||
+    if (!tail_may_be_cut(findings, failure) || !agrees_with_winners(findings, failure) ||
         !agrees_with_new_control(findings, failure) ||
         !reaches(findings, findings->control.bets_bytes, DATA_CONTROL_FILE, failure)) {
         return false;

@@ -54,7 +54,7 @@ static void conversion_stops_at_the_first_bad_row_and_says_which(void **state)
 static void expect_same_fields(const char *csv, size_t bytes, uint32_t agency,
                                const struct text *row)
 {
-    struct text fields[CSV_FIELDS];
+    struct text fields[CSV_FIELDS] = {{.count = 0}};
     struct text joined = {.count = 0};
     joined.count = (size_t)snprintf(joined.bytes, sizeof joined.bytes, "%u", agency);
     assert_int_equal(read_rfc4180_record(csv, bytes, fields, CSV_FIELDS), CSV_FIELDS);
@@ -94,22 +94,28 @@ static void random_rows_become_csv_and_rows_again(void **state)
     }
 }
 
+/* Writes 1 to `most` rows of the wire, each ended by LF, the last one perhaps not. Their bytes. */
+static size_t make_random_batch(char *rows, unsigned most, unsigned *seed)
+{
+    size_t bytes = 0;
+    for (unsigned left = 1 + below(seed, most); left > 0; left--) {
+        struct text row;
+        make_random_row(&row, seed);
+        memcpy(rows + bytes, row.bytes, row.count);
+        bytes += row.count;
+        rows[bytes++] = '\n';
+    }
+    return bytes - below(seed, 2);
+}
+
 static void csv_never_takes_more_room_than_promised(void **state)
 {
     (void)state;
     unsigned seed = 7574;
     for (int i = 0; i < RANDOM_ROWS / ROWS_OF_BATCH; i++) {
         char *rows = malloc((size_t)ROWS_OF_BATCH * ROW_BYTES_MAX);
-        size_t bytes = 0;
         assert_non_null(rows);
-        for (unsigned left = 1 + below(&seed, ROWS_OF_BATCH); left > 0; left--) {
-            struct text row;
-            make_random_row(&row, &seed);
-            memcpy(rows + bytes, row.bytes, row.count);
-            bytes += row.count;
-            rows[bytes++] = '\n';
-        }
-        bytes -= below(&seed, 2); /* the last LF may be missing */
+        size_t bytes = make_random_batch(rows, ROWS_OF_BATCH, &seed);
         size_t room = BET_CSV_BYTES_MAX(bytes + 1);
         char *csv = malloc(room + 1);
         assert_non_null(csv);
@@ -209,15 +215,7 @@ static void a_batch_is_converted_as_its_rows_are_one_by_one(void **state)
     unsigned seed = 17;
     for (int i = 0; i < BATCHES; i++) {
         char batch[ROWS_OF_SMALL_BATCH * ROW_BYTES_MAX] = "";
-        size_t bytes = 0;
-        for (unsigned left = 1 + below(&seed, ROWS_OF_SMALL_BATCH - 1); left > 0; left--) {
-            struct text row;
-            make_random_row(&row, &seed);
-            memcpy(batch + bytes, row.bytes, row.count);
-            bytes += row.count;
-            batch[bytes++] = '\n';
-        }
-        bytes -= below(&seed, 2); /* the last LF may be missing */
+        size_t bytes = make_random_batch(batch, ROWS_OF_SMALL_BATCH - 1, &seed);
         for (unsigned left = below(&seed, 3); left > 0; left--) {
             mutate(batch, &bytes, &seed);
         }

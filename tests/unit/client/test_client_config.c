@@ -16,11 +16,11 @@ static bool load(const char *file)
     return client_config_load(file, &config, &failure);
 }
 
-static const struct config_subject subject = {.table = &client_config_table,
-                                              .config = &config,
-                                              .failure = &failure,
-                                              .least = "id: 1\n",
-                                              .load = load};
+static const struct config_subject tested = {.table = &client_config_table,
+                                             .config = &config,
+                                             .failure = &failure,
+                                             .least = "id: 1\n",
+                                             .load = load};
 
 /* These are no keys of the table. */
 static int clear_server_variables(void)
@@ -30,7 +30,7 @@ static int clear_server_variables(void)
 
 static int open_fixture(void **state)
 {
-    return clear_server_variables() == 0 ? fixture_open(state, &subject) : -1;
+    return clear_server_variables() == 0 ? fixture_open(state, &tested) : -1;
 }
 
 static int close_fixture(void **state)

@@ -16,6 +16,8 @@
 
 #include <cmocka.h> /* after what it needs */
 
+enum { PLACE_PATH_BYTES = 2 * SCRATCH_PATH_BYTES };
+
 static const char two_winners[] = "2,Ana,Núñez,20000000,1990-01-01,7574\n"
                                   "2,Luis,Vega,20000001,1990-01-02,7574\n";
 static const char two_rows[] = "Ana,Núñez,20000000,1990-01-01,7574\n"
@@ -71,8 +73,8 @@ static void what_is_no_bet_of_this_agency_is_refused(void **state)
 /* A directory of its own, the names that the winners have there, and their report. */
 struct winners_place {
     struct scratch scratch;
-    char path[2 * SCRATCH_PATH_BYTES];
-    char partial[2 * SCRATCH_PATH_BYTES + sizeof ".partial"];
+    char path[PLACE_PATH_BYTES];
+    char partial[PLACE_PATH_BYTES + sizeof ".partial"];
     struct winners_report report;
 };
 
@@ -167,7 +169,7 @@ static void a_name_that_cannot_be_given_is_a_failure(void **state)
 
 struct place {
     struct scratch scratch;
-    char bets_path[2 * SCRATCH_PATH_BYTES];
+    char bets_path[PLACE_PATH_BYTES];
     struct dataset bets;
     bool left; /* once closed: something else was in the directory */
 };

@@ -98,12 +98,12 @@ static inline bool load(const char *file)
     return config_load(&table, file, &settings, origins, &failure);
 }
 
-static const struct config_subject subject = {
+static const struct config_subject tested = {
     .table = &table, .config = &settings, .failure = &failure, .least = "", .load = load};
 
 static inline int open_fixture(void **state)
 {
-    return fixture_open(state, &subject);
+    return fixture_open(state, &tested);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, fixture_close)

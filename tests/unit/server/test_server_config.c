@@ -15,15 +15,15 @@ static bool load(const char *file)
     return server_config_load(file, &config, &failure);
 }
 
-static const struct config_subject subject = {.table = &server_config_table,
-                                              .config = &config,
-                                              .failure = &failure,
-                                              .least = "",
-                                              .load = load};
+static const struct config_subject tested = {.table = &server_config_table,
+                                             .config = &config,
+                                             .failure = &failure,
+                                             .least = "",
+                                             .load = load};
 
 static int open_fixture(void **state)
 {
-    return fixture_open(state, &subject);
+    return fixture_open(state, &tested);
 }
 
 static void assert_defaults(void)

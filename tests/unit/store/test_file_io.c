@@ -205,6 +205,19 @@ static void a_directory_that_can_not_be_synced_is_no_failure_and_a_file_is_one(v
     }
 }
 
+static void the_parent_of_a_directory_is_synced_and_a_file_has_none(void **state)
+{
+    struct fixture *fixture = *state;
+    let_fail(2, EINTR);
+    assert_true(file_sync_parent(fixture->scratch.descriptor, fixture->scratch.path));
+    assert_int_equal(kernel.calls, 3);
+    let_fail(1, EIO);
+    assert_false(file_sync_parent(fixture->scratch.descriptor, fixture->scratch.path));
+    assert_int_equal(errno, EIO);
+    assert_false(file_sync_parent(fixture->file, fixture->scratch.path));
+    assert_int_equal(errno, ENOTDIR);
+}
+
 static void what_is_synced_and_forgotten_still_reads_the_same(void **state)
 {
     struct fixture *fixture = *state;
@@ -283,6 +296,7 @@ int main(void)
         FILE_TEST(a_sync_that_a_signal_interrupts_is_done_again),
         FILE_TEST(a_sync_that_fails_is_never_tried_again),
         FILE_TEST(a_directory_that_can_not_be_synced_is_no_failure_and_a_file_is_one),
+        FILE_TEST(the_parent_of_a_directory_is_synced_and_a_file_has_none),
         FILE_TEST(what_is_synced_and_forgotten_still_reads_the_same),
         FILE_TEST(what_is_there_is_read_in_pieces_and_after_signals),
         FILE_TEST(a_files_checksum_is_that_of_its_bytes),

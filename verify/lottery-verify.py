@@ -1,0 +1,1267 @@
+#!/usr/bin/env python3
+"""lottery-verify.py - the second opinion: the checks of lottery-verify, written independently.
+
+    lottery-verify.py [--draw NAME | --all] [--key PUB] [--json] [-q] DIRECTORY
+    lottery-verify.py --prove AGENCY:ROW [--draw NAME] DIRECTORY
+    lottery-verify.py --proof FILE --seal FILE [--key PUB]
+
+It shares no code with lottery-verify, so a bug of one of them does not hide from the other. It needs
+Python 3.7 and its standard library; signatures are checked by the `openssl` command, and are
+skipped where there is none. Names, verdicts and exit statuses are those of lottery-verify;
+docs/draws.md explains them. Nothing is written but temporary files for openssl.
+
+It reads bets.csv in pieces. Its memory grows with the number of winners, and with --prove with the
+number of bets.
+"""
+import argparse
+import base64
+import calendar
+import datetime
+import functools
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+
+VERSION = '1.0'
+OK, FAIL, SKIPPED = 'ok', 'FAIL', 'skipped'
+CHECKS = ('control', 'state', 'files', 'rows', 'agencies', 'bets', 'done', 'checkpoint', 'seal',
+          'seal-hash', 'seal-terms', 'seal-bets', 'seal-agencies', 'seal-tree', 'seal-done',
+          'seal-signature', 'draw', 'draw-hash', 'draw-terms', 'draw-signature', 'number', 'times',
+          'winners', 'draw-winners')
+EXIT_FAIL, EXIT_USAGE, EXIT_UNREADABLE = 1, 2, 3
+EXIT_NOT_SEALED, EXIT_NOT_DRAWN, EXIT_ABANDONED = 4, 5, 6
+STAGES = {0: 'drawn, all is well', EXIT_NOT_SEALED: 'not sealed, so far all is well',
+          EXIT_NOT_DRAWN: 'sealed and not drawn, so far all is well',
+          EXIT_ABANDONED: 'abandoned, what there is is well'}
+MODULUS = 2**64 - 59
+UINT32_MAX, UINT64_MAX, JSON_INTEGER_MAX = 2**32 - 1, 2**64 - 1, 2**53 - 1
+AGENCIES_MAX = 32767
+TEXT_BYTES_MAX = 8 * 1024 * 1024
+PIECE_BYTES = 4 * 1024 * 1024
+CONTROL_MISSING = 'control is not whole'
+
+
+class Unreadable(Exception):
+    """A directory or file that is there can't be read."""
+
+
+class Refused(Exception):
+    """A text is not what it should be; says why."""
+
+
+# ------------------------------------------------------------------ numbers ----
+
+def checksum(data, before=0):
+    """lib/checksum.h: the bytes as one number, modulo the largest prime below 2^64."""
+    return (before * pow(256, len(data), MODULUS) + int.from_bytes(data, 'big')) % MODULUS
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+class Tree:
+    """RFC 6962, section 2.1: complete subtrees from left to right, each larger than the next."""
+
+    def __init__(self):
+        self.count, self.nodes = 0, []
+
+    def add(self, row):
+        node, number = hashlib.sha256(b'\0' + row).digest(), self.count
+        nodes = self.nodes
+        while number & 1:
+            node = hashlib.sha256(b'\1' + nodes.pop() + node).digest()
+            number >>= 1
+        nodes.append(node)
+        self.count += 1
+
+    def root(self):
+        if not self.nodes:
+            return sha256(b'')
+        node = self.nodes[-1]
+        for left in reversed(self.nodes[:-1]):
+            node = hashlib.sha256(b'\1' + left + node).digest()
+        return node.hex()
+
+
+def path_to(leaf, hashes):
+    """RFC 6962, section 2.1.1, level by level; a last node without a neighbour goes up as it is."""
+    path = []
+    while len(hashes) > 1:
+        if leaf ^ 1 < len(hashes):
+            path.append(hashes[leaf ^ 1])
+        above = [hashlib.sha256(b'\1' + hashes[i] + hashes[i + 1]).digest()
+                 for i in range(0, len(hashes) - 1, 2)]
+        if len(hashes) % 2:
+            above.append(hashes[-1])
+        leaf, hashes = leaf // 2, above
+    return path
+
+
+def root_by_path(leaf, count, node, path):
+    """RFC 9162, section 2.1.3.2. None when the path has not the right length."""
+    if leaf >= count:
+        return None
+    last, path = count - 1, list(path)
+    while last:
+        if leaf & 1 or leaf < last:
+            if not path:
+                return None
+            sibling = path.pop(0)
+            node = hashlib.sha256(b'\1' + (sibling + node if leaf & 1 else node + sibling)).digest()
+        leaf, last = leaf >> 1, last >> 1
+    return None if path else node.hex()
+
+
+# -------------------------------------------------------------------- texts ----
+
+MOMENT = re.compile(r'(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{3})Z', re.ASCII)
+
+
+def parse_moment(text):
+    """Milliseconds since 1970; 0 for "-"."""
+    if text == '-':
+        return 0
+    match = MOMENT.fullmatch(text)
+    try:
+        parts = [int(part) for part in match.groups()]
+        moment = calendar.timegm(datetime.datetime(*parts[:6]).timetuple()) * 1000 + parts[6]
+    except (AttributeError, ValueError):
+        raise Refused('no moment: %s' % text) from None
+    if moment <= 0:
+        raise Refused('no moment: %s' % text)
+    return moment
+
+
+def is_clean(text):
+    return not any(ord(c) < 0x20 or 0x7f <= ord(c) < 0xa0 for c in text)
+
+
+def is_draw_name(text):
+    return re.fullmatch(r'[A-Za-z0-9][A-Za-z0-9._-]{0,31}', text) is not None
+
+
+class AgencySet:
+    """ "1-3,7", or "any". """
+
+    def __init__(self, text):
+        self.any, self.ranges = text.lower() == 'any', []
+        for part in [] if self.any else text.split(','):
+            match = re.fullmatch(r' *([0-9]+)(?:-([0-9]+))? *', part)
+            if match is None:
+                raise Refused('"%s" is not like 1-5, or 1-3,7, or any' % text)
+            first, last = int(match.group(1)), int(match.group(2) or match.group(1))
+            if first > last or last > UINT32_MAX or len(self.ranges) == 64 or any(
+                    first <= other_last and other <= last for other, other_last in self.ranges):
+                raise Refused('"%s" is not like 1-5, or 1-3,7, or any' % text)
+            self.ranges.append((first, last))
+
+    def __contains__(self, agency):
+        return self.any or any(first <= agency <= last for first, last in self.ranges)
+
+
+# ------------------------------------------------------------------ control ----
+
+def text_of(room):
+    def parse(value):
+        if value == '' or len(value.encode()) >= room:
+            raise Refused('its text is too long, or empty')
+        return '' if value == '-' else value
+    return parse
+
+
+def decimal_to(maximum):
+    def parse(value):
+        if re.fullmatch('0|[1-9][0-9]*', value) is None or len(value) > 20 or int(value) > maximum:
+            raise Refused('no number: %s' % value)
+        return int(value)
+    return parse
+
+
+def hexadecimal(digits):
+    def parse(value):
+        if re.fullmatch('[0-9a-f]{%d}' % digits, value) is None:
+            raise Refused('no hexadecimal number: %s' % value)
+        return int(value, 16)
+    return parse
+
+
+def one_of(*words):
+    def parse(value):
+        if value not in words:
+            raise Refused('no word of ours: %s' % value)
+        return value
+    return parse
+
+
+def number_or_none(value):
+    return None if value == '-' else decimal_to(UINT32_MAX)(value)
+
+
+def digest_or_none(value):
+    if value != '-':
+        hexadecimal(64)(value)
+    return '' if value == '-' else value
+
+
+NUMBER_BY = one_of('configuration', 'opening', 'command')
+CONTROL_LINES = (  # name, how it is read, the version that has brought it
+    ('identity', text_of(33), 2), ('draw', text_of(33), 3), ('ipc_key', hexadecimal(8), 2),
+    ('ring_bytes', decimal_to(1024**3), 2), ('agencies_expected', decimal_to(UINT32_MAX), 2),
+    ('agencies_allowed', text_of(256), 2), ('terms_by', one_of('configuration', 'command'), 3),
+    ('number_by', NUMBER_BY, 3), ('winning_number', number_or_none, 2),
+    ('opened_at', parse_moment, 3), ('closes_at', parse_moment, 3),
+    ('state', one_of('new', 'open', 'closed', 'sealed', 'drawn', 'abandoned'), 2),
+    ('archiving', text_of(33), 3), ('bets_bytes', decimal_to(UINT64_MAX), 2),
+    ('done_bytes', decimal_to(UINT64_MAX), 2), ('closed_at', parse_moment, 3),
+    ('closed_by', one_of('-', 'agencies', 'command', 'time'), 3),
+    ('closed_without', text_of(256), 3), ('closed_reason', text_of(128), 3),
+    ('sealed_at', parse_moment, 3), ('seal_sha256', digest_or_none, 3),
+    ('drawn_at', parse_moment, 3), ('draw_sha256', digest_or_none, 3),
+    ('abandoned_at', parse_moment, 3), ('abandoned_reason', text_of(128), 3),
+    ('drawn_bets', decimal_to(UINT64_MAX), 2), ('drawn_bytes', decimal_to(UINT64_MAX), 2),
+    ('drawn_checksum', hexadecimal(16), 2), ('winners', decimal_to(UINT64_MAX), 2),
+    ('winners_bytes', decimal_to(UINT64_MAX), 2), ('winners_checksum', hexadecimal(16), 2))
+
+
+def parse_control(data):
+    damaged = 'control is damaged (its checksum does not agree with its text)'
+    match = re.fullmatch(rb'(lottery data ([0-9]+)\n.*\n)checksum ([0-9a-f]{16})\n', data, re.DOTALL)
+    if match is None or b'\0' in data or int(match.group(3), 16) != checksum(match.group(1)):
+        raise Refused(damaged)
+    version = match.group(2).decode()
+    if version not in ('2', '3'):
+        raise Refused('control has version %s, which is not known here' % version)
+    lines = [line for line in CONTROL_LINES if line[2] <= int(version)]
+    try:
+        texts = match.group(1).decode().split('\n')[1:-1]
+    except UnicodeDecodeError:
+        raise Refused(damaged) from None
+    if len(texts) != len(lines):
+        raise Refused(damaged)
+    control = {'draw': '1', 'number_by': 'configuration', 'opened_at': 0, 'closes_at': 0,
+               'archiving': '', 'closed_at': 0, 'closed_by': '-', 'closed_without': '',
+               'closed_reason': '', 'sealed_at': 0, 'seal_sha256': '', 'drawn_at': 0,
+               'draw_sha256': '', 'abandoned_at': 0, 'abandoned_reason': ''}
+    for text, (name, parse, _) in zip(texts, lines):
+        found, _, value = text.partition(' ')
+        if found != name:
+            raise Refused(damaged)
+        control[name] = parse(value)
+    judge_control(control)
+    return control
+
+
+def judge_control(control):
+    number_needed = control['number_by'] != 'command'
+    if (re.fullmatch('[0-9a-f]{32}', control['identity']) is None or
+            not is_draw_name(control['draw']) or control['ring_bytes'] == 0 or
+            control['agencies_expected'] == 0 or
+            (number_needed and control['winning_number'] is None) or
+            (control['archiving'] and not is_draw_name(control['archiving'])) or
+            not is_clean(control['closed_reason'] + control['abandoned_reason'])):
+        raise Refused('control has values that can\'t stand there')
+
+
+def inconsistency(control):
+    """What the state must not lack, and must not have; None: it is consistent."""
+    closed, sealed, drawn = (control[name] != 0 for name in ('closed_at', 'sealed_at', 'drawn_at'))
+    state = control['state']
+    if (closed != (control['closed_by'] != '-') or sealed != (control['seal_sha256'] != '') or
+            drawn != (control['draw_sha256'] != '')):
+        return 'a moment stands without what happened then, or the other way round'
+    if (sealed and not closed) or (drawn and not sealed):
+        return 'it is sealed without being closed, or drawn without being sealed'
+    if (state == 'abandoned') != (control['abandoned_at'] != 0):
+        return 'it is abandoned at no time, or not abandoned at one'
+    if state in ('new', 'open') and closed:
+        return 'it is open, and was closed'
+    if state == 'closed' and (not closed or sealed):
+        return 'it is not closed, or is sealed already'
+    if state == 'sealed' and (not sealed or drawn):
+        return 'it is not sealed, or is drawn already'
+    if state == 'drawn' and (control['winning_number'] is None or
+                             (closed and not drawn)):  # 1.0 neither closed nor sealed
+        return 'it is drawn without number, seal or time'
+    if state == 'abandoned' and drawn:
+        return 'it is abandoned, and was drawn'
+    return None
+
+
+# --------------------------------------------------------------------- JSON ----
+
+def no_duplicates(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError('a member is there twice')
+    return members
+
+
+def no_fraction(text):
+    raise ValueError('%s is no integer' % text)
+
+
+def load_canonical(data, name):
+    try:
+        value = json.loads(data.decode(), object_pairs_hook=no_duplicates, parse_float=no_fraction,
+                           parse_constant=no_fraction)
+        again = json.dumps(value, sort_keys=True, separators=(',', ':'), ensure_ascii=False)
+        canonical = again.encode() == data
+    except (ValueError, RecursionError) as error:
+        raise Refused('%s is no JSON of ours: %s' % (name, error)) from None
+    if not canonical:
+        raise Refused('%s is not canonical JSON (RFC 8785: sorted keys, no white space, no line end)'
+                      % name)
+    return value
+
+
+def is_integer(maximum):
+    return lambda value: type(value) is int and 0 <= value <= maximum
+
+
+def is_string(value):
+    return isinstance(value, str) and value != '' and is_clean(value)
+
+
+def is_digest(value):
+    return isinstance(value, str) and re.fullmatch('[0-9a-f]{64}', value) is not None
+
+
+def is_identity(value):
+    return isinstance(value, str) and re.fullmatch('[0-9a-f]{32}', value) is not None
+
+
+def is_moment(value):
+    try:
+        return isinstance(value, str) and parse_moment(value) >= 0
+    except Refused:
+        return False
+
+
+def is_known_moment(value):
+    return is_moment(value) and value != '-'
+
+
+def shorter_than(room):
+    return lambda value: is_string(value) and len(value.encode()) < room
+
+
+def is_in(*words):
+    return lambda value: isinstance(value, str) and value in words
+
+
+def is_name(value):
+    return isinstance(value, str) and is_draw_name(value)
+
+
+def is_any(_):
+    return True
+
+
+COUNT, SMALL = is_integer(JSON_INTEGER_MAX), is_integer(UINT32_MAX)
+NUMBER_SOURCE = is_in('configuration', 'opening', 'command')
+SEAL = {'agencies': is_any, 'bets': is_any, 'closed': is_any, 'done': is_any, 'draw': is_name,
+        'format': is_in('lottery seal 1'), 'identity': is_identity, 'opened_at': is_moment,
+        'program': shorter_than(64), 'sealed_at': is_known_moment, 'terms': is_any}
+SEAL_PARTS = {
+    'bets': {'bytes': COUNT, 'merkle_root': is_digest, 'rows': COUNT, 'sha256': is_digest},
+    'closed': {'at': is_known_moment, 'by': is_in('agencies', 'command', 'time'),
+               'reason': shorter_than(128), 'without': shorter_than(256)},
+    'done': {'bytes': COUNT, 'sha256': is_digest},
+    'terms': {'agencies_allowed': shorter_than(256), 'agencies_expected': SMALL,
+              'closes_at': is_moment, 'number_by': NUMBER_SOURCE,
+              'winning_number': lambda value: value is None or SMALL(value)}}
+SEAL_AGENCY = {'agency': SMALL, 'closed_out': lambda value: isinstance(value, bool), 'rows': COUNT,
+               'sha256': is_digest}
+DRAW = {'agencies': is_any, 'draw': is_name, 'drawn_at': is_known_moment,
+        'format': is_in('lottery draw 1'), 'identity': is_identity, 'number_by': NUMBER_SOURCE,
+        'program': shorter_than(64), 'seal_sha256': is_digest, 'winners': is_any,
+        'winning_number': SMALL}
+DRAW_WINNERS = {'bytes': COUNT, 'rows': COUNT, 'sha256': is_digest}
+DRAW_AGENCY = {'agency': SMALL, 'winners': COUNT}
+PROOF = {'draw': is_name, 'format': is_in('lottery proof 1'), 'identity': is_identity,
+         'leaf': COUNT, 'path': lambda value: isinstance(value, str),
+         'row': lambda value: isinstance(value, str), 'rows': COUNT, 'seal_sha256': is_digest}
+
+
+def expect_members(value, members, where):
+    if not isinstance(value, dict):
+        raise Refused('%s is no object' % where)
+    for key, is_possible in members.items():
+        if key not in value:
+            raise Refused('%s has no member "%s"' % (where, key))
+        if not is_possible(value[key]):
+            raise Refused('%s has in "%s" what can\'t stand there' % (where, key))
+    for key in value:
+        if key not in members:
+            raise Refused('%s has a member "%s", which is unknown' % (where, key))
+
+
+def expect_agencies(value, members, where):
+    if not isinstance(value, list) or len(value) > AGENCIES_MAX:
+        raise Refused('%s: "agencies" is no array of up to %d' % (where, AGENCIES_MAX))
+    for entry in value:
+        expect_members(entry, members, where)
+    numbers = [entry['agency'] for entry in value]
+    if any(one >= other for one, other in zip(numbers, numbers[1:])):
+        raise Refused('%s: the agencies are not in ascending order' % where)
+
+
+def parse_seal(data, name):
+    seal = load_canonical(data, name)
+    expect_members(seal, SEAL, name)
+    for key, members in SEAL_PARTS.items():
+        expect_members(seal[key], members, '%s: "%s"' % (name, key))
+    expect_agencies(seal['agencies'], SEAL_AGENCY, name)
+    terms = seal['terms']
+    if (terms['number_by'] == 'command') != (terms['winning_number'] is None):
+        raise Refused('%s: "winning_number" has to be null where it comes by command, and only there'
+                      % name)
+    if sum(entry['rows'] for entry in seal['agencies']) != seal['bets']['rows']:
+        raise Refused('%s: the agencies\' rows are not those of the bets' % name)
+    if terms['agencies_expected'] == 0:
+        raise Refused('%s: it expects no agencies' % name)
+    return seal
+
+
+def parse_draw(data, name):
+    draw = load_canonical(data, name)
+    expect_members(draw, DRAW, name)
+    expect_members(draw['winners'], DRAW_WINNERS, '%s: "winners"' % name)
+    expect_agencies(draw['agencies'], DRAW_AGENCY, name)
+    if sum(entry['winners'] for entry in draw['agencies']) != draw['winners']['rows']:
+        raise Refused('%s: the agencies\' winners are not the rows of winners.csv' % name)
+    return draw
+
+
+# --------------------------------------------------------------------- rows ----
+
+NAME = rb'(?:[^",\x00-\x1f\x7f]+|"(?:[^",\x00-\x1f\x7f]|"")*""(?:[^",\x00-\x1f\x7f]|"")*")'
+ROW = re.compile(rb'(0|[1-9][0-9]{0,9}),' + NAME + rb',' + NAME +
+                 rb',[0-9]+,([0-9]{4}-[0-9]{2}-[0-9]{2}),0*([0-9]*)\r\n')
+C1_CONTROL = re.compile(rb'\xc2[\x80-\x9f]')
+
+
+@functools.lru_cache(maxsize=65536)
+def is_date(text):
+    year, month, day = int(text[:4]), int(text[5:7]), int(text[8:])
+    return year >= 1 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(
+        max(year, 1), month)[1]
+
+
+def read_row(row):
+    """The row's agency and its number's digits, without leading zeros; None: it is no bet."""
+    match = ROW.fullmatch(row)
+    if match is None:
+        return None
+    agency, number = int(match.group(1)), match.group(3)
+    if agency > UINT32_MAX or len(number) > 10 or (len(number) == 10 and
+                                                   int(number) > UINT32_MAX):
+        return None
+    if row[-3:-2] == b',' or not is_date(match.group(2)):
+        return None
+    if not row.isascii():
+        try:
+            row.decode()
+        except UnicodeDecodeError:
+            return None
+        if C1_CONTROL.search(row):
+            return None
+    return agency, number
+
+
+class Agency:
+    def __init__(self):
+        self.rows, self.bytes, self.checksum, self.sha256 = 0, 0, 0, hashlib.sha256()
+
+    def add(self, rows):
+        data = b''.join(rows)
+        self.rows += len(rows)
+        self.bytes += len(data)
+        self.checksum = checksum(data, self.checksum)
+        self.sha256.update(data)
+
+
+def rows_of(file, limit):
+    """Lists of rows, each with its LF; the file's last one may lack it."""
+    rest = b''
+    while True:
+        piece = file.read(min(PIECE_BYTES, limit))
+        limit -= len(piece)
+        rows = (rest + piece).split(b'\n')
+        rest = rows.pop()
+        if rows:
+            yield [row + b'\n' for row in rows]
+        if not piece:
+            break
+    if rest:
+        yield [rest]
+
+
+class Bets:
+    """All that is told of the first `limit` bytes of bets.csv, in one pass."""
+
+    def __init__(self, file, limit=2**63, number=None, with_tree=True):
+        self.bytes = self.rows = self.checksum = self.bad_rows = self.first_bad = 0
+        self.agencies, self.winners, self.tree = {}, {}, Tree()
+        self.unfinished = False
+        whole = hashlib.sha256()
+        wanted = None if number is None else (b'%d' % number).lstrip(b'0')
+        for rows in rows_of(file, limit):
+            data = b''.join(rows)
+            whole.update(data)
+            self.checksum = checksum(data, self.checksum)
+            self.take(rows, wanted, with_tree)
+        self.sha256 = whole.hexdigest()
+
+    def take(self, rows, wanted, with_tree):
+        by_agency = {}
+        for row in rows:
+            if with_tree:
+                self.tree.add(row)
+            found = read_row(row)
+            if found is None:
+                self.first_bad = self.first_bad if self.bad_rows else self.bytes
+                self.bad_rows += 1
+            else:
+                agency, number = found
+                by_agency.setdefault(agency, []).append(row)
+                if number == wanted:
+                    self.winners.setdefault(agency, []).append(row)
+            self.bytes += len(row)
+            self.unfinished = row[-1:] != b'\n'
+        self.rows += len(rows)
+        for agency, own in by_agency.items():
+            self.agencies.setdefault(agency, Agency()).add(own)
+
+
+# ------------------------------------------------------------------- a draw ----
+
+class Draw:
+    """The files of one draw, read, and the report of the checks."""
+
+    def __init__(self, path, key):
+        self.path, self.key = path, key
+        self.lines, self.stage = {}, EXIT_NOT_SEALED
+        if not os.path.isdir(path):
+            raise Unreadable('open the directory %s: there is none' % path)
+        self.control_data = self.read('control')
+        self.done = self.read('done.csv')
+        self.seal_data, self.seal_signature = self.read('seal.json'), self.read('seal.sig')
+        self.draw_data, self.draw_signature = self.read('draw.json'), self.read('draw.sig')
+        self.checkpoint, self.winners = self.read('checkpoint'), self.read('winners.csv', None)
+        self.control, self.control_fault = self.parse(self.control_data, parse_control)
+        self.seal, self.seal_fault = self.parse(self.seal_data, parse_seal, 'seal.json')
+        self.draw, self.draw_fault = self.parse(self.draw_data, parse_draw, 'draw.json')
+        self.number = self.find_number()
+        self.bets = self.read_bets(2**63, self.number)
+        control = self.control
+        self.closed = control is not None and (control['closed_by'] != '-' or
+                                               control['state'] == 'drawn')
+        self.sealed = (control['seal_sha256'] != '' if control else self.seal_data is not None)
+        self.drawn = (control['draw_sha256'] != '' if control else self.draw_data is not None)
+
+    def open(self, name):
+        """The file, or None where there is none; links and anything but files are refused."""
+        try:
+            descriptor = os.open(os.path.join(self.path, name),
+                                 os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Unreadable('open %s/%s: %s' % (self.path, name, error.strerror)) from None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise Unreadable('%s/%s is no regular file' % (self.path, name))
+        return os.fdopen(descriptor, 'rb')
+
+    def read(self, name, limit=TEXT_BYTES_MAX):
+        file = self.open(name)
+        if file is None:
+            return None
+        with file:
+            try:
+                data = file.read()
+            except OSError as error:
+                raise Unreadable('read %s/%s: %s' % (self.path, name, error.strerror)) from None
+        if limit is not None and len(data) > limit:
+            raise Unreadable('%s/%s is too long' % (self.path, name))
+        return data
+
+    def read_bets(self, limit, number=None, with_tree=True):
+        file = self.open('bets.csv')
+        if file is None:
+            return None
+        with file:
+            try:
+                return Bets(file, limit, number, with_tree)
+            except OSError as error:
+                raise Unreadable('read %s/bets.csv: %s' % (self.path, error.strerror)) from None
+
+    @staticmethod
+    def parse(data, parse, *name):
+        if data is None:
+            return None, ''
+        try:
+            return parse(data, *name), ''
+        except Refused as fault:
+            return None, str(fault)
+
+    def find_number(self):
+        if self.control is not None and self.control['winning_number'] is not None:
+            return self.control['winning_number']
+        return self.draw['winning_number'] if self.draw is not None else None
+
+    # ---- the report ----
+
+    def set(self, check, verdict, text, *values):
+        self.lines[check] = (verdict, text % values if values else text)
+
+    def skips(self, check, *whys):
+        """Skips the check for the first reason that there is."""
+        for why in whys:
+            if why:
+                self.set(check, SKIPPED, '%s', why)
+                return True
+        return False
+
+    def failed(self):
+        return sum(verdict == FAIL for verdict, _ in self.lines.values())
+
+    def status(self):
+        return EXIT_FAIL if self.failed() else self.stage
+
+    def print(self, quiet):
+        for check in CHECKS:
+            verdict, text = self.lines[check]
+            if not quiet or verdict == FAIL:
+                print('%-8s%-15s %s' % (verdict, check, text))
+        name = self.control['draw'] if self.control else '?'
+        if self.failed():
+            print('draw %s: %d of %d checks FAIL' % (name, self.failed(), len(CHECKS)))
+        elif not quiet:
+            print('draw %s: %s' % (name, STAGES[self.stage]))
+
+    def json(self):
+        control = self.control or {'draw': '', 'identity': '', 'state': ''}
+        return {'draw': control['draw'], 'identity': control['identity'],
+                'state': control['state'], 'status': self.status(),
+                'checks': [{'name': check, 'verdict': self.lines[check][0],
+                            'text': self.lines[check][1]} for check in CHECKS]}
+
+    # ---- reasons to skip ----
+
+    def no_control(self):
+        return '' if self.control else CONTROL_MISSING
+
+    def no_bets(self):
+        return '' if self.bets else 'there is no bets.csv'
+
+    def no_seal(self):
+        if not self.sealed:
+            return 'the draw is not sealed yet'
+        if self.seal_data is None:
+            return 'there is no seal.json'
+        return '' if self.seal else 'seal.json can\'t be read'
+
+    def no_draw(self):
+        if not self.drawn:
+            return 'the draw has not been held yet'
+        if self.draw_data is None:
+            return 'there is no draw.json'
+        return '' if self.draw else 'draw.json can\'t be read'
+
+    # ---- the checks ----
+
+    def check(self):
+        for check in (self.check_control, self.check_state, self.check_files, self.check_rows,
+                      self.check_agencies, self.check_bets, self.check_done,
+                      self.check_checkpoint, self.check_times, self.check_seal,
+                      self.check_seal_terms, self.check_seal_bets, self.check_signatures,
+                      self.check_draw, self.check_number, self.check_winners):
+            check()
+
+    def check_control(self):
+        if self.control:
+            self.set('control', OK, 'whole: its checksum agrees')
+        else:
+            self.set('control', FAIL, '%s', self.control_fault or 'there is no control')
+
+    def check_state(self):
+        if self.skips('state', self.no_control()):
+            return
+        control, state = self.control, self.control['state']
+        if state == 'abandoned':
+            self.stage = EXIT_ABANDONED
+        elif control['draw_sha256']:
+            self.stage = 0
+        else:
+            self.stage = EXIT_NOT_DRAWN if control['seal_sha256'] else EXIT_NOT_SEALED
+        fault = inconsistency(control)
+        if control['archiving']:
+            self.set('state', FAIL, 'the files of draw %s are still being moved away: start the '
+                     'server', control['archiving'])
+        elif fault:
+            self.set('state', FAIL, '%s: %s', state, fault)
+        else:
+            self.set('state', OK, '%s', state)
+
+    def check_files(self):
+        if self.skips('files', self.no_control()):
+            return
+        control = self.control
+        has_winners = self.drawn or control['state'] == 'drawn'
+        required = {'bets.csv': self.closed or control['bets_bytes'] > 0,
+                    'done.csv': self.closed or control['done_bytes'] > 0,
+                    'checkpoint': self.closed, 'seal.json': self.sealed, 'draw.json': self.drawn,
+                    'winners.csv': has_winners}
+        possible = {'control', 'lock', 'draws', 'bets.csv', 'done.csv', 'checkpoint'}
+        possible |= {'seal.json', 'seal.sig'} if self.sealed else set()
+        possible |= {'draw.json', 'draw.sig'} if self.drawn else set()
+        possible |= {'winners.csv'} if has_winners else set()
+        try:
+            there = sorted(os.listdir(self.path), key=os.fsencode)
+        except OSError as error:
+            raise Unreadable('list %s: %s' % (self.path, error.strerror)) from None
+        missing = ', '.join(name for name in required if required[name] and name not in there)
+        unknown = ''
+        for name in there:
+            longer = unknown + (', ' if unknown else '') + name
+            if name not in possible and len(os.fsencode(longer)) < 256:
+                unknown = longer
+        also = '; not known here: ' + unknown if unknown else ''
+        if missing:
+            self.set('files', FAIL, 'missing: %s%s', missing, also)
+        else:
+            self.set('files', OK, 'all are there%s', also)
+
+    def check_rows(self):
+        if self.skips('rows', self.no_bets()):
+            return
+        bets = self.bets
+        bad = bets.bad_rows - (1 if bets.unfinished and self.control and not self.closed else 0)
+        if bad:
+            self.set('rows', FAIL, '%d of %d rows are no bets, the first at byte %d', bad,
+                     bets.rows, bets.first_bad)
+        else:
+            self.set('rows', OK, '%d rows are valid', bets.rows)
+
+    def check_agencies(self):
+        if self.skips('agencies', self.no_bets(), self.no_control()):
+            return
+        text = self.control['agencies_allowed']
+        try:
+            allowed = AgencySet(text)
+        except Refused as fault:
+            self.set('agencies', FAIL, 'agencies_allowed: %s', fault)
+            return
+        strangers = sorted(agency for agency in self.bets.agencies if agency not in allowed)
+        if strangers:
+            self.set('agencies', FAIL, 'agency %d has rows and is not among %s', strangers[0], text)
+        else:
+            self.set('agencies', OK, '%d agencies have rows, all of %s', len(self.bets.agencies),
+                     text)
+
+    def check_bets(self):
+        if self.skips('bets', self.no_bets(), self.no_control()):
+            return
+        bets, control = self.bets, self.control
+        expected = control['bets_bytes']
+        if bets.bytes != expected if self.closed else bets.bytes < expected:
+            self.set('bets', FAIL, '%d bytes are there, and control says %d', bets.bytes, expected)
+        elif control['state'] == 'drawn' and (bets.rows, bets.bytes, bets.checksum) != (
+                control['drawn_bets'], control['drawn_bytes'], control['drawn_checksum']):
+            self.set('bets', FAIL, 'it is not the file that control says the draw was held on')
+        else:
+            self.set('bets', OK, '%d bytes, checksum %016x', bets.bytes, bets.checksum)
+
+    def find_done_fault(self):
+        """What is wrong with done.csv, or None; and how many lines it has."""
+        lines = self.done.split(b'\n')
+        seen = set()
+        if lines.pop() and self.closed:
+            return 'the last line is not finished', 0
+        for number, line in enumerate(lines, 1):
+            match = re.fullmatch(rb'((0|[1-9][0-9]*),(0|[1-9][0-9]*),(0|[1-9][0-9]*),'
+                                 rb'([0-9a-f]{16}),)([0-9a-f]{16})', line)
+            if match is None or len(line) >= 95 or checksum(match.group(1)) != int(
+                    match.group(6), 16):
+                return 'line %d is damaged' % number, 0
+            agency, rows, position = (int(match.group(i)) for i in (2, 3, 4))
+            found = self.bets.agencies.get(agency, Agency())
+            if (found.rows, found.checksum) != (rows, int(match.group(5), 16)) or \
+                    position > self.bets.bytes:
+                return ('agency %d was done with %d bets, and bets.csv has %d, or other ones'
+                        % (agency, rows, found.rows)), 0
+            if agency in seen:
+                return 'agency %d has two lines' % agency, 0
+            seen.add(agency)
+        size, expected = len(self.done), self.control['done_bytes']
+        if size != expected if self.closed else size < expected:
+            return '%d bytes are there, and control says %d' % (size, expected), 0
+        without_line = sorted(set(self.bets.agencies) - seen)
+        if self.control['closed_by'] != '-' and without_line:
+            return 'agency %d has rows and no line' % without_line[0], 0
+        return None, len(lines)
+
+    def check_done(self):
+        if self.skips('done', 'there is no done.csv' if self.done is None else '', self.no_bets(),
+                      self.no_control()):
+            return
+        fault, lines = self.find_done_fault()
+        if fault:
+            self.set('done', FAIL, '%s', fault)
+        else:
+            self.set('done', OK, '%d agencies, as bets.csv has them', lines)
+
+    def find_checkpoint_fault(self):
+        """What is wrong with the checkpoint, and its position."""
+        header = struct.Struct('<8sQ32sQQQQ')
+        data, broken = self.checkpoint, 'it is not whole: its checksum does not agree'
+        if len(data) < header.size:
+            return broken, 0
+        magic, own, identity, position, before, proof, count = header.unpack_from(data)
+        if magic != b'LTRCPKT2' or count > AGENCIES_MAX or \
+                len(data) != header.size + 32 * count or checksum(data[16:]) != own:
+            return broken, 0
+        if identity != self.control['identity'].encode():
+            return 'it belongs to another draw', 0
+        if position > self.bets.bytes:
+            return 'its position is after the end of bets.csv', 0
+        bets = self.bets if position == self.bets.bytes else self.read_bets(position, None, False)
+        if bets.bytes != position or bets.checksum != before:
+            return 'the bytes before its position are not those of bets.csv', 0
+        with self.open('bets.csv') as file:
+            file.seek(position - min(position, 4096))
+            if checksum(file.read(min(position, 4096))) != proof:
+                return 'the last bytes before its position are not those of bets.csv', 0
+        with_bets = 0
+        for noted, rows, size, rows_checksum in struct.iter_unpack('<QQQQ', data[header.size:]):
+            agency = noted & ~(1 << 32)
+            found = bets.agencies.get(agency, Agency())
+            if agency > UINT32_MAX or (found.rows, found.bytes, found.checksum) != (
+                    rows, size, rows_checksum):
+                return 'its agencies are not those of bets.csv', 0
+            with_bets += rows > 0
+        if with_bets != len(bets.agencies):
+            return 'it lacks an agency of bets.csv', 0
+        return None, position
+
+    def check_checkpoint(self):
+        if self.skips('checkpoint', 'there is no checkpoint' if self.checkpoint is None else '',
+                      self.no_bets(), self.no_control()):
+            return
+        fault, position = self.find_checkpoint_fault()
+        if fault:
+            self.set('checkpoint', FAIL, '%s', fault)
+        else:
+            self.set('checkpoint', OK, 'agrees with the first %d bytes', position)
+
+    def check_times(self):
+        if self.skips('times', self.no_control()):
+            return
+        control = self.control
+        known = [(name, control[name + '_at']) for name in
+                 ('opened', 'closed', 'sealed', 'drawn', 'abandoned') if control[name + '_at']]
+        for (before, before_at), (name, at) in zip(known, known[1:]):
+            if at < before_at:
+                self.set('times', FAIL, '%s before it was %s', name, before)
+                return
+        if control['closed_by'] == 'time' and control['closed_at'] < control['closes_at']:
+            self.set('times', FAIL, 'closed by time before that time')
+        else:
+            self.set('times', OK, '%s', ', '.join(name for name, _ in known) or 'none is known')
+
+    def check_seal(self):
+        pending = self.no_seal() if not self.sealed or self.seal_data is None else ''
+        if not self.skips('seal', pending):
+            if self.seal:
+                self.set('seal', OK, 'canonical, by %s', self.seal['program'])
+            else:
+                self.set('seal', FAIL, '%s', self.seal_fault)
+        if self.skips('seal-hash', pending, '' if self.control or self.draw else
+                      'nothing that can be read has it'):
+            return
+        digest = sha256(self.seal_data)
+        if self.control and digest != self.control['seal_sha256']:
+            self.set('seal-hash', FAIL, 'control has another one: %s', self.control['seal_sha256'])
+        elif self.draw and digest != self.draw['seal_sha256']:
+            self.set('seal-hash', FAIL, 'draw.json was made after another seal')
+        else:
+            self.set('seal-hash', OK, digest)
+
+    def check_seal_terms(self):
+        if self.skips('seal-terms', self.no_seal(), self.no_control()):
+            return
+        seal, control, terms = self.seal, self.control, self.seal['terms']
+        by_command = control['number_by'] == 'command'
+        closed = seal['closed']
+        if seal['identity'] != control['identity']:
+            self.set('seal-terms', FAIL, 'it seals another draw')
+        elif (seal['draw'], terms['agencies_expected'], terms['agencies_allowed'],
+              terms['number_by'], parse_moment(terms['closes_at']),
+              None if by_command else terms['winning_number']) != (
+                  control['draw'], control['agencies_expected'], control['agencies_allowed'],
+                  control['number_by'], control['closes_at'],
+                  None if by_command else control['winning_number']):
+            self.set('seal-terms', FAIL, 'control has other terms')
+        elif (parse_moment(seal['opened_at']), parse_moment(seal['sealed_at']),
+              parse_moment(closed['at']), closed['by'], closed['reason'], closed['without']) != (
+                  control['opened_at'], control['sealed_at'], control['closed_at'],
+                  control['closed_by'], control['closed_reason'] or '-',
+                  control['closed_without'] or '-'):
+            self.set('seal-terms', FAIL, 'control was opened, closed or sealed otherwise')
+        else:
+            self.set('seal-terms', OK, 'as control has them')
+
+    def check_seal_bets(self):
+        if not self.skips('seal-bets', self.no_seal(), self.no_bets()):
+            sealed, bets = self.seal['bets'], self.bets
+            if (sealed['rows'], sealed['bytes']) != (bets.rows, bets.bytes):
+                self.set('seal-bets', FAIL, '%d rows in %d bytes were sealed, and %d in %d are '
+                         'there', sealed['rows'], sealed['bytes'], bets.rows, bets.bytes)
+            elif sealed['sha256'] != bets.sha256:
+                self.set('seal-bets', FAIL, 'its SHA-256 is %s', bets.sha256)
+            else:
+                self.set('seal-bets', OK, bets.sha256)
+        if not self.skips('seal-agencies', self.no_seal(), self.no_bets()):
+            self.check_seal_agencies()
+        if not self.skips('seal-tree', self.no_seal(), self.no_bets()):
+            root = self.bets.tree.root()
+            good = root == self.seal['bets']['merkle_root']
+            self.set('seal-tree', OK if good else FAIL, '%s%s', '' if good else 'its root is ', root)
+        if not self.skips('seal-done', self.no_seal(),
+                          'there is no done.csv' if self.done is None else ''):
+            digest, sealed = sha256(self.done), self.seal['done']
+            good = (len(self.done), digest) == (sealed['bytes'], sealed['sha256'])
+            self.set('seal-done', OK if good else FAIL, '%s%s',
+                     '' if good else 'its SHA-256 is ', digest)
+
+    def check_seal_agencies(self):
+        sealed = {entry['agency']: entry for entry in self.seal['agencies']}
+        others = [agency for agency, entry in sealed.items()
+                  if (entry['rows'], entry['sha256']) != (
+                      self.bets.agencies.get(agency, Agency()).rows,
+                      self.bets.agencies.get(agency, Agency()).sha256.hexdigest())]
+        others += sorted(set(self.bets.agencies) - set(sealed))
+        without = self.seal['closed']['without']
+        try:
+            closed_out = AgencySet(without) if without != '-' else ()
+            good = all(entry['closed_out'] == (agency in closed_out)
+                       for agency, entry in sealed.items())
+        except Refused:
+            good = False
+        if others:
+            self.set('seal-agencies', FAIL, 'other rows of agency %d were sealed', others[0])
+        elif not good:
+            self.set('seal-agencies', FAIL, 'those that are closed out are not those of "without"')
+        else:
+            self.set('seal-agencies', OK, 'rows and hash of %d agencies', len(sealed))
+
+    def check_signatures(self):
+        for check, name, pending, data, signature in (
+                ('seal-signature', 'seal', '' if self.sealed else 'the draw is not sealed yet',
+                 self.seal_data, self.seal_signature),
+                ('draw-signature', 'draw', '' if self.drawn else 'the draw has not been held yet',
+                 self.draw_data, self.draw_signature)):
+            if self.skips(check, pending, 'there is no %s.json' % name if data is None else ''):
+                continue
+            if signature is None:
+                self.set(check, FAIL if self.key else SKIPPED, 'there is no %s.sig', name)
+            elif len(signature) != 64:
+                self.set(check, FAIL, '%s.sig has not 64 bytes', name)
+            elif self.key is None:
+                self.set(check, SKIPPED, 'no key was given')
+            elif shutil.which('openssl') is None:
+                self.set(check, SKIPPED, 'there is no openssl')
+            elif is_signed(self.key, data, signature):
+                self.set(check, OK, '%s.json was signed with this key', name)
+            else:
+                self.set(check, FAIL, '%s.json was not signed with this key', name)
+
+    def check_draw(self):
+        pending = self.no_draw() if not self.drawn or self.draw_data is None else ''
+        draw, control, seal = self.draw, self.control, self.seal
+        if not self.skips('draw', pending):
+            if draw:
+                self.set('draw', OK, 'canonical, by %s', draw['program'])
+            else:
+                self.set('draw', FAIL, '%s', self.draw_fault)
+        if not self.skips('draw-hash', pending, self.no_control()):
+            digest = sha256(self.draw_data)
+            if digest != control['draw_sha256']:
+                self.set('draw-hash', FAIL, 'control has another one: %s', control['draw_sha256'])
+            else:
+                self.set('draw-hash', OK, digest)
+        if self.skips('draw-terms', self.no_draw()):
+            return
+        if control and (draw['identity'], draw['draw'], draw['number_by'], draw['winning_number'],
+                        parse_moment(draw['drawn_at'])) != (
+                            control['identity'], control['draw'], control['number_by'],
+                            control['winning_number'], control['drawn_at']):
+            self.set('draw-terms', FAIL, 'control has another identity, number or time')
+        elif seal and (draw['identity'], draw['draw'], draw['number_by'],
+                       [entry['agency'] for entry in draw['agencies']]) != (
+                           seal['identity'], seal['draw'], seal['terms']['number_by'],
+                           [entry['agency'] for entry in seal['agencies']]):
+            self.set('draw-terms', FAIL, 'the seal has another identity, or other agencies')
+        else:
+            self.set('draw-terms', OK, 'as control and seal have them')
+
+    def check_number(self):
+        if self.skips('number', self.no_draw(),
+                      '' if self.seal else 'there is no seal to compare with'):
+            return
+        draw, terms, number = self.draw, self.seal['terms'], self.draw['winning_number']
+        if draw['number_by'] != terms['number_by']:
+            self.set('number', FAIL, 'the seal has it come otherwise')
+        elif draw['number_by'] != 'command':
+            good = number == terms['winning_number']
+            self.set('number', OK if good else FAIL, '%d, known since the opening' if good else
+                     '%d, and another one was sealed', number)
+        else:
+            good = parse_moment(draw['drawn_at']) >= parse_moment(self.seal['sealed_at'])
+            self.set('number', OK if good else FAIL, '%d, by command after the seal' if good else
+                     '%d, before the seal', number)
+
+    def check_winners(self):
+        drawn = self.drawn or (self.control is not None and self.control['state'] == 'drawn')
+        whys = ('' if drawn else 'the draw has not been held yet', self.no_bets(),
+                'there is no winners.csv' if self.winners is None else '',
+                'the number is not known' if self.number is None else '')
+        if self.skips('winners', *whys):
+            self.skips('draw-winners', *whys)
+            return
+        winners = {agency: rows for agency, rows in sorted(self.bets.winners.items())}
+        expected = b''.join(row for rows in winners.values() for row in rows)
+        count = sum(len(rows) for rows in winners.values())
+        if expected != self.winners:
+            self.set('winners', FAIL, 'winners.csv is not the %d winning rows of bets.csv by agency',
+                     count)
+        else:
+            self.set('winners', OK, '%d rows with %d, found again', count, self.number)
+        control = self.control
+        if control and control['state'] == 'drawn' and (
+                control['winners'], control['winners_bytes'], control['winners_checksum']) != (
+                    count, len(self.winners), checksum(self.winners)):
+            self.set('draw-winners', FAIL, 'control has other figures')
+        elif not self.skips('draw-winners', self.no_draw() if self.drawn else ''):
+            counted = {agency: len(rows) for agency, rows in winners.items()}
+            if self.draw and (
+                    (self.draw['winners']['bytes'], self.draw['winners']['sha256']) != (
+                        len(self.winners), sha256(self.winners)) or
+                    {entry['agency']: entry['winners'] for entry in self.draw['agencies']
+                     if entry['winners']} != counted):
+                self.set('draw-winners', FAIL, 'draw.json has other figures')
+            else:
+                self.set('draw-winners', OK, 'their hash and counts agree')
+
+
+# --------------------------------------------------------------- signatures ----
+
+def openssl(*arguments):
+    return subprocess.run(('openssl',) + arguments, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+
+
+@functools.lru_cache(maxsize=64)
+def is_signed(key, data, signature):
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in (('data', data), ('signature', signature)):
+            with open(os.path.join(folder, name), 'wb') as file:
+                file.write(content)
+        return openssl('pkeyutl', '-verify', '-pubin', '-inkey', key, '-rawin', '-in',
+                       os.path.join(folder, 'data'), '-sigfile',
+                       os.path.join(folder, 'signature')).returncode == 0
+
+
+def expect_key(key):
+    if not os.path.isfile(key):
+        raise Unreadable('open %s: there is no such file' % key)
+    if shutil.which('openssl') is not None:
+        found = openssl('pkey', '-pubin', '-in', key, '-noout', '-text')
+        if found.returncode != 0 or b'ED25519' not in found.stdout.upper():
+            raise Unreadable('%s holds no public Ed25519 key in PEM' % key)
+
+
+# ------------------------------------------------------------------- proofs ----
+
+def read_file(path):
+    try:
+        with open(path, 'rb') as file:
+            return file.read()
+    except OSError as error:
+        raise Unreadable('open %s: %s' % (path, error.strerror)) from None
+
+
+def prove(path, agency, wanted):
+    seal_data = read_file(os.path.join(path, 'seal.json'))
+    seal = parse_seal(seal_data, os.path.join(path, 'seal.json'))
+    hashes, leaf, found = [], None, 0
+    for rows in rows_of(open(os.path.join(path, 'bets.csv'), 'rb'), 2**63):
+        for row in rows:
+            if row.startswith(b'%d,' % agency):
+                found += 1
+                if found == wanted:
+                    leaf, text = len(hashes), row
+            hashes.append(hashlib.sha256(b'\0' + row).digest())
+    if leaf is None:
+        raise Refused('agency %d has %d rows, and no row %d' % (agency, found, wanted))
+    path_hashes = path_to(leaf, hashes)
+    if len(hashes) != seal['bets']['rows'] or root_by_path(
+            leaf, len(hashes), hashes[leaf], path_hashes) != seal['bets']['merkle_root']:
+        raise Refused('bets.csv is not what was sealed: nothing can be proven by it')
+    proof = {'draw': seal['draw'], 'format': 'lottery proof 1', 'identity': seal['identity'],
+             'leaf': leaf, 'path': base64.b64encode(b''.join(path_hashes)).decode(),
+             'row': text[:-2].decode(), 'rows': len(hashes), 'seal_sha256': sha256(seal_data)}
+    sys.stdout.write(json.dumps(proof, sort_keys=True, separators=(',', ':'), ensure_ascii=False))
+    return 0
+
+
+def judge_proof(proof_path, seal, seal_data):
+    proof = load_canonical(read_file(proof_path), proof_path)
+    expect_members(proof, PROOF, proof_path)
+    try:
+        path = base64.b64decode(proof['path'], validate=True)
+    except ValueError:
+        path = b'?'
+    if len(path) % 32 or base64.b64encode(path).decode() != proof['path'] or len(path) > 63 * 32:
+        raise Refused('%s has in "path" what can\'t stand there' % proof_path)
+    if (proof['seal_sha256'], proof['identity'], proof['draw'], proof['rows']) != (
+            sha256(seal_data), seal['identity'], seal['draw'], seal['bets']['rows']):
+        raise Refused('the proof belongs to another seal')
+    row = proof['row'].encode() + b'\r\n'
+    if read_row(row) is None:
+        raise Refused('the proof\'s row is no bet')
+    siblings = [path[i:i + 32] for i in range(0, len(path), 32)]
+    if root_by_path(proof['leaf'], proof['rows'], hashlib.sha256(b'\0' + row).digest(),
+                    siblings) != seal['bets']['merkle_root']:
+        raise Refused('the row and its path do not lead to the seal\'s root')
+    return 'row %d of %d of draw %s is: %s' % (proof['leaf'] + 1, proof['rows'], proof['draw'],
+                                               proof['row'])
+
+
+def check_proof(proof_path, seal_path, key):
+    def tell(verdict, name, text):
+        print('%-8s%-15s %s' % (verdict, name, text))
+        return EXIT_FAIL if verdict == FAIL else 0
+    seal_data = read_file(seal_path)
+    try:
+        seal = parse_seal(seal_data, seal_path)
+    except Refused as fault:
+        return tell(FAIL, 'seal', fault)
+    status = tell(OK, 'seal', sha256(seal_data))
+    if key is not None:
+        signature = read_file(re.sub(r'\.json$', '', seal_path) + '.sig')
+        if shutil.which('openssl') is None:
+            tell(SKIPPED, 'seal-signature', 'there is no openssl')
+        elif len(signature) == 64 and is_signed(key, seal_data, signature):
+            tell(OK, 'seal-signature', 'the seal was signed with this key')
+        else:
+            status = tell(FAIL, 'seal-signature', 'the seal was not signed with this key')
+    try:
+        return max(status, tell(OK, 'proof', judge_proof(proof_path, seal, seal_data)))
+    except Refused as fault:
+        return tell(FAIL, 'proof', fault)
+
+
+# --------------------------------------------------------------------- main ----
+
+def complain(text, status):
+    print('lottery-verify.py: %s' % text, file=sys.stderr)
+    return status
+
+
+def find_draw(directory, name):
+    """The directory of a draw; without a name, the one that stands in the directory itself."""
+    if name is None:
+        return directory
+    try:
+        with open(os.path.join(directory, 'control'), 'rb') as file:
+            if parse_control(file.read())['draw'] == name:
+                return directory
+    except (OSError, Refused):
+        pass
+    return os.path.join(directory, 'draws', name)
+
+
+def all_draws(directory):
+    archive = os.path.join(directory, 'draws')
+    names = sorted(filter(is_draw_name, os.listdir(archive))) if os.path.isdir(archive) else []
+    return [os.path.join(archive, name) for name in names] + [directory]
+
+
+def check(options):
+    paths = all_draws(options.directory) if options.all else [
+        find_draw(options.directory, options.draw)]
+    status, draws = 0, []
+    for path in paths:
+        try:
+            draw = Draw(path, options.key)
+            draw.check()
+            found = draw.status()
+            if options.json:
+                draws.append(draw.json())
+            else:
+                draw.print(options.quiet)
+        except Unreadable as fault:
+            found = complain(fault, EXIT_UNREADABLE)
+        status = next((bad for bad in (EXIT_UNREADABLE, EXIT_FAIL) if bad in (status, found)), found)
+    if options.json:
+        print(json.dumps({'draws': draws, 'status': status}, sort_keys=True,
+                         separators=(',', ':'), ensure_ascii=False))
+    return status
+
+
+def parse_arguments(arguments):
+    parser = argparse.ArgumentParser(prog='lottery-verify.py', description=__doc__.split('\n')[0])
+    parser.add_argument('directory', nargs='?', metavar='DIRECTORY')
+    for name, metavar in (('draw', 'NAME'), ('key', 'PUB'), ('prove', 'AGENCY:ROW'),
+                          ('proof', 'FILE'), ('seal', 'FILE')):
+        parser.add_argument('--' + name, metavar=metavar)
+    parser.add_argument('--all', action='store_true')
+    parser.add_argument('--json', action='store_true')
+    parser.add_argument('-q', '--quiet', action='store_true')
+    parser.add_argument('-V', '--version', action='version', version='lottery-verify.py ' + VERSION)
+    options = parser.parse_args(arguments)
+    if options.proof or options.seal:
+        if not (options.proof and options.seal) or options.directory or options.draw or \
+                options.all or options.prove or options.json:
+            parser.error('--proof FILE and --seal FILE go together, and with --key alone')
+    elif options.directory is None:
+        parser.error('there has to be one DIRECTORY')
+    if options.draw is not None and (options.all or not is_draw_name(options.draw)):
+        parser.error('--draw %s: is no draw\'s name, or goes with --all' % options.draw)
+    if options.prove is not None:
+        match = re.fullmatch(r'([0-9]{1,10}):([0-9]{1,19})', options.prove)
+        if match is None or int(match.group(2)) == 0 or options.all or options.json:
+            parser.error('--prove %s: it takes AGENCY:ROW' % options.prove)
+        options.prove = (int(match.group(1)), int(match.group(2)))
+    return options
+
+
+def main(arguments):
+    options = parse_arguments(arguments)
+    try:
+        if options.key is not None:
+            expect_key(options.key)
+        if options.proof:
+            return check_proof(options.proof, options.seal, options.key)
+        if options.prove:
+            return prove(find_draw(options.directory, options.draw), *options.prove)
+        return check(options)
+    except Unreadable as fault:
+        return complain(fault, EXIT_UNREADABLE)
+    except Refused as fault:
+        return complain(fault, EXIT_FAIL)
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,321 @@
+/*
+ * main.c - lottery-verify: what an auditor runs on a copy of a draw, without the server.
+ *
+ * Reads the options, finds the directories of the draws, and prints what verify.h finds out.
+ */
+#include "lib/decimal.h"
+#include "lib/program.h"
+#include "seal/signature.h"
+#include "store/archive.h"
+#include "store/data_directory.h"
+#include "verify/proving.h"
+#include "verify/verify.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    OPTION_DRAW = PROGRAM_LONG_ONLY,
+    OPTION_ALL,
+    OPTION_KEY,
+    OPTION_JSON,
+    OPTION_PROVE,
+    OPTION_PROOF,
+    OPTION_SEAL
+};
+
+struct options {
+    const char *draw, *key, *prove, *proof, *seal; /* NULL: not given */
+    bool all, json, quiet;
+    const char *directory;
+    uint32_t agency; /* of --prove */
+    uint64_t row;
+};
+
+static const struct program_option program_options[] = {
+    {.id = OPTION_DRAW,
+     .name = "draw",
+     .argument = "NAME",
+     .meaning = "the draw of this name, in a data directory or its archive draws/NAME; without it "
+                "the one that stands in DIRECTORY itself"},
+    {.id = OPTION_ALL, .name = "all", .meaning = "every draw of a data directory"},
+    {.id = OPTION_KEY,
+     .name = "key",
+     .argument = "PUB",
+     .meaning = "the public key (PEM); seal and draw have to be signed with it then"},
+    {.id = OPTION_JSON, .name = "json", .meaning = "print one JSON object in place of lines"},
+    {.id = 'q', .name = "quiet", .meaning = "print only what fails"},
+    {.id = OPTION_PROVE,
+     .name = "prove",
+     .argument = "AGENCY:ROW",
+     .meaning = "check nothing, and print a proof that the agency's row number ROW, counted from "
+                "1, is in the sealed file"},
+    {.id = OPTION_PROOF,
+     .name = "proof",
+     .argument = "FILE",
+     .meaning = "check such a proof against --seal; takes no DIRECTORY"},
+    {.id = OPTION_SEAL,
+     .name = "seal",
+     .argument = "FILE",
+     .meaning = "the seal.json of --proof; with --key, its seal.sig stands beside it"},
+};
+
+static void explain_directory(FILE *file)
+{
+    fputs("DIRECTORY is an archive (draws/NAME) or a data directory; nothing in it is changed.\n",
+          file);
+}
+
+static const struct program_manual manual = {
+    .name = "lottery-verify",
+    .purpose = "Checks a draw by its files alone: a line for each check, and what came out.",
+    .options = program_options,
+    .option_count = sizeof program_options / sizeof program_options[0],
+    .operands = "[DIRECTORY]",
+    .explain_operands = explain_directory,
+    .statuses = {[EXIT_SUCCESS] = "the draw was held and all is well; or the proof holds",
+                 [VERIFY_EXIT_FAIL] = "a check FAILs; or the proof does not hold",
+                 [VERIFY_EXIT_UNREADABLE] = "the directory, a file or the key can't be read",
+                 [VERIFY_EXIT_NOT_SEALED] = "the draw is not sealed, so far all is well",
+                 [VERIFY_EXIT_NOT_DRAWN] = "sealed and not drawn, so far all is well",
+                 [VERIFY_EXIT_ABANDONED] = "the draw was abandoned, what there is is well"},
+};
+
+/* --------------------------------------------------------------- options ---- */
+
+static enum program_reading take_option(int id, const char *argument, void *context)
+{
+    struct options *options = context;
+    switch (id) {
+    case OPTION_DRAW:
+        options->draw = argument;
+        break;
+    case OPTION_ALL:
+        options->all = true;
+        break;
+    case OPTION_KEY:
+        options->key = argument;
+        break;
+    case OPTION_JSON:
+        options->json = true;
+        break;
+    case 'q':
+        options->quiet = true;
+        break;
+    case OPTION_PROVE:
+        options->prove = argument;
+        break;
+    case OPTION_PROOF:
+        options->proof = argument;
+        break;
+    default:
+        options->seal = argument;
+        break;
+    }
+    return PROGRAM_GO_ON;
+}
+
+static bool parse_row(const char *text, struct options *options)
+{
+    size_t digits = strcspn(text, ":");
+    uint64_t agency = 0;
+    if (!decimal_parse(text, digits, &agency) || agency > UINT32_MAX || text[digits] != ':' ||
+        !decimal_parse(text + digits + 1, strlen(text + digits + 1), &options->row)) {
+        return false;
+    }
+    options->agency = (uint32_t)agency;
+    return options->row > 0;
+}
+
+static enum program_reading judge_options(struct options *options, int operands)
+{
+    if (options->proof != NULL || options->seal != NULL) {
+        bool alone = options->proof != NULL && options->seal != NULL && operands == 0 &&
+                     options->draw == NULL && !options->all && options->prove == NULL &&
+                     !options->json;
+        return alone ? PROGRAM_GO_ON
+                     : program_misused(&manual, "--proof FILE and --seal FILE go together, and "
+                                                "with --key alone");
+    }
+    if (operands != 1) {
+        return program_misused(&manual, "there has to be one DIRECTORY");
+    }
+    if (options->draw != NULL && (options->all || !control_is_draw_name(options->draw))) {
+        return program_misused(&manual, "--draw %s: %s", options->draw,
+                               options->all ? "does not go with --all" : "is no draw's name");
+    }
+    if (options->prove != NULL &&
+        (options->all || options->json || !parse_row(options->prove, options))) {
+        return program_misused(&manual,
+                               "--prove %s: it takes AGENCY:ROW, and neither --all nor "
+                               "--json",
+                               options->prove);
+    }
+    return PROGRAM_GO_ON;
+}
+
+static enum program_reading read_options(int argc, char **argv, struct options *options)
+{
+    enum program_reading reading = program_read_options(&manual, argc, argv, take_option, options);
+    if (reading == PROGRAM_GO_ON) {
+        options->directory = argv[optind];
+        reading = judge_options(options, argc - optind);
+    }
+    return reading;
+}
+
+/* ----------------------------------------------------------------- draws ---- */
+
+/* True when control in the directory is that of the draw. */
+static bool is_current(const char *directory, const char *draw)
+{
+    char path[PATH_MAX];
+    struct control control;
+    struct failure failure;
+    (void)snprintf(path, sizeof path, "%s/" DATA_CONTROL_FILE, directory);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (file < 0) {
+        return false;
+    }
+    bool current = control_read_file(file, path, &control, &failure) == CONTROL_READ &&
+                   strcmp(control.terms.draw, draw) == 0;
+    close(file);
+    return current;
+}
+
+/* Writes the path of the directory of a draw; NULL: of the one in the directory itself. */
+static void find_draw(const char *directory, const char *draw, char path[PATH_MAX])
+{
+    if (draw == NULL || is_current(directory, draw)) {
+        (void)snprintf(path, PATH_MAX, "%s", directory);
+    } else {
+        (void)snprintf(path, PATH_MAX, "%s/" ARCHIVE_DIRECTORY "/%s", directory, draw);
+    }
+}
+
+/* What is printed of several draws, and the status of all of them. */
+struct run {
+    const struct options *options;
+    json_t *draws; /* with --json */
+    int status;
+};
+
+/* Unreadable is worse than failed; either is worse than what the last draw's stage is. */
+static int worse(int one, int other)
+{
+    if (one == VERIFY_EXIT_UNREADABLE || other == VERIFY_EXIT_UNREADABLE) {
+        return VERIFY_EXIT_UNREADABLE;
+    }
+    return one == VERIFY_EXIT_FAIL || other == VERIFY_EXIT_FAIL ? VERIFY_EXIT_FAIL : other;
+}
+
+static void run_draw(struct run *run, const char *path)
+{
+    struct verify_report report;
+    struct failure failure;
+    if (!verify_draw(path, run->options->key, &report, &failure)) {
+        run->status = worse(run->status,
+                            program_complain(&manual, VERIFY_EXIT_UNREADABLE, "%s", failure.text));
+        return;
+    }
+    run->status = worse(run->status, verify_report_status(&report));
+    if (run->options->json) {
+        json_array_append_new(run->draws, verify_report_json(&report));
+    } else {
+        verify_report_print(stdout, &report, run->options->quiet);
+    }
+}
+
+static int is_draw(const struct dirent *entry)
+{
+    return control_is_draw_name(entry->d_name);
+}
+
+static int compare_names(const struct dirent **left, const struct dirent **right)
+{
+    return strcmp((*left)->d_name, (*right)->d_name);
+}
+
+/* The archive by its names, and the current draw last. */
+static void run_all(struct run *run)
+{
+    char path[PATH_MAX];
+    struct dirent **entries = NULL;
+    (void)snprintf(path, sizeof path, "%s/" ARCHIVE_DIRECTORY, run->options->directory);
+    int count = scandir(path, &entries, is_draw, compare_names);
+    for (int i = 0; i < count; i++) {
+        (void)snprintf(path, sizeof path, "%s/" ARCHIVE_DIRECTORY "/%s", run->options->directory,
+                       entries[i]->d_name);
+        run_draw(run, path);
+        free(entries[i]);
+    }
+    free(entries);
+    run_draw(run, run->options->directory);
+}
+
+static void print_json(struct run *run)
+{
+    json_t *object = json_pack("{s:o, s:i}", "draws", run->draws, "status", run->status);
+    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+    puts(text == NULL ? "" : text);
+    free(text);
+    json_decref(object);
+}
+
+static int check(const struct options *options)
+{
+    struct run run = {.options = options, .draws = options->json ? json_array() : NULL};
+    if (options->all) {
+        run_all(&run);
+    } else {
+        char path[PATH_MAX];
+        find_draw(options->directory, options->draw, path);
+        run_draw(&run, path);
+    }
+    if (options->json) {
+        print_json(&run);
+    }
+    return run.status;
+}
+
+static int prove(const struct options *options)
+{
+    char path[PATH_MAX];
+    struct failure failure = {.text = ""};
+    int status = 0;
+    if (options->proof != NULL) {
+        status = proving_check(options->proof, options->seal, options->key, &failure);
+    } else {
+        find_draw(options->directory, options->draw, path);
+        status = proving_print(path, options->agency, options->row, &failure);
+    }
+    bool told = status == 0 || (options->proof != NULL && status == VERIFY_EXIT_FAIL);
+    return told ? status : program_complain(&manual, status, "%s", failure.text);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.draw = NULL};
+    const struct signature none = {{0}};
+    struct failure failure;
+    if (!program_begin(&manual)) {
+        return EXIT_FAILURE;
+    }
+    enum program_reading reading = read_options(argc, argv, &options);
+    if (reading != PROGRAM_GO_ON) {
+        return program_exit_status(&manual, reading);
+    }
+    if (options.key != NULL &&
+        signature_check(options.key, "", 0, &none, &failure) == SIGNATURE_NO_KEY) {
+        return program_complain(&manual, VERIFY_EXIT_UNREADABLE, "%s", failure.text);
+    }
+    bool proves = options.prove != NULL || options.proof != NULL;
+    int status = proves ? prove(&options) : check(&options);
+    return program_finish_output(&manual) == EXIT_SUCCESS ? status : EXIT_FAILURE;
+}
