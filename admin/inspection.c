@@ -143,16 +143,16 @@ static void judge_open(struct inspection *inspection)
 /* ----------------------------------------------------------- once closed ---- */
 
 /* Not a byte of the two files may have been added, or be missing. */
-static void judge_closed(struct inspection *inspection, uint64_t bets_bytes)
+static void judge_closed(struct inspection *inspection, uint64_t bets_bytes, const char *since)
 {
     const struct census *census = &inspection->census;
     const struct control *control = &inspection->control;
     if (census->bets_bytes != bets_bytes || census->bets_file_bytes != bets_bytes) {
         remarks_add(&inspection->problems,
-                    "%s/" DATA_BETS_FILE " was changed after sales were closed: it has %" PRIu64
-                    " bytes, %" PRIu64 " of them whole, valid rows, and " DATA_CONTROL_FILE
-                    " says %" PRIu64,
-                    path_of(inspection), census->bets_file_bytes, census->bets_bytes, bets_bytes);
+                    "%s/" DATA_BETS_FILE " was changed after %s: it has %" PRIu64 " bytes, %" PRIu64
+                    " of them whole, valid rows, and " DATA_CONTROL_FILE " says %" PRIu64,
+                    path_of(inspection), since, census->bets_file_bytes, census->bets_bytes,
+                    bets_bytes);
     }
     if (control->closing.by != CLOSED_BY_NOBODY && census->done_file_bytes != control->done_bytes) {
         remarks_add(&inspection->problems,
@@ -368,7 +368,7 @@ static void judge_drawn(struct inspection *inspection)
 {
     const struct draw_record *draw = &inspection->control.draw;
     const struct census *census = &inspection->census;
-    judge_closed(inspection, draw->bytes);
+    judge_closed(inspection, draw->bytes, "the draw");
     if (census->bets_bytes == draw->bytes &&
         (census->rows != draw->bets || census->checksum != draw->checksum)) {
         remarks_add(&inspection->problems,
@@ -389,7 +389,6 @@ static void judge_drawn(struct inspection *inspection)
 static void judge(struct inspection *inspection)
 {
     const struct control *control = &inspection->control;
-    judge_done(inspection);
     switch (control->state) {
     case CONTROL_NEW:
     case CONTROL_OPEN:
@@ -398,12 +397,13 @@ static void judge(struct inspection *inspection)
         break;
     case CONTROL_CLOSED:
     case CONTROL_SEALED:
-        judge_closed(inspection, control->bets_bytes);
+        judge_closed(inspection, control->bets_bytes, "sales were closed");
         break;
     case CONTROL_DRAWN:
         judge_drawn(inspection);
         break;
     }
+    judge_done(inspection);
     if (control->seal_sha256[0] != '\0') {
         judge_seal(inspection);
     }

@@ -68,6 +68,7 @@ static const struct command commands[] = {
      .meaning = "copy the data directory to DEST, which must not be there; the server may run. To "
                 "restore: stop the server, put a copy of DEST in the place of data.directory",
      .is_configured = true,
+     .options = {OPTION_JSON},
      .run = command_backup},
 };
 
