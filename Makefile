@@ -93,7 +93,7 @@ $(BIN)/$(1): $(BUILD)/$(2)/main.o $(call archives,$(3))
 $(BIN)/$(1): PROGRAM_LIBRARIES := $(if $(filter seal,$(3)),$(SEAL_LIBRARIES))
 endef
 
-$(eval $(call program,lottery-server,server,server store shm bet lib))
+$(eval $(call program,lottery-server,server,server seal store shm bet lib))
 $(eval $(call program,lottery-agency,client,client bet lib))
 $(eval $(call program,lottery-generate,generate,generate bet lib))
 $(eval $(call program,lottery-stat,stat,stat server store shm bet lib))
