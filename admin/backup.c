@@ -3,298 +3,254 @@
  */
 #include "admin/backup.h"
 
-#include "lib/checksum.h"
-#include "store/checkpoint.h"
+#include "admin/draw_copy.h"
+#include "admin/inspection.h"
+#include "admin/place.h"
+#include "lib/clock.h"
+#include "store/archive.h"
 #include "store/data_directory.h"
-#include "store/done_file.h"
-#include "store/draw.h"
 #include "store/file_io.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { DIRECTORY_MODE = 0700, PIECE_BYTES = 128 * 1024 };
+enum {
+    DIRECTORY_MODE = 0700,
+    /* A server that opens the next draw needs some ten milliseconds; another second, to be slow. */
+    TRIES = 40,
+    RETRY_MS = 50
+};
 
 #define UNFINISHED ".unfinished"
 
 struct backup {
     struct data_directory source, copy;
-    struct control control;
-    uint64_t done_bytes;        /* of done.csv, copied */
-    uint64_t bets_proven_bytes; /* durable, as control and done.csv say that were copied */
+    struct control control; /* that was copied */
     struct backup_report *report;
     struct failure *failure;
+    bool failed; /* an archive could not be copied: the others are left out */
 };
 
-/* -------------------------------------------------------------- copying ---- */
-
-/* Copies up to `count` bytes and sets *copied to how many there were. False with the failure. */
-static bool copy_bytes(const struct backup *backup, const char *name, int from, int to,
-                       uint64_t count, uint64_t *copied)
-{
-    char piece[PIECE_BYTES];
-    *copied = 0;
-    while (*copied < count) {
-        uint64_t left = count - *copied;
-        size_t wanted = left < sizeof piece ? (size_t)left : sizeof piece;
-        ssize_t got = file_read_up_to(from, piece, wanted, *copied);
-        if (got < 0) {
-            return failure_set_errno(backup->failure, "read %s/%s", backup->source.path, name);
-        }
-        if (!file_write_all(to, piece, (size_t)got, *copied)) {
-            return failure_set_errno(backup->failure, "write %s/%s", backup->copy.path, name);
-        }
-        *copied += (uint64_t)got;
-        if ((size_t)got < wanted) {
-            break;
-        }
-    }
-    return true;
-}
-
-/* Cuts the copy off at `bytes` and makes it durable. */
-static bool finish_file(const struct backup *backup, const char *name, int file, uint64_t bytes)
-{
-    return (ftruncate(file, (off_t)bytes) == 0 && file_sync(file)) ||
-           failure_set_errno(backup->failure, "write %s/%s", backup->copy.path, name);
-}
-
-/* Decides how many bytes of a copied file to keep. False with the failure when it is wrong. */
-typedef bool keep_function(struct backup *backup, int file, uint64_t copied, uint64_t *kept);
-
-/* Copies one file as it is now, and keeps the bytes that `keep` says. A missing file is none. */
-static bool copy_file(struct backup *backup, const char *name, keep_function *keep)
-{
-    int from = data_directory_open_file(&backup->source, name, O_RDONLY, backup->failure);
-    if (from < 0) {
-        return errno == ENOENT;
-    }
-    int to =
-        data_directory_open_file(&backup->copy, name, O_RDWR | O_CREAT | O_EXCL, backup->failure);
-    struct stat status;
-    uint64_t copied = 0;
-    uint64_t kept = 0;
-    bool done = to >= 0 &&
-                (fstat(from, &status) == 0 ||
-                 failure_set_errno(backup->failure, "stat %s/%s", backup->source.path, name)) &&
-                copy_bytes(backup, name, from, to, (uint64_t)status.st_size, &copied) &&
-                keep(backup, to, copied, &kept) && finish_file(backup, name, to, kept);
-    close(from);
-    if (to >= 0) {
-        close(to);
-    }
-    return done;
-}
-
-/* ---------------------------------------------------------------- files ---- */
-
-static bool keep_all(struct backup *backup, int file, uint64_t copied, uint64_t *kept)
-{
-    (void)backup;
-    (void)file;
-    *kept = copied;
-    return true;
-}
-
-static void prove(struct backup *backup, uint64_t bytes)
-{
-    if (bytes > backup->bets_proven_bytes) {
-        backup->bets_proven_bytes = bytes;
-    }
-}
-
-/* Keeps the whole lines. A line that is being written now was not acknowledged yet. */
-static bool keep_done_lines(struct backup *backup, int file, uint64_t copied, uint64_t *kept)
-{
-    char line_text[DONE_LINE_BYTES_MAX];
-    *kept = 0;
-    while (*kept < copied) {
-        ssize_t got = file_read_up_to(file, line_text, sizeof line_text, *kept);
-        const char *line_feed = got <= 0 ? NULL : memchr(line_text, '\n', (size_t)got);
-        struct done_line line;
-        if (line_feed == NULL ||
-            !done_file_parse_line(line_text, (size_t)(line_feed - line_text), &line)) {
-            break;
-        }
-        *kept += (uint64_t)(line_feed + 1 - line_text);
-        prove(backup, line.position);
-        backup->report->agencies_done++;
-    }
-    backup->done_bytes = *kept;
-    return true;
-}
-
-/* Keeps the whole rows. */
-static bool keep_rows(struct backup *backup, int file, uint64_t copied, uint64_t *kept)
-{
-    char piece[PIECE_BYTES];
-    uint64_t end = copied;
-    *kept = 0;
-    while (end > 0 && *kept == 0) {
-        uint64_t from = end > sizeof piece ? end - sizeof piece : 0;
-        ssize_t got = file_read_up_to(file, piece, (size_t)(end - from), from);
-        const char *line_feed = got <= 0 ? NULL : memrchr(piece, '\n', (size_t)got);
-        if (line_feed != NULL) {
-            *kept = from + (uint64_t)(line_feed + 1 - piece);
-        }
-        end = from;
-    }
-    backup->report->bets_bytes = *kept;
-    return true;
-}
-
-/* True when the copies of done.csv and bets.csv hold all that was durable before. */
-static bool holds_together(const struct backup *backup)
-{
-    const char *name = DATA_DONE_FILE;
-    uint64_t found = backup->done_bytes;
-    uint64_t proven = backup->control.done_bytes;
-    if (found >= proven) {
-        name = DATA_BETS_FILE;
-        found = backup->report->bets_bytes;
-        proven = backup->bets_proven_bytes;
-    }
-    return found >= proven ||
-           failure_set(backup->failure,
-                       "%s/%s is missing, ends, or is damaged, at byte %" PRIu64 ", and %" PRIu64
-                       " bytes were durable: this directory can't be trusted, and is not copied",
-                       backup->source.path, name, found, proven);
-}
-
-/*
- * The draw was held among these bytes, and gave these winners. Winners that are missing are
- * made again.
- */
-static bool agrees_with_draw(const struct backup *backup, const struct data_directory *judged,
-                             int bets)
-{
-    const struct draw_record *draw = &backup->control.draw;
-    uint64_t checksum = 0;
-    if (backup->control.state != CONTROL_DRAWN) {
-        return true;
-    }
-    if (file_checksum(bets, draw->bytes, &checksum) != (int64_t)draw->bytes ||
-        checksum != draw->checksum || backup->report->bets_bytes != draw->bytes) {
-        return failure_set(backup->failure,
-                           "%s/" DATA_BETS_FILE " was changed after the draw: this directory can't "
-                           "be trusted, and is not copied",
-                           judged->path);
-    }
-    enum draw_end end = draw_check(judged, draw, backup->failure);
-    return end == DRAW_HELD || end == DRAW_MISSING;
-}
+/* ------------------------------------------------------------- judgement ---- */
 
 /*
  * Would a start accept the copy? Its bytes are held against what vouches for them, so that
  * damage is told while there are older backups, and not when this one is needed. The failure
  * names the source.
  */
-static bool can_be_started(const struct backup *backup)
+static bool is_trusted(struct inspection *inspection, struct failure *failure)
 {
-    struct data_directory judged = backup->copy;
-    judged.path = backup->source.path;
-    int bets = data_directory_open_file(&judged, DATA_BETS_FILE, O_RDONLY, backup->failure);
-    if (bets < 0 && errno != ENOENT) {
+    inspection_make(inspection);
+    bool well = inspection->problems.count == 0;
+    if (!well) {
+        failure_set(failure, "%.350s: this directory can't be trusted, and is not copied",
+                    inspection->problems.texts[0]);
+    }
+    inspection_close(inspection);
+    return well;
+}
+
+/* `copied` is the copy's directory, under the path that it is a copy of. */
+static bool is_current_trusted(const struct backup *backup)
+{
+    struct data_directory copied = backup->copy;
+    copied.path = backup->source.path;
+    struct inspection inspection = {
+        .place = {.directory = &copied}, .full = true, .control = backup->control};
+    return is_trusted(&inspection, backup->failure);
+}
+
+/* Its files were read whole when it was the current draw: they are compared by size and seal. */
+static bool is_archive_trusted(const struct backup *backup, const struct control *control,
+                               const struct archive *copied, const char *path)
+{
+    struct data_directory directory = copied->directory;
+    bool is_moving = strcmp(backup->control.archiving, control->terms.draw) == 0;
+    directory.path = path;
+    struct inspection inspection = {
+        .place = {.directory = &directory, .before = is_moving ? &backup->copy : NULL},
+        .is_archive = true,
+        .control = *control};
+    return is_trusted(&inspection, backup->failure);
+}
+
+/* -------------------------------------------------------------- archives ---- */
+
+/* Makes draws/ or draws/NAME/ in the copy. */
+static bool make_below(const struct backup *backup, const char *name)
+{
+    return mkdirat(backup->copy.descriptor, name, DIRECTORY_MODE) == 0 || errno == EEXIST ||
+           failure_set_errno(backup->failure, "create %s/%s", backup->copy.path, name);
+}
+
+static bool copy_archive_files(struct backup *backup, const struct archive *from,
+                               const struct archive *to)
+{
+    struct draw_copy copy = {
+        .from = &from->directory, .to = &to->directory, .failure = backup->failure};
+    return draw_copy_still(&copy) &&
+           (file_sync_directory(to->directory.descriptor, to->path) ||
+            failure_set_errno(backup->failure, "sync %s", to->path)) &&
+           is_archive_trusted(backup, &copy.control, to, from->path);
+}
+
+static bool copy_archive(struct backup *backup, const char *name)
+{
+    char below[sizeof ARCHIVE_DIRECTORY + CONTROL_DRAW_BYTES];
+    struct archive from = {.path = ""};
+    struct archive to = {.path = ""};
+    (void)snprintf(below, sizeof below, ARCHIVE_DIRECTORY "/%.32s", name);
+    bool copied = make_below(backup, below) &&
+                  archive_open(&backup->source, name, &from, backup->failure) &&
+                  archive_open(&backup->copy, name, &to, backup->failure) &&
+                  copy_archive_files(backup, &from, &to);
+    archive_close(&from);
+    archive_close(&to);
+    return copied;
+}
+
+/*
+ * Where the next draw was about to be opened, the current one has a control in the archive already:
+ * it is left out, and made again.
+ */
+static void take_archive(void *context, const char *name)
+{
+    struct backup *backup = context;
+    if (backup->failed || strcmp(name, backup->control.terms.draw) == 0) {
+        return;
+    }
+    backup->failed = !copy_archive(backup, name);
+    backup->report->archived_draws += backup->failed ? 0 : 1;
+}
+
+static bool copy_archives(struct backup *backup)
+{
+    if (!archive_has(&backup->source, ".")) {
+        return true;
+    }
+    if (!make_below(backup, ARCHIVE_DIRECTORY) ||
+        !archive_list(&backup->source, take_archive, backup, backup->failure) || backup->failed) {
         return false;
     }
-    struct checkpoint checkpoint;
-    bool accepted = checkpoint_read(&judged, backup->control.identity, bets, CHECKPOINT_VERIFY_ALL,
-                                    &checkpoint, backup->failure) != CHECKPOINT_REFUSED &&
-                    agrees_with_draw(backup, &judged, bets);
-    checkpoint_close(&checkpoint);
-    if (bets >= 0) {
-        close(bets);
+    int archives = openat(backup->copy.descriptor, ARCHIVE_DIRECTORY,
+                          O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool synced = archives >= 0 && file_sync_directory(archives, backup->copy.path);
+    if (!synced) {
+        failure_set_errno(backup->failure, "sync %s/" ARCHIVE_DIRECTORY, backup->copy.path);
     }
-    return accepted;
+    if (archives >= 0) {
+        (void)close(archives);
+    }
+    return synced;
 }
 
-/* Reads control and writes the copy from that, so the copy is whole. */
-static bool copy_control(struct backup *backup)
+/* --------------------------------------------------------------- copying ---- */
+
+static void report_draw(struct backup_report *report, const struct draw_copy *copy)
 {
-    bool synced = true;
-    switch (control_read(&backup->source, &backup->control, backup->failure)) {
-    case CONTROL_READ:
-        prove(backup, backup->control.bets_bytes);
-        snprintf(backup->report->identity, sizeof backup->report->identity, "%s",
-                 backup->control.identity);
-        snprintf(backup->report->state, sizeof backup->report->state, "%s",
-                 control_state_name(backup->control.state));
-        return control_write(&backup->copy, &backup->control, &synced, backup->failure);
-    case CONTROL_ABSENT:
-        return failure_set(backup->failure, "%s holds no lottery: there is no " DATA_CONTROL_FILE,
-                           backup->source.path);
-    case CONTROL_REFUSED:
-        break;
-    }
-    return false;
+    const struct control *control = &copy->control;
+    *report = (struct backup_report){.bets_bytes = copy->bets_bytes,
+                                     .agencies_done = copy->agencies_done};
+    (void)snprintf(report->identity, sizeof report->identity, "%s", control->identity);
+    (void)snprintf(report->draw, sizeof report->draw, "%s", control->terms.draw);
+    (void)snprintf(report->state, sizeof report->state, "%s", control_state_name(control->state));
 }
 
 /*
- * Copies what the end of the draw has made. What control speaks of was in place before that; where
- * it does not, a file that is there by now belongs to a later control.
- */
-static bool copy_ending(struct backup *backup)
-{
-    const struct control *control = &backup->control;
-    bool sealed = control->seal_sha256[0] != '\0';
-    bool drawn = control->draw_sha256[0] != '\0';
-    return (!sealed || (copy_file(backup, DATA_SEAL_FILE, keep_all) &&
-                        copy_file(backup, DATA_SEAL_SIGNATURE_FILE, keep_all))) &&
-           (!drawn || (copy_file(backup, DATA_DRAW_FILE, keep_all) &&
-                       copy_file(backup, DATA_DRAW_SIGNATURE_FILE, keep_all))) &&
-           (control->state != CONTROL_DRAWN || copy_file(backup, DATA_WINNERS_FILE, keep_all));
-}
-
-/*
- * Copies all files, and judges the copy. bets.csv comes last: it then holds all bets that the
- * other copies speak of.
+ * Copies all files, and judges the copy. While the files of the draw before are on their way to
+ * its archive nothing of them changes; a start with the copy completes the way.
  */
 static bool copy_all(struct backup *backup)
 {
-    return copy_control(backup) && copy_file(backup, DATA_DONE_FILE, keep_done_lines) &&
-           copy_file(backup, DATA_CHECKPOINT_FILE, keep_all) && copy_ending(backup) &&
-           copy_file(backup, DATA_BETS_FILE, keep_rows) && holds_together(backup) &&
-           can_be_started(backup);
+    struct draw_copy copy = {
+        .from = &backup->source, .to = &backup->copy, .failure = backup->failure};
+    bool is_moving = backup->control.archiving[0] != '\0';
+    bool copied = is_moving ? draw_copy_still(&copy) : draw_copy_changing(&copy);
+    backup->control = copy.control;
+    report_draw(backup->report, &copy);
+    return copied && (is_moving || is_current_trusted(backup)) && copy_archives(backup);
+}
+
+/* Removes the directories of the archives, too. */
+static void remove_archive(void *context, const char *name)
+{
+    const struct data_directory *copy = context;
+    char below[sizeof ARCHIVE_DIRECTORY + CONTROL_DRAW_BYTES];
+    struct archive archive;
+    struct failure ignored;
+    if (archive_open(copy, name, &archive, &ignored)) {
+        draw_copy_remove(&archive.directory);
+        archive_close(&archive);
+    }
+    (void)snprintf(below, sizeof below, ARCHIVE_DIRECTORY "/%.32s", name);
+    (void)unlinkat(copy->descriptor, below, AT_REMOVEDIR);
+}
+
+static void empty_copy(struct data_directory *copy)
+{
+    struct failure ignored;
+    (void)archive_list(copy, remove_archive, copy, &ignored);
+    (void)unlinkat(copy->descriptor, ARCHIVE_DIRECTORY, AT_REMOVEDIR);
+    draw_copy_remove(copy);
+}
+
+/* ------------------------------------------------------------ being moved ---- */
+
+/* Reads control until no file is on its way to an archive, or nobody moves it any further. */
+static bool await_rest(struct backup *backup)
+{
+    const struct timespec pause = clock_interval(RETRY_MS);
+    for (int tries = 0; tries < TRIES; tries++) {
+        if (place_read_control(&backup->source, &backup->control, backup->failure) !=
+            CONTROL_READ) {
+            return false;
+        }
+        if (backup->control.archiving[0] == '\0') {
+            break;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
+/* True when the next draw has been opened, or files moved, since control was read. */
+static bool has_moved_on(const struct backup *backup, const struct control *before)
+{
+    struct control now;
+    struct failure ignored;
+    return control_read(&backup->source, &now, &ignored) == CONTROL_READ &&
+           (strcmp(now.identity, before->identity) != 0 ||
+            strcmp(now.archiving, before->archiving) != 0);
+}
+
+/* Copies, and begins again where the next draw was opened meanwhile. */
+static bool copy_at_rest(struct backup *backup)
+{
+    for (int tries = 0; tries < TRIES; tries++) {
+        if (!await_rest(backup)) {
+            return false;
+        }
+        const struct control before = backup->control;
+        bool copied = copy_all(backup);
+        if (!has_moved_on(backup, &before)) {
+            return copied;
+        }
+        empty_copy(&backup->copy);
+        backup->failed = false;
+    }
+    return failure_set(backup->failure,
+                       "%s: one draw after the other was opened while it was copied: try again",
+                       backup->source.path);
 }
 
 /* ------------------------------------------------------------ directories ---- */
-
-static void remove_copy(const struct data_directory *copy)
-{
-    static const char *const files[] = {DATA_CONTROL_FILE, DATA_CONTROL_UNFINISHED_FILE,
-                                        DATA_DONE_FILE,    DATA_CHECKPOINT_FILE,
-                                        DATA_WINNERS_FILE, DATA_BETS_FILE,
-                                        DATA_SEAL_FILE,    DATA_SEAL_SIGNATURE_FILE,
-                                        DATA_DRAW_FILE,    DATA_DRAW_SIGNATURE_FILE};
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        unlinkat(copy->descriptor, files[i], 0);
-    }
-    rmdir(copy->path);
-}
-
-static bool open_source(struct backup *backup, const char *path)
-{
-    backup->source = (struct data_directory){.path = path, .lock = -1};
-    backup->source.descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    struct stat status;
-    if (backup->source.descriptor < 0 || fstat(backup->source.descriptor, &status) != 0) {
-        return failure_set_errno(backup->failure, "open data directory %s", path);
-    }
-    char owner[DATA_ACCESS_USER_BYTES];
-    data_access_describe_user(status.st_uid, owner);
-    return status.st_uid == geteuid() ||
-           failure_set(backup->failure,
-                       "%s belongs to %s: run lottery-admin as that user, so that the copy can "
-                       "be started by the same one",
-                       path, owner);
-}
 
 static bool open_copy(struct backup *backup, const char *path)
 {
@@ -331,16 +287,14 @@ bool backup_make(const char *source, const char *destination, struct backup_repo
         (int)sizeof unfinished) {
         return failure_set(failure, "%s: the name is too long", destination);
     }
-    if (!open_source(&backup, source)) {
-        if (backup.source.descriptor >= 0) {
-            close(backup.source.descriptor);
-        }
+    if (!place_open(source, &backup.source, failure)) {
         return false;
     }
     bool opened = open_copy(&backup, unfinished);
-    bool made = opened && copy_all(&backup) && give_name(&backup, destination);
+    bool made = opened && copy_at_rest(&backup) && give_name(&backup, destination);
     if (opened && !made) {
-        remove_copy(&backup.copy);
+        empty_copy(&backup.copy);
+        (void)rmdir(unfinished);
     }
     if (backup.copy.descriptor >= 0) {
         close(backup.copy.descriptor);

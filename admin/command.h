@@ -28,6 +28,7 @@ enum command_option {
     OPTION_AGENCIES,
     OPTION_CLOSES,
     OPTION_ABANDON,
+    OPTION_FULL,
     COMMAND_OPTION_END
 };
 
@@ -57,7 +58,14 @@ struct command {
 /* Returns the option's argument, "" where it takes none, and NULL where it was not given. */
 const char *command_option(const struct invocation *invocation, enum command_option option);
 
+/* Exit statuses of lottery-admin, beside those of lib/program.h. -h lists all of them. */
+enum { EXIT_UNREAD = 3 };
+
 /* The commands. command_NAME.c says what each does. */
+int command_status(const struct invocation *invocation, const struct server_config *config);
+int command_list(const struct invocation *invocation, const struct server_config *config);
+int command_show(const struct invocation *invocation, const struct server_config *config);
+int command_check(const struct invocation *invocation, const struct server_config *config);
 int command_close(const struct invocation *invocation, const struct server_config *config);
 int command_draw(const struct invocation *invocation, const struct server_config *config);
 int command_key(const struct invocation *invocation, const struct server_config *config);

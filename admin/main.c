@@ -5,6 +5,7 @@
  * the program dies, the command's own file (command_NAME.c) says what remains.
  */
 #include "admin/command.h"
+#include "lib/log.h"
 #include "lib/text.h"
 
 #include <stdio.h>
@@ -13,6 +14,12 @@
 #include <unistd.h>
 
 static const struct command commands[] = {
+    {.name = "status",
+     .meaning = "tell the current draw's state, which agencies are missing, and what would happen "
+                "next; the server may run or not",
+     .is_configured = true,
+     .options = {OPTION_JSON},
+     .run = command_status},
     {.name = "close",
      .meaning = "end the sales of the current draw, and seal it; prints the seal's hash. Agencies "
                 "that are not done are closed out by name only",
@@ -34,6 +41,23 @@ static const struct command commands[] = {
      .options = {OPTION_AGENCIES, OPTION_CLOSES, OPTION_NUMBER, OPTION_ABANDON, OPTION_REASON,
                  OPTION_JSON},
      .run = command_open},
+    {.name = "list",
+     .meaning = "list all draws, the archived ones first: dates, bets, number, winners, seal",
+     .is_configured = true,
+     .options = {OPTION_JSON},
+     .run = command_list},
+    {.name = "show",
+     .operand = "NAME",
+     .meaning = "show one draw, the current one or an archived one",
+     .is_configured = true,
+     .options = {OPTION_JSON},
+     .run = command_show},
+    {.name = "check",
+     .operand = "DIR",
+     .meaning = "say what a data directory holds, what a start would do with it, and whether all "
+                "is well; any directory, running or not. Nothing is changed",
+     .options = {OPTION_FULL, OPTION_JSON},
+     .run = command_check},
     {.name = "key",
      .operand = "PATH",
      .meaning = "make a key that signs seals and draws (seal.key): PATH, for the server alone, and "
@@ -44,6 +68,7 @@ static const struct command commands[] = {
      .meaning = "copy the data directory to DEST, which must not be there; the server may run. To "
                 "restore: stop the server, put a copy of DEST in the place of data.directory",
      .is_configured = true,
+     .options = {OPTION_JSON},
      .run = command_backup},
 };
 
@@ -77,6 +102,9 @@ static const struct program_option program_options[] = {
     {.id = OPTION_ABANDON,
      .name = "abandon",
      .meaning = "give the current draw up, for good, although it has not been held"},
+    {.id = OPTION_FULL,
+     .name = "full",
+     .meaning = "read every row, and hold the files against their seal"},
     {.id = OPTION_JSON, .name = "json", .meaning = "print one JSON object, for programs"},
 };
 
@@ -127,6 +155,8 @@ static const struct program_manual manual = {
     .option_count = OPTIONS,
     .operands = "COMMAND",
     .explain_operands = explain_commands,
+    .statuses = {[EXIT_FAILURE] = "something failed, or a directory that was checked is not well",
+                 [EXIT_UNREAD] = "a directory that was to be checked can't be read"},
 };
 
 /* --------------------------------------------------------- the command line ---- */
@@ -221,6 +251,8 @@ int main(int argc, char **argv)
     if (!program_begin(&manual)) {
         return EXIT_FAILURE;
     }
+    /* What functions of store/ log for a server's operator, a command tells in its own output. */
+    log_set_threshold(LOG_LEVEL_CRITICAL);
     enum program_reading reading = read_command_line(argc, argv, &invocation, &command);
     if (reading != PROGRAM_GO_ON) {
         return program_exit_status(&manual, reading);

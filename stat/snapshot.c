@@ -5,6 +5,7 @@
 
 #include "bet/agency_set.h"
 #include "lib/clock.h"
+#include "lib/limits.h"
 #include "shm/gate.h"
 #include "shm/heartbeat.h"
 #include "shm/slots.h"
@@ -84,11 +85,10 @@ struct roll {
     struct agency_set allowed, without;
 };
 
-/* Of control, or of the segment where control is not known. */
-static struct roll make_roll(const struct shared *shared, const struct control *control)
+/* Of control; `state` is the segment's, for where control is not known. */
+static struct roll make_roll(enum control_state state, const struct control *control)
 {
-    struct roll roll = {.state = (enum control_state)LOOK(shared->storer.draw_state),
-                        .allowed = {.any = true}};
+    struct roll roll = {.state = state, .allowed = {.any = true}};
     struct failure ignored;
     if (control == NULL) {
         return roll;
@@ -170,6 +170,14 @@ static void add_absent(const struct roll *roll, uint64_t limit, struct snapshot 
             }
         }
     }
+}
+
+/* Completes the list, which ascends so far, and puts it into its order. */
+static void finish_agencies(const struct roll *roll, uint64_t limit, struct snapshot *snapshot)
+{
+    add_absent(roll, limit, snapshot);
+    qsort(snapshot->agencies, snapshot->agency_count, sizeof snapshot->agencies[0],
+          compare_standings);
 }
 
 /* Keeps the bytes of a damaged segment from a terminal. */
@@ -432,7 +440,8 @@ bool snapshot_take(const struct segment *segment, const struct control *control,
                    struct snapshot *snapshot, struct failure *failure)
 {
     const struct shared *shared = segment->shared;
-    const struct roll roll = make_roll(shared, control);
+    const struct roll roll =
+        make_roll((enum control_state)LOOK(shared->storer.draw_state), control);
     *snapshot = (struct snapshot){0};
     if (!check_bounds(segment, failure)) {
         return false;
@@ -455,9 +464,35 @@ bool snapshot_take(const struct segment *segment, const struct control *control,
     copy_draw(shared, control, &roll, snapshot);
     copy_gate(shared, &snapshot->gate);
     copy_deaths(shared, &snapshot->deaths);
-    add_absent(&roll, shared->identity.agency_limit, snapshot);
-    qsort(snapshot->agencies, snapshot->agency_count, sizeof snapshot->agencies[0],
-          compare_standings);
+    finish_agencies(&roll, shared->identity.agency_limit, snapshot);
+    return true;
+}
+
+bool snapshot_of_files(const struct control *control, const struct snapshot_agency *stored,
+                       size_t count, struct snapshot *snapshot, struct failure *failure)
+{
+    const struct roll roll = make_roll(control->state, control);
+    *snapshot = (struct snapshot){.taken_at_ms = (uint64_t)clock_wall_ms()};
+    snapshot->agencies = calloc(count + LIMITS_AGENCIES_MAX + 1, sizeof snapshot->agencies[0]);
+    if (snapshot->agencies == NULL) {
+        return failure_set_errno(failure, "list %zu agencies", count);
+    }
+    snapshot->draw = (struct snapshot_draw){.expected = control->terms.agencies_expected,
+                                            .drawn = control->state == CONTROL_DRAWN ? 1 : 0,
+                                            .winners = SNAPSHOT_UNKNOWN,
+                                            .took_ns = SNAPSHOT_UNKNOWN};
+    for (size_t i = 0; i < count; i++) {
+        struct snapshot_agency *agency = &snapshot->agencies[snapshot->agency_count++];
+        *agency = stored[i];
+        judge_agency(&roll, snapshot_standing_of(agency), agency);
+        snapshot->draw.done += snapshot_standing_of(agency) == STANDING_DONE ? 1 : 0;
+        snapshot->server.bets += agency->bets;
+    }
+    qsort(snapshot->agencies, count, sizeof snapshot->agencies[0], compare_ids);
+    snapshot->draw.unnamed = count_unnamed(&roll, snapshot);
+    set_word(snapshot->draw.state, control_state_name(control->state));
+    copy_terms(control, &snapshot->draw);
+    finish_agencies(&roll, LIMITS_AGENCIES_MAX, snapshot);
     return true;
 }
 

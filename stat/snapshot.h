@@ -129,6 +129,14 @@ struct snapshot {
  */
 bool snapshot_take(const struct segment *segment, const struct control *control,
                    struct snapshot *snapshot, struct failure *failure);
+/*
+ * Makes a snapshot of a draw without a server, of which only `draw` and the agencies mean anything.
+ * `stored` are the agencies of its files: id, bets, bytes, and the phase STANDING_OPEN or
+ * STANDING_DONE; they stay the caller's. False with the failure when there is no memory.
+ */
+bool snapshot_of_files(const struct control *control, const struct snapshot_agency *stored,
+                       size_t count, struct snapshot *snapshot, struct failure *failure);
+
 void snapshot_free(struct snapshot *snapshot);
 
 /* Returns the standing's word, "never" or "done" for example. */

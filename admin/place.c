@@ -1,0 +1,94 @@
+/*
+ * place.c - see place.h.
+ */
+#include "admin/place.h"
+
+#include "store/file_io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool place_open(const char *path, struct data_directory *directory, struct failure *failure)
+{
+    struct stat status;
+    *directory = (struct data_directory){.path = path, .lock = -1};
+    directory->descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory->descriptor < 0 || fstat(directory->descriptor, &status) != 0) {
+        failure_set_errno(failure, "open data directory %s", path);
+        place_close(directory);
+        return false;
+    }
+    directory->access =
+        (struct data_access){.has_group = (status.st_mode & S_IRWXG) != 0, .group = status.st_gid};
+    if (status.st_uid != geteuid()) {
+        char owner[DATA_ACCESS_USER_BYTES];
+        data_access_describe_user(status.st_uid, owner);
+        place_close(directory);
+        return failure_set(failure,
+                           "%s belongs to %s: run lottery-admin as that user, as whom the server "
+                           "runs",
+                           path, owner);
+    }
+    return true;
+}
+
+void place_close(struct data_directory *directory)
+{
+    if (directory->descriptor >= 0) {
+        (void)close(directory->descriptor);
+        directory->descriptor = -1;
+    }
+}
+
+enum control_answer place_read_control(const struct data_directory *directory,
+                                       struct control *control, struct failure *failure)
+{
+    enum control_answer answer = control_read(directory, control, failure);
+    if (answer == CONTROL_ABSENT) {
+        failure_set(failure, "%s holds no lottery: there is no " DATA_CONTROL_FILE,
+                    directory->path);
+    }
+    return answer;
+}
+
+/* Reads the open file; NULL with errno. */
+static char *read_whole(int file, size_t *bytes)
+{
+    struct stat status;
+    if (fstat(file, &status) != 0) {
+        return NULL;
+    }
+    if (status.st_size > PLACE_FILE_BYTES_MAX) {
+        errno = EFBIG;
+        return NULL;
+    }
+    char *text = malloc((size_t)status.st_size + 1);
+    ssize_t got = text == NULL ? -1 : file_read_up_to(file, text, (size_t)status.st_size, 0);
+    if (got < 0) {
+        free(text);
+        return NULL;
+    }
+    text[got] = '\0';
+    *bytes = (size_t)got;
+    return text;
+}
+
+char *place_read_file(const struct data_directory *directory, const char *name, size_t *bytes,
+                      struct failure *failure)
+{
+    int file = data_directory_open_file(directory, name, O_RDONLY, failure);
+    if (file < 0) {
+        return NULL;
+    }
+    char *text = read_whole(file, bytes);
+    if (text == NULL) {
+        failure_set_errno(failure, "read %s/%s", directory->path, name);
+    }
+    int error = errno;
+    (void)close(file);
+    errno = error;
+    return text;
+}
