@@ -379,6 +379,40 @@ static void a_backup_has_the_archives_and_refuses_a_damaged_one(void **state)
     assert_false(files_exist(stage_text(stage, "%s.unfinished", other)));
 }
 
+/* The files are moved away while they are copied. */
+static void a_backup_while_draws_are_opened_holds_together(void **state)
+{
+    enum { DRAWS = 6 };
+    struct stage *stage = *state;
+    struct server *server = server_start(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=5"));
+    const char *data = stage_text(stage, "DATA_DIRECTORY=%s", server->directory);
+    for (uint32_t i = 0; i < DRAWS; i++) {
+        struct program_end end;
+        const char *copy = stage_path(stage, "copy-%" PRIu32, i);
+        struct peer *peer = peer_connect(server);
+        peer_ask(peer, bets_batch(stage, 1, 0, 100), "server:0\r\n");
+        peer_close(peer);
+        struct program *backup = program_start(
+            stage, &(struct program_plan){.name = "lottery-admin",
+                                          .arguments = ARGUMENTS("backup", copy, "--json"),
+                                          .environment = ENVIRONMENT(data)});
+        (void)run_admin(
+            stage, server->directory,
+            ARGUMENTS("open", stage_text(stage, "w%" PRIu32, i), "--abandon", "--agencies", "1-5"),
+            STATUS_WELL);
+        end = program_await_end(backup);
+        if (end.status != 0) {
+            program_show(backup);
+        }
+        assert_int_equal(end.status, 0);
+        expect_json(
+            stage, backup,
+            stage_text(stage, "d['archived_draws'] in (%" PRIu32 ", %" PRIu32 ")", i, i + 1));
+        (void)check(stage, copy, STATUS_WELL);
+        files_remove_tree(copy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +427,7 @@ int main(void)
         STAGE_TEST(a_directory_of_version_1_is_understood),
         STAGE_TEST(a_backup_between_two_draws_is_completed_by_a_start),
         STAGE_TEST(a_backup_has_the_archives_and_refuses_a_damaged_one),
+        STAGE_TEST(a_backup_while_draws_are_opened_holds_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
