@@ -93,7 +93,7 @@ $(BIN)/$(1): $(BUILD)/$(2)/main.o $(call archives,$(3))
 $(BIN)/$(1): PROGRAM_LIBRARIES := $(if $(filter seal,$(3)),$(SEAL_LIBRARIES))
 endef
 
-$(eval $(call program,lottery-server,server,server store shm bet lib))
+$(eval $(call program,lottery-server,server,server seal store shm bet lib))
 $(eval $(call program,lottery-agency,client,client bet lib))
 $(eval $(call program,lottery-generate,generate,generate bet lib))
 $(eval $(call program,lottery-stat,stat,stat server store shm bet lib))
@@ -171,7 +171,7 @@ test-docker: ## the course's exercises against a real Docker engine
 # ---- looking at the sources --------------------------------------------------
 
 SHELL_SCRIPTS  := $(wildcard *.sh scripts/*.sh tests/*/*.sh .ci/*)
-PYTHON_SCRIPTS := $(wildcard *.py scripts/*.py tests/*/*.py)
+PYTHON_SCRIPTS := $(wildcard *.py scripts/*.py verify/*.py tests/*/*.py)
 
 .PHONY: lint lint-rooms lint-docs lint-format lint-tidy lint-cppcheck lint-scripts format
 lint: ## rooms, pages, clang-format, clang-tidy, cppcheck, shellcheck, python: all clean
@@ -256,7 +256,7 @@ docker-compose-ipcs: ## semaphores, /dev/shm and lottery-stat in the server's co
 .PHONY: install clean distclean help
 install: all ## install below PREFIX (/usr/local), inside DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/lottery
-	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(PROGRAMS) verify/lottery-verify.py $(DESTDIR)$(PREFIX)/bin
 	install -m 644 server/config.yaml $(DESTDIR)$(PREFIX)/share/lottery/server.yaml
 	install -m 644 client/config.yaml $(DESTDIR)$(PREFIX)/share/lottery/client.yaml
 

@@ -76,7 +76,9 @@ static int connect_to_server(const char *path, struct failure *failure)
     }
     errno = error;
     if (error == ENOENT || error == ECONNREFUSED) {
-        (void)failure_set(failure, "no server is running on data directory %s: start it first",
+        (void)failure_set(failure,
+                          "no server listens at %s/" ADMIN_SOCKET_FILE ": start it first; if it is "
+                          "running, its log says why it has no socket there",
                           path);
     } else {
         (void)failure_set_errno(failure, "connect to %s/" ADMIN_SOCKET_FILE, path);
@@ -90,6 +92,9 @@ static bool send_request(int server, const struct admin_request *request, struct
     size_t bytes = admin_request_write(request, text);
     for (size_t sent = 0; sent < bytes;) {
         ssize_t now = send(server, text + sent, bytes - sent, MSG_NOSIGNAL);
+        if (now < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+            return true; /* the server has answered already, and closed */
+        }
         if (now < 0 && errno != EINTR) {
             return failure_set_errno(failure, "send the request to the server");
         }
@@ -98,7 +103,7 @@ static bool send_request(int server, const struct admin_request *request, struct
     return true;
 }
 
-/* Reads to the end of the stream. */
+/* Reads to the end of the stream; it ends by a reset where the server has not read all of it. */
 static bool receive_answer(int server, char answer[ADMIN_ANSWER_BYTES_MAX], struct failure *failure)
 {
     size_t bytes = 0;
@@ -107,11 +112,11 @@ static bool receive_answer(int server, char answer[ADMIN_ANSWER_BYTES_MAX], stru
         if (got < 0 && errno == EINTR) {
             continue;
         }
+        if (got == 0 || (got < 0 && errno == ECONNRESET)) {
+            break;
+        }
         if (got < 0) {
             return failure_set_errno(failure, "receive the server's answer");
-        }
-        if (got == 0) {
-            break;
         }
         bytes += (size_t)got;
     }

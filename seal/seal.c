@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 /* One more than there can be, so that one too many is noticed. */
+enum { AGENCIES_MAX = LIMITS_AGENCIES_MAX };
 enum { DONE_BYTES_MAX = (LIMITS_AGENCIES_MAX + 1) * DONE_LINE_BYTES_MAX, READ_BYTES = 256 * 1024 };
 
 #define PROGRAM "lottery-server " PROGRAM_VERSION
@@ -98,43 +99,113 @@ static enum seal_end take_line(const char *text, size_t bytes, const struct bets
     return SEAL_GOOD;
 }
 
-/* Sorts the agencies. SEAL_DAMAGED when one is there twice, or one with bets is missing. */
-static enum seal_end sort_agencies(const struct bets_digest *bets, struct seal *seal,
+/* True when this agency has an entry among the first `count`, which are in ascending order. */
+static bool has_entry(const struct seal *seal, size_t count, uint32_t agency)
+{
+    const struct seal_agency wanted = {.agency = agency};
+    return count > 0 &&
+           bsearch(&wanted, seal->agencies, count, sizeof wanted, compare_agencies) != NULL;
+}
+
+/* Adds an agency that was closed out, unless it has one of the first `lines` entries. */
+static enum seal_end add_closed_out(uint32_t agency, size_t lines, const struct bets_digest *bets,
+                                    struct seal *seal, struct failure *failure)
+{
+    if (has_entry(seal, lines, agency)) {
+        return SEAL_GOOD;
+    }
+    if (seal->agency_count == AGENCIES_MAX) {
+        failure_set(failure, "there are more than %d agencies", AGENCIES_MAX);
+        return SEAL_DAMAGED;
+    }
+    struct seal_agency *entry = &seal->agencies[seal->agency_count];
+    const struct bets_agency *stored = bets_digest_find(bets, agency);
+    *entry = (struct seal_agency){.agency = agency, .closed_out = true};
+    if (stored != NULL) {
+        entry->rows = stored->rows;
+        entry->sha256 = stored->sha256;
+    } else if (!sha256_of("", 0, &entry->sha256)) {
+        failure_set_errno(failure, "hash no rows");
+        return SEAL_FAILED;
+    }
+    seal->agency_count++;
+    return SEAL_GOOD;
+}
+
+/* Adds the agencies that control names. */
+static enum seal_end add_named(const struct agency_set *without, size_t lines,
+                               const struct bets_digest *bets, struct seal *seal,
+                               struct failure *failure)
+{
+    enum seal_end end = SEAL_GOOD;
+    for (uint32_t i = 0; i < without->count; i++) {
+        for (uint64_t id = without->ranges[i].first;
+             id <= without->ranges[i].last && end == SEAL_GOOD; id++) {
+            end = add_closed_out((uint32_t)id, lines, bets, seal, failure);
+        }
+    }
+    return end;
+}
+
+/*
+ * Adds the agencies with bets that are not done. SEAL_DAMAGED when control does not say of one that
+ * it was closed out.
+ */
+static enum seal_end add_with_bets(const struct agency_set *without, size_t lines,
+                                   const struct bets_digest *bets, struct seal *seal,
                                    struct failure *failure)
 {
-    size_t with_rows = 0;
+    enum seal_end end = SEAL_GOOD;
+    for (size_t i = 0; i < bets->agency_count && end == SEAL_GOOD; i++) {
+        uint32_t agency = bets->agencies[i].agency;
+        if (without->any) {
+            end = add_closed_out(agency, lines, bets, seal, failure);
+        } else if (!has_entry(seal, lines, agency) && !agency_set_has(without, agency)) {
+            failure_set(failure,
+                        DATA_BETS_FILE " has rows of agency %" PRIu32
+                                       ", which is neither done (" DATA_DONE_FILE
+                                       ") nor closed out (" DATA_CONTROL_FILE ")",
+                        agency);
+            end = SEAL_DAMAGED;
+        }
+    }
+    return end;
+}
+
+/* Sorts the agencies of done.csv. SEAL_DAMAGED when one is there twice. */
+static enum seal_end sort_agencies(struct seal *seal, struct failure *failure)
+{
     qsort(seal->agencies, seal->agency_count, sizeof *seal->agencies, compare_agencies);
-    for (size_t i = 0; i < seal->agency_count; i++) {
-        with_rows += seal->agencies[i].rows > 0 ? 1 : 0;
-        if (i > 0 && seal->agencies[i - 1].agency == seal->agencies[i].agency) {
+    for (size_t i = 1; i < seal->agency_count; i++) {
+        if (seal->agencies[i - 1].agency == seal->agencies[i].agency) {
             failure_set(failure, DATA_DONE_FILE " has two lines of agency %" PRIu32,
                         seal->agencies[i].agency);
             return SEAL_DAMAGED;
         }
     }
-    if (with_rows != bets->agency_count) {
-        failure_set(failure,
-                    DATA_BETS_FILE " has rows of %zu agencies, and " DATA_DONE_FILE
-                                   " has lines of %zu of them",
-                    bets->agency_count, with_rows);
-        return SEAL_DAMAGED;
-    }
     return SEAL_GOOD;
 }
 
-/* Says which agencies were closed out. SEAL_DAMAGED when control names none of ours. */
-static enum seal_end mark_closed_out(struct seal *seal, struct failure *failure)
+/* Marks the agencies that were closed out, and adds those that have no line in done.csv. */
+static enum seal_end take_closed_out(const struct bets_digest *bets, struct seal *seal,
+                                     struct failure *failure)
 {
     struct agency_set without = {.count = 0};
+    size_t lines = seal->agency_count;
     if (seal->closing.without[0] != '\0' &&
         !agency_set_parse(seal->closing.without, DATA_CONTROL_FILE ": closed_without", &without,
                           failure)) {
         return SEAL_DAMAGED;
     }
-    for (size_t i = 0; i < seal->agency_count; i++) {
+    for (size_t i = 0; i < lines && !without.any; i++) {
         seal->agencies[i].closed_out = agency_set_has(&without, seal->agencies[i].agency);
     }
-    return SEAL_GOOD;
+    enum seal_end end = add_named(&without, lines, bets, seal, failure);
+    if (end == SEAL_GOOD) {
+        end = add_with_bets(&without, lines, bets, seal, failure);
+    }
+    qsort(seal->agencies, seal->agency_count, sizeof *seal->agencies, compare_agencies);
+    return end;
 }
 
 static enum seal_end take_lines(const char *text, size_t bytes, const struct bets_digest *bets,
@@ -153,8 +224,8 @@ static enum seal_end take_lines(const char *text, size_t bytes, const struct bet
         }
         at = line_feed + 1;
     }
-    enum seal_end end = sort_agencies(bets, seal, failure);
-    return end == SEAL_GOOD ? mark_closed_out(seal, failure) : end;
+    enum seal_end end = sort_agencies(seal, failure);
+    return end == SEAL_GOOD ? take_closed_out(bets, seal, failure) : end;
 }
 
 /* Reads done.csv, whose bytes are known, hashes it and takes its lines. */
@@ -167,7 +238,7 @@ static enum seal_end take_done(int done_file, const struct bets_digest *bets, st
     }
     size_t bytes = (size_t)seal->done_bytes;
     char *text = malloc(bytes + 1);
-    seal->agencies = calloc(LIMITS_AGENCIES_MAX, sizeof *seal->agencies);
+    seal->agencies = calloc(AGENCIES_MAX, sizeof *seal->agencies);
     enum seal_end end = SEAL_FAILED;
     if (text == NULL || seal->agencies == NULL ||
         file_read_up_to(done_file, text, bytes, 0) != (ssize_t)bytes ||
@@ -193,6 +264,7 @@ static enum seal_end take_bets(int bets_file, bool (*should_stop)(void), struct 
         break;
     }
     seal->bets_rows = bets->rows;
+    seal->bets_checksum = bets->checksum;
     seal->bets_sha256 = bets->sha256;
     seal->merkle_root = bets->merkle_root;
     if (bets->bad_rows > 0 || bets->bytes != seal->bets_bytes) {

@@ -22,7 +22,7 @@
 
 enum { SEAL_PROGRAM_BYTES = 64 };
 
-/* An agency with a line in done.csv. */
+/* An agency that has bets, a line in done.csv, or was closed out. */
 struct seal_agency {
     uint32_t agency;
     bool closed_out; /* sales were closed without its DONE */
@@ -38,6 +38,7 @@ struct seal {
     struct closing closing;
     int64_t sealed_at_ms;
     uint64_t bets_bytes, bets_rows;
+    uint64_t bets_checksum; /* by lib/checksum.h; not in the text: 0 in a seal that was read */
     struct sha256_digest bets_sha256, merkle_root;
     uint64_t done_bytes;
     struct sha256_digest done_sha256;

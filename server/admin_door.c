@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { CLIENT_PATIENCE_MS = 5000, BACKLOG = 16, ROOT_UID = 0 };
+enum { CLIENT_PATIENCE_MS = 5000, ACCEPT_PAUSE_MS = 100, BACKLOG = 16, ROOT_UID = 0 };
 
 /* ------------------------------------------------------------------ life ---- */
 
@@ -64,6 +64,7 @@ static void dismiss(struct admin_door *door)
     }
     door->client = -1;
     door->state = ADMIN_DOOR_FREE;
+    door->deadline_ms = 0;
 }
 
 void admin_door_close_in_child(struct admin_door *door)
@@ -85,12 +86,20 @@ void admin_door_close(struct admin_door *door, const struct data_directory *dire
 
 /* --------------------------------------------------------------- waiting ---- */
 
+/* True for a moment after a client could not be let in. */
+static bool is_pausing(const struct admin_door *door)
+{
+    return door->state == ADMIN_DOOR_FREE && door->deadline_ms > clock_monotonic_ms();
+}
+
 void admin_door_watch(const struct admin_door *door, struct pollfd *poll)
 {
     *poll = (struct pollfd){.fd = -1};
     switch (door->state) {
     case ADMIN_DOOR_FREE:
-        *poll = (struct pollfd){.fd = door->listener, .events = POLLIN};
+        if (!is_pausing(door)) {
+            *poll = (struct pollfd){.fd = door->listener, .events = POLLIN};
+        }
         break;
     case ADMIN_DOOR_READING:
         *poll = (struct pollfd){.fd = door->client, .events = POLLIN};
@@ -105,7 +114,8 @@ void admin_door_watch(const struct admin_door *door, struct pollfd *poll)
 
 int64_t admin_door_patience_ms(const struct admin_door *door)
 {
-    if (door->state != ADMIN_DOOR_READING && door->state != ADMIN_DOOR_ANSWERING) {
+    if (door->state == ADMIN_DOOR_WAITING ||
+        (door->state == ADMIN_DOOR_FREE && !is_pausing(door))) {
         return -1;
     }
     int64_t left_ms = door->deadline_ms - clock_monotonic_ms();
@@ -156,6 +166,10 @@ static void let_in(struct admin_door *door)
     socklen_t bytes = sizeof peer;
     door->client = accept4(door->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (door->client < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+            log_error("action: admin | result: fail | error: accept: %s", strerror(errno));
+            door->deadline_ms = clock_monotonic_ms() + ACCEPT_PAUSE_MS;
+        }
         return;
     }
     door->bytes = 0;
@@ -195,14 +209,14 @@ static bool read_request(struct admin_door *door, struct admin_request *request)
 
 bool admin_door_go_on(struct admin_door *door, struct admin_request *request)
 {
-    if (admin_door_patience_ms(door) == 0) {
+    if (door->state != ADMIN_DOOR_FREE && admin_door_patience_ms(door) == 0) {
         log_warning(
             "action: admin | result: fail | reason: a client was at the door for %d ms, and "
             "neither finished its request nor read its answer",
             (int)CLIENT_PATIENCE_MS);
         dismiss(door);
     }
-    if (door->state == ADMIN_DOOR_FREE && door->listener >= 0) {
+    if (door->state == ADMIN_DOOR_FREE && door->listener >= 0 && !is_pausing(door)) {
         let_in(door);
     }
     if (door->state == ADMIN_DOOR_ANSWERING) {

@@ -34,7 +34,9 @@ struct admin_door {
     int listener; /* -1: there is no door */
     int client;   /* -1: nobody is at it */
     enum admin_door_state state;
-    int64_t deadline_ms; /* monotonic clock; for a client that is reading or writing */
+    /* Monotonic clock; for a client that is reading or writing. While the door is free: no client is
+     * let in before, because the last one could not be. */
+    int64_t deadline_ms;
     char text[ADMIN_ANSWER_BYTES_MAX]; /* of the request, then of the answer */
     size_t bytes, sent;
 };
@@ -56,7 +58,7 @@ void admin_door_close_in_child(struct admin_door *door);
 struct pollfd;
 void admin_door_watch(const struct admin_door *door, struct pollfd *poll);
 
-/* Milliseconds until a client's time is up; -1 when there is no such client. */
+/* Milliseconds until a client's time is up, or the door is tried again; -1: neither is due. */
 int64_t admin_door_patience_ms(const struct admin_door *door);
 
 /*

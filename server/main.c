@@ -9,6 +9,7 @@
 #include "lib/process_title.h"
 #include "lib/program.h"
 #include "lib/robust_mutex.h"
+#include "seal/signature.h"
 #include "server/server_config.h"
 #include "server/supervisor/supervisor.h"
 
@@ -67,6 +68,16 @@ static void log_doubt(const struct server_config *config)
     }
 }
 
+/* What can't be signed now could not be after weeks of sales either. */
+static bool can_sign(const struct server_config *config, struct failure *failure)
+{
+    struct signature ignored;
+    struct failure reason;
+    return config->seal_key[0] == '\0' ||
+           signature_make(config->seal_key, "", 0, &ignored, &reason) ||
+           failure_set(failure, "seal.key: %s", reason.text);
+}
+
 /* Warns if a handler that is killed while it appends would block all others for ever. */
 static void log_emulation(void)
 {
@@ -90,7 +101,7 @@ int main(int argc, char **argv)
     if (reading != PROGRAM_GO_ON) {
         return program_exit_status(&manual, reading);
     }
-    if (!server_config_load(options.file, &config, &failure)) {
+    if (!server_config_load(options.file, &config, &failure) || !can_sign(&config, &failure)) {
         return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
     }
     if (options.only_check) {

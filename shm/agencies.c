@@ -86,7 +86,7 @@ static const char *const result_texts[] = {
     [APPEND_FENCED] = "a newer connection has taken the agency over",
     [APPEND_UNCLAIMED] = "the agency is claimed by another connection: send STATUS first",
     [APPEND_AGENCY_CLOSED] = "the agency is done",
-    [APPEND_DRAW_HELD] = "the draw has been held",
+    [APPEND_SALES_CLOSED] = "sales are closed for this draw",
     [APPEND_HALTED] = "the server is stopping",
 };
 
@@ -106,10 +106,11 @@ enum append_result agencies_check_append(const struct segment *segment, const st
     if (!agencies_admits(agency, epoch)) {
         return append_refusal(epoch);
     }
-    if (atomic_load_explicit(&agency->phase, memory_order_relaxed) != AGENCY_OPEN) {
+    uint64_t phase = atomic_load_explicit(&agency->phase, memory_order_relaxed);
+    if (phase == AGENCY_DONE_ASKED || phase == AGENCY_DONE) {
         return APPEND_AGENCY_CLOSED;
     }
-    return segment->shared->append.draw_closed ? APPEND_DRAW_HELD : APPEND_DONE;
+    return segment->shared->append.draw_closed ? APPEND_SALES_CLOSED : APPEND_DONE;
 }
 
 bool agencies_ask_done(const struct segment *segment, uint32_t slot_index, struct agency *agency,
@@ -236,6 +237,11 @@ struct agencies_total agencies_snapshot(const struct segment *segment,
     return total;
 }
 
+void agencies_set_closed_out(struct agency *agency)
+{
+    atomic_store(&agency->phase, AGENCY_CLOSED_OUT);
+}
+
 uint64_t agencies_close_for_draw(const struct segment *segment)
 {
     append_lock(segment);
@@ -244,4 +250,11 @@ uint64_t agencies_close_for_draw(const struct segment *segment)
     uint64_t head = atomic_load(&segment->shared->positions.head);
     append_unlock(segment);
     return head;
+}
+
+void agencies_reopen(const struct segment *segment)
+{
+    append_lock(segment);
+    segment->shared->append.draw_closed = 0;
+    append_unlock(segment);
 }

@@ -54,7 +54,7 @@ enum append_result {
     APPEND_FENCED,        /* a newer connection has taken the agency over */
     APPEND_UNCLAIMED,     /* another connection has claimed the agency, and this one has not */
     APPEND_AGENCY_CLOSED, /* the agency has said that it is done */
-    APPEND_DRAW_HELD,     /* the draw has begun: no bet is taken any more */
+    APPEND_SALES_CLOSED,  /* no bet of any agency is taken */
     APPEND_HALTED         /* the ring is full, and no storer will make space (ring.h) */
 };
 
@@ -156,9 +156,21 @@ struct agencies_total agencies_snapshot(const struct segment *segment,
                                         void *context);
 
 /*
+ * Notes that the agency, which has asked to be done, is closed out: its DONE came after sales were
+ * closed, changes nothing, and is answered.
+ */
+void agencies_set_closed_out(struct agency *agency);
+
+/*
  * Makes agencies_check_append refuse every bet from now on. Returns head, which does not move
- * any more. Takes the lock.
+ * while that is so. Takes the lock.
  */
 uint64_t agencies_close_for_draw(const struct segment *segment);
+
+/*
+ * Undoes agencies_close_for_draw, where control does not say yet that sales are closed. Takes the
+ * lock.
+ */
+void agencies_reopen(const struct segment *segment);
 
 #endif

@@ -127,7 +127,7 @@ enum append_repair { REPAIR_NONE, REPAIR_FORGOT, REPAIR_FINISHED };
 struct shared_append {
     alignas(SHARED_CACHE_LINE_BYTES) pthread_mutex_t mutex; /* robust, process-shared */
     struct shared_intent intent;                            /* under the mutex */
-    uint32_t draw_closed;      /* under the mutex: 1 once the draw has begun; no bet from then on */
+    uint32_t draw_closed;      /* under the mutex: 1 while sales are closed; no bet is taken */
     uint32_t agencies_present; /* under the mutex: entries used in the agencies table */
     uint32_t repair;           /* under the mutex: enum append_repair */
     uint64_t checksum;         /* under the mutex: of all bytes of bets.csv below head */
@@ -261,7 +261,12 @@ struct shared_order {
 /* The epoch of an agency that nobody has claimed, and of a connection without a claim. */
 enum { EPOCH_UNFENCED = 0 };
 
-enum agency_phase { AGENCY_OPEN, AGENCY_DONE_ASKED, AGENCY_DONE };
+enum agency_phase {
+    AGENCY_OPEN,
+    AGENCY_DONE_ASKED,
+    AGENCY_DONE,
+    AGENCY_CLOSED_OUT /* sales were closed without its DONE, and it has said it since */
+};
 
 /*
  * One agency. Entries are added under the mutex and never removed or moved, so finding one
@@ -274,8 +279,9 @@ struct agency {
     _Atomic uint16_t done_slot; /* 1 + the slot whose DONE closed the agency, 0: none; stored under
                                  * the mutex, before phase */
     uint32_t id;                /* constant once present */
-    _Atomic uint64_t phase;     /* enum agency_phase; OPEN -> DONE_ASKED under the mutex; -> DONE by
-                                 * the storer, without it, before it wakes those who wait */
+    _Atomic uint64_t phase;     /* enum agency_phase; OPEN -> DONE_ASKED under the mutex; -> DONE or
+                                 * CLOSED_OUT by the storer, without it, before it wakes those who
+                                 * wait */
     _Atomic uint64_t epoch;     /* grows with each STATUS; under the mutex */
     _Atomic uint64_t bets;      /* appended; under the mutex */
     _Atomic uint64_t bytes;     /* of bets.csv, appended; under the mutex */

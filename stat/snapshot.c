@@ -124,6 +124,7 @@ static enum snapshot_standing standing_of_phase(uint64_t phase)
     return phase == AGENCY_DONE         ? STANDING_DONE
            : phase == AGENCY_DONE_ASKED ? STANDING_ASKED
            : phase == AGENCY_OPEN       ? STANDING_OPEN
+           : phase == AGENCY_CLOSED_OUT ? STANDING_OUT
                                         : STANDING_UNKNOWN;
 }
 

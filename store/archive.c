@@ -122,11 +122,16 @@ bool archive_list(const struct data_directory *directory,
                   struct failure *failure)
 {
     struct dirent **entries = NULL;
-    int count =
-        scandirat(directory->descriptor, ARCHIVE_DIRECTORY, &entries, is_archive, alphasort);
+    int archives = open_archives(directory, failure);
+    if (archives < 0) {
+        return errno == ENOENT;
+    }
+    int count = scandirat(archives, ".", &entries, is_archive, alphasort);
+    int error = errno;
+    (void)close(archives);
     if (count < 0) {
-        return errno == ENOENT ||
-               failure_set_errno(failure, "read %s/" ARCHIVE_DIRECTORY, directory->path);
+        errno = error;
+        return failure_set_errno(failure, "read %s/" ARCHIVE_DIRECTORY, directory->path);
     }
     for (int i = 0; i < count; i++) {
         each(context, entries[i]->d_name);
@@ -144,11 +149,21 @@ static bool sync_directory(int descriptor, const char *path, bool *synced, struc
     return *synced || failure_set_errno(failure, "sync %s", path);
 }
 
-/* False when a draw of the same name, and not this one, is there. */
+/*
+ * False when a draw of the same name, and not this one, is there; or a file that would be in the
+ * way. No file of this draw can be there before the next one is the current one.
+ */
 static bool is_free_for(const struct archive *archive, const struct control *finished,
                         struct failure *failure)
 {
     struct control there;
+    struct stat status;
+    for (size_t i = 0; i < FILES; i++) {
+        if (fstatat(archive->directory.descriptor, files[i], &status, AT_SYMLINK_NOFOLLOW) == 0) {
+            return failure_set(failure, "%s/%s is in the way of draw %s: move it away",
+                               archive->path, files[i], finished->terms.draw);
+        }
+    }
     switch (control_read(&archive->directory, &there, failure)) {
     case CONTROL_ABSENT:
         return true;
@@ -222,6 +237,34 @@ static bool move_file(const struct data_directory *directory, const struct archi
            failure_set_errno(failure, "move %s/%s to %s", directory->path, name, archive->path);
 }
 
+/* True when archive_prepare has written the control of the draw of this name there. */
+static bool is_prepared(const struct archive *archive, const char *name, struct failure *failure)
+{
+    struct control there;
+    enum control_answer answer = control_read(&archive->directory, &there, failure);
+    return (answer == CONTROL_READ && strcmp(there.terms.draw, name) == 0) ||
+           (answer != CONTROL_REFUSED &&
+            failure_set(failure,
+                        "%s has not the " DATA_CONTROL_FILE " of draw %s, whose files belong "
+                        "there: restore it from a backup",
+                        archive->path, name));
+}
+
+/* Moves all files that there are, and syncs both directories. */
+static bool move_files(const struct data_directory *directory, const struct archive *archive,
+                       struct failure *failure)
+{
+    bool synced = true;
+    for (size_t i = 0; i < FILES; i++) {
+        if (!move_file(directory, archive, files[i], failure)) {
+            return false;
+        }
+        fault_point("archive.moved");
+    }
+    return sync_directory(archive->directory.descriptor, archive->path, &synced, failure) &&
+           sync_directory(directory->descriptor, directory->path, &synced, failure);
+}
+
 bool archive_complete(const struct data_directory *directory, struct control *control,
                       struct failure *failure)
 {
@@ -233,13 +276,8 @@ bool archive_complete(const struct data_directory *directory, struct control *co
     if (!archive_open(directory, control->archiving, &archive, failure)) {
         return false;
     }
-    bool moved = true;
-    for (size_t i = 0; i < FILES && moved; i++) {
-        moved = move_file(directory, &archive, files[i], failure);
-        fault_point("archive.moved");
-    }
-    moved = moved && sync_directory(archive.directory.descriptor, archive.path, &synced, failure) &&
-            sync_directory(directory->descriptor, directory->path, &synced, failure);
+    bool moved = is_prepared(&archive, control->archiving, failure) &&
+                 move_files(directory, &archive, failure);
     archive_close(&archive);
     if (!moved) {
         return false;

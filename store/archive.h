@@ -38,16 +38,16 @@ struct archive {
 /*
  * Makes draws/NAME/ of the finished draw and writes its control there, durably. Whatever a
  * call before this one has left is replaced. Fails when there is an archive of that name with
- * another identity. *synced is false if a sync was what failed. Called by the supervisor, while
- * there is no storer.
+ * another identity, or one of its files. *synced is false if a sync was what failed. Called by the
+ * supervisor; also while the draw goes on, to see whether it would succeed.
  */
 bool archive_prepare(const struct data_directory *directory, const struct control *finished,
                      bool *synced, struct failure *failure);
 
 /*
  * Moves the files of the draw that control->archiving names, and writes control without it,
- * durably. Does nothing when it names none. Refuses, and moves no file further, when a file is in
- * both places. Called by the supervisor during recovery, before any other file is looked at.
+ * durably. Does nothing when it names none. Refuses when archive_prepare has not been there, and
+ * moves no file further when one is in both places. Called by the supervisor during recovery, before any other file is looked at.
  */
 bool archive_complete(const struct data_directory *directory, struct control *control,
                       struct failure *failure);
@@ -64,8 +64,9 @@ bool archive_open(const struct data_directory *directory, const char *name, stru
 void archive_close(struct archive *archive);
 
 /*
- * Calls `each` with the name of every archive, in ascending order of names. Returns false with
- * the failure when the directory can't be read; that there is no archive at all is none.
+ * Calls `each` with the name of every archive, in ascending order of names. The current draw's
+ * may be among them, when the next one was to be opened and could not be. Returns false with the
+ * failure when the directory can't be read; that there is no archive at all is none.
  */
 bool archive_list(const struct data_directory *directory,
                   void (*each)(void *context, const char *name), void *context,

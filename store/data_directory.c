@@ -9,6 +9,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "store/archive.h"
 #include "store/file_io.h"
 #include "store/lock_holders.h"
 
@@ -233,7 +234,8 @@ static bool holds_something(const struct data_directory *directory, const char *
 static bool is_virgin(const struct data_directory *directory, struct failure *failure)
 {
     static const char *const files[] = {DATA_BETS_FILE,       DATA_DONE_FILE, DATA_WINNERS_FILE,
-                                        DATA_CHECKPOINT_FILE, DATA_SEAL_FILE, DATA_DRAW_FILE};
+                                        DATA_CHECKPOINT_FILE, DATA_SEAL_FILE, DATA_DRAW_FILE,
+                                        ARCHIVE_DIRECTORY};
     if (holds_something(directory, OLD_LAYOUT_FILE)) {
         return failure_set(failure,
                            "data directory %s was written by a server of version 1.0, which noted "

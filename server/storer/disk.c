@@ -8,6 +8,7 @@
 #include "server/signals.h"
 #include "shm/waiting.h"
 #include "store/file_io.h"
+#include "store/whole_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -174,22 +175,48 @@ bool disk_is_in_place(struct disk *disk, const struct disk_file *file, uint64_t 
            fail_as_changed(disk, file, "it was cut: it is shorter than what was written");
 }
 
-/* --------------------------------------------------------------- control ---- */
+/* ----------------------------------------------------------- whole files ---- */
+
+/* What became of a try to replace a file. errno says why it failed. */
+struct attempt {
+    bool written, synced;
+    struct failure failure;
+};
+
+/* True when, after this try, there is nothing left to do or nothing that can be done. */
+static bool is_last_attempt(struct disk *disk, const char *name, const struct attempt *attempt)
+{
+    if (attempt->written) {
+        disk_note_room(disk, name);
+        return true;
+    }
+    if (!attempt->synced) {
+        disk_distrust(disk, DISK_SYNC_FAILED);
+    }
+    if (!attempt->synced || !file_is_disk_full(errno) || signals_terminate_requested()) {
+        log_critical("action: store | result: fail | error: %s", attempt->failure.text);
+        return true;
+    }
+    disk_wait_for_room(disk, name);
+    return false;
+}
 
 bool disk_write_control(struct disk *disk, const struct control *control)
 {
-    struct failure failure;
-    bool synced = true;
-    while (!control_write(&disk->heritage->directory, control, &synced, &failure)) {
-        if (!synced) {
-            disk_distrust(disk, DISK_SYNC_FAILED);
-        }
-        if (!synced || !file_is_disk_full(errno) || signals_terminate_requested()) {
-            log_critical("action: store | result: fail | error: %s", failure.text);
-            return false;
-        }
-        disk_wait_for_room(disk, DATA_CONTROL_FILE);
-    }
-    disk_note_room(disk, DATA_CONTROL_FILE);
-    return true;
+    struct attempt attempt;
+    do {
+        attempt.written =
+            control_write(&disk->heritage->directory, control, &attempt.synced, &attempt.failure);
+    } while (!is_last_attempt(disk, DATA_CONTROL_FILE, &attempt));
+    return attempt.written;
+}
+
+bool disk_write_whole(struct disk *disk, const char *name, const void *bytes, size_t count)
+{
+    struct attempt attempt;
+    do {
+        attempt.written = whole_file_write(&disk->heritage->directory, name, bytes, count,
+                                           &attempt.synced, &attempt.failure);
+    } while (!is_last_attempt(disk, name, &attempt));
+    return attempt.written;
 }

@@ -85,6 +85,12 @@ bool disk_is_in_place(struct disk *disk, const struct disk_file *file, uint64_t 
 bool disk_write_control(struct disk *disk, const struct control *control);
 
 /*
+ * Replaces a small file of the directory, whole (store/whole_file.h), and waits for room as
+ * disk_write does. False as there.
+ */
+bool disk_write_whole(struct disk *disk, const char *name, const void *bytes, size_t count);
+
+/*
  * Waits a fifth of a second for room for the file; errno says why there is none. The first call
  * logs that. Then the blocks that were allocated ahead are given back, because they may be the room
  * that is wanted. The wait ends early when the storer is woken, or is asked to stop.

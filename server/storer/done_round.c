@@ -80,6 +80,17 @@ static void tell_and_mark_done(const struct heritage *heritage, struct agency *a
     agencies_set_done(&heritage->segment, agency);
 }
 
+/* Sales are closed, and done.csv with them: what these agencies have is final without a line. */
+static void close_out_asked(const struct segment *segment)
+{
+    struct agency *agency = NULL;
+    uint32_t cursor = 0;
+    while ((agency = agencies_next_asked(segment, &cursor)) != NULL) {
+        agencies_set_closed_out(agency);
+    }
+    wake_waiters(segment, WAIT_FOR_DONE, UINT64_MAX);
+}
+
 bool done_round_store_asked(struct storage *storage)
 {
     const struct heritage *heritage = storage->disk->heritage;
@@ -87,6 +98,10 @@ bool done_round_store_asked(struct storage *storage)
     struct done_round round;
     uint32_t cursor = 0;
     if (!agencies_take_done_news(segment)) {
+        return true;
+    }
+    if (!storage_is_on_sale(storage)) {
+        close_out_asked(segment);
         return true;
     }
     while (gather(&round, segment, &cursor)) {

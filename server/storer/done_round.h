@@ -18,7 +18,7 @@
 
 /*
  * Stores every DONE that has been asked for, sets the gate, and wakes the handlers that wait for
- * it. False, and the log says why, when one can't be stored: the storer has to end.
+ * it. Where sales are closed already, a DONE changes nothing: it is answered alone. False, and the log says why, when one can't be stored: the storer has to end.
  */
 bool done_round_store_asked(struct storage *storage);
 

@@ -6,13 +6,19 @@
 #include "lib/clock.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
+#include "seal/draw_report.h"
+#include "seal/record.h"
 #include "server/signals.h"
-#include "server/storer/flush.h"
+#include "server/storer/long_work.h"
+#include "server/storer/publication.h"
 #include "shm/agencies.h"
 #include "store/draw.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /*
  * Makes winners.csv, waiting for room where the disk is full. False, and the log says why, where it
@@ -25,7 +31,7 @@ static bool make_winners(struct storage *storage, const struct draw_stock *store
     struct failure failure;
     for (;;) { /* until there is room */
         switch (draw_hold(&disk->heritage->directory, stored, storage->control.terms.winning_number,
-                          signals_terminate_requested, record, &failure)) {
+                          long_work_should_stop, record, &failure)) {
         case DRAW_HELD:
             disk_note_room(disk, DATA_WINNERS_FILE);
             return true;
@@ -80,13 +86,88 @@ static void show_draw(const struct storage *storage)
     atomic_store(&shared->drawn, 1);
 }
 
+/* ------------------------------------------------------------------ seal ---- */
+
+/* Logs why the draw can't be held; damage ends the trust in the disk. */
+static void tell_unsealed(struct disk *disk, enum seal_end end, const struct failure *failure)
+{
+    if (end == SEAL_INTERRUPTED) {
+        log_info("action: sorteo | result: in_progress | reason: %s", failure->text);
+        return;
+    }
+    if (end == SEAL_DAMAGED) {
+        disk_distrust(disk, DISK_DAMAGED);
+    }
+    log_critical("action: sorteo | result: fail | error: %s", failure->text);
+}
+
+/*
+ * Reads the seal and holds bets.csv and done.csv against it. False, and the log says why, when they
+ * are not what was sealed, or can't be read. After true the caller closes *seal.
+ */
+static bool read_seal(struct storage *storage, struct seal *seal)
+{
+    struct failure failure;
+    enum seal_end end =
+        record_read_seal(&storage->disk->heritage->directory, &storage->control, seal, &failure);
+    if (end == SEAL_GOOD) {
+        end = seal_compare(seal, storage->bets.descriptor, storage->done.descriptor,
+                           long_work_should_stop, &failure);
+        if (end == SEAL_GOOD) {
+            return true;
+        }
+        seal_close(seal);
+    }
+    tell_unsealed(storage->disk, end, &failure);
+    return false;
+}
+
+/* Makes draw.json's contents from winners.csv, which is in place. As read_seal. */
+static bool make_report(struct storage *storage, const struct seal *seal,
+                        struct draw_report *report)
+{
+    const struct data_directory *directory = &storage->disk->heritage->directory;
+    struct sha256_digest seal_sha256;
+    struct failure failure;
+    enum seal_end end = SEAL_FAILED;
+    int winners = data_directory_open_file(directory, DATA_WINNERS_FILE, O_RDONLY, &failure);
+    if (winners >= 0) {
+        (void)sha256_parse(storage->control.seal_sha256, &seal_sha256);
+        end = draw_report_make(winners, seal, &seal_sha256, &storage->control.terms,
+                               clock_wall_ms(), long_work_should_stop, report, &failure);
+        (void)close(winners);
+    }
+    if (end == SEAL_GOOD) {
+        return true;
+    }
+    tell_unsealed(storage->disk, end, &failure);
+    return false;
+}
+
+/* Puts draw.json into place, and has control say that the draw was held. */
+static bool publish(struct storage *storage, const struct draw_report *report,
+                    const struct draw_record *record)
+{
+    char sha256[SHA256_DIGITS + 1];
+    struct publication publication = {.name = DATA_DRAW_FILE,
+                                      .signature_name = DATA_DRAW_SIGNATURE_FILE};
+    char *text = draw_report_write_text(report, &publication.bytes);
+    publication.text = text;
+    if (text == NULL) {
+        log_critical("action: sorteo | result: fail | error: no memory for " DATA_DRAW_FILE);
+        return false;
+    }
+    bool published = publication_make(storage->disk, &publication, sha256);
+    free(text);
+    return published && storage_note_draw(storage, record, report->drawn_at_ms, sha256);
+}
+
 /* ------------------------------------------------------------------ held ---- */
 
-bool holding_is_due(struct storage *storage)
+bool holding_is_due(const struct storage *storage)
 {
-    return atomic_load(&storage->disk->segment->shared->storer.drawn) == 0 &&
-           !signals_terminate_requested() &&
-           quorum_is_complete(&storage->quorum, storage->disk->heritage);
+    return storage->control.state == CONTROL_SEALED &&
+           control_has_number(&storage->control.terms) && !signals_terminate_requested();
 }
 
 static void add_bets(void *context, const struct agency *agency)
@@ -95,23 +176,38 @@ static void add_bets(void *context, const struct agency *agency)
     *rows += atomic_load_explicit(&agency->bets, memory_order_relaxed);
 }
 
+/* Draws among the bets of this seal. False, and the log says why, when the draw was not held. */
+static bool draw_by_seal(struct storage *storage, const struct seal *seal)
+{
+    const struct segment *segment = storage->disk->segment;
+    struct draw_stock stored = {.bytes = seal->bets_bytes};
+    struct draw_record record;
+    struct draw_report report;
+    stored.checksum = agencies_snapshot(segment, add_bets, &stored.rows).checksum;
+    if (!make_winners(storage, &stored, &record) || !make_report(storage, seal, &report)) {
+        return false;
+    }
+    bool drawn = publish(storage, &report, &record);
+    draw_report_close(&report);
+    return drawn;
+}
+
 bool holding_hold_draw(struct storage *storage)
 {
     const struct heritage *heritage = storage->disk->heritage;
     const struct segment *segment = &heritage->segment;
     int64_t began_ns = clock_monotonic_ns();
-    struct draw_stock stored = {.bytes = agencies_close_for_draw(segment)};
-    stored.checksum = agencies_snapshot(segment, add_bets, &stored.rows).checksum;
-    quorum_tell_cut_off(heritage);
-    struct draw_record record;
-    if (!flush_appended(storage)) {
+    struct seal seal;
+    if (!publication_can_sign(storage->disk)) {
         return false;
     }
-    if (!make_winners(storage, &stored, &record)) {
+    if (!read_seal(storage, &seal)) {
         return may_leave_to_next_start(storage);
     }
-    if (!storage_note_draw(storage, &record)) {
-        return false;
+    bool drawn = draw_by_seal(storage, &seal);
+    seal_close(&seal);
+    if (!drawn) {
+        return may_leave_to_next_start(storage);
     }
     fault_point("draw.noted");
     atomic_store(&segment->shared->storer.draw_ns, (uint64_t)(clock_monotonic_ns() - began_ns));
@@ -150,10 +246,8 @@ static bool restore_winners(struct storage *storage)
 
 bool holding_adopt_draw(struct storage *storage)
 {
-    const struct segment *segment = storage->disk->segment;
-    const struct shared *shared = segment->shared;
+    const struct shared *shared = storage->disk->segment->shared;
     struct failure failure;
-    (void)agencies_close_for_draw(segment); /* a new segment does not know of it */
     enum draw_end end =
         draw_check(&storage->disk->heritage->directory, &storage->control.draw, &failure);
     if (end == DRAW_MISSING) {

@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,7 +26,8 @@ static bool is_our_control(const struct storage *storage, struct failure *failur
     const struct shared *shared = storage->disk->segment->shared;
     bool stored = atomic_load(&shared->positions.durable) > 0;
     bool drawn = atomic_load(&shared->storer.drawn) != 0;
-    return (strcmp(control->identity, directory->control.identity) == 0 &&
+    bool came_so_far = (uint32_t)control->state >= atomic_load(&shared->storer.draw_state);
+    return (came_so_far && strcmp(control->identity, directory->control.identity) == 0 &&
             control_terms_equal(&control->terms, &directory->control.terms) &&
             control->bets_bytes <= atomic_load(&shared->positions.head) &&
             (control->state != CONTROL_NEW || !stored) &&
@@ -135,6 +137,25 @@ static bool open_done(struct storage *storage, struct failure *failure)
            failure_set_errno(failure, "stat %s/" DATA_DONE_FILE, directory->path);
 }
 
+/* ----------------------------------------------------------------- state ---- */
+
+/* Shows what control says, which is durable. */
+static void show_state(const struct storage *storage)
+{
+    atomic_store(&storage->disk->segment->shared->storer.draw_state,
+                 (uint32_t)storage->control.state);
+}
+
+/* Writes control, and shows its state. False as disk_write_control. */
+static bool write_control(const struct storage *storage)
+{
+    if (!disk_write_control(storage->disk, &storage->control)) {
+        return false;
+    }
+    show_state(storage);
+    return true;
+}
+
 /* ------------------------------------------------------------------- all ---- */
 
 bool storage_open(struct storage *storage, struct disk *disk, struct failure *failure)
@@ -148,6 +169,7 @@ bool storage_open(struct storage *storage, struct disk *disk, struct failure *fa
     disk->ahead = &storage->bets;
     if (open_control(storage, failure) && open_bets(storage, failure) &&
         open_done(storage, failure)) {
+        show_state(storage);
         return true;
     }
     storage_close(storage);
@@ -167,6 +189,11 @@ void storage_close(struct storage *storage)
     storage->disk->ahead = NULL;
 }
 
+bool storage_is_on_sale(const struct storage *storage)
+{
+    return storage->control.state == CONTROL_NEW || storage->control.state == CONTROL_OPEN;
+}
+
 bool storage_has_bets(struct storage *storage, uint64_t bytes)
 {
     return disk_is_in_place(storage->disk, &storage->bets, bytes);
@@ -181,7 +208,7 @@ bool storage_note_begun(struct storage *storage, uint64_t durable)
     }
     storage->control.state = CONTROL_OPEN;
     storage->control.bets_bytes = durable;
-    return disk_write_control(storage->disk, &storage->control);
+    return write_control(storage);
 }
 
 bool storage_note_done(struct storage *storage)
@@ -190,15 +217,44 @@ bool storage_note_done(struct storage *storage)
     control->bets_bytes = atomic_load(&storage->disk->segment->shared->positions.durable);
     control->done_bytes = storage->done.bytes;
     control->state = control->state == CONTROL_NEW ? CONTROL_OPEN : control->state;
-    return disk_write_control(storage->disk, control);
+    return write_control(storage);
 }
 
-bool storage_note_draw(struct storage *storage, const struct draw_record *record)
+bool storage_note_closed(struct storage *storage, const struct closing *closing)
 {
-    storage->control.state = CONTROL_DRAWN;
-    storage->control.bets_bytes = record->bytes;
-    storage->control.draw = *record;
-    return disk_write_control(storage->disk, &storage->control);
+    struct control *control = &storage->control;
+    control->state = CONTROL_CLOSED;
+    control->bets_bytes = atomic_load(&storage->disk->segment->shared->positions.durable);
+    control->done_bytes = storage->done.bytes;
+    control->closing = *closing;
+    return write_control(storage);
+}
+
+bool storage_note_sealed(struct storage *storage, int64_t sealed_at_ms, const char *sha256)
+{
+    struct control *control = &storage->control;
+    control->state = CONTROL_SEALED;
+    control->sealed_at_ms = sealed_at_ms;
+    (void)snprintf(control->seal_sha256, sizeof control->seal_sha256, "%s", sha256);
+    return write_control(storage);
+}
+
+bool storage_note_number(struct storage *storage, uint32_t number)
+{
+    storage->control.terms.number_given = true;
+    storage->control.terms.winning_number = number;
+    return write_control(storage);
+}
+
+bool storage_note_draw(struct storage *storage, const struct draw_record *record,
+                       int64_t drawn_at_ms, const char *sha256)
+{
+    struct control *control = &storage->control;
+    control->state = CONTROL_DRAWN;
+    control->draw = *record;
+    control->drawn_at_ms = drawn_at_ms;
+    (void)snprintf(control->draw_sha256, sizeof control->draw_sha256, "%s", sha256);
+    return write_control(storage);
 }
 
 bool storage_write_checkpoint(struct storage *storage)

@@ -38,6 +38,9 @@ struct storage {
  */
 bool storage_open(struct storage *storage, struct disk *disk, struct failure *failure);
 
+/* True until control says that sales are closed. */
+bool storage_is_on_sale(const struct storage *storage);
+
 /* Closes the files, and gives back the blocks that were allocated ahead if the disk is trusted. */
 void storage_close(struct storage *storage);
 
@@ -46,7 +49,7 @@ bool storage_has_bets(struct storage *storage, uint64_t bytes);
 
 /* ------------------------------------------------------ what control says
  *
- * Each writes control, and waits for room where the disk is full. False, and the log says why,
+ * Each writes control, shows the state in the segment once that is durable, and waits for room where the disk is full. False, and the log says why,
  * where it can't be written (disk_write_control).
  */
 
@@ -62,8 +65,24 @@ bool storage_note_begun(struct storage *storage, uint64_t durable);
  */
 bool storage_note_done(struct storage *storage);
 
-/* Notes a draw. It counts as held from here on, and nothing undoes it. */
-bool storage_note_draw(struct storage *storage, const struct draw_record *record);
+/*
+ * Notes that sales are closed: bets.csv and done.csv are durable as they are, and not a byte of
+ * them changes any more.
+ */
+bool storage_note_closed(struct storage *storage, const struct closing *closing);
+
+/* Notes the seal, which is in place; `sha256` is that of seal.json, 64 hexadecimal digits. */
+bool storage_note_sealed(struct storage *storage, int64_t sealed_at_ms, const char *sha256);
+
+/* Notes the number that came by command. There is no other one from here on. */
+bool storage_note_number(struct storage *storage, uint32_t number);
+
+/*
+ * Notes a draw, whose winners.csv and draw.json are in place; `sha256` is that of draw.json. It
+ * counts as held from here on, and nothing undoes it.
+ */
+bool storage_note_draw(struct storage *storage, const struct draw_record *record,
+                       int64_t drawn_at_ms, const char *sha256);
 
 /*
  * Writes the checkpoint that was taken, whose bytes are durable. False when bets.csv is not in

@@ -4,8 +4,9 @@
  * Why it exists: one writer needs no locks on the files, and one fdatasync serves all agencies.
  *
  * What it promises: flush.h says when a bet is acknowledged, done_round.h when an agency is done,
- * and holding.h when winners are told. In one round of its loop bets come first, then DONEs,
- * then a checkpoint, then the draw.
+ * sales.h when sales are closed, sealing.h when the draw is sealed, and holding.h when winners are
+ * told. In one round of its loop bets come first, then DONEs, then a checkpoint, then whatever is
+ * due of the end: closing, an operator's order, the seal, the draw.
  *
  * How it stops: SIGTERM. It goes on until no handler is left and the ring is empty, because
  * handlers wait for it. The supervisor sends SIGTERM to it after the last handler has ended. When
@@ -23,6 +24,10 @@
 #include "server/storer/done_round.h"
 #include "server/storer/flush.h"
 #include "server/storer/holding.h"
+#include "server/storer/long_work.h"
+#include "server/storer/order_desk.h"
+#include "server/storer/sales.h"
+#include "server/storer/sealing.h"
 #include "server/storer/storage.h"
 #include "shm/agencies.h"
 #include "shm/gate.h"
@@ -42,6 +47,7 @@ enum { DRAIN_LOOK_MS = 50 }; /* a handler that was killed does not tell that it 
 static bool take_over(struct storage *storage)
 {
     const struct heritage *heritage = storage->disk->heritage;
+    sales_take_over(storage);
     if (!flush_inherited(storage) || !done_round_adopt(storage)) {
         return false;
     }
@@ -81,7 +87,17 @@ static bool has_unstored(const void *context)
 
 static bool has_work(const void *context)
 {
-    return has_unstored(context) || signals_terminate_requested();
+    const struct shared *shared = context;
+    bool is_ordered = atomic_load(&shared->order.posted) != atomic_load(&shared->order.answered);
+    return has_unstored(context) || is_ordered || signals_terminate_requested();
+}
+
+/* What ends a draw, a step after the other: all of them in one round where nothing is waited for. */
+static bool bring_to_its_end(struct storage *storage)
+{
+    return sales_look(storage) && order_desk_look(storage) &&
+           (!sealing_is_due(storage) || sealing_seal(storage)) &&
+           (!holding_is_due(storage) || holding_hold_draw(storage));
 }
 
 /* While stopping: nobody is left who could append, and nothing is left to store. */
@@ -114,11 +130,12 @@ static bool serve(struct storage *storage)
             !storage_write_checkpoint(storage)) {
             return false;
         }
-        if (holding_is_due(storage) && !holding_hold_draw(storage)) {
+        if (!bring_to_its_end(storage)) {
             return false;
         }
         if (!signals_terminate_requested()) {
-            wait_for_work(segment, has_work, shared, HEARTBEAT_EVERY_MS);
+            wait_for_work(segment, has_work, shared,
+                          sales_patience_ms(storage, HEARTBEAT_EVERY_MS));
         } else if (!is_drained(heritage)) {
             wait_for_work(segment, has_unstored, shared, DRAIN_LOOK_MS);
         } else {
@@ -146,6 +163,7 @@ static bool store_lottery(struct disk *disk, int ready)
                      "changed, and the storer that found it died before it could stop the server");
         return false;
     }
+    long_work_begin(disk->segment);
     agencies_recount_done(disk->segment); /* the storer before this one may have died at it */
     if (!storage_open(&storage, disk, &failure)) {
         log_critical("action: storer_start | result: fail | error: %s", failure.text);

@@ -78,7 +78,38 @@ static bool may_follow(const struct admin_request *request, const struct control
                        current->terms.draw, control_state_name(current->state));
 }
 
-/* Judges the request; if it is possible, the supervisor finds opens_next set. */
+/* Copies to `finished` what the archive is to say of the current draw. */
+static bool finish_current(const struct operator* operator, const struct heritage * heritage,
+                           struct control *finished, struct failure *failure)
+{
+    if (control_read(&heritage->directory, finished, failure) != CONTROL_READ) {
+        return false;
+    }
+    if (finished->state != CONTROL_DRAWN) {
+        finished->state = CONTROL_ABANDONED;
+        finished->abandoned_at_ms = clock_wall_ms();
+        finished->bets_bytes = atomic_load(&heritage->segment.shared->positions.durable);
+        (void)snprintf(finished->abandoned_reason, sizeof finished->abandoned_reason,
+                       "%s", operator->abandon_reason);
+    }
+    return true;
+}
+
+/* Writes it into the archive's directory. */
+static bool archive_current(const struct operator* operator, const struct heritage * heritage,
+                            struct failure *failure)
+{
+    struct control finished;
+    bool synced = true;
+    return finish_current(operator, heritage, &finished, failure) &&
+           archive_prepare(&heritage->directory, &finished, &synced, failure);
+}
+
+/*
+ * Judges the request; if it is possible, the supervisor finds opens_next set. The archive is
+ * prepared already here, so that a full disk, or something in the way, is told before anybody is
+ * disconnected.
+ */
 static bool prepare_open(struct operator* operator, struct heritage * heritage,
                          const struct admin_request *request, struct failure *failure)
 {
@@ -98,32 +129,20 @@ static bool prepare_open(struct operator* operator, struct heritage * heritage,
     (void)snprintf(next->archiving, sizeof next->archiving, "%s", current.terms.draw);
     (void)snprintf(operator->abandon_reason, sizeof operator->abandon_reason, "%s",
                    request->reason);
-    operator->opens_next = true;
-    return true;
+    operator->opens_next = archive_current(operator, heritage, failure);
+    return operator->opens_next;
 }
 
 bool operator_open_next(struct operator* operator, struct heritage * heritage, bool *committed,
                         struct failure *failure)
 {
-    const struct data_directory *directory = &heritage->directory;
-    struct control finished;
     bool synced = true;
     *committed = false;
-    if (control_read(directory, &finished, failure) != CONTROL_READ) {
-        return false;
-    }
-    if (finished.state != CONTROL_DRAWN) {
-        finished.state = CONTROL_ABANDONED;
-        finished.abandoned_at_ms = clock_wall_ms();
-        finished.bets_bytes = atomic_load(&heritage->segment.shared->positions.durable);
-        (void)snprintf(finished.abandoned_reason, sizeof finished.abandoned_reason,
-                       "%s", operator->abandon_reason);
-    }
-    if (!archive_prepare(directory, &finished, &synced, failure)) {
+    if (!archive_current(operator, heritage, failure)) {
         return false;
     }
     fault_point("open.prepared");
-    bool written = control_write(directory, &operator->next, &synced, failure);
+    bool written = control_write(&heritage->directory, &operator->next, &synced, failure);
     *committed = written || !synced;
     fault_point("open.committed");
     return written;

@@ -9,7 +9,9 @@
 #include "server/supervisor/recovery.h"
 
 #include "lib/checksum.h"
+#include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/timestamp.h"
 #include "server/supervisor/tally.h"
 #include "server/supervisor/witnesses.h"
 #include "shm/agencies.h"
@@ -66,6 +68,20 @@ static bool make_control(struct findings *findings, struct failure *failure)
     return write_control(findings, failure);
 }
 
+/* A draw of which nothing was sold can't begin after its end. */
+static bool may_begin(const struct lottery_terms *wanted, struct failure *failure)
+{
+    char at[TIMESTAMP_BYTES];
+    if (wanted->closes_at_ms == 0 || wanted->closes_at_ms > clock_wall_ms()) {
+        return true;
+    }
+    timestamp_write(wanted->closes_at_ms, at);
+    return failure_set(failure,
+                       "the sales of draw %s end at %s (lottery.closes), which is past, and "
+                       "nothing has been stored: set another time",
+                       wanted->draw, at);
+}
+
 /* Sets the terms of a new lottery. Once anything has been stored, other terms are refused. */
 static bool settle_terms(struct findings *findings, struct failure *failure)
 {
@@ -82,7 +98,7 @@ static bool settle_terms(struct findings *findings, struct failure *failure)
     }
     if (!stored) {
         control->terms = wanted;
-        return true;
+        return may_begin(&wanted, failure);
     }
     const struct lottery_terms *fixed = &control->terms;
     return control_terms_equal(fixed, &wanted) ||
@@ -145,9 +161,10 @@ static void log_recovered(const struct findings *findings)
     const struct tally *tally = &findings->tally;
     log_info("action: recover | result: success | bets: %" PRIu64 " | bytes: %" PRIu64
              " | from_checkpoint: %" PRIu64 " | checksum: " CHECKSUM_FORMAT
-             " | lottery: %s | agencies_done: %zu",
+             " | lottery: %s | agencies_done: %zu | draw: %s | state: %s",
              tally->rows, tally->good_bytes, tally->checkpoint_bytes, tally->checksum,
-             control->identity, findings->done.count);
+             control->identity, findings->done.count, control->terms.draw,
+             control_state_name(control->state));
     if (control->state == CONTROL_DRAWN) {
         log_warning("action: recover | result: success | drawn: yes | winning_number: %" PRIu32
                     " | ganadores: %" PRIu64

@@ -341,9 +341,9 @@ static void serve(struct supervisor *supervisor)
 /*
  * Sends SIGTERM to all handlers, again and again, until none is left. One SIGTERM is not enough: a
  * handler that was about to sleep at the gate when it came is reached only by the next one. After
- * the time limit it is SIGKILL.
+ * the time limit it is SIGKILL, and the result false.
  */
-static void stop_handlers(struct supervisor *supervisor)
+static bool stop_handlers(struct supervisor *supervisor)
 {
     uint64_t limit_ms = supervisor->heritage.config.timeout_shutdown_ms;
     int64_t deadline_ms = clock_monotonic_ms() + (int64_t)limit_ms;
@@ -357,14 +357,13 @@ static void stop_handlers(struct supervisor *supervisor)
         pause_for(REPEAT_SIGTERM_MS);
         look_after_children(supervisor);
     }
-    if (forced) {
-        note_end(supervisor, SUPERVISOR_HAD_TO_KILL);
-    }
     log_info("action: stop_handlers | result: %s | handlers: %u", forced ? "fail" : "success",
              handlers);
+    return !forced;
 }
 
-static void stop_storer(struct supervisor *supervisor)
+/* Returns how the server would end by this: SUPERVISOR_STOPPED_AS_ASKED if the storer ended well. */
+static enum supervisor_end stop_storer(struct supervisor *supervisor)
 {
     struct keeper *keeper = &supervisor->keeper;
     int64_t deadline_ms =
@@ -381,11 +380,12 @@ static void stop_storer(struct supervisor *supervisor)
         reap(supervisor);
     }
     bool failed = forced || keeper->state == KEEPER_UNDRAINED || keeper->state == KEEPER_GIVEN_UP;
-    if (failed) {
-        note_end(supervisor, forced ? SUPERVISOR_HAD_TO_KILL : SUPERVISOR_COULD_NOT_GO_ON);
-    }
     log_info("action: stop_storer | result: %s | storer: %s", failed ? "fail" : "success",
              keeper_state_name(keeper->state));
+    if (!failed) {
+        return SUPERVISOR_STOPPED_AS_ASKED;
+    }
+    return forced ? SUPERVISOR_HAD_TO_KILL : SUPERVISOR_COULD_NOT_GO_ON;
 }
 
 /* Stops in the order that loses nothing: listeners, handlers, storer. */
@@ -402,9 +402,11 @@ static void shut_down(struct supervisor *supervisor)
     segment_publish(&heritage->segment, SHARED_STOPPING);
     listeners_close(&heritage->listeners);
     log_info("action: close_listener | result: success");
-    stop_handlers(supervisor);
+    if (!stop_handlers(supervisor)) {
+        note_end(supervisor, SUPERVISOR_HAD_TO_KILL);
+    }
     keeper_replace(&supervisor->keeper, true); /* what is left in the ring needs a storer */
-    stop_storer(supervisor);
+    note_end(supervisor, stop_storer(supervisor));
 }
 
 /* --------------------------------------------------------------- opening ---- */
@@ -429,25 +431,29 @@ static void announce_ready(struct heritage *heritage)
 /*
  * Ends the current draw and makes the next one the current one. All children end before anything is
  * written; those who connect meanwhile wait at the listeners, which stay open. If the next draw
- * can't be opened, the current one goes on. Returns false, with the failure and without children,
- * when neither can be.
+ * can't be opened, the current one goes on; so it does when the storer had to be killed, because
+ * nothing that it had not stored was acknowledged. A handler that had to be killed is no reason to
+ * stop. Returns false, with the failure and without children, when no draw can go on.
  */
 static bool turn_over(struct supervisor *supervisor, struct failure *failure)
 {
     struct heritage *heritage = &supervisor->heritage;
-    struct failure refusal;
     bool committed = false;
     segment_publish(&heritage->segment, SHARED_STARTING);
-    stop_handlers(supervisor);
+    (void)stop_handlers(supervisor);
     keeper_replace(&supervisor->keeper, true); /* what is left in the ring needs a storer */
-    stop_storer(supervisor);
-    if (supervisor->keeper.state != KEEPER_DRAINED) {
-        return failure_set(failure, "the storer did not store everything");
+    enum supervisor_end end = stop_storer(supervisor);
+    if (supervisor->keeper.state == KEEPER_GIVEN_UP) {
+        note_end(supervisor, end);
+        return failure_set(failure, "there is no storer: see the log");
     }
-    if (!operator_open_next(&supervisor->operator, heritage, &committed, &refusal)) {
-        operator_answer_open(&supervisor->operator, heritage, &refusal);
+    bool opened = supervisor->keeper.state == KEEPER_DRAINED
+                      ? operator_open_next(&supervisor->operator, heritage, &committed, failure)
+                      : failure_set(failure, "the storer did not end in timeouts.shutdown: the "
+                                             "current draw goes on");
+    if (!opened) {
+        operator_answer_open(&supervisor->operator, heritage, failure);
         if (committed) {
-            *failure = refusal;
             return false;
         }
     }
@@ -471,13 +477,24 @@ static bool start_draw(struct supervisor *supervisor, struct failure *failure)
     return true;
 }
 
-/* Lives from recovery to the end of the shutdown. If a draw could not start, `failure` says why. */
+/* True when the server serves no longer because the next draw is to be opened, and goes on. */
+static bool is_to_turn_over(const struct supervisor *supervisor)
+{
+    return supervisor->operator.opens_next &&
+        supervisor->end == SUPERVISOR_STOPPED_AS_ASKED && !signals_terminate_requested();
+}
+
+/*
+ * Lives from recovery to the end of the shutdown. If a draw could not start, `failure` says why. An
+ * operator whose request comes too late is told so.
+ */
 static void live(struct supervisor *supervisor, struct failure *failure)
 {
+    const struct failure stopping = {.text = "the server is stopping: the draw stays as it is"};
     bool started = start_draw(supervisor, failure);
     while (started) {
         serve(supervisor);
-        if (!supervisor->operator.opens_next || supervisor->end != SUPERVISOR_STOPPED_AS_ASKED) {
+        if (!is_to_turn_over(supervisor)) {
             break;
         }
         started = turn_over(supervisor, failure) && start_draw(supervisor, failure);
@@ -485,6 +502,8 @@ static void live(struct supervisor *supervisor, struct failure *failure)
     if (!started) {
         note_end(supervisor, SUPERVISOR_COULD_NOT_START);
     }
+    operator_answer_open(&supervisor->operator, & supervisor->heritage,
+                         started ? &stopping : failure);
     if (started || keeper_has_storer(&supervisor->keeper)) {
         shut_down(supervisor);
     }

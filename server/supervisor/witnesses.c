@@ -5,14 +5,12 @@
 
 #include "bet/bet.h"
 #include "lib/checksum.h"
+#include "server/supervisor/ending.h"
 #include "shm/agencies.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* ----------------------------------------------------------------- tail ---- */
@@ -145,37 +143,6 @@ static bool agrees_with_draw(const struct findings *findings, struct failure *fa
 }
 
 /*
- * Winners are renamed into place once all expected agencies are done, and control has long said
- * that something was stored. A crash before control is renamed after them leaves control open. If
- * fewer agencies are done, or control says that nothing was stored, then control or done.csv is
- * from before the draw. The draw is not held again: with other bets it would be another draw.
- */
-static bool agrees_with_winners(const struct findings *findings, struct failure *failure)
-{
-    const struct control *control = &findings->control;
-    const struct data_directory *directory = &findings->heritage->directory;
-    struct stat status;
-    bool may_be_there = control->state == CONTROL_DRAWN ||
-                        (control->state == CONTROL_OPEN &&
-                         findings->done.count >= control->terms.agencies_expected);
-    if (may_be_there) {
-        return true;
-    }
-    if (fstatat(directory->descriptor, DATA_WINNERS_FILE, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        return errno == ENOENT ||
-               failure_set_errno(failure, "look at %s/" DATA_WINNERS_FILE, directory->path);
-    }
-    return failure_set(failure,
-                       "%s/" DATA_WINNERS_FILE
-                       " is there, so a draw has been held, and " DATA_CONTROL_FILE
-                       " (state %s) and " DATA_DONE_FILE " (%zu of %" PRIu32
-                       " agencies) are from before it: it is not held again, nothing was touched; "
-                       "restore all files from one backup",
-                       directory->path, control_state_name(control->state), findings->done.count,
-                       control->terms.agencies_expected);
-}
-
-/*
  * Until control notes the first flush, bets.csv holds no more than that flush, and done.csv only
  * lines of agencies without bets.
  */
@@ -199,7 +166,7 @@ static bool agrees_with_new_control(const struct findings *findings, struct fail
 
 bool witnesses_agree(const struct findings *findings, struct failure *failure)
 {
-    if (!tail_may_be_cut(findings, failure) || !agrees_with_winners(findings, failure) ||
+    if (!tail_may_be_cut(findings, failure) || !ending_is_due(findings, failure) ||
         !agrees_with_new_control(findings, failure) ||
         !reaches(findings, findings->control.bets_bytes, DATA_CONTROL_FILE, failure)) {
         return false;
@@ -209,5 +176,5 @@ bool witnesses_agree(const struct findings *findings, struct failure *failure)
             return false;
         }
     }
-    return agrees_with_draw(findings, failure);
+    return agrees_with_draw(findings, failure) && ending_agrees(findings, failure);
 }

@@ -11,7 +11,8 @@
  *
  * What refuses a start: damage further from the end, or to bytes that a witness proves to have been
  * durable. The witnesses are the checkpoint (tally.h hears it), the lines of done.csv, control,
- * and winners.csv: each was written only after the bytes that it speaks of were durable.
+ * and what belongs to the end of a draw (ending.h): each was written only after the bytes that it
+ * speaks of were durable.
  *
  * What can't be known: whether a damaged row that no witness reaches (of the last second) was
  * acknowledged. It is cut, and the log says so.

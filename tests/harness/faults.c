@@ -434,8 +434,9 @@ void lottery_expect_stored(const struct lottery *lottery, const struct lottery_a
 
 static bool is_own_file(const char *name)
 {
-    static const char *const names[] = {".",           "..",   "bets.csv", "done.csv",
-                                        "winners.csv", "lock", "control",  "checkpoint"};
+    static const char *const names[] = {".",         "..",         "bets.csv",    "done.csv",
+                                        "seal.json", "draw.json",  "winners.csv", "lock",
+                                        "control",   "checkpoint", "draws"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(name, names[i]) == 0) {
             return true;

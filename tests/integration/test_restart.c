@@ -280,8 +280,8 @@ static void acknowledged_bets_that_were_damaged_since_are_not_cut_off(void **sta
     bets_expect_stored(start(stage), 1, 0, BETS);
 }
 
-/* Before the checkpoint's end such a start does not look; the draw does. */
-static void damage_that_a_start_is_told_not_to_look_for_is_found_by_the_draw(void **state)
+/* Before the checkpoint's end such a start does not look; the seal does. */
+static void damage_that_a_start_is_told_not_to_look_for_is_found_by_the_seal(void **state)
 {
     enum { BETS = 200, DAMAGED = 2, NAME_AT = 2 };
     struct stage *stage = *state;
@@ -299,9 +299,10 @@ static void damage_that_a_start_is_told_not_to_look_for_is_found_by_the_draw(voi
     peer = peer_connect(server);
     peer_ask(peer, "1:7\r\n", "server:8:1,open*\r\n");
     peer_send(peer, "1:5\r\n2:5\r\n");
-    (void)server_await_log(server, 1, "CRITICAL*action: sorteo | result: fail*at byte 0 is no bet");
+    (void)server_await_log(server, 1,
+                           "CRITICAL*action: sello | result: fail*no bets, the first at byte 0");
     assert_int_equal(program_await_end(server->program).status, 1);
-    assert_int_equal(server_count_log(server, "action: sorteo | result: fail"), 1);
+    assert_int_equal(server_count_log(server, "action: sello | result: fail"), 1);
     assert_int_equal(server_count_log(server, "what is on the disk is not what was written"), 1);
     assert_false(files_exist(server_file(server, "winners.csv")));
     stage_expect_nothing_left(stage);
@@ -502,7 +503,7 @@ int main(void)
         STAGE_TEST(the_children_of_a_killed_supervisor_finish_and_the_next_server_takes_over),
         STAGE_TEST(a_torn_last_row_is_cut_off_and_said_so),
         STAGE_TEST(a_torn_line_of_done_csv_is_cut_off),
-        STAGE_TEST(damage_that_a_start_is_told_not_to_look_for_is_found_by_the_draw),
+        STAGE_TEST(damage_that_a_start_is_told_not_to_look_for_is_found_by_the_seal),
         STAGE_TEST(acknowledged_bets_that_were_damaged_since_are_not_cut_off),
         STAGE_TEST(other_terms_are_refused_once_there_is_a_bet),
         STAGE_TEST(terms_may_change_before_there_is_a_bet),

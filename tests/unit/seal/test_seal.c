@@ -266,10 +266,12 @@ static void lines_of_done_that_do_not_agree_with_the_bets_are_not_sealed(void **
     struct done_line line;
     char changed[2 * DONE_LINE_BYTES_MAX];
 
-    /* without the first line, agency 5's */
+    /* without the first line, agency 5's, which was not closed out */
     write_anew(fixture, "done.csv", text + first, bytes - first);
     fixture->control.done_bytes = bytes - first;
-    expect_damaged(fixture, "bets.csv has rows of 3 agencies");
+    memcpy(fixture->control.closing.without, "3", sizeof "3");
+    expect_damaged(fixture, "bets.csv has rows of agency 5, which is neither done");
+    memcpy(fixture->control.closing.without, "3,5", sizeof "3,5");
 
     /* with that line alone, and twice */
     assert_true(done_file_parse_line(text, first - 1, &line));
@@ -295,6 +297,37 @@ static void lines_of_done_that_do_not_agree_with_the_bets_are_not_sealed(void **
     fixture->control.done_bytes = count - 1;
     expect_damaged(fixture, "unfinished line");
     free(text);
+}
+
+/* Who was closed out has no line, and may have no bets; there may be too many to be named. */
+static void agencies_that_were_closed_out_need_no_line(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    static const char *const without[] = {"3,5-6", "any"};
+    static const uint32_t agencies[][5] = {{1, 2, 3, 5, 6}, {1, 2, 3, 5}};
+    static const size_t counts[] = {5, 4};
+    size_t bytes = 0;
+    char *text = scratch_read(&fixture->scratch, "done.csv", &bytes);
+    size_t first = strcspn(text, "\n") + 1; /* agency 5's */
+    write_anew(fixture, "done.csv", text + first, bytes - first);
+    free(text);
+    fixture->control.done_bytes = bytes - first;
+    for (size_t i = 0; i < sizeof without / sizeof without[0]; i++) {
+        (void)snprintf(fixture->control.closing.without, sizeof fixture->control.closing.without,
+                       "%s", without[i]);
+        if (make(fixture, &failure) != SEAL_GOOD) {
+            fail_msg("%s", failure.text);
+        }
+        assert_int_equal(fixture->seal.agency_count, counts[i]);
+        for (size_t k = 0; k < counts[i]; k++) {
+            const struct seal_agency *agency = &fixture->seal.agencies[k];
+            assert_int_equal(agency->agency, agencies[i][k]);
+            /* with `any`, agency 3 is done: it has a line */
+            assert_int_equal(agency->closed_out, agency->agency >= (i == 0 ? 3U : 5U));
+        }
+        assert_int_equal(seal_find(&fixture->seal, 5)->rows, 2);
+    }
 }
 
 static void sealing_can_be_stopped(void **state)
@@ -436,6 +469,7 @@ int main(void)
         SEAL_TEST(files_of_other_bytes_than_control_says_are_not_sealed),
         SEAL_TEST(what_is_no_bet_is_not_sealed),
         SEAL_TEST(lines_of_done_that_do_not_agree_with_the_bets_are_not_sealed),
+        SEAL_TEST(agencies_that_were_closed_out_need_no_line),
         SEAL_TEST(sealing_can_be_stopped),
         SEAL_TEST(every_other_byte_or_length_is_found_by_comparing),
         SEAL_TEST(a_draw_has_the_documented_text_and_is_read_again),

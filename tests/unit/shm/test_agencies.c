@@ -553,9 +553,9 @@ static void no_bet_comes_behind_the_head_of_the_draw(void **state)
     uint64_t end = 0;
     assert_int_equal(ring_append(&fixture->segment, 0, &append, &end), APPEND_DONE);
     assert_int_equal(agencies_close_for_draw(&fixture->segment), 5);
-    assert_int_equal(ring_append(&fixture->segment, 0, &append, &end), APPEND_DRAW_HELD);
+    assert_int_equal(ring_append(&fixture->segment, 0, &append, &end), APPEND_SALES_CLOSED);
     append.agency = add(fixture, 2); /* nor of anybody who comes later */
-    assert_int_equal(ring_append(&fixture->segment, 0, &append, &end), APPEND_DRAW_HELD);
+    assert_int_equal(ring_append(&fixture->segment, 0, &append, &end), APPEND_SALES_CLOSED);
     assert_int_equal(agencies_close_for_draw(&fixture->segment), 5);
     assert_int_equal(agencies_claim(&fixture->segment, add(fixture, 1)).bets, 1);
 }

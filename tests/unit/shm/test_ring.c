@@ -326,7 +326,7 @@ static void nothing_is_appended_once_the_draw_has_begun(void **state)
 {
     struct fixture *fixture = *state;
     assert_int_equal(agencies_close_for_draw(&fixture->segment), 0);
-    expect_refusal(fixture, EPOCH_UNFENCED, APPEND_DRAW_HELD);
+    expect_refusal(fixture, EPOCH_UNFENCED, APPEND_SALES_CLOSED);
 }
 
 static void every_result_has_a_text_of_its_own(void **state)

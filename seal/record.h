@@ -1,0 +1,31 @@
+/*
+ * record.h - seal.json and draw.json where they stand: in a data directory, beside their control.
+ *
+ * Control has the SHA-256 of each from the moment on in which it says that the draw is sealed, or
+ * drawn. So a record that is missing then, or is another one, was taken away, changed, or
+ * restored from elsewhere.
+ *
+ * Only reads, and keeps no state. Called by the storer before the draw, and by the supervisor
+ * during recovery.
+ */
+#ifndef SEAL_RECORD_H
+#define SEAL_RECORD_H
+
+#include "lib/failure.h"
+#include "seal/seal.h"
+#include "store/control.h"
+#include "store/data_directory.h"
+
+/*
+ * Reads the seal that control names. SEAL_GOOD: the caller closes *seal. SEAL_DAMAGED: there is
+ * none, or it is not that one. SEAL_FAILED: it can't be read; errno.
+ */
+enum seal_end record_read_seal(const struct data_directory *directory,
+                               const struct control *control, struct seal *seal,
+                               struct failure *failure);
+
+/* Reads the report of the draw that control names, and looks whether it is that one. As above. */
+enum seal_end record_check_draw(const struct data_directory *directory,
+                                const struct control *control, struct failure *failure);
+
+#endif

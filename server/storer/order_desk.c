@@ -1,0 +1,173 @@
+/*
+ * order_desk.c - see order_desk.h.
+ */
+#include "server/storer/order_desk.h"
+
+#include "lib/fault_point.h"
+#include "lib/log.h"
+#include "lib/timestamp.h"
+#include "server/signals.h"
+#include "server/storer/sales.h"
+#include "shm/orders.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void storer_answer_order(const struct storage *storage, bool carried_out, const char *text)
+{
+    orders_answer(storage->disk->segment, carried_out, text);
+    heritage_tell_news(storage->disk->heritage);
+    log_info("action: orden | result: %s | answer: %s", carried_out ? "success" : "fail", text);
+}
+
+static void refuse(const struct storage *storage, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void refuse(const struct storage *storage, const char *format, ...)
+{
+    char answer[SHARED_ANSWER_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(answer, sizeof answer, format, arguments);
+    va_end(arguments);
+    storer_answer_order(storage, false, answer);
+}
+
+/* ----------------------------------------------------------------- close ---- */
+
+/* True when the sales were closed by this very order, or by one that says the same. */
+static bool was_closed_by(const struct control *control, const struct order *order)
+{
+    struct agency_set named = {.count = 0};
+    struct agency_set without = {.count = 0};
+    struct failure ignored;
+    if (control->closing.by != CLOSED_BY_COMMAND ||
+        strcmp(control->closing.reason, order->reason) != 0 ||
+        (order->text[0] != '\0' && !agency_set_parse(order->text, "order", &named, &ignored)) ||
+        (control->closing.without[0] != '\0' &&
+         !agency_set_parse(control->closing.without, "control", &without, &ignored))) {
+        return false;
+    }
+    /* One that was named may have been done before the closing, and is not among them then. */
+    for (uint32_t i = 0; i < without.count; i++) {
+        for (uint64_t id = without.ranges[i].first; id <= without.ranges[i].last; id++) {
+            if (!agency_set_has(&named, (uint32_t)id)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void answer_closed(const struct storage *storage, const struct order *order)
+{
+    const struct control *control = &storage->control;
+    char at[TIMESTAMP_BYTES];
+    if (was_closed_by(control, order)) {
+        storer_answer_order(storage, true, control->seal_sha256);
+        return;
+    }
+    timestamp_write(control->closing.at_ms, at);
+    refuse(storage,
+           "the draw is %s already: its sales were closed at %s (by: %s%s%s)%s%s; nothing is left "
+           "to be closed",
+           control_state_name(control->state), control->closing.at_ms == 0 ? "-" : at,
+           control_closed_by_name(control->closing.by),
+           control->closing.without[0] == '\0' ? "" : ", without ", control->closing.without,
+           control->seal_sha256[0] == '\0' ? "" : ", and its seal is ", control->seal_sha256);
+}
+
+static bool look_at_close(struct storage *storage, const struct order *order)
+{
+    char answer[SHARED_ANSWER_BYTES];
+    if (storage_is_on_sale(storage)) {
+        switch (sales_close_by_order(storage, order, answer)) {
+        case SALES_CLOSED:
+            return true; /* to be answered when the draw is sealed */
+        case SALES_REFUSED:
+            storer_answer_order(storage, false, answer);
+            return true;
+        case SALES_FAILED:
+            return false;
+        }
+    }
+    if (storage->control.state != CONTROL_CLOSED) {
+        answer_closed(storage, order);
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ draw ---- */
+
+/* True when this order may give the number, or has given it. Else it is refused. */
+static bool may_draw(const struct storage *storage, const struct order *order)
+{
+    const struct control *control = &storage->control;
+    const struct lottery_terms *terms = &control->terms;
+    if (terms->number_by != NUMBER_BY_COMMAND) {
+        refuse(storage,
+               "the number of this draw is %" PRIu32 ", by its %s, and is known from the "
+               "beginning: it is drawn without a command as soon as it is sealed",
+               terms->winning_number, control_number_source_name(terms->number_by));
+        return false;
+    }
+    if (control->seal_sha256[0] == '\0') {
+        refuse(storage,
+               "the draw is %s: no number is taken before it is sealed; close its sales first",
+               control_state_name(control->state));
+        return false;
+    }
+    if (strcmp(order->text, control->seal_sha256) != 0) {
+        refuse(storage, "the hash of this draw's seal is %s: draw with that one",
+               control->seal_sha256);
+        return false;
+    }
+    if (terms->number_given && terms->winning_number != order->number) {
+        refuse(storage,
+               "the number of this draw is %" PRIu32 " already, and there is never a second one",
+               terms->winning_number);
+        return false;
+    }
+    return true;
+}
+
+static bool look_at_draw(struct storage *storage, const struct order *order)
+{
+    if (!may_draw(storage, order)) {
+        return true;
+    }
+    if (storage->control.state == CONTROL_DRAWN) {
+        storer_answer_order(storage, true, storage->control.draw_sha256);
+        return true;
+    }
+    if (storage->control.terms.number_given) {
+        return true; /* to be answered when the draw has been held */
+    }
+    if (!storage_note_number(storage, order->number)) {
+        return false;
+    }
+    fault_point("draw.numbered");
+    log_info("action: numero | result: success | numero: %" PRIu32 " | sello: %s", order->number,
+             storage->control.seal_sha256);
+    return true;
+}
+
+/* ------------------------------------------------------------------ desk ---- */
+
+bool order_desk_look(struct storage *storage)
+{
+    struct order order;
+    if (signals_terminate_requested() || !orders_next(storage->disk->segment, &order)) {
+        return true;
+    }
+    switch (order.kind) {
+    case ORDER_CLOSE:
+        return look_at_close(storage, &order);
+    case ORDER_DRAW:
+        return look_at_draw(storage, &order);
+    }
+    refuse(storage, "no such order: %d", (int)order.kind);
+    return true;
+}
