@@ -1,13 +1,11 @@
 /*
  * test_named_draws.c - STATUS and REQUEST that name a draw, and the reasons of ERRORs.
  *
- * The archives of earlier draws are made here, file by file, as store/archive.h describes them.
+ * The archives of earlier draws are made by hand (tests/harness/archives.h).
  */
-#include "lib/checksum.h"
 #include "shm/segment.h"
-#include "store/archive.h"
-#include "store/control.h"
-#include "store/done_file.h"
+#include "store/data_directory.h"
+#include "tests/harness/archives.h"
 #include "tests/harness/bets.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
@@ -15,32 +13,16 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
 
-#define IDENTITY "00112233445566778899aabbccddeeff"
-
-#define ROW_1 "Ana,Paz,11111111,1980-01-31,7574"
-#define ROW_2 "Luz,Sosa,22222222,1981-02-28,1"
-#define ROW_3 "Eva,Gil,33333333,1982-03-31,7574"
-
-/* Agencies 1 and 2 have bet; agency 1 alone has said that it is done. */
-static const char bets[] = "1," ROW_1 "\r\n"
-                           "2," ROW_3 "\r\n"
-                           "1," ROW_2 "\r\n";
-static const char rows_of_1[] = "1," ROW_1 "\r\n1," ROW_2 "\r\n";
-static const char rows_of_2[] = "2," ROW_3 "\r\n";
-static const char winners[] = "1," ROW_1 "\r\n2," ROW_3 "\r\n";
-
-static uint64_t checksum_of(const char *text)
-{
-    return checksum_extend(CHECKSUM_EMPTY, text, strlen(text));
-}
+#define ROW_1     ARCHIVES_ROW_1
+#define ROW_3     ARCHIVES_ROW_3
+#define ROWS_OF_1 ARCHIVES_ROWS_OF_1
+#define ROWS_OF_2 ARCHIVES_ROWS_OF_2
 
 static struct server *start(struct stage *stage)
 {
@@ -48,74 +30,12 @@ static struct server *start(struct stage *stage)
                                            "AGENCIES_ALLOWED=1-3", "WINNERS_WAIT=0s"));
 }
 
-static const char *archive_path(struct server *server, const char *draw, const char *file)
-{
-    return server_file(server, stage_text(server->stage, ARCHIVE_DIRECTORY "/%s%s%s", draw,
-                                          file[0] == '\0' ? "" : "/", file));
-}
-
-static void write_archived(struct server *server, const char *draw, const char *file,
-                           const char *text)
-{
-    const char *path = archive_path(server, draw, file);
-    files_write(path, text);
-    assert_int_equal(chmod(path, 0600), 0);
-}
-
-static void write_archived_control(struct server *server, const struct control *control)
-{
-    struct failure failure;
-    bool synced = false;
-    const char *path = archive_path(server, control->terms.draw, "");
-    struct data_directory directory = {.path = path, .lock = -1};
-    directory.descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    assert_true(directory.descriptor >= 0);
-    assert_true(control_write(&directory, control, &synced, &failure));
-    (void)close(directory.descriptor);
-}
-
-/* An archive of this name and state, with the bets above. */
-static void make_archive(struct server *server, const char *draw, enum control_state state)
-{
-    struct control control = {
-        .identity = IDENTITY,
-        .ring_bytes = 65536,
-        .terms = {.agencies_expected = 2, .agencies_allowed = "1-5", .winning_number = 7574},
-        .state = state,
-        .bets_bytes = sizeof bets - 1,
-        .draw = {.bets = 3,
-                 .bytes = sizeof bets - 1,
-                 .checksum = checksum_of(bets),
-                 .winners = 2,
-                 .winners_bytes = sizeof winners - 1,
-                 .winners_file_checksum = checksum_of(winners)}};
-    const struct done_line done = {
-        .agency = 1, .bets = 2, .position = sizeof bets - 1, .checksum = checksum_of(rows_of_1)};
-    char line[DONE_LINE_BYTES_MAX];
-    (void)snprintf(control.terms.draw, sizeof control.terms.draw, "%s", draw);
-    if (state != CONTROL_DRAWN) {
-        control.draw = (struct draw_record){0};
-    }
-    if (state == CONTROL_ABANDONED) {
-        (void)snprintf(control.abandoned_reason, sizeof control.abandoned_reason, "the hall burnt");
-    }
-    (void)mkdir(server_file(server, ARCHIVE_DIRECTORY), 0700);
-    assert_int_equal(mkdir(archive_path(server, draw, ""), 0700), 0);
-    write_archived_control(server, &control);
-    control.done_bytes = done_file_write_line(line, &done);
-    write_archived(server, draw, DATA_BETS_FILE, bets);
-    write_archived(server, draw, DATA_DONE_FILE, line);
-    if (state == CONTROL_DRAWN) {
-        write_archived(server, draw, DATA_WINNERS_FILE, winners);
-    }
-}
-
-/* STATE of an archive of make_archive. */
+/* STATE of an archive of archives_make. */
 static const char *archived_state(struct stage *stage, const char *rows, unsigned count,
                                   const char *phase, const char *draw)
 {
-    return stage_text(stage, "server:8:%u,%s,%016llx," IDENTITY ",%s\r\n", count, phase,
-                      (unsigned long long)checksum_of(rows), draw);
+    return stage_text(stage, "server:8:%u,%s,%016llx," ARCHIVES_IDENTITY ",%s\r\n", count, phase,
+                      (unsigned long long)archives_checksum(rows), draw);
 }
 
 #define OVER "server:1:the draw 2026-W47 is over (drawn); bets are taken for 2026-W48\r\n"
@@ -173,23 +93,23 @@ static void status_of_an_earlier_draw_tells_what_is_stored_there(void **state)
 {
     struct stage *stage = *state;
     struct server *server = start(stage);
-    make_archive(server, "2026-W47", CONTROL_DRAWN);
-    make_archive(server, "2026-W46", CONTROL_ABANDONED);
+    archives_make(server, "2026-W47", CONTROL_DRAWN);
+    archives_make(server, "2026-W46", CONTROL_ABANDONED);
     struct peer *peer = peer_connect(server);
-    peer_ask(peer, "1:7:2026-W47\r\n", archived_state(stage, rows_of_1, 2, "drawn", "2026-W47"));
-    peer_ask(peer, "2:7:2026-W47\r\n", archived_state(stage, rows_of_2, 1, "drawn", "2026-W47"));
+    peer_ask(peer, "1:7:2026-W47\r\n", archived_state(stage, ROWS_OF_1, 2, "drawn", "2026-W47"));
+    peer_ask(peer, "2:7:2026-W47\r\n", archived_state(stage, ROWS_OF_2, 1, "drawn", "2026-W47"));
     peer_ask(peer, "3:7:2026-W47\r\n", archived_state(stage, "", 0, "drawn", "2026-W47"));
     peer_ask(peer, "2:7:2026-W46\r\n",
-             archived_state(stage, rows_of_2, 1, "abandoned", "2026-W46"));
+             archived_state(stage, ROWS_OF_2, 1, "abandoned", "2026-W46"));
 }
 
 static void prefix_after_it_is_about_that_draw(void **state)
 {
     struct stage *stage = *state;
     struct server *server = start(stage);
-    make_archive(server, "2026-W47", CONTROL_DRAWN);
+    archives_make(server, "2026-W47", CONTROL_DRAWN);
     struct peer *peer = peer_connect(server);
-    peer_ask(peer, "1:7:2026-W47\r\n", archived_state(stage, rows_of_1, 2, "drawn", "2026-W47"));
+    peer_ask(peer, "1:7:2026-W47\r\n", archived_state(stage, ROWS_OF_1, 2, "drawn", "2026-W47"));
     peer_ask(peer, "1:9:1\r\n", archived_state(stage, "1," ROW_1 "\r\n", 1, "drawn", "2026-W47"));
     peer_ask(peer, "1:9:3\r\n",
              "server:1:so many rows are not stored, or the server can't read them now\r\n");
@@ -201,10 +121,10 @@ static void who_asked_for_an_earlier_draw_bets_for_none(void **state)
 {
     struct stage *stage = *state;
     struct server *server = start(stage);
-    make_archive(server, "2026-W47", CONTROL_DRAWN);
+    archives_make(server, "2026-W47", CONTROL_DRAWN);
     struct peer *peer = peer_connect(server);
     peer_send(peer, stage_text(stage, "1:7:2026-W47\r\n%s1:5\r\n", bets_batch(stage, 1, 0, 3)));
-    peer_expect(peer, archived_state(stage, rows_of_1, 2, "drawn", "2026-W47"));
+    peer_expect(peer, archived_state(stage, ROWS_OF_1, 2, "drawn", "2026-W47"));
     peer_expect(peer, OVER OVER);
     peer_ask(peer, bets_batch(stage, 2, 0, 1), OVER);
     peer_ask(peer, "1:7:*\r\n", "server:8:0,open*,2026-W48\r\n");
@@ -216,7 +136,7 @@ static void request_of_an_earlier_draw_gives_its_winners(void **state)
 {
     struct stage *stage = *state;
     struct server *server = start(stage);
-    make_archive(server, "2026-W47", CONTROL_DRAWN);
+    archives_make(server, "2026-W47", CONTROL_DRAWN);
     struct peer *peer = peer_connect(server);
     peer_ask(peer, "1:6:2026-W47\r\n", "server:3:1," ROW_1 "\n\r\n");
     peer_ask(peer, "2:request:2026-W47\r\n", "server:WINNERS:2," ROW_3 "\n\r\n");
@@ -227,8 +147,8 @@ static void request_of_an_earlier_draw_gives_its_winners(void **state)
 static void a_draw_without_winners_says_why(void **state)
 {
     struct server *server = start(*state);
-    make_archive(server, "2026-W46", CONTROL_ABANDONED);
-    make_archive(server, "2026-W45", CONTROL_SEALED);
+    archives_make(server, "2026-W46", CONTROL_ABANDONED);
+    archives_make(server, "2026-W45", CONTROL_SEALED);
     struct peer *peer = peer_connect(server);
     peer_ask(peer, "1:6:2026-W46\r\n",
              "server:1:the draw 2026-W46 has no winners: it was left abandoned: the hall "
@@ -240,8 +160,8 @@ static void a_draw_without_winners_says_why(void **state)
 static void changed_winners_of_an_earlier_draw_are_told_to_nobody(void **state)
 {
     struct server *server = start(*state);
-    make_archive(server, "2026-W47", CONTROL_DRAWN);
-    write_archived(server, "2026-W47", DATA_WINNERS_FILE, "1," ROW_1 "\r\n2," ROW_1 "\r\n");
+    archives_make(server, "2026-W47", CONTROL_DRAWN);
+    archives_write(server, "2026-W47", DATA_WINNERS_FILE, "1," ROW_1 "\r\n2," ROW_1 "\r\n");
     struct peer *peer = peer_connect(server);
     peer_ask(peer, "1:6:2026-W47\r\n", "server:1:the winners were changed\r\n");
 }
@@ -250,17 +170,17 @@ static void a_damaged_archive_is_told_nothing_of(void **state)
 {
     struct stage *stage = *state;
     struct server *server = start(stage);
-    make_archive(server, "2026-W47", CONTROL_DRAWN);
+    archives_make(server, "2026-W47", CONTROL_DRAWN);
     struct peer *peer = peer_connect(server);
-    write_archived(server, "2026-W47", DATA_BETS_FILE, rows_of_1);
-    peer_ask(peer, "1:7:2026-W47\r\n", archived_state(stage, rows_of_1, 2, "drawn", "2026-W47"));
+    archives_write(server, "2026-W47", DATA_BETS_FILE, ROWS_OF_1);
+    peer_ask(peer, "1:7:2026-W47\r\n", archived_state(stage, ROWS_OF_1, 2, "drawn", "2026-W47"));
     peer_ask(peer, "2:7:2026-W47\r\n",
              "server:1:the server can't tell what is stored in the draw 2026-W47\r\n");
     peer_ask(peer, bets_batch(stage, 2, 0, 1), OVER);
-    write_archived(server, "2026-W47", DATA_DONE_FILE, "1,2,3\n");
+    archives_write(server, "2026-W47", DATA_DONE_FILE, "1,2,3\n");
     peer_ask(peer, "1:7:2026-W47\r\n",
              "server:1:the server can't tell what is stored in the draw 2026-W47\r\n");
-    write_archived(server, "2026-W47", DATA_CONTROL_FILE, "lottery data 3\n");
+    archives_write(server, "2026-W47", DATA_CONTROL_FILE, "lottery data 3\n");
     peer_ask(peer, "1:7:2026-W47\r\n",
              "server:1:the server can't read the draw 2026-W47; the current draw is 2026-W48\r\n");
     (void)server_await_log(server, 1, "ERROR*read_archive | result: fail | agency: 1*2026-W47");
@@ -274,7 +194,7 @@ static void a_draw_that_is_not_there_is_refused_with_the_current_one(void **stat
     static const char *const types[] = {"7", "6"};
     struct stage *stage = *state;
     struct server *server = start(stage);
-    make_archive(server, "2026-W47", CONTROL_DRAWN);
+    archives_make(server, "2026-W47", CONTROL_DRAWN);
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         struct peer *peer = peer_connect(server);
         peer_ask(peer, stage_text(stage, "1:%s:2026-W49\r\n", types[i]),
@@ -299,7 +219,7 @@ static void what_is_no_name_of_a_draw_opens_nothing(void **state)
                                         "\xc3\xb1"};
     struct stage *stage = *state;
     struct server *server = start(stage);
-    make_archive(server, "2026-W47", CONTROL_DRAWN);
+    archives_make(server, "2026-W47", CONTROL_DRAWN);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct peer *peer = peer_connect(server);
         peer_ask(peer, stage_text(stage, "1:7:%s\r\n1:6:%s\r\n", names[i], names[i]),
