@@ -46,8 +46,7 @@ static const struct program_manual manual = {
     .statuses = {[EXIT_SUCCESS] = "it told its winners, or was stopped by SIGTERM or SIGINT",
                  [EXIT_FAILURE] = "something failed; the last line says why",
                  [EXIT_OTHER_BETS] = "the file is not the one whose bets are stored",
-                 [EXIT_OTHER_DRAW] = "its draw is over without all bets of the file, or the "
-                                     "server does not hold it"},
+                 [EXIT_OTHER_DRAW] = "its draw is over without all bets, or is not there"},
 };
 
 static enum program_reading take_option(int id, const char *argument, void *context)
