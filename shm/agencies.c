@@ -86,7 +86,7 @@ static const char *const result_texts[] = {
     [APPEND_FENCED] = "a newer connection has taken the agency over",
     [APPEND_UNCLAIMED] = "the agency is claimed by another connection: send STATUS first",
     [APPEND_AGENCY_CLOSED] = "the agency is done",
-    [APPEND_SALES_CLOSED] = "sales are closed for this draw",
+    [APPEND_SALES_CLOSED] = "sales are closed: no bet is taken any more",
     [APPEND_HALTED] = "the server is stopping",
 };
 
@@ -118,7 +118,8 @@ bool agencies_ask_done(const struct segment *segment, uint32_t slot_index, struc
 {
     append_lock(segment);
     bool admitted = agencies_admits(agency, epoch);
-    if (admitted) {
+    bool counts = segment->shared->append.draw_closed == 0;
+    if (admitted && counts) {
         if (atomic_load(&agency->phase) == AGENCY_OPEN) {
             atomic_store(&agency->done_slot, (uint16_t)(slot_index + 1));
         }
