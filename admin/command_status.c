@@ -47,7 +47,8 @@ struct status {
     const char *directory;
     struct control control;
     struct snapshot snapshot;
-    bool is_running;
+    bool is_running;   /* the snapshot is of a server; else of its files */
+    const char *found; /* what was found in place of a running server */
 };
 
 /* ---------------------------------------------------------------- looking ---- */
@@ -116,7 +117,11 @@ static bool look_at_files(struct status *status, struct failure *failure)
 static bool look(struct status *status, struct failure *failure)
 {
     struct target target;
-    if (target_attach(status->directory, &target, failure) != TARGET_FOUND) {
+    enum target_answer answer = target_attach(status->directory, &target, failure);
+    if (answer != TARGET_FOUND) {
+        status->found = answer == TARGET_STARTING        ? "starting"
+                        : answer == TARGET_OTHER_VERSION ? "of another version"
+                                                         : "not running";
         return look_at_files(status, failure);
     }
     status->is_running = true;
@@ -209,7 +214,7 @@ static void print_for_people(const struct status *status)
     if (status->is_running) {
         printf("server: running, pid %" PRIu64 "\n", status->snapshot.server.pid);
     } else {
-        printf("server: not running; this is what its files say\n");
+        printf("server: %s; this is what its files say\n", status->found);
     }
     if (control->archiving[0] != '\0') {
         printf("archive: the files of draw %s are being moved to draws/%s%s\n", control->archiving,

@@ -118,10 +118,13 @@ enum { NAMES_BYTES = 256 };
 /* Adds ", name" where there is room. */
 static void add_name(char names[NAMES_BYTES], const char *name)
 {
+    static const char comma[] = ", ";
     size_t used = strlen(names);
-    size_t bytes = strlen(name) + (used > 0 ? sizeof ", " - 1 : 0);
-    if (used + bytes < NAMES_BYTES) {
-        strcat(strcat(names, used > 0 ? ", " : ""), name);
+    size_t name_bytes = strlen(name);
+    size_t comma_bytes = used > 0 ? sizeof comma - 1 : 0;
+    if (used + comma_bytes + name_bytes < NAMES_BYTES) {
+        memcpy(names + used, comma, comma_bytes);
+        memcpy(names + used + comma_bytes, name, name_bytes + 1);
     }
 }
 

@@ -4,14 +4,17 @@
  */
 #include "lib/clock.h"
 #include "lib/timestamp.h"
+#include "seal/signature.h"
 #include "store/data_directory.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
 #include "tests/harness/server.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
@@ -95,15 +98,23 @@ static void expect_state(struct stage *stage, const char *state)
     assert_non_null(strstr(control, stage_text(stage, "\nstate %s\n", state)));
 }
 
-/* Runs lottery-verify on the data directory, and expects this exit status. */
+/* Runs both verifiers on the data directory, and expects this exit status of each. */
 static void expect_verdict(struct stage *stage, int status)
 {
-    struct program_end end;
-    const struct program_plan plan = {.name = "lottery-verify",
-                                      .arguments = ARGUMENTS(stage_path(stage, "data"))};
-    struct program *program = program_run(stage, &plan, &end);
-    if (end.status != status) {
-        fail_msg("%d: %s%s", end.status, program_log(program), program_errors(program));
+    char folder[PATH_MAX];
+    const char *data = stage_path(stage, "data");
+    assert_non_null(getcwd(folder, sizeof folder));
+    const struct program_plan plans[] = {
+        {.name = "lottery-verify", .arguments = ARGUMENTS(data)},
+        {.name = "python3",
+         .arguments = ARGUMENTS(stage_text(stage, "%s/verify/lottery-verify.py", folder), data)}};
+    for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
+        struct program_end end;
+        struct program *program = program_run(stage, &plans[i], &end);
+        if (end.status != status) {
+            fail_msg("%s: %d: %s%s", plans[i].name, end.status, program_log(program),
+                     program_errors(program));
+        }
     }
 }
 
@@ -224,6 +235,35 @@ static void a_key_that_cannot_sign_is_told_before_the_start(void **state)
     assert_non_null(strstr(program_errors(program), "seal.key: "));
 }
 
+/* It is taken away while bets come in: the draw waits, closed, for a server that can sign. */
+static void a_key_that_is_gone_at_the_end_ends_the_server(void **state)
+{
+    struct stage *stage = *state;
+    struct program_end end;
+    const char *key = stage_path(stage, "key.pem");
+    (void)administer(stage, ARGUMENTS("key", key), 0);
+    const char *const *environment =
+        ENVIRONMENT(TWO_AGENCIES, stage_text(stage, "SEAL_KEY=%s", key));
+    struct server *server = server_start(stage, environment);
+    const char *private_key = files_read(stage, key, NULL);
+    assert_int_equal(unlink(key), 0);
+    play(server);
+    (void)server_await_log(server, 1, "CRITICAL*action: firma | result: fail");
+    assert_int_equal(program_await_end(server->program).status, 1);
+    expect_state(stage, "closed");
+    assert_false(files_exist(path_of(stage, DATA_SEAL_FILE)));
+    struct program *program = server_start_in_vain(stage, NULL, NULL, environment, &end);
+    assert_non_null(strstr(program_errors(program), "seal.key: "));
+    files_write(key, private_key);
+    assert_int_equal(chmod(key, S_IRUSR | S_IWUSR), 0);
+    server = server_start(stage, environment);
+    (void)server_await_log(server, 1, "action: sorteo | result: success");
+    server_stop_well(server);
+    assert_int_equal(files_size(path_of(stage, DATA_SEAL_SIGNATURE_FILE)), SIGNATURE_BYTES);
+    assert_int_equal(files_size(path_of(stage, DATA_DRAW_SIGNATURE_FILE)), SIGNATURE_BYTES);
+    expect_verdict(stage, 0);
+}
+
 /* ----------------------------------------------------------------- what hands do ---- */
 
 /* What is done to one file, and what the start says. */
@@ -339,6 +379,7 @@ int main(void)
         STAGE_TEST(a_draw_does_not_begin_after_its_end),
         STAGE_TEST(an_operator_closes_and_draws),
         STAGE_TEST(a_key_that_cannot_sign_is_told_before_the_start),
+        STAGE_TEST(a_key_that_is_gone_at_the_end_ends_the_server),
         STAGE_TEST(a_start_refuses_what_was_changed_after_the_seal),
         STAGE_TEST(a_start_refuses_what_was_changed_after_the_draw),
         STAGE_TEST(a_control_from_before_what_is_there_is_refused),

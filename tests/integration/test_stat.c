@@ -122,6 +122,8 @@ static void json_is_valid_and_tells_what_happened(void **state)
         json,
         stage_text(stage, "{\"id\": 1, \"phase\": \"open\", \"bets\": 2, \"bytes\": %u", bytes));
     assert_has(json, "{\"id\": 2, \"phase\": \"done\", \"bets\": 0, \"bytes\": 0");
+    assert_has(json, "{\"id\": 3, \"phase\": \"never\", \"bets\": 0, \"bytes\": 0");
+    assert_has(json, "\"draw\": {\"name\": \"1\", \"state\": \"open\", \"closes_at_ms\": null");
     assert_has(json, "\"agency\": 1, \"activity\": \"receiving\"");
 }
 
@@ -438,6 +440,41 @@ static void watching_ends_on_q_and_follows_the_windows_size(void **state)
     expect_watch_ends(terminal);
 }
 
+static void watching_sorts_filters_and_scrolls_by_keys(void **state)
+{
+    struct server *server = start_busy(*state);
+    struct terminal *terminal = watch_on_terminal(server);
+    await_shown(terminal, "sort (s,i,b,l): state  missing only (m): no  scroll (Tab): agencies");
+    await_shown(terminal, "\r\n\x1b[K           3  never ");
+    assert_int_equal(write(terminal->master, "b", 1), 1);
+    await_shown(terminal, "sort (s,i,b,l): bets");
+    assert_int_equal(write(terminal->master, "m\t", 2), 2);
+    await_shown(terminal, "missing only (m): yes  scroll (Tab): handlers");
+    assert_int_equal(write(terminal->master, "\x1b[", 2), 2); /* an arrow, in two pieces */
+    assert_int_equal(write(terminal->master, "Bl", 2), 2);
+    await_shown(terminal, "sort (s,i,b,l): silent");
+    assert_int_equal(kill(terminal->pid, SIGQUIT), 0);
+    expect_watch_ends(terminal);
+}
+
+static void watching_goes_on_after_it_was_stopped(void **state)
+{
+    int status = 0;
+    struct server *server = start_busy(*state);
+    struct terminal *terminal = watch_on_terminal(server);
+    await_shown(terminal, "127.0.0.1:");
+    assert_int_equal(kill(terminal->pid, SIGTSTP), 0);
+    assert_int_equal(waitpid(terminal->pid, &status, WUNTRACED), terminal->pid);
+    assert_true(WIFSTOPPED(status));
+    await_shown(terminal, "\x1b[?25h\x1b[?1049l");
+    terminal->used = 0;
+    memset(terminal->shown, 0, sizeof terminal->shown);
+    assert_int_equal(kill(terminal->pid, SIGCONT), 0);
+    await_shown(terminal, "\x1b[?1049h");
+    assert_int_equal(write(terminal->master, "q", 1), 1);
+    expect_watch_ends(terminal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -456,6 +493,8 @@ int main(void)
         STAGE_TEST(watching_into_a_file_is_a_table_after_the_other),
         STAGE_TEST(watching_gives_the_terminal_back_on_interrupt),
         STAGE_TEST(watching_ends_on_q_and_follows_the_windows_size),
+        STAGE_TEST(watching_sorts_filters_and_scrolls_by_keys),
+        STAGE_TEST(watching_goes_on_after_it_was_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

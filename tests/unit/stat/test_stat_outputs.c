@@ -427,6 +427,69 @@ static void a_low_window_says_how_many_rows_it_leaves_out(void **state)
     assert_has(table, "10.0.0.1:4242");
 }
 
+static void a_list_that_is_too_long_is_scrolled(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    struct table_view view = {.columns = 80, .rows = 18, .agencies = {.first = 3}};
+    FILE *file = open_output();
+    table_print(file, &snapshot, &view);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(view.agencies.first, 3);
+    assert_true(view.agencies.page > 0 && view.agencies.page < AGENCIES - 3);
+    char rest[64];
+    (void)snprintf(rest, sizeof rest, "  ... 3 before, %zu more\n",
+                   AGENCIES - 3 - view.agencies.page);
+    assert_has(output, rest);
+    assert_null(strstr(output, "\n           3  open"));
+    assert_has(output, "\n           4  open");
+    view.agencies.first = SIZE_MAX;
+    file = open_output();
+    table_print(file, &snapshot, &view);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(view.agencies.first, AGENCIES - view.agencies.page);
+    assert_has(output, " before, 0 more\n");
+    assert_has(output, "\n          12  open");
+}
+
+static void only_the_missing_agencies_are_shown_on_demand(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    assert_has(table_of(&snapshot, (struct table_view){.columns = 80, .only_missing = true}),
+               "no agency is missing");
+    agencies[0].missing = 1;
+    const char *table =
+        table_of(&snapshot, (struct table_view){.columns = 80, .only_missing = true});
+    assert_has(table, "\n           1  open");
+    assert_null(strstr(table, "\n           2  open"));
+}
+
+static void the_draw_is_told_with_its_seal_and_who_has_no_name(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    assert_null(strstr(table_of(&snapshot, (struct table_view){.columns = 80}), "  seal "));
+    (void)snprintf(snapshot.draw.name, sizeof snapshot.draw.name,
+                   "a-name-of-thirty-two-characters-");
+    (void)snprintf(snapshot.draw.state, sizeof snapshot.draw.state, "sealed");
+    (void)snprintf(snapshot.draw.seal_sha256, sizeof snapshot.draw.seal_sha256, "%064d", 7);
+    snapshot.draw.closes_at_ms = 10000 + 90000;
+    snapshot.draw.unnamed = 3;
+    const char *table = table_of(&snapshot, (struct table_view){.columns = 80});
+    assert_true(longest_line(table) <= 80);
+    assert_has(table, "a-name-of-thirty-two-characters-");
+    assert_has(table, "state           sealed");
+    assert_has(table, "closes in       1m 30s");
+    assert_has(table, snapshot.draw.seal_sha256);
+    assert_has(table, "\n  3 not known by name\n");
+    const char *json = printed(json_print, &snapshot);
+    assert_has(json, "\"closes_at_ms\": 100000");
+    const char *text = printed(prometheus_print, &snapshot);
+    assert_has(text, "\nlottery_draw_closes_timestamp_seconds 100.000\n");
+    assert_has(text, "\nlottery_draw_state{state=\"sealed\"} 1\n");
+}
+
 static void rates_are_growth_by_time(void **state)
 {
     (void)state;
@@ -463,6 +526,9 @@ int main(void)
         cmocka_unit_test(an_idle_server_is_said_to_be_idle),
         cmocka_unit_test(the_table_fits_every_window),
         cmocka_unit_test(a_low_window_says_how_many_rows_it_leaves_out),
+        cmocka_unit_test(a_list_that_is_too_long_is_scrolled),
+        cmocka_unit_test(only_the_missing_agencies_are_shown_on_demand),
+        cmocka_unit_test(the_draw_is_told_with_its_seal_and_who_has_no_name),
         cmocka_unit_test(rates_are_growth_by_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
