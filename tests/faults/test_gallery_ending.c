@@ -13,6 +13,7 @@
 #include "tests/harness/reckoning.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,7 +133,30 @@ static void an_operators_number_is_taken_once(void **state)
     lottery_close(scene->lottery);
 }
 
-/* cmocka wants names and functions; here one of two functions. */
+/* SIGTERM while the storer seals: it ends well without the seal, and the next start makes it. */
+static void a_server_that_is_stopped_while_it_seals_seals_at_the_next_start(void **state)
+{
+    struct scene *scene = *state;
+    start_doomed(scene, ENVIRONMENT(BY_TWO));
+    struct lottery *lottery = scene->lottery;
+    struct server *server = lottery->server;
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:4:" ROW "\n\r\n1:5\r\n2:5\r\n", "server:0\r\nserver:0\r\nserver:0\r\n");
+    lottery_await_fault(lottery);
+    pid_t storer = lottery_storer(lottery);
+    lottery_await_stopped(lottery, storer);
+    assert_int_equal(kill(server->program->pid, SIGTERM), 0);
+    (void)server_await_log(server, 1, "action: stop_handlers | result: success");
+    assert_int_equal(kill(storer, SIGTERM), 0); /* the supervisor's may come after SIGCONT */
+    assert_int_equal(kill(storer, SIGCONT), 0);
+    assert_int_equal(program_await_end(server->program).status, 0);
+    (void)server_await_log(server, 1, "action: sello | result: in_progress | reason: stopped");
+    lottery_start(lottery, NULL);
+    expect_winners(lottery);
+    lottery_close(lottery);
+}
+
+/* cmocka wants names and functions; here one of three functions. */
 #define DISASTER(sentence, how_it_ends, where, all)                                                \
     {                                                                                              \
         .name = #sentence, .test_func = (how_it_ends), .setup_func = set_up,                       \
@@ -173,6 +197,8 @@ static const struct CMUnitTest tests[] = {
                     "whole.renamed:2"),
     DISASTER(disaster_219_everything_dies_with_the_number_noted_and_nobody_told,
              an_operators_number_is_taken_once, "draw.numbered:1", true),
+    DISASTER(disaster_220_the_server_is_stopped_while_it_seals,
+             a_server_that_is_stopped_while_it_seals_seals_at_the_next_start, "seal.begun:1", true),
 };
 
 int main(void)
