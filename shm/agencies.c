@@ -118,8 +118,7 @@ bool agencies_ask_done(const struct segment *segment, uint32_t slot_index, struc
 {
     append_lock(segment);
     bool admitted = agencies_admits(agency, epoch);
-    bool counts = segment->shared->append.draw_closed == 0;
-    if (admitted && counts) {
+    if (admitted) {
         if (atomic_load(&agency->phase) == AGENCY_OPEN) {
             atomic_store(&agency->done_slot, (uint16_t)(slot_index + 1));
         }

@@ -149,9 +149,16 @@ static bool take_bets(struct dialogue *dialogue, struct agency *agency,
 
 /* ----------------------------------------------------------------- DONE ---- */
 
-/* True once it is durable that the agency is done. False when the server has been halted. */
+/*
+ * True once it is durable that the agency is done, or that sales are closed: then what it has is
+ * final. False when the server has been halted.
+ */
 static bool await_done(struct dialogue *dialogue, struct agency *agency)
 {
+    const struct shared_storer *storer = &dialogue->segment->shared->storer;
+    if (atomic_load(&storer->draw_state) >= CONTROL_CLOSED) {
+        return true; /* the storer may be sealing, and would tell it later */
+    }
     return wait_until(dialogue->segment, dialogue->slot_index, WAIT_FOR_DONE, &agency->phase,
                       AGENCY_DONE);
 }
@@ -178,8 +185,7 @@ static bool take_done(struct dialogue *dialogue, struct agency *agency,
         return pipeline_refuse(&dialogue->pipeline, message,
                                append_result_text(append_refusal(epoch)));
     }
-    bool counts = atomic_load(&agency->phase) != AGENCY_OPEN;
-    if (counts && !await_done(dialogue, agency)) {
+    if (!await_done(dialogue, agency)) {
         return false;
     }
     answer(dialogue, message, MESSAGE_ACK);

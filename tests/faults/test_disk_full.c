@@ -158,6 +158,18 @@ static void the_draw_waits_for_room_and_is_held_then(void **state)
     fill_and_make_room(set_scene(*state, 1), ONE_WINNER_AND_A_HALF, "winners.csv");
 }
 
+static void the_seal_waits_for_room_and_is_made_then(void **state)
+{
+    enum { HALF_A_SEAL = 400 };
+    fill_and_make_room(set_scene(*state, 1), HALF_A_SEAL, "seal.json");
+}
+
+static void the_draws_report_waits_for_room_and_is_made_then(void **state)
+{
+    enum { HALF_A_REPORT = 200 };
+    fill_and_make_room(set_scene(*state, 1), HALF_A_REPORT, "draw.json");
+}
+
 /* The bytes of all controls of a server that comes as far as this; it leaves nothing behind. */
 static uint64_t bytes_of_controls(const struct scene *scene, bool with_a_bet)
 {
@@ -421,6 +433,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STAGE_TEST(bets_wait_for_room_and_are_stored_then),
         STAGE_TEST(a_done_waits_for_room_and_is_stored_then),
+        STAGE_TEST(the_seal_waits_for_room_and_is_made_then),
+        STAGE_TEST(the_draws_report_waits_for_room_and_is_made_then),
         STAGE_TEST(the_draw_waits_for_room_and_is_held_then),
         STAGE_TEST(control_waits_for_room_and_is_written_then),
         STAGE_TEST(a_full_server_that_is_asked_to_stop_does_so_in_time),
