@@ -140,7 +140,7 @@ static bool go_on(struct fixture *fixture)
 {
     struct pollfd poll_one;
     do {
-        if (admin_door_go_on(&fixture->door, &fixture->request)) {
+        if (admin_door_go_on(&fixture->door, true, &fixture->request)) {
             return true;
         }
         admin_door_watch(&fixture->door, &poll_one);
@@ -195,6 +195,23 @@ static void a_request_is_heard_and_answered(void **state)
     assert_int_equal(admin_door_patience_ms(&fixture->door), -1);
     expect_service(fixture);
     expect_service(fixture);
+}
+
+/* The owner may look at other things: nobody is let in, and nobody's time stands still. */
+static void nothing_is_done_for_who_is_not_ready(void **state)
+{
+    struct fixture *fixture = *state;
+    knock(fixture, 0);
+    say(fixture, 0, "open W4");
+    assert_false(admin_door_go_on(&fixture->door, false, &fixture->request));
+    assert_int_equal(fixture->door.state, ADMIN_DOOR_FREE);
+    assert_false(go_on(fixture));
+    say(fixture, 0, "8\n\n");
+    assert_false(admin_door_go_on(&fixture->door, false, &fixture->request));
+    assert_int_equal(fixture->door.state, ADMIN_DOOR_READING);
+    passed_ms = PATIENCE_MS;
+    assert_false(admin_door_go_on(&fixture->door, false, &fixture->request));
+    assert_int_equal(fixture->door.state, ADMIN_DOOR_FREE);
 }
 
 static void a_request_may_come_byte_by_byte(void **state)
@@ -407,7 +424,7 @@ static void a_closed_door_is_gone(void **state)
     assert_false(scratch_has(&fixture->scratch, ADMIN_SOCKET_FILE));
     admin_door_watch(&fixture->door, &poll_one);
     assert_int_equal(poll_one.fd, -1);
-    assert_false(admin_door_go_on(&fixture->door, &fixture->request));
+    assert_false(admin_door_go_on(&fixture->door, true, &fixture->request));
     admin_door_answer(&fixture->door, true, "nobody");
 }
 
@@ -446,7 +463,7 @@ static void without_a_socket_there_is_no_door_and_nothing_else_is_wrong(void **s
     assert_non_null(strstr(failure.text, ADMIN_SOCKET_FILE));
     admin_door_watch(&fixture->door, &poll_one);
     assert_int_equal(poll_one.fd, -1);
-    assert_false(admin_door_go_on(&fixture->door, &fixture->request));
+    assert_false(admin_door_go_on(&fixture->door, true, &fixture->request));
     assert_int_equal(admin_door_patience_ms(&fixture->door), -1);
     admin_door_close(&fixture->door, &fixture->directory);
     assert_true(scratch_has(&fixture->scratch, ADMIN_SOCKET_FILE)); /* it is not ours */
@@ -458,6 +475,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         DOOR_TEST(a_request_is_heard_and_answered),
+        DOOR_TEST(nothing_is_done_for_who_is_not_ready),
         DOOR_TEST(a_request_may_come_byte_by_byte),
         DOOR_TEST(a_malformed_request_is_refused_with_its_reason),
         DOOR_TEST(a_request_without_end_is_refused_once_it_is_too_long),
