@@ -181,18 +181,17 @@ static bool post_order(struct operator_desk *desk, struct heritage *heritage,
            failure_set(failure, "the storer is still at the order before this one: try again");
 }
 
-void operator_attend(struct operator_desk *desk, struct heritage *heritage, bool door_is_ready)
+void operator_attend(struct operator_desk *desk, struct heritage *heritage, bool is_ready)
 {
     struct admin_request request;
     struct failure failure;
     bool carried_out = false;
     char text[SHARED_ANSWER_BYTES];
-    heritage_take_news(heritage);
     if (desk->waits_for_storer && orders_take_answer(&heritage->segment, &carried_out, text)) {
         desk->waits_for_storer = false;
         answer(heritage, carried_out, text);
     }
-    if (!admin_door_go_on(&heritage->door, door_is_ready, &request)) {
+    if (!admin_door_go_on(&heritage->door, is_ready, &request)) {
         return;
     }
     log_info("action: admin | result: in_progress | command: %s",

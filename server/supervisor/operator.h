@@ -30,9 +30,10 @@ struct operator_desk {
 
 /*
  * Goes on with the operator at the door: takes a request, answers what can be answered, hands
- * orders to the storer and its answers back. Sets opens_next when the next draw is to be opened.
+ * orders to the storer and its answers back. `is_ready`: poll(2) has found what admin_door_watch asks
+ * for. Sets opens_next when the next draw is to be opened.
  */
-void operator_attend(struct operator_desk *desk, struct heritage *heritage, bool door_is_ready);
+void operator_attend(struct operator_desk *desk, struct heritage *heritage, bool is_ready);
 
 /*
  * Archives the current draw's record and makes `next` the current draw, durably. There must be no

@@ -324,6 +324,9 @@ static void serve(struct supervisor *supervisor)
                 "configuration is read at the start alone: for another one, stop and start it");
         }
         look_after_children(supervisor);
+        if (polls[POLL_NEWS].revents != 0) {
+            heritage_take_news(&supervisor->heritage);
+        }
         operator_attend(&supervisor->desk, &supervisor->heritage, polls[POLL_DOOR].revents != 0);
         accept_connections(supervisor, polls + POLL_LISTENERS);
         log_suppressed(log_limit_take_suppressed(&supervisor->refusals, clock_monotonic_ms()));

@@ -197,6 +197,23 @@ static void a_request_is_heard_and_answered(void **state)
     expect_service(fixture);
 }
 
+/* The owner may look at other things: nobody is let in, and nobody's time stands still. */
+static void nothing_is_done_for_who_is_not_ready(void **state)
+{
+    struct fixture *fixture = *state;
+    knock(fixture, 0);
+    say(fixture, 0, "open W4");
+    assert_false(admin_door_go_on(&fixture->door, false, &fixture->request));
+    assert_int_equal(fixture->door.state, ADMIN_DOOR_FREE);
+    assert_false(go_on(fixture));
+    say(fixture, 0, "8\n\n");
+    assert_false(admin_door_go_on(&fixture->door, false, &fixture->request));
+    assert_int_equal(fixture->door.state, ADMIN_DOOR_READING);
+    passed_ms = PATIENCE_MS;
+    assert_false(admin_door_go_on(&fixture->door, false, &fixture->request));
+    assert_int_equal(fixture->door.state, ADMIN_DOOR_FREE);
+}
+
 static void a_request_may_come_byte_by_byte(void **state)
 {
     struct fixture *fixture = *state;
@@ -458,6 +475,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         DOOR_TEST(a_request_is_heard_and_answered),
+        DOOR_TEST(nothing_is_done_for_who_is_not_ready),
         DOOR_TEST(a_request_may_come_byte_by_byte),
         DOOR_TEST(a_malformed_request_is_refused_with_its_reason),
         DOOR_TEST(a_request_without_end_is_refused_once_it_is_too_long),
