@@ -68,6 +68,7 @@ struct listing {
     const struct invocation *invocation;
     const struct data_directory *directory;
     struct members members; /* of --json */
+    const char *current;    /* its draw's name; "" where control can't be read */
     bool is_json, failed;
 };
 
@@ -130,6 +131,9 @@ static void list_archived(void *context, const char *name)
     struct listing *listing = context;
     struct draw_facts facts;
     struct failure failure;
+    if (strcmp(name, listing->current) == 0) {
+        return; /* an opening that did not come to its end has prepared it */
+    }
     if (read_archived(listing->directory, name, &facts, &failure)) {
         list_draw(listing, &facts, false);
     } else {
@@ -140,15 +144,18 @@ static void list_archived(void *context, const char *name)
 /* The archived draws first, by name, and then the current one. */
 static void list_all(struct listing *listing)
 {
-    struct draw_facts facts;
+    struct draw_facts current;
     struct failure failure;
+    struct failure why;
+    bool is_read = read_facts(listing->directory, &current, &why);
+    listing->current = is_read ? current.control.terms.draw : "";
     if (!archive_list(listing->directory, list_archived, listing, &failure)) {
         complain(listing, &failure);
     }
-    if (read_facts(listing->directory, &facts, &failure)) {
-        list_draw(listing, &facts, true);
+    if (is_read) {
+        list_draw(listing, &current, true);
     } else {
-        complain(listing, &failure);
+        complain(listing, &why);
     }
 }
 

@@ -132,7 +132,9 @@ void draw_facts_print(FILE *file, const struct draw_facts *facts)
         char label[LABEL_WIDTH + 1];
         (void)snprintf(label, sizeof label, "%s", table[i].name);
         for (char *at = label; *at != '\0'; at++) {
-            *at = *at == '_' ? ' ' : *at;
+            if (*at == '_') {
+                *at = ' ';
+            }
         }
         fprintf(file, "  %-*s %s\n", LABEL_WIDTH, label, value.text);
     }

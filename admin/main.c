@@ -207,44 +207,33 @@ static bool has_wrong_option(const struct command *command, const struct invocat
     return false;
 }
 
-/* Finds the command among the operands that follow the options, and checks what it was given. */
-static enum program_reading read_command(char **operands, int count, struct invocation *invocation,
-                                         const struct command **command)
+/*
+ * Finds the command among the operands that follow the options, and checks what it was given. NULL
+ * after a complaint.
+ */
+static const struct command *read_command(char **operands, int count, struct invocation *invocation)
 {
     const char *wrong = NULL;
+    const struct command *found = count > 0 ? find_command(operands[0]) : NULL;
     if (count == 0) {
-        return program_misused(&manual, "there is no command");
+        (void)program_misused(&manual, "there is no command");
+    } else if (found == NULL) {
+        (void)program_misused(&manual, "there is no command %s", operands[0]);
+    } else if (count != (found->operand != NULL ? 2 : 1)) {
+        (void)program_misused(&manual, "the command is %s%s%s", found->name,
+                              found->operand != NULL ? " " : "",
+                              found->operand != NULL ? found->operand : ", without operands");
+    } else if (has_wrong_option(found, invocation, &wrong)) {
+        (void)program_misused(&manual, "%s takes no option --%s", found->name, wrong);
+    } else {
+        invocation->operand = operands[1];
+        return found;
     }
-    const struct command *found = find_command(operands[0]);
-    if (found == NULL) {
-        return program_misused(&manual, "there is no command %s", operands[0]);
-    }
-    if (count != (found->operand != NULL ? 2 : 1)) {
-        return program_misused(&manual, "the command is %s%s%s", found->name,
-                               found->operand != NULL ? " " : "",
-                               found->operand != NULL ? found->operand : ", without operands");
-    }
-    if (has_wrong_option(found, invocation, &wrong)) {
-        return program_misused(&manual, "%s takes no option --%s", found->name, wrong);
-    }
-    invocation->operand = operands[1];
-    *command = found;
-    return PROGRAM_GO_ON;
-}
-
-static enum program_reading read_command_line(int argc, char **argv, struct invocation *invocation,
-                                              const struct command **command)
-{
-    enum program_reading reading =
-        program_read_options(&manual, argc, argv, take_option, invocation);
-    return reading == PROGRAM_GO_ON
-               ? read_command(argv + optind, argc - optind, invocation, command)
-               : reading;
+    return NULL;
 }
 
 int main(int argc, char **argv)
 {
-    const struct command *command = NULL;
     struct invocation invocation = {.manual = &manual};
     struct server_config config;
     struct failure failure;
@@ -253,9 +242,14 @@ int main(int argc, char **argv)
     }
     /* What functions of store/ log for a server's operator, a command tells in its own output. */
     log_set_threshold(LOG_LEVEL_CRITICAL);
-    enum program_reading reading = read_command_line(argc, argv, &invocation, &command);
+    enum program_reading reading =
+        program_read_options(&manual, argc, argv, take_option, &invocation);
     if (reading != PROGRAM_GO_ON) {
         return program_exit_status(&manual, reading);
+    }
+    const struct command *command = read_command(argv + optind, argc - optind, &invocation);
+    if (command == NULL) {
+        return PROGRAM_EXIT_USAGE;
     }
     if (command->is_configured && !server_config_load(invocation.config_file, &config, &failure)) {
         return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);

@@ -36,7 +36,6 @@ static void write_closing(const struct control *control, const struct snapshot *
                           char text[OUTLOOK_BYTES])
 {
     char missing[CONFIG_TEXT_BYTES];
-    char moment[TIMESTAMP_BYTES];
     const struct snapshot_draw *draw = &snapshot->draw;
     uint64_t needed = draw->expected > draw->done ? draw->expected - draw->done : 0;
     uint64_t named = 0;
@@ -60,6 +59,7 @@ static void write_closing(const struct control *control, const struct snapshot *
                                      "closes when %s and %" PRIu64 " not known by name are done",
                                      missing, needed - named);
     if (control->terms.closes_at_ms != 0) {
+        char moment[TIMESTAMP_BYTES];
         timestamp_write(control->terms.closes_at_ms, moment);
         (void)snprintf(text + used, OUTLOOK_BYTES - (size_t)used, ", or at %s", moment);
     }

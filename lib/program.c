@@ -114,6 +114,9 @@ static void print_synopsis(const struct program_manual *manual, FILE *file)
         }
         column += (size_t)fprintf(file, " %s", use);
     }
+    if (manual->operands != NULL && column + 1 + strlen(manual->operands) > CONFIG_HELP_COLUMNS) {
+        fprintf(file, "\n%*s", indent, "");
+    }
     fprintf(file, "%s%s\n", manual->operands != NULL ? " " : "",
             manual->operands != NULL ? manual->operands : "");
 }

@@ -207,7 +207,7 @@ static bool read_request(struct admin_door *door, struct admin_request *request)
     return false;
 }
 
-bool admin_door_go_on(struct admin_door *door, struct admin_request *request)
+bool admin_door_go_on(struct admin_door *door, bool ready, struct admin_request *request)
 {
     if (door->state != ADMIN_DOOR_FREE && admin_door_patience_ms(door) == 0) {
         log_warning(
@@ -215,6 +215,9 @@ bool admin_door_go_on(struct admin_door *door, struct admin_request *request)
             "neither finished its request nor read its answer",
             (int)CLIENT_PATIENCE_MS);
         dismiss(door);
+    }
+    if (!ready) {
+        return false;
     }
     if (door->state == ADMIN_DOOR_FREE && door->listener >= 0 && !is_pausing(door)) {
         let_in(door);

@@ -62,11 +62,12 @@ void admin_door_watch(const struct admin_door *door, struct pollfd *poll);
 int64_t admin_door_patience_ms(const struct admin_door *door);
 
 /*
- * Goes on with whoever is at the door, as far as that is possible without waiting. Returns true
+ * Goes on with whoever is at the door, as far as that is possible without waiting. `ready` says
+ * whether poll(2) found what admin_door_watch gave it; without it only the time is looked at. Returns true
  * when a whole request has come in: *request is set, and admin_door_answer is owed. Requests that
  * are malformed, or come from a stranger, are answered here, and logged.
  */
-bool admin_door_go_on(struct admin_door *door, struct admin_request *request);
+bool admin_door_go_on(struct admin_door *door, bool ready, struct admin_request *request);
 
 /* Answers the request that is owed an answer; a client that has gone does not get it. */
 void admin_door_answer(struct admin_door *door, bool carried_out, const char *text);

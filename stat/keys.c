@@ -51,7 +51,7 @@ bool keys_take(struct keys *keys, char byte, int *key)
     if (!is_whole(keys, byte)) {
         return false;
     }
-    *key = find(keys->sequence + 1, keys->used - 1);
+    *key = (int)find(keys->sequence + 1, keys->used - 1);
     keys->used = 0;
     return true;
 }

@@ -164,6 +164,8 @@ bool control_terms_equal(const struct lottery_terms *one, const struct lottery_t
            (one->number_by == NUMBER_BY_COMMAND || one->winning_number == other->winning_number);
 }
 
+_Static_assert(CONTROL_DRAW_BYTES == MESSAGE_DRAW_NAME_BYTES_MAX + 1, "the wire's names fit");
+
 bool control_is_draw_name(const char *name)
 {
     return message_is_draw_name(name, strlen(name));

@@ -261,7 +261,10 @@ static bool read_control(struct data_directory *directory, struct failure *failu
     case CONTROL_READ:
         directory->has_control = true;
         directory->ipc_key = directory->control.ipc_key;
-        return true;
+        /* Its writer may have died between the rename and the sync. What is done by this control,
+         * such as moving files, must not be found by a power loss with the control before it. */
+        return file_sync_directory(directory->descriptor, directory->path) ||
+               failure_set_errno(failure, "sync %s", directory->path);
     case CONTROL_ABSENT:
         return is_virgin(directory, failure);
     case CONTROL_REFUSED:

@@ -142,6 +142,7 @@ static bool is_expected(const struct draw_files *files, const char *name, bool *
     } known[] = {
         {DATA_CONTROL_FILE, true, true},
         {DATA_LOCK_FILE, true, false},
+        {DATA_ADMIN_SOCKET, true, false},
         {ARCHIVE_DIRECTORY, true, false},
         {DATA_BETS_FILE, true, closed || control->bets_bytes > 0},
         {DATA_DONE_FILE, true, closed || control->done_bytes > 0},

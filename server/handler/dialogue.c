@@ -100,26 +100,15 @@ static const struct control *current_draw(const struct dialogue *dialogue)
     return &dialogue->heritage->directory.control;
 }
 
-/* Finds the draw that a body names. With NAMED_NONE, `reason` says why, for the agency. */
-static enum named_draw find_draw(const struct dialogue *dialogue, const struct message *message,
-                                 struct past_draw *past, char reason[MESSAGE_REASON_BYTES_MAX + 1])
+enum { REASON_BYTES = MESSAGE_REASON_BYTES_MAX + 1 };
+
+/* Opens an earlier draw. With NAMED_NONE, `reason` says why, for the agency. */
+static enum named_draw open_past_draw(const struct dialogue *dialogue, uint32_t agency,
+                                      const char *name, struct past_draw *past,
+                                      char reason[REASON_BYTES])
 {
-    enum { REASON_BYTES = MESSAGE_REASON_BYTES_MAX + 1 };
     const char *current = current_draw(dialogue)->terms.draw;
-    char name[CONTROL_DRAW_BYTES] = "";
     struct failure failure;
-    if (message->body_bytes == 0) {
-        return NAMED_CURRENT;
-    }
-    if (!message_is_draw_name(message->body, message->body_bytes)) {
-        (void)snprintf(reason, REASON_BYTES, "that is no name of a draw; the current draw is %s",
-                       current);
-        return NAMED_NONE;
-    }
-    memcpy(name, message->body, message->body_bytes);
-    if (strcmp(name, current) == 0) {
-        return NAMED_CURRENT;
-    }
     switch (past_draw_open(&dialogue->heritage->directory, name, past, &failure)) {
     case PAST_DRAW_OPEN:
         return NAMED_PAST;
@@ -132,10 +121,30 @@ static enum named_draw find_draw(const struct dialogue *dialogue, const struct m
     }
     peer_log_limited(dialogue->log, LOG_LEVEL_ERROR,
                      "action: read_archive | result: fail | agency: %" PRIu32 " | error: %s",
-                     message->sender, failure.text);
+                     agency, failure.text);
     (void)snprintf(reason, REASON_BYTES,
                    "the server can't read the draw %s; the current draw is %s", name, current);
     return NAMED_NONE;
+}
+
+/* Finds the draw that a body names. With NAMED_NONE, `reason` says why, for the agency. */
+static enum named_draw find_draw(const struct dialogue *dialogue, const struct message *message,
+                                 struct past_draw *past, char reason[REASON_BYTES])
+{
+    const char *current = current_draw(dialogue)->terms.draw;
+    char name[CONTROL_DRAW_BYTES] = "";
+    if (message->body_bytes == 0) {
+        return NAMED_CURRENT;
+    }
+    if (!message_is_draw_name(message->body, message->body_bytes)) {
+        (void)snprintf(reason, REASON_BYTES, "that is no name of a draw; the current draw is %s",
+                       current);
+        return NAMED_NONE;
+    }
+    memcpy(name, message->body, message->body_bytes);
+    return strcmp(name, current) == 0
+               ? NAMED_CURRENT
+               : open_past_draw(dialogue, message->sender, name, past, reason);
 }
 
 /* ------------------------------------------------------------------ BET ---- */

@@ -34,6 +34,36 @@ static void refuse(const struct storage *storage, const char *format, ...)
     storer_answer_order(storage, false, answer);
 }
 
+static void confirm(const struct storage *storage, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void confirm(const struct storage *storage, const char *format, ...)
+{
+    char answer[SHARED_ANSWER_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(answer, sizeof answer, format, arguments);
+    va_end(arguments);
+    storer_answer_order(storage, true, answer);
+}
+
+/* The hash comes last, so that a script finds it. */
+static void answer_sealed(const struct storage *storage)
+{
+    confirm(storage, "draw %s is sealed: %s", storage->control.terms.draw,
+            storage->control.seal_sha256);
+}
+
+static void answer_drawn(const struct storage *storage)
+{
+    const struct control *control = &storage->control;
+    confirm(storage,
+            "draw %s is drawn: number %" PRIu32 ", %" PRIu64 " winners among %" PRIu64
+            " bets; draw.json: %s",
+            control->terms.draw, control->terms.winning_number, control->draw.winners,
+            control->draw.bets, control->draw_sha256);
+}
+
 /* ----------------------------------------------------------------- close ---- */
 
 /* True when the sales were closed by this very order, or by one that says the same. */
@@ -65,7 +95,7 @@ static void answer_closed(const struct storage *storage, const struct order *ord
     const struct control *control = &storage->control;
     char at[TIMESTAMP_BYTES];
     if (was_closed_by(control, order)) {
-        storer_answer_order(storage, true, control->seal_sha256);
+        answer_sealed(storage);
         return;
     }
     timestamp_write(control->closing.at_ms, at);
@@ -119,8 +149,7 @@ static bool may_draw(const struct storage *storage, const struct order *order)
         return false;
     }
     if (strcmp(order->text, control->seal_sha256) != 0) {
-        refuse(storage, "the hash of this draw's seal is %s: draw with that one",
-               control->seal_sha256);
+        refuse(storage, "that is not the hash of this draw's seal: see lottery-admin status");
         return false;
     }
     if (terms->number_given && terms->winning_number != order->number) {
@@ -138,7 +167,7 @@ static bool look_at_draw(struct storage *storage, const struct order *order)
         return true;
     }
     if (storage->control.state == CONTROL_DRAWN) {
-        storer_answer_order(storage, true, storage->control.draw_sha256);
+        answer_drawn(storage);
         return true;
     }
     if (storage->control.terms.number_given) {

@@ -40,10 +40,6 @@ static bool is_our_control(const struct storage *storage, struct failure *failur
                        directory->control.identity);
 }
 
-/*
- * The storer before this one may have died between the rename of control and the sync of the
- * directory. The sync here makes control durable before anything is told by it.
- */
 static bool open_control(struct storage *storage, struct failure *failure)
 {
     const struct data_directory *directory = &storage->disk->heritage->directory;
@@ -53,10 +49,6 @@ static bool open_control(struct storage *storage, struct failure *failure)
     if (!is_our_control(storage, failure)) {
         disk_distrust(storage->disk, DISK_FILE_CHANGED);
         return false;
-    }
-    if (!file_sync_directory(directory->descriptor, directory->path)) {
-        disk_distrust(storage->disk, DISK_SYNC_FAILED);
-        return failure_set_errno(failure, "sync %s", directory->path);
     }
     return true;
 }
@@ -158,6 +150,21 @@ static bool write_control(const struct storage *storage)
 
 /* ------------------------------------------------------------------- all ---- */
 
+/*
+ * Makes the files' names durable: that of a control whose writer died between its rename and the
+ * sync of the directory, by which things are told; and that of a done.csv that has just been made,
+ * for whose lines control vouches next.
+ */
+static bool sync_names(const struct storage *storage, struct failure *failure)
+{
+    const struct data_directory *directory = &storage->disk->heritage->directory;
+    if (!file_sync_directory(directory->descriptor, directory->path)) {
+        disk_distrust(storage->disk, DISK_SYNC_FAILED);
+        return failure_set_errno(failure, "sync %s", directory->path);
+    }
+    return true;
+}
+
 bool storage_open(struct storage *storage, struct disk *disk, struct failure *failure)
 {
     *storage = (struct storage){
@@ -168,7 +175,7 @@ bool storage_open(struct storage *storage, struct disk *disk, struct failure *fa
     };
     disk->ahead = &storage->bets;
     if (open_control(storage, failure) && open_bets(storage, failure) &&
-        open_done(storage, failure)) {
+        open_done(storage, failure) && sync_names(storage, failure)) {
         show_state(storage);
         return true;
     }

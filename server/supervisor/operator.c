@@ -79,7 +79,7 @@ static bool may_follow(const struct admin_request *request, const struct control
 }
 
 /* Copies to `finished` what the archive is to say of the current draw. */
-static bool finish_current(const struct operator* operator, const struct heritage * heritage,
+static bool finish_current(const struct operator_desk *desk, const struct heritage *heritage,
                            struct control *finished, struct failure *failure)
 {
     if (control_read(&heritage->directory, finished, failure) != CONTROL_READ) {
@@ -89,19 +89,19 @@ static bool finish_current(const struct operator* operator, const struct heritag
         finished->state = CONTROL_ABANDONED;
         finished->abandoned_at_ms = clock_wall_ms();
         finished->bets_bytes = atomic_load(&heritage->segment.shared->positions.durable);
-        (void)snprintf(finished->abandoned_reason, sizeof finished->abandoned_reason,
-                       "%s", operator->abandon_reason);
+        (void)snprintf(finished->abandoned_reason, sizeof finished->abandoned_reason, "%s",
+                       desk->abandon_reason);
     }
     return true;
 }
 
 /* Writes it into the archive's directory. */
-static bool archive_current(const struct operator* operator, const struct heritage * heritage,
+static bool archive_current(const struct operator_desk *desk, const struct heritage *heritage,
                             struct failure *failure)
 {
     struct control finished;
     bool synced = true;
-    return finish_current(operator, heritage, &finished, failure) &&
+    return finish_current(desk, heritage, &finished, failure) &&
            archive_prepare(&heritage->directory, &finished, &synced, failure);
 }
 
@@ -110,11 +110,11 @@ static bool archive_current(const struct operator* operator, const struct herita
  * prepared already here, so that a full disk, or something in the way, is told before anybody is
  * disconnected.
  */
-static bool prepare_open(struct operator* operator, struct heritage * heritage,
+static bool prepare_open(struct operator_desk *desk, struct heritage *heritage,
                          const struct admin_request *request, struct failure *failure)
 {
     struct control current;
-    struct control *next = &operator->next;
+    struct control *next = &desk->next;
     if (control_read(&heritage->directory, &current, failure) != CONTROL_READ) {
         return false;
     }
@@ -127,36 +127,35 @@ static bool prepare_open(struct operator* operator, struct heritage * heritage,
     next->ipc_key = current.ipc_key;
     next->ring_bytes = current.ring_bytes;
     (void)snprintf(next->archiving, sizeof next->archiving, "%s", current.terms.draw);
-    (void)snprintf(operator->abandon_reason, sizeof operator->abandon_reason, "%s",
-                   request->reason);
-    operator->opens_next = archive_current(operator, heritage, failure);
-    return operator->opens_next;
+    (void)snprintf(desk->abandon_reason, sizeof desk->abandon_reason, "%s", request->reason);
+    desk->opens_next = archive_current(desk, heritage, failure);
+    return desk->opens_next;
 }
 
-bool operator_open_next(struct operator* operator, struct heritage * heritage, bool *committed,
+bool operator_open_next(struct operator_desk *desk, struct heritage *heritage, bool *committed,
                         struct failure *failure)
 {
     bool synced = true;
     *committed = false;
-    if (!archive_current(operator, heritage, failure)) {
+    if (!archive_current(desk, heritage, failure)) {
         return false;
     }
     fault_point("open.prepared");
-    bool written = control_write(&heritage->directory, &operator->next, &synced, failure);
+    bool written = control_write(&heritage->directory, &desk->next, &synced, failure);
     *committed = written || !synced;
     fault_point("open.committed");
     return written;
 }
 
-void operator_answer_open(struct operator* operator, struct heritage * heritage,
+void operator_answer_open(struct operator_desk *desk, struct heritage *heritage,
                           const struct failure *failure)
 {
     struct failure text;
-    const struct control *next = &operator->next;
-    if (!operator->opens_next) {
+    const struct control *next = &desk->next;
+    if (!desk->opens_next) {
         return;
     }
-    operator->opens_next = false;
+    desk->opens_next = false;
     if (failure != NULL) {
         answer(heritage, false, failure->text);
         return;
@@ -169,7 +168,7 @@ void operator_answer_open(struct operator* operator, struct heritage * heritage,
 
 /* --------------------------------------------------------------- requests ---- */
 
-static bool post_order(struct operator* operator, struct heritage * heritage,
+static bool post_order(struct operator_desk *desk, struct heritage *heritage,
                        const struct admin_request *request, struct failure *failure)
 {
     struct order order = {.kind = request->command == ADMIN_CLOSE ? ORDER_CLOSE : ORDER_DRAW,
@@ -177,30 +176,29 @@ static bool post_order(struct operator* operator, struct heritage * heritage,
     (void)snprintf(order.text, sizeof order.text, "%s",
                    request->command == ADMIN_CLOSE ? request->without : request->seal);
     (void)snprintf(order.reason, sizeof order.reason, "%s", request->reason);
-    operator->waits_for_storer = orders_post(&heritage->segment, &order);
-    return operator->waits_for_storer ||
-        failure_set(failure, "the storer is still at the order before this one: try again");
+    desk->waits_for_storer = orders_post(&heritage->segment, &order);
+    return desk->waits_for_storer ||
+           failure_set(failure, "the storer is still at the order before this one: try again");
 }
 
-void operator_attend(struct operator* operator, struct heritage * heritage)
+void operator_attend(struct operator_desk *desk, struct heritage *heritage, bool door_is_ready)
 {
     struct admin_request request;
     struct failure failure;
     bool carried_out = false;
     char text[SHARED_ANSWER_BYTES];
     heritage_take_news(heritage);
-    if (operator->waits_for_storer && orders_take_answer(&heritage->segment, &carried_out, text)) {
-        operator->waits_for_storer = false;
+    if (desk->waits_for_storer && orders_take_answer(&heritage->segment, &carried_out, text)) {
+        desk->waits_for_storer = false;
         answer(heritage, carried_out, text);
     }
-    if (!admin_door_go_on(&heritage->door, &request)) {
+    if (!admin_door_go_on(&heritage->door, door_is_ready, &request)) {
         return;
     }
     log_info("action: admin | result: in_progress | command: %s",
              admin_command_name(request.command));
-    bool possible = request.command == ADMIN_OPEN
-                        ? prepare_open(operator, heritage, &request, &failure)
-                        : post_order(operator, heritage, &request, &failure);
+    bool possible = request.command == ADMIN_OPEN ? prepare_open(desk, heritage, &request, &failure)
+                                                  : post_order(desk, heritage, &request, &failure);
     if (!possible) {
         answer(heritage, false, failure.text);
     }

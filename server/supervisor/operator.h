@@ -21,8 +21,7 @@
 #include <stdint.h>
 
 /* Zeroed: nothing has been asked. */
-struct operator
-{
+struct operator_desk {
     bool waits_for_storer; /* an order has been posted, and its answer is owed at the door */
     bool opens_next;       /* `next` is to be opened, and the answer is owed at the door */
     struct control next;
@@ -33,20 +32,20 @@ struct operator
  * Goes on with the operator at the door: takes a request, answers what can be answered, hands
  * orders to the storer and its answers back. Sets opens_next when the next draw is to be opened.
  */
-void operator_attend(struct operator* operator, struct heritage * heritage);
+void operator_attend(struct operator_desk *desk, struct heritage *heritage, bool door_is_ready);
 
 /*
  * Archives the current draw's record and makes `next` the current draw, durably. There must be no
  * storer and no handler. Returns false with the failure when that fails; *committed says whether
  * the directory holds the next draw all the same, or it can't be known which one it holds.
  */
-bool operator_open_next(struct operator* operator, struct heritage * heritage, bool *committed,
+bool operator_open_next(struct operator_desk *desk, struct heritage *heritage, bool *committed,
                         struct failure *failure);
 
 /*
  * Answers the request to open a draw: it is open, or (`failure` is not NULL) why it is not.
  */
-void operator_answer_open(struct operator* operator, struct heritage * heritage,
+void operator_answer_open(struct operator_desk *desk, struct heritage *heritage,
                           const struct failure *failure);
 
 #endif

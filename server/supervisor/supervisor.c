@@ -62,7 +62,7 @@ struct supervisor {
     struct handler_book handlers;
     struct keeper keeper;
     struct ownership ownership;
-    struct operator operator;
+    struct operator_desk desk;
     struct log_limit refusals; /* of lines about who was not accepted */
     enum supervisor_end end;   /* set by note_end alone */
 };
@@ -316,7 +316,7 @@ static void serve(struct supervisor *supervisor)
 {
     struct pollfd polls[POLLS_MAX] = {{0}};
     while (!signals_terminate_requested() && supervisor->keeper.state != KEEPER_GIVEN_UP &&
-           ownership_holds(&supervisor->ownership) && !supervisor->operator.opens_next) {
+           ownership_holds(&supervisor->ownership) && !supervisor->desk.opens_next) {
         wait_for_events(supervisor, polls);
         if (signals_take_hangup()) { /* most servers read their configuration again then */
             log_info(
@@ -324,7 +324,7 @@ static void serve(struct supervisor *supervisor)
                 "configuration is read at the start alone: for another one, stop and start it");
         }
         look_after_children(supervisor);
-        operator_attend(&supervisor->operator, & supervisor->heritage);
+        operator_attend(&supervisor->desk, &supervisor->heritage, polls[POLL_DOOR].revents != 0);
         accept_connections(supervisor, polls + POLL_LISTENERS);
         log_suppressed(log_limit_take_suppressed(&supervisor->refusals, clock_monotonic_ms()));
     }
@@ -448,11 +448,11 @@ static bool turn_over(struct supervisor *supervisor, struct failure *failure)
         return failure_set(failure, "there is no storer: see the log");
     }
     bool opened = supervisor->keeper.state == KEEPER_DRAINED
-                      ? operator_open_next(&supervisor->operator, heritage, &committed, failure)
+                      ? operator_open_next(&supervisor->desk, heritage, &committed, failure)
                       : failure_set(failure, "the storer did not end in timeouts.shutdown: the "
                                              "current draw goes on");
     if (!opened) {
-        operator_answer_open(&supervisor->operator, heritage, failure);
+        operator_answer_open(&supervisor->desk, heritage, failure);
         if (committed) {
             return false;
         }
@@ -473,15 +473,15 @@ static bool start_draw(struct supervisor *supervisor, struct failure *failure)
     }
     ownership_begin(&supervisor->ownership, heritage);
     announce_ready(heritage);
-    operator_answer_open(&supervisor->operator, heritage, NULL);
+    operator_answer_open(&supervisor->desk, heritage, NULL);
     return true;
 }
 
 /* True when the server serves no longer because the next draw is to be opened, and goes on. */
 static bool is_to_turn_over(const struct supervisor *supervisor)
 {
-    return supervisor->operator.opens_next &&
-        supervisor->end == SUPERVISOR_STOPPED_AS_ASKED && !signals_terminate_requested();
+    return supervisor->desk.opens_next && supervisor->end == SUPERVISOR_STOPPED_AS_ASKED &&
+           !signals_terminate_requested();
 }
 
 /*
@@ -502,8 +502,7 @@ static void live(struct supervisor *supervisor, struct failure *failure)
     if (!started) {
         note_end(supervisor, SUPERVISOR_COULD_NOT_START);
     }
-    operator_answer_open(&supervisor->operator, & supervisor->heritage,
-                         started ? &stopping : failure);
+    operator_answer_open(&supervisor->desk, &supervisor->heritage, started ? &stopping : failure);
     if (started || keeper_has_storer(&supervisor->keeper)) {
         shut_down(supervisor);
     }

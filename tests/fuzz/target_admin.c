@@ -71,7 +71,7 @@ static bool go_on(struct admin_door *door, const char *sent, size_t bytes)
     struct pollfd poll_one;
     bool taken = false;
     do {
-        if (admin_door_go_on(door, &request)) {
+        if (admin_door_go_on(door, true, &request)) {
             check_request(door, &request, sent, bytes);
             taken = true;
         }

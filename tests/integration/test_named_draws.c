@@ -3,18 +3,15 @@
  *
  * The archives of earlier draws are made by hand (tests/harness/archives.h).
  */
-#include "shm/segment.h"
 #include "store/data_directory.h"
 #include "tests/harness/archives.h"
 #include "tests/harness/bets.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
 
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
@@ -334,25 +331,22 @@ static void after_the_draw_bets_are_refused_and_done_changes_nothing(void **stat
     assert_int_equal(files_size(server_file(server, "done.csv")), done_bytes);
 }
 
-/* What the storer does to the shared memory when it closes the sales. */
+/* An operator closes the sales without agency 1; the number is still to come. */
 static void close_sales(const struct server *server)
 {
-    struct segment attached = server_attach(server);
-    int file = shm_open(attached.name, O_RDWR, 0);
-    assert_true(file >= 0);
-    struct shared *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    assert_ptr_not_equal(shared, MAP_FAILED);
-    shared->append.draw_closed = 1;
-    atomic_store(&shared->storer.draw_state, CONTROL_CLOSED);
-    (void)munmap(shared, sizeof *shared);
-    (void)close(file);
-    segment_unmap(&attached);
+    const struct program_plan plan = {.name = "lottery-admin",
+                                      .arguments = ARGUMENTS("close", "--without", "1"),
+                                      .environment = ENVIRONMENT(stage_text(
+                                          server->stage, "DATA_DIRECTORY=%s", server->directory))};
+    assert_int_equal(program_await_end(program_start(server->stage, &plan)).status, 0);
 }
 
 static void an_agency_that_is_not_done_when_sales_are_closed_learns_it(void **state)
 {
     struct stage *stage = *state;
-    struct server *server = start(stage);
+    struct server *server =
+        server_start(stage, ENVIRONMENT("LOTTERY_NAME=2026-W48", "NUMBER_OF_AGENCIES=2",
+                                        "LOTTERY_DRAW=command", "WINNERS_WAIT=0s"));
     struct peer *peer = peer_connect(server);
     struct peer *plain = peer_connect(server);
     peer_ask(peer, "1:7:*\r\n", "server:8:0,open*,2026-W48\r\n");

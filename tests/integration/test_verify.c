@@ -181,7 +181,9 @@ static void a_data_directory_and_its_archive_are_found_by_name(void **state)
     (void)make_directory(stage, "data/draws");
     (void)make_draw(stage, "data/draws/2026-W48", &(struct sealed_draw_plan){.draw = NULL});
     files_write(stage_path(stage, "data/lock"), "1\n");
+    files_write(stage_path(stage, "data/admin.sock"), "");
     const char *output = expect_both(stage, 0, ARGUMENTS(path));
+    assert_non_null(strstr(output, "all are there\n"));
     assert_non_null(strstr(output, "draw 2026-W49: drawn, all is well"));
     output = expect_both(stage, 0, ARGUMENTS("--draw", "2026-W48", path));
     assert_non_null(strstr(output, "draw 2026-W48: drawn, all is well"));

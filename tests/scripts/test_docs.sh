@@ -99,8 +99,8 @@ a_disaster_that_is_there_twice_is_found() {
 
 a_disaster_that_no_table_has_is_found() {
     copy_sources
-    plant 's/disaster_89_/disaster_99_/' tests/faults/test_gallery_people.c
-    expect_found 'disaster 99 .* is in no table'
+    plant 's/disaster_89_/disaster_00_/' tests/faults/test_gallery_people.c
+    expect_found 'disaster 0 .* is in no table'
 }
 
 a_test_that_is_not_there_is_found() {
