@@ -107,10 +107,11 @@ enum append_result agencies_check_append(const struct segment *segment, const st
         return append_refusal(epoch);
     }
     uint64_t phase = atomic_load_explicit(&agency->phase, memory_order_relaxed);
-    if (phase == AGENCY_DONE_ASKED || phase == AGENCY_DONE) {
+    bool draw_closed = segment->shared->append.draw_closed != 0;
+    if (phase == AGENCY_DONE || (phase == AGENCY_DONE_ASKED && !draw_closed)) {
         return APPEND_AGENCY_CLOSED;
     }
-    return segment->shared->append.draw_closed ? APPEND_SALES_CLOSED : APPEND_DONE;
+    return draw_closed ? APPEND_SALES_CLOSED : APPEND_DONE;
 }
 
 bool agencies_ask_done(const struct segment *segment, uint32_t slot_index, struct agency *agency,

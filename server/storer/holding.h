@@ -1,10 +1,10 @@
 /*
  * holding.h - the storer's draw: when it is due, how it is held, and how it is taken over.
  *
- * The draw is held once, among the bets that were sealed (sealing.h), when the number is known. bets.csv
- * is held against the seal first. winners.csv and draw.json are in place before control says that the
- * draw was held; control says so before the log has it, the log before any handler sees it, and the
- * gate opens last.
+ * The draw is held once, among the bets that were sealed (sealing.h), when the number is known.
+ * bets.csv is held against the seal first. winners.csv and draw.json are in place before control
+ * says that the draw was held; control says so before the log has it, the log before any handler
+ * sees it, and the gate opens last.
  *
  * Called by the storer's process alone. When it dies before control says that the draw was held,
  * the next storer holds it again, among the same bets. When it dies later, the next storer, or the

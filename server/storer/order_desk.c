@@ -110,8 +110,8 @@ static void answer_closed(const struct storage *storage, const struct order *ord
 
 static bool look_at_close(struct storage *storage, const struct order *order)
 {
-    char answer[SHARED_ANSWER_BYTES];
     if (storage_is_on_sale(storage)) {
+        char answer[SHARED_ANSWER_BYTES];
         switch (sales_close_by_order(storage, order, answer)) {
         case SALES_CLOSED:
             return true; /* to be answered when the draw is sealed */

@@ -38,7 +38,7 @@ void quorum_set_gate(const struct heritage *heritage);
  */
 void quorum_tell_crowd(struct quorum *quorum, const struct heritage *heritage);
 
-/* Warns of each agency that has begun, is not done, and bets no more because the draw begins. */
+/* Warns of each agency that has begun, is not done, and bets no more because sales are closed. */
 void quorum_tell_cut_off(const struct heritage *heritage);
 
 #endif

@@ -229,7 +229,6 @@ static bool are_names_right(const struct storage *storage, const struct demand *
 static bool are_names_enough(const struct storage *storage, const struct demand *demand,
                              const struct roll *roll)
 {
-    char names[NAMES_BYTES];
     size_t unnamed = 0;
     for (size_t i = 0; i < roll->count; i++) {
         if (!agency_set_has(&demand->named, roll->missing[i])) {
@@ -237,6 +236,7 @@ static bool are_names_enough(const struct storage *storage, const struct demand 
         }
     }
     if (unnamed > 0) {
+        char names[NAMES_BYTES];
         bool all = roll_write(roll->missing, unnamed, names, sizeof names);
         return refuse(demand,
                       "agencies that are not done: %s%s (%zu): wait for them, or name each that is "
@@ -322,6 +322,7 @@ enum sales_answer sales_close_by_order(struct storage *storage, const struct ord
                                        char answer[SHARED_ANSWER_BYTES])
 {
     struct demand demand = {.reason = order->reason, .answer = answer};
+    answer[0] = '\0';
     if (!understand(order, &demand) || !may_close(storage, &demand)) {
         return SALES_REFUSED;
     }

@@ -422,8 +422,8 @@ static void the_number_comes_once_and_with_the_hash_of_the_seal(void **state)
     expect_draw(fixture, NUMBER, other, false, "the draw is open: no number is taken before");
     expect_close(fixture, "1-3", true, "");
     const char *seal = control_of(fixture)->seal_sha256;
-    expect_draw(fixture, NUMBER, "", false, seal);
-    expect_draw(fixture, NUMBER, other, false, seal);
+    expect_draw(fixture, NUMBER, "", false, "not the hash of this draw's seal");
+    expect_draw(fixture, NUMBER, other, false, "not the hash of this draw's seal");
     expect_state(fixture, CONTROL_SEALED);
     expect_draw(fixture, NUMBER, seal, true, "");
     expect_answer(fixture, true, control_of(fixture)->draw_sha256);
