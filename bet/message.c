@@ -13,6 +13,8 @@
 #include "lib/decimal.h"
 #include "lib/text.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -149,8 +151,7 @@ static enum message_frame check_rows_end(struct message *message, const char *fa
 
 static bool takes_body(enum message_type type)
 {
-    return type == MESSAGE_BET || type == MESSAGE_WINNERS || type == MESSAGE_STATE ||
-           type == MESSAGE_PREFIX;
+    return type != MESSAGE_ACK && type != MESSAGE_WAIT && type != MESSAGE_DONE;
 }
 
 static enum message_frame read_typed(const struct header *header, const char *end,
@@ -247,6 +248,35 @@ bool message_is_untyped_row(const char *buffer, size_t bytes)
            header.line_feed + 1 == buffer + bytes;
 }
 
+/* --------------------------------------------------------------- bodies ---- */
+
+bool message_is_draw_name(const char *text, size_t bytes)
+{
+    static const char characters[] = "0123456789"
+                                     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                     "._-";
+    size_t first_characters = strcspn(characters, ".");
+    if (bytes == 0 || bytes > MESSAGE_DRAW_NAME_BYTES_MAX ||
+        memchr(characters, text[0], first_characters) == NULL) {
+        return false;
+    }
+    for (size_t i = 1; i < bytes; i++) {
+        if (memchr(characters, text[i], sizeof characters - 1) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void message_read_reason(const struct message *error, char reason[MESSAGE_REASON_BYTES_MAX + 1])
+{
+    size_t bytes =
+        error->body_bytes < MESSAGE_REASON_BYTES_MAX ? error->body_bytes : MESSAGE_REASON_BYTES_MAX;
+    memcpy(reason, error->body, bytes);
+    reason[bytes] = '\0';
+    text_make_clean(reason, bytes);
+}
+
 /* -------------------------------------------------------------- writing ---- */
 
 size_t message_write_answer(char *out, enum message_type type, enum message_dialect dialect,
@@ -268,4 +298,15 @@ size_t message_write_from_agency(char *out, uint32_t agency, enum message_type t
     *at++ = (char)('0' + (int)type);
     at = stpcpy(at, with_body ? ":" : MESSAGE_END);
     return (size_t)(at - out);
+}
+
+size_t message_write_reason(char *out, uint64_t row, const char *reason)
+{
+    int wanted =
+        row > 0 ? snprintf(out, MESSAGE_REASON_BYTES_MAX + 1, "row %" PRIu64 ": %s", row, reason)
+                : snprintf(out, MESSAGE_REASON_BYTES_MAX + 1, "%s", reason);
+    size_t bytes = wanted < MESSAGE_REASON_BYTES_MAX ? (size_t)wanted : MESSAGE_REASON_BYTES_MAX;
+    text_make_clean(out, bytes);
+    memcpy(out + bytes, MESSAGE_END, sizeof MESSAGE_END);
+    return bytes + MESSAGE_END_BYTES;
 }

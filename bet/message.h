@@ -7,8 +7,8 @@
  * the start of the former, so the caller says which of them to expect. All rows of
  * a BET end in LF, also the last one, which is followed by the message's CRLF. A batch
  * whose rows end in CRLF is malformed from its first row on, so that no part of it is
- * stored. A short printable line without ":" is a liveness probe. docs/protocol.md
- * specifies all of it.
+ * stored. A short printable line without ":" is a liveness probe. STATUS and REQUEST may name a
+ * draw in their body, and ERROR may carry its reason there. docs/protocol.md specifies all of it.
  *
  * Pure functions on the caller's buffer; any process may call them.
  */
@@ -83,6 +83,27 @@ enum message_frame message_parse(const char *buffer, size_t bytes, bool single, 
  */
 bool message_is_untyped_row(const char *buffer, size_t bytes);
 
+enum { MESSAGE_DRAW_NAME_BYTES_MAX = 32 };
+
+/* In the place of a draw's name in STATUS: the current draw, whichever that is. */
+#define MESSAGE_ANY_DRAW "*"
+
+/*
+ * True when the `bytes` bytes can be the name of a draw: 1 to MESSAGE_DRAW_NAME_BYTES_MAX letters,
+ * digits, `.`, `_` and `-` of ASCII, of which the first is a letter or a digit. So it is the name
+ * of a file, too.
+ */
+bool message_is_draw_name(const char *text, size_t bytes);
+
+/* The longest reason that an ERROR carries. */
+enum { MESSAGE_REASON_BYTES_MAX = 200 };
+
+/*
+ * Writes the reason for people that an ERROR carries, "" where it carries none: clean text
+ * (lib/text.h), cut at MESSAGE_REASON_BYTES_MAX bytes, whatever the message holds.
+ */
+void message_read_reason(const struct message *error, char reason[MESSAGE_REASON_BYTES_MAX + 1]);
+
 /* The type's name in upper case, "BET" for example. */
 const char *message_type_name(enum message_type type);
 
@@ -99,6 +120,13 @@ size_t message_write_answer(char *out, enum message_type type, enum message_dial
 /* The same for a message by code from an agency: "1:4:" or "1:5 CRLF". */
 size_t message_write_from_agency(char *out, uint32_t agency, enum message_type type,
                                  bool with_body);
+
+/*
+ * Writes the body of an ERROR and its end: the reason, with "row <row>: " before it where `row` is
+ * not 0, clean and cut as message_read_reason does. `out` needs MESSAGE_REASON_BYTES_MAX +
+ * sizeof MESSAGE_END bytes. Returns the bytes written.
+ */
+size_t message_write_reason(char *out, uint64_t row, const char *reason);
 
 /* The end of a message with a body, not counting its terminator. */
 #define MESSAGE_END "\r\n"

@@ -59,20 +59,17 @@ static enum job_step compose_batches(struct betting *betting)
  * final, and so is the first one of a server that does not know STATUS.
  */
 static enum job_step take_refusal(struct job *job, const struct window_batch *batch,
-                                  struct failure *why)
+                                  const struct message *answer, struct failure *why)
 {
     if (refusal_finds_row(job, batch)) {
         return JOB_FAILED;
     }
+    refusal_describe_rows(batch, answer, why);
     if (job->refused_line == batch->begin.line || job->unaided.is_on) {
-        refusal_log_rows(job, batch);
+        refusal_log_line(job, batch->begin.line, why->text);
         return JOB_FAILED;
     }
     job->refused_line = batch->begin.line;
-    failure_set(why,
-                "the server refused rows %" PRIu64 " to %" PRIu64
-                ", each of which looks right from here",
-                batch->begin.line, batch->begin.line + batch->rows - 1);
     return JOB_LOST;
 }
 
@@ -89,7 +86,7 @@ static enum job_step take_answer(struct betting *betting, const struct message *
     }
     struct window_batch batch = window_pop(&betting->window);
     if (answer->type == MESSAGE_ERROR) {
-        return take_refusal(job, &batch, why);
+        return take_refusal(job, &batch, answer, why);
     }
     int64_t now_ms = clock_monotonic_ms();
     job->stored += batch.rows;

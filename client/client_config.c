@@ -6,6 +6,7 @@
  */
 #include "client/client_config.h"
 
+#include "bet/message.h"
 #include "client/resolver.h"
 
 #include <stddef.h>
@@ -33,6 +34,7 @@ enum client_key {
     KEY_BETS_FILE,
     KEY_WINNERS_FILE,
     KEY_RESUME,
+    KEY_LOTTERY_NAME,
     KEY_FIRST_NAME,
     KEY_LAST_NAME,
     KEY_DOCUMENT,
@@ -132,6 +134,13 @@ static const struct config_key keys[KEYS] = {
                     .default_value = "auto",
                     .meaning = "required: only with a server that tells what it has stored; auto: "
                                "with others, too; off: never ask"},
+    [KEY_LOTTERY_NAME] = {.path = {"lottery.name"},
+                          .environment = {"CLI_LOTTERY_NAME", "LOTTERY_NAME"},
+                          .kind = CONFIG_TEXT,
+                          FIELD(lottery_name),
+                          .default_value = "",
+                          .meaning = "the draw that the bets are for; nothing is sent to any "
+                                     "other; empty: the current draw"},
     [KEY_FIRST_NAME] = {.environment = {"CLI_NOMBRE", "NOMBRE"},
                         .kind = CONFIG_TEXT,
                         FIELD(first_name),
@@ -213,6 +222,27 @@ static bool derive_single_bet(struct client_config *config, const struct config_
                        missing, given);
 }
 
+/* The draw's name can be one, and the server is asked for it. */
+static bool check_lottery_name(const struct client_config *config, const char *place,
+                               struct failure *failure)
+{
+    const char *name = config->lottery_name;
+    if (name[0] == '\0') {
+        return true;
+    }
+    if (config->resume == RESUME_OFF) {
+        return failure_set(failure,
+                           "%s: is \"%.60s\", but resume: off never asks the server which draw it "
+                           "holds",
+                           place, name);
+    }
+    return message_is_draw_name(name, strlen(name)) ||
+           failure_set(failure,
+                       "%s: \"%.60s\" is no name of a draw: 1 to 32 letters, digits, '.', '_' "
+                       "and '-', the first one a letter or a digit",
+                       place, name);
+}
+
 bool client_config_load(const char *file, struct client_config *config, struct failure *failure)
 {
     struct config_origin origins[KEYS];
@@ -222,5 +252,6 @@ bool client_config_load(const char *file, struct client_config *config, struct f
     return config_load(&client_config_table, file, config, origins, failure) &&
            apply_server_host(config, address_origin, failure) &&
            resolver_split(config->server_address, address_origin->place, &server, failure) &&
+           check_lottery_name(config, origins[KEY_LOTTERY_NAME].place, failure) &&
            derive_single_bet(config, origins, failure);
 }

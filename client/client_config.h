@@ -30,6 +30,7 @@ struct client_config {
     char bets_file[CONFIG_TEXT_BYTES];      /* bets.file; empty: .data/agency-<id>.csv */
     char winners_file[CONFIG_TEXT_BYTES];   /* winners.file; empty: none */
     int resume;                             /* resume, enum resume_policy */
+    char lottery_name[CONFIG_TEXT_BYTES];   /* lottery.name; empty: the current draw */
     char first_name[CONFIG_TEXT_BYTES];     /* CLI_NOMBRE, NOMBRE */
     char last_name[CONFIG_TEXT_BYTES];      /* CLI_APELLIDO, APELLIDO */
     char document[CONFIG_TEXT_BYTES];       /* CLI_DOCUMENTO, DOCUMENTO */
@@ -44,7 +45,8 @@ extern const struct config_table client_config_table;
  * Loads and checks the configuration; `file` as in config_load. Where
  * CLI_SERVER_ADDRESS is not set, SERVER_HOST (with SERVER_PORT, or port 12345) replaces
  * server.address; SERVER_PORT alone changes nothing. It is an error, which names the
- * missing ones, to set some but not all of the five fields of a single bet. The id has no
+ * missing ones, to set some but not all of the five fields of a single bet, or to set
+ * lottery.name to what is no draw's name or beside `resume: off`. The id has no
  * default. bets_file stays empty where no file was named; job.c chooses one then. Returns
  * false with the failure; *config is then undefined.
  */

@@ -22,7 +22,7 @@ enum job_step comparison_run(struct job *job, struct wire *wire, const struct st
 
 /* The advice for an agency whose bets are not in a draw that has been held. */
 #define COMPARISON_NEW_LOTTERY                                                                     \
-    "a new lottery needs a new data directory at the server, with Compose `docker compose down "   \
-    "-v`"
+    "a new lottery needs the server's next draw (`lottery-admin open NAME`) or a new data "        \
+    "directory, with Compose `docker compose down -v`"
 
 #endif

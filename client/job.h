@@ -7,6 +7,8 @@
  * again, because the server tells at the start of every session how many bets it holds,
  * and which (resume.h).
  *
+ * A run is for one draw, whose name and identity it remembers across connections (own_draw.h).
+ *
  * If the process dies nothing is lost: the next run asks the server and goes on.
  *
  * Some servers don't know STATUS, and so can't tell what they hold. Such a server gets one
@@ -36,6 +38,7 @@ enum job_step {
     JOB_NEXT,       /* the connection has done its work; another one goes on at once */
     JOB_FAILED,     /* the job has failed; it has been logged */
     JOB_OTHER_BETS, /* the job has failed: the stored bets are not those of the file; logged */
+    JOB_OTHER_DRAW, /* the job has failed: its draw is over without all bets, or not there; logged */
     JOB_STOPPED     /* a signal asks the process to stop */
 };
 
@@ -65,10 +68,12 @@ struct job {
     bool met_server;                /* stored_before is known */
     uint64_t stored_before;         /* bets that the server held when this run first asked */
     uint64_t stored;                /* bets that it is known to hold */
-    char identity[STATE_IDENTITY_DIGITS + 1]; /* of the lottery; "" while it is not known */
-    bool knows_status;                        /* the server has answered STATUS in this run */
-    unsigned status_hang_ups;                 /* connections that it closed on STATUS */
-    bool count_warned;                        /* resuming by count has been logged */
+    char identity[STATE_IDENTITY_DIGITS + 1]; /* of the draw; "" while it is not known */
+    char draw[STATE_DRAW_BYTES]; /* its name; "" while it is not known, or the server tells none */
+    bool asks_plainly;           /* the server knows STATUS without a draw only, or not at all */
+    bool knows_status;           /* the server has answered STATUS in this run */
+    unsigned status_hang_ups;    /* connections that it closed on STATUS */
+    bool count_warned;           /* resuming by count has been logged */
     struct job_unaided unaided;
     bool bets_reported;    /* the summary has been logged */
     uint64_t refused_line; /* where the latest refused batch began; 0: there was none */

@@ -3,6 +3,7 @@
  */
 #include "client/lookup.h"
 
+#include "client/own_draw.h"
 #include "client/question.h"
 #include "client/transfer.h"
 #include "client/winners_report.h"
@@ -141,7 +142,7 @@ static enum job_step await_answer(struct job *job, struct wire *wire, bool *begi
 static enum job_step look_up(struct job *job, struct wire *wire, bool *begins,
                              struct message *answer, struct failure *why)
 {
-    enum job_step step = question_put(job, wire, MESSAGE_REQUEST, NULL, why);
+    enum job_step step = question_put(job, wire, MESSAGE_REQUEST, own_draw_name(job), why);
     if (step != JOB_WORKED) {
         return step;
     }

@@ -4,7 +4,8 @@
  * Reads the options and the configuration, does the job (job.h), and turns
  * its end into an exit status: 0 when all of it worked or somebody asked it to
  * stop, 1 when something failed, 2 when it was called wrongly, 3 when the server has
- * stored other bets than those of the file.
+ * stored other bets than those of the file, 4 when the draw is over without all of them, or is not
+ * there.
  */
 #include "bet/bet.h"
 #include "client/client_config.h"
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_OTHER_BETS = 3 };
+enum { EXIT_OTHER_BETS = 3, EXIT_OTHER_DRAW = 4 };
 
 struct options {
     const char *file; /* NULL: the default */
@@ -44,7 +45,8 @@ static const struct program_manual manual = {
     .keys = &client_config_table,
     .statuses = {[EXIT_SUCCESS] = "it told its winners, or was stopped by SIGTERM or SIGINT",
                  [EXIT_FAILURE] = "something failed; the last line says why",
-                 [EXIT_OTHER_BETS] = "the file is not the one whose bets are stored"},
+                 [EXIT_OTHER_BETS] = "the file is not the one whose bets are stored",
+                 [EXIT_OTHER_DRAW] = "its draw is over without all bets, or is not there"},
 };
 
 static enum program_reading take_option(int id, const char *argument, void *context)
@@ -67,6 +69,8 @@ static int do_job(struct job *job)
     int status = step == JOB_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
     if (step == JOB_OTHER_BETS) {
         status = EXIT_OTHER_BETS;
+    } else if (step == JOB_OTHER_DRAW) {
+        status = EXIT_OTHER_DRAW;
     }
     job_close(job);
     log_info("action: agency_exit | result: %s", status == EXIT_SUCCESS ? "success" : "fail");

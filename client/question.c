@@ -7,6 +7,7 @@
 #include "lib/log.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 bool question_is_out_of_place(const struct job *job, const struct wire *wire)
@@ -68,12 +69,22 @@ enum job_step question_ask(struct job *job, struct wire *wire, enum message_type
     return step == JOB_WORKED ? question_await(job, wire, answer, why) : step;
 }
 
+void question_describe_reason(const struct message *answer, char text[QUESTION_REASON_BYTES])
+{
+    char reason[MESSAGE_REASON_BYTES_MAX + 1];
+    message_read_reason(answer, reason);
+    snprintf(text, QUESTION_REASON_BYTES, "%s%s", reason[0] == '\0' ? "" : "; it says: ", reason);
+}
+
 enum job_step question_misses(const struct job *job, const char *action, enum message_type question,
                               const struct message *answer, struct failure *why)
 {
     if (answer->type == MESSAGE_ERROR) {
-        log_error("action: %s | result: fail | reason: the server refused agency %" PRIu32 "'s %s",
-                  action, job->agency, message_type_name(question));
+        char reason[QUESTION_REASON_BYTES];
+        question_describe_reason(answer, reason);
+        log_error("action: %s | result: fail | reason: the server refused agency %" PRIu32
+                  "'s %s%s",
+                  action, job->agency, message_type_name(question), reason);
         return JOB_FAILED;
     }
     failure_set(why, "%s is no answer to %s", message_type_name(answer->type),

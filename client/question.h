@@ -36,6 +36,11 @@ enum job_step question_await(struct job *job, struct wire *wire, struct message 
 enum job_step question_ask(struct job *job, struct wire *wire, enum message_type question,
                            const char *body, struct message *answer, struct failure *why);
 
+enum { QUESTION_REASON_BYTES = MESSAGE_REASON_BYTES_MAX + 16 };
+
+/* Writes "; it says: REASON" for an ERROR that carries its reason, else "". For messages. */
+void question_describe_reason(const struct message *answer, char text[QUESTION_REASON_BYTES]);
+
 /* Logs an answer of the wrong type. JOB_FAILED for ERROR, JOB_LOST for any other type. */
 enum job_step question_misses(const struct job *job, const char *action, enum message_type question,
                               const struct message *answer, struct failure *why);

@@ -4,6 +4,7 @@
 #include "client/refusal.h"
 
 #include "bet/bet.h"
+#include "client/question.h"
 #include "lib/log.h"
 
 #include <inttypes.h>
@@ -14,13 +15,15 @@ void refusal_log_line(const struct job *job, uint64_t line, const char *reason)
               job->bets_name, line, reason);
 }
 
-void refusal_log_rows(const struct job *job, const struct window_batch *batch)
+void refusal_describe_rows(const struct window_batch *batch, const struct message *answer,
+                           struct failure *why)
 {
-    log_error("action: apuesta_enviada | result: fail | file: %s | line: %" PRIu64
-              " | reason: the server refused rows %" PRIu64 " to %" PRIu64
-              ", each of which looks right from here",
-              job->bets_name, batch->begin.line, batch->begin.line,
-              batch->begin.line + batch->rows - 1);
+    char reason[QUESTION_REASON_BYTES];
+    question_describe_reason(answer, reason);
+    failure_set(why,
+                "the server refused rows %" PRIu64 " to %" PRIu64
+                ", each of which looks right from here%s",
+                batch->begin.line, batch->begin.line + batch->rows - 1, reason);
 }
 
 bool refusal_finds_row(struct job *job, const struct window_batch *batch)

@@ -10,6 +10,7 @@
 #include "client/resume.h"
 
 #include "client/comparison.h"
+#include "client/own_draw.h"
 #include "client/question.h"
 #include "client/transfer.h"
 #include "lib/clock.h"
@@ -59,6 +60,15 @@ static void go_on_unaided(struct job *job, enum state_phase *phase)
 
 /* -------------------------------------------------------------- asking STATUS ---- */
 
+/* Which setting goes on with no server that does not answer STATUS; NULL: none does. */
+static const char *what_requires_status(const struct job *job)
+{
+    if (job->config->resume == RESUME_REQUIRED) {
+        return "resume: required";
+    }
+    return own_draw_needs_status(job) ? "lottery.name" : NULL;
+}
+
 /*
  * The connection ended before an answer came. `listened`: the server kept it open while it was asked
  * nothing.
@@ -67,13 +77,12 @@ static enum job_step take_hang_up(struct job *job, const struct wire *wire, bool
                                   struct failure *why)
 {
     struct failure reason = *why;
+    const char *setting = what_requires_status(job);
     if (job->unaided.is_on) {
         job->unaided.doubt_asked = true;
-    } else if (!job->knows_status && job->config->resume == RESUME_REQUIRED) {
-        failure_set(why,
-                    "STATUS: %.256s (resume: required goes on with no server that does "
-                    "not answer it)",
-                    reason.text);
+    } else if (!job->knows_status && setting != NULL) {
+        failure_set(why, "STATUS: %.256s (%s goes on with no server that does not answer it)",
+                    reason.text, setting);
     } else if (!job->knows_status && (wire->hung_up || wire->strange)) {
         job->status_hang_ups++;
         failure_set(why, "STATUS: %.256s", reason.text);
@@ -88,12 +97,17 @@ static enum job_step take_hang_up(struct job *job, const struct wire *wire, bool
 static enum job_step take_other_answer(struct job *job, const struct message *answer,
                                        struct failure *why)
 {
+    const char *setting = what_requires_status(job);
+    bool tells_reason = answer->type == MESSAGE_ERROR && answer->body_bytes > 0;
+    if (tells_reason && own_draw_take_refusal(job, answer) == JOB_OTHER_DRAW) {
+        return JOB_OTHER_DRAW;
+    }
+    if (job->knows_status || tells_reason) {
+        return question_misses(job, "reanudar", MESSAGE_STATUS, answer, why);
+    }
     if (job->unaided.is_on) {
         job->unaided.doubt_asked = true;
         return JOB_WORKED;
-    }
-    if (job->knows_status) {
-        return question_misses(job, "reanudar", MESSAGE_STATUS, answer, why);
     }
     if (answer->type == MESSAGE_ERROR) {
         failure_set(why, "the server refused agency %" PRIu32 "'s STATUS", job->agency);
@@ -101,14 +115,33 @@ static enum job_step take_other_answer(struct job *job, const struct message *an
         failure_set(why, "the server answered agency %" PRIu32 "'s STATUS with %s", job->agency,
                     message_type_name(answer->type));
     }
-    if (job->config->resume == RESUME_REQUIRED) {
-        log_error("action: reanudar | result: fail | reason: %s, and resume: required goes on "
+    if (setting != NULL) {
+        log_error("action: reanudar | result: fail | reason: %s, and %s goes on "
                   "with no server that does not answer it",
-                  why->text);
+                  why->text, setting);
         return JOB_FAILED;
     }
     go_unaided(job, why->text);
     return JOB_WORKED;
+}
+
+/*
+ * Asks STATUS of our draw. Version 1.0 of the server refuses a STATUS with a body, as one that does
+ * not know STATUS refuses any. So it is asked once more without one, and so from then on.
+ */
+static enum job_step put_status(struct job *job, struct wire *wire, struct message *answer,
+                                struct failure *why)
+{
+    enum job_step step =
+        question_ask(job, wire, MESSAGE_STATUS, own_draw_question(job), answer, why);
+    bool is_plain_error =
+        step == JOB_WORKED && answer->type == MESSAGE_ERROR && answer->body_bytes == 0;
+    if (!is_plain_error || job->asks_plainly || own_draw_name(job) != NULL) {
+        return step;
+    }
+    job->asks_plainly = true;
+    return wire_is_closed(wire) ? JOB_NEXT
+                                : question_ask(job, wire, MESSAGE_STATUS, NULL, answer, why);
 }
 
 /* Asks STATUS. JOB_WORKED: *state holds the answer, or the job goes on without STATUS. */
@@ -116,7 +149,7 @@ static enum job_step ask_status(struct job *job, struct wire *wire, bool listene
                                 struct state *state, struct failure *why)
 {
     struct message answer;
-    enum job_step step = question_ask(job, wire, MESSAGE_STATUS, NULL, &answer, why);
+    enum job_step step = put_status(job, wire, &answer, why);
     if (step == JOB_LOST) {
         return take_hang_up(job, wire, listened, why);
     }
@@ -146,25 +179,6 @@ static enum job_step fail(const struct job *job, const struct state *state, cons
     return JOB_FAILED;
 }
 
-/* Checks that the lottery is the one that this run began with. */
-static enum job_step check_identity(struct job *job, const struct state *state)
-{
-    if (job->identity[0] == '\0') {
-        memcpy(job->identity, state->identity, sizeof job->identity);
-        return JOB_WORKED;
-    }
-    if (strcmp(job->identity, state->identity) == 0) {
-        return JOB_WORKED;
-    }
-    log_error("action: reanudar | result: fail | guardadas: %" PRIu64
-              " | estado: %s | lottery: %s | lottery_before: %s | reason: another lottery has "
-              "taken the place of the one that this run began with; nothing was sent to it: "
-              "start the agency again for the new one",
-              state->stored, state_phase_name(state->phase),
-              state->has_content ? state->identity : "untold", job->identity);
-    return JOB_OTHER_BETS;
-}
-
 /* Checks what is known of the stored bets: a server of the first version tells only their count. */
 static enum job_step check_content(struct job *job, const struct state *state)
 {
@@ -186,31 +200,6 @@ static enum job_step check_content(struct job *job, const struct state *state)
     return JOB_WORKED;
 }
 
-/* Checks that no row is left to send where the server takes no more bets. */
-static enum job_step check_nothing_left(const struct job *job, struct dataset *dataset,
-                                        const struct state *state)
-{
-    struct dataset_row row;
-    struct failure failure;
-    if (state->phase == STATE_OPEN) {
-        return JOB_WORKED;
-    }
-    switch (dataset_peek(dataset, &row, &failure)) {
-    case DATASET_END:
-        return JOB_WORKED;
-    case DATASET_FAILED:
-    case DATASET_BAD_ROW:
-        return fail(job, state, failure.text);
-    case DATASET_ROW:
-        break;
-    }
-    return fail(
-        job, state,
-        state->phase == STATE_DRAWN
-            ? "the draw has been held, but the file holds more rows: " COMPARISON_NEW_LOTTERY
-            : "the agency is done, but its file holds more rows");
-}
-
 /* Notes what was stored when this run began, and what is stored now. */
 static void note_stored(struct job *job, uint64_t stored)
 {
@@ -228,9 +217,10 @@ static void note_stored(struct job *job, uint64_t stored)
 }
 
 /* Moves the dataset to the first row that the server has not stored. */
-static enum job_step go_on_by_state(struct job *job, struct wire *wire, const struct state *state)
+static enum job_step go_on_by_state(struct job *job, struct wire *wire, const struct state *state,
+                                    struct failure *why)
 {
-    enum job_step step = check_identity(job, state);
+    enum job_step step = own_draw_check(job, state, why);
     if (step == JOB_WORKED) {
         step = check_content(job, state);
     }
@@ -238,7 +228,7 @@ static enum job_step go_on_by_state(struct job *job, struct wire *wire, const st
         step = comparison_run(job, wire, state);
     }
     if (step == JOB_WORKED) {
-        step = check_nothing_left(job, &job->dataset, state);
+        step = own_draw_check_rest(job, state);
     }
     if (step != JOB_WORKED) {
         return step;
@@ -282,5 +272,5 @@ enum job_step resume_run(struct job *job, struct wire *wire, enum state_phase *p
         return JOB_WORKED;
     }
     *phase = state.phase;
-    return go_on_by_state(job, wire, &state);
+    return go_on_by_state(job, wire, &state, why);
 }

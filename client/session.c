@@ -5,6 +5,7 @@
 
 #include "client/betting.h"
 #include "client/lookup.h"
+#include "client/own_draw.h"
 #include "client/question.h"
 #include "client/resume.h"
 #include "client/wire.h"
@@ -82,13 +83,18 @@ static enum job_step say_done(struct session *session, struct failure *why)
     if (job->unaided.is_on && job->unaided.done) {
         return JOB_WORKED; /* a server that does not know STATUS may count it twice */
     }
+    if (own_draw_takes_no_done(job, session->phase)) {
+        return JOB_WORKED;
+    }
     enum job_step step = question_ask(job, &session->wire, MESSAGE_DONE, NULL, &answer, why);
     if (step != JOB_WORKED) {
         return step;
     }
     if (answer.type == MESSAGE_ERROR && !job->done_refused && !job->unaided.is_on) {
+        char reason[QUESTION_REASON_BYTES];
         job->done_refused = true;
-        failure_set(why, "the server refused agency %" PRIu32 "'s DONE", job->agency);
+        question_describe_reason(&answer, reason);
+        failure_set(why, "the server refused agency %" PRIu32 "'s DONE%s", job->agency, reason);
         return JOB_LOST;
     }
     if (answer.type != MESSAGE_ACK) {

@@ -3,7 +3,7 @@
  *
  *   STATUS    asks which bets the server holds; as many rows are skipped (resume.h)
  *   BET ...   sends the rest of the file, unless the agency is done (betting.h)
- *   DONE      is sent in every session; repeating it changes nothing
+ *   DONE      is sent in every session while the draw is open; repeating it changes nothing
  *   REQUEST   is asked again after a pause on WAIT; WINNERS is the end (lookup.h)
  *
  * The source reads from top to bottom in the order of a connection's life. Every

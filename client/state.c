@@ -8,10 +8,13 @@
 
 #include <string.h>
 
-enum { STATE_PHASES = STATE_DRAWN + 1, BITS_A_DIGIT = 4 };
+enum { STATE_PHASES = STATE_ABANDONED + 1, BITS_A_DIGIT = 4 };
 
-static const char *const phase_names[STATE_PHASES] = {
-    [STATE_OPEN] = "open", [STATE_DONE] = "done", [STATE_DRAWN] = "drawn"};
+static const char *const phase_names[STATE_PHASES] = {[STATE_OPEN] = "open",
+                                                      [STATE_DONE] = "done",
+                                                      [STATE_CLOSED] = "closed",
+                                                      [STATE_DRAWN] = "drawn",
+                                                      [STATE_ABANDONED] = "abandoned"};
 
 const char *state_phase_name(enum state_phase phase)
 {
@@ -62,15 +65,21 @@ static bool parse_hexadecimal(struct rest digits, size_t count, uint64_t *value)
     return digits.bytes == count;
 }
 
+/* Checksum and identity, and the draw's name where there is one. */
 static bool parse_content(struct rest rest, struct state *state)
 {
+    const char *end = rest.text + rest.bytes;
     struct rest checksum = next_field(&rest);
+    struct rest identity = next_field(&rest);
+    bool has_draw = identity.text + identity.bytes != end;
     uint64_t ignored = 0;
     if (!parse_hexadecimal(checksum, CHECKSUM_DIGITS, &state->checksum) ||
-        !parse_hexadecimal(rest, STATE_IDENTITY_DIGITS, &ignored)) {
+        !parse_hexadecimal(identity, STATE_IDENTITY_DIGITS, &ignored) ||
+        (has_draw && !message_is_draw_name(rest.text, rest.bytes))) {
         return false;
     }
-    memcpy(state->identity, rest.text, STATE_IDENTITY_DIGITS);
+    memcpy(state->identity, identity.text, STATE_IDENTITY_DIGITS);
+    memcpy(state->draw, rest.text, rest.bytes);
     state->has_content = true;
     return true;
 }

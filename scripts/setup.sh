@@ -20,6 +20,7 @@ readonly needs=(
     "build:libjansson-dev:jansson-devel:have_header jansson.h"
     "test:libcmocka-dev:libcmocka-devel:have_header stddef.h stdarg.h stdint.h setjmp.h cmocka.h"
     "test:python3:python3:have python3"
+    "test:openssl:openssl:have openssl"
     "test:util-linux:util-linux:have ipcs"
     "test:procps:procps-ng:have ps"
     "lint:clang-format:clang-tools-extra:have clang-format"

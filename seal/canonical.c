@@ -190,11 +190,10 @@ static const struct canonical_member *find_member(const struct canonical_table *
     return NULL;
 }
 
-static bool has_no_other_member(const json_t *object, const struct canonical_table *table,
+static bool has_no_other_member(json_t *object, const struct canonical_table *table,
                                 const char *where, struct failure *failure)
 {
-    json_t *all = (json_t *)(uintptr_t)object; /* jansson's iterators want it, and change nothing */
-    for (void *at = json_object_iter(all); at != NULL; at = json_object_iter_next(all, at)) {
+    for (void *at = json_object_iter(object); at != NULL; at = json_object_iter_next(object, at)) {
         const char *key = json_object_iter_key(at);
         if (find_member(table, key) == NULL) {
             return failure_set(failure, "%s has a member \"%.64s\", which is unknown", where, key);
@@ -203,7 +202,7 @@ static bool has_no_other_member(const json_t *object, const struct canonical_tab
     return true;
 }
 
-bool canonical_take(const json_t *object, const struct canonical_table *table, const char *where,
+bool canonical_take(json_t *object, const struct canonical_table *table, const char *where,
                     void *to, struct failure *failure)
 {
     if (!json_is_object(object)) {

@@ -74,7 +74,7 @@ json_t *canonical_parse(const char *text, size_t bytes, const char *path, struct
  * Fills a struct from an object that has exactly the table's members. `where` is for the failure:
  * "seal.json: terms". False with the failure.
  */
-bool canonical_take(const json_t *object, const struct canonical_table *table, const char *where,
+bool canonical_take(json_t *object, const struct canonical_table *table, const char *where,
                     void *to, struct failure *failure);
 
 /*

@@ -244,7 +244,7 @@ static bool take_agencies(const json_t *array, const char *path, struct draw_rep
            failure_set(failure, "%s: the agencies' winners are not the rows of winners.csv", path);
 }
 
-static bool take(const json_t *object, const char *path, struct draw_report *report,
+static bool take(json_t *object, const char *path, struct draw_report *report,
                  struct failure *failure)
 {
     char where[FAILURE_TEXT_BYTES];

@@ -264,8 +264,7 @@ static bool take_siblings(const char *text, struct merkle_path *path)
     return strcmp(again, text) == 0;
 }
 
-static bool take(const json_t *object, const char *path, struct proof *proof,
-                 struct failure *failure)
+static bool take(json_t *object, const char *path, struct proof *proof, struct failure *failure)
 {
     if (!canonical_take(object, &proof_table, path, proof, failure)) {
         return false;

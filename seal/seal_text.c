@@ -212,7 +212,7 @@ static bool is_consistent(const struct seal *seal, const char *path, struct fail
                        path);
 }
 
-static bool take(const json_t *object, const char *path, struct seal *seal, struct failure *failure)
+static bool take(json_t *object, const char *path, struct seal *seal, struct failure *failure)
 {
     if (!canonical_take(object, &seal_table, path, seal, failure)) {
         return false;

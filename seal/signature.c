@@ -125,14 +125,11 @@ static bool is_private(int descriptor, const char *path, struct failure *failure
     return true;
 }
 
-/* A key that is protected by a passphrase is refused: nobody is there to type one. */
-static int refuse_passphrase(char *text, int bytes, int writing, void *context)
+/* Nobody is there to type a passphrase, so a key that is protected by one is refused. */
+static EVP_PKEY *read_private(FILE *file)
 {
-    (void)text;
-    (void)bytes;
-    (void)writing;
-    (void)context;
-    return -1;
+    char no_passphrase[] = "";
+    return PEM_read_PrivateKey(file, NULL, NULL, no_passphrase);
 }
 
 /* Returns the key, which is the caller's, or NULL with the failure. */
@@ -149,8 +146,7 @@ static EVP_PKEY *read_key(const char *path, bool secret, struct failure *failure
     }
     EVP_PKEY *key = NULL;
     if (!secret || is_private(descriptor, path, failure)) {
-        key = secret ? PEM_read_PrivateKey(file, NULL, refuse_passphrase, NULL)
-                     : PEM_read_PUBKEY(file, NULL, NULL, NULL);
+        key = secret ? read_private(file) : PEM_read_PUBKEY(file, NULL, NULL, NULL);
         if (key == NULL || EVP_PKEY_get_id(key) != EVP_PKEY_ED25519) {
             failure_set(failure, "%s holds no %s Ed25519 key in PEM", path,
                         secret ? "private" : "public");

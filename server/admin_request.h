@@ -21,12 +21,13 @@
 #include "lib/config.h"
 #include "lib/failure.h"
 #include "store/control.h"
+#include "store/data_directory.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define ADMIN_SOCKET_FILE "admin.sock"
+#define ADMIN_SOCKET_FILE DATA_ADMIN_SOCKET
 
 enum {
     ADMIN_REQUEST_BYTES_MAX = 1024, /* of a request with all of its lines, and a NUL */

@@ -86,7 +86,7 @@ static const char *const result_texts[] = {
     [APPEND_FENCED] = "a newer connection has taken the agency over",
     [APPEND_UNCLAIMED] = "the agency is claimed by another connection: send STATUS first",
     [APPEND_AGENCY_CLOSED] = "the agency is done",
-    [APPEND_SALES_CLOSED] = "sales are closed for this draw",
+    [APPEND_SALES_CLOSED] = "sales are closed: no bet is taken any more",
     [APPEND_HALTED] = "the server is stopping",
 };
 

@@ -77,9 +77,11 @@ enum append_result agencies_check_append(const struct segment *segment, const st
 
 /*
  * Closes the agency for bets and asks the storer to store that it is done. The DONE is
- * durable once agency->phase is AGENCY_DONE. A second call changes nothing. Returns false,
- * and changes nothing, when agencies_admits refuses `epoch`. Takes the lock. Called by the
- * handler of slot `slot_index`.
+ * durable once agency->phase is AGENCY_DONE. A second call changes nothing. Where control says by
+ * then that sales are closed, the DONE changes nothing, because done.csv does not change any
+ * more: the phase becomes AGENCY_CLOSED_OUT. Not before: until control says so, the sales may go
+ * on. Returns false, and changes nothing, when agencies_admits refuses `epoch`. Takes the lock.
+ * Called by the handler of slot `slot_index`.
  */
 bool agencies_ask_done(const struct segment *segment, uint32_t slot_index, struct agency *agency,
                        uint64_t epoch);

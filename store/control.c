@@ -8,6 +8,7 @@
 #include "store/control.h"
 
 #include "bet/bet.h"
+#include "bet/message.h"
 #include "lib/checksum.h"
 #include "lib/clock.h"
 #include "lib/fault_point.h"
@@ -163,15 +164,11 @@ bool control_terms_equal(const struct lottery_terms *one, const struct lottery_t
            (one->number_by == NUMBER_BY_COMMAND || one->winning_number == other->winning_number);
 }
 
+_Static_assert(CONTROL_DRAW_BYTES == MESSAGE_DRAW_NAME_BYTES_MAX + 1, "the wire's names fit");
+
 bool control_is_draw_name(const char *name)
 {
-    static const char alphanumerics[] = "0123456789"
-                                        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    static const char characters[] = "._-0123456789"
-                                     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    size_t bytes = strlen(name);
-    return bytes > 0 && bytes < CONTROL_DRAW_BYTES && strchr(alphanumerics, name[0]) != NULL &&
-           strspn(name, characters) == bytes;
+    return message_is_draw_name(name, strlen(name));
 }
 
 bool control_make(struct control *control, struct failure *failure)

@@ -36,6 +36,7 @@
 #define DATA_SEAL_SIGNATURE_FILE "seal.sig"
 #define DATA_DRAW_FILE           "draw.json"
 #define DATA_DRAW_SIGNATURE_FILE "draw.sig"
+#define DATA_ADMIN_SOCKET        "admin.sock" /* of a server that runs (server/admin_request.h) */
 
 /* control_write writes this file and renames it to DATA_CONTROL_FILE. */
 #define DATA_CONTROL_UNFINISHED_FILE "control.tmp"

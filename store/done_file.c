@@ -182,3 +182,60 @@ void done_file_close(struct done_file *file)
         file->descriptor = -1;
     }
 }
+
+/* --------------------------------------------------------------- finding ---- */
+
+/* Looks through whole lines. DONE_UNREAD for one that is no line. */
+static enum done_find find_among(const char *lines, size_t bytes, uint32_t agency,
+                                 struct done_line *line)
+{
+    const char *end = lines + bytes;
+    for (const char *at = lines; at < end;) {
+        const char *line_feed = memchr(at, '\n', (size_t)(end - at));
+        if (line_feed == NULL || !done_file_parse_line(at, (size_t)(line_feed - at), line)) {
+            return DONE_UNREAD;
+        }
+        if (line->agency == agency) {
+            return DONE_FOUND;
+        }
+        at = line_feed + 1;
+    }
+    return DONE_NOT_FOUND;
+}
+
+static enum done_find find_in(const struct data_directory *directory, int file, uint32_t agency,
+                              struct done_line *line, struct failure *failure)
+{
+    struct csv_reader reader;
+    const char *lines = NULL;
+    size_t bytes = 0;
+    enum csv_read read = CSV_FAILED;
+    enum done_find found = DONE_NOT_FOUND;
+    if (csv_reader_open(&reader, file, 0)) {
+        while (found == DONE_NOT_FOUND &&
+               (read = csv_reader_next(&reader, &lines, &bytes)) == CSV_ROWS) {
+            found = find_among(lines, bytes, agency, line);
+        }
+        csv_reader_close(&reader);
+    }
+    if (found == DONE_UNREAD) {
+        (void)failure_set(failure, "%s/" DATA_DONE_FILE " is damaged: a line is wrong",
+                          directory->path);
+    } else if (read == CSV_FAILED) {
+        found = DONE_UNREAD;
+        (void)failure_set_errno(failure, "read %s/" DATA_DONE_FILE, directory->path);
+    }
+    return found;
+}
+
+enum done_find done_file_find(const struct data_directory *directory, uint32_t agency,
+                              struct done_line *line, struct failure *failure)
+{
+    int file = data_directory_open_file(directory, DATA_DONE_FILE, O_RDONLY, failure);
+    if (file < 0) {
+        return errno == ENOENT ? DONE_NOT_FOUND : DONE_UNREAD;
+    }
+    enum done_find found = find_in(directory, file, agency, line, failure);
+    (void)close(file);
+    return found;
+}

@@ -13,7 +13,8 @@
  * (control.h) says how far the file was durable; a wrong line before that was changed or lost
  * by something else than a crash.
  *
- * Called by the storer, by the supervisor during recovery, and by lottery-admin.
+ * Called by the storer, by the supervisor during recovery, by lottery-admin, and by handlers for
+ * an archive.
  */
 #ifndef STORE_DONE_FILE_H
 #define STORE_DONE_FILE_H
@@ -72,6 +73,19 @@ enum done_open done_file_cut(const struct data_directory *directory, struct done
 
 /* Closes the file and frees its lines. Called by the process that opened it. */
 void done_file_close(struct done_file *file);
+
+enum done_find {
+    DONE_FOUND,
+    DONE_NOT_FOUND, /* the agency has no line, or there is no file */
+    DONE_UNREAD     /* the file can't be read, or a line before the agency's is wrong */
+};
+
+/*
+ * Looks for the agency's line in a file that does not change any more, an archive's, and changes
+ * nothing. DONE_UNREAD comes with the failure. Called by handlers.
+ */
+enum done_find done_file_find(const struct data_directory *directory, uint32_t agency,
+                              struct done_line *line, struct failure *failure);
 
 /* Writes the line with LF and NUL; returns its bytes without the NUL. Any process may call. */
 size_t done_file_write_line(char text[DONE_LINE_BYTES_MAX], const struct done_line *line);

@@ -7,9 +7,11 @@
 #include "lib/checksum.h"
 #include "store/csv_reader.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct prefix {
@@ -119,4 +121,45 @@ bool prefix_checksum(const struct data_directory *directory, uint64_t safe, uint
     close(file);
     *checksum = prefix.checksum;
     return scanned && judge(&prefix, safe, rows, directory->path, failure);
+}
+
+/* The length that the file has to have. False with the failure when it has another one. */
+static bool check_length(const struct data_directory *directory, int file, uint64_t *bytes,
+                         struct failure *failure)
+{
+    struct stat status;
+    if (fstat(file, &status) != 0) {
+        return failure_set_errno(failure, "stat %s/" DATA_BETS_FILE, directory->path);
+    }
+    uint64_t there = (uint64_t)status.st_size;
+    if (*bytes != 0 && *bytes != there) {
+        return failure_set(failure,
+                           "%s/" DATA_BETS_FILE " is damaged: it has %" PRIu64
+                           " bytes, and the draw %" PRIu64,
+                           directory->path, there, *bytes);
+    }
+    *bytes = there;
+    return true;
+}
+
+bool prefix_count(const struct data_directory *directory, uint64_t bytes, uint32_t agency,
+                  bool (*should_stop)(void), uint64_t *rows, uint64_t *checksum,
+                  struct failure *failure)
+{
+    struct prefix prefix = {.agency = agency, .rows_left = UINT64_MAX, .checksum = CHECKSUM_EMPTY};
+    int file = data_directory_open_file(directory, DATA_BETS_FILE, O_RDONLY, failure);
+    if (file < 0) {
+        *rows = 0;
+        *checksum = CHECKSUM_EMPTY;
+        return errno == ENOENT && bytes == 0;
+    }
+    bool counted = check_length(directory, file, &bytes, failure);
+    if (counted && !scan(file, bytes, &prefix, should_stop)) {
+        counted = failure_set_errno(failure, "read %s/" DATA_BETS_FILE, directory->path);
+    }
+    (void)close(file);
+    *rows = UINT64_MAX - prefix.rows_left;
+    *checksum = prefix.checksum;
+    return counted &&
+           (prefix.scanned == bytes || judge(&prefix, bytes, UINT64_MAX, directory->path, failure));
 }

@@ -108,16 +108,14 @@ static void check_number(const struct draw_files *files, struct verify_report *r
         verify_report_set(report, CHECK_NUMBER, VERDICT_FAIL, "the seal has it come otherwise");
     } else if (draw->number_by != NUMBER_BY_COMMAND) {
         bool same = draw->winning_number == files->seal.terms.winning_number;
-        verify_report_set(report, CHECK_NUMBER, same ? VERDICT_OK : VERDICT_FAIL,
-                          same ? "%" PRIu32 ", known since the opening"
-                               : "%" PRIu32 ", and another one was sealed",
-                          draw->winning_number);
+        verify_report_set(report, CHECK_NUMBER, same ? VERDICT_OK : VERDICT_FAIL, "%" PRIu32 ", %s",
+                          draw->winning_number,
+                          same ? "known since the opening" : "and another one was sealed");
     } else {
         bool after = draw->drawn_at_ms >= files->seal.sealed_at_ms;
         verify_report_set(report, CHECK_NUMBER, after ? VERDICT_OK : VERDICT_FAIL,
-                          after ? "%" PRIu32 ", by command after the seal"
-                                : "%" PRIu32 ", before the seal",
-                          draw->winning_number);
+                          "%" PRIu32 ", %s", draw->winning_number,
+                          after ? "by command after the seal" : "before the seal");
     }
 }
 

@@ -150,7 +150,10 @@ static bool find_other_agency(const struct draw_files *files, uint32_t *agency)
     return false;
 }
 
-/* True when closed_out is set of the agencies of `without`, and of no others. */
+/*
+ * True when closed_out is set of the agencies of `without`, and of no others. Where those were too
+ * many to be named it is `any`, and says nothing of a single one.
+ */
 static bool closed_out_agrees(const struct seal *seal)
 {
     struct agency_set without = {.count = 0};
@@ -160,7 +163,8 @@ static bool closed_out_agrees(const struct seal *seal)
         return false;
     }
     for (size_t i = 0; i < seal->agency_count; i++) {
-        if (seal->agencies[i].closed_out != agency_set_has(&without, seal->agencies[i].agency)) {
+        if (!without.any &&
+            seal->agencies[i].closed_out != agency_set_has(&without, seal->agencies[i].agency)) {
             return false;
         }
     }

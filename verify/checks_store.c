@@ -118,10 +118,13 @@ enum { NAMES_BYTES = 256 };
 /* Adds ", name" where there is room. */
 static void add_name(char names[NAMES_BYTES], const char *name)
 {
+    static const char comma[] = ", ";
     size_t used = strlen(names);
-    size_t bytes = strlen(name) + (used > 0 ? sizeof ", " - 1 : 0);
-    if (used + bytes < NAMES_BYTES) {
-        strcat(strcat(names, used > 0 ? ", " : ""), name);
+    size_t name_bytes = strlen(name);
+    size_t comma_bytes = used > 0 ? sizeof comma - 1 : 0;
+    if (used + comma_bytes + name_bytes < NAMES_BYTES) {
+        memcpy(names + used, comma, comma_bytes);
+        memcpy(names + used + comma_bytes, name, name_bytes + 1);
     }
 }
 
@@ -139,6 +142,7 @@ static bool is_expected(const struct draw_files *files, const char *name, bool *
     } known[] = {
         {DATA_CONTROL_FILE, true, true},
         {DATA_LOCK_FILE, true, false},
+        {DATA_ADMIN_SOCKET, true, false},
         {ARCHIVE_DIRECTORY, true, false},
         {DATA_BETS_FILE, true, closed || control->bets_bytes > 0},
         {DATA_DONE_FILE, true, closed || control->done_bytes > 0},
@@ -352,10 +356,34 @@ static bool check_lines(struct done_check *check)
     return true;
 }
 
-/* Once sales are closed each agency with rows has a line. */
-static bool has_all_lines(struct done_check *check)
+/* Once sales are closed each agency with rows has a line, or was closed out. */
+static bool is_each_done_or_out(struct done_check *check)
 {
     const struct bets_digest *digest = &check->files->digest;
+    const struct closing *closing = &check->files->control.closing;
+    struct agency_set without = {.count = 0};
+    struct failure ignored;
+    if (closing->without[0] != '\0' &&
+        !agency_set_parse(closing->without, "without", &without, &ignored)) {
+        without = (struct agency_set){.count = 0};
+    }
+    for (size_t i = 0; closing->by != CLOSED_BY_NOBODY && i < digest->agency_count; i++) {
+        uint32_t agency = digest->agencies[i].agency;
+        size_t at = 0;
+        while (at < check->lines && check->agencies[at] != agency) {
+            at++;
+        }
+        if (at == check->lines && !agency_set_has(&without, agency)) {
+            (void)snprintf(check->fault, sizeof check->fault,
+                           "agency %" PRIu32 " has rows and no line", agency);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_all_lines(struct done_check *check)
+{
     const struct control *control = &check->files->control;
     uint64_t bytes = check->files->done.count;
     if (!draw_files_are_closed(check->files)) {
@@ -370,18 +398,7 @@ static bool has_all_lines(struct done_check *check)
                        control->done_bytes);
         return false;
     }
-    for (size_t i = 0; control->closing.by != CLOSED_BY_NOBODY && i < digest->agency_count; i++) {
-        size_t at = 0;
-        while (at < check->lines && check->agencies[at] != digest->agencies[i].agency) {
-            at++;
-        }
-        if (at == check->lines) {
-            (void)snprintf(check->fault, sizeof check->fault,
-                           "agency %" PRIu32 " has rows and no line", digest->agencies[i].agency);
-            return false;
-        }
-    }
-    return true;
+    return is_each_done_or_out(check);
 }
 
 static bool check_done(const struct draw_files *files, struct verify_report *report,

@@ -722,7 +722,7 @@ class Draw:
                     'done.csv': self.closed or control['done_bytes'] > 0,
                     'checkpoint': self.closed, 'seal.json': self.sealed, 'draw.json': self.drawn,
                     'winners.csv': has_winners}
-        possible = {'control', 'lock', 'draws', 'bets.csv', 'done.csv', 'checkpoint'}
+        possible = {'control', 'lock', 'admin.sock', 'draws', 'bets.csv', 'done.csv', 'checkpoint'}
         possible |= {'seal.json', 'seal.sig'} if self.sealed else set()
         possible |= {'draw.json', 'draw.sig'} if self.drawn else set()
         possible |= {'winners.csv'} if has_winners else set()
@@ -806,7 +806,13 @@ class Draw:
         size, expected = len(self.done), self.control['done_bytes']
         if size != expected if self.closed else size < expected:
             return '%d bytes are there, and control says %d' % (size, expected), 0
-        without_line = sorted(set(self.bets.agencies) - seen)
+        without = self.control['closed_without']
+        try:
+            closed_out = AgencySet(without) if without else ()
+        except Refused:
+            closed_out = ()
+        without_line = sorted(agency for agency in set(self.bets.agencies) - seen
+                              if agency not in closed_out)
         if self.control['closed_by'] != '-' and without_line:
             return 'agency %d has rows and no line' % without_line[0], 0
         return None, len(lines)
@@ -954,7 +960,7 @@ class Draw:
         without = self.seal['closed']['without']
         try:
             closed_out = AgencySet(without) if without != '-' else ()
-            good = all(entry['closed_out'] == (agency in closed_out)
+            good = without == 'any' or all(entry['closed_out'] == (agency in closed_out)
                        for agency, entry in sealed.items())
         except Refused:
             good = False

@@ -286,12 +286,12 @@ static int check(const struct options *options)
 
 static int prove(const struct options *options)
 {
-    char path[PATH_MAX];
     struct failure failure = {.text = ""};
     int status = 0;
     if (options->proof != NULL) {
         status = proving_check(options->proof, options->seal, options->key, &failure);
     } else {
+        char path[PATH_MAX];
         find_draw(options->directory, options->draw, path);
         status = proving_print(path, options->agency, options->row, &failure);
     }

@@ -7,6 +7,7 @@
 #include "lib/clock.h"
 #include "lib/decimal.h"
 #include "lib/fault_point.h"
+#include "server/handler/past_draw.h"
 #include "server/signals.h"
 #include "shm/agencies.h"
 #include "shm/gate.h"
@@ -20,7 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STATE_BODY_BYTES = 128, GATE_LOOK_MS = 1000 };
+enum { STATE_BODY_BYTES = 192, GATE_LOOK_MS = 1000 };
 
 void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, uint32_t slot_index,
                    struct connection *connection, struct peer_log *log, struct arena *arena)
@@ -85,24 +86,96 @@ static void answer_with_body(struct dialogue *dialogue, const struct message *me
                     message_write_answer(text, type, message->dialect, true));
 }
 
+/* ---------------------------------------------------------------- draws ---- */
+
+/* The draw that a message is about. */
+enum named_draw {
+    NAMED_CURRENT, /* by its name, or without one */
+    NAMED_PAST,    /* it is open, and has to be closed */
+    NAMED_NONE     /* there is none, or it can't be read: the message gets ERROR with the reason */
+};
+
+static const struct control *current_draw(const struct dialogue *dialogue)
+{
+    return &dialogue->heritage->directory.control;
+}
+
+enum { REASON_BYTES = MESSAGE_REASON_BYTES_MAX + 1 };
+
+/* Opens an earlier draw. With NAMED_NONE, `reason` says why, for the agency. */
+static enum named_draw open_past_draw(const struct dialogue *dialogue, uint32_t agency,
+                                      const char *name, struct past_draw *past,
+                                      char reason[REASON_BYTES])
+{
+    const char *current = current_draw(dialogue)->terms.draw;
+    struct failure failure;
+    switch (past_draw_open(&dialogue->heritage->directory, name, past, &failure)) {
+    case PAST_DRAW_OPEN:
+        return NAMED_PAST;
+    case PAST_DRAW_UNKNOWN:
+        (void)snprintf(reason, REASON_BYTES, "there is no draw %s here; the current draw is %s",
+                       name, current);
+        return NAMED_NONE;
+    case PAST_DRAW_UNREAD:
+        break;
+    }
+    peer_log_limited(dialogue->log, LOG_LEVEL_ERROR,
+                     "action: read_archive | result: fail | agency: %" PRIu32 " | error: %s",
+                     agency, failure.text);
+    (void)snprintf(reason, REASON_BYTES,
+                   "the server can't read the draw %s; the current draw is %s", name, current);
+    return NAMED_NONE;
+}
+
+/* Finds the draw that a body names. With NAMED_NONE, `reason` says why, for the agency. */
+static enum named_draw find_draw(const struct dialogue *dialogue, const struct message *message,
+                                 struct past_draw *past, char reason[REASON_BYTES])
+{
+    const char *current = current_draw(dialogue)->terms.draw;
+    char name[CONTROL_DRAW_BYTES] = "";
+    if (message->body_bytes == 0) {
+        return NAMED_CURRENT;
+    }
+    if (!message_is_draw_name(message->body, message->body_bytes)) {
+        (void)snprintf(reason, REASON_BYTES, "that is no name of a draw; the current draw is %s",
+                       current);
+        return NAMED_NONE;
+    }
+    memcpy(name, message->body, message->body_bytes);
+    return strcmp(name, current) == 0
+               ? NAMED_CURRENT
+               : open_past_draw(dialogue, message->sender, name, past, reason);
+}
+
 /* ------------------------------------------------------------------ BET ---- */
 
 static bool take_bets(struct dialogue *dialogue, struct agency *agency,
                       const struct message *message)
 {
-    return pipeline_add(&dialogue->pipeline, agency, message);
+    return dialogue->bar[0] == '\0' ? pipeline_add(&dialogue->pipeline, agency, message)
+                                    : pipeline_refuse(&dialogue->pipeline, message, dialogue->bar);
 }
 
 /* ----------------------------------------------------------------- DONE ---- */
 
-/* True once it is durable that the agency is done. False when the server has been halted. */
+/*
+ * True once it is durable that the agency is done, or that sales are closed: then what it has is
+ * final. False when the server has been halted.
+ */
 static bool await_done(struct dialogue *dialogue, struct agency *agency)
 {
+    const struct shared_storer *storer = &dialogue->segment->shared->storer;
+    if (atomic_load(&storer->draw_state) >= CONTROL_CLOSED) {
+        return true; /* the storer may be sealing, and would tell it later */
+    }
     return wait_until(dialogue->segment, dialogue->slot_index, WAIT_FOR_DONE, &agency->phase,
                       AGENCY_DONE);
 }
 
-/* A connection that may not bet for the agency any more may not say DONE for it either. */
+/*
+ * A connection that may not bet for the agency any more may not say DONE for it either. An agency
+ * that says DONE after sales were closed is acknowledged, and nothing changes.
+ */
 static bool take_done(struct dialogue *dialogue, struct agency *agency,
                       const struct message *message)
 {
@@ -110,6 +183,9 @@ static bool take_done(struct dialogue *dialogue, struct agency *agency,
         return false;
     }
     connection_flush(dialogue->connection);
+    if (dialogue->bar[0] != '\0') {
+        return pipeline_refuse(&dialogue->pipeline, message, dialogue->bar);
+    }
     if (claim_bars(&dialogue->claim, agency)) {
         return pipeline_refuse_follower(&dialogue->pipeline, message);
     }
@@ -166,15 +242,14 @@ static bool fail_to_answer(struct dialogue *dialogue, const struct winners_answe
     return true;
 }
 
-static bool answer_winners(struct dialogue *dialogue, const struct message *message)
+/* Answers with the agency's winners in this directory. */
+static bool answer_winners(struct dialogue *dialogue, const struct message *message,
+                           const struct data_directory *directory, const struct winners_seal *seal)
 {
     struct winners_answer sent = {.dialogue = dialogue, .question = message};
     struct failure failure;
-    const struct shared_storer *storer = &dialogue->segment->shared->storer;
-    const struct winners_seal seal = {.bytes = atomic_load(&storer->winners_bytes),
-                                      .checksum = atomic_load(&storer->winners_checksum)};
-    enum winners_end end = winners_read(&dialogue->heritage->directory, &seal, message->sender,
-                                        send_winner, &sent, &failure);
+    enum winners_end end =
+        winners_read(directory, seal, message->sender, send_winner, &sent, &failure);
     if (end != WINNERS_GIVEN) {
         return fail_to_answer(dialogue, &sent, end, &failure);
     }
@@ -220,49 +295,104 @@ static enum gate_answer wait_at_gate(const struct dialogue *dialogue)
     return result;
 }
 
+static bool request_current(struct dialogue *dialogue, const struct message *message)
+{
+    const struct shared_storer *storer = &dialogue->segment->shared->storer;
+    if (atomic_load(&storer->drawn) == 0 && wait_at_gate(dialogue) != GATE_OPEN) {
+        answer(dialogue, message, MESSAGE_WAIT);
+        return true;
+    }
+    const struct winners_seal seal = {.bytes = atomic_load(&storer->winners_bytes),
+                                      .checksum = atomic_load(&storer->winners_checksum)};
+    return answer_winners(dialogue, message, &dialogue->heritage->directory, &seal);
+}
+
+/* Answers with the winners of an earlier draw, or says why it has none. */
+static bool request_past(struct dialogue *dialogue, const struct message *message,
+                         const struct past_draw *past)
+{
+    const struct control *control = &past->control;
+    if (control->state == CONTROL_DRAWN) {
+        const struct winners_seal seal = past_draw_winners(past);
+        return answer_winners(dialogue, message, &past->archive.directory, &seal);
+    }
+    bool has_reason = control->state == CONTROL_ABANDONED && control->abandoned_reason[0] != '\0';
+    (void)snprintf(dialogue->reason, sizeof dialogue->reason,
+                   "the draw %s has no winners: it was left %s%s%s", control->terms.draw,
+                   control_state_name(control->state), has_reason ? ": " : "",
+                   has_reason ? control->abandoned_reason : "");
+    return pipeline_refuse(&dialogue->pipeline, message, dialogue->reason);
+}
+
 static bool take_request(struct dialogue *dialogue, struct agency *agency,
                          const struct message *message)
 {
+    struct past_draw past;
+    bool go_on = true;
     (void)agency;
     if (!dialogue_settle(dialogue)) {
         return false;
     }
     connection_flush(dialogue->connection);
-    bool drawn = atomic_load(&dialogue->segment->shared->storer.drawn) != 0 ||
-                 wait_at_gate(dialogue) == GATE_OPEN;
-    if (drawn) {
-        return answer_winners(dialogue, message);
+    switch (find_draw(dialogue, message, &past, dialogue->reason)) {
+    case NAMED_CURRENT:
+        return request_current(dialogue, message);
+    case NAMED_PAST:
+        go_on = request_past(dialogue, message, &past);
+        past_draw_close(&past);
+        return go_on;
+    case NAMED_NONE:
+        break;
     }
-    answer(dialogue, message, MESSAGE_WAIT);
-    return true;
+    return pipeline_refuse(&dialogue->pipeline, message, dialogue->reason);
 }
 
 /* --------------------------------------------------------------- STATUS ---- */
 
-/*
- * Answers with what is stored of the agency, or of its first rows, and the lottery's identity. The
- * phase is "done" only when that is durable; another connection may have said DONE just now.
- */
+/* What STATE says. */
+struct state_answer {
+    uint64_t bets, checksum; /* of the agency's rows, or of its first ones */
+    const char *phase;
+    const struct control *draw;
+};
+
 static void answer_state(struct dialogue *dialogue, const struct message *message,
-                         const struct agency *agency, uint64_t bets, uint64_t checksum)
+                         const struct state_answer *state)
 {
-    const char *phase = atomic_load(&agency->phase) == AGENCY_DONE ? "done" : "open";
-    if (atomic_load(&dialogue->segment->shared->storer.drawn) != 0) {
-        phase = "drawn";
-    }
     char body[STATE_BODY_BYTES];
-    int bytes = snprintf(body, sizeof body, "%" PRIu64 ",%s," CHECKSUM_FORMAT ",%s" MESSAGE_END,
-                         bets, phase, checksum, dialogue->heritage->directory.control.identity);
+    int bytes = snprintf(body, sizeof body, "%" PRIu64 ",%s," CHECKSUM_FORMAT ",%s%s%s" MESSAGE_END,
+                         state->bets, state->phase, state->checksum, state->draw->identity,
+                         dialogue->speaks_of_draws ? "," : "",
+                         dialogue->speaks_of_draws ? state->draw->terms.draw : "");
     answer_with_body(dialogue, message, MESSAGE_STATE);
     connection_send(dialogue->connection, body, (size_t)bytes);
 }
 
-static bool take_status(struct dialogue *dialogue, struct agency *agency,
-                        const struct message *message)
+/*
+ * Where the agency stands in the current draw. "done" only when that is durable; another connection
+ * may have said DONE just now. A connection that does not speak of draws does not know "closed":
+ * "done" tells it, too, that no more bets are taken.
+ */
+static const char *current_phase(const struct dialogue *dialogue, const struct agency *agency)
 {
-    if (!dialogue_settle(dialogue)) {
-        return false;
+    const struct shared_storer *storer = &dialogue->segment->shared->storer;
+    uint32_t draw_state = atomic_load(&storer->draw_state);
+    if (atomic_load(&storer->drawn) != 0) {
+        return "drawn";
     }
+    if (atomic_load(&agency->phase) == AGENCY_DONE) {
+        return "done";
+    }
+    if (draw_state == CONTROL_CLOSED || draw_state == CONTROL_SEALED) {
+        return dialogue->speaks_of_draws ? "closed" : "done";
+    }
+    return "open";
+}
+
+/* Claims the agency in the current draw. */
+static bool status_of_current(struct dialogue *dialogue, struct agency *agency,
+                              const struct message *message)
+{
     struct agency_claim claim = agencies_claim(dialogue->segment, agency);
     /* STATE tells only what is durable: the bets, and that the agency is done. */
     if (!wait_until(dialogue->segment, dialogue->slot_index, WAIT_FOR_COMMIT,
@@ -271,35 +401,133 @@ static bool take_status(struct dialogue *dialogue, struct agency *agency,
         return false;
     }
     claim_take(&dialogue->claim, agency, claim.epoch, dialogue->log);
-    answer_state(dialogue, message, agency, claim.bets, claim.checksum);
+    const struct state_answer state = {.bets = claim.bets,
+                                       .checksum = claim.checksum,
+                                       .phase = current_phase(dialogue, agency),
+                                       .draw = current_draw(dialogue)};
+    answer_state(dialogue, message, &state);
     return true;
+}
+
+/* Says why an earlier draw could not be read, and queues the ERROR. */
+static bool refuse_unread(struct dialogue *dialogue, const struct message *message,
+                          const struct past_draw *past, const struct failure *failure)
+{
+    (void)snprintf(dialogue->reason, sizeof dialogue->reason,
+                   "the server can't tell what is stored in the draw %s", past->control.terms.draw);
+    return pipeline_refuse_as(&dialogue->pipeline, message, dialogue->reason, failure->text);
+}
+
+/* Tells what is stored in an earlier draw. The connection can't bet until its next STATUS. */
+static bool status_of_past(struct dialogue *dialogue, const struct message *message,
+                           const struct past_draw *past)
+{
+    struct failure failure;
+    const char *state_name = control_state_name(past->control.state);
+    struct state_answer state = {.phase = state_name, .draw = &past->control};
+    (void)snprintf(dialogue->bar, sizeof dialogue->bar,
+                   "the draw %s is over (%s); bets are taken for %s", past->control.terms.draw,
+                   state_name, current_draw(dialogue)->terms.draw);
+    memcpy(dialogue->barred_draw, past->control.terms.draw, sizeof dialogue->barred_draw);
+    signals_unblock();
+    bool counted = past_draw_count(past, message->sender, signals_terminate_requested, &state.bets,
+                                   &state.checksum, &failure);
+    signals_block();
+    if (!counted) {
+        return refuse_unread(dialogue, message, past, &failure);
+    }
+    answer_state(dialogue, message, &state);
+    return true;
+}
+
+static bool take_status(struct dialogue *dialogue, struct agency *agency,
+                        const struct message *message)
+{
+    static const char any[] = MESSAGE_ANY_DRAW;
+    struct past_draw past;
+    bool go_on = true;
+    if (!dialogue_settle(dialogue)) {
+        return false;
+    }
+    dialogue->bar[0] = '\0';
+    dialogue->barred_draw[0] = '\0';
+    if (message->body_bytes == sizeof any - 1 && memcmp(message->body, any, sizeof any - 1) == 0) {
+        return status_of_current(dialogue, agency, message);
+    }
+    switch (find_draw(dialogue, message, &past, dialogue->bar)) {
+    case NAMED_CURRENT:
+        return status_of_current(dialogue, agency, message);
+    case NAMED_PAST:
+        go_on = status_of_past(dialogue, message, &past);
+        past_draw_close(&past);
+        return go_on;
+    case NAMED_NONE:
+        break;
+    }
+    return pipeline_refuse(&dialogue->pipeline, message, dialogue->bar);
 }
 
 /* --------------------------------------------------------------- PREFIX ---- */
 
-/* Claims nothing, because an agency that asks this is not going to send bets. */
+static const char prefix_fails[] = "so many rows are not stored, or the server can't read them now";
+
+/* Fills in the checksum of the first state->bets rows. False with the failure. */
+static bool sum_prefix(const struct data_directory *directory, uint64_t safe, uint32_t agency,
+                       struct state_answer *state, struct failure *failure)
+{
+    signals_unblock();
+    bool found = prefix_checksum(directory, safe, agency, state->bets, signals_terminate_requested,
+                                 &state->checksum, failure);
+    signals_block();
+    return found;
+}
+
+/* The same of an earlier draw. */
+static bool sum_past_prefix(struct dialogue *dialogue, uint32_t agency, struct past_draw *past,
+                            struct state_answer *state, struct failure *failure)
+{
+    if (past_draw_open(&dialogue->heritage->directory, dialogue->barred_draw, past, failure) !=
+        PAST_DRAW_OPEN) {
+        return false;
+    }
+    uint64_t bytes = past_draw_bets_bytes(past);
+    state->phase = control_state_name(past->control.state);
+    state->draw = &past->control;
+    bool found = sum_prefix(&past->archive.directory, bytes > 0 ? bytes : UINT64_MAX, agency, state,
+                            failure);
+    past_draw_close(past);
+    return found;
+}
+
+/*
+ * Claims nothing, because an agency that asks this is not going to send bets. It is about the draw
+ * that the latest STATUS named.
+ */
 static bool take_prefix(struct dialogue *dialogue, struct agency *agency,
                         const struct message *message)
 {
-    uint64_t rows = 0;
-    uint64_t checksum = CHECKSUM_EMPTY;
+    struct past_draw past;
     struct failure failure;
+    struct state_answer state = {.draw = current_draw(dialogue)};
     if (!dialogue_settle(dialogue)) {
         return false;
     }
     connection_flush(dialogue->connection);
-    if (!decimal_parse(message->body, message->body_bytes, &rows)) {
+    if (!decimal_parse(message->body, message->body_bytes, &state.bets)) {
         return pipeline_refuse(&dialogue->pipeline, message, "PREFIX takes a number of rows");
     }
-    uint64_t safe = atomic_load(heritage_safe_position(dialogue->heritage)); /* as for STATUS */
-    signals_unblock();
-    bool found = prefix_checksum(&dialogue->heritage->directory, safe, agency->id, rows,
-                                 signals_terminate_requested, &checksum, &failure);
-    signals_block();
-    if (!found) {
-        return pipeline_refuse(&dialogue->pipeline, message, failure.text);
+    bool found = false;
+    if (dialogue->barred_draw[0] != '\0') {
+        found = sum_past_prefix(dialogue, agency->id, &past, &state, &failure);
+    } else {
+        uint64_t safe = atomic_load(heritage_safe_position(dialogue->heritage)); /* as for STATUS */
+        found = sum_prefix(&dialogue->heritage->directory, safe, agency->id, &state, &failure);
+        state.phase = current_phase(dialogue, agency);
     }
-    answer_state(dialogue, message, agency, rows, checksum);
+    if (!found) {
+        return pipeline_refuse_as(&dialogue->pipeline, message, prefix_fails, failure.text);
+    }
+    answer_state(dialogue, message, &state);
     return true;
 }
 
@@ -315,9 +543,26 @@ static take_function *const take_functions[MESSAGE_TYPES] = {
     [MESSAGE_PREFIX] = take_prefix,
 };
 
+/*
+ * From its first message on that names a draw, or `*`, or asks STATUS by name, the connection is told
+ * names of draws and the reasons of its ERRORs. lottery-agency 1.0, which knows neither, sends none
+ * of these.
+ */
+static void note_what_it_speaks(struct dialogue *dialogue, const struct message *message)
+{
+    bool names = message->body_bytes > 0 &&
+                 (message->type == MESSAGE_STATUS || message->type == MESSAGE_REQUEST);
+    bool asks_by_name = message->type == MESSAGE_STATUS && message->dialect == MESSAGE_BY_NAME;
+    if (names || asks_by_name) {
+        dialogue->speaks_of_draws = true;
+        pipeline_tell_reasons(&dialogue->pipeline);
+    }
+}
+
 static bool take_whole(struct dialogue *dialogue, const struct message *message)
 {
     take_function *take = take_functions[message->type];
+    note_what_it_speaks(dialogue, message);
     if (take == NULL) {
         return pipeline_refuse(&dialogue->pipeline, message, "the type is the server's");
     }

@@ -24,8 +24,16 @@ struct dialogue {
     struct peer_log *log;
     struct claim claim;
     struct pipeline pipeline;
-    bool spoken;      /* a message that is no probe has come */
-    bool single_bets; /* an untyped single row has come */
+    /* The connection is told names of draws, and the reasons of its ERRORs (docs/protocol.md). */
+    bool speaks_of_draws;
+    /* Why bets and DONE are refused: the latest STATUS named another draw. Empty: they are not.
+     * Changed only while nothing is unanswered. */
+    char bar[MESSAGE_REASON_BYTES_MAX + 1];
+    char barred_draw[CONTROL_DRAW_BYTES]; /* the earlier draw that it named; empty: none */
+    char
+        reason[MESSAGE_REASON_BYTES_MAX + 1]; /* of the latest REQUEST that was refused; likewise */
+    bool spoken;                              /* a message that is no probe has come */
+    bool single_bets;                         /* an untyped single row has come */
 };
 
 /* `connection`, `log` and `arena` have to outlive the dialogue. */

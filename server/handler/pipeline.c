@@ -63,6 +63,11 @@ void pipeline_open(struct pipeline *pipeline, const struct pipeline_setting *set
     pipeline->pending = arena_take(arena, PIPELINE_PENDING_MAX * sizeof(struct pending_batch));
 }
 
+void pipeline_tell_reasons(struct pipeline *pipeline)
+{
+    pipeline->tells_reasons = true;
+}
+
 bool pipeline_owes_answers(const struct pipeline *pipeline)
 {
     return pipeline->count > 0;
@@ -97,21 +102,30 @@ static struct pending_batch *push(struct pipeline *pipeline, const struct messag
     return batch;
 }
 
-/* Makes the answer an ERROR. All ERRORs of the connection are made here and break its claim. */
-static void refuse(struct pipeline *pipeline, struct pending_batch *batch)
+/*
+ * Makes the answer an ERROR. All ERRORs of the connection are made here and break its claim. `row`
+ * is the one that the reason is about, or 0.
+ */
+static void refuse(struct pipeline *pipeline, struct pending_batch *batch, const char *reason,
+                   uint64_t row)
 {
+    bool is_untyped =
+        batch->dialect == MESSAGE_UNTYPED_BATCH || batch->dialect == MESSAGE_UNTYPED_SINGLE;
     batch->refused = true;
+    batch->reason = pipeline->tells_reasons && !is_untyped ? reason : NULL;
+    batch->reason_row = row;
     batch->position = 0; /* it has nothing to wait for */
     claim_break(pipeline->claim);
 }
 
 /* Queues an ERROR. False when the server has been halted. */
-static bool queue_error(struct pipeline *pipeline, const struct message *message)
+static bool queue_error(struct pipeline *pipeline, const struct message *message,
+                        const char *reason)
 {
     if (!make_queue_room(pipeline)) {
         return false;
     }
-    refuse(pipeline, push(pipeline, message));
+    refuse(pipeline, push(pipeline, message), reason, 0);
     return true;
 }
 
@@ -132,7 +146,7 @@ static void resolve_gathered(struct pipeline *pipeline, enum append_result resul
         }
         batch->position = end;
         if (result != APPEND_DONE) {
-            refuse(pipeline, batch);
+            refuse(pipeline, batch, append_result_text(result), 0);
             refused++;
         }
     }
@@ -262,7 +276,7 @@ bool pipeline_add(struct pipeline *pipeline, struct agency *agency, const struct
     check_rules(pipeline, message, &conversion);
     if (conversion.fault != BET_VALID) {
         log_refused_row(pipeline, message, &conversion);
-        refuse(pipeline, batch);
+        refuse(pipeline, batch, bet_fault_text(conversion.fault), conversion.rows + 1);
         return true;
     }
     batch->bets = (uint32_t)conversion.rows;
@@ -278,7 +292,8 @@ bool pipeline_add(struct pipeline *pipeline, struct agency *agency, const struct
 
 /* ------------------------------------------------------------- refusals ---- */
 
-bool pipeline_refuse(struct pipeline *pipeline, const struct message *message, const char *reason)
+bool pipeline_refuse_as(struct pipeline *pipeline, const struct message *message,
+                        const char *reason, const char *logged)
 {
     char agency[AGENCY_FIELD_BYTES] = ""; /* stays empty where the sender could not be read */
     if (message->from_agency) {
@@ -287,12 +302,17 @@ bool pipeline_refuse(struct pipeline *pipeline, const struct message *message, c
     if (message->type == MESSAGE_BET) {
         peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
                          "action: apuesta_recibida | result: fail | cantidad: %zu%s | reason: %s",
-                         count_rows(message->body, message->body_bytes), agency, reason);
+                         count_rows(message->body, message->body_bytes), agency, logged);
     } else {
         peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
-                         "action: receive_message | result: fail%s | reason: %s", agency, reason);
+                         "action: receive_message | result: fail%s | reason: %s", agency, logged);
     }
-    return queue_error(pipeline, message);
+    return queue_error(pipeline, message, reason);
+}
+
+bool pipeline_refuse(struct pipeline *pipeline, const struct message *message, const char *reason)
+{
+    return pipeline_refuse_as(pipeline, message, reason, reason);
 }
 
 bool pipeline_complain(struct pipeline *pipeline, const char *reason)
@@ -304,10 +324,24 @@ bool pipeline_complain(struct pipeline *pipeline, const char *reason)
 bool pipeline_refuse_follower(struct pipeline *pipeline, const struct message *message)
 {
     claim_count_follower(pipeline->claim, count_rows(message->body, message->body_bytes));
-    return queue_error(pipeline, message);
+    return queue_error(pipeline, message, "an earlier message of this connection was refused");
 }
 
 /* -------------------------------------------------------------- answers ---- */
+
+/* Sends the ERROR of a refused batch, with its reason where there is one. */
+static void send_error(const struct pipeline *pipeline, const struct pending_batch *batch)
+{
+    char header[MESSAGE_HEADER_BYTES_MAX];
+    bool has_reason = batch->reason != NULL;
+    connection_send(pipeline->connection, header,
+                    message_write_answer(header, MESSAGE_ERROR, batch->dialect, has_reason));
+    if (has_reason) {
+        char body[MESSAGE_REASON_BYTES_MAX + sizeof MESSAGE_END];
+        size_t bytes = message_write_reason(body, batch->reason_row, batch->reason);
+        connection_send(pipeline->connection, body, bytes);
+    }
+}
 
 /* Answers the oldest batch. The log names every stored batch, however many there are. */
 static void answer_oldest(struct pipeline *pipeline)
@@ -326,10 +360,13 @@ static void answer_oldest(struct pipeline *pipeline)
                        "action: apuesta_recibida | result: success | cantidad: %u | agency: %u",
                        batch->bets, batch->agency);
     }
-    char answer[MESSAGE_HEADER_BYTES_MAX];
-    enum message_type type = batch->refused ? MESSAGE_ERROR : MESSAGE_ACK;
-    connection_send(pipeline->connection, answer,
-                    message_write_answer(answer, type, batch->dialect, false));
+    if (batch->refused) {
+        send_error(pipeline, batch);
+    } else {
+        char answer[MESSAGE_HEADER_BYTES_MAX];
+        connection_send(pipeline->connection, answer,
+                        message_write_answer(answer, MESSAGE_ACK, batch->dialect, false));
+    }
     pipeline->first = (pipeline->first + 1) % PIPELINE_PENDING_MAX;
     pipeline->count--;
 }

@@ -36,6 +36,8 @@ struct pending_batch {
     uint32_t bets;
     enum message_dialect dialect;
     bool refused;
+    const char *reason;  /* that its ERROR carries; NULL: none */
+    uint64_t reason_row; /* the row that it is about; 0: none */
     /* Of a batch of one bet, for the log. */
     char document[PIPELINE_DOCUMENT_BYTES];
     uint32_t number;
@@ -58,6 +60,7 @@ struct pipeline {
     struct peer_log *log;
     struct claim *claim;
     bool masks_documents;         /* log.personal */
+    bool tells_reasons;           /* pipeline_tell_reasons was called */
     const _Atomic uint64_t *safe; /* heritage_safe_position */
 
     char *csv; /* the rows that are gathered; in the handler's arena */
@@ -77,6 +80,9 @@ size_t pipeline_arena_bytes(const struct server_config *config);
 void pipeline_open(struct pipeline *pipeline, const struct pipeline_setting *setting,
                    struct arena *arena);
 
+/* Lets every ERROR that is queued from now on carry its reason, but for untyped messages. */
+void pipeline_tell_reasons(struct pipeline *pipeline);
+
 /*
  * Takes a BET message. Its rows are gathered, or it is refused and the log says which row and why.
  * Returns false when the server has been halted.
@@ -85,9 +91,14 @@ bool pipeline_add(struct pipeline *pipeline, struct agency *agency, const struct
 
 /*
  * Queues an ERROR in the order of the answers, and breaks the connection's claim, as every ERROR
- * does. The log says `reason`. False as above.
+ * does. The log says `reason`, and so does the ERROR where reasons are told; the text has to live
+ * until the ERROR has been sent. False as above.
  */
 bool pipeline_refuse(struct pipeline *pipeline, const struct message *message, const char *reason);
+
+/* The same with another text for the log, which may name what is the server's own. */
+bool pipeline_refuse_as(struct pipeline *pipeline, const struct message *message,
+                        const char *reason, const char *logged);
 
 /* The same for bytes that are no whole message. */
 bool pipeline_complain(struct pipeline *pipeline, const char *reason);

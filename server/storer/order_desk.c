@@ -19,7 +19,6 @@ static void storer_answer_order(const struct storage *storage, bool carried_out,
 {
     orders_answer(storage->disk->segment, carried_out, text);
     heritage_tell_news(storage->disk->heritage);
-    log_info("action: orden | result: %s | answer: %s", carried_out ? "success" : "fail", text);
 }
 
 static void refuse(const struct storage *storage, const char *format, ...)

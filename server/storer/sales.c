@@ -239,9 +239,9 @@ static bool are_names_enough(const struct storage *storage, const struct demand 
     if (unnamed > 0) {
         bool all = roll_write(roll->missing, unnamed, names, sizeof names);
         return refuse(demand,
-                      "not done: %zu, which are %s%s: wait for them, or name each that is to be "
-                      "closed out with what it has stored",
-                      unnamed, names, all ? "" : "...");
+                      "agencies that are not done: %s%s (%zu): wait for them, or name each that is "
+                      "to be closed out with what it has stored",
+                      names, all ? "" : "...", unnamed);
     }
     uint64_t named = agency_set_size(&demand->named);
     uint64_t limit = storage->disk->heritage->config.limit_agencies;

@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -174,8 +175,11 @@ static void log_recovered(const struct findings *findings)
                     control->terms.winning_number, control->draw.winners,
                     findings->heritage->directory.path);
     } else {
-        log_info("action: recover | result: success | drawn: no | winning_number: %" PRIu32,
-                 control->terms.winning_number);
+        char number[sizeof "4294967295"] = "-"; /* it comes by command */
+        if (control_has_number(&control->terms)) {
+            (void)snprintf(number, sizeof number, "%" PRIu32, control->terms.winning_number);
+        }
+        log_info("action: recover | result: success | drawn: no | winning_number: %s", number);
     }
 }
 

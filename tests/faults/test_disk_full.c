@@ -4,7 +4,7 @@
  * Full: nobody gets an ACK, nobody gets an ERROR, the server says so once and
  * stays up; when there is room it goes on as if nothing had been. A disk that
  * fails to sync: the server stops, acknowledges nothing any more, and never
- * tries that sync again.
+ * tries that sync again. A draw for which there is no room is not opened.
  *
  * The shim makes the disk full at a byte of the test's choosing; and where the
  * test may mount, a real file system is filled to the last byte as well.
@@ -158,6 +158,18 @@ static void the_draw_waits_for_room_and_is_held_then(void **state)
     fill_and_make_room(set_scene(*state, 1), ONE_WINNER_AND_A_HALF, "winners.csv");
 }
 
+static void the_seal_waits_for_room_and_is_made_then(void **state)
+{
+    enum { HALF_A_SEAL = 400 };
+    fill_and_make_room(set_scene(*state, 1), HALF_A_SEAL, "seal.json");
+}
+
+static void the_draws_report_waits_for_room_and_is_made_then(void **state)
+{
+    enum { HALF_A_REPORT = 200 };
+    fill_and_make_room(set_scene(*state, 1), HALF_A_REPORT, "draw.json");
+}
+
 /* The bytes of all controls of a server that comes as far as this; it leaves nothing behind. */
 static uint64_t bytes_of_controls(const struct scene *scene, bool with_a_bet)
 {
@@ -218,18 +230,24 @@ static void take_all_room(const char *path)
     (void)close(file);
 }
 
-static void a_real_file_system_is_filled_and_freed(void **state)
+/* Mounts a file system of 128 KiB at "small"; skips the test where it may not. */
+static void mount_small(struct stage *stage)
 {
-    struct stage *stage = *state;
     char *mount_point = strdup(stage_path(stage, "small"));
     (void)stage_keep(stage, mount_point);
-    const char *ballast = stage_path(stage, "small/ballast");
     assert_int_equal(mkdir(mount_point, 0700), 0);
     if (mount("lottery", mount_point, "tmpfs", MS_NOSUID | MS_NODEV, "size=128k") != 0) {
         print_message("mount: %s\n", strerror(errno));
         skip();
     }
     stage_own(stage, mount_point, release_mount);
+}
+
+static void a_real_file_system_is_filled_and_freed(void **state)
+{
+    struct stage *stage = *state;
+    const char *ballast = stage_path(stage, "small/ballast");
+    mount_small(stage);
     struct scene *scene = set_scene(stage, AGENCIES);
     scene->directory = stage_path(stage, "small/data");
     struct server *server = server_start_with(stage, scene->directory, NULL, scene->settings);
@@ -239,6 +257,110 @@ static void a_real_file_system_is_filled_and_freed(void **state)
     expect_to_go_on(scene, server);
     server_stop_well(server);
     shimmed_expect_nothing_shared(scene->directory);
+}
+
+/* ------------------------------------------------------ the next draw ---- */
+
+#define FIRST_BET "1:4:Ana,Paz,1,1980-01-31,7\n\r\n"
+
+/* lottery-admin opens the draw "next"; returns it once it has ended with this status. */
+static struct program *open_next(const struct scene *scene, const struct server *server, int status)
+{
+    const char *directory = stage_text(scene->stage, "DATA_DIRECTORY=%s", server->directory);
+    const struct program_plan plan = {.name = "lottery-admin",
+                                      .arguments =
+                                          ARGUMENTS("open", "next", "--number", "7", "--abandon"),
+                                      .environment = ENVIRONMENT(directory)};
+    struct program_end end;
+    struct program *admin = program_run(scene->stage, &plan, &end);
+    if (end.status != status) {
+        program_show(server->program);
+        stage_fail_at(__FILE__, __LINE__, "lottery-admin ended with %d: %s", end.status,
+                      program_errors(admin));
+    }
+    return admin;
+}
+
+/* A start on what is there now: this draw, with its bet, is the current one; or in the archive. */
+static void expect_draw(const struct scene *scene, const char *draw)
+{
+    bool is_next = strcmp(draw, "next") == 0;
+    struct server *server =
+        server_start_with(scene->stage, scene->directory, NULL, scene->settings);
+    const char *control = files_read(scene->stage, server_file(server, "control"), NULL);
+    assert_non_null(strstr(control, stage_text(scene->stage, "\ndraw %s\n", draw)));
+    assert_true(files_size(server_file(server, is_next ? "draws/1/bets.csv" : "bets.csv")) > 0);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:7\r\n", is_next ? "server:8:0,open*\r\n" : "server:8:1,open*\r\n");
+    server_stop_well(server);
+    shimmed_expect_nothing_shared(scene->directory);
+}
+
+static void a_draw_is_not_opened_on_a_full_disk_and_the_current_one_goes_on(void **state)
+{
+    struct stage *stage = *state;
+    mount_small(stage);
+    struct scene *scene = set_scene(stage, 1);
+    scene->directory = stage_path(stage, "small/data");
+    struct server *server = server_start_with(stage, scene->directory, NULL, scene->settings);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, FIRST_BET, "server:0\r\n");
+    take_all_room(stage_path(stage, "small/ballast"));
+    struct program *admin = open_next(scene, server, FAILED);
+    assert_non_null(strstr(program_errors(admin), "No space left on device"));
+    assert_false(peer_has_news(peer, 0)); /* nobody was disconnected for it */
+    assert_int_equal(unlink(stage_path(stage, "small/ballast")), 0);
+    peer_ask(peer, FIRST_BET, "server:0\r\n");
+    (void)open_next(scene, server, 0);
+    peer = peer_connect(server);
+    peer_ask(peer, "1:7\r\n", "server:8:0,open*\r\n");
+    server_stop_well(server);
+    expect_draw(scene, "next");
+}
+
+/*
+ * Everything but the next draw's control had room. The draw is not opened, which is answered; and as
+ * no start has room for its control either, the server ends.
+ */
+static void a_disk_that_fills_up_while_a_draw_is_opened_leaves_the_old_one(void **state)
+{
+    enum { HALF_OF_IT = 200 };
+    const struct scene *scene = set_scene(*state, 1);
+    uint64_t bytes = bytes_of_controls(scene, true) + HALF_OF_IT;
+    struct shimmed *shimmed =
+        start(scene, stage_text(scene->stage, "full:%llu:control", (unsigned long long)bytes));
+    struct peer *peer = peer_connect(&shimmed->server);
+    peer_ask(peer, FIRST_BET, "server:0\r\n");
+    struct program *admin = open_next(scene, &shimmed->server, FAILED);
+    assert_non_null(strstr(program_errors(admin), "No space left on device"));
+    assert_int_equal(program_await_end(shimmed->server.program).status, FAILED);
+    shimmed_expect_gone(shimmed);
+    expect_draw(scene, "1");
+}
+
+/*
+ * It is not known what the disk has, so the server ends, and the next start reads it. The directory is
+ * synced by the start, for the first bet, by each storer, and twice for the archive before that.
+ */
+static void a_failed_sync_of_the_next_draws_control_stops_the_server(void **state)
+{
+    static const struct {
+        const char *rule;
+        const char *draw; /* that the disk of this test has */
+    } syncs[] = {{"fail:fsync:4:EIO:control.tmp", "1"}, {"fail:fsync:7:EIO:>control", "next"}};
+    for (size_t i = 0; i < sizeof syncs / sizeof syncs[0]; i++) {
+        const struct scene *scene = set_scene(*state, 1);
+        struct shimmed *shimmed = start(scene, syncs[i].rule);
+        struct peer *peer = peer_connect(&shimmed->server);
+        peer_ask(peer, FIRST_BET, "server:0\r\n");
+        struct program *admin = open_next(scene, &shimmed->server, FAILED);
+        assert_non_null(strstr(program_errors(admin), "Input/output error"));
+        assert_int_equal(program_await_end(shimmed->server.program).status, FAILED);
+        assert_int_equal(atomic_load(&shimmed->counts->sync_failed), 1);
+        shimmed_expect_gone(shimmed);
+        expect_draw(scene, syncs[i].draw);
+        files_remove_tree(scene->directory);
+    }
 }
 
 /* ------------------------------------------------------ a disk that lies ---- */
@@ -311,10 +433,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STAGE_TEST(bets_wait_for_room_and_are_stored_then),
         STAGE_TEST(a_done_waits_for_room_and_is_stored_then),
+        STAGE_TEST(the_seal_waits_for_room_and_is_made_then),
+        STAGE_TEST(the_draws_report_waits_for_room_and_is_made_then),
         STAGE_TEST(the_draw_waits_for_room_and_is_held_then),
         STAGE_TEST(control_waits_for_room_and_is_written_then),
         STAGE_TEST(a_full_server_that_is_asked_to_stop_does_so_in_time),
         STAGE_TEST(a_real_file_system_is_filled_and_freed),
+        STAGE_TEST(a_draw_is_not_opened_on_a_full_disk_and_the_current_one_goes_on),
+        STAGE_TEST(a_disk_that_fills_up_while_a_draw_is_opened_leaves_the_old_one),
+        STAGE_TEST(a_failed_sync_of_the_next_draws_control_stops_the_server),
         STAGE_TEST(a_failed_sync_of_bets_stops_the_server),
         STAGE_TEST(a_failed_sync_in_the_middle_stops_the_server),
         STAGE_TEST(a_disk_that_is_full_at_the_sync_is_none_to_wait_for),

@@ -208,7 +208,10 @@ static void lotteries_are_recorded(void **state)
                   "kill:fdatasync:7 kill:fdatasync:8 kill:fdatasync:9",
                   &all[1]);
     hold_and_note(stage, "storers-killed-in-the-draw", none,
-                  "kill:fsync:1:EIO:winners.csv.tmp kill:fsync:1:EIO:>winners.csv", &all[2]);
+                  "kill:fsync:1:EIO:seal.json.tmp kill:fsync:1:EIO:>seal.json "
+                  "kill:fsync:1:EIO:winners.csv.tmp kill:fsync:1:EIO:>winners.csv "
+                  "kill:fsync:1:EIO:draw.json.tmp kill:fsync:1:EIO:>draw.json",
+                  &all[2]);
     const char *early = stage_path(stage, "early");
     size_t point = cut_random_below(&recordings->seed, EARLY_RECORDS);
     cut_build(all[0].journal, none, point, cut_random(&recordings->seed), early);
@@ -221,11 +224,11 @@ static void lotteries_are_recorded(void **state)
 
 /* --------------------------------------------------------------- cutting ---- */
 
-static bool is_open_of_bets(const struct cut_record *record)
+static bool is_open_of(const struct cut_record *record, const char *name)
 {
-    static const char name[] = "bets.csv";
-    return record->header.kind == JOURNAL_OPEN && record->header.payload_bytes == sizeof name - 1 &&
-           memcmp(record->payload, name, sizeof name - 1) == 0;
+    size_t bytes = strlen(name);
+    return record->header.kind == JOURNAL_OPEN && record->header.payload_bytes == bytes &&
+           memcmp(record->payload, name, bytes) == 0;
 }
 
 /* The point at which most of bets.csv had been written and not yet synced. */
@@ -238,7 +241,7 @@ static size_t find_widest_gap(const struct cut_journal *journal)
     for (size_t i = 0; i < journal->count; i++) {
         const struct cut_record *record = &journal->records[i];
         bool of_bets = record->header.handle == bets;
-        if (is_open_of_bets(record)) {
+        if (is_open_of(record, "bets.csv")) {
             bets = record->header.handle;
         } else if (of_bets && record->header.kind == JOURNAL_SYNC) {
             unsynced = 0;
@@ -279,10 +282,20 @@ static size_t find_first_done(const struct cut_journal *journal)
     return point < journal->count ? point + 1 : point;
 }
 
+/* Any point after the seal was begun. */
+static size_t find_ending(const struct cut_journal *journal, uint64_t *seed)
+{
+    size_t point = 0;
+    while (point < journal->count && !is_open_of(&journal->records[point], "seal.json.tmp")) {
+        point++;
+    }
+    return point + cut_random_below(seed, journal->count - point + 1);
+}
+
 /* Mostly any point; sometimes one where more than usual is at stake. */
 static size_t pick_point(const struct cut_journal *journal, uint64_t *seed)
 {
-    enum { WIDEST_GAP, FIRST_DONE, RARE, RARE_TOO, RARE_AGAIN, KINDS = 8 };
+    enum { WIDEST_GAP, FIRST_DONE, RARE, RARE_TOO, RARE_AGAIN, ENDING, KINDS = 9 };
     size_t point = cut_random_below(seed, journal->count + 1);
     switch (cut_random_below(seed, KINDS)) {
     case WIDEST_GAP:
@@ -293,6 +306,8 @@ static size_t pick_point(const struct cut_journal *journal, uint64_t *seed)
     case RARE_TOO:
     case RARE_AGAIN:
         return find_rare(journal, point, seed);
+    case ENDING:
+        return find_ending(journal, seed);
     default:
         return point;
     }

@@ -16,8 +16,8 @@
 
 /* The names of all files that a server, or a target, makes. */
 static const char *const scratch_names[] = {
-    "lock",       "control",     "bets.csv",       "done.csv", "control.tmp",
-    "checkpoint", "winners.csv", "checkpoint.tmp", "layout",   "config.ini"};
+    "lock",        "control",        "bets.csv", "done.csv",   "control.tmp", "checkpoint",
+    "winners.csv", "checkpoint.tmp", "layout",   "config.ini", "admin.sock"};
 
 static char scratch_path[] = "/dev/shm/lottery-fuzz-XXXXXX";
 static int scratch_directory = -1;

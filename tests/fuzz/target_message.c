@@ -160,7 +160,9 @@ static enum message_frame reference_parse(const char *text, size_t bytes, bool s
     }
     reference_body(text, has_body ? type_end + 1 : end, end, message);
     bool may_have_body = message->type == MESSAGE_BET || message->type == MESSAGE_WINNERS ||
-                         message->type == MESSAGE_STATE || message->type == MESSAGE_PREFIX;
+                         message->type == MESSAGE_STATE || message->type == MESSAGE_PREFIX ||
+                         message->type == MESSAGE_STATUS || message->type == MESSAGE_REQUEST ||
+                         message->type == MESSAGE_ERROR;
     bool body_is_right = message->type == MESSAGE_BET ? reference_rows_end(message)
                                                       : may_have_body || message->body_bytes == 0;
     return sender_known && body_is_right ? MESSAGE_WHOLE : MESSAGE_MALFORMED;

@@ -4,6 +4,7 @@
 #include "tests/harness/reckoning.h"
 
 #include "tests/harness/files.h"
+#include "tests/harness/program.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -321,6 +322,19 @@ static void expect_file_in_record(const struct books *books, const char *name,
                 reckoning_sum(0, text, bytes));
 }
 
+/* The auditor's program makes seal and winners again, and finds that all is well. */
+static void expect_verified(const struct books *books)
+{
+    struct program_end end;
+    const struct program_plan plan = {.name = "lottery-verify",
+                                      .arguments = ARGUMENTS(books->directory)};
+    struct program *program = program_run(books->stage, &plan, &end);
+    if (end.status != 0) {
+        stage_fail_at(books->file, books->line, "lottery-verify ends with %d: %s%s", end.status,
+                      program_log(program), program_errors(program));
+    }
+}
+
 void reckoning_expect_books_at(struct stage *stage, const char *directory, const char *file,
                                int line)
 {
@@ -337,6 +351,7 @@ void reckoning_expect_books_at(struct stage *stage, const char *directory, const
     if (strncmp(control_text(&books, "state"), "drawn\n", strlen("drawn\n")) == 0) {
         expect_file_in_record(&books, "bets.csv", of_bets);
         expect_file_in_record(&books, "winners.csv", of_winners);
+        expect_verified(&books);
     }
 }
 

@@ -346,6 +346,13 @@ struct message rig_expect_message(struct rig *rig, enum message_type type)
     return message;
 }
 
+void rig_expect_status(struct rig *rig, const char *body)
+{
+    struct message status = rig_expect_message(rig, MESSAGE_STATUS);
+    assert_int_equal(status.body_bytes, strlen(body));
+    assert_memory_equal(status.body, body, status.body_bytes);
+}
+
 /* A batch of exactly these rows of the file. */
 void rig_expect_batch(struct rig *rig, unsigned first, unsigned last)
 {

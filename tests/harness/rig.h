@@ -112,6 +112,9 @@ void rig_receive_more(struct rig *rig);
 /* The next message; it stays until the next call. */
 struct message rig_expect_message(struct rig *rig, enum message_type type);
 
+/* STATUS with this body. */
+void rig_expect_status(struct rig *rig, const char *body);
+
 /* A batch of exactly these rows of the file. */
 void rig_expect_batch(struct rig *rig, unsigned first, unsigned last);
 

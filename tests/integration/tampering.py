@@ -7,6 +7,9 @@ JUDGED has a line for each change of one file of the directory: `NAME CHANGE AT 
 CHANGE is flip (the byte at AT, xor 1), cut (the last byte), grow (a byte more) or delete, and
 VERDICTS is a letter for each check. Every change is made, judged, compared and undone. Prints
 how many there were, and ends with status 1 at the first one that is judged otherwise.
+
+A start of openssl takes longer than all other checks. So it is asked about the good signatures and
+about each change of a signature; a changed file with its old signature counts as wrongly signed.
 """
 import importlib.util
 import os
@@ -22,24 +25,40 @@ def load_verifier():
     return module
 
 
-def write(path, data):
-    with open(path, 'wb') as file:
+def put(path, at, data, size):
+    """In place: a file that is written anew is flushed to the disk by ext4 each time."""
+    with open(path, 'r+b' if os.path.exists(path) else 'wb') as file:
+        file.seek(at)
         file.write(data)
+        file.truncate(size)
 
 
 def change(path, data, how, at):
     if how == 'flip':
-        write(path, data[:at] + bytes([data[at] ^ 1]) + data[at + 1:])
+        put(path, at, bytes([data[at] ^ 1]), len(data))
     elif how == 'cut':
-        write(path, data[:-1])
+        put(path, 0, b'', len(data) - 1)
     elif how == 'grow':
-        write(path, data + b'x')
+        put(path, len(data), b'x', len(data) + 1)
     else:
         os.unlink(path)
 
 
+def read(directory, name):
+    with open(os.path.join(directory, name), 'rb') as file:
+        return file.read()
+
+
+def spare_openssl(verifier, directory):
+    """Has openssl asked only about the data of the good files."""
+    signed = [read(directory, name) for name in ('seal.json', 'draw.json')]
+    ask = verifier.is_signed
+    verifier.is_signed = lambda key, data, signature: data in signed and ask(key, data, signature)
+
+
 def main(directory, key, judged):
     verifier = load_verifier()
+    spare_openssl(verifier, directory)
     count = 0
     with open(judged, encoding='ascii') as lines:
         for line in lines:
@@ -50,7 +69,7 @@ def main(directory, key, judged):
             change(path, data, how, int(at))
             draw = verifier.Draw(directory, key)
             draw.check()
-            write(path, data)
+            put(path, 0, data, len(data))
             found = ''.join(draw.lines[check][0][0] for check in verifier.CHECKS)
             if found != verdicts or draw.status() != verifier.EXIT_FAIL:
                 draw.print(False)

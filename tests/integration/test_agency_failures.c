@@ -83,6 +83,8 @@ static void an_agency_that_is_not_welcome_says_so(void **state)
     struct rig *rig = *state;
     rig_begin(rig, 1, NULL);
     rig_accept_and_tell(rig, "server:1\r\n");
+    rig_expect_status(rig, ""); /* version 1.0 would answer this one */
+    rig_answer(rig, "server:1\r\n");
     rig_expect_batch(rig, 1, 1);
     rig_answer(rig, "server:1\r\n");
     rig_expect_closed(rig);

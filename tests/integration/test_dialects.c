@@ -40,13 +40,13 @@ static void messages_by_name_in_any_case_are_answered_by_name(void **state)
 {
     struct server *server = start(state);
     struct peer *peer = peer_connect(server);
-    peer_ask(peer, "1:status\r\n", "server:STATE:0,open*\r\n");
+    peer_ask(peer, "1:status\r\n", "server:STATE:0,open*,1\r\n");
     peer_ask(peer, "1:Bet:" ROW_A "\n\r\n", "server:ACK\r\n");
     peer_ask(peer, "1:BET:" ROW_B "\n\r\n", "server:ACK\r\n");
-    peer_ask(peer, "1:sTaTuS\r\n", "server:STATE:2,open*\r\n");
+    peer_ask(peer, "1:sTaTuS\r\n", "server:STATE:2,open*,1\r\n");
     peer_ask(peer, "1:done\r\n", "server:ACK\r\n");
     peer_ask(peer, "1:Request\r\n", "server:WAIT\r\n");
-    peer_ask(peer, "1:ack\r\n", "server:ERROR\r\n");
+    peer_ask(peer, "1:ack\r\n", "server:ERROR:the type is the server's\r\n");
 }
 
 static void a_batch_without_its_last_line_feed_is_refused_whole(void **state)
@@ -157,7 +157,7 @@ static void messages_in_one_byte_segments_are_put_together(void **state)
     struct server *server = start(state);
     struct peer *peer = peer_connect(server);
     peer_send_bytewise(peer, "probe\n1:4:" ROW_A "\n" ROW_B "\n\r\n1:status\r\n1:" ROW_B "\n\r\n");
-    peer_expect(peer, "probe\nserver:0\r\nserver:STATE:2,open*\r\nserver:0\n");
+    peer_expect(peer, "probe\nserver:0\r\nserver:STATE:2,open*,1\r\nserver:0\n");
     struct reckoning *stored = reckoning_read(*state, server_file(server, "bets.csv"));
     assert_int_equal(stored->count, 3);
     assert_int_equal(reckoning_count_bet(stored, 1, ROW_A), 1);

@@ -27,7 +27,7 @@ static void status_counts_what_the_agency_has_stored(void **state)
     peer_ask(peer, bets_batch(stage, 1, 0, 150), "server:0\r\n");
     peer_ask(other, bets_batch(stage, 2, 0, 7), "server:0\r\n");
     peer_ask(peer, "1:7\r\n", "server:8:150,open*\r\n");
-    peer_ask(peer, "1:status\r\n", "server:STATE:150,open*\r\n");
+    peer_ask(peer, "1:status\r\n", "server:STATE:150,open*,1\r\n");
     peer_ask(other, "2:7\r\n", "server:8:7,open*\r\n");
 }
 
@@ -352,7 +352,7 @@ static void any_error_breaks_the_claim(void **state)
         {"1:9:x\r\n", "server:1\r\n"},
         {"1:9:99999999\r\n", "server:1\r\n"},
         {"1:5:now\r\n", "server:1\r\n"},
-        {"1:6:now\r\n", "server:1\r\n"},
+        {"1:2:now\r\n", "server:1\r\n"},
         {"1:4:Ana,Paz,1,1980-01-31,1\r\n", "server:1\r\n"},
         {"1:Ana,Paz,1,1980-01-31,1\r\n", "server:1\n"},
         {"1:bad,\n\r\n", "server:1\n"},

@@ -13,6 +13,9 @@
  * for a foreign agency that somebody else has claimed, or preceded by a STATUS of that agency. A
  * stranger, on a connection of its own, sends what it likes but a STATUS of the agency.
  *
+ * Every STATUS here is about the current draw. One that names another draw claims nothing, and its
+ * connection gets ERROR for bets and DONE until the next STATUS, as after a MALFORMED.
+ *
  * Shown: what is stored of an agency that has been claimed is always a prefix of what it sends; it
  * is done only when all of it is stored; an agency that resumes has each bet stored once, and is
  * done, however often it is interrupted; after an ERROR nothing that needs the claim is

@@ -46,6 +46,11 @@ static const struct example examples[] = {
     {"7:6:\r\n", false, MESSAGE_WHOLE, MESSAGE_REQUEST, MESSAGE_BY_CODE, false, 7, ""},
     {"12:7\r\n", false, MESSAGE_WHOLE, MESSAGE_STATUS, MESSAGE_BY_CODE, false, 12, ""},
     {"12:7\n", false, MESSAGE_WHOLE, MESSAGE_STATUS, MESSAGE_BY_CODE, false, 12, ""},
+    {"12:7:2026-W48\r\n", false, MESSAGE_WHOLE, MESSAGE_STATUS, MESSAGE_BY_CODE, false, 12,
+     "2026-W48"},
+    {"12:status:*\r\n", false, MESSAGE_WHOLE, MESSAGE_STATUS, MESSAGE_BY_NAME, false, 12, "*"},
+    {"1:request:../x\r\n", false, MESSAGE_WHOLE, MESSAGE_REQUEST, MESSAGE_BY_NAME, false, 1,
+     "../x"},
     {"1:9:900\r\n", false, MESSAGE_WHOLE, MESSAGE_PREFIX, MESSAGE_BY_CODE, false, 1, "900"},
     {"1:done\r\n", false, MESSAGE_WHOLE, MESSAGE_DONE, MESSAGE_BY_NAME, false, 1, ""},
     {"1:Done\n", false, MESSAGE_WHOLE, MESSAGE_DONE, MESSAGE_BY_NAME, false, 1, ""},
@@ -62,6 +67,10 @@ static const struct example examples[] = {
     {"1:a,b\r\n", true, MESSAGE_WHOLE, MESSAGE_BET, MESSAGE_UNTYPED_SINGLE, false, 1, "a,b"},
     {"server:0\r\n", false, MESSAGE_WHOLE, MESSAGE_ACK, MESSAGE_BY_CODE, true, 0, ""},
     {"server:0\n", false, MESSAGE_WHOLE, MESSAGE_ACK, MESSAGE_BY_CODE, true, 0, ""},
+    {"server:1\r\n", false, MESSAGE_WHOLE, MESSAGE_ERROR, MESSAGE_BY_CODE, true, 0, ""},
+    {"server:1:row 2: a, b\r\n", false, MESSAGE_WHOLE, MESSAGE_ERROR, MESSAGE_BY_CODE, true, 0,
+     "row 2: a, b"},
+    {"server:ERROR:no\r\n", false, MESSAGE_WHOLE, MESSAGE_ERROR, MESSAGE_BY_NAME, true, 0, "no"},
     {"server:WAIT\r\n", false, MESSAGE_WHOLE, MESSAGE_WAIT, MESSAGE_BY_NAME, true, 0, ""},
     {"server:3:1," ROW "\r\n", false, MESSAGE_WHOLE, MESSAGE_WINNERS, MESSAGE_BY_CODE, true, 0,
      "1," ROW},
@@ -109,7 +118,7 @@ static const struct example examples[] = {
     {.text = "1:dones\r\n", .frame = MESSAGE_MALFORMED},
     {.text = "1:don\r\n", .frame = MESSAGE_MALFORMED},
     {.text = "1:5:body\r\n", .frame = MESSAGE_MALFORMED},
-    {.text = "1:request:body\r\n", .frame = MESSAGE_MALFORMED},
+    {.text = "1:wait:body\r\n", .frame = MESSAGE_MALFORMED},
     {.text = "1:0:body\r\n", .frame = MESSAGE_MALFORMED},
     {.text = "1:nonsense:" ROW ROW "\r\n", .frame = MESSAGE_MALFORMED},
     {.text = "x:" ROW ROW "\r\n", .frame = MESSAGE_MALFORMED},
@@ -426,6 +435,84 @@ static void an_agency_writes_by_code(void **state)
                    "4294967295:5\r\n");
 }
 
+/* -------------------------------------------------------- names and reasons ---- */
+
+static void a_draws_name_is_a_files_name_of_plain_characters(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"1", "2026-W48", "a._-", "Z",
+                                       "01234567890123456789012345678901"};
+    static const char *const bad[] = {"",
+                                      ".",
+                                      "..",
+                                      "-a",
+                                      "_a",
+                                      "a/b",
+                                      "a b",
+                                      "a\n",
+                                      "\xc3\xb1",
+                                      "*",
+                                      "a,b",
+                                      "a:b",
+                                      "012345678901234567890123456789012"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_true(message_is_draw_name(good[i], strlen(good[i])));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(message_is_draw_name(bad[i], strlen(bad[i])));
+    }
+    assert_false(message_is_draw_name("a\0", 2));
+}
+
+/* Writes an ERROR with this reason, parses it, and expects to read that. */
+static void expect_reason(uint64_t row, const char *written, const char *expected)
+{
+    char text[MESSAGE_HEADER_BYTES_MAX + MESSAGE_REASON_BYTES_MAX + sizeof MESSAGE_END];
+    char reason[MESSAGE_REASON_BYTES_MAX + 1];
+    struct message message;
+    size_t bytes = message_write_answer(text, MESSAGE_ERROR, MESSAGE_BY_NAME, true);
+    bytes += message_write_reason(text + bytes, row, written);
+    assert_int_equal(parse_whole(text, bytes, false, &message), MESSAGE_WHOLE);
+    assert_int_equal(message.type, MESSAGE_ERROR);
+    assert_int_equal(message.bytes, bytes);
+    message_read_reason(&message, reason);
+    assert_string_equal(reason, expected);
+}
+
+static void a_reason_is_clean_and_of_bounded_length(void **state)
+{
+    (void)state;
+    char longest[MESSAGE_REASON_BYTES_MAX + 2];
+    char cut[MESSAGE_REASON_BYTES_MAX + 1];
+    expect_reason(0, "no such day", "no such day");
+    expect_reason(2, "no such day", "row 2: no such day");
+    expect_reason(0, "a\rb\nc\xff", "a?b?c?");
+    expect_reason(0, "", "");
+    memset(longest, 'x', sizeof longest);
+    longest[sizeof longest - 1] = '\0';
+    memcpy(cut, longest, sizeof cut);
+    cut[sizeof cut - 1] = '\0';
+    expect_reason(0, longest, cut);
+    memcpy(cut + MESSAGE_REASON_BYTES_MAX - 1, "?", sizeof "?");
+    memcpy(longest + MESSAGE_REASON_BYTES_MAX - 1, "\xc3\xb1", sizeof "\xc3\xb1" - 1);
+    expect_reason(0, longest, cut); /* not half a letter */
+}
+
+/* A server that is not ours may send anything. */
+static void what_comes_as_a_reason_is_made_clean(void **state)
+{
+    (void)state;
+    static const char text[] = "server:1:\x1b[31m\n\xff\0\r\n";
+    char reason[MESSAGE_REASON_BYTES_MAX + 1];
+    struct message message;
+    assert_int_equal(parse_whole(text, sizeof text - 1, false, &message), MESSAGE_WHOLE);
+    message_read_reason(&message, reason);
+    assert_string_equal(reason, "?[31m???");
+    assert_int_equal(parse_whole("server:1\r\n", 10, false, &message), MESSAGE_WHOLE);
+    message_read_reason(&message, reason);
+    assert_string_equal(reason, "");
+}
+
 static void every_type_has_its_code_and_its_name(void **state)
 {
     (void)state;
@@ -452,6 +539,9 @@ int main(void)
         cmocka_unit_test(answers_are_written_in_the_dialect_of_the_question),
         cmocka_unit_test(every_answer_fits_and_is_understood),
         cmocka_unit_test(an_agency_writes_by_code),
+        cmocka_unit_test(a_draws_name_is_a_files_name_of_plain_characters),
+        cmocka_unit_test(a_reason_is_clean_and_of_bounded_length),
+        cmocka_unit_test(what_comes_as_a_reason_is_made_clean),
         cmocka_unit_test(every_type_has_its_code_and_its_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

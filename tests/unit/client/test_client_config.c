@@ -50,6 +50,7 @@ static void assert_defaults(void)
     assert_string_equal(config.bets_file, "");
     assert_string_equal(config.winners_file, "");
     assert_int_equal(config.resume, RESUME_AUTO);
+    assert_string_equal(config.lottery_name, "");
     assert_string_equal(config.first_name, "");
     assert_string_equal(config.last_name, "");
     assert_string_equal(config.document, "");
@@ -115,6 +116,9 @@ static const struct config_setting settable[] = {
     {"id: 1\nwinners: {file: w.csv}", "CLI_WINNERS_FILE", "w.csv", " | winners.file: w.csv |"},
     {"id: 1\nwinners: {file: w.csv}", "OUTPUT_FILE", "w.csv", " | winners.file: w.csv |"},
     {"id: 1\nresume: off", "CLI_RESUME", "off", " | resume: off |"},
+    {"id: 1\nlottery: {name: 2026-W48}", "CLI_LOTTERY_NAME", "2026-W48",
+     " | lottery.name: 2026-W48"},
+    {"id: 1\nlottery: {name: w}", "LOTTERY_NAME", "w", " | lottery.name: w"},
     {"id: 1\nresume: required", "CLI_RESUME", "Required", " | resume: required |"},
 };
 
@@ -169,7 +173,17 @@ static void the_fields_of_a_bet_are_no_keys_of_the_file(void **state)
 {
     assert_refused(state, "id: 1\nNOMBRE: x\n",
                    ":2: NOMBRE: unknown key; known here are id, server, loop, log, batch, bets, "
-                   "winners, resume");
+                   "winners, resume, lottery");
+}
+
+static void the_draws_name_has_to_be_one_and_the_server_to_be_asked(void **state)
+{
+    assert_refused(state, "id: 1\nlottery: {name: ../x}\n",
+                   ":2: lottery.name: \"../x\" is no name of a draw: 1 to 32 letters, digits, '.', "
+                   "'_' and '-', the first one a letter or a digit");
+    assert_refused(state, "id: 1\nresume: off\nlottery: {name: 2026-W48}\n",
+                   ":3: lottery.name: is \"2026-W48\", but resume: off never asks the server which "
+                   "draw it holds");
 }
 
 /* ---- the server's address -------------------------------------------------- */
@@ -334,6 +348,7 @@ int main(void)
         TEST(the_variables_with_cli_in_front_win_over_the_others),
         TEST(both_names_of_the_batch_size_are_one_too_many),
         TEST(the_fields_of_a_bet_are_no_keys_of_the_file),
+        TEST(the_draws_name_has_to_be_one_and_the_server_to_be_asked),
         TEST(host_and_port_win_over_the_file),
         TEST(a_host_without_port_gets_the_usual_one),
         TEST(a_port_without_host_changes_nothing),

@@ -61,12 +61,12 @@ static struct sha256_digest hash_of(unsigned char prefix, const void *one, size_
 static struct sha256_digest reckon_root(uint64_t first, uint64_t leaves)
 {
     struct sha256_digest digest;
-    char row[ROW_BYTES];
     if (leaves == 0) {
         assert_true(sha256_of("", 0, &digest));
         return digest;
     }
     if (leaves == 1) {
+        char row[ROW_BYTES];
         size_t bytes = write_row(row, first);
         return hash_of(0, row, bytes, "", 0);
     }
@@ -247,7 +247,7 @@ static void a_path_proves_no_other_row_place_or_size(void **state)
         struct merkle_path longer = path;
         longer.siblings[longer.count++] = root;
         assert_false(proves(row, bytes, &longer, LEAVES, &root));
-        assert_false(proves(row, bytes, &path, 4 * LEAVES, &root));
+        assert_false(proves(row, bytes, &path, UINT64_C(4) * LEAVES, &root));
         assert_false(proves(row, bytes, &path, leaf, &root)); /* beyond the tree */
     }
 }

@@ -560,6 +560,27 @@ static void no_bet_comes_behind_the_head_of_the_draw(void **state)
     assert_int_equal(agencies_claim(&fixture->segment, add(fixture, 1)).bets, 1);
 }
 
+/* Until control says that sales are closed they may go on; a DONE is heard all the same. */
+static void sales_that_are_reopened_take_bets_and_keep_who_is_done(void **state)
+{
+    struct fixture *fixture = *state;
+    struct append append = {.agency = add(fixture, 1), .bytes = "12345", .count = 5, .bets = 1};
+    struct agency *other = add(fixture, 2);
+    uint64_t end = 0;
+    (void)agencies_close_for_draw(&fixture->segment);
+    assert_true(agencies_ask_done(&fixture->segment, 0, other, EPOCH_UNFENCED));
+    assert_int_equal(atomic_load(&other->phase), AGENCY_DONE_ASKED);
+    agencies_reopen(&fixture->segment);
+    assert_int_equal(ring_append(&fixture->segment, 0, &append, &end), APPEND_DONE);
+    append.agency = other;
+    assert_int_equal(ring_append(&fixture->segment, 0, &append, &end), APPEND_AGENCY_CLOSED);
+    (void)agencies_close_for_draw(&fixture->segment);
+    agencies_set_closed_out(other);
+    assert_int_equal(ring_append(&fixture->segment, 0, &append, &end), APPEND_SALES_CLOSED);
+    agencies_recount_done(&fixture->segment);
+    assert_int_equal(atomic_load(&fixture->segment.shared->storer.agencies_done), 0);
+}
+
 #define AGENCIES_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -584,6 +605,7 @@ int main(void)
         AGENCIES_TEST(a_snapshot_has_every_agency_once),
         AGENCIES_TEST(a_snapshot_is_of_one_moment),
         AGENCIES_TEST(no_bet_comes_behind_the_head_of_the_draw),
+        AGENCIES_TEST(sales_that_are_reopened_take_bets_and_keep_who_is_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

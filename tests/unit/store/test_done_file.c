@@ -568,6 +568,39 @@ static void closing_twice_is_closing_once(void **state)
     assert_int_equal(close(descriptor), 0);
 }
 
+/* ---------------------------------------------------------------- finding ---- */
+
+static void the_line_of_an_agency_is_found_and_of_no_other(void **state)
+{
+    struct fixture *fixture = *state;
+    struct text text;
+    struct done_line line;
+    struct failure failure;
+    assert_int_equal(done_file_find(&fixture->directory, 1, &line, &failure), DONE_NOT_FOUND);
+    write_examples(&text);
+    scratch_write(&fixture->scratch, DATA_DONE_FILE, text.bytes, text.count);
+    for (size_t i = 0; i < EXAMPLES; i++) {
+        assert_int_equal(done_file_find(&fixture->directory, examples[i].agency, &line, &failure),
+                         DONE_FOUND);
+        expect_line(&line, &examples[i]);
+    }
+    assert_int_equal(done_file_find(&fixture->directory, 2, &line, &failure), DONE_NOT_FOUND);
+}
+
+static void behind_a_wrong_line_no_agency_is_found(void **state)
+{
+    struct fixture *fixture = *state;
+    struct text text;
+    struct done_line line;
+    struct failure failure;
+    write_examples(&text);
+    text.bytes[text.ends[1]] ^= 1;
+    scratch_write(&fixture->scratch, DATA_DONE_FILE, text.bytes, text.count);
+    assert_int_equal(done_file_find(&fixture->directory, 1, &line, &failure), DONE_FOUND);
+    assert_int_equal(done_file_find(&fixture->directory, 7, &line, &failure), DONE_UNREAD);
+    assert_non_null(strstr(failure.text, DATA_DONE_FILE " is damaged"));
+}
+
 #define DONE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -595,6 +628,8 @@ int main(void)
         DONE_TEST(a_cut_that_cannot_be_synced_is_told_as_such),
         DONE_TEST(a_cut_that_is_refused_is_a_failure),
         DONE_TEST(closing_twice_is_closing_once),
+        DONE_TEST(the_line_of_an_agency_is_found_and_of_no_other),
+        DONE_TEST(behind_a_wrong_line_no_agency_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -264,6 +264,67 @@ static void it_gives_up_where_the_server_stops(void **state)
     assert_non_null(strstr(failure.text, "stopping"));
 }
 
+/* ---------------------------------------------------------------- all of it ---- */
+
+static void expect_count(const struct fixture *fixture, uint64_t bytes, uint32_t agency)
+{
+    uint64_t rows = 0;
+    uint64_t checksum = 0;
+    uint64_t reckoned = 0;
+    struct failure failure;
+    uint64_t expected = rows_of(fixture, agency);
+    assert_true(
+        prefix_count(&fixture->directory, bytes, agency, should_stop, &rows, &checksum, &failure));
+    assert_int_equal(rows, expected);
+    assert_true(ask(fixture, fixture->bytes, agency, expected, &reckoned, &failure));
+    assert_int_equal(checksum, reckoned);
+}
+
+static void all_rows_of_an_agency_are_counted(void **state)
+{
+    const struct fixture *fixture = *state;
+    for (uint32_t agency = 1; agency <= AGENCIES + 1; agency++) {
+        expect_count(fixture, fixture->bytes, agency);
+        expect_count(fixture, 0, agency);
+    }
+}
+
+static void expect_no_count(struct fixture *fixture, uint64_t bytes, const char *why)
+{
+    uint64_t rows = 0;
+    uint64_t checksum = 0;
+    struct failure failure;
+    assert_false(
+        prefix_count(&fixture->directory, bytes, 1, should_stop, &rows, &checksum, &failure));
+    assert_non_null(strstr(failure.text, why));
+}
+
+static void a_file_of_another_length_or_with_a_wrong_row_is_not_counted(void **state)
+{
+    struct fixture *fixture = *state;
+    expect_no_count(fixture, fixture->bytes - 1, "is damaged: it has");
+    expect_no_count(fixture, fixture->bytes + 1, "is damaged: it has");
+    looks_before_stop = 2;
+    expect_no_count(fixture, fixture->bytes, "stopping");
+    looks_before_stop = -1;
+    fixture->bets[fixture->bytes / 2] = '\n';
+    write_bets(fixture);
+    expect_no_count(fixture, 0, "is no bet");
+}
+
+static void a_draw_without_a_bet_has_no_file(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t rows = 1;
+    uint64_t checksum = 1;
+    struct failure failure;
+    assert_int_equal(unlinkat(fixture->directory.descriptor, DATA_BETS_FILE, 0), 0);
+    assert_true(prefix_count(&fixture->directory, 0, 1, should_stop, &rows, &checksum, &failure));
+    assert_int_equal(rows, 0);
+    assert_int_equal(checksum, CHECKSUM_EMPTY);
+    expect_no_count(fixture, 1, DATA_BETS_FILE);
+}
+
 #define PREFIX_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -277,6 +338,9 @@ int main(void)
         PREFIX_TEST(rows_behind_a_damaged_one_are_not_counted),
         PREFIX_TEST(a_file_that_is_too_short_is_no_answer),
         PREFIX_TEST(it_gives_up_where_the_server_stops),
+        PREFIX_TEST(all_rows_of_an_agency_are_counted),
+        PREFIX_TEST(a_file_of_another_length_or_with_a_wrong_row_is_not_counted),
+        PREFIX_TEST(a_draw_without_a_bet_has_no_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
