@@ -127,10 +127,10 @@ enum append_repair { REPAIR_NONE, REPAIR_FORGOT, REPAIR_FINISHED };
 struct shared_append {
     alignas(SHARED_CACHE_LINE_BYTES) pthread_mutex_t mutex; /* robust, process-shared */
     struct shared_intent intent;                            /* under the mutex */
-    uint32_t draw_closed;      /* under the mutex: 1 while sales are closed; no bet is taken */
-    uint32_t agencies_present; /* under the mutex: entries used in the agencies table */
-    uint32_t repair;           /* under the mutex: enum append_repair */
-    uint64_t checksum;         /* under the mutex: of all bytes of bets.csv below head */
+    uint32_t draw_closed;        /* under the mutex: 1 while sales are closed; no bet is taken */
+    uint32_t agencies_present;   /* under the mutex: entries used in the agencies table */
+    uint32_t repair;             /* under the mutex: enum append_repair */
+    uint64_t checksum;           /* under the mutex: of all bytes of bets.csv below head */
     _Atomic uint64_t recoveries; /* how often an owner died; under the mutex, read by anyone */
 };
 

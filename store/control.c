@@ -231,8 +231,8 @@ static size_t write_text(const struct control *control, int version, char text[C
 {
     int used = snprintf(text, CONTROL_BYTES_MAX, FIRST_LINE "%d\n", version);
     for (int i = 0; i < LINES; i++) {
-        char value[VALUE_BYTES];
         if (lines[i].since <= version) {
+            char value[VALUE_BYTES];
             write_value(&lines[i], (const char *)control + lines[i].offset, value);
             used += snprintf(text + used, CONTROL_BYTES_MAX - (size_t)used, "%s %s\n",
                              lines[i].name, value);
