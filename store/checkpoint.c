@@ -75,9 +75,9 @@ void checkpoint_close(struct checkpoint *checkpoint)
 /* --------------------------------------------------------------- writing ---- */
 
 static bool write_file(const struct data_directory *directory,
-                       const struct checkpoint_header *header,
-                       const struct checkpoint_agency *agencies)
+                       const struct checkpoint_header *header, const struct checkpoint *checkpoint)
 {
+    const struct checkpoint_agency *agencies = checkpoint->agencies;
     struct failure failure;
     int file = data_directory_open_file(directory, UNFINISHED_FILE, O_WRONLY | O_CREAT | O_TRUNC,
                                         &failure);
@@ -85,7 +85,8 @@ static bool write_file(const struct data_directory *directory,
         return false;
     }
     bool written = file_write_all(file, header, sizeof *header, 0) &&
-                   file_write_all(file, agencies, agencies_bytes(header->count), sizeof *header);
+                   file_write_all(file, agencies, agencies_bytes(header->count), sizeof *header) &&
+                   (!checkpoint->is_last || file_sync(file));
     close(file);
     return written && renameat(directory->descriptor, UNFINISHED_FILE, directory->descriptor,
                                DATA_CHECKPOINT_FILE) == 0;
@@ -101,7 +102,7 @@ bool checkpoint_write(const struct checkpoint *checkpoint, const struct data_dir
     memcpy(header.identity, identity, sizeof header.identity);
     bool written = prove(bets_file, header.position, &header.proof);
     header.checksum = sum(&header, checkpoint->agencies);
-    written = written && write_file(directory, &header, checkpoint->agencies);
+    written = written && write_file(directory, &header, checkpoint);
     if (!written) {
         log_warning("action: checkpoint | result: fail | position: %" PRIu64 " | error: %s",
                     checkpoint->position, strerror(errno));

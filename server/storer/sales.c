@@ -107,7 +107,7 @@ static void tell_closed(const struct storage *storage)
 static bool commit(struct storage *storage, const struct closing *closing)
 {
     fault_point("sales.settled");
-    if (!storage_note_closed(storage, closing)) {
+    if (!storage_write_last_checkpoint(storage) || !storage_note_closed(storage, closing)) {
         return false;
     }
     fault_point("sales.closed");

@@ -273,3 +273,10 @@ bool storage_write_checkpoint(struct storage *storage)
                       storage->control.identity, storage->bets.descriptor);
     return true;
 }
+
+bool storage_write_last_checkpoint(struct storage *storage)
+{
+    checkpoints_take(&storage->checkpoints, storage->disk->segment);
+    storage->checkpoints.taken.is_last = true;
+    return storage_write_checkpoint(storage);
+}

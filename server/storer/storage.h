@@ -90,4 +90,10 @@ bool storage_note_draw(struct storage *storage, const struct draw_record *record
  */
 bool storage_write_checkpoint(struct storage *storage);
 
+/*
+ * Takes and writes the last checkpoint of the draw, whose bets are all durable and no more come. It
+ * is durable with control's next writing. False as above.
+ */
+bool storage_write_last_checkpoint(struct storage *storage);
+
 #endif

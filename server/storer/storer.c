@@ -126,7 +126,7 @@ static bool serve(struct storage *storage)
         if (!done_round_store_asked(storage)) {
             return false;
         }
-        if (checkpoints_are_due(&storage->checkpoints, segment) &&
+        if (storage_is_on_sale(storage) && checkpoints_are_due(&storage->checkpoints, segment) &&
             !storage_write_checkpoint(storage)) {
             return false;
         }
@@ -139,6 +139,9 @@ static bool serve(struct storage *storage)
         } else if (!is_drained(heritage)) {
             wait_for_work(segment, has_unstored, shared, DRAIN_LOOK_MS);
         } else {
+            if (!storage_is_on_sale(storage)) {
+                return true; /* its last checkpoint has been written */
+            }
             checkpoints_take(&storage->checkpoints, segment);
             return storage_write_checkpoint(storage);
         }
