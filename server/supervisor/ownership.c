@@ -22,7 +22,8 @@ static const struct {
     bool same_inode;
 } files[OWNERSHIP_FILES] = {
     {DATA_LOCK_FILE, true},     {DATA_BETS_FILE, true},     {DATA_DONE_FILE, true},
-    {DATA_CONTROL_FILE, false}, {DATA_WINNERS_FILE, false},
+    {DATA_CONTROL_FILE, false}, {DATA_WINNERS_FILE, false}, {DATA_SEAL_FILE, false},
+    {DATA_DRAW_FILE, false},
 };
 
 /* ----------------------------------------------------------------- loss ---- */

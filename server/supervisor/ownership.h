@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { OWNERSHIP_FILES = 5 };
+enum { OWNERSHIP_FILES = 7 };
 
 /* A file under its name, as it was last seen. */
 struct ownership_file {

@@ -83,6 +83,25 @@ static bool may_begin(const struct lottery_terms *wanted, struct failure *failur
                        wanted->draw, at);
 }
 
+enum { TERMS_BYTES = CONFIG_TEXT_BYTES + 160 };
+
+/* "draw 1, agencies expected 5 and allowed 1-5, winning number 7574, closing time -". */
+static void describe_terms(const struct lottery_terms *terms, char text[TERMS_BYTES])
+{
+    char number[sizeof "by command, "] = "by command";
+    char closes[TIMESTAMP_BYTES] = "-";
+    if (terms->number_by != NUMBER_BY_COMMAND) {
+        (void)snprintf(number, sizeof number, "%" PRIu32, terms->winning_number);
+    }
+    if (terms->closes_at_ms != 0) {
+        timestamp_write(terms->closes_at_ms, closes);
+    }
+    (void)snprintf(text, TERMS_BYTES,
+                   "draw %s, agencies expected %" PRIu32
+                   " and allowed %s, winning number %s, closing time %s",
+                   terms->draw, terms->agencies_expected, terms->agencies_allowed, number, closes);
+}
+
 /* Sets the terms of a new lottery. Once anything has been stored, other terms are refused. */
 static bool settle_terms(struct findings *findings, struct failure *failure)
 {
@@ -101,18 +120,18 @@ static bool settle_terms(struct findings *findings, struct failure *failure)
         control->terms = wanted;
         return may_begin(&wanted, failure);
     }
-    const struct lottery_terms *fixed = &control->terms;
-    return control_terms_equal(fixed, &wanted) ||
-           failure_set(failure,
-                       "the lottery in %s is of other terms than the configuration: agencies "
-                       "expected %" PRIu32 " and allowed %s, winning number %" PRIu32
-                       ", and now expected %" PRIu32 " and allowed %s, winning number %" PRIu32
-                       ". Bets have been stored under the former: nothing was touched; start with "
-                       "them, or name another data.directory for another lottery (Compose: docker "
-                       "compose down -v ends this one, bets and all)",
-                       findings->heritage->directory.path, fixed->agencies_expected,
-                       fixed->agencies_allowed, fixed->winning_number, wanted.agencies_expected,
-                       wanted.agencies_allowed, wanted.winning_number);
+    char fixed_text[TERMS_BYTES];
+    char wanted_text[TERMS_BYTES];
+    describe_terms(&control->terms, fixed_text);
+    describe_terms(&wanted, wanted_text);
+    return control_terms_equal(&control->terms, &wanted) ||
+           failure_set(
+               failure,
+               "the lottery in %s is of other terms than the configuration: %.140s; and now "
+               "%.140s. Bets are stored under the former: nothing was touched; start with "
+               "them, or name another data.directory (Compose: docker compose down -v ends "
+               "this one)",
+               findings->heritage->directory.path, fixed_text, wanted_text);
 }
 
 /* ------------------------------------------------------------- going on ---- */
@@ -169,11 +188,10 @@ static void log_recovered(const struct findings *findings)
     if (control->state == CONTROL_DRAWN) {
         log_warning("action: recover | result: success | drawn: yes | winning_number: %" PRIu32
                     " | ganadores: %" PRIu64
-                    " | reason: this lottery's draw has been held: winners are told, and bets "
-                    "refused. For a new lottery, stop the server and take %s away (Compose: "
-                    "docker compose down -v)",
-                    control->terms.winning_number, control->draw.winners,
-                    findings->heritage->directory.path);
+                    " | reason: draw %s has been held: winners are told, and bets refused. For the "
+                    "next one: lottery-admin open NAME. For a lottery of its own, name another "
+                    "data.directory (Compose: docker compose down -v ends this one, bets and all)",
+                    control->terms.winning_number, control->draw.winners, control->terms.draw);
     } else {
         char number[sizeof "4294967295"] = "-"; /* it comes by command */
         if (control_has_number(&control->terms)) {

@@ -94,7 +94,7 @@ static void a_bet_after_the_draw_is_refused_after_a_restart_too(void **state)
     assert_int_equal(server_count_log(server, "drawn: yes"), 0);
     server_stop_well(server);
     server = server_start(stage, environment);
-    (void)server_await_log(server, 1, "action: recover*drawn: yes*take*data away*down -v");
+    (void)server_await_log(server, 1, "action: recover*drawn: yes*lottery-admin open NAME*down -v");
     peer = peer_connect(server);
     peer_ask(peer, bets_batch(stage, 3, 0, 1), "server:1\r\n");
     peer_ask(peer, "3:7\r\n", "server:8:0,drawn*\r\n");
@@ -329,8 +329,9 @@ static void other_terms_are_refused_once_there_is_a_bet(void **state)
     struct stage *stage = *state;
     (void)stop_with_bets(stage, 1);
     expect_terms_refused(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=3"),
-                         "agencies expected 2 and allowed 1-2, winning number 7574, and now "
-                         "expected 3 and allowed 1-3, winning number 7574");
+                         "draw 1, agencies expected 2 and allowed 1-2, winning number 7574, "
+                         "closing time -; and now draw 1, agencies expected 3 and allowed 1-3, "
+                         "winning number 7574, closing time -");
     expect_terms_refused(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=2", "WINNING_NUMBER=1"),
                          "winning number 1");
     expect_terms_refused(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=2", "AGENCIES_ALLOWED=any"),
