@@ -233,6 +233,18 @@ bets_survive_stop_and_a_killed_container() {
     expect_equal "$bets" "$(docker exec server cat /data/bets.csv | wc -l)" "stored bets"
 }
 
+an_operator_verifies_a_draw_and_opens_the_next_one_in_the_container() {
+    local said
+    said=$(docker exec server lottery-admin status) || fail "no status"
+    grep -q ': drawn' <<<"$said" || fail "the status does not say drawn: $said"
+    quietly docker exec server lottery-verify /data
+    quietly docker exec server lottery-admin open 2026-W49 --number 7574
+    quietly make docker-compose-up
+    expect_winners 5
+    quietly docker exec server lottery-verify --all /data
+    expect_equal 2 "$(docker exec server lottery-admin list | grep -c ' drawn ')" "draws held"
+}
+
 exercise_4_down_in_the_middle_of_betting_is_graceful() {
     start_anew
     slow_down_betting
@@ -328,7 +340,7 @@ a_volume_that_was_kept_begins_drawn_and_the_log_says_what_to_do() {
     expect_winners 1
     quietly bash scripts/compose.sh down -t 1
     quietly make docker-compose-up
-    expect_log server 'action: recover .*drawn: yes .*For a new lottery.*docker compose down -v'
+    expect_log server 'action: recover .*drawn: yes .*lottery-admin open NAME.*docker compose down -v'
     quietly make docker-compose-down
     quietly make docker-compose-up
     expect_winners 1
@@ -485,6 +497,7 @@ run_test exercise_2_up_again_changes_nothing_and_clients_get_their_winners_again
 run_test exercise_2_a_changed_configuration_takes_effect_without_a_new_image
 run_test exercise_3_netcat_says_whether_the_server_answers
 run_test bets_survive_stop_and_a_killed_container
+run_test an_operator_verifies_a_draw_and_opens_the_next_one_in_the_container
 run_test exercise_4_down_in_the_middle_of_betting_is_graceful
 run_test exercise_1_1_the_script_refuses_what_is_no_number
 run_test exercise_1_1_seven_agencies_take_part_in_the_draw
