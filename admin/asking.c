@@ -3,6 +3,7 @@
  */
 #include "admin/asking.h"
 
+#include "admin/place.h"
 #include "bet/bet.h"
 #include "lib/text.h"
 #include "stat/json.h"
@@ -58,7 +59,7 @@ static int connect_to_server(const char *path, struct failure *failure)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0) {
-        (void)failure_set_errno(failure, "open data directory %s", path);
+        (void)place_explain_unopened(path, failure);
         return -1;
     }
     (void)snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" ADMIN_SOCKET_FILE,
@@ -79,6 +80,11 @@ static int connect_to_server(const char *path, struct failure *failure)
         (void)failure_set(failure,
                           "no server listens at %s/" ADMIN_SOCKET_FILE ": start it first; if it is "
                           "running, its log says why it has no socket there",
+                          path);
+    } else if (error == EACCES) {
+        (void)failure_set(failure,
+                          "%s/" ADMIN_SOCKET_FILE " is open to the server's user and root alone: "
+                          "run lottery-admin as one of them",
                           path);
     } else {
         (void)failure_set_errno(failure, "connect to %s/" ADMIN_SOCKET_FILE, path);

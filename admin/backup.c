@@ -287,6 +287,10 @@ bool backup_make(const char *source, const char *destination, struct backup_repo
         (int)sizeof unfinished) {
         return failure_set(failure, "%s: the name is too long", destination);
     }
+    if (access(destination, F_OK) == 0) {
+        return failure_set(failure, "%s is there already: name a directory that is not",
+                           destination);
+    }
     if (!place_open(source, &backup.source, failure)) {
         return false;
     }

@@ -231,6 +231,11 @@ static void print_for_people(const struct status *status)
     if (control->seal_sha256[0] != '\0') {
         printf("seal: %s\n", control->seal_sha256);
     }
+    if (control->state == CONTROL_DRAWN) {
+        char winners[DECIMAL_GROUPED_BYTES];
+        decimal_write_grouped(winners, control->draw.winners);
+        printf("number: %" PRIu32 ", winners: %s\n", control->terms.winning_number, winners);
+    }
     printf("next: %s\n", next);
 }
 

@@ -11,26 +11,48 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static bool refuse_owner(const char *path, uid_t user, struct failure *failure)
+{
+    char owner[DATA_ACCESS_USER_BYTES];
+    data_access_describe_user(user, owner);
+    return failure_set(failure,
+                       "%s belongs to %s: run lottery-admin as that user, as whom the server runs",
+                       path, owner);
+}
+
+/* stat tells the owner even of a directory that can't be opened. */
+bool place_explain_unopened(const char *path, struct failure *failure)
+{
+    struct stat status;
+    int error = errno;
+    if (error == ENOENT) {
+        return failure_set(failure,
+                           "there is no data directory %s: a server makes it when it starts; where "
+                           "it is another one, name it, or the server's configuration (-c FILE)",
+                           path);
+    }
+    if (error == EACCES && stat(path, &status) == 0 && status.st_uid != geteuid()) {
+        return refuse_owner(path, status.st_uid, failure);
+    }
+    errno = error;
+    return failure_set_errno(failure, "open data directory %s", path);
+}
+
 bool place_open(const char *path, struct data_directory *directory, struct failure *failure)
 {
     struct stat status;
     *directory = (struct data_directory){.path = path, .lock = -1};
     directory->descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory->descriptor < 0 || fstat(directory->descriptor, &status) != 0) {
-        failure_set_errno(failure, "open data directory %s", path);
+        (void)place_explain_unopened(path, failure);
         place_close(directory);
         return false;
     }
     directory->access =
         (struct data_access){.has_group = (status.st_mode & S_IRWXG) != 0, .group = status.st_gid};
     if (status.st_uid != geteuid()) {
-        char owner[DATA_ACCESS_USER_BYTES];
-        data_access_describe_user(status.st_uid, owner);
         place_close(directory);
-        return failure_set(failure,
-                           "%s belongs to %s: run lottery-admin as that user, as whom the server "
-                           "runs",
-                           path, owner);
+        return refuse_owner(path, status.st_uid, failure);
     }
     return true;
 }

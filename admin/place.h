@@ -23,6 +23,9 @@ enum { PLACE_FILE_BYTES_MAX = 16 * 1024 * 1024 };
  */
 bool place_open(const char *path, struct data_directory *directory, struct failure *failure);
 
+/* Explains, by errno, why a data directory can't be opened, and what to do. Returns false. */
+bool place_explain_unopened(const char *path, struct failure *failure);
+
 /* Closes it; also one that was not opened. */
 void place_close(struct data_directory *directory);
 

@@ -175,7 +175,11 @@ enum program_reading program_misused(const struct program_manual *manual, const 
     va_start(values, format);
     complain(manual, format, values);
     va_end(values);
-    program_print_usage(manual, stderr);
+    if (manual->explain_operands == NULL) {
+        program_print_usage(manual, stderr);
+    } else {
+        fprintf(stderr, "%s -h explains how it is called\n", manual->name);
+    }
     return PROGRAM_WRONG;
 }
 

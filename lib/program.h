@@ -80,13 +80,13 @@ typedef enum program_reading (*program_take_option)(int id, const char *argument
 /*
  * Reads the command line and calls `take` for each option that the manual names, in order.
  * Answers -h and -V itself. An unknown option, a missing argument, and an operand where none
- * is allowed are complained of, and the usage follows. `optind` (getopt(3)) is the index of
+ * is allowed are complained of (program_misused). `optind` (getopt(3)) is the index of
  * the first operand afterwards.
  */
 enum program_reading program_read_options(const struct program_manual *manual, int argc,
                                           char **argv, program_take_option take, void *context);
 
-/* Writes usage, purpose and options, as they follow a complaint. */
+/* Writes usage, purpose, options and operands. */
 void program_print_usage(const struct program_manual *manual, FILE *file);
 
 /* Writes what -h shows: the usage, the exit statuses and the keys of the configuration. */
@@ -96,7 +96,10 @@ void program_print_help(const struct program_manual *manual, FILE *file);
 int program_complain(const struct program_manual *manual, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Complains of how the program was called and writes the usage. Returns PROGRAM_WRONG. */
+/*
+ * Complains of how the program was called. The usage follows, or a hint at -h where it is long: where
+ * the manual explains operands. Returns PROGRAM_WRONG.
+ */
 enum program_reading program_misused(const struct program_manual *manual, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

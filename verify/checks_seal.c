@@ -6,6 +6,7 @@
 #include "bet/agency_set.h"
 #include "seal/signature.h"
 #include "store/data_directory.h"
+#include "store/done_file.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -154,21 +155,52 @@ static bool find_other_agency(const struct draw_files *files, uint32_t *agency)
  * True when closed_out is set of the agencies of `without`, and of no others. Where those were too
  * many to be named it is `any`, and says nothing of a single one.
  */
-static bool closed_out_agrees(const struct seal *seal)
+static bool closed_out_is_named(const struct seal *seal)
 {
     struct agency_set without = {.count = 0};
     struct failure failure;
+    uint64_t closed_out = 0;
     if (seal->closing.without[0] != '\0' &&
         !agency_set_parse(seal->closing.without, "without", &without, &failure)) {
         return false;
     }
     for (size_t i = 0; i < seal->agency_count; i++) {
-        if (!without.any &&
-            seal->agencies[i].closed_out != agency_set_has(&without, seal->agencies[i].agency)) {
+        const struct seal_agency *entry = &seal->agencies[i];
+        closed_out += entry->closed_out ? 1 : 0;
+        if (!without.any && entry->closed_out != agency_set_has(&without, entry->agency)) {
             return false;
         }
     }
-    return true;
+    return without.any || closed_out == agency_set_size(&without);
+}
+
+/*
+ * True when each agency of the seal has a line in done.csv or was closed out, and none has both.
+ * Of another done.csv than the sealed one nothing is said here: CHECK_SEAL_DONE finds it.
+ */
+static bool closed_out_is_not_done(const struct draw_files *files)
+{
+    const struct draw_text *done = &files->done;
+    size_t not_done = files->seal.agency_count;
+    if (done->bytes == NULL || !sha256_equal(&done->sha256, &files->seal.done_sha256)) {
+        return true;
+    }
+    for (size_t at = 0; at < done->count;) {
+        struct done_line line;
+        size_t bytes = strcspn(done->bytes + at, "\n");
+        const struct seal_agency *entry = done_file_parse_line(done->bytes + at, bytes, &line)
+                                              ? seal_find(&files->seal, line.agency)
+                                              : NULL;
+        if (entry == NULL || entry->closed_out || not_done == 0) {
+            return false;
+        }
+        not_done--;
+        at += bytes + 1;
+    }
+    for (size_t i = 0; i < files->seal.agency_count; i++) {
+        not_done -= files->seal.agencies[i].closed_out ? 1 : 0;
+    }
+    return not_done == 0;
 }
 
 static void check_agencies(const struct draw_files *files, struct verify_report *report)
@@ -181,9 +213,12 @@ static void check_agencies(const struct draw_files *files, struct verify_report 
     if (find_other_agency(files, &agency)) {
         verify_report_set(report, CHECK_SEAL_AGENCIES, VERDICT_FAIL,
                           "other rows of agency %" PRIu32 " were sealed", agency);
-    } else if (!closed_out_agrees(&files->seal)) {
+    } else if (!closed_out_is_named(&files->seal)) {
         verify_report_set(report, CHECK_SEAL_AGENCIES, VERDICT_FAIL,
                           "those that are closed out are not those of \"without\"");
+    } else if (!closed_out_is_not_done(files)) {
+        verify_report_set(report, CHECK_SEAL_AGENCIES, VERDICT_FAIL,
+                          "those that are not closed out are not those of " DATA_DONE_FILE);
     } else {
         verify_report_set(report, CHECK_SEAL_AGENCIES, VERDICT_OK, "rows and hash of %zu agencies",
                           files->seal.agency_count);

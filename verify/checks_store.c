@@ -98,7 +98,14 @@ static void check_state(const struct draw_files *files, struct verify_report *re
     (void)snprintf(report->state, sizeof report->state, "%s", control_state_name(control->state));
     report->stage = stage_of(control);
     const char *fault = find_inconsistency(control);
-    if (control->archiving[0] != '\0') {
+    bool is_over = control->state == CONTROL_DRAWN || control->state == CONTROL_ABANDONED;
+    if (files->archived_as != NULL &&
+        (!is_over || strcmp(files->archived_as, control->terms.draw) != 0)) {
+        verify_report_set(report, CHECK_STATE, VERDICT_FAIL,
+                          "%s stands in the archive as %s, and is draw %s, %s", DATA_CONTROL_FILE,
+                          files->archived_as, control->terms.draw,
+                          control_state_name(control->state));
+    } else if (control->archiving[0] != '\0') {
         verify_report_set(report, CHECK_STATE, VERDICT_FAIL,
                           "the files of draw %s are still being moved away: start the server",
                           control->archiving);

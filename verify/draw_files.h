@@ -29,6 +29,7 @@ struct draw_text {
 
 struct draw_files {
     char path[PATH_MAX];
+    const char *archived_as; /* the name that the archive has to have; NULL: any */
     int directory;
     int control_file, bets, checkpoint, winners; /* -1: there is no such file */
     struct draw_text done, seal_text, seal_signature, draw_text, draw_signature;

@@ -6,8 +6,8 @@
     lottery-verify.py --proof FILE --seal FILE [--key PUB]
 
 It shares no code with lottery-verify, so a bug of one of them does not hide from the other. It needs
-Python 3.7 and its standard library; signatures are checked by the `openssl` command, and are
-skipped where there is none. Names, verdicts and exit statuses are those of lottery-verify;
+Python 3.7 and its standard library; signatures are checked by the `openssl` command, without
+which --key is refused. Names, verdicts and exit statuses are those of lottery-verify;
 docs/draws.md explains them. Nothing is written but temporary files for openssl.
 
 It reads bets.csv in pieces. Its memory grows with the number of winners, and with --prove with the
@@ -19,6 +19,7 @@ import calendar
 import datetime
 import functools
 import hashlib
+import io
 import json
 import os
 import re
@@ -162,6 +163,9 @@ class AgencySet:
                     first <= other_last and other <= last for other, other_last in self.ranges):
                 raise Refused('"%s" is not like 1-5, or 1-3,7, or any' % text)
             self.ranges.append((first, last))
+
+    def __len__(self):
+        return sum(last - first + 1 for first, last in self.ranges)
 
     def __contains__(self, agency):
         return self.any or any(first <= agency <= last for first, last in self.ranges)
@@ -477,6 +481,18 @@ def read_row(row):
     return agency, number
 
 
+DONE_LINE = re.compile(rb'((0|[1-9][0-9]*),(0|[1-9][0-9]*),(0|[1-9][0-9]*),([0-9a-f]{16}),)'
+                       rb'([0-9a-f]{16})')
+
+
+def parse_done_line(line):
+    """Agency, rows, position and the rows' checksum; None: the line is damaged."""
+    match = DONE_LINE.fullmatch(line)
+    if match is None or len(line) >= 95 or checksum(match.group(1)) != int(match.group(6), 16):
+        return None
+    return (*(int(match.group(i)) for i in (2, 3, 4)), int(match.group(5), 16))
+
+
 class Agency:
     def __init__(self):
         self.rows, self.bytes, self.checksum, self.sha256 = 0, 0, 0, hashlib.sha256()
@@ -547,8 +563,8 @@ class Bets:
 class Draw:
     """The files of one draw, read, and the report of the checks."""
 
-    def __init__(self, path, key):
-        self.path, self.key = path, key
+    def __init__(self, path, key, archived_as=None):
+        self.path, self.key, self.archived_as = path, key, archived_as
         self.lines, self.stage = {}, EXIT_NOT_SEALED
         if not os.path.isdir(path):
             raise Unreadable('open the directory %s: there is none' % path)
@@ -705,7 +721,11 @@ class Draw:
         else:
             self.stage = EXIT_NOT_DRAWN if control['seal_sha256'] else EXIT_NOT_SEALED
         fault = inconsistency(control)
-        if control['archiving']:
+        if self.archived_as is not None and (control['draw'] != self.archived_as or
+                                             state not in ('drawn', 'abandoned')):
+            self.set('state', FAIL, 'control stands in the archive as %s, and is draw %s, %s',
+                     self.archived_as, control['draw'], state)
+        elif control['archiving']:
             self.set('state', FAIL, 'the files of draw %s are still being moved away: start the '
                      'server', control['archiving'])
         elif fault:
@@ -789,15 +809,12 @@ class Draw:
         if lines.pop() and self.closed:
             return 'the last line is not finished', 0
         for number, line in enumerate(lines, 1):
-            match = re.fullmatch(rb'((0|[1-9][0-9]*),(0|[1-9][0-9]*),(0|[1-9][0-9]*),'
-                                 rb'([0-9a-f]{16}),)([0-9a-f]{16})', line)
-            if match is None or len(line) >= 95 or checksum(match.group(1)) != int(
-                    match.group(6), 16):
+            parsed = parse_done_line(line)
+            if parsed is None:
                 return 'line %d is damaged' % number, 0
-            agency, rows, position = (int(match.group(i)) for i in (2, 3, 4))
+            agency, rows, position, rows_checksum = parsed
             found = self.bets.agencies.get(agency, Agency())
-            if (found.rows, found.checksum) != (rows, int(match.group(5), 16)) or \
-                    position > self.bets.bytes:
+            if (found.rows, found.checksum) != (rows, rows_checksum) or position > self.bets.bytes:
                 return ('agency %d was done with %d bets, and bets.csv has %d, or other ones'
                         % (agency, rows, found.rows)), 0
             if agency in seen:
@@ -957,19 +974,37 @@ class Draw:
                       self.bets.agencies.get(agency, Agency()).rows,
                       self.bets.agencies.get(agency, Agency()).sha256.hexdigest())]
         others += sorted(set(self.bets.agencies) - set(sealed))
-        without = self.seal['closed']['without']
-        try:
-            closed_out = AgencySet(without) if without != '-' else ()
-            good = without == 'any' or all(entry['closed_out'] == (agency in closed_out)
-                       for agency, entry in sealed.items())
-        except Refused:
-            good = False
         if others:
             self.set('seal-agencies', FAIL, 'other rows of agency %d were sealed', others[0])
-        elif not good:
+        elif not self.closed_out_is_named(sealed):
             self.set('seal-agencies', FAIL, 'those that are closed out are not those of "without"')
+        elif not self.closed_out_is_not_done(sealed):
+            self.set('seal-agencies', FAIL,
+                     'those that are not closed out are not those of done.csv')
         else:
             self.set('seal-agencies', OK, 'rows and hash of %d agencies', len(sealed))
+
+    def closed_out_is_named(self, sealed):
+        """"any" stands where they were too many to be named, and says nothing of a single one."""
+        text = self.seal['closed']['without']
+        named = {agency for agency, entry in sealed.items() if entry['closed_out']}
+        if text == '-':
+            return not named
+        try:
+            without = AgencySet(text)
+        except Refused:
+            return False
+        return without.any or (all(agency in without for agency in named) and
+                               len(named) == len(without))
+
+    def closed_out_is_not_done(self, sealed):
+        """Of another done.csv than the sealed one nothing is said: seal-done finds it."""
+        if self.done is None or sha256(self.done) != self.seal['done']['sha256']:
+            return True
+        not_out = {agency for agency, entry in sealed.items() if not entry['closed_out']}
+        lines = [parse_done_line(line) for line in self.done.split(b'\n')]
+        lines = lines[:-1] if self.done.endswith(b'\n') or not self.done else lines
+        return len(lines) == len(not_out) and all(line and line[0] in not_out for line in lines)
 
     def check_signatures(self):
         for check, name, pending, data, signature in (
@@ -985,8 +1020,6 @@ class Draw:
                 self.set(check, FAIL, '%s.sig has not 64 bytes', name)
             elif self.key is None:
                 self.set(check, SKIPPED, 'no key was given')
-            elif shutil.which('openssl') is None:
-                self.set(check, SKIPPED, 'there is no openssl')
             elif is_signed(self.key, data, signature):
                 self.set(check, OK, '%s.json was signed with this key', name)
             else:
@@ -1091,10 +1124,12 @@ def is_signed(key, data, signature):
 def expect_key(key):
     if not os.path.isfile(key):
         raise Unreadable('open %s: there is no such file' % key)
-    if shutil.which('openssl') is not None:
-        found = openssl('pkey', '-pubin', '-in', key, '-noout', '-text')
-        if found.returncode != 0 or b'ED25519' not in found.stdout.upper():
-            raise Unreadable('%s holds no public Ed25519 key in PEM' % key)
+    if shutil.which('openssl') is None:
+        raise Unreadable('there is no openssl command, so no signature can be checked: install it, '
+                         'or leave out --key')
+    found = openssl('pkey', '-pubin', '-in', key, '-noout', '-text')
+    if found.returncode != 0 or b'ED25519' not in found.stdout.upper():
+        raise Unreadable('%s holds no public Ed25519 key in PEM' % key)
 
 
 # ------------------------------------------------------------------- proofs ----
@@ -1111,13 +1146,12 @@ def prove(path, agency, wanted):
     seal_data = read_file(os.path.join(path, 'seal.json'))
     seal = parse_seal(seal_data, os.path.join(path, 'seal.json'))
     hashes, leaf, found = [], None, 0
-    for rows in rows_of(open(os.path.join(path, 'bets.csv'), 'rb'), 2**63):
-        for row in rows:
-            if row.startswith(b'%d,' % agency):
-                found += 1
-                if found == wanted:
-                    leaf, text = len(hashes), row
-            hashes.append(hashlib.sha256(b'\0' + row).digest())
+    for row in io.BytesIO(read_file(os.path.join(path, 'bets.csv'))):
+        if row.startswith(b'%d,' % agency):
+            found += 1
+            if found == wanted:
+                leaf, text = len(hashes), row
+        hashes.append(hashlib.sha256(b'\0' + row).digest())
     if leaf is None:
         raise Refused('agency %d has %d rows, and no row %d' % (agency, found, wanted))
     path_hashes = path_to(leaf, hashes)
@@ -1166,9 +1200,7 @@ def check_proof(proof_path, seal_path, key):
     status = tell(OK, 'seal', sha256(seal_data))
     if key is not None:
         signature = read_file(re.sub(r'\.json$', '', seal_path) + '.sig')
-        if shutil.which('openssl') is None:
-            tell(SKIPPED, 'seal-signature', 'there is no openssl')
-        elif len(signature) == 64 and is_signed(key, seal_data, signature):
+        if len(signature) == 64 and is_signed(key, seal_data, signature):
             tell(OK, 'seal-signature', 'the seal was signed with this key')
         else:
             status = tell(FAIL, 'seal-signature', 'the seal was not signed with this key')
@@ -1186,31 +1218,31 @@ def complain(text, status):
 
 
 def find_draw(directory, name):
-    """The directory of a draw; without a name, the one that stands in the directory itself."""
+    """The directory of a draw, and the name that it has as an archive; None: it is current."""
     if name is None:
-        return directory
+        return directory, None
     try:
         with open(os.path.join(directory, 'control'), 'rb') as file:
             if parse_control(file.read())['draw'] == name:
-                return directory
+                return directory, None
     except (OSError, Refused):
         pass
-    return os.path.join(directory, 'draws', name)
+    return os.path.join(directory, 'draws', name), name
 
 
 def all_draws(directory):
     archive = os.path.join(directory, 'draws')
     names = sorted(filter(is_draw_name, os.listdir(archive))) if os.path.isdir(archive) else []
-    return [os.path.join(archive, name) for name in names] + [directory]
+    return [(os.path.join(archive, name), name) for name in names] + [(directory, None)]
 
 
 def check(options):
     paths = all_draws(options.directory) if options.all else [
         find_draw(options.directory, options.draw)]
     status, draws = 0, []
-    for path in paths:
+    for path, archived_as in paths:
         try:
-            draw = Draw(path, options.key)
+            draw = Draw(path, options.key, archived_as)
             draw.check()
             found = draw.status()
             if options.json:
@@ -1247,7 +1279,8 @@ def parse_arguments(arguments):
         parser.error('--draw %s: is no draw\'s name, or goes with --all' % options.draw)
     if options.prove is not None:
         match = re.fullmatch(r'([0-9]{1,10}):([0-9]{1,19})', options.prove)
-        if match is None or int(match.group(2)) == 0 or options.all or options.json:
+        if match is None or int(match.group(1)) > UINT32_MAX or \
+                int(match.group(2)) == 0 or options.all or options.json:
             parser.error('--prove %s: it takes AGENCY:ROW' % options.prove)
         options.prove = (int(match.group(1)), int(match.group(2)))
     return options
@@ -1261,7 +1294,7 @@ def main(arguments):
         if options.proof:
             return check_proof(options.proof, options.seal, options.key)
         if options.prove:
-            return prove(find_draw(options.directory, options.draw), *options.prove)
+            return prove(find_draw(options.directory, options.draw)[0], *options.prove)
         return check(options)
     except Unreadable as fault:
         return complain(fault, EXIT_UNREADABLE)

@@ -189,14 +189,18 @@ static bool is_current(const char *directory, const char *draw)
     return current;
 }
 
-/* Writes the path of the directory of a draw; NULL: of the one in the directory itself. */
-static void find_draw(const char *directory, const char *draw, char path[PATH_MAX])
+/*
+ * Writes the path of the directory of a draw; NULL: of the one in the directory itself. Returns the
+ * name that an archive has to have; NULL: it is the current draw.
+ */
+static const char *find_draw(const char *directory, const char *draw, char path[PATH_MAX])
 {
     if (draw == NULL || is_current(directory, draw)) {
         (void)snprintf(path, PATH_MAX, "%s", directory);
-    } else {
-        (void)snprintf(path, PATH_MAX, "%s/" ARCHIVE_DIRECTORY "/%s", directory, draw);
+        return NULL;
     }
+    (void)snprintf(path, PATH_MAX, "%s/" ARCHIVE_DIRECTORY "/%s", directory, draw);
+    return draw;
 }
 
 /* What is printed of several draws, and the status of all of them. */
@@ -215,11 +219,11 @@ static int worse(int one, int other)
     return one == VERIFY_EXIT_FAIL || other == VERIFY_EXIT_FAIL ? VERIFY_EXIT_FAIL : other;
 }
 
-static void run_draw(struct run *run, const char *path)
+static void run_draw(struct run *run, const char *path, const char *archived_as)
 {
     struct verify_report report;
     struct failure failure;
-    if (!verify_draw(path, run->options->key, &report, &failure)) {
+    if (!verify_draw(path, archived_as, run->options->key, &report, &failure)) {
         run->status = worse(run->status,
                             program_complain(&manual, VERIFY_EXIT_UNREADABLE, "%s", failure.text));
         return;
@@ -252,11 +256,11 @@ static void run_all(struct run *run)
     for (int i = 0; i < count; i++) {
         (void)snprintf(path, sizeof path, "%s/" ARCHIVE_DIRECTORY "/%s", run->options->directory,
                        entries[i]->d_name);
-        run_draw(run, path);
+        run_draw(run, path, entries[i]->d_name);
         free(entries[i]);
     }
     free(entries);
-    run_draw(run, run->options->directory);
+    run_draw(run, run->options->directory, NULL);
 }
 
 static void print_json(struct run *run)
@@ -275,8 +279,8 @@ static int check(const struct options *options)
         run_all(&run);
     } else {
         char path[PATH_MAX];
-        find_draw(options->directory, options->draw, path);
-        run_draw(&run, path);
+        const char *archived_as = find_draw(options->directory, options->draw, path);
+        run_draw(&run, path, archived_as);
     }
     if (options->json) {
         print_json(&run);
@@ -292,7 +296,7 @@ static int prove(const struct options *options)
         status = proving_check(options->proof, options->seal, options->key, &failure);
     } else {
         char path[PATH_MAX];
-        find_draw(options->directory, options->draw, path);
+        (void)find_draw(options->directory, options->draw, path);
         status = proving_print(path, options->agency, options->row, &failure);
     }
     bool told = status == 0 || (options->proof != NULL && status == VERIFY_EXIT_FAIL);

@@ -13,11 +13,12 @@
 
 /*
  * Checks the draw whose files stand in the directory `path`: an archive, or a data directory, whose
- * current draw it is. `key` is the path of the public key, or NULL. Fills the whole report. Returns
+ * current draw it is. `archived_as` is the name that an archive has to have: NULL where it may have
+ * any, and of a current draw. `key` is the path of the public key, or NULL. Fills the whole report. Returns
  * false with the failure when the directory, or a file that is there, can't be read. Nothing is
  * written anywhere. Memory does not grow with the number of bets.
  */
-bool verify_draw(const char *path, const char *key, struct verify_report *report,
-                 struct failure *failure);
+bool verify_draw(const char *path, const char *archived_as, const char *key,
+                 struct verify_report *report, struct failure *failure);
 
 #endif

@@ -239,9 +239,9 @@ static bool are_names_enough(const struct storage *storage, const struct demand 
         char names[NAMES_BYTES];
         bool all = roll_write(roll->missing, unnamed, names, sizeof names);
         return refuse(demand,
-                      "agencies that are not done: %s%s (%zu): wait for them, or name each that is "
-                      "to be closed out with what it has stored",
-                      names, all ? "" : "...", unnamed);
+                      "%zu agenc%s not done: %s%s; wait, or name each that is to be closed out "
+                      "with what it has stored (--without)",
+                      unnamed, unnamed == 1 ? "y is" : "ies are", names, all ? "" : "...");
     }
     uint64_t named = agency_set_size(&demand->named);
     uint64_t limit = storage->disk->heritage->config.limit_agencies;

@@ -172,6 +172,7 @@ containers_are_locked_up() {
 modes_in_the_images_are_not_the_clone_s() {
     expect_equal 755 "$(docker exec server stat -c %a /usr/local/bin/lottery-ipcs)" "lottery-ipcs"
     expect_equal 755 "$(docker exec server stat -c %a /usr/local/bin/lottery-server)" "lottery-server"
+    expect_equal 755 "$(docker exec server stat -c %a /usr/local/bin/lottery-admin)" "lottery-admin"
     expect_equal "700 lottery" "$(docker exec server stat -c '%a %U' /data)" "/data"
 }
 

@@ -105,6 +105,12 @@ static void put_checkpoint(const struct making *making, const char *text)
     checkpoint_close(&checkpoint);
 }
 
+/* As control has it. */
+static bool is_closed_out(uint32_t agency)
+{
+    return agency == 3 || agency == 5;
+}
+
 static void put_sales(struct making *making)
 {
     char done[AGENCIES * DONE_LINE_BYTES_MAX];
@@ -112,6 +118,9 @@ static void put_sales(struct making *making)
     const char *text = bets;
     put(making, DATA_BETS_FILE, text, strlen(text));
     for (size_t i = AGENCIES; i-- > 0;) { /* in the order in which they were done */
+        if (is_closed_out(agencies[i])) {
+            continue;
+        }
         const struct done_line line = count_agency(text, agencies[i]);
         char line_text[DONE_LINE_BYTES_MAX];
         size_t bytes = done_file_write_line(line_text, &line);

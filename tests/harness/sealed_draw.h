@@ -30,7 +30,7 @@ struct sealed_draw_plan {
 
 /*
  * Fills the directory, which is there and empty, with control, bets.csv (SEALED_DRAW_ROWS rows of
- * the agencies 1, 2 and 5), done.csv (agencies 3 and 5 are closed out, 3 without a bet),
+ * the agencies 1, 2 and 5), done.csv (1 and 2; agencies 3 and 5 are closed out, 3 without a bet),
  * checkpoint, and as far as the state goes seal.json and draw.json, their signatures, winners.csv.
  * The same plan gives the same bytes.
  */

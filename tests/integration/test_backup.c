@@ -165,7 +165,9 @@ static void a_backup_replaces_nothing(void **state)
     const char *backup = stage_path(stage, "backup");
     assert_int_equal(mkdir(backup, 0700), 0);
     struct program *admin = back_up(stage, server->directory, backup, 1);
-    assert_non_null(strstr(program_errors(admin), "File exists"));
+    assert_non_null(strstr(program_errors(admin), "is there already"));
+    admin = back_up(stage, stage_path(stage, "nothing"), stage_path(stage, "other"), 1);
+    assert_non_null(strstr(program_errors(admin), "a server makes it when it starts"));
     (void)back_up(stage, stage_path(stage, "nothing"), stage_path(stage, "other"), 1);
     assert_false(files_exist(stage_path(stage, "other.unfinished")));
 }

@@ -423,7 +423,7 @@ static void without_a_server_lottery_admin_says_so(void **state)
 {
     struct stage *stage = *state;
     const char *directory = stage_path(stage, "data");
-    expect_end(ask_at(stage, directory, ARGUMENTS("open", "W48")), 1, "No such file");
+    expect_end(ask_at(stage, directory, ARGUMENTS("open", "W48")), 1, "there is no data directory");
     struct server *server = server_start(stage, terms);
     server_stop_well(server);
     expect_refusal(server, ARGUMENTS("open", "W48"), "no server listens");

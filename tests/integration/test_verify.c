@@ -174,6 +174,28 @@ static void signatures_are_checked_with_a_key(void **state)
     assert_non_null(strstr(output, "seal.json was not signed with this key"));
 }
 
+/* A good draw under another one's name, and one that no archive holds, are not what was asked for. */
+static void expect_archived_draws_to_be_what_they_are_called(struct stage *stage, const char *path)
+{
+    const char *other = stage_text(stage, "%s/draws/2026-W47", path);
+    const char *sealed = stage_text(stage, "%s/draws/2026-W46", path);
+    assert_int_equal(mkdir(other, 0700), 0);
+    sealed_draw_make(other, &(struct sealed_draw_plan){.draw = "2026-W45"});
+    const char *output = expect_both(stage, 1, ARGUMENTS("-q", "--draw", "2026-W47", path));
+    assert_non_null(strstr(output, "archive as 2026-W47, and is draw 2026-W45, drawn\n"));
+    (void)expect_both(stage, 1, ARGUMENTS("--all", path));
+    (void)expect_both(stage, 0, ARGUMENTS(other));
+    assert_int_equal(rename(other, stage_text(stage, "%s/draws/2026-W45", path)), 0);
+    (void)expect_both(stage, 0, ARGUMENTS("--all", path));
+
+    assert_int_equal(mkdir(sealed, 0700), 0);
+    sealed_draw_make(sealed,
+                     &(struct sealed_draw_plan){.draw = "2026-W46", .state = CONTROL_SEALED});
+    output = expect_both(stage, 1, ARGUMENTS("-q", "--draw", "2026-W46", path));
+    assert_non_null(strstr(output, "archive as 2026-W46, and is draw 2026-W46, sealed\n"));
+    assert_int_equal(rename(sealed, stage_path(stage, "sealed")), 0);
+}
+
 static void a_data_directory_and_its_archive_are_found_by_name(void **state)
 {
     struct stage *stage = *state;
@@ -194,6 +216,7 @@ static void a_data_directory_and_its_archive_are_found_by_name(void **state)
     assert_non_null(strstr(output, "draw 2026-W49: drawn, all is well"));
     (void)expect_both(stage, 0, ARGUMENTS("--all", "--json", path));
     (void)expect_both(stage, 3, ARGUMENTS("--draw", "2026-W50", path));
+    expect_archived_draws_to_be_what_they_are_called(stage, path);
 
     assert_int_equal(unlink(stage_path(stage, "data/draws/2026-W48/winners.csv")), 0);
     (void)expect_both(stage, 1, ARGUMENTS("--all", path));
@@ -218,8 +241,31 @@ static void what_is_called_wrongly_or_is_not_there_has_its_status(void **state)
     (void)expect_both(stage, 3, ARGUMENTS("--key", stage_text(stage, "%s/bets.csv", path), path));
     (void)expect_both(stage, 2, ARGUMENTS("--draw", "../draw", path));
     (void)expect_both(stage, 2, ARGUMENTS("--prove", "1", path));
+    (void)expect_both(stage, 2, ARGUMENTS("--prove", "4294967296:1", path));
     (void)expect_both(stage, 2, ARGUMENTS("--proof", path));
     (void)expect_both(stage, 2, ARGUMENTS(path, path));
+    assert_int_equal(unlink(stage_text(stage, "%s/bets.csv", path)), 0);
+    (void)expect_both(stage, 3, ARGUMENTS("--prove", "1:1", path));
+}
+
+/* Who asks for signatures is not told that all is well when none could be checked. */
+static void a_key_without_openssl_is_refused(void **state)
+{
+    struct stage *stage = *state;
+    struct program_end end;
+    const char *key = make_key(stage);
+    const char *path = make_draw(stage, "draw", &(struct sealed_draw_plan){.key = key});
+    const char *const script = "python=$(python3 -c 'import sys; print(sys.executable)')\n"
+                               "PATH=/nowhere exec \"$python\" \"$@\"";
+    struct program *program =
+        program_run(stage,
+                    &(struct program_plan){
+                        .name = "sh",
+                        .arguments = ARGUMENTS("-c", script, "sh", python_verifier(stage), "--key",
+                                               stage_text(stage, "%s.pub", key), path)},
+                    &end);
+    assert_int_equal(end.status, 3);
+    assert_non_null(strstr(program_errors(program), "there is no openssl command"));
 }
 
 /* ---------------------------------------------------------- forged ones ---- */
@@ -332,7 +378,7 @@ static void changed_files_fail_in_the_checks_that_are_about_them(void **state)
          "rows bets done checkpoint seal-bets seal-agencies seal-tree winners draw-winners"},
         {"bets.csv", "\r\n5,Leo", "\r\n6,Leo",
          "agencies bets done checkpoint seal-bets seal-agencies seal-tree"},
-        {"done.csv", "3,0,0,", "4,0,0,", "done seal-done"},
+        {"done.csv", "2,3,", "2,4,", "done seal-done"},
         {"checkpoint", "LTRCPKT2", "LTRCPKT3", "checkpoint"},
         {"seal.json", "no line", "no lime", "seal-hash seal-terms"},
         {"seal.json", "\"closed_out\":true,\"rows\":0", "\"closed_out\":true,\"rows\":1",
@@ -348,6 +394,64 @@ static void changed_files_fail_in_the_checks_that_are_about_them(void **state)
                                      &(struct sealed_draw_plan){.draw = NULL});
         replace(stage, path, changes[i].name, changes[i].what, changes[i].with);
         expect_failing(stage, path, changes[i].failing);
+    }
+}
+
+/* Has `change` forge the seal, which is canonical again. */
+static void forge_seal(struct stage *stage, const char *path, void (*change)(struct seal *seal))
+{
+    struct failure failure;
+    struct seal seal;
+    size_t count = 0;
+    const char *file = stage_text(stage, "%s/seal.json", path);
+    char *text = stage_keep(stage, files_load(file, &count));
+    assert_true(seal_parse(text, count, file, &seal, &failure));
+    change(&seal);
+    text = stage_keep(stage, seal_write_text(&seal, &count));
+    files_write_bytes(file, text, count);
+    seal_close(&seal);
+}
+
+static void name_nobody(struct seal *seal)
+{
+    (void)snprintf(seal->closing.without, sizeof seal->closing.without, "any");
+}
+
+static void close_out_one_that_is_done(struct seal *seal)
+{
+    name_nobody(seal);
+    seal->agencies[0].closed_out = true;
+}
+
+static void forget_one_that_was_closed_out(struct seal *seal)
+{
+    name_nobody(seal);
+    seal->agencies[2].closed_out = false;
+}
+
+static void leave_out_one_that_was_named(struct seal *seal)
+{
+    seal->agencies[2] = seal->agencies[3];
+    seal->agency_count = 3;
+}
+
+static void a_seal_that_closes_out_other_agencies_than_those_without_a_line_fails(void **state)
+{
+    static const struct {
+        void (*change)(struct seal *seal);
+        const char *failing;
+    } forgeries[] = {
+        {name_nobody, "seal-hash seal-terms"},
+        {close_out_one_that_is_done, "seal-hash seal-terms seal-agencies"},
+        {forget_one_that_was_closed_out, "seal-hash seal-terms seal-agencies"},
+        {leave_out_one_that_was_named, "seal-hash seal-agencies draw-terms"},
+    };
+    struct stage *stage = *state;
+    for (size_t i = 0; i < sizeof forgeries / sizeof forgeries[0]; i++) {
+        const char *path = make_draw(stage, stage_text(stage, "closed-out-%zu", i),
+                                     &(struct sealed_draw_plan){.draw = NULL});
+        forge_seal(stage, path, forgeries[i].change);
+        expect_failing(stage, path, forgeries[i].failing);
     }
 }
 
@@ -374,7 +478,7 @@ static void judge(struct tampering *tampering, const char *name, const char *how
     struct verify_report report;
     struct failure failure = {.text = ""};
     char verdicts[VERIFY_CHECKS + 1] = "";
-    if (!verify_draw(tampering->path, tampering->key, &report, &failure)) {
+    if (!verify_draw(tampering->path, NULL, tampering->key, &report, &failure)) {
         fail_msg("%s %s %zu: %s", name, how, at, failure.text);
     }
     for (size_t i = 0; i < VERIFY_CHECKS; i++) {
@@ -491,8 +595,10 @@ int main(void)
         STAGE_TEST(a_data_directory_and_its_archive_are_found_by_name),
         STAGE_TEST(a_file_that_nobody_knows_is_told),
         STAGE_TEST(what_is_called_wrongly_or_is_not_there_has_its_status),
+        STAGE_TEST(a_key_without_openssl_is_refused),
         STAGE_TEST(a_forged_control_disagrees_with_seal_and_draw),
         STAGE_TEST(changed_files_fail_in_the_checks_that_are_about_them),
+        STAGE_TEST(a_seal_that_closes_out_other_agencies_than_those_without_a_line_fails),
         STAGE_TEST(a_number_that_came_before_the_seal_fails),
         STAGE_TEST(every_byte_that_is_changed_is_found_by_both),
         STAGE_TEST(each_accepts_the_proofs_of_the_other),

@@ -219,6 +219,10 @@ static void operands_are_left_to_who_allows_them(void **state)
                      PROGRAM_ENOUGH);
     assert_non_null(strstr(said, "usage: lottery-trial [-h] [-V] COMMAND\n"));
     assert_non_null(strstr(said, "\n  dance  dances\n"));
+    assert_int_equal(read_line(&manual_of_commands, WORDS("-x"), &taken, said, complained),
+                     PROGRAM_WRONG);
+    assert_string_equal(complained, "lottery-trial: there is no option -x\n"
+                                    "lottery-trial -h explains how it is called\n");
 }
 
 static void a_complaint_has_the_programs_name_and_returns_its_status(void **state)

@@ -324,8 +324,8 @@ static void a_command_closes_out_by_name_only(void **state)
     static const struct {
         const char *without, *answer;
     } refused[] = {
-        {"", "agencies that are not done: 2-3 (2)"},
-        {"2", "agencies that are not done: 3 (1)"},
+        {"", "2 agencies are not done: 2-3; "},
+        {"2", "1 agency is not done: 3; "},
         {"1-3", "agency 1 is done: leave it out"},
         {"2-4", "agency 4 is not one of this draw's (1-3)"},
         {"any", "by their numbers"},
@@ -355,7 +355,7 @@ static void where_any_agency_may_bet_those_are_named_that_are_expected(void **st
     open_draw(fixture, "any", NUMBER_BY_COMMAND);
     bet(fixture, 9);
     (void)ask_done(fixture, 1);
-    expect_close(fixture, "", false, "agencies that are not done: 9 (1)");
+    expect_close(fixture, "", false, "1 agency is not done: 9; ");
     expect_close(fixture, "9", false, "1 agencies are done and 1 named, and 3 are expected");
     expect_close(fixture, "9,20-28", false, "more than limits.agencies (8)");
     expect_close(fixture, "9,20", true, "");
@@ -372,7 +372,7 @@ static void a_command_ends_the_grace(void **state)
     for (uint32_t id = 1; id <= 3; id++) {
         (void)ask_done(fixture, id);
     }
-    expect_close(fixture, "", false, "agencies that are not done: 4 (1)");
+    expect_close(fixture, "", false, "1 agency is not done: 4; ");
     expect_state(fixture, CONTROL_OPEN);
     expect_close(fixture, "4", true, "");
     expect_closing(fixture, CLOSED_BY_COMMAND, "4");
