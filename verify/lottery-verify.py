@@ -1185,23 +1185,28 @@ def complain(text, status):
     return status
 
 
-def find_draw(directory, name):
-    """The directory of a draw; without a name, the one that stands in the directory itself."""
-    if name is None:
-        return directory
+def current_draw(directory):
+    """The name of the draw that stands in the directory itself; None where nothing says it."""
     try:
         with open(os.path.join(directory, 'control'), 'rb') as file:
-            if parse_control(file.read())['draw'] == name:
-                return directory
+            return parse_control(file.read())['draw']
     except (OSError, Refused):
-        pass
+        return None
+
+
+def find_draw(directory, name):
+    """The directory of a draw; without a name, the one that stands in the directory itself."""
+    if name is None or name == current_draw(directory):
+        return directory
     return os.path.join(directory, 'draws', name)
 
 
 def all_draws(directory):
+    """An opening that did not end has prepared draws/CURRENT, which is no draw yet: left out."""
     archive = os.path.join(directory, 'draws')
     names = sorted(filter(is_draw_name, os.listdir(archive))) if os.path.isdir(archive) else []
-    return [os.path.join(archive, name) for name in names] + [directory]
+    current = current_draw(directory)
+    return [os.path.join(archive, name) for name in names if name != current] + [directory]
 
 
 def check(options):
