@@ -25,6 +25,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,6 +84,51 @@ static bool may_begin(const struct lottery_terms *wanted, struct failure *failur
                        wanted->draw, at);
 }
 
+/* "winning number 7, and now 8; ...": each term that differs, and no other one. */
+static void append_difference(struct failure *text, const char *term, const char *fixed,
+                              const char *wanted)
+{
+    size_t used = strlen(text->text);
+    if (strcmp(fixed, wanted) != 0) {
+        (void)snprintf(text->text + used, sizeof text->text - used, "%s%s %s, and now %s",
+                       used == 0 ? "" : "; ", term, fixed, wanted);
+    }
+}
+
+/* A term in words: those that are no text. */
+struct worded_terms {
+    char expected[sizeof "4294967295"];
+    char number[sizeof "4294967295"];
+    char closes[TIMESTAMP_BYTES];
+};
+
+static void word(const struct lottery_terms *terms, struct worded_terms *words)
+{
+    *words = (struct worded_terms){.number = "by command", .closes = "never"};
+    (void)snprintf(words->expected, sizeof words->expected, "%" PRIu32, terms->agencies_expected);
+    if (terms->number_by != NUMBER_BY_COMMAND) {
+        (void)snprintf(words->number, sizeof words->number, "%" PRIu32, terms->winning_number);
+    }
+    if (terms->closes_at_ms != 0) {
+        timestamp_write(terms->closes_at_ms, words->closes);
+    }
+}
+
+static void compare_terms(const struct lottery_terms *fixed, const struct lottery_terms *wanted,
+                          struct failure *text)
+{
+    struct worded_terms before;
+    struct worded_terms now;
+    text->text[0] = '\0';
+    word(fixed, &before);
+    word(wanted, &now);
+    append_difference(text, "winning number", before.number, now.number);
+    append_difference(text, "lottery.name", fixed->draw, wanted->draw);
+    append_difference(text, "closes", before.closes, now.closes);
+    append_difference(text, "agencies expected", before.expected, now.expected);
+    append_difference(text, "agencies allowed", fixed->agencies_allowed, wanted->agencies_allowed);
+}
+
 /* Sets the terms of a new lottery. Once anything has been stored, other terms are refused. */
 static bool settle_terms(struct findings *findings, struct failure *failure)
 {
@@ -102,17 +148,17 @@ static bool settle_terms(struct findings *findings, struct failure *failure)
         return may_begin(&wanted, failure);
     }
     const struct lottery_terms *fixed = &control->terms;
-    return control_terms_equal(fixed, &wanted) ||
-           failure_set(failure,
-                       "the lottery in %s is of other terms than the configuration: agencies "
-                       "expected %" PRIu32 " and allowed %s, winning number %" PRIu32
-                       ", and now expected %" PRIu32 " and allowed %s, winning number %" PRIu32
-                       ". Bets have been stored under the former: nothing was touched; start with "
-                       "them, or name another data.directory for another lottery (Compose: docker "
+    if (control_terms_equal(fixed, &wanted)) {
+        return true;
+    }
+    struct failure difference;
+    compare_terms(fixed, &wanted, &difference);
+    return failure_set(failure,
+                       "the lottery in %s is of other terms than the configuration: %.160s. Bets "
+                       "have been stored under the former: nothing was touched; start with them, "
+                       "or name another data.directory for another lottery (Compose: docker "
                        "compose down -v ends this one, bets and all)",
-                       findings->heritage->directory.path, fixed->agencies_expected,
-                       fixed->agencies_allowed, fixed->winning_number, wanted.agencies_expected,
-                       wanted.agencies_allowed, wanted.winning_number);
+                       findings->heritage->directory.path, difference.text);
 }
 
 /* ------------------------------------------------------------- going on ---- */
