@@ -135,8 +135,8 @@ static bool make_report(struct storage *storage, const struct seal *seal,
         int64_t before_ms = record_drawn_at_ms(directory, &storage->control);
         (void)sha256_parse(storage->control.seal_sha256, &seal_sha256);
         end = draw_report_make(winners, seal, &seal_sha256, &storage->control.terms,
-                               before_ms != 0 ? before_ms : clock_wall_ms(), long_work_should_stop,
-                               report, &failure);
+                               before_ms != 0 ? before_ms : control_step_ms(&storage->control),
+                               long_work_should_stop, report, &failure);
         (void)close(winners);
     }
     if (end == SEAL_GOOD) {

@@ -62,9 +62,10 @@ static bool make_seal(struct storage *storage, struct seal *seal)
 {
     struct failure failure;
     int64_t before_ms = record_sealed_at_ms(&storage->disk->heritage->directory, &storage->control);
-    enum seal_end end = seal_make(storage->bets.descriptor, storage->done.descriptor,
-                                  &storage->control, before_ms != 0 ? before_ms : clock_wall_ms(),
-                                  long_work_should_stop, seal, &failure);
+    enum seal_end end =
+        seal_make(storage->bets.descriptor, storage->done.descriptor, &storage->control,
+                  before_ms != 0 ? before_ms : control_step_ms(&storage->control),
+                  long_work_should_stop, seal, &failure);
     if (end == SEAL_GOOD) {
         end = expect_stored(storage, seal, &failure);
         if (end == SEAL_GOOD) {

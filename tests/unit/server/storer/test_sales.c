@@ -564,6 +564,25 @@ static void a_record_that_is_in_place_is_made_again_with_its_hash(void **state)
     assert_string_equal(control_of(fixture)->draw_sha256, drawn.draw_sha256);
 }
 
+/* The clock has been set back since the opening: nothing is told to have happened before it. */
+static void a_clock_that_was_set_back_keeps_the_steps_in_their_order(void **state)
+{
+    struct fixture *fixture = *state;
+    struct control *control = control_of(fixture);
+    open_draw(fixture, "1-3", NUMBER_BY_COMMAND);
+    control->opened_at_ms = clock_wall_ms() + DAY_MS;
+    const struct control opened = *control;
+    restore(fixture, &opened);
+    post(fixture, ORDER_CLOSE, 0, "1-3", "");
+    assert_true(live_a_round(fixture));
+    post(fixture, ORDER_DRAW, NUMBER, control->seal_sha256, "");
+    assert_true(live_a_round(fixture));
+    expect_state(fixture, CONTROL_DRAWN);
+    assert_true(control->closing.at_ms == opened.opened_at_ms);
+    assert_true(control->sealed_at_ms == opened.opened_at_ms);
+    assert_true(control->drawn_at_ms == opened.opened_at_ms);
+}
+
 /* ------------------------------------------------------------------- changes ---- */
 
 /* Closes and seals a draw with a bet, and has a byte of this file changed before the number. */
@@ -688,6 +707,7 @@ int main(void)
         SALES_TEST(a_death_after_the_commit_point_seals_the_same_bytes),
         SALES_TEST(a_seal_that_nobody_was_told_is_made_anew),
         SALES_TEST(a_record_that_is_in_place_is_made_again_with_its_hash),
+        SALES_TEST(a_clock_that_was_set_back_keeps_the_steps_in_their_order),
         SALES_TEST(nothing_is_drawn_from_bets_that_were_changed_after_the_seal),
         SALES_TEST(nothing_is_drawn_beside_a_done_file_that_was_changed_after_the_seal),
         SALES_TEST(nothing_is_drawn_by_a_seal_that_was_changed),
