@@ -102,21 +102,38 @@ static void judge_new(struct inspection *inspection)
     }
 }
 
-/* Before that, winners can't have been drawn. */
-static void judge_early_winners(struct inspection *inspection)
+static void expect_absent(struct inspection *inspection, const char *name, const char *shows)
 {
     struct failure ignored;
-    bool may_be_there =
-        inspection->control.state != CONTROL_NEW &&
-        inspection->census.done_count >= inspection->control.terms.agencies_expected;
-    int file =
-        may_be_there ? -1 : census_open_file(&inspection->place, DATA_WINNERS_FILE, &ignored);
+    int file = census_open_file(&inspection->place, name, &ignored);
     if (file >= 0) {
         remarks_add(&inspection->problems,
-                    "%s/" DATA_WINNERS_FILE " is there, and " DATA_CONTROL_FILE
-                    " and " DATA_DONE_FILE " are from before a draw",
-                    path_of(inspection));
+                    "%s/%s is there, so %s, and " DATA_CONTROL_FILE " (state %s) is from before it",
+                    path_of(inspection), name, shows,
+                    control_state_name(inspection->control.state));
         (void)close(file);
+    }
+}
+
+/* What belongs to the end of a draw, as server/supervisor/ending.c judges it. */
+static void judge_early(struct inspection *inspection)
+{
+    const struct control *control = &inspection->control;
+    bool is_of_older_server = control->opened_at_ms == 0; /* which drew without closing */
+    bool may_be_older_winners =
+        is_of_older_server && (control->state == CONTROL_CLOSED ||
+                               (control->state == CONTROL_OPEN &&
+                                inspection->census.done_count >= control->terms.agencies_expected));
+    if (control->state < CONTROL_CLOSED) {
+        expect_absent(inspection, DATA_SEAL_FILE, "the draw has been sealed");
+        expect_absent(inspection, DATA_SEAL_SIGNATURE_FILE, "the draw has been sealed");
+    }
+    if (control->state < CONTROL_SEALED || !control_has_number(&control->terms)) {
+        expect_absent(inspection, DATA_DRAW_FILE, "a draw has been held");
+        expect_absent(inspection, DATA_DRAW_SIGNATURE_FILE, "a draw has been held");
+        if (!may_be_older_winners) {
+            expect_absent(inspection, DATA_WINNERS_FILE, "a draw has been held");
+        }
     }
 }
 
@@ -128,9 +145,6 @@ static void judge_open(struct inspection *inspection)
     expect_reached(inspection, control->bets_bytes, DATA_CONTROL_FILE);
     if (control->state == CONTROL_NEW) {
         judge_new(inspection);
-    }
-    if (control->state == CONTROL_NEW || control->state == CONTROL_OPEN) {
-        judge_early_winners(inspection);
     }
     if (census->done_file_bytes > census->done_bytes) {
         remarks_add(&inspection->notes,
@@ -404,6 +418,9 @@ static void judge(struct inspection *inspection)
         break;
     }
     judge_done(inspection);
+    if (control->state != CONTROL_ABANDONED) {
+        judge_early(inspection);
+    }
     if (control->seal_sha256[0] != '\0') {
         judge_seal(inspection);
     }

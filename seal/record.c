@@ -108,3 +108,47 @@ enum seal_end record_check_draw(const struct data_directory *directory,
     errno = saved_errno;
     return end;
 }
+
+/* ---------------------------------------------------------- not yet named ---- */
+
+static bool is_same_closing(const struct closing *one, const struct closing *other)
+{
+    return one->at_ms == other->at_ms && one->by == other->by &&
+           strcmp(one->without, other->without) == 0 && strcmp(one->reason, other->reason) == 0;
+}
+
+int64_t record_sealed_at_ms(const struct data_directory *directory, const struct control *control)
+{
+    struct text text = {.count = 0};
+    struct failure ignored;
+    struct seal seal;
+    int64_t sealed_at_ms = 0;
+    if (read_text(directory, DATA_SEAL_FILE, &text, &ignored) == SEAL_GOOD &&
+        seal_parse(text.bytes, text.count, text.path, &seal, &ignored)) {
+        bool is_ours = strcmp(seal.identity, control->identity) == 0 &&
+                       is_same_closing(&seal.closing, &control->closing);
+        sealed_at_ms = is_ours ? seal.sealed_at_ms : 0;
+        seal_close(&seal);
+    }
+    free(text.bytes);
+    return sealed_at_ms;
+}
+
+int64_t record_drawn_at_ms(const struct data_directory *directory, const struct control *control)
+{
+    struct text text = {.count = 0};
+    char seal_sha256[SHA256_DIGITS + 1];
+    struct failure ignored;
+    struct draw_report report;
+    int64_t drawn_at_ms = 0;
+    if (read_text(directory, DATA_DRAW_FILE, &text, &ignored) == SEAL_GOOD &&
+        draw_report_parse(text.bytes, text.count, text.path, &report, &ignored)) {
+        bool is_ours =
+            strcmp(sha256_write(seal_sha256, &report.seal_sha256), control->seal_sha256) == 0 &&
+            report.winning_number == control->terms.winning_number;
+        drawn_at_ms = is_ours ? report.drawn_at_ms : 0;
+        draw_report_close(&report);
+    }
+    free(text.bytes);
+    return drawn_at_ms;
+}

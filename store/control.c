@@ -183,6 +183,17 @@ bool control_make(struct control *control, struct failure *failure)
     return true;
 }
 
+int64_t control_step_ms(const struct control *control)
+{
+    const int64_t steps_ms[] = {control->opened_at_ms, control->closing.at_ms,
+                                control->sealed_at_ms, control->drawn_at_ms};
+    int64_t now_ms = clock_wall_ms();
+    for (size_t i = 0; i < sizeof steps_ms / sizeof steps_ms[0]; i++) {
+        now_ms = steps_ms[i] > now_ms ? steps_ms[i] : now_ms;
+    }
+    return now_ms;
+}
+
 /* --------------------------------------------------------------- writing ---- */
 
 enum { VALUE_BYTES = CONFIG_TEXT_BYTES };

@@ -145,6 +145,13 @@ bool control_write(const struct data_directory *directory, const struct control 
  */
 bool control_make(struct control *control, struct failure *failure);
 
+/*
+ * The time of the draw's next step, ms since 1970: now, or the time of the step before where the
+ * clock has been set back behind it. So the steps of a draw are in their order whatever the clock
+ * does, and a draw that was held as it should be stands up before the verifiers.
+ */
+int64_t control_step_ms(const struct control *control);
+
 /* True when the terms are the same; the number counts only where it is known from the beginning. */
 bool control_terms_equal(const struct lottery_terms *one, const struct lottery_terms *other);
 

@@ -1217,23 +1217,29 @@ def complain(text, status):
     return status
 
 
-def find_draw(directory, name):
-    """The directory of a draw, and the name that it has as an archive; None: it is current."""
-    if name is None:
-        return directory, None
+def current_draw(directory):
+    """The name of the draw that stands in the directory itself; None where nothing says it."""
     try:
         with open(os.path.join(directory, 'control'), 'rb') as file:
-            if parse_control(file.read())['draw'] == name:
-                return directory, None
+            return parse_control(file.read())['draw']
     except (OSError, Refused):
-        pass
+        return None
+
+
+def find_draw(directory, name):
+    """The directory of a draw, and the name that it has as an archive; None: it is current."""
+    if name is None or name == current_draw(directory):
+        return directory, None
     return os.path.join(directory, 'draws', name), name
 
 
 def all_draws(directory):
+    """An opening that did not end has prepared draws/CURRENT, which is no draw yet: left out."""
     archive = os.path.join(directory, 'draws')
     names = sorted(filter(is_draw_name, os.listdir(archive))) if os.path.isdir(archive) else []
-    return [(os.path.join(archive, name), name) for name in names] + [(directory, None)]
+    current = current_draw(directory)
+    return [(os.path.join(archive, name), name) for name in names
+            if name != current] + [(directory, None)]
 
 
 def check(options):

@@ -246,7 +246,10 @@ static int compare_names(const struct dirent **left, const struct dirent **right
     return strcmp((*left)->d_name, (*right)->d_name);
 }
 
-/* The archive by its names, and the current draw last. */
+/*
+ * The archive by its names, and the current draw last. An opening that did not come to its end has
+ * prepared an archive for the current draw, which is no draw yet.
+ */
 static void run_all(struct run *run)
 {
     char path[PATH_MAX];
@@ -256,7 +259,9 @@ static void run_all(struct run *run)
     for (int i = 0; i < count; i++) {
         (void)snprintf(path, sizeof path, "%s/" ARCHIVE_DIRECTORY "/%s", run->options->directory,
                        entries[i]->d_name);
-        run_draw(run, path, entries[i]->d_name);
+        if (!is_current(run->options->directory, entries[i]->d_name)) {
+            run_draw(run, path, entries[i]->d_name);
+        }
         free(entries[i]);
     }
     free(entries);

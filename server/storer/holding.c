@@ -132,9 +132,11 @@ static bool make_report(struct storage *storage, const struct seal *seal,
     enum seal_end end = SEAL_FAILED;
     int winners = data_directory_open_file(directory, DATA_WINNERS_FILE, O_RDONLY, &failure);
     if (winners >= 0) {
+        int64_t before_ms = record_drawn_at_ms(directory, &storage->control);
         (void)sha256_parse(storage->control.seal_sha256, &seal_sha256);
         end = draw_report_make(winners, seal, &seal_sha256, &storage->control.terms,
-                               clock_wall_ms(), long_work_should_stop, report, &failure);
+                               before_ms != 0 ? before_ms : control_step_ms(&storage->control),
+                               long_work_should_stop, report, &failure);
         (void)close(winners);
     }
     if (end == SEAL_GOOD) {

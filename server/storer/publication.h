@@ -2,7 +2,8 @@
  * publication.h - puts seal.json or draw.json into place, with its signature.
  *
  * The signature comes first, so where the record is in place its signature is, too. Control names
- * the record after that. A record that is there while control does not name it is replaced.
+ * the record after that. A record that is there while control does not name it is replaced, by
+ * one with the same time where it is this draw's (seal/record.h).
  *
  * Used by the storer's process alone. When it dies in here, the next storer makes the record anew.
  */

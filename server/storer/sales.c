@@ -116,6 +116,14 @@ static bool commit(struct storage *storage, const struct closing *closing)
     return done_round_store_asked(storage);
 }
 
+/* By the time: not before it, though the clock may have been set back since. */
+static int64_t closed_at_ms(const struct storage *storage, enum closed_by by)
+{
+    int64_t now_ms = control_step_ms(&storage->control);
+    int64_t closes_at_ms = by == CLOSED_BY_TIME ? storage->control.terms.closes_at_ms : 0;
+    return now_ms > closes_at_ms ? now_ms : closes_at_ms;
+}
+
 /* ---------------------------------------------- by the agencies, by the time ---- */
 
 static void tell_closed_out(const struct storage *storage, const struct roll *roll)
@@ -149,7 +157,7 @@ static bool close_without_missing(struct storage *storage, enum closed_by by)
         (void)snprintf(closing.without, sizeof closing.without, WITHOUT_TOO_MANY);
     }
     roll_close(&roll);
-    closing.at_ms = clock_wall_ms();
+    closing.at_ms = closed_at_ms(storage, by);
     return commit(storage, &closing);
 }
 
@@ -314,7 +322,7 @@ static enum sales_answer close_by_demand(struct storage *storage, const struct d
     }
     write_without(storage, demand, &closing);
     (void)snprintf(closing.reason, sizeof closing.reason, "%s", demand->reason);
-    closing.at_ms = clock_wall_ms();
+    closing.at_ms = closed_at_ms(storage, CLOSED_BY_COMMAND);
     return commit(storage, &closing) ? SALES_CLOSED : SALES_FAILED;
 }
 

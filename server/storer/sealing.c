@@ -7,6 +7,7 @@
 #include "lib/clock.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
+#include "seal/record.h"
 #include "seal/seal.h"
 #include "server/signals.h"
 #include "server/storer/long_work.h"
@@ -60,9 +61,11 @@ static enum seal_end expect_stored(const struct storage *storage, const struct s
 static bool make_seal(struct storage *storage, struct seal *seal)
 {
     struct failure failure;
+    int64_t before_ms = record_sealed_at_ms(&storage->disk->heritage->directory, &storage->control);
     enum seal_end end =
         seal_make(storage->bets.descriptor, storage->done.descriptor, &storage->control,
-                  clock_wall_ms(), long_work_should_stop, seal, &failure);
+                  before_ms != 0 ? before_ms : control_step_ms(&storage->control),
+                  long_work_should_stop, seal, &failure);
     if (end == SEAL_GOOD) {
         end = expect_stored(storage, seal, &failure);
         if (end == SEAL_GOOD) {

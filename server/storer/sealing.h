@@ -6,7 +6,8 @@
  * taken before that, so whoever has the seal's hash knows that the number came after it.
  *
  * Used by the storer's process alone. When it dies before control says so, the next storer seals
- * the same bytes again; the time in the seal is another one, and nobody was told the first one.
+ * the same bytes again. Where the first one had put its seal.json into place, the time in it is
+ * kept, so that the hash is the same: control may also be a restored one, of a seal that was told.
  */
 #ifndef SERVER_STORER_SEALING_H
 #define SERVER_STORER_SEALING_H

@@ -52,13 +52,20 @@ static bool may_be_older_winners(const struct findings *findings, const struct t
              findings->done.count >= control->terms.agencies_expected));
 }
 
+/* What a draw leaves needs a number as well: control has it before any of that is there. */
+static bool may_be_there(const struct control *control, const struct trace *trace)
+{
+    return control->state >= trace->since &&
+           (trace->since < CONTROL_SEALED || control_has_number(&control->terms));
+}
+
 static bool is_trace_due(const struct findings *findings, const struct trace *trace,
                          struct failure *failure)
 {
     const struct control *control = &findings->control;
     const struct data_directory *directory = &findings->heritage->directory;
     struct stat status;
-    if (control->state >= trace->since || may_be_older_winners(findings, trace)) {
+    if (may_be_there(control, trace) || may_be_older_winners(findings, trace)) {
         return true;
     }
     if (fstatat(directory->descriptor, trace->name, &status, AT_SYMLINK_NOFOLLOW) != 0) {

@@ -87,7 +87,7 @@ static bool finish_current(const struct operator_desk *desk, const struct herita
     }
     if (finished->state != CONTROL_DRAWN) {
         finished->state = CONTROL_ABANDONED;
-        finished->abandoned_at_ms = clock_wall_ms();
+        finished->abandoned_at_ms = control_step_ms(finished);
         finished->bets_bytes = atomic_load(&heritage->segment.shared->positions.durable);
         (void)snprintf(finished->abandoned_reason, sizeof finished->abandoned_reason, "%s",
                        desk->abandon_reason);

@@ -25,6 +25,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,23 +84,49 @@ static bool may_begin(const struct lottery_terms *wanted, struct failure *failur
                        wanted->draw, at);
 }
 
-enum { TERMS_BYTES = CONFIG_TEXT_BYTES + 160 };
-
-/* "draw 1, agencies expected 5 and allowed 1-5, winning number 7574, closing time -". */
-static void describe_terms(const struct lottery_terms *terms, char text[TERMS_BYTES])
+/* "winning number 7, and now 8; ...": each term that differs, and no other one. */
+static void append_difference(struct failure *text, const char *term, const char *fixed,
+                              const char *wanted)
 {
-    char number[sizeof "by command, "] = "by command";
-    char closes[TIMESTAMP_BYTES] = "-";
+    size_t used = strlen(text->text);
+    if (strcmp(fixed, wanted) != 0) {
+        (void)snprintf(text->text + used, sizeof text->text - used, "%s%s %s, and now %s",
+                       used == 0 ? "" : "; ", term, fixed, wanted);
+    }
+}
+
+/* A term in words: those that are no text. */
+struct worded_terms {
+    char expected[sizeof "4294967295"];
+    char number[sizeof "4294967295"];
+    char closes[TIMESTAMP_BYTES];
+};
+
+static void word(const struct lottery_terms *terms, struct worded_terms *words)
+{
+    *words = (struct worded_terms){.number = "by command", .closes = "never"};
+    (void)snprintf(words->expected, sizeof words->expected, "%" PRIu32, terms->agencies_expected);
     if (terms->number_by != NUMBER_BY_COMMAND) {
-        (void)snprintf(number, sizeof number, "%" PRIu32, terms->winning_number);
+        (void)snprintf(words->number, sizeof words->number, "%" PRIu32, terms->winning_number);
     }
     if (terms->closes_at_ms != 0) {
-        timestamp_write(terms->closes_at_ms, closes);
+        timestamp_write(terms->closes_at_ms, words->closes);
     }
-    (void)snprintf(text, TERMS_BYTES,
-                   "draw %s, agencies expected %" PRIu32
-                   " and allowed %s, winning number %s, closing time %s",
-                   terms->draw, terms->agencies_expected, terms->agencies_allowed, number, closes);
+}
+
+static void compare_terms(const struct lottery_terms *fixed, const struct lottery_terms *wanted,
+                          struct failure *text)
+{
+    struct worded_terms before;
+    struct worded_terms now;
+    text->text[0] = '\0';
+    word(fixed, &before);
+    word(wanted, &now);
+    append_difference(text, "winning number", before.number, now.number);
+    append_difference(text, "lottery.name", fixed->draw, wanted->draw);
+    append_difference(text, "closes", before.closes, now.closes);
+    append_difference(text, "agencies expected", before.expected, now.expected);
+    append_difference(text, "agencies allowed", fixed->agencies_allowed, wanted->agencies_allowed);
 }
 
 /* Sets the terms of a new lottery. Once anything has been stored, other terms are refused. */
@@ -120,18 +147,18 @@ static bool settle_terms(struct findings *findings, struct failure *failure)
         control->terms = wanted;
         return may_begin(&wanted, failure);
     }
-    char fixed_text[TERMS_BYTES];
-    char wanted_text[TERMS_BYTES];
-    describe_terms(&control->terms, fixed_text);
-    describe_terms(&wanted, wanted_text);
-    return control_terms_equal(&control->terms, &wanted) ||
-           failure_set(
-               failure,
-               "the lottery in %s is of other terms than the configuration: %.140s; and now "
-               "%.140s. Bets are stored under the former: nothing was touched; start with "
-               "them, or name another data.directory (Compose: docker compose down -v ends "
-               "this one)",
-               findings->heritage->directory.path, fixed_text, wanted_text);
+    const struct lottery_terms *fixed = &control->terms;
+    if (control_terms_equal(fixed, &wanted)) {
+        return true;
+    }
+    struct failure difference;
+    compare_terms(fixed, &wanted, &difference);
+    return failure_set(failure,
+                       "the lottery in %s is of other terms than the configuration: %.160s. Bets "
+                       "have been stored under the former: nothing was touched; start with them, "
+                       "or name another data.directory for another lottery (Compose: docker "
+                       "compose down -v ends this one, bets and all)",
+                       findings->heritage->directory.path, difference.text);
 }
 
 /* ------------------------------------------------------------- going on ---- */

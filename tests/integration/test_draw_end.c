@@ -133,6 +133,24 @@ static const char *administer(struct stage *stage, const char *const *arguments,
     return program_log(program);
 }
 
+/* What a start refuses, `check` tells. */
+static void expect_check_to_say(struct stage *stage, const char *reason)
+{
+    const char *told = administer(stage, ARGUMENTS("check", stage_path(stage, "data")), 1);
+    if (strstr(told, reason) == NULL) {
+        fail_msg("'%s' does not say '%s'", told, reason);
+    }
+}
+
+/* The hash that control has of the seal. */
+static const char *seal_in(struct stage *stage, const struct files *files)
+{
+    static const char name[] = "\nseal_sha256 ";
+    const char *seal = strstr(files->bytes[0], name);
+    assert_non_null(seal);
+    return stage_text(stage, "%.64s", seal + sizeof name - 1);
+}
+
 static void play(struct server *server)
 {
     struct peer *peer = peer_connect(server);
@@ -369,9 +387,43 @@ static void a_control_from_before_what_is_there_is_refused(void **state)
     put_back(stage, &open);
     files_write(path_of(stage, DATA_DRAW_FILE), "{}");
     expect_refused(stage, environment, "draw.json is there, so a draw has been held");
+    expect_check_to_say(stage, "draw.json is there, so a draw has been held");
     put_back(stage, &sealed);
     server_stop_well(server_start(stage, environment));
     expect_state(stage, "sealed");
+}
+
+/* There is never a second number, also where control has forgotten the first one. */
+static void a_control_from_before_the_number_takes_no_second_one(void **state)
+{
+    struct stage *stage = *state;
+    const char *const *environment = ENVIRONMENT("NUMBER_OF_AGENCIES=1", BY_COMMAND);
+    struct server *server = server_start(stage, environment);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:4:Ana,Paz,1,1980-01-31,7574\n\r\n1:5\r\n", "server:0\r\nserver:0\r\n");
+    (void)server_await_log(server, 1, "action: sello | result: success");
+    struct files sealed = keep(stage);
+    (void)administer(stage,
+                     ARGUMENTS("draw", "--number", "7574", "--seal", seal_in(stage, &sealed)), 0);
+    server_stop_well(server);
+    struct files drawn = keep(stage);
+    static const struct {
+        const char *missing; /* NULL: nothing */
+        const char *reason;
+    } cases[] = {
+        {NULL, "winners.csv is there, so a draw has been held"},
+        {DATA_WINNERS_FILE, "draw.json is there, so a draw has been held"},
+        {DATA_DRAW_FILE, "winners.csv is there, so a draw has been held"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        put_back(stage, &drawn);
+        files_write_bytes(path_of(stage, DATA_CONTROL_FILE), sealed.bytes[0], sealed.counts[0]);
+        if (cases[i].missing != NULL) {
+            assert_int_equal(unlink(path_of(stage, cases[i].missing)), 0);
+        }
+        expect_refused(stage, environment, cases[i].reason);
+        expect_check_to_say(stage, cases[i].reason);
+    }
 }
 
 int main(void)
@@ -386,6 +438,7 @@ int main(void)
         STAGE_TEST(a_start_refuses_what_was_changed_after_the_seal),
         STAGE_TEST(a_start_refuses_what_was_changed_after_the_draw),
         STAGE_TEST(a_control_from_before_what_is_there_is_refused),
+        STAGE_TEST(a_control_from_before_the_number_takes_no_second_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

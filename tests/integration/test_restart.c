@@ -329,13 +329,19 @@ static void other_terms_are_refused_once_there_is_a_bet(void **state)
     struct stage *stage = *state;
     (void)stop_with_bets(stage, 1);
     expect_terms_refused(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=3"),
-                         "draw 1, agencies expected 2 and allowed 1-2, winning number 7574, "
-                         "closing time -; and now draw 1, agencies expected 3 and allowed 1-3, "
-                         "winning number 7574, closing time -");
+                         "configuration: agencies expected 2, and now 3; agencies allowed 1-2, and "
+                         "now 1-3. Bets");
     expect_terms_refused(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=2", "WINNING_NUMBER=1"),
-                         "winning number 1");
+                         "configuration: winning number 7574, and now 1. Bets");
     expect_terms_refused(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=2", "AGENCIES_ALLOWED=any"),
-                         "allowed any");
+                         "configuration: agencies allowed 1-2, and now any. Bets");
+    expect_terms_refused(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=2", "LOTTERY_DRAW=command"),
+                         "configuration: winning number 7574, and now by command. Bets");
+    expect_terms_refused(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=2", "LOTTERY_NAME=2026-W49"),
+                         "configuration: lottery.name 1, and now 2026-W49. Bets");
+    expect_terms_refused(stage,
+                         ENVIRONMENT("NUMBER_OF_AGENCIES=2", "LOTTERY_CLOSES=2099-01-01T00:00:00Z"),
+                         "configuration: closes never, and now 2099-01-01T00:00:00.000Z. Bets");
     const char *const *same = ENVIRONMENT("NUMBER_OF_AGENCIES=2", "AGENCIES_ALLOWED=2,1");
     bets_expect_stored(server_start(stage, same), 1, 0, 100);
 }
@@ -350,7 +356,8 @@ static void terms_may_change_before_there_is_a_bet(void **state)
     peer_ask(peer, "1:4:Ana,Paz,1,1980-01-31,1\n\r\n1:5\r\n", "server:0\r\nserver:0\r\n");
     peer_ask(peer, "1:6\r\n", "server:3:1,Ana,Paz,1,1980-01-31,1\n\r\n");
     server_stop_well(server);
-    expect_terms_refused(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=1"), "winning number 7574");
+    expect_terms_refused(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=1"),
+                         "winning number 1, and now 7574");
 }
 
 /* ----------------------------------------------------------------- winners ---- */

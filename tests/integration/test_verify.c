@@ -218,6 +218,13 @@ static void a_data_directory_and_its_archive_are_found_by_name(void **state)
     (void)expect_both(stage, 3, ARGUMENTS("--draw", "2026-W50", path));
     expect_archived_draws_to_be_what_they_are_called(stage, path);
 
+    /* A server that was killed while it opened the next draw has prepared this one's archive. */
+    (void)make_directory(stage, "data/draws/2026-W49");
+    (void)expect_both(stage, 0, ARGUMENTS("--all", path));
+    const char *prepared = stage_path(stage, "data/draws/2026-W49/control");
+    assert_int_equal(link(stage_path(stage, "data/control"), prepared), 0);
+    (void)expect_both(stage, 0, ARGUMENTS("--all", path));
+
     assert_int_equal(unlink(stage_path(stage, "data/draws/2026-W48/winners.csv")), 0);
     (void)expect_both(stage, 1, ARGUMENTS("--all", path));
     assert_int_equal(symlink("bets.csv", stage_path(stage, "data/draws/2026-W48/winners.csv")), 0);

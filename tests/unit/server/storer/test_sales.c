@@ -22,6 +22,7 @@
 #include "tests/harness/heritages.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -513,6 +514,75 @@ static void a_seal_that_nobody_was_told_is_made_anew(void **state)
     assert_false(scratch_has(&fixture->scratch, DATA_SEAL_SIGNATURE_FILE));
 }
 
+/* Until the wall clock, to which a record's time belongs, has gone on. */
+static void await_next_ms(void)
+{
+    int64_t now_ms = clock_wall_ms();
+    while (clock_wall_ms() == now_ms) {
+        sched_yield();
+    }
+}
+
+/* A server that is started with this control, as somebody has put it back. */
+static void restore(struct fixture *fixture, const struct control *control)
+{
+    struct failure failure = {.text = ""};
+    bool synced = true;
+    atomic_store(&segment_of(fixture)->shared->storer.draw_state, control->state);
+    atomic_store(&segment_of(fixture)->shared->storer.drawn, 0);
+    if (!control_write(&fixture->heritage.directory, control, &synced, &failure)) {
+        fail_msg("%s", failure.text);
+    }
+    die(fixture);
+}
+
+/* Somebody may have been told, or a storer died between the record's rename and control's. */
+static void a_record_that_is_in_place_is_made_again_with_its_hash(void **state)
+{
+    struct fixture *fixture = *state;
+    open_draw(fixture, "1-3", NUMBER_BY_COMMAND);
+    bet(fixture, 1);
+    post(fixture, ORDER_CLOSE, 0, "1-3", "");
+    assert_true(flush_appended(&fixture->storage) && order_desk_look(&fixture->storage));
+    const struct control closed = *control_of(fixture);
+    assert_true(live_a_round(fixture));
+    const struct control sealed = *control_of(fixture);
+    await_next_ms();
+    restore(fixture, &closed);
+    expect_state(fixture, CONTROL_CLOSED);
+    assert_true(live_a_round(fixture));
+    assert_string_equal(control_of(fixture)->seal_sha256, sealed.seal_sha256);
+    post(fixture, ORDER_DRAW, NUMBER, sealed.seal_sha256, "");
+    assert_true(order_desk_look(&fixture->storage));
+    const struct control numbered = *control_of(fixture);
+    assert_true(live_a_round(fixture));
+    const struct control drawn = *control_of(fixture);
+    await_next_ms();
+    restore(fixture, &numbered);
+    assert_true(live_a_round(fixture));
+    expect_state(fixture, CONTROL_DRAWN);
+    assert_string_equal(control_of(fixture)->draw_sha256, drawn.draw_sha256);
+}
+
+/* The clock has been set back since the opening: nothing is told to have happened before it. */
+static void a_clock_that_was_set_back_keeps_the_steps_in_their_order(void **state)
+{
+    struct fixture *fixture = *state;
+    struct control *control = control_of(fixture);
+    open_draw(fixture, "1-3", NUMBER_BY_COMMAND);
+    control->opened_at_ms = clock_wall_ms() + DAY_MS;
+    const struct control opened = *control;
+    restore(fixture, &opened);
+    post(fixture, ORDER_CLOSE, 0, "1-3", "");
+    assert_true(live_a_round(fixture));
+    post(fixture, ORDER_DRAW, NUMBER, control->seal_sha256, "");
+    assert_true(live_a_round(fixture));
+    expect_state(fixture, CONTROL_DRAWN);
+    assert_true(control->closing.at_ms == opened.opened_at_ms);
+    assert_true(control->sealed_at_ms == opened.opened_at_ms);
+    assert_true(control->drawn_at_ms == opened.opened_at_ms);
+}
+
 /* ------------------------------------------------------------------- changes ---- */
 
 /* Closes and seals a draw with a bet, and has a byte of this file changed before the number. */
@@ -636,6 +706,8 @@ int main(void)
         SALES_TEST(a_death_before_the_commit_point_reopens_the_sales),
         SALES_TEST(a_death_after_the_commit_point_seals_the_same_bytes),
         SALES_TEST(a_seal_that_nobody_was_told_is_made_anew),
+        SALES_TEST(a_record_that_is_in_place_is_made_again_with_its_hash),
+        SALES_TEST(a_clock_that_was_set_back_keeps_the_steps_in_their_order),
         SALES_TEST(nothing_is_drawn_from_bets_that_were_changed_after_the_seal),
         SALES_TEST(nothing_is_drawn_beside_a_done_file_that_was_changed_after_the_seal),
         SALES_TEST(nothing_is_drawn_by_a_seal_that_was_changed),

@@ -726,18 +726,15 @@ static void expect_other_terms_refused(struct fixture *fixture)
 {
     const struct server_config kept = fixture->heritage.config;
     fixture->heritage.config.agencies_expected++;
-    expect_start_refused(
-        fixture, "and now draw 1, agencies expected 4 and allowed any, winning number 7574");
+    expect_start_refused(fixture, "configuration: agencies expected 3, and now 4. Bets");
     fixture->heritage.config = kept;
     fixture->heritage.config.winning_number = 1;
-    expect_start_refused(fixture,
-                         "and now draw 1, agencies expected 3 and allowed any, winning number 1");
+    expect_start_refused(fixture, "configuration: winning number 7574, and now 1. Bets");
     fixture->heritage.config = kept;
     fixture->heritage.config.allowed.any = false;
     fixture->heritage.config.allowed.ranges[0] = (struct agency_range){1, 15};
     fixture->heritage.config.allowed.count = 1;
-    expect_start_refused(
-        fixture, "and now draw 1, agencies expected 3 and allowed 1-15, winning number 7574");
+    expect_start_refused(fixture, "configuration: agencies allowed any, and now 1-15. Bets");
     fixture->heritage.config = kept;
 }
 
