@@ -5,7 +5,8 @@
  * there is a pause before each new storer. After FAILURES_MAX deaths in a row, between which
  * nothing was stored, the keeper gives up: the next storer would die, too. A SIGKILL says nothing
  * of the next storer, because it comes from outside, perhaps from the kernel for lack of memory. So
- * KILLS_MAX of them are allowed.
+ * KILLS_MAX of them are allowed, also of a draw's first storer before it is ready. If that one ends
+ * in another way, the start has failed.
  */
 #include "server/supervisor/keeper.h"
 
@@ -85,11 +86,11 @@ static bool fork_storer(struct keeper *keeper, const int ready[2])
     return true;
 }
 
-/*
- * True when the storer has said that it is ready, or the server is asked to stop. False when the
- * storer died or took too long.
- */
-static bool await_ready(int pipe_end)
+/* What became of a storer that was forked. */
+enum birth { BIRTH_READY, BIRTH_ENDED, BIRTH_LATE };
+
+/* Waits until the storer says that it is ready. It is taken for that, too, if the server is to stop. */
+static enum birth await_ready(int pipe_end)
 {
     struct pollfd poll = {.fd = pipe_end, .events = POLLIN};
     int64_t deadline_ms = clock_monotonic_ms() + READY_MS;
@@ -99,28 +100,29 @@ static bool await_ready(int pipe_end)
         struct timespec timeout = clock_interval(left_ms > 0 ? left_ms : 0);
         result = ppoll(&poll, 1, &timeout, signals_sleep_mask());
         if (signals_terminate_requested()) {
-            return true; /* the shutdown goes on with the storer */
+            return BIRTH_READY; /* the shutdown goes on with the storer */
         }
     } while (result < 0 && errno == EINTR);
     char byte = 0;
-    return result > 0 && read(pipe_end, &byte, 1) == 1;
+    if (result <= 0) {
+        return BIRTH_LATE;
+    }
+    return read(pipe_end, &byte, 1) == 1 ? BIRTH_READY : BIRTH_ENDED;
 }
 
-bool keeper_start(struct keeper *keeper)
+/* Forks one, and waits until it is ready. */
+static enum birth give_birth(struct keeper *keeper)
 {
     int ready[2];
     if (pipe(ready) != 0) {
         log_critical("action: storer_start | result: fail | error: pipe: %s", strerror(errno));
-        return false;
+        return BIRTH_LATE;
     }
     bool forked = fork_storer(keeper, ready);
     close(ready[1]);
-    bool is_ready = forked && await_ready(ready[0]);
+    enum birth birth = forked ? await_ready(ready[0]) : BIRTH_LATE;
     close(ready[0]);
-    if (!is_ready) {
-        set_state(keeper, KEEPER_GIVEN_UP);
-    }
-    return is_ready;
+    return birth;
 }
 
 /* ---------------------------------------------------------------- death ---- */
@@ -209,4 +211,41 @@ void keeper_replace(struct keeper *keeper, bool now)
             give_up(keeper, "no storer can be forked");
         }
     }
+}
+
+/* -------------------------------------------------------- the first storer ---- */
+
+/* Buries the storer that has ended, or is about to, if it was killed. False where it was not. */
+static bool bury_killed(struct keeper *keeper)
+{
+    siginfo_t end = {.si_code = 0};
+    int wait_status = 0;
+    if (waitid(P_PID, (id_t)keeper->storer, &end, WEXITED | WNOWAIT) != 0 ||
+        end.si_code != CLD_KILLED || end.si_status != SIGKILL ||
+        waitpid(keeper->storer, &wait_status, 0) != keeper->storer) {
+        return false;
+    }
+    keeper_bury(keeper, wait_status);
+    return true;
+}
+
+/* Sleeps until the next storer may be forked, or a signal comes. */
+static void await_replacement(const struct keeper *keeper)
+{
+    int64_t left_ms = keeper_patience_ms(keeper);
+    struct timespec timeout = clock_interval(left_ms > 0 ? left_ms : 0);
+    (void)ppoll(NULL, 0, &timeout, signals_sleep_mask());
+}
+
+bool keeper_start(struct keeper *keeper)
+{
+    enum birth birth = give_birth(keeper);
+    while (birth == BIRTH_ENDED && bury_killed(keeper) && is_missing(keeper)) {
+        await_replacement(keeper);
+        birth = give_birth(keeper);
+    }
+    if (birth != BIRTH_READY) {
+        set_state(keeper, KEEPER_GIVEN_UP);
+    }
+    return birth == BIRTH_READY;
 }

@@ -46,8 +46,9 @@ bool keeper_has_storer(const struct keeper *keeper);
 void keeper_expect_end(struct keeper *keeper);
 
 /*
- * Forks the first storer and waits, at most half a minute, until it is ready or the server is asked
- * to stop. Returns false when it did not get ready; the keeper has given up then.
+ * Forks a draw's first storer and waits, at most half a minute, until it is ready or the server is
+ * asked to stop. One that is killed meanwhile is replaced. Returns false when none got ready; the
+ * keeper has given up then.
  */
 bool keeper_start(struct keeper *keeper);
 

@@ -15,7 +15,8 @@ endif
 
 run-tests: fault-programs
 
-$(BUILD)/tests/faults/test_chaos: $(call objects,tests/faults/chaos_plan.c)
+$(BUILD)/tests/faults/test_chaos: $(call objects,tests/faults/chaos_plan.c tests/faults/chaos_operator.c \
+    tests/faults/chaos_judge.c)
 
 KILLS ?= 2000
 chaos: $(BUILD)/tests/faults/test_chaos fault-programs ## kill everything at random: KILLS=2000 SECONDS=0 SEED=...

@@ -9,15 +9,25 @@
  * got its winners. Then each bet has to be stored exactly once and in order,
  * and the winners have to be those that an independent reckoning finds.
  *
+ * A third of the rounds hold several draws in the same directory, led by
+ * chaos_operator.h: agencies come late or never, sales are closed without them,
+ * a draw is abandoned in the middle of betting, the next one is opened while
+ * agencies still ask for their winners. An agency whose draw is over without
+ * all of its bets says so, and ends. chaos_judge.h judges a draw when it was
+ * drawn, and all of them at the end of the round.
+ *
  * Goes on until KILLS kills, or SECONDS seconds (0: no limit), and ends its
  * round. ROUND does only that one round. A failed round is had again by the
  * SEED and ROUND that are printed when it begins. V=1 tells which servers died how.
  */
+#include "tests/faults/chaos_judge.h"
+#include "tests/faults/chaos_operator.h"
 #include "tests/faults/chaos_plan.h"
 #include "tests/harness/agency.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/faults.h"
 #include "tests/harness/files.h"
+#include "tests/harness/reckoning.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -25,6 +35,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,27 +44,35 @@
 
 enum {
     HANDLERS_MAX = 64,
-    ROUND_MS = 60000, /* a round that takes longer hangs */
+    DRAW_MS = 60000, /* a round that takes longer for each of its draws hangs */
     US_PER_SECOND = 1000000,
     MS_PER_SECOND = 1000,
     NS_PER_US = 1000,
-    SEED_DEFAULT = 7574,
+    SEED_DEFAULT = 1184, /* a large lottery, then three draws: by command, abandoned, by command */
     SECONDS_DEFAULT = 8
 };
 
+/* An agency of one draw. */
 struct contestant {
-    struct program *program;
-    uint32_t id;
+    uint32_t draw, id;
+    const char *bets, *winners; /* files */
+    struct program *program;    /* its newest run; NULL: it has not come yet */
+    uint64_t acknowledged;      /* as far as its runs have told */
     bool killed, finished;
+    int status; /* once it has finished */
 };
 
 struct round {
     struct stage *stage;
     struct chaos_plan plan;
     struct lottery *lottery;
-    struct contestant agencies[CHAOS_AGENCIES_MAX];
-    uint32_t lives, kills;
+    struct chaos_operator operator;
+    struct contestant agencies[CHAOS_DRAWS_MAX][CHAOS_AGENCIES_MAX];
+    uint32_t lives, kills, steps;
+    uint32_t opened;                     /* draws */
+    uint32_t opened_at[CHAOS_DRAWS_MAX]; /* steps */
     bool armed;
+    bool struck;         /* the server that lives now has lost a process at a fault point */
     pid_t stopped;       /* 0: nobody */
     pid_t killed_storer; /* the latest one; 0: none */
     struct deadline deadline;
@@ -65,7 +84,11 @@ struct chaos {
     uint64_t seed, kills_wanted, seconds;
     struct deadline end;
     unsigned long kills[CHAOS_KINDS];
-    unsigned long rounds, bets, servers, refused_starts;
+    unsigned long rounds, bets;
+    unsigned long draws[CHAOS_ENDINGS];
+    unsigned long too_late; /* agencies whose draw was over without all of their bets */
+    unsigned long commands; /* of operators */
+    unsigned long servers, refused_starts, supervisors_at_points;
 };
 
 static unsigned long sum_of_kills(const struct chaos *chaos)
@@ -96,6 +119,7 @@ static void start_server(struct chaos *chaos, struct round *round)
     char fault[CHAOS_FAULT_BYTES];
     chaos_choose_fault(&round->plan, round->lives++, fault);
     bool still_armed = round->armed && unlink(round->lottery->token) == 0;
+    round->struck = false;
     lottery_start(round->lottery, fault[0] == '\0' ? NULL : fault); /* its recovery has to live */
     if (still_armed) {
         lottery_arm(round->lottery);
@@ -103,34 +127,58 @@ static void start_server(struct chaos *chaos, struct round *round)
     chaos->servers++;
 }
 
+static bool has_several_draws(const struct round *round)
+{
+    return round->plan.draw_count > 1;
+}
+
 static void start_agency(struct round *round, struct contestant *agency)
 {
     struct stage *stage = round->stage;
-    const char *path = agency_bets_file(stage, agency->id);
+    const char *draw = round->operator.records[agency->draw].name;
     agency->killed = false;
-    agency->program =
-        agency_start(round->lottery->server, agency->id, path,
-                     ENVIRONMENT(stage_text(stage, "CLI_BATCH_MAXAMOUNT=%u", round->plan.batch),
-                                 stage_text(stage, "CLI_BATCH_INFLIGHT=%u", round->plan.in_flight),
-                                 "CLI_LOOP_PERIOD=50ms", "CLI_LOOP_LAPSE=40s"));
+    agency->program = agency_start(
+        round->lottery->server, agency->id, agency->bets,
+        ENVIRONMENT(stage_text(stage, "CLI_BATCH_MAXAMOUNT=%u", round->plan.batch),
+                    stage_text(stage, "CLI_BATCH_INFLIGHT=%u", round->plan.in_flight),
+                    stage_text(stage, "CLI_WINNERS_FILE=%s", agency->winners),
+                    "CLI_LOOP_PERIOD=50ms", "CLI_LOOP_LAPSE=40s",
+                    has_several_draws(round) ? stage_text(stage, "CLI_LOTTERY_NAME=%s", draw)
+                                             : "CLI_LOTTERY_NAME="));
 }
 
-static void generate(struct round *round)
+/* Has the files of bets made, each draw's in a folder of its own. */
+static void generate(const struct round *round, uint32_t draw)
 {
     struct stage *stage = round->stage;
+    const char *folder = stage_path(stage, "draw-%u", draw);
     const struct program_plan plan = {
         .name = "lottery-generate",
-        .arguments =
-            ARGUMENTS("-d", stage->directory, "-a", stage_text(stage, "%u", round->plan.agencies),
-                      "-n", stage_text(stage, "%u", round->plan.bets), "-s",
-                      stage_text(stage, "%u", round->plan.bets_seed)),
+        .arguments = ARGUMENTS("-d", folder, "-a", stage_text(stage, "%u", round->plan.agencies),
+                               "-n", stage_text(stage, "%u", round->plan.bets), "-s",
+                               stage_text(stage, "%u", round->plan.draws[draw].bets_seed), "-w",
+                               stage_text(stage, "%u", round->plan.draws[draw].number)),
     };
     struct program_end end;
+    assert_int_equal(mkdir(folder, S_IRWXU), 0);
     (void)program_run(stage, &plan, &end);
     assert_int_equal(end.status, 0);
 }
 
-static void open_round(struct chaos *chaos, struct round *round)
+static void prepare_agencies(struct round *round, uint32_t draw)
+{
+    generate(round, draw);
+    for (uint32_t i = 0; i < round->plan.agencies; i++) {
+        round->agencies[draw][i] = (struct contestant){
+            .draw = draw,
+            .id = i + 1,
+            .bets = stage_path(round->stage, "draw-%u/agency-%u.csv", draw, i + 1),
+            .winners = stage_path(round->stage, "draw-%u/winners-%u.csv", draw, i + 1),
+            .finished = round->plan.draws[draw].comes_after[i] == CHAOS_NEVER};
+    }
+}
+
+static const char *const *compose_settings(const struct round *round)
 {
     struct stage *stage = round->stage;
     const char **settings = stage_allocate(stage, LOTTERY_SETTINGS_MAX * sizeof *settings);
@@ -141,14 +189,24 @@ static void open_round(struct chaos *chaos, struct round *round)
     settings[used++] = "LIMITS_MAX_CONNECTIONS=64";
     settings[used++] = "WINNERS_WAIT=300ms";
     settings[used++] = round->plan.ack_after_written ? "ACK_AFTER=written" : "ACK_AFTER=synced";
-    generate(round);
-    round->lottery = lottery_open(stage, settings);
-    start_server(chaos, round);
-    for (uint32_t i = 0; i < round->plan.agencies; i++) {
-        round->agencies[i].id = i + 1;
-        start_agency(round, &round->agencies[i]);
+    settings[used++] = stage_text(stage, "LOTTERY_NAME=%s", round->operator.records[0].name);
+    settings[used++] =
+        round->plan.draws[0].number_by_command ? "LOTTERY_DRAW=command" : "LOTTERY_DRAW=automatic";
+    return settings;
+}
+
+static void open_round(struct chaos *chaos, struct round *round)
+{
+    struct chaos_plan *plan = &round->plan;
+    operator_begin(&round->operator, plan);
+    for (uint32_t draw = 0; draw < plan->draw_count; draw++) {
+        prepare_agencies(round, draw);
     }
-    round->deadline = deadline_in(ROUND_MS);
+    round->lottery = lottery_open(round->stage, compose_settings(round));
+    round->operator.lottery = round->lottery;
+    start_server(chaos, round);
+    round->opened = 1;
+    round->deadline = deadline_in((int64_t)DRAW_MS * plan->draw_count);
 }
 
 /* -------------------------------------------------------------- killing ---- */
@@ -167,8 +225,10 @@ static pid_t pick_handler(const struct round *round, uint32_t pick)
 
 static bool kill_agency(struct round *round, uint32_t pick)
 {
-    struct contestant *agency = &round->agencies[pick % round->plan.agencies];
-    if (agency->finished || agency->killed || program_has_ended(agency->program)) {
+    uint32_t draw = pick / round->plan.agencies % round->opened;
+    struct contestant *agency = &round->agencies[draw][pick % round->plan.agencies];
+    if (agency->finished || agency->killed || agency->program == NULL ||
+        program_has_ended(agency->program)) {
         return false;
     }
     agency->killed = true;
@@ -238,6 +298,8 @@ static bool take_step(struct chaos *chaos, struct round *round, const struct cha
     case CHAOS_FAULT_POINT:
         arm_fault(round);
         return false;
+    case CHAOS_OPERATOR:
+        return operator_kill(&round->operator);
     case CHAOS_STOP:
         chaos->kills[CHAOS_STOP] += stop_somebody(round, step->pick);
         return false;
@@ -281,9 +343,12 @@ static void show_complaints(const struct stage *stage)
 static void fail_round(const struct round *round, struct program *program, const char *what)
 {
     show_complaints(round->stage);
-    for (uint32_t i = 0; i < round->plan.agencies; i++) {
-        if (!round->agencies[i].finished && round->agencies[i].program != program) {
-            program_show(round->agencies[i].program);
+    for (uint32_t draw = 0; draw < round->opened; draw++) {
+        for (uint32_t i = 0; i < round->plan.agencies; i++) {
+            const struct contestant *agency = &round->agencies[draw][i];
+            if (!agency->finished && agency->program != NULL && agency->program != program) {
+                program_show(agency->program);
+            }
         }
     }
     program_show(program);
@@ -291,26 +356,52 @@ static void fail_round(const struct round *round, struct program *program, const
     stage_fail_at(__FILE__, __LINE__, "%s", what);
 }
 
+/* What the agency's newest run has been told to be stored. No server may ever tell less. */
+static void note_acknowledged(const struct round *round, struct contestant *agency)
+{
+    static const char label[] = " | guardadas: ";
+    if (agency->program == NULL) {
+        return;
+    }
+    if (program_count_log(agency->program, "reason: the server had acknowledged") > 0) {
+        fail_round(round, agency->program, "an agency's bets are stored no more");
+    }
+    const char *text = program_log(agency->program);
+    for (const char *at = text; (at = strstr(at, label)) != NULL; at += sizeof label - 1) {
+        uint64_t told = strtoull(at + sizeof label - 1, NULL, 10);
+        agency->acknowledged = told > agency->acknowledged ? told : agency->acknowledged;
+    }
+}
+
 static void note_end(struct chaos *chaos, struct round *round, struct contestant *agency)
 {
     int status = agency->program->status;
+    note_acknowledged(round, agency);
     if (WIFSIGNALED(status) && agency->killed) {
         count_kill(chaos, round, CHAOS_AGENCY);
         start_agency(round, agency);
-    } else if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) {
-        agency->finished = true;
-    } else {
+        return;
+    }
+    agency->finished = true;
+    agency->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    bool may_be_late = round->plan.draws[agency->draw].ending != CHAOS_BY_AGENCIES;
+    if (agency->status != EXIT_SUCCESS && !(may_be_late && agency->status == CHAOS_OTHER_DRAW)) {
         fail_round(round, agency->program, "an agency failed");
     }
 }
 
-/* Starts killed agencies again. Returns how many have not got their winners yet. */
-static uint32_t look_after_agencies(struct chaos *chaos, struct round *round)
+/* Starts agencies that are due, and those that were killed. Returns how many of the draw are left. */
+static uint32_t look_after_draw(struct chaos *chaos, struct round *round, uint32_t draw)
 {
     uint32_t left = 0;
     for (uint32_t i = 0; i < round->plan.agencies; i++) {
-        struct contestant *agency = &round->agencies[i];
-        if (!agency->finished && program_has_ended(agency->program)) {
+        struct contestant *agency = &round->agencies[draw][i];
+        if (!agency->finished && agency->program == NULL) {
+            uint32_t after = round->plan.draws[draw].comes_after[i];
+            if (round->steps - round->opened_at[draw] >= after) {
+                start_agency(round, agency);
+            }
+        } else if (!agency->finished && program_has_ended(agency->program)) {
             note_end(chaos, round, agency);
         }
         left += !agency->finished;
@@ -318,17 +409,80 @@ static uint32_t look_after_agencies(struct chaos *chaos, struct round *round)
     return left;
 }
 
+static uint32_t look_after_agencies(struct chaos *chaos, struct round *round)
+{
+    uint32_t left = 0;
+    for (uint32_t draw = 0; draw < round->opened; draw++) {
+        left += look_after_draw(chaos, round, draw);
+    }
+    return left;
+}
+
+/* Where the supervisor has died at a fault point, the next server is started. */
 static void look_after_server(struct chaos *chaos, struct round *round)
 {
+    struct program *program = round->lottery->server->program;
+    bool has_ended = program_has_ended(program); /* before the token: it goes first */
     lottery_reap_orphans();
     if (round->armed && lottery_fault_struck(round->lottery)) {
         round->armed = false;
+        round->struck = true;
         count_kill(chaos, round, CHAOS_FAULT_POINT);
     }
-    if (program_has_ended(round->lottery->server->program)) {
-        fail_round(round, round->lottery->server->program, "the server ended by itself");
+    if (has_ended) {
+        if (!round->struck || !WIFSIGNALED(program->status) ||
+            WTERMSIG(program->status) != SIGKILL) {
+            fail_round(round, program, "the server ended by itself");
+        }
+        chaos->supervisors_at_points++;
+        start_server(chaos, round);
+    }
+    if (has_several_draws(round)) {
+        lottery_attach_again(round->lottery);
     }
 }
+
+/* --------------------------------------------------------------- judging ---- */
+
+static struct chaos_verdict judge_draw(struct round *round, uint32_t draw, const char *directory)
+{
+    struct chaos_witness witnesses[CHAOS_AGENCIES_MAX];
+    const struct operator_record *record = &round->operator.records[draw];
+    for (uint32_t i = 0; i < round->plan.agencies; i++) {
+        struct contestant *agency = &round->agencies[draw][i];
+        note_acknowledged(round, agency);
+        witnesses[i] =
+            (struct chaos_witness){.id = agency->id,
+                                   .bets = agency->bets,
+                                   .winners = agency->winners,
+                                   .acknowledged = agency->acknowledged,
+                                   .has_ended = agency->finished && agency->program != NULL,
+                                   .status = agency->status};
+    }
+    return chaos_judge(round->stage, &(struct chaos_case){.directory = directory,
+                                                          .name = record->name,
+                                                          .number = round->plan.draws[draw].number,
+                                                          .seal = record->seal,
+                                                          .was_drawn = record->drawn,
+                                                          .witnesses = witnesses,
+                                                          .witness_count = round->plan.agencies});
+}
+
+static void look_after_operator(struct round *round, uint32_t agencies_left)
+{
+    if (!has_several_draws(round)) {
+        return;
+    }
+    if (operator_look(&round->operator, agencies_left == 0)) {
+        uint32_t draw = round->operator.current;
+        (void)judge_draw(round, draw, round->lottery->directory);
+    }
+    while (round->opened <= round->operator.current) {
+        round->opened_at[round->opened++] = round->steps;
+    }
+}
+
+/* ------------------------------------------------------------------ fight ---- */
 
 static void let_time_go_by(uint32_t us)
 {
@@ -339,11 +493,14 @@ static void let_time_go_by(uint32_t us)
 
 static void fight(struct chaos *chaos, struct round *round)
 {
-    while (look_after_agencies(chaos, round) > 0) {
+    uint32_t left = 0;
+    while ((left = look_after_agencies(chaos, round)) > 0 || !operator_is_done(&round->operator)) {
         struct chaos_step step = chaos_next_step(&round->plan);
+        round->steps++;
         let_time_go_by(step.pause_us);
         wake_stopped(round);
         look_after_server(chaos, round);
+        look_after_operator(round, left);
         bool in_peace = round->kills >= round->plan.kills || is_enough(chaos);
         if (!in_peace && take_step(chaos, round, &step) && step.kind != CHAOS_AGENCY) {
             count_kill(chaos, round, step.kind);
@@ -353,6 +510,20 @@ static void fight(struct chaos *chaos, struct round *round)
         }
     }
     wake_stopped(round);
+}
+
+/*
+ * Nobody is to die any more when the server is stopped. Who has taken the token by now has not
+ * ended yet perhaps, and nothing tells who it is: it gets a moment for that.
+ */
+static void disarm(struct chaos *chaos, struct round *round)
+{
+    enum { MOMENT_US = 200000 };
+    if (round->armed && unlink(round->lottery->token) != 0) {
+        let_time_go_by(MOMENT_US);
+        look_after_server(chaos, round);
+    }
+    round->armed = false;
 }
 
 /* On a busy machine a killed process may live on for a while: the server is to have seen its end. */
@@ -365,40 +536,93 @@ static void await_last_kill(const struct round *round)
     }
 }
 
-static void judge(struct round *round)
+static void judge_one_draw(struct chaos *chaos, struct round *round)
 {
-    await_last_kill(round);
     struct lottery_agency agencies[CHAOS_AGENCIES_MAX];
     for (uint32_t i = 0; i < round->plan.agencies; i++) {
-        uint32_t id = i + 1;
-        agencies[i] = (struct lottery_agency){.id = id,
-                                              .bets = agency_bets_file(round->stage, id),
-                                              .winners = agency_winners_file(round->stage, id)};
+        const struct contestant *agency = &round->agencies[0][i];
+        agencies[i] = (struct lottery_agency){
+            .id = agency->id, .bets = agency->bets, .winners = agency->winners};
     }
     lottery_expect_exactly_once(round->lottery, agencies, round->plan.agencies);
+    chaos->bets += round->plan.bets;
+    chaos->draws[CHAOS_BY_AGENCIES]++;
+}
+
+/* The auditor's program finds all draws well, the last one held. */
+static void expect_verified(const struct round *round)
+{
+    struct program_end end;
+    const struct program_plan plan = {.name = "lottery-verify",
+                                      .arguments = ARGUMENTS("--all", round->lottery->directory)};
+    struct program *verify = program_run(round->stage, &plan, &end);
+    if (end.status != EXIT_SUCCESS) {
+        program_show(verify);
+        stage_fail_at(__FILE__, __LINE__, "lottery-verify --all ended with %d", end.status);
+    }
+}
+
+/* Each draw where it is by now, archived or current; no server is there any more. */
+static void judge_all_draws(struct chaos *chaos, struct round *round)
+{
+    const char *directory = round->lottery->directory;
+    for (uint32_t draw = 0; draw < round->plan.draw_count; draw++) {
+        bool is_last = draw + 1 == round->plan.draw_count;
+        const char *place = is_last ? directory
+                                    : stage_text(round->stage, "%s/draws/%s", directory,
+                                                 round->operator.records[draw].name);
+        struct chaos_verdict verdict = judge_draw(round, draw, place);
+        reckoning_expect_books(round->stage, place);
+        chaos->bets += verdict.bets;
+        chaos->draws[verdict.ending]++;
+        chaos->too_late += verdict.too_late;
+    }
+    expect_verified(round);
+}
+
+static void judge(struct chaos *chaos, struct round *round)
+{
+    disarm(chaos, round);
+    await_last_kill(round);
+    if (!has_several_draws(round)) {
+        judge_one_draw(chaos, round);
+    }
     lottery_close(round->lottery);
+    if (has_several_draws(round)) {
+        judge_all_draws(chaos, round);
+    }
+    chaos->commands += round->operator.commands;
 }
 
 /* ------------------------------------------------------------------- run ---- */
 
-static void run_round(struct chaos *chaos, uint32_t number)
+static void print_plan(const struct chaos *chaos, const struct chaos_plan *plan, uint32_t number)
 {
-    struct round *round = stage_allocate(chaos->stage, sizeof *round);
-    round->stage = chaos->stage;
-    round->plan = chaos_plan_round(chaos->seed, number);
-    const struct chaos_plan *plan = &round->plan;
     (void)printf("SEED=%llu ROUND=%u: %u agencies, %u bets by %u, %u in flight, ring %u KiB, "
                  "%u kills%s%s\n",
                  (unsigned long long)chaos->seed, number, plan->agencies, plan->bets, plan->batch,
                  plan->in_flight, plan->ring_kib, plan->kills,
                  plan->fault_points ? ", fault points" : "",
                  plan->ack_after_written ? ", ACK after written" : "");
+    for (uint32_t i = 0; plan->draw_count > 1 && i < plan->draw_count; i++) {
+        const struct chaos_draw *draw = &plan->draws[i];
+        (void)printf("  draw %u of %u: ended by %s, number %u%s%s\n", i + 1, plan->draw_count,
+                     chaos_ending_name(draw->ending), draw->number,
+                     draw->number_by_command ? " by command" : "", draw->hasty ? ", hasty" : "");
+    }
     (void)fflush(stdout);
+}
+
+static void run_round(struct chaos *chaos, uint32_t number)
+{
+    struct round *round = stage_allocate(chaos->stage, sizeof *round);
+    round->stage = chaos->stage;
+    round->plan = chaos_plan_round(chaos->seed, number);
+    print_plan(chaos, &round->plan, number);
     open_round(chaos, round);
     fight(chaos, round);
-    judge(round);
+    judge(chaos, round);
     chaos->rounds++;
-    chaos->bets += plan->bets;
     chaos->refused_starts += round->lottery->refused_starts;
 }
 
@@ -419,9 +643,16 @@ static void print_summary(const struct chaos *chaos)
                                        : ",",
                      chaos->kills[i], chaos_kind_name((enum chaos_kind)i));
     }
-    (void)printf("; %lu rounds, %lu servers (%lu had to be started again: orphans), %lu bets, none "
-                 "lost, none doubled\n",
-                 chaos->rounds, chaos->servers, chaos->refused_starts, chaos->bets);
+    (void)printf("; %lu rounds, draws ended", chaos->rounds);
+    for (int i = 0; i < CHAOS_ENDINGS; i++) {
+        (void)printf("%s %lu by %s", i == 0 ? "" : ",", chaos->draws[i],
+                     chaos_ending_name((enum chaos_ending)i));
+    }
+    (void)printf("; %lu agencies too late, %lu commands of operators; %lu servers (%lu had to be "
+                 "started again: orphans; %lu died at fault points); %lu bets, none lost, none "
+                 "doubled\n",
+                 chaos->too_late, chaos->commands, chaos->servers, chaos->refused_starts,
+                 chaos->supervisors_at_points, chaos->bets);
     (void)fflush(stdout);
 }
 

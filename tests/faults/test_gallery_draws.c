@@ -6,7 +6,7 @@
  * disaster happens twice in the same directory: first to a draw that has been held, and the
  * supervisor is killed; then to one that is given up in the middle of betting, and everything is
  * killed at once. Afterwards each draw has all of its files, in one place, and every bet that was
- * acknowledged.
+ * acknowledged. At the end only the next draw's storer dies.
  */
 #include "tests/harness/deadline.h"
 #include "tests/harness/faults.h"
@@ -267,6 +267,35 @@ static void a_server_dies_while_it_opens_a_draw(void **state)
     lottery_close(scene->lottery);
 }
 
+/* ---- the storer ---- */
+
+/* First that of the draw that is opened, then that of a start: a kill says nothing of the next one. */
+static void disaster_221_the_first_storer_of_a_draw_dies_as_it_is_born(void **state)
+{
+    struct scene scene = {.stage = *state};
+    struct lottery *lottery = scene.lottery = lottery_open(scene.stage, settings);
+    lottery_start(lottery, "storer.born:1:KILL");
+    begin_to_bet(&scene);
+    hold_draw(&scene);
+    lottery_arm(lottery);
+    open_draw_well(&scene, "W2");
+    assert_true(lottery_fault_struck(lottery));
+    lottery_attach_again(lottery);
+    lottery_expect_deaths(lottery, (struct lottery_deaths){.storers = 1});
+    hang_up(&scene);
+    server_stop_well(lottery->server);
+
+    lottery_arm(lottery);
+    lottery_start(lottery, "storer.born:1:KILL");
+    assert_true(lottery_fault_struck(lottery));
+    lottery_expect_deaths(lottery, (struct lottery_deaths){.storers = 1});
+    begin_to_bet(&scene);
+    hold_draw(&scene);
+    const struct lottery_agency agencies[] = {scene.bettors[0]->agency, scene.bettors[1]->agency};
+    lottery_expect_exactly_once(lottery, agencies, BETTORS);
+    lottery_close(lottery);
+}
+
 #define DISASTER(sentence, point, is_committed, point_again)                                       \
     {                                                                                              \
         .name = #sentence, .test_func = a_server_dies_while_it_opens_a_draw, .setup_func = set_up, \
@@ -290,6 +319,7 @@ static const struct CMUnitTest tests[] = {
              "archive.complete:1", true, NULL),
     DISASTER(disaster_100_the_server_dies_moving_files_and_so_does_the_next_one, "archive.moved:1",
              true, "archive.moved:8"),
+    STAGE_TEST(disaster_221_the_first_storer_of_a_draw_dies_as_it_is_born),
 };
 
 int main(void)

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -168,6 +169,19 @@ void lottery_start(struct lottery *lottery, const char *fault)
         start_server(lottery, fault);
     }
     lottery->segment = server_attach(lottery->server);
+}
+
+void lottery_attach_again(struct lottery *lottery)
+{
+    struct stat status;
+    struct failure failure;
+    struct segment segment;
+    if (stat(lottery->directory, &status) == 0 &&
+        segment_attach(segment_key(status.st_dev, status.st_ino), &segment, &failure) ==
+            SEGMENT_ATTACHED) {
+        forget_segment(lottery);
+        lottery->segment = segment;
+    }
 }
 
 /* --------------------------------------------------------------- faults ---- */

@@ -44,6 +44,12 @@ void lottery_start(struct lottery *lottery, const char *fault);
 /* Starts a server without awaiting anything of it: it may die on its way. */
 struct program *lottery_start_only(struct lottery *lottery, const char *fault);
 
+/*
+ * Attaches to the segment that the server has by now, another one after each opening of a draw;
+ * keeps the one before while there is none.
+ */
+void lottery_attach_again(struct lottery *lottery);
+
 /* ---- faults ---- */
 
 /* Puts the token there: the next process that arrives where it is meant dies. */

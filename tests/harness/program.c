@@ -123,10 +123,15 @@ static void fork_program(struct program *program, const struct program_plan *pla
 
 /* --------------------------------------------------------------- ending ---- */
 
+/* The watch goes with it: a user may have 128 of them, and a test may run more programs. */
 static void note_end(struct program *program, int status)
 {
     program->ended = true;
     program->status = status;
+    if (program->log_watch >= 0) {
+        (void)close(program->log_watch);
+        program->log_watch = -1;
+    }
 }
 
 bool program_has_ended(struct program *program)
@@ -202,7 +207,9 @@ static bool release_program(void *thing)
         (void)kill(program->pid, SIGKILL);
         (void)waitpid(program->pid, &program->status, 0);
     }
-    (void)close(program->log_watch);
+    if (program->log_watch >= 0) {
+        (void)close(program->log_watch);
+    }
     return is_healthy(program);
 }
 
