@@ -6,6 +6,7 @@
 #include "seal/canonical.h"
 #include "seal/draw_report.h"
 #include "seal/sha256.h"
+#include "seal/signature.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,6 +108,42 @@ enum seal_end record_check_draw(const struct data_directory *directory,
     free(text.bytes);
     errno = saved_errno;
     return end;
+}
+
+/* ------------------------------------------------------------------- key ---- */
+
+/* Ed25519 makes the same signature of the same text each time. */
+static bool is_signature_of(const struct text *seal, const struct text *made, const char *key,
+                            struct failure *failure)
+{
+    struct signature signature;
+    return signature_make(key, seal->bytes, seal->count, &signature, failure) &&
+           ((made->count == sizeof signature.bytes &&
+             memcmp(made->bytes, signature.bytes, sizeof signature.bytes) == 0) ||
+            failure_set(failure,
+                        "%s was not made of " DATA_SEAL_FILE " with the key of seal.key (%s): put "
+                        "the one that signed the seal there again; or start the server without "
+                        "seal.key, and the draw is not signed",
+                        made->path, key));
+}
+
+bool record_agrees_with_key(const struct data_directory *directory, const char *key,
+                            struct failure *failure)
+{
+    struct text seal = {.count = 0};
+    struct text made = {.count = 0};
+    if (key[0] == '\0') {
+        return true;
+    }
+    bool agrees = false;
+    if (read_text(directory, DATA_SEAL_SIGNATURE_FILE, &made, failure) != SEAL_GOOD) {
+        agrees = errno == ENOENT; /* it was sealed without a key */
+    } else if (read_text(directory, DATA_SEAL_FILE, &seal, failure) == SEAL_GOOD) {
+        agrees = is_signature_of(&seal, &made, key, failure);
+    }
+    free(seal.bytes);
+    free(made.bytes);
+    return agrees;
 }
 
 /* ---------------------------------------------------------- not yet named ---- */

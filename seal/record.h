@@ -30,6 +30,14 @@ enum seal_end record_check_draw(const struct data_directory *directory,
                                 const struct control *control, struct failure *failure);
 
 /*
+ * False with the failure where seal.sig is there and was made with another key than the one at
+ * `key` (seal.key; empty: none is set), or that can't be found out. Seal and draw are signed
+ * with the same key, or an auditor can't tell the draw from somebody else's.
+ */
+bool record_agrees_with_key(const struct data_directory *directory, const char *key,
+                            struct failure *failure);
+
+/*
  * The times in this draw's seal.json or draw.json where control does not name it yet, ms since
  * 1970. A record that is made again with that time has the same text, and so the same hash. 0:
  * there is none, it can't be read, or it is another draw's, closing's, seal's or number's.

@@ -122,6 +122,18 @@ static bool read_seal(struct storage *storage, struct seal *seal)
     return false;
 }
 
+/* The draw is signed as its seal was. */
+static bool agrees_with_key(const struct storage *storage)
+{
+    const struct heritage *heritage = storage->disk->heritage;
+    struct failure failure;
+    if (record_agrees_with_key(&heritage->directory, heritage->config.seal_key, &failure)) {
+        return true;
+    }
+    log_critical("action: firma | result: fail | error: %s", failure.text);
+    return false;
+}
+
 /* Makes draw.json's contents from winners.csv, which is in place. As read_seal. */
 static bool make_report(struct storage *storage, const struct seal *seal,
                         struct draw_report *report)
@@ -200,7 +212,7 @@ bool holding_hold_draw(struct storage *storage)
     const struct segment *segment = &heritage->segment;
     int64_t began_ns = clock_monotonic_ns();
     struct seal seal;
-    if (!publication_can_sign(storage->disk)) {
+    if (!publication_can_sign(storage->disk) || !agrees_with_key(storage)) {
         return false;
     }
     if (!read_seal(storage, &seal)) {

@@ -6,6 +6,7 @@
 #include "lib/fault_point.h"
 #include "lib/log.h"
 #include "lib/timestamp.h"
+#include "seal/record.h"
 #include "server/signals.h"
 #include "server/storer/sales.h"
 #include "shm/orders.h"
@@ -130,6 +131,18 @@ static bool look_at_close(struct storage *storage, const struct order *order)
 
 /* ------------------------------------------------------------------ draw ---- */
 
+/* Before the number is taken: once it is, only the key that signed the seal lets the draw be held. */
+static bool can_sign_draw(const struct storage *storage)
+{
+    const struct heritage *heritage = storage->disk->heritage;
+    struct failure failure;
+    if (record_agrees_with_key(&heritage->directory, heritage->config.seal_key, &failure)) {
+        return true;
+    }
+    refuse(storage, "%s", failure.text);
+    return false;
+}
+
 /* True when this order may give the number, or has given it. Else it is refused. */
 static bool may_draw(const struct storage *storage, const struct order *order)
 {
@@ -158,7 +171,7 @@ static bool may_draw(const struct storage *storage, const struct order *order)
                terms->winning_number);
         return false;
     }
-    return true;
+    return terms->number_given || can_sign_draw(storage);
 }
 
 static bool look_at_draw(struct storage *storage, const struct order *order)

@@ -673,6 +673,30 @@ static void with_a_key_seal_and_draw_are_signed(void **state)
     expect_signed(fixture, public_key, DATA_DRAW_FILE, DATA_DRAW_SIGNATURE_FILE);
 }
 
+/* An auditor has one public key; and a draw that another one has signed is never signed again. */
+static void no_other_key_signs_the_draw_than_the_seal(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    char public_key[PATH_MAX];
+    char *key = fixture->heritage.config.seal_key;
+    (void)snprintf(key, CONFIG_TEXT_BYTES, "%s/key.pem", fixture->scratch.path);
+    (void)snprintf(public_key, sizeof public_key, "%s.pub", key);
+    assert_true(signature_make_key(key, &failure));
+    open_draw(fixture, "1-3", NUMBER_BY_COMMAND);
+    expect_close(fixture, "1-3", true, "");
+    (void)snprintf(key, CONFIG_TEXT_BYTES, "%s/other.pem", fixture->scratch.path);
+    expect_draw(fixture, NUMBER, control_of(fixture)->seal_sha256, false, "No such file");
+    assert_true(signature_make_key(key, &failure));
+    expect_draw(fixture, NUMBER, control_of(fixture)->seal_sha256, false,
+                "was not made of seal.json with the key of seal.key");
+    expect_state(fixture, CONTROL_SEALED);
+    assert_false(control_of(fixture)->terms.number_given);
+    (void)snprintf(key, CONFIG_TEXT_BYTES, "%s/key.pem", fixture->scratch.path);
+    expect_draw(fixture, NUMBER, control_of(fixture)->seal_sha256, true, "number 7574");
+    expect_signed(fixture, public_key, DATA_DRAW_FILE, DATA_DRAW_SIGNATURE_FILE);
+}
+
 static void without_its_key_nothing_is_sealed(void **state)
 {
     struct fixture *fixture = *state;
@@ -713,6 +737,7 @@ int main(void)
         SALES_TEST(nothing_is_drawn_by_a_seal_that_was_changed),
         SALES_TEST(bets_that_were_changed_are_not_sealed),
         SALES_TEST(with_a_key_seal_and_draw_are_signed),
+        SALES_TEST(no_other_key_signs_the_draw_than_the_seal),
         SALES_TEST(without_its_key_nothing_is_sealed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
