@@ -3,10 +3,10 @@
  *
  * A checkpoint says that the first `position` bytes of this lottery's bets.csv are durable,
  * and gives their checksum and each agency's bets in them. It is written only after those
- * bytes are durable, so a whole one is true. It is not synced, but for the last one of a draw: a
- * torn one is found by its own checksum, and a start without a checkpoint counts everything. A whole checkpoint also
- * is proof: if bets.csv is shorter than it says, or does not agree with it, then acknowledged
- * bets are missing or were changed.
+ * bytes are durable, so a whole one is true. It is not synced, but for the last one of a draw or of
+ * a storer that has drained: a torn one is found by its own checksum, and a start without a
+ * checkpoint counts everything. A whole checkpoint also is proof: if bets.csv is shorter than it
+ * says, or does not agree with it, then acknowledged bets are missing or were changed.
  *
  * The storer writes one about once a second while bets come in, and one with each round
  * of agencies that are done. So a loss that looks like a crash's torn tail is at most what
@@ -38,7 +38,7 @@ struct checkpoint {
     uint64_t checksum;                  /* of all bytes before it */
     struct checkpoint_agency *agencies; /* owned; NULL: there is none */
     size_t count, capacity;
-    bool is_last; /* nothing is appended after it: it is synced, since an auditor gets it */
+    bool is_last; /* nothing is appended after it: it is synced, since an auditor may get it */
 };
 
 /* Makes an empty checkpoint with room for `capacity` agencies. False when there is no memory. */

@@ -91,8 +91,9 @@ bool storage_note_draw(struct storage *storage, const struct draw_record *record
 bool storage_write_checkpoint(struct storage *storage);
 
 /*
- * Takes and writes the last checkpoint of the draw, whose bets are all durable and no more come. It
- * is durable with control's next writing. False as above.
+ * Takes and writes the last checkpoint of the draw, whose bets are all durable and no more come:
+ * sales are closed, or the storer ends, and the supervisor may archive the draw as abandoned. It is
+ * durable with control's next writing. False as above.
  */
 bool storage_write_last_checkpoint(struct storage *storage);
 

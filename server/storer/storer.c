@@ -142,8 +142,7 @@ static bool serve(struct storage *storage)
             if (!storage_is_on_sale(storage)) {
                 return true; /* its last checkpoint has been written */
             }
-            checkpoints_take(&storage->checkpoints, segment);
-            return storage_write_checkpoint(storage);
+            return storage_write_last_checkpoint(storage); /* of a draw that may be abandoned */
         }
     }
 }

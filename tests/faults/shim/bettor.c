@@ -50,7 +50,7 @@ struct bettor *bettor_new(struct stage *stage, uint32_t agency, unsigned total, 
 
 static unsigned first_bet(const struct bettor *bettor)
 {
-    return bettor->agency * BETTOR_FIRST_FACTOR;
+    return bettor->agency * BETTOR_FIRST_FACTOR + bettor->draw * BETTOR_DRAW_BETS;
 }
 
 const char *bettor_winners(const struct bettor *bettor)
@@ -73,18 +73,22 @@ static _Noreturn void fail(const struct bettor *bettor, const char *what)
 
 /* ------------------------------------------------------------- promises ---- */
 
-static void note(const struct bettor *bettor, const char *what)
+bool bettors_note(int journal, const char *text)
 {
-    if (bettor->journal < 0) {
-        return;
-    }
-    char text[BETTOR_ANSWER_BYTES];
-    int bytes = snprintf(text, sizeof text, "%u %s %u", bettor->agency, what, bettor->acknowledged);
+    size_t bytes = strlen(text);
     struct journal_record record = {
         .magic = JOURNAL_MAGIC, .kind = JOURNAL_NOTE, .payload_bytes = (uint32_t)bytes};
-    const struct iovec parts[] = {{.iov_base = &record, .iov_len = sizeof record},
-                                  {.iov_base = text, .iov_len = (size_t)bytes}};
-    if (writev(bettor->journal, parts, 2) != (ssize_t)sizeof record + bytes) {
+    struct iovec parts[] = {{.iov_base = &record, .iov_len = sizeof record}, {.iov_len = bytes}};
+    memcpy(&parts[1].iov_base, &text, sizeof text); /* writev writes no iovec, but says so */
+    return writev(journal, parts, 2) == (ssize_t)(sizeof record + bytes);
+}
+
+static void note(const struct bettor *bettor, const char *what)
+{
+    char text[MESSAGE_BYTES];
+    (void)snprintf(text, sizeof text, "%u/%u %s %u", bettor->agency, bettor->draw, what,
+                   bettor->acknowledged);
+    if (bettor->journal >= 0 && !bettors_note(bettor->journal, text)) {
         fail(bettor, "its promise could not be noted");
     }
 }
@@ -94,7 +98,8 @@ bool bettor_remember(struct bettor *bettor, const char *note_text, size_t bytes)
     char text[BETTOR_ANSWER_BYTES];
     char *at = text;
     (void)snprintf(text, sizeof text, "%.*s", (int)bytes, note_text);
-    if (strtoul(text, &at, DECIMAL) != bettor->agency || *at != ' ') {
+    if (strtoul(text, &at, DECIMAL) != bettor->agency || *at != '/' ||
+        strtoul(at + 1, &at, DECIMAL) != bettor->draw || *at != ' ') {
         return false;
     }
     const char *what = at + 1;
@@ -319,7 +324,7 @@ static size_t serve_once(struct bettor *const *bettors, size_t count, unsigned p
     for (size_t i = 0; i < count; i++) {
         if (bettors[i]->step != BETTOR_FINISHED) {
             unfinished++;
-            if (bettors[i]->socket < 0) {
+            if (bettors[i]->socket < 0 && !bettors[i]->stays_away) {
                 dial(bettors[i], port);
             }
         }

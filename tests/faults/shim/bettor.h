@@ -22,21 +22,25 @@
 
 enum {
     BETTOR_FIRST_FACTOR = 7000, /* agency a's bets are number a * 7000 and on, of harness/bets.h */
+    BETTOR_DRAW_BETS = 3500,    /* after so many of them begin the bets of its second draw */
     BETTOR_WINNER = 3,          /* the winning number: each agency's fourth bet has it */
     BETTOR_ANSWER_BYTES = 4096
 };
 
 #define BETTOR_WINNING_NUMBER "WINNING_NUMBER=3"
+#define BETTOR_SECOND_NUMBER  "3503" /* the same in the second draw */
 
 enum bettor_step { BETTOR_ASKS, BETTOR_BETS, BETTOR_ENDS, BETTOR_LOOKS_UP, BETTOR_FINISHED };
 
 struct bettor {
     struct stage *stage;
     uint32_t agency;
+    unsigned draw;   /* 0, or 1: the second one, in which it has other bets */
     unsigned total;  /* bets */
     unsigned batch;  /* bets in one */
     unsigned window; /* batches on their way at once */
     int journal;     /* where promises are noted (journal.h); -1: nowhere */
+    bool stays_away; /* opens no connection in place of one that has ended */
 
     /* What was promised. */
     unsigned acknowledged; /* bets */
@@ -68,10 +72,16 @@ enum bettors_end bettors_run(struct bettor *const *bettors, size_t count, struct
 /* Closes their connections: the next call opens new ones, towards whatever server. */
 void bettors_hang_up(struct bettor *const *bettors, size_t count);
 
-/* Takes back a promise from a note of the journal; false when it is another agency's. */
+/* Appends a note of the test's own to the journal; false, with errno, when that fails. */
+bool bettors_note(int journal, const char *text);
+
+/* Takes back a promise from a note of the journal; false when it is another bettor's. */
 bool bettor_remember(struct bettor *bettor, const char *note, size_t bytes);
 
-/* What is stored of them before and after: a prefix with all that was promised; all of it, once. */
+/*
+ * What is stored of them before and after: a prefix with all that was promised; all of it, once.
+ * The directory of `server` may be an archive, which no server runs in.
+ */
 void bettors_expect_promised(struct bettor *const *bettors, size_t count,
                              const struct server *server);
 void bettors_expect_stored(struct bettor *const *bettors, size_t count,

@@ -18,10 +18,12 @@ enum {
     FILES_MAX = 256,
     HANDLES_MAX = 1024,
     CHANGES_MAX = 256,
-    NAMES_MAX = 16,
-    NAME_BYTES = 64,
+    NAMES_MAX = 48,
+    NAME_BYTES = JOURNAL_PATH_BYTES,
     PATH_BYTES = 512,
     NO_FILE = -1,
+    A_DIRECTORY = -2,
+    DIRECTORY_MODE = 0700,
     HUNDRED = 100
 };
 
@@ -40,22 +42,25 @@ struct file {
     struct version *oldest, *newest;
 };
 
-/* What a directory says: file `file` (NO_FILE: none) stands under this name. */
+/* What a directory says: file `file` (NO_FILE: none; or A_DIRECTORY) stands under this path. */
 struct name {
     char text[NAME_BYTES];
     int file;
 };
 
-struct directory {
+/* The data directory and all below it. What is in a directory that is not there is not there. */
+struct tree {
     struct name names[NAMES_MAX];
     size_t count;
 };
 
-/* One change of the directory; a rename takes `from` away in the same step. */
+/* One change of a directory, or of two; a rename takes `from` away in the same step. */
 struct change {
     char name[NAME_BYTES], from[NAME_BYTES];
     int file;
     uint64_t at;
+    bool name_synced, from_synced; /* the directory of each has been, since */
+    bool kept;
 };
 
 struct disk {
@@ -66,8 +71,8 @@ struct disk {
         int file;
     } handles[HANDLES_MAX];
     size_t handle_count;
-    struct directory durable, current;
-    struct change changes[CHANGES_MAX]; /* since the directory's last sync */
+    struct tree durable, current;
+    struct change changes[CHANGES_MAX]; /* that a power loss may undo */
     size_t change_count;
     uint64_t seed;
 };
@@ -138,9 +143,11 @@ struct cut_journal *cut_journal_read(struct stage *stage, const char *path)
 static struct version *add_version(struct file *file, size_t size, uint64_t at)
 {
     struct version *version = calloc(1, sizeof *version);
-    require(version != NULL, "calloc");
-    version->bytes = calloc(1, size + 1);
-    require(version->bytes != NULL, "calloc");
+    char *bytes = calloc(1, size + 1);
+    if (version == NULL || bytes == NULL) {
+        stage_fail_at(__FILE__, __LINE__, "calloc: %s", strerror(errno));
+    }
+    version->bytes = bytes;
     version->size = size;
     version->at = at;
     if (file->newest != NULL) {
@@ -186,7 +193,7 @@ static int add_file(struct disk *disk, uint64_t at)
     return (int)disk->file_count++;
 }
 
-/* ------------------------------------------------------------ directory ---- */
+/* ---------------------------------------------------------- directories ---- */
 
 static void copy_name(char *to, const char *text, size_t bytes)
 {
@@ -195,26 +202,76 @@ static void copy_name(char *to, const char *text, size_t bytes)
     to[length] = '\0';
 }
 
-static struct name *find_name(struct directory *directory, const char *text)
+static struct name *find_name(struct tree *tree, const char *text)
 {
-    for (size_t i = 0; i < directory->count; i++) {
-        if (strcmp(directory->names[i].text, text) == 0) {
-            return &directory->names[i];
+    for (size_t i = 0; i < tree->count; i++) {
+        if (strcmp(tree->names[i].text, text) == 0) {
+            return &tree->names[i];
         }
     }
-    require(directory->count < NAMES_MAX, "more names than NAMES_MAX");
-    struct name *name = &directory->names[directory->count++];
+    require(tree->count < NAMES_MAX, "more names than NAMES_MAX");
+    struct name *name = &tree->names[tree->count++];
     copy_name(name->text, text, NAME_BYTES);
     name->file = NO_FILE;
     return name;
 }
 
-static void apply(struct directory *directory, const struct change *change)
+/* The bytes of the path of the directory that a name is in; 0: the data directory. */
+static size_t parent_bytes(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return slash == NULL ? 0 : (size_t)(slash - name);
+}
+
+static bool is_in(const char *name, const char *directory, size_t directory_bytes)
+{
+    return parent_bytes(name) == directory_bytes && memcmp(name, directory, directory_bytes) == 0;
+}
+
+static bool is_between_directories(const struct change *change)
+{
+    return change->from[0] != '\0' &&
+           !is_in(change->from, change->name, parent_bytes(change->name));
+}
+
+static bool share_a_name(const struct change *one, const struct change *other)
+{
+    return strcmp(one->name, other->name) == 0 || strcmp(one->from, other->name) == 0 ||
+           (other->from[0] != '\0' &&
+            (strcmp(one->name, other->from) == 0 || strcmp(one->from, other->from) == 0));
+}
+
+static void apply(struct tree *tree, const struct change *change)
 {
     if (change->from[0] != '\0') {
-        find_name(directory, change->from)->file = NO_FILE;
+        find_name(tree, change->from)->file = NO_FILE;
     }
-    find_name(directory, change->name)->file = change->file;
+    find_name(tree, change->name)->file = change->file;
+}
+
+/*
+ * Applies the changes that are kept, and the earlier ones that show by them. That is `all` which
+ * share a name; or the renames between directories alone, which are what a file can be lost by.
+ */
+static void apply_kept(struct disk *disk, bool all)
+{
+    size_t left = 0;
+    for (size_t i = disk->change_count; i-- > 0;) {
+        struct change *change = &disk->changes[i];
+        for (size_t later = i + 1; later < disk->change_count; later++) {
+            change->kept = change->kept ||
+                           ((all || is_between_directories(change)) && disk->changes[later].kept &&
+                            share_a_name(change, &disk->changes[later]));
+        }
+    }
+    for (size_t i = 0; i < disk->change_count; i++) {
+        if (disk->changes[i].kept) {
+            apply(&disk->durable, &disk->changes[i]);
+        } else {
+            disk->changes[left++] = disk->changes[i];
+        }
+    }
+    disk->change_count = left;
 }
 
 static void note_change(struct disk *disk, const char *name, const char *from, int file,
@@ -222,20 +279,26 @@ static void note_change(struct disk *disk, const char *name, const char *from, i
 {
     require(disk->change_count < CHANGES_MAX, "more changes than CHANGES_MAX");
     struct change *change = &disk->changes[disk->change_count++];
-    *change = (struct change){.file = file, .at = at};
+    *change = (struct change){.file = file, .at = at, .from_synced = from[0] == '\0'};
     copy_name(change->name, name, NAME_BYTES);
     copy_name(change->from, from, NAME_BYTES);
     apply(&disk->current, change);
 }
 
-static void sync_directory(struct disk *disk, uint64_t began)
+static void sync_directory(struct disk *disk, const struct cut_record *record)
 {
-    size_t done = 0;
-    while (done < disk->change_count && disk->changes[done].at <= began) {
-        apply(&disk->durable, &disk->changes[done++]);
+    size_t bytes = record->header.payload_bytes;
+    for (size_t i = 0; i < disk->change_count; i++) {
+        struct change *change = &disk->changes[i];
+        if (change->at <= record->header.amount) {
+            change->name_synced =
+                change->name_synced || is_in(change->name, record->payload, bytes);
+            change->from_synced =
+                change->from_synced || is_in(change->from, record->payload, bytes);
+        }
+        change->kept = change->name_synced && change->from_synced;
     }
-    disk->change_count -= done;
-    memmove(disk->changes, disk->changes + done, disk->change_count * sizeof *disk->changes);
+    apply_kept(disk, true);
 }
 
 /* ------------------------------------------------------------- replaying ---- */
@@ -270,6 +333,7 @@ static void rename_file(struct disk *disk, const struct cut_record *record)
 {
     const char *from = record->payload;
     const char *to = from + strlen(from) + 1;
+    require(find_name(&disk->current, from)->file >= 0, "a renamed file that is not there");
     note_change(disk, to, from, find_name(&disk->current, from)->file, record->end);
 }
 
@@ -278,6 +342,13 @@ static void unlink_file(struct disk *disk, const struct cut_record *record)
     char text[NAME_BYTES];
     copy_name(text, record->payload, record->header.payload_bytes);
     note_change(disk, text, "", NO_FILE, record->end);
+}
+
+static void make_directory(struct disk *disk, const struct cut_record *record)
+{
+    char text[NAME_BYTES];
+    copy_name(text, record->payload, record->header.payload_bytes);
+    note_change(disk, text, "", A_DIRECTORY, record->end);
 }
 
 static void replay(struct disk *disk, const struct cut_record *record)
@@ -297,7 +368,10 @@ static void replay(struct disk *disk, const struct cut_record *record)
         sync_file(file_of(disk, header->handle), header->amount);
         break;
     case JOURNAL_SYNC_DIRECTORY:
-        sync_directory(disk, header->amount);
+        sync_directory(disk, record);
+        break;
+    case JOURNAL_MAKE_DIRECTORY:
+        make_directory(disk, record);
         break;
     case JOURNAL_RENAME:
         rename_file(disk, record);
@@ -310,28 +384,43 @@ static void replay(struct disk *disk, const struct cut_record *record)
     }
 }
 
-static void load_base(struct disk *disk, const char *base)
+static void load_file(struct disk *disk, const char *path, const char *name)
 {
-    DIR *directory = opendir(base);
-    const struct dirent *entry = NULL;
-    while (directory != NULL && (entry = readdir(directory)) != NULL) {
-        char path[PATH_BYTES];
-        size_t bytes = 0;
-        (void)snprintf(path, sizeof path, "%s/%s", base, entry->d_name);
-        char *text = entry->d_name[0] == '.' ? NULL : files_load(path, &bytes);
-        if (text == NULL) {
-            continue;
-        }
+    size_t bytes = 0;
+    char *text = files_load(path, &bytes);
+    if (text != NULL) {
         int file = add_file(disk, 0);
         memcpy(add_version(&disk->files[file], bytes, 0)->bytes, text, bytes);
         forget_oldest(&disk->files[file]);
-        find_name(&disk->durable, entry->d_name)->file = file;
+        find_name(&disk->durable, name)->file = file;
         free(text);
+    }
+}
+
+/* Loads what is in the directory at `path`, whose own name is `above`. */
+static void load_directory(struct disk *disk, const char *path, const char *above)
+{
+    DIR *directory = opendir(path);
+    const struct dirent *entry = NULL;
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        char below[PATH_BYTES];
+        char name[PATH_BYTES];
+        (void)snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
+        (void)snprintf(name, sizeof name, "%s%s%s", above, above[0] == '\0' ? "" : "/",
+                       entry->d_name);
+        if (entry->d_name[0] == '.') {
+            continue;
+        }
+        if (entry->d_type == DT_DIR) {
+            find_name(&disk->durable, name)->file = A_DIRECTORY;
+            load_directory(disk, below, name);
+        } else {
+            load_file(disk, below, name);
+        }
     }
     if (directory != NULL) {
         (void)closedir(directory);
     }
-    disk->current = disk->durable;
 }
 
 /* --------------------------------------------------------------- cutting ---- */
@@ -401,29 +490,33 @@ static void write_cut_file(struct disk *disk, const struct file *file, const cha
     free(bytes);
 }
 
-/* Of what the directory was told since its last sync: half of the time a prefix, else any subset. */
+/* Of what directories were told since their syncs: half of the time a prefix, else any subset. */
 static void lose_changes(struct disk *disk)
 {
     bool in_order = happens(disk, 50);
     size_t kept = cut_random_below(&disk->seed, disk->change_count + 1);
     for (size_t i = 0; i < disk->change_count; i++) {
-        if (in_order ? i < kept : happens(disk, 50)) {
-            apply(&disk->durable, &disk->changes[i]);
-        }
+        disk->changes[i].kept = in_order ? i < kept : happens(disk, 50);
     }
+    apply_kept(disk, false);
 }
 
-static void write_out(struct disk *disk, const char *target)
+/* Makes the directory of this name at `path`, and all that is in it. */
+static void write_directory(struct disk *disk, const char *path, const char *above)
 {
-    enum { DIRECTORY_MODE = 0700 };
-    require(mkdir(target, DIRECTORY_MODE) == 0, target);
-    lose_changes(disk);
+    require(mkdir(path, DIRECTORY_MODE) == 0, path);
     for (size_t i = 0; i < disk->durable.count; i++) {
         const struct name *name = &disk->durable.names[i];
-        if (name->file != NO_FILE) {
-            char path[PATH_BYTES];
-            (void)snprintf(path, sizeof path, "%s/%s", target, name->text);
-            write_cut_file(disk, &disk->files[name->file], path);
+        char below[PATH_BYTES];
+        if (name->file == NO_FILE || !is_in(name->text, above, strlen(above))) {
+            continue;
+        }
+        size_t skipped = above[0] == '\0' ? 0 : strlen(above) + 1;
+        (void)snprintf(below, sizeof below, "%s/%s", path, name->text + skipped);
+        if (name->file == A_DIRECTORY) {
+            write_directory(disk, below, name->text);
+        } else {
+            write_cut_file(disk, &disk->files[name->file], below);
         }
     }
 }
@@ -444,10 +537,12 @@ void cut_build(const struct cut_journal *journal, const char *base, size_t recor
     struct disk *disk = calloc(1, sizeof *disk);
     require(disk != NULL, "calloc");
     disk->seed = seed;
-    load_base(disk, base);
+    load_directory(disk, base, "");
+    disk->current = disk->durable;
     for (size_t i = 0; i < records && i < journal->count; i++) {
         replay(disk, &journal->records[i]);
     }
-    write_out(disk, target);
+    lose_changes(disk);
+    write_directory(disk, target, "");
     destroy(disk);
 }

@@ -9,9 +9,13 @@
  *   - the size is one that the file had since, or one on the way, with zeros where
  *     nothing was written;
  *   - of creations, renames and removals since the directory's last sync a prefix,
- *     or any subset.
- * A file that was synced, but whose directory was not, need not be there: that is
- * what POSIX promises, though Linux's file systems keep more.
+ *     or any subset. A rename between two directories is kept or lost as a whole, as
+ *     journaling file systems do it, and may be lost until both were synced. It is kept
+ *     with what was done to one of its names later: a new bets.csv shows that the old
+ *     one has gone.
+ * A file that was synced, but whose directory was not, need not be there, and so it is
+ * with the directory itself: that is what POSIX promises, though Linux's file systems
+ * keep more.
  *
  * Called by the test's process. The same seed makes the same directory.
  */
@@ -43,8 +47,8 @@ uint64_t cut_random(uint64_t *seed);
 uint64_t cut_random_below(uint64_t *seed, uint64_t limit);
 
 /*
- * Builds `target`, which must not exist, from the files of `base` (all of them
- * on the disk for sure; a missing directory has none) and the first `records`
+ * Builds `target`, which must not exist, from the files of `base` and the directories in it
+ * (all of them on the disk for sure; a missing directory has none) and the first `records`
  * records of the journal.
  */
 void cut_build(const struct cut_journal *journal, const char *base, size_t records, uint64_t seed,

@@ -6,6 +6,8 @@
  * killed process has written down stays. A test appends its own notes (an ACK
  * has come) to the same file, and so knows what was promised at which point.
  *
+ * Paths start at the data directory, which is "" itself: "bets.csv", "draws/1/bets.csv".
+ *
  * A record is written when the call has returned. So what stands before a note
  * is what the disk had been told, at the latest, when the note was written.
  */
@@ -18,17 +20,20 @@
 #define JOURNAL_MAGIC UINT64_C(0x9d1fe3a5c7b98b01) /* not UTF-8: never part of what is stored */
 
 enum journal_kind {
-    JOURNAL_OPEN,           /* payload: name; amount: 1 where the file was created, 2 truncated */
+    JOURNAL_OPEN,           /* payload: path; amount: 1 where the file was created, 2 truncated */
     JOURNAL_WRITE,          /* payload: the bytes; amount: where in the file */
     JOURNAL_TRUNCATE,       /* amount: the new size */
     JOURNAL_SYNC,           /* amount: the journal's bytes when the sync began */
-    JOURNAL_SYNC_DIRECTORY, /* the same, of the data directory */
-    JOURNAL_RENAME,         /* payload: old name, NUL, new name, NUL */
-    JOURNAL_UNLINK,         /* payload: name */
+    JOURNAL_SYNC_DIRECTORY, /* the same; payload: the directory's path */
+    JOURNAL_MAKE_DIRECTORY, /* payload: path */
+    JOURNAL_RENAME,         /* payload: old path, NUL, new path, NUL */
+    JOURNAL_UNLINK,         /* payload: path */
     JOURNAL_NOTE            /* payload: a test's own */
 };
 
 enum { JOURNAL_CREATED = 1, JOURNAL_TRUNCATED = 2 };
+
+enum { JOURNAL_PATH_BYTES = 96 }; /* of a path and its NUL, at most */
 
 struct journal_record {
     uint64_t magic;
@@ -42,11 +47,11 @@ struct journal_record {
 #define SHIM_CALLS(call)                                                                           \
     call(pwrite) call(write) call(pread) call(read) call(fdatasync) call(fsync) call(ftruncate)    \
         call(fallocate) call(posix_fallocate) call(open) call(openat) call(renameat)               \
-            call(unlinkat) call(faccessat) call(mkdir) call(flock) call(mmap) call(shm_open)       \
-                call(fork) call(pipe) call(semget) call(semctl) call(semop) call(semtimedop)       \
-                    call(sem_init) call(sem_wait) call(sem_clockwait) call(socket) call(bind)      \
-                        call(listen) call(accept4) call(recv) call(send) call(ppoll)               \
-                            call(getrandom)
+            call(renameat2) call(mkdirat) call(unlinkat) call(faccessat) call(mkdir) call(flock)   \
+                call(mmap) call(shm_open) call(fork) call(pipe) call(semget) call(semctl)          \
+                    call(semop) call(semtimedop) call(sem_init) call(sem_wait) call(sem_clockwait) \
+                        call(socket) call(bind) call(listen) call(accept4) call(recv) call(send)   \
+                            call(ppoll) call(getrandom)
 
 #define SHIM_CALL_ENUMERATOR(name) SHIM_##name,
 enum shim_call { SHIM_CALLS(SHIM_CALL_ENUMERATOR) SHIM_CALL_COUNT };

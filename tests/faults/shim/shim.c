@@ -19,8 +19,11 @@
  *     full:BYTES:FILE        so it is for files of the data directory whose names begin like this
  *
  *   All but full, of pwrite, fsync and fdatasync, may have an ERRNO and a FILE behind them all: then
- *   they concern the file of the data directory with that name alone, and its calls are
- *   counted. `>FILE` is the data directory after FILE was renamed into place in it.
+ *   they concern the file of the data directory with that path alone, and its calls are
+ *   counted. `>FILE` is a file's directory after FILE was renamed into place in it.
+ *
+ *   Directories below the data directory belong to the disk, too. A file is known by its path from
+ *   there ("draws/1/control"), which is that of the directory whose descriptor it was opened at.
  *
  *   WHEN is `3` (the third call only), `from-3` (it and all after it) or `every-3`.
  *   A write to standard output or error is no call: logs are no disk.
@@ -88,8 +91,9 @@ static struct {
     uint64_t full_bytes;               /* UINT64_MAX: never full */
     int directory_error;               /* of fsync; 0: none */
     char full_file[NAME_BYTES];        /* "": all files */
-    uint64_t handles[DESCRIPTORS_MAX]; /* of files in the data directory */
-    char names[DESCRIPTORS_MAX][NAME_BYTES];
+    uint64_t handles[DESCRIPTORS_MAX]; /* of files in the data directory, and of directories */
+    char names[DESCRIPTORS_MAX][JOURNAL_PATH_BYTES];       /* for rules: see name_of */
+    char directories[DESCRIPTORS_MAX][JOURNAL_PATH_BYTES]; /* the paths of directories */
     uint64_t handles_given;
 } shim = {.counts = &shim.private_counts, .journal = -1, .full_bytes = UINT64_MAX};
 
@@ -323,7 +327,7 @@ static bool is_data_directory(int descriptor)
     return handle_of(descriptor) == HANDLE_DIRECTORY;
 }
 
-/* Of a file in the data directory, or of what was renamed in it last; "" for any other. */
+/* Of a file below the data directory; of a directory, what was renamed into it last; else "". */
 static const char *name_of(int descriptor)
 {
     return handle_of(descriptor) == HANDLE_NONE ? "" : shim.names[descriptor];
@@ -394,7 +398,8 @@ static void note_sync(int descriptor, uint64_t began)
     if (is_data_file(descriptor)) {
         note(JOURNAL_SYNC, handle_of(descriptor), began, "", 0);
     } else if (is_data_directory(descriptor)) {
-        note(JOURNAL_SYNC_DIRECTORY, HANDLE_DIRECTORY, began, "", 0);
+        const char *path = shim.directories[descriptor];
+        note(JOURNAL_SYNC_DIRECTORY, HANDLE_DIRECTORY, began, path, strlen(path));
     }
 }
 
@@ -405,17 +410,37 @@ static void forget(int descriptor)
     }
 }
 
-/* A file of the data directory has been opened. */
-static void remember(int descriptor, const char *name, bool existed, int flags)
+/* Writes the path of a name in one of the data directory's directories. */
+static void join(int directory, const char *name, char path[JOURNAL_PATH_BYTES])
 {
-    if (descriptor < 0 || descriptor >= DESCRIPTORS_MAX || (flags & O_ACCMODE) == O_RDONLY) {
+    const char *above = shim.directories[directory];
+    int bytes =
+        snprintf(path, JOURNAL_PATH_BYTES, "%s%s%s", above, above[0] == '\0' ? "" : "/", name);
+    if (bytes >= JOURNAL_PATH_BYTES) {
+        abort(); /* what the journal says would be wrong from here on */
+    }
+}
+
+/* A file below the data directory has been opened, or a directory there. */
+static void remember(int descriptor, const char *path, bool existed, int flags)
+{
+    if (descriptor < 0 || descriptor >= DESCRIPTORS_MAX) {
+        return;
+    }
+    if ((flags & O_DIRECTORY) != 0) {
+        shim.handles[descriptor] = HANDLE_DIRECTORY;
+        shim.names[descriptor][0] = '\0';
+        (void)snprintf(shim.directories[descriptor], JOURNAL_PATH_BYTES, "%s", path);
+        return;
+    }
+    if ((flags & O_ACCMODE) == O_RDONLY) {
         return;
     }
     uint64_t process = (uint64_t)getpid();
     shim.handles[descriptor] = process << 32U | (++shim.handles_given + HANDLE_DIRECTORY);
-    (void)snprintf(shim.names[descriptor], NAME_BYTES, "%s", name);
+    (void)snprintf(shim.names[descriptor], JOURNAL_PATH_BYTES, "%s", path);
     uint64_t what = !existed ? JOURNAL_CREATED : (flags & O_TRUNC) != 0 ? JOURNAL_TRUNCATED : 0;
-    note(JOURNAL_OPEN, shim.handles[descriptor], what, name, strlen(name));
+    note(JOURNAL_OPEN, shim.handles[descriptor], what, path, strlen(path));
 }
 
 static void remember_directory(int descriptor)
@@ -425,9 +450,23 @@ static void remember_directory(int descriptor)
     if (shim.directory != NULL && descriptor >= 0 && descriptor < DESCRIPTORS_MAX &&
         fstat(descriptor, &opened) == 0 && stat(shim.directory, &wanted) == 0 &&
         opened.st_dev == wanted.st_dev && opened.st_ino == wanted.st_ino) {
-        shim.handles[descriptor] = HANDLE_DIRECTORY;
-        shim.names[descriptor][0] = '\0';
+        remember(descriptor, "", true, O_DIRECTORY);
     }
+}
+
+/* A name has been given up in one directory, and given in the same one or another. */
+static void note_rename(int from_directory, const char *from, int to_directory, const char *to)
+{
+    char names[2 * JOURNAL_PATH_BYTES];
+    if (!is_data_directory(from_directory) || !is_data_directory(to_directory)) {
+        return;
+    }
+    join(from_directory, from, names);
+    size_t first = strlen(names) + 1;
+    join(to_directory, to, names + first);
+    note(JOURNAL_RENAME, HANDLE_DIRECTORY, 0, names, first + strlen(names + first) + 1);
+    (void)snprintf(shim.names[to_directory], JOURNAL_PATH_BYTES, ">%.*s", JOURNAL_PATH_BYTES - 2,
+                   names + first);
 }
 
 /* ---------------------------------------------------------- calls: files ---- */
@@ -466,8 +505,10 @@ SHIM_PUBLIC int openat(int directory, const char *path, int flags, ...)
     bool existed = real()->faccessat(directory, path, F_OK, 0) == 0;
     int descriptor = real()->openat(directory, path, flags, mode);
     forget(descriptor);
-    if (is_data_directory(directory)) {
-        remember(descriptor, path, existed, flags);
+    if (is_data_directory(directory) && strcmp(path, "..") != 0) {
+        char from_there[JOURNAL_PATH_BYTES];
+        join(directory, path, from_there);
+        remember(descriptor, from_there, existed, flags);
     }
     return descriptor;
 }
@@ -594,14 +635,35 @@ SHIM_PUBLIC int renameat(int from_directory, const char *from, int to_directory,
         return -1;
     }
     int result = real()->renameat(from_directory, from, to_directory, to);
-    if (result == 0 && is_data_directory(from_directory)) {
-        char names[2 * NAME_MAX + 2];
-        size_t first = strlen(from) + 1;
-        size_t second = strlen(to) + 1;
-        memcpy(names, from, first);
-        memcpy(names + first, to, second);
-        note(JOURNAL_RENAME, HANDLE_DIRECTORY, 0, names, first + second);
-        (void)snprintf(shim.names[from_directory], NAME_BYTES, ">%s", to);
+    if (result == 0) {
+        note_rename(from_directory, from, to_directory, to);
+    }
+    return result;
+}
+
+SHIM_PUBLIC int renameat2(int from_directory, const char *from, int to_directory, const char *to,
+                          unsigned flags)
+{
+    if (is_failing(SHIM_renameat2)) {
+        return -1;
+    }
+    int result = real()->renameat2(from_directory, from, to_directory, to, flags);
+    if (result == 0) {
+        note_rename(from_directory, from, to_directory, to);
+    }
+    return result;
+}
+
+SHIM_PUBLIC int mkdirat(int directory, const char *path, mode_t mode)
+{
+    if (is_failing(SHIM_mkdirat)) {
+        return -1;
+    }
+    int result = real()->mkdirat(directory, path, mode);
+    if (result == 0 && is_data_directory(directory)) {
+        char made[JOURNAL_PATH_BYTES];
+        join(directory, path, made);
+        note(JOURNAL_MAKE_DIRECTORY, HANDLE_DIRECTORY, 0, made, strlen(made));
     }
     return result;
 }
@@ -613,7 +675,9 @@ SHIM_PUBLIC int unlinkat(int directory, const char *path, int flags)
     }
     int result = real()->unlinkat(directory, path, flags);
     if (result == 0 && is_data_directory(directory)) {
-        note(JOURNAL_UNLINK, HANDLE_DIRECTORY, 0, path, strlen(path));
+        char removed[JOURNAL_PATH_BYTES];
+        join(directory, path, removed);
+        note(JOURNAL_UNLINK, HANDLE_DIRECTORY, 0, removed, strlen(removed));
     }
     return result;
 }

@@ -7,6 +7,7 @@ SHIM_LIBRARY := $(BUILD)/tests/faults/shim.so
 SHIM_HELPERS := $(patsubst %,$(BUILD)/tests/faults/shim/%.o,bettor cut shimmed)
 
 $(SHIM_TESTS): $(SHIM_HELPERS) | $(SHIM_LIBRARY)
+$(BUILD)/tests/faults/test_power_loss: $(call objects,tests/faults/power_lotteries.c)
 
 # It stands in for libc's own functions, so neither a sanitizer nor _FORTIFY_SOURCE
 # (which turn some of them into inline functions of their own) has a place in it.
