@@ -174,12 +174,12 @@ int64_t record_sealed_at_ms(const struct data_directory *directory, const struct
 int64_t record_drawn_at_ms(const struct data_directory *directory, const struct control *control)
 {
     struct text text = {.count = 0};
-    char seal_sha256[SHA256_DIGITS + 1];
     struct failure ignored;
     struct draw_report report;
     int64_t drawn_at_ms = 0;
     if (read_text(directory, DATA_DRAW_FILE, &text, &ignored) == SEAL_GOOD &&
         draw_report_parse(text.bytes, text.count, text.path, &report, &ignored)) {
+        char seal_sha256[SHA256_DIGITS + 1];
         bool is_ours =
             strcmp(sha256_write(seal_sha256, &report.seal_sha256), control->seal_sha256) == 0 &&
             report.winning_number == control->terms.winning_number;

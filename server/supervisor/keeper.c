@@ -30,7 +30,8 @@ enum {
     FAILURES_MAX = 5,   /* in a row, between which nothing was stored */
     KILLS_MAX = 100,    /* the same, by SIGKILL */
     DEATHS_AT_ONCE = 5, /* so many are replaced without a pause */
-    PAUSE_MS = 100
+    PAUSE_MS = 100,
+    END_MS = 1000 /* from the end of the pipe to the end of its process */
 };
 
 static struct shared *shared_of(const struct keeper *keeper)
@@ -107,7 +108,8 @@ static enum birth await_ready(int pipe_end)
     if (result <= 0) {
         return BIRTH_LATE;
     }
-    return read(pipe_end, &byte, 1) == 1 ? BIRTH_READY : BIRTH_ENDED;
+    ssize_t got = read(pipe_end, &byte, 1);
+    return got == 1 ? BIRTH_READY : got == 0 ? BIRTH_ENDED : BIRTH_LATE;
 }
 
 /* Forks one, and waits until it is ready. */
@@ -215,13 +217,33 @@ void keeper_replace(struct keeper *keeper, bool now)
 
 /* -------------------------------------------------------- the first storer ---- */
 
+/*
+ * Waits for the end of a storer that has closed its pipe; it is not reaped. False when it lives on:
+ * it could not say that it is ready.
+ */
+static bool await_end(pid_t storer, siginfo_t *end)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + END_MS;
+    for (int64_t left_ms = END_MS; left_ms > 0; left_ms = deadline_ms - clock_monotonic_ms()) {
+        struct timespec timeout = clock_interval(left_ms);
+        end->si_pid = 0;
+        if (waitid(P_PID, (id_t)storer, end, WEXITED | WNOWAIT | WNOHANG) != 0) {
+            return false;
+        }
+        if (end->si_pid != 0) {
+            return true;
+        }
+        (void)ppoll(NULL, 0, &timeout, signals_sleep_mask()); /* its SIGCHLD ends the sleep */
+    }
+    return false;
+}
+
 /* Buries the storer that has ended, or is about to, if it was killed. False where it was not. */
 static bool bury_killed(struct keeper *keeper)
 {
     siginfo_t end = {.si_code = 0};
     int wait_status = 0;
-    if (waitid(P_PID, (id_t)keeper->storer, &end, WEXITED | WNOWAIT) != 0 ||
-        end.si_code != CLD_KILLED || end.si_status != SIGKILL ||
+    if (!await_end(keeper->storer, &end) || end.si_code != CLD_KILLED || end.si_status != SIGKILL ||
         waitpid(keeper->storer, &wait_status, 0) != keeper->storer) {
         return false;
     }

@@ -84,6 +84,16 @@ static void require(bool condition, const char *what)
     }
 }
 
+/* Zeroed memory, always; the caller frees it. */
+static void *allocate(size_t bytes)
+{
+    void *memory = calloc(1, bytes);
+    if (memory == NULL) {
+        stage_fail_at(__FILE__, __LINE__, "calloc: %s", strerror(errno));
+    }
+    return memory;
+}
+
 /* --------------------------------------------------------------- chance ---- */
 
 uint64_t cut_random(uint64_t *seed)
@@ -142,12 +152,8 @@ struct cut_journal *cut_journal_read(struct stage *stage, const char *path)
 
 static struct version *add_version(struct file *file, size_t size, uint64_t at)
 {
-    struct version *version = calloc(1, sizeof *version);
-    char *bytes = calloc(1, size + 1);
-    if (version == NULL || bytes == NULL) {
-        stage_fail_at(__FILE__, __LINE__, "calloc: %s", strerror(errno));
-    }
-    version->bytes = bytes;
+    struct version *version = allocate(sizeof *version);
+    version->bytes = allocate(size + 1);
     version->size = size;
     version->at = at;
     if (file->newest != NULL) {
@@ -534,8 +540,7 @@ static void destroy(struct disk *disk)
 void cut_build(const struct cut_journal *journal, const char *base, size_t records, uint64_t seed,
                const char *target)
 {
-    struct disk *disk = calloc(1, sizeof *disk);
-    require(disk != NULL, "calloc");
+    struct disk *disk = allocate(sizeof *disk);
     disk->seed = seed;
     load_directory(disk, base, "");
     disk->current = disk->durable;
