@@ -153,7 +153,8 @@ static bool is_expected(const struct draw_files *files, const char *name, bool *
         {ARCHIVE_DIRECTORY, true, false},
         {DATA_BETS_FILE, true, closed || control->bets_bytes > 0},
         {DATA_DONE_FILE, true, closed || control->done_bytes > 0},
-        {DATA_CHECKPOINT_FILE, true, closed},
+        {DATA_CHECKPOINT_FILE, true,
+         closed && control->bets_bytes > 0}, /* without bets none is due */
         {DATA_SEAL_FILE, sealed, sealed},
         {DATA_SEAL_SIGNATURE_FILE, sealed, false},
         {DATA_DRAW_FILE, drawn, drawn},

@@ -740,8 +740,8 @@ class Draw:
         has_winners = self.drawn or control['state'] == 'drawn'
         required = {'bets.csv': self.closed or control['bets_bytes'] > 0,
                     'done.csv': self.closed or control['done_bytes'] > 0,
-                    'checkpoint': self.closed, 'seal.json': self.sealed, 'draw.json': self.drawn,
-                    'winners.csv': has_winners}
+                    'checkpoint': self.closed and control['bets_bytes'] > 0,
+                    'seal.json': self.sealed, 'draw.json': self.drawn, 'winners.csv': has_winners}
         possible = {'control', 'lock', 'admin.sock', 'draws', 'bets.csv', 'done.csv', 'checkpoint'}
         possible |= {'seal.json', 'seal.sig'} if self.sealed else set()
         possible |= {'draw.json', 'draw.sig'} if self.drawn else set()

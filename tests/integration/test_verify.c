@@ -5,6 +5,7 @@
 #include "seal/signature.h"
 #include "store/data_directory.h"
 #include "tests/harness/files.h"
+#include "tests/harness/peer.h"
 #include "tests/harness/program.h"
 #include "tests/harness/sealed_draw.h"
 #include "verify/verify.h"
@@ -229,6 +230,18 @@ static void a_data_directory_and_its_archive_are_found_by_name(void **state)
     (void)expect_both(stage, 1, ARGUMENTS("--all", path));
     assert_int_equal(symlink("bets.csv", stage_path(stage, "data/draws/2026-W48/winners.csv")), 0);
     (void)expect_both(stage, 3, ARGUMENTS("--all", path));
+}
+
+/* A server writes no checkpoint before there are bets. */
+static void a_draw_without_bets_is_well_while_its_server_runs(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server =
+        server_start(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=1", "LOTTERY_DRAW=command"));
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, "1:5\r\n", "server:0\r\n");
+    (void)server_await_log(server, 1, "action: sello | result: success*");
+    (void)expect_both(stage, 5, ARGUMENTS(server->directory));
 }
 
 static void a_file_that_nobody_knows_is_told(void **state)
@@ -600,6 +613,7 @@ int main(void)
         STAGE_TEST(draws_of_every_stage_and_number_are_well),
         STAGE_TEST(signatures_are_checked_with_a_key),
         STAGE_TEST(a_data_directory_and_its_archive_are_found_by_name),
+        STAGE_TEST(a_draw_without_bets_is_well_while_its_server_runs),
         STAGE_TEST(a_file_that_nobody_knows_is_told),
         STAGE_TEST(what_is_called_wrongly_or_is_not_there_has_its_status),
         STAGE_TEST(a_key_without_openssl_is_refused),
