@@ -243,7 +243,7 @@ an_operator_verifies_a_draw_and_opens_the_next_one_in_the_container() {
     quietly make docker-compose-up
     expect_winners 5
     quietly docker exec server lottery-verify --all /data
-    expect_equal 2 "$(docker exec server lottery-admin list | grep -c ' drawn ')" "draws held"
+    expect_equal 2 "$(docker exec server lottery-admin list | grep -cE '^[^ ]+ +drawn ')" "draws held"
 }
 
 exercise_4_down_in_the_middle_of_betting_is_graceful() {
