@@ -59,12 +59,6 @@ static bool make_winners(struct storage *storage, const struct draw_stock *store
     }
 }
 
-/* A storer that is stopping may end well without winners.csv: the next start makes it. */
-static bool may_leave_to_next_start(const struct storage *storage)
-{
-    return signals_terminate_requested() && storage->disk->trust == DISK_TRUSTED;
-}
-
 /* The log has the draw before any handler can see it, and so before any agency is told winners. */
 static void tell_draw(const struct storage *storage)
 {
@@ -184,20 +178,12 @@ bool holding_is_due(const struct storage *storage)
            control_has_number(&storage->control.terms) && !signals_terminate_requested();
 }
 
-static void add_bets(void *context, const struct agency *agency)
-{
-    uint64_t *rows = context;
-    *rows += atomic_load_explicit(&agency->bets, memory_order_relaxed);
-}
-
 /* Draws among the bets of this seal. False, and the log says why, when the draw was not held. */
 static bool draw_by_seal(struct storage *storage, const struct seal *seal)
 {
-    const struct segment *segment = storage->disk->segment;
-    struct draw_stock stored = {.bytes = seal->bets_bytes};
+    const struct draw_stock stored = storage_stock(storage);
     struct draw_record record;
     struct draw_report report;
-    stored.checksum = agencies_snapshot(segment, add_bets, &stored.rows).checksum;
     if (!make_winners(storage, &stored, &record) || !make_report(storage, seal, &report)) {
         return false;
     }
@@ -216,12 +202,12 @@ bool holding_hold_draw(struct storage *storage)
         return false;
     }
     if (!read_seal(storage, &seal)) {
-        return may_leave_to_next_start(storage);
+        return storage_may_leave_rest(storage);
     }
     bool drawn = draw_by_seal(storage, &seal);
     seal_close(&seal);
     if (!drawn) {
-        return may_leave_to_next_start(storage);
+        return storage_may_leave_rest(storage);
     }
     fault_point("draw.noted");
     atomic_store(&segment->shared->storer.draw_ns, (uint64_t)(clock_monotonic_ns() - began_ns));
@@ -266,7 +252,7 @@ bool holding_adopt_draw(struct storage *storage)
         draw_check(&storage->disk->heritage->directory, &storage->control.draw, &failure);
     if (end == DRAW_MISSING) {
         if (!restore_winners(storage)) {
-            return may_leave_to_next_start(storage);
+            return storage_may_leave_rest(storage);
         }
     } else if (end != DRAW_HELD) {
         if (end == DRAW_DAMAGED) {

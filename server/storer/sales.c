@@ -83,23 +83,15 @@ static bool settle(struct storage *storage, enum roll_scope scope, struct roll *
     }
 }
 
-static void add_bets(void *context, const struct agency *agency)
-{
-    uint64_t *bets = context;
-    *bets += atomic_load_explicit(&agency->bets, memory_order_relaxed);
-}
-
 static void tell_closed(const struct storage *storage)
 {
     const struct segment *segment = storage->disk->segment;
     const struct closing *closing = &storage->control.closing;
-    uint64_t bets = 0;
-    agencies_visit(segment, add_bets, &bets);
     log_info("action: cierre_ventas | result: success | por: %s | agencias: %" PRIu64
              " | sin: %s | apuestas: %" PRIu64 "%s%s",
              control_closed_by_name(closing->by),
              atomic_load(&segment->shared->storer.agencies_done),
-             closing->without[0] == '\0' ? "-" : closing->without, bets,
+             closing->without[0] == '\0' ? "-" : closing->without, storage_stock(storage).rows,
              closing->reason[0] == '\0' ? "" : " | reason: ", closing->reason);
 }
 

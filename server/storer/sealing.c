@@ -12,7 +12,6 @@
 #include "server/signals.h"
 #include "server/storer/long_work.h"
 #include "server/storer/publication.h"
-#include "shm/agencies.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -22,18 +21,6 @@ bool sealing_is_due(const struct storage *storage)
     return storage->control.state == CONTROL_CLOSED && !signals_terminate_requested();
 }
 
-/* A storer that is stopping may end well without the seal: the next start makes it. */
-static bool may_leave_to_next_start(const struct storage *storage)
-{
-    return signals_terminate_requested() && storage->disk->trust == DISK_TRUSTED;
-}
-
-static void add_bets(void *context, const struct agency *agency)
-{
-    uint64_t *rows = context;
-    *rows += atomic_load_explicit(&agency->bets, memory_order_relaxed);
-}
-
 /*
  * SEAL_GOOD when the bets that were sealed are those that were stored. The rows of an agency that
  * was closed out have no other witness.
@@ -41,9 +28,8 @@ static void add_bets(void *context, const struct agency *agency)
 static enum seal_end expect_stored(const struct storage *storage, const struct seal *seal,
                                    struct failure *failure)
 {
-    uint64_t rows = 0;
-    struct agencies_total stored = agencies_snapshot(storage->disk->segment, add_bets, &rows);
-    if (seal->bets_rows == rows && seal->bets_bytes == stored.head &&
+    const struct draw_stock stored = storage_stock(storage);
+    if (seal->bets_rows == stored.rows && seal->bets_bytes == stored.bytes &&
         seal->bets_checksum == stored.checksum) {
         return SEAL_GOOD;
     }
@@ -52,7 +38,7 @@ static enum seal_end expect_stored(const struct storage *storage, const struct s
                                " bytes of checksum " CHECKSUM_FORMAT " are there, and %" PRIu64
                                " bets in %" PRIu64 " bytes of checksum " CHECKSUM_FORMAT
                                " were stored: restore all files from one backup",
-                seal->bets_rows, seal->bets_bytes, seal->bets_checksum, rows, stored.head,
+                seal->bets_rows, seal->bets_bytes, seal->bets_checksum, stored.rows, stored.bytes,
                 stored.checksum);
     return SEAL_DAMAGED;
 }
@@ -112,13 +98,13 @@ bool sealing_seal(struct storage *storage)
         return false;
     }
     if (!make_seal(storage, &seal)) {
-        return may_leave_to_next_start(storage);
+        return storage_may_leave_rest(storage);
     }
     bool sealed = publish(storage, &seal);
     uint64_t rows = seal.bets_rows;
     seal_close(&seal);
     if (!sealed) {
-        return may_leave_to_next_start(storage);
+        return storage_may_leave_rest(storage);
     }
     fault_point("seal.noted");
     log_info("action: sello | result: success | apuestas: %" PRIu64 " | sha256: %s | firma: %s | "

@@ -7,6 +7,7 @@
  */
 #include "server/storer/storage.h"
 
+#include "server/signals.h"
 #include "shm/agencies.h"
 #include "store/file_io.h"
 
@@ -194,6 +195,26 @@ void storage_close(struct storage *storage)
         (void)close(storage->bets.descriptor);
     }
     storage->disk->ahead = NULL;
+}
+
+static void add_bets(void *context, const struct agency *agency)
+{
+    uint64_t *rows = context;
+    *rows += atomic_load_explicit(&agency->bets, memory_order_relaxed);
+}
+
+struct draw_stock storage_stock(const struct storage *storage)
+{
+    struct draw_stock stock = {.rows = 0};
+    struct agencies_total total = agencies_snapshot(storage->disk->segment, add_bets, &stock.rows);
+    stock.bytes = total.head;
+    stock.checksum = total.checksum;
+    return stock;
+}
+
+bool storage_may_leave_rest(const struct storage *storage)
+{
+    return signals_terminate_requested() && storage->disk->trust == DISK_TRUSTED;
 }
 
 bool storage_is_on_sale(const struct storage *storage)

@@ -15,6 +15,7 @@
 #include "server/storer/quorum.h"
 #include "store/control.h"
 #include "store/done_file.h"
+#include "store/draw.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,6 +44,15 @@ bool storage_is_on_sale(const struct storage *storage);
 
 /* Closes the files, and gives back the blocks that were allocated ahead if the disk is trusted. */
 void storage_close(struct storage *storage);
+
+/* What has been stored: rows, bytes and checksum, of one moment. Takes the append lock. */
+struct draw_stock storage_stock(const struct storage *storage);
+
+/*
+ * True when the storer is stopping and may end well without a seal or a draw that it has begun: the
+ * next start makes it.
+ */
+bool storage_may_leave_rest(const struct storage *storage);
 
 /* True while bets.csv is in place and holds at least `bytes` bytes; disk_is_in_place says more. */
 bool storage_has_bets(struct storage *storage, uint64_t bytes);
