@@ -48,10 +48,12 @@ DIALECT  := -std=c17 -D_GNU_SOURCE -DCMOCKA_DISABLE_DEPRECATION_WARNINGS -I. $(D
 CFLAGS      ?=
 LDFLAGS     ?=
 ALL_CFLAGS  := $(DIALECT) $(WARNINGS) $(HARDEN) $(OPTIMISE) $(SANITIZE) $(CFLAGS)
-ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
+ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,--as-needed $(SANITIZE) $(LDFLAGS)
 LIBRARIES   := -lyaml -lrt -pthread
-# Of the programs, and tests, that have seal/ in them.
-SEAL_LIBRARIES := -lcrypto -ljansson
+# Of the programs that have these rooms in them; tests have all of them.
+LIBRARIES_server := -lseccomp
+LIBRARIES_seal   := -lcrypto -ljansson
+LIBRARIES_tls    := -lssl -lcrypto
 
 # The first error ends the program, in its children too; leaks count as errors.
 export ASAN_OPTIONS  ?= abort_on_error=0:halt_on_error=1:exitcode=99:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
@@ -61,7 +63,7 @@ export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1:exitcode=99
 
 # A room is a folder with one subject, built into one archive; scripts/rooms.py says, and `make
 # lint` checks, which rooms may know which. main.c of a room is no part of it, but a program's.
-ROOMS := lib bet shm store seal verify server client generate stat admin
+ROOMS := lib bet shm store seal tls verify server client generate stat admin
 
 sources_of = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
 archives   = $(patsubst %,$(BUILD)/%.a,$(1))
@@ -86,18 +88,18 @@ FORCE:
 # ---- building ----------------------------------------------------------------
 
 # $(call program,NAME,ROOM,ROOMS): a program of ROOM's main.c and of these rooms, each before those
-# that it knows. One that has seal/ is linked with that room's libraries.
+# that it knows. It is linked with the libraries of those rooms.
 define program
 PROGRAMS += $(BIN)/$(1)
 $(BIN)/$(1): $(BUILD)/$(2)/main.o $(call archives,$(3))
-$(BIN)/$(1): PROGRAM_LIBRARIES := $(if $(filter seal,$(3)),$(SEAL_LIBRARIES))
+$(BIN)/$(1): PROGRAM_LIBRARIES := $(foreach room,$(3),$(LIBRARIES_$(room)))
 endef
 
-$(eval $(call program,lottery-server,server,server seal store shm bet lib))
-$(eval $(call program,lottery-agency,client,client bet lib))
+$(eval $(call program,lottery-server,server,server seal tls store shm bet lib))
+$(eval $(call program,lottery-agency,client,client tls bet lib))
 $(eval $(call program,lottery-generate,generate,generate bet lib))
-$(eval $(call program,lottery-stat,stat,stat server store shm bet lib))
-$(eval $(call program,lottery-admin,admin,admin stat server seal store shm bet lib))
+$(eval $(call program,lottery-stat,stat,stat server tls store shm bet lib))
+$(eval $(call program,lottery-admin,admin,admin stat server seal tls store shm bet lib))
 $(eval $(call program,lottery-verify,verify,verify seal store bet lib))
 
 # Scripts are called by bash: a ZIP, or a copy by way of Windows, has lost their exec bits.
@@ -125,11 +127,12 @@ $(call archives,$(ROOMS)):
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # A test links what it calls, and no more.
-TEST_ARCHIVES := $(call archives,client generate admin stat verify server seal store shm bet lib)
+TEST_ARCHIVES := $(call archives,client generate admin stat verify server seal tls store shm bet lib)
 
 $(UNIT_TESTS) $(INTEGRATION_TESTS): %: %.o $(call objects,$(HARNESS)) $(TEST_ARCHIVES)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(SEAL_LIBRARIES) $(LIBRARIES) \
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
+	    $(foreach room,$(ROOMS),$(LIBRARIES_$(room))) $(LIBRARIES) \
 	    -lcmocka
 
 $(SCRIPT_TESTS): $(BUILD)/%: %.sh

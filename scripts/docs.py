@@ -18,11 +18,11 @@ OPERATIONS = 'docs/operations.md'
 RELIABILITY = 'docs/reliability.md'
 READING = 'docs/reading.md'
 ARCHITECTURE = 'docs/architecture.md'
-ROOMS = ('lib', 'bet', 'shm', 'store', 'server', 'client', 'generate', 'stat', 'admin')
+ROOMS = ('lib', 'bet', 'shm', 'store', 'tls', 'server', 'client', 'generate', 'stat', 'admin')
 
 # Whose actions and keys a table holds, under which heading of OPERATIONS.
-ACTIONS = {"The server's actions": ('lib', 'shm', 'store', 'server'),
-           "The agency's actions": ('lib', 'client')}
+ACTIONS = {"The server's actions": ('lib', 'shm', 'store', 'tls', 'server'),
+           "The agency's actions": ('lib', 'tls', 'client')}
 KEYS = {"The server's keys": ('server/server_config.c', 'server/config.yaml'),
         "The agency's keys": ('client/client_config.c', 'client/config.yaml')}
 COUNTERS_HEADING = 'Monitoring'

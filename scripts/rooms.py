@@ -22,17 +22,22 @@ ROOMS = {
               ('lib', 'bet')),
     'seal': ('what is proven of a draw: SHA-256, Merkle tree, seal.json, draw.json, signatures',
              ('lib', 'bet', 'store')),
+    'tls': ('encrypted connections: contexts, streams, the agencies that a certificate names',
+            ('lib', 'bet')),
     'verify': ('the auditor\'s checks', ('lib', 'bet', 'store', 'seal')),
     'server': ('what the server\'s processes have in common: heritage, table of processes, signals, '
-               'configuration', ('lib', 'bet', 'shm', 'store')),
-    'server/supervisor': ('the process that outlives the others', ('lib', 'bet', 'shm', 'store', 'seal', 'server')),
-    'server/handler': ('the process of a connection', ('lib', 'bet', 'shm', 'store', 'server')),
+               'configuration', ('lib', 'bet', 'shm', 'store', 'tls')),
+    'server/supervisor': ('the process that outlives the others',
+                          ('lib', 'bet', 'shm', 'store', 'seal', 'tls', 'server')),
+    'server/handler': ('the process of a connection',
+                       ('lib', 'bet', 'shm', 'store', 'tls', 'server')),
     'server/storer': ('the process that writes', ('lib', 'bet', 'shm', 'store', 'seal', 'server')),
-    'client': ('the agency', ('lib', 'bet')),
+    'client': ('the agency', ('lib', 'bet', 'tls')),
     'generate': ('the generator of bets', ('lib', 'bet')),
     'stat': ('the inspector', ('lib', 'bet', 'shm', 'store', 'server')),
     # `lottery-admin status` asks a running server as lottery-stat does.
-    'admin': ('the operator\'s commands', ('lib', 'bet', 'shm', 'store', 'server', 'seal', 'stat')),
+    'admin': ('the operator\'s commands',
+              ('lib', 'bet', 'shm', 'store', 'server', 'seal', 'tls', 'stat')),
 }
 
 # The one place that knows all processes by their entries; and main, which starts the first one, and

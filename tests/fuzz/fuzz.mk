@@ -10,7 +10,7 @@ FUZZ_BIN     := build/fuzz
 FUZZ_TARGETS ?= message bet config recovery done control checkpoint seal admin
 FUZZ_FLAGS   := $(DIALECT) $(WARNINGS) -O1 -g -fno-omit-frame-pointer \
                 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-FUZZ_ROOMS   := $(patsubst %.c,$(FUZZ_BIN)/%.o,$(foreach room,client server seal store shm bet lib, \
+FUZZ_ROOMS   := $(patsubst %.c,$(FUZZ_BIN)/%.o,$(foreach room,client server seal tls store shm bet lib, \
                 $(call sources_of,$(room))))
 
 $(FUZZ_BIN)/%.o: %.c
@@ -20,7 +20,8 @@ $(FUZZ_BIN)/%.o: %.c
 
 $(FUZZ_BIN)/fuzz_%: $(FUZZ_BIN)/tests/fuzz/target_%.o $(FUZZ_ROOMS)
 	$(call say,LINK,$@)
-	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(SEAL_LIBRARIES) $(LIBRARIES)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ \
+	    $(foreach room,$(ROOMS),$(LIBRARIES_$(room))) $(LIBRARIES)
 
 -include $(shell find $(FUZZ_BIN) -name '*.d' 2>/dev/null)
 
