@@ -1,0 +1,270 @@
+/*
+ * tls_context.c - see tls_context.h.
+ */
+#include "tls/tls_context.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum {
+    OTHERS_BITS = 077,
+    SESSION_S = 2 * 60 * 60,      /* how long a ticket is good for */
+    READ_AHEAD_BYTES = 128 * 1024 /* of records, in one recv; freed while the connection is idle */
+};
+
+/* Sessions of another program are not ours. */
+static const unsigned char session_context[] = "lottery";
+
+const char *tls_error_text(void)
+{
+    unsigned long error = ERR_get_error();
+    const char *reason = ERR_reason_error_string(error);
+    ERR_clear_error();
+    return reason != NULL ? reason
+           : error != 0   ? "an error that OpenSSL has no text for"
+                          : "OpenSSL does not say why";
+}
+
+int64_t tls_time_s(const ASN1_TIME *time)
+{
+    struct tm broken_down = {.tm_sec = 0};
+    return time != NULL && ASN1_TIME_to_tm(time, &broken_down) == 1 ? (int64_t)timegm(&broken_down)
+                                                                    : TLS_NEVER;
+}
+
+/* The earlier of two moments, of which either may be none. */
+static int64_t earlier(int64_t one_s, int64_t other_s)
+{
+    if (one_s == TLS_NEVER || (other_s != TLS_NEVER && other_s < one_s)) {
+        return other_s;
+    }
+    return one_s;
+}
+
+/* ---------------------------------------------------------------- files ---- */
+
+static bool fail_with_file(struct failure *failure, const char *what, const char *path)
+{
+    int error = errno;
+    const char *text = tls_error_text();
+    return failure_set(failure, "%s %s: %s", what, path, error != 0 ? strerror(error) : text);
+}
+
+/* Opens a PEM file. OpenSSL's own functions don't tell a missing file from a wrong one. */
+static BIO *open_pem(const char *what, const char *path, struct failure *failure)
+{
+    ERR_clear_error();
+    errno = 0;
+    BIO *bio = BIO_new_file(path, "r");
+    if (bio == NULL) {
+        (void)fail_with_file(failure, what, path);
+    }
+    errno = 0;
+    return bio;
+}
+
+/* Our certificate, and those that come after it in the file. */
+static bool use_certificate(struct tls_context *context, const char *path, struct failure *failure)
+{
+    BIO *bio = open_pem("certificate", path, failure);
+    if (bio == NULL) {
+        return false;
+    }
+    BIO_free(bio);
+    if (SSL_CTX_use_certificate_chain_file(context->ssl, path) != 1) {
+        return fail_with_file(failure, "certificate", path);
+    }
+    context->expiry.certificate_s =
+        tls_time_s(X509_get0_notAfter(SSL_CTX_get0_certificate(context->ssl)));
+    return true;
+}
+
+/* The authorities. A server tells their names to its peers, so that those choose a certificate. */
+static bool trust(struct tls_context *context, const char *path, struct failure *failure)
+{
+    X509_STORE *store = SSL_CTX_get_cert_store(context->ssl);
+    BIO *bio = open_pem("CA", path, failure);
+    if (bio == NULL) {
+        return false;
+    }
+    int count = 0;
+    bool added = true;
+    for (X509 *ca = NULL; added && (ca = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL;
+         count++) {
+        int64_t expires_s = tls_time_s(X509_get0_notAfter(ca));
+        context->expiry.ca_s = earlier(context->expiry.ca_s, expires_s);
+        added = X509_check_ca(ca) != 0 && X509_STORE_add_cert(store, ca) == 1 &&
+                SSL_CTX_add_client_CA(context->ssl, ca) == 1;
+        X509_free(ca);
+    }
+    BIO_free(bio);
+    if (!added) {
+        return failure_set(failure, "CA %s: its certificate %d is not that of an authority", path,
+                           count);
+    }
+    ERR_clear_error(); /* the end of the file counts as an error */
+    return count > 0 || failure_set(failure, "CA %s: there is no certificate in it", path);
+}
+
+/* The list of what the CA has revoked. With it, each certificate has to be found absent from it. */
+static bool heed_revocations(struct tls_context *context, const char *path, struct failure *failure)
+{
+    X509_STORE *store = SSL_CTX_get_cert_store(context->ssl);
+    BIO *bio = open_pem("revocation list", path, failure);
+    if (bio == NULL) {
+        return false;
+    }
+    int count = 0;
+    bool added = true;
+    for (X509_CRL *crl = NULL;
+         added && (crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL)) != NULL; count++) {
+        int64_t next_s = tls_time_s(X509_CRL_get0_nextUpdate(crl));
+        context->expiry.crl_s = earlier(context->expiry.crl_s, next_s);
+        added = X509_STORE_add_crl(store, crl) == 1;
+        X509_CRL_free(crl);
+    }
+    BIO_free(bio);
+    ERR_clear_error();
+    if (!added || count == 0) {
+        return failure_set(failure, "revocation list %s: there is no list in it", path);
+    }
+    return X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK) == 1 ||
+           failure_set(failure, "revocation list %s: %s", path, tls_error_text());
+}
+
+/* A program without a terminal asks nobody for a password. */
+static int refuse_password(char *buffer, int bytes, int writing, void *context)
+{
+    (void)buffer;
+    (void)bytes;
+    (void)writing;
+    (void)context;
+    return -1;
+}
+
+/* Our own key, which nobody else may read. */
+static bool use_key_file(const struct tls_context *context, const char *path,
+                         struct failure *failure)
+{
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return failure_set_errno(failure, "key %s", path);
+    }
+    if ((status.st_mode & OTHERS_BITS) != 0) {
+        return failure_set(failure,
+                           "key %s: its mode is %04o, so that others may read it: chmod 600", path,
+                           (unsigned)(status.st_mode & ~(mode_t)S_IFMT));
+    }
+    BIO *bio = open_pem("key", path, failure);
+    if (bio == NULL) {
+        return false;
+    }
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, refuse_password, NULL);
+    BIO_free(bio);
+    if (key == NULL) {
+        return failure_set(failure, "key %s: %s (one with a password can't be used)", path,
+                           tls_error_text());
+    }
+    int used = SSL_CTX_use_PrivateKey(context->ssl, key);
+    EVP_PKEY_free(key);
+    return used == 1 || failure_set(failure, "key %s: it does not belong to the certificate: %s",
+                                    path, tls_error_text());
+}
+
+EVP_PKEY *tls_public_key_of(const char *certificate, struct failure *failure)
+{
+    BIO *bio = open_pem("certificate", certificate, failure);
+    if (bio == NULL) {
+        return NULL;
+    }
+    X509 *x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    EVP_PKEY *key = x509 == NULL ? NULL : X509_get_pubkey(x509);
+    X509_free(x509);
+    BIO_free(bio);
+    if (key == NULL) {
+        (void)failure_set(failure, "certificate %s: %s", certificate, tls_error_text());
+    }
+    return key;
+}
+
+/* -------------------------------------------------------------- contexts ---- */
+
+/* What both ends have in common. */
+static bool open_context(struct tls_context *context, const SSL_METHOD *method,
+                         enum tls_minimum minimum, struct failure *failure)
+{
+    *context = (struct tls_context){.ssl = SSL_CTX_new(method)};
+    if (context->ssl == NULL ||
+        SSL_CTX_set_min_proto_version(
+            context->ssl, minimum == TLS_MINIMUM_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION) != 1) {
+        return failure_set(failure, "open a TLS context: %s", tls_error_text());
+    }
+    SSL_CTX_set_options(context->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                          SSL_OP_ENABLE_KTLS | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(context->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                       SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_read_ahead(context->ssl, 1);
+    SSL_CTX_set_default_read_buffer_len(context->ssl, READ_AHEAD_BYTES);
+    return true;
+}
+
+/* Keeps no session of its own: all that a session needs stands in its ticket. */
+static bool set_up_server(const struct tls_context *context, EVP_PKEY *key,
+                          bool demands_certificate, struct failure *failure)
+{
+    SSL_CTX_set_verify(
+        context->ssl, SSL_VERIFY_PEER | (demands_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+        NULL);
+    SSL_CTX_set_session_cache_mode(context->ssl, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_timeout(context->ssl, SESSION_S);
+    if (SSL_CTX_set_num_tickets(context->ssl, 1) != 1 ||
+        SSL_CTX_set_session_id_context(context->ssl, session_context, sizeof session_context - 1) !=
+            1) {
+        return failure_set(failure, "set up a TLS context: %s", tls_error_text());
+    }
+    return SSL_CTX_use_PrivateKey(context->ssl, key) == 1 ||
+           failure_set(failure, "the server's key does not belong to its certificate: %s",
+                       tls_error_text());
+}
+
+bool tls_server_context_open(struct tls_context *context, const struct tls_files *files,
+                             EVP_PKEY *key, bool demands_certificate, struct failure *failure)
+{
+    if (open_context(context, TLS_server_method(), files->minimum, failure) &&
+        use_certificate(context, files->certificate, failure) &&
+        trust(context, files->ca, failure) &&
+        (files->crl[0] == '\0' || heed_revocations(context, files->crl, failure)) &&
+        set_up_server(context, key, demands_certificate, failure)) {
+        return true;
+    }
+    tls_context_close(context);
+    return false;
+}
+
+bool tls_client_context_open(struct tls_context *context, const struct tls_files *files,
+                             struct failure *failure)
+{
+    bool has_certificate = files->certificate[0] != '\0';
+    if (open_context(context, TLS_client_method(), files->minimum, failure) &&
+        (!has_certificate || (use_certificate(context, files->certificate, failure) &&
+                              use_key_file(context, files->key, failure))) &&
+        trust(context, files->ca, failure) &&
+        (files->crl[0] == '\0' || heed_revocations(context, files->crl, failure))) {
+        SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER, NULL);
+        return true;
+    }
+    tls_context_close(context);
+    return false;
+}
+
+void tls_context_close(struct tls_context *context)
+{
+    SSL_CTX_free(context->ssl);
+    *context = (struct tls_context){.ssl = NULL};
+}

@@ -1,0 +1,256 @@
+/*
+ * tls_stream.c - see tls_stream.h.
+ */
+#include "tls/tls_stream.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
+/* -------------------------------------------------------------- opening ---- */
+
+static bool open_stream(struct tls_stream *stream, const struct tls_context *context, int socket,
+                        struct failure *failure)
+{
+    ERR_clear_error();
+    *stream = (struct tls_stream){.ssl = SSL_new(context->ssl)};
+    if (stream->ssl == NULL || SSL_set_fd(stream->ssl, socket) != 1) {
+        (void)failure_set(failure, "open a TLS connection: %s", tls_error_text());
+        tls_stream_close(stream);
+        return false;
+    }
+    return true;
+}
+
+bool tls_stream_open_server(struct tls_stream *stream, const struct tls_context *context,
+                            int socket, struct failure *failure)
+{
+    if (!open_stream(stream, context, socket, failure)) {
+        return false;
+    }
+    SSL_set_accept_state(stream->ssl);
+    return true;
+}
+
+/* True where the text is an address and not a name. */
+static bool is_address(const char *text)
+{
+    unsigned char binary[sizeof(struct in6_addr)];
+    return inet_pton(AF_INET, text, binary) == 1 || inet_pton(AF_INET6, text, binary) == 1;
+}
+
+/* An address is never told to the server: RFC 6066, section 3, knows names alone. */
+static bool expect_name(SSL *ssl, const char *name)
+{
+    if (is_address(name)) {
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
+    }
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
+}
+
+bool tls_stream_open_client(struct tls_stream *stream, const struct tls_context *context,
+                            int socket, const char *server_name, struct failure *failure)
+{
+    if (!open_stream(stream, context, socket, failure)) {
+        return false;
+    }
+    SSL_set_connect_state(stream->ssl);
+    if (!expect_name(stream->ssl, server_name)) {
+        (void)failure_set(failure, "\"%.100s\" is no name that a certificate can have: %s",
+                          server_name, tls_error_text());
+        tls_stream_close(stream);
+        return false;
+    }
+    return true;
+}
+
+void tls_stream_close(struct tls_stream *stream)
+{
+    SSL_free(stream->ssl);
+    *stream = (struct tls_stream){.ssl = NULL};
+}
+
+/* -------------------------------------------------------------- failures ---- */
+
+/* What OpenSSL calls by a word of its own, in ours. */
+static const char *explain_reason(unsigned long error)
+{
+    switch (ERR_GET_REASON(error)) {
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_RECORD_LENGTH_MISMATCH:
+    case SSL_R_PACKET_LENGTH_TOO_LONG:
+        return "what came is no TLS: the peer speaks plain text, or something else";
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+        return "the two ends have no version of TLS in common (tls.minimum)";
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+        return "the peer has shown no certificate";
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+        return "the peer wants a certificate, and none was shown (tls.certificate, tls.key)";
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+        return "the peer does not know the CA of our certificate";
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+        return "the peer says that our certificate has expired";
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+        return "the peer says that our certificate has been revoked";
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+        return "the peer does not accept our certificate";
+    case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
+        return "the peer denies us access";
+    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+        return "the peer finds nothing in common with us";
+    default:
+        return NULL;
+    }
+}
+
+/* Why the peer's certificate is not accepted. */
+static void explain_verification(const SSL *ssl, struct failure *failure)
+{
+    long result = SSL_get_verify_result(ssl);
+    const char *whose = SSL_is_server(ssl) ? "the peer's" : "the server's";
+    switch (result) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        (void)failure_set(failure, "%s certificate, or that of its CA, has expired", whose);
+        break;
+    case X509_V_ERR_CERT_REVOKED:
+        (void)failure_set(failure, "%s certificate has been revoked", whose);
+        break;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        (void)failure_set(failure,
+                          "%s certificate is for another name than the one it was looked for by "
+                          "(tls.server_name)",
+                          whose);
+        break;
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+        (void)failure_set(failure,
+                          "%s certificate was not signed by an authority that is known "
+                          "here (tls.ca)",
+                          whose);
+        break;
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+        (void)failure_set(failure, "the revocation list has expired: make a new one (tls.crl)");
+        break;
+    default:
+        (void)failure_set(failure, "%s certificate is not accepted: %s", whose,
+                          X509_verify_cert_error_string(result));
+    }
+}
+
+/* `error` is errno of the call that failed. */
+static void explain(const SSL *ssl, int error, struct failure *failure)
+{
+    unsigned long first = ERR_peek_error();
+    if (first == 0) {
+        (void)failure_set(failure, "%s",
+                          error != 0 ? strerror(error) : "the peer has closed the connection");
+    } else if (ERR_GET_REASON(first) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+        explain_verification(ssl, failure);
+    } else if (ERR_GET_REASON(first) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+        (void)failure_set(failure, "the peer has closed the connection");
+    } else {
+        const char *ours = explain_reason(first);
+        (void)failure_set(failure, "%s", ours != NULL ? ours : tls_error_text());
+    }
+    ERR_clear_error();
+}
+
+/* What a call of OpenSSL that returned `result` means. */
+static enum tls_result judge(const SSL *ssl, int result, struct failure *failure)
+{
+    int error = errno;
+    switch (SSL_get_error(ssl, result)) {
+    case SSL_ERROR_NONE:
+        return TLS_DONE;
+    case SSL_ERROR_WANT_READ:
+        return TLS_WANTS_READ;
+    case SSL_ERROR_WANT_WRITE:
+        return TLS_WANTS_WRITE;
+    case SSL_ERROR_ZERO_RETURN:
+        return TLS_ENDED;
+    default:
+        explain(ssl, error, failure);
+        return TLS_FAILED;
+    }
+}
+
+/* -------------------------------------------------------------- transfer ---- */
+
+enum tls_result tls_stream_handshake(struct tls_stream *stream, struct failure *failure)
+{
+    ERR_clear_error();
+    errno = 0;
+    enum tls_result result = judge(stream->ssl, SSL_do_handshake(stream->ssl), failure);
+    if (result == TLS_ENDED) {
+        (void)failure_set(failure, "the peer has closed the connection");
+        return TLS_FAILED;
+    }
+    return result;
+}
+
+/* True where the socket has ended without the peer's close_notify. */
+static bool is_cut_off(const SSL *ssl, int result)
+{
+    return (SSL_get_error(ssl, result) == SSL_ERROR_SSL &&
+            ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) ||
+           (SSL_get_error(ssl, result) == SSL_ERROR_SYSCALL && errno == 0);
+}
+
+/*
+ * An end without close_notify is an end like any other: messages say themselves where they end, so
+ * a message that was cut off is found out (RFC 8446, 6.1, leaves it to the protocol above).
+ */
+enum tls_result tls_stream_read(struct tls_stream *stream, char *bytes, size_t capacity,
+                                size_t *got, struct failure *failure)
+{
+    ERR_clear_error();
+    errno = 0;
+    int result = SSL_read_ex(stream->ssl, bytes, capacity, got);
+    if (result != 1 && is_cut_off(stream->ssl, result)) {
+        ERR_clear_error();
+        return TLS_ENDED;
+    }
+    return judge(stream->ssl, result, failure);
+}
+
+enum tls_result tls_stream_write(struct tls_stream *stream, const char *bytes, size_t count,
+                                 size_t *written, struct failure *failure)
+{
+    ERR_clear_error();
+    errno = 0;
+    return judge(stream->ssl, SSL_write_ex(stream->ssl, bytes, count, written), failure);
+}
+
+void tls_stream_end(struct tls_stream *stream)
+{
+    if (SSL_is_init_finished(stream->ssl)) {
+        (void)SSL_shutdown(stream->ssl); /* the peer may be gone; it is the last thing said to it */
+    }
+    ERR_clear_error();
+}
+
+X509 *tls_stream_peer_certificate(const struct tls_stream *stream)
+{
+    return SSL_get0_peer_certificate(stream->ssl);
+}
+
+bool tls_stream_is_resumed(const struct tls_stream *stream)
+{
+    return SSL_session_reused(stream->ssl) == 1;
+}
+
+bool tls_stream_uses_kernel(const struct tls_stream *stream)
+{
+    return BIO_get_ktls_send(SSL_get_wbio(stream->ssl)) != 0;
+}
