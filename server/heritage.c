@@ -104,6 +104,7 @@ static bool open_shared_memory(struct heritage *heritage, struct failure *failur
         return false;
     }
     heritage->segment.shared->identity.gate_id = heritage->gate_id;
+    server_tls_publish(&heritage->tls, &heritage->segment);
     segment_publish(&heritage->segment, SHARED_STARTING);
     log_count_losses_in(&heritage->segment.shared->log);
     log_info("action: shared_memory | result: success | segment: /dev/shm%s | semaphores: 0x%08x | "
@@ -147,10 +148,8 @@ static void open_door(struct heritage *heritage)
  * The lock comes first: while we have it, no process of a server that was killed is left. So none
  * of them still holds the port, which a child has from its fork until it closes it.
  */
-bool heritage_open(struct heritage *heritage, struct failure *failure)
+static bool open_files_and_memory(struct heritage *heritage, struct failure *failure)
 {
-    heritage->supervisor_pid = getpid();
-    umask(S_IRWXG | S_IRWXO); /* no file is open to more people, even before its mode is set */
     if (!data_directory_open(heritage->config.data_directory, heritage->config.data_group,
                              LOCK_PATIENCE_MS, &heritage->directory, failure)) {
         return false;
@@ -171,6 +170,20 @@ bool heritage_open(struct heritage *heritage, struct failure *failure)
         listeners_close(&heritage->listeners);
         close(heritage->news);
         data_directory_discard(&heritage->directory);
+        return false;
+    }
+    return true;
+}
+
+bool heritage_open(struct heritage *heritage, struct failure *failure)
+{
+    heritage->supervisor_pid = getpid();
+    umask(S_IRWXG | S_IRWXO); /* no file is open to more people, even before its mode is set */
+    if (!server_tls_open(&heritage->tls, &heritage->config, failure)) {
+        return false;
+    }
+    if (!open_files_and_memory(heritage, failure)) {
+        server_tls_close(&heritage->tls);
         return false;
     }
     open_door(heritage);
@@ -218,6 +231,7 @@ void heritage_close(struct heritage *heritage)
     close(heritage->news);
     data_directory_close(&heritage->directory);
     listeners_close(&heritage->listeners);
+    server_tls_close(&heritage->tls);
 }
 
 void heritage_clear_up(struct heritage *heritage)

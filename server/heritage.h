@@ -11,6 +11,7 @@
 #include "server/admin_door.h"
 #include "server/listener.h"
 #include "server/server_config.h"
+#include "server/server_tls.h"
 #include "shm/segment.h"
 #include "store/data_directory.h"
 
@@ -23,6 +24,7 @@ struct heritage {
     struct segment segment;          /* mapped; the append lock and the semaphores in it */
     int gate_id;                     /* System V semaphore set; -1: none */
     struct listeners listeners;      /* children close them */
+    struct server_tls tls;           /* handlers shake hands with it */
     struct admin_door door;          /* children close it */
     int news;                        /* eventfd: the storer tells the supervisor of an answer */
     pid_t supervisor_pid;

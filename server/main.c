@@ -11,6 +11,7 @@
 #include "lib/robust_mutex.h"
 #include "seal/signature.h"
 #include "server/server_config.h"
+#include "server/server_tls.h"
 #include "server/supervisor/supervisor.h"
 
 #include <stdbool.h>
@@ -78,6 +79,15 @@ static bool can_sign(const struct server_config *config, struct failure *failure
            failure_set(failure, "seal.key: %s", reason.text);
 }
 
+/* What can't be shown to agencies now would refuse all of them. */
+static bool can_encrypt(const struct server_config *config, struct failure *failure)
+{
+    struct server_tls tls;
+    bool opened = server_tls_open(&tls, config, failure);
+    server_tls_close(&tls);
+    return opened;
+}
+
 /* Warns if a handler that is killed while it appends would block all others for ever. */
 static void log_emulation(void)
 {
@@ -101,7 +111,8 @@ int main(int argc, char **argv)
     if (reading != PROGRAM_GO_ON) {
         return program_exit_status(&manual, reading);
     }
-    if (!server_config_load(options.file, &config, &failure) || !can_sign(&config, &failure)) {
+    if (!server_config_load(options.file, &config, &failure) || !can_sign(&config, &failure) ||
+        !can_encrypt(&config, &failure)) {
         return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
     }
     if (options.only_check) {

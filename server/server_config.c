@@ -46,6 +46,12 @@ enum server_key {
     KEY_LOTTERY_DRAW,
     KEY_LOTTERY_CLOSES,
     KEY_SEAL_KEY,
+    KEY_TLS_MODE,
+    KEY_TLS_CERTIFICATE,
+    KEY_TLS_KEY,
+    KEY_TLS_CA,
+    KEY_TLS_CRL,
+    KEY_TLS_MINIMUM,
     KEY_DATA_DIRECTORY,
     KEY_DATA_GROUP,
     KEY_RING_BYTES,
@@ -86,6 +92,12 @@ static const char *const birthdate_choices[] = {
 
 static const char *const verify_choices[] = {
     [START_VERIFY_ALL] = "all", [START_VERIFY_END] = "end", NULL};
+
+static const char *const tls_choices[] = {
+    [TLS_OFF] = "off", [TLS_OPTIONAL] = "optional", [TLS_REQUIRED] = "required", NULL};
+
+static const char *const tls_minimum_choices[] = {
+    [TLS_MINIMUM_1_3] = "1.3", [TLS_MINIMUM_1_2] = "1.2", NULL};
 
 #define FIELD(name) .offset = offsetof(struct server_config, name)
 
@@ -192,6 +204,46 @@ static const struct config_key keys[KEYS] = {
                       .default_value = "",
                       .meaning = "file with the Ed25519 key that signs seal and draw "
                                  "(lottery-admin key); empty: they are not signed"},
+    [KEY_TLS_MODE] = {.path = {"tls.mode"},
+                      .environment = {"TLS_MODE"},
+                      .kind = CONFIG_CHOICE,
+                      FIELD(tls_mode),
+                      .default_value = "off",
+                      .choices = tls_choices,
+                      .meaning = "TLS: off; optional, beside plain text; or required, where an "
+                                 "agency is its certificate"},
+    [KEY_TLS_CERTIFICATE] = {.path = {"tls.certificate"},
+                             .environment = {"TLS_CERTIFICATE"},
+                             .kind = CONFIG_TEXT,
+                             FIELD(tls_certificate),
+                             .default_value = "",
+                             .meaning = "PEM file: the server's certificate, and after it those "
+                                        "of authorities between it and the CA"},
+    [KEY_TLS_KEY] = {.path = {"tls.key"},
+                     .environment = {"TLS_KEY"},
+                     .kind = CONFIG_TEXT,
+                     FIELD(tls_key),
+                     .default_value = "",
+                     .meaning = "PEM file: the key of that certificate; no others may read it"},
+    [KEY_TLS_CA] = {.path = {"tls.ca"},
+                    .environment = {"TLS_CA"},
+                    .kind = CONFIG_TEXT,
+                    FIELD(tls_ca),
+                    .default_value = "",
+                    .meaning = "PEM file: the authorities that sign the agencies' certificates"},
+    [KEY_TLS_CRL] = {.path = {"tls.crl"},
+                     .environment = {"TLS_CRL"},
+                     .kind = CONFIG_TEXT,
+                     FIELD(tls_crl),
+                     .default_value = "",
+                     .meaning = "PEM file: what those have revoked; empty: nothing"},
+    [KEY_TLS_MINIMUM] = {.path = {"tls.minimum"},
+                         .environment = {"TLS_MINIMUM"},
+                         .kind = CONFIG_CHOICE,
+                         FIELD(tls_minimum),
+                         .default_value = "1.3",
+                         .choices = tls_minimum_choices,
+                         .meaning = "oldest version of TLS that is spoken: 1.3, 1.2"},
     [KEY_DATA_DIRECTORY] = {.path = {"data.directory"},
                             .environment = {"DATA_DIRECTORY"},
                             .kind = CONFIG_TEXT,
@@ -421,13 +473,31 @@ static bool check_lottery(struct server_config *config, const struct config_orig
                        origins[KEY_LOTTERY_CLOSES].place, config->lottery_closes);
 }
 
+/* With TLS, the server has to know who it is, and whom it trusts. */
+static bool check_tls(const struct server_config *config, const struct config_origin *origins,
+                      struct failure *failure)
+{
+    static const enum server_key needed[] = {KEY_TLS_CERTIFICATE, KEY_TLS_KEY, KEY_TLS_CA};
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0] && config->tls_mode != TLS_OFF; i++) {
+        const struct config_key *key = &keys[needed[i]];
+        const char *value = (const char *)config + key->offset;
+        if (value[0] == '\0') {
+            return failure_set(failure, "%s: is \"%s\", but %s is not set",
+                               origins[KEY_TLS_MODE].place, tls_choices[config->tls_mode],
+                               key->path[0]);
+        }
+    }
+    return true;
+}
+
 bool server_config_load(const char *file, struct server_config *config, struct failure *failure)
 {
     struct config_origin origins[KEYS];
     memset(config, 0, sizeof *config);
     if (!config_load(&server_config_table, file, config, origins, failure) ||
         !derive_allowed(config, origins, failure) || !check_agencies(config, origins, failure) ||
-        !check_ring(config, origins, failure) || !check_lottery(config, origins, failure)) {
+        !check_ring(config, origins, failure) || !check_lottery(config, origins, failure) ||
+        !check_tls(config, origins, failure)) {
         return false;
     }
     /* The ring is mapped twice in a row, and only whole pages can be mapped. */

@@ -11,6 +11,7 @@
 #include "bet/agency_set.h"
 #include "lib/config.h"
 #include "store/control.h"
+#include "tls/tls_context.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,6 +22,7 @@ enum server_start_verify { START_VERIFY_ALL, START_VERIFY_END };
 enum server_log_personal { LOG_PERSONAL_PLAIN, LOG_PERSONAL_MASKED };
 enum server_lottery_draw { LOTTERY_DRAW_AUTOMATIC, LOTTERY_DRAW_BY_COMMAND };
 enum server_rule_birthdate { BIRTHDATE_ANY, BIRTHDATE_PAST };
+enum server_tls_mode { TLS_OFF, TLS_OPTIONAL, TLS_REQUIRED };
 enum server_untyped_messages { UNTYPED_BATCH, UNTYPED_SINGLE };
 
 struct server_config {
@@ -37,6 +39,12 @@ struct server_config {
     int lottery_draw;                         /* lottery.draw, enum server_lottery_draw */
     char lottery_closes[CONFIG_TEXT_BYTES];   /* lottery.closes, RFC 3339; empty: no such time */
     char seal_key[CONFIG_TEXT_BYTES];         /* seal.key, a path; empty: nothing is signed */
+    int tls_mode;                             /* tls.mode, enum server_tls_mode */
+    char tls_certificate[CONFIG_TEXT_BYTES];  /* tls.certificate, a path */
+    char tls_key[CONFIG_TEXT_BYTES];          /* tls.key, a path */
+    char tls_ca[CONFIG_TEXT_BYTES];           /* tls.ca, a path */
+    char tls_crl[CONFIG_TEXT_BYTES];          /* tls.crl, a path; empty: nothing is revoked */
+    int tls_minimum;                          /* tls.minimum, enum tls_minimum */
     char data_directory[CONFIG_TEXT_BYTES];   /* data.directory */
     char data_group[CONFIG_TEXT_BYTES];       /* data.group, which may read; empty: nobody */
     uint64_t ring_bytes;                      /* ring.bytes; rounded up to whole pages */
@@ -68,7 +76,7 @@ extern const struct config_table server_config_table;
  * allowed if AGENCY_QUORUM_MIN is set, and 1 to agencies.expected otherwise.
  *
  * Returns false with *failure set where a key is wrong, where the ring is shorter than four
- * of the longest messages, where ranges overlap, or where more ids are allowed (with `any`:
+ * of the longest messages, where ranges overlap, where TLS lacks a file, or where more ids are allowed (with `any`:
  * expected) than limits.agencies.
  */
 bool server_config_load(const char *file, struct server_config *config, struct failure *failure);

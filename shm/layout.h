@@ -61,10 +61,12 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 5,
+    SHARED_LAYOUT_VERSION = 6,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections is below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
-    SHARED_PEER_BYTES = 56, /* "[v6 address]:port", terminated */
+    SHARED_SERIAL_BYTES = 44, /* 20 octets in hexadecimal, terminated */
+    SHARED_NAMES_BYTES = 32,  /* "1-5,7", terminated */
+    SHARED_PEER_BYTES = 56,   /* "[v6 address]:port", terminated */
     SHARED_ORDER_TEXT_BYTES = 256,
     SHARED_ANSWER_BYTES = 512
 };
@@ -230,6 +232,18 @@ struct shared_supervisor {
     _Atomic uint32_t port; /* TCP, bound on every address; 0: not yet. segment_set_port */
 };
 
+/* What the server's TLS rests on. Each field is about itself: relaxed is enough. */
+struct shared_tls {
+    /* Written by the supervisor, at the start and after SIGHUP; seconds since 1970, 0: none. */
+    alignas(SHARED_CACHE_LINE_BYTES) _Atomic int64_t certificate_expires_at_s;
+    _Atomic int64_t ca_expires_at_s, crl_expires_at_s;
+    _Atomic uint32_t is_on; /* 1: tls.mode is not off */
+    /* Added to by each handler, by atomic operations. */
+    _Atomic uint64_t handshakes; /* that succeeded, the resumed ones included */
+    _Atomic uint64_t resumed;    /* without a new look at the certificate */
+    _Atomic uint64_t failed;     /* no TLS, or no certificate that is good here */
+};
+
 /* What an operator can want of the storer. */
 enum order_kind {
     ORDER_CLOSE, /* end the sales: `text` names the agencies to be closed out, `reason` says why */
@@ -305,6 +319,13 @@ enum slot_activity {
     SLOT_ACTIVITIES
 };
 
+/* How much is known of who is at the other end of a connection. */
+enum slot_security {
+    SLOT_PLAIN,
+    SLOT_ENCRYPTED, /* TLS, and the peer has shown no certificate */
+    SLOT_CERTIFIED  /* TLS, and the slot's certificate is the peer's */
+};
+
 /*
  * One connection's handler. Set up by the supervisor before it forks the handler, then
  * written by that handler, until the supervisor has reaped it and releases the slot: one
@@ -332,6 +353,12 @@ struct slot {
     char peer[SHARED_PEER_BYTES];    /* constant while the slot is given out; see version */
     _Atomic uint32_t version;        /* odd: being changed; by the supervisor alone */
     _Atomic int64_t connected_at_ms; /* ms since 1970 */
+    /* enum slot_security; stored by the handler, with release, after the three below, which it
+     * writes once and which are constant then. The supervisor sets it to SLOT_PLAIN. */
+    _Atomic uint32_t security;
+    _Atomic int64_t certificate_expires_at_s;
+    char certificate[SHARED_SERIAL_BYTES]; /* its serial number, in hexadecimal */
+    char speaks_for[SHARED_NAMES_BYTES];   /* the agencies that it names; a longer list is cut */
 };
 
 struct shared {
@@ -343,6 +370,7 @@ struct shared {
     struct shared_storer storer;
     struct shared_supervisor supervisor;
     struct shared_order order;
+    struct shared_tls tls;
     /* Lines of the log that were lost. Written by atomic operations of each process of the
      * server that loses a line or reports the loss (lib/log.c); read by anyone. */
     alignas(SHARED_CACHE_LINE_BYTES) struct log_losses log;

@@ -45,13 +45,12 @@ static void end_change(struct slot *slot)
     atomic_store_explicit(&slot->version, version + 1, memory_order_release);
 }
 
-/* Stores each byte atomically: lottery-stat may be reading the slot. */
-static void write_peer(struct slot *slot, const char *peer)
+/* Stores each byte atomically: lottery-stat may be reading the slot. A longer text is cut. */
+static void write_text(char *field, size_t bytes, const char *text)
 {
-    char padded[sizeof slot->peer] = "";
-    memcpy(padded, peer, strnlen(peer, sizeof padded - 1));
-    for (size_t i = 0; i < sizeof slot->peer; i++) {
-        __atomic_store_n(&slot->peer[i], padded[i], __ATOMIC_RELAXED);
+    size_t length = strnlen(text, bytes - 1);
+    for (size_t i = 0; i < bytes; i++) {
+        __atomic_store_n(&field[i], i < length ? text[i] : '\0', __ATOMIC_RELAXED);
     }
 }
 
@@ -85,11 +84,12 @@ void slot_set_up(const struct segment *segment, uint32_t index, const char *peer
     atomic_store(&slot->awaited, 0);
     atomic_store(&slot->agency, 0);
     atomic_store(&slot->agency_known, 0);
+    atomic_store(&slot->security, SLOT_PLAIN);
     atomic_store(&slot->messages, 0);
     atomic_store(&slot->bets, 0);
     atomic_store(&slot->bytes, 0);
     atomic_store(&slot->connected_at_ms, clock_wall_ms());
-    write_peer(slot, peer);
+    write_text(slot->peer, sizeof slot->peer, peer);
     slot_set_activity(slot, SLOT_STARTING);
     end_change(slot);
 }
@@ -106,4 +106,17 @@ void slot_set_activity(struct slot *slot, enum slot_activity activity)
 {
     atomic_store_explicit(&slot->since_ms, clock_wall_ms(), memory_order_relaxed);
     atomic_store_explicit(&slot->activity, (uint32_t)activity, memory_order_relaxed);
+}
+
+void slot_note_security(struct slot *slot, const char *serial, const char *speaks_for,
+                        int64_t expires_at_s)
+{
+    bool is_certified = serial[0] != '\0';
+    if (is_certified) {
+        write_text(slot->certificate, sizeof slot->certificate, serial);
+        write_text(slot->speaks_for, sizeof slot->speaks_for, speaks_for);
+        atomic_store_explicit(&slot->certificate_expires_at_s, expires_at_s, memory_order_relaxed);
+    }
+    atomic_store_explicit(&slot->security, is_certified ? SLOT_CERTIFIED : SLOT_ENCRYPTED,
+                          memory_order_release);
 }

@@ -46,4 +46,11 @@ void slot_set_activity(struct slot *slot, enum slot_activity activity);
 /* Returns the activity in words, "waiting for commit" for example. Any process may call. */
 const char *slot_activity_name(enum slot_activity activity);
 
+/*
+ * Notes that the connection is encrypted, and whose it is. `serial` is "" where the peer has shown
+ * no certificate, and then the other two mean nothing. Called by the slot's handler, at most once.
+ */
+void slot_note_security(struct slot *slot, const char *serial, const char *speaks_for,
+                        int64_t expires_at_s);
+
 #endif

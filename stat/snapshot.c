@@ -26,6 +26,12 @@ static const char *const phase_names[] = {
     [SHARED_STOPPING] = "stopping",
 };
 
+static const char *const security_names[] = {
+    [SLOT_PLAIN] = "plain",
+    [SLOT_ENCRYPTED] = "encrypted",
+    [SLOT_CERTIFIED] = "certified",
+};
+
 static const char *const standing_names[STANDINGS] = {
     [STANDING_NEVER] = "never", [STANDING_OPEN] = "open", [STANDING_ASKED] = "asked",
     [STANDING_OUT] = "out",     [STANDING_DONE] = "done", [STANDING_UNKNOWN] = "unknown",
@@ -47,6 +53,12 @@ static void set_word(char word[SNAPSHOT_WORD_BYTES], const char *text)
 static uint64_t unless_zero(int64_t value)
 {
     return value <= 0 ? SNAPSHOT_UNKNOWN : (uint64_t)value;
+}
+
+/* Milliseconds of a moment in seconds since 1970; of none, unknown. */
+static uint64_t moment_ms(int64_t moment_s)
+{
+    return moment_s <= 0 ? SNAPSHOT_UNKNOWN : (uint64_t)moment_s * MS_PER_SECOND;
 }
 
 /* ------------------------------------------------------------------ lists ---- */
@@ -181,12 +193,36 @@ static void finish_agencies(const struct roll *roll, uint64_t limit, struct snap
 }
 
 /* Keeps the bytes of a damaged segment from a terminal. */
-static void make_printable(char peer[SHARED_PEER_BYTES])
+static void make_printable(char *text)
 {
-    for (char *byte = peer; *byte != '\0'; byte++) {
+    for (char *byte = text; *byte != '\0'; byte++) {
         if (*byte <= ' ' || *byte > '~') {
             *byte = '?';
         }
+    }
+}
+
+/* Copies a text that a handler may be writing. */
+static void copy_text(const char *field, size_t bytes, char *copy)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        copy[i] = __atomic_load_n(&field[i], __ATOMIC_RELAXED);
+    }
+    copy[bytes - 1] = '\0';
+    make_printable(copy);
+}
+
+/* What is known of who is at the other end. */
+static void copy_security(const struct slot *slot, struct snapshot_handler *copy)
+{
+    uint32_t security = atomic_load_explicit(&slot->security, memory_order_acquire);
+    copy->certificate_expires_at_ms = SNAPSHOT_UNKNOWN;
+    set_word(copy->security,
+             name_of(security_names, sizeof security_names / sizeof security_names[0], security));
+    if (security == SLOT_CERTIFIED) {
+        copy_text(slot->speaks_for, sizeof slot->speaks_for, copy->speaks_for);
+        copy_text(slot->certificate, sizeof slot->certificate, copy->certificate);
+        copy->certificate_expires_at_ms = moment_ms(LOOK(slot->certificate_expires_at_s));
     }
 }
 
@@ -211,6 +247,7 @@ static bool copy_slot(const struct slot *slot, struct snapshot_handler *copy)
         .connected_at_ms = unless_zero(LOOK(slot->connected_at_ms)),
     };
     set_word(copy->activity, slot_activity_name((enum slot_activity)LOOK(slot->activity)));
+    copy_security(slot, copy);
     make_printable(peer);
     snprintf(copy->peer, sizeof copy->peer, "%s", peer);
     return slot_is_unchanged(slot, version);
@@ -259,6 +296,20 @@ static void copy_server(const struct segment *segment, struct snapshot *snapshot
     for (size_t i = 0; i < snapshot->agency_count; i++) {
         snapshot->server.bets += snapshot->agencies[i].bets;
     }
+}
+
+static void copy_tls(const struct shared *shared, struct snapshot_tls *copy)
+{
+    const struct shared_tls *tls = &shared->tls;
+    *copy = (struct snapshot_tls){
+        .certificate_expires_at_ms = moment_ms(LOOK(tls->certificate_expires_at_s)),
+        .ca_expires_at_ms = moment_ms(LOOK(tls->ca_expires_at_s)),
+        .crl_expires_at_ms = moment_ms(LOOK(tls->crl_expires_at_s)),
+        .handshakes = LOOK(tls->handshakes),
+        .resumed = LOOK(tls->resumed),
+        .failed = LOOK(tls->failed),
+    };
+    set_word(copy->mode, LOOK(tls->is_on) != 0 ? "on" : "off");
 }
 
 static uint64_t count_waiters(const struct shared *shared, enum wait_kind kind)
@@ -464,6 +515,7 @@ bool snapshot_take(const struct segment *segment, const struct control *control,
     copy_draw(shared, control, &roll, snapshot);
     copy_gate(shared, &snapshot->gate);
     copy_deaths(shared, &snapshot->deaths);
+    copy_tls(shared, &snapshot->tls);
     finish_agencies(&roll, shared->identity.agency_limit, snapshot);
     return true;
 }

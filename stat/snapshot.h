@@ -79,6 +79,12 @@ struct snapshot_deaths {
     uint64_t storer_deaths, lock_recoveries;
 };
 
+struct snapshot_tls {
+    char mode[SNAPSHOT_WORD_BYTES];
+    uint64_t certificate_expires_at_ms, ca_expires_at_ms, crl_expires_at_ms;
+    uint64_t handshakes, resumed, failed;
+};
+
 /* In the order in which a list of them begins: the draw waits for the first ones longest. */
 enum snapshot_standing {
     STANDING_NEVER, /* expected by name, and nothing of it has come */
@@ -104,6 +110,9 @@ struct snapshot_handler {
     char activity[SNAPSHOT_WORD_BYTES];
     uint64_t since_ms, awaited;
     uint64_t bets, messages, bytes, connected_at_ms;
+    char security[SNAPSHOT_WORD_BYTES];
+    char speaks_for[SHARED_NAMES_BYTES], certificate[SHARED_SERIAL_BYTES]; /* as `peer` */
+    uint64_t certificate_expires_at_ms;
 };
 
 struct snapshot {
@@ -115,6 +124,7 @@ struct snapshot {
     struct snapshot_draw draw;
     struct snapshot_gate gate;
     struct snapshot_deaths deaths;
+    struct snapshot_tls tls;
     struct snapshot_agency *agencies; /* by standing, then by id: the missing ones first */
     size_t agency_count;
     struct snapshot_handler *handlers; /* by slot */

@@ -21,6 +21,7 @@
 #include "server/handler/arena.h"
 #include "server/handler/connection.h"
 #include "server/handler/dialogue.h"
+#include "server/handler/greeting.h"
 #include "server/signals.h"
 #include "shm/gate.h"
 #include "shm/slots.h"
@@ -43,6 +44,7 @@ struct handler {
     struct connection connection;
     struct peer_log log;
     struct dialogue dialogue;
+    struct identity identity;
     size_t scanned;           /* message_parse's memory of the message in the buffer */
     bool has_more;            /* the last round left whole messages in the buffer */
     int64_t message_began_ms; /* when its first byte came; 0: there is none */
@@ -268,7 +270,7 @@ static bool open_connection(struct handler *handler, struct arena *arena, int so
     connection_open(&handler->connection, socket, arena, in_bytes, config->timeout_answer_ms);
     peer_log_open(&handler->log, handler->slot);
     dialogue_open(&handler->dialogue, handler->heritage, slot_index, &handler->connection,
-                  &handler->log, arena);
+                  &handler->identity, &handler->log, arena);
     return true;
 }
 
@@ -285,7 +287,11 @@ int handler_run(const struct heritage *heritage, const struct process_errand *er
     struct failure failure;
     if (gate_enter(heritage->gate_id,
                    &failure)) { /* a storer that stops waits for all that are in */
-        status = serve(&handler);
+        const struct greeting greeting = {.heritage = heritage,
+                                          .slot = handler.slot,
+                                          .connection = &handler.connection,
+                                          .log = &handler.log};
+        status = greeting_exchange(&greeting, &handler.identity) ? serve(&handler) : EXIT_SUCCESS;
     } else {
         log_error("action: handler_start | result: fail | error: %s", failure.text);
     }

@@ -85,6 +85,11 @@ bool handler_book_find(const struct handler_book *book, pid_t pid, uint32_t *slo
     return false;
 }
 
+pid_t handler_book_pid(const struct handler_book *book, uint32_t slot_index)
+{
+    return book->slots[slot_index].pid;
+}
+
 void handler_book_signal(const struct handler_book *book, int signal_number)
 {
     for (uint32_t i = 0; i < book->capacity; i++) {

@@ -50,6 +50,9 @@ void handler_book_note(struct handler_book *book, uint32_t slot_index, pid_t pid
 /* Finds a handler's slot by its pid; false when it is no handler of this server. */
 bool handler_book_find(const struct handler_book *book, pid_t pid, uint32_t *slot_index);
 
+/* The pid of the handler that serves the slot; 0: the slot is free. */
+pid_t handler_book_pid(const struct handler_book *book, uint32_t slot_index);
+
 /* Sends a signal to every handler that is alive. */
 void handler_book_signal(const struct handler_book *book, int signal_number);
 

@@ -30,6 +30,7 @@
 #include "server/supervisor/operator.h"
 #include "server/supervisor/ownership.h"
 #include "server/supervisor/recovery.h"
+#include "server/supervisor/reload.h"
 #include "shm/slots.h"
 #include "shm/waiting.h"
 
@@ -318,10 +319,8 @@ static void serve(struct supervisor *supervisor)
     while (!signals_terminate_requested() && supervisor->keeper.state != KEEPER_GIVEN_UP &&
            ownership_holds(&supervisor->ownership) && !supervisor->desk.opens_next) {
         wait_for_events(supervisor, polls);
-        if (signals_take_hangup()) { /* most servers read their configuration again then */
-            log_info(
-                "action: reload | result: fail | reason: SIGHUP does not stop the server, and the "
-                "configuration is read at the start alone: for another one, stop and start it");
+        if (signals_take_hangup()) {
+            reload_run(&supervisor->heritage, &supervisor->handlers);
         }
         look_after_children(supervisor);
         if (polls[POLL_NEWS].revents != 0) {
@@ -429,6 +428,7 @@ static void announce_ready(struct heritage *heritage)
         listener_describe(heritage->listeners.descriptors[i], &bound, &port);
         log_info("action: listen | result: success | address: %s | port: %u", bound.host, port);
     }
+    server_tls_warn(&heritage->tls, &heritage->config, &heritage->listeners);
 }
 
 /*
