@@ -49,6 +49,11 @@ void dialogue_close(struct dialogue *dialogue)
     claim_tell_followers(&dialogue->claim, dialogue->log);
 }
 
+bool dialogue_has_begun(const struct dialogue *dialogue)
+{
+    return atomic_load_explicit(&dialogue->slot->messages, memory_order_relaxed) > 0;
+}
+
 bool dialogue_owes_answers(const struct dialogue *dialogue)
 {
     return pipeline_owes_answers(&dialogue->pipeline);

@@ -38,6 +38,9 @@ struct dialogue {
     bool single_bets;                         /* an untyped single row has come */
 };
 
+/* True once a message has come, of whatever kind, or a probe. */
+bool dialogue_has_begun(const struct dialogue *dialogue);
+
 /*
  * `connection`, `identity`, `log` and `arena` have to outlive the dialogue. The identity is
  * known before the first message is taken.

@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { TLS_BYTE = 22 }; /* the type of a handshake record */
+
 /* A plain ERROR: its reader knows no TLS, and may be any client of the exercises. */
 static const char tls_alone[] =
     "server:ERROR:this server speaks TLS alone: set tls.mode to required" MESSAGE_END;
@@ -93,9 +95,16 @@ bool greeting_exchange(const struct greeting *greeting, struct identity *identit
     if (!await_first_byte(greeting, &byte)) {
         return false;
     }
-    if (byte == GREETING_TLS_BYTE) {
+    if (byte == TLS_BYTE) {
         return shake_hands(greeting, identity);
     }
     return greeting->heritage->config.tls_mode == TLS_OPTIONAL ||
            refuse(greeting, tls_alone, "plain text, and tls.mode is required");
+}
+
+bool greeting_is_tls(const struct connection *connection)
+{
+    size_t count = 0;
+    const char *bytes = connection_bytes(connection, &count);
+    return count > 0 && bytes[0] == TLS_BYTE;
 }

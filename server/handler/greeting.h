@@ -18,8 +18,6 @@
 
 #include <stdbool.h>
 
-enum { GREETING_TLS_BYTE = 22 };
-
 /* What a greeting works with. */
 struct greeting {
     const struct heritage *heritage;
@@ -35,5 +33,11 @@ struct greeting {
  * been told why, as far as it can be, and so has the log.
  */
 bool greeting_exchange(const struct greeting *greeting, struct identity *identity);
+
+/*
+ * True where what has come, and was not consumed, begins as TLS does: where tls.mode is off, such a
+ * connection can only be told so.
+ */
+bool greeting_is_tls(const struct connection *connection);
 
 #endif

@@ -85,6 +85,9 @@ static enum verdict serve_message(struct handler *handler, enum message_frame fr
 static enum verdict serve_messages(struct handler *handler)
 {
     const struct server_config *config = &handler->heritage->config;
+    if (!dialogue_has_begun(&handler->dialogue) && greeting_is_tls(&handler->connection)) {
+        return complain(handler, "the peer speaks TLS, and tls.mode is off");
+    }
     bool single = config->untyped_messages == UNTYPED_SINGLE;
     size_t left = 0;
     int taken = 0;
