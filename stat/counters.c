@@ -277,7 +277,11 @@ const struct counter counters[] = {
     {HANDLER(pid), .name = "pid", .label = "handler", .width = 7, .unit = UNIT_NUMBER, .key = true,
      .explanation = "Process id of the handler, the process that serves one connection."},
     {HANDLER(peer), .name = "peer", .label = "peer", .width = 21, .unit = UNIT_TEXT, .key = true,
-     .explanation = "Address and port at the other end of the connection."},
+     .explanation = "Address and port whose connection it is: of the other end, or those that a "
+                    "balancer's PROXY header names."},
+    {HANDLER(via), .name = "via", .unit = UNIT_TEXT,
+     .explanation = "Address and port of the balancer that forwards the connection "
+                    "(server.proxy_from); unknown where there is none."},
     {HANDLER(agency), .name = "agency", .label = "agency", .width = 6, .unit = UNIT_NUMBER,
      GAUGE("handler_agency"),
      .explanation = "The agency that sent the latest message; unknown before the first one."},

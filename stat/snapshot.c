@@ -195,8 +195,9 @@ static bool copy_slot(const struct slot *slot, struct snapshot_handler *copy)
 {
     uint32_t version = 0;
     char peer[SHARED_PEER_BYTES];
+    char via[SHARED_PEER_BYTES];
     int32_t pid = 0;
-    if (!slot_read_peer(slot, &version, peer) || (pid = LOOK(slot->pid)) == 0) {
+    if (!slot_read_peer(slot, &version, peer, via) || (pid = LOOK(slot->pid)) == 0) {
         return false;
     }
     bool known = LOOK(slot->agency_known) != 0;
@@ -212,7 +213,9 @@ static bool copy_slot(const struct slot *slot, struct snapshot_handler *copy)
     };
     set_word(copy->activity, slot_activity_name((enum slot_activity)LOOK(slot->activity)));
     make_printable(peer);
+    make_printable(via);
     snprintf(copy->peer, sizeof copy->peer, "%s", peer);
+    snprintf(copy->via, sizeof copy->via, "%s", via);
     return slot_is_unchanged(slot, version);
 }
 

@@ -100,6 +100,7 @@ struct snapshot_agency {
 struct snapshot_handler {
     uint64_t pid;
     char peer[SHARED_PEER_BYTES]; /* printable ASCII, terminated, whatever stood in the slot */
+    char via[SHARED_PEER_BYTES];  /* likewise; the balancer, or "" */
     uint64_t agency;
     char activity[SNAPSHOT_WORD_BYTES];
     uint64_t since_ms, awaited;

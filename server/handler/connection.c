@@ -16,6 +16,7 @@ enum {
     LINGER_MS = 500,
     LINGER_STOPPING_MS = 100,
     LINGER_BYTES = 4096,
+    DISCARD_BYTES = 256,
     STOPPING_ANSWER_MS = 200 /* for a peer that does not read while the server stops */
 };
 
@@ -118,6 +119,46 @@ enum receive_result connection_receive(struct connection *connection, int64_t ti
         return errno == EINTR ? RECEIVED_INTERRUPTED : RECEIVED_ERROR;
     }
     return connection_receive_now(connection);
+}
+
+enum receive_result connection_peek(struct connection *connection, char *bytes, size_t capacity,
+                                    int64_t timeout_ms, size_t *count)
+{
+    int ready = wait_for(connection, POLLIN, timeout_ms);
+    if (ready <= 0) {
+        return ready == 0       ? RECEIVED_TIMEOUT
+               : errno == EINTR ? RECEIVED_INTERRUPTED
+                                : RECEIVED_ERROR;
+    }
+    ssize_t shown = recv(connection->socket, bytes, capacity, MSG_DONTWAIT | MSG_PEEK);
+    if (shown > 0) {
+        *count = (size_t)shown;
+        return RECEIVED;
+    }
+    if (shown == 0) {
+        return RECEIVED_END;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+        return RECEIVED_NOTHING;
+    }
+    connection->broken = true;
+    return RECEIVED_ERROR;
+}
+
+void connection_discard(struct connection *connection, size_t count)
+{
+    char taken[DISCARD_BYTES];
+    while (count > 0) {
+        size_t part = count < sizeof taken ? count : sizeof taken;
+        ssize_t got = recv(connection->socket, taken, part, MSG_DONTWAIT);
+        if (got > 0) {
+            count -= (size_t)got;
+            connection->received += (uint64_t)got;
+        } else if (got == 0 || errno != EINTR) {
+            connection->broken = true; /* what was shown is gone */
+            return;
+        }
+    }
 }
 
 const char *connection_bytes(const struct connection *connection, size_t *count)

@@ -63,16 +63,23 @@ static bool reference_line(const char *line, char source[LISTENER_PEER_BYTES])
     return true;
 }
 
+/* A zero may stand only in what is ignored. */
+static bool has_no_zero(const char *line, size_t count)
+{
+    return strncmp(line, "PROXY UNKNOWN ", strlen("PROXY UNKNOWN ")) == 0 ||
+           memchr(line, '\0', count) == NULL;
+}
+
 static enum proxy_header_result reference_parse_line(const char *bytes, size_t count,
                                                      size_t *header_bytes,
                                                      char source[LISTENER_PEER_BYTES])
 {
     char line[LINE_TEXT_BYTES] = "";
     for (size_t i = 0; i < count && i < PROXY_HEADER_LINE_BYTES_MAX; i++) {
-        bool is_last = i + 1 == PROXY_HEADER_LINE_BYTES_MAX;
+        bool is_last = i + 2 == PROXY_HEADER_LINE_BYTES_MAX && bytes[i] != '\r';
         if (i > 0 && bytes[i - 1] == '\r') {
             *header_bytes = i + 1;
-            return bytes[i] == '\n' && memchr(line, '\0', i - 1) == NULL &&
+            return bytes[i] == '\n' && has_no_zero(line, i - 1) &&
                            (line[i - 1] = '\0', reference_line(line, source))
                        ? PROXY_HEADER_WHOLE
                        : PROXY_HEADER_WRONG;

@@ -150,6 +150,7 @@ static void no_two_figures_share_a_name_or_a_value(void **state)
 static size_t room_of(const char *name)
 {
     return strcmp(name, "peer") == 0          ? SHARED_PEER_BYTES
+           : strcmp(name, "via") == 0         ? SHARED_PEER_BYTES
            : strcmp(name, "name") == 0        ? SNAPSHOT_DRAW_BYTES
            : strcmp(name, "seal_sha256") == 0 ? SNAPSHOT_HASH_BYTES
                                               : SNAPSHOT_WORD_BYTES;
