@@ -66,11 +66,12 @@ static enum verdict serve_message(struct handler *handler, enum message_frame fr
                                   const struct message *message)
 {
     size_t left = 0;
+    const char *bytes = connection_bytes(&handler->connection, &left);
     handler->message_began_ms = 0;
     if (message->bytes > handler->heritage->config.limit_message_bytes) {
         return complain(handler, too_long);
     }
-    if (proxy_header_is_begun(connection_bytes(&handler->connection, &left), left)) {
+    if (proxy_header_is_begun(bytes, left)) {
         return complain(handler, handler->from_balancer
                                      ? "a second PROXY header on one connection"
                                      : "a PROXY header from an address that server.proxy_from "

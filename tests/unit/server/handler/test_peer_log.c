@@ -22,7 +22,7 @@ struct fixture {
     int pipe[2];
     int standard_output;
     char text[TEXT_BYTES];
-    char ending[128]; /* of every line */
+    char ending[256]; /* of every line */
 };
 
 /* From here to read_lines nothing may fail: cmocka speaks on standard output too. */
