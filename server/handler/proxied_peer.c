@@ -66,18 +66,23 @@ static enum proxied_peer await_header(struct arrival *arrival, struct connection
     return PROXIED_PEER_GONE;
 }
 
-/* Notes whose connection it is, and counts it for that host. False where that is one too many. */
+/*
+ * Notes whose connection it is, and counts it for that host. False where that is one too many. A
+ * balancer has no limit where it names itself: HAProxy's health checks do by version 1.
+ */
 static bool take_over(const struct heritage *heritage, uint32_t slot_index,
                       const struct proxy_header *header, const struct peer_log *log)
 {
+    const struct server_config *config = &heritage->config;
     if (!header->has_source) {
         peer_log_write(log, LOG_LEVEL_DEBUG, "action: proxy_header | result: success | source: %s",
                        header->is_local ? "the balancer itself" : "unknown");
         return true;
     }
     slot_set_forwarded(&heritage->segment.slots[slot_index], header->source.text);
+    bool is_limited = !address_set_has(&config->balancers, header->source.host);
     if (!slot_admit_forwarded(&heritage->segment, slot_index,
-                              heritage->config.limit_connections_per_address)) {
+                              is_limited ? config->limit_connections_per_address : 0)) {
         atomic_fetch_add(&heritage->segment.shared->supervisor.connections_refused, 1);
         return false;
     }

@@ -181,12 +181,18 @@ enum { TRANSPORT_UNSPEC, TRANSPORT_STREAM, TRANSPORT_DGRAM, TRANSPORTS };
 
 enum { V4_BYTES = 4, V6_BYTES = 16, UNIX_BYTES = 108, PORT_BYTES = 2 };
 
-/* Bytes of both addresses of a family, and of their ports. */
+/* Both addresses of a family, and their ports. */
+enum {
+    INET_BYTES = 2 * (V4_BYTES + PORT_BYTES),
+    INET6_BYTES = 2 * (V6_BYTES + PORT_BYTES),
+    UNIX_PATHS_BYTES = 2 * UNIX_BYTES
+};
+
 static const size_t family_bytes[FAMILIES] = {
     [FAMILY_UNSPEC] = 0,
-    [FAMILY_INET] = 2 * (V4_BYTES + PORT_BYTES),
-    [FAMILY_INET6] = 2 * (V6_BYTES + PORT_BYTES),
-    [FAMILY_UNIX] = 2 * UNIX_BYTES,
+    [FAMILY_INET] = INET_BYTES,
+    [FAMILY_INET6] = INET6_BYTES,
+    [FAMILY_UNIX] = UNIX_PATHS_BYTES,
 };
 
 /* Takes the source over from the addresses, which begin with it. */

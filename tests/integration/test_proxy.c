@@ -283,6 +283,7 @@ static void connections_per_address_counts_the_real_peers(void **state)
                            "192.0.2.7:40123 | via: " BALANCER);
     for (int i = 0; i < 4; i++) { /* the balancer itself has no limit */
         peer_expect(forward(server, stage_text(*state, "192.0.2.%d", 70 + i)), "here\n");
+        peer_expect(forward(server, BALANCER), "here\n");
     }
     struct segment segment = server_attach(server);
     assert_int_equal(atomic_load(&segment.shared->supervisor.connections_refused), 1);

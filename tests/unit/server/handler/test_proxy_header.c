@@ -275,12 +275,14 @@ static void lines_of_another_shape_are_wrong(void **state)
     expect_wrong(BYTES("PROXY UNKNOWN a\rb\r\n"), "does not end in CRLF");
     expect_wrong(BYTES("PROXY UNKNOWN a\nb\r\n"), "does not end in CRLF");
     memset(endless, 'x', sizeof endless);
-    memcpy(endless, "PROXY UNKNOWN ", strlen("PROXY UNKNOWN "));
+    endless[snprintf(endless, sizeof endless, "PROXY UNKNOWN ")] = 'x';
     expect_wrong((struct bytes){endless, sizeof endless}, "longer than 107 bytes");
-    memcpy(endless + PROXY_HEADER_LINE_BYTES_MAX - 1, "\r\n", 2); /* 108 bytes */
+    endless[PROXY_HEADER_LINE_BYTES_MAX - 1] = '\r'; /* 108 bytes */
+    endless[PROXY_HEADER_LINE_BYTES_MAX] = '\n';
     expect_wrong((struct bytes){endless, PROXY_HEADER_LINE_BYTES_MAX + 1}, "longer than 107 bytes");
     expect_wrong((struct bytes){endless, PROXY_HEADER_LINE_BYTES_MAX}, "longer than 107 bytes");
-    memcpy(endless + PROXY_HEADER_LINE_BYTES_MAX - 2, "\r\n", 2); /* 107 bytes */
+    endless[PROXY_HEADER_LINE_BYTES_MAX - 2] = '\r'; /* 107 bytes */
+    endless[PROXY_HEADER_LINE_BYTES_MAX - 1] = '\n';
     expect_valid(&(struct valid){{endless, PROXY_HEADER_LINE_BYTES_MAX}, false, NULL}, endless,
                  PROXY_HEADER_LINE_BYTES_MAX);
 }
