@@ -50,8 +50,10 @@ static uint8_t masked_byte(const uint8_t *bytes, unsigned index, unsigned prefix
 {
     unsigned before = index * BITS_A_BYTE;
     unsigned kept = prefix_bits <= before ? 0 : prefix_bits - before;
-    return kept >= BITS_A_BYTE ? bytes[index]
-                               : (uint8_t)(bytes[index] & (UINT8_MAX << (BITS_A_BYTE - kept)));
+    if (kept >= BITS_A_BYTE) {
+        return bytes[index];
+    }
+    return (uint8_t)(bytes[index] & (UINT8_MAX << (BITS_A_BYTE - kept)));
 }
 
 static bool has_bits_behind_prefix(const struct address_network *network)
