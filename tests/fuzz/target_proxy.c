@@ -123,8 +123,8 @@ static enum proxy_header_result reference_parse_binary(const unsigned char *byte
     if (length < sizes[family]) {
         return PROXY_HEADER_WRONG;
     }
-    char text[INET6_ADDRSTRLEN];
     if (family == 1 || family == 2) {
+        char text[INET6_ADDRSTRLEN];
         size_t port_at = family == 1 ? 24 : 48;
         struct in6_addr address;
         memcpy(&address, bytes + 16, family == 1 ? 4 : sizeof address);
