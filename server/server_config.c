@@ -36,6 +36,7 @@ enum server_key {
     KEY_PORT,
     KEY_LISTEN_BACKLOG,
     KEY_ADDRESS,
+    KEY_PROXY_FROM,
     KEY_LOG_LEVEL,
     KEY_LOG_PERSONAL,
     KEY_EXPECTED,
@@ -127,6 +128,13 @@ static const struct config_key keys[KEYS] = {
                      .default_value = "localhost",
                      .meaning = "address to listen on, or a name, which stands for all of its "
                                 "addresses; localhost: only this machine; empty: all addresses"},
+    [KEY_PROXY_FROM] = {.path = {"server.proxy_from"},
+                        .environment = {"SERVER_PROXY_FROM"},
+                        .kind = CONFIG_TEXT,
+                        FIELD(proxy_from),
+                        .default_value = "",
+                        .meaning = "balancers whose connections begin with a PROXY header: "
+                                   "10.0.0.5, 10.1.0.0/16, fd00::/8; empty: nobody"},
     [KEY_LOG_LEVEL] = {.path = {"log.level"},
                        .environment = {"LOGGING_LEVEL", "LOG_LEVEL"},
                        .kind = CONFIG_LOG_LEVEL,
@@ -497,7 +505,9 @@ bool server_config_load(const char *file, struct server_config *config, struct f
     if (!config_load(&server_config_table, file, config, origins, failure) ||
         !derive_allowed(config, origins, failure) || !check_agencies(config, origins, failure) ||
         !check_ring(config, origins, failure) || !check_lottery(config, origins, failure) ||
-        !check_tls(config, origins, failure)) {
+        !check_tls(config, origins, failure) ||
+        !address_set_parse(config->proxy_from, origins[KEY_PROXY_FROM].place, &config->balancers,
+                           failure)) {
         return false;
     }
     /* The ring is mapped twice in a row, and only whole pages can be mapped. */

@@ -10,6 +10,7 @@
 
 #include "bet/agency_set.h"
 #include "lib/config.h"
+#include "server/address_set.h"
 #include "store/control.h"
 #include "tls/tls_context.h"
 
@@ -26,13 +27,14 @@ enum server_tls_mode { TLS_OFF, TLS_OPTIONAL, TLS_REQUIRED };
 enum server_untyped_messages { UNTYPED_BATCH, UNTYPED_SINGLE };
 
 struct server_config {
-    char address[CONFIG_TEXT_BYTES]; /* server.address; empty: all addresses */
-    uint32_t port;                   /* server.port; 0: chosen by the kernel, and logged */
-    uint32_t listen_backlog;         /* server.listen_backlog, connections */
-    int log_level;                   /* log.level, enum log_level */
-    int log_personal;                /* log.personal, enum server_log_personal */
-    uint32_t agencies_expected;      /* agencies.expected; this many DONEs start the draw */
-    uint64_t agencies_grace_ms;      /* agencies.grace, after the last expected DONE; 0: none */
+    char address[CONFIG_TEXT_BYTES];    /* server.address; empty: all addresses */
+    uint32_t port;                      /* server.port; 0: chosen by the kernel, and logged */
+    uint32_t listen_backlog;            /* server.listen_backlog, connections */
+    char proxy_from[CONFIG_TEXT_BYTES]; /* server.proxy_from: "10.0.0.5, fd00::/8"; empty: nobody */
+    int log_level;                      /* log.level, enum log_level */
+    int log_personal;                   /* log.personal, enum server_log_personal */
+    uint32_t agencies_expected;         /* agencies.expected; this many DONEs start the draw */
+    uint64_t agencies_grace_ms;         /* agencies.grace, after the last expected DONE; 0: none */
     char agencies_allowed[CONFIG_TEXT_BYTES]; /* agencies.allowed: "1-3,7", "any", or empty */
     uint32_t winning_number;                  /* lottery.winning_number, 0 .. 2^32-1 */
     char lottery_name[CONFIG_TEXT_BYTES];     /* lottery.name: of the first draw */
@@ -64,6 +66,7 @@ struct server_config {
     int rule_birthdate;                       /* enum server_rule_birthdate */
     int64_t closes_at_ms;                     /* lottery.closes, ms since 1970; 0: no such time */
     struct agency_set allowed;                /* who may bet */
+    struct address_set balancers;             /* of server.proxy_from */
 };
 
 /* The table of keys. -h prints it, and tests compare it with the documentation. */

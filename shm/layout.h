@@ -218,11 +218,13 @@ struct shared_storer {
     _Atomic uint64_t draw_ns; /* how long the draw took */
 };
 
-/* Written by the supervisor alone; read by anyone. Relaxed is enough: each is about itself. */
+/* Written by the supervisor alone, where no other writer is named; read by anyone. Relaxed is enough:
+ * each is about itself. */
 struct shared_supervisor {
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic int64_t beat_at_ms; /* heartbeat.h; each second */
     _Atomic uint64_t connections_accepted;
-    _Atomic uint64_t connections_refused; /* over limits.connections_per_address */
+    _Atomic uint64_t connections_refused; /* over limits.connections_per_address; also by handlers
+                                           * of forwarded ones, by atomic additions all */
     _Atomic uint64_t connections_open;    /* handlers alive now */
     _Atomic uint64_t handlers_exited;     /* left by themselves */
     _Atomic uint64_t handlers_failed;     /* left with a non-zero status */
@@ -326,16 +328,25 @@ enum slot_security {
     SLOT_CERTIFIED  /* TLS, and the slot's certificate is the peer's */
 };
 
+/* Whether a connection comes through a balancer, and counts for the limit of its host's. */
+enum slot_forwarding {
+    SLOT_DIRECT,   /* not forwarded; or forwarded, and not counted just now */
+    SLOT_ARRIVING, /* forwarded; its handler finds out whether its host may have one more */
+    SLOT_ADMITTED  /* forwarded, and it may */
+};
+
 /*
  * One connection's handler. Set up by the supervisor before it forks the handler, then
  * written by that handler, until the supervisor has reaped it and releases the slot: one
- * writer at a time, but for pid, which is the supervisor's. Read by the storer and lottery-stat.
+ * writer at a time, but for pid, which is the supervisor's. Read by other handlers, the storer and
+ * lottery-stat.
  *
  * `version` is a sequence counter (Lameter, "Effective synchronization on Linux/NUMA
- * systems", 2005): the supervisor makes it odd before it gives the slot out or takes it back,
- * and even after that. A reader without a lock that finds the same even version before
+ * systems", 2005): it is odd while the slot is given out or taken back, and while its peer is
+ * changed, and even after that. A reader without a lock that finds the same even version before
  * and after has read one connection's slot and no mixture of two. The version
- * covers what is constant for a connection, `peer` above all. Each counter is
+ * covers what is constant for a connection, `peer` above all; of a connection that a balancer
+ * forwards, the handler writes `peer` and `via` once. Each counter is
  * atomic and may grow while the slot is read.
  */
 struct slot {
@@ -350,9 +361,11 @@ struct slot {
     _Atomic uint64_t messages;       /* whole messages read */
     _Atomic uint64_t bets;           /* bets acknowledged */
     _Atomic uint64_t bytes;          /* bytes received */
-    char peer[SHARED_PEER_BYTES];    /* constant while the slot is given out; see version */
-    _Atomic uint32_t version;        /* odd: being changed; by the supervisor alone */
+    char peer[SHARED_PEER_BYTES];    /* whose connection it is; see version */
+    _Atomic uint32_t version;        /* odd: being changed; by the slot's writer */
     _Atomic int64_t connected_at_ms; /* ms since 1970 */
+    char via[SHARED_PEER_BYTES];     /* the balancer that forwards it, or ""; see version */
+    _Atomic uint32_t forwarding;     /* enum slot_forwarding; seq_cst, after peer (slots.h) */
     /* enum slot_security; stored by the handler, with release, after the three below, which it
      * writes once and which are constant then. The supervisor sets it to SLOT_PLAIN. */
     _Atomic uint32_t security;

@@ -250,15 +250,15 @@ const struct counter counters[] = {
     {TLS(mode), .name = "mode", .label = "mode", .unit = UNIT_TEXT, GAUGE("tls_mode"),
      .explanation = "on: connections may be encrypted, and agencies may show certificates. off: "
                     "everything is plain text, and a number is all that an agency shows."},
-    {TLS(certificate_expires_at_ms), .name = "certificate_expires_at_ms", .label = "cert ends in",
+    {TLS(certificate_expires_at_ms), .name = "certificate_expires_at_ms", .label = "cert ends",
      .shown_if_known = true, .unit = UNIT_DEADLINE_MS,
      GAUGE("tls_certificate_expiry_timestamp_seconds"),
      .explanation = "When the server's certificate ends: no agency connects after that. Unknown "
                     "without TLS."},
-    {TLS(ca_expires_at_ms), .name = "ca_expires_at_ms", .label = "CA ends in",
+    {TLS(ca_expires_at_ms), .name = "ca_expires_at_ms", .label = "CA ends",
      .shown_if_known = true, .unit = UNIT_DEADLINE_MS, GAUGE("tls_ca_expiry_timestamp_seconds"),
      .explanation = "When the first of the authorities that sign the agencies' certificates ends."},
-    {TLS(crl_expires_at_ms), .name = "crl_expires_at_ms", .label = "list ends in",
+    {TLS(crl_expires_at_ms), .name = "crl_expires_at_ms", .label = "list ends",
      .shown_if_known = true, .unit = UNIT_DEADLINE_MS, GAUGE("tls_crl_expiry_timestamp_seconds"),
      .explanation = "When the revocation list ends: without a newer one no certificate is accepted "
                     "after that. Unknown where there is no list."},
@@ -304,7 +304,11 @@ const struct counter counters[] = {
     {HANDLER(pid), .name = "pid", .label = "handler", .width = 7, .unit = UNIT_NUMBER, .key = true,
      .explanation = "Process id of the handler, the process that serves one connection."},
     {HANDLER(peer), .name = "peer", .label = "peer", .width = 21, .unit = UNIT_TEXT, .key = true,
-     .explanation = "Address and port at the other end of the connection."},
+     .explanation = "Address and port whose connection it is: of the other end, or those that a "
+                    "balancer's PROXY header names."},
+    {HANDLER(via), .name = "via", .unit = UNIT_TEXT,
+     .explanation = "Address and port of the balancer that forwards the connection "
+                    "(server.proxy_from); unknown where there is none."},
     {HANDLER(agency), .name = "agency", .label = "agency", .width = 6, .unit = UNIT_NUMBER,
      GAUGE("handler_agency"),
      .explanation = "The agency that sent the latest message; unknown before the first one."},

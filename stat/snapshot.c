@@ -202,7 +202,7 @@ static void make_printable(char *text)
     }
 }
 
-/* Copies a text that a handler may be writing. */
+/* Copies a text of `bytes` bytes that a handler may be writing; `copy` has room for it. */
 static void copy_text(const char *field, size_t bytes, char *copy)
 {
     for (size_t i = 0; i < bytes; i++) {
@@ -211,6 +211,9 @@ static void copy_text(const char *field, size_t bytes, char *copy)
     copy[bytes - 1] = '\0';
     make_printable(copy);
 }
+
+_Static_assert((int)SNAPSHOT_WORD_BYTES >= (int)SHARED_NAMES_BYTES, "speaks_for has room");
+_Static_assert((int)SNAPSHOT_SERIAL_BYTES >= (int)SHARED_SERIAL_BYTES, "certificate has room");
 
 /* What is known of who is at the other end. */
 static void copy_security(const struct slot *slot, struct snapshot_handler *copy)
@@ -231,8 +234,9 @@ static bool copy_slot(const struct slot *slot, struct snapshot_handler *copy)
 {
     uint32_t version = 0;
     char peer[SHARED_PEER_BYTES];
+    char via[SHARED_PEER_BYTES];
     int32_t pid = 0;
-    if (!slot_read_peer(slot, &version, peer) || (pid = LOOK(slot->pid)) == 0) {
+    if (!slot_read_peer(slot, &version, peer, via) || (pid = LOOK(slot->pid)) == 0) {
         return false;
     }
     bool known = LOOK(slot->agency_known) != 0;
@@ -249,7 +253,9 @@ static bool copy_slot(const struct slot *slot, struct snapshot_handler *copy)
     set_word(copy->activity, slot_activity_name((enum slot_activity)LOOK(slot->activity)));
     copy_security(slot, copy);
     make_printable(peer);
+    make_printable(via);
     snprintf(copy->peer, sizeof copy->peer, "%s", peer);
+    snprintf(copy->via, sizeof copy->via, "%s", via);
     return slot_is_unchanged(slot, version);
 }
 

@@ -27,8 +27,9 @@
 
 enum {
     SNAPSHOT_WORD_BYTES = 32,
-    SNAPSHOT_DRAW_BYTES = 40, /* of a draw's name; as of a hash, a multiple of 8, so that the */
-    SNAPSHOT_HASH_BYTES = 72  /* structs have no gaps */
+    SNAPSHOT_SERIAL_BYTES = 48, /* of a certificate's serial number */
+    SNAPSHOT_DRAW_BYTES = 40,   /* of a draw's name; as of a hash, a multiple of 8, so that the */
+    SNAPSHOT_HASH_BYTES = 72    /* structs have no gaps */
 };
 
 /* counters.c says what each figure is, and in which unit. */
@@ -106,12 +107,13 @@ struct snapshot_agency {
 struct snapshot_handler {
     uint64_t pid;
     char peer[SHARED_PEER_BYTES]; /* printable ASCII, terminated, whatever stood in the slot */
+    char via[SHARED_PEER_BYTES];  /* likewise; the balancer, or "" */
     uint64_t agency;
     char activity[SNAPSHOT_WORD_BYTES];
     uint64_t since_ms, awaited;
     uint64_t bets, messages, bytes, connected_at_ms;
     char security[SNAPSHOT_WORD_BYTES];
-    char speaks_for[SHARED_NAMES_BYTES], certificate[SHARED_SERIAL_BYTES]; /* as `peer` */
+    char speaks_for[SNAPSHOT_WORD_BYTES], certificate[SNAPSHOT_SERIAL_BYTES]; /* as `peer` */
     uint64_t certificate_expires_at_ms;
 };
 

@@ -17,6 +17,7 @@ enum {
     LINGER_MS = 500,
     LINGER_STOPPING_MS = 100,
     LINGER_BYTES = 4096,
+    DISCARD_BYTES = 256,
     STOPPING_ANSWER_MS = 200 /* for a peer that does not read while the server stops */
 };
 
@@ -87,40 +88,19 @@ void connection_give_up(struct connection *connection)
 
 /* ------------------------------------------------------------- greeting ---- */
 
-/* Waits for `events` until `deadline_ms`. RECEIVED: one of them is there. */
-static enum receive_result wait_until(const struct connection *connection, short events,
-                                      int64_t deadline_ms)
+/* Waits for what the handshake wants, until `deadline_ms`. False with the failure. */
+static bool await_handshake(const struct connection *connection, short events, int64_t deadline_ms,
+                            struct failure *failure)
 {
     int64_t left_ms = deadline_ms - clock_monotonic_ms();
     if (signals_terminate_requested()) {
-        return RECEIVED_INTERRUPTED;
+        return failure_set(failure, "the server stops");
     }
-    if (deadline_ms != NO_DEADLINE && left_ms <= 0) {
-        return RECEIVED_TIMEOUT;
+    if (left_ms <= 0) {
+        return failure_set(failure, "the handshake was not over in timeouts.message");
     }
-    int ready = wait_for(connection, events, deadline_ms == NO_DEADLINE ? NO_DEADLINE : left_ms);
-    if (ready > 0) {
-        return RECEIVED;
-    }
-    return ready == 0 || errno == EINTR ? RECEIVED_NOTHING : RECEIVED_ERROR;
-}
-
-enum receive_result connection_peek(const struct connection *connection, int64_t deadline_ms,
-                                    unsigned char *byte)
-{
-    enum receive_result result = RECEIVED_NOTHING;
-    while (result == RECEIVED_NOTHING) {
-        result = wait_until(connection, POLLIN, deadline_ms);
-        if (result == RECEIVED) {
-            ssize_t got = recv(connection->socket, byte, 1, MSG_PEEK | MSG_DONTWAIT);
-            bool again = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
-            result = got > 0    ? RECEIVED
-                     : got == 0 ? RECEIVED_END
-                     : again    ? RECEIVED_NOTHING
-                                : RECEIVED_ERROR;
-        }
-    }
-    return result;
+    return wait_for(connection, events, left_ms) >= 0 || errno == EINTR ||
+           failure_set_errno(failure, "wait for the handshake");
 }
 
 /* Shakes hands until that is done, fails, or the time is up. */
@@ -131,17 +111,9 @@ static bool shake_hands(struct connection *connection, int64_t deadline_ms, stru
         if (result == TLS_DONE || result == TLS_FAILED) {
             return result == TLS_DONE;
         }
-        switch (wait_until(connection, result == TLS_WANTS_WRITE ? POLLOUT : POLLIN, deadline_ms)) {
-        case RECEIVED:
-        case RECEIVED_NOTHING:
-            break;
-        case RECEIVED_TIMEOUT:
-            return failure_set(failure, "the handshake was not over in timeouts.message");
-        case RECEIVED_INTERRUPTED:
-            return failure_set(failure, "the server stops");
-        case RECEIVED_END:
-        case RECEIVED_ERROR:
-            return failure_set_errno(failure, "wait for the handshake");
+        short events = result == TLS_WANTS_WRITE ? POLLOUT : POLLIN;
+        if (!await_handshake(connection, events, deadline_ms, failure)) {
+            return false;
         }
     }
 }
@@ -239,6 +211,46 @@ enum receive_result connection_receive(struct connection *connection, int64_t ti
         return errno == EINTR ? RECEIVED_INTERRUPTED : RECEIVED_ERROR;
     }
     return connection_receive_now(connection);
+}
+
+enum receive_result connection_peek(struct connection *connection, char *bytes, size_t capacity,
+                                    int64_t timeout_ms, size_t *count)
+{
+    int ready = wait_for(connection, POLLIN, timeout_ms);
+    if (ready <= 0) {
+        return ready == 0       ? RECEIVED_TIMEOUT
+               : errno == EINTR ? RECEIVED_INTERRUPTED
+                                : RECEIVED_ERROR;
+    }
+    ssize_t shown = recv(connection->socket, bytes, capacity, MSG_DONTWAIT | MSG_PEEK);
+    if (shown > 0) {
+        *count = (size_t)shown;
+        return RECEIVED;
+    }
+    if (shown == 0) {
+        return RECEIVED_END;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+        return RECEIVED_NOTHING;
+    }
+    connection->broken = true;
+    return RECEIVED_ERROR;
+}
+
+void connection_discard(struct connection *connection, size_t count)
+{
+    char taken[DISCARD_BYTES];
+    while (count > 0) {
+        size_t part = count < sizeof taken ? count : sizeof taken;
+        ssize_t got = recv(connection->socket, taken, part, MSG_DONTWAIT);
+        if (got > 0) {
+            count -= (size_t)got;
+            connection->received += (uint64_t)got;
+        } else if (got == 0 || errno != EINTR) {
+            connection->broken = true; /* what was shown is gone */
+            return;
+        }
+    }
 }
 
 const char *connection_bytes(const struct connection *connection, size_t *count)

@@ -62,16 +62,6 @@ enum receive_result {
     RECEIVED_ERROR        /* the connection is gone */
 };
 
-enum { NO_DEADLINE = -1 };
-
-/*
- * Waits until the first byte is there, by `deadline_ms` of clock_monotonic_ms() or NO_DEADLINE, and
- * looks at it: it stays to be read. RECEIVED_TIMEOUT, RECEIVED_INTERRUPTED (asked to end) and so on
- * where there is none.
- */
-enum receive_result connection_peek(const struct connection *connection, int64_t deadline_ms,
-                                    unsigned char *byte);
-
 /*
  * Shakes hands as the server, by `deadline_ms`, and encrypts from then on. Nothing may have been
  * read or sent. False with the failure; nothing more can be sent or read then.
@@ -84,6 +74,16 @@ enum receive_result connection_receive_now(struct connection *connection);
 
 /* Waits until there is something, at most `timeout_ms` (below 0: for ever), and takes it. */
 enum receive_result connection_receive(struct connection *connection, int64_t timeout_ms);
+
+/*
+ * Waits as connection_receive does, and shows up to `capacity` bytes, which is not 0, without taking
+ * them from the socket: with RECEIVED, *count of them. Called before anything is taken.
+ */
+enum receive_result connection_peek(struct connection *connection, char *bytes, size_t capacity,
+                                    int64_t timeout_ms, size_t *count);
+
+/* Takes the first `count` bytes of those that connection_peek has shown, and throws them away. */
+void connection_discard(struct connection *connection, size_t count);
 
 /* How many bytes have been received since the connection was opened. */
 uint64_t connection_received_bytes(const struct connection *connection);

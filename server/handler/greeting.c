@@ -5,12 +5,16 @@
 
 #include "bet/message.h"
 #include "lib/clock.h"
+#include "server/signals.h"
 #include "shm/slots.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-enum { TLS_BYTE = 22 }; /* the type of a handshake record */
+enum {
+    TLS_BYTE = 22, /* the type of a handshake record */
+    NO_TIME_LIMIT = -1
+};
 
 /* A plain ERROR: its reader knows no TLS, and may be any client of the exercises. */
 static const char tls_alone[] =
@@ -41,14 +45,32 @@ static bool refuse(const struct greeting *greeting, const char *answer, const ch
     return false;
 }
 
-/* Waits for the first byte. False when none comes. */
-static bool await_first_byte(const struct greeting *greeting, unsigned char *byte)
+/* Waits for the first byte, at most timeouts.idle. RECEIVED: it is there, and stays to be read. */
+static enum receive_result await_first_byte(const struct greeting *greeting, char *byte)
 {
     uint64_t idle_ms = greeting->heritage->config.timeout_idle_ms;
     int64_t deadline_ms = clock_monotonic_ms() + (int64_t)idle_ms;
+    enum receive_result result = RECEIVED_NOTHING;
+    while (result == RECEIVED_NOTHING || result == RECEIVED_INTERRUPTED) {
+        size_t count = 0;
+        int64_t left_ms = deadline_ms - clock_monotonic_ms();
+        if (signals_terminate_requested()) {
+            return RECEIVED_INTERRUPTED;
+        }
+        result = connection_peek(greeting->connection, byte, 1,
+                                 idle_ms == 0  ? NO_TIME_LIMIT
+                                 : left_ms > 0 ? left_ms
+                                               : 0,
+                                 &count);
+    }
+    return result;
+}
+
+/* The same, told to lottery-stat and the log. False when none comes. */
+static bool has_first_byte(const struct greeting *greeting, char *byte)
+{
     slot_set_activity(greeting->slot, SLOT_RECEIVING);
-    enum receive_result result =
-        connection_peek(greeting->connection, idle_ms == 0 ? NO_DEADLINE : deadline_ms, byte);
+    enum receive_result result = await_first_byte(greeting, byte);
     slot_set_activity(greeting->slot, SLOT_WORKING);
     if (result == RECEIVED_TIMEOUT) {
         peer_log_write(greeting->log, LOG_LEVEL_INFO,
@@ -87,12 +109,12 @@ static bool shake_hands(const struct greeting *greeting, struct identity *identi
 
 bool greeting_exchange(const struct greeting *greeting, struct identity *identity)
 {
-    unsigned char byte = 0;
+    char byte = 0;
     *identity = (struct identity){.is_certified = false};
     if (!greeting->heritage->tls.is_on) {
         return true; /* plain text alone: the dialogue waits for the first message itself */
     }
-    if (!await_first_byte(greeting, &byte)) {
+    if (!has_first_byte(greeting, &byte)) {
         return false;
     }
     if (byte == TLS_BYTE) {

@@ -22,6 +22,8 @@
 #include "server/handler/connection.h"
 #include "server/handler/dialogue.h"
 #include "server/handler/greeting.h"
+#include "server/handler/proxied_peer.h"
+#include "server/handler/proxy_header.h"
 #include "server/signals.h"
 #include "shm/gate.h"
 #include "shm/slots.h"
@@ -41,6 +43,7 @@ enum {
 struct handler {
     const struct heritage *heritage;
     struct slot *slot;
+    bool from_balancer; /* server.proxy_from names the peer, so there has been a PROXY header */
     struct connection connection;
     struct peer_log log;
     struct dialogue dialogue;
@@ -64,9 +67,17 @@ static enum verdict complain(struct handler *handler, const char *reason)
 static enum verdict serve_message(struct handler *handler, enum message_frame frame,
                                   const struct message *message)
 {
+    size_t left = 0;
+    const char *bytes = connection_bytes(&handler->connection, &left);
     handler->message_began_ms = 0;
     if (message->bytes > handler->heritage->config.limit_message_bytes) {
         return complain(handler, too_long);
+    }
+    if (proxy_header_is_begun(bytes, left)) {
+        return complain(handler, handler->from_balancer
+                                     ? "a second PROXY header on one connection"
+                                     : "a PROXY header from an address that server.proxy_from "
+                                       "doesn't name");
     }
     if (!dialogue_take(&handler->dialogue, frame, message)) {
         return FAIL;
@@ -259,6 +270,26 @@ static int serve(struct handler *handler)
     return verdict == FAIL ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/*
+ * Learns whose connection it is, where it comes from a balancer. What comes after its PROXY header is
+ * still in the socket. False when there is nothing to be served.
+ */
+static bool learn_peer(struct handler *handler, uint32_t slot_index)
+{
+    char reason[MESSAGE_REASON_BYTES_MAX + 1];
+    if (!handler->from_balancer) {
+        return true;
+    }
+    slot_set_activity(handler->slot, SLOT_RECEIVING);
+    enum proxied_peer learned = proxied_peer_learn(handler->heritage, slot_index,
+                                                   &handler->connection, &handler->log, reason);
+    if (learned == PROXIED_PEER_REFUSED) {
+        (void)dialogue_complain(&handler->dialogue, reason);
+        (void)connection_flush(&handler->connection); /* it may be gone */
+    }
+    return learned == PROXIED_PEER_KNOWN;
+}
+
 /* Opens everything that a connection needs, in one piece of memory. */
 static bool open_connection(struct handler *handler, struct arena *arena, int socket,
                             uint32_t slot_index)
@@ -280,7 +311,8 @@ static bool open_connection(struct handler *handler, struct arena *arena, int so
 int handler_run(const struct heritage *heritage, const struct process_errand *errand)
 {
     struct handler handler = {.heritage = heritage,
-                              .slot = &heritage->segment.slots[errand->slot_index]};
+                              .slot = &heritage->segment.slots[errand->slot_index],
+                              .from_balancer = errand->from_balancer};
     struct arena arena;
     if (!open_connection(&handler, &arena, errand->descriptor, errand->slot_index)) {
         close(errand->descriptor);
@@ -294,7 +326,9 @@ int handler_run(const struct heritage *heritage, const struct process_errand *er
                                           .slot = handler.slot,
                                           .connection = &handler.connection,
                                           .log = &handler.log};
-        status = greeting_exchange(&greeting, &handler.identity) ? serve(&handler) : EXIT_SUCCESS;
+        bool is_served = learn_peer(&handler, errand->slot_index) &&
+                         greeting_exchange(&greeting, &handler.identity);
+        status = is_served ? serve(&handler) : EXIT_SUCCESS;
     } else {
         log_error("action: handler_start | result: fail | error: %s", failure.text);
     }

@@ -44,7 +44,7 @@ bool handler_book_has_room(const struct handler_book *book)
 
 bool handler_book_admit(const struct handler_book *book, const char *host)
 {
-    if (book->per_host_max == 0) {
+    if (book->per_host_max == 0 || host[0] == '\0') {
         return true;
     }
     uint32_t same = 0;

@@ -37,7 +37,7 @@ uint32_t handler_book_alive(const struct handler_book *book);
 /* True when one more connection can be served. */
 bool handler_book_has_room(const struct handler_book *book);
 
-/* True when this host may have one more connection. */
+/* True when this host may have one more connection. The host "" counts for nobody. */
 bool handler_book_admit(const struct handler_book *book, const char *host);
 
 /* Takes a free slot; the caller has seen that there is one. handler_book_give_back undoes it. */
