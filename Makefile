@@ -53,6 +53,7 @@ LIBRARIES   := -lyaml -lrt -pthread
 # Of the programs that have these rooms in them; tests have all of them.
 LIBRARIES_server := -lseccomp
 LIBRARIES_seal   := -lcrypto -ljansson
+LIBRARIES_pki    := -lcrypto
 LIBRARIES_tls    := -lssl -lcrypto
 
 # The first error ends the program, in its children too; leaks count as errors.
@@ -63,7 +64,7 @@ export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1:exitcode=99
 
 # A room is a folder with one subject, built into one archive; scripts/rooms.py says, and `make
 # lint` checks, which rooms may know which. main.c of a room is no part of it, but a program's.
-ROOMS := lib bet shm store seal tls verify server client generate stat admin
+ROOMS := lib bet shm store seal tls pki verify server client generate stat admin
 
 sources_of = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
 archives   = $(patsubst %,$(BUILD)/%.a,$(1))
@@ -99,7 +100,7 @@ $(eval $(call program,lottery-server,server,server seal tls store shm bet lib))
 $(eval $(call program,lottery-agency,client,client tls bet lib))
 $(eval $(call program,lottery-generate,generate,generate bet lib))
 $(eval $(call program,lottery-stat,stat,stat server tls store shm bet lib))
-$(eval $(call program,lottery-admin,admin,admin stat server seal tls store shm bet lib))
+$(eval $(call program,lottery-admin,admin,admin stat server seal pki tls store shm bet lib))
 $(eval $(call program,lottery-verify,verify,verify seal store bet lib))
 
 # Scripts are called by bash: a ZIP, or a copy by way of Windows, has lost their exec bits.
@@ -127,7 +128,7 @@ $(call archives,$(ROOMS)):
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # A test links what it calls, and no more.
-TEST_ARCHIVES := $(call archives,client generate admin stat verify server seal tls store shm bet lib)
+TEST_ARCHIVES := $(call archives,client generate admin stat verify server seal pki tls store shm bet lib)
 
 $(UNIT_TESTS) $(INTEGRATION_TESTS): %: %.o $(call objects,$(HARNESS)) $(TEST_ARCHIVES)
 	$(call say,LINK,$@)
