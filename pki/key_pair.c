@@ -84,7 +84,7 @@ static bool write_certificate(const struct data_directory *directory, const char
     return written;
 }
 
-/* After a failure the key that nobody will use goes; what is in the way stays. */
+/* After a failure the unfinished key goes: nobody will use it. */
 bool key_pair_write(const struct data_directory *directory, const char *name, EVP_PKEY *key,
                     X509 *certificate, struct failure *failure)
 {
