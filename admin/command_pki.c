@@ -101,12 +101,12 @@ bool command_pki_take_agencies(const struct invocation *invocation, struct agenc
 /* Tells which earlier certificates of the same agencies, or of the server, are still valid. */
 static void tell_earlier(const struct issued_list *list, const struct certificate_order *order)
 {
-    char until[TIMESTAMP_BYTES];
     for (size_t i = 0; i < list->count; i++) {
         const struct issued *issued = &list->entries[i];
         if (issued->kind == order->kind && command_pki_is_alive(issued) &&
             (order->kind == CERTIFICATE_SERVER ||
              command_pki_are_equal(&issued->agencies, order->agencies))) {
+            char until[TIMESTAMP_BYTES];
             command_pki_write_moment(issued->until_s, until);
             printf("  %s of %s, from before, stays valid until %s; `pki revoke --serial %s` ends "
                    "that\n",
@@ -121,15 +121,14 @@ static bool issue(struct authority *authority, const struct certificate_order *o
     struct issued_list before;
     struct issued issued;
     char name[NAME_MAX + 1];
-    char until[TIMESTAMP_BYTES];
-    bool done = authority_name_pair(order, name, failure) &&
-                issued_read(&authority->issued, authority->certificate, authority->revoked, &before,
-                            failure);
-    if (!done) {
+    if (!authority_name_pair(order, name, failure)) {
         return false;
     }
-    done = authority_issue(authority, order, &issued, failure);
+    bool done = issued_read(&authority->issued, authority->certificate, authority->revoked, &before,
+                            failure) &&
+                authority_issue(authority, order, &issued, failure);
     if (done) {
+        char until[TIMESTAMP_BYTES];
         command_pki_write_moment(issued.until_s, until);
         printf("%s/%s.pem: serial %s, until %s; its key is %s/%s.key\n", authority->directory.path,
                name, issued.serial, until, authority->directory.path, name);

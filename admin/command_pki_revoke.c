@@ -30,22 +30,28 @@ struct revoking {
     const struct invocation *invocation;
     struct authority authority;
     struct issued_list list;
-    const struct issued **chosen; /* owned array of the list's entries */
-    X509 **certificates;          /* owned array: theirs */
-    size_t chosen_count;
+    STACK_OF(X509) * chosen; /* owned; the certificates are the list's */
     bool failed; /* something that was asked for is not done, and has been complained of */
 };
+
+static bool is_chosen(const struct revoking *revoking, const struct issued *issued)
+{
+    for (int i = 0; i < sk_X509_num(revoking->chosen); i++) {
+        if (sk_X509_value(revoking->chosen, i) == issued->certificate) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* Once, even where two operands name it. */
 static void choose(struct revoking *revoking, const struct issued *issued)
 {
-    for (size_t i = 0; i < revoking->chosen_count; i++) {
-        if (revoking->chosen[i] == issued) {
-            return;
-        }
+    if (!is_chosen(revoking, issued) && sk_X509_push(revoking->chosen, issued->certificate) == 0) {
+        revoking->failed = true;
+        (void)program_complain(revoking->invocation->manual, EXIT_FAILURE,
+                               "no memory to revoke %s of %s", issued->serial, issued->who);
     }
-    revoking->certificates[revoking->chosen_count] = issued->certificate;
-    revoking->chosen[revoking->chosen_count++] = issued;
 }
 
 static void complain_of_gateway(struct revoking *revoking, const char *agencies,
@@ -106,15 +112,17 @@ static void choose_serial(struct revoking *revoking, const char *serial)
 
 static bool revoke_chosen(struct revoking *revoking, struct failure *failure)
 {
-    if (revoking->chosen_count == 0) {
+    if (sk_X509_num(revoking->chosen) == 0) {
         return true;
     }
-    if (!authority_revoke(&revoking->authority, revoking->certificates, revoking->chosen_count,
-                          command_pki_now_s(), failure)) {
+    if (!authority_revoke(&revoking->authority, revoking->chosen, command_pki_now_s(), failure)) {
         return false;
     }
-    for (size_t i = 0; i < revoking->chosen_count; i++) {
-        printf("revoked: %s of %s\n", revoking->chosen[i]->serial, revoking->chosen[i]->who);
+    for (size_t i = 0; i < revoking->list.count; i++) {
+        const struct issued *issued = &revoking->list.entries[i];
+        if (is_chosen(revoking, issued)) {
+            printf("revoked: %s of %s\n", issued->serial, issued->who);
+        }
     }
     printf("%s/" AUTHORITY_LIST_FILE " is new: copy it to where tls.crl is, if that is elsewhere, "
            "and have the server read it: kill -HUP its pid\n",
@@ -132,10 +140,9 @@ static bool carry_out(struct revoking *revoking, const struct agency_set *sets,
                      &revoking->list, failure)) {
         return false;
     }
-    revoking->chosen = calloc(revoking->list.count, sizeof *revoking->chosen);
-    revoking->certificates = calloc(revoking->list.count, sizeof *revoking->certificates);
-    if (revoking->chosen == NULL || revoking->certificates == NULL) {
-        return failure_set_errno(failure, "choose of %zu certificates", revoking->list.count);
+    revoking->chosen = sk_X509_new_null();
+    if (revoking->chosen == NULL) {
+        return failure_set(failure, "there is no memory to choose certificates in");
     }
     revoking->failed = command_pki_tell_unread(revoking->invocation, &revoking->list);
     for (size_t i = 0; i < revoking->invocation->operand_count; i++) {
@@ -155,8 +162,7 @@ static int open_and_revoke(const struct invocation *invocation, const struct age
         return program_complain(invocation->manual, EXIT_FAILURE, "%s", failure.text);
     }
     bool done = carry_out(&revoking, sets, &failure);
-    free(revoking.certificates);
-    free(revoking.chosen);
+    sk_X509_free(revoking.chosen);
     issued_close(&revoking.list);
     authority_close(&revoking.authority);
     if (!done) {

@@ -170,7 +170,7 @@ static bool write_authority(struct authority *authority, EVP_PKEY *key, int64_t 
         return false;
     }
     const struct certificate_issuer issuer = {.certificate = authority->certificate, .key = key};
-    authority->revoked = revocation_make(&issuer, NULL, NULL, 0, now_s, failure);
+    authority->revoked = revocation_make(&issuer, NULL, NULL, now_s, failure);
     return authority->revoked != NULL &&
            write_list(&authority->directory, authority->revoked, failure) &&
            key_pair_write(&authority->directory, AUTHORITY_PAIR_NAME, key, authority->certificate,
@@ -331,14 +331,14 @@ bool authority_issue(struct authority *authority, const struct certificate_order
     return done;
 }
 
-bool authority_revoke(struct authority *authority, X509 *const *certificates, size_t count,
+bool authority_revoke(struct authority *authority, const STACK_OF(X509) * certificates,
                       int64_t now_s, struct failure *failure)
 {
     const struct certificate_issuer issuer = {.certificate = authority->certificate,
                                               .key = read_key(authority, failure)};
     X509_CRL *list = issuer.key == NULL ? NULL
                                         : revocation_make(&issuer, authority->revoked, certificates,
-                                                          count, now_s, failure);
+                                                          now_s, failure);
     EVP_PKEY_free(issuer.key);
     if (list == NULL || !write_list(&authority->directory, list, failure)) {
         X509_CRL_free(list);

@@ -75,7 +75,7 @@ bool authority_issue(struct authority *authority, const struct certificate_order
  * Revokes certificates of this authority, by one new revocation list. Those that are revoked
  * already stay so. Returns false with the failure; then none is revoked.
  */
-bool authority_revoke(struct authority *authority, X509 *const *certificates, size_t count,
+bool authority_revoke(struct authority *authority, const STACK_OF(X509) * certificates,
                       int64_t now_s, struct failure *failure);
 
 #endif

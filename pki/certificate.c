@@ -5,7 +5,6 @@
 
 #include "tls/agency_names.h"
 
-#include <ctype.h>
 #include <openssl/ec.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -120,30 +119,26 @@ static bool set_subject(X509 *certificate, const struct certificate_order *order
     return set;
 }
 
-/* Letters, digits, '-' and '_' in labels. A last label of digits is a mistyped address. */
+/* Letters, digits, '-' and '_', and no '-' at either end. */
+static bool is_label(const char *label, size_t bytes)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    return bytes > 0 && bytes <= DNS_LABEL_BYTES_MAX && strspn(label, letters) >= bytes &&
+           label[0] != '-' && label[bytes - 1] != '-';
+}
+
+/* A last label of digits is a mistyped address. */
 static bool is_dns_name(const char *name)
 {
     const char *label = name;
-    bool is_number = true;
-    for (;; label++) {
-        size_t bytes = strcspn(label, ".");
-        is_number = true;
-        for (size_t i = 0; i < bytes; i++) {
-            const unsigned char letter = (unsigned char)label[i];
-            if (letter > 127 || (isalnum(letter) == 0 && letter != '-' && letter != '_')) {
-                return false;
-            }
-            is_number = is_number && isdigit(letter) != 0;
-        }
-        if (bytes == 0 || bytes > DNS_LABEL_BYTES_MAX || label[0] == '-' ||
-            label[bytes - 1] == '-') {
-            return false;
-        }
-        label += bytes;
-        if (*label == '\0') {
-            return !is_number && strlen(name) <= DNS_NAME_BYTES_MAX;
-        }
+    size_t bytes = strcspn(label, ".");
+    while (is_label(label, bytes) && label[bytes] != '\0') {
+        label += bytes + 1;
+        bytes = strcspn(label, ".");
     }
+    return is_label(label, bytes) && strspn(label, "0123456789") < bytes &&
+           strlen(name) <= DNS_NAME_BYTES_MAX;
 }
 
 bool certificate_can_name(const char *name)

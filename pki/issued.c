@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/x509v3.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,24 +25,19 @@ enum { FIRST_CAPACITY = 16, IPV4_BYTES = 4, IPV6_BYTES = 16 };
 /* ------------------------------------------------- what a certificate says ---- */
 
 /* Appends, and cuts what does not fit. */
-static void append(char who[ISSUED_WHO_BYTES], const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void append(char who[ISSUED_WHO_BYTES], const char *format, ...)
+static void append(char who[ISSUED_WHO_BYTES], const char *text, int bytes)
 {
     size_t used = strlen(who);
-    va_list values;
-    va_start(values, format);
-    (void)vsnprintf(who + used, ISSUED_WHO_BYTES - used, format, values);
-    va_end(values);
+    (void)snprintf(who + used, ISSUED_WHO_BYTES - used, "%s%.*s", used == 0 ? "" : " ", bytes,
+                   text);
 }
 
 static void append_name(char who[ISSUED_WHO_BYTES], const GENERAL_NAME *name)
 {
     char address[INET6_ADDRSTRLEN] = "?";
     if (name->type == GEN_DNS) {
-        append(who, " %.*s", ASN1_STRING_length(name->d.dNSName),
-               (const char *)ASN1_STRING_get0_data(name->d.dNSName));
+        append(who, (const char *)ASN1_STRING_get0_data(name->d.dNSName),
+               ASN1_STRING_length(name->d.dNSName));
     } else if (name->type == GEN_IPADD) {
         const int bytes = ASN1_STRING_length(name->d.iPAddress);
         const unsigned char *digits = ASN1_STRING_get0_data(name->d.iPAddress);
@@ -51,13 +45,13 @@ static void append_name(char who[ISSUED_WHO_BYTES], const GENERAL_NAME *name)
             (void)inet_ntop(bytes == IPV4_BYTES ? AF_INET : AF_INET6, digits, address,
                             sizeof address);
         }
-        append(who, " %s", address);
+        append(who, address, sizeof address);
     }
 }
 
 static void describe_server(X509 *certificate, char who[ISSUED_WHO_BYTES])
 {
-    append(who, "server");
+    (void)snprintf(who, ISSUED_WHO_BYTES, "server");
     GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) { /* -1 of NULL */
         append_name(who, sk_GENERAL_NAME_value(names, i));
@@ -69,7 +63,8 @@ static void describe_agency(const struct agency_set *agencies, char who[ISSUED_W
 {
     char text[AGENCY_NAMES_BYTES];
     (void)agency_set_write(agencies, text, sizeof text);
-    append(who, "%s %s", agency_set_size(agencies) == 1 ? "agency" : "gateway", text);
+    (void)snprintf(who, ISSUED_WHO_BYTES, "%s %s",
+                   agency_set_size(agencies) == 1 ? "agency" : "gateway", text);
 }
 
 /* Fills in all but `is_revoked`. Returns false with the failure where it speaks for nobody. */
@@ -86,7 +81,7 @@ static bool describe(X509 *certificate, struct issued *issued, struct failure *f
     certificate_write_serial(X509_get0_serialNumber(certificate), issued->serial);
     switch (issued->kind) {
     case CERTIFICATE_AUTHORITY:
-        append(issued->who, "authority");
+        (void)snprintf(issued->who, ISSUED_WHO_BYTES, "authority");
         break;
     case CERTIFICATE_SERVER:
         describe_server(certificate, issued->who);

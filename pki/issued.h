@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ISSUED_WHO_BYTES = 256 };
+enum { ISSUED_WHO_BYTES = 640 };
 
 struct issued {
     X509 *certificate; /* owned */

@@ -61,16 +61,17 @@ static bool set_number(X509_CRL *list, const X509_CRL *before)
 }
 
 static bool fill(X509_CRL *list, const struct certificate_issuer *issuer, X509_CRL *before,
-                 X509 *const *certificates, size_t count, ASN1_TIME *now)
+                 const STACK_OF(X509) * certificates, ASN1_TIME *now)
 {
     bool filled = X509_CRL_set_version(list, X509_CRL_VERSION_2) == 1 &&
                   X509_CRL_set_issuer_name(list, X509_get_subject_name(issuer->certificate)) == 1 &&
                   X509_CRL_set1_lastUpdate(list, now) == 1 &&
                   X509_CRL_set1_nextUpdate(list, X509_get0_notAfter(issuer->certificate)) == 1 &&
                   set_number(list, before) && copy_entries(list, before);
-    for (size_t i = 0; i < count && filled; i++) {
-        filled = (before != NULL && revocation_has(before, certificates[i])) ||
-                 add_entry(list, entry_of(certificates[i], now));
+    for (int i = 0; i < sk_X509_num(certificates) && filled; i++) { /* -1 of NULL */
+        X509 *certificate = sk_X509_value(certificates, i);
+        filled = (before != NULL && revocation_has(before, certificate)) ||
+                 add_entry(list, entry_of(certificate, now));
     }
     return filled &&
            certificate_add_extension(NULL, list, issuer->certificate, NID_authority_key_identifier,
@@ -79,12 +80,12 @@ static bool fill(X509_CRL *list, const struct certificate_issuer *issuer, X509_C
 }
 
 X509_CRL *revocation_make(const struct certificate_issuer *issuer, X509_CRL *before,
-                          X509 *const *certificates, size_t count, int64_t now_s,
+                          const STACK_OF(X509) * certificates, int64_t now_s,
                           struct failure *failure)
 {
     ASN1_TIME *now = ASN1_TIME_set(NULL, (time_t)(now_s - CERTIFICATE_CLOCK_SKEW_S));
     X509_CRL *list = now == NULL ? NULL : X509_CRL_new();
-    if (list == NULL || !fill(list, issuer, before, certificates, count, now)) {
+    if (list == NULL || !fill(list, issuer, before, certificates, now)) {
         failure_set(failure, "libcrypto makes no revocation list");
         X509_CRL_free(list);
         list = NULL;

@@ -14,16 +14,15 @@
 
 #include <openssl/x509.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 /*
- * Makes a list of what is in `before` (NULL: nothing) and of the certificates, `count` of them;
- * one that is in it already is not added again. Its number is one more than that of `before`.
+ * Makes a list of what is in `before` (NULL: nothing) and of the certificates (NULL: none); one that
+ * is in it already is not added again. Its number is one more than that of `before`.
  * Returns the list, which is the caller's (X509_CRL_free), or NULL with the failure.
  */
 X509_CRL *revocation_make(const struct certificate_issuer *issuer, X509_CRL *before,
-                          X509 *const *certificates, size_t count, int64_t now_s,
+                          const STACK_OF(X509) * certificates, int64_t now_s,
                           struct failure *failure);
 
 /* True when the certificate is in the list. Sorts the list. */

@@ -170,10 +170,12 @@ static void a_revocation_list_has_what_the_one_before_had_and_more(void **state)
     X509 *first = make_agency(fixture, "1");
     X509 *second = make_agency(fixture, "2");
     X509 *third = make_agency(fixture, "3");
-    X509 *const both[] = {first, second};
-    X509_CRL *empty = revocation_make(&fixture->issuer, NULL, NULL, 0, NOW_S, &failure);
-    X509_CRL *one = revocation_make(&fixture->issuer, empty, &first, 1, NOW_S, &failure);
-    X509_CRL *two = revocation_make(&fixture->issuer, one, both, 2, NOW_S, &failure);
+    STACK_OF(X509) *certificates = sk_X509_new_null();
+    X509_CRL *empty = revocation_make(&fixture->issuer, NULL, NULL, NOW_S, &failure);
+    assert_int_equal(sk_X509_push(certificates, first), 1);
+    X509_CRL *one = revocation_make(&fixture->issuer, empty, certificates, NOW_S, &failure);
+    assert_int_equal(sk_X509_push(certificates, second), 2);
+    X509_CRL *two = revocation_make(&fixture->issuer, one, certificates, NOW_S, &failure);
     assert_non_null(two);
     assert_int_equal(X509_CRL_verify(two, fixture->authority_key), 1);
     assert_false(revocation_has(empty, first));
@@ -189,6 +191,7 @@ static void a_revocation_list_has_what_the_one_before_had_and_more(void **state)
     X509_CRL_free(two);
     X509_CRL_free(one);
     X509_CRL_free(empty);
+    sk_X509_free(certificates);
     X509_free(third);
     X509_free(second);
     X509_free(first);
