@@ -15,6 +15,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 WERROR  ?= $(filter true 1,$(CI))
 ONLY    ?= *
+TLS     ?=
 JOBS    ?= $(shell nproc)
 
 # For a make that was called without -j and calls itself.
@@ -237,9 +238,11 @@ docker-image: ## build the images; unchanged sources leave them as they are
 	docker build -f server/Dockerfile -t server:latest .
 	docker build -f client/Dockerfile -t client:latest .
 
-docker-compose-up: docker-image ## build the images, start server and clients
+docker-compose-up: docker-image ## build the images, start server and clients (TLS=1: encrypted)
+	$(if $(filter-out 0 1,$(TLS)),$(error TLS is 1, or not set: "$(TLS)" is neither))
 	@python3 multiple_clients_compose.py --bets
-	@bash scripts/compose.sh up -d --remove-orphans
+	$(if $(filter 1,$(TLS)),@bash scripts/tls.sh)
+	@TLS=$(TLS) bash scripts/compose.sh up -d --remove-orphans
 
 docker-compose-stop: ## stop them gracefully; containers, logs and bets stay
 	@bash scripts/compose.sh stop -t 1

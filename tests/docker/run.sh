@@ -462,7 +462,7 @@ run_test() {
 }
 
 copy_checkout() {
-    tar -C "$checkout" --exclude=./build --exclude=./bin --exclude=./.git --exclude=./.data \
+    tar -C "$checkout" --exclude=./build --exclude=./bin --exclude=./.git --exclude=./.data --exclude=./.tls \
         --exclude=./data -cf - . | tar -C "$work" -xf - || exit 1
     chmod -R go-rwx "$work"
     chmod o+r "$work/server/config.yaml" "$work/client/config.yaml"
