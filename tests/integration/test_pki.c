@@ -1,6 +1,7 @@
 /*
  * test_pki.c - `lottery-admin pki ...`, judged by the openssl program.
  */
+#include "pki/authority.h"
 #include "tests/harness/files.h"
 #include "tests/harness/program.h"
 
@@ -10,11 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
 
-enum { STATUS_WELL = 0, STATUS_FAILED = 1, STATUS_WRONG_USAGE = 2, SERIAL_DIGITS = 32 };
+enum {
+    STATUS_WELL = 0,
+    STATUS_FAILED = 1,
+    STATUS_WRONG_USAGE = 2,
+    SERIAL_DIGITS = 32,
+    DAY_S = 24 * 60 * 60
+};
 
 /* ------------------------------------------------------------- running it ---- */
 
@@ -200,6 +208,40 @@ static void the_list_is_an_object_for_programs_as_well(void **state)
               STATUS_WELL);
 }
 
+/* Issued so many days ago, which lottery-admin itself can't do. */
+static void issue_days_ago(struct stage *stage, const char *list, int days)
+{
+    struct authority authority;
+    struct agency_set agencies;
+    struct issued issued;
+    struct failure failure;
+    assert_true(agency_set_parse(list, "list", &agencies, &failure));
+    const struct certificate_order order = {.kind = CERTIFICATE_AGENCY,
+                                            .agencies = &agencies,
+                                            .now_s = time(NULL) - (int64_t)days * DAY_S};
+    assert_true(authority_open(stage_path(stage, "pki"), &authority, &failure));
+    assert_true(authority_issue(&authority, &order, &issued, &failure));
+    authority_close(&authority);
+}
+
+static void the_list_warns_of_what_expires_and_has_it_first(void **state)
+{
+    struct stage *stage = *state;
+    (void)PKI(stage, STATUS_WELL, "init");
+    issue_days_ago(stage, "19", CERTIFICATE_DAYS - 60);
+    issue_days_ago(stage, "17", CERTIFICATE_DAYS - 18);
+    issue_days_ago(stage, "18", CERTIFICATE_DAYS + 1);
+    expect_line(stage, serial_of(stage, "pki/agency-18.pem"), "  expired ");
+    expect_line(stage, serial_of(stage, "pki/agency-17.pem"), "  expires in 17 days ");
+    expect_line(stage, serial_of(stage, "pki/agency-19.pem"), "  valid ");
+    const char *text = program_log(PKI(stage, STATUS_WELL, "list"));
+    assert_true(strstr(text, "agency 18") < strstr(text, "agency 17"));
+    assert_true(strstr(text, "agency 17") < strstr(text, "agency 19"));
+    assert_true(strstr(text, "agency 19") < strstr(text, "authority"));
+    assert_has(program_log(PKI(stage, STATUS_WELL, "revoke", "18")),
+               "revoked or have expired already");
+}
+
 static void wrong_calls_are_complained_of_and_change_nothing(void **state)
 {
     struct stage *stage = *state;
@@ -286,6 +328,7 @@ int main(void)
         STAGE_TEST(a_revoked_agency_is_refused_and_stays_so),
         STAGE_TEST(a_gateway_is_not_revoked_for_one_of_its_agencies),
         STAGE_TEST(the_list_is_an_object_for_programs_as_well),
+        STAGE_TEST(the_list_warns_of_what_expires_and_has_it_first),
         STAGE_TEST(wrong_calls_are_complained_of_and_change_nothing),
         STAGE_TEST(without_room_all_stays_as_it_was),
         STAGE_TEST(keys_and_directories_are_the_owner_s_whatever_the_umask_is),
