@@ -15,6 +15,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 WERROR  ?= $(filter true 1,$(CI))
 ONLY    ?= *
+TLS     ?=
 JOBS    ?= $(shell nproc)
 
 # For a make that was called without -j and calls itself.
@@ -53,6 +54,7 @@ LIBRARIES   := -lyaml -lrt -pthread
 # Of the programs that have these rooms in them; tests have all of them.
 LIBRARIES_server := -lseccomp
 LIBRARIES_seal   := -lcrypto -ljansson
+LIBRARIES_pki    := -lcrypto
 LIBRARIES_tls    := -lssl -lcrypto
 
 # The first error ends the program, in its children too; leaks count as errors.
@@ -63,7 +65,7 @@ export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1:exitcode=99
 
 # A room is a folder with one subject, built into one archive; scripts/rooms.py says, and `make
 # lint` checks, which rooms may know which. main.c of a room is no part of it, but a program's.
-ROOMS := lib bet shm store seal tls verify server client generate stat admin
+ROOMS := lib bet shm store seal tls pki verify server client generate stat admin
 
 sources_of = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
 archives   = $(patsubst %,$(BUILD)/%.a,$(1))
@@ -99,7 +101,7 @@ $(eval $(call program,lottery-server,server,server seal tls store shm bet lib))
 $(eval $(call program,lottery-agency,client,client tls bet lib))
 $(eval $(call program,lottery-generate,generate,generate bet lib))
 $(eval $(call program,lottery-stat,stat,stat server tls store shm bet lib))
-$(eval $(call program,lottery-admin,admin,admin stat server seal tls store shm bet lib))
+$(eval $(call program,lottery-admin,admin,admin stat server seal pki tls store shm bet lib))
 $(eval $(call program,lottery-verify,verify,verify seal store bet lib))
 
 # Scripts are called by bash: a ZIP, or a copy by way of Windows, has lost their exec bits.
@@ -127,7 +129,7 @@ $(call archives,$(ROOMS)):
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # A test links what it calls, and no more.
-TEST_ARCHIVES := $(call archives,client generate admin stat verify server seal tls store shm bet lib)
+TEST_ARCHIVES := $(call archives,client generate admin stat verify server seal pki tls store shm bet lib)
 
 $(UNIT_TESTS) $(INTEGRATION_TESTS): %: %.o $(call objects,$(HARNESS)) $(TEST_ARCHIVES)
 	$(call say,LINK,$@)
@@ -236,9 +238,11 @@ docker-image: ## build the images; unchanged sources leave them as they are
 	docker build -f server/Dockerfile -t server:latest .
 	docker build -f client/Dockerfile -t client:latest .
 
-docker-compose-up: docker-image ## build the images, start server and clients
+docker-compose-up: docker-image ## build the images, start server and clients (TLS=1: encrypted)
+	$(if $(filter-out 0 1,$(TLS)),$(error TLS is 1, or not set: "$(TLS)" is neither))
 	@python3 multiple_clients_compose.py --bets
-	@bash scripts/compose.sh up -d --remove-orphans
+	$(if $(filter 1,$(TLS)),@bash scripts/tls.sh)
+	@TLS=$(TLS) bash scripts/compose.sh up -d --remove-orphans
 
 docker-compose-stop: ## stop them gracefully; containers, logs and bets stay
 	@bash scripts/compose.sh stop -t 1

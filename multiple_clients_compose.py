@@ -4,6 +4,7 @@
     python3 multiple_clients_compose.py [OPTION...] <number_of_clients>
     python3 multiple_clients_compose.py --bets
     python3 multiple_clients_compose.py --extract DIRECTORY AGENCY...
+    python3 multiple_clients_compose.py --tls
 
 The server expects that many agencies; client N is agency N and sends
 .data/agency-N.csv. A file that is not there is taken out of .data/dataset.zip
@@ -17,11 +18,14 @@ number of winners. A line says where the bets come from.
 
 `--bets` provides the files of the clients that docker-compose-dev.yaml has, and
 leaves that as it is. `--extract` takes agencies' files out of the dataset, for
-scripts/run.sh.
+scripts/run.sh. `--tls` writes .tls/docker-compose.yaml, which Compose reads after
+docker-compose-dev.yaml: it gives the server and each client the certificates that
+scripts/tls.sh has made.
 
 The same arguments give the same bytes. Files appear whole or not at all.
 """
 
+import hashlib
 import os
 import re
 import sys
@@ -34,13 +38,16 @@ ROOT = Path(__file__).resolve().parent
 COMPOSE_FILE = ROOT / "docker-compose-dev.yaml"
 BETS_DIRECTORY = ROOT / ".data"
 DATASET_NAME = "dataset.zip"
+TLS_DIRECTORY = ROOT / ".tls"
+TLS_COMPOSE_FILE = TLS_DIRECTORY / "docker-compose.yaml"
 
 MOST_CLIENTS = 1000  # a Docker network of the usual size has no addresses for many more
 USAGE = f"""\
 usage: python3 multiple_clients_compose.py [--file FILE] [--generate] [--example-bet]
            <number_of_clients>   (0 to {MOST_CLIENTS})
        python3 multiple_clients_compose.py --bets
-       python3 multiple_clients_compose.py --extract DIRECTORY AGENCY..."""
+       python3 multiple_clients_compose.py --extract DIRECTORY AGENCY...
+       python3 multiple_clients_compose.py --tls"""
 
 
 class Refusal(Exception):
@@ -132,6 +139,61 @@ def clients_in(text):
     if EXAMPLE_OPTION in text.partition("\n")[0]:
         return 0
     return len(re.findall(r"^  client[0-9]+:$", text, re.MULTILINE))
+
+
+# ---- certificates ----------------------------------------------------------------
+
+TLS_HEAD = """\
+# Written by multiple_clients_compose.py --tls, for `make docker-compose-up TLS=1`. Compose reads it
+# after docker-compose-dev.yaml, where its paths begin, too.
+
+services:
+"""
+
+# A container is made anew when the certificates in its folder have changed.
+TLS_SERVICE = """\
+  {service}:
+    environment:
+      {prefix}TLS_MODE: "required"
+      {prefix}TLS_CERTIFICATE: "/tls/{name}.pem"
+      {prefix}TLS_KEY: "/tls/{name}.key"
+      {prefix}TLS_CA: "/tls/ca.pem"
+{more}\
+    labels:
+      tls.digest: "{digest}"
+    volumes:
+      - ./.tls/{service}:/tls:ro
+"""
+
+TLS_LIST = """\
+      TLS_CRL: "/tls/crl.pem"
+"""
+
+
+def tls_digest(service):
+    """Of what is no secret: the keys are not ours to read."""
+    digest = hashlib.sha256()
+    for path in sorted((TLS_DIRECTORY / service).glob("*.pem")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def tls_text(services):
+    return TLS_HEAD + "".join(
+        TLS_SERVICE.format(
+            service=service,
+            prefix="" if service == "server" else "CLI_",
+            name="server" if service == "server" else "agency",
+            more=TLS_LIST if service == "server" else "",
+            digest=tls_digest(service),
+        )
+        for service in services
+    )
+
+
+def write_tls():
+    services = re.findall(r"^  (server|client[0-9]+):$", COMPOSE_FILE.read_text(), re.MULTILINE)
+    write_whole(TLS_COMPOSE_FILE, tls_text(services).encode())
 
 
 # ---- the agencies' files -------------------------------------------------------
@@ -407,6 +469,9 @@ def refuse_usage():
 def main(words):
     if words == ["--bets"]:
         provide_bets(clients_in(COMPOSE_FILE.read_text()), generate=False)
+        return 0
+    if words == ["--tls"]:
+        write_tls()
         return 0
     if words[:1] == ["--extract"]:
         agencies = [number(word) for word in words[2:]]

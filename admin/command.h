@@ -29,6 +29,8 @@ enum command_option {
     OPTION_CLOSES,
     OPTION_ABANDON,
     OPTION_FULL,
+    OPTION_DIRECTORY,
+    OPTION_SERIAL,
     COMMAND_OPTION_END
 };
 
@@ -36,17 +38,22 @@ enum { COMMAND_OPTIONS = COMMAND_OPTION_END - COMMAND_OPTION_FIRST };
 
 /* How the program was called. All texts are those of argv. */
 struct invocation {
-    const struct program_manual *manual;  /* for complaints */
-    const char *config_file;              /* NULL: the default (config_load) */
-    const char *operand;                  /* what follows the command's name; NULL: nothing */
+    const struct program_manual *manual; /* for complaints */
+    const char *config_file;             /* NULL: the default (config_load) */
+    const char *operand;                 /* what follows the command's name; NULL: nothing */
+    const char *const *operands;         /* all that follow; the first one is `operand` */
+    size_t operand_count;
     const char *options[COMMAND_OPTIONS]; /* NULL: not given; "": given, and takes no argument */
 };
 
+/* How many operands a command takes that takes any. */
+enum command_operands { OPERANDS_ONE, OPERANDS_SOME /* at least one */, OPERANDS_ANY };
+
 /* A row of the table. All texts are constant. */
 struct command {
-    const char *name;
-    const char
-        *operand; /* what -h calls its operand, which it needs, "DEST"; NULL: it takes none */
+    const char *name;    /* one word, or two: "pki init" */
+    const char *operand; /* what -h calls its operand, "DEST", "[NAME...]"; NULL: it takes none */
+    enum command_operands operands;
     const char *meaning; /* for people, without line ends; -h wraps it */
     bool is_configured;  /* it is about the directory that the server's configuration names */
     enum command_option options[COMMAND_OPTIONS]; /* that it takes, and then zeros */
@@ -71,5 +78,12 @@ int command_draw(const struct invocation *invocation, const struct server_config
 int command_key(const struct invocation *invocation, const struct server_config *config);
 int command_open(const struct invocation *invocation, const struct server_config *config);
 int command_backup(const struct invocation *invocation, const struct server_config *config);
+
+/* Those of command_pki.c, and of command_pki_list.c. */
+int command_pki_init(const struct invocation *invocation, const struct server_config *config);
+int command_pki_server(const struct invocation *invocation, const struct server_config *config);
+int command_pki_agency(const struct invocation *invocation, const struct server_config *config);
+int command_pki_revoke(const struct invocation *invocation, const struct server_config *config);
+int command_pki_list(const struct invocation *invocation, const struct server_config *config);
 
 #endif

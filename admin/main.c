@@ -70,6 +70,44 @@ static const struct command commands[] = {
      .is_configured = true,
      .options = {OPTION_JSON},
      .run = command_backup},
+    {.name = "pki init",
+     .operand = "[NAME...]",
+     .operands = OPERANDS_ANY,
+     .meaning = "make a certificate authority in a directory of its own, and the server's first "
+                "certificate, for these names; without names for localhost, its addresses and "
+                "this host's name. An authority that is there is never replaced",
+     .options = {OPTION_DIRECTORY},
+     .run = command_pki_init},
+    {.name = "pki server",
+     .operand = "NAME...",
+     .operands = OPERANDS_SOME,
+     .meaning = "make a new key and certificate for the server, server.key and server.pem. The "
+                "names are those that agencies call it by: DNS names and addresses",
+     .options = {OPTION_DIRECTORY},
+     .run = command_pki_server},
+    {.name = "pki agency",
+     .operand = "AGENCY...",
+     .operands = OPERANDS_SOME,
+     .meaning = "make a new key and certificate for each operand: of 17 agency-17.key and "
+                "agency-17.pem. A list is one certificate, for a gateway that speaks for all of "
+                "them: 1-5 is one, and 1 2 3 4 5 are five. The same again renews: the certificate "
+                "before stays valid until it ends or is revoked",
+     .options = {OPTION_DIRECTORY},
+     .run = command_pki_agency},
+    {.name = "pki revoke",
+     .operand = "[AGENCY...]",
+     .operands = OPERANDS_ANY,
+     .meaning = "end the validity of all certificates of an agency, or of a gateway (its list), or "
+                "of the one with --serial, by a new crl.pem. A gateway's certificate that names "
+                "the agency among others is told of, and needs --serial",
+     .options = {OPTION_SERIAL, OPTION_DIRECTORY},
+     .run = command_pki_revoke},
+    {.name = "pki list",
+     .meaning = "list all certificates ever issued, those that end first come first: serial, for "
+                "whom, until when, and whether it is valid, expires soon, has expired or is "
+                "revoked",
+     .options = {OPTION_DIRECTORY, OPTION_JSON},
+     .run = command_pki_list},
 };
 
 static const struct program_option program_options[] = {
@@ -105,6 +143,14 @@ static const struct program_option program_options[] = {
     {.id = OPTION_FULL,
      .name = "full",
      .meaning = "read every row, and hold the files against their seal"},
+    {.id = OPTION_DIRECTORY,
+     .name = "directory",
+     .argument = "DIR",
+     .meaning = "the authority's directory; without it ./pki"},
+    {.id = OPTION_SERIAL,
+     .name = "serial",
+     .argument = "HEX",
+     .meaning = "one certificate, by its serial as `pki list` prints it"},
     {.id = OPTION_JSON, .name = "json", .meaning = "print one JSON object, for programs"},
 };
 
@@ -172,14 +218,55 @@ static enum program_reading take_option(int id, const char *argument, void *cont
     return PROGRAM_GO_ON;
 }
 
-static const struct command *find_command(const char *name)
+/* Finds the command by its first words, and says how many they are; NULL: there is none. */
+static const struct command *find_command(const char *const *words, size_t count, size_t *used)
 {
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(commands[i].name, name) == 0) {
+    for (size_t i = 0; i < COMMANDS && count > 0; i++) {
+        const char *name = commands[i].name;
+        const char *second = strchr(name, ' ');
+        size_t bytes = second == NULL ? strlen(name) : (size_t)(second - name);
+        if (strlen(words[0]) == bytes && strncmp(words[0], name, bytes) == 0 &&
+            (second == NULL || (count > 1 && strcmp(words[1], second + 1) == 0))) {
+            *used = second == NULL ? 1 : 2;
             return &commands[i];
         }
     }
     return NULL;
+}
+
+/* True of a word that begins the names of commands: "pki". */
+static bool is_family(const char *word)
+{
+    for (size_t i = 0; i < COMMANDS; i++) {
+        size_t bytes = strcspn(commands[i].name, " ");
+        if (commands[i].name[bytes] != '\0' && strlen(word) == bytes &&
+            strncmp(word, commands[i].name, bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void refuse_command(const char *const *words, size_t count)
+{
+    if (count == 0) {
+        (void)program_misused(&manual, "there is no command");
+    } else if (count > 1 && is_family(words[0])) {
+        (void)program_misused(&manual, "there is no command %s %s", words[0], words[1]);
+    } else if (is_family(words[0])) {
+        (void)program_misused(&manual, "%s needs one more word, that says what to do", words[0]);
+    } else {
+        (void)program_misused(&manual, "there is no command %s", words[0]);
+    }
+}
+
+static bool takes_operands(const struct command *command, size_t count)
+{
+    if (command->operand == NULL) {
+        return count == 0;
+    }
+    return command->operands == OPERANDS_ANY ||
+           (command->operands == OPERANDS_SOME ? count > 0 : count == 1);
 }
 
 static bool takes(const struct command *command, int option)
@@ -211,22 +298,24 @@ static bool has_wrong_option(const struct command *command, const struct invocat
  * Finds the command among the operands that follow the options, and checks what it was given. NULL
  * after a complaint.
  */
-static const struct command *read_command(char **operands, int count, struct invocation *invocation)
+static const struct command *read_command(const char *const *words, size_t count,
+                                          struct invocation *invocation)
 {
     const char *wrong = NULL;
-    const struct command *found = count > 0 ? find_command(operands[0]) : NULL;
-    if (count == 0) {
-        (void)program_misused(&manual, "there is no command");
-    } else if (found == NULL) {
-        (void)program_misused(&manual, "there is no command %s", operands[0]);
-    } else if (count != (found->operand != NULL ? 2 : 1)) {
+    size_t used = 0;
+    const struct command *found = find_command(words, count, &used);
+    if (found == NULL) {
+        refuse_command(words, count);
+    } else if (!takes_operands(found, count - used)) {
         (void)program_misused(&manual, "the command is %s%s%s", found->name,
                               found->operand != NULL ? " " : "",
                               found->operand != NULL ? found->operand : ", without operands");
     } else if (has_wrong_option(found, invocation, &wrong)) {
         (void)program_misused(&manual, "%s takes no option --%s", found->name, wrong);
     } else {
-        invocation->operand = operands[1];
+        invocation->operands = words + used;
+        invocation->operand_count = count - used;
+        invocation->operand = words[used];
         return found;
     }
     return NULL;
@@ -247,7 +336,8 @@ int main(int argc, char **argv)
     if (reading != PROGRAM_GO_ON) {
         return program_exit_status(&manual, reading);
     }
-    const struct command *command = read_command(argv + optind, argc - optind, &invocation);
+    const struct command *command =
+        read_command((const char *const *)argv + optind, (size_t)(argc - optind), &invocation);
     if (command == NULL) {
         return PROGRAM_EXIT_USAGE;
     }

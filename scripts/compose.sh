@@ -5,6 +5,8 @@
 #   scripts/compose.sh check         says what to install where an engine or Compose is missing
 #   scripts/compose.sh ARGUMENT...   docker compose (or docker-compose) ARGUMENT...
 #
+# With TLS=1 in the environment, on .tls/docker-compose.yaml as well (scripts/tls.sh).
+#
 # Runs on any host with Docker, so it keeps to bash 3.2 and POSIX tools.
 #
 # Digests of the two config.yaml stand as labels in the compose file: a container
@@ -68,4 +70,6 @@ fi
 SERVER_CONFIG_DIGEST=$(digest_of server/config.yaml)
 CLIENT_CONFIG_DIGEST=$(digest_of client/config.yaml)
 export SERVER_CONFIG_DIGEST CLIENT_CONFIG_DIGEST
-exec "${compose[@]}" -p tp0 -f docker-compose-dev.yaml "$@"
+files=(-f docker-compose-dev.yaml)
+[[ ${TLS:-} != 1 ]] || files+=(-f .tls/docker-compose.yaml)
+exec "${compose[@]}" -p tp0 "${files[@]}" "$@"

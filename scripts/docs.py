@@ -18,7 +18,8 @@ OPERATIONS = 'docs/operations.md'
 RELIABILITY = 'docs/reliability.md'
 READING = 'docs/reading.md'
 ARCHITECTURE = 'docs/architecture.md'
-ROOMS = ('lib', 'bet', 'shm', 'store', 'tls', 'server', 'client', 'generate', 'stat', 'admin')
+ROOMS = ('lib', 'bet', 'shm', 'store', 'tls', 'pki', 'server', 'client', 'generate', 'stat',
+         'admin')
 
 # Whose actions and keys a table holds, under which heading of OPERATIONS.
 ACTIONS = {"The server's actions": ('lib', 'shm', 'store', 'tls', 'server'),

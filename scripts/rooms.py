@@ -24,6 +24,8 @@ ROOMS = {
              ('lib', 'bet', 'store')),
     'tls': ('encrypted connections: contexts, streams, the agencies that a certificate names',
             ('lib', 'bet')),
+    'pki': ('a small certificate authority: keys, certificates, what was issued and revoked',
+            ('lib', 'bet', 'store', 'tls')),
     'verify': ('the auditor\'s checks', ('lib', 'bet', 'store', 'seal')),
     'server': ('what the server\'s processes have in common: heritage, table of processes, signals, '
                'configuration', ('lib', 'bet', 'shm', 'store', 'tls')),
@@ -37,7 +39,7 @@ ROOMS = {
     'stat': ('the inspector', ('lib', 'bet', 'shm', 'store', 'server')),
     # `lottery-admin status` asks a running server as lottery-stat does.
     'admin': ('the operator\'s commands',
-              ('lib', 'bet', 'shm', 'store', 'server', 'seal', 'tls', 'stat')),
+              ('lib', 'bet', 'shm', 'store', 'server', 'seal', 'tls', 'pki', 'stat')),
 }
 
 # The one place that knows all processes by their entries; and main, which starts the first one, and

@@ -348,6 +348,37 @@ a_volume_that_was_kept_begins_drawn_and_the_log_says_what_to_do() {
     ! docker logs server 2>&1 | grep -q 'drawn: yes' || fail "a new volume is drawn"
 }
 
+# expect_mounts CONTAINER: of .tls/ it has its own folder alone, and can't write there.
+expect_mounts() {
+    local format='{{range .Mounts}}{{if eq .Destination "/tls"}}{{.Source}} {{.RW}}{{end}}{{end}}'
+    expect_equal "$work/.tls/$1 false" "$(docker inspect --format "$format" "$1")" "/tls of $1"
+}
+
+tls_1_encrypts_and_every_container_has_its_own_key() {
+    start_anew
+    quietly bash generar-compose.sh docker-compose-dev.yaml 3
+    local before clients
+    before=$(sha256sum docker-compose-dev.yaml)
+    quietly make docker-compose-up TLS=1
+    expect_equal "$before" "$(sha256sum docker-compose-dev.yaml)" "the compose file"
+    expect_winners 3
+    expect_equal "600 lottery" "$(docker exec server stat -c '%a %U' /tls/server.key)" "server's key"
+    expect_equal "600 10001" "$(stat -c '%a %u' .tls/client1/agency.key)" "a client's key"
+    expect_mounts server
+    expect_mounts client1
+    expect_mounts client3
+    clients=$(docker inspect --format '{{.Id}}' client1 client2 client3)
+    quietly make docker-compose-up TLS=1
+    expect_equal "$clients" "$(docker inspect --format '{{.Id}}' client1 client2 client3)" "clients"
+    expect_winners 3
+    docker run --rm -i --network tp0_testing_net --entrypoint nc client:latest -N -w 3 server 12345 \
+        >"$work/answer" <<<$'1:5\r'
+    grep -q 'ERROR.*TLS' "$work/answer" || fail "plain text is answered: $(<"$work/answer")"
+    quietly make docker-compose-down
+    expect_nothing_left
+    rm -r .tls || fail ".tls can't be removed"
+}
+
 the_earlier_clients_echo_and_finish_their_loop() {
     start_anew
     quietly python3 multiple_clients_compose.py 1
@@ -462,7 +493,7 @@ run_test() {
 }
 
 copy_checkout() {
-    tar -C "$checkout" --exclude=./build --exclude=./bin --exclude=./.git --exclude=./.data \
+    tar -C "$checkout" --exclude=./build --exclude=./bin --exclude=./.git --exclude=./.data --exclude=./.tls \
         --exclude=./data -cf - . | tar -C "$work" -xf - || exit 1
     chmod -R go-rwx "$work"
     chmod o+r "$work/server/config.yaml" "$work/client/config.yaml"
@@ -506,6 +537,7 @@ run_test exercise_1_1_none_is_a_server_alone
 run_test exercise_5_one_bet_for_each_client_from_its_environment
 run_test exercise_5_the_example_bet_stands_in_the_generated_file
 run_test a_volume_that_was_kept_begins_drawn_and_the_log_says_what_to_do
+run_test tls_1_encrypts_and_every_container_has_its_own_key
 run_test the_earlier_clients_echo_and_finish_their_loop
 run_test the_environment_alone_does
 run_test an_ini_file_as_the_course_s_server_has_it_does

@@ -10,7 +10,7 @@ FUZZ_BIN     := build/fuzz
 FUZZ_TARGETS ?= message bet config recovery done control checkpoint seal admin proxy certificate
 FUZZ_FLAGS   := $(DIALECT) $(WARNINGS) -O1 -g -fno-omit-frame-pointer \
                 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-FUZZ_ROOMS   := $(patsubst %.c,$(FUZZ_BIN)/%.o,$(foreach room,client server seal tls store shm bet lib, \
+FUZZ_ROOMS   := $(patsubst %.c,$(FUZZ_BIN)/%.o,$(foreach room,client server seal pki tls store shm bet lib, \
                 $(call sources_of,$(room))))
 
 $(FUZZ_BIN)/%.o: %.c

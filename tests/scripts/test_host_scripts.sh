@@ -6,7 +6,8 @@
 # shellcheck disable=SC2317 # tests are called by their names
 source tests/scripts/words.sh
 
-readonly host_scripts=(netcat_test.sh validar-echo-server.sh generar-compose.sh scripts/compose.sh)
+readonly host_scripts=(netcat_test.sh validar-echo-server.sh generar-compose.sh scripts/compose.sh
+    scripts/tls.sh)
 
 # POSIX's utilities (XCU, chapter 4) that a script may want; and the three that come with a host.
 readonly posix_tools=(
