@@ -161,7 +161,7 @@ short transport_events(const struct transport *transport, bool sends)
 
 bool transport_has_pending(const struct transport *transport)
 {
-    return transport->has_pending;
+    return transport->has_pending || transport->over != TRANSPORT_WAITS;
 }
 
 /* A ticket, or the server's close_notify, makes the socket readable, and is no answer. */
@@ -184,10 +184,8 @@ bool transport_is_closed(struct transport *transport)
 void transport_close(struct transport *transport)
 {
     if (transport->credentials != NULL) {
-        if (transport->over != TRANSPORT_BROKEN) {
-            transport->credentials->session = tls_stream_session(&transport->stream);
-            tls_stream_end(&transport->stream);
-        }
+        transport->credentials->session = tls_stream_session(&transport->stream);
+        tls_stream_end(&transport->stream);
         tls_stream_close(&transport->stream);
     }
     close(transport->fd);

@@ -64,7 +64,7 @@ enum transport_result transport_receive(struct transport *transport, char *bytes
 /* What poll(2) has to watch, for a receive and, where there is something to be sent, a send. */
 short transport_events(const struct transport *transport, bool sends);
 
-/* True where a receive may find bytes although poll(2) tells of none. */
+/* True where a receive may find bytes, or the end, although poll(2) tells of none. */
 bool transport_has_pending(const struct transport *transport);
 
 /* True where the server has closed and nothing is left to receive. Takes no bytes. */

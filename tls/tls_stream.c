@@ -149,20 +149,21 @@ static const struct explanation explanations[] = {
      "the peer finds nothing in common with us"},
 };
 
-/* NULL: there is none. Other libraries of OpenSSL number their reasons in their own way. */
+/* Other libraries of OpenSSL number their reasons in their own way. */
+static bool is_ssl_reason(unsigned long error, int reason)
+{
+    return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == reason;
+}
+
+/* NULL: there is none. */
 static const struct explanation *find_explanation(unsigned long error)
 {
     for (size_t i = 0; i < sizeof explanations / sizeof explanations[0]; i++) {
-        if (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == explanations[i].reason) {
+        if (is_ssl_reason(error, explanations[i].reason)) {
             return &explanations[i];
         }
     }
     return NULL;
-}
-
-static bool is_ssl_reason(unsigned long error, int reason)
-{
-    return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == reason;
 }
 
 /* Why the peer's certificate is not accepted. */
@@ -215,8 +216,6 @@ static void explain(struct tls_stream *stream, int error, struct failure *failur
     } else if (is_ssl_reason(first, SSL_R_CERTIFICATE_VERIFY_FAILED)) {
         stream->fault = TLS_FAULT_REFUSED;
         explain_verification(stream->ssl, failure);
-    } else if (is_ssl_reason(first, SSL_R_UNEXPECTED_EOF_WHILE_READING)) {
-        (void)failure_set(failure, "the peer has closed the connection");
     } else if (ours != NULL) {
         stream->fault = ours->fault;
         (void)failure_set(failure, "%s", ours->text);
@@ -259,33 +258,12 @@ enum tls_result tls_stream_handshake(struct tls_stream *stream, struct failure *
     return result;
 }
 
-/* True where the socket has ended without the peer's close_notify. */
-static bool is_cut_off(const SSL *ssl, int result)
-{
-    return (SSL_get_error(ssl, result) == SSL_ERROR_SSL &&
-            is_ssl_reason(ERR_peek_error(), SSL_R_UNEXPECTED_EOF_WHILE_READING)) ||
-           (SSL_get_error(ssl, result) == SSL_ERROR_SYSCALL && errno == 0);
-}
-
-/*
- * An end without close_notify is an end like any other: messages say themselves where they end, so
- * a message that was cut off is found out (RFC 8446, 6.1, leaves it to the protocol above).
- */
-static enum tls_result judge_read(struct tls_stream *stream, int result, struct failure *failure)
-{
-    if (result != 1 && is_cut_off(stream->ssl, result)) {
-        ERR_clear_error();
-        return TLS_ENDED;
-    }
-    return judge(stream, result, failure);
-}
-
 enum tls_result tls_stream_read(struct tls_stream *stream, char *bytes, size_t capacity,
                                 size_t *got, struct failure *failure)
 {
     ERR_clear_error();
     errno = 0;
-    return judge_read(stream, SSL_read_ex(stream->ssl, bytes, capacity, got), failure);
+    return judge(stream, SSL_read_ex(stream->ssl, bytes, capacity, got), failure);
 }
 
 enum tls_result tls_stream_peek(struct tls_stream *stream, struct failure *failure)
@@ -294,7 +272,7 @@ enum tls_result tls_stream_peek(struct tls_stream *stream, struct failure *failu
     size_t got = 0;
     ERR_clear_error();
     errno = 0;
-    return judge_read(stream, SSL_peek_ex(stream->ssl, &byte, sizeof byte, &got), failure);
+    return judge(stream, SSL_peek_ex(stream->ssl, &byte, sizeof byte, &got), failure);
 }
 
 bool tls_stream_has_pending(const struct tls_stream *stream)
