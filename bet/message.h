@@ -99,10 +99,10 @@ bool message_is_draw_name(const char *text, size_t bytes);
 enum { MESSAGE_REASON_BYTES_MAX = 200 };
 
 /*
- * How the reason begins by which a server that takes TLS only answers plain text: an agency tells by
- * it what to set.
+ * How the reason begins by which a server that takes TLS alone answers plain text: an agency tells
+ * by it what to set.
  */
-#define MESSAGE_TLS_ONLY "this server speaks TLS only"
+#define MESSAGE_SPEAKS_TLS "this server speaks TLS"
 
 /*
  * Writes the reason for people that an ERROR carries, "" where it carries none: clean text

@@ -124,9 +124,9 @@ static bool is_told_of_tls(const struct wire *wire)
     size_t bytes = wire->in_used - wire->in_begin;
     bool is_alert =
         bytes >= sizeof alert_record && memcmp(wire->in, alert_record, sizeof alert_record) == 0;
-    bool is_error = header > 0 && bytes - header >= sizeof MESSAGE_TLS_ONLY - 1 &&
-                    memcmp(wire->in + wire->in_begin + header, MESSAGE_TLS_ONLY,
-                           sizeof MESSAGE_TLS_ONLY - 1) == 0;
+    bool is_error = header > 0 && bytes - header >= sizeof MESSAGE_SPEAKS_TLS - 1 &&
+                    memcmp(wire->in + wire->in_begin + header, MESSAGE_SPEAKS_TLS,
+                           sizeof MESSAGE_SPEAKS_TLS - 1) == 0;
     return is_alert || is_error;
 }
 

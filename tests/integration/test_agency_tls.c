@@ -364,8 +364,9 @@ static void meet_tls_server(struct rig *rig, const char *bytes, size_t count)
 static void a_plain_agency_is_told_that_the_server_speaks_tls(void **state)
 {
     static const char alert[] = {0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46};
-    static const char by_code[] = "server:1:" MESSAGE_TLS_ONLY ": set tls.mode\r\n";
-    static const char by_name[] = "server:ERROR:" MESSAGE_TLS_ONLY "\r\n";
+    static const char by_code[] =
+        "server:1:" MESSAGE_SPEAKS_TLS " alone: set tls.mode to required\r\n";
+    static const char by_name[] = "server:ERROR:" MESSAGE_SPEAKS_TLS " only\r\n";
     meet_tls_server(*state, alert, sizeof alert);
     meet_tls_server(*state, by_code, sizeof by_code - 1);
     meet_tls_server(*state, by_name, sizeof by_name - 1);
