@@ -51,8 +51,8 @@ bool tls_stream_open_server(struct tls_stream *stream, const struct tls_context 
 bool tls_is_server_name(const char *name);
 
 /*
- * Opens the client's end. The server's certificate has to be for `server_name`, for which
- * tls_is_server_name is true. Fails as above.
+ * Opens the client's end. The server's certificate has to have `server_name`, for which
+ * tls_is_server_name is true, in its subjectAltName: the common name plays no role. Fails as above.
  */
 bool tls_stream_open_client(struct tls_stream *stream, const struct tls_context *context,
                             int socket, const char *server_name, struct failure *failure);
