@@ -117,16 +117,16 @@ static size_t header_bytes(const struct wire *wire)
     return second == NULL ? 0 : (size_t)(second + 1 - start);
 }
 
-/* True where a plain connection gets the answer of a server that speaks TLS only. */
+/* True where what comes first is the answer of a server that speaks TLS alone to plain text. */
 static bool is_told_of_tls(const struct wire *wire)
 {
-    size_t header = header_bytes(wire);
+    const char *start = wire->in + wire->in_begin;
     size_t bytes = wire->in_used - wire->in_begin;
+    size_t header = header_bytes(wire);
     bool is_alert =
-        bytes >= sizeof alert_record && memcmp(wire->in, alert_record, sizeof alert_record) == 0;
+        bytes >= sizeof alert_record && memcmp(start, alert_record, sizeof alert_record) == 0;
     bool is_error = header > 0 && bytes - header >= sizeof MESSAGE_SPEAKS_TLS - 1 &&
-                    memcmp(wire->in + wire->in_begin + header, MESSAGE_SPEAKS_TLS,
-                           sizeof MESSAGE_SPEAKS_TLS - 1) == 0;
+                    memcmp(start + header, MESSAGE_SPEAKS_TLS, sizeof MESSAGE_SPEAKS_TLS - 1) == 0;
     return is_alert || is_error;
 }
 

@@ -463,6 +463,9 @@ static void what_is_wrong_with_the_files_is_one_line_and_no_connection(void **st
     expect_no_start(rig, &future, NULL, "future.pem is not valid before 20");
     expect_no_start(rig, &other, NULL,
                     "other.pem is that of agency 3-5, and this is agency 2 (id)");
+    rig_start_with(rig, rig_tls_settings(tls, &other, NULL), "-t");
+    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_forget(rig);
     assert_int_equal(chmod(tls->agency.key, 0640), 0);
     expect_no_start(rig, &tls->agency, NULL, "its mode is 0640, so that others may read it: chmod");
 }
