@@ -306,7 +306,7 @@ static bool send_whole(struct load_connection *connection, const char *bytes, si
 
 static bool take_ack(struct load_connection *connection)
 {
-    char answer[ACK_BYTES];
+    char answer[ACK_BYTES] = "";
     size_t came = 0;
     while (came < sizeof answer) {
         ssize_t got = connection->has_pending || await(connection, POLLIN)

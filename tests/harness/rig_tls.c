@@ -19,13 +19,15 @@
 
 enum { SETTINGS_MAX = 8 };
 
+#define DAY_S INT64_C(86400)
+
 /* -------------------------------------------------------------- the fixture ---- */
 
 int rig_tls_set_up(void **state)
 {
     static const struct certificate_wish server_wish = {.names = "DNS:localhost,IP:127.0.0.1"};
     static const struct certificate_wish agency_wish = {.names = "URI:urn:lottery:agency:2",
-                                                        .expires_in_s = 90 * 24 * 3600};
+                                                        .expires_in_s = 90 * DAY_S};
     void *stage = NULL;
     (void)signal(SIGPIPE, SIG_IGN); /* a send to an agency that has gone fails, and no more */
     if (stage_set_up(&stage) != 0 || rig_set_up(state) != 0) {

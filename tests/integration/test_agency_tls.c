@@ -20,7 +20,9 @@
 
 #include <cmocka.h> /* after what it needs */
 
-enum { EXIT_UNTRUSTED = 5, WINNERS = 3000, DAY_S = 24 * 3600 };
+enum { EXIT_UNTRUSTED = 5, WINNERS = 3000 };
+
+#define DAY_S INT64_C(86400)
 
 static const char open_state[] = "server:8:0,open\r\n";
 
@@ -439,6 +441,20 @@ static void expect_no_start(struct rig *rig, const struct identity *agency, cons
     rig_forget(rig);
 }
 
+/* The agency's key under a password, which nobody is there to type. */
+static void lock_key(const struct rig_tls *tls, struct identity *locked)
+{
+    struct program_end end;
+    locked->key = stage_path(tls->stage, "locked.key");
+    const struct program_plan plan = {.name = "openssl",
+                                      .arguments =
+                                          ARGUMENTS("ec", "-aes128", "-passout", "pass:x", "-in",
+                                                    tls->agency.key, "-out", locked->key)};
+    (void)program_run(tls->stage, &plan, &end);
+    assert_int_equal(end.status, 0);
+    assert_int_equal(chmod(locked->key, 0600), 0);
+}
+
 static void what_is_wrong_with_the_files_is_one_line_and_no_connection(void **state)
 {
     struct rig *rig = *state;
@@ -451,6 +467,7 @@ static void what_is_wrong_with_the_files_is_one_line_and_no_connection(void **st
     const struct identity future = authority_issue(tls->authority, "future", &early);
     const struct identity other = authority_issue(tls->authority, "other", &others);
     const struct identity mixed = {.certificate = tls->agency.certificate, .key = other.key};
+    struct identity locked = {.certificate = tls->agency.certificate};
     rig_listen(rig);
     expect_no_start(rig, &tls->agency, "CLI_TLS_CERTIFICATE=/nowhere/a.pem",
                     "certificate /nowhere/a.pem: No such file or directory");
@@ -466,6 +483,8 @@ static void what_is_wrong_with_the_files_is_one_line_and_no_connection(void **st
     rig_start_with(rig, rig_tls_settings(tls, &other, NULL), "-t");
     rig_expect_exit(rig, EXIT_FAILURE);
     rig_forget(rig);
+    lock_key(tls, &locked);
+    expect_no_start(rig, &locked, NULL, "(one with a password can't be used)");
     assert_int_equal(chmod(tls->agency.key, 0640), 0);
     expect_no_start(rig, &tls->agency, NULL, "its mode is 0640, so that others may read it: chmod");
 }

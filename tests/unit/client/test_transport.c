@@ -56,6 +56,11 @@ static void open_server(struct ends *ends, const char *crl)
     EVP_PKEY_free(key);
 }
 
+static void copy_path(char setting[CONFIG_TEXT_BYTES], const char *path)
+{
+    (void)snprintf(setting, CONFIG_TEXT_BYTES, "%s", path);
+}
+
 static void set_up(struct ends *ends, struct stage *stage, bool is_revoked)
 {
     const struct certificate_wish wish = {.names = "URI:urn:lottery:agency:2"};
@@ -63,9 +68,9 @@ static void set_up(struct ends *ends, struct stage *stage, bool is_revoked)
         .authority = authority_open(stage, "ca"),
         .config = {.id = 2, .server_address = "localhost:12345", .tls_mode = CLIENT_TLS_REQUIRED}};
     const struct identity agency = authority_issue(ends->authority, "agency", &wish);
-    (void)strcpy(ends->config.tls_certificate, agency.certificate);
-    (void)strcpy(ends->config.tls_key, agency.key);
-    (void)strcpy(ends->config.tls_ca, ends->authority->path);
+    copy_path(ends->config.tls_certificate, agency.certificate);
+    copy_path(ends->config.tls_key, agency.key);
+    copy_path(ends->config.tls_ca, ends->authority->path);
     (void)signal(SIGPIPE, SIG_IGN);
     open_server(ends,
                 is_revoked ? authority_revoke(ends->authority, "ca", &agency.serial, 1, 3600) : "");
