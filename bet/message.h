@@ -99,6 +99,12 @@ bool message_is_draw_name(const char *text, size_t bytes);
 enum { MESSAGE_REASON_BYTES_MAX = 200 };
 
 /*
+ * How the reason begins by which a server that takes TLS alone answers plain text: an agency tells
+ * by it what to set.
+ */
+#define MESSAGE_SPEAKS_TLS "this server speaks TLS"
+
+/*
  * Writes the reason for people that an ERROR carries, "" where it carries none: clean text
  * (lib/text.h), cut at MESSAGE_REASON_BYTES_MAX bytes, whatever the message holds.
  */

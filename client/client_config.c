@@ -8,6 +8,7 @@
 
 #include "bet/message.h"
 #include "client/resolver.h"
+#include "tls/tls_stream.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -35,6 +36,13 @@ enum client_key {
     KEY_WINNERS_FILE,
     KEY_RESUME,
     KEY_LOTTERY_NAME,
+    KEY_TLS_MODE,
+    KEY_TLS_CERTIFICATE,
+    KEY_TLS_KEY,
+    KEY_TLS_CA,
+    KEY_TLS_CRL,
+    KEY_TLS_SERVER_NAME,
+    KEY_TLS_MINIMUM,
     KEY_FIRST_NAME,
     KEY_LAST_NAME,
     KEY_DOCUMENT,
@@ -47,6 +55,12 @@ enum client_key {
 
 static const char *const resume_choices[] = {
     [RESUME_AUTO] = "auto", [RESUME_REQUIRED] = "required", [RESUME_OFF] = "off", NULL};
+
+static const char *const tls_mode_choices[] = {
+    [CLIENT_TLS_OFF] = "off", [CLIENT_TLS_REQUIRED] = "required", NULL};
+
+static const char *const tls_minimum_choices[] = {
+    [TLS_MINIMUM_1_3] = "1.3", [TLS_MINIMUM_1_2] = "1.2", NULL};
 
 static const struct config_key keys[KEYS] = {
     [KEY_ID] = {.path = {"id"},
@@ -141,6 +155,54 @@ static const struct config_key keys[KEYS] = {
                           .default_value = "",
                           .meaning = "the draw that the bets are for; nothing is sent to any "
                                      "other; empty: the current draw"},
+    [KEY_TLS_MODE] = {.path = {"tls.mode"},
+                      .environment = {"CLI_TLS_MODE", "TLS_MODE"},
+                      .kind = CONFIG_CHOICE,
+                      FIELD(tls_mode),
+                      .choices = tls_mode_choices,
+                      .default_value = "off",
+                      .meaning = "required: connect by TLS only; off: in plain text"},
+    [KEY_TLS_CERTIFICATE] =
+        {.path = {"tls.certificate"},
+         .environment = {"CLI_TLS_CERTIFICATE", "TLS_CERTIFICATE"},
+         .kind = CONFIG_TEXT,
+         FIELD(tls_certificate),
+         .default_value = "",
+         .meaning = "PEM file of the certificate that says which agency this is; empty: none"},
+    [KEY_TLS_KEY] = {.path = {"tls.key"},
+                     .environment = {"CLI_TLS_KEY", "TLS_KEY"},
+                     .kind = CONFIG_TEXT,
+                     FIELD(tls_key),
+                     .default_value = "",
+                     .meaning = "PEM file of its key, mode 0600"},
+    [KEY_TLS_CA] = {.path = {"tls.ca"},
+                    .environment = {"CLI_TLS_CA", "TLS_CA"},
+                    .kind = CONFIG_TEXT,
+                    FIELD(tls_ca),
+                    .default_value = "",
+                    .meaning = "PEM file of the authorities that sign the server's certificate"},
+    [KEY_TLS_CRL] = {.path = {"tls.crl"},
+                     .environment = {"CLI_TLS_CRL", "TLS_CRL"},
+                     .kind = CONFIG_TEXT,
+                     FIELD(tls_crl),
+                     .default_value = "",
+                     .meaning =
+                         "PEM file of the certificates that those have revoked; empty: none"},
+    [KEY_TLS_SERVER_NAME] =
+        {.path = {"tls.server_name"},
+         .environment = {"CLI_TLS_SERVER_NAME", "TLS_SERVER_NAME"},
+         .kind = CONFIG_TEXT,
+         FIELD(tls_server_name),
+         .default_value = "",
+         .meaning = "the name that the server's certificate has to be for; empty: the host of "
+                    "server.address"},
+    [KEY_TLS_MINIMUM] = {.path = {"tls.minimum"},
+                         .environment = {"CLI_TLS_MINIMUM", "TLS_MINIMUM"},
+                         .kind = CONFIG_CHOICE,
+                         FIELD(tls_minimum),
+                         .choices = tls_minimum_choices,
+                         .default_value = "1.3",
+                         .meaning = "the oldest version of TLS that is spoken"},
     [KEY_FIRST_NAME] = {.environment = {"CLI_NOMBRE", "NOMBRE"},
                         .kind = CONFIG_TEXT,
                         FIELD(first_name),
@@ -243,6 +305,50 @@ static bool check_lottery_name(const struct client_config *config, const char *p
                        place, name);
 }
 
+/* The name by which the server is known has to be one that a certificate can be for. */
+static bool check_server_name(const struct client_config *config,
+                              const struct resolver_name *server,
+                              const struct config_origin *origins, struct failure *failure)
+{
+    char host[RESOLVER_NAME_BYTES];
+    const char *name = config->tls_server_name;
+    if (name[0] != '\0') {
+        return tls_is_server_name(name) ||
+               failure_set(failure,
+                           "%s: \"%.60s\" is no name that a certificate can be for: a host's name "
+                           "or an address, without port and brackets",
+                           origins[KEY_TLS_SERVER_NAME].place, name);
+    }
+    snprintf(host, sizeof host, "%.*s", (int)strcspn(server->host, "%"), server->host);
+    return tls_is_server_name(host) ||
+           failure_set(failure,
+                       "%s: no certificate can be for \"%.60s\": set tls.server_name to the name "
+                       "that the server's certificate is for",
+                       origins[KEY_SERVER_ADDRESS].place, host);
+}
+
+/* What TLS needs is set. */
+static bool check_tls(const struct client_config *config, const struct resolver_name *server,
+                      const struct config_origin *origins, struct failure *failure)
+{
+    if (config->tls_mode == CLIENT_TLS_OFF) {
+        return true;
+    }
+    if (config->tls_ca[0] == '\0') {
+        return failure_set(failure,
+                           "%s: is required, but tls.ca is not set: name the file with the "
+                           "certificate of the authority that signs the server's",
+                           origins[KEY_TLS_MODE].place);
+    }
+    if ((config->tls_certificate[0] == '\0') != (config->tls_key[0] == '\0')) {
+        bool has_key = config->tls_key[0] != '\0';
+        return failure_set(failure, "%s: is set, but %s is not: they go together",
+                           origins[has_key ? KEY_TLS_KEY : KEY_TLS_CERTIFICATE].place,
+                           has_key ? "tls.certificate" : "tls.key");
+    }
+    return check_server_name(config, server, origins, failure);
+}
+
 bool client_config_load(const char *file, struct client_config *config, struct failure *failure)
 {
     struct config_origin origins[KEYS];
@@ -252,6 +358,7 @@ bool client_config_load(const char *file, struct client_config *config, struct f
     return config_load(&client_config_table, file, config, origins, failure) &&
            apply_server_host(config, address_origin, failure) &&
            resolver_split(config->server_address, address_origin->place, &server, failure) &&
+           check_tls(config, &server, origins, failure) &&
            check_lottery_name(config, origins[KEY_LOTTERY_NAME].place, failure) &&
            derive_single_bet(config, origins, failure);
 }

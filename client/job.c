@@ -63,10 +63,11 @@ static bool open_bets(struct job *job, struct failure *failure)
     return dataset_open(&job->dataset, job->bets_name, failure);
 }
 
-bool job_open(struct job *job, const struct client_config *config, struct interrupt *interrupt,
-              unsigned progress_lines_up, struct failure *failure)
+bool job_open(struct job *job, const struct client_config *config, struct credentials *credentials,
+              struct interrupt *interrupt, unsigned progress_lines_up, struct failure *failure)
 {
-    *job = (struct job){.config = config, .agency = config->id, .interrupt = interrupt};
+    *job = (struct job){
+        .config = config, .agency = config->id, .interrupt = interrupt, .credentials = credentials};
     job->unaided.is_on = config->resume == RESUME_OFF;
     if (!job_check(config, failure) ||
         !resolver_split(config->server_address, "server.address", &job->server, failure) ||
@@ -97,13 +98,14 @@ static enum job_step give_up(const struct job *job, const struct failure *why)
     log_error(
         "action: connect | result: fail | server: %s | reason: %s | gave_up_after_ms: %" PRId64,
         job->config->server_address, why->text, job->config->loop_lapse_ms);
-    return JOB_FAILED;
+    return job->is_refused ? JOB_UNTRUSTED : JOB_FAILED;
 }
 
 /* Connects, for as long as the patience lasts, and holds one session. */
 static enum job_step run_session(struct job *job, struct failure *why)
 {
     int fd = -1;
+    job->is_refused = false;
     progress_set_state(&job->progress, "connecting");
     switch (dial_persistently(job->interrupt, &job->server, &job->patience, &fd, why)) {
     case DIAL_STOPPED:

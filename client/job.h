@@ -19,6 +19,7 @@
 #define CLIENT_JOB_H
 
 #include "client/client_config.h"
+#include "client/credentials.h"
 #include "client/dataset.h"
 #include "client/interrupt.h"
 #include "client/patience.h"
@@ -39,6 +40,7 @@ enum job_step {
     JOB_FAILED,     /* the job has failed; it has been logged */
     JOB_OTHER_BETS, /* the job has failed: the stored bets are not those of the file; logged */
     JOB_OTHER_DRAW, /* the job has failed: its draw is over without all bets, or not there; logged */
+    JOB_UNTRUSTED,  /* the job has failed: it and the server don't accept each other; logged */
     JOB_STOPPED     /* a signal asks the process to stop */
 };
 
@@ -59,11 +61,14 @@ struct job {
     const struct client_config *config;
     uint32_t agency;
     struct resolver_name server;
-    struct interrupt *interrupt; /* main's */
+    struct interrupt *interrupt;     /* main's */
+    struct credentials *credentials; /* main's */
     struct dataset dataset;
     struct patience patience;
     struct progress progress;
     char bets_name[JOB_PATH_BYTES]; /* the file, or what stands for it, for people */
+    bool was_answered;              /* the server has answered something in this run */
+    bool is_refused;                /* on the last connection, one end did not accept the other */
     bool has_bets;                  /* false: only probes were asked for */
     bool met_server;                /* stored_before is known */
     uint64_t stored_before;         /* bets that the server held when this run first asked */
@@ -88,12 +93,12 @@ struct job {
 bool job_check(const struct client_config *config, struct failure *failure);
 
 /*
- * Checks (job_check), then opens everything but the connection. The configuration and the
- * interrupt have to outlive the job. `progress_lines_up` as in progress.h. Returns false
+ * Checks (job_check), then opens everything but the connection. The configuration, the
+ * credentials and the interrupt have to outlive the job. `progress_lines_up` as in progress.h. Returns false
  * with the failure, and nothing is open then.
  */
-bool job_open(struct job *job, const struct client_config *config, struct interrupt *interrupt,
-              unsigned progress_lines_up, struct failure *failure);
+bool job_open(struct job *job, const struct client_config *config, struct credentials *credentials,
+              struct interrupt *interrupt, unsigned progress_lines_up, struct failure *failure);
 
 /* Does the job; does nothing if a signal has come already. Never JOB_LOST or JOB_NEXT. */
 enum job_step job_run(struct job *job);

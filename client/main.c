@@ -5,10 +5,11 @@
  * its end into an exit status: 0 when all of it worked or somebody asked it to
  * stop, 1 when something failed, 2 when it was called wrongly, 3 when the server has
  * stored other bets than those of the file, 4 when the draw is over without all of them, or is not
- * there.
+ * there, 5 when the agency and the server do not accept each other.
  */
 #include "bet/bet.h"
 #include "client/client_config.h"
+#include "client/credentials.h"
 #include "client/job.h"
 #include "lib/log.h"
 #include "lib/program.h"
@@ -17,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_OTHER_BETS = 3, EXIT_OTHER_DRAW = 4 };
+enum { EXIT_OTHER_BETS = 3, EXIT_OTHER_DRAW = 4, EXIT_UNTRUSTED = 5 };
 
 struct options {
     const char *file; /* NULL: the default */
@@ -46,7 +47,8 @@ static const struct program_manual manual = {
     .statuses = {[EXIT_SUCCESS] = "it told its winners, or was stopped by SIGTERM or SIGINT",
                  [EXIT_FAILURE] = "something failed; the last line says why",
                  [EXIT_OTHER_BETS] = "the file is not the one whose bets are stored",
-                 [EXIT_OTHER_DRAW] = "its draw is over without all bets, or is not there"},
+                 [EXIT_OTHER_DRAW] = "its draw is over without all bets, or is not there",
+                 [EXIT_UNTRUSTED] = "it and the server do not accept each other (TLS)"},
 };
 
 static enum program_reading take_option(int id, const char *argument, void *context)
@@ -71,6 +73,8 @@ static int do_job(struct job *job)
         status = EXIT_OTHER_BETS;
     } else if (step == JOB_OTHER_DRAW) {
         status = EXIT_OTHER_DRAW;
+    } else if (step == JOB_UNTRUSTED) {
+        status = EXIT_UNTRUSTED;
     }
     job_close(job);
     log_info("action: agency_exit | result: %s", status == EXIT_SUCCESS ? "success" : "fail");
@@ -78,32 +82,47 @@ static int do_job(struct job *job)
     return status;
 }
 
+/* Opens the log and the job, and does it. */
+static int run_job(const struct client_config *config, struct credentials *credentials,
+                   struct interrupt *interrupt, uint32_t progress_lines_up)
+{
+    struct failure failure;
+    struct job job;
+    char description[LOG_LINE_BYTES];
+    log_set_threshold((enum log_level)config->log_level);
+    log_open();
+    if (!job_open(&job, config, credentials, interrupt, progress_lines_up, &failure)) {
+        return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
+    }
+    config_describe(&client_config_table, config, description, sizeof description);
+    log_info("action: config | result: success%s", description);
+    credentials_warn(credentials, config);
+    return do_job(&job);
+}
+
 static int run(int argc, char **argv, struct interrupt *interrupt)
 {
     struct options options = {0};
     struct client_config config;
+    struct credentials credentials;
     struct failure failure;
-    struct job job;
     enum program_reading reading = program_read_options(&manual, argc, argv, take_option, &options);
     if (reading != PROGRAM_GO_ON) {
         return program_exit_status(&manual, reading);
     }
-    if (!client_config_load(options.file, &config, &failure) || !job_check(&config, &failure)) {
+    if (!client_config_load(options.file, &config, &failure) || !job_check(&config, &failure) ||
+        !credentials_open(&credentials, &config, &failure)) {
         return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
     }
+    int status = EXIT_SUCCESS;
     if (options.only_check) {
         printf("%s: configuration ok\n", manual.name);
-        return program_finish_output(&manual);
+        status = program_finish_output(&manual);
+    } else {
+        status = run_job(&config, &credentials, interrupt, options.progress_lines_up);
     }
-    log_set_threshold((enum log_level)config.log_level);
-    log_open();
-    if (!job_open(&job, &config, interrupt, options.progress_lines_up, &failure)) {
-        return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
-    }
-    char description[LOG_LINE_BYTES];
-    config_describe(&client_config_table, &config, description, sizeof description);
-    log_info("action: config | result: success%s", description);
-    return do_job(&job);
+    credentials_close(&credentials);
+    return status;
 }
 
 int main(int argc, char **argv)

@@ -4,6 +4,7 @@
 #include "client/probe.h"
 
 #include "client/dial.h"
+#include "client/transfer.h"
 #include "client/wire.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -21,6 +22,14 @@ static enum job_step fail(const struct job *job, const struct failure *why)
     return JOB_FAILED;
 }
 
+/* The same, where the wire tells whether one end does not accept the other. */
+static enum job_step fail_on_wire(const struct job *job, const struct wire *wire,
+                                  const struct failure *why)
+{
+    (void)fail(job, why);
+    return wire->is_refused ? JOB_UNTRUSTED : JOB_FAILED;
+}
+
 /* Sends the line, and takes the one that comes back. JOB_WORKED: it is the same. */
 static enum job_step exchange(struct job *job, struct wire *wire, const char *sent)
 {
@@ -36,7 +45,7 @@ static enum job_step exchange(struct job *job, struct wire *wire, const char *se
             return JOB_STOPPED;
         }
         if (end != WIRE_MOVED) {
-            return fail(job, &why);
+            return fail_on_wire(job, wire, &why);
         }
     }
     if (bytes != sent_bytes || memcmp(line, sent, bytes) != 0) {
@@ -65,7 +74,12 @@ static enum job_step probe_once(struct job *job, uint64_t number)
     if (!wire_open(&wire, job->interrupt, fd, &why)) {
         return fail(job, &why);
     }
-    enum job_step step = exchange(job, &wire, sent);
+    enum job_step step = transfer_begin_tls(job, &wire, &why);
+    if (step == JOB_LOST) {
+        step = fail_on_wire(job, &wire, &why);
+    } else if (step == JOB_WORKED) {
+        step = exchange(job, &wire, sent);
+    }
     wire_close(&wire);
     log_info("action: socket_closed | result: success | server: %s", job->config->server_address);
     return step;

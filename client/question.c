@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-bool question_is_out_of_place(const struct job *job, const struct wire *wire)
+bool question_is_out_of_place(const struct job *job, struct wire *wire)
 {
     return job->unaided.is_on && wire->answers > 0 &&
            (job->unaided.one_message || wire_is_closed(wire));

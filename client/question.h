@@ -19,7 +19,7 @@
  * True when another connection has to go on (JOB_NEXT): a server that does not know STATUS
  * has answered all its messages on this one and takes no more.
  */
-bool question_is_out_of_place(const struct job *job, const struct wire *wire);
+bool question_is_out_of_place(const struct job *job, struct wire *wire);
 
 /*
  * Puts a question on the wire; the next transfer sends it. `body` is NULL or a text.

@@ -78,6 +78,9 @@ static enum job_step take_hang_up(struct job *job, const struct wire *wire, bool
 {
     struct failure reason = *why;
     const char *setting = what_requires_status(job);
+    if (wire->is_refused) {
+        return JOB_LOST; /* this was not about STATUS */
+    }
     if (job->unaided.is_on) {
         job->unaided.doubt_asked = true;
     } else if (!job->knows_status && setting != NULL) {

@@ -8,6 +8,7 @@
 #include "client/own_draw.h"
 #include "client/question.h"
 #include "client/resume.h"
+#include "client/transfer.h"
 #include "client/wire.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -110,6 +111,44 @@ static enum job_step say_done(struct session *session, struct failure *why)
 
 /* ------------------------------------------------------- the connection ---- */
 
+/*
+ * The connection is lost. Where one end does not accept the other, that is final on the first
+ * contact: somebody has set up something wrongly, and repeating it would hide that for a lapse. Once
+ * the server has answered in this run, the settings were right. Then somebody is changing the
+ * server's certificates, and the agency waits for the end of that as it waits for a server that is
+ * being restarted.
+ */
+static enum job_step judge_loss(struct job *job, const struct wire *wire, const struct failure *why)
+{
+    job->is_refused = wire->is_refused;
+    if (!wire->is_refused || job->was_answered) {
+        return JOB_LOST;
+    }
+    log_error("action: connect | result: fail | server: %s | reason: %s",
+              job->config->server_address, why->text);
+    return JOB_UNTRUSTED;
+}
+
+/* From the handshake, where there is one, to the winners. */
+static enum job_step converse(struct session *session, struct failure *why)
+{
+    struct job *job = session->job;
+    enum job_step step = transfer_begin_tls(job, &session->wire, why);
+    if (step == JOB_WORKED) {
+        step = resume_run(job, &session->wire, &session->phase, why);
+    }
+    if (step == JOB_WORKED) {
+        step = send_bets(session, why);
+    }
+    if (step == JOB_WORKED) {
+        step = say_done(session, why);
+    }
+    if (step == JOB_WORKED) {
+        step = lookup_run(job, &session->wire, why);
+    }
+    return step;
+}
+
 enum job_step session_run(struct job *job, int fd, struct failure *why)
 {
     struct session session = {.job = job};
@@ -118,15 +157,10 @@ enum job_step session_run(struct job *job, int fd, struct failure *why)
                   job->config->server_address, why->text);
         return JOB_FAILED;
     }
-    enum job_step step = resume_run(job, &session.wire, &session.phase, why);
-    if (step == JOB_WORKED) {
-        step = send_bets(&session, why);
-    }
-    if (step == JOB_WORKED) {
-        step = say_done(&session, why);
-    }
-    if (step == JOB_WORKED) {
-        step = lookup_run(job, &session.wire, why);
+    enum job_step step = converse(&session, why);
+    job->was_answered |= session.wire.answers > 0;
+    if (step == JOB_LOST) {
+        step = judge_loss(job, &session.wire, why);
     }
     wire_close(&session.wire);
     log_write(step == JOB_NEXT ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,

@@ -3,14 +3,15 @@
  */
 #include "client/transfer.h"
 
+#include "lib/clock.h"
 #include "lib/log.h"
 
 #include <inttypes.h>
 
-enum job_step transfer_bytes(struct job *job, struct wire *wire, int64_t deadline_ms,
-                             struct failure *why)
+/* What the end of a transfer means for the job. */
+static enum job_step judge(const struct job *job, enum wire_end end, const struct failure *why)
 {
-    switch (wire_transfer(wire, deadline_ms, why)) {
+    switch (end) {
     case WIRE_MOVED:
         return JOB_WORKED;
     case WIRE_STOPPED:
@@ -24,6 +25,29 @@ enum job_step transfer_bytes(struct job *job, struct wire *wire, int64_t deadlin
         break;
     }
     return JOB_LOST;
+}
+
+enum job_step transfer_begin_tls(struct job *job, struct wire *wire, struct failure *why)
+{
+    if (!job->credentials->is_on) {
+        return JOB_WORKED;
+    }
+    int64_t limit_ms = clock_monotonic_ms() + TRANSFER_HANDSHAKE_MS;
+    int64_t lapse_ms = patience_deadline_ms(&job->patience);
+    enum wire_end end =
+        wire_begin_tls(wire, job->credentials, limit_ms < lapse_ms ? limit_ms : lapse_ms, why);
+    if (end == WIRE_MOVED) {
+        log_debug("action: connect | result: success | server: %s | tls: %s | resumed: %s",
+                  job->config->server_address, SSL_get_version(wire->transport.stream.ssl),
+                  tls_stream_is_resumed(&wire->transport.stream) ? "yes" : "no");
+    }
+    return judge(job, end, why);
+}
+
+enum job_step transfer_bytes(struct job *job, struct wire *wire, int64_t deadline_ms,
+                             struct failure *why)
+{
+    return judge(job, wire_transfer(wire, deadline_ms, why), why);
 }
 
 enum job_step transfer_silence(struct wire *wire, int64_t until_ms, struct failure *why)

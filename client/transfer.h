@@ -8,6 +8,16 @@
 #include "client/wire.h"
 #include "lib/failure.h"
 
+/* The longest handshake, so that a server that stalls in one does not use up the lapse. */
+enum { TRANSFER_HANDSHAKE_MS = 10000 };
+
+/*
+ * Goes over to TLS on a new connection, where the job's credentials are on; else it is JOB_WORKED at
+ * once. JOB_LOST: there is no TLS with this server, or not now (wire->is_refused tells them apart),
+ * and `why` says so. JOB_FAILED: there is no memory, which has been logged. JOB_STOPPED: a signal.
+ */
+enum job_step transfer_begin_tls(struct job *job, struct wire *wire, struct failure *why);
+
 /*
  * Sends and receives what is possible, and waits for it until the deadline at most.
  * JOB_WORKED: some bytes were sent or received. JOB_LOST: the deadline has passed or the

@@ -3,25 +3,25 @@
  */
 #include "client/wire.h"
 
+#include "lib/clock.h"
 #include "lib/log.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+
+/* How a record of TLS begins that holds an alert: its type, and the major version (RFC 8446, 5.1). */
+static const char alert_record[] = {0x15, 0x03};
 
 bool wire_open(struct wire *wire, struct interrupt *interrupt, int fd, struct failure *failure)
 {
     *wire = (struct wire){
         .interrupt = interrupt,
-        .fd = fd,
         .out = malloc(WIRE_OUT_BYTES),
         .in = malloc(WIRE_SHORT_ANSWER_BYTES),
         .in_capacity = WIRE_SHORT_ANSWER_BYTES,
         .answer_bytes_max = WIRE_SHORT_ANSWER_BYTES,
     };
+    transport_open(&wire->transport, fd);
     if (wire->out == NULL || wire->in == NULL) {
         failure_set_errno(failure, "memory for a connection");
         wire_close(wire);
@@ -34,8 +34,8 @@ void wire_close(struct wire *wire)
 {
     free(wire->out);
     free(wire->in);
-    close(wire->fd);
-    *wire = (struct wire){.fd = -1};
+    transport_close(&wire->transport);
+    *wire = (struct wire){.transport = {.fd = -1}};
 }
 
 char *wire_reserve(struct wire *wire, size_t bytes)
@@ -60,19 +60,18 @@ static bool has_something_to_send(const struct wire *wire)
     return wire->out_begin < wire->out_used && !wire->out_closed;
 }
 
-/* Sends what the kernel takes. A failure is told only after the last answers have been read. */
+/* Sends what goes. A failure is told only after the last answers have been read. */
 static void send_what_goes(struct wire *wire)
 {
     while (has_something_to_send(wire)) {
-        ssize_t sent = send(wire->fd, wire->out + wire->out_begin, wire->out_used - wire->out_begin,
-                            MSG_NOSIGNAL);
-        if (sent >= 0) {
-            wire->out_begin += (size_t)sent;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        size_t sent = 0;
+        enum transport_result result = transport_send(&wire->transport, wire->out + wire->out_begin,
+                                                      wire->out_used - wire->out_begin, &sent);
+        if (result == TRANSPORT_WAITS) {
             return;
-        } else if (errno != EINTR) {
-            wire->out_closed = true;
         }
+        wire->out_begin += sent;
+        wire->out_closed = result != TRANSPORT_MOVED;
     }
     if (wire->out_begin == wire->out_used) {
         wire->out_begin = 0;
@@ -106,34 +105,72 @@ static enum wire_end make_room(struct wire *wire, struct failure *why)
     return WIRE_MOVED;
 }
 
-static enum wire_end receive_what_came(struct wire *wire, struct failure *why)
+/* The length of `server:type:` at the start of what came, 0 where no second colon is there yet. */
+static size_t header_bytes(const struct wire *wire)
 {
+    const char *start = wire->in + wire->in_begin;
+    size_t bytes = wire->in_used - wire->in_begin;
+    bytes = bytes < MESSAGE_HEADER_BYTES_MAX ? bytes : MESSAGE_HEADER_BYTES_MAX;
+    const char *first = memchr(start, ':', bytes);
+    const char *second =
+        first == NULL ? NULL : memchr(first + 1, ':', bytes - (size_t)(first + 1 - start));
+    return second == NULL ? 0 : (size_t)(second + 1 - start);
+}
+
+/* True where what comes first is the answer of a server that speaks TLS alone to plain text. */
+static bool is_told_of_tls(const struct wire *wire)
+{
+    const char *start = wire->in + wire->in_begin;
+    size_t bytes = wire->in_used - wire->in_begin;
+    size_t header = header_bytes(wire);
+    bool is_alert =
+        bytes >= sizeof alert_record && memcmp(start, alert_record, sizeof alert_record) == 0;
+    bool is_error = header > 0 && bytes - header >= sizeof MESSAGE_SPEAKS_TLS - 1 &&
+                    memcmp(start + header, MESSAGE_SPEAKS_TLS, sizeof MESSAGE_SPEAKS_TLS - 1) == 0;
+    return is_alert || is_error;
+}
+
+/* Receives. *came: there is something for the caller. */
+static enum wire_end receive_what_came(struct wire *wire, bool *came, struct failure *why)
+{
+    size_t got = 0;
     enum wire_end room = make_room(wire, why);
     if (room != WIRE_MOVED) {
         return room;
     }
-    ssize_t got = recv(wire->fd, wire->in + wire->in_used, wire->in_capacity - wire->in_used, 0);
-    if (got > 0) {
-        wire->in_used += (size_t)got;
+    switch (transport_receive(&wire->transport, wire->in + wire->in_used,
+                              wire->in_capacity - wire->in_used, &got, why)) {
+    case TRANSPORT_MOVED:
+        break;
+    case TRANSPORT_WAITS:
         return WIRE_MOVED;
-    }
-    if (got == 0) {
+    case TRANSPORT_ENDED:
         wire->hung_up = true;
         failure_set(why, "the server closed the connection");
         return WIRE_LOST;
+    case TRANSPORT_BROKEN:
+        wire->is_refused = wire->transport.is_refused;
+        return WIRE_LOST;
     }
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
-        return WIRE_MOVED;
+    wire->in_used += got;
+    *came = true;
+    if (wire->answers == 0 && wire->transport.credentials == NULL && is_told_of_tls(wire)) {
+        wire->is_refused = true;
+        failure_set(why, "the server speaks TLS: set tls.mode to required");
+        return WIRE_LOST;
     }
-    failure_set_errno(why, "reading from the server");
-    return WIRE_LOST;
+    return WIRE_MOVED;
 }
 
-enum wire_end wire_transfer(struct wire *wire, int64_t deadline_ms, struct failure *why)
+/* Waits until the transport can go on. WIRE_MOVED: it can. */
+static enum wire_end await_transport(const struct wire *wire, bool sends, int64_t deadline_ms,
+                                     struct failure *why)
 {
-    send_what_goes(wire);
-    short events = has_something_to_send(wire) ? POLLIN | POLLOUT : POLLIN;
-    switch (interrupt_wait(wire->interrupt, wire->fd, events, deadline_ms)) {
+    if (transport_has_pending(&wire->transport)) {
+        return interrupt_is_pending(wire->interrupt) ? WIRE_STOPPED : WIRE_MOVED;
+    }
+    switch (interrupt_wait(wire->interrupt, wire->transport.fd,
+                           transport_events(&wire->transport, sends), deadline_ms)) {
     case INTERRUPT_STOPPED:
         return WIRE_STOPPED;
     case INTERRUPT_LAPSED:
@@ -142,7 +179,56 @@ enum wire_end wire_transfer(struct wire *wire, int64_t deadline_ms, struct failu
     case INTERRUPT_READY:
         break;
     }
-    return receive_what_came(wire, why);
+    return WIRE_MOVED;
+}
+
+/*
+ * What comes by TLS need not be for the caller: tickets, or a part of a record. Then it waits on,
+ * unless the caller may have more to send by now. A peer that has such things without end does not
+ * keep the deadline off.
+ */
+enum wire_end wire_transfer(struct wire *wire, int64_t deadline_ms, struct failure *why)
+{
+    while (true) {
+        bool came = false;
+        send_what_goes(wire);
+        bool sends = has_something_to_send(wire);
+        enum wire_end end = await_transport(wire, sends, deadline_ms, why);
+        if (end == WIRE_MOVED) {
+            end = receive_what_came(wire, &came, why);
+        }
+        if (end != WIRE_MOVED || came || sends) {
+            return end;
+        }
+        if (clock_monotonic_ms() >= deadline_ms) {
+            failure_set(why, "the server does not answer");
+            return WIRE_LAPSED;
+        }
+    }
+}
+
+enum wire_end wire_begin_tls(struct wire *wire, struct credentials *credentials,
+                             int64_t deadline_ms, struct failure *why)
+{
+    if (!transport_begin_tls(&wire->transport, credentials, why)) {
+        return WIRE_NO_MEMORY;
+    }
+    while (true) {
+        enum transport_result result = transport_handshake(&wire->transport, why);
+        if (result != TRANSPORT_WAITS) {
+            wire->is_refused = wire->transport.is_refused;
+            return result == TRANSPORT_MOVED ? WIRE_MOVED : WIRE_LOST;
+        }
+        enum wire_end end = clock_monotonic_ms() < deadline_ms
+                                ? await_transport(wire, false, deadline_ms, why)
+                                : WIRE_LAPSED;
+        if (end == WIRE_LAPSED) {
+            failure_set(why, "TLS with %s: no answer to the handshake", credentials->server);
+        }
+        if (end != WIRE_MOVED) {
+            return end;
+        }
+    }
 }
 
 bool wire_has_unread(const struct wire *wire)
@@ -166,18 +252,6 @@ enum wire_answer wire_next(struct wire *wire, struct message *answer, struct fai
     wire->in_begin += answer->bytes;
     wire->answers++;
     return WIRE_ANSWER;
-}
-
-/* The length of `server:type:` at the start of what came, 0 where no second colon is there yet. */
-static size_t header_bytes(const struct wire *wire)
-{
-    const char *start = wire->in + wire->in_begin;
-    size_t bytes = wire->in_used - wire->in_begin;
-    bytes = bytes < MESSAGE_HEADER_BYTES_MAX ? bytes : MESSAGE_HEADER_BYTES_MAX;
-    const char *first = memchr(start, ':', bytes);
-    const char *second =
-        first == NULL ? NULL : memchr(first + 1, ':', bytes - (size_t)(first + 1 - start));
-    return second == NULL ? 0 : (size_t)(second + 1 - start);
 }
 
 /* Reads the header alone, without the rows, as a message that has no body. */
@@ -204,11 +278,9 @@ bool wire_begins(struct wire *wire, enum message_type type)
     return begins;
 }
 
-bool wire_is_closed(const struct wire *wire)
+bool wire_is_closed(struct wire *wire)
 {
-    char byte = 0;
-    return wire->in_begin == wire->in_used &&
-           recv(wire->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    return wire->in_begin == wire->in_used && transport_is_closed(&wire->transport);
 }
 
 bool wire_next_line(struct wire *wire, const char **line, size_t *bytes)

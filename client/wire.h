@@ -4,7 +4,8 @@
  * The socket is non-blocking, and bytes move in transfers. A transfer sends what is
  * waiting, sleeps until the socket can go on, and receives what has come. So an agency
  * reads answers while it sends, and neither side can block the other. All that is
- * written between two transfers is sent in one send(2).
+ * written between two transfers is sent in one send(2), or in as few records of TLS as it takes
+ * (transport.h).
  *
  * Memory is bounded: WIRE_OUT_BYTES out, `answer_bytes_max` in. WINNERS, which may be
  * longer than that, is taken row by row.
@@ -13,7 +14,9 @@
 #define CLIENT_WIRE_H
 
 #include "bet/message.h"
+#include "client/credentials.h"
 #include "client/interrupt.h"
+#include "client/transport.h"
 #include "lib/failure.h"
 
 #include <stdbool.h>
@@ -28,7 +31,7 @@ enum {
 
 struct wire {
     struct interrupt *interrupt;
-    int fd;
+    struct transport transport;
     char *out;
     size_t out_begin, out_used; /* still to be sent: [out_begin, out_used) */
     bool out_closed;            /* sending failed; answers may still be read */
@@ -40,6 +43,7 @@ struct wire {
     uint64_t answers;        /* taken so far */
     bool hung_up;            /* the server closed, having read what was sent */
     bool strange;            /* something came that was no answer of a server */
+    bool is_refused;         /* one end does not accept the other, or only one speaks TLS */
 };
 
 enum wire_end {
@@ -53,6 +57,15 @@ enum wire_end {
 /* Takes `fd` over, also when it fails. Returns false with the failure. */
 bool wire_open(struct wire *wire, struct interrupt *interrupt, int fd, struct failure *failure);
 
+/*
+ * Goes over to TLS, before anything is sent: shakes hands until `deadline_ms` of
+ * clock_monotonic_ms() at most. WIRE_MOVED: the server is the one that it should be. In TLS 1.3 a
+ * server that does not accept our certificate is found out by the first transfers after that only.
+ * `why` is set for WIRE_LAPSED, WIRE_LOST and WIRE_NO_MEMORY.
+ */
+enum wire_end wire_begin_tls(struct wire *wire, struct credentials *credentials,
+                             int64_t deadline_ms, struct failure *why);
+
 /* Closes the connection and frees its memory. */
 void wire_close(struct wire *wire);
 
@@ -63,8 +76,8 @@ char *wire_reserve(struct wire *wire, size_t bytes);
 void wire_commit(struct wire *wire, size_t bytes);
 
 /*
- * Does one transfer, as above, and waits until `deadline_ms` of clock_monotonic_ms() at most.
- * `why` is set for WIRE_LAPSED, WIRE_LOST and WIRE_NO_MEMORY.
+ * Does one transfer, as above, and waits until `deadline_ms` of clock_monotonic_ms() at most. Where
+ * there is nothing to be sent, WIRE_MOVED says that bytes came for the caller. `why` is set for WIRE_LAPSED, WIRE_LOST and WIRE_NO_MEMORY.
  */
 enum wire_end wire_transfer(struct wire *wire, int64_t deadline_ms, struct failure *why);
 
@@ -90,7 +103,7 @@ enum wire_answer wire_next(struct wire *wire, struct message *answer, struct fai
 bool wire_begins(struct wire *wire, enum message_type type);
 
 /* True when the server has closed its end and nothing is left to read. Does not wait. */
-bool wire_is_closed(const struct wire *wire);
+bool wire_is_closed(struct wire *wire);
 
 /*
  * Takes the next line with its LF, for echo probes and rows. *line points to *bytes bytes

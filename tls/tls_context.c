@@ -138,21 +138,12 @@ static bool heed_revocations(struct tls_context *context, const char *path, stru
            failure_set(failure, "revocation list %s: %s", path, tls_error_text());
 }
 
-/* A program without a terminal asks nobody for a password. */
-static int refuse_password(char *buffer, int bytes, int writing, void *context)
-{
-    (void)buffer;
-    (void)bytes;
-    (void)writing;
-    (void)context;
-    return -1;
-}
-
-/* Our own key, which nobody else may read. */
+/* Our own key, which nobody else may read. Without a terminal, nobody is asked for a password. */
 static bool use_key_file(const struct tls_context *context, const char *path,
                          struct failure *failure)
 {
     struct stat status;
+    char no_password[] = "";
     if (stat(path, &status) != 0) {
         return failure_set_errno(failure, "key %s", path);
     }
@@ -165,7 +156,7 @@ static bool use_key_file(const struct tls_context *context, const char *path,
     if (bio == NULL) {
         return false;
     }
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, refuse_password, NULL);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, no_password);
     BIO_free(bio);
     if (key == NULL) {
         return failure_set(failure, "key %s: %s (one with a password can't be used)", path,
@@ -206,7 +197,8 @@ static bool open_context(struct tls_context *context, const SSL_METHOD *method,
         return failure_set(failure, "open a TLS context: %s", tls_error_text());
     }
     SSL_CTX_set_options(context->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                          SSL_OP_ENABLE_KTLS | SSL_OP_CIPHER_SERVER_PREFERENCE);
+                                          SSL_OP_ENABLE_KTLS | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                          SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(context->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE |
                                        SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                        SSL_MODE_RELEASE_BUFFERS);

@@ -8,7 +8,9 @@
  * been revoked meanwhile has to show the certificate again.
  *
  * What it accepts: TLS 1.3 (RFC 8446), and 1.2 where that is asked for; no compression, no
- * renegotiation, no early data. The kernel does the encryption where it can (SSL_OP_ENABLE_KTLS).
+ * renegotiation, no early data. An end without close_notify is an end like any other: messages say
+ * themselves where they end, so one that was cut off is found out (RFC 8446, 6.1, leaves it to the
+ * protocol above), and the session of such a connection can still be resumed. The kernel does the encryption where it can (SSL_OP_ENABLE_KTLS).
  *
  * A server makes its context before it forks, and every handler inherits it. If a process dies,
  * nothing is left.

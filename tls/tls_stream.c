@@ -9,6 +9,9 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
+/* RFC 1035, section 2.3.4, as text. */
+enum { LABEL_BYTES_MAX = 63, NAME_BYTES_MAX = 253 };
+
 /* -------------------------------------------------------------- opening ---- */
 
 static bool open_stream(struct tls_stream *stream, const struct tls_context *context, int socket,
@@ -41,13 +44,32 @@ static bool is_address(const char *text)
     return inet_pton(AF_INET, text, binary) == 1 || inet_pton(AF_INET6, text, binary) == 1;
 }
 
+bool tls_is_server_name(const char *name)
+{
+    static const char in_labels[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    size_t label = strspn(name, in_labels);
+    if (is_address(name)) {
+        return true;
+    }
+    if (strlen(name) > NAME_BYTES_MAX) {
+        return false;
+    }
+    while (label > 0 && label <= LABEL_BYTES_MAX && name[label] == '.') {
+        name += label + 1;
+        label = strspn(name, in_labels);
+    }
+    return label > 0 && label <= LABEL_BYTES_MAX && name[label] == '\0';
+}
+
 /* An address is never told to the server: RFC 6066, section 3, knows names alone. */
 static bool expect_name(SSL *ssl, const char *name)
 {
     if (is_address(name)) {
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
     }
-    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    SSL_set_hostflags(ssl,
+                      X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
@@ -67,6 +89,21 @@ bool tls_stream_open_client(struct tls_stream *stream, const struct tls_context 
     return true;
 }
 
+void tls_stream_offer(struct tls_stream *stream, SSL_SESSION *session)
+{
+    (void)SSL_set_session(stream->ssl, session); /* without it the handshake is a whole one */
+    ERR_clear_error();
+}
+
+SSL_SESSION *tls_stream_session(const struct tls_stream *stream)
+{
+    const SSL_SESSION *session = SSL_get0_session(stream->ssl);
+    SSL_SESSION *copy =
+        session != NULL && SSL_SESSION_is_resumable(session) == 1 ? SSL_SESSION_dup(session) : NULL;
+    ERR_clear_error();
+    return copy;
+}
+
 void tls_stream_close(struct tls_stream *stream)
 {
     SSL_free(stream->ssl);
@@ -75,39 +112,59 @@ void tls_stream_close(struct tls_stream *stream)
 
 /* -------------------------------------------------------------- failures ---- */
 
-/* What OpenSSL calls by a word of its own, in ours. */
-static const char *explain_reason(unsigned long error)
+/* What OpenSSL calls by a word of its own, in ours, and whether another try may do better. */
+struct explanation {
+    int reason;
+    enum tls_fault fault;
+    const char *text;
+};
+
+static const char no_tls[] = "what came is no TLS: the peer speaks plain text, or something else";
+static const char no_version[] = "the two ends have no version of TLS in common (tls.minimum)";
+static const char not_accepted[] = "the peer does not accept our certificate";
+
+static const struct explanation explanations[] = {
+    {SSL_R_WRONG_VERSION_NUMBER, TLS_FAULT_NO_TLS, no_tls},
+    {SSL_R_HTTP_REQUEST, TLS_FAULT_NO_TLS, no_tls},
+    {SSL_R_RECORD_LENGTH_MISMATCH, TLS_FAULT_NO_TLS, no_tls},
+    {SSL_R_PACKET_LENGTH_TOO_LONG, TLS_FAULT_NO_TLS, no_tls},
+    {SSL_R_UNSUPPORTED_PROTOCOL, TLS_FAULT_REFUSED, no_version},
+    {SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, TLS_FAULT_REFUSED, no_version},
+    {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, TLS_FAULT_REFUSED,
+     "the peer has shown no certificate"},
+    {SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, TLS_FAULT_REFUSED,
+     "the peer wants a certificate, and none was shown (tls.certificate, tls.key)"},
+    {SSL_R_TLSV1_ALERT_UNKNOWN_CA, TLS_FAULT_REFUSED,
+     "the peer does not know the CA of our certificate"},
+    {SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, TLS_FAULT_REFUSED,
+     "the peer says that our certificate has expired"},
+    {SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED, TLS_FAULT_REFUSED,
+     "the peer says that our certificate has been revoked"},
+    {SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, TLS_FAULT_REFUSED, not_accepted},
+    {SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, TLS_FAULT_REFUSED, not_accepted},
+    {SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE, TLS_FAULT_REFUSED, not_accepted},
+    {SSL_R_TLSV1_ALERT_ACCESS_DENIED, TLS_FAULT_REFUSED, "the peer denies us access"},
+    {SSL_R_TLSV1_UNRECOGNIZED_NAME, TLS_FAULT_REFUSED,
+     "the peer has no certificate for the name that it was asked for (tls.server_name)"},
+    {SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, TLS_FAULT_REFUSED,
+     "the peer finds nothing in common with us"},
+};
+
+/* Other libraries of OpenSSL number their reasons in their own way. */
+static bool is_ssl_reason(unsigned long error, int reason)
 {
-    switch (ERR_GET_REASON(error)) {
-    case SSL_R_WRONG_VERSION_NUMBER:
-    case SSL_R_HTTP_REQUEST:
-    case SSL_R_RECORD_LENGTH_MISMATCH:
-    case SSL_R_PACKET_LENGTH_TOO_LONG:
-        return "what came is no TLS: the peer speaks plain text, or something else";
-    case SSL_R_UNSUPPORTED_PROTOCOL:
-    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
-        return "the two ends have no version of TLS in common (tls.minimum)";
-    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-        return "the peer has shown no certificate";
-    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
-        return "the peer wants a certificate, and none was shown (tls.certificate, tls.key)";
-    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
-        return "the peer does not know the CA of our certificate";
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
-        return "the peer says that our certificate has expired";
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
-        return "the peer says that our certificate has been revoked";
-    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
-    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
-        return "the peer does not accept our certificate";
-    case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
-        return "the peer denies us access";
-    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
-        return "the peer finds nothing in common with us";
-    default:
-        return NULL;
+    return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == reason;
+}
+
+/* NULL: there is none. */
+static const struct explanation *find_explanation(unsigned long error)
+{
+    for (size_t i = 0; i < sizeof explanations / sizeof explanations[0]; i++) {
+        if (is_ssl_reason(error, explanations[i].reason)) {
+            return &explanations[i];
+        }
     }
+    return NULL;
 }
 
 /* Why the peer's certificate is not accepted. */
@@ -149,28 +206,31 @@ static void explain_verification(const SSL *ssl, struct failure *failure)
 }
 
 /* `error` is errno of the call that failed. */
-static void explain(const SSL *ssl, int error, struct failure *failure)
+static void explain(struct tls_stream *stream, int error, struct failure *failure)
 {
     unsigned long first = ERR_peek_error();
+    const struct explanation *ours = find_explanation(first);
+    stream->fault = TLS_FAULT_CONNECTION;
     if (first == 0) {
         (void)failure_set(failure, "%s",
                           error != 0 ? strerror(error) : "the peer has closed the connection");
-    } else if (ERR_GET_REASON(first) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
-        explain_verification(ssl, failure);
-    } else if (ERR_GET_REASON(first) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-        (void)failure_set(failure, "the peer has closed the connection");
+    } else if (is_ssl_reason(first, SSL_R_CERTIFICATE_VERIFY_FAILED)) {
+        stream->fault = TLS_FAULT_REFUSED;
+        explain_verification(stream->ssl, failure);
+    } else if (ours != NULL) {
+        stream->fault = ours->fault;
+        (void)failure_set(failure, "%s", ours->text);
     } else {
-        const char *ours = explain_reason(first);
-        (void)failure_set(failure, "%s", ours != NULL ? ours : tls_error_text());
+        (void)failure_set(failure, "%s", tls_error_text());
     }
     ERR_clear_error();
 }
 
 /* What a call of OpenSSL that returned `result` means. */
-static enum tls_result judge(const SSL *ssl, int result, struct failure *failure)
+static enum tls_result judge(struct tls_stream *stream, int result, struct failure *failure)
 {
     int error = errno;
-    switch (SSL_get_error(ssl, result)) {
+    switch (SSL_get_error(stream->ssl, result)) {
     case SSL_ERROR_NONE:
         return TLS_DONE;
     case SSL_ERROR_WANT_READ:
@@ -180,7 +240,7 @@ static enum tls_result judge(const SSL *ssl, int result, struct failure *failure
     case SSL_ERROR_ZERO_RETURN:
         return TLS_ENDED;
     default:
-        explain(ssl, error, failure);
+        explain(stream, error, failure);
         return TLS_FAILED;
     }
 }
@@ -191,7 +251,7 @@ enum tls_result tls_stream_handshake(struct tls_stream *stream, struct failure *
 {
     ERR_clear_error();
     errno = 0;
-    enum tls_result result = judge(stream->ssl, SSL_do_handshake(stream->ssl), failure);
+    enum tls_result result = judge(stream, SSL_do_handshake(stream->ssl), failure);
     if (result == TLS_ENDED) {
         (void)failure_set(failure, "the peer has closed the connection");
         return TLS_FAILED;
@@ -199,29 +259,26 @@ enum tls_result tls_stream_handshake(struct tls_stream *stream, struct failure *
     return result;
 }
 
-/* True where the socket has ended without the peer's close_notify. */
-static bool is_cut_off(const SSL *ssl, int result)
-{
-    return (SSL_get_error(ssl, result) == SSL_ERROR_SSL &&
-            ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) ||
-           (SSL_get_error(ssl, result) == SSL_ERROR_SYSCALL && errno == 0);
-}
-
-/*
- * An end without close_notify is an end like any other: messages say themselves where they end, so
- * a message that was cut off is found out (RFC 8446, 6.1, leaves it to the protocol above).
- */
 enum tls_result tls_stream_read(struct tls_stream *stream, char *bytes, size_t capacity,
                                 size_t *got, struct failure *failure)
 {
     ERR_clear_error();
     errno = 0;
-    int result = SSL_read_ex(stream->ssl, bytes, capacity, got);
-    if (result != 1 && is_cut_off(stream->ssl, result)) {
-        ERR_clear_error();
-        return TLS_ENDED;
-    }
-    return judge(stream->ssl, result, failure);
+    return judge(stream, SSL_read_ex(stream->ssl, bytes, capacity, got), failure);
+}
+
+enum tls_result tls_stream_peek(struct tls_stream *stream, struct failure *failure)
+{
+    char byte = 0;
+    size_t got = 0;
+    ERR_clear_error();
+    errno = 0;
+    return judge(stream, SSL_peek_ex(stream->ssl, &byte, sizeof byte, &got), failure);
+}
+
+bool tls_stream_has_pending(const struct tls_stream *stream)
+{
+    return SSL_has_pending(stream->ssl) == 1;
 }
 
 enum tls_result tls_stream_write(struct tls_stream *stream, const char *bytes, size_t count,
@@ -229,7 +286,7 @@ enum tls_result tls_stream_write(struct tls_stream *stream, const char *bytes, s
 {
     ERR_clear_error();
     errno = 0;
-    return judge(stream->ssl, SSL_write_ex(stream->ssl, bytes, count, written), failure);
+    return judge(stream, SSL_write_ex(stream->ssl, bytes, count, written), failure);
 }
 
 void tls_stream_end(struct tls_stream *stream)

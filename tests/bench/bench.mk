@@ -3,16 +3,18 @@
 BENCH_BIN   := build/bench
 BENCH_TOOLS := $(BENCH_BIN)/lottery-bench $(BENCH_BIN)/lottery-floor
 
-$(BENCH_BIN)/lottery-bench: $(call objects,tests/bench/bench_main.c tests/bench/load.c tests/bench/histogram.c)
+$(BENCH_BIN)/lottery-bench: $(call objects,tests/bench/bench_main.c tests/bench/load.c tests/bench/histogram.c) \
+    $(call archives,tls bet lib)
+$(BENCH_BIN)/lottery-bench: BENCH_LIBRARIES := $(LIBRARIES_tls)
 $(BENCH_BIN)/lottery-floor: $(call objects,tests/bench/floor_main.c)
 
 $(BENCH_TOOLS):
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -pthread
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(BENCH_LIBRARIES) -pthread
 
 .PHONY: bench
-bench: $(PROGRAMS) $(BENCH_TOOLS) ## throughput, latency, CPU against the floor (ROUNDS=5 BIG=50000000 AGAINST=other/bin)
+bench: $(PROGRAMS) $(BENCH_TOOLS) ## throughput, latency, CPU against the floor (ROUNDS=5 BIG=50000000 TLS=1 AGAINST=other/bin)
 	@python3 tests/bench/run.py --bin $(BIN) --tools $(BENCH_BIN) --out build/bench \
 	    --rounds $(or $(ROUNDS),5) --big $(or $(BIG),0) $(if $(SCENARIOS),--only '$(SCENARIOS)') \
-	    $(if $(AGAINST),--against '$(AGAINST)')
+	    $(if $(AGAINST),--against '$(AGAINST)') $(if $(TLS),--tls)

@@ -23,12 +23,14 @@ enum {
     MESSAGES_BYTES = 8 * 1024 * 1024, /* of all agencies together: more than the caches hold */
     MESSAGES_BYTES_MIN = 64 * 1024,
     MS_PER_SECOND = 1000,
+    TLS_FILES = 3,
     DURATION_MS = 2000
 };
 
 static const char usage[] =
     "usage: lottery-bench -p PORT [-n AGENCIES] [-b BETS] [-w WINDOW] [-s SECONDS] [-i IDLE] [-x] "
     "[-H FILE]\n"
+    "                     [-t CERTIFICATE,KEY,CA [-f]]\n"
     "       lottery-bench -T MEGABYTES\n"
     "  -p PORT       of the server, on 127.0.0.1\n"
     "  -n AGENCIES   processes, one connection each (5)\n"
@@ -38,19 +40,35 @@ static const char usage[] =
     "  -i IDLE       connections beside them that say nothing (0)\n"
     "  -x            a connection for each message\n"
     "  -H FILE       write the latencies there: a line a bucket, `ns count`\n"
+    "  -t CERTIFICATE,KEY,CA  by TLS, with these PEM files\n"
+    "  -f            no connection resumes a session of TLS\n"
     "  -T MEGABYTES  only touch and free so much memory\n";
 
 struct options {
     struct load_plan plan;
     const char *histogram_file;
     size_t touch_megabytes;
+    char *tls_files[TLS_FILES]; /* certificate, key, CA; NULL: plain text */
 };
+
+/* Cuts "CERTIFICATE,KEY,CA" at its commas. */
+static bool read_tls_files(char *argument, char *files[TLS_FILES])
+{
+    char *rest = argument;
+    for (int i = 0; i < TLS_FILES; i++) {
+        files[i] = strsep(&rest, ",");
+        if (files[i] == NULL || files[i][0] == '\0') {
+            return false;
+        }
+    }
+    return rest == NULL;
+}
 
 static bool read_options(int argc, char **argv, struct options *options)
 {
     struct load_plan *plan = &options->plan;
     int option = 0;
-    while ((option = getopt(argc, argv, "p:n:b:w:s:i:xH:T:")) != -1) {
+    while ((option = getopt(argc, argv, "p:n:b:w:s:i:xH:t:fT:")) != -1) {
         const char *argument = optarg == NULL ? "" : optarg;
         unsigned long number = strtoul(argument, NULL, 10);
         switch (option) {
@@ -77,6 +95,14 @@ static bool read_options(int argc, char **argv, struct options *options)
             break;
         case 'H':
             options->histogram_file = optarg;
+            break;
+        case 't':
+            if (!read_tls_files(optarg, options->tls_files)) {
+                return false;
+            }
+            break;
+        case 'f':
+            plan->whole_handshakes = true;
             break;
         case 'T':
             options->touch_megabytes = number;
@@ -119,20 +145,23 @@ static int run_agency(const struct load_plan *plan, unsigned index, const struct
                             bytes > MESSAGES_BYTES_MIN ? bytes : MESSAGES_BYTES_MIN)) {
         return EXIT_FAILURE;
     }
-    int descriptor = plan->churn ? -1 : load_connect(&plan->server);
-    bool served = descriptor >= 0 && load_say_hello(descriptor, &messages);
+    SSL_SESSION *session = NULL;
+    struct load_connection connection = {.socket = -1};
+    bool served = !plan->churn && load_open(&connection, plan, &session) &&
+                  load_say_hello(&connection, &messages);
     char byte = 0;
     (void)close(barrier->start[1]);
     bool started = write(barrier->ready[1], "", 1) == 1 && read(barrier->start[0], &byte, 1) == 0;
     if (started && plan->churn) {
         load_churn(plan, &messages, result);
     } else if (started && served) {
-        load_bet(descriptor, plan, &messages, result);
-        (void)close(descriptor);
+        load_bet(&connection, plan, &messages, result);
     } else {
         result->errors++;
     }
     result->ended_ns = load_clock_ns();
+    load_close(&connection, &session);
+    SSL_SESSION_free(session);
     load_free_messages(&messages);
     return EXIT_SUCCESS;
 }
@@ -242,6 +271,25 @@ static int run(const struct options *options)
     return report(options, results, began_ns);
 }
 
+static int run_by_tls(struct options *options)
+{
+    const struct tls_files files = {.certificate = options->tls_files[0],
+                                    .key = options->tls_files[1],
+                                    .ca = options->tls_files[2],
+                                    .crl = ""};
+    struct tls_context context;
+    struct failure failure;
+    (void)signal(SIGPIPE, SIG_IGN); /* libssl writes without MSG_NOSIGNAL */
+    if (!tls_client_context_open(&context, &files, &failure)) {
+        (void)fprintf(stderr, "lottery-bench: %s\n", failure.text);
+        return EXIT_FAILURE;
+    }
+    options->plan.tls = &context;
+    int status = run(options);
+    tls_context_close(&context);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {
@@ -255,5 +303,5 @@ int main(int argc, char **argv)
     if (options.touch_megabytes > 0) {
         return touch_memory(options.touch_megabytes);
     }
-    return run(&options);
+    return options.tls_files[0] != NULL ? run_by_tls(&options) : run(&options);
 }

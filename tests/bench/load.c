@@ -4,6 +4,7 @@
 #include "tests/bench/load.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
@@ -14,6 +15,9 @@
 #include <unistd.h>
 
 enum { ROW_BYTES_MAX = 64, HEADER_BYTES_MAX = 24, WINDOW_MAX = 4096, ANSWER_TIMEOUT_MS = 30000 };
+
+/* What the server's certificate has to be for. */
+#define SERVER_NAME "127.0.0.1"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define NS_PER_MS     UINT64_C(1000000)
@@ -84,11 +88,108 @@ int load_connect(const struct sockaddr_in *server)
     return descriptor;
 }
 
+/* ------------------------------------------------------------ connections ---- */
+
+static bool await(const struct load_connection *connection, short events)
+{
+    struct pollfd watched = {.fd = connection->socket, .events = events};
+    return poll(&watched, 1, ANSWER_TIMEOUT_MS) > 0;
+}
+
+/* Waits for what a call of the stream has asked for. False where there is nothing to wait for. */
+static bool await_stream(const struct load_connection *connection, enum tls_result result)
+{
+    return (result == TLS_WANTS_READ && await(connection, POLLIN)) ||
+           (result == TLS_WANTS_WRITE && await(connection, POLLOUT));
+}
+
+static bool shake_hands(struct load_connection *connection, const struct load_plan *plan,
+                        SSL_SESSION **session)
+{
+    struct failure failure = {.text = "the socket can't be made not to block"};
+    enum tls_result result = TLS_FAILED;
+    if (fcntl(connection->socket, F_SETFL, O_NONBLOCK) == 0 &&
+        tls_stream_open_client(&connection->stream, plan->tls, connection->socket, SERVER_NAME,
+                               &failure)) {
+        if (*session != NULL) {
+            tls_stream_offer(&connection->stream, *session);
+            SSL_SESSION_free(*session);
+            *session = NULL;
+        }
+        do {
+            result = tls_stream_handshake(&connection->stream, &failure);
+        } while (await_stream(connection, result));
+    }
+    if (result != TLS_DONE) {
+        (void)fprintf(stderr, "lottery-bench: TLS: %s\n", failure.text);
+    }
+    return result == TLS_DONE;
+}
+
+bool load_open(struct load_connection *connection, const struct load_plan *plan,
+               SSL_SESSION **session)
+{
+    *connection = (struct load_connection){.socket = load_connect(&plan->server)};
+    if (connection->socket >= 0 && (plan->tls == NULL || shake_hands(connection, plan, session))) {
+        return true;
+    }
+    load_close(connection, session);
+    return false;
+}
+
+void load_close(struct load_connection *connection, SSL_SESSION **session)
+{
+    if (connection->stream.ssl != NULL) {
+        SSL_SESSION_free(*session);
+        *session = tls_stream_session(&connection->stream);
+        tls_stream_end(&connection->stream);
+        tls_stream_close(&connection->stream);
+    }
+    if (connection->socket >= 0) {
+        (void)close(connection->socket);
+    }
+    connection->socket = -1;
+}
+
+/* Sends what goes without waiting. Returns the bytes, maybe 0; -1: it failed. */
+static ssize_t send_some(struct load_connection *connection, const char *bytes, size_t count)
+{
+    struct failure failure;
+    enum tls_result result = TLS_DONE;
+    size_t sent = 0;
+    if (connection->stream.ssl == NULL) {
+        ssize_t moved = send(connection->socket, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+        return moved >= 0 ? moved : errno == EAGAIN || errno == EINTR ? 0 : -1;
+    }
+    while (sent < count && result == TLS_DONE) { /* a record each time */
+        size_t part = 0;
+        result = tls_stream_write(&connection->stream, bytes + sent, count - sent, &part, &failure);
+        sent += result == TLS_DONE ? part : 0;
+    }
+    return result == TLS_ENDED || result == TLS_FAILED ? -1 : (ssize_t)sent;
+}
+
+/* Receives what is there. Returns the bytes, maybe 0; -1: it failed, or the server has closed. */
+static ssize_t receive_some(struct load_connection *connection, char *bytes, size_t capacity)
+{
+    struct failure failure;
+    size_t got = 0;
+    if (connection->stream.ssl == NULL) {
+        ssize_t moved = recv(connection->socket, bytes, capacity, MSG_DONTWAIT);
+        return moved > 0 ? moved : moved < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+    }
+    enum tls_result result = tls_stream_read(&connection->stream, bytes, capacity, &got, &failure);
+    connection->has_pending = result == TLS_DONE && tls_stream_has_pending(&connection->stream);
+    return result == TLS_DONE                                      ? (ssize_t)got
+           : result == TLS_WANTS_READ || result == TLS_WANTS_WRITE ? 0
+                                                                   : -1;
+}
+
 /* ---------------------------------------------------------------- window ---- */
 
 /* The state of one connection: which message is next, and when the unanswered ones left. */
 struct sender {
-    int socket;
+    struct load_connection *connection;
     const struct load_plan *plan;
     const struct load_messages *messages;
     struct load_result *result;
@@ -110,10 +211,10 @@ static bool send_window(struct sender *sender)
         return true;
     }
     size_t from_byte = messages->offsets[sender->next] + sender->part_sent;
-    ssize_t sent = send(sender->socket, messages->bytes + from_byte,
-                        messages->offsets[to] - from_byte, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent < 0) {
-        return errno == EAGAIN || errno == EINTR;
+    ssize_t sent = send_some(sender->connection, messages->bytes + from_byte,
+                             messages->offsets[to] - from_byte);
+    if (sent <= 0) {
+        return sent == 0;
     }
     uint64_t now = load_clock_ns();
     size_t end = from_byte + (size_t)sent;
@@ -145,20 +246,19 @@ static void take_answers(struct sender *sender)
 
 static bool receive_answers(struct sender *sender)
 {
-    ssize_t got = recv(sender->socket, sender->answers + sender->answer_bytes,
-                       sizeof sender->answers - sender->answer_bytes, MSG_DONTWAIT);
+    ssize_t got = receive_some(sender->connection, sender->answers + sender->answer_bytes,
+                               sizeof sender->answers - sender->answer_bytes);
     if (got > 0) {
         sender->answer_bytes += (size_t)got;
         take_answers(sender);
     }
-    return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+    return got >= 0;
 }
 
 static bool wait_for_socket(const struct sender *sender, bool to_send)
 {
-    struct pollfd poll_entry = {.fd = sender->socket,
-                                .events = (short)(POLLIN | (to_send ? POLLOUT : 0))};
-    return poll(&poll_entry, 1, ANSWER_TIMEOUT_MS) > 0;
+    return sender->connection->has_pending ||
+           await(sender->connection, (short)(POLLIN | (to_send ? POLLOUT : 0)));
 }
 
 /* A message of which a part has left has to be finished. */
@@ -168,10 +268,11 @@ static bool may_send(const struct sender *sender, uint64_t deadline_ns)
     return room && (sender->part_sent > 0 || load_clock_ns() < deadline_ns);
 }
 
-void load_bet(int socket, const struct load_plan *plan, const struct load_messages *messages,
-              struct load_result *result)
+void load_bet(struct load_connection *connection, const struct load_plan *plan,
+              const struct load_messages *messages, struct load_result *result)
 {
-    struct sender sender = {.socket = socket, .plan = plan, .messages = messages, .result = result};
+    struct sender sender = {
+        .connection = connection, .plan = plan, .messages = messages, .result = result};
     uint64_t deadline_ns = load_clock_ns() + plan->duration_ms * NS_PER_MS;
     for (;;) {
         bool sending = may_send(&sender, deadline_ns);
@@ -192,44 +293,82 @@ void load_bet(int socket, const struct load_plan *plan, const struct load_messag
 
 /* --------------------------------------------------------- single messages ---- */
 
-static bool send_and_take_ack(int socket, const struct load_messages *messages, size_t index)
+static bool send_whole(struct load_connection *connection, const char *bytes, size_t count)
+{
+    ssize_t sent = send_some(connection, bytes, count);
+    while (sent >= 0 && (size_t)sent < count && await(connection, POLLOUT)) {
+        bytes += sent;
+        count -= (size_t)sent;
+        sent = send_some(connection, bytes, count);
+    }
+    return sent >= 0 && (size_t)sent == count;
+}
+
+static bool take_ack(struct load_connection *connection)
+{
+    char answer[ACK_BYTES] = "";
+    size_t came = 0;
+    while (came < sizeof answer) {
+        ssize_t got = connection->has_pending || await(connection, POLLIN)
+                          ? receive_some(connection, answer + came, sizeof answer - came)
+                          : -1;
+        if (got < 0) {
+            return false;
+        }
+        came += (size_t)got;
+    }
+    return memcmp(answer, ack, sizeof answer) == 0;
+}
+
+/* Plain text blocks in recv alone, which is one call less than poll and recv. */
+static bool send_and_take_ack(struct load_connection *connection,
+                              const struct load_messages *messages, size_t index)
 {
     char answer[ACK_BYTES];
+    const char *message = messages->bytes + messages->offsets[index];
     size_t bytes = messages->offsets[index + 1] - messages->offsets[index];
-    return send(socket, messages->bytes + messages->offsets[index], bytes, MSG_NOSIGNAL) ==
-               (ssize_t)bytes &&
-           recv(socket, answer, sizeof answer, MSG_WAITALL) == (ssize_t)sizeof answer &&
+    if (connection->stream.ssl != NULL) {
+        return send_whole(connection, message, bytes) && take_ack(connection);
+    }
+    return send(connection->socket, message, bytes, MSG_NOSIGNAL) == (ssize_t)bytes &&
+           recv(connection->socket, answer, sizeof answer, MSG_WAITALL) == (ssize_t)sizeof answer &&
            memcmp(answer, ack, sizeof answer) == 0;
 }
 
-bool load_say_hello(int socket, const struct load_messages *messages)
+bool load_say_hello(struct load_connection *connection, const struct load_messages *messages)
 {
-    return send_and_take_ack(socket, messages, 0);
+    return send_and_take_ack(connection, messages, 0);
 }
 
 static bool churn_once(const struct load_plan *plan, const struct load_messages *messages,
-                       size_t index)
+                       size_t index, SSL_SESSION **session)
 {
-    int descriptor = load_connect(&plan->server);
-    if (descriptor < 0) {
+    struct load_connection connection;
+    if (!load_open(&connection, plan, session)) {
         return false;
     }
-    bool answered = send_and_take_ack(descriptor, messages, index);
-    (void)close(descriptor);
+    bool answered = send_and_take_ack(&connection, messages, index);
+    load_close(&connection, session);
+    if (plan->whole_handshakes) {
+        SSL_SESSION_free(*session);
+        *session = NULL;
+    }
     return answered;
 }
 
 void load_churn(const struct load_plan *plan, const struct load_messages *messages,
                 struct load_result *result)
 {
+    SSL_SESSION *session = NULL;
     uint64_t deadline_ns = load_clock_ns() + plan->duration_ms * NS_PER_MS;
     for (size_t i = 0; load_clock_ns() < deadline_ns; i++) {
         uint64_t began_ns = load_clock_ns();
-        if (churn_once(plan, messages, i % messages->count)) {
+        if (churn_once(plan, messages, i % messages->count, &session)) {
             result->batches++;
             histogram_add(&result->latency, load_clock_ns() - began_ns, 1);
         } else {
             result->errors++;
         }
     }
+    SSL_SESSION_free(session);
 }

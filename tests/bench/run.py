@@ -245,6 +245,64 @@ def churn(options, report):
     against_floor(options, report, 'churn', '-x -n 32 -b 1 -s 2', '>= 0.8', ['-x'])
 
 
+def issue(directory, name, names):
+    """A certificate of the benchmark's authority, for these names."""
+    base = os.path.join(directory, name)
+    with open(base + '.ext', 'w') as extensions:
+        extensions.write('subjectAltName=%s\n' % names)
+    for command in (
+            'req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=%s -keyout %s.key '
+            '-out %s.csr' % (name, base, base),
+            'x509 -req -days 2 -in %s.csr -CA %s/ca.pem -CAkey %s/ca.key -CAcreateserial '
+            '-extfile %s.ext -out %s.pem' % (base, directory, directory, base, base)):
+        subprocess.run(['openssl'] + command.split(), check=True, stderr=subprocess.DEVNULL)
+
+
+def make_certificates(options):
+    """An authority, the server's certificate and one for all agencies of the load."""
+    directory = os.path.abspath(os.path.join(options.out, 'tls'))
+    shutil.rmtree(directory, ignore_errors=True)
+    os.makedirs(directory)
+    subprocess.run(('openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 '
+                    '-subj /CN=bench -addext basicConstraints=critical,CA:TRUE -keyout %s/ca.key '
+                    '-out %s/ca.pem' % (directory, directory)).split(),
+                   check=True, stderr=subprocess.DEVNULL)
+    issue(directory, 'server', 'IP:127.0.0.1')
+    issue(directory, 'agency', 'URI:urn:lottery:agency:1-1000')
+    return directory
+
+
+def print_openssl_speed():
+    """What the same machine does of the same work, outside any connection."""
+    for what in ('-evp aes-256-gcm -bytes 16384', 'ecdsap256'):
+        text = subprocess.run(['openssl', 'speed', '-seconds', '1'] + what.split(),
+                              capture_output=True, text=True, check=True).stdout
+        print('  openssl speed %s: %s' % (what, text.strip().splitlines()[-1]))
+
+
+def tls(options, report):
+    """TLS against plain text, in turn, with the same server. Only when it is asked for."""
+    if not options.tls:
+        return
+    directory = make_certificates(options)
+    environment = {'TLS_MODE': 'required', 'TLS_CERTIFICATE': directory + '/server.pem',
+                   'TLS_KEY': directory + '/server.key', 'TLS_CA': directory + '/ca.pem'}
+    by_tls = ' -t %s/agency.pem,%s/agency.key,%s/ca.pem' % (directory, directory, directory)
+    print_openssl_speed()
+    for scenario, load, more, goal in (
+            ('tls-window16', '-w 16 -s 2', '', '>= 0.6'),
+            ('tls-stop-and-wait', '-w 1 -s 2', '', '>= 0.6'),
+            ('tls-churn-resumed', '-x -n 32 -b 1 -s 2', '', '>= 0.5'),
+            ('tls-churn-whole', '-x -n 32 -b 1 -s 2', ' -f', '(for honesty)')):
+        print('%s: lottery-bench %s%s by TLS, and in plain text' % (scenario, load, more))
+        results = compare(options, Side(options, 'lottery', environment=environment),
+                          Side(options, 'lottery'), load + by_tls + more, load)
+        report.note(scenario, 'tls', results[0], FIGURES)
+        report.note(scenario, 'plain', results[1], FIGURES)
+        report.ratio(scenario, 'bets_per_s', median_ratio(results, 'bets_per_s'), goal)
+        report.ratio(scenario, 'cpu', median_ratio(results, 'cpu_s_per_million'), '<= 2')
+
+
 def info_logging(options, report):
     against_itself(options, report, 'info-logging', ('-w 16 -s 2', '-w 16 -s 2'), '>= 0.9',
                    {'LOGGING_LEVEL': 'INFO'})
@@ -402,7 +460,7 @@ def big_file(options, report):
 
 
 SCENARIOS = (against_build, window16, window16_allocating, stop_and_wait, single_bets, agencies500, idle2000,
-             churn, info_logging, sweeps, big_file)
+             churn, info_logging, tls, sweeps, big_file)
 
 
 def main():
@@ -415,6 +473,7 @@ def main():
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--big', type=int, default=0, help='bets of the big file; 0: left out')
     parser.add_argument('--against', default='', help='the programs of another build')
+    parser.add_argument('--tls', action='store_true', help='TLS against plain text as well')
     parser.add_argument('--only', default='', help='scenarios, separated by spaces')
     options = parser.parse_args()
     os.makedirs(options.out, exist_ok=True)

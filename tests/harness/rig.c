@@ -4,6 +4,7 @@
 #include "tests/harness/rig.h"
 
 #include "tests/harness/deadline.h"
+#include "tests/harness/rig_tls.h"
 
 #include "lib/checksum.h"
 
@@ -308,19 +309,31 @@ void rig_accept(struct rig *rig)
     assert_true(rig->connection >= 0);
     rig->received_bytes = 0;
     rig->taken = 0;
+    if (rig->tls != NULL) {
+        rig_tls_greet(rig->tls, rig->connection);
+    }
 }
 
 void rig_hang_up(struct rig *rig)
 {
+    if (rig->tls != NULL) {
+        rig_tls_end(rig->tls);
+    }
     (void)close(rig->connection);
     rig->connection = -1;
 }
 
 void rig_receive_more(struct rig *rig)
 {
-    rig_await_readable(rig->connection, "the agency to say something");
-    ssize_t got = recv(rig->connection, rig->received + rig->received_bytes,
-                       RECEIVED_BYTES - rig->received_bytes, 0);
+    char *room = rig->received + rig->received_bytes;
+    size_t room_bytes = RECEIVED_BYTES - rig->received_bytes;
+    ssize_t got = 0;
+    if (rig->tls != NULL) {
+        got = rig_tls_receive(rig->tls, room, room_bytes);
+    } else {
+        rig_await_readable(rig->connection, "the agency to say something");
+        got = recv(rig->connection, room, room_bytes, 0);
+    }
     if (got <= 0) {
         fail_msg("the agency closed the connection; printed:\n%s", rig->printed);
     }
@@ -371,6 +384,10 @@ void rig_expect_batch(struct rig *rig, unsigned first, unsigned last)
 void rig_answer(const struct rig *rig, const char *text)
 {
     size_t bytes = strlen(text);
+    if (rig->tls != NULL) {
+        rig_tls_send(rig->tls, text, bytes);
+        return;
+    }
     assert_int_equal(send(rig->connection, text, bytes, MSG_NOSIGNAL), bytes);
 }
 
@@ -403,6 +420,10 @@ void rig_expect_closed(struct rig *rig)
 {
     char byte = 0;
     assert_int_equal(rig->received_bytes, rig->taken);
+    if (rig->tls != NULL) {
+        assert_int_equal(rig_tls_receive(rig->tls, &byte, 1), 0);
+        return;
+    }
     rig_await_readable(rig->connection, "the agency to close");
     assert_true(recv(rig->connection, &byte, 1, 0) <= 0);
 }

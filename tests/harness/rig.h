@@ -23,6 +23,8 @@
 
 enum { RIG_ROW_BYTES = 64, RIG_STATE_BYTES = 128 };
 
+struct rig_tls;
+
 /* One test's agency, and the server that it talks to. */
 struct rig {
     struct scratch scratch; /* the directory that the agency runs in */
@@ -30,11 +32,12 @@ struct rig {
     char winners[PATH_MAX];
     char address[RIG_ROW_BYTES];
     int listener;
-    int connection; /* -1: none */
-    pid_t agency;   /* 0: none */
-    int output;     /* what the agency prints */
-    bool no_log;    /* it is started with standard input and output closed */
-    char *printed;  /* always terminated */
+    int connection;      /* -1: none */
+    struct rig_tls *tls; /* the server's end speaks TLS (rig_tls.h); NULL: plain text */
+    pid_t agency;        /* 0: none */
+    int output;          /* what the agency prints */
+    bool no_log;         /* it is started with standard input and output closed */
+    char *printed;       /* always terminated */
     size_t printed_bytes;
     long most_memory; /* of the agency that ended last, kB */
     char *received;

@@ -5,6 +5,7 @@
 #include "tests/unit/config_fixture.h"
 
 #include "client/client_config.h"
+#include "tls/tls_context.h"
 
 static const char shipped_file[] = "client/config.yaml";
 
@@ -51,6 +52,13 @@ static void assert_defaults(void)
     assert_string_equal(config.winners_file, "");
     assert_int_equal(config.resume, RESUME_AUTO);
     assert_string_equal(config.lottery_name, "");
+    assert_int_equal(config.tls_mode, CLIENT_TLS_OFF);
+    assert_string_equal(config.tls_certificate, "");
+    assert_string_equal(config.tls_key, "");
+    assert_string_equal(config.tls_ca, "");
+    assert_string_equal(config.tls_crl, "");
+    assert_string_equal(config.tls_server_name, "");
+    assert_int_equal(config.tls_minimum, TLS_MINIMUM_1_3);
     assert_string_equal(config.first_name, "");
     assert_string_equal(config.last_name, "");
     assert_string_equal(config.document, "");
@@ -119,6 +127,20 @@ static const struct config_setting settable[] = {
     {"id: 1\nlottery: {name: 2026-W48}", "CLI_LOTTERY_NAME", "2026-W48",
      " | lottery.name: 2026-W48"},
     {"id: 1\nlottery: {name: w}", "LOTTERY_NAME", "w", " | lottery.name: w"},
+    {"id: 1\ntls: {mode: required, ca: x}\n", "CLI_TLS_CA", "x", " | tls.ca: x |"},
+    {"id: 1\ntls: {ca: x}", "TLS_CA", "x", " | tls.ca: x |"},
+    {"id: 1\ntls: {mode: off}", "CLI_TLS_MODE", "Off", " | tls.mode: off |"},
+    {"id: 1\ntls: {mode: off}", "TLS_MODE", "off", " | tls.mode: off |"},
+    {"id: 1\ntls: {certificate: x}", "CLI_TLS_CERTIFICATE", "x", " | tls.certificate: x |"},
+    {"id: 1\ntls: {certificate: x}", "TLS_CERTIFICATE", "x", " | tls.certificate: x |"},
+    {"id: 1\ntls: {key: x}", "CLI_TLS_KEY", "x", " | tls.key: x |"},
+    {"id: 1\ntls: {key: x}", "TLS_KEY", "x", " | tls.key: x |"},
+    {"id: 1\ntls: {crl: x}", "CLI_TLS_CRL", "x", " | tls.crl: x |"},
+    {"id: 1\ntls: {crl: x}", "TLS_CRL", "x", " | tls.crl: x |"},
+    {"id: 1\ntls: {server_name: x}", "CLI_TLS_SERVER_NAME", "x", " | tls.server_name: x |"},
+    {"id: 1\ntls: {server_name: x}", "TLS_SERVER_NAME", "x", " | tls.server_name: x |"},
+    {"id: 1\ntls: {minimum: 1.2}", "CLI_TLS_MINIMUM", "1.2", " | tls.minimum: 1.2"},
+    {"id: 1\ntls: {minimum: \"1.3\"}", "TLS_MINIMUM", "1.3", " | tls.minimum: 1.3"},
     {"id: 1\nresume: required", "CLI_RESUME", "Required", " | resume: required |"},
 };
 
@@ -173,7 +195,7 @@ static void the_fields_of_a_bet_are_no_keys_of_the_file(void **state)
 {
     assert_refused(state, "id: 1\nNOMBRE: x\n",
                    ":2: NOMBRE: unknown key; known here are id, server, loop, log, batch, bets, "
-                   "winners, resume, lottery");
+                   "winners, resume, lottery, tls");
 }
 
 static void the_draws_name_has_to_be_one_and_the_server_to_be_asked(void **state)
@@ -184,6 +206,28 @@ static void the_draws_name_has_to_be_one_and_the_server_to_be_asked(void **state
     assert_refused(state, "id: 1\nresume: off\nlottery: {name: 2026-W48}\n",
                    ":3: lottery.name: is \"2026-W48\", but resume: off never asks the server which "
                    "draw it holds");
+}
+
+static void tls_needs_an_authority_a_key_with_its_certificate_and_a_name(void **state)
+{
+    assert_refused(state, "id: 1\ntls: {mode: required}\n",
+                   ":2: tls.mode: is required, but tls.ca is not set: name the file with the "
+                   "certificate of the authority that signs the server's");
+    assert_refused(state, "id: 1\ntls:\n  mode: required\n  ca: x\n  certificate: x\n",
+                   ":5: tls.certificate: is set, but tls.key is not: they go together");
+    assert_refused(state, "id: 1\ntls:\n  mode: required\n  ca: x\n  key: x\n",
+                   ":5: tls.key: is set, but tls.certificate is not: they go together");
+    assert_refused(state, "id: 1\ntls: {mode: required, ca: x, server_name: \"h:1\"}\n",
+                   ":2: tls.server_name: \"h:1\" is no name that a certificate can be for: a "
+                   "host's name or an address, without port and brackets");
+    assert_refused(state, "id: 1\nserver: {address: \"*.h:1\"}\ntls: {mode: required, ca: x}\n",
+                   ":2: server.address: no certificate can be for \"*.h\": set tls.server_name to "
+                   "the name that the server's certificate is for");
+    assert_refused(state, "id: 1\ntls: {mode: optional}\n",
+                   ":2: tls.mode: \"optional\" is not one of off, required");
+    assert_loads(state, "id: 1\ntls: {server_name: \"h:1\", key: x}\n"); /* it is off */
+    assert_loads(state, "id: 1\nserver: {address: \"[fe80::1%eth0]:1\"}\n"
+                        "tls: {mode: required, ca: x}\n");
 }
 
 /* ---- the server's address -------------------------------------------------- */
@@ -349,6 +393,7 @@ int main(void)
         TEST(both_names_of_the_batch_size_are_one_too_many),
         TEST(the_fields_of_a_bet_are_no_keys_of_the_file),
         TEST(the_draws_name_has_to_be_one_and_the_server_to_be_asked),
+        TEST(tls_needs_an_authority_a_key_with_its_certificate_and_a_name),
         TEST(host_and_port_win_over_the_file),
         TEST(a_host_without_port_gets_the_usual_one),
         TEST(a_port_without_host_changes_nothing),

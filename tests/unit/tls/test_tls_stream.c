@@ -267,6 +267,32 @@ static void test_what_is_no_tls_is_called_so(void **state)
     tear_down(&ends);
 }
 
+static void test_a_servers_name_is_a_host_or_an_address(void **state)
+{
+    static const char *const names[] = {"localhost",   "lottery.example", "server_1", "127.0.0.1",
+                                        "2001:db8::1", "a-b.c",           "x"};
+    static const char *const others[] = {"",      ".",     "a.",       ".a",    "a..b",
+                                         "*.a.b", "a b",   "h:1",      "[::1]", "http://h",
+                                         "a/b",   "ñandú", "::1%eth0", "h\n"};
+    char label[65];
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!tls_is_server_name(names[i])) {
+            fail_msg("\"%s\" is no name of a server", names[i]);
+        }
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (tls_is_server_name(others[i])) {
+            fail_msg("\"%s\" is a name of a server", others[i]);
+        }
+    }
+    memset(label, 'a', sizeof label);
+    label[64] = '\0';
+    assert_false(tls_is_server_name(label));
+    label[63] = '\0';
+    assert_true(tls_is_server_name(label));
+}
+
 static void test_files_that_are_wrong_are_named(void **state)
 {
     struct stage *stage = *state;
@@ -306,6 +332,7 @@ int main(void)
         STAGE_TEST(test_each_fault_of_an_agencys_certificate_is_told_to_both_ends),
         STAGE_TEST(test_each_fault_of_the_servers_certificate_is_told_to_the_client),
         STAGE_TEST(test_what_is_no_tls_is_called_so),
+        cmocka_unit_test(test_a_servers_name_is_a_host_or_an_address),
         STAGE_TEST(test_files_that_are_wrong_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
