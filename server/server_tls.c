@@ -4,6 +4,7 @@
 #include "server/server_tls.h"
 
 #include "lib/log.h"
+#include "tls/tls_warm_up.h"
 
 #include <inttypes.h>
 #include <openssl/err.h>
@@ -44,8 +45,9 @@ bool server_tls_open(struct server_tls *tls, const struct server_config *config,
         return true;
     }
     EVP_PKEY *key = read_key(config->tls_key, &reason);
-    bool opened = key != NULL && tls_server_context_open(&tls->context, &files, key,
-                                                         config->tls_mode == TLS_REQUIRED, &reason);
+    bool opened = key != NULL && tls_warm_up(&reason) &&
+                  tls_server_context_open(&tls->context, &files, key,
+                                          config->tls_mode == TLS_REQUIRED, &reason);
     EVP_PKEY_free(key);
     return opened || failure_set(failure, "tls: %s", reason.text);
 }

@@ -14,8 +14,8 @@
 
 enum {
     OTHERS_BITS = 077,
-    SESSION_S = 2 * 60 * 60,      /* how long a ticket is good for */
-    READ_AHEAD_BYTES = 128 * 1024 /* of records, in one recv; freed while the connection is idle */
+    SESSION_S = 2 * 60 * 60,     /* how long a ticket is good for */
+    READ_AHEAD_BYTES = 64 * 1024 /* of records, in one recv; freed while the connection is idle */
 };
 
 /* Sessions of another program are not ours. */
@@ -207,6 +207,33 @@ static bool open_context(struct tls_context *context, const SSL_METHOD *method,
     return true;
 }
 
+static int keep_ticket(SSL *ssl, void *context)
+{
+    (void)ssl;
+    (void)context;
+    return 1;
+}
+
+/*
+ * A session that is resumed goes on with the ticket that it has: making another one for each
+ * connection would cost more than it brings. So a session ends SESSION_S after its certificate was verified.
+ * A client may use a ticket more than once (RFC 8446, appendix C.4); it shows by that who it is,
+ * which it does in its first message anyway.
+ */
+static SSL_TICKET_RETURN use_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,
+                                    size_t key_name_bytes, SSL_TICKET_STATUS status, void *context)
+{
+    (void)session;
+    (void)key_name;
+    (void)key_name_bytes;
+    (void)context;
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    }
+    (void)SSL_set_num_tickets(ssl, 0);
+    return SSL_TICKET_RETURN_USE;
+}
+
 /* Keeps no session of its own: all that a session needs stands in its ticket. */
 static bool set_up_server(const struct tls_context *context, EVP_PKEY *key,
                           bool demands_certificate, struct failure *failure)
@@ -217,6 +244,7 @@ static bool set_up_server(const struct tls_context *context, EVP_PKEY *key,
     SSL_CTX_set_session_cache_mode(context->ssl, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(context->ssl, SESSION_S);
     if (SSL_CTX_set_num_tickets(context->ssl, 1) != 1 ||
+        SSL_CTX_set_session_ticket_cb(context->ssl, keep_ticket, use_ticket, NULL) != 1 ||
         SSL_CTX_set_session_id_context(context->ssl, session_context, sizeof session_context - 1) !=
             1) {
         return failure_set(failure, "set up a TLS context: %s", tls_error_text());
