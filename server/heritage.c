@@ -143,6 +143,30 @@ static void open_door(struct heritage *heritage)
     }
 }
 
+/* The private key's file is opened here, as long as this process may, and not read. */
+static bool open_key(struct heritage *heritage, struct failure *failure)
+{
+    const struct server_config *config = &heritage->config;
+    if (config->tls_mode == TLS_OFF) {
+        return true;
+    }
+    if (!key_channel_open(&heritage->key_channel, failure)) {
+        return false;
+    }
+    if (!held_key_open(&heritage->held_key, &heritage->key_channel, config->tls_certificate,
+                       config->tls_key, failure)) {
+        key_channel_close(&heritage->key_channel);
+        return false;
+    }
+    return true;
+}
+
+static void close_key(struct heritage *heritage)
+{
+    held_key_close(&heritage->held_key);
+    key_channel_close(&heritage->key_channel);
+}
+
 /*
  * The lock comes first: while we have it, no process of a server that was killed is left. So none
  * of them still holds the port, which a child has from its fork until it closes it.
@@ -161,14 +185,20 @@ bool heritage_open(struct heritage *heritage, struct failure *failure)
         data_directory_discard(&heritage->directory);
         return false;
     }
-    if (!adopt_terms(heritage, failure) ||
-        !listeners_open(&heritage->config, &heritage->listeners, failure)) {
+    if (!adopt_terms(heritage, failure) || !open_key(heritage, failure)) {
+        close(heritage->news);
+        data_directory_discard(&heritage->directory);
+        return false;
+    }
+    if (!listeners_open(&heritage->config, &heritage->listeners, failure)) {
+        close_key(heritage);
         close(heritage->news);
         data_directory_discard(&heritage->directory);
         return false;
     }
     if (!open_shared_memory(heritage, failure)) {
         listeners_close(&heritage->listeners);
+        close_key(heritage);
         close(heritage->news);
         data_directory_discard(&heritage->directory);
         return false;
@@ -216,6 +246,7 @@ void heritage_close(struct heritage *heritage)
     close_shared_memory(heritage);
     admin_door_close(&heritage->door, &heritage->directory);
     close(heritage->news);
+    close_key(heritage);
     data_directory_close(&heritage->directory);
     listeners_close(&heritage->listeners);
 }

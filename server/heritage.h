@@ -9,6 +9,7 @@
 
 #include "lib/failure.h"
 #include "server/admin_door.h"
+#include "server/key_channel.h"
 #include "server/listener.h"
 #include "server/server_config.h"
 #include "shm/segment.h"
@@ -25,6 +26,8 @@ struct heritage {
     struct listeners listeners;      /* children close them */
     struct admin_door door;          /* children close it */
     int news;                        /* eventfd: the storer tells the supervisor of an answer */
+    struct key_channel key_channel;  /* with TLS: from the handlers to the keyholder */
+    struct held_key held_key;        /* with TLS: for each SSL_CTX; signs over the channel */
     pid_t supervisor_pid;
 };
 

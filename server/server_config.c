@@ -46,6 +46,9 @@ enum server_key {
     KEY_LOTTERY_DRAW,
     KEY_LOTTERY_CLOSES,
     KEY_SEAL_KEY,
+    KEY_TLS_MODE,
+    KEY_TLS_CERTIFICATE,
+    KEY_TLS_KEY,
     KEY_DATA_DIRECTORY,
     KEY_DATA_GROUP,
     KEY_RING_BYTES,
@@ -86,6 +89,9 @@ static const char *const birthdate_choices[] = {
 
 static const char *const verify_choices[] = {
     [START_VERIFY_ALL] = "all", [START_VERIFY_END] = "end", NULL};
+
+static const char *const tls_choices[] = {
+    [TLS_OFF] = "off", [TLS_OPTIONAL] = "optional", [TLS_REQUIRED] = "required", NULL};
 
 #define FIELD(name) .offset = offsetof(struct server_config, name)
 
@@ -192,6 +198,26 @@ static const struct config_key keys[KEYS] = {
                       .default_value = "",
                       .meaning = "file with the Ed25519 key that signs seal and draw "
                                  "(lottery-admin key); empty: they are not signed"},
+    [KEY_TLS_MODE] = {.path = {"tls.mode"},
+                      .environment = {"TLS_MODE"},
+                      .kind = CONFIG_CHOICE,
+                      FIELD(tls_mode),
+                      .default_value = "off",
+                      .choices = tls_choices,
+                      .meaning = "encrypted connections: off, optional, required"},
+    [KEY_TLS_CERTIFICATE] = {.path = {"tls.certificate"},
+                             .environment = {"TLS_CERTIFICATE"},
+                             .kind = CONFIG_TEXT,
+                             FIELD(tls_certificate),
+                             .default_value = "",
+                             .meaning = "file with the server's certificate, in PEM"},
+    [KEY_TLS_KEY] = {.path = {"tls.key"},
+                     .environment = {"TLS_KEY"},
+                     .kind = CONFIG_TEXT,
+                     FIELD(tls_key),
+                     .default_value = "",
+                     .meaning = "file with the private key of tls.certificate, in PEM, which "
+                                "nobody but the server may read"},
     [KEY_DATA_DIRECTORY] = {.path = {"data.directory"},
                             .environment = {"DATA_DIRECTORY"},
                             .kind = CONFIG_TEXT,
@@ -421,13 +447,23 @@ static bool check_lottery(struct server_config *config, const struct config_orig
                        origins[KEY_LOTTERY_CLOSES].place, config->lottery_closes);
 }
 
+static bool check_tls(const struct server_config *config, const struct config_origin *origins,
+                      struct failure *failure)
+{
+    bool is_complete = config->tls_certificate[0] != '\0' && config->tls_key[0] != '\0';
+    return config->tls_mode == TLS_OFF || is_complete ||
+           failure_set(failure, "%s: %s needs tls.certificate and tls.key",
+                       origins[KEY_TLS_MODE].place, tls_choices[config->tls_mode]);
+}
+
 bool server_config_load(const char *file, struct server_config *config, struct failure *failure)
 {
     struct config_origin origins[KEYS];
     memset(config, 0, sizeof *config);
     if (!config_load(&server_config_table, file, config, origins, failure) ||
         !derive_allowed(config, origins, failure) || !check_agencies(config, origins, failure) ||
-        !check_ring(config, origins, failure) || !check_lottery(config, origins, failure)) {
+        !check_ring(config, origins, failure) || !check_lottery(config, origins, failure) ||
+        !check_tls(config, origins, failure)) {
         return false;
     }
     /* The ring is mapped twice in a row, and only whole pages can be mapped. */

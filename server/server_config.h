@@ -21,6 +21,8 @@ enum server_start_verify { START_VERIFY_ALL, START_VERIFY_END };
 enum server_log_personal { LOG_PERSONAL_PLAIN, LOG_PERSONAL_MASKED };
 enum server_lottery_draw { LOTTERY_DRAW_AUTOMATIC, LOTTERY_DRAW_BY_COMMAND };
 enum server_rule_birthdate { BIRTHDATE_ANY, BIRTHDATE_PAST };
+/* Whether connections are encrypted: never, those that begin so, or all. */
+enum server_tls_mode { TLS_OFF, TLS_OPTIONAL, TLS_REQUIRED };
 enum server_untyped_messages { UNTYPED_BATCH, UNTYPED_SINGLE };
 
 struct server_config {
@@ -37,6 +39,9 @@ struct server_config {
     int lottery_draw;                         /* lottery.draw, enum server_lottery_draw */
     char lottery_closes[CONFIG_TEXT_BYTES];   /* lottery.closes, RFC 3339; empty: no such time */
     char seal_key[CONFIG_TEXT_BYTES];         /* seal.key, a path; empty: nothing is signed */
+    int tls_mode;                             /* tls.mode, enum server_tls_mode */
+    char tls_certificate[CONFIG_TEXT_BYTES];  /* tls.certificate, a path */
+    char tls_key[CONFIG_TEXT_BYTES];          /* tls.key, a path */
     char data_directory[CONFIG_TEXT_BYTES];   /* data.directory */
     char data_group[CONFIG_TEXT_BYTES];       /* data.group, which may read; empty: nobody */
     uint64_t ring_bytes;                      /* ring.bytes; rounded up to whole pages */
