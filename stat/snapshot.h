@@ -79,6 +79,11 @@ struct snapshot_deaths {
     uint64_t storer_deaths, lock_recoveries;
 };
 
+/* Zeros without TLS. */
+struct snapshot_keyholder {
+    uint64_t pid, signatures, refused, malformed, abandoned, starts, deaths;
+};
+
 /* In the order in which a list of them begins: the draw waits for the first ones longest. */
 enum snapshot_standing {
     STANDING_NEVER, /* expected by name, and nothing of it has come */
@@ -115,6 +120,7 @@ struct snapshot {
     struct snapshot_draw draw;
     struct snapshot_gate gate;
     struct snapshot_deaths deaths;
+    struct snapshot_keyholder keyholder;
     struct snapshot_agency *agencies; /* by standing, then by id: the missing ones first */
     size_t agency_count;
     struct snapshot_handler *handlers; /* by slot */

@@ -206,6 +206,9 @@ static void a_handshake_is_signed_by_the_keyholder(void **state)
     struct asker asker;
     open_asker(&asker, &scene);
     assert_true(asker_is_answered(&asker));
+    struct segment segment = server_attach(scene.server);
+    assert_int_equal(atomic_load(&figures_of(&segment)->signatures), 1);
+    segment_unmap(&segment);
     (void)replace_keyholder(scene.server);
     assert_true(asker_is_answered(&asker));
     pid_t pid = server_keyholder_pid(scene.server); /* it takes nothing, and dies so */
