@@ -165,7 +165,8 @@ static enum asking ask_once(const struct key_channel *channel, const struct key_
     return asking;
 }
 
-static const char *explain(enum asking asking, uint16_t verdict)
+/* `error` is errno of what could not be done. */
+static const char *explain(enum asking asking, uint16_t verdict, int error)
 {
     switch (asking) {
     case ANSWERED:
@@ -181,7 +182,9 @@ static const char *explain(enum asking asking, uint16_t verdict)
     case ASKING_BROKEN:
         break;
     }
-    return strerror(errno);
+    return error == EPIPE || error == ECONNRESET || error == ENOTCONN
+               ? "the channel to the keyholder has been shut down"
+               : strerror(error);
 }
 
 bool key_channel_sign(void *channel, const struct signing_request *request,
@@ -199,8 +202,10 @@ bool key_channel_sign(void *channel, const struct signing_request *request,
     for (int i = 0; i < TRIES_MAX && asking == ASKING_LOST; i++) {
         asking = ask_once(channel, &message, &answer, deadline_ms);
     }
+    int error = errno;
     if (asking != ANSWERED || answer.verdict != KEY_SIGNED) {
-        log_warning("action: sign | result: fail | reason: %s", explain(asking, answer.verdict));
+        log_warning("action: sign | result: fail | reason: %s",
+                    explain(asking, answer.verdict, error));
         return false;
     }
     memcpy(signature, answer.signature, answer.signature_bytes);

@@ -90,9 +90,9 @@ static void answer(const struct signing_desk *desk, const struct key_request *re
     if (is_handshake(desk, request)) {
         private_key_sign(desk->key, request, &answer);
     }
+    count(answer.verdict == KEY_SIGNED ? &desk->figures->signatures : &desk->figures->refused);
     (void)send(descriptor, &answer, offsetof(struct key_answer, signature) + answer.signature_bytes,
                MSG_DONTWAIT | MSG_NOSIGNAL);
-    count(answer.verdict == KEY_SIGNED ? &desk->figures->signatures : &desk->figures->refused);
 }
 
 enum desk_round signing_desk_serve(const struct signing_desk *desk)

@@ -33,6 +33,12 @@ enum {
     NEEDLES = 3
 };
 
+#if defined(__SANITIZE_ADDRESS__)
+static const bool is_sanitized = true;
+#else
+static const bool is_sanitized = false;
+#endif
+
 /* A server with TLS, and the key that it has. */
 struct scene {
     struct stage *stage;
@@ -325,6 +331,9 @@ static void the_private_key_is_in_the_keyholder_alone(void **state)
 {
     if (geteuid() != 0) {
         print_message("only root can look into the keyholder\n");
+        skip();
+    }
+    if (is_sanitized) { /* its shadow memory has terabytes */
         skip();
     }
     struct scene scene = begin(*state);
