@@ -103,6 +103,14 @@ static struct shared_keyholder *figures_of(const struct segment *segment)
     return &segment->shared->keyholder;
 }
 
+static void open_asker(struct asker *asker, const struct scene *scene)
+{
+    if (!asker_open(asker, scene->server, scene->certificate_path, scene->key_path)) {
+        print_message("pidfd_getfd is not allowed here\n");
+        skip();
+    }
+}
+
 /* ------------------------------------------------------------------- life ---- */
 
 static void it_lives_as_long_as_the_server(void **state)
@@ -157,6 +165,30 @@ static void it_ends_when_the_supervisor_is_killed(void **state)
     stage_expect_nothing_left(scene.stage);
 }
 
+/* All children end when the next draw is opened, and it has others. */
+static void the_next_draw_has_another_one(void **state)
+{
+    struct scene scene = begin(*state);
+    pid_t before = server_keyholder_pid(scene.server);
+    const char *directory = stage_text(scene.stage, "DATA_DIRECTORY=%s", scene.server->directory);
+    const struct program_plan plan = {.name = "lottery-admin",
+                                      .arguments =
+                                          ARGUMENTS("open", "next", "--number", "1", "--abandon"),
+                                      .environment = ENVIRONMENT(directory)};
+    struct program_end end;
+    (void)program_run(scene.stage, &plan, &end);
+    assert_int_equal(end.status, 0);
+    (void)server_await_log(scene.server, 2, "action: keyholder_start | result: success");
+    assert_int_not_equal(server_keyholder_pid(scene.server), before);
+    struct asker asker;
+    open_asker(&asker, &scene);
+    assert_true(asker_is_answered(&asker));
+    asker_close(&asker);
+    server_stop_well(scene.server);
+    assert_int_equal(server_count_log(scene.server, "action: reap | result: fail"), 0);
+    stage_expect_nothing_left(scene.stage);
+}
+
 /* ----------------------------------------------------------------- a start ---- */
 
 static void expect_refusal(const struct scene *scene, const char *reason)
@@ -197,14 +229,6 @@ static void a_wrong_certificate_is_told_at_the_start(void **state)
 }
 
 /* ---------------------------------------------------------------- signing ---- */
-
-static void open_asker(struct asker *asker, const struct scene *scene)
-{
-    if (!asker_open(asker, scene->server, scene->certificate_path, scene->key_path)) {
-        print_message("pidfd_getfd is not allowed here\n");
-        skip();
-    }
-}
 
 static void a_handshake_is_signed_by_the_keyholder(void **state)
 {
@@ -385,6 +409,7 @@ int main(void)
         STAGE_TEST(without_tls_there_is_none),
         STAGE_TEST(it_is_replaced_as_often_as_it_is_killed),
         STAGE_TEST(it_ends_when_the_supervisor_is_killed),
+        STAGE_TEST(the_next_draw_has_another_one),
         STAGE_TEST(a_wrong_key_is_told_at_the_start),
         STAGE_TEST(a_wrong_certificate_is_told_at_the_start),
         STAGE_TEST(a_handshake_is_signed_by_the_keyholder),
