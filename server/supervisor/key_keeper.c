@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,7 +35,22 @@ static struct shared_keyholder *figures_of(const struct key_keeper *keeper)
 
 bool key_keeper_has_keyholder(const struct key_keeper *keeper)
 {
-    return keeper->keyholder != 0;
+    return keeper->keyholder != 0 || keeper->retired != 0;
+}
+
+bool key_keeper_has(const struct key_keeper *keeper, pid_t pid)
+{
+    return pid == keeper->keyholder || pid == keeper->retired;
+}
+
+void key_keeper_signal(const struct key_keeper *keeper, int signal_number)
+{
+    const pid_t pids[] = {keeper->keyholder, keeper->retired};
+    for (size_t i = 0; i < sizeof pids / sizeof pids[0]; i++) {
+        if (pids[i] != 0) { /* which would be our own process group */
+            kill(pids[i], signal_number);
+        }
+    }
 }
 
 void key_keeper_expect_end(struct key_keeper *keeper)
@@ -83,12 +99,10 @@ static bool await_word(int pipe_end, struct failure *failure)
     return failure->text[0] == '\0';
 }
 
-bool key_keeper_start(struct key_keeper *keeper, struct failure *failure)
+/* Forks one, and waits until it has read the key. */
+static bool give_birth(struct key_keeper *keeper, struct failure *failure)
 {
     int ready[2];
-    if (!keeper->heritage->held_key.is_open) {
-        return true;
-    }
     if (pipe(ready) != 0) {
         return failure_set_errno(failure, "make a pipe for the keyholder");
     }
@@ -101,6 +115,43 @@ bool key_keeper_start(struct key_keeper *keeper, struct failure *failure)
     started = started && await_word(ready[0], failure);
     close(ready[0]);
     return started;
+}
+
+bool key_keeper_start(struct key_keeper *keeper, struct failure *failure)
+{
+    return !keeper->heritage->held_key.is_open || give_birth(keeper, failure);
+}
+
+/* Has this one end; it is buried as one that was asked to. */
+static void retire(struct key_keeper *keeper, pid_t pid, int signal_number)
+{
+    if (pid != 0) {
+        keeper->retired = pid;
+        kill(pid, signal_number);
+    }
+}
+
+bool key_keeper_change_key(struct key_keeper *keeper, struct held_key *fresh,
+                           struct failure *failure)
+{
+    struct held_key *held = &keeper->heritage->held_key;
+    const struct held_key before = *held;
+    pid_t keyholder = keeper->keyholder;
+    if (keeper->retired != 0) {
+        return failure_set(failure, "the keyholder of the last change has not ended yet");
+    }
+    *held = *fresh;
+    keeper->keyholder = 0;
+    if (!give_birth(keeper, failure)) {
+        retire(keeper, keeper->keyholder, SIGKILL); /* it may be the one that does not answer */
+        keeper->keyholder = keyholder;
+        atomic_store(&figures_of(keeper)->pid, (int32_t)keyholder);
+        *held = before;
+        return false;
+    }
+    retire(keeper, keyholder, SIGTERM);
+    *fresh = before;
+    return true;
 }
 
 /* ---------------------------------------------------------------- death ---- */
@@ -124,16 +175,21 @@ static void renew_channel(struct key_keeper *keeper)
     }
 }
 
-void key_keeper_bury(struct key_keeper *keeper, int wait_status)
+void key_keeper_bury(struct key_keeper *keeper, pid_t pid, int wait_status)
 {
     char end[PROCESS_END_BYTES];
     bool exited = WIFEXITED(wait_status);
-    bool well = keeper->is_stopping && exited && WEXITSTATUS(wait_status) == KEYHOLDER_EXIT_STOPPED;
+    bool was_asked = keeper->is_stopping || pid == keeper->retired;
+    bool well = was_asked && exited && WEXITSTATUS(wait_status) == KEYHOLDER_EXIT_STOPPED;
     int64_t now_ms = clock_monotonic_ms();
     process_describe_end(wait_status, end);
     log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
               "action: reap | result: %s | role: keyholder | pid: %d | ended_by: %s",
-              well ? "success" : "fail", (int)keeper->keyholder, end);
+              well ? "success" : "fail", (int)pid, end);
+    if (pid == keeper->retired) {
+        keeper->retired = 0;
+        return;
+    }
     keeper->keyholder = 0;
     atomic_store(&figures_of(keeper)->pid, 0);
     if (well) {
@@ -151,8 +207,7 @@ void key_keeper_bury(struct key_keeper *keeper, int wait_status)
 
 static bool is_missing(const struct key_keeper *keeper)
 {
-    return !key_keeper_has_keyholder(keeper) && !keeper->is_stopping &&
-           keeper->heritage->held_key.is_open;
+    return keeper->keyholder == 0 && !keeper->is_stopping && keeper->heritage->held_key.is_open;
 }
 
 int64_t key_keeper_patience_ms(const struct key_keeper *keeper)

@@ -133,8 +133,8 @@ static void reap(struct supervisor *supervisor)
         uint32_t slot_index = 0;
         if (pid == supervisor->keeper.storer) {
             keeper_bury(&supervisor->keeper, status);
-        } else if (pid == supervisor->key_keeper.keyholder) {
-            key_keeper_bury(&supervisor->key_keeper, status);
+        } else if (key_keeper_has(&supervisor->key_keeper, pid)) {
+            key_keeper_bury(&supervisor->key_keeper, pid, status);
         } else if (handler_book_find(&supervisor->handlers, pid, &slot_index)) {
             bury_handler(supervisor, pid, slot_index, status);
         }
@@ -387,7 +387,7 @@ static bool stop_keyholder(struct supervisor *supervisor)
         if (clock_monotonic_ms() >= deadline_ms) {
             forced = true;
         }
-        kill(keeper->keyholder, forced ? SIGKILL : SIGTERM);
+        key_keeper_signal(keeper, forced ? SIGKILL : SIGTERM);
         pause_for(REPEAT_SIGTERM_MS);
         signals_take_child_news();
         reap(supervisor);
