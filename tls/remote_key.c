@@ -339,14 +339,13 @@ static const char *operation_of_ed25519(int operation)
 
 struct digest {
     const char *name;
-    int bytes;
     enum signing_scheme ecdsa, pkcs1, pss;
 };
 
 static const struct digest digests[] = {
-    {"SHA256", 32, SIGNING_ECDSA_SHA256, SIGNING_RSA_PKCS1_SHA256, SIGNING_RSA_PSS_SHA256},
-    {"SHA384", 48, SIGNING_ECDSA_SHA384, SIGNING_RSA_PKCS1_SHA384, SIGNING_RSA_PSS_SHA384},
-    {"SHA512", 64, SIGNING_ECDSA_SHA512, SIGNING_RSA_PKCS1_SHA512, SIGNING_RSA_PSS_SHA512},
+    {"SHA256", SIGNING_ECDSA_SHA256, SIGNING_RSA_PKCS1_SHA256, SIGNING_RSA_PSS_SHA256},
+    {"SHA384", SIGNING_ECDSA_SHA384, SIGNING_RSA_PKCS1_SHA384, SIGNING_RSA_PSS_SHA384},
+    {"SHA512", SIGNING_ECDSA_SHA512, SIGNING_RSA_PKCS1_SHA512, SIGNING_RSA_PSS_SHA512},
 };
 
 /* One signature to be made. */
@@ -410,23 +409,17 @@ static bool takes_padding(struct signing *signing, const OSSL_PARAM *parameter)
     return signing->is_pss || number == RSA_PKCS1_PADDING;
 }
 
-/* TLS knows one length: the digest's. */
-static bool takes_salt(const struct signing *signing, const OSSL_PARAM *parameter)
+/* TLS knows one length, the digest's, and OpenSSL has a word and a number for that. */
+static bool takes_salt(const OSSL_PARAM *parameter)
 {
     char text[TEXT_BYTES] = "";
     char *at = text;
     int number = 0;
-    bool is_text = parameter->data_type == OSSL_PARAM_UTF8_STRING;
-    if (is_text ? !OSSL_PARAM_get_utf8_string(parameter, &at, sizeof text)
-                : !OSSL_PARAM_get_int(parameter, &number)) {
-        return false;
+    if (parameter->data_type == OSSL_PARAM_UTF8_STRING) {
+        return OSSL_PARAM_get_utf8_string(parameter, &at, sizeof text) &&
+               strcmp(text, OSSL_PKEY_RSA_PSS_SALT_LEN_DIGEST) == 0;
     }
-    if (is_text && strcmp(text, OSSL_PKEY_RSA_PSS_SALT_LEN_DIGEST) == 0) {
-        return true;
-    }
-    number = is_text ? atoi(text) : number;
-    return number == RSA_PSS_SALTLEN_DIGEST ||
-           (signing->digest != NULL && number == signing->digest->bytes);
+    return OSSL_PARAM_get_int(parameter, &number) && number == RSA_PSS_SALTLEN_DIGEST;
 }
 
 /* The digest of the mask is that of the message: another one is refused. */
@@ -446,7 +439,7 @@ static int signing_set_params(void *context, const OSSL_PARAM parameters[])
         if (strcmp(at->key, OSSL_SIGNATURE_PARAM_PAD_MODE) == 0) {
             taken = takes_padding(signing, at);
         } else if (strcmp(at->key, OSSL_SIGNATURE_PARAM_PSS_SALTLEN) == 0) {
-            taken = takes_salt(signing, at);
+            taken = takes_salt(at);
         } else if (strcmp(at->key, OSSL_SIGNATURE_PARAM_MGF1_DIGEST) == 0 ||
                    strcmp(at->key, OSSL_SIGNATURE_PARAM_DIGEST) == 0) {
             taken = takes_digest(signing, at);

@@ -82,7 +82,7 @@ static struct scene prepare(struct stage *stage)
     return scene;
 }
 
-static struct scene begin(struct stage *stage)
+static struct scene open_scene(struct stage *stage)
 {
     struct scene scene = prepare(stage);
     scene.server = server_start(stage, settings(&scene));
@@ -115,7 +115,7 @@ static void open_asker(struct asker *asker, const struct scene *scene)
 
 static void it_lives_as_long_as_the_server(void **state)
 {
-    struct scene scene = begin(*state);
+    struct scene scene = open_scene(*state);
     struct peer *peer = peer_connect(scene.server);
     peer_ask(peer, "1:5\r\n", "server:0\r\n");
     pid_t pid = server_keyholder_pid(scene.server);
@@ -138,7 +138,7 @@ static void without_tls_there_is_none(void **state)
 static void it_is_replaced_as_often_as_it_is_killed(void **state)
 {
     enum { KILLS = 8 };
-    struct scene scene = begin(*state);
+    struct scene scene = open_scene(*state);
     struct peer *peer = peer_connect(scene.server);
     struct segment segment = server_attach(scene.server);
     for (int i = 0; i < KILLS; i++) {
@@ -157,7 +157,7 @@ static void it_is_replaced_as_often_as_it_is_killed(void **state)
 
 static void it_ends_when_the_supervisor_is_killed(void **state)
 {
-    struct scene scene = begin(*state);
+    struct scene scene = open_scene(*state);
     pid_t pid = server_keyholder_pid(scene.server);
     server_kill_supervisor(scene.server);
     server_await_orphans(scene.server);
@@ -168,7 +168,7 @@ static void it_ends_when_the_supervisor_is_killed(void **state)
 /* All children end when the next draw is opened, and it has others. */
 static void the_next_draw_has_another_one(void **state)
 {
-    struct scene scene = begin(*state);
+    struct scene scene = open_scene(*state);
     pid_t before = server_keyholder_pid(scene.server);
     const char *directory = stage_text(scene.stage, "DATA_DIRECTORY=%s", scene.server->directory);
     const struct program_plan plan = {.name = "lottery-admin",
@@ -232,7 +232,7 @@ static void a_wrong_certificate_is_told_at_the_start(void **state)
 
 static void a_handshake_is_signed_by_the_keyholder(void **state)
 {
-    struct scene scene = begin(*state);
+    struct scene scene = open_scene(*state);
     struct asker asker;
     open_asker(&asker, &scene);
     assert_true(asker_is_answered(&asker));
@@ -258,7 +258,7 @@ static void a_handshake_is_signed_by_the_keyholder(void **state)
 
 static void a_channel_that_is_shut_is_made_anew(void **state)
 {
-    struct scene scene = begin(*state);
+    struct scene scene = open_scene(*state);
     struct asker asker;
     open_asker(&asker, &scene);
     assert_int_equal(shutdown(asker.channel.ask, SHUT_RDWR), 0);
@@ -360,7 +360,7 @@ static void the_private_key_is_in_the_keyholder_alone(void **state)
     if (is_sanitized) { /* its shadow memory has terabytes */
         skip();
     }
-    struct scene scene = begin(*state);
+    struct scene scene = open_scene(*state);
     struct asker asker;
     struct peer *peer = peer_connect(scene.server);
     peer_ask(peer, "1:5\r\n", "server:0\r\n");
@@ -392,7 +392,7 @@ static bool has_open(struct stage *stage, pid_t pid, const char *path)
 
 static void nobody_else_can_read_its_file(void **state)
 {
-    struct scene scene = begin(*state);
+    struct scene scene = open_scene(*state);
     struct peer *peer = peer_connect(scene.server);
     peer_ask(peer, "1:5\r\n", "server:0\r\n");
     pid_t handler = server_handler_pid(scene.server, peer->port);
