@@ -104,6 +104,7 @@ static bool open_shared_memory(struct heritage *heritage, struct failure *failur
         return false;
     }
     heritage->segment.shared->identity.gate_id = heritage->gate_id;
+    server_tls_publish(&heritage->tls, &heritage->segment);
     segment_publish(&heritage->segment, SHARED_STARTING);
     log_count_losses_in(&heritage->segment.shared->log);
     log_info("action: shared_memory | result: success | segment: /dev/shm%s | semaphores: 0x%08x | "
@@ -143,26 +144,40 @@ static void open_door(struct heritage *heritage)
     }
 }
 
-/* The private key's file is opened here, as long as this process may, and not read. */
-static bool open_key(struct heritage *heritage, struct failure *failure)
+bool heritage_open_key(struct heritage *heritage, struct held_key *key, struct failure *failure)
 {
     const struct server_config *config = &heritage->config;
-    if (config->tls_mode == TLS_OFF) {
+    bool opened = held_key_open(key, &heritage->key_channel, config->tls_certificate,
+                                config->tls_key, failure);
+    key->allows_tls12 = config->tls_minimum == TLS_MINIMUM_1_2;
+    return opened;
+}
+
+/* The private key's file is opened here, as long as this process may, and not read. */
+static bool open_tls(struct heritage *heritage, struct failure *failure)
+{
+    if (heritage->config.tls_mode == TLS_OFF) {
         return true;
     }
     if (!key_channel_open(&heritage->key_channel, failure)) {
         return false;
     }
-    if (!held_key_open(&heritage->held_key, &heritage->key_channel, config->tls_certificate,
-                       config->tls_key, failure)) {
+    if (!heritage_open_key(heritage, &heritage->held_key, failure)) {
+        key_channel_close(&heritage->key_channel);
+        return false;
+    }
+    if (!server_tls_open(&heritage->tls, &heritage->config, heritage->held_key.remote.key,
+                         failure)) {
+        held_key_close(&heritage->held_key);
         key_channel_close(&heritage->key_channel);
         return false;
     }
     return true;
 }
 
-static void close_key(struct heritage *heritage)
+static void close_tls(struct heritage *heritage)
 {
+    server_tls_close(&heritage->tls);
     held_key_close(&heritage->held_key);
     key_channel_close(&heritage->key_channel);
 }
@@ -171,10 +186,8 @@ static void close_key(struct heritage *heritage)
  * The lock comes first: while we have it, no process of a server that was killed is left. So none
  * of them still holds the port, which a child has from its fork until it closes it.
  */
-bool heritage_open(struct heritage *heritage, struct failure *failure)
+static bool open_files_and_memory(struct heritage *heritage, struct failure *failure)
 {
-    heritage->supervisor_pid = getpid();
-    umask(S_IRWXG | S_IRWXO); /* no file is open to more people, even before its mode is set */
     if (!data_directory_open(heritage->config.data_directory, heritage->config.data_group,
                              LOCK_PATIENCE_MS, &heritage->directory, failure)) {
         return false;
@@ -185,22 +198,30 @@ bool heritage_open(struct heritage *heritage, struct failure *failure)
         data_directory_discard(&heritage->directory);
         return false;
     }
-    if (!adopt_terms(heritage, failure) || !open_key(heritage, failure)) {
-        close(heritage->news);
-        data_directory_discard(&heritage->directory);
-        return false;
-    }
-    if (!listeners_open(&heritage->config, &heritage->listeners, failure)) {
-        close_key(heritage);
+    if (!adopt_terms(heritage, failure) ||
+        !listeners_open(&heritage->config, &heritage->listeners, failure)) {
         close(heritage->news);
         data_directory_discard(&heritage->directory);
         return false;
     }
     if (!open_shared_memory(heritage, failure)) {
         listeners_close(&heritage->listeners);
-        close_key(heritage);
         close(heritage->news);
         data_directory_discard(&heritage->directory);
+        return false;
+    }
+    return true;
+}
+
+bool heritage_open(struct heritage *heritage, struct failure *failure)
+{
+    heritage->supervisor_pid = getpid();
+    umask(S_IRWXG | S_IRWXO); /* no file is open to more people, even before its mode is set */
+    if (!open_tls(heritage, failure)) {
+        return false;
+    }
+    if (!open_files_and_memory(heritage, failure)) {
+        close_tls(heritage);
         return false;
     }
     open_door(heritage);
@@ -246,9 +267,9 @@ void heritage_close(struct heritage *heritage)
     close_shared_memory(heritage);
     admin_door_close(&heritage->door, &heritage->directory);
     close(heritage->news);
-    close_key(heritage);
     data_directory_close(&heritage->directory);
     listeners_close(&heritage->listeners);
+    close_tls(heritage);
 }
 
 void heritage_clear_up(struct heritage *heritage)

@@ -12,6 +12,7 @@
 #include "server/key_channel.h"
 #include "server/listener.h"
 #include "server/server_config.h"
+#include "server/server_tls.h"
 #include "shm/segment.h"
 #include "store/data_directory.h"
 
@@ -24,6 +25,7 @@ struct heritage {
     struct segment segment;          /* mapped; the append lock and the semaphores in it */
     int gate_id;                     /* System V semaphore set; -1: none */
     struct listeners listeners;      /* children close them */
+    struct server_tls tls;           /* handlers shake hands with it */
     struct admin_door door;          /* children close it */
     int news;                        /* eventfd: the storer tells the supervisor of an answer */
     struct key_channel key_channel;  /* with TLS: from the handlers to the keyholder */
@@ -37,6 +39,12 @@ struct heritage {
  * supervisor.
  */
 bool heritage_open(struct heritage *heritage, struct failure *failure);
+
+/*
+ * Opens the key of the certificate that the configuration names, at the start and when the files are
+ * read again. False with the failure. Called by the supervisor, with TLS.
+ */
+bool heritage_open_key(struct heritage *heritage, struct held_key *key, struct failure *failure);
 
 /*
  * The position up to which bets are acknowledged: `durable`, or `written` with ack_after: written.

@@ -93,7 +93,8 @@ struct held_key {
 
 /*
  * Opens the key of the certificate in this file: `remote.key` signs over the channel, in whatever
- * process. The key's file is opened and not read. `channel` and `key_path` outlive the key. Returns
+ * process. The key's file is opened and not read. `channel` and `key_path` outlive the key; without a
+ * channel (NULL) the key can be looked at, and signs nothing. Returns
  * false with the failure, and with nothing to close: the certificate can't be read, the key's file
  * can't be opened, is no file, or is open to others. That the key belongs to the certificate, the
  * keyholder says. Called by the supervisor.

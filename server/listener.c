@@ -37,7 +37,8 @@ static unsigned format_host(const struct sockaddr_storage *address, char *host)
     return ntohs(v6.sin6_port);
 }
 
-static unsigned describe_peer(const struct sockaddr_storage *address, struct listener_peer *peer)
+unsigned listener_describe_address(const struct sockaddr_storage *address,
+                                   struct listener_peer *peer)
 {
     unsigned port = format_host(address, peer->host);
     bool bracketed = strchr(peer->host, ':') != NULL;
@@ -53,7 +54,7 @@ bool listener_describe(int listener, struct listener_peer *bound, unsigned *port
     if (getsockname(listener, (struct sockaddr *)&address, &bytes) != 0) {
         return false;
     }
-    *port = describe_peer(&address, bound);
+    *port = listener_describe_address(&address, bound);
     return true;
 }
 
@@ -112,7 +113,7 @@ static enum open_result judge_error(struct opening *opening, const struct sockad
     struct listener_peer tried;
     const char *hint =
         error == EADDRINUSE ? "; another program listens there: stop it, or set server.port" : "";
-    (void)describe_peer(address, &tried);
+    (void)listener_describe_address(address, &tried);
     (void)failure_set(&opening->failure, "listen on %s: %s%s", tried.text, strerror(error), hint);
     if (error == EADDRINUSE && shares_port) {
         return PORT_TAKEN;
@@ -243,6 +244,6 @@ int listener_accept(int listener, struct listener_peer *peer)
     }
     (void)setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     (void)setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    (void)describe_peer(&address, peer);
+    (void)listener_describe_address(&address, peer);
     return socket;
 }

@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 enum {
     LISTENER_HOST_BYTES = INET6_ADDRSTRLEN,
@@ -56,6 +57,13 @@ bool listeners_open_addresses(const struct addrinfo *addresses, int backlog,
 
 /* Closes all sockets, and sets the count to 0. */
 void listeners_close(struct listeners *listeners);
+
+/*
+ * Writes an IPv4 or IPv6 address as the peer that it is, and returns its port. An IPv4-mapped one is
+ * shown as IPv4. Any process may call.
+ */
+unsigned listener_describe_address(const struct sockaddr_storage *address,
+                                   struct listener_peer *peer);
 
 /* The address and port that the socket is bound to. Returns false with errno. */
 bool listener_describe(int listener, struct listener_peer *bound, unsigned *port);

@@ -10,7 +10,9 @@
 #include "lib/program.h"
 #include "lib/robust_mutex.h"
 #include "seal/signature.h"
+#include "server/key_channel.h"
 #include "server/server_config.h"
+#include "server/server_tls.h"
 #include "server/supervisor/supervisor.h"
 
 #include <stdbool.h>
@@ -78,6 +80,26 @@ static bool can_sign(const struct server_config *config, struct failure *failure
            failure_set(failure, "seal.key: %s", reason.text);
 }
 
+/*
+ * What can't be shown to agencies now would refuse all of them. The private key is not read: this
+ * process becomes the supervisor, and the keyholder says at the start whether it is the right one.
+ */
+static bool can_encrypt(const struct server_config *config, struct failure *failure)
+{
+    struct server_tls tls;
+    struct held_key key;
+    if (config->tls_mode == TLS_OFF) {
+        return true;
+    }
+    if (!held_key_open(&key, NULL, config->tls_certificate, config->tls_key, failure)) {
+        return false;
+    }
+    bool opened = server_tls_open(&tls, config, key.remote.key, failure);
+    server_tls_close(&tls);
+    held_key_close(&key);
+    return opened;
+}
+
 /* Warns if a handler that is killed while it appends would block all others for ever. */
 static void log_emulation(void)
 {
@@ -101,7 +123,8 @@ int main(int argc, char **argv)
     if (reading != PROGRAM_GO_ON) {
         return program_exit_status(&manual, reading);
     }
-    if (!server_config_load(options.file, &config, &failure) || !can_sign(&config, &failure)) {
+    if (!server_config_load(options.file, &config, &failure) || !can_sign(&config, &failure) ||
+        !can_encrypt(&config, &failure)) {
         return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
     }
     if (options.only_check) {

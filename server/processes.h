@@ -11,6 +11,7 @@
 
 #include "server/heritage.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -23,6 +24,7 @@ struct process_errand {
     int descriptor;      /* a handler: its connection; the others: where it says that it is ready */
     int supervisors;     /* a descriptor that only the supervisor uses: the child closes it */
     uint32_t slot_index; /* a handler: its slot */
+    bool from_balancer;  /* a handler: server.proxy_from names its peer */
 };
 
 /* The exit status of a storer, by which the supervisor decides whether there may be another one. */

@@ -36,6 +36,7 @@ enum server_key {
     KEY_PORT,
     KEY_LISTEN_BACKLOG,
     KEY_ADDRESS,
+    KEY_PROXY_FROM,
     KEY_LOG_LEVEL,
     KEY_LOG_PERSONAL,
     KEY_EXPECTED,
@@ -49,6 +50,9 @@ enum server_key {
     KEY_TLS_MODE,
     KEY_TLS_CERTIFICATE,
     KEY_TLS_KEY,
+    KEY_TLS_CA,
+    KEY_TLS_CRL,
+    KEY_TLS_MINIMUM,
     KEY_DATA_DIRECTORY,
     KEY_DATA_GROUP,
     KEY_RING_BYTES,
@@ -93,6 +97,9 @@ static const char *const verify_choices[] = {
 static const char *const tls_choices[] = {
     [TLS_OFF] = "off", [TLS_OPTIONAL] = "optional", [TLS_REQUIRED] = "required", NULL};
 
+static const char *const tls_minimum_choices[] = {
+    [TLS_MINIMUM_1_3] = "1.3", [TLS_MINIMUM_1_2] = "1.2", NULL};
+
 #define FIELD(name) .offset = offsetof(struct server_config, name)
 
 static const struct config_key keys[KEYS] = {
@@ -121,6 +128,13 @@ static const struct config_key keys[KEYS] = {
                      .default_value = "localhost",
                      .meaning = "address to listen on, or a name, which stands for all of its "
                                 "addresses; localhost: only this machine; empty: all addresses"},
+    [KEY_PROXY_FROM] = {.path = {"server.proxy_from"},
+                        .environment = {"SERVER_PROXY_FROM"},
+                        .kind = CONFIG_TEXT,
+                        FIELD(proxy_from),
+                        .default_value = "",
+                        .meaning = "balancers whose connections begin with a PROXY header: "
+                                   "10.0.0.5, 10.1.0.0/16, fd00::/8; empty: nobody"},
     [KEY_LOG_LEVEL] = {.path = {"log.level"},
                        .environment = {"LOGGING_LEVEL", "LOG_LEVEL"},
                        .kind = CONFIG_LOG_LEVEL,
@@ -204,20 +218,40 @@ static const struct config_key keys[KEYS] = {
                       FIELD(tls_mode),
                       .default_value = "off",
                       .choices = tls_choices,
-                      .meaning = "encrypted connections: off, optional, required"},
+                      .meaning = "TLS: off; optional, beside plain text; or required, where an "
+                                 "agency is its certificate"},
     [KEY_TLS_CERTIFICATE] = {.path = {"tls.certificate"},
                              .environment = {"TLS_CERTIFICATE"},
                              .kind = CONFIG_TEXT,
                              FIELD(tls_certificate),
                              .default_value = "",
-                             .meaning = "file with the server's certificate, in PEM"},
+                             .meaning = "PEM file: the server's certificate, and after it those "
+                                        "of authorities between it and the CA"},
     [KEY_TLS_KEY] = {.path = {"tls.key"},
                      .environment = {"TLS_KEY"},
                      .kind = CONFIG_TEXT,
                      FIELD(tls_key),
                      .default_value = "",
-                     .meaning = "file with the private key of tls.certificate, in PEM, which "
-                                "nobody but the server may read"},
+                     .meaning = "PEM file: the key of that certificate; no others may read it"},
+    [KEY_TLS_CA] = {.path = {"tls.ca"},
+                    .environment = {"TLS_CA"},
+                    .kind = CONFIG_TEXT,
+                    FIELD(tls_ca),
+                    .default_value = "",
+                    .meaning = "PEM file: the authorities that sign the agencies' certificates"},
+    [KEY_TLS_CRL] = {.path = {"tls.crl"},
+                     .environment = {"TLS_CRL"},
+                     .kind = CONFIG_TEXT,
+                     FIELD(tls_crl),
+                     .default_value = "",
+                     .meaning = "PEM file: what those have revoked; empty: nothing"},
+    [KEY_TLS_MINIMUM] = {.path = {"tls.minimum"},
+                         .environment = {"TLS_MINIMUM"},
+                         .kind = CONFIG_CHOICE,
+                         FIELD(tls_minimum),
+                         .default_value = "1.3",
+                         .choices = tls_minimum_choices,
+                         .meaning = "oldest version of TLS that is spoken: 1.3, 1.2"},
     [KEY_DATA_DIRECTORY] = {.path = {"data.directory"},
                             .environment = {"DATA_DIRECTORY"},
                             .kind = CONFIG_TEXT,
@@ -447,13 +481,21 @@ static bool check_lottery(struct server_config *config, const struct config_orig
                        origins[KEY_LOTTERY_CLOSES].place, config->lottery_closes);
 }
 
+/* With TLS, the server has to know who it is, and whom it trusts. */
 static bool check_tls(const struct server_config *config, const struct config_origin *origins,
                       struct failure *failure)
 {
-    bool is_complete = config->tls_certificate[0] != '\0' && config->tls_key[0] != '\0';
-    return config->tls_mode == TLS_OFF || is_complete ||
-           failure_set(failure, "%s: %s needs tls.certificate and tls.key",
-                       origins[KEY_TLS_MODE].place, tls_choices[config->tls_mode]);
+    static const enum server_key needed[] = {KEY_TLS_CERTIFICATE, KEY_TLS_KEY, KEY_TLS_CA};
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0] && config->tls_mode != TLS_OFF; i++) {
+        const struct config_key *key = &keys[needed[i]];
+        const char *value = (const char *)config + key->offset;
+        if (value[0] == '\0') {
+            return failure_set(failure, "%s: is \"%s\", but %s is not set",
+                               origins[KEY_TLS_MODE].place, tls_choices[config->tls_mode],
+                               key->path[0]);
+        }
+    }
+    return true;
 }
 
 bool server_config_load(const char *file, struct server_config *config, struct failure *failure)
@@ -463,7 +505,9 @@ bool server_config_load(const char *file, struct server_config *config, struct f
     if (!config_load(&server_config_table, file, config, origins, failure) ||
         !derive_allowed(config, origins, failure) || !check_agencies(config, origins, failure) ||
         !check_ring(config, origins, failure) || !check_lottery(config, origins, failure) ||
-        !check_tls(config, origins, failure)) {
+        !check_tls(config, origins, failure) ||
+        !address_set_parse(config->proxy_from, origins[KEY_PROXY_FROM].place, &config->balancers,
+                           failure)) {
         return false;
     }
     /* The ring is mapped twice in a row, and only whole pages can be mapped. */

@@ -10,7 +10,9 @@
 
 #include "bet/agency_set.h"
 #include "lib/config.h"
+#include "server/address_set.h"
 #include "store/control.h"
+#include "tls/tls_context.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,18 +23,18 @@ enum server_start_verify { START_VERIFY_ALL, START_VERIFY_END };
 enum server_log_personal { LOG_PERSONAL_PLAIN, LOG_PERSONAL_MASKED };
 enum server_lottery_draw { LOTTERY_DRAW_AUTOMATIC, LOTTERY_DRAW_BY_COMMAND };
 enum server_rule_birthdate { BIRTHDATE_ANY, BIRTHDATE_PAST };
-/* Whether connections are encrypted: never, those that begin so, or all. */
 enum server_tls_mode { TLS_OFF, TLS_OPTIONAL, TLS_REQUIRED };
 enum server_untyped_messages { UNTYPED_BATCH, UNTYPED_SINGLE };
 
 struct server_config {
-    char address[CONFIG_TEXT_BYTES]; /* server.address; empty: all addresses */
-    uint32_t port;                   /* server.port; 0: chosen by the kernel, and logged */
-    uint32_t listen_backlog;         /* server.listen_backlog, connections */
-    int log_level;                   /* log.level, enum log_level */
-    int log_personal;                /* log.personal, enum server_log_personal */
-    uint32_t agencies_expected;      /* agencies.expected; this many DONEs start the draw */
-    uint64_t agencies_grace_ms;      /* agencies.grace, after the last expected DONE; 0: none */
+    char address[CONFIG_TEXT_BYTES];    /* server.address; empty: all addresses */
+    uint32_t port;                      /* server.port; 0: chosen by the kernel, and logged */
+    uint32_t listen_backlog;            /* server.listen_backlog, connections */
+    char proxy_from[CONFIG_TEXT_BYTES]; /* server.proxy_from: "10.0.0.5, fd00::/8"; empty: nobody */
+    int log_level;                      /* log.level, enum log_level */
+    int log_personal;                   /* log.personal, enum server_log_personal */
+    uint32_t agencies_expected;         /* agencies.expected; this many DONEs start the draw */
+    uint64_t agencies_grace_ms;         /* agencies.grace, after the last expected DONE; 0: none */
     char agencies_allowed[CONFIG_TEXT_BYTES]; /* agencies.allowed: "1-3,7", "any", or empty */
     uint32_t winning_number;                  /* lottery.winning_number, 0 .. 2^32-1 */
     char lottery_name[CONFIG_TEXT_BYTES];     /* lottery.name: of the first draw */
@@ -42,6 +44,9 @@ struct server_config {
     int tls_mode;                             /* tls.mode, enum server_tls_mode */
     char tls_certificate[CONFIG_TEXT_BYTES];  /* tls.certificate, a path */
     char tls_key[CONFIG_TEXT_BYTES];          /* tls.key, a path */
+    char tls_ca[CONFIG_TEXT_BYTES];           /* tls.ca, a path */
+    char tls_crl[CONFIG_TEXT_BYTES];          /* tls.crl, a path; empty: nothing is revoked */
+    int tls_minimum;                          /* tls.minimum, enum tls_minimum */
     char data_directory[CONFIG_TEXT_BYTES];   /* data.directory */
     char data_group[CONFIG_TEXT_BYTES];       /* data.group, which may read; empty: nobody */
     uint64_t ring_bytes;                      /* ring.bytes; rounded up to whole pages */
@@ -61,6 +66,7 @@ struct server_config {
     int rule_birthdate;                       /* enum server_rule_birthdate */
     int64_t closes_at_ms;                     /* lottery.closes, ms since 1970; 0: no such time */
     struct agency_set allowed;                /* who may bet */
+    struct address_set balancers;             /* of server.proxy_from */
 };
 
 /* The table of keys. -h prints it, and tests compare it with the documentation. */
@@ -73,7 +79,7 @@ extern const struct config_table server_config_table;
  * allowed if AGENCY_QUORUM_MIN is set, and 1 to agencies.expected otherwise.
  *
  * Returns false with *failure set where a key is wrong, where the ring is shorter than four
- * of the longest messages, where ranges overlap, or where more ids are allowed (with `any`:
+ * of the longest messages, where ranges overlap, where TLS lacks a file, or where more ids are allowed (with `any`:
  * expected) than limits.agencies.
  */
 bool server_config_load(const char *file, struct server_config *config, struct failure *failure);

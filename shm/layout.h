@@ -36,8 +36,8 @@
  * epochs change only through functions of shm/. Figures and flags of one process are
  * written by that process's own code in server/, by plain atomic stores: the counters and
  * flags of struct shared_storer (storer), the counters of struct shared_supervisor
- * (supervisor), those of struct shared_keyholder (keyholder, supervisor), a slot's pid (supervisor), a slot's counters and an agency's seen_at_ms
- * (handlers). Each of those has
+ * (supervisor), those of struct shared_keyholder (keyholder, supervisor), a slot's pid
+ * (supervisor), a slot's counters and an agency's seen_at_ms (handlers). Each of those has
  * one writer at a time unless its comment names more.
  *
  * Memory order. Seq_cst where the comment says so, because a wake-up depends on it
@@ -62,10 +62,12 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 6,
+    SHARED_LAYOUT_VERSION = 7,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections is below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
-    SHARED_PEER_BYTES = 56, /* "[v6 address]:port", terminated */
+    SHARED_SERIAL_BYTES = 44, /* 20 octets in hexadecimal, terminated */
+    SHARED_NAMES_BYTES = 32,  /* "1-5,7", terminated */
+    SHARED_PEER_BYTES = 56,   /* "[v6 address]:port", terminated */
     SHARED_ORDER_TEXT_BYTES = 256,
     SHARED_ANSWER_BYTES = 512
 };
@@ -217,11 +219,13 @@ struct shared_storer {
     _Atomic uint64_t draw_ns; /* how long the draw took */
 };
 
-/* Written by the supervisor alone; read by anyone. Relaxed is enough: each is about itself. */
+/* Written by the supervisor alone, where no other writer is named; read by anyone. Relaxed is enough:
+ * each is about itself. */
 struct shared_supervisor {
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic int64_t beat_at_ms; /* heartbeat.h; each second */
     _Atomic uint64_t connections_accepted;
-    _Atomic uint64_t connections_refused; /* over limits.connections_per_address */
+    _Atomic uint64_t connections_refused; /* over limits.connections_per_address; also by handlers
+                                           * of forwarded ones, by atomic additions all */
     _Atomic uint64_t connections_open;    /* handlers alive now */
     _Atomic uint64_t handlers_exited;     /* left by themselves */
     _Atomic uint64_t handlers_failed;     /* left with a non-zero status */
@@ -244,6 +248,18 @@ struct shared_keyholder {
     _Atomic uint64_t refused;    /* requests to sign what is no server's handshake, or so */
     _Atomic uint64_t malformed;  /* messages that were no request, and were dropped */
     _Atomic uint64_t abandoned;  /* requests whose handler had gone by the time they were taken */
+};
+
+/* What the server's TLS rests on. Each field is about itself: relaxed is enough. */
+struct shared_tls {
+    /* Written by the supervisor, at the start and after SIGHUP; seconds since 1970, 0: none. */
+    alignas(SHARED_CACHE_LINE_BYTES) _Atomic int64_t certificate_expires_at_s;
+    _Atomic int64_t ca_expires_at_s, crl_expires_at_s;
+    _Atomic uint32_t is_on; /* 1: tls.mode is not off */
+    /* Added to by each handler, by atomic operations. */
+    _Atomic uint64_t handshakes; /* that succeeded, the resumed ones included */
+    _Atomic uint64_t resumed;    /* without a new look at the certificate */
+    _Atomic uint64_t failed;     /* no TLS, or no certificate that is good here */
 };
 
 /* What an operator can want of the storer. */
@@ -321,16 +337,32 @@ enum slot_activity {
     SLOT_ACTIVITIES
 };
 
+/* How much is known of who is at the other end of a connection. */
+enum slot_security {
+    SLOT_PLAIN,
+    SLOT_ENCRYPTED, /* TLS, and the peer has shown no certificate */
+    SLOT_CERTIFIED  /* TLS, and the slot's certificate is the peer's */
+};
+
+/* Whether a connection comes through a balancer, and counts for the limit of its host's. */
+enum slot_forwarding {
+    SLOT_DIRECT,   /* not forwarded; or forwarded, and not counted just now */
+    SLOT_ARRIVING, /* forwarded; its handler finds out whether its host may have one more */
+    SLOT_ADMITTED  /* forwarded, and it may */
+};
+
 /*
  * One connection's handler. Set up by the supervisor before it forks the handler, then
  * written by that handler, until the supervisor has reaped it and releases the slot: one
- * writer at a time, but for pid, which is the supervisor's. Read by the storer and lottery-stat.
+ * writer at a time, but for pid, which is the supervisor's. Read by other handlers, the storer and
+ * lottery-stat.
  *
  * `version` is a sequence counter (Lameter, "Effective synchronization on Linux/NUMA
- * systems", 2005): the supervisor makes it odd before it gives the slot out or takes it back,
- * and even after that. A reader without a lock that finds the same even version before
+ * systems", 2005): it is odd while the slot is given out or taken back, and while its peer is
+ * changed, and even after that. A reader without a lock that finds the same even version before
  * and after has read one connection's slot and no mixture of two. The version
- * covers what is constant for a connection, `peer` above all. Each counter is
+ * covers what is constant for a connection, `peer` above all; of a connection that a balancer
+ * forwards, the handler writes `peer` and `via` once. Each counter is
  * atomic and may grow while the slot is read.
  */
 struct slot {
@@ -345,9 +377,17 @@ struct slot {
     _Atomic uint64_t messages;       /* whole messages read */
     _Atomic uint64_t bets;           /* bets acknowledged */
     _Atomic uint64_t bytes;          /* bytes received */
-    char peer[SHARED_PEER_BYTES];    /* constant while the slot is given out; see version */
-    _Atomic uint32_t version;        /* odd: being changed; by the supervisor alone */
+    char peer[SHARED_PEER_BYTES];    /* whose connection it is; see version */
+    _Atomic uint32_t version;        /* odd: being changed; by the slot's writer */
     _Atomic int64_t connected_at_ms; /* ms since 1970 */
+    char via[SHARED_PEER_BYTES];     /* the balancer that forwards it, or ""; see version */
+    _Atomic uint32_t forwarding;     /* enum slot_forwarding; seq_cst, after peer (slots.h) */
+    /* enum slot_security; stored by the handler, with release, after the three below, which it
+     * writes once and which are constant then. The supervisor sets it to SLOT_PLAIN. */
+    _Atomic uint32_t security;
+    _Atomic int64_t certificate_expires_at_s;
+    char certificate[SHARED_SERIAL_BYTES]; /* its serial number, in hexadecimal */
+    char speaks_for[SHARED_NAMES_BYTES];   /* the agencies that it names; a longer list is cut */
 };
 
 struct shared {
@@ -359,6 +399,7 @@ struct shared {
     struct shared_storer storer;
     struct shared_supervisor supervisor;
     struct shared_order order;
+    struct shared_tls tls;
     /* Lines of the log that were lost. Written by atomic operations of each process of the
      * server that loses a line or reports the loss (lib/log.c); read by anyone. */
     alignas(SHARED_CACHE_LINE_BYTES) struct log_losses log;

@@ -10,8 +10,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
-enum { WAITER_WORD_BITS = 64 };
+enum { WAITER_WORD_BITS = 64, ADMISSION_ATTEMPTS = 100, ADMISSION_PAUSE_MS = 1 };
 
 static const char *const activity_names[SLOT_ACTIVITIES] = {
     [SLOT_FREE] = "free",
@@ -31,11 +32,15 @@ const char *slot_activity_name(enum slot_activity activity)
     return activity < SLOT_ACTIVITIES ? activity_names[activity] : "unknown";
 }
 
-/* From here to end_change readers reject what they see of the slot (layout.h, version). */
+/*
+ * From here to end_change readers reject what they see of the slot (layout.h, version). A handler
+ * that died within a change has left the version odd.
+ */
 static void begin_change(struct slot *slot)
 {
     uint32_t version = atomic_load_explicit(&slot->version, memory_order_relaxed);
-    atomic_store_explicit(&slot->version, version + 1, memory_order_relaxed);
+    atomic_store_explicit(&slot->version, version + (version % 2 == 0 ? 1 : 2),
+                          memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
 }
 
@@ -45,23 +50,30 @@ static void end_change(struct slot *slot)
     atomic_store_explicit(&slot->version, version + 1, memory_order_release);
 }
 
-/* Stores each byte atomically: lottery-stat may be reading the slot. */
-static void write_peer(struct slot *slot, const char *peer)
+/* Stores each byte atomically: lottery-stat may be reading the slot. A longer text is cut. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written by a builtin */
+static void write_text(char *field, size_t bytes, const char *text)
 {
-    char padded[sizeof slot->peer] = "";
-    memcpy(padded, peer, strnlen(peer, sizeof padded - 1));
-    for (size_t i = 0; i < sizeof slot->peer; i++) {
-        __atomic_store_n(&slot->peer[i], padded[i], __ATOMIC_RELAXED);
+    size_t length = strnlen(text, bytes - 1);
+    for (size_t i = 0; i < bytes; i++) {
+        __atomic_store_n(&field[i], i < length ? text[i] : '\0', __ATOMIC_RELAXED);
     }
 }
 
-bool slot_read_peer(const struct slot *slot, uint32_t *version, char peer[SHARED_PEER_BYTES])
+static void read_text(const char shared[SHARED_PEER_BYTES], char text[SHARED_PEER_BYTES])
+{
+    for (size_t i = 0; i < SHARED_PEER_BYTES; i++) {
+        text[i] = __atomic_load_n(&shared[i], __ATOMIC_RELAXED);
+    }
+    text[SHARED_PEER_BYTES - 1] = '\0';
+}
+
+bool slot_read_peer(const struct slot *slot, uint32_t *version, char peer[SHARED_PEER_BYTES],
+                    char via[SHARED_PEER_BYTES])
 {
     *version = atomic_load_explicit(&slot->version, memory_order_acquire);
-    for (size_t i = 0; i < SHARED_PEER_BYTES; i++) {
-        peer[i] = __atomic_load_n(&slot->peer[i], __ATOMIC_RELAXED);
-    }
-    peer[SHARED_PEER_BYTES - 1] = '\0';
+    read_text(slot->peer, peer);
+    read_text(slot->via, via);
     return slot_is_unchanged(slot, *version);
 }
 
@@ -85,11 +97,14 @@ void slot_set_up(const struct segment *segment, uint32_t index, const char *peer
     atomic_store(&slot->awaited, 0);
     atomic_store(&slot->agency, 0);
     atomic_store(&slot->agency_known, 0);
+    atomic_store(&slot->security, SLOT_PLAIN);
     atomic_store(&slot->messages, 0);
     atomic_store(&slot->bets, 0);
     atomic_store(&slot->bytes, 0);
     atomic_store(&slot->connected_at_ms, clock_wall_ms());
-    write_peer(slot, peer);
+    atomic_store(&slot->forwarding, SLOT_DIRECT);
+    write_text(slot->peer, sizeof slot->peer, peer);
+    write_text(slot->via, sizeof slot->via, "");
     slot_set_activity(slot, SLOT_STARTING);
     end_change(slot);
 }
@@ -98,12 +113,101 @@ void slot_release(struct slot *slot)
 {
     begin_change(slot);
     atomic_store(&slot->pid, 0);
+    atomic_store(&slot->forwarding, SLOT_DIRECT);
     slot_set_activity(slot, SLOT_FREE);
     end_change(slot);
+}
+
+/* ------------------------------------------------- forwarded connections ---- */
+
+void slot_set_forwarded(struct slot *slot, const char *peer)
+{
+    char via[SHARED_PEER_BYTES];
+    read_text(slot->peer, via);
+    begin_change(slot);
+    write_text(slot->peer, sizeof slot->peer, peer);
+    write_text(slot->via, sizeof slot->via, via);
+    end_change(slot);
+}
+
+/* What the peers of one host begin with: "10.0.0.7:" of "10.0.0.7:40123". */
+static size_t host_bytes(const char *peer)
+{
+    const char *colon = strrchr(peer, ':');
+    return colon == NULL ? strlen(peer) : (size_t)(colon + 1 - peer);
+}
+
+/* How many other slots have this host. */
+struct host_count {
+    uint32_t settled;  /* admitted, or counted by the supervisor */
+    uint32_t arriving; /* of those that find out just now */
+    bool is_first;     /* none of these has a lower index */
+};
+
+static struct host_count count_host(const struct segment *segment, uint32_t index, const char *host,
+                                    size_t bytes)
+{
+    struct host_count count = {.is_first = true};
+    for (uint32_t i = 0; i < segment->shared->identity.slot_capacity; i++) {
+        const struct slot *slot = &segment->slots[i];
+        uint32_t forwarding = atomic_load(&slot->forwarding);
+        uint32_t version = 0;
+        char peer[SHARED_PEER_BYTES];
+        char via[SHARED_PEER_BYTES];
+        if (i == index || atomic_load(&slot->activity) == SLOT_FREE ||
+            !slot_read_peer(slot, &version, peer, via) || strncmp(peer, host, bytes) != 0 ||
+            (via[0] != '\0' && forwarding == SLOT_DIRECT)) {
+            continue;
+        }
+        if (forwarding == SLOT_ARRIVING) {
+            count.arriving++;
+            count.is_first = count.is_first && i > index;
+        } else {
+            count.settled++;
+        }
+    }
+    return count;
+}
+
+bool slot_admit_forwarded(const struct segment *segment, uint32_t index, uint32_t per_host_max)
+{
+    struct slot *slot = &segment->slots[index];
+    const struct timespec pause = clock_interval(ADMISSION_PAUSE_MS);
+    const size_t bytes = host_bytes(slot->peer);
+    for (int attempt = 0; attempt < ADMISSION_ATTEMPTS; attempt++) {
+        atomic_store(&slot->forwarding, SLOT_ARRIVING); /* before the others are counted */
+        struct host_count count = count_host(segment, index, slot->peer, bytes);
+        if (per_host_max == 0 || count.settled + count.arriving < per_host_max) {
+            atomic_store(&slot->forwarding, SLOT_ADMITTED);
+            return true;
+        }
+        if (count.settled >= per_host_max) {
+            break;
+        }
+        if (!count.is_first) {
+            atomic_store(&slot->forwarding, SLOT_DIRECT); /* lets the first one through */
+        }
+        nanosleep(&pause, NULL);
+    }
+    atomic_store(&slot->forwarding, SLOT_DIRECT);
+    return false;
 }
 
 void slot_set_activity(struct slot *slot, enum slot_activity activity)
 {
     atomic_store_explicit(&slot->since_ms, clock_wall_ms(), memory_order_relaxed);
     atomic_store_explicit(&slot->activity, (uint32_t)activity, memory_order_relaxed);
+}
+
+void slot_note_security(struct slot *slot, const char *serial, const char *speaks_for,
+                        int64_t expires_at_s)
+{
+    bool is_certified = serial[0] != '\0';
+    if (is_certified) {
+        write_text(slot->certificate, sizeof slot->certificate, serial);
+        write_text(slot->speaks_for, sizeof slot->speaks_for, speaks_for);
+        atomic_store_explicit(&slot->certificate_expires_at_s, expires_at_s, memory_order_relaxed);
+    }
+    atomic_store_explicit(&slot->security, is_certified ? SLOT_CERTIFIED : SLOT_ENCRYPTED,
+                          memory_order_release);
 }

@@ -29,12 +29,30 @@ void slot_set_up(const struct segment *segment, uint32_t index, const char *peer
 void slot_release(struct slot *slot);
 
 /*
- * Copies the peer of a slot, terminated, and sets *version to the slot's version. Returns
+ * Notes that a balancer forwards the slot's connection: `peer`, whose it is, takes the place of the
+ * balancer's address, which moves to `via`. Both texts are cut at SHARED_PEER_BYTES - 1. Called by
+ * the slot's handler, once.
+ */
+void slot_set_forwarded(struct slot *slot, const char *peer);
+
+/*
+ * Finds out whether the host of the forwarded connection in slot `index` may have one more
+ * connection: counts the slots of the same host, those of other handlers that find it out in the
+ * same moment too, and marks this one as admitted where they are at most `per_host_max` (0: no
+ * limit). Where several arrive at once, the one with the lowest slot is first, and the others look
+ * again, for some 100 ms at most. So there are never more than the limit. Called by the slot's
+ * handler after slot_set_forwarded. If it dies, its slot counts until it is released.
+ */
+bool slot_admit_forwarded(const struct segment *segment, uint32_t index, uint32_t per_host_max);
+
+/*
+ * Copies the peer of a slot and the balancer before it ("" where there is none), terminated, and sets *version to the slot's version. Returns
  * false when the slot was being given to another connection, or was, during the copy. A
  * caller that reads more of the slot asks slot_is_unchanged at the end, with that version:
  * true says that all of it belongs to one connection. Any process may call.
  */
-bool slot_read_peer(const struct slot *slot, uint32_t *version, char peer[SHARED_PEER_BYTES]);
+bool slot_read_peer(const struct slot *slot, uint32_t *version, char peer[SHARED_PEER_BYTES],
+                    char via[SHARED_PEER_BYTES]);
 bool slot_is_unchanged(const struct slot *slot, uint32_t version);
 
 /*
@@ -45,5 +63,12 @@ void slot_set_activity(struct slot *slot, enum slot_activity activity);
 
 /* Returns the activity in words, "waiting for commit" for example. Any process may call. */
 const char *slot_activity_name(enum slot_activity activity);
+
+/*
+ * Notes that the connection is encrypted, and whose it is. `serial` is "" where the peer has shown
+ * no certificate, and then the other two mean nothing. Called by the slot's handler, at most once.
+ */
+void slot_note_security(struct slot *slot, const char *serial, const char *speaks_for,
+                        int64_t expires_at_s);
 
 #endif

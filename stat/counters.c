@@ -20,6 +20,7 @@
 #define DEATHS(field) .section = SECTION_DEATHS, .offset = offsetof(struct snapshot_deaths, field)
 #define KEYHOLDER(field)                                                                           \
     .section = SECTION_KEYHOLDER, .offset = offsetof(struct snapshot_keyholder, field)
+#define TLS(field)    .section = SECTION_TLS, .offset = offsetof(struct snapshot_tls, field)
 #define AGENCY(field) .section = SECTION_AGENCIES, .offset = offsetof(struct snapshot_agency, field)
 #define HANDLER(field)                                                                             \
     .section = SECTION_HANDLERS, .offset = offsetof(struct snapshot_handler, field)
@@ -274,6 +275,31 @@ const struct counter counters[] = {
     {KEYHOLDER(deaths), .name = "keyholder_deaths", .label = "deaths", .shown_from = 1,
      .unit = UNIT_COUNT, COUNTER("keyholder_deaths"),
      .explanation = "Keyholders that ended before they were asked to; each one is replaced."},
+    /* ---- tls ---- */
+    {TLS(mode), .name = "mode", .label = "mode", .unit = UNIT_TEXT, GAUGE("tls_mode"),
+     .explanation = "on: connections may be encrypted, and agencies may show certificates. off: "
+                    "everything is plain text, and a number is all that an agency shows."},
+    {TLS(certificate_expires_at_ms), .name = "certificate_expires_at_ms", .label = "cert ends",
+     .shown_if_known = true, .unit = UNIT_DEADLINE_MS,
+     GAUGE("tls_certificate_expiry_timestamp_seconds"),
+     .explanation = "When the server's certificate ends: no agency connects after that. Unknown "
+                    "without TLS."},
+    {TLS(ca_expires_at_ms), .name = "ca_expires_at_ms", .label = "CA ends",
+     .shown_if_known = true, .unit = UNIT_DEADLINE_MS, GAUGE("tls_ca_expiry_timestamp_seconds"),
+     .explanation = "When the first of the authorities that sign the agencies' certificates ends."},
+    {TLS(crl_expires_at_ms), .name = "crl_expires_at_ms", .label = "list ends",
+     .shown_if_known = true, .unit = UNIT_DEADLINE_MS, GAUGE("tls_crl_expiry_timestamp_seconds"),
+     .explanation = "When the revocation list ends: without a newer one no certificate is accepted "
+                    "after that. Unknown where there is no list."},
+    {TLS(handshakes), .name = "handshakes", .label = "handshakes", .unit = UNIT_COUNT,
+     COUNTER("tls_handshakes"),
+     .explanation = "Connections that were encrypted since the start."},
+    {TLS(resumed), .name = "resumed", .label = "resumed", .unit = UNIT_COUNT,
+     COUNTER("tls_resumed"),
+     .explanation = "Those of them that went on with an earlier session, which costs no signature."},
+    {TLS(failed), .name = "failed", .label = "failed", .unit = UNIT_COUNT, COUNTER("tls_failed"),
+     .explanation = "Connections that were closed because they were no TLS, or showed no "
+                    "certificate that is good here. The log says which and why."},
 
     /* ---- agencies ---- */
     {AGENCY(id), .name = "id", .label = "agency", .width = 10, .unit = UNIT_NUMBER, .key = true,
@@ -307,7 +333,11 @@ const struct counter counters[] = {
     {HANDLER(pid), .name = "pid", .label = "handler", .width = 7, .unit = UNIT_NUMBER, .key = true,
      .explanation = "Process id of the handler, the process that serves one connection."},
     {HANDLER(peer), .name = "peer", .label = "peer", .width = 21, .unit = UNIT_TEXT, .key = true,
-     .explanation = "Address and port at the other end of the connection."},
+     .explanation = "Address and port whose connection it is: of the other end, or those that a "
+                    "balancer's PROXY header names."},
+    {HANDLER(via), .name = "via", .unit = UNIT_TEXT,
+     .explanation = "Address and port of the balancer that forwards the connection "
+                    "(server.proxy_from); unknown where there is none."},
     {HANDLER(agency), .name = "agency", .label = "agency", .width = 6, .unit = UNIT_NUMBER,
      GAUGE("handler_agency"),
      .explanation = "The agency that sent the latest message; unknown before the first one."},
@@ -332,6 +362,19 @@ const struct counter counters[] = {
     {HANDLER(connected_at_ms), .name = "connected_at_ms", .label = "open", .width = 7,
      .unit = UNIT_MOMENT_MS, GAUGE("handler_connected_timestamp_seconds"),
      .explanation = "When the connection was accepted; on a terminal, how long it is open."},
+    {HANDLER(security), .name = "security", .label = "security", .width = 9, .unit = UNIT_TEXT,
+     GAUGE("handler_security"),
+     .explanation = "plain: what is sent can be read and changed on the way. encrypted: TLS, and "
+                    "nothing tells who it is. certified: TLS with a certificate, for the agencies "
+                    "in speaks_for."},
+    {HANDLER(speaks_for), .name = "speaks_for", .unit = UNIT_TEXT,
+     GAUGE("handler_speaks_for"),
+     .explanation = "The agencies that the connection's certificate names."},
+    {HANDLER(certificate), .name = "certificate", .unit = UNIT_TEXT,
+     .explanation = "Serial number of its certificate, in hexadecimal."},
+    {HANDLER(certificate_expires_at_ms), .name = "certificate_expires_at_ms",
+     .unit = UNIT_DEADLINE_MS, GAUGE("handler_certificate_expiry_timestamp_seconds"),
+     .explanation = "When its certificate ends."},
     {HANDLER(awaited), .name = "awaited_bytes", .unit = UNIT_BYTES,
      GAUGE("handler_awaited_bytes"),
      .explanation = "The position that it waits for, or last waited for: of the ring's written "
@@ -359,6 +402,7 @@ static const struct {
                         offsetof(struct snapshot, deaths)},
     [SECTION_KEYHOLDER] = {"keyholder", "the process with the private key, where there is TLS",
                            offsetof(struct snapshot, keyholder)},
+    [SECTION_TLS] = {"tls", "encryption, and what it rests on", offsetof(struct snapshot, tls)},
     [SECTION_AGENCIES] = {"agencies",
                           "a row an agency; also those that are expected by name and "
                           "have never come",

@@ -26,6 +26,12 @@ static const char *const phase_names[] = {
     [SHARED_STOPPING] = "stopping",
 };
 
+static const char *const security_names[] = {
+    [SLOT_PLAIN] = "plain",
+    [SLOT_ENCRYPTED] = "encrypted",
+    [SLOT_CERTIFIED] = "certified",
+};
+
 static const char *const standing_names[STANDINGS] = {
     [STANDING_NEVER] = "never", [STANDING_OPEN] = "open", [STANDING_ASKED] = "asked",
     [STANDING_OUT] = "out",     [STANDING_DONE] = "done", [STANDING_UNKNOWN] = "unknown",
@@ -47,6 +53,12 @@ static void set_word(char word[SNAPSHOT_WORD_BYTES], const char *text)
 static uint64_t unless_zero(int64_t value)
 {
     return value <= 0 ? SNAPSHOT_UNKNOWN : (uint64_t)value;
+}
+
+/* Milliseconds of a moment in seconds since 1970; of none, unknown. */
+static uint64_t moment_ms(int64_t moment_s)
+{
+    return moment_s <= 0 ? SNAPSHOT_UNKNOWN : (uint64_t)moment_s * MS_PER_SECOND;
 }
 
 /* ------------------------------------------------------------------ lists ---- */
@@ -181,12 +193,39 @@ static void finish_agencies(const struct roll *roll, uint64_t limit, struct snap
 }
 
 /* Keeps the bytes of a damaged segment from a terminal. */
-static void make_printable(char peer[SHARED_PEER_BYTES])
+static void make_printable(char *text)
 {
-    for (char *byte = peer; *byte != '\0'; byte++) {
+    for (char *byte = text; *byte != '\0'; byte++) {
         if (*byte <= ' ' || *byte > '~') {
             *byte = '?';
         }
+    }
+}
+
+/* Copies a text of `bytes` bytes that a handler may be writing; `copy` has room for it. */
+static void copy_text(const char *field, size_t bytes, char *copy)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        copy[i] = __atomic_load_n(&field[i], __ATOMIC_RELAXED);
+    }
+    copy[bytes - 1] = '\0';
+    make_printable(copy);
+}
+
+_Static_assert((int)SNAPSHOT_WORD_BYTES >= (int)SHARED_NAMES_BYTES, "speaks_for has room");
+_Static_assert((int)SNAPSHOT_SERIAL_BYTES >= (int)SHARED_SERIAL_BYTES, "certificate has room");
+
+/* What is known of who is at the other end. */
+static void copy_security(const struct slot *slot, struct snapshot_handler *copy)
+{
+    uint32_t security = atomic_load_explicit(&slot->security, memory_order_acquire);
+    copy->certificate_expires_at_ms = SNAPSHOT_UNKNOWN;
+    set_word(copy->security,
+             name_of(security_names, sizeof security_names / sizeof security_names[0], security));
+    if (security == SLOT_CERTIFIED) {
+        copy_text(slot->speaks_for, sizeof slot->speaks_for, copy->speaks_for);
+        copy_text(slot->certificate, sizeof slot->certificate, copy->certificate);
+        copy->certificate_expires_at_ms = moment_ms(LOOK(slot->certificate_expires_at_s));
     }
 }
 
@@ -195,8 +234,9 @@ static bool copy_slot(const struct slot *slot, struct snapshot_handler *copy)
 {
     uint32_t version = 0;
     char peer[SHARED_PEER_BYTES];
+    char via[SHARED_PEER_BYTES];
     int32_t pid = 0;
-    if (!slot_read_peer(slot, &version, peer) || (pid = LOOK(slot->pid)) == 0) {
+    if (!slot_read_peer(slot, &version, peer, via) || (pid = LOOK(slot->pid)) == 0) {
         return false;
     }
     bool known = LOOK(slot->agency_known) != 0;
@@ -211,8 +251,11 @@ static bool copy_slot(const struct slot *slot, struct snapshot_handler *copy)
         .connected_at_ms = unless_zero(LOOK(slot->connected_at_ms)),
     };
     set_word(copy->activity, slot_activity_name((enum slot_activity)LOOK(slot->activity)));
+    copy_security(slot, copy);
     make_printable(peer);
+    make_printable(via);
     snprintf(copy->peer, sizeof copy->peer, "%s", peer);
+    snprintf(copy->via, sizeof copy->via, "%s", via);
     return slot_is_unchanged(slot, version);
 }
 
@@ -259,6 +302,20 @@ static void copy_server(const struct segment *segment, struct snapshot *snapshot
     for (size_t i = 0; i < snapshot->agency_count; i++) {
         snapshot->server.bets += snapshot->agencies[i].bets;
     }
+}
+
+static void copy_tls(const struct shared *shared, struct snapshot_tls *copy)
+{
+    const struct shared_tls *tls = &shared->tls;
+    *copy = (struct snapshot_tls){
+        .certificate_expires_at_ms = moment_ms(LOOK(tls->certificate_expires_at_s)),
+        .ca_expires_at_ms = moment_ms(LOOK(tls->ca_expires_at_s)),
+        .crl_expires_at_ms = moment_ms(LOOK(tls->crl_expires_at_s)),
+        .handshakes = LOOK(tls->handshakes),
+        .resumed = LOOK(tls->resumed),
+        .failed = LOOK(tls->failed),
+    };
+    set_word(copy->mode, LOOK(tls->is_on) != 0 ? "on" : "off");
 }
 
 static uint64_t count_waiters(const struct shared *shared, enum wait_kind kind)
@@ -479,6 +536,7 @@ bool snapshot_take(const struct segment *segment, const struct control *control,
     copy_gate(shared, &snapshot->gate);
     copy_deaths(shared, &snapshot->deaths);
     copy_keyholder(shared, &snapshot->keyholder);
+    copy_tls(shared, &snapshot->tls);
     finish_agencies(&roll, shared->identity.agency_limit, snapshot);
     return true;
 }

@@ -27,8 +27,9 @@
 
 enum {
     SNAPSHOT_WORD_BYTES = 32,
-    SNAPSHOT_DRAW_BYTES = 40, /* of a draw's name; as of a hash, a multiple of 8, so that the */
-    SNAPSHOT_HASH_BYTES = 72  /* structs have no gaps */
+    SNAPSHOT_SERIAL_BYTES = 48, /* of a certificate's serial number */
+    SNAPSHOT_DRAW_BYTES = 40,   /* of a draw's name; as of a hash, a multiple of 8, so that the */
+    SNAPSHOT_HASH_BYTES = 72    /* structs have no gaps */
 };
 
 /* counters.c says what each figure is, and in which unit. */
@@ -84,6 +85,12 @@ struct snapshot_keyholder {
     uint64_t pid, signatures, refused, malformed, abandoned, starts, deaths;
 };
 
+struct snapshot_tls {
+    char mode[SNAPSHOT_WORD_BYTES];
+    uint64_t certificate_expires_at_ms, ca_expires_at_ms, crl_expires_at_ms;
+    uint64_t handshakes, resumed, failed;
+};
+
 /* In the order in which a list of them begins: the draw waits for the first ones longest. */
 enum snapshot_standing {
     STANDING_NEVER, /* expected by name, and nothing of it has come */
@@ -105,10 +112,14 @@ struct snapshot_agency {
 struct snapshot_handler {
     uint64_t pid;
     char peer[SHARED_PEER_BYTES]; /* printable ASCII, terminated, whatever stood in the slot */
+    char via[SHARED_PEER_BYTES];  /* likewise; the balancer, or "" */
     uint64_t agency;
     char activity[SNAPSHOT_WORD_BYTES];
     uint64_t since_ms, awaited;
     uint64_t bets, messages, bytes, connected_at_ms;
+    char security[SNAPSHOT_WORD_BYTES];
+    char speaks_for[SNAPSHOT_WORD_BYTES], certificate[SNAPSHOT_SERIAL_BYTES]; /* as `peer` */
+    uint64_t certificate_expires_at_ms;
 };
 
 struct snapshot {
@@ -121,6 +132,7 @@ struct snapshot {
     struct snapshot_gate gate;
     struct snapshot_deaths deaths;
     struct snapshot_keyholder keyholder;
+    struct snapshot_tls tls;
     struct snapshot_agency *agencies; /* by standing, then by id: the missing ones first */
     size_t agency_count;
     struct snapshot_handler *handlers; /* by slot */

@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -267,4 +268,41 @@ void tls_context_close(struct tls_context *context)
 {
     SSL_CTX_free(context->ssl);
     *context = (struct tls_context){.ssl = NULL};
+}
+
+/* --------------------------------------------------------- serial numbers ---- */
+
+void tls_write_serial(const X509 *certificate, char text[TLS_SERIAL_BYTES])
+{
+    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
+    char *digits = number == NULL ? NULL : BN_bn2hex(number);
+    (void)snprintf(text, TLS_SERIAL_BYTES, "%s", digits == NULL ? "" : digits);
+    OPENSSL_free(digits);
+    BN_free(number);
+}
+
+/* True where this list has revoked the serial number. */
+static bool revokes(X509_CRL *crl, const ASN1_INTEGER *serial)
+{
+    X509_REVOKED *entry = NULL;
+    return X509_CRL_get0_by_serial(crl, &entry, serial) == 1;
+}
+
+bool tls_context_has_revoked(const struct tls_context *context, const char *serial)
+{
+    BIGNUM *number = NULL;
+    if (serial[0] == '\0' || BN_hex2bn(&number, serial) != (int)strlen(serial)) {
+        BN_free(number);
+        return false;
+    }
+    ASN1_INTEGER *wanted = BN_to_ASN1_INTEGER(number, NULL);
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(context->ssl));
+    bool found = false;
+    for (int i = 0; i < sk_X509_OBJECT_num(objects) && wanted != NULL && !found; i++) {
+        X509_CRL *crl = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(objects, i));
+        found = crl != NULL && revokes(crl, wanted);
+    }
+    ASN1_INTEGER_free(wanted);
+    BN_free(number);
+    return found;
 }

@@ -72,6 +72,17 @@ void tls_context_close(struct tls_context *context);
  */
 EVP_PKEY *tls_public_key_of(const char *certificate, struct failure *failure);
 
+enum { TLS_SERIAL_BYTES = 44 }; /* RFC 5280, 4.1.2.2: at most 20 octets, here in hexadecimal */
+
+/* Writes the certificate's serial number in capital hexadecimal digits; a longer one is cut. */
+void tls_write_serial(const X509 *certificate, char text[TLS_SERIAL_BYTES]);
+
+/*
+ * True where a list of the context has revoked a certificate with this serial number, as
+ * tls_write_serial writes it, whichever of the authorities has issued it.
+ */
+bool tls_context_has_revoked(const struct tls_context *context, const char *serial);
+
 /* The moment of an ASN.1 time, in seconds since 1970; TLS_NEVER where it can't be read. */
 int64_t tls_time_s(const ASN1_TIME *time);
 

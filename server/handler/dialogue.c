@@ -24,7 +24,8 @@
 enum { STATE_BODY_BYTES = 192, GATE_LOOK_MS = 1000 };
 
 void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, uint32_t slot_index,
-                   struct connection *connection, struct peer_log *log, struct arena *arena)
+                   struct connection *connection, const struct identity *identity,
+                   struct peer_log *log, struct arena *arena)
 {
     *dialogue = (struct dialogue){
         .heritage = heritage,
@@ -32,6 +33,7 @@ void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, u
         .slot_index = slot_index,
         .slot = &heritage->segment.slots[slot_index],
         .connection = connection,
+        .identity = identity,
         .log = log,
     };
     const struct pipeline_setting setting = {.heritage = heritage,
@@ -45,6 +47,11 @@ void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, u
 void dialogue_close(struct dialogue *dialogue)
 {
     claim_tell_followers(&dialogue->claim, dialogue->log);
+}
+
+bool dialogue_has_begun(const struct dialogue *dialogue)
+{
+    return atomic_load_explicit(&dialogue->slot->messages, memory_order_relaxed) > 0;
 }
 
 bool dialogue_owes_answers(const struct dialogue *dialogue)
@@ -569,6 +576,9 @@ static bool take_whole(struct dialogue *dialogue, const struct message *message)
     if (message->from_server ||
         !server_config_allows(&dialogue->heritage->config, message->sender)) {
         return pipeline_refuse(&dialogue->pipeline, message, "the agency is not allowed");
+    }
+    if (!identity_permits(dialogue->identity, message->sender)) {
+        return pipeline_refuse(&dialogue->pipeline, message, dialogue->identity->refusal);
     }
     struct agency *agency = agencies_find_or_add(dialogue->segment, message->sender);
     if (agency == NULL) {

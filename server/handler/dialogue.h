@@ -9,6 +9,7 @@
 
 #include "bet/message.h"
 #include "server/handler/connection.h"
+#include "server/handler/identity.h"
 #include "server/handler/pipeline.h"
 #include "server/heritage.h"
 
@@ -21,6 +22,7 @@ struct dialogue {
     uint32_t slot_index;
     struct slot *slot;
     struct connection *connection;
+    const struct identity *identity;
     struct peer_log *log;
     struct claim claim;
     struct pipeline pipeline;
@@ -36,9 +38,16 @@ struct dialogue {
     bool single_bets;                         /* an untyped single row has come */
 };
 
-/* `connection`, `log` and `arena` have to outlive the dialogue. */
+/* True once a message has come, of whatever kind, or a probe. */
+bool dialogue_has_begun(const struct dialogue *dialogue);
+
+/*
+ * `connection`, `identity`, `log` and `arena` have to outlive the dialogue. The identity is
+ * known before the first message is taken.
+ */
 void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, uint32_t slot_index,
-                   struct connection *connection, struct peer_log *log, struct arena *arena);
+                   struct connection *connection, const struct identity *identity,
+                   struct peer_log *log, struct arena *arena);
 
 /* Acts on one message, as message_parse gave it. Returns false when the server has been halted. */
 bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,

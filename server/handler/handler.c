@@ -21,6 +21,9 @@
 #include "server/handler/arena.h"
 #include "server/handler/connection.h"
 #include "server/handler/dialogue.h"
+#include "server/handler/greeting.h"
+#include "server/handler/proxied_peer.h"
+#include "server/handler/proxy_header.h"
 #include "server/signals.h"
 #include "shm/gate.h"
 #include "shm/slots.h"
@@ -40,9 +43,11 @@ enum {
 struct handler {
     const struct heritage *heritage;
     struct slot *slot;
+    bool from_balancer; /* server.proxy_from names the peer, so there has been a PROXY header */
     struct connection connection;
     struct peer_log log;
     struct dialogue dialogue;
+    struct identity identity;
     size_t scanned;           /* message_parse's memory of the message in the buffer */
     bool has_more;            /* the last round left whole messages in the buffer */
     int64_t message_began_ms; /* when its first byte came; 0: there is none */
@@ -62,9 +67,17 @@ static enum verdict complain(struct handler *handler, const char *reason)
 static enum verdict serve_message(struct handler *handler, enum message_frame frame,
                                   const struct message *message)
 {
+    size_t left = 0;
+    const char *bytes = connection_bytes(&handler->connection, &left);
     handler->message_began_ms = 0;
     if (message->bytes > handler->heritage->config.limit_message_bytes) {
         return complain(handler, too_long);
+    }
+    if (proxy_header_is_begun(bytes, left)) {
+        return complain(handler, handler->from_balancer
+                                     ? "a second PROXY header on one connection"
+                                     : "a PROXY header from an address that server.proxy_from "
+                                       "doesn't name");
     }
     if (!dialogue_take(&handler->dialogue, frame, message)) {
         return FAIL;
@@ -83,6 +96,9 @@ static enum verdict serve_message(struct handler *handler, enum message_frame fr
 static enum verdict serve_messages(struct handler *handler)
 {
     const struct server_config *config = &handler->heritage->config;
+    if (!dialogue_has_begun(&handler->dialogue) && greeting_is_tls(&handler->connection)) {
+        return complain(handler, "the peer speaks TLS, and tls.mode is off");
+    }
     bool single = config->untyped_messages == UNTYPED_SINGLE;
     size_t left = 0;
     int taken = 0;
@@ -254,6 +270,26 @@ static int serve(struct handler *handler)
     return verdict == FAIL ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/*
+ * Learns whose connection it is, where it comes from a balancer. What comes after its PROXY header is
+ * still in the socket. False when there is nothing to be served.
+ */
+static bool learn_peer(struct handler *handler, uint32_t slot_index)
+{
+    char reason[MESSAGE_REASON_BYTES_MAX + 1];
+    if (!handler->from_balancer) {
+        return true;
+    }
+    slot_set_activity(handler->slot, SLOT_RECEIVING);
+    enum proxied_peer learned = proxied_peer_learn(handler->heritage, slot_index,
+                                                   &handler->connection, &handler->log, reason);
+    if (learned == PROXIED_PEER_REFUSED) {
+        (void)dialogue_complain(&handler->dialogue, reason);
+        (void)connection_flush(&handler->connection); /* it may be gone */
+    }
+    return learned == PROXIED_PEER_KNOWN;
+}
+
 /* Opens everything that a connection needs, in one piece of memory. */
 static bool open_connection(struct handler *handler, struct arena *arena, int socket,
                             uint32_t slot_index)
@@ -268,14 +304,15 @@ static bool open_connection(struct handler *handler, struct arena *arena, int so
     connection_open(&handler->connection, socket, arena, in_bytes, config->timeout_answer_ms);
     peer_log_open(&handler->log, handler->slot);
     dialogue_open(&handler->dialogue, handler->heritage, slot_index, &handler->connection,
-                  &handler->log, arena);
+                  &handler->identity, &handler->log, arena);
     return true;
 }
 
 int handler_run(const struct heritage *heritage, const struct process_errand *errand)
 {
     struct handler handler = {.heritage = heritage,
-                              .slot = &heritage->segment.slots[errand->slot_index]};
+                              .slot = &heritage->segment.slots[errand->slot_index],
+                              .from_balancer = errand->from_balancer};
     struct arena arena;
     if (!open_connection(&handler, &arena, errand->descriptor, errand->slot_index)) {
         close(errand->descriptor);
@@ -285,7 +322,13 @@ int handler_run(const struct heritage *heritage, const struct process_errand *er
     struct failure failure;
     if (gate_enter(heritage->gate_id,
                    &failure)) { /* a storer that stops waits for all that are in */
-        status = serve(&handler);
+        const struct greeting greeting = {.heritage = heritage,
+                                          .slot = handler.slot,
+                                          .connection = &handler.connection,
+                                          .log = &handler.log};
+        bool is_served = learn_peer(&handler, errand->slot_index) &&
+                         greeting_exchange(&greeting, &handler.identity);
+        status = is_served ? serve(&handler) : EXIT_SUCCESS;
     } else {
         log_error("action: handler_start | result: fail | error: %s", failure.text);
     }

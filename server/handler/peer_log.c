@@ -12,21 +12,22 @@
 
 void peer_log_open(struct peer_log *log, const struct slot *slot)
 {
-    *log = (struct peer_log){.peer = slot->peer, .pid = (int)getpid()};
+    *log = (struct peer_log){.peer = slot->peer, .via = slot->via, .pid = (int)getpid()};
     log_limit_open(&log->limit, clock_monotonic_ms());
 }
 
-/* Writes a line. One that is too long loses the end of its own text, never the peer's address. */
+/* Writes a line. One that is too long loses the end of its own text, never the peers' addresses. */
 static void write_line(const struct peer_log *log, enum log_level level, const char *format,
                        va_list arguments)
 {
-    enum { OWN_BYTES = LOG_LINE_BYTES - 2 * SHARED_PEER_BYTES };
+    enum { OWN_BYTES = LOG_LINE_BYTES - 3 * SHARED_PEER_BYTES };
     char text[OWN_BYTES];
     vsnprintf(text, sizeof text, format, arguments);
-    log_write(level, "%s | pid: %d | ip: %s", text, log->pid, log->peer);
+    log_write(level, "%s | pid: %d | ip: %s%s%s", text, log->pid, log->peer,
+              log->via[0] == '\0' ? "" : " | via: ", log->via);
 }
 
-void peer_log_write(struct peer_log *log, enum log_level level, const char *format, ...)
+void peer_log_write(const struct peer_log *log, enum log_level level, const char *format, ...)
 {
     if (!log_enabled(level)) {
         return;

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 struct peer_log {
-    const char *peer; /* in the slot */
+    const char *peer, *via; /* in the slot */
     int pid;
     struct log_limit limit;
 };
@@ -25,8 +25,11 @@ struct peer_log {
 /* `slot`, the caller's own, has to outlive it. */
 void peer_log_open(struct peer_log *log, const struct slot *slot);
 
-/* Writes a line, with ` | pid: <handler> | ip: <peer>` at its end. */
-void peer_log_write(struct peer_log *log, enum log_level level, const char *format, ...)
+/*
+ * Writes a line, with ` | pid: <handler> | ip: <peer>` at its end, and ` | via: <balancer>` where the
+ * connection is forwarded.
+ */
+void peer_log_write(const struct peer_log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Writes a line that the peer can repeat. Where lib/log_limit.h does not admit it, it is counted. */

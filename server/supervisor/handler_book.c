@@ -44,7 +44,7 @@ bool handler_book_has_room(const struct handler_book *book)
 
 bool handler_book_admit(const struct handler_book *book, const char *host)
 {
-    if (book->per_host_max == 0) {
+    if (book->per_host_max == 0 || host[0] == '\0') {
         return true;
     }
     uint32_t same = 0;
@@ -83,6 +83,11 @@ bool handler_book_find(const struct handler_book *book, pid_t pid, uint32_t *slo
         }
     }
     return false;
+}
+
+pid_t handler_book_pid(const struct handler_book *book, uint32_t slot_index)
+{
+    return book->slots[slot_index].pid;
 }
 
 void handler_book_signal(const struct handler_book *book, int signal_number)

@@ -37,7 +37,7 @@ uint32_t handler_book_alive(const struct handler_book *book);
 /* True when one more connection can be served. */
 bool handler_book_has_room(const struct handler_book *book);
 
-/* True when this host may have one more connection. */
+/* True when this host may have one more connection. The host "" counts for nobody. */
 bool handler_book_admit(const struct handler_book *book, const char *host);
 
 /* Takes a free slot; the caller has seen that there is one. handler_book_give_back undoes it. */
@@ -49,6 +49,9 @@ void handler_book_note(struct handler_book *book, uint32_t slot_index, pid_t pid
 
 /* Finds a handler's slot by its pid; false when it is no handler of this server. */
 bool handler_book_find(const struct handler_book *book, pid_t pid, uint32_t *slot_index);
+
+/* The pid of the handler that serves the slot; 0: the slot is free. */
+pid_t handler_book_pid(const struct handler_book *book, uint32_t slot_index);
 
 /* Sends a signal to every handler that is alive. */
 void handler_book_signal(const struct handler_book *book, int signal_number);

@@ -32,6 +32,7 @@
 #include "server/supervisor/operator.h"
 #include "server/supervisor/ownership.h"
 #include "server/supervisor/recovery.h"
+#include "server/supervisor/reload.h"
 #include "shm/slots.h"
 #include "shm/waiting.h"
 
@@ -108,13 +109,17 @@ static void bury_handler(struct supervisor *supervisor, pid_t pid, uint32_t slot
     struct slot *slot = &supervisor->heritage.segment.slots[slot_index];
     struct shared_supervisor *shared = counters(supervisor);
     bool well = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+    uint32_t version = 0;
+    char peer[SHARED_PEER_BYTES];
+    char via[SHARED_PEER_BYTES];
     char end[PROCESS_END_BYTES];
     process_describe_end(status, end);
+    (void)slot_read_peer(slot, &version, peer, via); /* nobody changes it any more */
     log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-              "action: reap | result: %s | role: handler | pid: %d | ended_by: %s | ip: %s | "
+              "action: reap | result: %s | role: handler | pid: %d | ended_by: %s | ip: %s%s%s | "
               "messages: %" PRIu64 " | bets: %" PRIu64,
-              well ? "success" : "fail", (int)pid, end, slot->peer, atomic_load(&slot->messages),
-              atomic_load(&slot->bets));
+              well ? "success" : "fail", (int)pid, end, peer, via[0] == '\0' ? "" : " | via: ", via,
+              atomic_load(&slot->messages), atomic_load(&slot->bets));
     slot_release(slot);
     handler_book_give_back(&supervisor->handlers, slot_index);
     count(well                  ? &shared->handlers_exited
@@ -193,14 +198,32 @@ static bool may_log_refusal(struct supervisor *supervisor)
 
 /* -------------------------------------------------------------- handlers ---- */
 
+/* True when the peer is a balancer, whose header is going to say whose connection it is. */
+static bool is_balancer(const struct supervisor *supervisor, const struct listener_peer *peer)
+{
+    return address_set_has(&supervisor->heritage.config.balancers, peer->host);
+}
+
+/*
+ * The host that a connection counts for when it is accepted. "": none; its handler counts it for the
+ * host that the balancer's header names (handler/proxied_peer.h).
+ */
+static const char *counted_host(const struct supervisor *supervisor,
+                                const struct listener_peer *peer)
+{
+    return is_balancer(supervisor, peer) ? "" : peer->host;
+}
+
 /* Forks a handler for the connection. */
 static void start_handler(struct supervisor *supervisor, int socket,
                           const struct listener_peer *peer)
 {
     uint32_t slot_index = handler_book_take_slot(&supervisor->handlers);
     struct slot *slot = &supervisor->heritage.segment.slots[slot_index];
-    const struct process_errand errand = {
-        .descriptor = socket, .supervisors = PROCESS_NO_DESCRIPTOR, .slot_index = slot_index};
+    const struct process_errand errand = {.descriptor = socket,
+                                          .supervisors = PROCESS_NO_DESCRIPTOR,
+                                          .slot_index = slot_index,
+                                          .from_balancer = is_balancer(supervisor, peer)};
     slot_set_up(&supervisor->heritage.segment, slot_index, peer->text);
     pid_t pid = process_fork(&supervisor->heritage, PROCESS_HANDLER, &errand);
     close(socket);
@@ -215,7 +238,7 @@ static void start_handler(struct supervisor *supervisor, int socket,
         pause_for(OUT_OF_RESOURCES_PAUSE_MS);
         return;
     }
-    handler_book_note(&supervisor->handlers, slot_index, pid, peer->host);
+    handler_book_note(&supervisor->handlers, slot_index, pid, counted_host(supervisor, peer));
     atomic_store(&slot->pid, pid);
     count(&counters(supervisor)->connections_accepted);
     atomic_store(&counters(supervisor)->connections_open,
@@ -247,7 +270,7 @@ static void accept_at(struct supervisor *supervisor, int listener)
             explain_accept_error(supervisor);
             return;
         }
-        if (handler_book_admit(&supervisor->handlers, peer.host)) {
+        if (handler_book_admit(&supervisor->handlers, counted_host(supervisor, &peer))) {
             start_handler(supervisor, socket, &peer);
             continue;
         }
@@ -325,10 +348,8 @@ static void serve(struct supervisor *supervisor)
     while (!signals_terminate_requested() && supervisor->keeper.state != KEEPER_GIVEN_UP &&
            ownership_holds(&supervisor->ownership) && !supervisor->desk.opens_next) {
         wait_for_events(supervisor, polls);
-        if (signals_take_hangup()) { /* most servers read their configuration again then */
-            log_info(
-                "action: reload | result: fail | reason: SIGHUP does not stop the server, and the "
-                "configuration is read at the start alone: for another one, stop and start it");
+        if (signals_take_hangup()) {
+            reload_run(&supervisor->heritage, &supervisor->handlers, &supervisor->key_keeper);
         }
         look_after_children(supervisor);
         if (polls[POLL_NEWS].revents != 0) {
@@ -460,6 +481,7 @@ static void announce_ready(struct heritage *heritage)
         listener_describe(heritage->listeners.descriptors[i], &bound, &port);
         log_info("action: listen | result: success | address: %s | port: %u", bound.host, port);
     }
+    server_tls_warn(&heritage->tls, &heritage->config, &heritage->listeners);
 }
 
 /*

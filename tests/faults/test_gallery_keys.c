@@ -38,6 +38,7 @@ static struct scene begin(struct stage *stage, const char *fault)
     settings[1] = "TLS_MODE=optional";
     settings[2] = stage_text(stage, "TLS_CERTIFICATE=%s", scene.certificate_path);
     settings[3] = stage_text(stage, "TLS_KEY=%s", scene.key_path);
+    settings[4] = stage_text(stage, "TLS_CA=%s", scene.certificate_path);
     scene.lottery = lottery_open(stage, settings);
     lottery_start(scene.lottery, fault);
     scene.bettor = bettor_open(scene.lottery, 1, ROWS);

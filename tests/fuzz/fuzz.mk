@@ -7,7 +7,7 @@ FUZZ_CC      ?= clang
 FUZZ_JOBS    ?= 2
 FUZZ_SECONDS := $(or $(SECONDS),600)
 FUZZ_BIN     := build/fuzz
-FUZZ_TARGETS ?= message bet config recovery done control checkpoint seal admin
+FUZZ_TARGETS ?= message bet config recovery done control checkpoint seal admin proxy
 FUZZ_FLAGS   := $(DIALECT) $(WARNINGS) -O1 -g -fno-omit-frame-pointer \
                 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FUZZ_ROOMS   := $(patsubst %.c,$(FUZZ_BIN)/%.o,$(foreach room,client server seal tls store shm bet lib, \

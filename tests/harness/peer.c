@@ -25,15 +25,18 @@ static bool release_peer(void *thing)
     return true;
 }
 
-static int connect_to(unsigned port)
+static int connect_to(unsigned port, const char *host)
 {
+    struct sockaddr_in own = {.sin_family = AF_INET};
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)port),
                                         .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
     const int on = 1;
     int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connection >= 0 &&
-        (connect(connection, (const struct sockaddr *)&address, sizeof address) != 0 ||
+        (inet_pton(AF_INET, host, &own.sin_addr) != 1 ||
+         bind(connection, (const struct sockaddr *)&own, sizeof own) != 0 ||
+         connect(connection, (const struct sockaddr *)&address, sizeof address) != 0 ||
          setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)) {
         (void)close(connection);
         return -1;
@@ -43,8 +46,13 @@ static int connect_to(unsigned port)
 
 struct peer *peer_connect(const struct server *server)
 {
+    return peer_connect_from(server, "0.0.0.0");
+}
+
+struct peer *peer_connect_from(const struct server *server, const char *host)
+{
     struct peer *peer = stage_allocate(server->stage, sizeof *peer);
-    *peer = (struct peer){.server = server, .socket = connect_to(server->port)};
+    *peer = (struct peer){.server = server, .socket = connect_to(server->port, host)};
     if (peer->socket < 0) {
         stage_fail_at(__FILE__, __LINE__, "connect to port %u: %s", server->port, strerror(errno));
     }

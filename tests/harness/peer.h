@@ -21,6 +21,9 @@ struct peer {
 
 struct peer *peer_connect(const struct server *server);
 
+/* The same, from this IPv4 address of the machine: "127.0.0.2". */
+struct peer *peer_connect_from(const struct server *server, const char *host);
+
 /* Sends all of it; a server that has closed meanwhile is no error. */
 void peer_send(struct peer *peer, const char *text);
 void peer_send_bytes(struct peer *peer, const void *bytes, size_t count);

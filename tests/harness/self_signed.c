@@ -6,6 +6,7 @@
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/x509v3.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,6 +46,11 @@ X509 *self_signed_certificate(EVP_PKEY *key)
     assert_int_equal(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, name, -1, -1, 0), 1);
     assert_int_equal(X509_set_issuer_name(certificate, subject), 1);
     assert_int_equal(X509_set_pubkey(certificate, key), 1);
+    X509_EXTENSION *authority =
+        X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+    assert_non_null(authority);
+    assert_int_equal(X509_add_ext(certificate, authority, -1), 1);
+    X509_EXTENSION_free(authority);
     const EVP_MD *digest = EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256();
     assert_true(X509_sign(certificate, key, digest) > 0);
     return certificate;

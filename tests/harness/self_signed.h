@@ -13,7 +13,7 @@
 /* A new private key: "P-256", "P-384", "P-521", "RSA" (of 2048 bits) or "ED25519". */
 EVP_PKEY *self_signed_key(const char *kind);
 
-/* A certificate of CN localhost that the key has signed. */
+/* A certificate of CN localhost that the key has signed; it is an authority, too. */
 X509 *self_signed_certificate(EVP_PKEY *key);
 
 /* Writes the key as PEM, with this mode; `password` NULL: not encrypted. */

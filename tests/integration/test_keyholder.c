@@ -5,13 +5,16 @@
  * (pidfd_getfd(2)). Where the kernel does not let it, or it is not root and has to be, it is skipped.
  */
 #include "tests/harness/asker.h"
+#include "tests/harness/certificates.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
 #include "tests/harness/proc.h"
 #include "tests/harness/self_signed.h"
+#include "tests/harness/tls_peer.h"
 
 #include <fcntl.h>
 #include <openssl/core_names.h>
+#include <openssl/pem.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -43,7 +46,7 @@ static const bool is_sanitized = false;
 struct scene {
     struct stage *stage;
     EVP_PKEY *key;
-    const char *certificate_path, *key_path;
+    const char *certificate_path, *key_path, *ca_path;
     struct server *server;
 };
 
@@ -63,11 +66,12 @@ static EVP_PKEY *make_key(struct stage *stage)
 /* The settings of a server that has these files. */
 static const char *const *settings(const struct scene *scene)
 {
-    const char **environment = stage_allocate(scene->stage, 5 * sizeof *environment);
+    const char **environment = stage_allocate(scene->stage, 6 * sizeof *environment);
     environment[0] = "TLS_MODE=optional";
     environment[1] = stage_text(scene->stage, "TLS_CERTIFICATE=%s", scene->certificate_path);
     environment[2] = stage_text(scene->stage, "TLS_KEY=%s", scene->key_path);
     environment[3] = "RING_BYTES=256k";
+    environment[4] = stage_text(scene->stage, "TLS_CA=%s", scene->ca_path);
     return environment;
 }
 
@@ -77,6 +81,7 @@ static struct scene prepare(struct stage *stage)
                           .key = make_key(stage),
                           .certificate_path = stage_path(stage, "cert.pem"),
                           .key_path = stage_path(stage, "key.pem")};
+    scene.ca_path = scene.certificate_path;
     self_signed_write_certificate(scene.key, scene.certificate_path);
     self_signed_write_key(scene.key, scene.key_path, KEY_MODE, NULL);
     return scene;
@@ -225,7 +230,7 @@ static void a_wrong_certificate_is_told_at_the_start(void **state)
     files_write(scene.certificate_path, "no certificate\n");
     expect_refusal(&scene, "cert.pem has no certificate");
     scene.certificate_path = "";
-    expect_refusal(&scene, "TLS_MODE: optional needs tls.certificate and tls.key");
+    expect_refusal(&scene, "but tls.certificate is not set");
 }
 
 /* ---------------------------------------------------------------- signing ---- */
@@ -289,8 +294,8 @@ static void make_needles(const struct scene *scene, struct needle needles[NEEDLE
     BN_free(scalar);
     size_t bytes = 0;
     const char *pem = files_read(scene->stage, scene->key_path, &bytes);
-    const char *second_line = strchr(strchr(pem, '\n') + 1, '\n') + 1;
-    memcpy(needles[2].bytes, second_line, SCALAR_BYTES);
+    const char *end_of_line = strchr(strchr(pem, '\n') + 1, '\n'); /* of the first one of base64 */
+    memcpy(needles[2].bytes, end_of_line - SCALAR_BYTES, SCALAR_BYTES);
 }
 
 /* Looks for the needles in a range of a process's memory, chunk by chunk; counts what it finds. */
@@ -342,6 +347,35 @@ static unsigned search_memory(const struct scene *scene, pid_t pid)
     return found;
 }
 
+/* A server whose certificate an authority has issued, so that an encrypted peer can connect. */
+static struct scene open_issued(struct stage *stage, struct authority *authority)
+{
+    const struct certificate_wish wish = {.names = "IP:127.0.0.1"};
+    struct identity identity = authority_issue(authority, "server", &wish);
+    struct scene scene = {
+        .stage = stage, .certificate_path = identity.certificate, .key_path = identity.key};
+    FILE *file = fopen(identity.key, "re");
+    assert_non_null(file);
+    scene.key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+    assert_non_null(scene.key);
+    (void)fclose(file);
+    stage_own(stage, scene.key, free_key);
+    scene.ca_path = authority->path;
+    scene.server = server_start(stage, settings(&scene));
+    return scene;
+}
+
+/* An encrypted connection, whose handshake the keyholder has signed, is served. */
+static const struct peer *connect_encrypted(const struct scene *scene,
+                                            const struct authority *authority)
+{
+    const struct tls_peer_wish wish = {.identity = NULL};
+    struct tls_peer *peer = tls_peer_connect(scene->server, authority, &wish);
+    assert_true(peer->is_open);
+    tls_peer_ask(peer, "1:5\r\n", "server:0\r\n");
+    return peer->peer;
+}
+
 static void expect_nowhere_else(const struct scene *scene, const struct peer *peer)
 {
     const struct server *server = scene->server;
@@ -360,19 +394,13 @@ static void the_private_key_is_in_the_keyholder_alone(void **state)
     if (is_sanitized) { /* its shadow memory has terabytes */
         skip();
     }
-    struct scene scene = open_scene(*state);
-    struct asker asker;
-    struct peer *peer = peer_connect(scene.server);
-    peer_ask(peer, "1:5\r\n", "server:0\r\n");
-    expect_nowhere_else(&scene, peer);
-    open_asker(&asker, &scene);
-    assert_true(asker_is_answered(&asker)); /* it has been used, too */
-    asker_close(&asker);
+    struct authority *authority = authority_open(*state, "test");
+    struct scene scene = open_issued(*state, authority);
+    expect_nowhere_else(&scene, connect_encrypted(&scene, authority));
     (void)replace_keyholder(scene.server);
-    struct peer *next = peer_connect(scene.server);
-    peer_ask(next, "2:5\r\n", "server:0\r\n");
-    expect_nowhere_else(&scene, next);
+    expect_nowhere_else(&scene, connect_encrypted(&scene, authority));
     server_stop_well(scene.server);
+    authority_close(authority);
 }
 
 /* True when the process has this file open. */

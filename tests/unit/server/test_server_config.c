@@ -30,6 +30,7 @@ static void assert_defaults(void)
 {
     assert_string_equal(config.address, "localhost");
     assert_int_equal(config.port, 12345);
+    assert_int_equal(config.balancers.count, 0);
     assert_int_equal(config.listen_backlog, 128);
     assert_int_equal(config.log_level, LOG_LEVEL_INFO);
     assert_int_equal(config.agencies_expected, 5);
@@ -103,6 +104,7 @@ static const struct config_setting settable[] = {
     {"server: {listen_backlog: 9}", "SERVER_LISTEN_BACKLOG", "9", " | server.listen_backlog: 9 |"},
     {"server: {address: \"::1\"}", "SERVER_ADDRESS", "::1", " | server.address: ::1 |"},
     {"server: {address: \"::1\"}", "SERVER_IP", "::1", " | server.address: ::1 |"},
+    {"server: {proxy_from: \"::1\"}", "SERVER_PROXY_FROM", "::1", " | server.proxy_from: ::1 |"},
     {"log: {level: debug}", "LOGGING_LEVEL", "debug", " | log.level: DEBUG |"},
     {"log: {level: debug}", "LOG_LEVEL", "debug", " | log.level: DEBUG |"},
     {"log: {personal: masked}", "LOG_PERSONAL", "masked", " | log.personal: masked |"},
@@ -271,6 +273,20 @@ static void a_list_of_agencies_that_makes_no_sense_is_refused(void **state)
                    ":2: agencies.allowed: is a list; it has to be a single value");
 }
 
+static void balancers_are_addresses_and_networks(void **state)
+{
+    assert_loads(state, "server:\n  proxy_from: 10.0.0.5, 10.1.0.0/16, fd00::/8\n");
+    assert_int_equal(config.balancers.count, 3);
+    assert_true(address_set_has(&config.balancers, "10.1.2.3"));
+    assert_true(address_set_has(&config.balancers, "fd00::7"));
+    assert_false(address_set_has(&config.balancers, "10.0.0.6"));
+    assert_refused(state, "server:\n  proxy_from: 10.0.0.5, balancer\n",
+                   ":2: server.proxy_from: \"balancer\" is no address, like 10.0.0.5 or fd00::1");
+    assert_refused(state, "server:\n  proxy_from: 10.1.2.0/16\n",
+                   ":2: server.proxy_from: \"10.1.2.0/16\" has bits behind its prefix; a network "
+                   "is like 10.1.0.0/16");
+}
+
 static void an_agency_that_is_allowed_twice_is_refused(void **state)
 {
     assert_refused(state, "agencies:\n  allowed: 1-5,3\n",
@@ -418,8 +434,9 @@ static void a_ring_holds_four_of_the_longest_messages(void **state)
 
 static void an_unknown_key_is_refused(void **state)
 {
-    assert_refused(state, "server:\n  prot: 1\n",
-                   ":2: server.prot: unknown key; known here are port, listen_backlog, address");
+    assert_refused(
+        state, "server:\n  prot: 1\n",
+        ":2: server.prot: unknown key; known here are port, listen_backlog, address, proxy_from");
 }
 
 static void an_empty_data_directory_is_refused(void **state)
@@ -449,6 +466,7 @@ int main(void)
         TEST(any_lets_every_agency_speak),
         TEST(a_quorum_lets_every_agency_speak_unless_some_are_named),
         TEST(a_list_of_agencies_that_makes_no_sense_is_refused),
+        TEST(balancers_are_addresses_and_networks),
         TEST(an_agency_that_is_allowed_twice_is_refused),
         TEST(more_ranges_than_there_is_room_for_are_refused),
         TEST(more_agencies_than_the_table_has_room_for_are_refused),

@@ -179,13 +179,13 @@ static void every_activity_has_a_name_of_its_own(void **state)
     assert_string_equal(slot_activity_name(SLOT_WAITING_FOR_COMMIT), "waiting for commit");
 }
 
-/* A supervisor that gives one slot to one connection after the other, until it is killed. */
+/* Gives one slot to one forwarded connection after the other, until it is killed. */
 static int give_out_again_and_again(void *context)
 {
     struct fixture *fixture = context;
-    static const char *const peers[] = {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "bbbbbbbbb"};
     for (size_t i = 0;; i++) {
-        slot_set_up(&fixture->segment, 0, peers[i % 2]);
+        slot_set_up(&fixture->segment, 0, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+        slot_set_forwarded(&fixture->segment.slots[0], "bbbbbbbbb");
         slot_release(&fixture->segment.slots[0]);
     }
     return 0;
@@ -204,11 +204,13 @@ static void a_slot_is_read_whole_or_not_at_all(void **state)
     while (!torn && (whole < READINGS || processes_now_ms() < deadline_ms) &&
            processes_now_ms() < deadline_ms + READING_LIMIT_MS) {
         char peer[SHARED_PEER_BYTES];
+        char via[SHARED_PEER_BYTES];
         uint32_t version = 0;
-        if (slot_read_peer(&fixture->segment.slots[0], &version, peer)) {
+        if (slot_read_peer(&fixture->segment.slots[0], &version, peer, via)) {
             size_t length = strlen(peer);
             torn = peer[0] == 'a' ? length != 36 : peer[0] == 'b' ? length != 9 : length != 0;
             torn |= length > 0 && strspn(peer, peer[0] == 'a' ? "a" : "b") != length;
+            torn |= strlen(via) != (peer[0] == 'b' ? 36 : 0); /* b comes through a */
             whole++;
         }
     }
@@ -222,18 +224,133 @@ static void a_slot_that_changes_hands_meanwhile_is_told(void **state)
     struct fixture *fixture = *state;
     struct slot *slot = &fixture->segment.slots[0];
     char peer[SHARED_PEER_BYTES];
+    char via[SHARED_PEER_BYTES];
     uint32_t version = 0;
     slot_set_up(&fixture->segment, 0, "10.0.0.1:1");
-    assert_true(slot_read_peer(slot, &version, peer));
+    assert_true(slot_read_peer(slot, &version, peer, via));
     assert_string_equal(peer, "10.0.0.1:1");
     atomic_store(&slot->bets, 7); /* its handler's counters are no change of hands */
     slot_set_activity(slot, SLOT_WORKING);
     assert_true(slot_is_unchanged(slot, version));
     slot_release(slot);
     assert_false(slot_is_unchanged(slot, version));
-    assert_true(slot_read_peer(slot, &version, peer));
-    atomic_fetch_add(&slot->version, 1); /* a supervisor that died in the middle of a change */
-    assert_false(slot_read_peer(slot, &version, peer));
+    assert_true(slot_read_peer(slot, &version, peer, via));
+    atomic_fetch_add(&slot->version, 1); /* a writer that died in the middle of a change */
+    assert_false(slot_read_peer(slot, &version, peer, via));
+    slot_release(slot); /* the next change is one all the same */
+    assert_true(slot_read_peer(slot, &version, peer, via));
+}
+
+/* ---------------------------------------------------- forwarded connections ---- */
+
+static void a_forwarded_connection_has_its_own_peer_and_the_balancer(void **state)
+{
+    struct fixture *fixture = *state;
+    struct slot *slot = &fixture->segment.slots[0];
+    char peer[SHARED_PEER_BYTES];
+    char via[SHARED_PEER_BYTES];
+    uint32_t version = 0;
+    slot_set_up(&fixture->segment, 0, "10.0.0.5:1");
+    uint32_t before = atomic_load(&slot->version);
+    assert_true(slot_read_peer(slot, &version, peer, via));
+    assert_string_equal(via, "");
+    slot_set_forwarded(slot, "192.0.2.7:40123");
+    assert_false(slot_is_unchanged(slot, before));
+    assert_true(slot_read_peer(slot, &version, peer, via));
+    assert_string_equal(peer, "192.0.2.7:40123");
+    assert_string_equal(via, "10.0.0.5:1");
+    slot_set_up(&fixture->segment, 0, "10.0.0.5:2");
+    assert_string_equal(slot->via, "");
+    assert_int_equal(atomic_load(&slot->forwarding), SLOT_DIRECT);
+}
+
+static void forward(struct fixture *fixture, uint32_t index, const char *peer)
+{
+    slot_set_up(&fixture->segment, index, "10.0.0.5:1");
+    slot_set_forwarded(&fixture->segment.slots[index], peer);
+}
+
+static void a_host_gets_no_more_forwarded_connections_than_its_limit(void **state)
+{
+    enum { LIMIT = 2 };
+    struct fixture *fixture = *state;
+    const struct segment *segment = &fixture->segment;
+    forward(fixture, 0, "192.0.2.7:1");
+    forward(fixture, 1, "192.0.2.7:2");
+    forward(fixture, 2, "192.0.2.7:3");
+    forward(fixture, 3, "192.0.2.77:1"); /* other hosts, though their texts begin alike */
+    forward(fixture, 4, "[192:0:2:7::]:1");
+    assert_true(slot_admit_forwarded(segment, 2, LIMIT));
+    assert_true(slot_admit_forwarded(segment, 0, LIMIT));
+    assert_false(slot_admit_forwarded(segment, 1, LIMIT));
+    assert_true(slot_admit_forwarded(segment, 3, LIMIT));
+    assert_true(slot_admit_forwarded(segment, 4, LIMIT));
+    slot_release(&segment->slots[2]);
+    assert_true(slot_admit_forwarded(segment, 1, LIMIT));
+    forward(fixture, 5, "192.0.2.7:4");
+    assert_false(slot_admit_forwarded(segment, 5, LIMIT));
+    assert_true(slot_admit_forwarded(segment, 5, 0));
+}
+
+static void direct_connections_of_the_host_count_too(void **state)
+{
+    struct fixture *fixture = *state;
+    slot_set_up(&fixture->segment, 7, "192.0.2.7:9");
+    forward(fixture, 0, "192.0.2.7:1");
+    assert_false(slot_admit_forwarded(&fixture->segment, 0, 1));
+    assert_true(slot_admit_forwarded(&fixture->segment, 0, 2));
+}
+
+/* A handler that died while it found out counts until its slot is released, and no longer. */
+static void who_arrives_with_others_waits_for_the_first_one(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct segment *segment = &fixture->segment;
+    forward(fixture, 0, "192.0.2.7:1");
+    forward(fixture, 1, "192.0.2.7:2");
+    atomic_store(&segment->slots[0].forwarding, SLOT_ARRIVING);
+    assert_false(slot_admit_forwarded(segment, 1, 1));
+    slot_release(&segment->slots[0]);
+    assert_true(slot_admit_forwarded(segment, 1, 1));
+}
+
+enum { RIVALS = 12, RIVALS_LIMIT = 5 };
+
+struct rival {
+    struct fixture *fixture;
+    uint32_t index;
+};
+
+static int arrive(void *context)
+{
+    const struct rival *rival = context;
+    return slot_admit_forwarded(&rival->fixture->segment, rival->index, RIVALS_LIMIT) ? 0 : 1;
+}
+
+static void of_many_that_arrive_at_once_as_many_as_the_limit_are_admitted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct rival rivals[RIVALS];
+    pid_t pids[RIVALS];
+    struct processes processes;
+    unsigned admitted = 0;
+    processes_open(&processes);
+    for (uint32_t i = 0; i < RIVALS; i++) {
+        char peer[SHARED_PEER_BYTES];
+        (void)snprintf(peer, sizeof peer, "192.0.2.7:%u", i);
+        forward(fixture, i, peer);
+        rivals[i] = (struct rival){fixture, i};
+        pids[i] = processes_start(&processes, arrive, &rivals[i]);
+    }
+    processes_release(&processes);
+    for (int i = 0; i < RIVALS; i++) {
+        (void)processes_wait(&processes, pids[i]);
+    }
+    processes_close(&processes);
+    for (uint32_t i = 0; i < RIVALS; i++) {
+        admitted += atomic_load(&fixture->segment.slots[i].forwarding) == SLOT_ADMITTED ? 1 : 0;
+    }
+    assert_int_equal(admitted, RIVALS_LIMIT);
 }
 
 #define SLOTS_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -247,6 +364,11 @@ int main(void)
         SLOTS_TEST(a_peer_that_is_too_long_is_cut),
         SLOTS_TEST(a_slot_that_is_released_is_free),
         SLOTS_TEST(a_slot_is_read_whole_or_not_at_all),
+        SLOTS_TEST(a_forwarded_connection_has_its_own_peer_and_the_balancer),
+        SLOTS_TEST(a_host_gets_no_more_forwarded_connections_than_its_limit),
+        SLOTS_TEST(direct_connections_of_the_host_count_too),
+        SLOTS_TEST(who_arrives_with_others_waits_for_the_first_one),
+        SLOTS_TEST(of_many_that_arrive_at_once_as_many_as_the_limit_are_admitted),
         SLOTS_TEST(a_slot_that_changes_hands_meanwhile_is_told),
         SLOTS_TEST(an_activity_is_noted_with_its_beginning),
         cmocka_unit_test(every_activity_has_a_name_of_its_own),

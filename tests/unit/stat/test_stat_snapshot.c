@@ -351,8 +351,22 @@ static void only_slots_that_are_given_out_are_handlers(void **state)
     assert_int_equal(snapshot.handler_count, 1);
     assert_int_equal(snapshot.handlers[0].pid, 1234);
     assert_string_equal(snapshot.handlers[0].peer, "10.0.0.1:4242");
+    assert_string_equal(snapshot.handlers[0].via, "");
     assert_string_equal(snapshot.handlers[0].activity, "waiting at gate");
     assert_true(snapshot.handlers[0].agency == SNAPSHOT_UNKNOWN);
+    snapshot_free(&snapshot);
+}
+
+static void a_forwarded_connection_has_its_peer_and_its_balancer(void **state)
+{
+    struct site *site = *state;
+    make_segment(site, SHARED_READY);
+    slot_set_up(&site->segment, 1, "10.0.0.5:1");
+    slot_set_forwarded(&site->segment.slots[1], "192.0.2.7:40123");
+    atomic_store(&site->segment.slots[1].pid, 1234);
+    struct snapshot snapshot = take(site);
+    assert_string_equal(snapshot.handlers[0].peer, "192.0.2.7:40123");
+    assert_string_equal(snapshot.handlers[0].via, "10.0.0.5:1");
     snapshot_free(&snapshot);
 }
 
@@ -465,6 +479,7 @@ int main(void)
         SITE_TEST(expected_agencies_that_never_came_are_rows),
         SITE_TEST(where_any_agency_may_come_the_missing_ones_are_counted),
         SITE_TEST(only_slots_that_are_given_out_are_handlers),
+        SITE_TEST(a_forwarded_connection_has_its_peer_and_its_balancer),
         SITE_TEST(garbage_in_a_slot_is_bounded),
         SITE_TEST(the_storers_means_are_of_its_flushes),
         SITE_TEST(the_port_is_known_once_the_supervisor_has_told_it),

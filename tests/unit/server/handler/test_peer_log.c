@@ -22,7 +22,7 @@ struct fixture {
     int pipe[2];
     int standard_output;
     char text[TEXT_BYTES];
-    char ending[128]; /* of every line */
+    char ending[256]; /* of every line */
 };
 
 /* From here to read_lines nothing may fail: cmocka speaks on standard output too. */
@@ -80,6 +80,21 @@ static void a_line_ends_in_the_handler_and_its_peer(void **state)
     assert_int_equal(read_lines(fixture), 2);
     assert_non_null(strstr(fixture->text, "INFO     action: a | cantidad: 5 | pid: "));
     assert_non_null(strstr(fixture->text, "WARNING  action: b | reason: c | pid: "));
+}
+
+static void a_line_of_a_forwarded_connection_names_the_balancer_too(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)snprintf(fixture->slot.via, sizeof fixture->slot.via, "10.0.0.5:40123");
+    (void)snprintf(fixture->ending, sizeof fixture->ending, " | pid: %d | ip: %s | via: %s",
+                   (int)getpid(), fixture->slot.peer, fixture->slot.via);
+    char longest[2 * LOG_LINE_BYTES];
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    open_log(fixture);
+    peer_log_write(&fixture->log, LOG_LEVEL_INFO, "action: a");
+    peer_log_write(&fixture->log, LOG_LEVEL_INFO, "action: a | %s", longest);
+    assert_int_equal(read_lines(fixture), 2);
 }
 
 static void a_line_that_is_too_long_keeps_the_name_at_its_end(void **state)
@@ -155,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PEER_LOG_TEST(a_line_ends_in_the_handler_and_its_peer),
+        PEER_LOG_TEST(a_line_of_a_forwarded_connection_names_the_balancer_too),
         PEER_LOG_TEST(a_line_that_is_too_long_keeps_the_name_at_its_end),
         PEER_LOG_TEST(what_can_be_repeated_is_counted_behind_a_burst),
         PEER_LOG_TEST(what_is_not_limited_is_never_suppressed),

@@ -116,6 +116,14 @@ static void a_host_has_its_share_and_others_theirs(void **state)
     assert_true(handler_book_admit(book, "10.0.0.1")); /* the slot is another host's now */
 }
 
+static void a_host_that_is_not_known_yet_counts_for_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    take_all(&fixture->book, "");
+    assert_true(handler_book_admit(&fixture->book, ""));
+    assert_true(handler_book_admit(&fixture->book, "10.0.0.1"));
+}
+
 static void a_limit_of_zero_is_no_limit(void **state)
 {
     (void)state;
@@ -199,6 +207,7 @@ int main(void)
         HANDLER_BOOK_TEST(a_slot_that_was_given_back_is_given_out_again),
         HANDLER_BOOK_TEST(a_handler_is_found_by_its_pid_while_it_has_its_slot),
         HANDLER_BOOK_TEST(a_host_has_its_share_and_others_theirs),
+        HANDLER_BOOK_TEST(a_host_that_is_not_known_yet_counts_for_nobody),
         HANDLER_BOOK_TEST(a_limit_of_zero_is_no_limit),
         HANDLER_BOOK_TEST(the_longest_host_is_told_from_its_like),
         HANDLER_BOOK_TEST(a_signal_reaches_those_alive_and_nobody_else),

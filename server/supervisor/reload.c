@@ -1,0 +1,93 @@
+/*
+ * reload.c - see reload.h.
+ */
+#include "server/supervisor/reload.h"
+
+#include "lib/log.h"
+#include "server/server_tls.h"
+
+#include <signal.h>
+#include <string.h>
+
+/* Copies the certificate's serial number, which the slot's handler may be writing. */
+static void read_serial(const struct slot *slot, char serial[SHARED_SERIAL_BYTES])
+{
+    for (size_t i = 0; i < SHARED_SERIAL_BYTES; i++) {
+        serial[i] = __atomic_load_n(&slot->certificate[i], __ATOMIC_RELAXED);
+    }
+    serial[SHARED_SERIAL_BYTES - 1] = '\0';
+}
+
+/* Asks the handlers whose peers' certificates are revoked to end. Returns how many. */
+static unsigned end_revoked(const struct heritage *heritage, const struct handler_book *handlers)
+{
+    unsigned ended = 0;
+    for (uint32_t i = 0; i < handlers->capacity; i++) {
+        const struct slot *slot = &heritage->segment.slots[i];
+        char serial[SHARED_SERIAL_BYTES];
+        pid_t pid = handler_book_pid(handlers, i);
+        if (pid == 0 ||
+            atomic_load_explicit(&slot->security, memory_order_acquire) != SLOT_CERTIFIED) {
+            continue;
+        }
+        read_serial(slot, serial);
+        if (server_tls_has_revoked(&heritage->tls, serial)) {
+            log_warning("action: tls | result: success | pid: %d | ip: %s | certificate: %s | "
+                        "reason: the certificate is revoked: the connection is closed",
+                        (int)pid, slot->peer, serial);
+            kill(pid, SIGTERM);
+            ended++;
+        }
+    }
+    return ended;
+}
+
+/* Reads everything again. False with the failure, and then all is as it was. */
+static bool renew(struct heritage *heritage, struct key_keeper *key_keeper, struct failure *failure)
+{
+    struct server_tls renewed;
+    struct held_key key;
+    if (!heritage_open_key(heritage, &key, failure)) {
+        return false;
+    }
+    if (!server_tls_open(&renewed, &heritage->config, key.remote.key, failure)) {
+        held_key_close(&key);
+        return false;
+    }
+    bool changed = key_keeper_change_key(key_keeper, &key, failure);
+    if (changed) {
+        struct server_tls before = heritage->tls;
+        heritage->tls = renewed;
+        renewed = before;
+    }
+    server_tls_close(&renewed); /* the one that is not used, and the key that goes with it */
+    held_key_close(&key);
+    return changed;
+}
+
+void reload_run(struct heritage *heritage, const struct handler_book *handlers,
+                struct key_keeper *key_keeper)
+{
+    struct failure failure;
+    if (!heritage->tls.is_on) {
+        log_info(
+            "action: reload | result: success | reason: SIGHUP does not stop the server; there "
+            "is nothing to read again, because tls.mode is off. The configuration is read at "
+            "the start alone: for another one, stop and start it");
+        return;
+    }
+    if (!renew(heritage, key_keeper, &failure)) {
+        log_error(
+            "action: reload | result: fail | error: %s | reason: the server goes on with what "
+            "it has read before",
+            failure.text);
+        return;
+    }
+    server_tls_publish(&heritage->tls, &heritage->segment);
+    server_tls_warn(&heritage->tls, &heritage->config, &heritage->listeners);
+    unsigned ended = end_revoked(heritage, handlers);
+    log_info("action: reload | result: success | revoked_connections: %u | reason: certificates, "
+             "key, CA and revocation list were read again; the configuration is read at the start "
+             "alone",
+             ended);
+}
