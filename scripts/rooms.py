@@ -33,6 +33,7 @@ ROOMS = {
                           ('lib', 'bet', 'shm', 'store', 'seal', 'tls', 'server')),
     'server/handler': ('the process of a connection',
                        ('lib', 'bet', 'shm', 'store', 'tls', 'server')),
+    'server/keyholder': ('the process with the private key', ('lib', 'shm', 'tls', 'server')),
     'server/storer': ('the process that writes', ('lib', 'bet', 'shm', 'store', 'seal', 'server')),
     'client': ('the agency', ('lib', 'bet', 'tls')),
     'generate': ('the generator of bets', ('lib', 'bet')),
@@ -45,7 +46,8 @@ ROOMS = {
 # The one place that knows all processes by their entries; and main, which starts the first one, and
 # looks at the key before it does.
 EXCEPTIONS = {
-    'server/processes.c': ('server/supervisor', 'server/handler', 'server/storer'),
+    'server/processes.c': ('server/supervisor', 'server/handler', 'server/keyholder',
+                           'server/storer'),
     'server/main.c': ('server/supervisor', 'seal'),
 }
 

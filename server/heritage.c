@@ -144,6 +144,44 @@ static void open_door(struct heritage *heritage)
     }
 }
 
+bool heritage_open_key(struct heritage *heritage, struct held_key *key, struct failure *failure)
+{
+    const struct server_config *config = &heritage->config;
+    bool opened = held_key_open(key, &heritage->key_channel, config->tls_certificate,
+                                config->tls_key, failure);
+    key->allows_tls12 = config->tls_minimum == TLS_MINIMUM_1_2;
+    return opened;
+}
+
+/* The private key's file is opened here, as long as this process may, and not read. */
+static bool open_tls(struct heritage *heritage, struct failure *failure)
+{
+    if (heritage->config.tls_mode == TLS_OFF) {
+        return true;
+    }
+    if (!key_channel_open(&heritage->key_channel, failure)) {
+        return false;
+    }
+    if (!heritage_open_key(heritage, &heritage->held_key, failure)) {
+        key_channel_close(&heritage->key_channel);
+        return false;
+    }
+    if (!server_tls_open(&heritage->tls, &heritage->config, heritage->held_key.remote.key,
+                         failure)) {
+        held_key_close(&heritage->held_key);
+        key_channel_close(&heritage->key_channel);
+        return false;
+    }
+    return true;
+}
+
+static void close_tls(struct heritage *heritage)
+{
+    server_tls_close(&heritage->tls);
+    held_key_close(&heritage->held_key);
+    key_channel_close(&heritage->key_channel);
+}
+
 /*
  * The lock comes first: while we have it, no process of a server that was killed is left. So none
  * of them still holds the port, which a child has from its fork until it closes it.
@@ -179,11 +217,11 @@ bool heritage_open(struct heritage *heritage, struct failure *failure)
 {
     heritage->supervisor_pid = getpid();
     umask(S_IRWXG | S_IRWXO); /* no file is open to more people, even before its mode is set */
-    if (!server_tls_open(&heritage->tls, &heritage->config, failure)) {
+    if (!open_tls(heritage, failure)) {
         return false;
     }
     if (!open_files_and_memory(heritage, failure)) {
-        server_tls_close(&heritage->tls);
+        close_tls(heritage);
         return false;
     }
     open_door(heritage);
@@ -231,7 +269,7 @@ void heritage_close(struct heritage *heritage)
     close(heritage->news);
     data_directory_close(&heritage->directory);
     listeners_close(&heritage->listeners);
-    server_tls_close(&heritage->tls);
+    close_tls(heritage);
 }
 
 void heritage_clear_up(struct heritage *heritage)

@@ -9,6 +9,7 @@
 
 #include "lib/failure.h"
 #include "server/admin_door.h"
+#include "server/key_channel.h"
 #include "server/listener.h"
 #include "server/server_config.h"
 #include "server/server_tls.h"
@@ -27,6 +28,8 @@ struct heritage {
     struct server_tls tls;           /* handlers shake hands with it */
     struct admin_door door;          /* children close it */
     int news;                        /* eventfd: the storer tells the supervisor of an answer */
+    struct key_channel key_channel;  /* with TLS: from the handlers to the keyholder */
+    struct held_key held_key;        /* with TLS: for each SSL_CTX; signs over the channel */
     pid_t supervisor_pid;
 };
 
@@ -36,6 +39,12 @@ struct heritage {
  * supervisor.
  */
 bool heritage_open(struct heritage *heritage, struct failure *failure);
+
+/*
+ * Opens the key of the certificate that the configuration names, at the start and when the files are
+ * read again. False with the failure. Called by the supervisor, with TLS.
+ */
+bool heritage_open_key(struct heritage *heritage, struct held_key *key, struct failure *failure);
 
 /*
  * The position up to which bets are acknowledged: `durable`, or `written` with ack_after: written.

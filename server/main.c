@@ -10,6 +10,7 @@
 #include "lib/program.h"
 #include "lib/robust_mutex.h"
 #include "seal/signature.h"
+#include "server/key_channel.h"
 #include "server/server_config.h"
 #include "server/server_tls.h"
 #include "server/supervisor/supervisor.h"
@@ -79,12 +80,23 @@ static bool can_sign(const struct server_config *config, struct failure *failure
            failure_set(failure, "seal.key: %s", reason.text);
 }
 
-/* What can't be shown to agencies now would refuse all of them. */
+/*
+ * What can't be shown to agencies now would refuse all of them. The private key is not read: this
+ * process becomes the supervisor, and the keyholder says at the start whether it is the right one.
+ */
 static bool can_encrypt(const struct server_config *config, struct failure *failure)
 {
     struct server_tls tls;
-    bool opened = server_tls_open(&tls, config, failure);
+    struct held_key key;
+    if (config->tls_mode == TLS_OFF) {
+        return true;
+    }
+    if (!held_key_open(&key, NULL, config->tls_certificate, config->tls_key, failure)) {
+        return false;
+    }
+    bool opened = server_tls_open(&tls, config, key.remote.key, failure);
     server_tls_close(&tls);
+    held_key_close(&key);
     return opened;
 }
 

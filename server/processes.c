@@ -7,6 +7,7 @@
 
 #include "lib/process_title.h"
 #include "server/handler/handler.h"
+#include "server/keyholder/keyholder.h"
 #include "server/signals.h"
 #include "server/storer/storer.h"
 
@@ -24,16 +25,36 @@ struct process_kind {
     int (*entry)(const struct heritage *heritage, const struct process_errand *errand);
     /* The last process of a server whose supervisor has died: removes the shared objects. */
     bool clears_up;
+    /* Reads the private key: it has its file and the end of the channel where requests come in. */
+    bool has_key;
+    /* Has handshakes signed: it has the other end. */
+    bool asks;
 };
 
 static const struct process_kind kinds[PROCESS_ROLES] = {
     [PROCESS_STORER] = {.name = "lottery-storer", .entry = storer_run, .clears_up = true},
-    [PROCESS_HANDLER] = {.name = "lottery-handler", .entry = handler_run, .clears_up = false},
+    [PROCESS_HANDLER] = {.name = "lottery-handler", .entry = handler_run, .asks = true},
+    /* ps shows 15 letters of a name */
+    [PROCESS_KEYHOLDER] = {.name = "lottery-key", .entry = keyholder_run, .has_key = true},
 };
 
 const char *process_role_name(enum process_role role)
 {
     return kinds[role].name;
+}
+
+/* Closes what belongs to TLS and is not for this kind of process. */
+static void close_key(const struct heritage *heritage, const struct process_kind *kind)
+{
+    if (heritage->key_channel.is_open && !kind->asks) {
+        close(heritage->key_channel.ask);
+    }
+    if (heritage->key_channel.is_open && !kind->has_key) {
+        close(heritage->key_channel.take);
+    }
+    if (heritage->held_key.is_open && !kind->has_key) {
+        close(heritage->held_key.file);
+    }
 }
 
 /*
@@ -48,6 +69,7 @@ static _Noreturn void become(struct heritage *heritage, enum process_role role,
     process_title_set(kind->name);
     listeners_close(&heritage->listeners);
     admin_door_close_in_child(&heritage->door);
+    close_key(heritage, kind);
     if (errand->supervisors != PROCESS_NO_DESCRIPTOR) {
         close(errand->supervisors);
     }

@@ -15,13 +15,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum process_role { PROCESS_STORER, PROCESS_HANDLER, PROCESS_ROLES };
+enum process_role { PROCESS_STORER, PROCESS_HANDLER, PROCESS_KEYHOLDER, PROCESS_ROLES };
 
 enum { PROCESS_NO_DESCRIPTOR = -1 };
 
 /* What one child is given besides the heritage. */
 struct process_errand {
-    int descriptor;      /* a handler: its connection; a storer: where it says that it is ready */
+    int descriptor;      /* a handler: its connection; the others: where it says that it is ready */
     int supervisors;     /* a descriptor that only the supervisor uses: the child closes it */
     uint32_t slot_index; /* a handler: its slot */
     bool from_balancer;  /* a handler: server.proxy_from names its peer */
@@ -32,6 +32,13 @@ enum storer_exit {
     STORER_EXIT_DRAINED = 0,        /* everything is on the disk */
     STORER_EXIT_FAILED = 1,         /* another one may do better */
     STORER_EXIT_DISK_DISTRUSTED = 3 /* enum disk_trust says why: no other one may go on */
+};
+
+/* The exit status of a keyholder. */
+enum keyholder_exit {
+    KEYHOLDER_EXIT_STOPPED = 0, /* it was asked to */
+    KEYHOLDER_EXIT_FAILED = 1,  /* another one may do better */
+    KEYHOLDER_EXIT_SHUT = 4     /* another one needs another channel */
 };
 
 /*

@@ -7,9 +7,6 @@
 #include "tls/tls_warm_up.h"
 
 #include <inttypes.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -17,22 +14,7 @@ enum { SECONDS_A_DAY = 24 * 60 * 60, WARNING_DAYS = 30 };
 
 /* --------------------------------------------------------------- opening ---- */
 
-static EVP_PKEY *read_key(const char *path, struct failure *failure)
-{
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        (void)failure_set_errno(failure, "key %s", path);
-        return NULL;
-    }
-    EVP_PKEY *key = PEM_read_PrivateKey(file, NULL, NULL, "");
-    fclose(file);
-    if (key == NULL) {
-        (void)failure_set(failure, "key %s: %s", path, tls_error_text());
-    }
-    return key;
-}
-
-bool server_tls_open(struct server_tls *tls, const struct server_config *config,
+bool server_tls_open(struct server_tls *tls, const struct server_config *config, EVP_PKEY *key,
                      struct failure *failure)
 {
     struct failure reason = {.text = ""};
@@ -44,11 +26,9 @@ bool server_tls_open(struct server_tls *tls, const struct server_config *config,
     if (!tls->is_on) {
         return true;
     }
-    EVP_PKEY *key = read_key(config->tls_key, &reason);
-    bool opened = key != NULL && tls_warm_up(&reason) &&
-                  tls_server_context_open(&tls->context, &files, key,
-                                          config->tls_mode == TLS_REQUIRED, &reason);
-    EVP_PKEY_free(key);
+    bool opened =
+        tls_warm_up(&reason) && tls_server_context_open(&tls->context, &files, key,
+                                                        config->tls_mode == TLS_REQUIRED, &reason);
     return opened || failure_set(failure, "tls: %s", reason.text);
 }
 

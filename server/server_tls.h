@@ -24,10 +24,11 @@ struct server_tls {
 };
 
 /*
- * Opens it by the configuration; with tls.mode off there is nothing to open. Returns false with the
+ * Opens it by the configuration; with tls.mode off there is nothing to open. `key` signs for the
+ * certificate (held_key), and the context takes a reference of its own. Returns false with the
  * failure, which names the key.
  */
-bool server_tls_open(struct server_tls *tls, const struct server_config *config,
+bool server_tls_open(struct server_tls *tls, const struct server_config *config, EVP_PKEY *key,
                      struct failure *failure);
 
 void server_tls_close(struct server_tls *tls);

@@ -11,6 +11,7 @@
  *                       | supervisor  its counters                       |
  *                       | order       what an operator wants of the storer |
  *                       | log         lines lost                         |
+ *                       | keyholder   its counters                       |
  *   agencies_offset     +------------------------------------------------+
  *                       | struct agency [agency_capacity]   (open hash)  |
  *   slots_offset        +------------------------------------------------+
@@ -35,8 +36,8 @@
  * epochs change only through functions of shm/. Figures and flags of one process are
  * written by that process's own code in server/, by plain atomic stores: the counters and
  * flags of struct shared_storer (storer), the counters of struct shared_supervisor
- * (supervisor), a slot's pid (supervisor), a slot's counters and an agency's seen_at_ms
- * (handlers). Each of those has
+ * (supervisor), those of struct shared_keyholder (keyholder, supervisor), a slot's pid
+ * (supervisor), a slot's counters and an agency's seen_at_ms (handlers). Each of those has
  * one writer at a time unless its comment names more.
  *
  * Memory order. Seq_cst where the comment says so, because a wake-up depends on it
@@ -61,7 +62,7 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 6,
+    SHARED_LAYOUT_VERSION = 7,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections is below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
     SHARED_SERIAL_BYTES = 44, /* 20 octets in hexadecimal, terminated */
@@ -234,6 +235,21 @@ struct shared_supervisor {
     _Atomic uint32_t port; /* TCP, bound on every address; 0: not yet. segment_set_port */
 };
 
+/*
+ * Written by the keyholder, where no other writer is named; read by anyone. Relaxed is enough: each
+ * is about itself. Zeros without TLS.
+ */
+struct shared_keyholder {
+    /* Stored by the keyholder as its first act, and as 0 by the supervisor once it is reaped. */
+    alignas(SHARED_CACHE_LINE_BYTES) _Atomic int32_t pid;
+    _Atomic uint64_t starts;     /* keyholders started, the first one included; by the supervisor */
+    _Atomic uint64_t deaths;     /* those that ended before they were asked to; by the supervisor */
+    _Atomic uint64_t signatures; /* handshakes signed */
+    _Atomic uint64_t refused;    /* requests to sign what is no server's handshake, or so */
+    _Atomic uint64_t malformed;  /* messages that were no request, and were dropped */
+    _Atomic uint64_t abandoned;  /* requests whose handler had gone by the time they were taken */
+};
+
 /* What the server's TLS rests on. Each field is about itself: relaxed is enough. */
 struct shared_tls {
     /* Written by the supervisor, at the start and after SIGHUP; seconds since 1970, 0: none. */
@@ -387,6 +403,7 @@ struct shared {
     /* Lines of the log that were lost. Written by atomic operations of each process of the
      * server that loses a line or reports the loss (lib/log.c); read by anyone. */
     alignas(SHARED_CACHE_LINE_BYTES) struct log_losses log;
+    struct shared_keyholder keyholder;
 };
 
 _Static_assert(sizeof(struct agency) == SHARED_CACHE_LINE_BYTES, "an agency is one cache line");

@@ -18,6 +18,8 @@
 #define DRAW(field)   .section = SECTION_DRAW, .offset = offsetof(struct snapshot_draw, field)
 #define GATE(field)   .section = SECTION_GATE, .offset = offsetof(struct snapshot_gate, field)
 #define DEATHS(field) .section = SECTION_DEATHS, .offset = offsetof(struct snapshot_deaths, field)
+#define KEYHOLDER(field)                                                                           \
+    .section = SECTION_KEYHOLDER, .offset = offsetof(struct snapshot_keyholder, field)
 #define TLS(field)    .section = SECTION_TLS, .offset = offsetof(struct snapshot_tls, field)
 #define AGENCY(field) .section = SECTION_AGENCIES, .offset = offsetof(struct snapshot_agency, field)
 #define HANDLER(field)                                                                             \
@@ -246,6 +248,33 @@ const struct counter counters[] = {
      .explanation = "How often a process died while it held the append lock. The next owner "
                     "finished what it had begun, or undid it."},
 
+    /* ---- keyholder ---- */
+    {KEYHOLDER(pid), .name = "keyholder_pid", .label = "pid", .shown_from = 1, .unit = UNIT_NUMBER,
+     GAUGE("keyholder_pid"),
+     .explanation = "Process id of the keyholder, which has the server's private key; 0: there is "
+                    "none just now, or tls.mode is off."},
+    {KEYHOLDER(signatures), .name = "signatures", .label = "signed", .shown_from = 1,
+     .unit = UNIT_COUNT, COUNTER("keyholder_signatures"),
+     .explanation = "Handshakes that the keyholder has signed. A connection that resumes a session "
+                    "needs none."},
+    {KEYHOLDER(refused), .name = "signatures_refused", .label = "refused", .shown_from = 1,
+     .unit = UNIT_COUNT, COUNTER("keyholder_refused"),
+     .explanation = "Requests of handlers that it did not sign: no handshake of a TLS server, or "
+                    "not with this key. Above 0, a handler may have been taken over."},
+    {KEYHOLDER(malformed), .name = "requests_malformed", .label = "malformed", .shown_from = 1,
+     .unit = UNIT_COUNT, COUNTER("keyholder_malformed"),
+     .explanation = "Messages of handlers that were no request, and were dropped. Above 0, a "
+                    "handler may have been taken over."},
+    {KEYHOLDER(abandoned), .name = "requests_abandoned", .label = "abandoned", .shown_from = 1,
+     .unit = UNIT_COUNT, COUNTER("keyholder_abandoned"),
+     .explanation = "Requests whose handler had given up, or died, by the time the keyholder took "
+                    "them. Many: more handshakes come than it can sign."},
+    {KEYHOLDER(starts), .name = "keyholder_starts", .unit = UNIT_COUNT,
+     COUNTER("keyholder_starts"),
+     .explanation = "Keyholders started, the first one included."},
+    {KEYHOLDER(deaths), .name = "keyholder_deaths", .label = "deaths", .shown_from = 1,
+     .unit = UNIT_COUNT, COUNTER("keyholder_deaths"),
+     .explanation = "Keyholders that ended before they were asked to; each one is replaced."},
     /* ---- tls ---- */
     {TLS(mode), .name = "mode", .label = "mode", .unit = UNIT_TEXT, GAUGE("tls_mode"),
      .explanation = "on: connections may be encrypted, and agencies may show certificates. off: "
@@ -371,6 +400,8 @@ static const struct {
                       offsetof(struct snapshot, gate)},
     [SECTION_DEATHS] = {"deaths", "processes that have ended since the start, by kind",
                         offsetof(struct snapshot, deaths)},
+    [SECTION_KEYHOLDER] = {"keyholder", "the process with the private key, where there is TLS",
+                           offsetof(struct snapshot, keyholder)},
     [SECTION_TLS] = {"tls", "encryption, and what it rests on", offsetof(struct snapshot, tls)},
     [SECTION_AGENCIES] = {"agencies",
                           "a row an agency; also those that are expected by name and "

@@ -476,6 +476,20 @@ static void copy_deaths(const struct shared *shared, struct snapshot_deaths *dea
     };
 }
 
+static void copy_keyholder(const struct shared *shared, struct snapshot_keyholder *keyholder)
+{
+    const struct shared_keyholder *figures = &shared->keyholder;
+    *keyholder = (struct snapshot_keyholder){
+        .pid = (uint64_t)(uint32_t)LOOK(figures->pid),
+        .signatures = LOOK(figures->signatures),
+        .refused = LOOK(figures->refused),
+        .malformed = LOOK(figures->malformed),
+        .abandoned = LOOK(figures->abandoned),
+        .starts = LOOK(figures->starts),
+        .deaths = LOOK(figures->deaths),
+    };
+}
+
 /* ------------------------------------------------------------------ whole ---- */
 
 /* True when the tables lie within what is mapped. */
@@ -521,6 +535,7 @@ bool snapshot_take(const struct segment *segment, const struct control *control,
     copy_draw(shared, control, &roll, snapshot);
     copy_gate(shared, &snapshot->gate);
     copy_deaths(shared, &snapshot->deaths);
+    copy_keyholder(shared, &snapshot->keyholder);
     copy_tls(shared, &snapshot->tls);
     finish_agencies(&roll, shared->identity.agency_limit, snapshot);
     return true;

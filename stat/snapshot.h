@@ -80,6 +80,11 @@ struct snapshot_deaths {
     uint64_t storer_deaths, lock_recoveries;
 };
 
+/* Zeros without TLS. */
+struct snapshot_keyholder {
+    uint64_t pid, signatures, refused, malformed, abandoned, starts, deaths;
+};
+
 struct snapshot_tls {
     char mode[SNAPSHOT_WORD_BYTES];
     uint64_t certificate_expires_at_ms, ca_expires_at_ms, crl_expires_at_ms;
@@ -126,6 +131,7 @@ struct snapshot {
     struct snapshot_draw draw;
     struct snapshot_gate gate;
     struct snapshot_deaths deaths;
+    struct snapshot_keyholder keyholder;
     struct snapshot_tls tls;
     struct snapshot_agency *agencies; /* by standing, then by id: the missing ones first */
     size_t agency_count;

@@ -42,9 +42,32 @@ static unsigned end_revoked(const struct heritage *heritage, const struct handle
     return ended;
 }
 
-void reload_run(struct heritage *heritage, const struct handler_book *handlers)
+/* Reads everything again. False with the failure, and then all is as it was. */
+static bool renew(struct heritage *heritage, struct key_keeper *key_keeper, struct failure *failure)
 {
     struct server_tls renewed;
+    struct held_key key;
+    if (!heritage_open_key(heritage, &key, failure)) {
+        return false;
+    }
+    if (!server_tls_open(&renewed, &heritage->config, key.remote.key, failure)) {
+        held_key_close(&key);
+        return false;
+    }
+    bool changed = key_keeper_change_key(key_keeper, &key, failure);
+    if (changed) {
+        struct server_tls before = heritage->tls;
+        heritage->tls = renewed;
+        renewed = before;
+    }
+    server_tls_close(&renewed); /* the one that is not used, and the key that goes with it */
+    held_key_close(&key);
+    return changed;
+}
+
+void reload_run(struct heritage *heritage, const struct handler_book *handlers,
+                struct key_keeper *key_keeper)
+{
     struct failure failure;
     if (!heritage->tls.is_on) {
         log_info(
@@ -53,15 +76,13 @@ void reload_run(struct heritage *heritage, const struct handler_book *handlers)
             "the start alone: for another one, stop and start it");
         return;
     }
-    if (!server_tls_open(&renewed, &heritage->config, &failure)) {
+    if (!renew(heritage, key_keeper, &failure)) {
         log_error(
             "action: reload | result: fail | error: %s | reason: the server goes on with what "
             "it has read before",
             failure.text);
         return;
     }
-    server_tls_close(&heritage->tls);
-    heritage->tls = renewed;
     server_tls_publish(&heritage->tls, &heritage->segment);
     server_tls_warn(&heritage->tls, &heritage->config, &heritage->listeners);
     unsigned ended = end_revoked(heritage, handlers);

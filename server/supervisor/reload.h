@@ -13,8 +13,10 @@
 
 #include "server/heritage.h"
 #include "server/supervisor/handler_book.h"
+#include "server/supervisor/key_keeper.h"
 
 /* Does all of it, and logs what became of it. */
-void reload_run(struct heritage *heritage, const struct handler_book *handlers);
+void reload_run(struct heritage *heritage, const struct handler_book *handlers,
+                struct key_keeper *key_keeper);
 
 #endif

@@ -2,13 +2,14 @@
  * supervisor.c - the process graph, from the first lock to the last one released.
  *
  *     supervisor --- forks ---> storer      one, always; replaced when it dies
+ *                 |-- forks --> keyholder   one with TLS; replaced when it dies
  *                 \-- forks --> handler     one a connection, up to a limit
  *
  * Why it exists: one process has to outlive all others, reap them, and remove what they share.
  *
  * What it promises: there are at most limits.max_connections handlers. There is a storer as long as
  * one can live. Every child is reaped, with an obituary in the log. A shutdown loses nothing: it
- * stops the listeners, the handlers and the storer, and then removes the shared memory.
+ * stops the listeners, the handlers, the keyholder and the storer, and then removes the shared memory.
  *
  * It takes no lock and waits for no semaphore, so that no child can block it.
  *
@@ -27,6 +28,7 @@
 #include "server/signals.h"
 #include "server/supervisor/handler_book.h"
 #include "server/supervisor/keeper.h"
+#include "server/supervisor/key_keeper.h"
 #include "server/supervisor/operator.h"
 #include "server/supervisor/ownership.h"
 #include "server/supervisor/recovery.h"
@@ -62,6 +64,7 @@ struct supervisor {
     struct heritage heritage;
     struct handler_book handlers;
     struct keeper keeper;
+    struct key_keeper key_keeper;
     struct ownership ownership;
     struct operator_desk desk;
     struct log_limit refusals; /* of lines about who was not accepted */
@@ -135,19 +138,22 @@ static void reap(struct supervisor *supervisor)
         uint32_t slot_index = 0;
         if (pid == supervisor->keeper.storer) {
             keeper_bury(&supervisor->keeper, status);
+        } else if (key_keeper_has(&supervisor->key_keeper, pid)) {
+            key_keeper_bury(&supervisor->key_keeper, pid, status);
         } else if (handler_book_find(&supervisor->handlers, pid, &slot_index)) {
             bury_handler(supervisor, pid, slot_index, status);
         }
     }
 }
 
-/* Reaps, and replaces a storer that has died. */
+/* Reaps, and replaces a storer or a keyholder that has died. */
 static void look_after_children(struct supervisor *supervisor)
 {
     if (signals_take_child_news()) {
         reap(supervisor);
     }
     keeper_replace(&supervisor->keeper, false);
+    key_keeper_replace(&supervisor->key_keeper);
 }
 
 /* ---------------------------------------------------------------- sleep ---- */
@@ -297,6 +303,7 @@ static int64_t patience_ms(const struct supervisor *supervisor)
     int64_t patience_ms = ownership_patience_ms(&supervisor->ownership);
     const int64_t others_ms[] = {
         keeper_patience_ms(&supervisor->keeper),
+        key_keeper_patience_ms(&supervisor->key_keeper),
         log_limit_patience_ms(&supervisor->refusals, clock_monotonic_ms()),
         admin_door_patience_ms(&supervisor->heritage.door),
     };
@@ -342,7 +349,7 @@ static void serve(struct supervisor *supervisor)
            ownership_holds(&supervisor->ownership) && !supervisor->desk.opens_next) {
         wait_for_events(supervisor, polls);
         if (signals_take_hangup()) {
-            reload_run(&supervisor->heritage, &supervisor->handlers);
+            reload_run(&supervisor->heritage, &supervisor->handlers, &supervisor->key_keeper);
         }
         look_after_children(supervisor);
         if (polls[POLL_NEWS].revents != 0) {
@@ -386,6 +393,29 @@ static bool stop_handlers(struct supervisor *supervisor)
     return !forced;
 }
 
+/*
+ * Stops the keyholder, which nobody needs after the last handler. It ends at once; after the time
+ * limit it is SIGKILL, and the result false.
+ */
+static bool stop_keyholder(struct supervisor *supervisor)
+{
+    struct key_keeper *keeper = &supervisor->key_keeper;
+    int64_t deadline_ms =
+        clock_monotonic_ms() + (int64_t)supervisor->heritage.config.timeout_shutdown_ms;
+    bool forced = false;
+    key_keeper_expect_end(keeper);
+    while (key_keeper_has_keyholder(keeper)) {
+        if (clock_monotonic_ms() >= deadline_ms) {
+            forced = true;
+        }
+        key_keeper_signal(keeper, forced ? SIGKILL : SIGTERM);
+        pause_for(REPEAT_SIGTERM_MS);
+        signals_take_child_news();
+        reap(supervisor);
+    }
+    return !forced;
+}
+
 /* Returns how the server would end by this: SUPERVISOR_STOPPED_AS_ASKED if the storer ended well. */
 static enum supervisor_end stop_storer(struct supervisor *supervisor)
 {
@@ -412,7 +442,7 @@ static enum supervisor_end stop_storer(struct supervisor *supervisor)
     return forced ? SUPERVISOR_HAD_TO_KILL : SUPERVISOR_COULD_NOT_GO_ON;
 }
 
-/* Stops in the order that loses nothing: listeners, handlers, storer. */
+/* Stops in the order that loses nothing: listeners, handlers, keyholder, storer. */
 static void shut_down(struct supervisor *supervisor)
 {
     struct heritage *heritage = &supervisor->heritage;
@@ -426,7 +456,8 @@ static void shut_down(struct supervisor *supervisor)
     segment_publish(&heritage->segment, SHARED_STOPPING);
     listeners_close(&heritage->listeners);
     log_info("action: close_listener | result: success");
-    if (!stop_handlers(supervisor)) {
+    bool stopped = stop_handlers(supervisor);
+    if (!stop_keyholder(supervisor) || !stopped) {
         note_end(supervisor, SUPERVISOR_HAD_TO_KILL);
     }
     keeper_replace(&supervisor->keeper, true); /* what is left in the ring needs a storer */
@@ -466,6 +497,7 @@ static bool turn_over(struct supervisor *supervisor, struct failure *failure)
     bool committed = false;
     segment_publish(&heritage->segment, SHARED_STARTING);
     (void)stop_handlers(supervisor);
+    (void)stop_keyholder(supervisor);
     keeper_replace(&supervisor->keeper, true); /* what is left in the ring needs a storer */
     enum supervisor_end end = stop_storer(supervisor);
     if (supervisor->keeper.state == KEEPER_GIVEN_UP) {
@@ -483,6 +515,7 @@ static bool turn_over(struct supervisor *supervisor, struct failure *failure)
         }
     }
     supervisor->keeper = (struct keeper){.heritage = heritage};
+    supervisor->key_keeper = (struct key_keeper){.heritage = heritage};
     return heritage_renew(heritage, failure);
 }
 
@@ -490,7 +523,7 @@ static bool turn_over(struct supervisor *supervisor, struct failure *failure)
 static bool start_draw(struct supervisor *supervisor, struct failure *failure)
 {
     struct heritage *heritage = &supervisor->heritage;
-    if (!recovery_run(heritage, failure)) {
+    if (!recovery_run(heritage, failure) || !key_keeper_start(&supervisor->key_keeper, failure)) {
         return false;
     }
     if (!keeper_start(&supervisor->keeper)) {
@@ -530,6 +563,8 @@ static void live(struct supervisor *supervisor, struct failure *failure)
     operator_answer_open(&supervisor->desk, &supervisor->heritage, started ? &stopping : failure);
     if (started || keeper_has_storer(&supervisor->keeper)) {
         shut_down(supervisor);
+    } else {
+        (void)stop_keyholder(supervisor);
     }
 }
 
@@ -538,6 +573,7 @@ int supervisor_run(const struct server_config *config)
     struct supervisor supervisor = {.heritage = {.config = *config}};
     struct failure failure = {.text = ""};
     supervisor.keeper.heritage = &supervisor.heritage;
+    supervisor.key_keeper.heritage = &supervisor.heritage;
     log_limit_open(&supervisor.refusals, clock_monotonic_ms());
     signals_prepare_supervisor();
     if (!heritage_open(&supervisor.heritage, &failure)) {

@@ -284,6 +284,7 @@ void lottery_reap_orphans(void)
 {
     reap_named("lottery-storer");
     reap_named("lottery-handler");
+    reap_named("lottery-key");
 }
 
 /* --------------------------------------------------------------- deaths ---- */

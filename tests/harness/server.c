@@ -186,6 +186,19 @@ pid_t server_storer_pid(const struct server *server)
     return pid;
 }
 
+pid_t server_keyholder_pid(const struct server *server)
+{
+    struct deadline deadline = deadline_in(DEADLINE_MS);
+    pid_t pid = 0;
+    while (proc_children(server->program->pid, "lottery-key", &pid, 1) != 1) {
+        if (!deadline_pause(deadline)) {
+            program_show(server->program);
+            stage_fail_at(__FILE__, __LINE__, "the server has no keyholder, or several");
+        }
+    }
+    return pid;
+}
+
 /* The slot of the handler that serves this port, or NULL. */
 static const struct slot *find_slot(const struct segment *segment, unsigned peer_port)
 {
@@ -294,9 +307,13 @@ void server_kill_handler(const struct server *server, unsigned peer_port)
 /* Processes of a server whose supervisor is gone have become ours: they have these names. */
 static unsigned list_orphans(pid_t *pids, unsigned capacity)
 {
-    unsigned count = proc_children(getpid(), "lottery-storer", pids, capacity);
-    count = count < capacity ? count : capacity;
-    return count + proc_children(getpid(), "lottery-handler", pids + count, capacity - count);
+    static const char *const names[] = {"lottery-storer", "lottery-handler", "lottery-key"};
+    unsigned count = 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        count += proc_children(getpid(), names[i], pids + count, capacity - count);
+        count = count < capacity ? count : capacity;
+    }
+    return count;
 }
 
 static void kill_all(const pid_t *pids, unsigned count)

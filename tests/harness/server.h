@@ -71,6 +71,9 @@ struct segment server_attach(const struct server *server);
 pid_t server_storer_pid(const struct server *server);
 pid_t server_handler_pid(const struct server *server, unsigned peer_port);
 
+/* The pid of the one keyholder that `ps` shows, awaited where there is none just now. */
+pid_t server_keyholder_pid(const struct server *server);
+
 /* Awaits that the handler of this peer does so. */
 void server_await_activity(const struct server *server, unsigned peer_port,
                            enum slot_activity activity);

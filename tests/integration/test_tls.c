@@ -404,9 +404,10 @@ static void wrong_files_are_told_at_the_start(void **state)
         {"TLS_CERTIFICATE=", key, ca, "TLS_MODE: is \"required\", but tls.certificate is not set"},
         {certificate, "TLS_KEY=", ca, "but tls.key is not set"},
         {certificate, key, "TLS_CA=", "but tls.ca is not set"},
-        {"TLS_CERTIFICATE=/nowhere", key, ca, "certificate /nowhere: No such file"},
-        {certificate, "TLS_KEY=/nowhere", ca, "key /nowhere: No such file"},
-        {certificate, setting(stage, "TLS_KEY", scene.agency_1.key), ca, "does not belong"},
+        {"TLS_CERTIFICATE=/nowhere", key, ca, "tls.certificate: open /nowhere: No such file"},
+        {certificate, "TLS_KEY=/nowhere", ca, "tls.key: open /nowhere: No such file"},
+        {certificate, setting(stage, "TLS_KEY", scene.agency_1.key), ca,
+         "is not the key of tls.certificate"},
         {certificate, key, setting(stage, "TLS_CA", scene.server_identity.key),
          "there is no certificate in it"},
     };

@@ -168,6 +168,7 @@ static void every_field_of_a_snapshot_is_declared(void **state)
         [SECTION_DRAW] = sizeof(struct snapshot_draw),
         [SECTION_GATE] = sizeof(struct snapshot_gate),
         [SECTION_DEATHS] = sizeof(struct snapshot_deaths),
+        [SECTION_KEYHOLDER] = sizeof(struct snapshot_keyholder),
         [SECTION_TLS] = sizeof(struct snapshot_tls),
         [SECTION_AGENCIES] = sizeof(struct snapshot_agency),
         [SECTION_HANDLERS] = sizeof(struct snapshot_handler),

@@ -1,0 +1,234 @@
+/*
+ * key_keeper.c - see key_keeper.h.
+ *
+ * The first DEATHS_AT_ONCE keyholders that die in a row are replaced at once, because handshakes
+ * wait for it. From then on the pause doubles with each death. A keyholder that lived LIVED_MS ends
+ * the row.
+ */
+#include "server/supervisor/key_keeper.h"
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "server/processes.h"
+#include "server/signals.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    READY_MS = 30000, /* from fork to the word that it is ready */
+    LIVED_MS = 10000,
+    DEATHS_AT_ONCE = 5,
+    PAUSE_MS = 100,
+    PAUSE_MAX_MS = 5000,
+    DOUBLINGS_MAX = 6 /* then the pause is PAUSE_MAX_MS */
+};
+
+static struct shared_keyholder *figures_of(const struct key_keeper *keeper)
+{
+    return &keeper->heritage->segment.shared->keyholder;
+}
+
+bool key_keeper_has_keyholder(const struct key_keeper *keeper)
+{
+    return keeper->keyholder != 0 || keeper->retired != 0;
+}
+
+bool key_keeper_has(const struct key_keeper *keeper, pid_t pid)
+{
+    return pid == keeper->keyholder || pid == keeper->retired;
+}
+
+void key_keeper_signal(const struct key_keeper *keeper, int signal_number)
+{
+    const pid_t pids[] = {keeper->keyholder, keeper->retired};
+    for (size_t i = 0; i < sizeof pids / sizeof pids[0]; i++) {
+        if (pids[i] != 0) { /* which would be our own process group */
+            kill(pids[i], signal_number);
+        }
+    }
+}
+
+void key_keeper_expect_end(struct key_keeper *keeper)
+{
+    keeper->is_stopping = true;
+}
+
+/* ---------------------------------------------------------------- birth ---- */
+
+static bool fork_keyholder(struct key_keeper *keeper, const int ready[2])
+{
+    const struct process_errand errand = {.descriptor = ready[1], .supervisors = ready[0]};
+    pid_t pid = process_fork(keeper->heritage, PROCESS_KEYHOLDER, &errand);
+    if (pid < 0) {
+        return false;
+    }
+    keeper->keyholder = pid;
+    keeper->born_at_ms = clock_monotonic_ms();
+    atomic_fetch_add(&figures_of(keeper)->starts, 1);
+    return true;
+}
+
+/* Waits for the keyholder's word: "", or what has failed. False with the failure. */
+static bool await_word(int pipe_end, struct failure *failure)
+{
+    struct pollfd poll = {.fd = pipe_end, .events = POLLIN};
+    int64_t deadline_ms = clock_monotonic_ms() + READY_MS;
+    int result = 0;
+    do {
+        int64_t left_ms = deadline_ms - clock_monotonic_ms();
+        struct timespec timeout = clock_interval(left_ms > 0 ? left_ms : 0);
+        result = ppoll(&poll, 1, &timeout, signals_sleep_mask());
+        if (signals_terminate_requested()) {
+            return failure_set(failure, "the server was asked to stop before it had read tls.key");
+        }
+    } while (result < 0 && errno == EINTR);
+    if (result <= 0) {
+        return failure_set(failure, "the keyholder did not say in %d s whether it can read tls.key",
+                           READY_MS / 1000);
+    }
+    ssize_t got = read(pipe_end, failure->text, sizeof failure->text);
+    if (got <= 0) {
+        return failure_set(failure, "the keyholder died before it had read tls.key");
+    }
+    failure->text[sizeof failure->text - 1] = '\0';
+    return failure->text[0] == '\0';
+}
+
+/* Forks one, and waits until it has read the key. */
+static bool give_birth(struct key_keeper *keeper, struct failure *failure)
+{
+    int ready[2];
+    if (pipe(ready) != 0) {
+        return failure_set_errno(failure, "make a pipe for the keyholder");
+    }
+    bool started = fork_keyholder(keeper, ready);
+    if (!started) {
+        failure_set(failure, "start a keyholder: fork: %s%s", strerror(errno),
+                    process_explain_fork(errno));
+    }
+    close(ready[1]);
+    started = started && await_word(ready[0], failure);
+    close(ready[0]);
+    return started;
+}
+
+bool key_keeper_start(struct key_keeper *keeper, struct failure *failure)
+{
+    return !keeper->heritage->held_key.is_open || give_birth(keeper, failure);
+}
+
+/* Has this one end; it is buried as one that was asked to. */
+static void retire(struct key_keeper *keeper, pid_t pid, int signal_number)
+{
+    if (pid != 0) {
+        keeper->retired = pid;
+        kill(pid, signal_number);
+    }
+}
+
+bool key_keeper_change_key(struct key_keeper *keeper, struct held_key *fresh,
+                           struct failure *failure)
+{
+    struct held_key *held = &keeper->heritage->held_key;
+    const struct held_key before = *held;
+    pid_t keyholder = keeper->keyholder;
+    if (keeper->retired != 0) {
+        return failure_set(failure, "the keyholder of the last change has not ended yet");
+    }
+    *held = *fresh;
+    keeper->keyholder = 0;
+    if (!give_birth(keeper, failure)) {
+        retire(keeper, keeper->keyholder, SIGKILL); /* it may be the one that does not answer */
+        keeper->keyholder = keyholder;
+        atomic_store(&figures_of(keeper)->pid, (int32_t)keyholder);
+        *held = before;
+        return false;
+    }
+    retire(keeper, keyholder, SIGTERM);
+    *fresh = before;
+    return true;
+}
+
+/* ---------------------------------------------------------------- death ---- */
+
+static int64_t pause_after(unsigned deaths)
+{
+    if (deaths <= DEATHS_AT_ONCE) {
+        return 0;
+    }
+    unsigned doublings = deaths - DEATHS_AT_ONCE - 1;
+    int64_t pause_ms = (int64_t)PAUSE_MS << (doublings < DOUBLINGS_MAX ? doublings : DOUBLINGS_MAX);
+    return pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
+}
+
+/* A process has shut the channel down for all: those that are forked from now on get another one. */
+static void renew_channel(struct key_keeper *keeper)
+{
+    struct failure failure;
+    if (!key_channel_renew(&keeper->heritage->key_channel, &failure)) {
+        log_error("action: keyholder_start | result: fail | error: %s", failure.text);
+    }
+}
+
+void key_keeper_bury(struct key_keeper *keeper, pid_t pid, int wait_status)
+{
+    char end[PROCESS_END_BYTES];
+    bool exited = WIFEXITED(wait_status);
+    bool was_asked = keeper->is_stopping || pid == keeper->retired;
+    bool well = was_asked && exited && WEXITSTATUS(wait_status) == KEYHOLDER_EXIT_STOPPED;
+    int64_t now_ms = clock_monotonic_ms();
+    process_describe_end(wait_status, end);
+    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+              "action: reap | result: %s | role: keyholder | pid: %d | ended_by: %s",
+              well ? "success" : "fail", (int)pid, end);
+    if (pid == keeper->retired) {
+        keeper->retired = 0;
+        return;
+    }
+    keeper->keyholder = 0;
+    atomic_store(&figures_of(keeper)->pid, 0);
+    if (well) {
+        return;
+    }
+    atomic_fetch_add(&figures_of(keeper)->deaths, 1);
+    keeper->deaths = now_ms - keeper->born_at_ms >= LIVED_MS ? 1 : keeper->deaths + 1;
+    keeper->replace_at_ms = now_ms + pause_after(keeper->deaths);
+    if (exited && WEXITSTATUS(wait_status) == KEYHOLDER_EXIT_SHUT) {
+        renew_channel(keeper);
+    }
+}
+
+/* ---------------------------------------------------------- replacement ---- */
+
+static bool is_missing(const struct key_keeper *keeper)
+{
+    return keeper->keyholder == 0 && !keeper->is_stopping && keeper->heritage->held_key.is_open;
+}
+
+int64_t key_keeper_patience_ms(const struct key_keeper *keeper)
+{
+    if (!is_missing(keeper)) {
+        return -1;
+    }
+    int64_t left_ms = keeper->replace_at_ms - clock_monotonic_ms();
+    return left_ms > 0 ? left_ms : 0;
+}
+
+void key_keeper_replace(struct key_keeper *keeper)
+{
+    const int no_pipe[2] = {PROCESS_NO_DESCRIPTOR, PROCESS_NO_DESCRIPTOR};
+    if (key_keeper_patience_ms(keeper) != 0) {
+        return;
+    }
+    if (!fork_keyholder(keeper, no_pipe)) { /* no processes or memory, perhaps only for a moment */
+        log_error("action: keyholder_start | result: fail | error: fork: %s%s", strerror(errno),
+                  process_explain_fork(errno));
+        keeper->deaths++;
+        keeper->replace_at_ms = clock_monotonic_ms() + PAUSE_MS + pause_after(keeper->deaths);
+    }
+}
