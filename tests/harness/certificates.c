@@ -85,10 +85,10 @@ static X509 *begin_certificate(const char *name, EVP_PKEY *key, X509_NAME *issue
     return certificate;
 }
 
-struct authority *authority_open(struct stage *stage, const char *name)
+struct issuer *issuer_open(struct stage *stage, const char *name)
 {
     const struct certificate_wish usual = {.names = NULL};
-    struct authority *authority = stage_allocate(stage, sizeof *authority);
+    struct issuer *authority = stage_allocate(stage, sizeof *authority);
     authority->stage = stage;
     authority->name = name;
     authority->key = make_key(&usual);
@@ -102,14 +102,14 @@ struct authority *authority_open(struct stage *stage, const char *name)
     return authority;
 }
 
-void authority_close(struct authority *authority)
+void issuer_close(struct issuer *authority)
 {
     X509_free(authority->certificate);
     EVP_PKEY_free(authority->key);
 }
 
-struct identity authority_issue(struct authority *authority, const char *name,
-                                const struct certificate_wish *wish)
+struct identity issuer_issue(struct issuer *authority, const char *name,
+                             const struct certificate_wish *wish)
 {
     struct identity identity = {.serial = next_serial()};
     EVP_PKEY *key = make_key(wish);
@@ -128,8 +128,8 @@ struct identity authority_issue(struct authority *authority, const char *name,
     return identity;
 }
 
-const char *authority_revoke(struct authority *authority, const char *name, const long *serials,
-                             size_t count, int64_t next_in_s)
+const char *issuer_revoke(struct issuer *authority, const char *name, const long *serials,
+                          size_t count, int64_t next_in_s)
 {
     const char *path =
         stage_text(authority->stage, "%s/%s-crl.pem", authority->stage->directory, name);

@@ -11,7 +11,7 @@
 #include <openssl/x509.h>
 
 /* An authority: NAME-ca.pem in the stage's directory, and the key that signs. */
-struct authority {
+struct issuer {
     struct stage *stage;
     const char *name;
     EVP_PKEY *key;
@@ -34,15 +34,15 @@ struct identity {
     long serial;
 };
 
-struct authority *authority_open(struct stage *stage, const char *name);
-void authority_close(struct authority *authority);
+struct issuer *issuer_open(struct stage *stage, const char *name);
+void issuer_close(struct issuer *authority);
 
 /* Issues NAME.pem and NAME.key. */
-struct identity authority_issue(struct authority *authority, const char *name,
-                                const struct certificate_wish *wish);
+struct identity issuer_issue(struct issuer *authority, const char *name,
+                             const struct certificate_wish *wish);
 
 /* Writes NAME-crl.pem, which revokes `count` serials, and promises the next list in `next_in_s`. */
-const char *authority_revoke(struct authority *authority, const char *name, const long *serials,
-                             size_t count, int64_t next_in_s);
+const char *issuer_revoke(struct issuer *authority, const char *name, const long *serials,
+                          size_t count, int64_t next_in_s);
 
 #endif

@@ -36,9 +36,9 @@ int rig_tls_set_up(void **state)
     struct rig *rig = *state;
     rig->tls = stage_allocate(stage, sizeof *rig->tls);
     rig->tls->stage = stage;
-    rig->tls->authority = authority_open(stage, "ca");
-    rig->tls->server = authority_issue(rig->tls->authority, "server", &server_wish);
-    rig->tls->agency = authority_issue(rig->tls->authority, "agency", &agency_wish);
+    rig->tls->authority = issuer_open(stage, "ca");
+    rig->tls->server = issuer_issue(rig->tls->authority, "server", &server_wish);
+    rig->tls->agency = issuer_issue(rig->tls->authority, "agency", &agency_wish);
     rig_tls_be(rig->tls, &rig->tls->server, "");
     return 0;
 }
@@ -50,7 +50,7 @@ int rig_tls_tear_down(void **state)
     void *stage = tls->stage;
     tls_stream_close(&tls->stream);
     tls_context_close(&tls->context);
-    authority_close(tls->authority);
+    issuer_close(tls->authority);
     int down = rig_tear_down(state);
     return stage_tear_down(&stage) == 0 ? down : -1;
 }

@@ -19,7 +19,7 @@
 
 struct rig_tls {
     struct stage *stage;
-    struct authority *authority;
+    struct issuer *authority;
     struct tls_context context;
     struct identity server;   /* the context's */
     struct identity agency;   /* for agency 2, which the rig runs */

@@ -48,7 +48,7 @@ static void await_socket(const struct tls_peer *peer, enum tls_result wanted,
     }
 }
 
-struct tls_peer *tls_peer_connect(const struct server *server, const struct authority *authority,
+struct tls_peer *tls_peer_connect(const struct server *server, const struct issuer *authority,
                                   const struct tls_peer_wish *wish)
 {
     struct deadline deadline = deadline_in(DEADLINE_MS);

@@ -37,7 +37,7 @@ struct tls_peer_wish {
  * Connects and shakes hands. The server's certificate has to be of `authority`, for 127.0.0.1.
  * `is_open` tells whether that succeeded. In TLS 1.3 the server may still refuse the certificate.
  */
-struct tls_peer *tls_peer_connect(const struct server *server, const struct authority *authority,
+struct tls_peer *tls_peer_connect(const struct server *server, const struct issuer *authority,
                                   const struct tls_peer_wish *wish);
 
 void tls_peer_send(struct tls_peer *peer, const char *text);

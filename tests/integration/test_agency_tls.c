@@ -234,15 +234,15 @@ static void each_fault_of_the_servers_certificate_is_told_and_final(void **state
 {
     struct rig *rig = *state;
     struct rig_tls *tls = rig->tls;
-    struct authority *stranger = authority_open(tls->stage, "stranger");
+    struct issuer *stranger = issuer_open(tls->stage, "stranger");
     const struct certificate_wish late = {.names = "IP:127.0.0.1", .expires_in_s = -60};
     const struct certificate_wish early = {.names = "IP:127.0.0.1", .begins_in_s = 3600};
     const struct certificate_wish other = {.names = "DNS:lottery.example"};
-    const struct identity expired = authority_issue(tls->authority, "expired", &late);
-    const struct identity future = authority_issue(tls->authority, "future", &early);
-    const struct identity named = authority_issue(tls->authority, "named", &other);
-    const char *crl = authority_revoke(tls->authority, "ca", &tls->server.serial, 1, 3600);
-    const char *old_crl = authority_revoke(tls->authority, "old", NULL, 0, -60);
+    const struct identity expired = issuer_issue(tls->authority, "expired", &late);
+    const struct identity future = issuer_issue(tls->authority, "future", &early);
+    const struct identity named = issuer_issue(tls->authority, "named", &other);
+    const char *crl = issuer_revoke(tls->authority, "ca", &tls->server.serial, 1, 3600);
+    const char *old_crl = issuer_revoke(tls->authority, "old", NULL, 0, -60);
     refuse_server(rig, &expired, NULL,
                   ": the server's certificate, or that of its CA, has expired");
     refuse_server(rig, &future, NULL, "certificate is not yet valid");
@@ -259,7 +259,7 @@ static void each_fault_of_the_servers_certificate_is_told_and_final(void **state
     rig_tls_be(tls, &named, "");
     begin(rig, 4, "CLI_TLS_SERVER_NAME=lottery.example");
     hold_conversation(rig);
-    authority_close(stranger);
+    issuer_close(stranger);
 }
 
 /* An agency with this certificate (NULL: none) is refused, and what it says of that. */
@@ -278,9 +278,9 @@ static void each_fault_of_the_agencys_certificate_is_told_and_final(void **state
     struct rig *rig = *state;
     struct rig_tls *tls = rig->tls;
     const struct certificate_wish wish = {.names = "URI:urn:lottery:agency:2"};
-    struct authority *stranger = authority_open(tls->stage, "stranger");
-    const struct identity foreign = authority_issue(stranger, "foreign", &wish);
-    const char *crl = authority_revoke(tls->authority, "ca", &tls->agency.serial, 1, 3600);
+    struct issuer *stranger = issuer_open(tls->stage, "stranger");
+    const struct identity foreign = issuer_issue(stranger, "foreign", &wish);
+    const char *crl = issuer_revoke(tls->authority, "ca", &tls->agency.serial, 1, 3600);
     for (int only_1_2 = 0; only_1_2 < 2; only_1_2++) {
         tls->only_tls_1_2 = only_1_2 != 0;
         rig_tls_be(tls, &tls->server, crl);
@@ -291,7 +291,7 @@ static void each_fault_of_the_agencys_certificate_is_told_and_final(void **state
                                     : ": the peer wants a certificate, and none was shown "
                                       "(tls.certificate, tls.key)");
     }
-    authority_close(stranger);
+    issuer_close(stranger);
 }
 
 /* A server whose certificates are changed while the agency is at work: for a while a wrong one. */
@@ -299,7 +299,7 @@ static void what_is_wrong_after_an_answer_is_tried_again(void **state)
 {
     struct rig *rig = *state;
     const struct certificate_wish other = {.names = "DNS:lottery.example"};
-    const struct identity named = authority_issue(rig->tls->authority, "named", &other);
+    const struct identity named = issuer_issue(rig->tls->authority, "named", &other);
     begin(rig, 2, NULL);
     rig_accept_and_tell(rig, open_state);
     rig_expect_batch(rig, 1, 2);
@@ -336,7 +336,7 @@ static void what_stays_wrong_for_a_lapse_ends_with_the_same_status(void **state)
 {
     struct rig *rig = *state;
     const struct certificate_wish other = {.names = "DNS:lottery.example"};
-    const struct identity named = authority_issue(rig->tls->authority, "named", &other);
+    const struct identity named = issuer_issue(rig->tls->authority, "named", &other);
     begin(rig, 2, "CLI_LOOP_LAPSE=500ms");
     rig_accept_and_tell(rig, open_state);
     rig_expect_batch(rig, 1, 2);
@@ -463,9 +463,9 @@ static void what_is_wrong_with_the_files_is_one_line_and_no_connection(void **st
     const struct certificate_wish early = {.names = "URI:urn:lottery:agency:2",
                                            .begins_in_s = 3600};
     const struct certificate_wish others = {.names = "URI:urn:lottery:agency:3-5"};
-    const struct identity expired = authority_issue(tls->authority, "expired", &late);
-    const struct identity future = authority_issue(tls->authority, "future", &early);
-    const struct identity other = authority_issue(tls->authority, "other", &others);
+    const struct identity expired = issuer_issue(tls->authority, "expired", &late);
+    const struct identity future = issuer_issue(tls->authority, "future", &early);
+    const struct identity other = issuer_issue(tls->authority, "other", &others);
     const struct identity mixed = {.certificate = tls->agency.certificate, .key = other.key};
     struct identity locked = {.certificate = tls->agency.certificate};
     rig_listen(rig);
@@ -496,8 +496,8 @@ static void certificates_that_are_rarely_meant_are_a_warning(void **state)
     const struct certificate_wish soon = {.names = "URI:urn:lottery:agency:2",
                                           .expires_in_s = 29 * DAY_S - 60};
     const struct certificate_wish nobody = {.names = "DNS:agency-2", .expires_in_s = 90 * DAY_S};
-    const struct identity ends = authority_issue(tls->authority, "ends", &soon);
-    const struct identity names_none = authority_issue(tls->authority, "nobody", &nobody);
+    const struct identity ends = issuer_issue(tls->authority, "ends", &soon);
+    const struct identity names_none = issuer_issue(tls->authority, "nobody", &nobody);
     rig_begin(rig, 4, rig_tls_settings(tls, &ends, NULL));
     hold_conversation(rig);
     rig_expect_printed(rig, "in 28 days: ask for the next one");

@@ -348,10 +348,10 @@ static unsigned search_memory(const struct scene *scene, pid_t pid)
 }
 
 /* A server whose certificate an authority has issued, so that an encrypted peer can connect. */
-static struct scene open_issued(struct stage *stage, struct authority *authority)
+static struct scene open_issued(struct stage *stage, struct issuer *authority)
 {
     const struct certificate_wish wish = {.names = "IP:127.0.0.1"};
-    struct identity identity = authority_issue(authority, "server", &wish);
+    struct identity identity = issuer_issue(authority, "server", &wish);
     struct scene scene = {
         .stage = stage, .certificate_path = identity.certificate, .key_path = identity.key};
     FILE *file = fopen(identity.key, "re");
@@ -367,7 +367,7 @@ static struct scene open_issued(struct stage *stage, struct authority *authority
 
 /* An encrypted connection, whose handshake the keyholder has signed, is served. */
 static const struct peer *connect_encrypted(const struct scene *scene,
-                                            const struct authority *authority)
+                                            const struct issuer *authority)
 {
     const struct tls_peer_wish wish = {.identity = NULL};
     struct tls_peer *peer = tls_peer_connect(scene->server, authority, &wish);
@@ -394,13 +394,13 @@ static void the_private_key_is_in_the_keyholder_alone(void **state)
     if (is_sanitized) { /* its shadow memory has terabytes */
         skip();
     }
-    struct authority *authority = authority_open(*state, "test");
+    struct issuer *authority = issuer_open(*state, "test");
     struct scene scene = open_issued(*state, authority);
     expect_nowhere_else(&scene, connect_encrypted(&scene, authority));
     (void)replace_keyholder(scene.server);
     expect_nowhere_else(&scene, connect_encrypted(&scene, authority));
     server_stop_well(scene.server);
-    authority_close(authority);
+    issuer_close(authority);
 }
 
 /* True when the process has this file open. */

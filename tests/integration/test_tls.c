@@ -20,7 +20,7 @@ enum { DAY_S = 24 * 3600, HALF_A_DAY_S = DAY_S / 2, LONG_S = 100 * DAY_S };
 /* A server with TLS, and certificates for it and for agencies. */
 struct scene {
     struct stage *stage;
-    struct authority *authority;
+    struct issuer *authority;
     struct identity server_identity, agency_1, agency_2;
     struct server *server;
 };
@@ -31,9 +31,9 @@ static const struct certificate_wish wish_1 = {.names = "URI:urn:lottery:agency:
 static const struct certificate_wish wish_2 = {.names = "URI:urn:lottery:agency:2"};
 static const struct certificate_wish gateway_wish = {.names = "URI:urn:lottery:agency:2-4"};
 
-static bool release_authority(void *thing)
+static bool release_issuer(void *thing)
 {
-    authority_close(thing);
+    issuer_close(thing);
     return true;
 }
 
@@ -44,11 +44,11 @@ static void copy_file(struct stage *stage, const char *from, const char *to)
 
 static void set_up(struct scene *scene, struct stage *stage)
 {
-    *scene = (struct scene){.stage = stage, .authority = authority_open(stage, "lottery")};
-    stage_own(stage, scene->authority, release_authority);
-    scene->server_identity = authority_issue(scene->authority, "server", &server_wish);
-    scene->agency_1 = authority_issue(scene->authority, "agency-1", &wish_1);
-    scene->agency_2 = authority_issue(scene->authority, "agency-2", &wish_2);
+    *scene = (struct scene){.stage = stage, .authority = issuer_open(stage, "lottery")};
+    stage_own(stage, scene->authority, release_issuer);
+    scene->server_identity = issuer_issue(scene->authority, "server", &server_wish);
+    scene->agency_1 = issuer_issue(scene->authority, "agency-1", &wish_1);
+    scene->agency_2 = issuer_issue(scene->authority, "agency-2", &wish_2);
 }
 
 static const char *setting(struct stage *stage, const char *name, const char *value)
@@ -114,7 +114,7 @@ static void a_gateway_speaks_for_the_agencies_of_its_list(void **state)
     struct scene scene;
     set_up(&scene, *state);
     start(&scene, "required", "", NULL);
-    struct identity gateway = authority_issue(scene.authority, "gateway", &gateway_wish);
+    struct identity gateway = issuer_issue(scene.authority, "gateway", &gateway_wish);
     struct tls_peer *peer = connect_as(&scene, &gateway);
     tls_peer_ask(peer, "2:status\r\n", "server:STATE:0,open,*\r\n");
     tls_peer_ask(peer, "4:status\r\n", "server:STATE:0,open,*\r\n");
@@ -126,24 +126,24 @@ static void each_certificate_that_is_not_good_is_refused(void **state)
 {
     struct scene scene;
     set_up(&scene, *state);
-    struct authority *stranger = authority_open(*state, "stranger");
-    stage_own(scene.stage, stranger, release_authority);
+    struct issuer *stranger = issuer_open(*state, "stranger");
+    stage_own(scene.stage, stranger, release_issuer);
     const struct certificate_wish late = {.names = wish_1.names, .expires_in_s = -60};
     const struct certificate_wish early = {.names = wish_1.names, .begins_in_s = 3600};
     const struct certificate_wish no_name = {.names = "DNS:agency-1"};
     const struct certificate_wish any_name = {.names = "URI:urn:lottery:agency:any"};
-    struct identity revoked = authority_issue(scene.authority, "revoked", &wish_1);
+    struct identity revoked = issuer_issue(scene.authority, "revoked", &wish_1);
     const struct {
         struct identity identity;
         const char *server_says, *client_says;
     } cases[] = {
-        {authority_issue(scene.authority, "late", &late), "has expired", "has expired"},
-        {authority_issue(scene.authority, "early", &early), "not yet valid", "not accept"},
-        {authority_issue(stranger, "foreign", &wish_1), "not signed by an authority", "the CA"},
+        {issuer_issue(scene.authority, "late", &late), "has expired", "has expired"},
+        {issuer_issue(scene.authority, "early", &early), "not yet valid", "not accept"},
+        {issuer_issue(stranger, "foreign", &wish_1), "not signed by an authority", "the CA"},
         {revoked, "has been revoked", "has been revoked"},
     };
-    start(&scene, "required",
-          authority_revoke(scene.authority, "lottery", &revoked.serial, 1, LONG_S), NULL);
+    start(&scene, "required", issuer_revoke(scene.authority, "lottery", &revoked.serial, 1, LONG_S),
+          NULL);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         expect_end(connect_as(&scene, &cases[i].identity), cases[i].client_says);
         (void)server_await_log(
@@ -152,8 +152,8 @@ static void each_certificate_that_is_not_good_is_refused(void **state)
     }
     expect_end(connect_as(&scene, NULL), "none was shown");
     const struct identity nameless[] = {
-        authority_issue(scene.authority, "no-name", &no_name),
-        authority_issue(scene.authority, "any-name", &any_name),
+        issuer_issue(scene.authority, "no-name", &no_name),
+        issuer_issue(scene.authority, "any-name", &any_name),
     };
     for (size_t i = 0; i < 2; i++) {
         struct tls_peer *peer = connect_as(&scene, &nameless[i]);
@@ -323,13 +323,13 @@ static void a_revoked_certificate_is_out_at_the_next_reload(void **state)
 {
     struct scene scene;
     set_up(&scene, *state);
-    const char *crl = authority_revoke(scene.authority, "lottery", NULL, 0, LONG_S);
+    const char *crl = issuer_revoke(scene.authority, "lottery", NULL, 0, LONG_S);
     start(&scene, "required", crl, NULL);
     struct tls_peer *one = connect_as(&scene, &scene.agency_1);
     tls_peer_ask(one, "1:status\r\n", "server:STATE:0,open,*\r\n");
     struct tls_peer *two = connect_as(&scene, &scene.agency_2);
     tls_peer_ask(two, "2:status\r\n", "server:STATE:0,open,*\r\n");
-    (void)authority_revoke(scene.authority, "lottery", &scene.agency_1.serial, 1, LONG_S);
+    (void)issuer_revoke(scene.authority, "lottery", &scene.agency_1.serial, 1, LONG_S);
     assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
     expect_end(one, "");
     (void)server_await_log(scene.server, 1, "WARNING *certificate is revoked: the connection is");
@@ -357,7 +357,7 @@ static void a_renewed_certificate_is_shown_after_a_reload(void **state)
     start(&scene, "required", "", NULL);
     struct tls_peer *before = connect_as(&scene, &scene.agency_1);
     tls_peer_ask(before, "1:status\r\n", "server:STATE:0,open,*\r\n");
-    struct identity renewed = authority_issue(scene.authority, "renewed", &server_wish);
+    struct identity renewed = issuer_issue(scene.authority, "renewed", &server_wish);
     copy_file(scene.stage, renewed.certificate, scene.server_identity.certificate);
     copy_file(scene.stage, renewed.key, scene.server_identity.key);
     assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
@@ -376,9 +376,9 @@ static void what_ends_soon_is_told(void **state)
     set_up(&scene, *state);
     const struct certificate_wish soon = {.names = server_wish.names,
                                           .expires_in_s = 5 * DAY_S + HALF_A_DAY_S};
-    scene.server_identity = authority_issue(scene.authority, "soon", &soon);
+    scene.server_identity = issuer_issue(scene.authority, "soon", &soon);
     start(&scene, "required",
-          authority_revoke(scene.authority, "lottery", NULL, 0, 3 * DAY_S + HALF_A_DAY_S), NULL);
+          issuer_revoke(scene.authority, "lottery", NULL, 0, 3 * DAY_S + HALF_A_DAY_S), NULL);
     (void)server_await_log(scene.server, 1, "WARNING *soon.pem | days_left: 5 ");
     (void)server_await_log(scene.server, 1, "WARNING *lottery-crl.pem | days_left: 3 ");
     (void)server_await_log(scene.server, 1, "WARNING *lottery-ca.pem | days_left: * ");

@@ -26,7 +26,7 @@ enum { ROUNDS_MAX = 100, ROUNDS_MANY = 10000, SMALL_BYTES = 8192, SOON_MS = 5000
 
 /* An agency's transport, and the server's end of its socket. */
 struct ends {
-    struct authority *authority;
+    struct issuer *authority;
     struct tls_context server_context;
     struct tls_stream server;
     struct client_config config;
@@ -44,7 +44,7 @@ static void open_pair(int pair[2])
 static void open_server(struct ends *ends, const char *crl)
 {
     const struct certificate_wish wish = {.names = "DNS:localhost"};
-    const struct identity identity = authority_issue(ends->authority, "server", &wish);
+    const struct identity identity = issuer_issue(ends->authority, "server", &wish);
     const struct tls_files files = {
         .certificate = identity.certificate, .ca = ends->authority->path, .crl = crl};
     FILE *file = fopen(identity.key, "re");
@@ -65,15 +65,15 @@ static void set_up(struct ends *ends, struct stage *stage, bool is_revoked)
 {
     const struct certificate_wish wish = {.names = "URI:urn:lottery:agency:2"};
     *ends = (struct ends){
-        .authority = authority_open(stage, "ca"),
+        .authority = issuer_open(stage, "ca"),
         .config = {.id = 2, .server_address = "localhost:12345", .tls_mode = CLIENT_TLS_REQUIRED}};
-    const struct identity agency = authority_issue(ends->authority, "agency", &wish);
+    const struct identity agency = issuer_issue(ends->authority, "agency", &wish);
     copy_path(ends->config.tls_certificate, agency.certificate);
     copy_path(ends->config.tls_key, agency.key);
     copy_path(ends->config.tls_ca, ends->authority->path);
     (void)signal(SIGPIPE, SIG_IGN);
     open_server(ends,
-                is_revoked ? authority_revoke(ends->authority, "ca", &agency.serial, 1, 3600) : "");
+                is_revoked ? issuer_revoke(ends->authority, "ca", &agency.serial, 1, 3600) : "");
     if (!credentials_open(&ends->credentials, &ends->config, &ends->failure)) {
         fail_msg("%s", ends->failure.text);
     }
@@ -83,7 +83,7 @@ static void tear_down(struct ends *ends)
 {
     credentials_close(&ends->credentials);
     tls_context_close(&ends->server_context);
-    authority_close(ends->authority);
+    issuer_close(ends->authority);
 }
 
 /* Begins TLS on `transport`, and shakes hands until neither end has any more to say. */

@@ -21,7 +21,7 @@ enum { ROUNDS_MAX = 100, MANY_BYTES = 300 * 1000 };
 
 /* A server's context and a client's, and what they were made of. */
 struct two_ends {
-    struct authority *authority;
+    struct issuer *authority;
     struct tls_context server_context, client_context;
     struct tls_stream server, client;
     struct failure server_failure, client_failure;
@@ -98,14 +98,14 @@ static void tear_down(struct two_ends *ends)
     part(ends);
     tls_context_close(&ends->server_context);
     tls_context_close(&ends->client_context);
-    authority_close(ends->authority);
+    issuer_close(ends->authority);
 }
 
 static void test_both_ends_agree_and_the_certificate_is_the_agencys(void **state)
 {
-    struct two_ends ends = {.authority = authority_open(*state, "ca")};
-    struct identity server = authority_issue(ends.authority, "server", &server_wish);
-    struct identity agency = authority_issue(ends.authority, "agency", &agency_wish);
+    struct two_ends ends = {.authority = issuer_open(*state, "ca")};
+    struct identity server = issuer_issue(ends.authority, "server", &server_wish);
+    struct identity agency = issuer_issue(ends.authority, "agency", &agency_wish);
     open_server(&ends, &server, "", true);
     open_client(&ends, &agency, ends.authority->path);
     shake_hands(&ends, "localhost");
@@ -122,8 +122,8 @@ static void test_both_ends_agree_and_the_certificate_is_the_agencys(void **state
 /* A read fills its buffer, and the rest is there although the socket has nothing more. */
 static void test_a_read_that_does_not_say_wants_read_has_left_bytes(void **state)
 {
-    struct two_ends ends = {.authority = authority_open(*state, "ca")};
-    struct identity server = authority_issue(ends.authority, "server", &server_wish);
+    struct two_ends ends = {.authority = issuer_open(*state, "ca")};
+    struct identity server = issuer_issue(ends.authority, "server", &server_wish);
     open_server(&ends, &server, "", false);
     open_client(&ends, NULL, ends.authority->path);
     shake_hands(&ends, "127.0.0.1");
@@ -159,8 +159,8 @@ static void test_a_read_that_does_not_say_wants_read_has_left_bytes(void **state
 
 static void test_an_end_is_an_end_with_and_without_close_notify(void **state)
 {
-    struct two_ends ends = {.authority = authority_open(*state, "ca")};
-    struct identity server = authority_issue(ends.authority, "server", &server_wish);
+    struct two_ends ends = {.authority = issuer_open(*state, "ca")};
+    struct identity server = issuer_issue(ends.authority, "server", &server_wish);
     char byte = 0;
     size_t got = 0;
     open_server(&ends, &server, "", false);
@@ -192,14 +192,14 @@ static void expect_both(const struct two_ends *ends, const char *server_says,
 
 static void test_each_fault_of_an_agencys_certificate_is_told_to_both_ends(void **state)
 {
-    struct two_ends ends = {.authority = authority_open(*state, "ca")};
-    struct authority *stranger = authority_open(*state, "stranger");
-    struct identity server = authority_issue(ends.authority, "server", &server_wish);
+    struct two_ends ends = {.authority = issuer_open(*state, "ca")};
+    struct issuer *stranger = issuer_open(*state, "stranger");
+    struct identity server = issuer_issue(ends.authority, "server", &server_wish);
     const struct certificate_wish late = {.names = agency_wish.names, .expires_in_s = -60};
-    struct identity expired = authority_issue(ends.authority, "expired", &late);
-    struct identity revoked = authority_issue(ends.authority, "revoked", &agency_wish);
-    struct identity foreign = authority_issue(stranger, "foreign", &agency_wish);
-    const char *crl = authority_revoke(ends.authority, "ca", &revoked.serial, 1, 3600);
+    struct identity expired = issuer_issue(ends.authority, "expired", &late);
+    struct identity revoked = issuer_issue(ends.authority, "revoked", &agency_wish);
+    struct identity foreign = issuer_issue(stranger, "foreign", &agency_wish);
+    const char *crl = issuer_revoke(ends.authority, "ca", &revoked.serial, 1, 3600);
     const struct {
         const struct identity *identity;
         const char *server_says, *client_says;
@@ -219,17 +219,17 @@ static void test_each_fault_of_an_agencys_certificate_is_told_to_both_ends(void 
     }
     open_client(&ends, NULL, ends.authority->path);
     shake_hands(&ends, "localhost");
-    authority_close(stranger);
+    issuer_close(stranger);
     tear_down(&ends);
 }
 
 static void test_each_fault_of_the_servers_certificate_is_told_to_the_client(void **state)
 {
-    struct two_ends ends = {.authority = authority_open(*state, "ca")};
-    struct authority *stranger = authority_open(*state, "stranger");
+    struct two_ends ends = {.authority = issuer_open(*state, "ca")};
+    struct issuer *stranger = issuer_open(*state, "stranger");
     const struct certificate_wish late = {.names = server_wish.names, .expires_in_s = -60};
-    struct identity good = authority_issue(ends.authority, "good", &server_wish);
-    struct identity expired = authority_issue(ends.authority, "expired", &late);
+    struct identity good = issuer_issue(ends.authority, "good", &server_wish);
+    struct identity expired = issuer_issue(ends.authority, "expired", &late);
     open_client(&ends, NULL, ends.authority->path);
     open_server(&ends, &expired, "", false);
     shake_hands(&ends, "localhost");
@@ -247,14 +247,14 @@ static void test_each_fault_of_the_servers_certificate_is_told_to_the_client(voi
     open_client(&ends, NULL, stranger->path);
     shake_hands(&ends, "localhost");
     expect_both(&ends, "does not know the CA", "not signed by an authority that is known here");
-    authority_close(stranger);
+    issuer_close(stranger);
     tear_down(&ends);
 }
 
 static void test_what_is_no_tls_is_called_so(void **state)
 {
-    struct two_ends ends = {.authority = authority_open(*state, "ca")};
-    struct identity server = authority_issue(ends.authority, "server", &server_wish);
+    struct two_ends ends = {.authority = issuer_open(*state, "ca")};
+    struct identity server = issuer_issue(ends.authority, "server", &server_wish);
     static const char plain[] = "server:ERROR:this server speaks no TLS\r\n";
     open_server(&ends, &server, "", false);
     open_client(&ends, NULL, ends.authority->path);
@@ -296,9 +296,9 @@ static void test_a_servers_name_is_a_host_or_an_address(void **state)
 static void test_files_that_are_wrong_are_named(void **state)
 {
     struct stage *stage = *state;
-    struct two_ends ends = {.authority = authority_open(stage, "ca")};
-    struct identity agency = authority_issue(ends.authority, "agency", &agency_wish);
-    struct identity other = authority_issue(ends.authority, "other", &agency_wish);
+    struct two_ends ends = {.authority = issuer_open(stage, "ca")};
+    struct identity agency = issuer_issue(ends.authority, "agency", &agency_wish);
+    struct identity other = issuer_issue(ends.authority, "other", &agency_wish);
     const char *ca = ends.authority->path;
     const struct {
         struct tls_files files;
@@ -320,7 +320,7 @@ static void test_files_that_are_wrong_are_named(void **state)
             fail_msg("\"%s\" is not \"%s\"", failure.text, cases[i].says);
         }
     }
-    authority_close(ends.authority);
+    issuer_close(ends.authority);
 }
 
 int main(void)
