@@ -400,7 +400,7 @@ static const struct {
                       offsetof(struct snapshot, gate)},
     [SECTION_DEATHS] = {"deaths", "processes that have ended since the start, by kind",
                         offsetof(struct snapshot, deaths)},
-    [SECTION_KEYHOLDER] = {"keyholder", "the process with the private key, where there is TLS",
+    [SECTION_KEYHOLDER] = {"key", "the process with the private key, where there is TLS",
                            offsetof(struct snapshot, keyholder)},
     [SECTION_TLS] = {"tls", "encryption, and what it rests on", offsetof(struct snapshot, tls)},
     [SECTION_AGENCIES] = {"agencies",
