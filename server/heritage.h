@@ -9,6 +9,7 @@
 
 #include "lib/failure.h"
 #include "server/admin_door.h"
+#include "server/confinement.h"
 #include "server/listener.h"
 #include "server/server_config.h"
 #include "shm/segment.h"
@@ -25,6 +26,7 @@ struct heritage {
     struct listeners listeners;      /* children close them */
     struct admin_door door;          /* children close it */
     int news;                        /* eventfd: the storer tells the supervisor of an answer */
+    struct confinement confinement;  /* what the children will be kept to */
     pid_t supervisor_pid;
 };
 

@@ -5,12 +5,14 @@
  */
 #include "server/processes.h"
 
+#include "lib/log.h"
 #include "lib/process_title.h"
 #include "server/handler/handler.h"
 #include "server/signals.h"
 #include "server/storer/storer.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +26,37 @@ struct process_kind {
     int (*entry)(const struct heritage *heritage, const struct process_errand *errand);
     /* The last process of a server whose supervisor has died: removes the shared objects. */
     bool clears_up;
+    const struct confinement_rule *confinement; /* what it may do at most */
 };
 
 static const struct process_kind kinds[PROCESS_ROLES] = {
-    [PROCESS_STORER] = {.name = "lottery-storer", .entry = storer_run, .clears_up = true},
-    [PROCESS_HANDLER] = {.name = "lottery-handler", .entry = handler_run, .clears_up = false},
+    [PROCESS_STORER] = {.name = "lottery-storer",
+                        .entry = storer_run,
+                        .clears_up = true,
+                        .confinement = &confinement_of_storer},
+    [PROCESS_HANDLER] = {.name = "lottery-handler",
+                         .entry = handler_run,
+                         .clears_up = false,
+                         .confinement = &confinement_of_handler},
 };
+
+_Static_assert(CONFINEMENT_CHILDREN + PROCESS_ROLES <= SHARED_CONFINED_MAX, "each has a rule");
+
+bool process_confine_all(struct heritage *heritage, struct failure *failure)
+{
+    const struct confinement_rule *rules[SHARED_CONFINED_MAX] = {[CONFINEMENT_SUPERVISOR] =
+                                                                     &confinement_of_supervisor};
+    for (unsigned role = 0; role < PROCESS_ROLES; role++) {
+        rules[CONFINEMENT_CHILDREN + role] = kinds[role].confinement;
+    }
+    heritage->directory.access.numbers_only = true;
+    if (!confinement_prepare(&heritage->confinement, &heritage->config,
+                             heritage->directory.descriptor, rules, failure)) {
+        return false;
+    }
+    heritage->segment.shared->confinement = heritage->confinement.report;
+    return confinement_enter(&heritage->confinement, CONFINEMENT_SUPERVISOR, failure);
+}
 
 const char *process_role_name(enum process_role role)
 {
@@ -51,7 +78,12 @@ static _Noreturn void become(struct heritage *heritage, enum process_role role,
     if (errand->supervisors != PROCESS_NO_DESCRIPTOR) {
         close(errand->supervisors);
     }
-    if (signals_prepare_child(heritage->supervisor_pid)) {
+    struct failure failure;
+    bool lives = signals_prepare_child(heritage->supervisor_pid);
+    if (!confinement_enter(&heritage->confinement, CONFINEMENT_CHILDREN + role, &failure)) {
+        log_critical("action: confinement | result: fail | role: %s | error: %s", kind->name,
+                     failure.text);
+    } else if (lives) {
         status = kind->entry(heritage, errand);
     }
     if (kind->clears_up && getppid() != heritage->supervisor_pid) {
@@ -68,6 +100,11 @@ pid_t process_fork(struct heritage *heritage, enum process_role role,
         become(heritage, role, errand);
     }
     return pid;
+}
+
+bool process_ended_forbidden(int wait_status)
+{
+    return WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGSYS;
 }
 
 void process_describe_end(int wait_status, char text[PROCESS_END_BYTES])

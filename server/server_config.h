@@ -21,12 +21,16 @@ enum server_start_verify { START_VERIFY_ALL, START_VERIFY_END };
 enum server_log_personal { LOG_PERSONAL_PLAIN, LOG_PERSONAL_MASKED };
 enum server_lottery_draw { LOTTERY_DRAW_AUTOMATIC, LOTTERY_DRAW_BY_COMMAND };
 enum server_rule_birthdate { BIRTHDATE_ANY, BIRTHDATE_PAST };
+/* Whether processes are kept to what they may do; `log`: system calls are told of, not refused. */
+enum server_confinement { CONFINEMENT_ENFORCE, CONFINEMENT_LOG, CONFINEMENT_OFF };
 enum server_untyped_messages { UNTYPED_BATCH, UNTYPED_SINGLE };
 
 struct server_config {
     char address[CONFIG_TEXT_BYTES]; /* server.address; empty: all addresses */
     uint32_t port;                   /* server.port; 0: chosen by the kernel, and logged */
     uint32_t listen_backlog;         /* server.listen_backlog, connections */
+    char user[CONFIG_TEXT_BYTES];    /* server.user, whom root becomes; empty: stays as started */
+    int confinement;                 /* confinement, enum server_confinement */
     int log_level;                   /* log.level, enum log_level */
     int log_personal;                /* log.personal, enum server_log_personal */
     uint32_t agencies_expected;      /* agencies.expected; this many DONEs start the draw */
@@ -79,6 +83,9 @@ bool server_config_load(const char *file, struct server_config *config, struct f
  * be done already.
  */
 bool server_config_can_draw(const struct server_config *config, struct failure *doubt);
+
+/* Returns the mode's word in the configuration, "enforce" for example; NULL: there is none. */
+const char *server_config_confinement_name(uint32_t mode);
 
 /* The terms that this configuration gives a lottery. The allowed ranges ascend in them. */
 void server_config_terms(const struct server_config *config, struct lottery_terms *terms);

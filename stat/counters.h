@@ -24,6 +24,7 @@ enum section {
     SECTION_DRAW,
     SECTION_GATE,
     SECTION_DEATHS,
+    SECTION_CONFINEMENT,
     SECTION_AGENCIES, /* a list: a row an agency */
     SECTION_HANDLERS, /* a list: a row a connection */
     SECTIONS

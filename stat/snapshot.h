@@ -77,6 +77,14 @@ struct snapshot_gate {
 struct snapshot_deaths {
     uint64_t handlers_exited, handlers_failed, handlers_killed;
     uint64_t storer_deaths, lock_recoveries;
+    uint64_t handlers_forbidden, storers_forbidden;
+};
+
+struct snapshot_confinement {
+    char mode[SNAPSHOT_WORD_BYTES];
+    char missing[SNAPSHOT_WORD_BYTES]; /* "" where nothing is */
+    uint64_t user, capabilities, landlock_version;
+    uint64_t calls_supervisor, calls_storer, calls_handler; /* unknown: all of them */
 };
 
 /* In the order in which a list of them begins: the draw waits for the first ones longest. */
@@ -115,6 +123,7 @@ struct snapshot {
     struct snapshot_draw draw;
     struct snapshot_gate gate;
     struct snapshot_deaths deaths;
+    struct snapshot_confinement confinement;
     struct snapshot_agency *agencies; /* by standing, then by id: the missing ones first */
     size_t agency_count;
     struct snapshot_handler *handlers; /* by slot */

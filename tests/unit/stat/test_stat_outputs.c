@@ -166,6 +166,7 @@ static void every_field_of_a_snapshot_is_declared(void **state)
         [SECTION_DRAW] = sizeof(struct snapshot_draw),
         [SECTION_GATE] = sizeof(struct snapshot_gate),
         [SECTION_DEATHS] = sizeof(struct snapshot_deaths),
+        [SECTION_CONFINEMENT] = sizeof(struct snapshot_confinement),
         [SECTION_AGENCIES] = sizeof(struct snapshot_agency),
         [SECTION_HANDLERS] = sizeof(struct snapshot_handler),
     };
@@ -421,8 +422,8 @@ static void a_low_window_says_how_many_rows_it_leaves_out(void **state)
 {
     (void)state;
     struct snapshot snapshot = make_snapshot();
-    const char *table = table_of(&snapshot, (struct table_view){.columns = 80, .rows = 22});
-    assert_int_equal(count_lines(table), 22);
+    const char *table = table_of(&snapshot, (struct table_view){.columns = 80, .rows = 23});
+    assert_int_equal(count_lines(table), 23);
     assert_has(table, "  ... 3 more\n");
     assert_has(table, "10.0.0.1:4242");
 }
