@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
 
@@ -175,8 +176,10 @@ static const struct confinement_call supervisor_calls[] = {
     ALWAYS("wait4"),
     ALWAYS("waitid"),
     ALWAYS("kill"),
-    ALWAYS("prctl"),
-    ALWAYS("prlimit64"),
+    WHERE("prctl", 0, ALL_BITS, PR_SET_NAME),
+    WHERE("prctl", 0, ALL_BITS, PR_SET_PDEATHSIG),
+    WHERE("prctl", 0, ALL_BITS, PR_SET_SECCOMP),
+    WHERE("prlimit64", 0, ALL_BITS, 0), /* its own limits */
     ALWAYS("landlock_restrict_self"),
     ALWAYS("pipe"),
     ALWAYS("pipe2"),
