@@ -31,8 +31,18 @@ static long count_arrival(const char *name)
     return 0;
 }
 
-/* Looks for name:arrivals:SIGNAL among the space-separated faults; 0 where it is not meant. */
-static int wanted_signal(const char *faults, const char *name, long arrivals)
+/* What a process does at a point. */
+enum deed { DEED_NONE, DEED_KILL, DEED_STOP, DEED_CALL };
+
+static enum deed read_deed(const char *text)
+{
+    return strncmp(text, "STOP", strlen("STOP")) == 0   ? DEED_STOP
+           : strncmp(text, "CALL", strlen("CALL")) == 0 ? DEED_CALL
+                                                        : DEED_KILL;
+}
+
+/* Looks for name:arrivals:DEED among the space-separated faults. */
+static enum deed wanted_deed(const char *faults, const char *name, long arrivals)
 {
     size_t name_bytes = strlen(name);
     for (const char *at = faults; *at != '\0'; at += strcspn(at, " ")) {
@@ -42,10 +52,15 @@ static int wanted_signal(const char *faults, const char *name, long arrivals)
         }
         char *end = NULL;
         if (strtol(at + name_bytes + 1, &end, 10) == arrivals && *end == ':') {
-            return strncmp(end + 1, "STOP", strlen("STOP")) == 0 ? SIGSTOP : SIGKILL;
+            return read_deed(end + 1);
         }
     }
-    return 0;
+    return DEED_NONE;
+}
+
+const char *fault_point_token(void)
+{
+    return getenv("LOTTERY_FAULT_TOKEN");
 }
 
 void fault_point(const char *name)
@@ -55,9 +70,15 @@ void fault_point(const char *name)
     if (faults == NULL || token == NULL) {
         return;
     }
-    int signal_number = wanted_signal(faults, name, count_arrival(name));
-    if (signal_number != 0 && unlink(token) == 0) {
-        kill(getpid(), signal_number);
+    enum deed deed = wanted_deed(faults, name, count_arrival(name));
+    if (deed == DEED_NONE || unlink(token) != 0) {
+        return;
+    }
+    if (deed == DEED_CALL) {
+        char *const nothing[] = {NULL};
+        (void)execve("/bin/true", nothing, nothing); /* which no process of the server may do */
+    } else {
+        kill(getpid(), deed == DEED_STOP ? SIGSTOP : SIGKILL);
     }
 }
 

@@ -30,13 +30,18 @@ static const char *const level_names[LOG_LEVELS] = {
     [LOG_LEVEL_ERROR] = "ERROR", [LOG_LEVEL_CRITICAL] = "CRITICAL",
 };
 
-enum { TELL_EVERY_MS = 1000 };
+enum {
+    TELL_EVERY_MS = 1000,
+    MOMENT_BYTES = 20, /* "2026-11-23 10:00:00 " */
+    LEVEL_BYTES = 9    /* "INFO", filled up with spaces */
+};
 
 static enum log_level log_threshold = LOG_LEVEL_INFO;
 static struct log_output log_output = {.descriptor = STDOUT_FILENO, .kind = LOG_OUTPUT_FILE};
 static struct log_losses own_losses;
 static struct log_losses *losses = &own_losses;
 static const struct log_around *log_around;
+static long utc_offset_s; /* of local time when the log was opened */
 
 void log_set_threshold(enum log_level threshold)
 {
@@ -216,6 +221,11 @@ void log_open(void)
     signal(SIGPIPE, SIG_IGN); /* a reader that is gone costs lines, not the process */
     log_output_close(&log_output);
     log_output_open(&log_output, STDOUT_FILENO);
+    time_t now = time(NULL);
+    struct tm broken_down;
+    if (localtime_r(&now, &broken_down) != NULL) {
+        utc_offset_s = broken_down.tm_gmtoff;
+    }
 }
 
 void log_close(void)
@@ -270,6 +280,73 @@ void log_complain(const char *format, ...)
     log_output_open(&errors, STDERR_FILENO);
     log_output_write(&errors, complaint, bytes, LOG_PATIENCE_ONCE);
     log_output_close(&errors);
+}
+
+/* Writes so many digits, and returns their end. */
+static char *put_digits(char *text, int digits, long value)
+{
+    for (int i = digits - 1; i >= 0; i--) {
+        text[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    return text + digits;
+}
+
+/*
+ * Writes local time as "2026-11-23 10:00:00 ", and returns its end. gmtime and strftime take locks.
+ * The calendar is that of H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", for days since
+ * 1970: years begin in March, and repeat after 400 of them.
+ */
+static char *put_moment(char *text)
+{
+    enum { DAY_S = 86400, ERA_DAYS = 146097, TO_ERA = 719468, YEAR_DAYS = 365 };
+    struct timespec now = {0};
+    clock_gettime(CLOCK_REALTIME, &now);
+    long seconds = now.tv_sec + utc_offset_s;
+    long days = seconds / DAY_S + TO_ERA;
+    long era_day = days % ERA_DAYS;
+    long year = (era_day - era_day / 1460 + era_day / 36524 - era_day / 146096) / YEAR_DAYS;
+    long year_day = era_day - (YEAR_DAYS * year + year / 4 - year / 100);
+    long month = (5 * year_day + 2) / 153; /* 0 is March */
+    long day = year_day - (153 * month + 2) / 5 + 1;
+    long of_day_s = seconds % DAY_S;
+    text = put_digits(text, 4, year + days / ERA_DAYS * 400 + (month >= 10 ? 1 : 0));
+    *text++ = '-';
+    text = put_digits(text, 2, month < 10 ? month + 3 : month - 9);
+    *text++ = '-';
+    text = put_digits(text, 2, day);
+    *text++ = ' ';
+    text = put_digits(text, 2, of_day_s / 3600);
+    *text++ = ':';
+    text = put_digits(text, 2, of_day_s / 60 % 60);
+    *text++ = ':';
+    text = put_digits(text, 2, of_day_s % 60);
+    *text++ = ' ';
+    return text;
+}
+
+void log_write_in_signal(enum log_level level, const char *text)
+{
+    struct line line = {.used = 0};
+    size_t bytes = strlen(text);
+    size_t room = LOG_LINE_BYTES - MOMENT_BYTES - LEVEL_BYTES - 1;
+    int saved_errno = errno;
+    if (!log_enabled(level)) {
+        return;
+    }
+    line.used = (size_t)(put_moment(line.text) - line.text);
+    memset(line.text + line.used, ' ', LEVEL_BYTES);
+    memcpy(line.text + line.used, level_names[level], strlen(level_names[level]));
+    line.used += LEVEL_BYTES;
+    memcpy(line.text + line.used, text, bytes < room ? bytes : room);
+    line.used += bytes < room ? bytes : room;
+    line.text[line.used++] = '\n';
+    if (write(log_output.descriptor, line.text, line.used) != (ssize_t)line.used) {
+        atomic_fetch_add(&losses->lines, 1);
+        atomic_fetch_add(&losses->untold, 1);
+        atomic_store(&losses->error, errno);
+    }
+    errno = saved_errno;
 }
 
 /* The line of a broken invariant; it is tried on standard error too before it is given up. */

@@ -113,6 +113,13 @@ void log_set_around(const struct log_around *around);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
+ * Writes one line as log_write does, by what a signal handler may call (signal-safety(7)): in one
+ * write, which is not repeated. `text` is shorter than LOG_LINE_BYTES by the 29 bytes of date and
+ * level, and clean. The hour is local time as it was when the log was opened.
+ */
+void log_write_in_signal(enum log_level level, const char *text);
+
+/*
  * Writes `PROGRAM: text` and a line end to standard error, without waiting longer than
  * for the log. For complaints of a process that is at work or at its end; before that,
  * main has program_complain (program.h).

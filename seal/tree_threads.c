@@ -89,6 +89,7 @@ static bool start_threads(struct tree_threads *tree)
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     int error = 0;
     sigfillset(&all);
+    sigdelset(&all, SIGSYS); /* of a forbidden system call, which is this thread's own */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     do {
         error = start_thread(tree);

@@ -105,6 +105,7 @@ static bool open_shared_memory(struct heritage *heritage, struct failure *failur
     }
     heritage->segment.shared->identity.gate_id = heritage->gate_id;
     server_tls_publish(&heritage->tls, &heritage->segment);
+    heritage->segment.shared->confinement = heritage->confinement.report;
     segment_publish(&heritage->segment, SHARED_STARTING);
     log_count_losses_in(&heritage->segment.shared->log);
     log_info("action: shared_memory | result: success | segment: /dev/shm%s | semaphores: 0x%08x | "
@@ -267,6 +268,7 @@ void heritage_close(struct heritage *heritage)
     close_shared_memory(heritage);
     admin_door_close(&heritage->door, &heritage->directory);
     close(heritage->news);
+    confinement_close(&heritage->confinement);
     data_directory_close(&heritage->directory);
     listeners_close(&heritage->listeners);
     close_tls(heritage);

@@ -9,6 +9,7 @@
 
 #include "lib/failure.h"
 #include "server/admin_door.h"
+#include "server/confinement.h"
 #include "server/key_channel.h"
 #include "server/listener.h"
 #include "server/server_config.h"
@@ -30,6 +31,7 @@ struct heritage {
     int news;                        /* eventfd: the storer tells the supervisor of an answer */
     struct key_channel key_channel;  /* with TLS: from the handlers to the keyholder */
     struct held_key held_key;        /* with TLS: for each SSL_CTX; signs over the channel */
+    struct confinement confinement;  /* what the children will be kept to */
     pid_t supervisor_pid;
 };
 

@@ -10,6 +10,7 @@
 #include "lib/program.h"
 #include "lib/robust_mutex.h"
 #include "seal/signature.h"
+#include "server/confinement_identity.h"
 #include "server/key_channel.h"
 #include "server/server_config.h"
 #include "server/server_tls.h"
@@ -123,8 +124,10 @@ int main(int argc, char **argv)
     if (reading != PROGRAM_GO_ON) {
         return program_exit_status(&manual, reading);
     }
-    if (!server_config_load(options.file, &config, &failure) || !can_sign(&config, &failure) ||
-        !can_encrypt(&config, &failure)) {
+    /* The keys have to be readable for whom the server becomes, and not for root alone. */
+    if (!server_config_load(options.file, &config, &failure) ||
+        !confinement_become(config.user, config.data_group, &failure) ||
+        !can_sign(&config, &failure) || !can_encrypt(&config, &failure)) {
         return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
     }
     if (options.only_check) {

@@ -5,6 +5,7 @@
  */
 #include "server/processes.h"
 
+#include "lib/log.h"
 #include "lib/process_title.h"
 #include "server/handler/handler.h"
 #include "server/keyholder/keyholder.h"
@@ -12,6 +13,7 @@
 #include "server/storer/storer.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,14 +31,42 @@ struct process_kind {
     bool has_key;
     /* Has handshakes signed: it has the other end. */
     bool asks;
+    const struct confinement_rule *confinement; /* what it may do at most */
 };
 
 static const struct process_kind kinds[PROCESS_ROLES] = {
-    [PROCESS_STORER] = {.name = "lottery-storer", .entry = storer_run, .clears_up = true},
-    [PROCESS_HANDLER] = {.name = "lottery-handler", .entry = handler_run, .asks = true},
+    [PROCESS_STORER] = {.name = "lottery-storer",
+                        .entry = storer_run,
+                        .clears_up = true,
+                        .confinement = &confinement_of_storer},
+    [PROCESS_HANDLER] = {.name = "lottery-handler",
+                         .entry = handler_run,
+                         .asks = true,
+                         .confinement = &confinement_of_handler},
     /* ps shows 15 letters of a name */
-    [PROCESS_KEYHOLDER] = {.name = "lottery-key", .entry = keyholder_run, .has_key = true},
+    [PROCESS_KEYHOLDER] = {.name = "lottery-key",
+                           .entry = keyholder_run,
+                           .has_key = true,
+                           .confinement = &confinement_of_keyholder},
 };
+
+_Static_assert(CONFINEMENT_CHILDREN + PROCESS_ROLES <= SHARED_CONFINED_MAX, "each has a rule");
+
+bool process_confine_all(struct heritage *heritage, struct failure *failure)
+{
+    const struct confinement_rule *rules[SHARED_CONFINED_MAX] = {[CONFINEMENT_SUPERVISOR] =
+                                                                     &confinement_of_supervisor};
+    for (unsigned role = 0; role < PROCESS_ROLES; role++) {
+        rules[CONFINEMENT_CHILDREN + role] = kinds[role].confinement;
+    }
+    heritage->directory.access.numbers_only = true;
+    if (!confinement_prepare(&heritage->confinement, &heritage->config,
+                             heritage->directory.descriptor, rules, failure)) {
+        return false;
+    }
+    heritage->segment.shared->confinement = heritage->confinement.report;
+    return confinement_enter(&heritage->confinement, CONFINEMENT_SUPERVISOR, failure);
+}
 
 const char *process_role_name(enum process_role role)
 {
@@ -73,7 +103,12 @@ static _Noreturn void become(struct heritage *heritage, enum process_role role,
     if (errand->supervisors != PROCESS_NO_DESCRIPTOR) {
         close(errand->supervisors);
     }
-    if (signals_prepare_child(heritage->supervisor_pid)) {
+    struct failure failure;
+    bool lives = signals_prepare_child(heritage->supervisor_pid);
+    if (!confinement_enter(&heritage->confinement, CONFINEMENT_CHILDREN + role, &failure)) {
+        log_critical("action: confinement | result: fail | role: %s | error: %s", kind->name,
+                     failure.text);
+    } else if (lives) {
         status = kind->entry(heritage, errand);
     }
     if (kind->clears_up && getppid() != heritage->supervisor_pid) {
@@ -90,6 +125,11 @@ pid_t process_fork(struct heritage *heritage, enum process_role role,
         become(heritage, role, errand);
     }
     return pid;
+}
+
+bool process_ended_forbidden(int wait_status)
+{
+    return WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGSYS;
 }
 
 void process_describe_end(int wait_status, char text[PROCESS_END_BYTES])

@@ -42,11 +42,20 @@ enum keyholder_exit {
 };
 
 /*
+ * Prepares what keeps each kind of process to its rule, and confines the supervisor, which calls
+ * this once, before it has children. Returns false with the failure.
+ */
+bool process_confine_all(struct heritage *heritage, struct failure *failure);
+
+/*
  * Forks a process of this role and returns its pid, or -1 with errno when it can't be forked. Does
  * not return in the child. Called by the supervisor.
  */
 pid_t process_fork(struct heritage *heritage, enum process_role role,
                    const struct process_errand *errand);
+
+/* True when, by waitpid's status, a process was ended by a system call that it may not do. */
+bool process_ended_forbidden(int wait_status);
 
 enum { PROCESS_END_BYTES = 64 };
 

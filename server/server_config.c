@@ -37,6 +37,8 @@ enum server_key {
     KEY_LISTEN_BACKLOG,
     KEY_ADDRESS,
     KEY_PROXY_FROM,
+    KEY_USER,
+    KEY_CONFINEMENT,
     KEY_LOG_LEVEL,
     KEY_LOG_PERSONAL,
     KEY_EXPECTED,
@@ -78,6 +80,9 @@ static const char quorum_variable[] = "AGENCY_QUORUM_MIN";
 
 static const char *const personal_choices[] = {
     [LOG_PERSONAL_PLAIN] = "plain", [LOG_PERSONAL_MASKED] = "masked", NULL};
+
+static const char *const confinement_choices[] = {
+    [CONFINEMENT_ENFORCE] = "enforce", [CONFINEMENT_LOG] = "log", [CONFINEMENT_OFF] = "off", NULL};
 
 static const char *const untyped_choices[] = {
     [UNTYPED_BATCH] = "batch", [UNTYPED_SINGLE] = "single", NULL};
@@ -135,6 +140,22 @@ static const struct config_key keys[KEYS] = {
                         .default_value = "",
                         .meaning = "balancers whose connections begin with a PROXY header: "
                                    "10.0.0.5, 10.1.0.0/16, fd00::/8; empty: nobody"},
+    [KEY_USER] = {.path = {"server.user"},
+                  .environment = {"SERVER_USER"},
+                  .kind = CONFIG_TEXT,
+                  FIELD(user),
+                  .default_value = "",
+                  .meaning = "the user that a server started as root becomes for good, by name; "
+                             "empty: it stays the user that started it"},
+    [KEY_CONFINEMENT] = {.path = {"confinement"},
+                         .environment = {"CONFINEMENT"},
+                         .kind = CONFIG_CHOICE,
+                         FIELD(confinement),
+                         .default_value = "enforce",
+                         .choices = confinement_choices,
+                         .meaning = "what each process may do at most: enforce; log: forbidden "
+                                    "system calls are only told of by the kernel; off: for "
+                                    "debuggers and sanitizers"},
     [KEY_LOG_LEVEL] = {.path = {"log.level"},
                        .environment = {"LOGGING_LEVEL", "LOG_LEVEL"},
                        .kind = CONFIG_LOG_LEVEL,
@@ -525,6 +546,11 @@ bool server_config_can_draw(const struct server_config *config, struct failure *
                        " | reason: only %" PRIu64 " agencies are allowed, so the draw is "
                        "never held unless others are done already",
                        config->agencies_allowed, config->agencies_expected, allowed);
+}
+
+const char *server_config_confinement_name(uint32_t mode)
+{
+    return mode <= CONFINEMENT_OFF ? confinement_choices[mode] : NULL;
 }
 
 void server_config_terms(const struct server_config *config, struct lottery_terms *terms)

@@ -23,6 +23,8 @@ enum server_start_verify { START_VERIFY_ALL, START_VERIFY_END };
 enum server_log_personal { LOG_PERSONAL_PLAIN, LOG_PERSONAL_MASKED };
 enum server_lottery_draw { LOTTERY_DRAW_AUTOMATIC, LOTTERY_DRAW_BY_COMMAND };
 enum server_rule_birthdate { BIRTHDATE_ANY, BIRTHDATE_PAST };
+/* Whether processes are kept to what they may do; `log`: system calls are told of, not refused. */
+enum server_confinement { CONFINEMENT_ENFORCE, CONFINEMENT_LOG, CONFINEMENT_OFF };
 enum server_tls_mode { TLS_OFF, TLS_OPTIONAL, TLS_REQUIRED };
 enum server_untyped_messages { UNTYPED_BATCH, UNTYPED_SINGLE };
 
@@ -31,10 +33,12 @@ struct server_config {
     uint32_t port;                      /* server.port; 0: chosen by the kernel, and logged */
     uint32_t listen_backlog;            /* server.listen_backlog, connections */
     char proxy_from[CONFIG_TEXT_BYTES]; /* server.proxy_from: "10.0.0.5, fd00::/8"; empty: nobody */
-    int log_level;                      /* log.level, enum log_level */
-    int log_personal;                   /* log.personal, enum server_log_personal */
-    uint32_t agencies_expected;         /* agencies.expected; this many DONEs start the draw */
-    uint64_t agencies_grace_ms;         /* agencies.grace, after the last expected DONE; 0: none */
+    char user[CONFIG_TEXT_BYTES]; /* server.user, whom root becomes; empty: stays as started */
+    int confinement;              /* confinement, enum server_confinement */
+    int log_level;                /* log.level, enum log_level */
+    int log_personal;             /* log.personal, enum server_log_personal */
+    uint32_t agencies_expected;   /* agencies.expected; this many DONEs start the draw */
+    uint64_t agencies_grace_ms;   /* agencies.grace, after the last expected DONE; 0: none */
     char agencies_allowed[CONFIG_TEXT_BYTES]; /* agencies.allowed: "1-3,7", "any", or empty */
     uint32_t winning_number;                  /* lottery.winning_number, 0 .. 2^32-1 */
     char lottery_name[CONFIG_TEXT_BYTES];     /* lottery.name: of the first draw */
@@ -90,6 +94,9 @@ bool server_config_load(const char *file, struct server_config *config, struct f
  * be done already.
  */
 bool server_config_can_draw(const struct server_config *config, struct failure *doubt);
+
+/* Returns the mode's word in the configuration, "enforce" for example; NULL: there is none. */
+const char *server_config_confinement_name(uint32_t mode);
 
 /* The terms that this configuration gives a lottery. The allowed ranges ascend in them. */
 void server_config_terms(const struct server_config *config, struct lottery_terms *terms);

@@ -12,6 +12,7 @@
  *                       | order       what an operator wants of the storer |
  *                       | log         lines lost                         |
  *                       | keyholder   its counters                       |
+ *                       | confinement what processes may do              |
  *   agencies_offset     +------------------------------------------------+
  *                       | struct agency [agency_capacity]   (open hash)  |
  *   slots_offset        +------------------------------------------------+
@@ -62,14 +63,15 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 7,
+    SHARED_LAYOUT_VERSION = 8,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections is below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
     SHARED_SERIAL_BYTES = 44, /* 20 octets in hexadecimal, terminated */
     SHARED_NAMES_BYTES = 32,  /* "1-5,7", terminated */
     SHARED_PEER_BYTES = 56,   /* "[v6 address]:port", terminated */
     SHARED_ORDER_TEXT_BYTES = 256,
-    SHARED_ANSWER_BYTES = 512
+    SHARED_ANSWER_BYTES = 512,
+    SHARED_CONFINED_MAX = 8 /* kinds of processes that have a rule of confinement */
 };
 
 #define SHARED_MAGIC UINT64_C(0x4c4f545445525931) /* "LOTTERY1" */
@@ -229,10 +231,30 @@ struct shared_supervisor {
     _Atomic uint64_t connections_open;    /* handlers alive now */
     _Atomic uint64_t handlers_exited;     /* left by themselves */
     _Atomic uint64_t handlers_failed;     /* left with a non-zero status */
-    _Atomic uint64_t handlers_killed;     /* ended by a signal */
+    _Atomic uint64_t handlers_killed;     /* ended by a signal, and not by a forbidden call */
     _Atomic uint64_t storer_deaths;       /* storers that ended before they were asked to */
     _Atomic uint64_t storer_starts;       /* storers started, the first one included */
     _Atomic uint32_t port; /* TCP, bound on every address; 0: not yet. segment_set_port */
+    _Atomic uint64_t handlers_forbidden; /* ended by a system call that they may not do */
+    _Atomic uint64_t storers_forbidden;  /* the same; they are among storer_deaths, too */
+};
+
+/* What a kernel can lack for the confinement of processes: bits. */
+enum shared_lack { SHARED_LACKS_SECCOMP = 1, SHARED_LACKS_LANDLOCK = 2 };
+
+/*
+ * How the server's processes are confined (server/confinement.h). Written by the supervisor before
+ * it has children, and constant afterwards.
+ */
+struct shared_confinement {
+    uint32_t mode;             /* enum server_confinement */
+    uint32_t user;             /* the user ID of all of them */
+    uint32_t landlock_version; /* of the kernel; 0: none */
+    uint32_t missing;          /* enum shared_lack */
+    uint64_t capabilities;     /* those that are permitted, as in /proc/PID/status */
+    /* System calls that each kind may do: the supervisor first, then in the order of enum
+     * process_role (server/processes.h). 0: all of them, or there is no such kind. */
+    uint32_t calls[SHARED_CONFINED_MAX];
 };
 
 /*
@@ -404,6 +426,7 @@ struct shared {
      * server that loses a line or reports the loss (lib/log.c); read by anyone. */
     alignas(SHARED_CACHE_LINE_BYTES) struct log_losses log;
     struct shared_keyholder keyholder;
+    alignas(SHARED_CACHE_LINE_BYTES) struct shared_confinement confinement;
 };
 
 _Static_assert(sizeof(struct agency) == SHARED_CACHE_LINE_BYTES, "an agency is one cache line");

@@ -20,7 +20,9 @@
 #define DEATHS(field) .section = SECTION_DEATHS, .offset = offsetof(struct snapshot_deaths, field)
 #define KEYHOLDER(field)                                                                           \
     .section = SECTION_KEYHOLDER, .offset = offsetof(struct snapshot_keyholder, field)
-#define TLS(field)    .section = SECTION_TLS, .offset = offsetof(struct snapshot_tls, field)
+#define TLS(field) .section = SECTION_TLS, .offset = offsetof(struct snapshot_tls, field)
+#define CONFINEMENT(field)                                                                         \
+    .section = SECTION_CONFINEMENT, .offset = offsetof(struct snapshot_confinement, field)
 #define AGENCY(field) .section = SECTION_AGENCIES, .offset = offsetof(struct snapshot_agency, field)
 #define HANDLER(field)                                                                             \
     .section = SECTION_HANDLERS, .offset = offsetof(struct snapshot_handler, field)
@@ -247,6 +249,47 @@ const struct counter counters[] = {
      .unit = UNIT_COUNT, COUNTER("lock_recoveries"),
      .explanation = "How often a process died while it held the append lock. The next owner "
                     "finished what it had begun, or undid it."},
+    {DEATHS(handlers_forbidden), .name = "handlers_forbidden", .label = "forbidden",
+     .unit = UNIT_COUNT, COUNTER("handlers_forbidden"),
+     .explanation = "Handlers that were ended because they made a system call that no handler "
+                    "may do; the log names it (action: confinement). Somebody may have taken "
+                    "one over, or this platform's C library needs one call more."},
+    {DEATHS(storers_forbidden), .name = "storers_forbidden", .label = "forb storer",
+     .shown_from = 1, .unit = UNIT_COUNT, COUNTER("storers_forbidden"),
+     .explanation = "The same of storers, which are among the storers' deaths, too. Only then in "
+                    "the table."},
+
+    /* ---- confinement ---- */
+    {CONFINEMENT(mode), .name = "mode", .label = "mode", .unit = UNIT_TEXT,
+     GAUGE("confinement_mode"),
+     .explanation = "enforce: a process that does what it may not do ends. log: the kernel's log "
+                    "tells of forbidden system calls, and they are done. off: nothing is "
+                    "forbidden."},
+    {CONFINEMENT(user), .name = "user", .label = "uid", .unit = UNIT_NUMBER,
+     GAUGE("confinement_user"),
+     .explanation = "User ID of all processes. 0 is root: set server.user."},
+    {CONFINEMENT(capabilities), .name = "capabilities", .label = "caps",
+     .unit = UNIT_COUNT, GAUGE("confinement_capabilities"),
+     .explanation = "Capabilities of root's that the processes have kept; none with enforce."},
+    {CONFINEMENT(calls_supervisor), .name = "calls_supervisor", .label = "supervisor",
+     .unit = UNIT_COUNT, GAUGE("confinement_calls_supervisor"),
+     .explanation = "System calls that the supervisor may do, at least with some arguments: its "
+                    "own and those of its children. Unknown: all of them."},
+    {CONFINEMENT(calls_storer), .name = "calls_storer", .label = "storer",
+     .unit = UNIT_COUNT, GAUGE("confinement_calls_storer"),
+     .explanation = "System calls that the storer may do. Unknown: all of them."},
+    {CONFINEMENT(calls_handler), .name = "calls_handler", .label = "handler",
+     .unit = UNIT_COUNT, GAUGE("confinement_calls_handler"),
+     .explanation = "System calls that a handler may do. Unknown: all of them."},
+    {CONFINEMENT(calls_keyholder), .name = "calls_keyholder", .label = "key",
+     .unit = UNIT_COUNT, GAUGE("confinement_calls_keyholder"),
+     .explanation = "System calls that the keyholder may do. Unknown: all of them."},
+    {CONFINEMENT(landlock_version), .name = "landlock_version", .label = "Landlock",
+     .unit = UNIT_NUMBER, GAUGE("confinement_landlock_version"),
+     .explanation = "The kernel's version of Landlock, by which files are confined. 0: none."},
+    {CONFINEMENT(missing), .name = "missing", .label = "missing", .shown_if_known = true,
+     .unit = UNIT_TEXT, GAUGE("confinement_missing"),
+     .explanation = "What the kernel lacks: seccomp, Landlock. Unknown where it lacks nothing."},
 
     /* ---- keyholder ---- */
     {KEYHOLDER(pid), .name = "keyholder_pid", .label = "pid", .shown_from = 1, .unit = UNIT_NUMBER,
@@ -400,6 +443,8 @@ static const struct {
                       offsetof(struct snapshot, gate)},
     [SECTION_DEATHS] = {"deaths", "processes that have ended since the start, by kind",
                         offsetof(struct snapshot, deaths)},
+    [SECTION_CONFINEMENT] = {"confined", "what the server's processes may do at most",
+                             offsetof(struct snapshot, confinement)},
     [SECTION_KEYHOLDER] = {"key", "the process with the private key, where there is TLS",
                            offsetof(struct snapshot, keyholder)},
     [SECTION_TLS] = {"tls", "encryption, and what it rests on", offsetof(struct snapshot, tls)},

@@ -24,6 +24,7 @@ enum section {
     SECTION_DRAW,
     SECTION_GATE,
     SECTION_DEATHS,
+    SECTION_CONFINEMENT,
     SECTION_KEYHOLDER,
     SECTION_TLS,
     SECTION_AGENCIES, /* a list: a row an agency */

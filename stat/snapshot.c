@@ -6,6 +6,7 @@
 #include "bet/agency_set.h"
 #include "lib/clock.h"
 #include "lib/limits.h"
+#include "server/processes.h"
 #include "shm/gate.h"
 #include "shm/heartbeat.h"
 #include "shm/slots.h"
@@ -473,6 +474,8 @@ static void copy_deaths(const struct shared *shared, struct snapshot_deaths *dea
         .handlers_killed = LOOK(supervisor->handlers_killed),
         .storer_deaths = LOOK(supervisor->storer_deaths),
         .lock_recoveries = LOOK(shared->append.recoveries),
+        .handlers_forbidden = LOOK(supervisor->handlers_forbidden),
+        .storers_forbidden = LOOK(supervisor->storers_forbidden),
     };
 }
 
@@ -488,6 +491,31 @@ static void copy_keyholder(const struct shared *shared, struct snapshot_keyholde
         .starts = LOOK(figures->starts),
         .deaths = LOOK(figures->deaths),
     };
+}
+
+/* How many calls a kind of process may do. */
+static uint64_t calls_of(const struct shared_confinement *confinement, unsigned index)
+{
+    return unless_zero(confinement->calls[index]);
+}
+
+static void copy_confinement(const struct shared *shared, struct snapshot_confinement *copy)
+{
+    static const char *const missing[] = {"", "seccomp", "Landlock", "seccomp, Landlock"};
+    const struct shared_confinement *confinement = &shared->confinement;
+    *copy = (struct snapshot_confinement){
+        .user = confinement->user,
+        .capabilities = (uint64_t)__builtin_popcountll(confinement->capabilities),
+        .landlock_version = confinement->landlock_version,
+        .calls_supervisor = calls_of(confinement, CONFINEMENT_SUPERVISOR),
+        .calls_storer = calls_of(confinement, CONFINEMENT_CHILDREN + PROCESS_STORER),
+        .calls_handler = calls_of(confinement, CONFINEMENT_CHILDREN + PROCESS_HANDLER),
+        .calls_keyholder = calls_of(confinement, CONFINEMENT_CHILDREN + PROCESS_KEYHOLDER),
+    };
+    const char *mode = server_config_confinement_name(confinement->mode);
+    set_word(copy->mode, mode == NULL ? "unknown" : mode);
+    set_word(copy->missing,
+             name_of(missing, sizeof missing / sizeof missing[0], confinement->missing));
 }
 
 /* ------------------------------------------------------------------ whole ---- */
@@ -537,6 +565,7 @@ bool snapshot_take(const struct segment *segment, const struct control *control,
     copy_deaths(shared, &snapshot->deaths);
     copy_keyholder(shared, &snapshot->keyholder);
     copy_tls(shared, &snapshot->tls);
+    copy_confinement(shared, &snapshot->confinement);
     finish_agencies(&roll, shared->identity.agency_limit, snapshot);
     return true;
 }

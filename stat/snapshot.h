@@ -78,6 +78,15 @@ struct snapshot_gate {
 struct snapshot_deaths {
     uint64_t handlers_exited, handlers_failed, handlers_killed;
     uint64_t storer_deaths, lock_recoveries;
+    uint64_t handlers_forbidden, storers_forbidden;
+};
+
+struct snapshot_confinement {
+    char mode[SNAPSHOT_WORD_BYTES];
+    char missing[SNAPSHOT_WORD_BYTES]; /* "" where nothing is */
+    uint64_t user, capabilities, landlock_version;
+    uint64_t calls_supervisor, calls_storer, calls_handler,
+        calls_keyholder; /* unknown: all of them */
 };
 
 /* Zeros without TLS. */
@@ -133,6 +142,7 @@ struct snapshot {
     struct snapshot_deaths deaths;
     struct snapshot_keyholder keyholder;
     struct snapshot_tls tls;
+    struct snapshot_confinement confinement;
     struct snapshot_agency *agencies; /* by standing, then by id: the missing ones first */
     size_t agency_count;
     struct snapshot_handler *handlers; /* by slot */

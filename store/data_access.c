@@ -28,9 +28,9 @@ enum {
 /* ---------------------------------------------------------------- names ---- */
 
 /* A user or group as chown and chgrp take it: the name, or the number of one without a name. */
-static void name_user(uid_t user, char name[NAME_BYTES])
+static void name_user(const struct data_access *access, uid_t user, char name[NAME_BYTES])
 {
-    const struct passwd *entry = getpwuid(user);
+    const struct passwd *entry = access->numbers_only ? NULL : getpwuid(user);
     if (entry != NULL) {
         snprintf(name, NAME_BYTES, "%s", entry->pw_name);
     } else {
@@ -38,9 +38,9 @@ static void name_user(uid_t user, char name[NAME_BYTES])
     }
 }
 
-static void name_group(gid_t group, char name[NAME_BYTES])
+static void name_group(const struct data_access *access, gid_t group, char name[NAME_BYTES])
 {
-    const struct group *entry = getgrgid(group);
+    const struct group *entry = access->numbers_only ? NULL : getgrgid(group);
     if (entry != NULL) {
         snprintf(name, NAME_BYTES, "%s", entry->gr_name);
     } else {
@@ -48,14 +48,21 @@ static void name_group(gid_t group, char name[NAME_BYTES])
     }
 }
 
-void data_access_describe_user(uid_t user, char text[DATA_ACCESS_USER_BYTES])
+static void describe_user(const struct data_access *access, uid_t user,
+                          char text[DATA_ACCESS_USER_BYTES])
 {
-    const struct passwd *entry = getpwuid(user);
+    const struct passwd *entry = access->numbers_only ? NULL : getpwuid(user);
     if (entry != NULL) {
         snprintf(text, DATA_ACCESS_USER_BYTES, "%s (uid %u)", entry->pw_name, (unsigned)user);
     } else {
         snprintf(text, DATA_ACCESS_USER_BYTES, "uid %u", (unsigned)user);
     }
+}
+
+void data_access_describe_user(uid_t user, char text[DATA_ACCESS_USER_BYTES])
+{
+    const struct data_access any = {.numbers_only = false};
+    describe_user(&any, user, text);
 }
 
 bool data_access_resolve(const char *group, struct data_access *access, struct failure *failure)
@@ -103,8 +110,8 @@ static bool give_to_group(int descriptor, const struct data_access *access, cons
     char user[NAME_BYTES];
     char group[NAME_BYTES];
     int error = errno; /* looking names up changes it */
-    name_user(geteuid(), user);
-    name_group(access->group, group);
+    name_user(access, geteuid(), user);
+    name_group(access, access->group, group);
     errno = error;
     return failure_set_errno(failure,
                              "give %s to the group %s of data.group, which the server's user has "
@@ -154,8 +161,8 @@ static bool check_type(const struct stat *status, bool is_directory, const char 
                        name_type(status->st_mode), is_directory ? "a directory" : "a regular file");
 }
 
-static bool check_owner(const struct stat *status, bool is_directory, const char *path,
-                        struct failure *failure)
+static bool check_owner(const struct stat *status, const struct data_access *access,
+                        bool is_directory, const char *path, struct failure *failure)
 {
     if (status->st_uid == geteuid()) {
         return true;
@@ -163,9 +170,9 @@ static bool check_owner(const struct stat *status, bool is_directory, const char
     char theirs[DATA_ACCESS_USER_BYTES];
     char ours[DATA_ACCESS_USER_BYTES];
     char name[NAME_BYTES];
-    data_access_describe_user(status->st_uid, theirs);
-    data_access_describe_user(geteuid(), ours);
-    name_user(geteuid(), name);
+    describe_user(access, status->st_uid, theirs);
+    describe_user(access, geteuid(), ours);
+    name_user(access, geteuid(), name);
     return failure_set(failure,
                        "%s belongs to %s, and the server runs as %s: chown %s%s %s (as root), or "
                        "run the server as that user",
@@ -181,8 +188,8 @@ static bool check_group(const struct stat *status, const struct data_access *acc
     }
     char theirs[NAME_BYTES];
     char ours[NAME_BYTES];
-    name_group(status->st_gid, theirs);
-    name_group(access->group, ours);
+    name_group(access, status->st_gid, theirs);
+    name_group(access, access->group, ours);
     return failure_set(failure, "%s is open to the group %s, and data.group is %s: chgrp %s%s %s",
                        path, theirs, ours, is_directory ? "-R " : "", ours, path);
 }
@@ -229,7 +236,7 @@ bool data_access_check(const struct stat *status, const struct data_access *acce
                        bool is_directory, const char *path, struct failure *failure)
 {
     bool right = check_type(status, is_directory, path, failure) &&
-                 check_owner(status, is_directory, path, failure) &&
+                 check_owner(status, access, is_directory, path, failure) &&
                  check_mode(status, access, is_directory, path, failure) &&
                  check_names(status, is_directory, path, failure);
     if (!right) {

@@ -22,7 +22,8 @@
 /* Zeroed: no group, the server's user alone. */
 struct data_access {
     bool has_group;
-    gid_t group; /* where has_group */
+    gid_t group;       /* where has_group */
+    bool numbers_only; /* messages name users by number: their names can't be looked up any more */
 };
 
 /*

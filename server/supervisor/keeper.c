@@ -175,6 +175,9 @@ void keeper_bury(struct keeper *keeper, int wait_status)
         return;
     }
     atomic_fetch_add(&shared_of(keeper)->supervisor.storer_deaths, 1);
+    if (process_ended_forbidden(wait_status)) {
+        atomic_fetch_add(&shared_of(keeper)->supervisor.storers_forbidden, 1);
+    }
     if (was_asked) {
         set_state(keeper, KEEPER_UNDRAINED);
     }

@@ -122,9 +122,10 @@ static void bury_handler(struct supervisor *supervisor, pid_t pid, uint32_t slot
               atomic_load(&slot->messages), atomic_load(&slot->bets));
     slot_release(slot);
     handler_book_give_back(&supervisor->handlers, slot_index);
-    count(well                  ? &shared->handlers_exited
-          : WIFSIGNALED(status) ? &shared->handlers_killed
-                                : &shared->handlers_failed);
+    count(well                              ? &shared->handlers_exited
+          : process_ended_forbidden(status) ? &shared->handlers_forbidden
+          : WIFSIGNALED(status)             ? &shared->handlers_killed
+                                            : &shared->handlers_failed);
     atomic_store(&shared->connections_open, handler_book_alive(&supervisor->handlers));
     if (!well) {
         wake_storer(&supervisor->heritage.segment); /* it may have died before it could */
@@ -579,8 +580,10 @@ int supervisor_run(const struct server_config *config)
     if (!heritage_open(&supervisor.heritage, &failure)) {
         note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
     } else {
-        if (!handler_book_open(&supervisor.handlers, (uint32_t)config->limit_connections,
-                               (uint32_t)config->limit_connections_per_address)) {
+        if (!process_confine_all(&supervisor.heritage, &failure)) {
+            note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
+        } else if (!handler_book_open(&supervisor.handlers, (uint32_t)config->limit_connections,
+                                      (uint32_t)config->limit_connections_per_address)) {
             failure_set(&failure, "no memory for limits.max_connections");
             note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
         } else {

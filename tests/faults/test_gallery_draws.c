@@ -34,6 +34,7 @@ struct disaster {
     const char *place; /* a fault point, and the arrival */
     bool committed;    /* the next draw is the current one by then */
     const char *again; /* where the next start dies, too; NULL: it lives */
+    bool forbidden;    /* the supervisor dies by a forbidden system call */
 };
 
 struct scene {
@@ -195,6 +196,12 @@ static void open_and_die(const struct scene *scene, const char *name)
     lottery_arm(lottery);
     struct program *admin = open_draw(scene, name);
     lottery_await_fault(lottery);
+    if (scene->disaster->forbidden && strcmp(name, "W2") == 0) { /* later, it is stopped */
+        assert_int_equal(program_await_end(lottery->server->program).status, 128 + SIGSYS);
+        assert_int_equal(server_count_log(lottery->server, "confinement | result: fail | role: "
+                                                           "supervisor | pid: *call: execve"),
+                         1);
+    }
     server_kill_everything(lottery->server); /* whoever is left, or stands still */
     hang_up(scene);
     assert_int_equal(program_await_end(admin).status, EXIT_FAILURE);
@@ -241,7 +248,8 @@ static void a_server_dies_while_it_opens_a_draw(void **state)
     struct scene *scene = *state;
     const char *place = scene->disaster->place;
     scene->lottery = lottery_open(scene->stage, settings);
-    lottery_start(scene->lottery, fault(scene, place, "KILL"));
+    lottery_start(scene->lottery,
+                  fault(scene, place, scene->disaster->forbidden ? "CALL" : "KILL"));
     begin_to_bet(scene);
     hold_draw(scene);
     struct picture first = take_picture(scene);
@@ -319,6 +327,12 @@ static const struct CMUnitTest tests[] = {
              "archive.complete:1", true, NULL),
     DISASTER(disaster_100_the_server_dies_moving_files_and_so_does_the_next_one, "archive.moved:1",
              true, "archive.moved:8"),
+    {.name = "disaster_233_the_supervisor_makes_a_forbidden_call",
+     .test_func = a_server_dies_while_it_opens_a_draw,
+     .setup_func = set_up,
+     .teardown_func = tear_down,
+     .initial_state =
+         &(struct disaster){.place = "open.committed:1", .committed = true, .forbidden = true}},
     STAGE_TEST(disaster_221_the_first_storer_of_a_draw_dies_as_it_is_born),
 };
 

@@ -21,7 +21,15 @@
 
 enum { BETTORS = 2, BETTOR_ROWS = 120, PROGRAM_ID = 3, PROGRAM_BETS = 600 };
 
-enum death { HANDLER_DIES, HANDLER_DIES_LOCKING, STORER_DIES, STORER_DIES_LOCKING };
+enum death {
+    HANDLER_DIES,
+    HANDLER_DIES_LOCKING,
+    STORER_DIES,
+    STORER_DIES_LOCKING,
+    HANDLER_IS_FORBIDDEN,
+    HANDLER_IS_FORBIDDEN_LOCKING,
+    STORER_IS_FORBIDDEN
+};
 
 /* What the server has to say of each. */
 static const struct lottery_deaths deaths[] = {
@@ -29,6 +37,9 @@ static const struct lottery_deaths deaths[] = {
     [HANDLER_DIES_LOCKING] = {.handlers = 1, .recoveries = 1},
     [STORER_DIES] = {.storers = 1},
     [STORER_DIES_LOCKING] = {.storers = 1, .recoveries = 1},
+    [HANDLER_IS_FORBIDDEN] = {.handlers = 1, .forbidden = 1},
+    [HANDLER_IS_FORBIDDEN_LOCKING] = {.handlers = 1, .recoveries = 1, .forbidden = 1},
+    [STORER_IS_FORBIDDEN] = {.storers = 1, .forbidden = 1},
 };
 
 struct disaster {
@@ -209,6 +220,15 @@ static const struct CMUnitTest tests[] = {
              STORER_DIES, NULL),
     DISASTER(disaster_92_the_storer_dies_after_control_was_put_into_place, "control.renamed:3:KILL",
              STORER_DIES, NULL),
+    DISASTER(disaster_230_a_handler_makes_a_forbidden_call_before_its_append,
+             "append.before:2:CALL", HANDLER_IS_FORBIDDEN,
+             "confinement | result: fail | role: handler | pid: * | call: execve"),
+    DISASTER(disaster_231_a_handler_makes_a_forbidden_call_holding_the_mutex, "append.noted:2:CALL",
+             HANDLER_IS_FORBIDDEN_LOCKING,
+             "confinement | result: fail | role: handler | pid: * | call: execve"),
+    DISASTER(disaster_232_the_storer_makes_a_forbidden_call_between_write_and_sync,
+             "storer.written:2:CALL", STORER_IS_FORBIDDEN,
+             "confinement | result: fail | role: storer | pid: * | call: execve"),
 };
 
 int main(void)

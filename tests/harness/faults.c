@@ -293,15 +293,19 @@ static struct lottery_deaths read_deaths(const struct lottery *lottery)
 {
     const struct shared *shared = lottery->segment.shared;
     return (struct lottery_deaths){
-        .handlers = atomic_load(&shared->supervisor.handlers_killed),
+        .handlers = atomic_load(&shared->supervisor.handlers_killed) +
+                    atomic_load(&shared->supervisor.handlers_forbidden),
         .storers = atomic_load(&shared->supervisor.storer_deaths),
         .recoveries = atomic_load(&shared->append.recoveries),
+        .forbidden = atomic_load(&shared->supervisor.handlers_forbidden) +
+                     atomic_load(&shared->supervisor.storers_forbidden),
     };
 }
 
 static bool are_equal(struct lottery_deaths a, struct lottery_deaths b)
 {
-    return a.handlers == b.handlers && a.storers == b.storers && a.recoveries == b.recoveries;
+    return a.handlers == b.handlers && a.storers == b.storers && a.recoveries == b.recoveries &&
+           a.forbidden == b.forbidden;
 }
 
 /* The same by the log: obituaries, and what the lock's next owner said. */
@@ -313,6 +317,8 @@ static struct lottery_deaths read_obituaries(const struct lottery *lottery)
                                              "signal*messages: *bets: "),
         .storers = server_count_log(server, "action: reap*fail*role: storer*pid: *flushes: "),
         .recoveries = server_count_log(server, "action: append_lock*repaired_by: "),
+        .forbidden =
+            server_count_log(server, "action: reap*fail*ended_by: signal*(Bad system call)"),
     };
 }
 
@@ -327,13 +333,15 @@ void lottery_expect_deaths(const struct lottery *lottery, struct lottery_deaths 
             program_show(lottery->server->program);
             stage_fail_at(
                 __FILE__, __LINE__,
-                "handlers killed, storers dead, locks repaired: %llu %llu %llu expected, "
-                "%llu %llu %llu counted, %llu %llu %llu in the log",
+                "handlers killed, storers dead, locks repaired, forbidden calls: %llu %llu %llu "
+                "%llu "
+                "expected, %llu %llu %llu %llu counted, %llu %llu %llu %llu in the log",
                 (unsigned long long)expected.handlers, (unsigned long long)expected.storers,
-                (unsigned long long)expected.recoveries, (unsigned long long)counted.handlers,
-                (unsigned long long)counted.storers, (unsigned long long)counted.recoveries,
+                (unsigned long long)expected.recoveries, (unsigned long long)expected.forbidden,
+                (unsigned long long)counted.handlers, (unsigned long long)counted.storers,
+                (unsigned long long)counted.recoveries, (unsigned long long)counted.forbidden,
                 (unsigned long long)logged.handlers, (unsigned long long)logged.storers,
-                (unsigned long long)logged.recoveries);
+                (unsigned long long)logged.recoveries, (unsigned long long)logged.forbidden);
         }
     }
 }

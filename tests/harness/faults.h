@@ -81,6 +81,7 @@ uint64_t lottery_count_bets(const struct lottery *lottery, uint32_t id);
 /* What the newest server has seen dying, and repaired. */
 struct lottery_deaths {
     uint64_t handlers, storers, recoveries;
+    uint64_t forbidden; /* of those handlers and storers: by a forbidden system call */
 };
 
 /* Expects that counters and obituaries in the log say exactly this, by and by. */

@@ -59,6 +59,16 @@ static size_t add_variables(const char **variables, size_t used, const char *con
     return used;
 }
 
+/*
+ * A sanitizer maps memory, opens files and starts threads for itself, which no list of system calls
+ * can know. So its programs are not confined; all others are.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNCONFINED "CONFINEMENT=off"
+#else
+#define UNCONFINED NULL
+#endif
+
 /* What the programs get from us whatever the test says: where things are, how to be watched. */
 static size_t add_inherited(struct stage *stage, const char **variables, size_t used)
 {
@@ -104,6 +114,7 @@ static void fork_program(struct program *program, const struct program_plan *pla
     const char *variables[VARIABLES_MAX + 1] = {NULL};
     size_t used = add_variables(variables, 0, plan->environment);
     used = add_variables(variables, used, plan->more_environment);
+    used = add_variables(variables, used, (const char *const[]){UNCONFINED, NULL});
     (void)add_inherited(program->stage, variables, used);
     const char *arguments[ARGUMENTS_MAX + 1] = {plan->name};
     for (size_t i = 0; plan->arguments != NULL && plan->arguments[i] != NULL; i++) {

@@ -28,6 +28,9 @@
  *   WHEN is `3` (the third call only), `from-3` (it and all after it) or `every-3`.
  *   A write to standard output or error is no call: logs are no disk.
  *
+ * Its server is not confined (confinement: off): the shim kills its own process and writes a
+ * journal elsewhere, which no process of the server may do.
+ *
  * Who may call: nobody; the dynamic linker puts it in. If its process dies, what
  * it has noted is in the journal. It has global state, as a library that nobody
  * calls has no other place for it.

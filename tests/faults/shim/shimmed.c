@@ -107,6 +107,7 @@ static void fill_environment(struct stage *stage, const struct shimmed_plan *pla
     environment[used++] = setting(stage, "LOTTERY_SHIM_COUNTS", counts);
     environment[used++] = setting(stage, "LOTTERY_SHIM_DIRECTORY", plan->directory);
     environment[used++] = setting(stage, "DATA_DIRECTORY", plan->directory);
+    environment[used++] = "CONFINEMENT=off"; /* the shim kills, and writes elsewhere */
     environment[used++] = "SERVER_PORT=0";
     environment[used++] = "SERVER_ADDRESS=127.0.0.1";
     if (plan->rules != NULL) {

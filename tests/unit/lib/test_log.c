@@ -196,6 +196,24 @@ static void a_line_has_the_local_time_its_level_and_its_text(void **state)
     }
 }
 
+/* The log was not opened here, so its hour is UTC. */
+static void a_signal_handlers_line_is_like_any_other(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tm broken_down = {.tm_isdst = 0};
+    time_t before = time(NULL);
+    take_standard_output(fixture, fixture->pipe[1]);
+    log_write_in_signal(LOG_LEVEL_CRITICAL, "action: x | result: fail");
+    give_back_standard_output(fixture);
+    time_t after = time(NULL);
+    expect_text(fixture, "action: x | result: fail");
+    const char *rest = strptime(fixture->line, "%Y-%m-%d %H:%M:%S", &broken_down);
+    assert_ptr_equal(rest, fixture->line + TIME_BYTES);
+    time_t told = timegm(&broken_down);
+    assert_true(before <= told && told <= after);
+    assert_memory_equal(rest, " CRITICAL ", strlen(" CRITICAL "));
+}
+
 static void a_line_without_text_is_a_line(void **state)
 {
     struct fixture *fixture = *state;
@@ -637,6 +655,7 @@ int main(void)
         cmocka_unit_test(levels_are_known_by_name_in_any_case),
         cmocka_unit_test(an_unknown_name_leaves_the_level_alone),
         LOG_TEST(a_line_has_the_local_time_its_level_and_its_text),
+        LOG_TEST(a_signal_handlers_line_is_like_any_other),
         LOG_TEST(a_line_without_text_is_a_line),
         LOG_TEST(each_short_form_writes_its_own_level),
         LOG_TEST(control_characters_are_blanked_and_text_is_not),

@@ -29,6 +29,8 @@ static int open_fixture(void **state)
 static void assert_defaults(void)
 {
     assert_string_equal(config.address, "localhost");
+    assert_string_equal(config.user, "");
+    assert_int_equal(config.confinement, CONFINEMENT_ENFORCE);
     assert_int_equal(config.port, 12345);
     assert_int_equal(config.balancers.count, 0);
     assert_int_equal(config.listen_backlog, 128);
@@ -103,6 +105,8 @@ static const struct config_setting settable[] = {
     {"server: {port: 0}", "SERVER_PORT", "0", " | server.port: 0 |"},
     {"server: {listen_backlog: 9}", "SERVER_LISTEN_BACKLOG", "9", " | server.listen_backlog: 9 |"},
     {"server: {address: \"::1\"}", "SERVER_ADDRESS", "::1", " | server.address: ::1 |"},
+    {"server: {user: lottery}", "SERVER_USER", "lottery", " | server.user: lottery |"},
+    {"confinement: log", "CONFINEMENT", "log", " | confinement: log |"},
     {"server: {address: \"::1\"}", "SERVER_IP", "::1", " | server.address: ::1 |"},
     {"server: {proxy_from: \"::1\"}", "SERVER_PROXY_FROM", "::1", " | server.proxy_from: ::1 |"},
     {"log: {level: debug}", "LOGGING_LEVEL", "debug", " | log.level: DEBUG |"},
@@ -437,6 +441,7 @@ static void an_unknown_key_is_refused(void **state)
     assert_refused(
         state, "server:\n  prot: 1\n",
         ":2: server.prot: unknown key; known here are port, listen_backlog, address, proxy_from");
+        ":2: server.prot: unknown key; known here are port, listen_backlog, address, user");
 }
 
 static void an_empty_data_directory_is_refused(void **state)

@@ -170,6 +170,7 @@ static void every_field_of_a_snapshot_is_declared(void **state)
         [SECTION_DEATHS] = sizeof(struct snapshot_deaths),
         [SECTION_KEYHOLDER] = sizeof(struct snapshot_keyholder),
         [SECTION_TLS] = sizeof(struct snapshot_tls),
+        [SECTION_CONFINEMENT] = sizeof(struct snapshot_confinement),
         [SECTION_AGENCIES] = sizeof(struct snapshot_agency),
         [SECTION_HANDLERS] = sizeof(struct snapshot_handler),
     };

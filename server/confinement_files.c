@@ -1,0 +1,154 @@
+/*
+ * confinement_files.c - see confinement_files.h. glibc has no functions for Landlock, and the
+ * headers of Debian 12 know its first version alone, so the kernel's structs and bits stand here
+ * (include/uapi/linux/landlock.h).
+ */
+#include "server/confinement_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <linux/landlock.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Which version of Landlock has what. */
+enum {
+    VERSION_REFER = 2,
+    VERSION_TRUNCATE = 3,
+    VERSION_NETWORK = 4,
+    VERSION_DEVICES = 5,
+    VERSION_SCOPES = 6
+};
+
+#define RIGHTS_FIRST   ((UINT64_C(1) << 13) - 1) /* all of version 1 */
+#define RIGHT_REFER    (UINT64_C(1) << 13)
+#define RIGHT_TRUNCATE (UINT64_C(1) << 14)
+#define RIGHT_DEVICES  (UINT64_C(1) << 15)
+#define NETWORK_TCP    UINT64_C(3) /* bind and connect */
+#define SCOPE_SOCKETS  UINT64_C(1)
+#define SCOPE_SIGNALS  UINT64_C(2)
+
+/* struct landlock_ruleset_attr, all of it. */
+struct set_attributes {
+    uint64_t files, network, scopes;
+};
+
+int confinement_files_version(void)
+{
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    return version < VERSION_REFER ? 0 : (int)version;
+}
+
+/* Each version knows a longer struct, and refuses one with bits that it does not know. */
+static size_t attributes_bytes(int version)
+{
+    return version >= VERSION_SCOPES    ? sizeof(struct set_attributes)
+           : version >= VERSION_NETWORK ? offsetof(struct set_attributes, scopes)
+                                        : offsetof(struct set_attributes, network);
+}
+
+static uint64_t known_rights(int version)
+{
+    return RIGHTS_FIRST | (version >= VERSION_REFER ? RIGHT_REFER : 0) |
+           (version >= VERSION_TRUNCATE ? RIGHT_TRUNCATE : 0) |
+           (version >= VERSION_DEVICES ? RIGHT_DEVICES : 0);
+}
+
+static uint64_t rights_of(unsigned files)
+{
+    uint64_t rights = 0;
+    rights |=
+        (files & FILES_READ) != 0 ? LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR : 0;
+    rights |= (files & FILES_REMOVE) != 0 ? LANDLOCK_ACCESS_FS_REMOVE_FILE : 0;
+    rights |= (files & FILES_WRITE) != 0
+                  ? LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
+                        LANDLOCK_ACCESS_FS_REMOVE_FILE | RIGHT_TRUNCATE
+                  : 0;
+    rights |= (files & FILES_ARRANGE) != 0
+                  ? LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR |
+                        LANDLOCK_ACCESS_FS_MAKE_SOCK | RIGHT_REFER
+                  : 0;
+    return rights;
+}
+
+/* Allows these rights below a directory; none is no rule. */
+static bool allow_below(int set, int directory, uint64_t rights)
+{
+    const struct landlock_path_beneath_attr beneath = {.allowed_access = rights,
+                                                       .parent_fd = directory};
+    return rights == 0 ||
+           syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) == 0;
+}
+
+/* The same, of a directory by its name. One that is not there can't be reached in any case. */
+static bool allow_below_path(int set, const char *path, uint64_t rights)
+{
+    int directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) {
+        return errno == ENOENT;
+    }
+    bool allowed = allow_below(set, directory, rights);
+    int error = errno;
+    close(directory);
+    errno = error;
+    return allowed;
+}
+
+/* The same, of the directory that a file stands in, so that the file may be replaced. */
+static bool allow_beside(int set, const char *file, uint64_t rights)
+{
+    char path[PATH_MAX];
+    if (file == NULL || file[0] == '\0' || rights == 0) {
+        return true;
+    }
+    snprintf(path, sizeof path, "%s", file);
+    return allow_below_path(set, dirname(path), rights);
+}
+
+/* The same, of the directories that TLS is read from. */
+static bool allow_tls(int set, const struct confinement_places *places, uint64_t rights)
+{
+    for (size_t i = 0; i < CONFINEMENT_TLS_FILES; i++) {
+        if (!allow_beside(set, places->tls_files[i], rights)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int confinement_files_make(const struct confinement_rule *rule,
+                           const struct confinement_places *places, int version, bool signals,
+                           struct failure *failure)
+{
+    const uint64_t known = known_rights(version);
+    const struct set_attributes attributes = {
+        .files = known,
+        .network = NETWORK_TCP,
+        .scopes = SCOPE_SOCKETS | (signals ? 0 : SCOPE_SIGNALS),
+    };
+    int set = (int)syscall(SYS_landlock_create_ruleset, &attributes, attributes_bytes(version), 0);
+    bool made = set >= 0 &&
+                allow_below(set, places->data_directory, rights_of(rule->data_files) & known) &&
+                allow_below_path(set, "/dev/shm", rights_of(rule->shared_files) & known) &&
+                allow_beside(set, places->key_file, rights_of(rule->key_files) & known) &&
+                allow_tls(set, places, rights_of(rule->tls_files) & known) &&
+                allow_beside(set, places->token, rights_of(FILES_REMOVE) & known);
+    if (made) {
+        return set;
+    }
+    failure_set_errno(failure, "make the Landlock rules of the %s", rule->name);
+    if (set >= 0) {
+        close(set);
+    }
+    return -1;
+}
+
+bool confinement_files_enter(int set)
+{
+    return syscall(SYS_landlock_restrict_self, set, 0) == 0;
+}
