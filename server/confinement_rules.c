@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ipc.h>
@@ -116,6 +117,9 @@ static const struct confinement_call handler_calls[] = {
     WHERE("socketpair", 0, ALL_BITS, AF_UNIX),
     ALWAYS("sendmsg"),
     ALWAYS("recvmsg"),
+    /* whether the kernel has TLS, and the keys for it */
+    WHERE("setsockopt", 2, ALL_BITS, TCP_ULP),
+    WHERE("setsockopt", 1, ALL_BITS, SOL_TLS),
 };
 
 const struct confinement_rule confinement_of_handler = {
@@ -130,11 +134,14 @@ const struct confinement_rule confinement_of_handler = {
 /* ------------------------------------------------------------- keyholder ---- */
 
 static const struct confinement_call keyholder_calls[] = {
+    /* not dumpable, also where nothing else is confined */
+    WHERE("prctl", 0, ALL_BITS, PR_SET_DUMPABLE),
     /* its key, from a descriptor that it has */
     ALWAYS("read"),
     ALWAYS("pread64"),
     ALWAYS("lseek"),
     /* requests and answers */
+    WHERE("setsockopt", 2, ALL_BITS, SO_LINGER),
     ALWAYS("recvmsg"),
     ALWAYS("sendmsg"),
     ALWAYS("getrandom"),

@@ -144,8 +144,8 @@ static void health_checks_are_no_error(void **state)
     peer_expect_close(local);
     peer_reset(peer_connect_from(server, BALANCER));
     (void)server_await_log(server, 3, REAPED);
-    assert_int_equal(server_count_log(server, "WARNING"), 0);
-    assert_int_equal(server_count_log(server, "ERROR"), 0);
+    assert_int_equal(server_count_log(server, "WARNING*ip: "), 0);
+    assert_int_equal(server_count_log(server, "ERROR*ip: "), 0);
 }
 
 /* --------------------------------------------------------------- refused ---- */

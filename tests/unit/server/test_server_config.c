@@ -438,10 +438,9 @@ static void a_ring_holds_four_of_the_longest_messages(void **state)
 
 static void an_unknown_key_is_refused(void **state)
 {
-    assert_refused(
-        state, "server:\n  prot: 1\n",
-        ":2: server.prot: unknown key; known here are port, listen_backlog, address, proxy_from");
-        ":2: server.prot: unknown key; known here are port, listen_backlog, address, user");
+    assert_refused(state, "server:\n  prot: 1\n",
+                   ":2: server.prot: unknown key; known here are port, listen_backlog, address, "
+                   "proxy_from, user");
 }
 
 static void an_empty_data_directory_is_refused(void **state)
