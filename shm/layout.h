@@ -11,8 +11,11 @@
  *                       | supervisor  its counters                       |
  *                       | order       what an operator wants of the storer |
  *                       | log         lines lost                         |
+ *                       | refusals    who and what was refused, by reason |
  *   agencies_offset     +------------------------------------------------+
  *                       | struct agency [agency_capacity]   (open hash)  |
+ *   buckets_offset      +------------------------------------------------+
+ *                       | a bucket of bets [agency_capacity], by entry   |
  *   slots_offset        +------------------------------------------------+
  *                       | struct slot [slot_capacity]                    |
  *   data_offset         +--------- (of a page, or of a huge page) -------+
@@ -61,8 +64,8 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 5,
-    SHARED_SLOTS_MAX = 32768, /* limits.max_connections is below this */
+    SHARED_LAYOUT_VERSION = 6,
+    SHARED_SLOTS_MAX = 32768, /* limits.max_connections, and those that leave, are below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
     SHARED_PEER_BYTES = 56, /* "[v6 address]:port", terminated */
     SHARED_ORDER_TEXT_BYTES = 256,
@@ -89,10 +92,11 @@ struct shared_identity {
     uint32_t agencies_expected;
     uint32_t agency_capacity; /* a power of two, at least twice agency_limit */
     uint32_t agency_limit;
-    uint32_t slot_capacity;
+    uint32_t slot_capacity;    /* connections, and those that have to leave and have not left */
+    uint32_t connection_limit; /* limits.max_connections */
     uint64_t ring_bytes;
     uint64_t segment_bytes;
-    uint64_t agencies_offset, slots_offset, data_offset;
+    uint64_t agencies_offset, buckets_offset, slots_offset, data_offset;
 };
 
 enum shared_phase { SHARED_NOT_READY, SHARED_STARTING, SHARED_READY, SHARED_STOPPING };
@@ -220,8 +224,8 @@ struct shared_storer {
 struct shared_supervisor {
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic int64_t beat_at_ms; /* heartbeat.h; each second */
     _Atomic uint64_t connections_accepted;
-    _Atomic uint64_t connections_refused; /* over limits.connections_per_address */
-    _Atomic uint64_t connections_open;    /* handlers alive now */
+    _Atomic uint64_t connections_refused; /* closed when they were accepted; shared_refusals */
+    _Atomic uint64_t connections_open;    /* handlers alive now, but for those that have to leave */
     _Atomic uint64_t handlers_exited;     /* left by themselves */
     _Atomic uint64_t handlers_failed;     /* left with a non-zero status */
     _Atomic uint64_t handlers_killed;     /* ended by a signal */
@@ -300,10 +304,18 @@ enum slot_activity {
     SLOT_WAITING_FOR_COMMIT,
     SLOT_WAITING_FOR_DONE,
     SLOT_WAITING_AT_GATE,
+    SLOT_WAITING_FOR_TURN,
     SLOT_ANSWERING,
     SLOT_CLOSING,
     SLOT_ACTIVITIES
 };
+
+/*
+ * What a connection is to the server. It begins as a stranger, and leaves that once: by the handler,
+ * which has taken the first valid message of an agency that is allowed; or by the supervisor, which
+ * needs the place. Both use a compare-and-exchange, so no identified connection is ever evicted.
+ */
+enum slot_standing { SLOT_STRANGER, SLOT_IDENTIFIED, SLOT_EVICTED };
 
 /*
  * One connection's handler. Set up by the supervisor before it forks the handler, then
@@ -331,7 +343,27 @@ struct slot {
     _Atomic uint64_t bytes;          /* bytes received */
     char peer[SHARED_PEER_BYTES];    /* constant while the slot is given out; see version */
     _Atomic uint32_t version;        /* odd: being changed; by the supervisor alone */
+    _Atomic uint32_t standing;       /* enum slot_standing; see there */
     _Atomic int64_t connected_at_ms; /* ms since 1970 */
+};
+
+/* Why a connection or a message was refused; the names are in refusals.c. */
+enum refusal_reason {
+    REFUSAL_PER_ADDRESS, /* at accept: limits.connections_per_address */
+    REFUSAL_CONNECTIONS, /* at accept: limits.connections_per_second */
+    REFUSAL_STRANGERS,   /* at accept: limits.strangers_per_second */
+    REFUSAL_NO_PLACE,    /* at accept: limits.unidentified_connections, by its own address */
+    REFUSAL_EVICTED,     /* a stranger gave its place up: limits.unidentified_connections */
+    REFUSAL_NOT_ALLOWED, /* a message: agencies.allowed */
+    REFUSAL_BETS,        /* a message: limits.bets_per_second */
+    REFUSAL_MESSAGES,    /* a connection: limits.refused_per_second, refused messages */
+    REFUSAL_PROBES,      /* a connection: limits.refused_per_second, probes */
+    REFUSAL_REASONS
+};
+
+/* How many of each; see refusals.h. Added to by any process, relaxed; read by anyone. */
+struct shared_refusals {
+    alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t counts[REFUSAL_REASONS];
 };
 
 struct shared {
@@ -346,6 +378,7 @@ struct shared {
     /* Lines of the log that were lost. Written by atomic operations of each process of the
      * server that loses a line or reports the loss (lib/log.c); read by anyone. */
     alignas(SHARED_CACHE_LINE_BYTES) struct log_losses log;
+    struct shared_refusals refusals;
 };
 
 _Static_assert(sizeof(struct agency) == SHARED_CACHE_LINE_BYTES, "an agency is one cache line");

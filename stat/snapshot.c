@@ -8,6 +8,7 @@
 #include "lib/limits.h"
 #include "shm/gate.h"
 #include "shm/heartbeat.h"
+#include "shm/refusals.h"
 #include "shm/slots.h"
 #include "stat/readiness.h"
 
@@ -419,6 +420,14 @@ static void copy_deaths(const struct shared *shared, struct snapshot_deaths *dea
     };
 }
 
+static void copy_refusals(const struct shared *shared, struct snapshot_refusal *refusals)
+{
+    for (enum refusal_reason reason = 0; reason < REFUSAL_REASONS; reason++) {
+        set_word(refusals[reason].reason, refusal_name(reason));
+        refusals[reason].total = LOOK(shared->refusals.counts[reason]);
+    }
+}
+
 /* ------------------------------------------------------------------ whole ---- */
 
 /* True when the tables lie within what is mapped. */
@@ -464,6 +473,7 @@ bool snapshot_take(const struct segment *segment, const struct control *control,
     copy_draw(shared, control, &roll, snapshot);
     copy_gate(shared, &snapshot->gate);
     copy_deaths(shared, &snapshot->deaths);
+    copy_refusals(shared, snapshot->refusals);
     finish_agencies(&roll, shared->identity.agency_limit, snapshot);
     return true;
 }

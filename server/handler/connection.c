@@ -62,7 +62,7 @@ static void linger(const struct connection *connection)
 
 void connection_close(struct connection *connection)
 {
-    if (!connection->broken && shutdown(connection->socket, SHUT_WR) == 0) {
+    if (!connection->broken && connection->answered && shutdown(connection->socket, SHUT_WR) == 0) {
         linger(connection);
     }
     close(connection->socket);
@@ -188,6 +188,7 @@ bool connection_flush(struct connection *connection)
         !send_all(connection, connection->out, connection->out_used)) {
         connection->broken = true;
     }
+    connection->answered = connection->answered || connection->out_used > 0;
     connection->out_used = 0;
     return !connection->broken;
 }
