@@ -72,9 +72,9 @@ void rate_limit_charge(const struct rate_limit *limit, uint64_t *bucket, uint64_
     if (!rate_limit_is_set(limit)) {
         return;
     }
-    uint64_t empty = add(now_ns, limit->burst_ns);
+    uint64_t most_owed = add(now_ns, multiply(limit->burst_ns, 2));
     uint64_t charged = take(limit, *bucket, now_ns, 1).bucket;
-    *bucket = charged < empty ? charged : empty;
+    *bucket = charged < most_owed ? charged : most_owed;
 }
 
 uint64_t rate_limit_reserve(const struct rate_limit *limit, _Atomic uint64_t *bucket,

@@ -46,7 +46,10 @@ bool rate_limit_take(const struct rate_limit *limit, uint64_t *bucket, uint64_t 
 /* True when rate_limit_take would take one unit now. */
 bool rate_limit_admits(const struct rate_limit *limit, uint64_t bucket, uint64_t now_ns);
 
-/* Takes one unit of what has happened already. The bucket does not get emptier than empty. */
+/*
+ * Takes one unit of what has happened already. Where the bucket is empty it owes that unit, so that
+ * those which come in waves come no more often in the end; but it owes a burst at most.
+ */
 void rate_limit_charge(const struct rate_limit *limit, uint64_t *bucket, uint64_t now_ns);
 
 /*

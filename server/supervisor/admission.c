@@ -12,10 +12,11 @@
 #include "shm/slots.h"
 
 #include <signal.h>
+#include <sys/socket.h>
 
 enum {
     STRANGERS_BURST_SECONDS = 5, /* of limits.strangers_per_second, that may end at once */
-    EVICTIONS_PER_SECOND = 100,  /* by newcomers of the same address; as many at once */
+    EVICTIONS_PER_SECOND = 100,  /* by silent newcomers of the same address; as many at once */
     LOOK_AGAIN_NS = 20 * 1000 * 1000
 };
 
@@ -103,8 +104,22 @@ static bool evict(struct admission *admission, const struct segment *segment, ui
     return evicted;
 }
 
+static bool has_spoken(int socket)
+{
+    char byte = 0;
+    return recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+/* True when one more stranger of its own address may go for this newcomer. */
+static bool may_take_from_its_own(struct admission *admission, int socket)
+{
+    return has_spoken(socket) ||
+           rate_limit_take(&admission->eviction_rate, &admission->eviction_bucket,
+                           (uint64_t)clock_monotonic_ns(), 1);
+}
+
 /* Makes a place for a newcomer. False when its own address has to wait. */
-static bool make_place(struct admission *admission, const struct segment *segment,
+static bool make_place(struct admission *admission, const struct segment *segment, int socket,
                        struct admission_verdict *verdict)
 {
     const struct address_book *addresses = &admission->handlers.addresses;
@@ -117,8 +132,7 @@ static bool make_place(struct admission *admission, const struct segment *segmen
         uint32_t busiest = admission->handlers.slots[slot_index].address;
         bool is_its_own =
             addresses->entries[verdict->address].strangers == addresses->entries[busiest].strangers;
-        if (is_its_own && !rate_limit_take(&admission->eviction_rate, &admission->eviction_bucket,
-                                           (uint64_t)clock_monotonic_ns(), 1)) {
+        if (is_its_own && !may_take_from_its_own(admission, socket)) {
             return false;
         }
         if (evict(admission, segment, slot_index)) {
@@ -146,14 +160,14 @@ static enum refusal_reason judge_address(const struct admission *admission,
 }
 
 struct admission_verdict admission_judge(struct admission *admission, const struct segment *segment,
-                                         const struct listener_peer *peer)
+                                         int socket, const struct listener_peer *peer)
 {
     struct address_book *addresses = &admission->handlers.addresses;
     struct admission_verdict verdict = {.address = address_book_find(addresses, peer->origin),
                                         .evicted_slot = ADDRESS_NONE};
     verdict.reason = judge_address(admission, &addresses->entries[verdict.address]);
     if (verdict.reason == REFUSAL_REASONS && is_full(admission) &&
-        !make_place(admission, segment, &verdict)) {
+        !make_place(admission, segment, socket, &verdict)) {
         verdict.reason = REFUSAL_NO_PLACE;
     }
     verdict.admitted = verdict.reason == REFUSAL_REASONS;

@@ -12,7 +12,8 @@
  *   of these is evicted.
  * - A newcomer whose address does not have most strangers finds a place at once.
  * - A newcomer from the very address that has most of them takes the place of the first of these,
- *   a limited number of times a second; else a flood would become a storm of forks.
+ *   if it has spoken already, as an agency does with its first packet. Silent ones do so only a
+ *   limited number of times a second; else a flood would become a storm of forks.
  * - Refusing costs an accept and a close.
  *
  * Called by the supervisor alone; it stands in its private memory. If it dies, it dies with it.
@@ -33,7 +34,7 @@ struct admission {
     struct handler_book handlers;
     uint32_t connections_max, strangers_max, per_address_max;
     struct rate_limit connection_rate, stranger_rate; /* of an address */
-    struct rate_limit eviction_rate;                  /* by newcomers of the same address */
+    struct rate_limit eviction_rate;                  /* by silent newcomers of the same address */
     uint64_t eviction_bucket;
     int64_t looked_at_ns; /* when the slots were last looked at */
 };
@@ -54,11 +55,12 @@ struct admission_verdict {
 };
 
 /*
- * Judges a connection that was just accepted; admission_has_room was true, and a slot is free. It
- * may evict a stranger: its slot is marked, and its handler gets SIGTERM. Counts what it refuses.
+ * Judges a connection that was just accepted, with this socket; admission_has_room was true, and a
+ * slot is free. It may evict a stranger: its slot is marked, and its handler gets SIGTERM. Counts
+ * what it refuses.
  */
 struct admission_verdict admission_judge(struct admission *admission, const struct segment *segment,
-                                         const struct listener_peer *peer);
+                                         int socket, const struct listener_peer *peer);
 
 /*
  * Takes a handler that has been reaped out of the book. If its connection never said who it is, its

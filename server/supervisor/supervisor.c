@@ -255,7 +255,7 @@ static void log_eviction(struct supervisor *supervisor, uint32_t slot_index)
 static void admit(struct supervisor *supervisor, int socket, const struct listener_peer *peer)
 {
     const struct admission_verdict verdict =
-        admission_judge(&supervisor->admission, &supervisor->heritage.segment, peer);
+        admission_judge(&supervisor->admission, &supervisor->heritage.segment, socket, peer);
     log_eviction(supervisor, verdict.evicted_slot);
     if (verdict.admitted) {
         start_handler(supervisor, socket, peer, verdict.address);

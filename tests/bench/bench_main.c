@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NS_PER_SECOND 1e9
@@ -110,6 +111,24 @@ struct barrier {
     int ready[2], start[2];
 };
 
+/* Connects and is served one message, as often as lottery-agency would try. -1: in vain. */
+static int connect_and_say_hello(const struct load_plan *plan, const struct load_messages *messages)
+{
+    enum { TRIES = 100 };
+    const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+    for (int i = 0; i < TRIES; i++) {
+        int descriptor = load_connect(&plan->server);
+        if (descriptor >= 0 && load_say_hello(descriptor, messages)) {
+            return descriptor;
+        }
+        if (descriptor >= 0) {
+            (void)close(descriptor);
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    return -1;
+}
+
 static int run_agency(const struct load_plan *plan, unsigned index, const struct barrier *barrier,
                       struct load_result *result)
 {
@@ -119,14 +138,13 @@ static int run_agency(const struct load_plan *plan, unsigned index, const struct
                             bytes > MESSAGES_BYTES_MIN ? bytes : MESSAGES_BYTES_MIN)) {
         return EXIT_FAILURE;
     }
-    int descriptor = plan->churn ? -1 : load_connect(&plan->server);
-    bool served = descriptor >= 0 && load_say_hello(descriptor, &messages);
+    int descriptor = plan->churn ? -1 : connect_and_say_hello(plan, &messages);
     char byte = 0;
     (void)close(barrier->start[1]);
     bool started = write(barrier->ready[1], "", 1) == 1 && read(barrier->start[0], &byte, 1) == 0;
     if (started && plan->churn) {
         load_churn(plan, &messages, result);
-    } else if (started && served) {
+    } else if (started && descriptor >= 0) {
         load_bet(descriptor, plan, &messages, result);
         (void)close(descriptor);
     } else {

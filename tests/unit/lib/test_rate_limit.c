@@ -96,15 +96,20 @@ static void more_than_a_burst_is_admitted_by_a_full_bucket_alone_and_owed(void *
     assert_int_equal(take(&bucket, 2, paid_ns + UNIT_NS), 1);
 }
 
-static void a_charge_empties_a_bucket_and_owes_nothing(void **state)
+static void what_is_charged_to_an_empty_bucket_is_owed_up_to_a_burst(void **state)
 {
     (void)state;
     uint64_t bucket = 0;
+    for (unsigned i = 0; i < BURST + 3; i++) {
+        rate_limit_charge(&limit, &bucket, START_NS);
+    }
+    assert_int_equal(take(&bucket, 1, START_NS + 3 * UNIT_NS), 0);
+    assert_int_equal(take(&bucket, 2, START_NS + 4 * (uint64_t)UNIT_NS), 1);
     for (unsigned i = 0; i < 100 * BURST; i++) {
         rate_limit_charge(&limit, &bucket, START_NS);
     }
-    assert_false(rate_limit_admits(&limit, bucket, START_NS));
-    assert_int_equal(take(&bucket, 2, START_NS + UNIT_NS), 1);
+    assert_int_equal(take(&bucket, 1, START_NS + (uint64_t)BURST * UNIT_NS), 0);
+    assert_int_equal(take(&bucket, 2, START_NS + ((uint64_t)BURST + 1) * UNIT_NS), 1);
 }
 
 /* Two processes' readings of the clock may come in the other order. */
@@ -201,7 +206,7 @@ int main(void)
         RATE_LIMIT_TEST(asking_does_not_take),
         RATE_LIMIT_TEST(what_costs_more_takes_more),
         RATE_LIMIT_TEST(more_than_a_burst_is_admitted_by_a_full_bucket_alone_and_owed),
-        RATE_LIMIT_TEST(a_charge_empties_a_bucket_and_owes_nothing),
+        RATE_LIMIT_TEST(what_is_charged_to_an_empty_bucket_is_owed_up_to_a_burst),
         RATE_LIMIT_TEST(a_clock_that_rests_or_goes_back_gives_nothing),
         RATE_LIMIT_TEST(without_a_limit_everything_is_admitted),
         RATE_LIMIT_TEST(nothing_wraps_at_the_end_of_64_bits),

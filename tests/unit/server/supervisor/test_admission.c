@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +27,8 @@ struct fixture {
     struct processes processes;
     struct server_config config;
     struct admission admission;
+    int silent[2], talking[2]; /* both ends of a connection; the second one is the newcomer's */
+    bool newcomers_talk;
 };
 
 static int wait_for_a_signal(void *context)
@@ -55,6 +58,10 @@ static int set_up(void **state)
     processes_open(&fixture.processes);
     processes_release(&fixture.processes);
     assert_true(admission_open(&fixture.admission, &fixture.config));
+    fixture.newcomers_talk = false;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fixture.silent), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fixture.talking), 0);
+    assert_int_equal(write(fixture.talking[1], "1", 1), 1);
     return 0;
 }
 
@@ -62,6 +69,10 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     processes_close(&fixture->processes);
+    for (int end = 0; end < 2; end++) {
+        (void)close(fixture->silent[end]);
+        (void)close(fixture->talking[end]);
+    }
     admission_close(&fixture->admission);
     segments_remove(&fixture->scratch, &fixture->segment);
     return 0;
@@ -70,7 +81,8 @@ static int tear_down(void **state)
 static struct admission_verdict judge(struct fixture *fixture, uint64_t origin)
 {
     const struct listener_peer peer = {.origin = origin};
-    return admission_judge(&fixture->admission, &fixture->segment, &peer);
+    int socket = fixture->newcomers_talk ? fixture->talking[0] : fixture->silent[0];
+    return admission_judge(&fixture->admission, &fixture->segment, socket, &peer);
 }
 
 /* A newcomer that is let in. Returns its slot; *evicted is that of who went for it. */
@@ -224,8 +236,11 @@ static void a_flood_from_one_address_evicts_its_own_only_so_often(void **state)
     }
     assert_in_range(admitted, 1, FLOOD / 4);
     assert_int_equal(refused(fixture, REFUSAL_NO_PLACE), FLOOD - admitted);
-    /* Others find a place all the while. */
+    /* Others find a place all the while; and so does one of the same address that has spoken. */
     (void)let_in(fixture, GOOD, &evicted);
+    assert_int_not_equal(evicted, ADDRESS_NONE);
+    fixture->newcomers_talk = true;
+    (void)let_in(fixture, BAD, &evicted);
     assert_int_not_equal(evicted, ADDRESS_NONE);
 }
 
