@@ -77,7 +77,7 @@ class Server:
     def __init__(self, options, name):
         self.options, self.scene, self.same = options, name.rstrip('+'), name.endswith('+')
         self.side = run.Side(options, 'lottery', environment={
-            'AGENCIES_ALLOWED': '1-6', 'LOGGING_LEVEL': 'INFO', 'LIMITS_MAX_CONNECTIONS': '4096'})
+            'AGENCIES_ALLOWED': '1-6', 'LOGGING_LEVEL': 'INFO', 'LIMITS_UNIDENTIFIED_CONNECTIONS': '0'})
         self.port = self.side.start()
         self.alone, self.during, self.memory, self.handlers, self.cpu_s = [], [], 0, 0, 0
 
