@@ -265,7 +265,7 @@ static const struct config_key keys[KEYS] = {
                            .environment = {"LIMITS_STRANGERS_PER_SECOND"},
                            .kind = CONFIG_UINT32,
                            FIELD(limit_stranger_rate),
-                           .default_value = "100",
+                           .default_value = "50",
                            .maximum = CONNECTION_RATE_MAX,
                            .meaning = "connections a second from one address that end without "
                                       "having said who they are; 0: no limit"},

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 
 enum {
-    STRANGERS_BURST_SECONDS = 5, /* of limits.strangers_per_second, that may end at once */
+    STRANGERS_BURST_SECONDS = 6, /* of limits.strangers_per_second, that may end at once */
     EVICTIONS_PER_SECOND = 100,  /* by silent newcomers of the same address; as many at once */
     LOOK_AGAIN_NS = 20 * 1000 * 1000
 };

@@ -114,8 +114,8 @@ struct barrier {
 /* Connects and is served one message, as often as lottery-agency would try. -1: in vain. */
 static int connect_and_say_hello(const struct load_plan *plan, const struct load_messages *messages)
 {
-    enum { TRIES = 100 };
-    const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+    enum { TRIES = 1000, PAUSE_NS = 20 * 1000 * 1000 };
+    const struct timespec pause = {.tv_nsec = PAUSE_NS};
     for (int i = 0; i < TRIES; i++) {
         int descriptor = load_connect(&plan->server);
         if (descriptor >= 0 && load_say_hello(descriptor, messages)) {

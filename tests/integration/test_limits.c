@@ -68,7 +68,7 @@ static void only_an_agency_that_is_allowed_is_known(void **state)
 
 static void an_address_of_many_strangers_is_refused_for_a_while(void **state)
 {
-    enum { BURST = 5 };
+    enum { BURST = 6 };
     struct stage *stage = *state;
     struct server *server = server_start(stage, ENVIRONMENT("LIMITS_STRANGERS_PER_SECOND=1"));
     struct peer *known = peer_connect(server);

@@ -42,7 +42,7 @@ static void assert_defaults(void)
     assert_int_equal(config.limit_connections_per_address, 0);
     assert_int_equal(config.limit_unidentified, 1024);
     assert_int_equal(config.limit_connection_rate, 0);
-    assert_int_equal(config.limit_stranger_rate, 100);
+    assert_int_equal(config.limit_stranger_rate, 50);
     assert_int_equal(config.limit_bet_rate, 0);
     assert_int_equal(config.limit_refused_rate, 10);
     assert_int_equal(config.limit_agencies, 4096);

@@ -246,7 +246,7 @@ static void a_flood_from_one_address_evicts_its_own_only_so_often(void **state)
 
 static void strangers_that_went_without_a_word_empty_their_address_s_bucket(void **state)
 {
-    enum { A_SECOND = 2, BURST = 5 * A_SECOND };
+    enum { A_SECOND = 2, BURST = 6 * A_SECOND };
     struct fixture *fixture = *state;
     fixture->config.limit_stranger_rate = A_SECOND;
     open_admission(fixture);
