@@ -281,7 +281,7 @@ static const struct config_key keys[KEYS] = {
                           .environment = {"LIMITS_REFUSED_PER_SECOND"},
                           .kind = CONFIG_UINT32,
                           FIELD(limit_refused_rate),
-                          .default_value = "10",
+                          .default_value = "100",
                           .maximum = CONNECTION_RATE_MAX,
                           .meaning = "refused messages, and probes, a second of one connection; "
                                      "0: no limit"},

@@ -24,7 +24,7 @@
 enum {
     GATHERED_BYTES = 512 * 1024,
     AGENCY_FIELD_BYTES = 32,
-    REFUSED_BURST_SECONDS = 200 /* of limits.refused_per_second, that may come at once */
+    REFUSED_BURST_SECONDS = 50 /* of limits.refused_per_second, that may come at once */
 };
 
 /*

@@ -184,7 +184,7 @@ static void handshakes_of_rubbish(void **state)
 
 static void batches_of_an_agency_that_is_not_allowed(void **state)
 {
-    enum { BATCHES = 3000 };
+    enum { BATCHES = 12000 };
     struct scene *scene = open_scene(*state);
     const char *batches = bets_repeat(scene->stage, "99:4:A,B,1,2000-01-01,1\n\r\n", BATCHES);
     struct peer *peer = peer_connect(scene->server);

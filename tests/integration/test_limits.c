@@ -96,7 +96,7 @@ static void an_address_of_many_strangers_is_refused_for_a_while(void **state)
 
 static void a_connection_of_nothing_but_refused_messages_is_closed(void **state)
 {
-    enum { BURST = 200 };
+    enum { BURST = 50 };
     struct stage *stage = *state;
     struct server *server = server_start(stage, ENVIRONMENT("LIMITS_REFUSED_PER_SECOND=1"));
     struct peer *peer = peer_connect(server);
@@ -120,7 +120,7 @@ static void a_connection_of_nothing_but_refused_messages_is_closed(void **state)
 
 static void endless_probes_are_ended(void **state)
 {
-    enum { BURST = 200 };
+    enum { BURST = 50 };
     struct stage *stage = *state;
     struct server *server = server_start(stage, ENVIRONMENT("LIMITS_REFUSED_PER_SECOND=1"));
     struct peer *peer = peer_connect(server);

@@ -44,7 +44,7 @@ static void assert_defaults(void)
     assert_int_equal(config.limit_connection_rate, 0);
     assert_int_equal(config.limit_stranger_rate, 50);
     assert_int_equal(config.limit_bet_rate, 0);
-    assert_int_equal(config.limit_refused_rate, 10);
+    assert_int_equal(config.limit_refused_rate, 100);
     assert_int_equal(config.limit_agencies, 4096);
     assert_int_equal(config.timeout_message_ms, 10000);
     assert_int_equal(config.timeout_idle_ms, 600000);
