@@ -89,9 +89,9 @@ static void more_than_a_burst_is_admitted_by_a_full_bucket_alone_and_owed(void *
     (void)state;
     uint64_t bucket = 0;
     (void)take(&bucket, 1, START_NS);
-    assert_false(rate_limit_take(&limit, &bucket, START_NS, 3 * BURST));
-    assert_true(rate_limit_take(&limit, &bucket, START_NS + UNIT_NS, 3 * BURST));
-    uint64_t paid_ns = START_NS + UNIT_NS + 2 * (uint64_t)BURST * UNIT_NS;
+    assert_false(rate_limit_take(&limit, &bucket, START_NS, UINT64_C(3) * BURST));
+    assert_true(rate_limit_take(&limit, &bucket, START_NS + UNIT_NS, UINT64_C(3) * BURST));
+    uint64_t paid_ns = START_NS + UNIT_NS + UINT64_C(2) * BURST * UNIT_NS;
     assert_int_equal(take(&bucket, 1, paid_ns), 0);
     assert_int_equal(take(&bucket, 2, paid_ns + UNIT_NS), 1);
 }
@@ -103,7 +103,7 @@ static void what_is_charged_to_an_empty_bucket_is_owed_up_to_a_burst(void **stat
     for (unsigned i = 0; i < BURST + 3; i++) {
         rate_limit_charge(&limit, &bucket, START_NS);
     }
-    assert_int_equal(take(&bucket, 1, START_NS + 3 * UNIT_NS), 0);
+    assert_int_equal(take(&bucket, 1, START_NS + 3 * (uint64_t)UNIT_NS), 0);
     assert_int_equal(take(&bucket, 2, START_NS + 4 * (uint64_t)UNIT_NS), 1);
     for (unsigned i = 0; i < 100 * BURST; i++) {
         rate_limit_charge(&limit, &bucket, START_NS);
