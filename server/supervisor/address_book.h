@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ADDRESS_NONE = UINT32_MAX };
+#define ADDRESS_NONE UINT32_MAX /* no address, and no slot */
 
 /* One address. The counts are changed by the functions below, the buckets by their owners. */
 struct address_entry {
