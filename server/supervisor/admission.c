@@ -182,7 +182,10 @@ void admission_bury(struct admission *admission, const struct segment *segment, 
     struct handler_book *handlers = &admission->handlers;
     struct address_entry *address =
         &handlers->addresses.entries[handlers->slots[slot_index].address];
-    if (!slot_is_identified(&segment->slots[slot_index])) {
+    const struct slot *slot = &segment->slots[slot_index];
+    bool gave_its_place = handlers->slots[slot_index].standing == HANDLER_LEAVING &&
+                          atomic_load_explicit(&slot->bytes, memory_order_relaxed) == 0;
+    if (!slot_is_identified(slot) && !gave_its_place) {
         rate_limit_charge(&admission->stranger_rate, &address->stranger_bucket,
                           (uint64_t)clock_monotonic_ns());
     }

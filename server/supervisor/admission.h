@@ -64,7 +64,8 @@ struct admission_verdict admission_judge(struct admission *admission, const stru
 
 /*
  * Takes a handler that has been reaped out of the book. If its connection never said who it is, its
- * address is charged for that. The slot is still as its handler left it.
+ * address is charged for that; not where it was silent and was evicted, which is limited otherwise,
+ * and else would keep agencies of its address out. The slot is still as its handler left it.
  */
 void admission_bury(struct admission *admission, const struct segment *segment,
                     uint32_t slot_index);
