@@ -20,6 +20,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* Slots beside limits.max_connections, for handlers that were evicted and have not left yet. */
+enum { HERITAGE_LEAVING_MAX = 128 };
+
 struct heritage {
     struct server_config config;
     struct data_directory directory; /* with the lock, which lives as long as any of us */

@@ -37,10 +37,37 @@ static unsigned format_host(const struct sockaddr_storage *address, char *host)
     return ntohs(v6.sin6_port);
 }
 
+static uint64_t read_bytes(const uint8_t *bytes, size_t count)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < count; i++) {
+        number = number << 8 | bytes[i];
+    }
+    return number;
+}
+
+/* An IPv4 address is that mapped into IPv6, ffff:a.b.c.d: no IPv6 network begins with 0 (RFC 4291). */
+static uint64_t origin_of(const struct sockaddr_storage *address)
+{
+    enum { NETWORK_BYTES = 8, MAPPED_AT = 10 };
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    memcpy(&v4, address, sizeof v4);
+    memcpy(&v6, address, sizeof v6);
+    if (address->ss_family == AF_INET) {
+        return UINT64_C(0xffff) << 32 | ntohl(v4.sin_addr.s_addr);
+    }
+    const uint8_t *bytes = v6.sin6_addr.s6_addr;
+    return IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)
+               ? read_bytes(bytes + MAPPED_AT, sizeof v6.sin6_addr.s6_addr - MAPPED_AT)
+               : read_bytes(bytes, NETWORK_BYTES);
+}
+
 unsigned listener_describe_address(const struct sockaddr_storage *address,
                                    struct listener_peer *peer)
 {
     unsigned port = format_host(address, peer->host);
+    peer->origin = origin_of(address);
     bool bracketed = strchr(peer->host, ':') != NULL;
     (void)snprintf(peer->text, sizeof peer->text, bracketed ? "[%s]:%u" : "%s:%u", peer->host,
                    port);

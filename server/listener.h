@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 enum {
@@ -30,8 +31,13 @@ struct listeners {
     int descriptors[LISTENERS_MAX];
 };
 
-/* One end of a connection: its host, "10.0.0.7", and its text, "10.0.0.7:40123". */
+/*
+ * One end of a connection: its host, "10.0.0.7", and its text, "10.0.0.7:40123". `origin` is what
+ * limits count by: an IPv4 address, or the first 64 bits of an IPv6 address, of which one customer
+ * has at least all that follow (RFC 6177).
+ */
 struct listener_peer {
+    uint64_t origin;
     char host[LISTENER_HOST_BYTES];
     char text[LISTENER_PEER_BYTES];
 };

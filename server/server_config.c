@@ -29,6 +29,9 @@ enum {
     RING_BYTES_MIN = 64 * KIB,
     MESSAGE_BYTES_MAX = 16 * MIB,
     RING_MESSAGES_MIN = 4,
+    UNIDENTIFIED_PART = 4, /* by default strangers have a quarter of the connections */
+    CONNECTION_RATE_MAX = 1000 * 1000,
+    BET_RATE_MAX = 1000 * 1000 * 1000,
     NUMBER_TEXT_BYTES = 64
 };
 
@@ -61,6 +64,11 @@ enum server_key {
     KEY_MESSAGE_BYTES,
     KEY_CONNECTIONS,
     KEY_CONNECTIONS_PER_ADDRESS,
+    KEY_UNIDENTIFIED,
+    KEY_CONNECTION_RATE,
+    KEY_STRANGER_RATE,
+    KEY_BET_RATE,
+    KEY_REFUSED_RATE,
     KEY_AGENCIES,
     KEY_TIMEOUT_MESSAGE,
     KEY_TIMEOUT_IDLE,
@@ -319,6 +327,45 @@ static const struct config_key keys[KEYS] = {
                                      .maximum = CONNECTIONS_MAX,
                                      .meaning = "connections at the same time from one address; "
                                                 "0: no limit"},
+    [KEY_UNIDENTIFIED] = {.path = {"limits.unidentified_connections"},
+                          .environment = {"LIMITS_UNIDENTIFIED_CONNECTIONS"},
+                          .kind = CONFIG_UINT32,
+                          FIELD(limit_unidentified),
+                          .default_value = "0",
+                          .maximum = CONNECTIONS_MAX,
+                          .meaning = "connections that have not said who they are, at the same "
+                                     "time; 0: a quarter of limits.max_connections"},
+    [KEY_CONNECTION_RATE] = {.path = {"limits.connections_per_second"},
+                             .environment = {"LIMITS_CONNECTIONS_PER_SECOND"},
+                             .kind = CONFIG_UINT32,
+                             FIELD(limit_connection_rate),
+                             .default_value = "0",
+                             .maximum = CONNECTION_RATE_MAX,
+                             .meaning = "connections a second from one address; 0: no limit"},
+    [KEY_STRANGER_RATE] = {.path = {"limits.strangers_per_second"},
+                           .environment = {"LIMITS_STRANGERS_PER_SECOND"},
+                           .kind = CONFIG_UINT32,
+                           FIELD(limit_stranger_rate),
+                           .default_value = "50",
+                           .maximum = CONNECTION_RATE_MAX,
+                           .meaning = "connections a second from one address that end without "
+                                      "having said who they are; 0: no limit"},
+    [KEY_BET_RATE] = {.path = {"limits.bets_per_second"},
+                      .environment = {"LIMITS_BETS_PER_SECOND"},
+                      .kind = CONFIG_UINT32,
+                      FIELD(limit_bet_rate),
+                      .default_value = "0",
+                      .maximum = BET_RATE_MAX,
+                      .meaning = "bets a second of one agency, on all of its connections; "
+                                 "0: no limit"},
+    [KEY_REFUSED_RATE] = {.path = {"limits.refused_per_second"},
+                          .environment = {"LIMITS_REFUSED_PER_SECOND"},
+                          .kind = CONFIG_UINT32,
+                          FIELD(limit_refused_rate),
+                          .default_value = "100",
+                          .maximum = CONNECTION_RATE_MAX,
+                          .meaning = "refused messages, and probes, a second of one connection; "
+                                     "0: no limit"},
     [KEY_AGENCIES] = {.path = {"limits.agencies"},
                       .environment = {"LIMITS_AGENCIES"},
                       .kind = CONFIG_UINT32,
@@ -486,6 +533,23 @@ static bool check_ring(const struct server_config *config, const struct config_o
                        message, least);
 }
 
+/* Else strangers could keep all agencies out. One connection is an agency's and a stranger's. */
+static bool derive_unidentified(struct server_config *config, const struct config_origin *origins,
+                                struct failure *failure)
+{
+    if (config->limit_unidentified == 0) {
+        config->limit_unidentified = config->limit_connections / UNIDENTIFIED_PART;
+        config->limit_unidentified += config->limit_unidentified == 0 ? 1 : 0;
+    }
+    return config->limit_unidentified < config->limit_connections ||
+           config->limit_connections == 1 ||
+           failure_set(failure,
+                       "%s: limits.unidentified_connections (%" PRIu32
+                       ") has to be less than limits.max_connections (%" PRIu32 ")",
+                       blame(origins, KEY_UNIDENTIFIED, KEY_CONNECTIONS),
+                       config->limit_unidentified, config->limit_connections);
+}
+
 /* The draw's name becomes that of a directory, and its closing time is a moment. */
 static bool check_lottery(struct server_config *config, const struct config_origin *origins,
                           struct failure *failure)
@@ -525,8 +589,8 @@ bool server_config_load(const char *file, struct server_config *config, struct f
     memset(config, 0, sizeof *config);
     if (!config_load(&server_config_table, file, config, origins, failure) ||
         !derive_allowed(config, origins, failure) || !check_agencies(config, origins, failure) ||
-        !check_ring(config, origins, failure) || !check_lottery(config, origins, failure) ||
-        !check_tls(config, origins, failure) ||
+        !check_ring(config, origins, failure) || !derive_unidentified(config, origins, failure) ||
+        !check_lottery(config, origins, failure) || !check_tls(config, origins, failure) ||
         !address_set_parse(config->proxy_from, origins[KEY_PROXY_FROM].place, &config->balancers,
                            failure)) {
         return false;

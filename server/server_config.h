@@ -57,20 +57,25 @@ struct server_config {
     uint64_t limit_message_bytes;             /* limits.message_bytes */
     uint32_t limit_connections;               /* limits.max_connections */
     uint32_t limit_connections_per_address;   /* limits.connections_per_address; 0: no limit */
-    uint32_t limit_agencies;                  /* limits.agencies, the capacity of the table */
-    uint64_t timeout_message_ms;              /* timeouts.message, from first to last byte */
-    uint64_t timeout_idle_ms;                 /* timeouts.idle, of a silent connection; 0: none */
-    uint64_t timeout_answer_ms;               /* timeouts.answer, of a peer that does not read */
-    uint64_t timeout_shutdown_ms;             /* timeouts.shutdown, then SIGKILL */
-    uint64_t winners_wait_ms;                 /* winners.wait, before the answer WAIT */
-    int untyped_messages;                     /* enum server_untyped_messages */
-    int ack_after;                            /* enum server_ack_after */
-    int start_verify;                         /* enum server_start_verify */
-    uint32_t rule_number_max;                 /* rules.number_max, 0 .. 2^32-1 */
-    int rule_birthdate;                       /* enum server_rule_birthdate */
-    int64_t closes_at_ms;                     /* lottery.closes, ms since 1970; 0: no such time */
-    struct agency_set allowed;                /* who may bet */
-    struct address_set balancers;             /* of server.proxy_from */
+    uint32_t limit_unidentified;    /* limits.unidentified_connections; once loaded, never 0 */
+    uint32_t limit_connection_rate; /* limits.connections_per_second, of an address; 0: no limit */
+    uint32_t limit_stranger_rate;   /* limits.strangers_per_second, of an address; 0: no limit */
+    uint32_t limit_bet_rate;        /* limits.bets_per_second, of an agency; 0: no limit */
+    uint32_t limit_refused_rate;    /* limits.refused_per_second, of a connection; 0: no limit */
+    uint32_t limit_agencies;        /* limits.agencies, the capacity of the table */
+    uint64_t timeout_message_ms;    /* timeouts.message, from first to last byte */
+    uint64_t timeout_idle_ms;       /* timeouts.idle, of a silent connection; 0: none */
+    uint64_t timeout_answer_ms;     /* timeouts.answer, of a peer that does not read */
+    uint64_t timeout_shutdown_ms;   /* timeouts.shutdown, then SIGKILL */
+    uint64_t winners_wait_ms;       /* winners.wait, before the answer WAIT */
+    int untyped_messages;           /* enum server_untyped_messages */
+    int ack_after;                  /* enum server_ack_after */
+    int start_verify;               /* enum server_start_verify */
+    uint32_t rule_number_max;       /* rules.number_max, 0 .. 2^32-1 */
+    int rule_birthdate;             /* enum server_rule_birthdate */
+    int64_t closes_at_ms;           /* lottery.closes, ms since 1970; 0: no such time */
+    struct agency_set allowed;      /* who may bet */
+    struct address_set balancers;   /* of server.proxy_from */
 };
 
 /* The table of keys. -h prints it, and tests compare it with the documentation. */
@@ -82,7 +87,10 @@ extern const struct config_table server_config_table;
  * `allowed` follow from agencies.allowed. Where it is empty, every id is
  * allowed if AGENCY_QUORUM_MIN is set, and 1 to agencies.expected otherwise.
  *
- * Returns false with *failure set where a key is wrong, where the ring is shorter than four
+ * limit_unidentified is a quarter of limit_connections where it was 0, and at least 1.
+ *
+ * Returns false with *failure set where a key is wrong, where strangers may take all connections
+ * (of more than one), where the ring is shorter than four
  * of the longest messages, where ranges overlap, where TLS lacks a file, or where more ids are allowed (with `any`:
  * expected) than limits.agencies.
  */

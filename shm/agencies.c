@@ -61,6 +61,11 @@ struct agency *agencies_find_or_add(const struct segment *segment, uint32_t id)
     return agency;
 }
 
+_Atomic uint64_t *agencies_bucket(const struct segment *segment, const struct agency *agency)
+{
+    return &segment->buckets[agency - segment->agencies];
+}
+
 struct agency_claim agencies_claim(const struct segment *segment, struct agency *agency)
 {
     append_lock(segment);

@@ -26,6 +26,9 @@ struct agency *agencies_find(const struct segment *segment, uint32_t id);
  */
 struct agency *agencies_find_or_add(const struct segment *segment, uint32_t id);
 
+/* Returns the agency's bucket of bets, which all of its connections share. By handlers. */
+_Atomic uint64_t *agencies_bucket(const struct segment *segment, const struct agency *agency);
+
 /* What a claim gives to the connection that made it. */
 struct agency_claim {
     uint64_t epoch;        /* what this connection appends with; never EPOCH_UNFENCED */

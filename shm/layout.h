@@ -13,8 +13,11 @@
  *                       | log         lines lost                         |
  *                       | keyholder   its counters                       |
  *                       | confinement what processes may do              |
+ *                       | refusals    who and what was refused, by reason |
  *   agencies_offset     +------------------------------------------------+
  *                       | struct agency [agency_capacity]   (open hash)  |
+ *   buckets_offset      +------------------------------------------------+
+ *                       | a bucket of bets [agency_capacity], by entry   |
  *   slots_offset        +------------------------------------------------+
  *                       | struct slot [slot_capacity]                    |
  *   data_offset         +--------- (of a page, or of a huge page) -------+
@@ -63,8 +66,8 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 8,
-    SHARED_SLOTS_MAX = 32768, /* limits.max_connections is below this */
+    SHARED_LAYOUT_VERSION = 9,
+    SHARED_SLOTS_MAX = 32768, /* limits.max_connections, and those that leave, are below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
     SHARED_SERIAL_BYTES = 44, /* 20 octets in hexadecimal, terminated */
     SHARED_NAMES_BYTES = 32,  /* "1-5,7", terminated */
@@ -94,10 +97,11 @@ struct shared_identity {
     uint32_t agencies_expected;
     uint32_t agency_capacity; /* a power of two, at least twice agency_limit */
     uint32_t agency_limit;
-    uint32_t slot_capacity;
+    uint32_t slot_capacity;    /* connections, and those that have to leave and have not left */
+    uint32_t connection_limit; /* limits.max_connections */
     uint64_t ring_bytes;
     uint64_t segment_bytes;
-    uint64_t agencies_offset, slots_offset, data_offset;
+    uint64_t agencies_offset, buckets_offset, slots_offset, data_offset;
 };
 
 enum shared_phase { SHARED_NOT_READY, SHARED_STARTING, SHARED_READY, SHARED_STOPPING };
@@ -226,14 +230,15 @@ struct shared_storer {
 struct shared_supervisor {
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic int64_t beat_at_ms; /* heartbeat.h; each second */
     _Atomic uint64_t connections_accepted;
-    _Atomic uint64_t connections_refused; /* over limits.connections_per_address; also by handlers
-                                           * of forwarded ones, by atomic additions all */
-    _Atomic uint64_t connections_open;    /* handlers alive now */
-    _Atomic uint64_t handlers_exited;     /* left by themselves */
-    _Atomic uint64_t handlers_failed;     /* left with a non-zero status */
-    _Atomic uint64_t handlers_killed;     /* ended by a signal, and not by a forbidden call */
-    _Atomic uint64_t storer_deaths;       /* storers that ended before they were asked to */
-    _Atomic uint64_t storer_starts;       /* storers started, the first one included */
+    /* Closed when they were accepted, or by the handlers of forwarded ones; shared_refusals has the
+     * reasons. By atomic additions all. */
+    _Atomic uint64_t connections_refused;
+    _Atomic uint64_t connections_open; /* handlers alive now, but for those that have to leave */
+    _Atomic uint64_t handlers_exited;  /* left by themselves */
+    _Atomic uint64_t handlers_failed;  /* left with a non-zero status */
+    _Atomic uint64_t handlers_killed;  /* ended by a signal, and not by a forbidden call */
+    _Atomic uint64_t storer_deaths;    /* storers that ended before they were asked to */
+    _Atomic uint64_t storer_starts;    /* storers started, the first one included */
     _Atomic uint32_t port; /* TCP, bound on every address; 0: not yet. segment_set_port */
     _Atomic uint64_t handlers_forbidden; /* ended by a system call that they may not do */
     _Atomic uint64_t storers_forbidden;  /* the same; they are among storer_deaths, too */
@@ -354,6 +359,7 @@ enum slot_activity {
     SLOT_WAITING_FOR_COMMIT,
     SLOT_WAITING_FOR_DONE,
     SLOT_WAITING_AT_GATE,
+    SLOT_WAITING_FOR_TURN,
     SLOT_ANSWERING,
     SLOT_CLOSING,
     SLOT_ACTIVITIES
@@ -372,6 +378,13 @@ enum slot_forwarding {
     SLOT_ARRIVING, /* forwarded; its handler finds out whether its host may have one more */
     SLOT_ADMITTED  /* forwarded, and it may */
 };
+
+/*
+ * What a connection is to the server. It begins as a stranger, and leaves that once: by the handler,
+ * which has taken the first valid message of an agency that is allowed; or by the supervisor, which
+ * needs the place. Both use a compare-and-exchange, so no identified connection is ever evicted.
+ */
+enum slot_standing { SLOT_STRANGER, SLOT_IDENTIFIED, SLOT_EVICTED };
 
 /*
  * One connection's handler. Set up by the supervisor before it forks the handler, then
@@ -401,6 +414,7 @@ struct slot {
     _Atomic uint64_t bytes;          /* bytes received */
     char peer[SHARED_PEER_BYTES];    /* whose connection it is; see version */
     _Atomic uint32_t version;        /* odd: being changed; by the slot's writer */
+    _Atomic uint32_t standing;       /* enum slot_standing; see there */
     _Atomic int64_t connected_at_ms; /* ms since 1970 */
     char via[SHARED_PEER_BYTES];     /* the balancer that forwards it, or ""; see version */
     _Atomic uint32_t forwarding;     /* enum slot_forwarding; seq_cst, after peer (slots.h) */
@@ -410,6 +424,25 @@ struct slot {
     _Atomic int64_t certificate_expires_at_s;
     char certificate[SHARED_SERIAL_BYTES]; /* its serial number, in hexadecimal */
     char speaks_for[SHARED_NAMES_BYTES];   /* the agencies that it names; a longer list is cut */
+};
+
+/* Why a connection or a message was refused; the names are in refusals.c. */
+enum refusal_reason {
+    REFUSAL_PER_ADDRESS, /* at accept: limits.connections_per_address */
+    REFUSAL_CONNECTIONS, /* at accept: limits.connections_per_second */
+    REFUSAL_STRANGERS,   /* at accept: limits.strangers_per_second */
+    REFUSAL_NO_PLACE,    /* at accept: limits.unidentified_connections, by its own address */
+    REFUSAL_EVICTED,     /* a stranger gave its place up: limits.unidentified_connections */
+    REFUSAL_NOT_ALLOWED, /* a message: agencies.allowed */
+    REFUSAL_BETS,        /* a message: limits.bets_per_second */
+    REFUSAL_MESSAGES,    /* a connection: limits.refused_per_second, refused messages */
+    REFUSAL_PROBES,      /* a connection: limits.refused_per_second, probes */
+    REFUSAL_REASONS
+};
+
+/* How many of each; see refusals.h. Added to by any process, relaxed; read by anyone. */
+struct shared_refusals {
+    alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t counts[REFUSAL_REASONS];
 };
 
 struct shared {
@@ -427,6 +460,7 @@ struct shared {
     alignas(SHARED_CACHE_LINE_BYTES) struct log_losses log;
     struct shared_keyholder keyholder;
     alignas(SHARED_CACHE_LINE_BYTES) struct shared_confinement confinement;
+    struct shared_refusals refusals;
 };
 
 _Static_assert(sizeof(struct agency) == SHARED_CACHE_LINE_BYTES, "an agency is one cache line");

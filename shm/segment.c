@@ -103,11 +103,16 @@ static struct shared_identity plan_identity(const struct segment_plan *plan)
         .agency_capacity = table_capacity(plan->agency_limit),
         .agency_limit = plan->agency_limit,
         .slot_capacity = plan->slot_capacity,
+        .connection_limit =
+            plan->connection_limit != 0 ? plan->connection_limit : plan->slot_capacity,
         .ring_bytes = plan->ring_bytes,
     };
     identity.agencies_offset = round_up(sizeof(struct shared), SHARED_CACHE_LINE_BYTES);
-    identity.slots_offset =
+    identity.buckets_offset =
         identity.agencies_offset + (uint64_t)identity.agency_capacity * sizeof(struct agency);
+    identity.slots_offset = round_up(identity.buckets_offset + (uint64_t)identity.agency_capacity *
+                                                                   sizeof(_Atomic uint64_t),
+                                     SHARED_CACHE_LINE_BYTES);
     uint64_t slots_end =
         identity.slots_offset + (uint64_t)plan->slot_capacity * sizeof(struct slot);
     identity.data_offset = round_up(slots_end, data_alignment(plan->ring_bytes));
@@ -120,6 +125,7 @@ static void set_pointers(struct segment *segment, char *base,
 {
     segment->shared = (struct shared *)(void *)base;
     segment->agencies = (struct agency *)(void *)(base + identity->agencies_offset);
+    segment->buckets = (_Atomic uint64_t *)(void *)(base + identity->buckets_offset);
     segment->slots = (struct slot *)(void *)(base + identity->slots_offset);
 }
 

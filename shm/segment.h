@@ -35,6 +35,7 @@ enum {
 struct segment {
     struct shared *shared;
     struct agency *agencies;
+    _Atomic uint64_t *buckets; /* of bets: one an agency, lib/rate_limit.h */
     struct slot *slots;
     char *data;       /* the ring's bytes, twice in a row; NULL in a read-only view */
     size_t map_bytes; /* of the whole reservation */
@@ -51,9 +52,10 @@ struct segment_plan {
     uint64_t ring_bytes; /* a multiple of the page size; for huge pages, of 2 MiB */
     uint32_t agency_limit;
     uint32_t agencies_expected;
-    uint32_t slot_capacity; /* at most SHARED_SLOTS_MAX */
-    uint32_t key;           /* of its name; 0: segment_key of the directory */
-    bool key_remembered;    /* control names this key, so a dead segment of that name is ours */
+    uint32_t slot_capacity;    /* at most SHARED_SLOTS_MAX */
+    uint32_t connection_limit; /* 0: slot_capacity */
+    uint32_t key;              /* of its name; 0: segment_key of the directory */
+    bool key_remembered;       /* control names this key, so a dead segment of that name is ours */
 };
 
 /* Returns the first key to try for a data directory; never 0 (IPC_PRIVATE). Any process. */

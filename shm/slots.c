@@ -23,6 +23,7 @@ static const char *const activity_names[SLOT_ACTIVITIES] = {
     [SLOT_WAITING_FOR_COMMIT] = "waiting for commit",
     [SLOT_WAITING_FOR_DONE] = "waiting for done",
     [SLOT_WAITING_AT_GATE] = "waiting at gate",
+    [SLOT_WAITING_FOR_TURN] = "waiting for turn",
     [SLOT_ANSWERING] = "answering",
     [SLOT_CLOSING] = "closing",
 };
@@ -98,6 +99,7 @@ void slot_set_up(const struct segment *segment, uint32_t index, const char *peer
     atomic_store(&slot->agency, 0);
     atomic_store(&slot->agency_known, 0);
     atomic_store(&slot->security, SLOT_PLAIN);
+    atomic_store(&slot->standing, SLOT_STRANGER);
     atomic_store(&slot->messages, 0);
     atomic_store(&slot->bets, 0);
     atomic_store(&slot->bytes, 0);
@@ -191,6 +193,27 @@ bool slot_admit_forwarded(const struct segment *segment, uint32_t index, uint32_
     }
     atomic_store(&slot->forwarding, SLOT_DIRECT);
     return false;
+}
+
+static bool change_standing(struct slot *slot, enum slot_standing standing)
+{
+    uint32_t stranger = SLOT_STRANGER;
+    return atomic_compare_exchange_strong(&slot->standing, &stranger, (uint32_t)standing);
+}
+
+void slot_identify(struct slot *slot)
+{
+    (void)change_standing(slot, SLOT_IDENTIFIED);
+}
+
+bool slot_evict(struct slot *slot)
+{
+    return change_standing(slot, SLOT_EVICTED);
+}
+
+bool slot_is_identified(const struct slot *slot)
+{
+    return atomic_load_explicit(&slot->standing, memory_order_relaxed) == SLOT_IDENTIFIED;
 }
 
 void slot_set_activity(struct slot *slot, enum slot_activity activity)

@@ -46,8 +46,24 @@ void slot_set_forwarded(struct slot *slot, const char *peer);
 bool slot_admit_forwarded(const struct segment *segment, uint32_t index, uint32_t per_host_max);
 
 /*
- * Copies the peer of a slot and the balancer before it ("" where there is none), terminated, and sets *version to the slot's version. Returns
- * false when the slot was being given to another connection, or was, during the copy. A
+ * Notes that the connection has said who it is. Nothing changes where it was evicted before that:
+ * its handler ends. Called by that handler, for the first valid message of an allowed agency, or
+ * for a certificate that names one.
+ */
+void slot_identify(struct slot *slot);
+
+/*
+ * Takes the place of a connection that has not said who it is; the caller then sends SIGTERM to its
+ * handler. False, and nothing changes, where it has said so. Called by the supervisor.
+ */
+bool slot_evict(struct slot *slot);
+
+/* True when the connection has said who it is. Any process may call. */
+bool slot_is_identified(const struct slot *slot);
+
+/*
+ * Copies the peer of a slot and the balancer before it ("" where there is none), terminated, and
+ * sets *version to the slot's version. Returns false when the slot was being given to another connection, or was, during the copy. A
  * caller that reads more of the slot asks slot_is_unchanged at the end, with that version:
  * true says that all of it belongs to one connection. Any process may call.
  */

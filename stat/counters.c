@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ------------------------------------------------------------ declarations ---- */
 
@@ -26,6 +27,8 @@
 #define AGENCY(field) .section = SECTION_AGENCIES, .offset = offsetof(struct snapshot_agency, field)
 #define HANDLER(field)                                                                             \
     .section = SECTION_HANDLERS, .offset = offsetof(struct snapshot_handler, field)
+#define REFUSAL(field)                                                                             \
+    .section = SECTION_REFUSALS, .offset = offsetof(struct snapshot_refusal, field)
 #define GAUGE(name)   .type = METRIC_GAUGE, .metric = "lottery_" name
 #define COUNTER(name) .type = METRIC_COUNTER, .metric = "lottery_" name "_total"
 
@@ -63,8 +66,9 @@ const struct counter counters[] = {
      .explanation = "Connections that were given a handler since the start."},
     {SERVER(connections_refused), .name = "connections_refused", .label = "refused",
      .unit = UNIT_COUNT, COUNTER("connections_refused"),
-     .explanation = "Connections that were closed at once because their address had "
-                    "limits.connections_per_address of them already."},
+     .explanation = "Connections that were closed when they were accepted, because of the limits of "
+                    "their address, or of those that have not said who they are: the list of "
+                    "refusals has the reasons."},
     {SERVER(log_lines_lost), .name = "log_lines_lost", .label = "log lost", .unit = UNIT_COUNT,
      COUNTER("log_lines_lost"),
      .explanation = "Lines that did not get into the log, because its reader had stopped or was "
@@ -389,7 +393,8 @@ const struct counter counters[] = {
      .explanation = "receiving: waits for its peer. working: parses and appends. waiting for "
                     "space: the ring is full. waiting for commit: until the disk has its bets. "
                     "waiting for done: until the disk has the agency's DONE. waiting at gate: "
-                    "until the draw. answering, closing: what they say."},
+                    "until the draw. waiting for turn: the agency has reached "
+                    "limits.bets_per_second. answering, closing: what they say."},
     {HANDLER(since_ms), .name = "since_ms", .label = "for", .width = 7, .unit = UNIT_MOMENT_MS,
      GAUGE("handler_since_timestamp_seconds"),
      .explanation = "When it began to do that."},
@@ -422,6 +427,20 @@ const struct counter counters[] = {
      GAUGE("handler_awaited_bytes"),
      .explanation = "The position that it waits for, or last waited for: of the ring's written "
                     "for space, of its durable (or written) for commit."},
+
+    /* ---- refusals ---- */
+    {REFUSAL(reason), .name = "reason", .label = "reason", .width = 11, .unit = UNIT_TEXT,
+     .key = true,
+     .explanation = "What was refused, and by which limit. Connections, when they were accepted: "
+                    "per_address, connections, strangers (so many of their address ended without "
+                    "having said who they are), no_place (the places of strangers are taken by "
+                    "its own address). Connections, later: evicted (a stranger gave its place "
+                    "up), messages and probes (too many of them were refused). Messages: "
+                    "not_allowed (agencies.allowed), bets."},
+    {REFUSAL(total), .name = "total", .label = "refused", .width = 9, .unit = UNIT_COUNT,
+     COUNTER("refused"),
+     .explanation = "How many were refused for this reason since the start. The table shows a "
+                    "reason once it has refused something."},
 };
 /* clang-format on */
 
@@ -453,6 +472,8 @@ static const struct {
                           "have never come",
                           0},
     [SECTION_HANDLERS] = {"handlers", "a row a connection", 0},
+    [SECTION_REFUSALS] = {"refused", "connections and messages that the limits refused, by reason",
+                          0},
 };
 
 const char *section_name(enum section section)
@@ -467,13 +488,15 @@ const char *section_explanation(enum section section)
 
 bool section_is_list(enum section section)
 {
-    return section == SECTION_AGENCIES || section == SECTION_HANDLERS;
+    return section == SECTION_AGENCIES || section == SECTION_HANDLERS ||
+           section == SECTION_REFUSALS;
 }
 
 size_t section_rows(const struct snapshot *snapshot, enum section section)
 {
     return section == SECTION_AGENCIES   ? snapshot->agency_count
            : section == SECTION_HANDLERS ? snapshot->handler_count
+           : section == SECTION_REFUSALS ? (size_t)REFUSAL_REASONS
                                          : 1;
 }
 
@@ -484,6 +507,9 @@ const void *section_row(const struct snapshot *snapshot, enum section section, s
     }
     if (section == SECTION_HANDLERS) {
         return &snapshot->handlers[index];
+    }
+    if (section == SECTION_REFUSALS) {
+        return &snapshot->refusals[index];
     }
     return (const char *)snapshot + sections[section].offset;
 }
@@ -499,6 +525,11 @@ static bool is_same_row(enum section section, const void *left, const void *righ
         const struct snapshot_handler *first = left;
         const struct snapshot_handler *second = right;
         return first->pid == second->pid && first->connected_at_ms == second->connected_at_ms;
+    }
+    if (section == SECTION_REFUSALS) {
+        const struct snapshot_refusal *first = left;
+        const struct snapshot_refusal *second = right;
+        return strcmp(first->reason, second->reason) == 0;
     }
     return true;
 }

@@ -56,7 +56,7 @@ static bool check_storer(const struct shared_storer *storer, struct failure *rea
 static bool check_room(const struct shared *shared, struct failure *reason)
 {
     uint64_t open = LOOK(shared->supervisor.connections_open);
-    uint64_t limit = shared->identity.slot_capacity;
+    uint64_t limit = shared->identity.connection_limit;
     return open < limit || failure_set(reason,
                                        "all of limits.max_connections are open (%" PRIu64
                                        "): another one has to wait until one of them ends",

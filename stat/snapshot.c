@@ -9,6 +9,7 @@
 #include "server/processes.h"
 #include "shm/gate.h"
 #include "shm/heartbeat.h"
+#include "shm/refusals.h"
 #include "shm/slots.h"
 #include "stat/readiness.h"
 
@@ -518,6 +519,14 @@ static void copy_confinement(const struct shared *shared, struct snapshot_confin
              name_of(missing, sizeof missing / sizeof missing[0], confinement->missing));
 }
 
+static void copy_refusals(const struct shared *shared, struct snapshot_refusal *refusals)
+{
+    for (enum refusal_reason reason = 0; reason < REFUSAL_REASONS; reason++) {
+        set_word(refusals[reason].reason, refusal_name(reason));
+        refusals[reason].total = LOOK(shared->refusals.counts[reason]);
+    }
+}
+
 /* ------------------------------------------------------------------ whole ---- */
 
 /* True when the tables lie within what is mapped. */
@@ -566,6 +575,7 @@ bool snapshot_take(const struct segment *segment, const struct control *control,
     copy_keyholder(shared, &snapshot->keyholder);
     copy_tls(shared, &snapshot->tls);
     copy_confinement(shared, &snapshot->confinement);
+    copy_refusals(shared, snapshot->refusals);
     finish_agencies(&roll, shared->identity.agency_limit, snapshot);
     return true;
 }

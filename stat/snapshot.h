@@ -131,6 +131,11 @@ struct snapshot_handler {
     uint64_t certificate_expires_at_ms;
 };
 
+struct snapshot_refusal {
+    char reason[SNAPSHOT_WORD_BYTES]; /* refusal_name */
+    uint64_t total;
+};
+
 struct snapshot {
     uint64_t taken_ns;    /* of the monotonic clock, for rates */
     uint64_t taken_at_ms; /* since 1970, for ages */
@@ -143,6 +148,7 @@ struct snapshot {
     struct snapshot_keyholder keyholder;
     struct snapshot_tls tls;
     struct snapshot_confinement confinement;
+    struct snapshot_refusal refusals[REFUSAL_REASONS]; /* by reason */
     struct snapshot_agency *agencies; /* by standing, then by id: the missing ones first */
     size_t agency_count;
     struct snapshot_handler *handlers; /* by slot */

@@ -180,6 +180,21 @@ static void print_rates(struct page *page)
     grid_end(&grid);
 }
 
+/* A cell for each reason that has refused something. */
+static void print_refusals(struct page *page)
+{
+    struct grid grid = grid_begin(page, section_name(SECTION_REFUSALS));
+    for (size_t i = 0; i < REFUSAL_REASONS; i++) {
+        const struct snapshot_refusal *refusal = &page->snapshot->refusals[i];
+        if (refusal->total > 0) {
+            char value[UNITS_TEXT_BYTES];
+            units_count(refusal->total, value);
+            grid_add(&grid, refusal->reason, value);
+        }
+    }
+    grid_end(&grid);
+}
+
 static void print_grid(struct page *page)
 {
     print_section(page, SECTION_SERVER);
@@ -189,6 +204,7 @@ static void print_grid(struct page *page)
     for (enum section section = SECTION_RING; section < SECTION_AGENCIES; section++) {
         print_section(page, section);
     }
+    print_refusals(page);
 }
 
 /* How many lines print_grid would print if it were not brief. */

@@ -70,7 +70,7 @@ void connection_close(struct connection *connection)
         }
         tls_stream_close(&connection->tls);
     }
-    if (!connection->broken && shutdown(connection->socket, SHUT_WR) == 0) {
+    if (!connection->broken && connection->answered && shutdown(connection->socket, SHUT_WR) == 0) {
         linger(connection);
     }
     close(connection->socket);
@@ -349,6 +349,7 @@ bool connection_flush(struct connection *connection)
         !send_all(connection, connection->out, connection->out_used)) {
         connection->broken = true;
     }
+    connection->answered = connection->answered || connection->out_used > 0;
     connection->out_used = 0;
     return !connection->broken;
 }

@@ -27,6 +27,7 @@ struct connection {
     size_t in_end;         /* after the last byte received */
     uint64_t answer_ms;    /* how long a peer may refuse to read */
     bool broken;           /* see connection_is_broken */
+    bool answered;         /* something was sent */
     size_t out_used;       /* bytes in `out` */
     uint64_t received;     /* bytes, since it was opened, as they were read by us */
     struct tls_stream tls; /* open: the connection is encrypted */
@@ -43,7 +44,7 @@ void connection_open(struct connection *connection, int socket, struct arena *ar
 /*
  * Closes the socket so that the peer can still read what was sent to it. Where bytes of the peer
  * are unread, the kernel resets the connection (RFC 9293, 3.6.1). So they are read and thrown away
- * for a short while.
+ * for a short while. Where nothing was sent, there is nothing to be read.
  */
 void connection_close(struct connection *connection);
 

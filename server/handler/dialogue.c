@@ -11,6 +11,7 @@
 #include "server/signals.h"
 #include "shm/agencies.h"
 #include "shm/gate.h"
+#include "shm/refusals.h"
 #include "shm/ring.h"
 #include "shm/slots.h"
 #include "shm/waiting.h"
@@ -18,10 +19,18 @@
 #include "store/winners.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { STATE_BODY_BYTES = 192, GATE_LOOK_MS = 1000 };
+enum { STATE_BODY_BYTES = 192, GATE_LOOK_MS = 1000, NS_PER_MS = 1000 * 1000 };
+
+/*
+ * How long bets wait for their turn at limits.bets_per_second. It is long, because ERROR serves no
+ * honest agency: it would send the same bets again. Only many connections, or a limit far below a
+ * batch a minute, get there.
+ */
+#define TURN_PATIENCE_NS (60 * UINT64_C(1000000000))
 
 void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, uint32_t slot_index,
                    struct connection *connection, const struct identity *identity,
@@ -35,6 +44,8 @@ void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, u
         .connection = connection,
         .identity = identity,
         .log = log,
+        .bet_rate =
+            rate_limit_make(heritage->config.limit_bet_rate, heritage->config.limit_bet_rate),
     };
     const struct pipeline_setting setting = {.heritage = heritage,
                                              .slot_index = slot_index,
@@ -52,6 +63,11 @@ void dialogue_close(struct dialogue *dialogue)
 bool dialogue_has_begun(const struct dialogue *dialogue)
 {
     return atomic_load_explicit(&dialogue->slot->messages, memory_order_relaxed) > 0;
+}
+
+bool dialogue_is_over(const struct dialogue *dialogue)
+{
+    return pipeline_is_exhausted(&dialogue->pipeline);
 }
 
 bool dialogue_owes_answers(const struct dialogue *dialogue)
@@ -156,11 +172,50 @@ static enum named_draw find_draw(const struct dialogue *dialogue, const struct m
 
 /* ------------------------------------------------------------------ BET ---- */
 
+/*
+ * Sleeps until it is the turn of this message, whose agency has reached its limit. Everything before
+ * it is answered first. Meanwhile the peer is not read from, so it has to wait, too. SIGTERM ends
+ * the sleep: what has arrived is served then. False when the server has been halted.
+ */
+static bool await_turn(struct dialogue *dialogue, uint64_t wait_ns)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + (int64_t)(wait_ns / NS_PER_MS) + 1;
+    if (!dialogue_settle(dialogue)) {
+        return false;
+    }
+    connection_flush(dialogue->connection);
+    slot_set_activity(dialogue->slot, SLOT_WAITING_FOR_TURN);
+    while (!signals_terminate_requested()) {
+        int64_t left_ms = deadline_ms - clock_monotonic_ms();
+        if (left_ms <= 0) {
+            break;
+        }
+        struct timespec left = clock_interval(left_ms);
+        (void)ppoll(NULL, 0, &left, signals_sleep_mask());
+    }
+    slot_set_activity(dialogue->slot, SLOT_WORKING);
+    return true;
+}
+
 static bool take_bets(struct dialogue *dialogue, struct agency *agency,
                       const struct message *message)
 {
-    return dialogue->bar[0] == '\0' ? pipeline_add(&dialogue->pipeline, agency, message)
-                                    : pipeline_refuse(&dialogue->pipeline, message, dialogue->bar);
+    if (dialogue->bar[0] != '\0') {
+        return pipeline_refuse(&dialogue->pipeline, message, dialogue->bar);
+    }
+    if (rate_limit_is_set(&dialogue->bet_rate) && !claim_bars(&dialogue->claim, agency)) {
+        uint64_t wait_ns = rate_limit_reserve(
+            &dialogue->bet_rate, agencies_bucket(dialogue->segment, agency),
+            (uint64_t)clock_monotonic_ns(), pipeline_count_rows(message), TURN_PATIENCE_NS);
+        if (wait_ns == RATE_LIMIT_TOO_LONG) {
+            refusals_count(dialogue->segment, REFUSAL_BETS);
+            return pipeline_refuse(&dialogue->pipeline, message, "too many bets a second");
+        }
+        if (wait_ns > 0 && !await_turn(dialogue, wait_ns)) {
+            return false;
+        }
+    }
+    return pipeline_add(&dialogue->pipeline, agency, message);
 }
 
 /* ----------------------------------------------------------------- DONE ---- */
@@ -575,6 +630,7 @@ static bool take_whole(struct dialogue *dialogue, const struct message *message)
     }
     if (message->from_server ||
         !server_config_allows(&dialogue->heritage->config, message->sender)) {
+        refusals_count(dialogue->segment, REFUSAL_NOT_ALLOWED);
         return pipeline_refuse(&dialogue->pipeline, message, "the agency is not allowed");
     }
     if (!identity_permits(dialogue->identity, message->sender)) {
@@ -586,6 +642,9 @@ static bool take_whole(struct dialogue *dialogue, const struct message *message)
     }
     atomic_store_explicit(&dialogue->slot->agency, agency->id, memory_order_relaxed);
     atomic_store_explicit(&dialogue->slot->agency_known, 1, memory_order_relaxed);
+    if (!slot_is_identified(dialogue->slot)) {
+        slot_identify(dialogue->slot);
+    }
     atomic_store_explicit(&agency->seen_at_ms, clock_wall_ms(), memory_order_relaxed);
     dialogue->single_bets |= message->dialect == MESSAGE_UNTYPED_SINGLE;
     return take(dialogue, agency, message);
@@ -600,6 +659,9 @@ static bool take_probe(struct dialogue *dialogue, const struct message *message)
     if (dialogue->spoken) {
         return pipeline_refuse(&dialogue->pipeline, message,
                                "a line without ':' is a probe only before the first message");
+    }
+    if (!pipeline_takes_probe(&dialogue->pipeline)) {
+        return pipeline_complain(&dialogue->pipeline, "a probe too many");
     }
     peer_log_limited(dialogue->log, LOG_LEVEL_INFO,
                      "action: receive_message | result: success | bytes: %zu", message->body_bytes);

@@ -26,6 +26,7 @@ struct dialogue {
     struct peer_log *log;
     struct claim claim;
     struct pipeline pipeline;
+    struct rate_limit bet_rate; /* limits.bets_per_second */
     /* The connection is told names of draws, and the reasons of its ERRORs (docs/protocol.md). */
     bool speaks_of_draws;
     /* Why bets and DONE are refused: the latest STATUS named another draw. Empty: they are not.
@@ -55,6 +56,12 @@ bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,
 
 /* Answers everything, and ERROR at the end for bytes that are no whole message. False as above. */
 bool dialogue_complain(struct dialogue *dialogue, const char *reason);
+
+/*
+ * True when the peer is served no longer, because it has caused too many refusals: it is to be
+ * answered, and the connection closed.
+ */
+bool dialogue_is_over(const struct dialogue *dialogue);
 
 /* True while there are batches that have not been answered. */
 bool dialogue_owes_answers(const struct dialogue *dialogue);

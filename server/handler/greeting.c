@@ -97,6 +97,9 @@ static bool shake_hands(const struct greeting *greeting, struct identity *identi
     if (resumed) {
         count(&counters(greeting)->resumed);
     }
+    if (identity->is_certified) {
+        slot_identify(greeting->slot);
+    }
     slot_note_security(greeting->slot, identity->serial, identity->names, identity->expires_at_s);
     peer_log_write(greeting->log, LOG_LEVEL_DEBUG,
                    "action: tls | result: success | version: %s | resumed: %s | kernel: %s | "

@@ -59,6 +59,12 @@ static const char too_long[] = "the message is longer than limits.message_bytes"
 
 /* ------------------------------------------------------------ messages ---- */
 
+/* Answers everything, and leaves. */
+static enum verdict finish(struct handler *handler)
+{
+    return dialogue_settle(&handler->dialogue) ? LEAVE : FAIL;
+}
+
 static enum verdict complain(struct handler *handler, const char *reason)
 {
     return dialogue_complain(&handler->dialogue, reason) ? LEAVE : FAIL;
@@ -81,6 +87,9 @@ static enum verdict serve_message(struct handler *handler, enum message_frame fr
     }
     if (!dialogue_take(&handler->dialogue, frame, message)) {
         return FAIL;
+    }
+    if (dialogue_is_over(&handler->dialogue)) {
+        return finish(handler);
     }
     if (connection_is_broken(&handler->connection)) {
         return LEAVE; /* the peer reads no more answers */
@@ -121,7 +130,10 @@ static enum verdict serve_messages(struct handler *handler)
     if (!handler->has_more && left > 0 && handler->message_began_ms == 0) {
         handler->message_began_ms = clock_monotonic_ms();
     }
-    return dialogue_append_bets(&handler->dialogue) ? GO_ON : FAIL;
+    if (!dialogue_append_bets(&handler->dialogue)) {
+        return FAIL;
+    }
+    return dialogue_is_over(&handler->dialogue) ? finish(handler) : GO_ON;
 }
 
 /* ------------------------------------------------------------- receiving ---- */
@@ -202,12 +214,6 @@ static enum verdict answer(struct handler *handler, bool wait)
         return FAIL;
     }
     return connection_flush(&handler->connection) ? GO_ON : LEAVE;
-}
-
-/* Answers everything, and leaves. */
-static enum verdict finish(struct handler *handler)
-{
-    return dialogue_settle(&handler->dialogue) ? LEAVE : FAIL;
 }
 
 /*

@@ -6,8 +6,10 @@
 #include "bet/bet.h"
 #include "bet/bet_rules.h"
 #include "lib/checksum.h"
+#include "lib/clock.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
+#include "shm/refusals.h"
 #include "shm/ring.h"
 #include "shm/slots.h"
 #include "shm/waiting.h"
@@ -19,7 +21,11 @@
 
 #define POSITION_GATHERED UINT64_MAX
 
-enum { GATHERED_BYTES = 512 * 1024, AGENCY_FIELD_BYTES = 32 };
+enum {
+    GATHERED_BYTES = 512 * 1024,
+    AGENCY_FIELD_BYTES = 32,
+    REFUSED_BURST_SECONDS = 50 /* of limits.refused_per_second, that may come at once */
+};
 
 /*
  * How many bytes of CSV may be gathered. It is at most half the ring, because others append too. But
@@ -58,6 +64,10 @@ void pipeline_open(struct pipeline *pipeline, const struct pipeline_setting *set
         .masks_documents = config->log_personal == LOG_PERSONAL_MASKED,
         .safe = heritage_safe_position(setting->heritage),
         .csv_capacity = csv_capacity(config),
+        .refused_rate =
+            rate_limit_make(config->limit_refused_rate,
+                            (uint64_t)config->limit_refused_rate * REFUSED_BURST_SECONDS),
+        .exhausted = REFUSAL_REASONS,
     };
     pipeline->csv = arena_take(arena, pipeline->csv_capacity);
     pipeline->pending = arena_take(arena, PIPELINE_PENDING_MAX * sizeof(struct pending_batch));
@@ -102,6 +112,33 @@ static struct pending_batch *push(struct pipeline *pipeline, const struct messag
     return batch;
 }
 
+/* ------------------------------------------------------------- patience ---- */
+
+static const char too_many_refused[] = "too many refused messages: the connection is closed";
+static const char too_many_probes[] = "too many probes: the connection is closed";
+
+/*
+ * Counts one more message that brings nothing. The first one that is too many is logged. False from
+ * then on.
+ */
+static bool has_patience(struct pipeline *pipeline, enum refusal_reason kind, const char *reason)
+{
+    uint64_t now_ns = (uint64_t)clock_monotonic_ns();
+    if (pipeline->exhausted == REFUSAL_REASONS &&
+        !rate_limit_take(&pipeline->refused_rate, &pipeline->refused_bucket, now_ns, 1)) {
+        pipeline->exhausted = kind;
+        refusals_count(pipeline->segment, kind);
+        peer_log_write(pipeline->log, LOG_LEVEL_WARNING,
+                       "action: close_connection | result: success | reason: %s", reason);
+    }
+    return pipeline->exhausted == REFUSAL_REASONS;
+}
+
+bool pipeline_is_exhausted(const struct pipeline *pipeline)
+{
+    return pipeline->exhausted != REFUSAL_REASONS;
+}
+
 /*
  * Makes the answer an ERROR. All ERRORs of the connection are made here and break its claim. `row`
  * is the one that the reason is about, or 0.
@@ -111,6 +148,10 @@ static void refuse(struct pipeline *pipeline, struct pending_batch *batch, const
 {
     bool is_untyped =
         batch->dialect == MESSAGE_UNTYPED_BATCH || batch->dialect == MESSAGE_UNTYPED_SINGLE;
+    if (!has_patience(pipeline, REFUSAL_MESSAGES, too_many_refused)) {
+        reason = pipeline->exhausted == REFUSAL_PROBES ? too_many_probes : too_many_refused;
+        row = 0;
+    }
     batch->refused = true;
     batch->reason = pipeline->tells_reasons && !is_untyped ? reason : NULL;
     batch->reason_row = row;
@@ -185,11 +226,11 @@ bool pipeline_append(struct pipeline *pipeline)
     return true;
 }
 
-static size_t count_rows(const char *body, size_t bytes)
+size_t pipeline_count_rows(const struct message *message)
 {
     size_t rows = 0;
-    const char *end = body + bytes;
-    for (const char *at = body; at < end; rows++) {
+    const char *end = message->body + message->body_bytes;
+    for (const char *at = message->body; at < end; rows++) {
         const char *line_feed = memchr(at, '\n', (size_t)(end - at));
         at = line_feed == NULL ? end : line_feed + 1;
     }
@@ -203,8 +244,8 @@ static void log_refused_row(struct pipeline *pipeline, const struct message *mes
     peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
                      "action: apuesta_recibida | result: fail | cantidad: %zu | agency: %u | row: "
                      "%zu | reason: %s",
-                     count_rows(message->body, message->body_bytes), message->sender,
-                     conversion->rows + 1, bet_fault_text(conversion->fault));
+                     pipeline_count_rows(message), message->sender, conversion->rows + 1,
+                     bet_fault_text(conversion->fault));
 }
 
 /* Notes what the log will say of a batch of one bet. A masked document shows only its end. */
@@ -302,7 +343,7 @@ bool pipeline_refuse_as(struct pipeline *pipeline, const struct message *message
     if (message->type == MESSAGE_BET) {
         peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
                          "action: apuesta_recibida | result: fail | cantidad: %zu%s | reason: %s",
-                         count_rows(message->body, message->body_bytes), agency, logged);
+                         pipeline_count_rows(message), agency, logged);
     } else {
         peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
                          "action: receive_message | result: fail%s | reason: %s", agency, logged);
@@ -321,9 +362,14 @@ bool pipeline_complain(struct pipeline *pipeline, const char *reason)
     return pipeline_refuse(pipeline, &nothing, reason);
 }
 
+bool pipeline_takes_probe(struct pipeline *pipeline)
+{
+    return has_patience(pipeline, REFUSAL_PROBES, too_many_probes);
+}
+
 bool pipeline_refuse_follower(struct pipeline *pipeline, const struct message *message)
 {
-    claim_count_follower(pipeline->claim, count_rows(message->body, message->body_bytes));
+    claim_count_follower(pipeline->claim, pipeline_count_rows(message));
     return queue_error(pipeline, message, "an earlier message of this connection was refused");
 }
 

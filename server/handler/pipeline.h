@@ -7,7 +7,8 @@
  * answered: once its bytes are safe, it is acknowledged.
  *
  * Every ERROR of a connection is queued here too, so that it is answered in order. It breaks the
- * connection's claim (claim.h).
+ * connection's claim (claim.h). Who causes too many of them is exhausted; Postfix does the same
+ * (smtpd_hard_error_limit).
  *
  * Called by the handler's process alone. If that process dies, no batch without an ACK was promised.
  */
@@ -15,6 +16,7 @@
 #define SERVER_HANDLER_PIPELINE_H
 
 #include "bet/message.h"
+#include "lib/rate_limit.h"
 #include "server/handler/claim.h"
 #include "server/handler/connection.h"
 #include "server/handler/peer_log.h"
@@ -69,6 +71,11 @@ struct pipeline {
     uint64_t gathered_epoch;
     uint64_t gathered_bets;
 
+    struct rate_limit refused_rate; /* limits.refused_per_second */
+    uint64_t refused_bucket;
+    enum refusal_reason
+        exhausted; /* REFUSAL_MESSAGES or REFUSAL_PROBES; REFUSAL_REASONS: not yet */
+
     struct pending_batch *pending; /* in the arena: a ring of PIPELINE_PENDING_MAX */
     size_t first, count;           /* the oldest one, and how many */
 };
@@ -108,6 +115,18 @@ bool pipeline_complain(struct pipeline *pipeline, const char *reason);
  * above.
  */
 bool pipeline_refuse_follower(struct pipeline *pipeline, const struct message *message);
+
+/* Counts a probe. False when there were too many of them: it is to be refused, and not echoed. */
+bool pipeline_takes_probe(struct pipeline *pipeline);
+
+/*
+ * True once the peer has caused more refusals, or probes, than limits.refused_per_second: the
+ * connection is to be answered and closed. The log says so, and so does the ERROR.
+ */
+bool pipeline_is_exhausted(const struct pipeline *pipeline);
+
+/* How many rows the message has. */
+size_t pipeline_count_rows(const struct message *message);
 
 /* True while there are batches that have not been answered. */
 bool pipeline_owes_answers(const struct pipeline *pipeline);

@@ -6,6 +6,7 @@
 #include "lib/clock.h"
 #include "server/handler/proxy_header.h"
 #include "server/signals.h"
+#include "shm/refusals.h"
 #include "shm/slots.h"
 
 #include <stdio.h>
@@ -84,6 +85,7 @@ static bool take_over(const struct heritage *heritage, uint32_t slot_index,
     if (!slot_admit_forwarded(&heritage->segment, slot_index,
                               is_limited ? config->limit_connections_per_address : 0)) {
         atomic_fetch_add(&heritage->segment.shared->supervisor.connections_refused, 1);
+        refusals_count(&heritage->segment, REFUSAL_PER_ADDRESS);
         return false;
     }
     peer_log_write(log, LOG_LEVEL_INFO, "action: proxy_header | result: success");

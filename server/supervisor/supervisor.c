@@ -7,7 +7,8 @@
  *
  * Why it exists: one process has to outlive all others, reap them, and remove what they share.
  *
- * What it promises: there are at most limits.max_connections handlers. There is a storer as long as
+ * What it promises: there are at most limits.max_connections handlers, beside those that were asked
+ * to leave (admission.h). There is a storer as long as
  * one can live. Every child is reaped, with an obituary in the log. A shutdown loses nothing: it
  * stops the listeners, the handlers, the keyholder and the storer, and then removes the shared memory.
  *
@@ -26,13 +27,14 @@
 #include "server/listener.h"
 #include "server/processes.h"
 #include "server/signals.h"
-#include "server/supervisor/handler_book.h"
+#include "server/supervisor/admission.h"
 #include "server/supervisor/keeper.h"
 #include "server/supervisor/key_keeper.h"
 #include "server/supervisor/operator.h"
 #include "server/supervisor/ownership.h"
 #include "server/supervisor/recovery.h"
 #include "server/supervisor/reload.h"
+#include "shm/refusals.h"
 #include "shm/slots.h"
 #include "shm/waiting.h"
 
@@ -62,7 +64,7 @@ enum supervisor_end {
 
 struct supervisor {
     struct heritage heritage;
-    struct handler_book handlers;
+    struct admission admission;
     struct keeper keeper;
     struct key_keeper key_keeper;
     struct ownership ownership;
@@ -101,6 +103,13 @@ static struct shared_supervisor *counters(struct supervisor *supervisor)
     return &supervisor->heritage.segment.shared->supervisor;
 }
 
+/* Says in the segment how many connections are open. */
+static void tell_open(struct supervisor *supervisor)
+{
+    atomic_store(&counters(supervisor)->connections_open,
+                 handler_book_staying(&supervisor->admission.handlers));
+}
+
 /* ------------------------------------------------------------ obituaries ---- */
 
 /* Writes the obituary of a handler, gives its slot back, and counts how it ended. */
@@ -120,13 +129,13 @@ static void bury_handler(struct supervisor *supervisor, pid_t pid, uint32_t slot
               "messages: %" PRIu64 " | bets: %" PRIu64,
               well ? "success" : "fail", (int)pid, end, peer, via[0] == '\0' ? "" : " | via: ", via,
               atomic_load(&slot->messages), atomic_load(&slot->bets));
+    admission_bury(&supervisor->admission, &supervisor->heritage.segment, slot_index);
     slot_release(slot);
-    handler_book_give_back(&supervisor->handlers, slot_index);
     count(well                              ? &shared->handlers_exited
           : process_ended_forbidden(status) ? &shared->handlers_forbidden
           : WIFSIGNALED(status)             ? &shared->handlers_killed
                                             : &shared->handlers_failed);
-    atomic_store(&shared->connections_open, handler_book_alive(&supervisor->handlers));
+    tell_open(supervisor);
     if (!well) {
         wake_storer(&supervisor->heritage.segment); /* it may have died before it could */
     }
@@ -141,7 +150,7 @@ static void reap(struct supervisor *supervisor)
             keeper_bury(&supervisor->keeper, status);
         } else if (key_keeper_has(&supervisor->key_keeper, pid)) {
             key_keeper_bury(&supervisor->key_keeper, pid, status);
-        } else if (handler_book_find(&supervisor->handlers, pid, &slot_index)) {
+        } else if (handler_book_find(&supervisor->admission.handlers, pid, &slot_index)) {
             bury_handler(supervisor, pid, slot_index, status);
         }
     }
@@ -199,32 +208,18 @@ static bool may_log_refusal(struct supervisor *supervisor)
 
 /* -------------------------------------------------------------- handlers ---- */
 
-/* True when the peer is a balancer, whose header is going to say whose connection it is. */
-static bool is_balancer(const struct supervisor *supervisor, const struct listener_peer *peer)
-{
-    return address_set_has(&supervisor->heritage.config.balancers, peer->host);
-}
-
-/*
- * The host that a connection counts for when it is accepted. "": none; its handler counts it for the
- * host that the balancer's header names (handler/proxied_peer.h).
- */
-static const char *counted_host(const struct supervisor *supervisor,
-                                const struct listener_peer *peer)
-{
-    return is_balancer(supervisor, peer) ? "" : peer->host;
-}
-
-/* Forks a handler for the connection. */
+/* Forks a handler for the connection of a peer that has this address in the book. */
 static void start_handler(struct supervisor *supervisor, int socket,
-                          const struct listener_peer *peer)
+                          const struct listener_peer *peer, uint32_t address)
 {
-    uint32_t slot_index = handler_book_take_slot(&supervisor->handlers);
+    struct handler_book *handlers = &supervisor->admission.handlers;
+    uint32_t slot_index = handler_book_take_slot(handlers);
     struct slot *slot = &supervisor->heritage.segment.slots[slot_index];
-    const struct process_errand errand = {.descriptor = socket,
-                                          .supervisors = PROCESS_NO_DESCRIPTOR,
-                                          .slot_index = slot_index,
-                                          .from_balancer = is_balancer(supervisor, peer)};
+    const struct process_errand errand = {
+        .descriptor = socket,
+        .supervisors = PROCESS_NO_DESCRIPTOR,
+        .slot_index = slot_index,
+        .from_balancer = address_set_has(&supervisor->heritage.config.balancers, peer->host)};
     slot_set_up(&supervisor->heritage.segment, slot_index, peer->text);
     pid_t pid = process_fork(&supervisor->heritage, PROCESS_HANDLER, &errand);
     close(socket);
@@ -235,15 +230,14 @@ static void start_handler(struct supervisor *supervisor, int socket,
                       peer->text, strerror(error), process_explain_fork(error));
         }
         slot_release(slot);
-        handler_book_give_back(&supervisor->handlers, slot_index);
+        handler_book_give_back(handlers, slot_index);
         pause_for(OUT_OF_RESOURCES_PAUSE_MS);
         return;
     }
-    handler_book_note(&supervisor->handlers, slot_index, pid, counted_host(supervisor, peer));
+    handler_book_note(handlers, slot_index, pid, address);
     atomic_store(&slot->pid, pid);
     count(&counters(supervisor)->connections_accepted);
-    atomic_store(&counters(supervisor)->connections_open,
-                 handler_book_alive(&supervisor->handlers));
+    tell_open(supervisor);
     log_info("action: accept_connections | result: success | ip: %s | pid: %d", peer->text,
              (int)pid);
 }
@@ -261,27 +255,48 @@ static void explain_accept_error(struct supervisor *supervisor)
     pause_for(OUT_OF_RESOURCES_PAUSE_MS);
 }
 
+/* Logs that a stranger was asked to leave, because somebody else needed its place. */
+static void log_eviction(struct supervisor *supervisor, uint32_t slot_index)
+{
+    if (slot_index != ADDRESS_NONE && may_log_refusal(supervisor)) {
+        log_warning("action: evict_connection | result: success | ip: %s | reason: it has not said "
+                    "who it is, and %s are reached",
+                    supervisor->heritage.segment.slots[slot_index].peer,
+                    refusal_key(REFUSAL_EVICTED));
+    }
+}
+
+/* Lets in a connection that was accepted, or closes it. */
+static void admit(struct supervisor *supervisor, int socket, const struct listener_peer *peer)
+{
+    const struct admission_verdict verdict =
+        admission_judge(&supervisor->admission, &supervisor->heritage.segment, socket, peer);
+    log_eviction(supervisor, verdict.evicted_slot);
+    if (verdict.admitted) {
+        start_handler(supervisor, socket, peer, verdict.address);
+        return;
+    }
+    if (may_log_refusal(supervisor)) {
+        log_warning("action: accept_connections | result: fail | ip: %s | reason: more than %s",
+                    peer->text, refusal_key(verdict.reason));
+    }
+    count(&counters(supervisor)->connections_refused);
+    close(socket);
+}
+
 /* Accepts those who wait at one address, at most ACCEPTS_A_ROUND of them. */
 static void accept_at(struct supervisor *supervisor, int listener)
 {
-    for (int i = 0; i < ACCEPTS_A_ROUND && handler_book_has_room(&supervisor->handlers); i++) {
+    for (int i = 0; i < ACCEPTS_A_ROUND &&
+                    admission_has_room(&supervisor->admission, &supervisor->heritage.segment);
+         i++) {
         struct listener_peer peer;
         int socket = listener_accept(listener, &peer);
         if (socket < 0) {
             explain_accept_error(supervisor);
             return;
         }
-        if (handler_book_admit(&supervisor->handlers, counted_host(supervisor, &peer))) {
-            start_handler(supervisor, socket, &peer);
-            continue;
-        }
-        if (may_log_refusal(supervisor)) {
-            log_warning("action: accept_connections | result: fail | ip: %s | reason: more than "
-                        "limits.connections_per_address",
-                        peer.text);
-        }
-        count(&counters(supervisor)->connections_refused);
-        close(socket);
+        admit(supervisor, socket, &peer);
     }
 }
 
@@ -323,10 +338,10 @@ enum { POLL_DOOR, POLL_NEWS, POLL_LISTENERS, POLLS_MAX = POLL_LISTENERS + LISTEN
  * Sleeps until somebody connects (and there is room), the operator or the storer has something to
  * say, a signal comes, or something is due. `polls` says where somebody waits.
  */
-static void wait_for_events(const struct supervisor *supervisor, struct pollfd polls[POLLS_MAX])
+static void wait_for_events(struct supervisor *supervisor, struct pollfd polls[POLLS_MAX])
 {
     const struct listeners *listeners = &supervisor->heritage.listeners;
-    bool has_room = handler_book_has_room(&supervisor->handlers);
+    bool has_room = admission_has_room(&supervisor->admission, &supervisor->heritage.segment);
     admin_door_watch(&supervisor->heritage.door, &polls[POLL_DOOR]);
     polls[POLL_NEWS] = (struct pollfd){.fd = supervisor->heritage.news, .events = POLLIN};
     for (size_t i = 0; i < listeners->count; i++) {
@@ -350,7 +365,8 @@ static void serve(struct supervisor *supervisor)
            ownership_holds(&supervisor->ownership) && !supervisor->desk.opens_next) {
         wait_for_events(supervisor, polls);
         if (signals_take_hangup()) {
-            reload_run(&supervisor->heritage, &supervisor->handlers, &supervisor->key_keeper);
+            reload_run(&supervisor->heritage, &supervisor->admission.handlers,
+                       &supervisor->key_keeper);
         }
         look_after_children(supervisor);
         if (polls[POLL_NEWS].revents != 0) {
@@ -379,13 +395,14 @@ static bool stop_handlers(struct supervisor *supervisor)
 {
     uint64_t limit_ms = supervisor->heritage.config.timeout_shutdown_ms;
     int64_t deadline_ms = clock_monotonic_ms() + (int64_t)limit_ms;
-    uint32_t handlers = handler_book_alive(&supervisor->handlers);
+    const struct handler_book *book = &supervisor->admission.handlers;
+    uint32_t handlers = handler_book_alive(book);
     bool forced = false;
-    while (handler_book_alive(&supervisor->handlers) > 0) {
+    while (handler_book_alive(book) > 0) {
         if (clock_monotonic_ms() >= deadline_ms) {
             forced = true;
         }
-        handler_book_signal(&supervisor->handlers, forced ? SIGKILL : SIGTERM);
+        handler_book_signal(book, forced ? SIGKILL : SIGTERM);
         pause_for(REPEAT_SIGTERM_MS);
         look_after_children(supervisor);
     }
@@ -582,14 +599,13 @@ int supervisor_run(const struct server_config *config)
     } else {
         if (!process_confine_all(&supervisor.heritage, &failure)) {
             note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
-        } else if (!handler_book_open(&supervisor.handlers, (uint32_t)config->limit_connections,
-                                      (uint32_t)config->limit_connections_per_address)) {
+        } else if (!admission_open(&supervisor.admission, config)) {
             failure_set(&failure, "no memory for limits.max_connections");
             note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
         } else {
             live(&supervisor, &failure);
         }
-        handler_book_close(&supervisor.handlers);
+        admission_close(&supervisor.admission);
         heritage_close(&supervisor.heritage);
     }
     if (supervisor.end == SUPERVISOR_COULD_NOT_START) {

@@ -1,12 +1,14 @@
 # The benchmark: `make bench`. Nothing of it is timed in `make test`.
 
 BENCH_BIN   := build/bench
-BENCH_TOOLS := $(BENCH_BIN)/lottery-bench $(BENCH_BIN)/lottery-floor
+BENCH_TOOLS := $(BENCH_BIN)/lottery-bench $(BENCH_BIN)/lottery-floor $(BENCH_BIN)/lottery-hostile
 
 $(BENCH_BIN)/lottery-bench: $(call objects,tests/bench/bench_main.c tests/bench/load.c tests/bench/histogram.c) \
     $(call archives,tls bet lib)
 $(BENCH_BIN)/lottery-bench: BENCH_LIBRARIES := $(LIBRARIES_tls)
 $(BENCH_BIN)/lottery-floor: $(call objects,tests/bench/floor_main.c)
+
+$(BENCH_BIN)/lottery-hostile: $(call objects,tests/bench/hostile_main.c)
 
 $(BENCH_TOOLS):
 	@mkdir -p $(@D)
@@ -18,3 +20,9 @@ bench: $(PROGRAMS) $(BENCH_TOOLS) ## throughput, latency, CPU against the floor 
 	@python3 tests/bench/run.py --bin $(BIN) --tools $(BENCH_BIN) --out build/bench \
 	    --rounds $(or $(ROUNDS),5) --big $(or $(BIG),0) $(if $(SCENARIOS),--only '$(SCENARIOS)') \
 	    $(if $(AGAINST),--against '$(AGAINST)') $(if $(TLS),--tls)
+
+
+.PHONY: bench-hostile
+bench-hostile: $(PROGRAMS) $(BENCH_TOOLS) ## five agencies at work, alone and among hostile peers (SCENES='silent rubbish')
+	@python3 tests/bench/hostile.py --bin $(BIN) --tools $(BENCH_BIN) --out build/bench --goals \
+	    $(if $(SCENES),--only '$(SCENES)')

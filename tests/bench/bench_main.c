@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NS_PER_SECOND 1e9
@@ -136,6 +137,23 @@ struct barrier {
     int ready[2], start[2];
 };
 
+/* Connects and is served one message, as often as lottery-agency would try. False: in vain. */
+static bool connect_and_say_hello(const struct load_plan *plan,
+                                  const struct load_messages *messages,
+                                  struct load_connection *connection, SSL_SESSION **session)
+{
+    enum { TRIES = 1000, PAUSE_NS = 20 * 1000 * 1000 };
+    const struct timespec pause = {.tv_nsec = PAUSE_NS};
+    for (int i = 0; i < TRIES; i++) {
+        if (load_open(connection, plan, session) && load_say_hello(connection, messages)) {
+            return true;
+        }
+        load_close(connection, session);
+        (void)nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
 static int run_agency(const struct load_plan *plan, unsigned index, const struct barrier *barrier,
                       struct load_result *result)
 {
@@ -147,8 +165,7 @@ static int run_agency(const struct load_plan *plan, unsigned index, const struct
     }
     SSL_SESSION *session = NULL;
     struct load_connection connection = {.socket = -1};
-    bool served = !plan->churn && load_open(&connection, plan, &session) &&
-                  load_say_hello(&connection, &messages);
+    bool served = !plan->churn && connect_and_say_hello(plan, &messages, &connection, &session);
     char byte = 0;
     (void)close(barrier->start[1]);
     bool started = write(barrier->ready[1], "", 1) == 1 && read(barrier->start[0], &byte, 1) == 0;

@@ -61,7 +61,7 @@ class Side:
         self.variables = dict(
             os.environ, SERVER_PORT=str(port), SERVER_ADDRESS='127.0.0.1',
             DATA_DIRECTORY=self.directory, LOGGING_LEVEL='WARNING', AGENCIES_ALLOWED='any',
-            LIMITS_MAX_CONNECTIONS='4096')
+            LIMITS_MAX_CONNECTIONS='4096', LIMITS_UNIDENTIFIED_CONNECTIONS='4095')
         self.variables.update(self.environment)
         with open(os.path.join(self.options.out, 'server.log'), 'w') as log:
             self.process = subprocess.Popen([self.bin + '/lottery-server'],

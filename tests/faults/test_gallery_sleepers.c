@@ -20,9 +20,13 @@
 
 enum { ROWS = 60, MORE_THAN_A_RING = 1500 };
 
-static const char *const settings[] = {"NUMBER_OF_AGENCIES=2", "WINNERS_WAIT=10s",
-                                       "RING_BYTES=64k",       "LIMITS_MESSAGE_BYTES=16k",
-                                       "TIMEOUTS_ANSWER=60s",  NULL};
+static const char *const settings[] = {"NUMBER_OF_AGENCIES=2",
+                                       "WINNERS_WAIT=10s",
+                                       "RING_BYTES=64k",
+                                       "LIMITS_MESSAGE_BYTES=16k",
+                                       "TIMEOUTS_ANSWER=60s",
+                                       "LIMITS_REFUSED_PER_SECOND=0",
+                                       NULL};
 
 /* Two bettors that have sent half of their bets. */
 struct sleepers {

@@ -351,7 +351,7 @@ static void what_a_peer_repeats_is_summed_up_in_the_log(void **state)
         {"9:7\r\n", "server:1\r\n"},
     };
     struct stage *stage = *state;
-    struct server *server = server_start(stage, NULL);
+    struct server *server = server_start(stage, ENVIRONMENT("LIMITS_REFUSED_PER_SECOND=0"));
     for (size_t i = 0; i < sizeof repeated / sizeof repeated[0]; i++) {
         struct peer *peer = peer_connect(server);
         for (int part = 0; part < 10; part++) {

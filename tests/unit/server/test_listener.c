@@ -209,6 +209,26 @@ static void more_addresses_than_there_is_room_for_are_refused(void **state)
                         "listen on more than 16 addresses: name fewer in server.address");
 }
 
+/* Limits count by an IPv4 address, however it is written, and by a network of IPv6. */
+static void an_origin_is_an_address_of_four_bytes_or_a_network_of_eight(void **state)
+{
+    (void)state;
+    add("127.0.0.1", 0);
+    assert_true(open_list());
+    unsigned port = port_of(0);
+    struct listener_peer first = connect_to("127.0.0.1", port);
+    assert_true(first.origin == UINT64_C(0xffff7f000001));
+    listeners_close(&listeners);
+    list = (struct list){0};
+    if (!has_v6()) {
+        skip();
+    }
+    add("::", 0);
+    assert_true(open_list());
+    assert_true(connect_to("127.0.0.1", port_of(0)).origin == first.origin);
+    assert_true(connect_to("::1", port_of(0)).origin == 0);
+}
+
 static void both_families_wildcards_live_together(void **state)
 {
     (void)state;
@@ -283,6 +303,7 @@ int main(void)
         LISTENER_TEST(an_address_that_is_taken_fails_and_is_named),
         LISTENER_TEST(an_address_that_is_named_twice_is_listened_on_once),
         LISTENER_TEST(more_addresses_than_there_is_room_for_are_refused),
+        LISTENER_TEST(an_origin_is_an_address_of_four_bytes_or_a_network_of_eight),
         LISTENER_TEST(both_families_wildcards_live_together),
         LISTENER_TEST(a_lone_v6_wildcard_takes_v4_too),
         LISTENER_TEST(localhost_is_every_loopback_address),

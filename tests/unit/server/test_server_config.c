@@ -43,6 +43,11 @@ static void assert_defaults(void)
     assert_int_equal(config.limit_message_bytes, 64 << 10);
     assert_int_equal(config.limit_connections, 4096);
     assert_int_equal(config.limit_connections_per_address, 0);
+    assert_int_equal(config.limit_unidentified, 1024);
+    assert_int_equal(config.limit_connection_rate, 0);
+    assert_int_equal(config.limit_stranger_rate, 50);
+    assert_int_equal(config.limit_bet_rate, 0);
+    assert_int_equal(config.limit_refused_rate, 100);
     assert_int_equal(config.limit_agencies, 4096);
     assert_int_equal(config.timeout_message_ms, 10000);
     assert_int_equal(config.timeout_idle_ms, 600000);
@@ -125,6 +130,16 @@ static const struct config_setting settable[] = {
      " | limits.max_connections: 30000 |"},
     {"limits: {connections_per_address: 8}", "LIMITS_CONNECTIONS_PER_ADDRESS", "8",
      " | limits.connections_per_address: 8 |"},
+    {"limits: {unidentified_connections: 8}", "LIMITS_UNIDENTIFIED_CONNECTIONS", "8",
+     " | limits.unidentified_connections: 8 |"},
+    {"limits: {connections_per_second: 8}", "LIMITS_CONNECTIONS_PER_SECOND", "8",
+     " | limits.connections_per_second: 8 |"},
+    {"limits: {strangers_per_second: 8}", "LIMITS_STRANGERS_PER_SECOND", "8",
+     " | limits.strangers_per_second: 8 |"},
+    {"limits: {bets_per_second: 8}", "LIMITS_BETS_PER_SECOND", "8",
+     " | limits.bets_per_second: 8 |"},
+    {"limits: {refused_per_second: 8}", "LIMITS_REFUSED_PER_SECOND", "8",
+     " | limits.refused_per_second: 8 |"},
     {"limits: {agencies: 32767}", "LIMITS_AGENCIES", "32767", " | limits.agencies: 32767 |"},
     {"timeouts: {message: 1s}", "TIMEOUTS_MESSAGE", "1s", " | timeouts.message: 1s |"},
     {"timeouts: {idle: 0}", "TIMEOUTS_IDLE", "0", " | timeouts.idle: 0 |"},
@@ -436,6 +451,20 @@ static void a_ring_holds_four_of_the_longest_messages(void **state)
 
 /* ---- errors of the file reach the caller ----------------------------------- */
 
+static void strangers_never_have_all_connections(void **state)
+{
+    assert_loads(state, "limits: {max_connections: 8}");
+    assert_int_equal(config.limit_unidentified, 2);
+    assert_loads(state, "limits: {max_connections: 3}");
+    assert_int_equal(config.limit_unidentified, 1);
+    assert_loads(state, "limits: {max_connections: 1}"); /* an agency's and a stranger's */
+    assert_int_equal(config.limit_unidentified, 1);
+    assert_loads(state, "limits: {max_connections: 8, unidentified_connections: 7}");
+    assert_refused(state, "limits:\n  max_connections: 8\n  unidentified_connections: 8\n",
+                   ":3: limits.unidentified_connections: limits.unidentified_connections (8) has "
+                   "to be less than limits.max_connections (8)");
+}
+
 static void an_unknown_key_is_refused(void **state)
 {
     assert_refused(state, "server:\n  prot: 1\n",
@@ -480,6 +509,7 @@ int main(void)
         TEST(terms_of_the_longest_list_are_whole),
         TEST(the_ring_is_rounded_up_to_whole_pages),
         TEST(a_ring_holds_four_of_the_longest_messages),
+        TEST(strangers_never_have_all_connections),
         TEST(an_unknown_key_is_refused),
         TEST(an_empty_data_directory_is_refused),
     };

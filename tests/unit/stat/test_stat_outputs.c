@@ -173,6 +173,7 @@ static void every_field_of_a_snapshot_is_declared(void **state)
         [SECTION_CONFINEMENT] = sizeof(struct snapshot_confinement),
         [SECTION_AGENCIES] = sizeof(struct snapshot_agency),
         [SECTION_HANDLERS] = sizeof(struct snapshot_handler),
+        [SECTION_REFUSALS] = sizeof(struct snapshot_refusal),
     };
     for (enum section section = 0; section < SECTIONS; section++) {
         size_t declared = 0;
@@ -255,7 +256,7 @@ static void json_of_empty_lists_is_empty_arrays(void **state)
     struct snapshot snapshot = {.taken_at_ms = 1};
     const char *json = printed(json_print, &snapshot);
     assert_has(json, "\"agencies\": [],\n");
-    assert_has(json, "\"handlers\": []\n}\n");
+    assert_has(json, "\"handlers\": [],\n");
 }
 
 /* ------------------------------------------------------------ prometheus ---- */
@@ -334,6 +335,23 @@ static void prometheus_has_base_units_and_labels(void **state)
     assert_has(text, "\nlottery_handler_bets_total{pid=\"72\",peer=\"a\\\"b\\\\c\"} 0\n");
     assert_null(strstr(text, "lottery_draw_winners 1"));
     assert_null(strstr(text, "lottery_agency_last_seen_timestamp_seconds{agency=\"1\"}"));
+}
+
+static void refusals_are_told_by_reason(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    snapshot.refusals[REFUSAL_EVICTED] =
+        (struct snapshot_refusal){.reason = "evicted", .total = 12};
+    snapshot.refusals[REFUSAL_BETS] = (struct snapshot_refusal){.reason = "bets"};
+    const char *text = printed(prometheus_print, &snapshot);
+    assert_has(text, "# TYPE lottery_refused_total counter\n");
+    assert_has(text, "lottery_refused_total{reason=\"evicted\"} 12\n");
+    assert_has(text, "lottery_refused_total{reason=\"bets\"} 0\n");
+    assert_has(printed(json_print, &snapshot), "{\"reason\": \"evicted\", \"total\": 12}");
+    const char *table = table_of(&snapshot, (struct table_view){.columns = 0});
+    assert_has(table, "refused  evicted             12\n");
+    assert_null(strstr(table, "bets               "));
 }
 
 static void prometheus_label_values_are_escaped(void **state)
@@ -525,6 +543,7 @@ int main(void)
         cmocka_unit_test(json_of_empty_lists_is_empty_arrays),
         cmocka_unit_test(prometheus_lines_are_help_then_type_then_samples),
         cmocka_unit_test(prometheus_has_base_units_and_labels),
+        cmocka_unit_test(refusals_are_told_by_reason),
         cmocka_unit_test(prometheus_label_values_are_escaped),
         cmocka_unit_test(the_table_shows_figures_with_units),
         cmocka_unit_test(a_heartbeat_is_shown_only_when_it_is_late),
