@@ -145,12 +145,12 @@ void config_describe(const struct config_table *table, const void *target, char 
 {
     text[0] = '\0';
     for (size_t i = 0; i < table->count; i++) {
-        describe_key(&table->keys[i], key_name(&table->keys[i]), target, text, capacity);
-    }
-    for (size_t i = 0; i < table->count; i++) {
         if (table->keys[i].logged_as != NULL) {
             describe_key(&table->keys[i], table->keys[i].logged_as, target, text, capacity);
         }
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        describe_key(&table->keys[i], key_name(&table->keys[i]), target, text, capacity);
     }
 }
 

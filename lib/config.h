@@ -89,8 +89,8 @@ const char *config_figure_variable(const char *name);
 
 /*
  * Writes every key and its value as ` | name: value` fields for the log line
- * `action: config`. Keys that have a name of the course's (logged_as) follow once more
- * under that name, because its suites look for it. Cut at `capacity`; always terminated.
+ * `action: config`. Keys that have a name of the course's (logged_as) come first, under that name,
+ * because its suites look for it, and once more among all. Cut at `capacity`; always terminated.
  */
 void config_describe(const struct config_table *table, const void *target, char *text,
                      size_t capacity);

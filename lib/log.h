@@ -41,7 +41,7 @@ enum log_level {
     LOG_LEVELS
 };
 
-enum { LOG_LINE_BYTES = 1024 };
+enum { LOG_LINE_BYTES = 2048 };
 
 /* The lost lines of all processes that log to the same place. All zeros at first. */
 struct log_losses {

@@ -444,8 +444,8 @@ static void a_low_window_says_how_many_rows_it_leaves_out(void **state)
 {
     (void)state;
     struct snapshot snapshot = make_snapshot();
-    const char *table = table_of(&snapshot, (struct table_view){.columns = 80, .rows = 25});
-    assert_int_equal(count_lines(table), 25);
+    const char *table = table_of(&snapshot, (struct table_view){.columns = 80, .rows = 24});
+    assert_int_equal(count_lines(table), 24);
     assert_has(table, "  ... 3 more\n");
     assert_has(table, "10.0.0.1:4242");
 }
