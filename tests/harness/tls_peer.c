@@ -131,6 +131,7 @@ void tls_peer_expect_at(struct tls_peer *peer, const char *pattern, const char *
     while (bytes < sizeof message - 1 &&
            (bytes < 2 || memcmp(message + bytes - 2, "\r\n", 2) != 0)) {
         if (!read_byte(peer, message + bytes, deadline)) {
+            program_show(peer->peer->server->program);
             stage_fail_at(file, line, "the server has ended the connection (%s) after \"%s\"",
                           peer->failure.text, message);
         }
