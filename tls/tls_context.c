@@ -112,7 +112,10 @@ static bool trust(struct tls_context *context, const char *path, struct failure 
     return count > 0 || failure_set(failure, "CA %s: there is no certificate in it", path);
 }
 
-/* The list of what the CA has revoked. With it, each certificate has to be found absent from it. */
+/*
+ * The lists of what the authorities have revoked. With them, each certificate of a chain has to be
+ * found absent from its authority's: a list is needed of each authority that has signed one.
+ */
 static bool heed_revocations(struct tls_context *context, const char *path, struct failure *failure)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(context->ssl);
@@ -134,7 +137,7 @@ static bool heed_revocations(struct tls_context *context, const char *path, stru
     if (!added || count == 0) {
         return failure_set(failure, "revocation list %s: there is no list in it", path);
     }
-    return X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK) == 1 ||
+    return X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1 ||
            failure_set(failure, "revocation list %s: %s", path, tls_error_text());
 }
 
