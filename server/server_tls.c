@@ -47,6 +47,13 @@ void server_tls_publish(const struct server_tls *tls, const struct segment *segm
     atomic_store(&shared->ca_expires_at_s, tls->context.expiry.ca_s);
     atomic_store(&shared->crl_expires_at_s, tls->context.expiry.crl_s);
     atomic_store(&shared->is_on, tls->is_on);
+    atomic_store(&shared->renewals, tls->renewals);
+}
+
+bool server_tls_is_behind(const struct server_tls *tls, const struct segment *segment)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    return atomic_load(&segment->shared->tls.renewals) != tls->renewals;
 }
 
 /* What has ended is an ERROR, because agencies are refused by now. */

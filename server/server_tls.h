@@ -3,7 +3,8 @@
  *
  * The supervisor opens it before it forks, and each handler inherits it, so that a handler reads no
  * file. When the files are read again (SIGHUP), later handlers inherit the new context, and those
- * that are alive go on with theirs. If the supervisor dies, nothing is left.
+ * that are alive go on with theirs. One whose handshake was not over by then has a context that does
+ * not know who was revoked, so it takes no certificate any more (server_tls_is_behind). If the supervisor dies, nothing is left.
  *
  * Called by the supervisor, but for what says otherwise.
  */
@@ -21,6 +22,7 @@
 struct server_tls {
     bool is_on;
     struct tls_context context;
+    uint64_t renewals; /* how often the files had been read again when this was opened */
 };
 
 /*
@@ -33,7 +35,10 @@ bool server_tls_open(struct server_tls *tls, const struct server_config *config,
 
 void server_tls_close(struct server_tls *tls);
 
-/* Tells lottery-stat, by the segment, when certificates and lists end. */
+/*
+ * Tells lottery-stat, by the segment, when certificates and lists end, and handlers how often the
+ * files were read.
+ */
 void server_tls_publish(const struct server_tls *tls, const struct segment *segment);
 
 /*
@@ -42,6 +47,13 @@ void server_tls_publish(const struct server_tls *tls, const struct segment *segm
  */
 void server_tls_warn(const struct server_tls *tls, const struct server_config *config,
                      const struct listeners *listeners);
+
+/*
+ * True where the files were read again since this process was forked. Called by handlers, after
+ * slot_note_security: then either the handler sees that it is behind, or the supervisor, which looks
+ * for revoked certificates after it has published, finds the one in the slot.
+ */
+bool server_tls_is_behind(const struct server_tls *tls, const struct segment *segment);
 
 /* True where the certificate with this serial number, in hexadecimal, has been revoked. */
 bool server_tls_has_revoked(const struct server_tls *tls, const char *serial);

@@ -66,7 +66,7 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 9,
+    SHARED_LAYOUT_VERSION = 10,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections, and those that leave, are below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
     SHARED_SERIAL_BYTES = 44, /* 20 octets in hexadecimal, terminated */
@@ -283,6 +283,8 @@ struct shared_tls {
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic int64_t certificate_expires_at_s;
     _Atomic int64_t ca_expires_at_s, crl_expires_at_s;
     _Atomic uint32_t is_on; /* 1: tls.mode is not off */
+    /* How often the files have been read again. A handler that has inherited fewer is behind. */
+    _Atomic uint64_t renewals;
     /* Added to by each handler, by atomic operations. */
     _Atomic uint64_t handshakes; /* that succeeded, the resumed ones included */
     _Atomic uint64_t resumed;    /* without a new look at the certificate */

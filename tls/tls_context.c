@@ -14,6 +14,7 @@
 
 enum {
     OTHERS_BITS = 077,
+    KEY_UPDATES_MAX = 1000,      /* of a peer, on one connection */
     SESSION_S = 2 * 60 * 60,     /* how long a ticket is good for */
     READ_AHEAD_BYTES = 64 * 1024 /* of records, in one recv; freed while the connection is idle */
 };
@@ -112,7 +113,10 @@ static bool trust(struct tls_context *context, const char *path, struct failure 
     return count > 0 || failure_set(failure, "CA %s: there is no certificate in it", path);
 }
 
-/* The list of what the CA has revoked. With it, each certificate has to be found absent from it. */
+/*
+ * The lists of what the authorities have revoked. With them, each certificate of a chain has to be
+ * found absent from its authority's: a list is needed of each authority that has signed one.
+ */
 static bool heed_revocations(struct tls_context *context, const char *path, struct failure *failure)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(context->ssl);
@@ -134,7 +138,7 @@ static bool heed_revocations(struct tls_context *context, const char *path, stru
     if (!added || count == 0) {
         return failure_set(failure, "revocation list %s: there is no list in it", path);
     }
-    return X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK) == 1 ||
+    return X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1 ||
            failure_set(failure, "revocation list %s: %s", path, tls_error_text());
 }
 
@@ -234,6 +238,24 @@ static SSL_TICKET_RETURN use_ticket(SSL *ssl, SSL_SESSION *session, const unsign
     return SSL_TICKET_RETURN_USE;
 }
 
+/*
+ * SSL_read goes on inside as long as messages come that are no data, and takes no notice of signals
+ * and times. So a peer that sends nothing but KeyUpdate would keep its process from ever ending. It
+ * is taken for gone after KEY_UPDATES_MAX, which nobody needs: a key is good for many gigabytes.
+ */
+static void count_key_updates(int is_sent, int version, int content_type, const void *bytes,
+                              size_t count, SSL *ssl, void *context)
+{
+    unsigned *key_updates = SSL_get_app_data(ssl);
+    (void)version;
+    (void)context;
+    if (is_sent == 0 && content_type == SSL3_RT_HANDSHAKE && count > 0 &&
+        *(const unsigned char *)bytes == SSL3_MT_KEY_UPDATE && key_updates != NULL &&
+        ++*key_updates > KEY_UPDATES_MAX) {
+        SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
+    }
+}
+
 /* Keeps no session of its own: all that a session needs stands in its ticket. */
 static bool set_up_server(const struct tls_context *context, EVP_PKEY *key,
                           bool demands_certificate, struct failure *failure)
@@ -241,6 +263,7 @@ static bool set_up_server(const struct tls_context *context, EVP_PKEY *key,
     SSL_CTX_set_verify(
         context->ssl, SSL_VERIFY_PEER | (demands_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
         NULL);
+    SSL_CTX_set_msg_callback(context->ssl, count_key_updates);
     SSL_CTX_set_session_cache_mode(context->ssl, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(context->ssl, SESSION_S);
     if (SSL_CTX_set_num_tickets(context->ssl, 1) != 1 ||

@@ -34,6 +34,10 @@ bool tls_stream_open_server(struct tls_stream *stream, const struct tls_context 
         return false;
     }
     SSL_set_accept_state(stream->ssl);
+    if (SSL_set_app_data(stream->ssl, &stream->key_updates) != 1) {
+        tls_stream_close(stream);
+        return failure_set(failure, "open a TLS connection: no memory");
+    }
     return true;
 }
 

@@ -35,10 +35,12 @@ enum tls_fault {
 struct tls_stream {
     SSL *ssl;             /* owned; NULL: not open */
     enum tls_fault fault; /* of the call that has said TLS_FAILED */
+    unsigned key_updates; /* server: how often the peer has changed its key */
 };
 
 /*
- * Opens the server's end of a connection. The socket must not block (O_NONBLOCK). Returns false
+ * Opens the server's end of a connection. The socket must not block (O_NONBLOCK). The stream must
+ * not be moved while it is open. Returns false
  * with the failure where there is no memory.
  */
 bool tls_stream_open_server(struct tls_stream *stream, const struct tls_context *context,

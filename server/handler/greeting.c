@@ -80,6 +80,21 @@ static bool has_first_byte(const struct greeting *greeting, char *byte)
     return result == RECEIVED;
 }
 
+/*
+ * Shakes no hands with a certificate that may have been revoked since this handler was forked. The
+ * peer connects again, to a handler that knows.
+ */
+static bool is_behind(const struct greeting *greeting)
+{
+    if (!server_tls_is_behind(&greeting->heritage->tls, &greeting->heritage->segment)) {
+        return false;
+    }
+    peer_log_limited(greeting->log, LOG_LEVEL_INFO,
+                     "action: close_connection | result: success | reason: the revocation list was "
+                     "read again while the peer had not shaken hands: it is to connect again");
+    return true;
+}
+
 static bool shake_hands(const struct greeting *greeting, struct identity *identity)
 {
     const struct server_config *config = &greeting->heritage->config;
@@ -92,6 +107,10 @@ static bool shake_hands(const struct greeting *greeting, struct identity *identi
     if (!identity_take(identity, &connection->tls, &failure)) {
         return refuse(greeting, no_agency, failure.text);
     }
+    slot_note_security(greeting->slot, identity->serial, identity->names, identity->expires_at_s);
+    if (identity->is_certified && is_behind(greeting)) {
+        return false;
+    }
     bool resumed = tls_stream_is_resumed(&connection->tls);
     count(&counters(greeting)->handshakes);
     if (resumed) {
@@ -100,7 +119,6 @@ static bool shake_hands(const struct greeting *greeting, struct identity *identi
     if (identity->is_certified) {
         slot_identify(greeting->slot);
     }
-    slot_note_security(greeting->slot, identity->serial, identity->names, identity->expires_at_s);
     peer_log_write(greeting->log, LOG_LEVEL_DEBUG,
                    "action: tls | result: success | version: %s | resumed: %s | kernel: %s | "
                    "certificate: %s | agencies: %s",

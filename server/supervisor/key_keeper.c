@@ -25,7 +25,10 @@ enum {
     DEATHS_AT_ONCE = 5,
     PAUSE_MS = 100,
     PAUSE_MAX_MS = 5000,
-    DOUBLINGS_MAX = 6 /* then the pause is PAUSE_MAX_MS */
+    DOUBLINGS_MAX = 6,     /* then the pause is PAUSE_MAX_MS */
+    RETIRED_MS = 200,      /* for a keyholder to end by SIGTERM, when another change waits for it */
+    RETIRED_KILL_MS = 800, /* and then by SIGKILL */
+    LOOK_MS = 1
 };
 
 static struct shared_keyholder *figures_of(const struct key_keeper *keeper)
@@ -119,7 +122,16 @@ static bool give_birth(struct key_keeper *keeper, struct failure *failure)
 
 bool key_keeper_start(struct key_keeper *keeper, struct failure *failure)
 {
-    return !keeper->heritage->held_key.is_open || give_birth(keeper, failure);
+    if (!keeper->heritage->held_key.is_open || give_birth(keeper, failure)) {
+        return true;
+    }
+    if (keeper->may_be_late) {
+        log_error(
+            "action: keyholder_start | result: fail | error: %s | reason: nobody new can speak "
+            "TLS until it can be read; was it overwritten? send SIGHUP",
+            failure->text);
+    }
+    return keeper->may_be_late;
 }
 
 /* Has this one end; it is buried as one that was asked to. */
@@ -131,14 +143,48 @@ static void retire(struct key_keeper *keeper, pid_t pid, int signal_number)
     }
 }
 
+/* Waits until the retired one has ended, and buries it. False when it has not in time. */
+static bool await_retired(struct key_keeper *keeper, int64_t patience_ms)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + patience_ms;
+    while (keeper->retired != 0) {
+        int status = 0;
+        pid_t ended = waitpid(keeper->retired, &status, WNOHANG);
+        if (ended == keeper->retired) {
+            key_keeper_bury(keeper, ended, status);
+        } else if (clock_monotonic_ms() >= deadline_ms) {
+            return false;
+        } else {
+            struct timespec pause = clock_interval(LOOK_MS);
+            (void)ppoll(NULL, 0, &pause, NULL); /* whatever comes meanwhile is looked at later */
+        }
+    }
+    return true;
+}
+
+/*
+ * Has the keyholder of the last change gone before the next one. It ends at once, unless it was
+ * stopped by a debugger or by SIGSTOP; it is killed then. A handler whose request dies with it asks
+ * the next one.
+ */
+static bool clear_retired(struct key_keeper *keeper)
+{
+    if (await_retired(keeper, RETIRED_MS)) {
+        return true;
+    }
+    kill(keeper->retired, SIGKILL);
+    return await_retired(keeper, RETIRED_KILL_MS);
+}
+
 bool key_keeper_change_key(struct key_keeper *keeper, struct held_key *fresh,
                            struct failure *failure)
 {
     struct held_key *held = &keeper->heritage->held_key;
     const struct held_key before = *held;
     pid_t keyholder = keeper->keyholder;
-    if (keeper->retired != 0) {
-        return failure_set(failure, "the keyholder of the last change has not ended yet");
+    if (!clear_retired(keeper)) {
+        return failure_set(failure,
+                           "the keyholder of the last change does not end, even by SIGKILL");
     }
     *held = *fresh;
     keeper->keyholder = 0;

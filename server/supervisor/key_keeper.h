@@ -6,8 +6,9 @@
  * What it promises: a keyholder that dies is replaced, at once at first. The keeper never gives up,
  * unlike the storer's (keeper.h): connections whose handshake is over go on without a keyholder, and
  * plain ones never need it, so a server without it is worth more than none. It tries again, with
- * pauses that grow up to PAUSE_MAX_MS. Only the first keyholder of a draw has to get ready: a server
- * that can't read its key does not start.
+ * pauses that grow up to PAUSE_MAX_MS. Only the very first keyholder has to get ready: a server that
+ * can't read its key does not start. One that opens its next draw goes on without, because the file
+ * may have been overwritten by the next key, for which SIGHUP is still to come.
  *
  * Without TLS there is nothing to keep, and every call does nothing.
  *
@@ -22,7 +23,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Before any call the supervisor sets the pointer, and everything else to zero. */
+/* Before any call the supervisor sets the pointer and `may_be_late`, and everything else to zero. */
 struct key_keeper {
     struct heritage *heritage;
     pid_t keyholder;       /* 0: there is none */
@@ -31,11 +32,13 @@ struct key_keeper {
     int64_t born_at_ms;    /* the newest one, monotonic clock */
     int64_t replace_at_ms; /* without a keyholder: when to fork the next one */
     bool is_stopping;      /* it is asked to end, and is not replaced */
+    bool may_be_late;      /* the server serves already: a start that fails is tried again */
 };
 
 /*
  * Forks a draw's first keyholder, if there is TLS, and waits until it has read the key. Returns
- * false with the failure when it can't, or when the server is asked to stop meanwhile.
+ * false with the failure when it can't, or when the server is asked to stop meanwhile. With
+ * `may_be_late` that is an ERROR in the log, and key_keeper_replace tries again.
  */
 bool key_keeper_start(struct key_keeper *keeper, struct failure *failure);
 

@@ -22,6 +22,7 @@ static void read_serial(const struct slot *slot, char serial[SHARED_SERIAL_BYTES
 static unsigned end_revoked(const struct heritage *heritage, const struct handler_book *handlers)
 {
     unsigned ended = 0;
+    atomic_thread_fence(memory_order_seq_cst); /* as in server_tls_is_behind */
     for (uint32_t i = 0; i < handlers->capacity; i++) {
         const struct slot *slot = &heritage->segment.slots[i];
         char serial[SHARED_SERIAL_BYTES];
@@ -57,6 +58,7 @@ static bool renew(struct heritage *heritage, struct key_keeper *key_keeper, stru
     bool changed = key_keeper_change_key(key_keeper, &key, failure);
     if (changed) {
         struct server_tls before = heritage->tls;
+        renewed.renewals = before.renewals + 1;
         heritage->tls = renewed;
         renewed = before;
     }
@@ -83,7 +85,7 @@ void reload_run(struct heritage *heritage, const struct handler_book *handlers,
             failure.text);
         return;
     }
-    server_tls_publish(&heritage->tls, &heritage->segment);
+    server_tls_publish(&heritage->tls, &heritage->segment); /* before the look at the slots */
     server_tls_warn(&heritage->tls, &heritage->config, &heritage->listeners);
     unsigned ended = end_revoked(heritage, handlers);
     log_info("action: reload | result: success | revoked_connections: %u | reason: certificates, "

@@ -533,7 +533,7 @@ static bool turn_over(struct supervisor *supervisor, struct failure *failure)
         }
     }
     supervisor->keeper = (struct keeper){.heritage = heritage};
-    supervisor->key_keeper = (struct key_keeper){.heritage = heritage};
+    supervisor->key_keeper = (struct key_keeper){.heritage = heritage, .may_be_late = true};
     return heritage_renew(heritage, failure);
 }
 

@@ -85,21 +85,34 @@ static X509 *begin_certificate(const char *name, EVP_PKEY *key, X509_NAME *issue
     return certificate;
 }
 
-struct issuer *issuer_open(struct stage *stage, const char *name)
+/* `above` signs; NULL: it does so itself. */
+static struct issuer *open_issuer(struct stage *stage, const char *name, const struct issuer *above)
 {
     const struct certificate_wish usual = {.names = NULL};
     struct issuer *authority = stage_allocate(stage, sizeof *authority);
     authority->stage = stage;
     authority->name = name;
     authority->key = make_key(&usual);
-    authority->certificate =
-        begin_certificate(name, authority->key, NULL, next_serial(), -HOUR_S, DAY_S);
+    authority->certificate = begin_certificate(
+        name, authority->key, above != NULL ? X509_get_subject_name(above->certificate) : NULL,
+        next_serial(), -HOUR_S, DAY_S);
     add_extension(authority->certificate, NID_basic_constraints, "critical,CA:TRUE");
     add_extension(authority->certificate, NID_key_usage, "critical,keyCertSign,cRLSign");
-    assert_true(X509_sign(authority->certificate, authority->key, EVP_sha256()) > 0);
+    EVP_PKEY *signer = above != NULL ? above->key : authority->key;
+    assert_true(X509_sign(authority->certificate, signer, EVP_sha256()) > 0);
     authority->path =
         write_certificate(stage, stage_text(stage, "%s-ca", name), authority->certificate);
     return authority;
+}
+
+struct issuer *issuer_open(struct stage *stage, const char *name)
+{
+    return open_issuer(stage, name, NULL);
+}
+
+struct issuer *issuer_open_below(struct issuer *above, const char *name)
+{
+    return open_issuer(above->stage, name, above);
 }
 
 void issuer_close(struct issuer *authority)

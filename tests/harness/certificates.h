@@ -35,6 +35,9 @@ struct identity {
 };
 
 struct issuer *issuer_open(struct stage *stage, const char *name);
+
+/* An authority whose certificate another one has signed. Who has one of its own shows both. */
+struct issuer *issuer_open_below(struct issuer *above, const char *name);
 void issuer_close(struct issuer *authority);
 
 /* Issues NAME.pem and NAME.key. */

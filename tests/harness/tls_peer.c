@@ -60,7 +60,7 @@ struct tls_peer *tls_peer_connect(const struct server *server, const struct issu
         .crl = "",
         .minimum = TLS_MINIMUM_1_2,
     };
-    peer->peer = peer_connect(server);
+    peer->peer = wish->peer != NULL ? wish->peer : peer_connect(server);
     peer->wire = stage_allocate(server->stage, TLS_PEER_WIRE_BYTES);
     stage_own(server->stage, peer, release);
     (void)fcntl(peer->peer->socket, F_SETFL, fcntl(peer->peer->socket, F_GETFL) | O_NONBLOCK);

@@ -29,6 +29,7 @@ struct tls_peer {
 /* How a client shakes hands. Zeroed members have the values that are usual. */
 struct tls_peer_wish {
     const struct identity *identity; /* NULL: no certificate is shown */
+    struct peer *peer;               /* connected, and nothing was sent; NULL: a new one */
     SSL_SESSION *session;            /* to be resumed; NULL: none */
     int maximum_version;             /* TLS1_2_VERSION for example; 0: the highest */
 };

@@ -170,19 +170,24 @@ static void it_ends_when_the_supervisor_is_killed(void **state)
     stage_expect_nothing_left(scene.stage);
 }
 
-/* All children end when the next draw is opened, and it has others. */
-static void the_next_draw_has_another_one(void **state)
+static void open_next_draw(const struct scene *scene)
 {
-    struct scene scene = open_scene(*state);
-    pid_t before = server_keyholder_pid(scene.server);
-    const char *directory = stage_text(scene.stage, "DATA_DIRECTORY=%s", scene.server->directory);
+    const char *directory = stage_text(scene->stage, "DATA_DIRECTORY=%s", scene->server->directory);
     const struct program_plan plan = {.name = "lottery-admin",
                                       .arguments =
                                           ARGUMENTS("open", "next", "--number", "1", "--abandon"),
                                       .environment = ENVIRONMENT(directory)};
     struct program_end end;
-    (void)program_run(scene.stage, &plan, &end);
+    (void)program_run(scene->stage, &plan, &end);
     assert_int_equal(end.status, 0);
+}
+
+/* All children end when the next draw is opened, and it has others. */
+static void the_next_draw_has_another_one(void **state)
+{
+    struct scene scene = open_scene(*state);
+    pid_t before = server_keyholder_pid(scene.server);
+    open_next_draw(&scene);
     (void)server_await_log(scene.server, 2, "action: keyholder_start | result: success");
     assert_int_not_equal(server_keyholder_pid(scene.server), before);
     struct asker asker;
@@ -191,6 +196,26 @@ static void the_next_draw_has_another_one(void **state)
     asker_close(&asker);
     server_stop_well(scene.server);
     assert_int_equal(server_count_log(scene.server, "action: reap | result: fail"), 0);
+    stage_expect_nothing_left(scene.stage);
+}
+
+/* The next key was written into the same file, and SIGHUP has not come yet. */
+static void the_next_draw_opens_without_one(void **state)
+{
+    struct scene scene = open_scene(*state);
+    const char *before = files_read(scene.stage, scene.key_path, NULL);
+    self_signed_write_key(make_key(scene.stage), scene.key_path, KEY_MODE, NULL);
+    open_next_draw(&scene);
+    (void)server_await_log(scene.server, 1, "ERROR *nobody new can speak TLS until it can be read");
+    struct peer *peer = peer_connect(scene.server);
+    peer_ask(peer, "1:5\r\n", "server:0\r\n");
+    files_write(scene.key_path, before);
+    (void)server_await_log(scene.server, 2, "action: keyholder_start | result: success");
+    struct asker asker;
+    open_asker(&asker, &scene);
+    assert_true(asker_is_answered(&asker));
+    asker_close(&asker);
+    server_stop_well(scene.server);
     stage_expect_nothing_left(scene.stage);
 }
 
@@ -438,6 +463,7 @@ int main(void)
         STAGE_TEST(it_is_replaced_as_often_as_it_is_killed),
         STAGE_TEST(it_ends_when_the_supervisor_is_killed),
         STAGE_TEST(the_next_draw_has_another_one),
+        STAGE_TEST(the_next_draw_opens_without_one),
         STAGE_TEST(a_wrong_key_is_told_at_the_start),
         STAGE_TEST(a_wrong_certificate_is_told_at_the_start),
         STAGE_TEST(a_handshake_is_signed_by_the_keyholder),

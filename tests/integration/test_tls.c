@@ -11,11 +11,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-enum { DAY_S = 24 * 3600, HALF_A_DAY_S = DAY_S / 2, LONG_S = 100 * DAY_S };
+enum { DAY_S = 24 * 3600, HALF_A_DAY_S = DAY_S / 2, LONG_S = 100 * DAY_S, LIVE_MODE = 0700 };
 
 /* A server with TLS, and certificates for it and for agencies. */
 struct scene {
@@ -338,6 +339,85 @@ static void a_revoked_certificate_is_out_at_the_next_reload(void **state)
     tls_peer_ask(two, "2:status\r\n", "server:STATE:0,open,*\r\n");
 }
 
+/* Whoever was accepted before the reload has a handler that does not know the new list. */
+static void a_revoked_certificate_is_not_shown_to_a_handler_of_before(void **state)
+{
+    struct scene scene;
+    set_up(&scene, *state);
+    const char *crl = issuer_revoke(scene.authority, "lottery", NULL, 0, LONG_S);
+    start(&scene, "required", crl, NULL);
+    struct peer *silent = peer_connect(scene.server);
+    (void)server_await_log(scene.server, 1, "action: accept_connections | result: success");
+    (void)issuer_revoke(scene.authority, "lottery", &scene.agency_1.serial, 1, LONG_S);
+    assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
+    (void)server_await_log(scene.server, 1, "action: reload | result: success");
+    const struct tls_peer_wish late = {.identity = &scene.agency_1, .peer = silent};
+    struct tls_peer *one = tls_peer_connect(scene.server, scene.authority, &late);
+    tls_peer_send(one, "1:status\r\n");
+    expect_end(one, "");
+    (void)server_await_log(scene.server, 1, "it is to connect again");
+    struct tls_peer *two = connect_as(&scene, &scene.agency_2);
+    tls_peer_ask(two, "2:status\r\n", "server:STATE:0,open,*\r\n");
+}
+
+static void an_authority_that_was_revoked_speaks_for_nobody(void **state)
+{
+    struct scene scene;
+    set_up(&scene, *state);
+    struct stage *stage = scene.stage;
+    struct issuer *below = issuer_open_below(scene.authority, "below");
+    stage_own(stage, below, release_issuer);
+    struct identity agency = issuer_issue(
+        below, "agency-3", &(struct certificate_wish){.names = "URI:urn:lottery:agency:3"});
+    files_write(agency.certificate,
+                stage_text(stage, "%s%s", files_read(stage, agency.certificate, NULL),
+                           files_read(stage, below->path, NULL)));
+    const char *list_below = issuer_revoke(below, "below", NULL, 0, LONG_S);
+    const char *list = issuer_revoke(scene.authority, "lottery", NULL, 0, LONG_S);
+    const char *both = stage_path(stage, "both.pem");
+    files_write(both, stage_text(stage, "%s%s", files_read(stage, list, NULL),
+                                 files_read(stage, list_below, NULL)));
+    start(&scene, "required", both, NULL);
+    struct tls_peer *good = connect_as(&scene, &agency);
+    tls_peer_ask(good, "3:status\r\n", "server:STATE:0,open,*\r\n");
+    long serial = ASN1_INTEGER_get(X509_get0_serialNumber(below->certificate));
+    (void)issuer_revoke(scene.authority, "lottery", &serial, 1, LONG_S);
+    files_write(both, stage_text(stage, "%s%s", files_read(stage, list, NULL),
+                                 files_read(stage, list_below, NULL)));
+    assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
+    (void)server_await_log(scene.server, 1, "action: reload | result: success");
+    expect_end(connect_as(&scene, &agency), "has been revoked");
+}
+
+/* As certbot does it: what is configured is a link to a file in another directory. */
+static void a_reload_follows_links_to_another_directory(void **state)
+{
+    struct scene scene;
+    set_up(&scene, *state);
+    struct stage *stage = scene.stage;
+    const char *live = stage_path(stage, "live");
+    assert_int_equal(mkdir(live, LIVE_MODE), 0);
+    const char *certificate = stage_text(stage, "%s/cert.pem", live);
+    const char *key = stage_text(stage, "%s/privkey.pem", live);
+    assert_int_equal(symlink(scene.server_identity.certificate, certificate), 0);
+    assert_int_equal(symlink(scene.server_identity.key, key), 0);
+    scene.server_identity.certificate = certificate;
+    scene.server_identity.key = key;
+    start(&scene, "required", "", NULL);
+    struct identity renewed = issuer_issue(scene.authority, "renewed", &server_wish);
+    assert_int_equal(unlink(certificate), 0);
+    assert_int_equal(unlink(key), 0);
+    assert_int_equal(symlink(renewed.certificate, certificate), 0);
+    assert_int_equal(symlink(renewed.key, key), 0);
+    assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
+    (void)server_await_log(scene.server, 1, "action: reload | result: success");
+    struct tls_peer *one = connect_as(&scene, &scene.agency_1);
+    tls_peer_ask(one, "1:status\r\n", "server:STATE:0,open,*\r\n");
+    assert_int_equal(
+        ASN1_INTEGER_get(X509_get0_serialNumber(tls_stream_peer_certificate(&one->stream))),
+        renewed.serial);
+}
+
 static void a_reload_with_a_wrong_file_changes_nothing(void **state)
 {
     struct scene scene;
@@ -454,6 +534,9 @@ int main(void)
         STAGE_TEST(many_small_messages_in_few_records_are_all_answered),
         STAGE_TEST(a_session_is_resumed_until_the_files_are_read_again),
         STAGE_TEST(a_revoked_certificate_is_out_at_the_next_reload),
+        STAGE_TEST(a_revoked_certificate_is_not_shown_to_a_handler_of_before),
+        STAGE_TEST(an_authority_that_was_revoked_speaks_for_nobody),
+        STAGE_TEST(a_reload_follows_links_to_another_directory),
         STAGE_TEST(a_reload_with_a_wrong_file_changes_nothing),
         STAGE_TEST(a_renewed_certificate_is_shown_after_a_reload),
         STAGE_TEST(what_ends_soon_is_told),

@@ -101,6 +101,29 @@ static void tear_down(struct two_ends *ends)
     issuer_close(ends->authority);
 }
 
+/* OpenSSL takes them all in one call, without an end. */
+static void test_a_peer_that_only_changes_its_key_is_taken_for_gone(void **state)
+{
+    enum { ENOUGH = 500, TOO_MANY = 2000 };
+    struct two_ends ends = {.authority = issuer_open(*state, "ca")};
+    struct identity server = issuer_issue(ends.authority, "server", &server_wish);
+    open_server(&ends, &server, "", false);
+    open_client(&ends, NULL, ends.authority->path);
+    shake_hands(&ends, "localhost");
+    enum tls_result result = TLS_WANTS_READ;
+    int updates = 0;
+    for (; updates < TOO_MANY && result == TLS_WANTS_READ; updates++) {
+        char byte = 0;
+        size_t got = 0;
+        assert_int_equal(SSL_key_update(ends.client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        assert_int_equal(SSL_do_handshake(ends.client.ssl), 1);
+        result = tls_stream_read(&ends.server, &byte, 1, &got, &ends.server_failure);
+    }
+    assert_int_equal(result, TLS_ENDED);
+    assert_true(updates > ENOUGH);
+    tear_down(&ends);
+}
+
 static void test_both_ends_agree_and_the_certificate_is_the_agencys(void **state)
 {
     struct two_ends ends = {.authority = issuer_open(*state, "ca")};
@@ -326,6 +349,7 @@ static void test_files_that_are_wrong_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        STAGE_TEST(test_a_peer_that_only_changes_its_key_is_taken_for_gone),
         STAGE_TEST(test_both_ends_agree_and_the_certificate_is_the_agencys),
         STAGE_TEST(test_a_read_that_does_not_say_wants_read_has_left_bytes),
         STAGE_TEST(test_an_end_is_an_end_with_and_without_close_notify),

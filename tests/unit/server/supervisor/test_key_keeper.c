@@ -139,6 +139,28 @@ static int change_the_key(void *context)
     return end(&keeper);
 }
 
+/* The one of the change before is stopped, and SIGTERM does not reach it. */
+static int change_the_key_twice(void *context)
+{
+    struct fixture *fixture = context;
+    struct heritage *heritage = &fixture->heritage;
+    struct failure failure = {.text = ""};
+    struct key_keeper keeper = begin(fixture);
+    pid_t first = keeper.keyholder;
+    EXPECT(kill(first, SIGSTOP) == 0);
+    for (int key = 1; key >= 0; key--) {
+        struct held_key fresh;
+        EXPECT(held_key_open(&fresh, &heritage->key_channel, fixture->certificate_paths[key],
+                             fixture->key_paths[key], &failure));
+        EXPECT(key_keeper_change_key(&keeper, &fresh, &failure));
+        held_key_close(&fresh);
+    }
+    EXPECT(keeper.retired != first && !key_keeper_has(&keeper, first));
+    EXPECT(is_signed(fixture, 0));
+    bury(&keeper, keeper.retired);
+    return end(&keeper);
+}
+
 static int keep_the_key(void *context)
 {
     struct fixture *fixture = context;
@@ -197,6 +219,11 @@ static void a_key_is_changed_while_the_server_runs(void **state)
     expect_well(*state, change_the_key);
 }
 
+static void a_key_is_changed_again_at_once(void **state)
+{
+    expect_well(*state, change_the_key_twice);
+}
+
 static void a_key_that_can_not_be_read_changes_nothing(void **state)
 {
     expect_well(*state, keep_the_key);
@@ -213,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         KEEPER_TEST(a_key_is_changed_while_the_server_runs),
+        KEEPER_TEST(a_key_is_changed_again_at_once),
         KEEPER_TEST(a_key_that_can_not_be_read_changes_nothing),
         KEEPER_TEST(a_keyholder_that_dies_is_replaced_after_a_while_with_pauses),
     };
