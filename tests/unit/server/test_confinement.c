@@ -26,7 +26,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
@@ -115,6 +117,38 @@ static int make_a_socket(const char *directory)
 {
     (void)directory;
     return result_of(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+}
+
+/* It could send to every socket that has a name, without connect(2). */
+static int make_a_pair_of_datagrams(const char *directory)
+{
+    int ends[2];
+    (void)directory;
+    return result_of(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) == 0);
+}
+
+static int make_a_pair_for_the_keyholder(const char *directory)
+{
+    int ends[2];
+    (void)directory;
+    return result_of(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+}
+
+static int wait_a_moment(const char *directory)
+{
+    const struct timespec moment = {.tv_nsec = 1};
+    (void)directory;
+    return result_of(nanosleep(&moment, NULL) == 0);
+}
+
+/* As the C library does where it can't read the clock from the kernel's page. */
+static int ask_the_kernel_for_the_time(const char *directory)
+{
+    struct timeval day;
+    struct timespec clock;
+    (void)directory;
+    return result_of(syscall(SYS_gettimeofday, &day, NULL) == 0 &&
+                     syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &clock) == 0);
 }
 
 static int execute(const char *directory)
@@ -281,14 +315,10 @@ static void a_handler_changes_no_file(void **state)
 static void no_child_connects_executes_forks_or_makes_code(void **state)
 {
     CONFINEMENT_NEEDED();
-    static attempt *const attempts[] = {make_a_socket,
-                                        execute,
-                                        fork_a_process,
-                                        make_memory_executable,
-                                        change_memory_to_executable,
-                                        signal_the_parent,
-                                        trace_the_parent,
-                                        become_root_again};
+    static attempt *const attempts[] = {
+        make_a_socket,     make_a_pair_of_datagrams, execute,
+        fork_a_process,    make_memory_executable,   change_memory_to_executable,
+        signal_the_parent, trace_the_parent,         become_root_again};
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
         expect_forbidden(*state, STORER, attempts[i]);
         expect_forbidden(*state, HANDLER, attempts[i]);
@@ -328,6 +358,15 @@ static void memory_and_descriptors_end(void **state)
     expect_result(*state, STORER, take_more_memory_than_there_is, ENOMEM);
     expect_result(*state, HANDLER, open_many_files, EMFILE);
     expect_result(*state, STORER, open_many_files, EMFILE);
+}
+
+static void a_handler_does_what_few_connections_need(void **state)
+{
+    CONFINEMENT_NEEDED();
+    expect_result(*state, HANDLER, wait_a_moment, DONE);
+    expect_result(*state, HANDLER, make_a_pair_for_the_keyholder, DONE);
+    expect_result(*state, HANDLER, ask_the_kernel_for_the_time, DONE);
+    expect_result(*state, STORER, ask_the_kernel_for_the_time, DONE);
 }
 
 static void calls_of_another_width_end_the_process(void **state)
@@ -379,6 +418,7 @@ int main(void)
         STAGE_TEST(the_supervisor_executes_nothing_and_opens_no_connection),
         STAGE_TEST(the_storer_writes_below_the_data_directory_alone),
         STAGE_TEST(memory_and_descriptors_end),
+        STAGE_TEST(a_handler_does_what_few_connections_need),
         STAGE_TEST(calls_of_another_width_end_the_process),
         STAGE_TEST(where_it_is_only_told_it_is_done),
         cmocka_unit_test(root_that_was_given_up_does_not_come_back),
