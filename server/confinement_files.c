@@ -12,6 +12,7 @@
 #include <linux/landlock.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -99,7 +100,10 @@ static bool allow_below_path(int set, const char *path, uint64_t rights)
     return allowed;
 }
 
-/* The same, of the directory that a file stands in, so that the file may be replaced. */
+/*
+ * The same, of the directory that a file stands in, so that the file may be replaced. Where it is a
+ * link, another directory has the file, and the next one, as certbot's `live` and `archive`.
+ */
 static bool allow_beside(int set, const char *file, uint64_t rights)
 {
     char path[PATH_MAX];
@@ -107,7 +111,8 @@ static bool allow_beside(int set, const char *file, uint64_t rights)
         return true;
     }
     snprintf(path, sizeof path, "%s", file);
-    return allow_below_path(set, dirname(path), rights);
+    return allow_below_path(set, dirname(path), rights) &&
+           (realpath(file, path) == NULL || allow_below_path(set, dirname(path), rights));
 }
 
 /* The same, of the directories that TLS is read from. */
