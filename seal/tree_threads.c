@@ -13,7 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PIECE_BYTES = 256 * 1024 }; /* some thousand rows; fits the second-level cache */
+enum {
+    PIECE_BYTES = 256 * 1024, /* some thousand rows; fits the second-level cache */
+    /* Else it is the user's limit (ulimit -s), which may be more than a storer's memory may be. */
+    STACK_BYTES = 1024 * 1024
+};
 
 static struct tree_piece *piece_number(struct tree_threads *tree, uint64_t number)
 {
@@ -64,7 +68,23 @@ static void *make_chains(void *context)
     return NULL;
 }
 
-/* Returns 0, or what pthread_create returned. */
+/* Returns 0, or why not. */
+static int create_thread(struct tree_thread *thread)
+{
+    pthread_attr_t attributes;
+    int error = pthread_attr_init(&attributes);
+    if (error != 0) {
+        return error;
+    }
+    error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    if (error == 0) {
+        error = pthread_create(&thread->id, &attributes, make_chains, thread);
+    }
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+/* Returns 0, or why not. */
 static int start_thread(struct tree_threads *tree)
 {
     struct tree_thread *thread = &tree->threads[tree->thread_count];
@@ -72,7 +92,7 @@ static int start_thread(struct tree_threads *tree)
     if (!sha256_open(&thread->sha256)) {
         return ENOMEM;
     }
-    int error = pthread_create(&thread->id, NULL, make_chains, thread);
+    int error = create_thread(thread);
     if (error != 0) {
         sha256_close(&thread->sha256);
         return error;

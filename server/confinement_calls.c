@@ -42,12 +42,16 @@ static bool add_call(struct making *making, const struct confinement_call *call,
         return true; /* this machine has no such call */
     }
     uint32_t action = call->error == 0 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO((uint16_t)call->error);
-    const struct scmp_arg_cmp condition = {.arg = call->argument,
-                                           .op = SCMP_CMP_MASKED_EQ,
-                                           .datum_a = call->mask,
-                                           .datum_b = call->value};
-    int result = seccomp_rule_add_array(making->context, action, number, call->mask == 0 ? 0 : 1,
-                                        &condition);
+    struct scmp_arg_cmp conditions[CONFINEMENT_CONDITIONS];
+    unsigned count = 0;
+    for (; count < CONFINEMENT_CONDITIONS && call->conditions[count].mask != 0; count++) {
+        const struct confinement_condition *condition = &call->conditions[count];
+        conditions[count] = (struct scmp_arg_cmp){.arg = condition->argument,
+                                                  .op = SCMP_CMP_MASKED_EQ,
+                                                  .datum_a = condition->mask,
+                                                  .datum_b = condition->value};
+    }
+    int result = seccomp_rule_add_array(making->context, action, number, count, conditions);
     if (result != 0 && result != -EEXIST) {
         errno = -result;
         return failure_set_errno(failure, "allow the system call %s", call->name);

@@ -100,7 +100,10 @@ static bool allow_below_path(int set, const char *path, uint64_t rights)
     return allowed;
 }
 
-/* The same, of the directory that a file stands in, so that the file may be replaced. */
+/*
+ * The same, of the directory that a file stands in, so that the file may be replaced. Where it is a
+ * link, another directory has the file, and the next one, as certbot's `live` and `archive`.
+ */
 static bool allow_beside(int set, const char *file, uint64_t rights)
 {
     char path[PATH_MAX];
@@ -108,26 +111,15 @@ static bool allow_beside(int set, const char *file, uint64_t rights)
         return true;
     }
     snprintf(path, sizeof path, "%s", file);
-    return allow_below_path(set, dirname(path), rights);
-}
-
-/*
- * The same, and of the directory in which the file stands that a link leads to: Landlock asks for
- * that one. Certbot links live/NAME/privkey.pem to archive/NAME/privkey1.pem, and later to another
- * file there.
- */
-static bool allow_beside_and_behind(int set, const char *file, uint64_t rights)
-{
-    char real[PATH_MAX];
-    bool has_real = file != NULL && realpath(file, real) != NULL;
-    return allow_beside(set, file, rights) && (!has_real || allow_beside(set, real, rights));
+    return allow_below_path(set, dirname(path), rights) &&
+           (realpath(file, path) == NULL || allow_below_path(set, dirname(path), rights));
 }
 
 /* The same, of the directories that TLS is read from. */
 static bool allow_tls(int set, const struct confinement_places *places, uint64_t rights)
 {
     for (size_t i = 0; i < CONFINEMENT_TLS_FILES; i++) {
-        if (!allow_beside_and_behind(set, places->tls_files[i], rights)) {
+        if (!allow_beside(set, places->tls_files[i], rights)) {
             return false;
         }
     }
@@ -145,12 +137,12 @@ int confinement_files_make(const struct confinement_rule *rule,
         .scopes = SCOPE_SOCKETS | (signals ? 0 : SCOPE_SIGNALS),
     };
     int set = (int)syscall(SYS_landlock_create_ruleset, &attributes, attributes_bytes(version), 0);
-    bool made =
-        set >= 0 && allow_below(set, places->data_directory, rights_of(rule->data_files) & known) &&
-        allow_below_path(set, "/dev/shm", rights_of(rule->shared_files) & known) &&
-        allow_beside_and_behind(set, places->key_file, rights_of(rule->key_files) & known) &&
-        allow_tls(set, places, rights_of(rule->tls_files) & known) &&
-        allow_beside(set, places->token, rights_of(FILES_REMOVE) & known);
+    bool made = set >= 0 &&
+                allow_below(set, places->data_directory, rights_of(rule->data_files) & known) &&
+                allow_below_path(set, "/dev/shm", rights_of(rule->shared_files) & known) &&
+                allow_beside(set, places->key_file, rights_of(rule->key_files) & known) &&
+                allow_tls(set, places, rights_of(rule->tls_files) & known) &&
+                allow_beside(set, places->token, rights_of(FILES_REMOVE) & known);
     if (made) {
         return set;
     }

@@ -24,7 +24,14 @@
     }
 #define WHERE(call, index, bits, equal)                                                            \
     {                                                                                              \
-        .name = (call), .argument = (index), .mask = (bits), .value = (equal)                      \
+        .name = (call), .conditions = { {(index), (bits), (equal)} }                               \
+    }
+#define WHERE_BOTH(call, index, equal, other_index, other_equal)                                   \
+    {                                                                                              \
+        .name = (call), .conditions = {                                                            \
+            {(index), ALL_BITS, (equal)},                                                          \
+            {(other_index), ALL_BITS, (other_equal)}                                               \
+        }                                                                                          \
     }
 #define REFUSED(call, number)                                                                      \
     {                                                                                              \
@@ -81,6 +88,7 @@ const struct confinement_call confinement_common[] = {
     ALWAYS("restart_syscall"),
     ALWAYS("clock_gettime"),
     ALWAYS("clock_gettime64"),
+    ALWAYS("gettimeofday"),
     ALWAYS("time"),
     /* the end: exit, abort(3) */
     ALWAYS("exit_group"),
@@ -102,6 +110,10 @@ static const struct confinement_call handler_calls[] = {
     /* winners, bets.csv for PREFIX, earlier draws: to be read alone */
     WHERE("openat", 2, WRITING_BITS, 0),
     ALWAYS("pread64"),
+    /* waits for its turn among connections that a balancer forwards for one host */
+    ALWAYS("nanosleep"),
+    ALWAYS("clock_nanosleep"),
+    ALWAYS("clock_nanosleep_time64"),
     /* the gate; whether the supervisor and the storer live */
     ALWAYS("semop"),
     ALWAYS("semtimedop"),
@@ -109,16 +121,17 @@ static const struct confinement_call handler_calls[] = {
     ALWAYS("pidfd_open"),
     WHERE("kill", 1, ALL_BITS, 0),
     /* TLS: OpenSSL reads the socket and the kernel's random numbers; the keyholder is asked over a
-     * pair of sockets (key_channel.h) */
+     * pair of sockets (key_channel.h). One of datagrams could send to any socket of the machine
+     * that has a name, such as the system's log. */
     ALWAYS("read"),
     ALWAYS("getrandom"),
     WHERE("fcntl", 1, ALL_BITS, F_GETFL),
     WHERE("fcntl", 1, ALL_BITS, F_SETFL),
-    WHERE("socketpair", 0, ALL_BITS, AF_UNIX),
+    WHERE_BOTH("socketpair", 0, AF_UNIX, 1, SOCK_SEQPACKET | SOCK_CLOEXEC),
     ALWAYS("sendmsg"),
     ALWAYS("recvmsg"),
     /* whether the kernel has TLS, and the keys for it */
-    WHERE("setsockopt", 2, ALL_BITS, TCP_ULP),
+    WHERE_BOTH("setsockopt", 1, SOL_TCP, 2, TCP_ULP),
     WHERE("setsockopt", 1, ALL_BITS, SOL_TLS),
 };
 

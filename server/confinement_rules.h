@@ -14,15 +14,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Holds where that argument & mask == value. Without a mask there is none. */
+struct confinement_condition {
+    unsigned argument; /* its index, 0 to 5; two conditions are about two arguments */
+    uint64_t mask, value;
+};
+
+enum { CONFINEMENT_CONDITIONS = 2 };
+
 /*
- * One system call that is allowed. With a mask, only where that argument & mask == value. Several
- * rows of one name are alternatives. With an error, the call is refused with that error, and the
- * process goes on: for calls that the C library tries before another one.
+ * One system call that is allowed, where all conditions hold. Several rows of one name are
+ * alternatives. With an error, the call is refused with that error, and the process goes on: for
+ * calls that the C library tries before another one.
  */
 struct confinement_call {
-    const char *name;  /* as libseccomp knows it; skipped where this machine has no such call */
-    unsigned argument; /* its index, 0 to 5 */
-    uint64_t mask, value;
+    const char *name; /* as libseccomp knows it; skipped where this machine has no such call */
+    struct confinement_condition conditions[CONFINEMENT_CONDITIONS]; /* none after the first one */
     int error;
 };
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -305,6 +306,29 @@ static void a_file_that_cannot_be_read_is_told(void **state)
     assert_null(digest.agencies);
 }
 
+/* As `ulimit -s` would make it, which the C library reads at its start. */
+static void the_threads_need_no_more_stack_than_their_own(void **state)
+{
+    static const size_t default_bytes = (size_t)1 << 50; /* more than any process can have */
+    struct fixture *fixture = *state;
+    struct bets_digest digest;
+    struct failure failure;
+    pthread_attr_t before;
+    pthread_attr_t attributes;
+    assert_int_equal(pthread_getattr_default_np(&before), 0);
+    assert_int_equal(pthread_attr_init(&attributes), 0);
+    assert_int_equal(pthread_attr_setstacksize(&attributes, default_bytes), 0);
+    assert_int_equal(pthread_setattr_default_np(&attributes), 0);
+    put_row(fixture, 1, 7574);
+    enum bets_digest_end end = digest_of(fixture, fixture->bytes, &digest, &failure);
+    assert_int_equal(pthread_setattr_default_np(&before), 0);
+    assert_int_equal(pthread_attr_destroy(&attributes), 0);
+    assert_int_equal(pthread_attr_destroy(&before), 0);
+    assert_int_equal(end, BETS_DIGEST_MADE);
+    expect_root(fixture, fixture->bytes, &digest.merkle_root);
+    bets_digest_close(&digest);
+}
+
 #define DIGEST_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -319,6 +343,7 @@ int main(void)
         DIGEST_TEST(more_agencies_than_there_can_be_are_bad_rows),
         DIGEST_TEST(it_can_be_stopped_between_any_two_pieces),
         DIGEST_TEST(a_file_that_cannot_be_read_is_told),
+        DIGEST_TEST(the_threads_need_no_more_stack_than_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
@@ -80,6 +82,17 @@ static int read_passwd(const char *directory)
     return result_of(open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0);
 }
 
+/* The certificate's name is a link, to which a renewal gives another target beside the one before. */
+static int read_the_certificate_after(const char *directory)
+{
+    return result_of(open(below(directory, "../archive/cert2.pem"), O_RDONLY | O_CLOEXEC) >= 0);
+}
+
+static int read_what_is_beside_its_directory(const char *directory)
+{
+    return result_of(open(below(directory, "../passwords"), O_RDONLY | O_CLOEXEC) >= 0);
+}
+
 static int make_a_file(const char *directory)
 {
     return result_of(open(below(directory, "new"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0);
@@ -115,6 +128,38 @@ static int make_a_socket(const char *directory)
 {
     (void)directory;
     return result_of(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+}
+
+/* It could send to every socket that has a name, without connect(2). */
+static int make_a_pair_of_datagrams(const char *directory)
+{
+    int ends[2];
+    (void)directory;
+    return result_of(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) == 0);
+}
+
+static int make_a_pair_for_the_keyholder(const char *directory)
+{
+    int ends[2];
+    (void)directory;
+    return result_of(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+}
+
+static int wait_a_moment(const char *directory)
+{
+    const struct timespec moment = {.tv_nsec = 1};
+    (void)directory;
+    return result_of(nanosleep(&moment, NULL) == 0);
+}
+
+/* As the C library does where it can't read the clock from the kernel's page. */
+static int ask_the_kernel_for_the_time(const char *directory)
+{
+    struct timeval day;
+    struct timespec clock;
+    (void)directory;
+    return result_of(syscall(SYS_gettimeofday, &day, NULL) == 0 &&
+                     syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &clock) == 0);
 }
 
 static int execute(const char *directory)
@@ -205,6 +250,8 @@ static bool prepare(struct confinement *confinement, const char *directory, int 
     static struct server_config config;
     struct failure failure;
     config = (struct server_config){.confinement = mode, .limit_message_bytes = UINT64_C(65536)};
+    (void)snprintf(config.tls_certificate, sizeof config.tls_certificate, "%s/../live/cert.pem",
+                   directory);
     int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool prepared = confinement_prepare(confinement, &config, descriptor, rules, &failure);
     (void)close(descriptor);
@@ -224,16 +271,22 @@ static int live(const char *directory, int mode, unsigned index, attempt *try_it
 }
 
 /* Returns waitpid's status of a process that has tried it. */
-static int try_in(struct stage *stage, int mode, unsigned index, attempt *try_it)
+static int try_below(const char *directory, int mode, unsigned index, attempt *try_it)
 {
     int status = 0;
-    files_write(stage_path(stage, "winners.csv"), "1");
     pid_t child = fork();
     if (child == 0) {
-        _exit(live(stage->directory, mode, index, try_it));
+        _exit(live(directory, mode, index, try_it));
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     return status;
+}
+
+/* The same, for what is stored in the stage's directory. */
+static int try_in(struct stage *stage, int mode, unsigned index, attempt *try_it)
+{
+    files_write(stage_path(stage, "winners.csv"), "1");
+    return try_below(stage->directory, mode, index, try_it);
 }
 
 static void expect_result(struct stage *stage, unsigned index, attempt *try_it, int result)
@@ -281,14 +334,10 @@ static void a_handler_changes_no_file(void **state)
 static void no_child_connects_executes_forks_or_makes_code(void **state)
 {
     CONFINEMENT_NEEDED();
-    static attempt *const attempts[] = {make_a_socket,
-                                        execute,
-                                        fork_a_process,
-                                        make_memory_executable,
-                                        change_memory_to_executable,
-                                        signal_the_parent,
-                                        trace_the_parent,
-                                        become_root_again};
+    static attempt *const attempts[] = {
+        make_a_socket,     make_a_pair_of_datagrams, execute,
+        fork_a_process,    make_memory_executable,   change_memory_to_executable,
+        signal_the_parent, trace_the_parent,         become_root_again};
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
         expect_forbidden(*state, STORER, attempts[i]);
         expect_forbidden(*state, HANDLER, attempts[i]);
@@ -321,6 +370,31 @@ static void the_storer_writes_below_the_data_directory_alone(void **state)
     }
 }
 
+static void the_supervisor_reads_a_certificate_where_its_link_points_to(void **state)
+{
+    CONFINEMENT_NEEDED();
+    if (confinement_files_version() == 0) {
+        skip();
+    }
+    struct stage *stage = *state;
+    const char *data = stage_path(stage, "data");
+    assert_int_equal(mkdir(data, 0700), 0);
+    assert_int_equal(mkdir(stage_path(stage, "live"), 0700), 0);
+    assert_int_equal(mkdir(stage_path(stage, "archive"), 0700), 0);
+    files_write(stage_path(stage, "archive/cert1.pem"), "1");
+    files_write(stage_path(stage, "archive/cert2.pem"), "2");
+    files_write(stage_path(stage, "passwords"), "3");
+    assert_int_equal(symlink("../archive/cert1.pem", stage_path(stage, "live/cert.pem")), 0);
+    int status =
+        try_below(data, CONFINEMENT_ENFORCE, CONFINEMENT_SUPERVISOR, read_the_certificate_after);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), DONE);
+    status = try_below(data, CONFINEMENT_ENFORCE, CONFINEMENT_SUPERVISOR,
+                       read_what_is_beside_its_directory);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EACCES);
+}
+
 static void memory_and_descriptors_end(void **state)
 {
     CONFINEMENT_NEEDED();
@@ -328,6 +402,15 @@ static void memory_and_descriptors_end(void **state)
     expect_result(*state, STORER, take_more_memory_than_there_is, ENOMEM);
     expect_result(*state, HANDLER, open_many_files, EMFILE);
     expect_result(*state, STORER, open_many_files, EMFILE);
+}
+
+static void a_handler_does_what_few_connections_need(void **state)
+{
+    CONFINEMENT_NEEDED();
+    expect_result(*state, HANDLER, wait_a_moment, DONE);
+    expect_result(*state, HANDLER, make_a_pair_for_the_keyholder, DONE);
+    expect_result(*state, HANDLER, ask_the_kernel_for_the_time, DONE);
+    expect_result(*state, STORER, ask_the_kernel_for_the_time, DONE);
 }
 
 static void calls_of_another_width_end_the_process(void **state)
@@ -378,7 +461,9 @@ int main(void)
         STAGE_TEST(no_child_connects_executes_forks_or_makes_code),
         STAGE_TEST(the_supervisor_executes_nothing_and_opens_no_connection),
         STAGE_TEST(the_storer_writes_below_the_data_directory_alone),
+        STAGE_TEST(the_supervisor_reads_a_certificate_where_its_link_points_to),
         STAGE_TEST(memory_and_descriptors_end),
+        STAGE_TEST(a_handler_does_what_few_connections_need),
         STAGE_TEST(calls_of_another_width_end_the_process),
         STAGE_TEST(where_it_is_only_told_it_is_done),
         cmocka_unit_test(root_that_was_given_up_does_not_come_back),
