@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SOON_DAYS = 30, SECONDS_A_DAY = 24 * 60 * 60, STATE_BYTES = 48 };
+enum { SECONDS_A_DAY = 24 * 60 * 60, STATE_BYTES = 48 };
 
 static int64_t days_left(const struct issued *issued)
 {
@@ -24,11 +24,11 @@ static int64_t days_left(const struct issued *issued)
 static const char *name_state(const struct issued *issued)
 {
     const int64_t now_s = command_pki_now_s();
-    return issued->is_revoked              ? "revoked"
-           : issued->until_s <= now_s      ? "expired"
-           : issued->from_s > now_s        ? "early"
-           : days_left(issued) < SOON_DAYS ? "expires"
-                                           : "valid";
+    return issued->is_revoked                       ? "revoked"
+           : issued->until_s <= now_s               ? "expired"
+           : issued->from_s > now_s                 ? "early"
+           : days_left(issued) < TLS_ENDS_SOON_DAYS ? "expires"
+                                                    : "valid";
 }
 
 static void print_line(const struct issued *issued)
@@ -36,7 +36,7 @@ static void print_line(const struct issued *issued)
     char until[TIMESTAMP_BYTES];
     char state[STATE_BYTES];
     const bool is_soon = !issued->is_revoked && issued->until_s > command_pki_now_s() &&
-                         days_left(issued) < SOON_DAYS;
+                         days_left(issued) < TLS_ENDS_SOON_DAYS;
     command_pki_write_moment(issued->until_s, until);
     (void)snprintf(state, sizeof state, "%s", name_state(issued));
     if (is_soon) {

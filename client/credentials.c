@@ -143,7 +143,7 @@ void credentials_warn(const struct credentials *credentials, const struct client
         warn(config->tls_certificate, reason.text);
     }
     int64_t left_s = credentials->context.expiry.certificate_s - (int64_t)time(NULL);
-    if (left_s < (int64_t)CREDENTIALS_WARNING_DAYS * DAY_S) {
+    if (left_s < (int64_t)TLS_ENDS_SOON_DAYS * DAY_S) {
         char date[DATE_BYTES];
         failure_set(&reason, "it expires at %s, in %" PRId64 " days: ask for the next one",
                     write_date(credentials->context.expiry.certificate_s, date), left_s / DAY_S);

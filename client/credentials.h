@@ -20,9 +20,6 @@
 
 #include <stdbool.h>
 
-/* A certificate that expires sooner is worth a WARNING at each start. */
-enum { CREDENTIALS_WARNING_DAYS = 30 };
-
 struct credentials {
     bool is_on;                            /* false: connections are plain text */
     const char *server;                    /* host:port, for messages; the configuration's */
@@ -44,7 +41,7 @@ void credentials_close(struct credentials *credentials);
 
 /*
  * Logs a WARNING for each thing that works and is rarely meant: a certificate that expires within
- * CREDENTIALS_WARNING_DAYS, one that names no agency, one that is not used.
+ * TLS_ENDS_SOON_DAYS, one that names no agency, one that is not used.
  */
 void credentials_warn(const struct credentials *credentials, const struct client_config *config);
 

@@ -94,8 +94,8 @@ bool job_check(const struct client_config *config, struct failure *failure);
 
 /*
  * Checks (job_check), then opens everything but the connection. The configuration, the
- * credentials and the interrupt have to outlive the job. `progress_lines_up` as in progress.h. Returns false
- * with the failure, and nothing is open then.
+ * credentials and the interrupt have to outlive the job. `progress_lines_up` as in progress.h.
+ * Returns false with the failure, and nothing is open then.
  */
 bool job_open(struct job *job, const struct client_config *config, struct credentials *credentials,
               struct interrupt *interrupt, unsigned progress_lines_up, struct failure *failure);

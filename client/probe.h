@@ -11,7 +11,8 @@
 
 /*
  * Sends loop.amount probes, loop.period apart, and ends at the first one that fails.
- * JOB_FAILED, JOB_UNTRUSTED: that one has been logged. JOB_WORKED: none failed, also where the amount is 0.
+ * JOB_FAILED, JOB_UNTRUSTED: that one has been logged. JOB_WORKED: none failed, also where the
+ * amount is 0.
  */
 enum job_step probe_run(struct job *job);
 

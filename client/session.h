@@ -16,7 +16,10 @@
 #include "client/job.h"
 #include "lib/failure.h"
 
-/* Owns `fd` and closes it. `why` is set for JOB_LOST; JOB_FAILED and JOB_UNTRUSTED have been logged. */
+/*
+ * Owns `fd` and closes it. `why` is set for JOB_LOST; JOB_FAILED and JOB_UNTRUSTED have been
+ * logged.
+ */
 enum job_step session_run(struct job *job, int fd, struct failure *why);
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How a record of TLS begins that holds an alert: its type, and the major version (RFC 8446, 5.1). */
+/* How a record of TLS with an alert begins: its type, and the major version (RFC 8446, 5.1). */
 static const char alert_record[] = {0x15, 0x03};
 
 bool wire_open(struct wire *wire, struct interrupt *interrupt, int fd, struct failure *failure)

@@ -77,7 +77,8 @@ void wire_commit(struct wire *wire, size_t bytes);
 
 /*
  * Does one transfer, as above, and waits until `deadline_ms` of clock_monotonic_ms() at most. Where
- * there is nothing to be sent, WIRE_MOVED says that bytes came for the caller. `why` is set for WIRE_LAPSED, WIRE_LOST and WIRE_NO_MEMORY.
+ * there is nothing to be sent, WIRE_MOVED says that bytes came for the caller. `why` is set for
+ * WIRE_LAPSED, WIRE_LOST and WIRE_NO_MEMORY.
  */
 enum wire_end wire_transfer(struct wire *wire, int64_t deadline_ms, struct failure *why);
 

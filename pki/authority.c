@@ -306,10 +306,10 @@ static bool hand_out(struct authority *authority, const struct certificate_order
                      struct failure *failure)
 {
     char name[NAME_MAX + 1];
-    certificate_write_serial(X509_get0_serialNumber(certificate), issued->serial);
+    tls_write_serial(certificate, issued->serial);
     issued->kind = order->kind;
-    issued->from_s = certificate_seconds(X509_get0_notBefore(certificate));
-    issued->until_s = certificate_seconds(X509_get0_notAfter(certificate));
+    issued->from_s = tls_time_s(X509_get0_notBefore(certificate));
+    issued->until_s = tls_time_s(X509_get0_notAfter(certificate));
     return authority_name_pair(order, name, failure) &&
            issued_write(&authority->issued, certificate, failure) &&
            key_pair_write(&authority->directory, name, key, certificate, failure);

@@ -4,6 +4,7 @@
 #include "pki/certificate.h"
 
 #include "tls/agency_names.h"
+#include "tls/tls_certificate.h"
 
 #include <openssl/ec.h>
 #include <openssl/x509v3.h>
@@ -31,12 +32,6 @@ EVP_PKEY *certificate_make_key(struct failure *failure)
 
 /* ---------------------------------------------------------------- times ---- */
 
-int64_t certificate_seconds(const ASN1_TIME *time)
-{
-    struct tm parts;
-    return ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
-}
-
 static bool set_times(X509 *certificate, const struct certificate_order *order,
                       const struct certificate_issuer *issuer, struct failure *failure)
 {
@@ -45,7 +40,7 @@ static bool set_times(X509 *certificate, const struct certificate_order *order,
     const int64_t from_s = order->now_s - CERTIFICATE_CLOCK_SKEW_S;
     int64_t until_s = from_s + (int64_t)days * SECONDS_A_DAY;
     if (issuer->certificate != NULL) {
-        const int64_t end_s = certificate_seconds(X509_get0_notAfter(issuer->certificate));
+        const int64_t end_s = tls_time_s(X509_get0_notAfter(issuer->certificate));
         if (end_s <= order->now_s) {
             return failure_set(failure, "the authority's own certificate has expired: make another "
                                         "authority in a new directory");
@@ -70,15 +65,6 @@ static bool set_serial(X509 *certificate)
     return set;
 }
 
-void certificate_write_serial(const ASN1_INTEGER *serial, char text[CERTIFICATE_SERIAL_BYTES])
-{
-    BIGNUM *number = ASN1_INTEGER_to_BN(serial, NULL);
-    char *digits = number == NULL ? NULL : BN_bn2hex(number);
-    (void)snprintf(text, CERTIFICATE_SERIAL_BYTES, "%s", digits == NULL ? "" : digits);
-    OPENSSL_free(digits);
-    BN_free(number);
-}
-
 /* ----------------------------------------------------------------- names ---- */
 
 /*
@@ -88,11 +74,11 @@ void certificate_write_serial(const ASN1_INTEGER *serial, char text[CERTIFICATE_
 static void write_common_name(const X509 *certificate, const struct certificate_order *order,
                               char text[COMMON_NAME_BYTES])
 {
-    char serial[CERTIFICATE_SERIAL_BYTES];
+    char serial[TLS_SERIAL_BYTES];
     char agencies[AGENCY_NAMES_BYTES] = "";
     switch (order->kind) {
     case CERTIFICATE_AUTHORITY:
-        certificate_write_serial(X509_get0_serialNumber(certificate), serial);
+        tls_write_serial(certificate, serial);
         (void)snprintf(text, COMMON_NAME_BYTES, "lottery authority %.*s", AUTHORITY_DIGITS, serial);
         break;
     case CERTIFICATE_SERVER:

@@ -21,9 +21,8 @@
 
 enum {
     CERTIFICATE_AUTHORITY_DAYS = 3650,
-    CERTIFICATE_DAYS = 398,               /* of a server and of an agency */
-    CERTIFICATE_CLOCK_SKEW_S = 10 * 60,   /* it is valid from so long ago on */
-    CERTIFICATE_SERIAL_BYTES = 2 * 20 + 1 /* hexadecimal, RFC 5280's at most 20 octets, a NUL */
+    CERTIFICATE_DAYS = 398,            /* of a server and of an agency */
+    CERTIFICATE_CLOCK_SKEW_S = 10 * 60 /* it is valid from so long ago on */
 };
 
 enum certificate_kind { CERTIFICATE_AUTHORITY, CERTIFICATE_SERVER, CERTIFICATE_AGENCY };
@@ -56,12 +55,6 @@ X509 *certificate_make(const struct certificate_order *order, EVP_PKEY *key,
 
 /* True of a DNS name, without wildcards, and of an IP address. */
 bool certificate_can_name(const char *name);
-
-/* Writes the serial in hexadecimal, as `openssl x509 -serial` does. */
-void certificate_write_serial(const ASN1_INTEGER *serial, char text[CERTIFICATE_SERIAL_BYTES]);
-
-/* Seconds since 1970; 0 where it is no time. */
-int64_t certificate_seconds(const ASN1_TIME *time);
 
 /*
  * Adds an extension, whose value is in the words of x509v3_config(5), to a certificate or to a

@@ -76,9 +76,9 @@ static bool describe(X509 *certificate, struct issued *issued, struct failure *f
                                 : (X509_get_extended_key_usage(certificate) & XKU_SSL_CLIENT) != 0
                                     ? CERTIFICATE_AGENCY
                                     : CERTIFICATE_SERVER,
-                        .from_s = certificate_seconds(X509_get0_notBefore(certificate)),
-                        .until_s = certificate_seconds(X509_get0_notAfter(certificate))};
-    certificate_write_serial(X509_get0_serialNumber(certificate), issued->serial);
+                        .from_s = tls_time_s(X509_get0_notBefore(certificate)),
+                        .until_s = tls_time_s(X509_get0_notAfter(certificate))};
+    tls_write_serial(certificate, issued->serial);
     switch (issued->kind) {
     case CERTIFICATE_AUTHORITY:
         (void)snprintf(issued->who, ISSUED_WHO_BYTES, "authority");
@@ -197,11 +197,11 @@ void issued_close(struct issued_list *list)
 bool issued_write(const struct data_directory *directory, X509 *certificate,
                   struct failure *failure)
 {
-    char serial[CERTIFICATE_SERIAL_BYTES];
+    char serial[TLS_SERIAL_BYTES];
     char name[sizeof serial + sizeof CERTIFICATE_SUFFIX];
     struct pem_text text;
     bool synced = false;
-    certificate_write_serial(X509_get0_serialNumber(certificate), serial);
+    tls_write_serial(certificate, serial);
     (void)snprintf(name, sizeof name, "%s" CERTIFICATE_SUFFIX, serial);
     if (!pem_text_of_certificate(certificate, &text, failure)) {
         return false;

@@ -14,6 +14,7 @@
 #include "lib/failure.h"
 #include "pki/certificate.h"
 #include "store/data_directory.h"
+#include "tls/tls_certificate.h"
 
 #include <openssl/x509.h>
 #include <stdbool.h>
@@ -24,7 +25,7 @@ enum { ISSUED_WHO_BYTES = 640 };
 
 struct issued {
     X509 *certificate; /* owned */
-    char serial[CERTIFICATE_SERIAL_BYTES];
+    char serial[TLS_SERIAL_BYTES];
     enum certificate_kind kind;
     char who[ISSUED_WHO_BYTES]; /* "agency 17", "server localhost 127.0.0.1"; may be cut */
     struct agency_set agencies; /* of an agency's; else empty */

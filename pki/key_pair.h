@@ -3,8 +3,8 @@
  *
  * Two files can't be renamed at once. Both are written under another name (NAME.key.tmp,
  * NAME.pem.tmp) and synced; then the key is renamed, then the certificate. Any failure before the
- * first rename leaves the pair that was there. If the process dies between the renames, NAME.pem.tmp
- * is the certificate of NAME.key, and key_pair_mend finishes the work.
+ * first rename leaves the pair that was there. If the process dies between the renames,
+ * NAME.pem.tmp is the certificate of NAME.key, and key_pair_mend finishes the work.
  *
  * Called by pki/, in lottery-admin, which holds the directory's lock.
  */

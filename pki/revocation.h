@@ -17,9 +17,9 @@
 #include <stdint.h>
 
 /*
- * Makes a list of what is in `before` (NULL: nothing) and of the certificates (NULL: none); one that
- * is in it already is not added again. Its number is one more than that of `before`.
- * Returns the list, which is the caller's (X509_CRL_free), or NULL with the failure.
+ * Makes a list of what is in `before` (NULL: nothing) and of the certificates (NULL: none); one
+ * that is in it already is not added again. Its number is one more than that of `before`. Returns
+ * the list, which is the caller's (X509_CRL_free), or NULL with the failure.
  */
 X509_CRL *revocation_make(const struct certificate_issuer *issuer, X509_CRL *before,
                           const STACK_OF(X509) * certificates, int64_t now_s,

@@ -16,6 +16,7 @@ import sys
 
 OPERATIONS = 'docs/operations.md'
 RELIABILITY = 'docs/reliability.md'
+SECURITY = 'docs/security.md'
 READING = 'docs/reading.md'
 ARCHITECTURE = 'docs/architecture.md'
 ROOMS = ('lib', 'bet', 'shm', 'store', 'tls', 'pki', 'server', 'client', 'generate', 'stat',
@@ -27,6 +28,7 @@ ACTIONS = {"The server's actions": ('lib', 'shm', 'store', 'tls', 'server'),
 KEYS = {"The server's keys": ('server/server_config.c', 'server/config.yaml'),
         "The agency's keys": ('client/client_config.c', 'client/config.yaml')}
 COUNTERS_HEADING = 'Monitoring'
+THREATS_HEADING = 'Threats'
 DISASTER_HEADINGS = ('Who may die, and what shows it', 'What hands do')
 # A disaster of these numbers has no test in the gallery: its row names one elsewhere.
 OUTSIDE_THE_GALLERY = range(101, 201)
@@ -221,11 +223,12 @@ def numbers_in(cell):
 def check_test_name(where, name):
     """`test_x`, or `test_x: function`, of any room of tests."""
     program, _, function = name.partition(': ')
-    files = glob.glob('tests/**/%s.c' % program, recursive=True)
+    files = [path for ending in ('.c', '.sh')
+             for path in glob.glob('tests/**/' + program + ending, recursive=True)]
     if not files:
         complain(where, 'there is no test program %s', program)
-    elif function and not re.search(r'\b%s\(' % function, read(files[0])):
-        complain(where, '%s has no test %s', files[0], function)
+    elif function and not any(re.search(r'\b%s\(' % function, read(path)) for path in files):
+        complain(where, '%s has no test %s', ' or '.join(files), function)
 
 
 def check_disasters():
@@ -256,6 +259,17 @@ def check_disasters():
     for number in sorted(documented - set(disasters)):
         if number not in OUTSIDE_THE_GALLERY:
             complain(RELIABILITY, 'there is no disaster %d in tests/faults', number)
+
+
+def check_threats():
+    """Each threat is held against something that shows it: tests, a target of make, disasters."""
+    for row in rows(SECURITY, THREATS_HEADING):
+        names = quoted(row[2]) if len(row) == 4 else []
+        if not names and not re.search(r'\bdisasters? \d', row[2] if len(row) == 4 else ''):
+            complain(SECURITY, '"%s" names nothing that shows it', row[0])
+        for name in names:
+            if name.startswith('test_'):
+                check_test_name(SECURITY, name)
 
 
 def check_fault_points():
@@ -333,8 +347,8 @@ def check_pages():
 
 
 def main():
-    for check in (check_actions, check_keys, check_counters, check_disasters, check_fault_points,
-                  check_rooms, check_reading, check_pages):
+    for check in (check_actions, check_keys, check_counters, check_disasters, check_threats,
+                  check_fault_points, check_rooms, check_reading, check_pages):
         check()
     print('\n'.join(found), file=sys.stderr, end='\n' if found else '')
     return 1 if found else 0

@@ -45,7 +45,7 @@ static void unmap(struct address_network *network)
     }
 }
 
-/* The byte of this index with the bits behind the prefix cleared. */
+/* The byte of this index with the bits after the prefix cleared. */
 static uint8_t masked_byte(const uint8_t *bytes, unsigned index, unsigned prefix_bits)
 {
     unsigned before = index * BITS_A_BYTE;
@@ -56,7 +56,7 @@ static uint8_t masked_byte(const uint8_t *bytes, unsigned index, unsigned prefix
     return (uint8_t)(bytes[index] & (UINT8_MAX << (BITS_A_BYTE - kept)));
 }
 
-static bool has_bits_behind_prefix(const struct address_network *network)
+static bool has_bits_after_prefix(const struct address_network *network)
 {
     for (unsigned i = 0; i < ADDRESS_SET_BYTES; i++) {
         if (masked_byte(network->bytes, i, network->prefix_bits) != network->bytes[i]) {
@@ -84,8 +84,8 @@ static const char *read_entry(char *entry, struct address_network *network)
         }
         network->prefix_bits = (uint8_t)prefix_bits;
     }
-    if (has_bits_behind_prefix(network)) {
-        return "has bits behind its prefix; a network is like 10.1.0.0/16";
+    if (has_bits_after_prefix(network)) {
+        return "has bits after its prefix; a network is like 10.1.0.0/16";
     }
     unmap(network);
     return NULL;

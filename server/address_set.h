@@ -17,9 +17,8 @@ enum { ADDRESS_SET_NETWORKS_MAX = 64, ADDRESS_SET_BYTES = 16 };
 
 /* One network; one address is a network whose prefix has all bits. */
 struct address_network {
-    uint8_t
-        bytes[ADDRESS_SET_BYTES]; /* in network order: 4 of an IPv4 address, 16 of an IPv6 one */
-    uint8_t prefix_bits;          /* 0 .. 32, or 0 .. 128 */
+    uint8_t bytes[ADDRESS_SET_BYTES]; /* in network order: 4 of IPv4, 16 of IPv6 */
+    uint8_t prefix_bits;              /* 0 .. 32, or 0 .. 128 */
     bool is_v6;
 };
 
@@ -31,9 +30,9 @@ struct address_set {
 
 /*
  * Reads addresses and networks with commas between them; blanks may stand around each. The empty
- * text is the empty set. Returns false with a failure that begins with `place`, where the text comes
- * from, and has the entry and the reason: it is no address, its prefix is no decimal or too long, an
- * address has bits behind its prefix, or there are more than ADDRESS_SET_NETWORKS_MAX.
+ * text is the empty set. Returns false with a failure that begins with `place`, where the text
+ * comes from, and has the entry and the reason: it is no address, its prefix is no decimal or too
+ * long, an address has bits after its prefix, or there are more than ADDRESS_SET_NETWORKS_MAX.
  */
 bool address_set_parse(const char *text, const char *place, struct address_set *set,
                        struct failure *failure);

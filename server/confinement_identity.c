@@ -69,7 +69,6 @@ static void empty_sets(void)
 
 /* ----------------------------------------------------------------- users ---- */
 
-/* Looks server.user up. */
 static const struct passwd *find_user(const char *name, struct failure *failure)
 {
     errno = 0;

@@ -4,10 +4,10 @@
  * Why it exists: started as root, the server may bind a port below 1024, and become a user that
  * can do neither that nor anything else of root's.
  *
- * What it promises: confinement_become is called before any file is made, so that whatever the server
+ * What it promises: confinement_become is called before any file is made. So whatever the server
  * makes belongs to its user from the first moment, and nothing has to be given away later. After
- * confinement_give_up_root there is no way back: no user ID of root's is left, no capability, none in the
- * bounding set, and no program that is executed can add any.
+ * confinement_give_up_root there is no way back: no user ID of root's is left, no capability, none
+ * in the bounding set, and no program that is executed can add any.
  *
  * Called by the supervisor before it has children, which inherit all of it.
  */

@@ -1,9 +1,9 @@
 /*
  * confinement_trap.h - the last words of a process that made a forbidden system call.
  *
- * The kernel sends it SIGSYS (seccomp(2), SECCOMP_RET_TRAP). The handler logs which call it was and
- * who made it, and ends the process by SIGSYS, so that the supervisor's obituary says so. A thread
- * that has blocked the signal ends its process without the line.
+ * The kernel sends it SIGSYS (seccomp(2), SECCOMP_RET_TRAP). The signal's handler logs which call
+ * it was and who made it, and ends the process by SIGSYS, so that the supervisor's obituary says
+ * so. A thread that has blocked the signal ends its process without the line.
  */
 #ifndef SERVER_CONFINEMENT_TRAP_H
 #define SERVER_CONFINEMENT_TRAP_H

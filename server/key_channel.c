@@ -7,7 +7,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "server/signals.h"
-#include "tls/certificate_file.h"
+#include "tls/tls_certificate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -257,7 +257,7 @@ bool held_key_open(struct held_key *key, struct key_channel *channel, const char
     const struct remote_signer signer = {.sign = key_channel_sign, .context = channel};
     struct failure reason;
     *key = (struct held_key){.path = key_path};
-    key->public_key = certificate_file_public_key(certificate_path, &reason);
+    key->public_key = tls_public_key_of_file(certificate_path, &reason);
     if (key->public_key == NULL) {
         return failure_set(failure, "tls.certificate: %s", reason.text);
     }

@@ -7,8 +7,9 @@
  * The channel is a pair of sockets that keep messages apart. The supervisor makes it before there
  * are children, and keeps both ends: so what waits in it survives a keyholder's death, and the next
  * one finds it. A handler sends one message, and with it one end of a pair of sockets of its own,
- * where it awaits the answer. So no answer can reach another handler, and a handler that died leaves
- * nothing. A keyholder that dies over a request closes that end, and the handler asks again.
+ * where it awaits the answer. So no answer can reach another handler, and a handler that died
+ * leaves nothing. A keyholder that dies over a request closes that end, and the handler asks
+ * again.
  *
  * What it promises: a handler waits at most KEY_CHANNEL_PATIENCE_MS, and SIGTERM ends its waiting.
  *
@@ -93,11 +94,11 @@ struct held_key {
 
 /*
  * Opens the key of the certificate in this file: `remote.key` signs over the channel, in whatever
- * process. The key's file is opened and not read. `channel` and `key_path` outlive the key; without a
- * channel (NULL) the key can be looked at, and signs nothing. Returns
- * false with the failure, and with nothing to close: the certificate can't be read, the key's file
- * can't be opened, is no file, or is open to others. That the key belongs to the certificate, the
- * keyholder says. Called by the supervisor.
+ * process. The key's file is opened and not read. `channel` and `key_path` outlive the key;
+ * without a channel (NULL) the key can be looked at, and signs nothing. Returns false with the
+ * failure, and with nothing to close: the certificate can't be read, the key's file can't be
+ * opened, is no file, or is open to others. That the key belongs to the certificate, the keyholder
+ * says. Called by the supervisor.
  */
 bool held_key_open(struct held_key *key, struct key_channel *channel, const char *certificate_path,
                    const char *key_path, struct failure *failure);

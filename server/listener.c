@@ -46,7 +46,7 @@ static uint64_t read_bytes(const uint8_t *bytes, size_t count)
     return number;
 }
 
-/* An IPv4 address is that mapped into IPv6, ffff:a.b.c.d: no IPv6 network begins with 0 (RFC 4291). */
+/* An IPv4 address counts as ffff:a.b.c.d, which no IPv6 network begins with (RFC 4291). */
 static uint64_t origin_of(const struct sockaddr_storage *address)
 {
     enum { NETWORK_BYTES = 8, MAPPED_AT = 10 };

@@ -91,8 +91,8 @@ extern const struct config_table server_config_table;
  *
  * Returns false with *failure set where a key is wrong, where strangers may take all connections
  * (of more than one), where the ring is shorter than four
- * of the longest messages, where ranges overlap, where TLS lacks a file, or where more ids are allowed (with `any`:
- * expected) than limits.agencies.
+ * of the longest messages, where ranges overlap, where TLS lacks a file, or where more ids are
+ * allowed (with `any`: expected) than limits.agencies.
  */
 bool server_config_load(const char *file, struct server_config *config, struct failure *failure);
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SECONDS_A_DAY = 24 * 60 * 60, WARNING_DAYS = 30 };
+enum { SECONDS_A_DAY = 24 * 60 * 60 };
 
 /* --------------------------------------------------------------- opening ---- */
 
@@ -60,7 +60,7 @@ bool server_tls_is_behind(const struct server_tls *tls, const struct segment *se
 static void warn_of(const char *what, const char *path, int64_t expires_s)
 {
     int64_t left_s = expires_s - (int64_t)time(NULL);
-    if (expires_s == TLS_NEVER || left_s > (int64_t)WARNING_DAYS * SECONDS_A_DAY) {
+    if (expires_s == TLS_NEVER || left_s > (int64_t)TLS_ENDS_SOON_DAYS * SECONDS_A_DAY) {
         return;
     }
     log_write(left_s > 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,

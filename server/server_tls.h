@@ -42,8 +42,9 @@ void server_tls_close(struct server_tls *tls);
 void server_tls_publish(const struct server_tls *tls, const struct segment *segment);
 
 /*
- * Warns of a certificate, a CA or a list that ends within 30 days, or has ended; and of agencies
- * that can be read on the network, because the server listens beyond loopback without TLS.
+ * Warns of a certificate, a CA or a list that ends within TLS_ENDS_SOON_DAYS, or has ended; and of
+ * agencies that can be read on the network, because the server listens beyond loopback without
+ * TLS.
  */
 void server_tls_warn(const struct server_tls *tls, const struct server_config *config,
                      const struct listeners *listeners);

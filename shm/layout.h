@@ -10,10 +10,11 @@
  *                       | storer      its semaphore, its counters        |
  *                       | supervisor  its counters                       |
  *                       | order       what an operator wants of the storer |
+ *                       | tls         when its files end, handshakes     |
  *                       | log         lines lost                         |
  *                       | keyholder   its counters                       |
  *                       | confinement what processes may do              |
- *                       | refusals    who and what was refused, by reason |
+ *                       | refusals    what was refused, by reason        |
  *   agencies_offset     +------------------------------------------------+
  *                       | struct agency [agency_capacity]   (open hash)  |
  *   buckets_offset      +------------------------------------------------+
@@ -40,9 +41,12 @@
  * epochs change only through functions of shm/. Figures and flags of one process are
  * written by that process's own code in server/, by plain atomic stores: the counters and
  * flags of struct shared_storer (storer), the counters of struct shared_supervisor
- * (supervisor), those of struct shared_keyholder (keyholder, supervisor), a slot's pid
- * (supervisor), a slot's counters and an agency's seen_at_ms (handlers). Each of those has
- * one writer at a time unless its comment names more.
+ * (supervisor), those of struct shared_keyholder (keyholder, supervisor), the dates of struct
+ * shared_tls (supervisor), a slot's pid (supervisor), a slot's counters and an agency's
+ * seen_at_ms (handlers). Each of those has one writer at a time unless its comment names more.
+ * What several processes count or reserve is changed by atomic operations: the handshakes of
+ * struct shared_tls, struct shared_refusals, the buckets (rate_limit_reserve, by handlers), and
+ * a slot's standing.
  *
  * Memory order. Seq_cst where the comment says so, because a wake-up depends on it
  * (waiting.h). A counter tells of nothing but itself, so relaxed is enough for it;
@@ -225,13 +229,15 @@ struct shared_storer {
     _Atomic uint64_t draw_ns; /* how long the draw took */
 };
 
-/* Written by the supervisor alone, where no other writer is named; read by anyone. Relaxed is enough:
- * each is about itself. */
+/*
+ * Written by the supervisor, where no other writer is named; read by anyone. Relaxed is enough:
+ * each is about itself.
+ */
 struct shared_supervisor {
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic int64_t beat_at_ms; /* heartbeat.h; each second */
     _Atomic uint64_t connections_accepted;
-    /* Closed when they were accepted, or by the handlers of forwarded ones; shared_refusals has the
-     * reasons. By atomic additions all. */
+    /* Closed when they were accepted, by the supervisor; or once a balancer had said whose they
+     * are, by their handlers. All of them add atomically. shared_refusals has the reasons. */
     _Atomic uint64_t connections_refused;
     _Atomic uint64_t connections_open; /* handlers alive now, but for those that have to leave */
     _Atomic uint64_t handlers_exited;  /* left by themselves */
@@ -249,7 +255,7 @@ enum shared_lack { SHARED_LACKS_SECCOMP = 1, SHARED_LACKS_LANDLOCK = 2 };
 
 /*
  * How the server's processes are confined (server/confinement.h). Written by the supervisor before
- * it has children, and constant afterwards.
+ * it has children, and constant afterwards; read by lottery-stat. Until then it is all zeros.
  */
 struct shared_confinement {
     uint32_t mode;             /* enum server_confinement */
@@ -267,7 +273,8 @@ struct shared_confinement {
  * is about itself. Zeros without TLS.
  */
 struct shared_keyholder {
-    /* Stored by the keyholder as its first act, and as 0 by the supervisor once it is reaped. */
+    /* Stored by the keyholder as its first act, and as 0 by the supervisor once it is reaped. Where
+     * a new key was no good, the supervisor stores the keyholder that goes on. */
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic int32_t pid;
     _Atomic uint64_t starts;     /* keyholders started, the first one included; by the supervisor */
     _Atomic uint64_t deaths;     /* those that ended before they were asked to; by the supervisor */
@@ -277,7 +284,10 @@ struct shared_keyholder {
     _Atomic uint64_t abandoned;  /* requests whose handler had gone by the time they were taken */
 };
 
-/* What the server's TLS rests on. Each field is about itself: relaxed is enough. */
+/*
+ * What the server's TLS rests on; read by lottery-stat. Each field is about itself: relaxed is
+ * enough. Zeros without TLS.
+ */
 struct shared_tls {
     /* Written by the supervisor, at the start and after SIGHUP; seconds since 1970, 0: none. */
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic int64_t certificate_expires_at_s;
@@ -285,7 +295,7 @@ struct shared_tls {
     _Atomic uint32_t is_on; /* 1: tls.mode is not off */
     /* How often the files have been read again. A handler that has inherited fewer is behind. */
     _Atomic uint64_t renewals;
-    /* Added to by each handler, by atomic operations. */
+    /* Added to by handlers. */
     _Atomic uint64_t handshakes; /* that succeeded, the resumed ones included */
     _Atomic uint64_t resumed;    /* without a new look at the certificate */
     _Atomic uint64_t failed;     /* no TLS, or no certificate that is good here */
@@ -382,17 +392,18 @@ enum slot_forwarding {
 };
 
 /*
- * What a connection is to the server. It begins as a stranger, and leaves that once: by the handler,
- * which has taken the first valid message of an agency that is allowed; or by the supervisor, which
- * needs the place. Both use a compare-and-exchange, so no identified connection is ever evicted.
+ * What a connection is to the server. It begins as a stranger, and leaves that once: by the
+ * handler, which has taken the first valid message of an agency that is allowed; or by the
+ * supervisor, which needs the place. Both use a compare-and-exchange, so no identified connection
+ * is ever evicted.
  */
 enum slot_standing { SLOT_STRANGER, SLOT_IDENTIFIED, SLOT_EVICTED };
 
 /*
  * One connection's handler. Set up by the supervisor before it forks the handler, then
  * written by that handler, until the supervisor has reaped it and releases the slot: one
- * writer at a time, but for pid, which is the supervisor's. Read by other handlers, the storer and
- * lottery-stat.
+ * writer at a time, but for pid, which is the supervisor's, and standing, which both change. Read
+ * by the supervisor, other handlers, the storer and lottery-stat.
  *
  * `version` is a sequence counter (Lameter, "Effective synchronization on Linux/NUMA
  * systems", 2005): it is odd while the slot is given out or taken back, and while its peer is
@@ -416,7 +427,7 @@ struct slot {
     _Atomic uint64_t bytes;          /* bytes received */
     char peer[SHARED_PEER_BYTES];    /* whose connection it is; see version */
     _Atomic uint32_t version;        /* odd: being changed; by the slot's writer */
-    _Atomic uint32_t standing;       /* enum slot_standing; see there */
+    _Atomic uint32_t standing;       /* enum slot_standing; handler and supervisor, see there */
     _Atomic int64_t connected_at_ms; /* ms since 1970 */
     char via[SHARED_PEER_BYTES];     /* the balancer that forwards it, or ""; see version */
     _Atomic uint32_t forwarding;     /* enum slot_forwarding; seq_cst, after peer (slots.h) */
@@ -430,7 +441,7 @@ struct slot {
 
 /* Why a connection or a message was refused; the names are in refusals.c. */
 enum refusal_reason {
-    REFUSAL_PER_ADDRESS, /* at accept: limits.connections_per_address */
+    REFUSAL_PER_ADDRESS, /* at accept, or by a PROXY header: limits.connections_per_address */
     REFUSAL_CONNECTIONS, /* at accept: limits.connections_per_second */
     REFUSAL_STRANGERS,   /* at accept: limits.strangers_per_second */
     REFUSAL_NO_PLACE,    /* at accept: limits.unidentified_connections, by its own address */
@@ -442,7 +453,7 @@ enum refusal_reason {
     REFUSAL_REASONS
 };
 
-/* How many of each; see refusals.h. Added to by any process, relaxed; read by anyone. */
+/* How many of each; see refusals.h. Added to by supervisor and handlers, relaxed; read by anyone. */
 struct shared_refusals {
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t counts[REFUSAL_REASONS];
 };

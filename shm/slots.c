@@ -57,7 +57,11 @@ static void write_text(char *field, size_t bytes, const char *text)
 {
     size_t length = strnlen(text, bytes - 1);
     for (size_t i = 0; i < bytes; i++) {
-        __atomic_store_n(&field[i], i < length ? text[i] : '\0', __ATOMIC_RELAXED);
+        char byte = '\0';
+        if (i < length) {
+            byte = text[i];
+        }
+        __atomic_store_n(&field[i], byte, __ATOMIC_RELAXED);
     }
 }
 

@@ -63,9 +63,10 @@ bool slot_is_identified(const struct slot *slot);
 
 /*
  * Copies the peer of a slot and the balancer before it ("" where there is none), terminated, and
- * sets *version to the slot's version. Returns false when the slot was being given to another connection, or was, during the copy. A
- * caller that reads more of the slot asks slot_is_unchanged at the end, with that version:
- * true says that all of it belongs to one connection. Any process may call.
+ * sets *version to the slot's version. Returns false when the slot was being given to another
+ * connection, or was, during the copy. A caller that reads more of the slot asks slot_is_unchanged
+ * at the end, with that version: true says that all of it belongs to one connection. Any process
+ * may call.
  */
 bool slot_read_peer(const struct slot *slot, uint32_t *version, char peer[SHARED_PEER_BYTES],
                     char via[SHARED_PEER_BYTES]);

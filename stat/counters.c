@@ -66,8 +66,8 @@ const struct counter counters[] = {
      .explanation = "Connections that were given a handler since the start."},
     {SERVER(connections_refused), .name = "connections_refused", .label = "refused",
      .unit = UNIT_COUNT, COUNTER("connections_refused"),
-     .explanation = "Connections that were closed when they were accepted, because of the limits of "
-                    "their address, or of those that have not said who they are: the list of "
+     .explanation = "Connections that were closed before their first message, because of the "
+                    "limits of their address, or of those that have not said who they are: the list of "
                     "refusals has the reasons."},
     {SERVER(log_lines_lost), .name = "log_lines_lost", .label = "log lost", .unit = UNIT_COUNT,
      COUNTER("log_lines_lost"),

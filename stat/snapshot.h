@@ -4,9 +4,9 @@
  * Every output of lottery-stat is made from such a copy, which does not change while it is
  * printed. To take one, lottery-stat reads the segment's atomics and asks the kernel for the
  * gate's values; its caller has read control. It takes no lock and writes nothing, so no process
- * of the server ever waits for it. The server runs meanwhile, so two figures may be some microseconds apart. Positions
- * are read in the order that keeps durable <= written <= head true. A slot that is given to
- * another connection while it is copied is left out.
+ * of the server ever waits for it. The server runs meanwhile, so two figures may be some
+ * microseconds apart. Positions are read in the order that keeps durable <= written <= head true.
+ * A slot that is given to another connection while it is copied is left out.
  *
  * Called by lottery-stat, and by lottery-admin for `status`. If they die, the server is not
  * affected.
@@ -85,8 +85,8 @@ struct snapshot_confinement {
     char mode[SNAPSHOT_WORD_BYTES];
     char missing[SNAPSHOT_WORD_BYTES]; /* "" where nothing is */
     uint64_t user, capabilities, landlock_version;
-    uint64_t calls_supervisor, calls_storer, calls_handler,
-        calls_keyholder; /* unknown: all of them */
+    /* System calls; unknown: all of them. */
+    uint64_t calls_supervisor, calls_storer, calls_handler, calls_keyholder;
 };
 
 /* Zeros without TLS. */

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 enum {
     OTHERS_BITS = 077,
@@ -30,13 +29,6 @@ const char *tls_error_text(void)
     return reason != NULL ? reason
            : error != 0   ? "an error that OpenSSL has no text for"
                           : "OpenSSL does not say why";
-}
-
-int64_t tls_time_s(const ASN1_TIME *time)
-{
-    struct tm broken_down = {.tm_sec = 0};
-    return time != NULL && ASN1_TIME_to_tm(time, &broken_down) == 1 ? (int64_t)timegm(&broken_down)
-                                                                    : TLS_NEVER;
 }
 
 /* The earlier of two moments, of which either may be none. */
@@ -172,22 +164,6 @@ static bool use_key_file(const struct tls_context *context, const char *path,
                                     path, tls_error_text());
 }
 
-EVP_PKEY *tls_public_key_of(const char *certificate, struct failure *failure)
-{
-    BIO *bio = open_pem("certificate", certificate, failure);
-    if (bio == NULL) {
-        return NULL;
-    }
-    X509 *x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    EVP_PKEY *key = x509 == NULL ? NULL : X509_get_pubkey(x509);
-    X509_free(x509);
-    BIO_free(bio);
-    if (key == NULL) {
-        (void)failure_set(failure, "certificate %s: %s", certificate, tls_error_text());
-    }
-    return key;
-}
-
 /* -------------------------------------------------------------- contexts ---- */
 
 /* What both ends have in common. */
@@ -220,9 +196,9 @@ static int keep_ticket(SSL *ssl, void *context)
 
 /*
  * A session that is resumed goes on with the ticket that it has: making another one for each
- * connection would cost more than it brings. So a session ends SESSION_S after its certificate was verified.
- * A client may use a ticket more than once (RFC 8446, appendix C.4); it shows by that who it is,
- * which it does in its first message anyway.
+ * connection would cost more than it brings. So a session ends SESSION_S after its certificate was
+ * verified. A client may use a ticket more than once (RFC 8446, appendix C.4); it shows by that
+ * who it is, which it does in its first message anyway.
  */
 static SSL_TICKET_RETURN use_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,
                                     size_t key_name_bytes, SSL_TICKET_STATUS status, void *context)
@@ -313,16 +289,7 @@ void tls_context_close(struct tls_context *context)
     *context = (struct tls_context){.ssl = NULL};
 }
 
-/* --------------------------------------------------------- serial numbers ---- */
-
-void tls_write_serial(const X509 *certificate, char text[TLS_SERIAL_BYTES])
-{
-    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
-    char *digits = number == NULL ? NULL : BN_bn2hex(number);
-    (void)snprintf(text, TLS_SERIAL_BYTES, "%s", digits == NULL ? "" : digits);
-    OPENSSL_free(digits);
-    BN_free(number);
-}
+/* ------------------------------------------------------------ revocation ---- */
 
 /* True where this list has revoked the serial number. */
 static bool revokes(X509_CRL *crl, const ASN1_INTEGER *serial)

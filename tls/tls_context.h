@@ -8,9 +8,10 @@
  * been revoked meanwhile has to show the certificate again.
  *
  * What it accepts: TLS 1.3 (RFC 8446), and 1.2 where that is asked for; no compression, no
- * renegotiation, no early data. An end without close_notify is an end like any other: messages say
- * themselves where they end, so one that was cut off is found out (RFC 8446, 6.1, leaves it to the
- * protocol above), and the session of such a connection can still be resumed. The kernel does the encryption where it can (SSL_OP_ENABLE_KTLS).
+ * renegotiation, no early data. An end without close_notify is an end like any other: RFC 8446,
+ * 6.1, leaves it to the protocol above, and messages say themselves where they end. So one that
+ * was cut off is found out, and the session of such a connection can still be resumed. The kernel
+ * does the encryption where it can (SSL_OP_ENABLE_KTLS).
  *
  * A server makes its context before it forks, and every handler inherits it. If a process dies,
  * nothing is left.
@@ -19,6 +20,7 @@
 #define TLS_TLS_CONTEXT_H
 
 #include "lib/failure.h"
+#include "tls/tls_certificate.h"
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
@@ -34,8 +36,6 @@ struct tls_files {
     const char *crl;         /* the certificates that those have revoked; empty: no such list */
     enum tls_minimum minimum;
 };
-
-enum { TLS_NEVER = 0 };
 
 /* When what a context was made of ends, in seconds since 1970; TLS_NEVER: there is no such thing. */
 struct tls_expiry {
@@ -69,24 +69,10 @@ bool tls_client_context_open(struct tls_context *context, const struct tls_files
 void tls_context_close(struct tls_context *context);
 
 /*
- * Reads the certificate's public key from the file: a server's key has to be its other half. The
- * caller frees it by EVP_PKEY_free. Returns NULL with the failure.
- */
-EVP_PKEY *tls_public_key_of(const char *certificate, struct failure *failure);
-
-enum { TLS_SERIAL_BYTES = 44 }; /* RFC 5280, 4.1.2.2: at most 20 octets, here in hexadecimal */
-
-/* Writes the certificate's serial number in capital hexadecimal digits; a longer one is cut. */
-void tls_write_serial(const X509 *certificate, char text[TLS_SERIAL_BYTES]);
-
-/*
  * True where a list of the context has revoked a certificate with this serial number, as
  * tls_write_serial writes it, whichever of the authorities has issued it.
  */
 bool tls_context_has_revoked(const struct tls_context *context, const char *serial);
-
-/* The moment of an ASN.1 time, in seconds since 1970; TLS_NEVER where it can't be read. */
-int64_t tls_time_s(const ASN1_TIME *time);
 
 /* Describes what OpenSSL has just failed at, in its own words, and empties its queue of errors. */
 const char *tls_error_text(void);

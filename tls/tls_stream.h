@@ -70,7 +70,8 @@ void tls_stream_offer(struct tls_stream *stream, SSL_SESSION *session);
  * frees it by SSL_SESSION_free. NULL: the server has given no ticket, or there is no memory.
  *
  * In TLS 1.3 tickets come after the handshake, so this is called at the end of a connection, and
- * before tls_stream_end. It is a copy: OpenSSL spoils that of a stream which is closed without an end.
+ * before tls_stream_end. It is a copy: OpenSSL spoils that of a stream which is closed without an
+ * end.
  */
 SSL_SESSION *tls_stream_session(const struct tls_stream *stream);
 

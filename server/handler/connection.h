@@ -2,7 +2,8 @@
  * connection.h - one agency's socket: bytes in, bytes out, and how long either may take.
  *
  * It is plain, or encrypted from connection_encrypt on; whoever reads and writes bytes sees no
- * difference. No call blocks in the socket. Every wait is a ppoll with a deadline, and SIGTERM ends it.
+ * difference. No call blocks in the socket. Every wait is a ppoll with a deadline, and SIGTERM ends
+ * it.
  * Called only by the handler that owns the connection.
  */
 #ifndef SERVER_HANDLER_CONNECTION_H
@@ -77,8 +78,8 @@ enum receive_result connection_receive_now(struct connection *connection);
 enum receive_result connection_receive(struct connection *connection, int64_t timeout_ms);
 
 /*
- * Waits as connection_receive does, and shows up to `capacity` bytes, which is not 0, without taking
- * them from the socket: with RECEIVED, *count of them. Called before anything is taken.
+ * Waits as connection_receive does, and shows up to `capacity` bytes, which is not 0, without
+ * taking them from the socket: with RECEIVED, *count of them. Called before anything is taken.
  */
 enum receive_result connection_peek(struct connection *connection, char *bytes, size_t capacity,
                                     int64_t timeout_ms, size_t *count);

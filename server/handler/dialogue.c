@@ -606,9 +606,9 @@ static take_function *const take_functions[MESSAGE_TYPES] = {
 };
 
 /*
- * From its first message on that names a draw, or `*`, or asks STATUS by name, the connection is told
- * names of draws and the reasons of its ERRORs. lottery-agency 1.0, which knows neither, sends none
- * of these.
+ * From its first message on that names a draw, or `*`, or asks STATUS by name, the connection is
+ * told names of draws and the reasons of its ERRORs. lottery-agency 1.0, which knows neither,
+ * sends none of these.
  */
 static void note_what_it_speaks(struct dialogue *dialogue, const struct message *message)
 {
@@ -651,8 +651,8 @@ static bool take_whole(struct dialogue *dialogue, const struct message *message)
 }
 
 /*
- * Echoes a probe. It may come only before the first message, when there is nothing to wait for and no
- * claim. Its text is not logged.
+ * Echoes a probe. It may come only before the first message, when there is nothing to wait for and
+ * no claim. Its text is not logged.
  */
 static bool take_probe(struct dialogue *dialogue, const struct message *message)
 {

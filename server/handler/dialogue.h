@@ -39,9 +39,6 @@ struct dialogue {
     bool single_bets;                         /* an untyped single row has come */
 };
 
-/* True once a message has come, of whatever kind, or a probe. */
-bool dialogue_has_begun(const struct dialogue *dialogue);
-
 /*
  * `connection`, `identity`, `log` and `arena` have to outlive the dialogue. The identity is
  * known before the first message is taken.
@@ -49,6 +46,9 @@ bool dialogue_has_begun(const struct dialogue *dialogue);
 void dialogue_open(struct dialogue *dialogue, const struct heritage *heritage, uint32_t slot_index,
                    struct connection *connection, const struct identity *identity,
                    struct peer_log *log, struct arena *arena);
+
+/* True once a message has come, of whatever kind, or a probe. */
+bool dialogue_has_begun(const struct dialogue *dialogue);
 
 /* Acts on one message, as message_parse gave it. Returns false when the server has been halted. */
 bool dialogue_take(struct dialogue *dialogue, enum message_frame frame,

@@ -18,7 +18,7 @@ enum {
 
 /* A plain ERROR: its reader knows no TLS, and may be any client of the exercises. */
 static const char tls_alone[] =
-    "server:ERROR:this server speaks TLS alone: set tls.mode to required" MESSAGE_END;
+    "server:ERROR:" MESSAGE_SPEAKS_TLS " alone: set tls.mode to required" MESSAGE_END;
 
 static const char no_agency[] = "server:ERROR:the certificate speaks for no agency" MESSAGE_END;
 
@@ -52,7 +52,7 @@ static enum receive_result await_first_byte(const struct greeting *greeting, cha
     int64_t deadline_ms = clock_monotonic_ms() + (int64_t)idle_ms;
     enum receive_result result = RECEIVED_NOTHING;
     while (result == RECEIVED_NOTHING || result == RECEIVED_INTERRUPTED) {
-        size_t count = 0;
+        size_t shown = 0;
         int64_t left_ms = deadline_ms - clock_monotonic_ms();
         if (signals_terminate_requested()) {
             return RECEIVED_INTERRUPTED;
@@ -61,7 +61,7 @@ static enum receive_result await_first_byte(const struct greeting *greeting, cha
                                  idle_ms == 0  ? NO_TIME_LIMIT
                                  : left_ms > 0 ? left_ms
                                                : 0,
-                                 &count);
+                                 &shown);
     }
     return result;
 }
@@ -147,7 +147,7 @@ bool greeting_exchange(const struct greeting *greeting, struct identity *identit
 
 bool greeting_is_tls(const struct connection *connection)
 {
-    size_t count = 0;
-    const char *bytes = connection_bytes(connection, &count);
-    return count > 0 && bytes[0] == TLS_BYTE;
+    size_t left = 0;
+    const char *bytes = connection_bytes(connection, &left);
+    return left > 0 && bytes[0] == TLS_BYTE;
 }

@@ -277,8 +277,8 @@ static int serve(struct handler *handler)
 }
 
 /*
- * Learns whose connection it is, where it comes from a balancer. What comes after its PROXY header is
- * still in the socket. False when there is nothing to be served.
+ * Learns whose connection it is, where it comes from a balancer. What comes after its PROXY header
+ * is still in the socket. False when there is nothing to be served.
  */
 static bool learn_peer(struct handler *handler, uint32_t slot_index)
 {

@@ -26,8 +26,8 @@ struct peer_log {
 void peer_log_open(struct peer_log *log, const struct slot *slot);
 
 /*
- * Writes a line, with ` | pid: <handler> | ip: <peer>` at its end, and ` | via: <balancer>` where the
- * connection is forwarded.
+ * Writes a line, with ` | pid: <handler> | ip: <peer>` at its end, and ` | via: <balancer>` where
+ * the connection is forwarded.
  */
 void peer_log_write(const struct peer_log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

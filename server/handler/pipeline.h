@@ -10,7 +10,8 @@
  * connection's claim (claim.h). Who causes too many of them is exhausted; Postfix does the same
  * (smtpd_hard_error_limit).
  *
- * Called by the handler's process alone. If that process dies, no batch without an ACK was promised.
+ * Called by the handler's process alone. If that process dies, no batch without an ACK was
+ * promised.
  */
 #ifndef SERVER_HANDLER_PIPELINE_H
 #define SERVER_HANDLER_PIPELINE_H
@@ -73,8 +74,7 @@ struct pipeline {
 
     struct rate_limit refused_rate; /* limits.refused_per_second */
     uint64_t refused_bucket;
-    enum refusal_reason
-        exhausted; /* REFUSAL_MESSAGES or REFUSAL_PROBES; REFUSAL_REASONS: not yet */
+    enum refusal_reason exhausted; /* by REFUSAL_MESSAGES or _PROBES; REFUSAL_REASONS: not yet */
 
     struct pending_batch *pending; /* in the arena: a ring of PIPELINE_PENDING_MAX */
     size_t first, count;           /* the oldest one, and how many */

@@ -8,9 +8,9 @@
  * Why it exists: one process has to outlive all others, reap them, and remove what they share.
  *
  * What it promises: there are at most limits.max_connections handlers, beside those that were asked
- * to leave (admission.h). There is a storer as long as
- * one can live. Every child is reaped, with an obituary in the log. A shutdown loses nothing: it
- * stops the listeners, the handlers, the keyholder and the storer, and then removes the shared memory.
+ * to leave (admission.h). There is a storer as long as one can live. Every child is reaped, with an
+ * obituary in the log. A shutdown loses nothing: it stops the listeners, the handlers, the
+ * keyholder and the storer, and then removes the shared memory.
  *
  * It takes no lock and waits for no semaphore, so that no child can block it.
  *

@@ -1,6 +1,6 @@
 /*
- * test_gallery_draws.c - the gallery of disasters, fifth room: the server dies while the next draw is
- * opened.
+ * test_gallery_draws.c - the gallery of disasters, fifth room: the server dies while the next draw
+ * is opened.
  *
  * One table: the place where the supervisor dies, and which draw is the current one after it. Each
  * disaster happens twice in the same directory: first to a draw that has been held, and the

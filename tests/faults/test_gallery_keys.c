@@ -5,9 +5,9 @@
  * agencies' connections don't notice.
  */
 #include "tests/harness/asker.h"
+#include "tests/harness/certificates.h"
 #include "tests/harness/faults.h"
 #include "tests/harness/faults_bettor.h"
-#include "tests/harness/self_signed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /*
  * target_proxy.c - proxy_header_parse, on any bytes and in any pieces.
  *
- * Promises: it agrees with a slow parser that follows proxy-protocol.txt word by word; every start of
- * a whole header is incomplete; a header that is wrong is not mended by more bytes; what stands after
- * a whole header changes nothing; it never reads behind what it is given.
+ * Promises: it agrees with a slow parser that follows proxy-protocol.txt word by word; every start
+ * of a whole header is incomplete; a header that is wrong is not mended by more bytes; what stands
+ * after a whole header changes nothing; it never reads behind what it is given.
  *
  * The input is what a balancer sends.
  */

@@ -13,12 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-enum { HOUR_S = 3600, DAY_S = 24 * HOUR_S, VERSION_3 = 2, CRL_VERSION_2 = 1, KEY_MODE = 0600 };
+enum { HOUR_S = 3600, DAY_S = 24 * HOUR_S, KEY_MODE = 0600, RSA_BITS = 2048 };
 
 static long next_serial(void)
 {
@@ -26,14 +27,7 @@ static long next_serial(void)
     return serial++;
 }
 
-static EVP_PKEY *make_key(const struct certificate_wish *wish)
-{
-    EVP_PKEY *key = wish->rsa_bits != 0 ? EVP_RSA_gen(wish->rsa_bits)
-                                        : EVP_EC_gen(wish->curve != NULL ? wish->curve : "P-256");
-    assert_non_null(key);
-    return key;
-}
-
+/* Writes a file that nobody else can read, whatever its mode is to be. */
 static FILE *create(const char *path)
 {
     int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, KEY_MODE);
@@ -42,22 +36,16 @@ static FILE *create(const char *path)
     return file;
 }
 
-static const char *write_certificate(struct stage *stage, const char *name, X509 *certificate)
+static void write_certificate(const char *path, X509 *certificate)
 {
-    const char *path = stage_text(stage, "%s/%s.pem", stage->directory, name);
     FILE *file = create(path);
     assert_int_equal(PEM_write_X509(file, certificate), 1);
     assert_int_equal(fclose(file), 0);
-    return path;
 }
 
-static const char *write_key(struct stage *stage, const char *name, EVP_PKEY *key)
+static const char *name_file(struct stage *stage, const char *name, const char *suffix)
 {
-    const char *path = stage_text(stage, "%s/%s.key", stage->directory, name);
-    FILE *file = create(path);
-    assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
-    assert_int_equal(fclose(file), 0);
-    return path;
+    return stage_text(stage, "%s/%s%s", stage->directory, name, suffix);
 }
 
 static void add_extension(X509 *certificate, int nid, const char *value)
@@ -75,7 +63,7 @@ static X509 *begin_certificate(const char *name, EVP_PKEY *key, X509_NAME *issue
     X509 *certificate = X509_new();
     assert_non_null(certificate);
     X509_NAME *subject = X509_get_subject_name(certificate);
-    X509_set_version(certificate, VERSION_3);
+    X509_set_version(certificate, X509_VERSION_3);
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial);
     X509_gmtime_adj(X509_getm_notBefore(certificate), begins_in_s);
     X509_gmtime_adj(X509_getm_notAfter(certificate), expires_in_s);
@@ -85,23 +73,70 @@ static X509 *begin_certificate(const char *name, EVP_PKEY *key, X509_NAME *issue
     return certificate;
 }
 
+static void sign(X509 *certificate, EVP_PKEY *key)
+{
+    const EVP_MD *digest = EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256();
+    assert_true(X509_sign(certificate, key, digest) > 0);
+}
+
+/* ----------------------------------------------------------- self-signed ---- */
+
+EVP_PKEY *self_signed_key(const char *kind)
+{
+    EVP_PKEY *key = NULL;
+    if (strcmp(kind, "RSA") == 0) {
+        key = EVP_RSA_gen(RSA_BITS);
+    } else if (strcmp(kind, "ED25519") == 0) {
+        key = EVP_PKEY_Q_keygen(NULL, NULL, kind);
+    } else {
+        key = EVP_EC_gen(kind);
+    }
+    assert_non_null(key);
+    return key;
+}
+
+X509 *self_signed_certificate(EVP_PKEY *key)
+{
+    X509 *certificate = begin_certificate("localhost", key, NULL, next_serial(), -HOUR_S, DAY_S);
+    add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
+    sign(certificate, key);
+    return certificate;
+}
+
+void self_signed_write_key(EVP_PKEY *key, const char *path, mode_t mode, const char *password)
+{
+    FILE *file = create(path);
+    const EVP_CIPHER *cipher = password == NULL ? NULL : EVP_aes_128_cbc();
+    int bytes = password == NULL ? 0 : (int)strlen(password);
+    assert_int_equal(PEM_write_PKCS8PrivateKey(file, key, cipher, password, bytes, NULL, NULL), 1);
+    assert_int_equal(fchmod(fileno(file), mode), 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+void self_signed_write_certificate(EVP_PKEY *key, const char *path)
+{
+    X509 *certificate = self_signed_certificate(key);
+    write_certificate(path, certificate);
+    X509_free(certificate);
+}
+
+/* ----------------------------------------------------------- authorities ---- */
+
 /* `above` signs; NULL: it does so itself. */
 static struct issuer *open_issuer(struct stage *stage, const char *name, const struct issuer *above)
 {
-    const struct certificate_wish usual = {.names = NULL};
     struct issuer *authority = stage_allocate(stage, sizeof *authority);
     authority->stage = stage;
     authority->name = name;
-    authority->key = make_key(&usual);
+    authority->key = self_signed_key("P-256");
     authority->certificate = begin_certificate(
         name, authority->key, above != NULL ? X509_get_subject_name(above->certificate) : NULL,
         next_serial(), -HOUR_S, DAY_S);
     add_extension(authority->certificate, NID_basic_constraints, "critical,CA:TRUE");
     add_extension(authority->certificate, NID_key_usage, "critical,keyCertSign,cRLSign");
-    EVP_PKEY *signer = above != NULL ? above->key : authority->key;
-    assert_true(X509_sign(authority->certificate, signer, EVP_sha256()) > 0);
-    authority->path =
-        write_certificate(stage, stage_text(stage, "%s-ca", name), authority->certificate);
+    sign(authority->certificate, above != NULL ? above->key : authority->key);
+    authority->path = name_file(stage, name, "-ca.pem");
+    write_certificate(authority->path, authority->certificate);
     return authority;
 }
 
@@ -125,7 +160,7 @@ struct identity issuer_issue(struct issuer *authority, const char *name,
                              const struct certificate_wish *wish)
 {
     struct identity identity = {.serial = next_serial()};
-    EVP_PKEY *key = make_key(wish);
+    EVP_PKEY *key = self_signed_key("P-256");
     X509 *certificate =
         begin_certificate(name, key, X509_get_subject_name(authority->certificate), identity.serial,
                           wish->begins_in_s != 0 ? wish->begins_in_s : -HOUR_S,
@@ -133,9 +168,11 @@ struct identity issuer_issue(struct issuer *authority, const char *name,
     if (wish->names != NULL) {
         add_extension(certificate, NID_subject_alt_name, wish->names);
     }
-    assert_true(X509_sign(certificate, authority->key, EVP_sha256()) > 0);
-    identity.certificate = write_certificate(authority->stage, name, certificate);
-    identity.key = write_key(authority->stage, name, key);
+    sign(certificate, authority->key);
+    identity.certificate = name_file(authority->stage, name, ".pem");
+    identity.key = name_file(authority->stage, name, ".key");
+    write_certificate(identity.certificate, certificate);
+    self_signed_write_key(key, identity.key, KEY_MODE, NULL);
     X509_free(certificate);
     EVP_PKEY_free(key);
     return identity;
@@ -144,13 +181,12 @@ struct identity issuer_issue(struct issuer *authority, const char *name,
 const char *issuer_revoke(struct issuer *authority, const char *name, const long *serials,
                           size_t count, int64_t next_in_s)
 {
-    const char *path =
-        stage_text(authority->stage, "%s/%s-crl.pem", authority->stage->directory, name);
+    const char *path = name_file(authority->stage, name, "-crl.pem");
     X509_CRL *crl = X509_CRL_new();
     ASN1_TIME *now = X509_gmtime_adj(NULL, -HOUR_S);
     ASN1_TIME *next = X509_gmtime_adj(NULL, next_in_s);
     assert_non_null(crl);
-    X509_CRL_set_version(crl, CRL_VERSION_2);
+    X509_CRL_set_version(crl, X509_CRL_VERSION_2);
     X509_CRL_set_issuer_name(crl, X509_get_subject_name(authority->certificate));
     X509_CRL_set1_lastUpdate(crl, now);
     X509_CRL_set1_nextUpdate(crl, next);

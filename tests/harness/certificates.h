@@ -1,16 +1,37 @@
 /*
- * certificates.h - authorities and certificates for tests of TLS, made in memory and written as PEM.
+ * certificates.h - keys, certificates and authorities for tests, made in memory and written as PEM.
  *
- * A failure to make one fails the test. The paths are the stage's.
+ * A test of TLS has an authority (struct issuer), which issues. A test of a key alone has a key and
+ * a certificate that it has signed itself. A failure to make one fails the test.
  */
 #ifndef HARNESS_CERTIFICATES_H
 #define HARNESS_CERTIFICATES_H
 
 #include "tests/harness/stage.h"
 
+#include <openssl/evp.h>
 #include <openssl/x509.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
-/* An authority: NAME-ca.pem in the stage's directory, and the key that signs. */
+/* ---- self-signed ---- */
+
+/* A new private key: "P-256", "P-384", "P-521", "RSA" (of 2048 bits) or "ED25519". */
+EVP_PKEY *self_signed_key(const char *kind);
+
+/* A certificate of CN localhost that the key has signed; it is an authority, too. */
+X509 *self_signed_certificate(EVP_PKEY *key);
+
+/* Writes the key as PEM, with this mode; `password` NULL: not encrypted. */
+void self_signed_write_key(EVP_PKEY *key, const char *path, mode_t mode, const char *password);
+
+/* Writes a certificate of the key as PEM. */
+void self_signed_write_certificate(EVP_PKEY *key, const char *path);
+
+/* ---- authorities ---- */
+
+/* An authority: NAME-ca.pem in the stage's directory, and the key that signs. The paths are the stage's. */
 struct issuer {
     struct stage *stage;
     const char *name;
@@ -24,8 +45,6 @@ struct certificate_wish {
     const char *names;    /* subjectAltName, as in "DNS:localhost,URI:urn:lottery:agency:17" */
     int64_t begins_in_s;  /* from now on; 0: an hour ago */
     int64_t expires_in_s; /* 0: in a day */
-    const char *curve;    /* NULL: "P-256" */
-    unsigned rsa_bits;    /* not 0: RSA in place of a curve */
 };
 
 /* The certificate and key that were made. */

@@ -67,7 +67,10 @@ size_t server_count_log(const struct server *server, const char *pattern);
 /* Attaches to the segment; the caller unmaps it (segment_unmap). Fails the test if there is none. */
 struct segment server_attach(const struct server *server);
 
-/* The pids of the server's processes, awaited where there is none just now. A handler is found by the peer's port at our end. */
+/*
+ * The pids of the server's processes, awaited where there is none just now. A handler is found by
+ * the peer's port at our end.
+ */
 pid_t server_storer_pid(const struct server *server);
 pid_t server_handler_pid(const struct server *server, unsigned peer_port);
 

@@ -21,6 +21,7 @@ static bool release(void *thing)
 }
 
 /* Keeps what passes the network. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is that of BIO_callback_fn_ex */
 static long keep_bytes(BIO *bio, int operation, const char *bytes, size_t count, int argument,
                        long number, int result, size_t *processed)
 {

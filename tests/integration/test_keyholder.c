@@ -2,14 +2,14 @@
  * test_keyholder.c - a server with TLS has a process for its private key, and nobody else has it.
  *
  * Where a test plays a handler it takes the handlers' end of the channel from the supervisor
- * (pidfd_getfd(2)). Where the kernel does not let it, or it is not root and has to be, it is skipped.
+ * (pidfd_getfd(2)). Where the kernel does not let it, or it is not root and has to be, it is
+ * skipped.
  */
 #include "tests/harness/asker.h"
 #include "tests/harness/certificates.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
 #include "tests/harness/proc.h"
-#include "tests/harness/self_signed.h"
 #include "tests/harness/tls_peer.h"
 
 #include <fcntl.h>

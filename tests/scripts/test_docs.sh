@@ -109,6 +109,14 @@ a_test_that_is_not_there_is_found() {
     expect_found 'tests/integration/test_backup.c has no test it_is_said_that_'
 }
 
+a_threat_that_nothing_shows_is_found() {
+    copy_sources
+    plant 's/`test_tls: a_certificate_speaks/`test_tls: no_certificate_speaks/' docs/security.md
+    printf '| a stranger | nothing stops it | | |\n' >>docs/security.md
+    expect_found 'tests/integration/test_tls.c has no test no_certificate_speaks'
+    expect_found '"a stranger" names nothing that shows it'
+}
+
 a_fault_point_that_no_test_uses_is_found() {
     copy_sources
     plant 's/fault_point\("storer.born"\)/fault_point("storer.unborn")/' server/storer/storer.c
@@ -150,6 +158,7 @@ run_tests \
     a_disaster_that_is_there_twice_is_found \
     a_disaster_that_no_table_has_is_found \
     a_test_that_is_not_there_is_found \
+    a_threat_that_nothing_shows_is_found \
     a_fault_point_that_no_test_uses_is_found \
     another_table_of_rooms_is_found \
     a_step_that_leads_nowhere_is_found \

@@ -219,7 +219,7 @@ static void what_is_issued_is_listed_and_what_is_revoked_stays_so(void **state)
 static void serials_are_found_however_they_are_written(void **state)
 {
     const struct fixture *fixture = *state;
-    char written[2 * CERTIFICATE_SERIAL_BYTES] = "";
+    char written[2 * TLS_SERIAL_BYTES] = "";
     make(fixture);
     struct authority authority = open_authority(fixture);
     const struct issued issued = issue(&authority, "1-5");

@@ -5,6 +5,7 @@
 
 #include "pki/revocation.h"
 #include "tls/agency_names.h"
+#include "tls/tls_certificate.h"
 
 #include <openssl/x509v3.h>
 #include <setjmp.h>
@@ -76,7 +77,7 @@ static void an_authority_signs_itself_and_nothing_below_it_may_sign(void **state
     assert_int_equal(X509_check_ca(fixture->authority), 1);
     assert_int_equal(X509_get_pathlen(fixture->authority), 0);
     assert_int_equal(X509_get_key_usage(fixture->authority), KU_KEY_CERT_SIGN | KU_CRL_SIGN);
-    assert_int_equal(certificate_seconds(X509_get0_notAfter(fixture->authority)),
+    assert_int_equal(tls_time_s(X509_get0_notAfter(fixture->authority)),
                      NOW_S - CERTIFICATE_CLOCK_SKEW_S +
                          (int64_t)CERTIFICATE_AUTHORITY_DAYS * DAY_S);
 }
@@ -100,7 +101,7 @@ static void a_server_s_certificate_serves_under_its_names_alone(void **state)
     assert_int_equal(X509_check_host(server, "other.example", CHECKED_HOST_BYTES, 0, NULL), 0);
     assert_int_equal(X509_check_ip_asc(server, "192.0.2.8", 0), 0);
     assert_int_equal(X509_cmp_time(X509_get0_notBefore(server), &(time_t){NOW_S}), -1);
-    assert_int_equal(certificate_seconds(X509_get0_notAfter(server)),
+    assert_int_equal(tls_time_s(X509_get0_notAfter(server)),
                      NOW_S - CERTIFICATE_CLOCK_SKEW_S + (int64_t)CERTIFICATE_DAYS * DAY_S);
     X509_free(server);
 }
@@ -138,12 +139,12 @@ static void an_agency_s_certificate_is_read_as_it_was_ordered(void **state)
 static void serials_are_positive_differ_and_have_128_bits(void **state)
 {
     const struct fixture *fixture = *state;
-    char serials[2][CERTIFICATE_SERIAL_BYTES];
+    char serials[2][TLS_SERIAL_BYTES];
     for (size_t i = 0; i < 2; i++) {
         X509 *certificate = make_agency(fixture, "17");
         const ASN1_INTEGER *serial = X509_get0_serialNumber(certificate);
         assert_int_equal(ASN1_STRING_type(serial), V_ASN1_INTEGER); /* not V_ASN1_NEG_INTEGER */
-        certificate_write_serial(serial, serials[i]);
+        tls_write_serial(certificate, serials[i]);
         assert_int_equal(strlen(serials[i]), 32);
         X509_free(certificate);
     }
@@ -153,11 +154,11 @@ static void serials_are_positive_differ_and_have_128_bits(void **state)
 static void nothing_outlives_its_authority(void **state)
 {
     const struct fixture *fixture = *state;
-    const int64_t end_s = certificate_seconds(X509_get0_notAfter(fixture->authority));
+    const int64_t end_s = tls_time_s(X509_get0_notAfter(fixture->authority));
     struct failure failure;
     X509 *server = make_server(fixture, "localhost", end_s - DAY_S, &failure);
     assert_non_null(server);
-    assert_int_equal(certificate_seconds(X509_get0_notAfter(server)), end_s);
+    assert_int_equal(tls_time_s(X509_get0_notAfter(server)), end_s);
     X509_free(server);
     assert_null(make_server(fixture, "localhost", end_s, &failure));
     assert_non_null(strstr(failure.text, "has expired"));

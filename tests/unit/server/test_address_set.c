@@ -127,16 +127,16 @@ static void what_is_wrong_is_named_with_place_and_reason(void **state)
         "a_text_that_is_far_longer_than_any_address_with_any_prefix_could_ever_be_in_this_world"};
     static const char *const no_prefix[] = {"10.0.0.0/33", "10.0.0.0/",    "::/129",      "::/-1",
                                             "::/+8",       "10.0.0.0/8/8", "10.0.0.0/0x8"};
-    static const char *const bits_behind[] = {"10.1.0.1/16", "fd00::1/8", "0.0.0.1/0",
-                                              "255.255.255.255/31"};
+    static const char *const bits_after[] = {"10.1.0.1/16", "fd00::1/8", "0.0.0.1/0",
+                                             "255.255.255.255/31"};
     for (size_t i = 0; i < sizeof no_address / sizeof no_address[0]; i++) {
         expect_refused(no_address[i], "is no address");
     }
     for (size_t i = 0; i < sizeof no_prefix / sizeof no_prefix[0]; i++) {
         expect_refused(no_prefix[i], "has a prefix that is not");
     }
-    for (size_t i = 0; i < sizeof bits_behind / sizeof bits_behind[0]; i++) {
-        expect_refused(bits_behind[i], "has bits behind its prefix");
+    for (size_t i = 0; i < sizeof bits_after / sizeof bits_after[0]; i++) {
+        expect_refused(bits_after[i], "has bits after its prefix");
     }
     expect_refused("10.0.0.5 10.0.0.6", "needs commas between its addresses");
 }

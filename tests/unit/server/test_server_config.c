@@ -302,7 +302,7 @@ static void balancers_are_addresses_and_networks(void **state)
     assert_refused(state, "server:\n  proxy_from: 10.0.0.5, balancer\n",
                    ":2: server.proxy_from: \"balancer\" is no address, like 10.0.0.5 or fd00::1");
     assert_refused(state, "server:\n  proxy_from: 10.1.2.0/16\n",
-                   ":2: server.proxy_from: \"10.1.2.0/16\" has bits behind its prefix; a network "
+                   ":2: server.proxy_from: \"10.1.2.0/16\" has bits after its prefix; a network "
                    "is like 10.1.0.0/16");
 }
 

@@ -6,8 +6,8 @@
  */
 #include "tls/remote_key.h"
 
+#include "tests/harness/certificates.h"
 #include "tests/harness/handshakes.h"
-#include "tests/harness/self_signed.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>

@@ -9,9 +9,9 @@
 
 #include "lib/log.h"
 #include "server/keyholder/private_key.h"
+#include "tests/harness/certificates.h"
 #include "tests/harness/handshakes.h"
 #include "tests/harness/processes.h"
-#include "tests/harness/self_signed.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -8,9 +8,9 @@
 
 #include "lib/log.h"
 #include "server/signals.h"
+#include "tests/harness/certificates.h"
 #include "tests/harness/handshakes.h"
 #include "tests/harness/heritages.h"
-#include "tests/harness/self_signed.h"
 
 #include <openssl/ssl.h>
 #include <setjmp.h>
