@@ -67,6 +67,12 @@ bool rate_limit_admits(const struct rate_limit *limit, uint64_t bucket, uint64_t
     return rate_limit_take(limit, &bucket, now_ns, 1);
 }
 
+bool rate_limit_admits_beside(const struct rate_limit *limit, uint64_t bucket, uint64_t now_ns,
+                              uint64_t pending)
+{
+    return rate_limit_admits(limit, take(limit, bucket, now_ns, pending).bucket, now_ns);
+}
+
 void rate_limit_charge(const struct rate_limit *limit, uint64_t *bucket, uint64_t now_ns)
 {
     if (!rate_limit_is_set(limit)) {

@@ -47,6 +47,13 @@ bool rate_limit_take(const struct rate_limit *limit, uint64_t *bucket, uint64_t 
 bool rate_limit_admits(const struct rate_limit *limit, uint64_t bucket, uint64_t now_ns);
 
 /*
+ * The same, where `pending` units more than were taken are on their way: it may be that none of
+ * them is taken in the end.
+ */
+bool rate_limit_admits_beside(const struct rate_limit *limit, uint64_t bucket, uint64_t now_ns,
+                              uint64_t pending);
+
+/*
  * Takes one unit of what has happened already. Where the bucket is empty it owes that unit, so that
  * those which come in waves come no more often in the end; but it owes a burst at most.
  */

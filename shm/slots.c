@@ -220,6 +220,16 @@ bool slot_is_identified(const struct slot *slot)
     return atomic_load_explicit(&slot->standing, memory_order_relaxed) == SLOT_IDENTIFIED;
 }
 
+void slot_note_first_byte(struct slot *slot)
+{
+    atomic_store_explicit(&slot->bytes, 1, memory_order_relaxed);
+}
+
+bool slot_has_heard(const struct slot *slot)
+{
+    return atomic_load_explicit(&slot->bytes, memory_order_relaxed) > 0;
+}
+
 void slot_set_activity(struct slot *slot, enum slot_activity activity)
 {
     atomic_store_explicit(&slot->since_ms, clock_wall_ms(), memory_order_relaxed);

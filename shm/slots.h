@@ -62,6 +62,13 @@ bool slot_evict(struct slot *slot);
 bool slot_is_identified(const struct slot *slot);
 
 /*
+ * The handler notes that the first byte has come, where it does not yet take it: who shakes hands is
+ * not silent. slot_has_heard: that, or any byte, has come.
+ */
+void slot_note_first_byte(struct slot *slot);
+bool slot_has_heard(const struct slot *slot);
+
+/*
  * Copies the peer of a slot and the balancer before it ("" where there is none), terminated, and
  * sets *version to the slot's version. Returns false when the slot was being given to another
  * connection, or was, during the copy. A caller that reads more of the slot asks slot_is_unchanged

@@ -16,7 +16,10 @@ enum {
     NO_TIME_LIMIT = -1
 };
 
-/* A plain ERROR: its reader knows no TLS, and may be any client of the exercises. */
+/*
+ * A plain ERROR: its reader knows no TLS, and may be any client of the exercises. lottery-agency
+ * knows it by how it begins.
+ */
 static const char tls_alone[] =
     "server:ERROR:" MESSAGE_SPEAKS_TLS " alone: set tls.mode to required" MESSAGE_END;
 
@@ -76,6 +79,8 @@ static bool has_first_byte(const struct greeting *greeting, char *byte)
         peer_log_write(greeting->log, LOG_LEVEL_INFO,
                        "action: close_connection | result: success | reason: silent for "
                        "timeouts.idle");
+    } else if (result == RECEIVED) {
+        slot_note_first_byte(greeting->slot);
     }
     return result == RECEIVED;
 }

@@ -26,6 +26,7 @@ struct address_entry {
     uint64_t origin;
     uint32_t connections;       /* open, of any kind */
     uint32_t strangers;         /* of these, those that have not said who they are */
+    uint32_t talkers;           /* of these, those that have said something; handler_book counts */
     uint64_t connection_bucket; /* limits.connections_per_second */
     uint64_t stranger_bucket;   /* limits.strangers_per_second */
     bool is_balancer;           /* server.proxy_from names it; by admission, at each connection */

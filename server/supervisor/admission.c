@@ -1,7 +1,7 @@
 /*
  * admission.c - see admission.h.
  *
- * The slots are looked at only when the strangers seem to be too many: often enough that a place is
+ * The slots are looked at only when the strangers, or those of an address, seem to be too many: often enough that a place is
  * never refused for long by those who have been identified meanwhile, seldom enough that a flood
  * costs little. Before a stranger is evicted, its own slot decides.
  */
@@ -143,15 +143,32 @@ static bool make_place(struct admission *admission, const struct segment *segmen
     return true;
 }
 
+/*
+ * True where this address may have one more stranger. Those that are here and have said something
+ * count as those that have ended: each costs a process, and maybe a handshake, whether it ever ends
+ * or not. The slots are looked at only where the strangers are as many as might be too many.
+ */
+static bool may_have_one_more(struct admission *admission, const struct segment *segment,
+                              const struct address_entry *address, uint64_t now_ns)
+{
+    const struct rate_limit *limit = &admission->stranger_rate;
+    uint64_t bucket = address->stranger_bucket;
+    if (rate_limit_admits_beside(limit, bucket, now_ns, address->strangers)) {
+        return true;
+    }
+    look_at_slots(admission, segment);
+    return rate_limit_admits_beside(limit, bucket, now_ns, address->talkers);
+}
+
 /* Returns why the newcomer is refused whatever room there is, or REFUSAL_REASONS. */
-static enum refusal_reason judge_address(const struct admission *admission,
+static enum refusal_reason judge_address(struct admission *admission, const struct segment *segment,
                                          struct address_entry *address)
 {
     uint64_t now_ns = (uint64_t)clock_monotonic_ns();
     if (admission->per_address_max > 0 && address->connections >= admission->per_address_max) {
         return REFUSAL_PER_ADDRESS;
     }
-    if (!rate_limit_admits(&admission->stranger_rate, address->stranger_bucket, now_ns)) {
+    if (!may_have_one_more(admission, segment, address, now_ns)) {
         return REFUSAL_STRANGERS;
     }
     if (!rate_limit_take(&admission->connection_rate, &address->connection_bucket, now_ns, 1)) {
@@ -168,7 +185,8 @@ struct admission_verdict admission_judge(struct admission *admission, const stru
                                         .evicted_slot = ADDRESS_NONE};
     struct address_entry *address = &addresses->entries[verdict.address];
     address->is_balancer = address_set_has(admission->balancers, peer->host);
-    verdict.reason = address->is_balancer ? REFUSAL_REASONS : judge_address(admission, address);
+    verdict.reason =
+        address->is_balancer ? REFUSAL_REASONS : judge_address(admission, segment, address);
     if (verdict.reason == REFUSAL_REASONS && is_full(admission) &&
         !make_place(admission, segment, socket, &verdict)) {
         verdict.reason = REFUSAL_NO_PLACE;
@@ -186,8 +204,8 @@ void admission_bury(struct admission *admission, const struct segment *segment, 
     struct address_entry *address =
         &handlers->addresses.entries[handlers->slots[slot_index].address];
     const struct slot *slot = &segment->slots[slot_index];
-    bool gave_its_place = handlers->slots[slot_index].standing == HANDLER_LEAVING &&
-                          atomic_load_explicit(&slot->bytes, memory_order_relaxed) == 0;
+    bool gave_its_place =
+        handlers->slots[slot_index].standing == HANDLER_LEAVING && !slot_has_heard(slot);
     if (!slot_is_identified(slot) && !gave_its_place && !address->is_balancer) {
         rate_limit_charge(&admission->stranger_rate, &address->stranger_bucket,
                           (uint64_t)clock_monotonic_ns());

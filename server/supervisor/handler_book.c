@@ -90,6 +90,7 @@ static void remove_stranger(struct handler_book *book, uint32_t slot_index)
         book->slots[entry->newer].older = entry->older;
     }
     book->strangers--;
+    address->talkers -= entry->talks ? 1 : 0;
     address_book_remove_stranger(&book->addresses, entry->address);
 }
 
@@ -101,13 +102,23 @@ void handler_book_settle(struct handler_book *book, uint32_t slot_index,
     book->leaving += standing == HANDLER_LEAVING ? 1 : 0;
 }
 
+static void look_at(struct handler_book *book, uint32_t slot_index, const struct slot *slot)
+{
+    struct handler_entry *entry = &book->slots[slot_index];
+    if (slot_is_identified(slot)) {
+        handler_book_settle(book, slot_index, HANDLER_IDENTIFIED);
+    } else if (!entry->talks && slot_has_heard(slot)) {
+        entry->talks = true;
+        book->addresses.entries[entry->address].talkers++;
+    }
+}
+
 void handler_book_look(struct handler_book *book, const struct slot *slots)
 {
     for (uint32_t i = 0; i < book->capacity; i++) {
         const struct handler_entry *entry = &book->slots[i];
-        if (entry->pid != 0 && entry->standing == HANDLER_STRANGER &&
-            slot_is_identified(&slots[i])) {
-            handler_book_settle(book, i, HANDLER_IDENTIFIED);
+        if (entry->pid != 0 && entry->standing == HANDLER_STRANGER) {
+            look_at(book, i, &slots[i]);
         }
     }
 }

@@ -2,8 +2,8 @@
  * handler_book.h - which handlers are alive, of which address, and who has said who it is.
  *
  * Why it exists: children write the shared memory, and can write nonsense there. The supervisor
- * decides by this book, which only it can write. What it hears of a slot is one bit: whether the
- * connection has been identified.
+ * decides by this book, which only it can write. What it hears of a slot are two bits: whether the
+ * connection has said anything, and whether it has been identified.
  *
  * A handler is a stranger at first. It is identified once its slot says so (handler_book_look), or
  * is leaving once it was evicted. Those that are leaving have slots of their own, so that the
@@ -27,6 +27,7 @@ enum handler_standing { HANDLER_STRANGER, HANDLER_IDENTIFIED, HANDLER_LEAVING };
 struct handler_entry {
     pid_t pid; /* 0: the slot is free */
     enum handler_standing standing;
+    bool talks;            /* a stranger that has said something, when it was last looked at */
     uint32_t address;      /* in the address book */
     uint32_t next_of_hash; /* the chain of its pid */
     uint32_t older, newer; /* the strangers of its address */
@@ -62,7 +63,7 @@ bool handler_book_find(const struct handler_book *book, pid_t pid, uint32_t *slo
 /* The pid of the handler that serves the slot; 0: the slot is free. */
 pid_t handler_book_pid(const struct handler_book *book, uint32_t slot_index);
 
-/* Notes of each stranger whose slot says so that it is identified. */
+/* Notes of each stranger, as its slot says, that it is identified, or that it has said something. */
 void handler_book_look(struct handler_book *book, const struct slot *slots);
 
 /*

@@ -8,7 +8,8 @@ $(BENCH_BIN)/lottery-bench: $(call objects,tests/bench/bench_main.c tests/bench/
 $(BENCH_BIN)/lottery-bench: BENCH_LIBRARIES := $(LIBRARIES_tls)
 $(BENCH_BIN)/lottery-floor: $(call objects,tests/bench/floor_main.c)
 
-$(BENCH_BIN)/lottery-hostile: $(call objects,tests/bench/hostile_main.c)
+$(BENCH_BIN)/lottery-hostile: $(call objects,tests/bench/hostile_main.c) $(call archives,tls bet lib)
+$(BENCH_BIN)/lottery-hostile: BENCH_LIBRARIES := $(LIBRARIES_tls)
 
 $(BENCH_TOOLS):
 	@mkdir -p $(@D)
@@ -21,8 +22,7 @@ bench: $(PROGRAMS) $(BENCH_TOOLS) ## throughput, latency, CPU against the floor 
 	    --rounds $(or $(ROUNDS),5) --big $(or $(BIG),0) $(if $(SCENARIOS),--only '$(SCENARIOS)') \
 	    $(if $(AGAINST),--against '$(AGAINST)') $(if $(TLS),--tls)
 
-
 .PHONY: bench-hostile
-bench-hostile: $(PROGRAMS) $(BENCH_TOOLS) ## five agencies at work, alone and among hostile peers (SCENES='silent rubbish')
+bench-hostile: $(PROGRAMS) $(BENCH_TOOLS) ## five agencies at work, alone and among hostile peers (SCENES='silent rubbish' TLS=1 ROUNDS=3)
 	@python3 tests/bench/hostile.py --bin $(BIN) --tools $(BENCH_BIN) --out build/bench --goals \
-	    $(if $(SCENES),--only '$(SCENES)')
+	    --rounds $(or $(ROUNDS),3) $(if $(TLS),--tls) $(if $(SCENES),--only '$(SCENES)')

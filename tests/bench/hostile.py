@@ -7,6 +7,10 @@ of the rounds' ratios. The
 hostile peers come from 127.0.0.2, and with the scene's name after a `+` from 127.0.0.1, as the
 agencies do. At the end bets.csv has to hold each bet that was acknowledged, and nothing else.
 
+With --tls, tls.mode is required. The five show a gateway's certificate. Where the hostile peer
+sends messages, it shows one as well: of agency 6, which sends bets of agency 1 (foreign), and of
+agency 77, which is not allowed (outlaw). The others send bytes of handshakes.
+
 The machine's processors are shared by the server, the five and the hostile peer.
 """
 import argparse
@@ -15,6 +19,7 @@ import os
 import random
 import re
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -26,16 +31,34 @@ import run  # noqa: E402
 AGENCIES, BATCH_BETS = 5, 150
 SCENES = ('silent', 'silent+', 'drip', 'drip+', 'endless', 'probes', 'probes+', 'rubbish',
           'rubbish+', 'deaf', 'foreign', 'foreign+')
+TLS_SCENES = SCENES + ('hellos', 'hellos+', 'outlaw')
 RATIO_GOAL, P99_GOAL = 0.8, 3
 SAMPLED = 32  # handlers of which the memory is looked at; it is the same for all of a kind
 BEGIN_SECONDS = 1  # of the scene, before the five are measured
+
+
+def make_certificates(options):
+    """An authority, and certificates of the server, the five, and the hostile."""
+    directory = os.path.abspath(os.path.join(options.out, 'hostile-pki'))
+    shutil.rmtree(directory, ignore_errors=True)
+    for command in ('init 127.0.0.1', 'agency 1-5', 'agency 6 77'):
+        subprocess.run([options.bin + '/lottery-admin', 'pki'] + command.split() +
+                       ['--directory', directory], check=True, stdout=subprocess.DEVNULL)
+    return directory
+
+
+def certificate(options, agency):
+    """Arguments of both tools: none in plain text."""
+    names = ('agency-%s.pem' % agency, 'agency-%s.key' % agency, 'ca.pem')
+    return ['-t', ','.join('%s/%s' % (options.pki, name) for name in names)] if options.pki else []
 
 
 def load(options, port, seconds):
     """The five at work; returns their figures."""
     done = subprocess.run(
         [options.tools + '/lottery-bench', '-p', str(port), '-n', str(AGENCIES), '-b',
-         str(BATCH_BETS), '-w', '16', '-s', str(seconds)], capture_output=True, text=True)
+         str(BATCH_BETS), '-w', '16', '-s', str(seconds)] + certificate(options, '1-5'),
+        capture_output=True, text=True)
     figures = {name: float(value) for name, value in
                (figure.split('=') for figure in done.stdout.split())}
     if done.returncode != 0 or not figures:
@@ -76,8 +99,13 @@ class Server:
 
     def __init__(self, options, name):
         self.options, self.scene, self.same = options, name.rstrip('+'), name.endswith('+')
-        self.side = run.Side(options, 'lottery', environment={
-            'AGENCIES_ALLOWED': '1-6', 'LOGGING_LEVEL': 'INFO', 'LIMITS_UNIDENTIFIED_CONNECTIONS': '0'})
+        environment = {'AGENCIES_ALLOWED': '1-6', 'LOGGING_LEVEL': 'INFO',
+                       'LIMITS_UNIDENTIFIED_CONNECTIONS': '0'}
+        if options.pki:
+            environment.update(
+                TLS_MODE='required', TLS_CERTIFICATE=options.pki + '/server.pem',
+                TLS_KEY=options.pki + '/server.key', TLS_CA=options.pki + '/ca.pem')
+        self.side = run.Side(options, 'lottery', environment=environment)
         self.port = self.side.start()
         self.alone, self.during, self.memory, self.handlers, self.cpu_s = [], [], 0, 0, 0
 
@@ -88,6 +116,7 @@ class Server:
         arguments = [options.tools + '/lottery-hostile', '-p', str(self.port), '-c', self.scene,
                      '-a', '127.0.0.1' if self.same else '127.0.0.2', '-s',
                      str(BEGIN_SECONDS + options.seconds + 1)]
+        arguments += certificate(options, '77' if self.scene == 'outlaw' else '6')
         hostile = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
         time.sleep(BEGIN_SECONDS)
         self.during.append(load(options, self.port, options.seconds))
@@ -148,17 +177,19 @@ def main():
     parser.add_argument('--data', default='build/bench', help='where the disk is')
     parser.add_argument('--seconds', type=float, default=1.5, help='of each measurement')
     parser.add_argument('--rounds', type=int, default=3)
+    parser.add_argument('--tls', action='store_true', help='by TLS')
     parser.add_argument('--goals', action='store_true', help='missing them is a failure')
     parser.add_argument('--only', default='', help='scenes, separated by spaces')
     options = parser.parse_args()
     os.makedirs(options.out, exist_ok=True)
+    options.pki = make_certificates(options) if options.tls else None
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     print('%-10s %7s %7s %6s %8s %8s %6s %7s %8s %7s  %s' % (
         'scene', 'alone/s', 'during', 'ratio', 'p99 us', 'during', 'ratio', 'MiB', 'handlers',
         'its CPU', 'refused'))
     wrong = []
-    for name in options.only.split() or SCENES:
+    for name in options.only.split() or (TLS_SCENES if options.tls else SCENES):
         wrong += play(options, name)
     for text in wrong:
         print('hostile: ' + text)

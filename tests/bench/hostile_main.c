@@ -5,10 +5,18 @@
  * server has closed, so many a second at most. What it sends is bounded by the scene, not by what
  * the machine can do. It only talks to 127.0.0.1, and ends by itself. One process, one loop of
  * TICK_MS. Prints one line of figures, `name=value ...`.
+ *
+ * With -t, the scenes in which it sends messages show its certificate. Those in which it sends bytes
+ * have no certificate, and the bytes are of a TLS handshake.
  */
+#include "tls/tls_stream.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,20 +37,25 @@ enum {
     PIECE_BYTES = 16 * 1024,
     READ_BYTES = 64 * 1024,
     DEAF_BUFFER_BYTES = 4096,
+    HANDSHAKE_MS = 1000, /* it waits for an answer at most */
+    TLS_FILES = 3,
     FOREIGN_A_SECOND = 10000
 };
 
 static const char usage[] =
     "usage: lottery-hostile -p PORT -c SCENE [-a ADDRESS] [-s SECONDS] [-n CONNECTIONS]\n"
+    "                       [-t CERTIFICATE,KEY,CA]\n"
     "  -a ADDRESS   of its own (127.0.0.2)\n"
     "  -s SECONDS   how long (5)\n"
     "  -n COUNT     connections that it wants to keep open (the scene's)\n"
-    "scenes: silent drip endless probes rubbish deaf foreign\n";
+    "  -t CERTIFICATE,KEY,CA  by TLS, with these PEM files\n"
+    "scenes: silent drip endless probes rubbish hellos deaf foreign outlaw\n";
 
 struct connection {
-    int socket;      /* -1: closed */
-    size_t sent;     /* bytes */
-    unsigned opened; /* at this tick */
+    int socket;               /* -1: closed */
+    struct tls_stream stream; /* not open in plain text */
+    size_t sent;              /* bytes */
+    unsigned opened;          /* at this tick */
 };
 
 struct hostile;
@@ -53,7 +66,8 @@ struct scene {
     unsigned opens_a_second; /* at most */
     bool reads;              /* what the server says */
     bool sends_once;         /* and closes when it is answered, or after a second */
-    const char *begin;       /* sent first */
+    bool certified;          /* shows its certificate, where it has one */
+    size_t begin_bytes;      /* of the piece, sent first */
     /* What it sends at a tick; NULL: nothing. */
     void (*tick)(struct hostile *hostile, struct connection *connection);
 };
@@ -62,8 +76,10 @@ struct hostile {
     const struct scene *scene;
     struct sockaddr_in server, own;
     struct connection *connections;
-    unsigned count, next, ticks, ready;
+    unsigned count, next, ticks;
     int epoll;
+    char *tls_files[TLS_FILES]; /* certificate, key, CA; NULL: plain text */
+    struct tls_context tls;     /* open where there are files */
     double may_open;
     char piece[PIECE_BYTES]; /* what the scene repeats */
     size_t piece_bytes;
@@ -79,16 +95,39 @@ static uint64_t clock_ns(void)
 
 static void close_connection(struct hostile *hostile, struct connection *connection)
 {
+    tls_stream_close(&connection->stream);
     (void)close(connection->socket);
     connection->socket = -1;
     hostile->closed++;
+}
+
+/* Encrypts a record, and sends it, as far as that goes at once. As send(2). */
+static ssize_t send_encrypted(struct connection *connection, const char *bytes, size_t count)
+{
+    struct failure failure;
+    size_t sent = 0;
+    enum tls_result result = tls_stream_write(&connection->stream, bytes, count, &sent, &failure);
+    errno = result == TLS_WANTS_READ || result == TLS_WANTS_WRITE ? EAGAIN : EPIPE;
+    return result == TLS_DONE ? (ssize_t)sent : -1;
+}
+
+/* As recv(2), but at the end of TLS nothing says more than "failed". */
+static ssize_t receive_encrypted(struct connection *connection, char *bytes, size_t capacity)
+{
+    struct failure failure;
+    size_t got = 0;
+    enum tls_result result = tls_stream_read(&connection->stream, bytes, capacity, &got, &failure);
+    errno = result == TLS_WANTS_READ || result == TLS_WANTS_WRITE ? EAGAIN : EPIPE;
+    return result == TLS_DONE ? (ssize_t)got : -1;
 }
 
 /* Sends what the socket takes at once. False where nothing more goes now. */
 static bool send_bytes(struct hostile *hostile, struct connection *connection, const char *bytes,
                        size_t count)
 {
-    ssize_t sent = send(connection->socket, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t sent = connection->stream.ssl != NULL
+                       ? send_encrypted(connection, bytes, count)
+                       : send(connection->socket, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent > 0) {
         connection->sent += (size_t)sent;
         hostile->bytes += (uint64_t)sent;
@@ -101,12 +140,13 @@ static bool send_bytes(struct hostile *hostile, struct connection *connection, c
 
 /* ----------------------------------------------------------------- scenes ---- */
 
-/* A byte a second, each connection at a tick of its own. */
+/* A byte of the piece a second, each connection at a tick of its own. */
 static void drip(struct hostile *hostile, struct connection *connection)
 {
     unsigned index = (unsigned)(connection - hostile->connections);
     if (hostile->ticks % TICKS_A_SECOND == index % TICKS_A_SECOND) {
-        (void)send_bytes(hostile, connection, "a", 1);
+        size_t at = connection->sent % hostile->piece_bytes;
+        (void)send_bytes(hostile, connection, hostile->piece + at, 1);
     }
 }
 
@@ -117,29 +157,62 @@ static void send_piece(struct hostile *hostile, struct connection *connection)
     (void)send_bytes(hostile, connection, hostile->piece + at, hostile->piece_bytes - at);
 }
 
+/* The piece, once, and nothing after it. */
+static void send_piece_once(struct hostile *hostile, struct connection *connection)
+{
+    if (connection->sent < hostile->piece_bytes) {
+        send_piece(hostile, connection);
+    }
+}
+
 static const struct scene scenes[] = {
     {.name = "silent", .connections = 10000, .opens_a_second = 4000, .reads = true},
     {.name = "drip",
      .connections = 2000,
      .opens_a_second = 4000,
      .reads = true,
-     .begin = "1:4:",
+     .begin_bytes = 4,
      .tick = drip},
     {.name = "endless",
      .connections = 4,
      .opens_a_second = 100,
      .reads = true,
-     .begin = "1:4:",
+     .certified = true,
      .tick = send_piece},
-    {.name = "probes", .connections = 4, .opens_a_second = 100, .reads = true, .tick = send_piece},
+    {.name = "probes",
+     .connections = 4,
+     .opens_a_second = 100,
+     .reads = true,
+     .certified = true,
+     .tick = send_piece},
     {.name = "rubbish",
      .connections = 500,
      .opens_a_second = 500,
      .reads = true,
      .sends_once = true,
      .tick = send_piece},
-    {.name = "deaf", .connections = 8, .opens_a_second = 100, .tick = send_piece},
-    {.name = "foreign", .connections = 1, .opens_a_second = 100, .reads = true, .tick = send_piece},
+    {.name = "hellos",
+     .connections = 2000,
+     .opens_a_second = 500,
+     .reads = true,
+     .tick = send_piece_once},
+    {.name = "deaf",
+     .connections = 8,
+     .opens_a_second = 100,
+     .certified = true,
+     .tick = send_piece},
+    {.name = "foreign",
+     .connections = 1,
+     .opens_a_second = 100,
+     .reads = true,
+     .certified = true,
+     .tick = send_piece},
+    {.name = "outlaw",
+     .connections = 1,
+     .opens_a_second = 100,
+     .reads = true,
+     .certified = true,
+     .tick = send_piece},
 };
 
 /* Makes the piece of `line`, repeated as often as it has room for, or `times`. */
@@ -159,30 +232,81 @@ static uint32_t draw_number(uint64_t *state)
     return (uint32_t)(*state >> 33);
 }
 
-static void make_piece(struct hostile *hostile)
+/* The begin of a handshake that could succeed: the bytes of OpenSSL's ClientHello. */
+static bool make_hello(struct hostile *hostile)
 {
-    const char *name = hostile->scene->name;
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = context == NULL ? NULL : SSL_new(context);
+    BIO *in = BIO_new(BIO_s_mem());
+    BIO *out = BIO_new(BIO_s_mem());
+    int bytes = 0;
+    if (ssl != NULL && in != NULL && out != NULL) {
+        SSL_set_bio(ssl, in, out); /* owns them from now on */
+        (void)SSL_connect(ssl);    /* waits for the answer */
+        bytes = BIO_read(out, hostile->piece, PIECE_BYTES);
+    }
+    hostile->piece_bytes = bytes > 0 ? (size_t)bytes : 0;
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    return bytes > 0;
+}
+
+/* It begins as a handshake does. */
+static void make_rubbish(struct hostile *hostile)
+{
     enum { RUBBISH_BYTES = 256 };
     uint64_t random = 1;
+    hostile->piece_bytes = RUBBISH_BYTES;
+    for (size_t i = 0; i < RUBBISH_BYTES; i++) {
+        hostile->piece[i] = (char)draw_number(&random);
+    }
+    memcpy(hostile->piece, "\x16\x03\x01", 3);
+}
+
+static bool make_piece(struct hostile *hostile)
+{
+    static const size_t batches = FOREIGN_A_SECOND / TICKS_A_SECOND;
+    const char *name = hostile->scene->name;
+    bool by_tls = hostile->tls_files[0] != NULL;
+    if (strcmp(name, "hellos") == 0 || (strcmp(name, "drip") == 0 && by_tls)) {
+        return make_hello(hostile);
+    }
     if (strcmp(name, "probes") == 0) {
         repeat(hostile, "are you there, are you there, are you there, are you there\n", SIZE_MAX);
     } else if (strcmp(name, "deaf") == 0) {
         repeat(hostile, "6:7\r\n", SIZE_MAX);
-    } else if (strcmp(name, "foreign") == 0) {
-        repeat(hostile, "99:4:Ana,Lorca,30904465,1999-03-17,7574\n\r\n",
-               FOREIGN_A_SECOND / TICKS_A_SECOND);
-    } else if (strcmp(name, "rubbish") == 0) { /* it begins as a TLS handshake does */
-        hostile->piece_bytes = RUBBISH_BYTES;
-        for (size_t i = 0; i < RUBBISH_BYTES; i++) {
-            hostile->piece[i] = (char)draw_number(&random);
-        }
-        memcpy(hostile->piece, "\x16\x03\x01", 3);
+    } else if (strcmp(name, "foreign") == 0 && by_tls) { /* the certificate is of agency 6 */
+        repeat(hostile, "1:4:Ana,Lorca,30904465,1999-03-17,7574\n\r\n", batches);
+    } else if (strcmp(name, "foreign") == 0 || strcmp(name, "outlaw") == 0) {
+        repeat(hostile, "77:4:Ana,Lorca,30904465,1999-03-17,7574\n\r\n", batches);
+    } else if (strcmp(name, "rubbish") == 0) {
+        make_rubbish(hostile);
     } else {
+        repeat(hostile, "1:4:", 1);
         repeat(hostile, "a", SIZE_MAX);
     }
+    return true;
 }
 
 /* ------------------------------------------------------------ connections ---- */
+
+/* Shakes hands, and waits for it. */
+static bool shake_hands(struct hostile *hostile, struct connection *connection)
+{
+    struct failure failure;
+    struct pollfd watched = {.fd = connection->socket};
+    bool waits = fcntl(connection->socket, F_SETFL, O_NONBLOCK) == 0 &&
+                 tls_stream_open_client(&connection->stream, &hostile->tls, connection->socket,
+                                        "127.0.0.1", &failure);
+    enum tls_result result = TLS_FAILED;
+    while (waits) {
+        result = tls_stream_handshake(&connection->stream, &failure);
+        watched.events = result == TLS_WANTS_READ ? POLLIN : POLLOUT;
+        waits = (result == TLS_WANTS_READ || result == TLS_WANTS_WRITE) &&
+                poll(&watched, 1, HANDSHAKE_MS) > 0;
+    }
+    return result == TLS_DONE;
+}
 
 static void open_connection(struct hostile *hostile, struct connection *connection)
 {
@@ -205,14 +329,19 @@ static void open_connection(struct hostile *hostile, struct connection *connecti
         hostile->failed++;
         return;
     }
+    *connection = (struct connection){.socket = descriptor, .opened = hostile->ticks};
+    hostile->opened++;
+    if (hostile->scene->certified && hostile->tls.ssl != NULL &&
+        !shake_hands(hostile, connection)) {
+        hostile->failed++;
+        close_connection(hostile, connection);
+        return;
+    }
     unsigned index = (unsigned)(connection - hostile->connections);
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.u32 = index};
     (void)epoll_ctl(hostile->epoll, EPOLL_CTL_ADD, descriptor, &event);
-    *connection = (struct connection){.socket = descriptor, .opened = hostile->ticks};
-    hostile->opened++;
-    const char *begin = hostile->scene->begin;
-    if (begin != NULL) {
-        (void)send_bytes(hostile, connection, begin, strlen(begin));
+    if (hostile->scene->begin_bytes > 0) {
+        (void)send_bytes(hostile, connection, hostile->piece, hostile->scene->begin_bytes);
     }
 }
 
@@ -242,7 +371,9 @@ static void take_event(struct hostile *hostile, const struct epoll_event *event)
     bool gone = (event->events & (EPOLLHUP | EPOLLERR)) != 0;
     if (hostile->scene->reads) {
         static char unread[READ_BYTES];
-        ssize_t got = recv(connection->socket, unread, sizeof unread, MSG_DONTWAIT);
+        ssize_t got = connection->stream.ssl != NULL
+                          ? receive_encrypted(connection, unread, sizeof unread)
+                          : recv(connection->socket, unread, sizeof unread, MSG_DONTWAIT);
         gone = gone || got == 0 || (got < 0 && errno != EAGAIN) ||
                (got > 0 && hostile->scene->sends_once);
     } else if (!gone) { /* it is told once, and reads nothing */
@@ -306,6 +437,34 @@ static const struct scene *find_scene(const char *name)
     return NULL;
 }
 
+/* Cuts "CERTIFICATE,KEY,CA" at its commas. */
+static bool read_tls_files(char *argument, char *files[TLS_FILES])
+{
+    char *rest = argument;
+    for (int i = 0; i < TLS_FILES; i++) {
+        files[i] = strsep(&rest, ",");
+        if (files[i] == NULL || files[i][0] == '\0') {
+            return false;
+        }
+    }
+    return rest == NULL;
+}
+
+static bool open_tls(struct hostile *hostile)
+{
+    const struct tls_files files = {.certificate = hostile->tls_files[0],
+                                    .key = hostile->tls_files[1],
+                                    .ca = hostile->tls_files[2],
+                                    .crl = ""};
+    struct failure failure;
+    (void)signal(SIGPIPE, SIG_IGN); /* libssl writes without MSG_NOSIGNAL */
+    if (files.certificate != NULL && !tls_client_context_open(&hostile->tls, &files, &failure)) {
+        (void)fprintf(stderr, "lottery-hostile: %s\n", failure.text);
+        return false;
+    }
+    return true;
+}
+
 static bool read_options(int argc, char **argv, struct hostile *hostile, double *seconds)
 {
     int option = 0;
@@ -313,7 +472,7 @@ static bool read_options(int argc, char **argv, struct hostile *hostile, double 
     hostile->server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     hostile->own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
     hostile->server.sin_family = hostile->own.sin_family = AF_INET;
-    while ((option = getopt(argc, argv, "p:c:a:s:n:")) != -1) {
+    while ((option = getopt(argc, argv, "p:c:a:s:n:t:")) != -1) {
         switch (option) {
         case 'p':
             hostile->server.sin_port = htons((uint16_t)strtoul(optarg, NULL, 10));
@@ -331,6 +490,11 @@ static bool read_options(int argc, char **argv, struct hostile *hostile, double 
             break;
         case 'n':
             count = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 't':
+            if (!read_tls_files(optarg, hostile->tls_files)) {
+                return false;
+            }
             break;
         default:
             return false;
@@ -360,12 +524,15 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < hostile.count; i++) {
         hostile.connections[i].socket = -1;
     }
-    make_piece(&hostile);
+    if (!open_tls(&hostile) || !make_piece(&hostile)) {
+        return EXIT_FAILURE;
+    }
     run(&hostile, seconds);
     unsigned open = 0;
     for (unsigned i = 0; i < hostile.count; i++) {
         open += hostile.connections[i].socket >= 0 ? 1 : 0;
     }
+    tls_context_close(&hostile.tls);
     struct rusage usage_of_self;
     (void)getrusage(RUSAGE_SELF, &usage_of_self);
     double cpu_s = (double)(usage_of_self.ru_utime.tv_sec + usage_of_self.ru_stime.tv_sec) +

@@ -19,5 +19,5 @@ $(BUILD)/tests/faults/test_chaos: $(call objects,tests/faults/chaos_plan.c tests
     tests/faults/chaos_judge.c)
 
 KILLS ?= 2000
-chaos: $(BUILD)/tests/faults/test_chaos fault-programs ## kill everything at random: KILLS=2000 SECONDS=0 SEED=...
-	@KILLS=$(KILLS) SECONDS=$(SECONDS) SEED=$(SEED) ROUND=$(ROUND) LOTTERY_FAULT_BIN=$(FAULT_BIN) $<
+chaos: $(BUILD)/tests/faults/test_chaos fault-programs ## kill everything at random: KILLS=2000 SECONDS=0 SEED=... TLS=1
+	@KILLS=$(KILLS) SECONDS=$(SECONDS) SEED=$(SEED) ROUND=$(ROUND) TLS=$(TLS) LOTTERY_FAULT_BIN=$(FAULT_BIN) $<

@@ -1,7 +1,7 @@
 /*
  * test_chaos.c - random kills of everything, until enough have been survived.
  *
- *     make chaos [SEED=...] [KILLS=2000] [SECONDS=...] [ROUND=...]
+ *     make chaos [SEED=...] [KILLS=2000] [SECONDS=...] [ROUND=...] [TLS=1]
  *
  * A round is a fresh lottery: real agencies, that resume, send generated files
  * while chaos_plan.h decides who dies. An agency that is killed is run again; a
@@ -19,6 +19,9 @@
  * Goes on until KILLS kills, or SECONDS seconds (0: no limit), and ends its
  * round. ROUND does only that one round. A failed round is had again by the
  * SEED and ROUND that are printed when it begins. V=1 tells which servers died how.
+ *
+ * With TLS=1 all of it goes by TLS, each agency with a certificate of its own; of the handlers that
+ * are to be killed, a quarter are spared, and the keyholder is killed in their place.
  */
 #include "tests/faults/chaos_judge.h"
 #include "tests/faults/chaos_operator.h"
@@ -27,6 +30,7 @@
 #include "tests/harness/deadline.h"
 #include "tests/harness/faults.h"
 #include "tests/harness/files.h"
+#include "tests/harness/proc.h"
 #include "tests/harness/reckoning.h"
 
 #include <dirent.h>
@@ -49,7 +53,8 @@ enum {
     MS_PER_SECOND = 1000,
     NS_PER_US = 1000,
     SEED_DEFAULT = 1184, /* a large lottery, then three draws: by command, abandoned, by command */
-    SECONDS_DEFAULT = 8
+    SECONDS_DEFAULT = 8,
+    AGENCY_SETTINGS_MAX = 16
 };
 
 /* An agency of one draw. */
@@ -64,6 +69,7 @@ struct contestant {
 
 struct round {
     struct stage *stage;
+    bool by_tls;
     struct chaos_plan plan;
     struct lottery *lottery;
     struct chaos_operator operator;
@@ -82,6 +88,8 @@ struct round {
 struct chaos {
     struct stage *stage; /* of the round */
     uint64_t seed, kills_wanted, seconds;
+    bool by_tls;
+    unsigned long keyholders; /* of the kills of handlers, those of the keyholder */
     struct deadline end;
     unsigned long kills[CHAOS_KINDS];
     unsigned long rounds, bets;
@@ -132,19 +140,53 @@ static bool has_several_draws(const struct round *round)
     return round->plan.draw_count > 1;
 }
 
-static void start_agency(struct round *round, struct contestant *agency)
+static const char *const *agency_settings(const struct round *round,
+                                          const struct contestant *agency)
 {
     struct stage *stage = round->stage;
     const char *draw = round->operator.records[agency->draw].name;
+    const char **settings = stage_allocate(stage, AGENCY_SETTINGS_MAX * sizeof *settings);
+    size_t used = 0;
+    settings[used++] = stage_text(stage, "CLI_BATCH_MAXAMOUNT=%u", round->plan.batch);
+    settings[used++] = stage_text(stage, "CLI_BATCH_INFLIGHT=%u", round->plan.in_flight);
+    settings[used++] = stage_text(stage, "CLI_WINNERS_FILE=%s", agency->winners);
+    settings[used++] = "CLI_LOOP_PERIOD=50ms";
+    settings[used++] = "CLI_LOOP_LAPSE=40s";
+    settings[used++] = has_several_draws(round) ? stage_text(stage, "CLI_LOTTERY_NAME=%s", draw)
+                                                : "CLI_LOTTERY_NAME=";
+    if (round->by_tls) {
+        settings[used++] = "CLI_TLS_MODE=required";
+        settings[used++] = "CLI_TLS_CA=pki/ca.pem";
+        settings[used++] = stage_text(stage, "CLI_TLS_CERTIFICATE=pki/agency-%u.pem", agency->id);
+        settings[used++] = stage_text(stage, "CLI_TLS_KEY=pki/agency-%u.key", agency->id);
+    }
+    return settings;
+}
+
+static void start_agency(struct round *round, struct contestant *agency)
+{
     agency->killed = false;
-    agency->program = agency_start(
-        round->lottery->server, agency->id, agency->bets,
-        ENVIRONMENT(stage_text(stage, "CLI_BATCH_MAXAMOUNT=%u", round->plan.batch),
-                    stage_text(stage, "CLI_BATCH_INFLIGHT=%u", round->plan.in_flight),
-                    stage_text(stage, "CLI_WINNERS_FILE=%s", agency->winners),
-                    "CLI_LOOP_PERIOD=50ms", "CLI_LOOP_LAPSE=40s",
-                    has_several_draws(round) ? stage_text(stage, "CLI_LOTTERY_NAME=%s", draw)
-                                             : "CLI_LOTTERY_NAME="));
+    agency->program = agency_start(round->lottery->server, agency->id, agency->bets,
+                                   agency_settings(round, agency));
+}
+
+static void make_certificates(const struct round *round, const char *const *words)
+{
+    struct program_end end;
+    const struct program_plan plan = {.name = "lottery-admin", .arguments = words};
+    (void)program_run(round->stage, &plan, &end);
+    assert_int_equal(end.status, 0);
+}
+
+/* An authority in the stage's directory, in which all programs run. */
+static void found_authority(const struct round *round)
+{
+    const char *words[CHAOS_AGENCIES_MAX + 3] = {"pki", "agency"};
+    for (uint32_t i = 0; i < round->plan.agencies; i++) {
+        words[i + 2] = stage_text(round->stage, "%u", i + 1);
+    }
+    make_certificates(round, ARGUMENTS("pki", "init", "127.0.0.1"));
+    make_certificates(round, words);
 }
 
 /* Has the files of bets made, each draw's in a folder of its own. */
@@ -192,6 +234,13 @@ static const char *const *compose_settings(const struct round *round)
     settings[used++] = stage_text(stage, "LOTTERY_NAME=%s", round->operator.records[0].name);
     settings[used++] =
         round->plan.draws[0].number_by_command ? "LOTTERY_DRAW=command" : "LOTTERY_DRAW=automatic";
+    if (round->by_tls) {
+        settings[used++] = "TLS_MODE=required";
+        settings[used++] = "TLS_CERTIFICATE=pki/server.pem";
+        settings[used++] = "TLS_KEY=pki/server.key";
+        settings[used++] = "TLS_CA=pki/ca.pem";
+        settings[used++] = "TLS_CRL=pki/crl.pem";
+    }
     return settings;
 }
 
@@ -199,6 +248,9 @@ static void open_round(struct chaos *chaos, struct round *round)
 {
     struct chaos_plan *plan = &round->plan;
     operator_begin(&round->operator, plan);
+    if (round->by_tls) {
+        found_authority(round);
+    }
     for (uint32_t draw = 0; draw < plan->draw_count; draw++) {
         prepare_agencies(round, draw);
     }
@@ -221,6 +273,19 @@ static pid_t pick_handler(const struct round *round, uint32_t pick)
     pid_t pids[HANDLERS_MAX];
     size_t count = lottery_handlers(round->lottery, pids, HANDLERS_MAX);
     return count == 0 ? 0 : pids[pick % count];
+}
+
+static bool kill_handler(struct chaos *chaos, const struct round *round, uint32_t pick)
+{
+    enum { KEYHOLDER_EVERY = 4 };
+    pid_t keyholder = 0;
+    if (!round->by_tls || pick % KEYHOLDER_EVERY != 0) {
+        return send_signal(pick_handler(round, pick), SIGKILL);
+    }
+    (void)proc_children(round->lottery->server->program->pid, "lottery-key", &keyholder, 1);
+    bool killed = send_signal(keyholder, SIGKILL);
+    chaos->keyholders += killed ? 1 : 0;
+    return killed;
 }
 
 static bool kill_agency(struct round *round, uint32_t pick)
@@ -289,7 +354,7 @@ static bool take_step(struct chaos *chaos, struct round *round, const struct cha
 {
     switch (step->kind) {
     case CHAOS_HANDLER:
-        return send_signal(pick_handler(round, step->pick), SIGKILL);
+        return kill_handler(chaos, round, step->pick);
     case CHAOS_STORER:
         round->killed_storer = lottery_storer(round->lottery);
         return send_signal(round->killed_storer, SIGKILL);
@@ -617,6 +682,7 @@ static void run_round(struct chaos *chaos, uint32_t number)
 {
     struct round *round = stage_allocate(chaos->stage, sizeof *round);
     round->stage = chaos->stage;
+    round->by_tls = chaos->by_tls;
     round->plan = chaos_plan_round(chaos->seed, number);
     print_plan(chaos, &round->plan, number);
     open_round(chaos, round);
@@ -650,9 +716,13 @@ static void print_summary(const struct chaos *chaos)
     }
     (void)printf("; %lu agencies too late, %lu commands of operators; %lu servers (%lu had to be "
                  "started again: orphans; %lu died at fault points); %lu bets, none lost, none "
-                 "doubled\n",
+                 "doubled",
                  chaos->too_late, chaos->commands, chaos->servers, chaos->refused_starts,
                  chaos->supervisors_at_points, chaos->bets);
+    if (chaos->by_tls) {
+        (void)printf("; by TLS, %lu of the handlers were keyholders", chaos->keyholders);
+    }
+    (void)printf("\n");
     (void)fflush(stdout);
 }
 
@@ -685,6 +755,7 @@ static int set_up(void **state)
     void *stage = NULL;
     chaos.seed = (uint64_t)read_number("SEED", SEED_DEFAULT);
     chaos.kills_wanted = (uint64_t)read_number("KILLS", 0);
+    chaos.by_tls = read_number("TLS", 0) != 0;
     chaos.seconds = (uint64_t)read_number("SECONDS", chaos.kills_wanted == 0 ? SECONDS_DEFAULT : 0);
     chaos.end.at_ms = deadline_clock_ms() + (int64_t)chaos.seconds * MS_PER_SECOND;
     int result = stage_set_up(&stage);

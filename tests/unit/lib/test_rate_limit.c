@@ -74,6 +74,20 @@ static void asking_does_not_take(void **state)
     assert_true(rate_limit_admits(&limit, bucket, START_NS + UNIT_NS));
 }
 
+static void what_is_pending_counts_as_taken_and_is_not_taken(void **state)
+{
+    (void)state;
+    uint64_t bucket = 0;
+    assert_true(rate_limit_admits_beside(&limit, bucket, START_NS, BURST - 1));
+    assert_false(rate_limit_admits_beside(&limit, bucket, START_NS, BURST));
+    assert_false(rate_limit_admits_beside(&limit, bucket, START_NS, 10 * BURST));
+    assert_true(rate_limit_admits_beside(&limit, bucket, START_NS, 0));
+    (void)take(&bucket, BURST, START_NS);
+    assert_false(rate_limit_admits_beside(&limit, bucket, START_NS, 0));
+    assert_true(rate_limit_admits_beside(&limit, bucket, START_NS + UNIT_NS, 0));
+    assert_false(rate_limit_admits_beside(&limit, bucket, START_NS + UNIT_NS, 1));
+}
+
 static void what_costs_more_takes_more(void **state)
 {
     (void)state;
@@ -204,6 +218,7 @@ int main(void)
         RATE_LIMIT_TEST(an_empty_bucket_gives_its_rate),
         RATE_LIMIT_TEST(a_bucket_that_rested_is_full_and_not_fuller),
         RATE_LIMIT_TEST(asking_does_not_take),
+        cmocka_unit_test(what_is_pending_counts_as_taken_and_is_not_taken),
         RATE_LIMIT_TEST(what_costs_more_takes_more),
         RATE_LIMIT_TEST(more_than_a_burst_is_admitted_by_a_full_bucket_alone_and_owed),
         RATE_LIMIT_TEST(what_is_charged_to_an_empty_bucket_is_owed_up_to_a_burst),

@@ -265,6 +265,47 @@ static void strangers_that_went_without_a_word_empty_their_address_s_bucket(void
     (void)let_in_freely(fixture, GOOD);
 }
 
+/* As half a handshake, or half a message. Silent ones are many, and have a limit of their own. */
+static void strangers_that_have_begun_count_as_long_as_they_are_there(void **state)
+{
+    enum { A_SECOND = 1, BURST = 6 * A_SECOND };
+    struct fixture *fixture = *state;
+    uint32_t slots[BURST];
+    fixture->config.limit_stranger_rate = A_SECOND;
+    fixture->config.limit_unidentified = CONNECTIONS;
+    open_admission(fixture);
+    for (uint32_t i = 0; i < BURST; i++) {
+        slots[i] = let_in_freely(fixture, BAD);
+    }
+    assert_true(judge(fixture, BAD).admitted);
+    for (uint32_t i = 0; i < BURST; i++) {
+        slot_note_first_byte(&fixture->segment.slots[slots[i]]);
+    }
+    look_again(fixture);
+    expect_refused(fixture, BAD, REFUSAL_STRANGERS);
+    assert_true(judge(fixture, GOOD).admitted);
+    identify(fixture, slots[0]);
+    look_again(fixture);
+    assert_true(judge(fixture, BAD).admitted);
+}
+
+static void who_has_begun_and_is_evicted_is_charged(void **state)
+{
+    enum { A_SECOND = 1, BURST = 6 * A_SECOND };
+    struct fixture *fixture = *state;
+    fixture->config.limit_stranger_rate = A_SECOND;
+    open_admission(fixture);
+    for (uint32_t i = 0; i < BURST; i++) {
+        uint32_t slot = let_in_freely(fixture, BAD);
+        slot_note_first_byte(&fixture->segment.slots[slot]);
+        assert_true(slot_evict(&fixture->segment.slots[slot]));
+        handler_book_settle(&fixture->admission.handlers, slot, HANDLER_LEAVING);
+        (void)processes_kill(&fixture->processes, fixture->admission.handlers.slots[slot].pid);
+        admission_bury(&fixture->admission, &fixture->segment, slot);
+    }
+    expect_refused(fixture, BAD, REFUSAL_STRANGERS);
+}
+
 static void an_address_has_its_share_of_connections(void **state)
 {
     struct fixture *fixture = *state;
@@ -313,6 +354,8 @@ int main(void)
         ADMISSION_TEST(all_places_taken_by_the_known_let_nobody_in),
         ADMISSION_TEST(a_flood_from_one_address_evicts_its_own_only_so_often),
         ADMISSION_TEST(strangers_that_went_without_a_word_empty_their_address_s_bucket),
+        ADMISSION_TEST(strangers_that_have_begun_count_as_long_as_they_are_there),
+        ADMISSION_TEST(who_has_begun_and_is_evicted_is_charged),
         ADMISSION_TEST(an_address_has_its_share_of_connections),
         ADMISSION_TEST(an_address_comes_only_so_often_a_second),
         ADMISSION_TEST(who_has_the_only_place_keeps_it),
