@@ -74,8 +74,9 @@ const char *process_role_name(enum process_role role)
 }
 
 /* Closes what belongs to TLS and is not for this kind of process. */
-static void close_key(const struct heritage *heritage, const struct process_kind *kind)
+static void close_key(struct heritage *heritage, const struct process_kind *kind)
 {
+    key_channel_close(&heritage->channel_before);
     if (heritage->key_channel.is_open && !kind->asks) {
         close(heritage->key_channel.ask);
     }

@@ -15,7 +15,7 @@
 
 enum {
     LINGER_MS = 500,
-    LINGER_STOPPING_MS = 100,
+    LINGER_SHORT_MS = 100,
     LINGER_BYTES = 4096,
     DISCARD_BYTES = 256,
     STOPPING_ANSWER_MS = 200 /* for a peer that does not read while the server stops */
@@ -51,7 +51,8 @@ static void linger(const struct connection *connection)
 {
     char unread[LINGER_BYTES];
     int64_t began_ms = clock_monotonic_ms();
-    uint64_t patience_ms = signals_terminate_requested() ? LINGER_STOPPING_MS : LINGER_MS;
+    uint64_t patience_ms =
+        signals_terminate_requested() || connection->alerted ? LINGER_SHORT_MS : LINGER_MS;
     for (;;) {
         uint64_t elapsed_ms = (uint64_t)(clock_monotonic_ms() - began_ms);
         if (elapsed_ms >= patience_ms ||
@@ -70,7 +71,8 @@ void connection_close(struct connection *connection)
         }
         tls_stream_close(&connection->tls);
     }
-    if (!connection->broken && connection->answered && shutdown(connection->socket, SHUT_WR) == 0) {
+    bool has_answer = !connection->broken && connection->answered;
+    if ((has_answer || connection->alerted) && shutdown(connection->socket, SHUT_WR) == 0) {
         linger(connection);
     }
     close(connection->socket);
@@ -126,6 +128,7 @@ bool connection_encrypt(struct connection *connection, const struct tls_context 
     opened = opened ? tls_stream_open_server(&connection->tls, context, connection->socket, failure)
                     : failure_set_errno(failure, "make a socket not block");
     connection->broken = !opened || !shake_hands(connection, deadline_ms, failure);
+    connection->alerted = opened && connection->broken;
     return !connection->broken;
 }
 

@@ -29,6 +29,7 @@ struct connection {
     uint64_t answer_ms;    /* how long a peer may refuse to read */
     bool broken;           /* see connection_is_broken */
     bool answered;         /* something was sent */
+    bool alerted;          /* the handshake has failed, and its alert says why */
     size_t out_used;       /* bytes in `out` */
     uint64_t received;     /* bytes, since it was opened, as they were read by us */
     struct tls_stream tls; /* open: the connection is encrypted */

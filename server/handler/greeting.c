@@ -106,6 +106,9 @@ static bool shake_hands(const struct greeting *greeting, struct identity *identi
     struct connection *connection = greeting->connection;
     struct failure failure;
     int64_t deadline_ms = clock_monotonic_ms() + (int64_t)config->timeout_message_ms;
+    if (is_behind(greeting)) {
+        return false; /* nor is there a keyholder for its certificate */
+    }
     if (!connection_encrypt(connection, &greeting->heritage->tls.context, deadline_ms, &failure)) {
         return refuse(greeting, NULL, failure.text);
     }

@@ -29,6 +29,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+enum { LAST_REQUESTS = 256 };
+
 /* Tells the supervisor, if it waits: "" once it is ready, or what has failed. */
 static void tell(int ready, const char *text)
 {
@@ -51,6 +53,13 @@ static bool await_request(int take)
     return true;
 }
 
+/* Serves those that have asked before it was to stop: at most LAST_REQUESTS, so that it does stop. */
+static void serve_the_last(const struct signing_desk *desk)
+{
+    for (int i = 0; i < LAST_REQUESTS && signing_desk_serve(desk) == DESK_SERVED; i++) {
+    }
+}
+
 /* Serves until it is to stop. */
 static int serve(const struct signing_desk *desk)
 {
@@ -65,11 +74,16 @@ static int serve(const struct signing_desk *desk)
             }
             break;
         case DESK_SHUT:
+            signals_let_in(); /* after a change of the key, all others close their ends */
+            if (signals_terminate_requested()) {
+                break;
+            }
             log_error("action: keyholder_stop | result: fail | reason: a process has shut down the "
                       "channel between handlers and keyholder");
             return KEYHOLDER_EXIT_SHUT;
         }
     }
+    serve_the_last(desk);
     log_info("action: keyholder_stop | result: success");
     return KEYHOLDER_EXIT_STOPPED;
 }

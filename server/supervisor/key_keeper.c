@@ -180,24 +180,35 @@ bool key_keeper_change_key(struct key_keeper *keeper, struct held_key *fresh,
                            struct failure *failure)
 {
     struct held_key *held = &keeper->heritage->held_key;
+    struct key_channel *channel = &keeper->heritage->key_channel;
     const struct held_key before = *held;
+    struct key_channel *channel_before = &keeper->heritage->channel_before;
     pid_t keyholder = keeper->keyholder;
     if (!clear_retired(keeper)) {
         return failure_set(failure,
                            "the keyholder of the last change does not end, even by SIGKILL");
     }
-    *held = *fresh;
-    keeper->keyholder = 0;
-    if (!give_birth(keeper, failure)) {
-        retire(keeper, keeper->keyholder, SIGKILL); /* it may be the one that does not answer */
-        keeper->keyholder = keyholder;
-        atomic_store(&figures_of(keeper)->pid, (int32_t)keyholder);
-        *held = before;
+    *channel_before = *channel;
+    if (!key_channel_open(channel, failure)) {
+        *channel_before = (struct key_channel){.is_open = false};
         return false;
     }
-    retire(keeper, keyholder, SIGTERM);
-    *fresh = before;
-    return true;
+    *held = *fresh;
+    keeper->keyholder = 0;
+    if (give_birth(keeper, failure)) {
+        retire(keeper, keyholder, SIGTERM);
+        key_channel_close(channel_before); /* that keyholder, and its handlers, have it still */
+        *fresh = before;
+        return true;
+    }
+    retire(keeper, keeper->keyholder, SIGKILL); /* it may be the one that does not answer */
+    keeper->keyholder = keyholder;
+    atomic_store(&figures_of(keeper)->pid, (int32_t)keyholder);
+    *held = before;
+    key_channel_close(channel);
+    *channel = *channel_before;
+    *channel_before = (struct key_channel){.is_open = false};
+    return false;
 }
 
 /* ---------------------------------------------------------------- death ---- */

@@ -57,8 +57,9 @@ int64_t key_keeper_patience_ms(const struct key_keeper *keeper);
  * and *fresh the one before, which the caller closes once no SSL_CTX has it. Returns false with the
  * failure when the fresh key can't be read, and then everything is as it was.
  *
- * A handler that shows the certificate of before, and asks after the change, gets a signature that
- * its peer refuses. The peer connects again.
+ * Each key has a channel of its own, so that no handler that shows one certificate gets a signature
+ * by the key of the other. Who shows the certificate of before, and asks after its keyholder has
+ * ended, gets none; its peer connects again.
  */
 bool key_keeper_change_key(struct key_keeper *keeper, struct held_key *fresh,
                            struct failure *failure);
