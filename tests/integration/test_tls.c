@@ -389,6 +389,42 @@ static void an_authority_that_was_revoked_speaks_for_nobody(void **state)
     expect_end(connect_as(&scene, &agency), "has been revoked");
 }
 
+/* Each of these would have refused everybody, or let somebody in who is revoked. */
+static void a_list_that_is_wrong_or_cut_short_changes_nothing(void **state)
+{
+    struct scene scene;
+    set_up(&scene, *state);
+    struct stage *stage = scene.stage;
+    struct issuer *other = issuer_open(stage, "other");
+    stage_own(stage, other, release_issuer);
+    const char *list =
+        files_read(stage, issuer_revoke(scene.authority, "lottery", NULL, 0, LONG_S), NULL);
+    const char *foreign = files_read(stage, issuer_revoke(other, "other", NULL, 0, LONG_S), NULL);
+    const char *crl = stage_path(stage, "crl.pem");
+    const struct {
+        const char *text, *says;
+    } cases[] = {
+        {foreign, "there is none in it of the authority /CN=lottery"},
+        {stage_text(stage, "%s%.150s", list, foreign), "what comes after block 1 can't be read"},
+    };
+    files_write(crl, list);
+    start(&scene, "required", crl, NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        files_write(crl, cases[i].text);
+        assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
+        (void)server_await_log(scene.server, 1,
+                               stage_text(stage, "reload | result: fail *%s", cases[i].says));
+    }
+    const char *ca = files_read(stage, scene.authority->path, NULL);
+    files_write(crl, list);
+    files_write(scene.authority->path, stage_text(stage, "%s%.150s", ca, ca));
+    assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
+    (void)server_await_log(scene.server, 1, "reload | result: fail *CA *can't be read");
+    files_write(scene.authority->path, ca);
+    struct tls_peer *one = connect_as(&scene, &scene.agency_1);
+    tls_peer_ask(one, "1:status\r\n", "server:STATE:0,open,*\r\n");
+}
+
 /* As certbot does it: what is configured is a link to a file in another directory. */
 static void a_reload_follows_links_to_another_directory(void **state)
 {
@@ -536,6 +572,7 @@ int main(void)
         STAGE_TEST(a_revoked_certificate_is_out_at_the_next_reload),
         STAGE_TEST(a_revoked_certificate_is_not_shown_to_a_handler_of_before),
         STAGE_TEST(an_authority_that_was_revoked_speaks_for_nobody),
+        STAGE_TEST(a_list_that_is_wrong_or_cut_short_changes_nothing),
         STAGE_TEST(a_reload_follows_links_to_another_directory),
         STAGE_TEST(a_reload_with_a_wrong_file_changes_nothing),
         STAGE_TEST(a_renewed_certificate_is_shown_after_a_reload),
