@@ -276,6 +276,13 @@ static int keep_ticket(SSL *ssl, void *context)
     return 1;
 }
 
+/* Its peer is to show its certificate again, and is told then what is wrong with it. */
+static bool has_peer_that_expired(SSL_SESSION *session)
+{
+    const X509 *peer = SSL_SESSION_get0_peer(session);
+    return peer != NULL && tls_time_s(X509_get0_notAfter(peer)) <= (int64_t)time(NULL);
+}
+
 /*
  * A session that is resumed goes on with the ticket that it has: making another one for each
  * connection would cost more than it brings. So a session ends SESSION_S after its certificate was verified.
@@ -285,11 +292,11 @@ static int keep_ticket(SSL *ssl, void *context)
 static SSL_TICKET_RETURN use_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,
                                     size_t key_name_bytes, SSL_TICKET_STATUS status, void *context)
 {
-    (void)session;
     (void)key_name;
     (void)key_name_bytes;
     (void)context;
-    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
+    if ((status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) ||
+        has_peer_that_expired(session)) {
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     }
     (void)SSL_set_num_tickets(ssl, 0);

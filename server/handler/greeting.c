@@ -5,6 +5,7 @@
 
 #include "bet/message.h"
 #include "lib/clock.h"
+#include "server/handler/proxy_header.h"
 #include "server/signals.h"
 #include "shm/slots.h"
 
@@ -19,6 +20,9 @@ enum {
 /* A plain ERROR: its reader knows no TLS, and may be any client of the exercises. */
 static const char tls_alone[] =
     "server:ERROR:this server speaks TLS alone: set tls.mode to required" MESSAGE_END;
+
+static const char no_balancer[] =
+    "server:ERROR:a PROXY header from an address that server.proxy_from doesn't name" MESSAGE_END;
 
 static const char no_agency[] = "server:ERROR:the certificate speaks for no agency" MESSAGE_END;
 
@@ -128,6 +132,19 @@ static bool shake_hands(const struct greeting *greeting, struct identity *identi
     return true;
 }
 
+/* A balancer's header is plain text, too: what is missing then is its name, and not TLS. */
+static bool refuse_plain(const struct greeting *greeting)
+{
+    char begin[PROXY_HEADER_LINE_BYTES_MAX];
+    size_t count = 0;
+    if (connection_peek(greeting->connection, begin, sizeof begin, 0, &count) == RECEIVED &&
+        proxy_header_is_begun(begin, count)) {
+        return refuse(greeting, no_balancer,
+                      "a PROXY header from an address that server.proxy_from doesn't name");
+    }
+    return refuse(greeting, tls_alone, "plain text, and tls.mode is required");
+}
+
 bool greeting_exchange(const struct greeting *greeting, struct identity *identity)
 {
     char byte = 0;
@@ -141,8 +158,7 @@ bool greeting_exchange(const struct greeting *greeting, struct identity *identit
     if (byte == TLS_BYTE) {
         return shake_hands(greeting, identity);
     }
-    return greeting->heritage->config.tls_mode == TLS_OPTIONAL ||
-           refuse(greeting, tls_alone, "plain text, and tls.mode is required");
+    return greeting->heritage->config.tls_mode == TLS_OPTIONAL || refuse_plain(greeting);
 }
 
 bool greeting_is_tls(const struct connection *connection)
