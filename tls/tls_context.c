@@ -13,6 +13,7 @@
 
 enum {
     OTHERS_BITS = 077,
+    NAME_BYTES = 128,            /* of an authority, in a message */
     KEY_UPDATES_MAX = 1000,      /* of a peer, on one connection */
     SESSION_S = 2 * 60 * 60,     /* how long a ticket is good for */
     READ_AHEAD_BYTES = 64 * 1024 /* of records, in one recv; freed while the connection is idle */
@@ -62,6 +63,23 @@ static BIO *open_pem(const char *what, const char *path, struct failure *failure
     return bio;
 }
 
+/*
+ * True where the file has been read to its end. False with the failure where a block of it is cut
+ * short or spoilt, as of a file that is being written.
+ */
+static bool is_read_to_its_end(const char *what, const char *path, int blocks,
+                               struct failure *failure)
+{
+    unsigned long error = ERR_peek_last_error();
+    bool ended = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+    if (!ended) {
+        return failure_set(failure, "%s %s: what comes after block %d can't be read: %s", what,
+                           path, blocks, tls_error_text());
+    }
+    ERR_clear_error();
+    return true;
+}
+
 /* Our certificate, and those that come after it in the file. */
 static bool use_certificate(struct tls_context *context, const char *path, struct failure *failure)
 {
@@ -101,8 +119,39 @@ static bool trust(struct tls_context *context, const char *path, struct failure 
         return failure_set(failure, "CA %s: its certificate %d is not that of an authority", path,
                            count);
     }
-    ERR_clear_error(); /* the end of the file counts as an error */
-    return count > 0 || failure_set(failure, "CA %s: there is no certificate in it", path);
+    return is_read_to_its_end("CA", path, count, failure) &&
+           (count > 0 || failure_set(failure, "CA %s: there is no certificate in it", path));
+}
+
+static bool has_list_of(const STACK_OF(X509_OBJECT) * objects, X509 *authority)
+{
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        X509_CRL *list = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(objects, i));
+        if (list != NULL && X509_CRL_verify(list, X509_get0_pubkey(authority)) == 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An authority without a list would have all its certificates refused. */
+static bool has_lists_of_all(X509_STORE *store, const char *path, struct failure *failure)
+{
+    const STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        X509 *authority = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+        if (authority != NULL && !has_list_of(objects, authority)) {
+            char name[NAME_BYTES] = "";
+            (void)X509_NAME_oneline(X509_get_subject_name(authority), name, sizeof name);
+            ERR_clear_error();
+            return failure_set(failure,
+                               "revocation list %s: there is none in it of the authority %s, "
+                               "which is in tls.ca",
+                               path, name);
+        }
+    }
+    ERR_clear_error();
+    return true;
 }
 
 /*
@@ -126,9 +175,18 @@ static bool heed_revocations(struct tls_context *context, const char *path, stru
         X509_CRL_free(crl);
     }
     BIO_free(bio);
-    ERR_clear_error();
-    if (!added || count == 0) {
+    if (!added) {
+        return failure_set(failure, "revocation list %s: list %d: %s", path, count,
+                           tls_error_text());
+    }
+    if (!is_read_to_its_end("revocation list", path, count, failure)) {
+        return false;
+    }
+    if (count == 0) {
         return failure_set(failure, "revocation list %s: there is no list in it", path);
+    }
+    if (!has_lists_of_all(store, path, failure)) {
+        return false;
     }
     return X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1 ||
            failure_set(failure, "revocation list %s: %s", path, tls_error_text());
@@ -194,6 +252,13 @@ static int keep_ticket(SSL *ssl, void *context)
     return 1;
 }
 
+/* Its peer is to show its certificate again, and is told then what is wrong with it. */
+static bool has_peer_that_expired(SSL_SESSION *session)
+{
+    const X509 *peer = SSL_SESSION_get0_peer(session);
+    return peer != NULL && tls_time_s(X509_get0_notAfter(peer)) <= (int64_t)time(NULL);
+}
+
 /*
  * A session that is resumed goes on with the ticket that it has: making another one for each
  * connection would cost more than it brings. So a session ends SESSION_S after its certificate was
@@ -203,11 +268,11 @@ static int keep_ticket(SSL *ssl, void *context)
 static SSL_TICKET_RETURN use_ticket(SSL *ssl, SSL_SESSION *session, const unsigned char *key_name,
                                     size_t key_name_bytes, SSL_TICKET_STATUS status, void *context)
 {
-    (void)session;
     (void)key_name;
     (void)key_name_bytes;
     (void)context;
-    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
+    if ((status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) ||
+        has_peer_that_expired(session)) {
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     }
     (void)SSL_set_num_tickets(ssl, 0);

@@ -5,6 +5,7 @@
 
 #include "bet/message.h"
 #include "lib/clock.h"
+#include "server/handler/proxy_header.h"
 #include "server/signals.h"
 #include "shm/slots.h"
 
@@ -22,6 +23,9 @@ enum {
  */
 static const char tls_alone[] =
     "server:ERROR:" MESSAGE_SPEAKS_TLS " alone: set tls.mode to required" MESSAGE_END;
+
+static const char no_balancer[] =
+    "server:ERROR:a PROXY header from an address that server.proxy_from doesn't name" MESSAGE_END;
 
 static const char no_agency[] = "server:ERROR:the certificate speaks for no agency" MESSAGE_END;
 
@@ -136,6 +140,19 @@ static bool shake_hands(const struct greeting *greeting, struct identity *identi
     return true;
 }
 
+/* A balancer's header is plain text, too: what is missing then is its name, and not TLS. */
+static bool refuse_plain(const struct greeting *greeting)
+{
+    char begin[PROXY_HEADER_LINE_BYTES_MAX];
+    size_t count = 0;
+    if (connection_peek(greeting->connection, begin, sizeof begin, 0, &count) == RECEIVED &&
+        proxy_header_is_begun(begin, count)) {
+        return refuse(greeting, no_balancer,
+                      "a PROXY header from an address that server.proxy_from doesn't name");
+    }
+    return refuse(greeting, tls_alone, "plain text, and tls.mode is required");
+}
+
 bool greeting_exchange(const struct greeting *greeting, struct identity *identity)
 {
     char byte = 0;
@@ -149,8 +166,7 @@ bool greeting_exchange(const struct greeting *greeting, struct identity *identit
     if (byte == TLS_BYTE) {
         return shake_hands(greeting, identity);
     }
-    return greeting->heritage->config.tls_mode == TLS_OPTIONAL ||
-           refuse(greeting, tls_alone, "plain text, and tls.mode is required");
+    return greeting->heritage->config.tls_mode == TLS_OPTIONAL || refuse_plain(greeting);
 }
 
 bool greeting_is_tls(const struct connection *connection)

@@ -4,6 +4,7 @@
 #include "tests/harness/files.h"
 #include "tests/harness/tls_peer.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,11 +13,19 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-enum { DAY_S = 24 * 3600, HALF_A_DAY_S = DAY_S / 2, LONG_S = 100 * DAY_S, LIVE_MODE = 0700 };
+enum {
+    DAY_S = 24 * 3600,
+    HALF_A_DAY_S = DAY_S / 2,
+    LONG_S = 100 * DAY_S,
+    LIVE_MODE = 0700,
+    SHORT_S = 2,
+    CLOCK_LOOK_MS = 50
+};
 
 /* A server with TLS, and certificates for it and for agencies. */
 struct scene {
@@ -179,6 +188,9 @@ static void plain_text_is_refused_where_tls_is_required(void **state)
     peer_expect_close(plain);
     (void)server_await_log(scene.server, 1, "WARNING *plain text, and tls.mode is required");
     assert_int_equal(files_size(server_file(scene.server, "done.csv")), 0);
+    struct peer *forwarded = peer_connect(scene.server);
+    peer_ask(forwarded, "PROXY TCP4 192.0.2.7 10.0.0.1 1 2\r\n",
+             "server:ERROR:a PROXY header from an address that server.proxy_from doesn't name\r\n");
 }
 
 static void plain_text_and_tls_stand_side_by_side_where_it_is_optional(void **state)
@@ -318,6 +330,27 @@ static void a_session_is_resumed_until_the_files_are_read_again(void **state)
     segment_unmap(&segment);
 }
 
+/* A ticket is good for longer than the certificate may be. */
+static void a_session_is_not_resumed_after_its_certificate_s_end(void **state)
+{
+    struct scene scene;
+    set_up(&scene, *state);
+    start(&scene, "required", "", NULL);
+    const struct certificate_wish short_wish = {.names = wish_1.names, .expires_in_s = SHORT_S};
+    struct identity agency = issuer_issue(scene.authority, "short", &short_wish);
+    time_t end = time(NULL) + SHORT_S;
+    struct tls_peer *first = connect_as(&scene, &agency);
+    tls_peer_ask(first, "1:status\r\n", "server:STATE:0,open,*\r\n");
+    SSL_SESSION *session = tls_peer_leave(first);
+    while (time(NULL) <= end) {
+        (void)poll(NULL, 0, CLOCK_LOOK_MS);
+    }
+    const struct tls_peer_wish again = {.identity = &agency, .session = session};
+    expect_end(tls_peer_connect(scene.server, scene.authority, &again), "has expired");
+    (void)server_await_log(scene.server, 1, "action: tls | result: fail *has expired");
+    SSL_SESSION_free(session);
+}
+
 /* -------------------------------------------------------------------- reload ---- */
 
 static void a_revoked_certificate_is_out_at_the_next_reload(void **state)
@@ -387,6 +420,42 @@ static void an_authority_that_was_revoked_speaks_for_nobody(void **state)
     assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
     (void)server_await_log(scene.server, 1, "action: reload | result: success");
     expect_end(connect_as(&scene, &agency), "has been revoked");
+}
+
+/* Each of these would have refused everybody, or let somebody in who is revoked. */
+static void a_list_that_is_wrong_or_cut_short_changes_nothing(void **state)
+{
+    struct scene scene;
+    set_up(&scene, *state);
+    struct stage *stage = scene.stage;
+    struct issuer *other = issuer_open(stage, "other");
+    stage_own(stage, other, release_issuer);
+    const char *list =
+        files_read(stage, issuer_revoke(scene.authority, "lottery", NULL, 0, LONG_S), NULL);
+    const char *foreign = files_read(stage, issuer_revoke(other, "other", NULL, 0, LONG_S), NULL);
+    const char *crl = stage_path(stage, "crl.pem");
+    const struct {
+        const char *text, *says;
+    } cases[] = {
+        {foreign, "there is none in it of the authority /CN=lottery"},
+        {stage_text(stage, "%s%.150s", list, foreign), "what comes after block 1 can't be read"},
+    };
+    files_write(crl, list);
+    start(&scene, "required", crl, NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        files_write(crl, cases[i].text);
+        assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
+        (void)server_await_log(scene.server, 1,
+                               stage_text(stage, "reload | result: fail *%s", cases[i].says));
+    }
+    const char *ca = files_read(stage, scene.authority->path, NULL);
+    files_write(crl, list);
+    files_write(scene.authority->path, stage_text(stage, "%s%.150s", ca, ca));
+    assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
+    (void)server_await_log(scene.server, 1, "reload | result: fail *CA *can't be read");
+    files_write(scene.authority->path, ca);
+    struct tls_peer *one = connect_as(&scene, &scene.agency_1);
+    tls_peer_ask(one, "1:status\r\n", "server:STATE:0,open,*\r\n");
 }
 
 /* As certbot does it: what is configured is a link to a file in another directory. */
@@ -533,9 +602,11 @@ int main(void)
         STAGE_TEST(no_name_can_be_read_on_the_way),
         STAGE_TEST(many_small_messages_in_few_records_are_all_answered),
         STAGE_TEST(a_session_is_resumed_until_the_files_are_read_again),
+        STAGE_TEST(a_session_is_not_resumed_after_its_certificate_s_end),
         STAGE_TEST(a_revoked_certificate_is_out_at_the_next_reload),
         STAGE_TEST(a_revoked_certificate_is_not_shown_to_a_handler_of_before),
         STAGE_TEST(an_authority_that_was_revoked_speaks_for_nobody),
+        STAGE_TEST(a_list_that_is_wrong_or_cut_short_changes_nothing),
         STAGE_TEST(a_reload_follows_links_to_another_directory),
         STAGE_TEST(a_reload_with_a_wrong_file_changes_nothing),
         STAGE_TEST(a_renewed_certificate_is_shown_after_a_reload),
