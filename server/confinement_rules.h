@@ -14,6 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* As a value: the pid of the process that loads the filter. No process has this one. */
+#define CONFINEMENT_OWN_PID UINT32_C(0x7ffffff1)
+
 /* Holds where that argument & mask == value. Without a mask there is none. */
 struct confinement_condition {
     unsigned argument; /* its index, 0 to 5; two conditions are about two arguments */

@@ -215,6 +215,19 @@ static int signal_the_parent(const char *directory)
     return result_of(kill(getppid(), SIGCONT) == 0);
 }
 
+/* As abort(3) does to its own process. */
+static int abort_the_parent(const char *directory)
+{
+    (void)directory;
+    return result_of(syscall(SYS_tgkill, getppid(), getppid(), SIGABRT) == 0);
+}
+
+static int abort_itself(const char *directory)
+{
+    (void)directory;
+    abort();
+}
+
 static int look_whether_the_parent_lives(const char *directory)
 {
     (void)directory;
@@ -337,12 +350,24 @@ static void no_child_connects_executes_forks_or_makes_code(void **state)
     static attempt *const attempts[] = {
         make_a_socket,     make_a_pair_of_datagrams, execute,
         fork_a_process,    make_memory_executable,   change_memory_to_executable,
-        signal_the_parent, trace_the_parent,         become_root_again};
+        signal_the_parent, abort_the_parent,         trace_the_parent,
+        become_root_again};
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
         expect_forbidden(*state, STORER, attempts[i]);
         expect_forbidden(*state, HANDLER, attempts[i]);
     }
     expect_result(*state, HANDLER, look_whether_the_parent_lives, DONE);
+}
+
+static void every_process_may_abort(void **state)
+{
+    CONFINEMENT_NEEDED();
+    static const unsigned indices[] = {CONFINEMENT_SUPERVISOR, STORER, HANDLER};
+    for (size_t i = 0; i < sizeof indices / sizeof indices[0]; i++) {
+        int status = try_in(*state, CONFINEMENT_ENFORCE, indices[i], abort_itself);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGABRT);
+    }
 }
 
 static void the_supervisor_executes_nothing_and_opens_no_connection(void **state)
@@ -459,6 +484,7 @@ int main(void)
         STAGE_TEST(a_handler_reads_what_is_stored_and_no_other_file),
         STAGE_TEST(a_handler_changes_no_file),
         STAGE_TEST(no_child_connects_executes_forks_or_makes_code),
+        STAGE_TEST(every_process_may_abort),
         STAGE_TEST(the_supervisor_executes_nothing_and_opens_no_connection),
         STAGE_TEST(the_storer_writes_below_the_data_directory_alone),
         STAGE_TEST(the_supervisor_reads_a_certificate_where_its_link_points_to),
