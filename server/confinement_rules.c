@@ -213,6 +213,7 @@ const struct confinement_rule confinement_of_storer = {
     .memory_bytes = 1024 * (uint64_t)MIB,
     .descriptors = 64,
     .makes_processes = true,
+    .writes_files = true,
 };
 
 /* ------------------------------------------------------------ supervisor ---- */
@@ -259,4 +260,5 @@ const struct confinement_rule confinement_of_supervisor = {
     .key_files = FILES_READ,
     .tls_files = FILES_READ,
     .makes_processes = true,
+    .writes_files = true,
 };

@@ -56,6 +56,7 @@ struct confinement_rule {
     uint64_t memory_bytes, memory_a_message_byte;
     unsigned descriptors; /* open at the same time, besides those that the server has; 0: any */
     bool makes_processes; /* or threads; else its user's limit of them is 0 */
+    bool writes_files; /* else files that it has open don't grow, unless the log is one of them */
 };
 
 /* What every process does, whatever it is for. */

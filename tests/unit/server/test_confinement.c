@@ -49,6 +49,8 @@ enum { DONE = 0, NOT_CONFINED = 120, STORER = CONFINEMENT_CHILDREN, HANDLER };
 /* What is tried; returns DONE, or the errno of what was refused. */
 typedef int attempt(const char *directory);
 
+static int open_before = -1; /* a descriptor, for write_to_an_open_file */
+
 static int result_of(bool done)
 {
     return done ? DONE : errno;
@@ -254,6 +256,13 @@ static int become_root_again(const char *directory)
     return result_of(setuid(0) == 0);
 }
 
+/* Of a file that was open before, as `lock` is. */
+static int write_to_an_open_file(const char *directory)
+{
+    (void)directory;
+    return result_of(write(open_before, "1", 1) == 1);
+}
+
 /* ------------------------------------------------------------- the machine ---- */
 
 static bool prepare(struct confinement *confinement, const char *directory, int mode)
@@ -420,6 +429,34 @@ static void the_supervisor_reads_a_certificate_where_its_link_points_to(void **s
     assert_int_equal(WEXITSTATUS(status), EACCES);
 }
 
+/* One that writes its log to a pipe, or to nobody; and one that writes it to a file. */
+static void files_that_were_open_do_not_grow(void **state)
+{
+    CONFINEMENT_NEEDED();
+    struct stage *stage = *state;
+    int outputs[] = {dup(STDOUT_FILENO), dup(STDERR_FILENO)};
+    int nobody = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    int file = open(stage_path(stage, "log"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int results[2] = {0};
+    (void)signal(SIGXFSZ, SIG_IGN);
+    open_before = open(stage_path(stage, "lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(open_before >= 0 && nobody >= 0 && file >= 0 && outputs[0] >= 0 && outputs[1] >= 0);
+    for (int i = 0; i < 2; i++) {
+        (void)dup2(nobody, STDERR_FILENO);
+        (void)dup2(i == 0 ? nobody : file, STDOUT_FILENO);
+        results[i] = try_in(stage, CONFINEMENT_ENFORCE, HANDLER, write_to_an_open_file);
+    }
+    (void)dup2(outputs[0], STDOUT_FILENO);
+    (void)dup2(outputs[1], STDERR_FILENO);
+    const int opened[] = {outputs[0], outputs[1], nobody, file, open_before};
+    for (size_t i = 0; i < sizeof opened / sizeof opened[0]; i++) {
+        (void)close(opened[i]);
+    }
+    assert_true(WIFEXITED(results[0]) && WIFEXITED(results[1]));
+    assert_int_equal(WEXITSTATUS(results[0]), EFBIG);
+    assert_int_equal(WEXITSTATUS(results[1]), DONE);
+}
+
 static void memory_and_descriptors_end(void **state)
 {
     CONFINEMENT_NEEDED();
@@ -488,6 +525,7 @@ int main(void)
         STAGE_TEST(the_supervisor_executes_nothing_and_opens_no_connection),
         STAGE_TEST(the_storer_writes_below_the_data_directory_alone),
         STAGE_TEST(the_supervisor_reads_a_certificate_where_its_link_points_to),
+        STAGE_TEST(files_that_were_open_do_not_grow),
         STAGE_TEST(memory_and_descriptors_end),
         STAGE_TEST(a_handler_does_what_few_connections_need),
         STAGE_TEST(calls_of_another_width_end_the_process),
