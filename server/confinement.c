@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* -------------------------------------------------------------- preparing ---- */
@@ -33,6 +34,22 @@ static rlim_t memory_limit(const struct confinement_rule *rule, const struct ser
     return rule->memory_bytes == 0
                ? RLIM_INFINITY
                : rule->memory_bytes + rule->memory_a_message_byte * config->limit_message_bytes;
+}
+
+static bool is_regular_file(int descriptor)
+{
+    struct stat status;
+    return fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/*
+ * All processes have `lock` and the shared memory open for writing, to keep their locks. Whoever
+ * only wants the locks could fill the disk, and the memory. The limit is also the log's.
+ */
+static rlim_t file_limit(const struct confinement_rule *rule)
+{
+    bool has_log_file = is_regular_file(STDOUT_FILENO) || is_regular_file(STDERR_FILENO);
+    return rule->writes_files || has_log_file ? RLIM_INFINITY : 0;
 }
 
 /* The calls of fault_point, in a build that has them. */
@@ -72,6 +89,7 @@ static bool prepare_cell(struct confinement *confinement, unsigned index,
     int version = (int)confinement->report.landlock_version;
     cell->descriptors = descriptor_limit(cell->rule);
     cell->memory_bytes = memory_limit(cell->rule, config);
+    cell->file_bytes = file_limit(cell->rule);
     if (version > 0 && confinement->mode == CONFINEMENT_ENFORCE) {
         bool signals = index == CONFINEMENT_SUPERVISOR;
         cell->files = confinement_files_make(cell->rule, places, version, signals, failure);
@@ -237,6 +255,7 @@ bool confinement_enter(const struct confinement *confinement, unsigned index,
         !lower_limit(RLIMIT_NPROC, cell->rule->makes_processes ? RLIM_INFINITY : 0, "processes",
                      failure) ||
         !lower_limit(RLIMIT_DATA, cell->memory_bytes, "memory", failure) ||
+        !lower_limit(RLIMIT_FSIZE, cell->file_bytes, "file sizes", failure) ||
         !enter_files(confinement, index, failure)) {
         return false;
     }

@@ -37,6 +37,7 @@ struct confinement_cell {
     struct confinement_filter filter;    /* none where seccomp is missing */
     int files;                           /* a set of Landlock's, -1: none */
     rlim_t descriptors, memory_bytes;    /* RLIM_INFINITY: any */
+    rlim_t file_bytes;                   /* the same: how long files may become */
 };
 
 struct confinement {

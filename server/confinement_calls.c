@@ -125,8 +125,22 @@ void confinement_calls_free(struct confinement_filter *filter)
 
 /* --------------------------------------------------------------- loading ---- */
 
+/* Each process has its own copy of the program, and its own pid. */
+static void fill_in_pid(const struct confinement_filter *filter)
+{
+    uint32_t pid = (uint32_t)getpid();
+    for (size_t i = 0; i < filter->instructions; i++) {
+        struct sock_filter *instruction = &filter->program[i];
+        bool is_comparison = BPF_CLASS(instruction->code) == BPF_JMP;
+        if (is_comparison && instruction->k == CONFINEMENT_OWN_PID) {
+            instruction->k = pid;
+        }
+    }
+}
+
 bool confinement_calls_load(const struct confinement_filter *filter)
 {
+    fill_in_pid(filter);
     const struct sock_fprog program = {.len = filter->instructions, .filter = filter->program};
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
 }

@@ -96,7 +96,7 @@ const struct confinement_call confinement_common[] = {
     ALWAYS("gettid"),
     ALWAYS("getppid"),
     ALWAYS("geteuid"),
-    WHERE("tgkill", 2, ALL_BITS, SIGABRT),
+    WHERE_BOTH("tgkill", 0, CONFINEMENT_OWN_PID, 2, SIGABRT),
 };
 
 const size_t confinement_common_count = sizeof confinement_common / sizeof confinement_common[0];
@@ -213,6 +213,7 @@ const struct confinement_rule confinement_of_storer = {
     .memory_bytes = 1024 * (uint64_t)MIB,
     .descriptors = 64,
     .makes_processes = true,
+    .writes_files = true,
 };
 
 /* ------------------------------------------------------------ supervisor ---- */
@@ -225,6 +226,7 @@ static const struct confinement_call supervisor_calls[] = {
     ALWAYS("wait4"),
     ALWAYS("waitid"),
     ALWAYS("kill"),
+    WHERE("tgkill", 2, ALL_BITS, SIGABRT), /* its filter is its children's, too */
     WHERE("prctl", 0, ALL_BITS, PR_SET_NAME),
     WHERE("prctl", 0, ALL_BITS, PR_SET_PDEATHSIG),
     WHERE("prctl", 0, ALL_BITS, PR_SET_SECCOMP),
@@ -258,4 +260,5 @@ const struct confinement_rule confinement_of_supervisor = {
     .key_files = FILES_READ,
     .tls_files = FILES_READ,
     .makes_processes = true,
+    .writes_files = true,
 };

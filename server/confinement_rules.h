@@ -14,6 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* As a value: the pid of the process that loads the filter. No process has this one. */
+#define CONFINEMENT_OWN_PID UINT32_C(0x7ffffff1)
+
 /* Holds where that argument & mask == value. Without a mask there is none. */
 struct confinement_condition {
     unsigned argument; /* its index, 0 to 5; two conditions are about two arguments */
@@ -53,6 +56,7 @@ struct confinement_rule {
     uint64_t memory_bytes, memory_a_message_byte;
     unsigned descriptors; /* open at the same time, besides those that the server has; 0: any */
     bool makes_processes; /* or threads; else its user's limit of them is 0 */
+    bool writes_files; /* else files that it has open don't grow, unless the log is one of them */
 };
 
 /* What every process does, whatever it is for. */

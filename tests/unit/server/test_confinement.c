@@ -49,6 +49,8 @@ enum { DONE = 0, NOT_CONFINED = 120, STORER = CONFINEMENT_CHILDREN, HANDLER };
 /* What is tried; returns DONE, or the errno of what was refused. */
 typedef int attempt(const char *directory);
 
+static int open_before = -1; /* a descriptor, for write_to_an_open_file */
+
 static int result_of(bool done)
 {
     return done ? DONE : errno;
@@ -215,6 +217,19 @@ static int signal_the_parent(const char *directory)
     return result_of(kill(getppid(), SIGCONT) == 0);
 }
 
+/* As abort(3) does to its own process. */
+static int abort_the_parent(const char *directory)
+{
+    (void)directory;
+    return result_of(syscall(SYS_tgkill, getppid(), getppid(), SIGABRT) == 0);
+}
+
+static int abort_itself(const char *directory)
+{
+    (void)directory;
+    abort();
+}
+
 static int look_whether_the_parent_lives(const char *directory)
 {
     (void)directory;
@@ -239,6 +254,13 @@ static int become_root_again(const char *directory)
 {
     (void)directory;
     return result_of(setuid(0) == 0);
+}
+
+/* Of a file that was open before, as `lock` is. */
+static int write_to_an_open_file(const char *directory)
+{
+    (void)directory;
+    return result_of(write(open_before, "1", 1) == 1);
 }
 
 /* ------------------------------------------------------------- the machine ---- */
@@ -337,12 +359,24 @@ static void no_child_connects_executes_forks_or_makes_code(void **state)
     static attempt *const attempts[] = {
         make_a_socket,     make_a_pair_of_datagrams, execute,
         fork_a_process,    make_memory_executable,   change_memory_to_executable,
-        signal_the_parent, trace_the_parent,         become_root_again};
+        signal_the_parent, abort_the_parent,         trace_the_parent,
+        become_root_again};
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
         expect_forbidden(*state, STORER, attempts[i]);
         expect_forbidden(*state, HANDLER, attempts[i]);
     }
     expect_result(*state, HANDLER, look_whether_the_parent_lives, DONE);
+}
+
+static void every_process_may_abort(void **state)
+{
+    CONFINEMENT_NEEDED();
+    static const unsigned indices[] = {CONFINEMENT_SUPERVISOR, STORER, HANDLER};
+    for (size_t i = 0; i < sizeof indices / sizeof indices[0]; i++) {
+        int status = try_in(*state, CONFINEMENT_ENFORCE, indices[i], abort_itself);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGABRT);
+    }
 }
 
 static void the_supervisor_executes_nothing_and_opens_no_connection(void **state)
@@ -393,6 +427,34 @@ static void the_supervisor_reads_a_certificate_where_its_link_points_to(void **s
                        read_what_is_beside_its_directory);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), EACCES);
+}
+
+/* One that writes its log to a pipe, or to nobody; and one that writes it to a file. */
+static void files_that_were_open_do_not_grow(void **state)
+{
+    CONFINEMENT_NEEDED();
+    struct stage *stage = *state;
+    int outputs[] = {dup(STDOUT_FILENO), dup(STDERR_FILENO)};
+    int nobody = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    int file = open(stage_path(stage, "log"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int results[2] = {0};
+    (void)signal(SIGXFSZ, SIG_IGN);
+    open_before = open(stage_path(stage, "lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(open_before >= 0 && nobody >= 0 && file >= 0 && outputs[0] >= 0 && outputs[1] >= 0);
+    for (int i = 0; i < 2; i++) {
+        (void)dup2(nobody, STDERR_FILENO);
+        (void)dup2(i == 0 ? nobody : file, STDOUT_FILENO);
+        results[i] = try_in(stage, CONFINEMENT_ENFORCE, HANDLER, write_to_an_open_file);
+    }
+    (void)dup2(outputs[0], STDOUT_FILENO);
+    (void)dup2(outputs[1], STDERR_FILENO);
+    const int opened[] = {outputs[0], outputs[1], nobody, file, open_before};
+    for (size_t i = 0; i < sizeof opened / sizeof opened[0]; i++) {
+        (void)close(opened[i]);
+    }
+    assert_true(WIFEXITED(results[0]) && WIFEXITED(results[1]));
+    assert_int_equal(WEXITSTATUS(results[0]), EFBIG);
+    assert_int_equal(WEXITSTATUS(results[1]), DONE);
 }
 
 static void memory_and_descriptors_end(void **state)
@@ -459,9 +521,11 @@ int main(void)
         STAGE_TEST(a_handler_reads_what_is_stored_and_no_other_file),
         STAGE_TEST(a_handler_changes_no_file),
         STAGE_TEST(no_child_connects_executes_forks_or_makes_code),
+        STAGE_TEST(every_process_may_abort),
         STAGE_TEST(the_supervisor_executes_nothing_and_opens_no_connection),
         STAGE_TEST(the_storer_writes_below_the_data_directory_alone),
         STAGE_TEST(the_supervisor_reads_a_certificate_where_its_link_points_to),
+        STAGE_TEST(files_that_were_open_do_not_grow),
         STAGE_TEST(memory_and_descriptors_end),
         STAGE_TEST(a_handler_does_what_few_connections_need),
         STAGE_TEST(calls_of_another_width_end_the_process),
