@@ -8,7 +8,6 @@
 #include "server/signals.h"
 #include "shm/slots.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 enum {
