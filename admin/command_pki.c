@@ -11,7 +11,6 @@
 #include "lib/timestamp.h"
 #include "tls/agency_names.h"
 
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -187,8 +187,13 @@ static const char *explain(enum asking asking, uint16_t verdict, int error)
                : strerror(error);
 }
 
-bool key_channel_sign(void *channel, const struct signing_request *request,
-                      unsigned char *signature, size_t *signature_bytes)
+/*
+ * Has the request signed: a remote_key_sign, whose context is the struct key_channel. False when it
+ * was refused, when nobody has answered in time, or when this process is to end; the log says why.
+ * libssl calls it, in a handler.
+ */
+static bool sign(void *channel, const struct signing_request *request, unsigned char *signature,
+                 size_t *signature_bytes)
 {
     int64_t deadline_ms = clock_monotonic_ms() + KEY_CHANNEL_PATIENCE_MS;
     struct key_request message = {.scheme = (uint16_t)request->scheme};
@@ -254,7 +259,7 @@ static bool open_file(struct held_key *key, struct failure *failure)
 bool held_key_open(struct held_key *key, struct key_channel *channel, const char *certificate_path,
                    const char *key_path, struct failure *failure)
 {
-    const struct remote_signer signer = {.sign = key_channel_sign, .context = channel};
+    const struct remote_signer signer = {.sign = sign, .context = channel};
     struct failure reason;
     *key = (struct held_key){.path = key_path};
     key->public_key = tls_public_key_of_file(certificate_path, &reason);

@@ -72,14 +72,6 @@ bool key_channel_renew(struct key_channel *channel, struct failure *failure);
 
 void key_channel_close(struct key_channel *channel);
 
-/*
- * Has the request signed: a remote_key_sign whose context is the struct key_channel. False when it
- * was refused, when nobody has answered in time, or when this process is to end; the log says why.
- * Called by a handler, from within libssl.
- */
-bool key_channel_sign(void *channel, const struct signing_request *request,
-                      unsigned char *signature, size_t *signature_bytes);
-
 /* ------------------------------------------------------------- the key ---- */
 
 /* The key as all but the keyholder know it: its file, unread, and the public part. Zeroed: none. */

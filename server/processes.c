@@ -5,6 +5,7 @@
  */
 #include "server/processes.h"
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/process_title.h"
 #include "server/handler/handler.h"
@@ -13,6 +14,7 @@
 #include "server/storer/storer.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -126,6 +128,19 @@ pid_t process_fork(struct heritage *heritage, enum process_role role,
         become(heritage, role, errand);
     }
     return pid;
+}
+
+int process_await_word(int pipe_end)
+{
+    struct pollfd poll = {.fd = pipe_end, .events = POLLIN};
+    int64_t deadline_ms = clock_monotonic_ms() + PROCESS_READY_MS;
+    int result = 0;
+    do {
+        int64_t left_ms = deadline_ms - clock_monotonic_ms();
+        struct timespec timeout = clock_interval(left_ms > 0 ? left_ms : 0);
+        result = ppoll(&poll, 1, &timeout, signals_sleep_mask());
+    } while (result < 0 && errno == EINTR && !signals_terminate_requested());
+    return result;
 }
 
 bool process_ended_forbidden(int wait_status)

@@ -54,6 +54,16 @@ bool process_confine_all(struct heritage *heritage, struct failure *failure);
 pid_t process_fork(struct heritage *heritage, enum process_role role,
                    const struct process_errand *errand);
 
+enum { PROCESS_READY_MS = 30000 }; /* from fork to the word that a child is ready */
+
+/*
+ * Waits at most PROCESS_READY_MS until a child has written to its errand's descriptor, or closed
+ * it; `pipe_end` is the other end. Returns above 0 then, 0 when the time is up, and below 0 with
+ * errno. It returns at once when the server is asked to stop (signals_terminate_requested). Called
+ * by the supervisor.
+ */
+int process_await_word(int pipe_end);
+
 /* True when, by waitpid's status, a process was ended by a system call that it may not do. */
 bool process_ended_forbidden(int wait_status);
 

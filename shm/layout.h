@@ -393,9 +393,9 @@ enum slot_forwarding {
 
 /*
  * What a connection is to the server. It begins as a stranger, and leaves that once: by the
- * handler, which has taken the first valid message of an agency that is allowed; or by the
- * supervisor, which needs the place. Both use a compare-and-exchange, so no identified connection
- * is ever evicted.
+ * handler, which has taken the first valid message of an agency that is allowed, or a certificate
+ * that names one; or by the supervisor, which needs the place. Both use a compare-and-exchange, so
+ * no identified connection is ever evicted.
  */
 enum slot_standing { SLOT_STRANGER, SLOT_IDENTIFIED, SLOT_EVICTED };
 

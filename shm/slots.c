@@ -65,20 +65,20 @@ static void write_text(char *field, size_t bytes, const char *text)
     }
 }
 
-static void read_text(const char shared[SHARED_PEER_BYTES], char text[SHARED_PEER_BYTES])
+void slot_copy_text(const char *field, size_t bytes, char *text)
 {
-    for (size_t i = 0; i < SHARED_PEER_BYTES; i++) {
-        text[i] = __atomic_load_n(&shared[i], __ATOMIC_RELAXED);
+    for (size_t i = 0; i < bytes; i++) {
+        text[i] = __atomic_load_n(&field[i], __ATOMIC_RELAXED);
     }
-    text[SHARED_PEER_BYTES - 1] = '\0';
+    text[bytes - 1] = '\0';
 }
 
 bool slot_read_peer(const struct slot *slot, uint32_t *version, char peer[SHARED_PEER_BYTES],
                     char via[SHARED_PEER_BYTES])
 {
     *version = atomic_load_explicit(&slot->version, memory_order_acquire);
-    read_text(slot->peer, peer);
-    read_text(slot->via, via);
+    slot_copy_text(slot->peer, sizeof slot->peer, peer);
+    slot_copy_text(slot->via, sizeof slot->via, via);
     return slot_is_unchanged(slot, *version);
 }
 
@@ -129,7 +129,7 @@ void slot_release(struct slot *slot)
 void slot_set_forwarded(struct slot *slot, const char *peer)
 {
     char via[SHARED_PEER_BYTES];
-    read_text(slot->peer, via);
+    slot_copy_text(slot->peer, sizeof slot->peer, via);
     begin_change(slot);
     write_text(slot->peer, sizeof slot->peer, peer);
     write_text(slot->via, sizeof slot->via, via);

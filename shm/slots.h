@@ -80,6 +80,12 @@ bool slot_read_peer(const struct slot *slot, uint32_t *version, char peer[SHARED
 bool slot_is_unchanged(const struct slot *slot, uint32_t version);
 
 /*
+ * Copies a text of a slot that its writer may be changing; `field` and `text` have room for `bytes`
+ * bytes. The copy is terminated. Any process may call.
+ */
+void slot_copy_text(const char *field, size_t bytes, char *text);
+
+/*
  * Notes what the slot's handler does from now on, and since when. Called by that handler, and
  * by the supervisor for a slot without one.
  */

@@ -204,13 +204,10 @@ static void make_printable(char *text)
     }
 }
 
-/* Copies a text of `bytes` bytes that a handler may be writing; `copy` has room for it. */
+/* Copies a text of a slot, of `bytes` bytes; `copy` has room for it. */
 static void copy_text(const char *field, size_t bytes, char *copy)
 {
-    for (size_t i = 0; i < bytes; i++) {
-        copy[i] = __atomic_load_n(&field[i], __ATOMIC_RELAXED);
-    }
-    copy[bytes - 1] = '\0';
+    slot_copy_text(field, bytes, copy);
     make_printable(copy);
 }
 

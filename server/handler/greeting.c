@@ -9,7 +9,6 @@
 #include "server/signals.h"
 #include "shm/slots.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 enum {

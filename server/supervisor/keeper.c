@@ -26,7 +26,6 @@
 #include <unistd.h>
 
 enum {
-    READY_MS = 30000,   /* from fork to the byte that says "ready" */
     FAILURES_MAX = 5,   /* in a row, between which nothing was stored */
     KILLS_MAX = 100,    /* the same, by SIGKILL */
     DEATHS_AT_ONCE = 5, /* so many are replaced without a pause */
@@ -93,18 +92,11 @@ enum birth { BIRTH_READY, BIRTH_ENDED, BIRTH_LATE };
 /* Waits until the storer says that it is ready. It is taken for that, too, if the server is to stop. */
 static enum birth await_ready(int pipe_end)
 {
-    struct pollfd poll = {.fd = pipe_end, .events = POLLIN};
-    int64_t deadline_ms = clock_monotonic_ms() + READY_MS;
-    int result = 0;
-    do {
-        int64_t left_ms = deadline_ms - clock_monotonic_ms();
-        struct timespec timeout = clock_interval(left_ms > 0 ? left_ms : 0);
-        result = ppoll(&poll, 1, &timeout, signals_sleep_mask());
-        if (signals_terminate_requested()) {
-            return BIRTH_READY; /* the shutdown goes on with the storer */
-        }
-    } while (result < 0 && errno == EINTR);
     char byte = 0;
+    int result = process_await_word(pipe_end);
+    if (signals_terminate_requested()) {
+        return BIRTH_READY; /* the shutdown goes on with the storer */
+    }
     if (result <= 0) {
         return BIRTH_LATE;
     }

@@ -13,14 +13,12 @@
 #include "server/signals.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum {
-    READY_MS = 30000, /* from fork to the word that it is ready */
     LIVED_MS = 10000,
     DEATHS_AT_ONCE = 5,
     PAUSE_MS = 100,
@@ -79,20 +77,13 @@ static bool fork_keyholder(struct key_keeper *keeper, const int ready[2])
 /* Waits for the keyholder's word: "", or what has failed. False with the failure. */
 static bool await_word(int pipe_end, struct failure *failure)
 {
-    struct pollfd poll = {.fd = pipe_end, .events = POLLIN};
-    int64_t deadline_ms = clock_monotonic_ms() + READY_MS;
-    int result = 0;
-    do {
-        int64_t left_ms = deadline_ms - clock_monotonic_ms();
-        struct timespec timeout = clock_interval(left_ms > 0 ? left_ms : 0);
-        result = ppoll(&poll, 1, &timeout, signals_sleep_mask());
-        if (signals_terminate_requested()) {
-            return failure_set(failure, "the server was asked to stop before it had read tls.key");
-        }
-    } while (result < 0 && errno == EINTR);
+    int result = process_await_word(pipe_end);
+    if (signals_terminate_requested()) {
+        return failure_set(failure, "the server was asked to stop before it had read tls.key");
+    }
     if (result <= 0) {
         return failure_set(failure, "the keyholder did not say in %d s whether it can read tls.key",
-                           READY_MS / 1000);
+                           PROCESS_READY_MS / 1000);
     }
     ssize_t got = read(pipe_end, failure->text, sizeof failure->text);
     if (got <= 0) {

@@ -5,18 +5,10 @@
 
 #include "lib/log.h"
 #include "server/server_tls.h"
+#include "shm/slots.h"
 
 #include <signal.h>
 #include <string.h>
-
-/* Copies the certificate's serial number, which the slot's handler may be writing. */
-static void read_serial(const struct slot *slot, char serial[SHARED_SERIAL_BYTES])
-{
-    for (size_t i = 0; i < SHARED_SERIAL_BYTES; i++) {
-        serial[i] = __atomic_load_n(&slot->certificate[i], __ATOMIC_RELAXED);
-    }
-    serial[SHARED_SERIAL_BYTES - 1] = '\0';
-}
 
 /* Asks the handlers whose peers' certificates are revoked to end. Returns how many. */
 static unsigned end_revoked(const struct heritage *heritage, const struct handler_book *handlers)
@@ -31,7 +23,7 @@ static unsigned end_revoked(const struct heritage *heritage, const struct handle
             atomic_load_explicit(&slot->security, memory_order_acquire) != SLOT_CERTIFIED) {
             continue;
         }
-        read_serial(slot, serial);
+        slot_copy_text(slot->certificate, sizeof slot->certificate, serial);
         if (server_tls_has_revoked(&heritage->tls, serial)) {
             log_warning("action: tls | result: success | pid: %d | ip: %s | certificate: %s | "
                         "reason: the certificate is revoked: the connection is closed",

@@ -20,8 +20,8 @@ static bool release(void *thing)
     return true;
 }
 
-/* Keeps what passes the network. */
-/* NOLINTNEXTLINE(readability-non-const-parameter): the type is that of BIO_callback_fn_ex */
+/* Keeps what passes the network. Its type is BIO_callback_fn_ex. */
+/* NOLINTBEGIN(readability-non-const-parameter) */
 static long keep_bytes(BIO *bio, int operation, const char *bytes, size_t count, int argument,
                        long number, int result, size_t *processed)
 {
@@ -37,6 +37,7 @@ static long keep_bytes(BIO *bio, int operation, const char *bytes, size_t count,
     }
     return result;
 }
+/* NOLINTEND(readability-non-const-parameter) */
 
 /* Waits for what the stream waits for. Fails the test at the deadline. */
 static void await_socket(const struct tls_peer *peer, enum tls_result wanted,

@@ -2,10 +2,8 @@
  * test_limits.c - who overdoes it is slowed down or refused, and the others are served.
  */
 #include "lib/clock.h"
-#include "lib/log_limit.h"
 #include "tests/harness/bets.h"
 #include "tests/harness/deadline.h"
-#include "tests/harness/files.h"
 #include "tests/harness/peer.h"
 
 #include <setjmp.h>

@@ -3,13 +3,10 @@
  *
  * The balancer is 127.0.0.2, and 127.0.0.1 is a stranger.
  */
-#include "server/listener.h"
-#include "tests/harness/deadline.h"
 #include "tests/harness/peer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h> /* after what it needs */

@@ -4,7 +4,6 @@
 #include "tests/harness/certificates.h"
 #include "tls/tls_stream.h"
 
-#include <fcntl.h>
 #include <openssl/pem.h>
 #include <setjmp.h>
 #include <stdarg.h>
