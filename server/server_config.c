@@ -348,8 +348,8 @@ static const struct config_key keys[KEYS] = {
                            FIELD(limit_stranger_rate),
                            .default_value = "50",
                            .maximum = CONNECTION_RATE_MAX,
-                           .meaning = "connections a second from one address that end without "
-                                      "having said who they are; 0: no limit"},
+                           .meaning = "connections a second from one address that end, or wait in "
+                                      "a message, without having said who they are; 0: no limit"},
     [KEY_BET_RATE] = {.path = {"limits.bets_per_second"},
                       .environment = {"LIMITS_BETS_PER_SECOND"},
                       .kind = CONFIG_UINT32,
