@@ -68,7 +68,7 @@ void connection_close(struct connection *connection)
         if (!connection->broken) {
             tls_stream_end(&connection->tls);
         }
-        tls_stream_close(&connection->tls);
+        /* The stream is not freed: that would touch its pages once more, and the process ends. */
     }
     if (!connection->broken && connection->answered && shutdown(connection->socket, SHUT_WR) == 0) {
         linger(connection);
