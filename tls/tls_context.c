@@ -3,6 +3,8 @@
  */
 #include "tls/tls_context.h"
 
+#include "tls/tls_credential.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -245,11 +247,11 @@ static bool open_context(struct tls_context *context, const SSL_METHOD *method,
     return true;
 }
 
-static int keep_ticket(SSL *ssl, void *context)
+/* Called before each ticket is made. */
+static int make_ticket(SSL *ssl, void *context)
 {
-    (void)ssl;
     (void)context;
-    return 1;
+    return tls_credential_shorten(ssl) ? 1 : 0;
 }
 
 /* Its peer is to show its certificate again, and is told then what is wrong with it. */
@@ -308,7 +310,7 @@ static bool set_up_server(const struct tls_context *context, EVP_PKEY *key,
     SSL_CTX_set_session_cache_mode(context->ssl, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(context->ssl, SESSION_S);
     if (SSL_CTX_set_num_tickets(context->ssl, 1) != 1 ||
-        SSL_CTX_set_session_ticket_cb(context->ssl, keep_ticket, use_ticket, NULL) != 1 ||
+        SSL_CTX_set_session_ticket_cb(context->ssl, make_ticket, use_ticket, NULL) != 1 ||
         SSL_CTX_set_session_id_context(context->ssl, session_context, sizeof session_context - 1) !=
             1) {
         return failure_set(failure, "set up a TLS context: %s", tls_error_text());

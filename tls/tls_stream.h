@@ -104,7 +104,10 @@ enum tls_result tls_stream_write(struct tls_stream *stream, const char *bytes, s
 /* Tells the peer that nothing more comes (close_notify), as far as that goes without waiting. */
 void tls_stream_end(struct tls_stream *stream);
 
-/* The peer's certificate, verified; NULL: it has shown none. It stays the stream's. */
+/*
+ * Client: the server's certificate, verified; it stays the stream's. A server asks
+ * tls_credential_of (tls/tls_credential.h), because its sessions don't keep the certificate.
+ */
 X509 *tls_stream_peer_certificate(const struct tls_stream *stream);
 
 /* True where the session was resumed, so that the peer's certificate was not verified again. */

@@ -69,7 +69,7 @@ void connection_close(struct connection *connection)
         if (!connection->broken) {
             tls_stream_end(&connection->tls);
         }
-        tls_stream_close(&connection->tls);
+        /* The stream is not freed: that would touch its pages once more, and the process ends. */
     }
     bool has_answer = !connection->broken && connection->answered;
     if ((has_answer || connection->alerted) && shutdown(connection->socket, SHUT_WR) == 0) {

@@ -3,29 +3,30 @@
  */
 #include "server/handler/identity.h"
 
-#include "tls/agency_names.h"
+#include "tls/tls_credential.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 bool identity_take(struct identity *identity, const struct tls_stream *stream,
                    struct failure *failure)
 {
-    struct failure reason;
-    const X509 *certificate = tls_stream_peer_certificate(stream);
-    *identity = (struct identity){.is_certified = certificate != NULL};
-    if (certificate == NULL) {
+    struct tls_credential credential;
+    *identity = (struct identity){.is_certified = false};
+    if (!tls_credential_of(stream->ssl, &credential, failure)) {
+        return false;
+    }
+    if (!credential.is_shown) {
         return true;
     }
-    tls_write_serial(certificate, identity->serial);
-    identity->expires_at_s = tls_time_s(X509_get0_notAfter(certificate));
-    if (identity->expires_at_s <= (int64_t)time(NULL)) { /* a resumed session is not verified */
-        return failure_set(failure, "the certificate %s has expired", identity->serial);
+    if (credential.expires_at_s <= (int64_t)time(NULL)) { /* a resumed session is not verified */
+        return failure_set(failure, "the certificate %s has expired", credential.serial);
     }
-    if (!agency_names_of(certificate, &identity->agencies, &reason)) {
-        return failure_set(failure, "the certificate %s speaks for no agency: %s", identity->serial,
-                           reason.text);
-    }
+    identity->is_certified = true;
+    identity->agencies = credential.agencies;
+    identity->expires_at_s = credential.expires_at_s;
+    memcpy(identity->serial, credential.serial, sizeof identity->serial);
     (void)agency_set_write(&identity->agencies, identity->names, sizeof identity->names);
     (void)snprintf(identity->refusal, sizeof identity->refusal,
                    "the certificate %s speaks for agency %s alone", identity->serial,

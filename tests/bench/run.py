@@ -274,7 +274,8 @@ def make_certificates(options):
 
 def print_openssl_speed():
     """What the same machine does of the same work, outside any connection."""
-    for what in ('-evp aes-256-gcm -bytes 16384', 'ecdsap256'):
+    for what in ('-evp aes-128-gcm -bytes 16384', '-evp aes-256-gcm -bytes 16384', 'ecdsap256',
+                 'ecdhx25519'):
         text = subprocess.run(['openssl', 'speed', '-seconds', '1'] + what.split(),
                               capture_output=True, text=True, check=True).stdout
         print('  openssl speed %s: %s' % (what, text.strip().splitlines()[-1]))

@@ -5,6 +5,7 @@
 #include "tests/harness/deadline.h"
 #include "tests/harness/program.h"
 #include "tests/harness/rig_tls.h"
+#include "tls/tls_credential.h"
 
 #include <poll.h>
 #include <setjmp.h>
@@ -72,9 +73,10 @@ static void bets_and_winners_go_by_tls_and_the_agency_is_its_certificate(void **
     struct rig *rig = *state;
     begin(rig, 4, NULL);
     rig_accept(rig);
-    const X509 *peer = tls_stream_peer_certificate(&rig->tls->stream);
-    assert_non_null(peer);
-    assert_int_equal(ASN1_INTEGER_get(X509_get0_serialNumber(peer)), rig->tls->agency.serial);
+    struct tls_credential credential;
+    struct failure failure;
+    assert_true(tls_credential_of(rig->tls->stream.ssl, &credential, &failure));
+    assert_int_equal(strtol(credential.serial, NULL, 16), rig->tls->agency.serial);
     assert_string_equal(SSL_get_version(rig->tls->stream.ssl), "TLSv1.3");
     rig_expect_status(rig, "*");
     rig_answer(rig, open_state);

@@ -316,18 +316,42 @@ static void a_session_is_resumed_until_the_files_are_read_again(void **state)
     struct tls_peer *second = tls_peer_connect(scene.server, scene.authority, &again);
     tls_peer_ask(second, "1:status\r\n", "server:STATE:0,open,*\r\n");
     assert_true(tls_stream_is_resumed(&second->stream));
+    tls_peer_ask(second, BET_OF_1, "server:ACK\r\n");
     tls_peer_ask(second, "2:status\r\n", "server:ERROR:*for agency 1 alone\r\n");
     assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
     (void)server_await_log(scene.server, 1, "action: reload | result: success");
-    tls_peer_ask(second, "1:status\r\n", "server:STATE:0,open,*\r\n");
+    tls_peer_ask(second, "1:status\r\n", "server:STATE:1,open,*\r\n");
     struct tls_peer *third = tls_peer_connect(scene.server, scene.authority, &again);
-    tls_peer_ask(third, "1:status\r\n", "server:STATE:0,open,*\r\n");
+    tls_peer_ask(third, "1:status\r\n", "server:STATE:1,open,*\r\n");
     assert_false(tls_stream_is_resumed(&third->stream));
     SSL_SESSION_free(session);
     struct segment segment = server_attach(scene.server);
     assert_int_equal(atomic_load(&segment.shared->tls.handshakes), 3);
     assert_int_equal(atomic_load(&segment.shared->tls.resumed), 1);
     segment_unmap(&segment);
+}
+
+/* The session that a first connection leaves. */
+static SSL_SESSION *leave_session(const struct scene *scene, const struct identity *identity)
+{
+    struct tls_peer *first = connect_as(scene, identity);
+    tls_peer_ask(first, "1:status\r\n", "server:STATE:0,open,*\r\n");
+    return tls_peer_leave(first);
+}
+
+static void a_session_does_not_outlive_its_server(void **state)
+{
+    struct scene scene;
+    set_up(&scene, *state);
+    start(&scene, "required", "", NULL);
+    SSL_SESSION *session = leave_session(&scene, &scene.agency_1);
+    const struct tls_peer_wish again = {.identity = &scene.agency_1, .session = session};
+    server_stop_well(scene.server);
+    start(&scene, "required", "", NULL);
+    struct tls_peer *second = tls_peer_connect(scene.server, scene.authority, &again);
+    tls_peer_ask(second, "1:status\r\n", "server:STATE:0,open,*\r\n");
+    assert_false(tls_stream_is_resumed(&second->stream));
+    SSL_SESSION_free(session);
 }
 
 /* A ticket is good for longer than the certificate may be. */
@@ -359,7 +383,9 @@ static void a_revoked_certificate_is_out_at_the_next_reload(void **state)
     set_up(&scene, *state);
     const char *crl = issuer_revoke(scene.authority, "lottery", NULL, 0, LONG_S);
     start(&scene, "required", crl, NULL);
-    struct tls_peer *one = connect_as(&scene, &scene.agency_1);
+    SSL_SESSION *session = leave_session(&scene, &scene.agency_1);
+    const struct tls_peer_wish again = {.identity = &scene.agency_1, .session = session};
+    struct tls_peer *one = tls_peer_connect(scene.server, scene.authority, &again);
     tls_peer_ask(one, "1:status\r\n", "server:STATE:0,open,*\r\n");
     struct tls_peer *two = connect_as(&scene, &scene.agency_2);
     tls_peer_ask(two, "2:status\r\n", "server:STATE:0,open,*\r\n");
@@ -369,6 +395,8 @@ static void a_revoked_certificate_is_out_at_the_next_reload(void **state)
     (void)server_await_log(scene.server, 1, "WARNING *certificate is revoked: the connection is");
     (void)server_await_log(scene.server, 1, "reload | result: success | revoked_connections: 1");
     expect_end(connect_as(&scene, &scene.agency_1), "has been revoked");
+    expect_end(tls_peer_connect(scene.server, scene.authority, &again), "has been revoked");
+    SSL_SESSION_free(session);
     tls_peer_ask(two, "2:status\r\n", "server:STATE:0,open,*\r\n");
 }
 
@@ -603,6 +631,7 @@ int main(void)
         STAGE_TEST(many_small_messages_in_few_records_are_all_answered),
         STAGE_TEST(a_session_is_resumed_until_the_files_are_read_again),
         STAGE_TEST(a_session_is_not_resumed_after_its_certificate_s_end),
+        STAGE_TEST(a_session_does_not_outlive_its_server),
         STAGE_TEST(a_revoked_certificate_is_out_at_the_next_reload),
         STAGE_TEST(a_revoked_certificate_is_not_shown_to_a_handler_of_before),
         STAGE_TEST(an_authority_that_was_revoked_speaks_for_nobody),

@@ -1,7 +1,8 @@
 /*
- * Tests of tls/tls_stream.c and tls/tls_context.c: two ends of one socket pair, in one process.
+ * Tests of tls/tls_stream.c, tls/tls_context.c and tls/tls_credential.c: two ends of one socket pair, in one process.
  */
 #include "tests/harness/certificates.h"
+#include "tls/tls_credential.h"
 #include "tls/tls_stream.h"
 
 #include <openssl/pem.h>
@@ -10,8 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -25,6 +28,7 @@ struct two_ends {
     struct tls_stream server, client;
     struct failure server_failure, client_failure;
     enum tls_result server_result, client_result;
+    SSL_SESSION *session; /* that the client offers; NULL: none */
     int sockets[2];
 };
 
@@ -68,6 +72,9 @@ static void shake_hands(struct two_ends *ends, const char *server_name)
                                        &ends->server_failure));
     assert_true(tls_stream_open_client(&ends->client, &ends->client_context, ends->sockets[1],
                                        server_name, &ends->client_failure));
+    if (ends->session != NULL) {
+        tls_stream_offer(&ends->client, ends->session);
+    }
     ends->server_result = ends->client_result = TLS_WANTS_READ;
     for (int i = 0; i < ROUNDS_MAX; i++) {
         if (ends->client_result != TLS_DONE && ends->client_result != TLS_FAILED) {
@@ -97,6 +104,7 @@ static void tear_down(struct two_ends *ends)
     part(ends);
     tls_context_close(&ends->server_context);
     tls_context_close(&ends->client_context);
+    SSL_SESSION_free(ends->session);
     issuer_close(ends->authority);
 }
 
@@ -133,9 +141,11 @@ static void test_both_ends_agree_and_the_certificate_is_the_agencys(void **state
     shake_hands(&ends, "localhost");
     assert_int_equal(ends.server_result, TLS_DONE);
     assert_int_equal(ends.client_result, TLS_DONE);
-    X509 *peer = tls_stream_peer_certificate(&ends.server);
-    assert_non_null(peer);
-    assert_int_equal(ASN1_INTEGER_get(X509_get0_serialNumber(peer)), agency.serial);
+    struct tls_credential credential;
+    struct failure failure;
+    assert_true(tls_credential_of(ends.server.ssl, &credential, &failure));
+    assert_true(credential.is_shown);
+    assert_int_equal(strtol(credential.serial, NULL, 16), agency.serial);
     assert_false(tls_stream_is_resumed(&ends.server));
     assert_string_equal(SSL_get_version(ends.server.ssl), "TLSv1.3");
     tear_down(&ends);
@@ -345,6 +355,83 @@ static void test_files_that_are_wrong_are_named(void **state)
     issuer_close(ends.authority);
 }
 
+/* -------------------------------------------------------------- resumption ---- */
+
+/* A connection, and one that resumes its session; the credential of each, as the server sees it. */
+static void resume(struct two_ends *ends, struct tls_credential credentials[2], bool read[2])
+{
+    struct failure failure;
+    for (size_t i = 0; i < 2; i++) {
+        shake_hands(ends, "localhost");
+        assert_int_equal(ends->server_result, TLS_DONE);
+        assert_int_equal(ends->client_result, TLS_DONE);
+        assert_true(tls_stream_is_resumed(&ends->server) == (i == 1));
+        read[i] = tls_credential_of(ends->server.ssl, &credentials[i], &failure);
+        if (i == 0) {
+            ends->session = tls_stream_session(&ends->client);
+            assert_non_null(ends->session);
+            part(ends);
+        }
+    }
+}
+
+static void test_a_resumed_session_has_the_same_credential(void **state)
+{
+    static const struct certificate_wish gateway_wish = {
+        .names = "URI:urn:lottery:agency:3-5,URI:urn:lottery:agency:9", .expires_in_s = 5000};
+    static const int versions[] = {TLS1_3_VERSION, TLS1_2_VERSION};
+    for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
+        struct two_ends ends = {.authority = issuer_open(*state, "ca")};
+        struct identity server = issuer_issue(ends.authority, "server", &server_wish);
+        struct identity gateway = issuer_issue(ends.authority, "gateway", &gateway_wish);
+        struct tls_credential credentials[2];
+        bool read[2];
+        open_server(&ends, &server, "", true);
+        open_client(&ends, &gateway, ends.authority->path);
+        SSL_CTX_set_min_proto_version(ends.server_context.ssl, TLS1_2_VERSION);
+        SSL_CTX_set_min_proto_version(ends.client_context.ssl, versions[i]);
+        SSL_CTX_set_max_proto_version(ends.client_context.ssl, versions[i]);
+        resume(&ends, credentials, read);
+        for (size_t j = 0; j < 2; j++) {
+            int64_t left_s = credentials[j].expires_at_s - (int64_t)time(NULL);
+            assert_true(read[j] && credentials[j].is_shown);
+            assert_int_equal(strtol(credentials[j].serial, NULL, 16), gateway.serial);
+            assert_in_range(left_s, 4000, 5000);
+            assert_int_equal(agency_set_size(&credentials[j].agencies), 4);
+            assert_true(agency_set_has(&credentials[j].agencies, 5));
+            assert_true(agency_set_has(&credentials[j].agencies, 9));
+        }
+        assert_int_equal(credentials[0].expires_at_s, credentials[1].expires_at_s);
+        assert_true((tls_stream_peer_certificate(&ends.server) == NULL) ==
+                    (versions[i] == TLS1_3_VERSION));
+        tear_down(&ends);
+    }
+}
+
+/* What can't be said in a note goes on as it was: refused, or without a certificate. */
+static void test_a_resumed_session_gives_nobody_more(void **state)
+{
+    static const struct certificate_wish nobody_wish = {.names = "DNS:agency.example"};
+    struct two_ends ends = {.authority = issuer_open(*state, "ca")};
+    struct identity server = issuer_issue(ends.authority, "server", &server_wish);
+    struct identity nobody = issuer_issue(ends.authority, "nobody", &nobody_wish);
+    struct tls_credential credentials[2];
+    bool read[2];
+    open_server(&ends, &server, "", false);
+    open_client(&ends, &nobody, ends.authority->path);
+    resume(&ends, credentials, read);
+    assert_false(read[0] || read[1]);
+    part(&ends);
+    SSL_SESSION_free(ends.session);
+    ends.session = NULL;
+    tls_context_close(&ends.client_context);
+    open_client(&ends, NULL, ends.authority->path);
+    resume(&ends, credentials, read);
+    assert_true(read[0] && read[1]);
+    assert_false(credentials[0].is_shown || credentials[1].is_shown);
+    tear_down(&ends);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +444,8 @@ int main(void)
         STAGE_TEST(test_what_is_no_tls_is_called_so),
         cmocka_unit_test(test_a_servers_name_is_a_host_or_an_address),
         STAGE_TEST(test_files_that_are_wrong_are_named),
+        STAGE_TEST(test_a_resumed_session_has_the_same_credential),
+        STAGE_TEST(test_a_resumed_session_gives_nobody_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
