@@ -254,11 +254,17 @@ static int make_ticket(SSL *ssl, void *context)
     return tls_credential_shorten(ssl) ? 1 : 0;
 }
 
-/* Its peer is to show its certificate again, and is told then what is wrong with it. */
-static bool has_peer_that_expired(SSL_SESSION *session)
+/*
+ * True where the session, or the certificate of its peer, has ended: the peer is to show its
+ * certificate again, and is told then what is wrong with it. OpenSSL does not look at a session's
+ * time in TLS 1.3, but leaves it to the client.
+ */
+static bool has_ended(SSL_SESSION *session)
 {
-    const X509 *peer = SSL_SESSION_get0_peer(session);
-    return peer != NULL && tls_time_s(X509_get0_notAfter(peer)) <= (int64_t)time(NULL);
+    const X509 *peer = SSL_SESSION_get0_peer(session); /* TLS 1.2; else tls_credential.h */
+    int64_t now_s = (int64_t)time(NULL);
+    return now_s - SSL_SESSION_get_time(session) >= SSL_SESSION_get_timeout(session) ||
+           (peer != NULL && tls_time_s(X509_get0_notAfter(peer)) <= now_s);
 }
 
 /*
@@ -274,7 +280,7 @@ static SSL_TICKET_RETURN use_ticket(SSL *ssl, SSL_SESSION *session, const unsign
     (void)key_name_bytes;
     (void)context;
     if ((status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) ||
-        has_peer_that_expired(session)) {
+        has_ended(session)) {
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     }
     (void)SSL_set_num_tickets(ssl, 0);

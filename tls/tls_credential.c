@@ -6,6 +6,7 @@
 #include "tls/agency_names.h"
 
 #include <string.h>
+#include <time.h>
 
 /* In a ticket, which only a process with the same context can open; cut after the agencies' end. */
 struct note {
@@ -57,6 +58,14 @@ bool tls_credential_of(const SSL *ssl, struct tls_credential *credential, struct
 
 /* -------------------------------------------------------------- writing ---- */
 
+/* A session ends with its certificate, if not before. */
+static long timeout_s(const SSL_SESSION *session, const struct tls_credential *credential)
+{
+    int64_t left_s = credential->expires_at_s - (int64_t)time(NULL);
+    long usual_s = SSL_SESSION_get_timeout(session);
+    return left_s < usual_s ? (long)left_s : usual_s;
+}
+
 /* Gives `bare` all that TLS 1.3 needs of a session, and the note. */
 static bool fill(SSL_SESSION *bare, const SSL_SESSION *session,
                  const struct tls_credential *credential)
@@ -74,7 +83,7 @@ static bool fill(SSL_SESSION *bare, const SSL_SESSION *session,
         SSL_SESSION_set_cipher(bare, SSL_SESSION_get0_cipher(session)) == 1 &&
         SSL_SESSION_set_protocol_version(bare, SSL_SESSION_get_protocol_version(session)) == 1 &&
         SSL_SESSION_set1_id_context(bare, context, context_bytes) == 1 &&
-        SSL_SESSION_set_timeout(bare, SSL_SESSION_get_timeout(session)) == 1 &&
+        SSL_SESSION_set_timeout(bare, timeout_s(session, credential)) == 1 &&
         SSL_SESSION_set1_ticket_appdata(bare, &note,
                                         offsetof(struct note, agencies) + agencies_bytes + 1) == 1;
     OPENSSL_cleanse(secret, sizeof secret);
