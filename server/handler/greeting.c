@@ -143,9 +143,9 @@ static bool shake_hands(const struct greeting *greeting, struct identity *identi
 static bool refuse_plain(const struct greeting *greeting)
 {
     char begin[PROXY_HEADER_LINE_BYTES_MAX];
-    size_t count = 0;
-    if (connection_peek(greeting->connection, begin, sizeof begin, 0, &count) == RECEIVED &&
-        proxy_header_is_begun(begin, count)) {
+    size_t shown = 0;
+    if (connection_peek(greeting->connection, begin, sizeof begin, 0, &shown) == RECEIVED &&
+        proxy_header_is_begun(begin, shown)) {
         return refuse(greeting, no_balancer,
                       "a PROXY header from an address that server.proxy_from doesn't name");
     }
