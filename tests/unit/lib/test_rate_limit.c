@@ -80,7 +80,7 @@ static void what_is_pending_counts_as_taken_and_is_not_taken(void **state)
     uint64_t bucket = 0;
     assert_true(rate_limit_admits_beside(&limit, bucket, START_NS, BURST - 1));
     assert_false(rate_limit_admits_beside(&limit, bucket, START_NS, BURST));
-    assert_false(rate_limit_admits_beside(&limit, bucket, START_NS, 10 * BURST));
+    assert_false(rate_limit_admits_beside(&limit, bucket, START_NS, 10 * (uint64_t)BURST));
     assert_true(rate_limit_admits_beside(&limit, bucket, START_NS, 0));
     (void)take(&bucket, BURST, START_NS);
     assert_false(rate_limit_admits_beside(&limit, bucket, START_NS, 0));
