@@ -161,9 +161,11 @@ static bool kill_one(const struct scene *scene, const char *name, uint32_t pick)
 {
     enum { CHILDREN_MAX = 16 };
     pid_t pids[CHILDREN_MAX];
-    unsigned count = proc_children(scene->server->program->pid, name, pids, CHILDREN_MAX);
-    count = count < CHILDREN_MAX ? count : CHILDREN_MAX;
-    return count > 0 && kill(pids[pick % count], SIGKILL) == 0;
+    unsigned found = proc_children(scene->server->program->pid, name, pids, CHILDREN_MAX);
+    if (found == 0) {
+        return false;
+    }
+    return kill(pids[pick % (found < CHILDREN_MAX ? found : CHILDREN_MAX)], SIGKILL) == 0;
 }
 
 static bool have_all_ended(struct scene *scene)
@@ -296,9 +298,8 @@ static struct eavesdropper *listen_to_a_lottery(struct stage *stage, const char 
         scene.server, 1, "", strcmp(mode, "off") == 0 ? settings : encrypted(stage, 1, settings));
     (void)program_await_log(agency, 1, "apuesta_enviada | result: success | dni: 30904465");
     for (uint32_t id = 2; id <= AGENCIES; id++) {
-        scene.agencies[id - 1] =
-            agency_start(scene.server, id, agency_bets_file(stage, id),
-                         strcmp(mode, "off") == 0 ? NULL : encrypted(stage, id, NULL));
+        (void)agency_start(scene.server, id, agency_bets_file(stage, id),
+                           strcmp(mode, "off") == 0 ? NULL : encrypted(stage, id, NULL));
     }
     agency_expect_success(agency);
     (void)program_await_log(agency, 1, "consulta_ganadores*cant_ganadores: 1");
