@@ -27,7 +27,7 @@ readonly run=build/run
 readonly start_seconds=10 stop_seconds=10
 readonly log_lines_shown=8
 
-readonly kept_variables=(PATH HOME TMPDIR TERM TZ)
+readonly kept_variables=(PATH HOME TMPDIR TERM TZ CONFINEMENT) # the last one for debuggers
 
 declare -A pid_of=() status_of=() # the programs by name: those that run, those that have ended
 server_port=''

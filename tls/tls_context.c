@@ -255,19 +255,6 @@ static int make_ticket(SSL *ssl, void *context)
 }
 
 /*
- * True where the session, or the certificate of its peer, has ended: the peer is to show its
- * certificate again, and is told then what is wrong with it. OpenSSL does not look at a session's
- * time in TLS 1.3, but leaves it to the client.
- */
-static bool has_ended(SSL_SESSION *session)
-{
-    const X509 *peer = SSL_SESSION_get0_peer(session); /* TLS 1.2; else tls_credential.h */
-    int64_t now_s = (int64_t)time(NULL);
-    return now_s - SSL_SESSION_get_time(session) >= SSL_SESSION_get_timeout(session) ||
-           (peer != NULL && tls_time_s(X509_get0_notAfter(peer)) <= now_s);
-}
-
-/*
  * A session that is resumed goes on with the ticket that it has: making another one for each
  * connection would cost more than it brings. So a session ends SESSION_S after its certificate was
  * verified. A client may use a ticket more than once (RFC 8446, appendix C.4); it shows by that
@@ -280,7 +267,7 @@ static SSL_TICKET_RETURN use_ticket(SSL *ssl, SSL_SESSION *session, const unsign
     (void)key_name_bytes;
     (void)context;
     if ((status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) ||
-        has_ended(session)) {
+        tls_credential_has_ended(session)) {
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     }
     (void)SSL_set_num_tickets(ssl, 0);

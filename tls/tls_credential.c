@@ -10,6 +10,7 @@
 
 /* In a ticket, which only a process with the same context can open; cut after the agencies' end. */
 struct note {
+    int64_t ends_at_s; /* the session: after its time, or with the certificate */
     int64_t expires_at_s;
     char serial[TLS_SERIAL_BYTES];
     char agencies[AGENCY_NAMES_BYTES];
@@ -43,6 +44,22 @@ static bool read_note(const void *bytes, size_t count, struct tls_credential *cr
     return agency_set_parse(note.agencies, "the ticket's note", &credential->agencies, failure);
 }
 
+bool tls_credential_has_ended(SSL_SESSION *session)
+{
+    const X509 *certificate = SSL_SESSION_get0_peer(session);
+    struct note note = {.ends_at_s = TLS_NEVER};
+    void *bytes = NULL;
+    size_t count = 0;
+    if (certificate != NULL) {
+        return tls_time_s(X509_get0_notAfter(certificate)) <= (int64_t)time(NULL);
+    }
+    if (SSL_SESSION_get0_ticket_appdata(session, &bytes, &count) != 1 || count == 0) {
+        return false; /* the peer has shown no certificate */
+    }
+    memcpy(&note, bytes, count < sizeof note ? count : sizeof note);
+    return note.ends_at_s <= (int64_t)time(NULL);
+}
+
 bool tls_credential_of(const SSL *ssl, struct tls_credential *credential, struct failure *failure)
 {
     const X509 *certificate = SSL_get0_peer_certificate(ssl);
@@ -59,18 +76,18 @@ bool tls_credential_of(const SSL *ssl, struct tls_credential *credential, struct
 /* -------------------------------------------------------------- writing ---- */
 
 /* A session ends with its certificate, if not before. */
-static long timeout_s(const SSL_SESSION *session, const struct tls_credential *credential)
+static int64_t end_s(const SSL_SESSION *session, const struct tls_credential *credential)
 {
-    int64_t left_s = credential->expires_at_s - (int64_t)time(NULL);
-    long usual_s = SSL_SESSION_get_timeout(session);
-    return left_s < usual_s ? (long)left_s : usual_s;
+    int64_t usual_s = (int64_t)time(NULL) + SSL_SESSION_get_timeout(session);
+    return credential->expires_at_s < usual_s ? credential->expires_at_s : usual_s;
 }
 
 /* Gives `bare` all that TLS 1.3 needs of a session, and the note. */
 static bool fill(SSL_SESSION *bare, const SSL_SESSION *session,
                  const struct tls_credential *credential)
 {
-    struct note note = {.expires_at_s = credential->expires_at_s};
+    struct note note = {.ends_at_s = end_s(session, credential),
+                        .expires_at_s = credential->expires_at_s};
     unsigned char secret[SSL_MAX_MASTER_KEY_LENGTH];
     unsigned context_bytes = 0;
     const unsigned char *context = SSL_SESSION_get0_id_context(session, &context_bytes);
@@ -83,7 +100,7 @@ static bool fill(SSL_SESSION *bare, const SSL_SESSION *session,
         SSL_SESSION_set_cipher(bare, SSL_SESSION_get0_cipher(session)) == 1 &&
         SSL_SESSION_set_protocol_version(bare, SSL_SESSION_get_protocol_version(session)) == 1 &&
         SSL_SESSION_set1_id_context(bare, context, context_bytes) == 1 &&
-        SSL_SESSION_set_timeout(bare, timeout_s(session, credential)) == 1 &&
+        SSL_SESSION_set_timeout(bare, SSL_SESSION_get_timeout(session)) == 1 &&
         SSL_SESSION_set1_ticket_appdata(bare, &note,
                                         offsetof(struct note, agencies) + agencies_bytes + 1) == 1;
     OPENSSL_cleanse(secret, sizeof secret);

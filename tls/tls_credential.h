@@ -34,6 +34,13 @@ struct tls_credential {
 bool tls_credential_of(const SSL *ssl, struct tls_credential *credential, struct failure *failure);
 
 /*
+ * True where a session that is to be resumed has ended, or the certificate of its peer: the peer is
+ * to show its certificate again, and is told then what is wrong with it. OpenSSL does not look at
+ * the time of a session of TLS 1.3, but leaves it to the client.
+ */
+bool tls_credential_has_ended(SSL_SESSION *session);
+
+/*
  * Puts the note in the place of the certificate, in the session of which a ticket is about to be
  * made (SSL_CTX_set_session_ticket_cb): the peer has been verified by then. Where a note can't say
  * all, the session stays as it is. Returns false where there is no memory; the session is of no

@@ -247,6 +247,9 @@ static void a_server_dies_while_it_opens_a_draw(void **state)
 {
     struct scene *scene = *state;
     const char *place = scene->disaster->place;
+    if (scene->disaster->forbidden && !program_is_confined()) {
+        skip();
+    }
     scene->lottery = lottery_open(scene->stage, settings);
     lottery_start(scene->lottery,
                   fault(scene, place, scene->disaster->forbidden ? "CALL" : "KILL"));

@@ -66,8 +66,13 @@ static size_t add_variables(const char **variables, size_t used, const char *con
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define UNCONFINED "CONFINEMENT=off"
 #else
-#define UNCONFINED NULL
+#define UNCONFINED ((const char *)NULL)
 #endif
+
+bool program_is_confined(void)
+{
+    return UNCONFINED == NULL;
+}
 
 /* What the programs get from us whatever the test says: where things are, how to be watched. */
 static size_t add_inherited(struct stage *stage, const char **variables, size_t used)

@@ -84,6 +84,9 @@ size_t program_count_log(struct program *program, const char *pattern);
 const char *program_await_log_at(struct program *program, size_t count, const char *pattern,
                                  const char *file, int line);
 
+/* True where programs are kept to what they may do: not where a sanitizer is built into them. */
+bool program_is_confined(void);
+
 /* Prints the log and what was said on standard error, for people who read a failed test. */
 void program_show(struct program *program);
 
