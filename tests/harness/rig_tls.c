@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
@@ -127,12 +128,28 @@ void rig_tls_greet(struct rig_tls *tls, int connection)
     }
 }
 
+/*
+ * Waits until the agency has closed, as the real server does: if what it sends meanwhile were
+ * unread, the kernel would reset the connection, and the agency might not get the alert.
+ */
+static void await_hang_up(int connection)
+{
+    enum { UNREAD_BYTES = 4096 };
+    char unread[UNREAD_BYTES];
+    struct pollfd watched = {.fd = connection, .events = POLLIN};
+    (void)shutdown(connection, SHUT_WR);
+    while (poll(&watched, 1, DEADLINE_MS) == 1 &&
+           recv(connection, unread, sizeof unread, MSG_DONTWAIT) > 0) {
+    }
+}
+
 void rig_tls_greet_in_vain(struct rig_tls *tls, int connection)
 {
     char byte = 0;
     if (shake_hands(tls, connection) == TLS_DONE) {
         assert_true(rig_tls_receive(tls, &byte, 1) < 0);
     }
+    await_hang_up(connection);
 }
 
 ssize_t rig_tls_receive(struct rig_tls *tls, char *bytes, size_t capacity)
