@@ -3,13 +3,13 @@
  */
 #include "server/keyholder/private_key.h"
 
-#include <errno.h>
+#include "store/file_io.h"
+
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { FILE_BYTES_MAX = 64 * 1024 };
 
@@ -46,30 +46,11 @@ static EVP_PKEY *parse(const char *pem, size_t bytes, const char *path, struct f
     return key;
 }
 
-/*
- * Reads from the start, whatever the offset: all keyholders share one descriptor. Returns how many
- * bytes there are, at most FILE_BYTES_MAX; -1 with errno.
- */
-static ssize_t read_all(int file, char bytes[FILE_BYTES_MAX])
-{
-    size_t used = 0;
-    while (used < FILE_BYTES_MAX) {
-        ssize_t got = pread(file, bytes + used, FILE_BYTES_MAX - used, (off_t)used);
-        if (got == 0) {
-            break;
-        }
-        if (got < 0 && errno != EINTR) {
-            return -1;
-        }
-        used += got > 0 ? (size_t)got : 0;
-    }
-    return (ssize_t)used;
-}
-
 EVP_PKEY *private_key_read(const struct held_key *held, struct failure *failure)
 {
     char pem[FILE_BYTES_MAX];
-    ssize_t bytes = read_all(held->file, pem);
+    /* by position, whatever the offset: all keyholders share one descriptor */
+    ssize_t bytes = file_read_up_to(held->file, pem, sizeof pem, 0);
     if (bytes < 0) {
         failure_set_errno(failure, "tls.key: read %s", held->path);
         return NULL;
