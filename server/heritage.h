@@ -33,10 +33,9 @@ struct heritage {
     struct admin_door door;          /* children close it */
     int news;                        /* eventfd: the storer tells the supervisor of an answer */
     struct key_channel key_channel;  /* with TLS: from the handlers to the keyholder */
-    struct key_channel
-        channel_before;             /* of the key before, while it is changed; children close it */
-    struct held_key held_key;       /* with TLS: for each SSL_CTX; signs over the channel */
-    struct confinement confinement; /* what the children will be kept to */
+    struct key_channel key_before;   /* of the key before, while it is changed; no child has it */
+    struct held_key held_key;        /* with TLS: for each SSL_CTX; signs over the channel */
+    struct confinement confinement;  /* what the children will be kept to */
     pid_t supervisor_pid;
 };
 

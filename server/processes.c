@@ -78,7 +78,7 @@ const char *process_role_name(enum process_role role)
 /* Closes what belongs to TLS and is not for this kind of process. */
 static void close_key(struct heritage *heritage, const struct process_kind *kind)
 {
-    key_channel_close(&heritage->channel_before);
+    key_channel_close(&heritage->key_before);
     if (heritage->key_channel.is_open && !kind->asks) {
         close(heritage->key_channel.ask);
     }

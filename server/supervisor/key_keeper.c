@@ -174,7 +174,7 @@ bool key_keeper_change_key(struct key_keeper *keeper, struct held_key *fresh,
     struct held_key *held = &keeper->heritage->held_key;
     struct key_channel *channel = &keeper->heritage->key_channel;
     const struct held_key before = *held;
-    struct key_channel *channel_before = &keeper->heritage->channel_before;
+    struct key_channel *channel_before = &keeper->heritage->key_before;
     pid_t keyholder = keeper->keyholder;
     if (!clear_retired(keeper)) {
         return failure_set(failure,
