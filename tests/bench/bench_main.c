@@ -7,6 +7,7 @@
  * together. Prints one line of figures, `name=value ...`.
  */
 #include "tests/bench/load.h"
+#include "tests/bench/tls_option.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
@@ -24,7 +25,6 @@ enum {
     MESSAGES_BYTES = 8 * 1024 * 1024, /* of all agencies together: more than the caches hold */
     MESSAGES_BYTES_MIN = 64 * 1024,
     MS_PER_SECOND = 1000,
-    TLS_FILES = 3,
     DURATION_MS = 2000
 };
 
@@ -49,21 +49,8 @@ struct options {
     struct load_plan plan;
     const char *histogram_file;
     size_t touch_megabytes;
-    char *tls_files[TLS_FILES]; /* certificate, key, CA; NULL: plain text */
+    char *tls_files[TLS_OPTION_FILES]; /* certificate, key, CA; NULL: plain text */
 };
-
-/* Cuts "CERTIFICATE,KEY,CA" at its commas. */
-static bool read_tls_files(char *argument, char *files[TLS_FILES])
-{
-    char *rest = argument;
-    for (int i = 0; i < TLS_FILES; i++) {
-        files[i] = strsep(&rest, ",");
-        if (files[i] == NULL || files[i][0] == '\0') {
-            return false;
-        }
-    }
-    return rest == NULL;
-}
 
 static bool read_options(int argc, char **argv, struct options *options)
 {
@@ -98,7 +85,7 @@ static bool read_options(int argc, char **argv, struct options *options)
             options->histogram_file = optarg;
             break;
         case 't':
-            if (!read_tls_files(optarg, options->tls_files)) {
+            if (!tls_option_read(optarg, options->tls_files)) {
                 return false;
             }
             break;
@@ -303,6 +290,7 @@ static int run_by_tls(struct options *options)
     }
     options->plan.tls = &context;
     int status = run(options);
+    options->plan.tls = NULL;
     tls_context_close(&context);
     return status;
 }

@@ -9,6 +9,7 @@
  * With -t, the scenes in which it sends messages show its certificate. Those in which it sends bytes
  * have no certificate, and the bytes are of a TLS handshake.
  */
+#include "tests/bench/tls_option.h"
 #include "tls/tls_stream.h"
 
 #include <arpa/inet.h>
@@ -38,7 +39,6 @@ enum {
     READ_BYTES = 64 * 1024,
     DEAF_BUFFER_BYTES = 4096,
     HANDSHAKE_MS = 1000, /* it waits for an answer at most */
-    TLS_FILES = 3,
     FOREIGN_A_SECOND = 10000
 };
 
@@ -78,8 +78,8 @@ struct hostile {
     struct connection *connections;
     unsigned count, next, ticks;
     int epoll;
-    char *tls_files[TLS_FILES]; /* certificate, key, CA; NULL: plain text */
-    struct tls_context tls;     /* open where there are files */
+    char *tls_files[TLS_OPTION_FILES]; /* certificate, key, CA; NULL: plain text */
+    struct tls_context tls;            /* open where there are files */
     double may_open;
     char piece[PIECE_BYTES]; /* what the scene repeats */
     size_t piece_bytes;
@@ -437,19 +437,6 @@ static const struct scene *find_scene(const char *name)
     return NULL;
 }
 
-/* Cuts "CERTIFICATE,KEY,CA" at its commas. */
-static bool read_tls_files(char *argument, char *files[TLS_FILES])
-{
-    char *rest = argument;
-    for (int i = 0; i < TLS_FILES; i++) {
-        files[i] = strsep(&rest, ",");
-        if (files[i] == NULL || files[i][0] == '\0') {
-            return false;
-        }
-    }
-    return rest == NULL;
-}
-
 static bool open_tls(struct hostile *hostile)
 {
     const struct tls_files files = {.certificate = hostile->tls_files[0],
@@ -492,7 +479,7 @@ static bool read_options(int argc, char **argv, struct hostile *hostile, double 
             count = (unsigned)strtoul(optarg, NULL, 10);
             break;
         case 't':
-            if (!read_tls_files(optarg, hostile->tls_files)) {
+            if (!tls_option_read(optarg, hostile->tls_files)) {
                 return false;
             }
             break;
