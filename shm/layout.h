@@ -70,7 +70,7 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 10,
+    SHARED_LAYOUT_VERSION = 11,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections, and those that leave, are below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
     SHARED_SERIAL_BYTES = 44, /* 20 octets in hexadecimal, terminated */
@@ -216,12 +216,13 @@ struct shared_storer {
      * next storer refuses to go on even if this one is killed first. */
     _Atomic uint32_t sync_failed;
     /* Counters. */
-    _Atomic uint64_t flushes;       /* flushes that reached the disk */
-    _Atomic uint64_t flushed_bytes; /* bytes that those carried */
-    _Atomic uint64_t sync_last_ns;  /* the latest fdatasync of bets.csv */
-    _Atomic uint64_t sync_worst_ns; /* the longest one */
-    _Atomic uint64_t sync_total_ns; /* all of them */
-    _Atomic uint64_t write_retries; /* writes tried again because the disk was full */
+    _Atomic uint64_t flushes;          /* syncs of bets.csv that returned */
+    _Atomic uint64_t syncs_overlapped; /* those that began while another one ran */
+    _Atomic uint64_t flushed_bytes;    /* bytes that those carried */
+    _Atomic uint64_t sync_last_ns;     /* the latest fdatasync of bets.csv */
+    _Atomic uint64_t sync_worst_ns;    /* the longest one */
+    _Atomic uint64_t sync_total_ns;    /* all of them */
+    _Atomic uint64_t write_retries;    /* writes tried again because the disk was full */
     _Atomic uint64_t agencies_done; /* agencies whose DONE is durable; recovery writes it first */
     _Atomic uint64_t winners;       /* rows of winners.csv */
     /* What winners.csv has to be; stored before `drawn`, constant afterwards. */

@@ -172,10 +172,15 @@ const struct counter counters[] = {
     {STORER(flushed_bytes), .name = "flushed_bytes", .unit = UNIT_BYTES,
      COUNTER("storer_flushed_bytes"),
      .explanation = "Bytes that those flushes carried."},
+    {STORER(syncs_overlapped), .name = "syncs_overlapped", .unit = UNIT_COUNT,
+     COUNTER("storer_syncs_overlapped"),
+     .explanation = "Flushes whose fdatasync began while that of another one ran. None on a fast "
+                    "disk; almost all on one whose syncs take longer than 0.3 ms by themselves."},
     {STORER(sync_total_ns), .name = "sync_total_ns", .unit = UNIT_NANOSECONDS,
      COUNTER("storer_sync_seconds"),
      .explanation = "Time spent in fdatasync of bets.csv since the start. Its growth a second "
-                    "is the part of the time in which the storer waits for the disk."},
+                    "is how many of them run at once, on average: below 1, the part of the time in "
+                    "which the storer waits for the disk."},
 
     /* ---- draw ---- */
     {DRAW(name), .name = "name", .label = "name", .unit = UNIT_TEXT, GAUGE("draw_name"),

@@ -375,6 +375,13 @@ static void derive_flush_means(const struct snapshot *snapshot, struct snapshot_
     storer->sync_mean_ns = storer->sync_total_ns / storer->flushes;
 }
 
+/* Its leader may sleep while its other threads sync. */
+static bool is_storer_idle(const struct shared *shared)
+{
+    return LOOK(shared->storer.sleeping) != 0 &&
+           LOOK(shared->positions.durable) == LOOK(shared->positions.written);
+}
+
 static void copy_storer(const struct shared *shared, struct snapshot *snapshot)
 {
     const struct shared_storer *storer = &shared->storer;
@@ -387,6 +394,7 @@ static void copy_storer(const struct shared *shared, struct snapshot *snapshot)
         .restarts = starts > 0 ? starts - 1 : 0,
         .flushes = LOOK(storer->flushes),
         .flushed_bytes = LOOK(storer->flushed_bytes),
+        .syncs_overlapped = LOOK(storer->syncs_overlapped),
         .sync_last_ns = LOOK(storer->sync_last_ns),
         .sync_worst_ns = LOOK(storer->sync_worst_ns),
         .sync_total_ns = LOOK(storer->sync_total_ns),
@@ -397,7 +405,7 @@ static void copy_storer(const struct shared *shared, struct snapshot *snapshot)
     set_word(copy->no_room_reason, error_name == NULL ? "unknown" : error_name);
     set_word(copy->activity, copy->pid == SNAPSHOT_UNKNOWN ? "none"
                              : error != 0                  ? "no room"
-                             : LOOK(storer->sleeping) != 0 ? "sleeping"
+                             : is_storer_idle(shared)      ? "sleeping"
                                                            : "working");
     derive_flush_means(snapshot, copy);
 }

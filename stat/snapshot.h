@@ -53,7 +53,7 @@ struct snapshot_storer {
     uint64_t pid;
     char activity[SNAPSHOT_WORD_BYTES];
     uint64_t restarts;
-    uint64_t flushes, flushed_bytes;
+    uint64_t flushes, flushed_bytes, syncs_overlapped;
     double bytes_a_flush, bets_a_flush;
     uint64_t sync_last_ns, sync_mean_ns, sync_worst_ns, sync_total_ns;
     uint64_t no_room;

@@ -4,10 +4,10 @@
  * Why it exists: a start cuts off what a crash has left half written. If something other than a
  * crash has changed bets.csv, cutting would lose acknowledged bets.
  *
- * Which bytes a crash can damage: the storer syncs what it has written before it writes more. So a
- * power loss can damage only what one flush wrote, at most a ring's worth of bytes at the end. With
- * ack_after: synced, none of these bytes was acknowledged. The pages of a flush reach the disk in
- * any order, so good rows can stand after a bad one. They are cut off with it.
+ * Which bytes a crash can damage: the storer never writes so much that more than a ring's worth of
+ * bytes is written and not synced (flush.h). So a power loss can damage only that much, at the end.
+ * With ack_after: synced, none of these bytes was acknowledged. The pages of flushes reach the disk
+ * in any order, so good rows can stand after a bad one. They are cut off with it.
  *
  * What refuses a start: damage further from the end, or to bytes that a witness proves to have been
  * durable. The witnesses are the checkpoint (tally.h hears it), the lines of done.csv, control,
