@@ -21,6 +21,8 @@
 enum {
     BETS = 1500,
     BATCH = 40,
+    SMALL_BATCH = 10, /* of those whose many syncs overlap */
+    SMALL_WINDOW = 3,
     WINDOW = 40,         /* all of them together have more on their way than the ring holds */
     EARLY_RECORDS = 14,  /* the power fails while the very first server starts */
     SYNCS_TO_COMMIT = 3, /* of the data directory, in an opening; the third is that of its commit */
@@ -33,14 +35,20 @@ enum {
 
 /* ------------------------------------------------------------- agencies ---- */
 
-struct bettor *const *power_bettors(struct stage *stage, unsigned draw)
+static struct bettor *const *new_bettors(struct stage *stage, unsigned draw, unsigned batch,
+                                         unsigned window)
 {
     struct bettor **bettors = stage_allocate(stage, sizeof(struct bettor *[POWER_AGENCIES]));
     for (size_t i = 0; i < POWER_AGENCIES; i++) {
-        bettors[i] = bettor_new(stage, (uint32_t)i + 1, BETS, BATCH, WINDOW);
+        bettors[i] = bettor_new(stage, (uint32_t)i + 1, BETS, batch, window);
         bettors[i]->draw = draw;
     }
     return bettors;
+}
+
+struct bettor *const *power_bettors(struct stage *stage, unsigned draw)
+{
+    return new_bettors(stage, draw, BATCH, WINDOW);
 }
 
 /* The file of the agency whose part the program lottery-agency plays. */
@@ -255,7 +263,9 @@ static void hold_and_note(struct stage *stage, struct recording *recording)
                                    .settings = POWER_SETTINGS}};
     cut_build(&nothing, recording->base, 0, 0, scene.plan.directory);
     for (unsigned draw = 0; draw < POWER_DRAWS; draw++) {
-        scene.bettors[draw] = power_bettors(stage, draw);
+        scene.bettors[draw] = recording->overlaps
+                                  ? new_bettors(stage, draw, SMALL_BATCH, SMALL_WINDOW)
+                                  : power_bettors(stage, draw);
     }
     open_journal(&scene);
     if (recording->before != NULL) {
@@ -265,6 +275,9 @@ static void hold_and_note(struct stage *stage, struct recording *recording)
     hold_lottery(&scene);
     (void)close(scene.journal);
     server_stop_well(&scene.shimmed->server);
+    if (recording->overlaps) {
+        assert_true(atomic_load(&scene.shimmed->counts->syncs_at_once_most) > 1);
+    }
     shimmed_expect_gone(scene.shimmed);
     recording->journal = cut_journal_read(stage, scene.plan.journal);
     assert_true(recording->journal->count > EARLY_RECORDS);
@@ -363,6 +376,15 @@ static void record_single_draws(struct recordings *recordings)
     all[5] =
         (struct recording){.name = "stopped-and-started-again", .base = none, .restarted = true};
     hold_and_note(stage, &all[5]);
+    /* Syncs return in another order than they began. */
+    all[6] = (struct recording){
+        .name = "syncs-overlap", .base = none, .rules = "slow:400", .overlaps = true};
+    hold_and_note(stage, &all[6]);
+    all[7] = (struct recording){.name = "storers-killed-while-syncs-overlap",
+                                .base = none,
+                                .rules = "slow:400 kill:fdatasync:15 kill:fdatasync:18",
+                                .overlaps = true};
+    hold_and_note(stage, &all[7]);
 }
 
 /* The lotteries of two draws. */

@@ -21,8 +21,8 @@ enum {
     POWER_BETTORS = 4,
     POWER_AGENCIES = POWER_BETTORS + 1, /* the program lottery-agency is one more */
     POWER_DRAWS = 2,
-    POWER_RECORDINGS_OF_ONE_DRAW = 6,
-    POWER_RECORDINGS = 11
+    POWER_RECORDINGS_OF_ONE_DRAW = 8,
+    POWER_RECORDINGS = 13
 };
 
 #define POWER_FIRST_DRAW  "1"
@@ -43,6 +43,7 @@ struct recording {
     const char *name;
     const char *base;  /* what was on the disk when it began; may be missing */
     const char *rules; /* of the shim, until a server dies of them; NULL: none */
+    bool overlaps;     /* several syncs have to run at once */
     bool restarted;    /* by a graceful stop, in the middle */
     bool arms_rule;    /* KILL_BEFORE_SYNC_OF_COMMIT is to strike in the opening */
     enum second_draw second;

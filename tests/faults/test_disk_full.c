@@ -9,6 +9,7 @@
  * The shim makes the disk full at a byte of the test's choosing; and where the
  * test may mount, a real file system is filled to the last byte as well.
  */
+#include "server/storer/overlap.h"
 #include "tests/faults/shim/bettor.h"
 #include "tests/faults/shim/shimmed.h"
 #include "tests/harness/bets.h"
@@ -390,6 +391,36 @@ static void a_failed_sync_in_the_middle_stops_the_server(void **state)
     expect_stop(set_scene(*state, AGENCIES), "fail:fdatasync:3:EIO", "Input/output error");
 }
 
+/*
+ * On a slow disk several syncs run at once. Whichever of them fails, those beside it acknowledge
+ * nothing that the next start does not find, and no storer goes on.
+ */
+static void a_sync_that_fails_among_others_stops_the_server(void **state)
+{
+    enum { FIRST = 2 * OVERLAP_SYNCS, FAILURES = 6, MANY_BETS = 300, SMALL_BATCH = 2 };
+    uint64_t at_once = 0;
+    for (unsigned i = 0; i < FAILURES; i++) {
+        struct scene *scene = set_scene(*state, AGENCIES);
+        for (uint32_t agency = 0; agency < scene->count; agency++) {
+            scene->bettors[agency] =
+                bettor_new(scene->stage, agency + 1, MANY_BETS, SMALL_BATCH, WINDOW);
+        }
+        struct shimmed *shimmed = start(
+            scene, stage_text(scene->stage, "slow:500 fail:fdatasync:%u:EIO:bets.csv", FIRST + i));
+        assert_int_equal(serve(scene, &shimmed->server, DEADLINE_MS), BETTORS_LEFT_ALONE);
+        assert_int_equal(program_await_end(shimmed->server.program).status, FAILED);
+        assert_int_equal(atomic_load(&shimmed->counts->sync_failed), 1);
+        assert_int_equal(
+            server_count_log(&shimmed->server, " CRITICAL *fdatasync: Input/output error"), 1);
+        uint64_t most = atomic_load(&shimmed->counts->syncs_at_once_most);
+        at_once = most > at_once ? most : at_once;
+        shimmed_expect_gone(shimmed);
+        go_on_without_failures(scene);
+        files_remove_tree(scene->directory);
+    }
+    assert_true(at_once > 1);
+}
+
 static void a_disk_that_is_full_at_the_sync_is_none_to_wait_for(void **state)
 {
     expect_stop(set_scene(*state, AGENCIES), "fail:fdatasync:2:ENOSPC", "No space left on device");
@@ -444,6 +475,7 @@ int main(void)
         STAGE_TEST(a_failed_sync_of_the_next_draws_control_stops_the_server),
         STAGE_TEST(a_failed_sync_of_bets_stops_the_server),
         STAGE_TEST(a_failed_sync_in_the_middle_stops_the_server),
+        STAGE_TEST(a_sync_that_fails_among_others_stops_the_server),
         STAGE_TEST(a_disk_that_is_full_at_the_sync_is_none_to_wait_for),
         STAGE_TEST(a_failed_sync_of_the_winners_stops_the_server),
         STAGE_TEST(a_failed_sync_of_the_directory_stops_the_server),

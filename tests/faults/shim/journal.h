@@ -64,9 +64,10 @@ struct shim_counts {
     _Atomic uint64_t calls[SHIM_CALL_COUNT];
     _Atomic uint64_t faults;           /* calls that were made to fail, or to be short */
     _Atomic uint64_t syncs_after_fail; /* fsync and fdatasync called after one was made to fail */
-    _Atomic uint64_t stored_bytes;     /* of data files, for "full" */
-    _Atomic uint64_t full_file_bytes;  /* of those that "full" names */
-    _Atomic uint64_t rule_calls[SHIM_RULES_MAX]; /* that a rule with a file has counted */
+    _Atomic uint64_t syncs_at_once, syncs_at_once_most; /* of fdatasync: now, and ever */
+    _Atomic uint64_t stored_bytes;                      /* of data files, for "full" */
+    _Atomic uint64_t full_file_bytes;                   /* of those that "full" names */
+    _Atomic uint64_t rule_calls[SHIM_RULES_MAX];        /* that a rule with a file has counted */
     _Atomic uint32_t sync_failed;
     _Atomic uint32_t room; /* 1, set by the test: the disk has room again */
 };

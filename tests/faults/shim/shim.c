@@ -14,11 +14,12 @@
  *     short:CALL:WHEN        it takes only half of what it is given (pwrite, write, send, recv...)
  *     eintr:CALL:WHEN        fail with EINTR
  *     kill:CALL:WHEN         the process is killed (SIGKILL) before it calls
+ *     slow:MICROSECONDS      each fdatasync takes that much longer, up to three times as much
  *     full:BYTES             the disk is full after so many bytes, until `room` is 1
  *     directories:ERRNO      fsync of any directory returns this error
  *     full:BYTES:FILE        so it is for files of the data directory whose names begin like this
  *
- *   All but full, of pwrite, fsync and fdatasync, may have an ERRNO and a FILE behind them all: then
+ *   All but full and slow, of pwrite, fsync and fdatasync, may have an ERRNO and a FILE behind them all: then
  *   they concern the file of the data directory with that path alone, and its calls are
  *   counted. `>FILE` is a file's directory after FILE was renamed into place in it.
  *
@@ -57,9 +58,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS_MAX = 1024, NAME_BYTES = 32, DECIMAL = 10 };
+enum {
+    DESCRIPTORS_MAX = 1024,
+    NAME_BYTES = 32,
+    DECIMAL = 10,
+    MICROSECONDS_A_SECOND = 1000000,
+    NANOSECONDS_A_MICROSECOND = 1000
+};
 
 #define HANDLE_NONE      UINT64_C(0)
 #define HANDLE_DIRECTORY UINT64_C(1)
@@ -91,6 +99,7 @@ static struct {
     struct shim_counts *counts; /* the test's, or the private ones where there is no test */
     const char *directory;
     int journal;                       /* -1: none */
+    uint64_t slow_us;                  /* that an fdatasync takes longer; 0: as it is */
     uint64_t full_bytes;               /* UINT64_MAX: never full */
     int directory_error;               /* of fsync; 0: none */
     char full_file[NAME_BYTES];        /* "": all files */
@@ -161,6 +170,10 @@ static void read_rule(const char *text)
     if ((parts == 2 || parts == 3) && strcmp(verb, "full") == 0) {
         shim.full_bytes = strtoull(call, NULL, DECIMAL);
         memcpy(shim.full_file, when, sizeof when);
+        return;
+    }
+    if (parts == 2 && strcmp(verb, "slow") == 0) {
+        shim.slow_us = strtoull(call, NULL, DECIMAL);
         return;
     }
     if (parts == 2 && strcmp(verb, "directories") == 0) {
@@ -566,14 +579,41 @@ SHIM_PUBLIC ssize_t read(int descriptor, void *bytes, size_t count)
     return admitted == 0 && count > 0 ? -1 : real()->read(descriptor, bytes, admitted);
 }
 
+/*
+ * Syncs that run at once return in any order, as each takes from one to three times the slow disk's
+ * time: a step of a small generator (Knuth's multiplier), by the number of the call.
+ */
+static void be_slow(void)
+{
+    const uint32_t multiplier = UINT32_C(2654435761);
+    enum { SPREAD = 3, HIGH_BITS = 24, VALUES = 256 };
+    uint32_t number = (uint32_t)atomic_load(&shim.counts->calls[SHIM_fdatasync]);
+    uint64_t part = (number * multiplier) >> HIGH_BITS;
+    uint64_t us = shim.slow_us + shim.slow_us * (SPREAD - 1) * part / VALUES;
+    struct timespec time = {.tv_sec = (time_t)(us / MICROSECONDS_A_SECOND),
+                            .tv_nsec =
+                                (long)(us % MICROSECONDS_A_SECOND * NANOSECONDS_A_MICROSECOND)};
+    while (us > 0 && nanosleep(&time, &time) != 0 && errno == EINTR) {
+    }
+}
+
+/* One that is to fail has run for as long as any other one. */
 SHIM_PUBLIC int fdatasync(int descriptor)
 {
-    if (meet_on(SHIM_fdatasync, name_of(descriptor)) == ACTION_FAIL) {
-        return -1;
-    }
+    enum action action = meet_on(SHIM_fdatasync, name_of(descriptor));
+    int error = errno;
     uint64_t began = journal_bytes();
-    int result = real()->fdatasync(descriptor);
-    if (result == 0) {
+    uint64_t at_once = atomic_fetch_add(&shim.counts->syncs_at_once, 1) + 1;
+    uint64_t most = atomic_load(&shim.counts->syncs_at_once_most);
+    while (at_once > most &&
+           !atomic_compare_exchange_weak(&shim.counts->syncs_at_once_most, &most, at_once)) {
+    }
+    be_slow();
+    int result = action == ACTION_FAIL ? -1 : real()->fdatasync(descriptor);
+    atomic_fetch_sub(&shim.counts->syncs_at_once, 1);
+    if (action == ACTION_FAIL) {
+        errno = error;
+    } else if (result == 0) {
         note_sync(descriptor, began);
     }
     return result;
