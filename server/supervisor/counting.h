@@ -4,14 +4,10 @@
  * Why it exists: where no checkpoint agrees with the file, a start reads all of it, and validating
  * a row takes several times as long as reading it.
  *
- * What it promises: the same as if one thread had gone from row to row. The threads read pieces of
- * whole rows, one piece after the other, and what each piece holds enters the table in the order of
- * the file. So it ends at the first row that is not valid, whichever thread has found it, and
- * agencies stand in the table in the order in which the file has them. Memory is that of a few
- * pieces, whatever the file has.
- *
- * The threads have all signals blocked. They have ended when counting_run returns, so they are
- * never there when the supervisor forks. A file of one piece, or one processor, needs none.
+ * What it promises: the same as if one thread had gone from row to row (store/row_crew.h). It ends
+ * at the first row that is not valid, whichever thread has found it, and agencies stand in the table
+ * in the order in which the file has them. Its threads have ended when counting_run returns, so
+ * they are never there when the supervisor forks.
  *
  * Called by tally, in the supervisor, before there are other processes. If the supervisor dies,
  * the next start counts again.
