@@ -2,8 +2,8 @@
  * bet_convert.c - turns rows of the wire into rows of bets.csv; see bet.h.
  *
  * Most of a bet's processor time is spent here, so every byte is looked at once.
- * Blocks of 64 bytes are scanned for commas, line feeds and unusual bytes
- * (block_scan.h). A row of usual bytes whose fields pass a few tests on whole
+ * Some kilobytes at a time are scanned for commas, line feeds and unusual bytes
+ * (row_scan.h). A row of usual bytes whose fields pass a few tests on whole
  * words (bet_plain.h) is copied as it stands. Every other row goes the long way
  * through bet_parse, which alone decides that a bet is bad.
  *
@@ -17,15 +17,12 @@
 #include "bet/bet.h"
 
 #include "bet/bet_plain.h"
-#include "bet/block_scan.h"
+#include "bet/row_scan.h"
 #include "lib/decimal.h"
 
 #include <string.h>
 
-enum {
-    COMMAS_KEPT = 8, /* more than a valid row has; the next power of two */
-    PREFIX_ROOM = 16
-};
+enum { PREFIX_ROOM = 16 };
 
 struct converter {
     const char *rows;
@@ -33,10 +30,7 @@ struct converter {
     char *out;
     char prefix[PREFIX_ROOM]; /* "agency,", then whatever */
     size_t prefix_bytes;
-    size_t row_start;          /* of the row that is being scanned */
-    size_t comma[COMMAS_KEPT]; /* where its commas are */
-    unsigned commas;           /* how many it has */
-    bool suspect;              /* one of its blocks is */
+    size_t row_start; /* of the first row that is not converted */
     size_t rows_done;
 };
 
@@ -111,12 +105,10 @@ static inline void copy_row(struct converter *converter, size_t row_end)
 
 /* ------------------------------------------------------------------ rows ---- */
 
-/* The row that began at row_start ends before `row_end`. */
-static inline enum bet_fault end_row(struct converter *converter, size_t row_end)
+/* The row that begins at row_start ends before `row_end`. */
+static inline enum bet_fault take_row(struct converter *converter, size_t row_end, bool is_plain)
 {
-    bool plain = converter->commas == PLAIN_COMMAS && !converter->suspect &&
-                 plain_row(converter->rows, converter->row_start, converter->comma, row_end);
-    if (plain) {
+    if (is_plain) {
         copy_row(converter, row_end);
     } else {
         enum bet_fault fault = convert_slowly(converter, row_end);
@@ -126,44 +118,37 @@ static inline enum bet_fault end_row(struct converter *converter, size_t row_end
     }
     converter->rows_done++;
     converter->row_start = row_end + 1;
-    converter->commas = 0;
     return BET_VALID;
 }
 
-/* Goes through the fields and rows that end in the block at `base`. */
-static inline enum bet_fault take_block(struct converter *converter, size_t base,
-                                        const struct block_masks *masks)
+/* Goes through the rows that end among the marks, which were made from `base` on. */
+static enum bet_fault take_marked_rows(struct converter *converter, const struct row_marks *marks,
+                                       size_t base)
 {
-    const bool suspect = masks->suspect || masks->carriage_returns != 0;
-    converter->suspect |= suspect;
-    for (uint64_t ends = masks->commas | masks->line_feeds; ends != 0; ends &= ends - 1) {
-        const unsigned bit = (unsigned)__builtin_ctzll(ends);
-        if ((masks->line_feeds >> bit & 1) == 0) {
-            converter->comma[converter->commas++ % COMMAS_KEPT] = base + bit;
-            continue;
-        }
-        enum bet_fault fault = end_row(converter, base + bit);
+    const char *rows = converter->rows + base;
+    size_t first = 0;
+    for (size_t i = 0; i < marks->row_count; i++) {
+        const size_t start = converter->row_start - base;
+        const size_t row_end = marks->row_ends[i];
+        const bool is_usual = row_is_usual(marks, start, row_end, first, PLAIN_COMMAS);
+        const bool is_plain = is_usual && plain_row(rows, start, marks->ends + first, row_end);
+        enum bet_fault fault = take_row(converter, base + row_end, is_plain);
         if (fault != BET_VALID) {
             return fault;
         }
-        converter->suspect = suspect; /* the next row begins in this block */
+        first = is_usual ? first + PLAIN_COMMAS + 1 : row_skip_ends(marks, first, row_end);
     }
     return BET_VALID;
 }
 
-/* The last block is filled up with spaces, which end nothing. */
-static enum bet_fault take_last_block(struct converter *converter, size_t base, bool open)
+/* A row of more bytes than are scanned at once. */
+static enum bet_fault take_long_row(struct converter *converter)
 {
-    char block[BLOCK_SCAN_BYTES];
-    size_t left = converter->bytes - base;
-    memset(block, ' ', sizeof block);
-    memcpy(block, converter->rows + base, left);
-    struct block_masks masks = block_scan(block, open);
-    enum bet_fault fault = take_block(converter, base, &masks);
-    if (fault == BET_VALID && converter->row_start < converter->bytes) {
-        fault = end_row(converter, converter->bytes); /* its LF is missing */
-    }
-    return fault;
+    const char *row = converter->rows + converter->row_start;
+    const char *line_feed = memchr(row, '\n', converter->bytes - converter->row_start);
+    const size_t row_end =
+        line_feed == NULL ? converter->bytes : (size_t)(line_feed - converter->rows);
+    return take_row(converter, row_end, false);
 }
 
 struct bet_conversion bet_rows_to_csv(uint32_t agency, const char *rows, size_t bytes, char *csv)
@@ -172,16 +157,13 @@ struct bet_conversion bet_rows_to_csv(uint32_t agency, const char *rows, size_t 
     char *prefix_end = decimal_write(converter.prefix, agency);
     *prefix_end++ = ',';
     converter.prefix_bytes = (size_t)(prefix_end - converter.prefix);
+    struct row_marks marks;
     enum bet_fault fault = BET_VALID;
-    size_t base = 0;
-    bool open = false;
-    for (; bytes - base > BLOCK_SCAN_BYTES && fault == BET_VALID; base += BLOCK_SCAN_BYTES) {
-        struct block_masks masks = block_scan(rows + base, open);
-        open = masks.open;
-        fault = take_block(&converter, base, &masks);
-    }
-    if (fault == BET_VALID) {
-        fault = take_last_block(&converter, base, open);
+    while (converter.row_start < bytes && fault == BET_VALID) {
+        const size_t base = converter.row_start;
+        row_scan(rows + base, bytes - base, &marks);
+        fault = marks.row_count > 0 ? take_marked_rows(&converter, &marks, base)
+                                    : take_long_row(&converter);
     }
     return (struct bet_conversion){
         .rows = converter.rows_done,

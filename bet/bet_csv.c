@@ -4,7 +4,7 @@
 #include "bet/bet.h"
 
 #include "bet/bet_plain.h"
-#include "bet/block_scan.h"
+#include "bet/row_scan.h"
 #include "lib/text.h"
 
 #include <string.h>
@@ -102,18 +102,18 @@ enum bet_fault bet_csv_parse(const char *row, size_t bytes, uint32_t *agency)
 
 /* ----------------------------------------------------------------- scan ---- */
 
-enum { COMMAS_KEPT = 8, CSV_COMMAS = 1 + PLAIN_COMMAS };
+enum { CSV_COMMAS = 1 + PLAIN_COMMAS };
 
 struct scanner {
     const char *rows;
+    size_t bytes;
     void (*run)(void *context, uint32_t agency, uint64_t rows, uint64_t bytes);
     void *context;
     size_t row_start;
-    size_t comma[COMMAS_KEPT];
-    unsigned commas;
-    bool suspect;        /* the row is in a block that is */
-    uint32_t agency;     /* of the run */
-    size_t prefix_bytes; /* of the run's rows; 0: there is no run */
+    uint32_t agency;      /* of the run */
+    size_t prefix_bytes;  /* of the run's rows; 0: there is no run */
+    uint64_t prefix;      /* its first word */
+    uint64_t prefix_mask; /* of that word, the bytes that are the prefix's */
     size_t run_start;
     uint64_t run_rows;
 };
@@ -128,91 +128,119 @@ static void end_run(struct scanner *scanner)
     scanner->prefix_bytes = 0;
 }
 
-/* True when the row begins as the run's rows do. */
-static inline bool continues_run(const struct scanner *scanner)
-{
-    return scanner->prefix_bytes > 0 &&
-           scanner->comma[0] + 1 == scanner->row_start + scanner->prefix_bytes &&
-           memcmp(scanner->rows + scanner->row_start, scanner->rows + scanner->run_start,
-                  scanner->prefix_bytes) == 0;
-}
-
+/* Ends the run, and begins another one, unless it is the same agency's. A row has eight bytes. */
 static void begin_run(struct scanner *scanner, uint32_t agency, size_t prefix_bytes)
 {
+    if (scanner->prefix_bytes > 0 && agency == scanner->agency) {
+        return;
+    }
     end_run(scanner);
     scanner->agency = agency;
     scanner->prefix_bytes = prefix_bytes;
+    scanner->prefix_mask = prefix_bytes < PLAIN_WORD_BYTES
+                               ? ~(UINT64_MAX << (prefix_bytes * PLAIN_BYTE_BITS))
+                               : UINT64_MAX;
+    scanner->prefix = plain_load_word(scanner->rows + scanner->row_start) & scanner->prefix_mask;
     scanner->run_start = scanner->row_start;
 }
 
-/* A row whose CRLF stands at `row_end`; false when it is not valid. */
-static inline bool scan_row(struct scanner *scanner, size_t row_end)
+/* True when the row begins as the run's rows do. Its first comma is at `comma`. */
+static inline bool continues_run(const struct scanner *scanner, size_t comma)
 {
     const char *row = scanner->rows + scanner->row_start;
-    bool plain = scanner->commas == CSV_COMMAS && !scanner->suspect && continues_run(scanner) &&
-                 plain_row(scanner->rows, scanner->comma[0] + 1, scanner->comma + 1, row_end);
-    if (!plain) {
-        uint32_t agency = 0;
-        if (bet_csv_parse(row, row_end - scanner->row_start, &agency) != BET_VALID) {
-            return false;
-        }
-        if (scanner->prefix_bytes == 0 || agency != scanner->agency) {
-            begin_run(scanner, agency, read_prefix(row, row_end - scanner->row_start, &agency));
-        }
+    return comma + 1 == scanner->row_start + scanner->prefix_bytes &&
+           (plain_load_word(row) & scanner->prefix_mask) == scanner->prefix &&
+           (scanner->prefix_bytes <= PLAIN_WORD_BYTES ||
+            memcmp(row + PLAIN_WORD_BYTES, scanner->rows + scanner->run_start + PLAIN_WORD_BYTES,
+                   scanner->prefix_bytes - PLAIN_WORD_BYTES) == 0);
+}
+
+/* True when a row that has passed plain_row after its first comma is its run's, or begins one. */
+static inline bool takes_agency(struct scanner *scanner, size_t comma, size_t row_end)
+{
+    if (continues_run(scanner, comma)) {
+        return true;
+    }
+    uint32_t agency = 0;
+    size_t prefix_bytes =
+        read_prefix(scanner->rows + scanner->row_start, row_end - scanner->row_start, &agency);
+    if (prefix_bytes > 0) {
+        begin_run(scanner, agency, prefix_bytes);
+    }
+    return prefix_bytes > 0;
+}
+
+static bool is_row_slowly(struct scanner *scanner, size_t row_end)
+{
+    const char *row = scanner->rows + scanner->row_start;
+    const size_t bytes = row_end - scanner->row_start;
+    uint32_t agency = 0;
+    if (bet_csv_parse(row, bytes, &agency) != BET_VALID) {
+        return false;
+    }
+    begin_run(scanner, agency, read_prefix(row, bytes, &agency));
+    return true;
+}
+
+/* Counts the row whose line feed is at `line_feed`; false when it has no CRLF, or is not valid. */
+static inline bool take_row(struct scanner *scanner, size_t line_feed, bool is_plain, size_t comma)
+{
+    const char *rows = scanner->rows;
+    if (line_feed == scanner->row_start || rows[line_feed - 1] != '\r') {
+        return false;
+    }
+    const size_t row_end = line_feed - 1;
+    if (!(is_plain && takes_agency(scanner, comma, row_end)) && !is_row_slowly(scanner, row_end)) {
+        return false;
     }
     scanner->run_rows++;
-    scanner->row_start = row_end + sizeof "\r\n" - 1;
-    scanner->commas = 0;
+    scanner->row_start = line_feed + 1;
     return true;
 }
 
-static inline bool scan_block(struct scanner *scanner, size_t base, const struct block_masks *masks)
+/* Goes through the rows that end among the marks, which were made from `base` on. */
+static bool take_marked_rows(struct scanner *scanner, const struct row_marks *marks, size_t base)
 {
-    scanner->suspect |= masks->suspect;
-    for (uint64_t ends = masks->commas | masks->line_feeds; ends != 0; ends &= ends - 1) {
-        const unsigned bit = (unsigned)__builtin_ctzll(ends);
-        const size_t at = base + bit;
-        if ((masks->line_feeds >> bit & 1) == 0) {
-            scanner->comma[scanner->commas++ % COMMAS_KEPT] = at;
-            continue;
-        }
-        if (at == scanner->row_start || scanner->rows[at - 1] != '\r' ||
-            !scan_row(scanner, at - 1)) {
+    const char *rows = scanner->rows + base;
+    size_t first = 0;
+    size_t row_count = marks->row_count - (marks->is_open ? 1 : 0);
+    for (size_t i = 0; i < row_count; i++) {
+        const size_t start = scanner->row_start - base;
+        const size_t line_feed = marks->row_ends[i];
+        const uint16_t *ends = marks->ends + first;
+        const bool is_usual = row_is_usual(marks, start, line_feed, first, CSV_COMMAS);
+        const bool is_plain =
+            is_usual && plain_row(rows, (size_t)ends[0] + 1, ends + 1, line_feed - 1);
+        if (!take_row(scanner, base + line_feed, is_plain, base + ends[0])) {
             return false;
         }
-        scanner->suspect = masks->suspect;
+        first = is_usual ? first + CSV_COMMAS + 1 : row_skip_ends(marks, first, line_feed);
     }
     return true;
 }
 
-/* Carriage returns elsewhere than before line feeds are control characters like any other. */
-static void mark_stray_returns(struct block_masks *masks, bool return_before)
+/* A row of more bytes than are scanned at once; false, too, when it has no line feed. */
+static bool take_long_row(struct scanner *scanner)
 {
-    uint64_t expected = masks->carriage_returns << 1 | (return_before ? 1 : 0);
-    masks->suspect |= (expected & ~masks->line_feeds) != 0;
+    const char *row = scanner->rows + scanner->row_start;
+    const char *line_feed = memchr(row, '\n', scanner->bytes - scanner->row_start);
+    return line_feed != NULL && take_row(scanner, (size_t)(line_feed - scanner->rows), false, 0);
 }
 
 size_t bet_csv_scan(const char *rows, size_t bytes,
                     void (*run)(void *context, uint32_t agency, uint64_t rows, uint64_t bytes),
                     void *context)
 {
-    struct scanner scanner = {.rows = rows, .run = run, .context = context};
-    bool open = false;
-    bool return_before = false;
+    struct scanner scanner = {.rows = rows, .bytes = bytes, .run = run, .context = context};
+    struct row_marks marks;
     bool good = true;
-    for (size_t base = 0; base < bytes && good; base += BLOCK_SCAN_BYTES) {
-        char last_block[BLOCK_SCAN_BYTES];
-        const char *block = rows + base;
-        if (bytes - base < BLOCK_SCAN_BYTES) {
-            memset(last_block, ' ', sizeof last_block);
-            memcpy(last_block, block, bytes - base);
-            block = last_block;
+    while (good && scanner.row_start < bytes) {
+        const size_t base = scanner.row_start;
+        row_scan(rows + base, bytes - base, &marks);
+        good = take_marked_rows(&scanner, &marks, base);
+        if (good && scanner.row_start == base) {
+            good = take_long_row(&scanner);
         }
-        struct block_masks masks = block_scan(block, open);
-        mark_stray_returns(&masks, return_before);
-        open = masks.open;
-        return_before = masks.carriage_returns >> (BLOCK_SCAN_BYTES - 1) != 0;
-        good = scan_block(&scanner, base, &masks);
     }
     end_run(&scanner);
     return scanner.row_start;

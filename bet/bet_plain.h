@@ -86,10 +86,10 @@ static inline bool plain_date(const char *date)
  * True when the row [row_start, row_end) of `rows`, with commas at `comma`[0..3], has five
  * valid fields of the usual lengths. Its text has to be known to be clean.
  */
-static inline bool plain_row(const char *rows, size_t row_start, const size_t *comma,
+static inline bool plain_row(const char *rows, size_t row_start, const uint16_t *comma,
                              size_t row_end)
 {
-    const size_t document_bytes = comma[2] - comma[1] - 1;
+    const size_t document_bytes = (size_t)comma[2] - comma[1] - 1;
     const size_t number_bytes = row_end - comma[3] - 1;
     return comma[0] > row_start && comma[1] > comma[0] + 1 &&
            comma[3] - comma[2] - 1 == PLAIN_DATE_BYTES && document_bytes - 1 < PLAIN_WORD_BYTES &&

@@ -8,13 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { READER_BYTES = 256 * 1024 }; /* fits the second-level cache */
-
 bool csv_reader_open(struct csv_reader *reader, int descriptor, uint64_t position)
 {
     *reader = (struct csv_reader){.descriptor = descriptor, .position = position};
-    reader->buffer = malloc(READER_BYTES);
-    reader->capacity = READER_BYTES;
+    reader->buffer = malloc(CSV_READER_BYTES);
+    reader->capacity = CSV_READER_BYTES;
     return reader->buffer != NULL;
 }
 
@@ -68,4 +66,39 @@ enum csv_read csv_reader_next(struct csv_reader *reader, const char **rows, size
         }
     }
     return CSV_END;
+}
+
+/* ------------------------------------------------------------- hand over ---- */
+
+bool csv_buffer_open(struct csv_buffer *buffer)
+{
+    *buffer = (struct csv_buffer){.bytes = malloc(CSV_READER_BYTES), .capacity = CSV_READER_BYTES};
+    return buffer->bytes != NULL;
+}
+
+void csv_buffer_close(struct csv_buffer *buffer)
+{
+    free(buffer->bytes);
+    *buffer = (struct csv_buffer){0};
+}
+
+bool csv_reader_hand_over(struct csv_reader *reader, struct csv_buffer *buffer)
+{
+    const size_t left = reader->used - reader->taken;
+    if (buffer->capacity < left) {
+        char *larger = realloc(buffer->bytes, reader->capacity);
+        if (larger == NULL) {
+            return false;
+        }
+        *buffer = (struct csv_buffer){.bytes = larger, .capacity = reader->capacity};
+    }
+    const struct csv_buffer handed = {.bytes = reader->buffer, .capacity = reader->capacity};
+    memcpy(buffer->bytes, reader->buffer + reader->taken, left);
+    reader->buffer = buffer->bytes;
+    reader->capacity = buffer->capacity;
+    reader->position += reader->taken;
+    reader->used = left;
+    reader->taken = 0;
+    *buffer = handed;
+    return true;
 }

@@ -17,6 +17,8 @@
 /* Twice the longest message that limits.message_bytes allows, and its agency's prefix. */
 #define CSV_ROW_BYTES_MAX (UINT64_C(36) * 1024 * 1024)
 
+enum { CSV_READER_BYTES = 256 * 1024 }; /* at first; fits the second-level cache */
+
 struct csv_reader {
     int descriptor;    /* the caller's */
     char *buffer;      /* owned */
@@ -41,5 +43,28 @@ enum csv_read { CSV_ROWS, CSV_END, CSV_FAILED };
  * given. Returns CSV_FAILED with errno when reading fails.
  */
 enum csv_read csv_reader_next(struct csv_reader *reader, const char **rows, size_t *bytes);
+
+/* ------------------------------------------------------------ hand over
+ *
+ * For a caller with several threads: one at a time reads, and each goes through what it has read.
+ */
+
+struct csv_buffer {
+    char *bytes; /* owned */
+    size_t capacity;
+};
+
+/* Makes a buffer of CSV_READER_BYTES. False when there is no memory. */
+bool csv_buffer_open(struct csv_buffer *buffer);
+
+/* Frees a buffer. One that is zeroed may be closed, too. */
+void csv_buffer_close(struct csv_buffer *buffer);
+
+/*
+ * Gives the rows of the latest csv_reader_next, which begin at buffer->bytes from now on, to the
+ * caller, and takes the bytes that the buffer had before in exchange. The reader goes on after those
+ * rows. False with errno when there is no memory; the rows are the reader's then, as before.
+ */
+bool csv_reader_hand_over(struct csv_reader *reader, struct csv_buffer *buffer);
 
 #endif

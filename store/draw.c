@@ -1,8 +1,8 @@
 /*
  * draw.c - see draw.h.
  *
- * Two steps. The scan goes over bets.csv once and appends every winning row to
- * a scratch file, counting each agency's bytes. The sort gives each agency its
+ * Two steps. The scan goes over bets.csv once, on all processors (row_crew.h), and appends every
+ * winning row to a scratch file, counting each agency's bytes. The sort gives each agency its
  * place in winners.csv by those counts, and copies the scratch file's rows
  * there. If the storer dies in here, the next one starts the draw again and
  * truncates what it finds.
@@ -20,6 +20,7 @@
 #include "lib/limits.h"
 #include "store/csv_reader.h"
 #include "store/file_io.h"
+#include "store/row_crew.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,12 +56,16 @@ struct draw {
     uint16_t *share_index; /* owned; open hash: 1 + a share's place in `shares`; 0: free */
     size_t share_count;
     bool (*should_stop)(void);
+    const struct draw_stock *stored;
+    uint64_t scratch_bytes; /* written to the scratch file */
     uint64_t winners, winners_bytes, winners_checksum;
     uint64_t scanned;  /* bytes of bets.csv before those that are looked at */
     uint64_t rows;     /* in them */
     uint64_t checksum; /* of them */
     bool damaged;      /* bets.csv is not what was stored; `failure` says where */
     bool stopped;      /* should_stop said so */
+    bool failed;       /* a row that wins could not be kept: `error` is its errno */
+    int error;
     struct failure *failure;
     char *buffer; /* owned; of rows on their way to a file */
     size_t buffered;
@@ -120,12 +125,12 @@ static uint32_t agency_of(const char *row)
 
 /* -------------------------------------------------------------- writing ---- */
 
-static bool flush_scratch(struct draw *draw, uint64_t *position)
+static bool flush_scratch(struct draw *draw)
 {
-    if (!file_write_all(draw->scratch, draw->buffer, draw->buffered, *position)) {
+    if (!file_write_all(draw->scratch, draw->buffer, draw->buffered, draw->scratch_bytes)) {
         return false;
     }
-    *position += draw->buffered;
+    draw->scratch_bytes += draw->buffered;
     draw->buffered = 0;
     return true;
 }
@@ -157,7 +162,7 @@ static bool is_bet(struct draw *draw, const char *row, size_t bytes, uint64_t at
     return fault == BET_VALID;
 }
 
-static bool keep_winner(struct draw *draw, const char *row, size_t bytes, uint64_t *position)
+static bool keep_winner(struct draw *draw, const char *row, size_t bytes)
 {
     uint32_t agency = agency_of(row);
     uint16_t *index = index_of(draw, agency);
@@ -167,22 +172,23 @@ static bool keep_winner(struct draw *draw, const char *row, size_t bytes, uint64
     struct share *share = &draw->shares[*index - 1];
     share->bytes += bytes;
     draw->winners++;
-    if (draw->buffered + bytes > SCRATCH_BUFFER_BYTES && !flush_scratch(draw, position)) {
+    if (draw->buffered + bytes > SCRATCH_BUFFER_BYTES && !flush_scratch(draw)) {
         return false;
     }
     if (bytes > SCRATCH_BUFFER_BYTES) {
-        *position += bytes;
-        return file_write_all(draw->scratch, row, bytes, *position - bytes);
+        draw->scratch_bytes += bytes;
+        return file_write_all(draw->scratch, row, bytes, draw->scratch_bytes - bytes);
     }
     memcpy(draw->buffer + draw->buffered, row, bytes);
     draw->buffered += bytes;
     return true;
 }
 
-static bool scan_rows(struct draw *draw, const char *rows, size_t bytes, uint64_t *position)
+/* Keeps the rows that win. `first` is where the first ending of one may be. */
+static bool keep_winners(struct draw *draw, const char *rows, size_t bytes, const char *first)
 {
     const char *end = rows + bytes;
-    for (const char *from = rows; from < end;) {
+    for (const char *from = first; from < end;) {
         const char *ending =
             byte_search(from, (size_t)(end - from), draw->ending, draw->ending_bytes);
         if (ending == NULL) {
@@ -196,7 +202,7 @@ static bool scan_rows(struct draw *draw, const char *rows, size_t bytes, uint64_
         const char *row = before == NULL ? rows : before + 1;
         size_t row_bytes = (size_t)(from - row);
         if (!is_bet(draw, row, row_bytes, draw->scanned + (uint64_t)(row - rows)) ||
-            !keep_winner(draw, row, row_bytes, position)) {
+            !keep_winner(draw, row, row_bytes)) {
             return false;
         }
     }
@@ -204,8 +210,9 @@ static bool scan_rows(struct draw *draw, const char *rows, size_t bytes, uint64_
 }
 
 /* False, with the failure, when what was read is not what was stored. */
-static bool is_complete(struct draw *draw, const struct draw_stock *stored)
+static bool is_complete(struct draw *draw)
 {
+    const struct draw_stock *stored = draw->stored;
     draw->damaged = draw->scanned != stored->bytes || draw->rows != stored->rows ||
                     draw->checksum != stored->checksum;
     return !draw->damaged ||
@@ -224,30 +231,63 @@ static bool is_stopping(struct draw *draw)
     return draw->stopped;
 }
 
-/* Scans the bytes that were stored; bytes after them in the file do not count. */
-static bool scan(struct draw *draw, const struct draw_stock *stored)
+/* What is seen in some rows before it is their turn. */
+struct seen {
+    size_t bytes; /* of those rows that were stored; bytes after them in the file do not count */
+    uint64_t rows, checksum;
+    const char *ending; /* the first place where a row that wins may end, or NULL */
+};
+
+/* row_work's `look`. */
+static void look_at_rows(void *context, const struct row_piece *piece)
 {
-    struct csv_reader reader;
-    const char *rows = NULL;
-    size_t bytes = 0;
-    uint64_t position = 0; /* in the scratch file */
-    if (!csv_reader_open(&reader, draw->bets, 0)) {
+    const struct draw *draw = context;
+    const uint64_t stored = draw->stored->bytes;
+    const uint64_t left = piece->position < stored ? stored - piece->position : 0;
+    const size_t bytes = piece->bytes < left ? piece->bytes : (size_t)left;
+    *(struct seen *)piece->findings = (struct seen){
+        .bytes = bytes,
+        .rows = byte_count(piece->rows, bytes, '\n'),
+        .checksum = checksum_extend(CHECKSUM_EMPTY, piece->rows, bytes),
+        .ending = byte_search(piece->rows, bytes, draw->ending, draw->ending_bytes),
+    };
+}
+
+/* row_work's `take`. */
+static bool take_rows(void *context, const struct row_piece *piece)
+{
+    struct draw *draw = context;
+    const struct seen *seen = piece->findings;
+    if (seen->ending != NULL && !keep_winners(draw, piece->rows, seen->bytes, seen->ending)) {
+        draw->failed = true;
+        draw->error = errno;
         return false;
     }
-    enum csv_read read = CSV_ROWS;
-    bool kept = true;
-    while (kept && !is_stopping(draw) && draw->scanned < stored->bytes &&
-           (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
-        uint64_t left = stored->bytes - draw->scanned;
-        bytes = bytes < left ? bytes : (size_t)left;
-        kept = scan_rows(draw, rows, bytes, &position);
-        draw->scanned += bytes;
-        draw->checksum = checksum_extend(draw->checksum, rows, bytes);
-        draw->rows += byte_count(rows, bytes, '\n');
+    draw->scanned += seen->bytes;
+    draw->rows += seen->rows;
+    draw->checksum = checksum_join(draw->checksum, seen->checksum, checksum_factor(seen->bytes));
+    return draw->scanned < draw->stored->bytes;
+}
+
+/* row_work's `may_go_on`. */
+static bool goes_on(void *context)
+{
+    return !is_stopping(context);
+}
+
+/* Scans the bytes that were stored. */
+static bool scan(struct draw *draw)
+{
+    const struct row_work work = {.context = draw,
+                                  .findings_bytes = sizeof(struct seen),
+                                  .look = look_at_rows,
+                                  .take = take_rows,
+                                  .may_go_on = goes_on};
+    if (row_crew_run(draw->bets, 0, draw->stored->bytes, &work) == CSV_FAILED) {
+        return false;
     }
-    csv_reader_close(&reader);
-    return kept && !draw->stopped && read != CSV_FAILED && is_complete(draw, stored) &&
-           flush_scratch(draw, &position);
+    errno = draw->error;
+    return !draw->failed && !draw->stopped && is_complete(draw) && flush_scratch(draw);
 }
 
 /* ----------------------------------------------------------------- sort ---- */
@@ -386,12 +426,13 @@ enum draw_end draw_hold(const struct data_directory *directory, const struct dra
                         .scratch = -1,
                         .unfinished = -1,
                         .checksum = CHECKSUM_EMPTY,
+                        .stored = stored,
                         .should_stop = should_stop};
     draw.ending_bytes =
         (size_t)snprintf(draw.ending, sizeof draw.ending, "%" PRIu32 "\r\n", winning_number);
     fault_point("draw.begun");
     enum draw_end end = DRAW_FAILED;
-    if (open_files(&draw) && scan(&draw, stored) && sort_by_agency(&draw) &&
+    if (open_files(&draw) && scan(&draw) && sort_by_agency(&draw) &&
         file_checksum(draw.unfinished, draw.winners_bytes, &draw.winners_checksum) ==
             (int64_t)draw.winners_bytes) {
         end = put_into_place(&draw);

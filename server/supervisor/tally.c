@@ -3,11 +3,10 @@
  */
 #include "server/supervisor/tally.h"
 
-#include "bet/bet.h"
 #include "lib/checksum.h"
+#include "server/supervisor/counting.h"
 #include "shm/agencies.h"
 #include "store/checkpoint.h"
-#include "store/csv_reader.h"
 #include "store/file_io.h"
 
 #include <sys/stat.h>
@@ -80,59 +79,29 @@ static bool start_from_checkpoint(const struct heritage *heritage, int bets, str
 
 /* ----------------------------------------------------------------- rows ---- */
 
-/* A scan of rows into the agencies table. */
-struct scan {
-    const struct segment *segment;
-    const char *run; /* where the next run begins */
-    uint64_t rows;
-    bool table_full;
-};
-
-/* Counts rows of one agency that stand together. */
-static void count_run(void *context, uint32_t id, uint64_t rows, uint64_t bytes)
-{
-    struct scan *scan = context;
-    struct agency *agency = agencies_find_or_add(scan->segment, id);
-    if (agency == NULL) {
-        scan->table_full = true;
-    } else {
-        agencies_add_stored(agency, rows, scan->run, (size_t)bytes);
-    }
-    scan->run += bytes;
-    scan->rows += rows;
-}
-
 /* Counts rows from tally->good_bytes on, until the first one that is not valid. */
 static bool count_rows(const struct heritage *heritage, int bets, struct tally *tally,
                        struct failure *failure)
 {
     const char *path = heritage->directory.path;
-    struct scan scan = {.segment = &heritage->segment, .rows = tally->rows};
-    struct csv_reader reader;
-    const char *rows = NULL;
-    size_t bytes = 0;
-    if (!csv_reader_open(&reader, bets, tally->good_bytes)) {
-        return failure_set_errno(failure, "read %s/" DATA_BETS_FILE, path);
+    struct counting_total total = {
+        .rows = tally->rows, .bytes = tally->good_bytes, .checksum = tally->checksum};
+    enum counting_end end = counting_run(&heritage->segment, bets, tally->file_bytes, &total);
+    tally->rows = total.rows;
+    tally->good_bytes = total.bytes;
+    tally->checksum = total.checksum;
+    switch (end) {
+    case COUNTING_DONE:
+        return true;
+    case COUNTING_TABLE_FULL:
+        return failure_set(failure,
+                           "%s/" DATA_BETS_FILE " has more agencies than limits.agencies: nothing "
+                           "was touched",
+                           path);
+    case COUNTING_FAILED:
+        break;
     }
-    enum csv_read read = CSV_END;
-    bool all_good = true;
-    while (all_good && (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
-        scan.run = rows;
-        size_t good = bet_csv_scan(rows, bytes, count_run, &scan);
-        tally->checksum = checksum_extend(tally->checksum, rows, good);
-        tally->good_bytes += good;
-        all_good = good == bytes;
-    }
-    csv_reader_close(&reader);
-    tally->rows = scan.rows;
-    if (read == CSV_FAILED) {
-        return failure_set_errno(failure, "read %s/" DATA_BETS_FILE, path);
-    }
-    return !scan.table_full ||
-           failure_set(failure,
-                       "%s/" DATA_BETS_FILE " has more agencies than limits.agencies: nothing was "
-                       "touched",
-                       path);
+    return failure_set_errno(failure, "read %s/" DATA_BETS_FILE, path);
 }
 
 bool tally_count(const struct heritage *heritage, int bets, struct tally *tally,

@@ -4,7 +4,7 @@
  */
 #include "bet/bet.h"
 
-#include "bet/block_scan.h"
+#include "bet/row_scan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -190,7 +190,7 @@ static size_t three_rows(char *rows, size_t capacity, int name_bytes)
 static void rows_may_end_anywhere_in_a_block(void **state)
 {
     (void)state;
-    for (int name_bytes = 0; name_bytes <= BLOCK_SCAN_BYTES; name_bytes++) {
+    for (int name_bytes = 0; name_bytes <= ROW_SCAN_BLOCK_BYTES; name_bytes++) {
         char rows[256];
         size_t bytes = three_rows(rows, sizeof rows, name_bytes);
         assert_int_equal(expect_as_row_by_row(rows, bytes), bytes);
@@ -203,7 +203,7 @@ static void rows_may_end_anywhere_in_a_block(void **state)
 static void a_wrong_byte_is_seen_at_every_place_of_a_block(void **state)
 {
     (void)state;
-    for (int name_bytes = 0; name_bytes <= BLOCK_SCAN_BYTES; name_bytes += 3) {
+    for (int name_bytes = 0; name_bytes <= ROW_SCAN_BLOCK_BYTES; name_bytes += 3) {
         char rows[256];
         size_t bytes = three_rows(rows, sizeof rows, name_bytes);
         for (size_t at = 0; at < bytes; at++) {
@@ -220,9 +220,9 @@ static void a_wrong_byte_is_seen_at_every_place_of_a_block(void **state)
 static void pairs_of_bytes_are_judged_at_the_border_of_two_blocks(void **state)
 {
     (void)state;
-    for (size_t at = BLOCK_SCAN_BYTES - 2; at <= BLOCK_SCAN_BYTES + 1; at++) {
+    for (size_t at = ROW_SCAN_BLOCK_BYTES - 2; at <= ROW_SCAN_BLOCK_BYTES + 1; at++) {
         char rows[256];
-        size_t bytes = three_rows(rows, sizeof rows, BLOCK_SCAN_BYTES); /* in the first name */
+        size_t bytes = three_rows(rows, sizeof rows, ROW_SCAN_BLOCK_BYTES); /* in the first name */
         for (int first = 0; first < BYTE_VALUES; first++) {
             for (size_t i = 0; i < sizeof special; i++) {
                 rows[at] = (char)first;
