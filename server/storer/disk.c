@@ -17,6 +17,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/*
+ * What one pwrite takes. The page cache takes memory in pieces as large as a write, up to a huge page.
+ * Free memory in whole huge pages is what a virtual machine has given back to its host, and each
+ * page of it costs a fault there: a write of 8 MiB took 17 ms, and in portions of this 0.9 ms.
+ */
+enum { PORTION_BYTES = 256 * 1024 };
+
 enum { RETRY_MS = 200 };
 
 #define ALLOCATE_BYTES (UINT64_C(64) * 1024 * 1024)
@@ -110,7 +117,8 @@ bool disk_write(struct disk *disk, const struct disk_file *file, const char *byt
                 uint64_t position)
 {
     while (count > 0) {
-        ssize_t written = pwrite(file->descriptor, bytes, count, (off_t)position);
+        size_t portion = count < PORTION_BYTES ? count : PORTION_BYTES;
+        ssize_t written = pwrite(file->descriptor, bytes, portion, (off_t)position);
         if (written > 0) {
             bytes += written;
             count -= (size_t)written;

@@ -3,8 +3,8 @@
 BENCH_BIN   := build/bench
 BENCH_TOOLS := $(BENCH_BIN)/lottery-bench $(BENCH_BIN)/lottery-floor $(BENCH_BIN)/lottery-hostile
 
-$(BENCH_BIN)/lottery-bench: $(call objects,tests/bench/bench_main.c tests/bench/load.c tests/bench/histogram.c \
-    tests/bench/tls_option.c) \
+$(BENCH_BIN)/lottery-bench: $(call objects,tests/bench/bench_main.c tests/bench/load.c tests/bench/agency.c \
+    tests/bench/messages.c tests/bench/histogram.c tests/bench/tls_option.c) \
     $(call archives,tls bet lib)
 $(BENCH_BIN)/lottery-bench: BENCH_LIBRARIES := $(LIBRARIES_tls)
 $(BENCH_BIN)/lottery-floor: $(call objects,tests/bench/floor_main.c)

@@ -2,9 +2,9 @@
  * bench_main.c - lottery-bench: a load for the lottery's server, or for anything that
  * frames its messages in the same way.
  *
- * Each agency is a process of its own; rows are in memory, and its connection is
- * being served (one message is answered), before the clock starts; all start
- * together. Prints one line of figures, `name=value ...`.
+ * All agencies are in this one process. Their rows are in memory, and each connection is being
+ * served (one message is answered), before the clock starts. Prints one line of figures,
+ * `name=value ...`; load_cpu is the share of a processor that the load itself took.
  */
 #include "tests/bench/load.h"
 #include "tests/bench/tls_option.h"
@@ -15,18 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define NS_PER_SECOND 1e9
+#define NS_PER_US          1e3
+#define NS_PER_MS          1e6
+#define BYTES_PER_MEGABYTE 1e6
 
-enum {
-    MESSAGES_BYTES = 8 * 1024 * 1024, /* of all agencies together: more than the caches hold */
-    MESSAGES_BYTES_MIN = 64 * 1024,
-    MS_PER_SECOND = 1000,
-    DURATION_MS = 2000
-};
+enum { MS_PER_SECOND = 1000, DURATION_MS = 2000 };
 
 static const char usage[] =
     "usage: lottery-bench -p PORT [-n AGENCIES] [-b BETS] [-w WINDOW] [-s SECONDS] [-i IDLE] [-x] "
@@ -34,7 +29,7 @@ static const char usage[] =
     "                     [-t CERTIFICATE,KEY,CA [-f]]\n"
     "       lottery-bench -T MEGABYTES\n"
     "  -p PORT       of the server, on 127.0.0.1\n"
-    "  -n AGENCIES   processes, one connection each (5)\n"
+    "  -n AGENCIES   a connection each (5)\n"
     "  -b BETS       a message (150)\n"
     "  -w WINDOW     unanswered messages at most (1)\n"
     "  -s SECONDS    how long to send (2)\n"
@@ -99,7 +94,9 @@ static bool read_options(int argc, char **argv, struct options *options)
             return false;
         }
     }
-    return optind == argc && (plan->server.sin_port != 0 || options->touch_megabytes != 0);
+    bool is_load = plan->server.sin_port != 0 && plan->agencies > 0 && plan->batch_bets > 0 &&
+                   plan->window > 0;
+    return optind == argc && (is_load || options->touch_megabytes != 0);
 }
 
 /* A virtual machine that gave memory back to its host pays for its next touch: pay it here. */
@@ -117,93 +114,34 @@ static int touch_memory(size_t megabytes)
     return EXIT_SUCCESS;
 }
 
-/* ------------------------------------------------------------- processes ---- */
+/* --------------------------------------------------------------- figures ---- */
 
-/* Pipes on which the agencies say that they are ready, and are told to start. */
-struct barrier {
-    int ready[2], start[2];
-};
-
-/* Connects and is served one message, as often as lottery-agency would try. False: in vain. */
-static bool connect_and_say_hello(const struct load_plan *plan,
-                                  const struct load_messages *messages,
-                                  struct load_connection *connection, SSL_SESSION **session)
+static double ms(uint64_t ns)
 {
-    enum { TRIES = 1000, PAUSE_NS = 20 * 1000 * 1000 };
-    const struct timespec pause = {.tv_nsec = PAUSE_NS};
-    for (int i = 0; i < TRIES; i++) {
-        if (load_open(connection, plan, session) && load_say_hello(connection, messages)) {
-            return true;
-        }
-        load_close(connection, session);
-        (void)nanosleep(&pause, NULL);
-    }
-    return false;
+    return (double)ns / NS_PER_MS;
 }
 
-static int run_agency(const struct load_plan *plan, unsigned index, const struct barrier *barrier,
-                      struct load_result *result)
+static void print_figures(const struct options *options, const struct load_result *result)
 {
-    struct load_messages messages = {0};
-    size_t bytes = MESSAGES_BYTES / plan->agencies;
-    if (!load_make_messages(&messages, index + 1, plan->batch_bets,
-                            bytes > MESSAGES_BYTES_MIN ? bytes : MESSAGES_BYTES_MIN)) {
-        return EXIT_FAILURE;
-    }
-    SSL_SESSION *session = NULL;
-    struct load_connection connection = {.socket = -1};
-    bool served = !plan->churn && connect_and_say_hello(plan, &messages, &connection, &session);
-    char byte = 0;
-    (void)close(barrier->start[1]);
-    bool started = write(barrier->ready[1], "", 1) == 1 && read(barrier->start[0], &byte, 1) == 0;
-    if (started && plan->churn) {
-        load_churn(plan, &messages, result);
-    } else if (started && served) {
-        load_bet(&connection, plan, &messages, result);
-    } else {
-        result->errors++;
-    }
-    result->ended_ns = load_clock_ns();
-    load_close(&connection, &session);
-    SSL_SESSION_free(session);
-    load_free_messages(&messages);
-    return EXIT_SUCCESS;
-}
-
-/* Opens the silent connections; the server's limit of descriptors is not ours. */
-static bool open_idle(const struct load_plan *plan)
-{
-    for (unsigned i = 0; i < plan->idle; i++) {
-        if (load_connect(&plan->server) < 0) {
-            perror("lottery-bench: idle connection");
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool await_ready(const struct barrier *barrier, unsigned agencies)
-{
-    char byte = 0;
-    for (unsigned i = 0; i < agencies; i++) {
-        if (read(barrier->ready[0], &byte, 1) != 1) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void print_figures(const struct options *options, const struct load_result *sum,
-                          double seconds)
-{
-    double bets = (double)sum->batches * options->plan.batch_bets;
+    const struct load_fairness *fairness = &result->fairness;
+    const struct histogram *latency = &result->latency;
+    double bets = (double)result->batches * options->plan.batch_bets;
     printf("bets=%.0f seconds=%.4f bets_per_s=%.0f mb_per_s=%.2f p50_us=%.1f p99_us=%.1f "
-           "p999_us=%.1f batches=%llu errors=%llu\n",
-           bets, seconds, bets / seconds, (double)sum->bytes / seconds / 1e6,
-           (double)histogram_quantile(&sum->latency, 0.5) / 1e3,
-           (double)histogram_quantile(&sum->latency, 0.99) / 1e3,
-           (double)histogram_quantile(&sum->latency, 0.999) / 1e3, (unsigned long long)sum->batches,
-           (unsigned long long)sum->errors);
+           "p999_us=%.1f batches=%llu errors=%llu",
+           bets, result->seconds, bets / result->seconds,
+           (double)result->bytes / result->seconds / BYTES_PER_MEGABYTE,
+           (double)histogram_quantile(latency, 0.5) / NS_PER_US,
+           (double)histogram_quantile(latency, 0.99) / NS_PER_US,
+           (double)histogram_quantile(latency, 0.999) / NS_PER_US,
+           (unsigned long long)result->batches, (unsigned long long)result->errors);
+    printf(" longest_ms=%.2f longest_over_p50=%.2f worst_p50_ms=%.2f median_p50_ms=%.2f "
+           "worst_p99_ms=%.2f median_p99_ms=%.2f least_batches=%llu most_batches=%llu "
+           "load_cpu=%.3f\n",
+           ms(fairness->longest_ns),
+           (double)fairness->longest_ns / (double)(histogram_quantile(latency, 0.5) + 1),
+           ms(fairness->worst_p50_ns), ms(fairness->median_p50_ns), ms(fairness->worst_p99_ns),
+           ms(fairness->median_p99_ns), (unsigned long long)fairness->least_batches,
+           (unsigned long long)fairness->most_batches, result->cpu_seconds / result->seconds);
 }
 
 static void write_histogram(const char *path, const struct histogram *histogram)
@@ -222,57 +160,17 @@ static void write_histogram(const char *path, const struct histogram *histogram)
     (void)fclose(file);
 }
 
-/* The last agency's last answer ends the time, not its process's end. */
-static int report(const struct options *options, const struct load_result *results,
-                  uint64_t began_ns)
-{
-    struct load_result sum = {.ended_ns = began_ns};
-    for (unsigned i = 0; i < options->plan.agencies; i++) {
-        sum.ended_ns = results[i].ended_ns > sum.ended_ns ? results[i].ended_ns : sum.ended_ns;
-        sum.batches += results[i].batches;
-        sum.bytes += results[i].bytes;
-        sum.errors += results[i].errors;
-        histogram_merge(&sum.latency, &results[i].latency);
-    }
-    print_figures(options, &sum, (double)(sum.ended_ns - began_ns) / NS_PER_SECOND);
-    if (options->histogram_file != NULL) {
-        write_histogram(options->histogram_file, &sum.latency);
-    }
-    return sum.errors == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 static int run(const struct options *options)
 {
-    const struct load_plan *plan = &options->plan;
-    struct load_result *results = mmap(NULL, plan->agencies * sizeof *results,
-                                       PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct barrier barrier;
-    if (results == MAP_FAILED || pipe(barrier.ready) != 0 || pipe(barrier.start) != 0 ||
-        !open_idle(plan)) {
-        perror("lottery-bench");
+    struct load_result result;
+    if (!load_run(&options->plan, &result)) {
         return EXIT_FAILURE;
     }
-    for (unsigned i = 0; i < plan->agencies; i++) {
-        pid_t pid = fork();
-        if (pid == 0) {
-            return run_agency(plan, i, &barrier, &results[i]);
-        }
-        if (pid < 0) {
-            perror("lottery-bench: fork");
-            return EXIT_FAILURE;
-        }
+    print_figures(options, &result);
+    if (options->histogram_file != NULL) {
+        write_histogram(options->histogram_file, &result.latency);
     }
-    (void)close(barrier.start[0]);
-    (void)close(barrier.ready[1]);
-    if (!await_ready(&barrier, plan->agencies)) {
-        (void)fputs("lottery-bench: an agency did not start\n", stderr);
-        return EXIT_FAILURE;
-    }
-    uint64_t began_ns = load_clock_ns();
-    (void)close(barrier.start[1]);
-    while (wait(NULL) > 0) {
-    }
-    return report(options, results, began_ns);
+    return result.errors == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int run_by_tls(struct options *options)

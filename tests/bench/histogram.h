@@ -1,7 +1,6 @@
 /*
  * histogram.h - how long acknowledgements took, in buckets of at most 1/16 of their value.
- *
- * Lives in memory that the load's processes share; each has its own.
+ * Each agency of the load has its own.
  */
 #ifndef TESTS_BENCH_HISTOGRAM_H
 #define TESTS_BENCH_HISTOGRAM_H

@@ -3,372 +3,349 @@
  */
 #include "tests/bench/load.h"
 
+#include "tests/bench/agency.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { ROW_BYTES_MAX = 64, HEADER_BYTES_MAX = 24, WINDOW_MAX = 4096, ANSWER_TIMEOUT_MS = 30000 };
+enum {
+    MESSAGES_BYTES = 512 * 1024, /* of all agencies together: they fit into the cache */
+    EVENTS_MAX = 256,
+    OPENING_MAX = 64, /* connections that have no answer yet: below the servers' backlog */
+    TRIES_MAX = 1000, /* of an agency to connect and be served, as lottery-agency would try */
+    RETRY_MS = 20,
+    ANSWER_TIMEOUT_MS = 30000
+};
 
-/* What the server's certificate has to be for. */
-#define SERVER_NAME "127.0.0.1"
-
-#define NS_PER_SECOND UINT64_C(1000000000)
+#define NS_PER_SECOND 1e9
 #define NS_PER_MS     UINT64_C(1000000)
 
-static const char ack[] = "server:0\r\n";
-enum { ACK_BYTES = sizeof ack - 1 };
+struct load {
+    const struct load_plan *plan;
+    struct agency_setting setting;
+    struct messages messages;
+    struct agency *agencies;
+    uint64_t *sent_ns; /* the agencies' rings */
+    uint64_t errors;   /* connections that failed */
+    int epoll;
+};
 
-uint64_t load_clock_ns(void)
+static bool say_why(const char *what)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
-}
-
-/* ------------------------------------------------------------- messages ---- */
-
-/* A row like the real ones, 45 bytes on average. */
-static int write_row(char *out, unsigned serial)
-{
-    static const char *const names[] = {"Santiago Lionel", "Agustina",     "Tiago Nicolás", "Ciro",
-                                        "Valentina",       "Martina Pilar"};
-    static const char *const surnames[] = {"Lorca", "Zambrano", "Fernorón", "Hernández", "Saldaña"};
-    return snprintf(out, ROW_BYTES_MAX, "%s,%s,%u,%04u-%02u-%02u,%u\n", names[serial % 6],
-                    surnames[serial % 5], 20000000 + serial % 20000000, 1950 + serial % 60,
-                    1 + serial % 12, 1 + serial % 28, serial % 7574);
-}
-
-bool load_make_messages(struct load_messages *messages, unsigned agency, unsigned batch_bets,
-                        size_t bytes_wanted)
-{
-    size_t message_bytes_max = HEADER_BYTES_MAX + (size_t)batch_bets * ROW_BYTES_MAX;
-    size_t count = bytes_wanted / (HEADER_BYTES_MAX + (size_t)batch_bets * 45) + 1;
-    messages->bytes = malloc(count * message_bytes_max);
-    messages->offsets = calloc(count + 1, sizeof *messages->offsets);
-    if (messages->bytes == NULL || messages->offsets == NULL) {
-        return false;
-    }
-    size_t used = 0;
-    unsigned serial = agency * 7919;
-    for (messages->count = 0; messages->count < count; messages->count++) {
-        messages->offsets[messages->count] = used;
-        used += (size_t)sprintf(messages->bytes + used, "%u:4:", agency);
-        for (unsigned i = 0; i < batch_bets; i++) {
-            used += (size_t)write_row(messages->bytes + used, serial++);
-        }
-        used += (size_t)sprintf(messages->bytes + used, "\r\n");
-    }
-    messages->offsets[count] = used;
-    return true;
-}
-
-void load_free_messages(struct load_messages *messages)
-{
-    free(messages->bytes);
-    free(messages->offsets);
-}
-
-int load_connect(const struct sockaddr_in *server)
-{
-    const int on = 1;
-    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (descriptor >= 0 &&
-        connect(descriptor, (const struct sockaddr *)server, sizeof *server) != 0) {
-        (void)close(descriptor);
-        return -1;
-    }
-    (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return descriptor;
-}
-
-/* ------------------------------------------------------------ connections ---- */
-
-static bool await(const struct load_connection *connection, short events)
-{
-    struct pollfd watched = {.fd = connection->socket, .events = events};
-    return poll(&watched, 1, ANSWER_TIMEOUT_MS) > 0;
-}
-
-/* Waits for what a call of the stream has asked for. False where there is nothing to wait for. */
-static bool await_stream(const struct load_connection *connection, enum tls_result result)
-{
-    return (result == TLS_WANTS_READ && await(connection, POLLIN)) ||
-           (result == TLS_WANTS_WRITE && await(connection, POLLOUT));
-}
-
-static bool shake_hands(struct load_connection *connection, const struct load_plan *plan,
-                        SSL_SESSION **session)
-{
-    struct failure failure = {.text = "the socket can't be made not to block"};
-    enum tls_result result = TLS_FAILED;
-    if (fcntl(connection->socket, F_SETFL, O_NONBLOCK) == 0 &&
-        tls_stream_open_client(&connection->stream, plan->tls, connection->socket, SERVER_NAME,
-                               &failure)) {
-        if (*session != NULL) {
-            tls_stream_offer(&connection->stream, *session);
-            SSL_SESSION_free(*session);
-            *session = NULL;
-        }
-        do {
-            result = tls_stream_handshake(&connection->stream, &failure);
-        } while (await_stream(connection, result));
-    }
-    if (result != TLS_DONE) {
-        (void)fprintf(stderr, "lottery-bench: TLS: %s\n", failure.text);
-    }
-    return result == TLS_DONE;
-}
-
-bool load_open(struct load_connection *connection, const struct load_plan *plan,
-               SSL_SESSION **session)
-{
-    *connection = (struct load_connection){.socket = load_connect(&plan->server)};
-    if (connection->socket >= 0 && (plan->tls == NULL || shake_hands(connection, plan, session))) {
-        return true;
-    }
-    load_close(connection, session);
+    (void)fprintf(stderr, "lottery-bench: %s: %s\n", what, strerror(errno));
     return false;
 }
 
-void load_close(struct load_connection *connection, SSL_SESSION **session)
+/* ----------------------------------------------------------- connections ---- */
+
+/* Begins an agency's connection, and does what can be done of it at once. False when it failed. */
+static bool begin(struct load *load, struct agency *agency)
 {
-    if (connection->stream.ssl != NULL) {
-        SSL_SESSION_free(*session);
-        *session = tls_stream_session(&connection->stream);
-        tls_stream_end(&connection->stream);
-        tls_stream_close(&connection->stream);
-    }
-    if (connection->socket >= 0) {
-        (void)close(connection->socket);
-    }
-    connection->socket = -1;
+    struct epoll_event watched = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = agency};
+    return agency_connect(agency, &load->setting) &&
+           epoll_ctl(load->epoll, EPOLL_CTL_ADD, agency->socket, &watched) == 0 &&
+           agency_go_on(agency, &load->setting);
 }
 
-/* Sends what goes without waiting. Returns the bytes, maybe 0; -1: it failed. */
-static ssize_t send_some(struct load_connection *connection, const char *bytes, size_t count)
+/* Waits for edges, and lets their agencies go on. Those that failed are closed. False at an error. */
+static bool serve_events(struct load *load, int timeout_ms, bool *anything)
 {
-    struct failure failure;
-    enum tls_result result = TLS_DONE;
-    size_t sent = 0;
-    if (connection->stream.ssl == NULL) {
-        ssize_t moved = send(connection->socket, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
-        return moved >= 0 ? moved : errno == EAGAIN || errno == EINTR ? 0 : -1;
+    struct epoll_event events[EVENTS_MAX];
+    int count = epoll_wait(load->epoll, events, EVENTS_MAX, timeout_ms);
+    if (count < 0 && errno != EINTR) {
+        return say_why("epoll_wait");
     }
-    while (sent < count && result == TLS_DONE) { /* a record each time */
-        size_t part = 0;
-        result = tls_stream_write(&connection->stream, bytes + sent, count - sent, &part, &failure);
-        sent += result == TLS_DONE ? part : 0;
-    }
-    return result == TLS_ENDED || result == TLS_FAILED ? -1 : (ssize_t)sent;
-}
-
-/* Receives what is there. Returns the bytes, maybe 0; -1: it failed, or the server has closed. */
-static ssize_t receive_some(struct load_connection *connection, char *bytes, size_t capacity)
-{
-    struct failure failure;
-    size_t got = 0;
-    if (connection->stream.ssl == NULL) {
-        ssize_t moved = recv(connection->socket, bytes, capacity, MSG_DONTWAIT);
-        return moved > 0 ? moved : moved < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
-    }
-    enum tls_result result = tls_stream_read(&connection->stream, bytes, capacity, &got, &failure);
-    connection->has_pending = result == TLS_DONE && tls_stream_has_pending(&connection->stream);
-    return result == TLS_DONE                                      ? (ssize_t)got
-           : result == TLS_WANTS_READ || result == TLS_WANTS_WRITE ? 0
-                                                                   : -1;
-}
-
-/* ---------------------------------------------------------------- window ---- */
-
-/* The state of one connection: which message is next, and when the unanswered ones left. */
-struct sender {
-    struct load_connection *connection;
-    const struct load_plan *plan;
-    const struct load_messages *messages;
-    struct load_result *result;
-    size_t next;                  /* message to send next */
-    size_t part_sent;             /* bytes of it that have left already */
-    uint64_t sent_ns[WINDOW_MAX]; /* of the unanswered messages, a ring */
-    uint64_t sent, answered;      /* messages */
-    char answers[ACK_BYTES * WINDOW_MAX];
-    size_t answer_bytes;
-};
-
-/* As many messages as the window takes and as stand in a row in memory, in one send. */
-static bool send_window(struct sender *sender)
-{
-    const struct load_messages *messages = sender->messages;
-    uint64_t room = sender->plan->window - (sender->sent - sender->answered);
-    size_t to = sender->next + room < messages->count ? sender->next + room : messages->count;
-    if (to == sender->next) {
-        return true;
-    }
-    size_t from_byte = messages->offsets[sender->next] + sender->part_sent;
-    ssize_t sent = send_some(sender->connection, messages->bytes + from_byte,
-                             messages->offsets[to] - from_byte);
-    if (sent <= 0) {
-        return sent == 0;
-    }
-    uint64_t now = load_clock_ns();
-    size_t end = from_byte + (size_t)sent;
-    while (sender->next < to && messages->offsets[sender->next + 1] <= end) {
-        sender->sent_ns[sender->sent++ % WINDOW_MAX] = now;
-        sender->next++;
-    }
-    sender->part_sent = end - messages->offsets[sender->next];
-    if (sender->next == messages->count) {
-        sender->next = 0;
+    *anything = count > 0;
+    for (int i = 0; i < count; i++) {
+        struct agency *agency = events[i].data.ptr;
+        if (agency->stage != AGENCY_AWAY && !agency_go_on(agency, &load->setting)) {
+            load->errors++;
+            agency_close(agency);
+        }
     }
     return true;
 }
 
-static void take_answers(struct sender *sender)
+/* -------------------------------------------------------- being served ---- */
+
+/*
+ * Connects the agencies that have no connection, as many as may be without an answer. Returns how
+ * many have been served one message.
+ */
+static unsigned connect_more(struct load *load)
 {
-    uint64_t now = load_clock_ns();
-    size_t whole = sender->answer_bytes / ACK_BYTES;
-    for (size_t i = 0; i < whole; i++) {
-        if (memcmp(sender->answers + i * ACK_BYTES, ack, ACK_BYTES) != 0) {
-            sender->result->errors++;
-        }
-        uint64_t left_ns = sender->sent_ns[sender->answered++ % WINDOW_MAX];
-        histogram_add(&sender->result->latency, now - left_ns, 1);
+    unsigned served = 0;
+    unsigned opening = 0;
+    for (unsigned i = 0; i < load->plan->agencies; i++) {
+        served += agency_is_done(&load->agencies[i]) ? 1 : 0;
+        opening += load->agencies[i].stage != AGENCY_AWAY ? 1 : 0;
     }
-    sender->answer_bytes -= whole * ACK_BYTES;
-    memmove(sender->answers, sender->answers + whole * ACK_BYTES, sender->answer_bytes);
-}
-
-static bool receive_answers(struct sender *sender)
-{
-    ssize_t got = receive_some(sender->connection, sender->answers + sender->answer_bytes,
-                               sizeof sender->answers - sender->answer_bytes);
-    if (got > 0) {
-        sender->answer_bytes += (size_t)got;
-        take_answers(sender);
-    }
-    return got >= 0;
-}
-
-static bool wait_for_socket(const struct sender *sender, bool to_send)
-{
-    return sender->connection->has_pending ||
-           await(sender->connection, (short)(POLLIN | (to_send ? POLLOUT : 0)));
-}
-
-/* A message of which a part has left has to be finished. */
-static bool may_send(const struct sender *sender, uint64_t deadline_ns)
-{
-    bool room = sender->sent - sender->answered < sender->plan->window;
-    return room && (sender->part_sent > 0 || load_clock_ns() < deadline_ns);
-}
-
-void load_bet(struct load_connection *connection, const struct load_plan *plan,
-              const struct load_messages *messages, struct load_result *result)
-{
-    struct sender sender = {
-        .connection = connection, .plan = plan, .messages = messages, .result = result};
-    uint64_t deadline_ns = load_clock_ns() + plan->duration_ms * NS_PER_MS;
-    for (;;) {
-        bool sending = may_send(&sender, deadline_ns);
-        if (!sending && sender.answered == sender.sent) {
-            break;
-        }
-        bool alive = (!sending || send_window(&sender)) &&
-                     wait_for_socket(&sender, may_send(&sender, deadline_ns)) &&
-                     receive_answers(&sender);
-        if (!alive) {
-            result->errors++;
-            break;
+    opening -= served;
+    for (unsigned i = 0; i < load->plan->agencies && opening < OPENING_MAX; i++) {
+        struct agency *agency = &load->agencies[i];
+        if (agency->stage == AGENCY_AWAY) {
+            opening++;
+            if (!begin(load, agency)) {
+                agency_close(agency);
+            }
         }
     }
-    result->batches = sender.answered;
-    result->bytes = sender.answered * (messages->offsets[messages->count] / messages->count);
+    return served;
 }
 
-/* --------------------------------------------------------- single messages ---- */
-
-static bool send_whole(struct load_connection *connection, const char *bytes, size_t count)
+/* Lets each agency connect and be served one message, as often as lottery-agency would try. */
+static bool await_served(struct load *load)
 {
-    ssize_t sent = send_some(connection, bytes, count);
-    while (sent >= 0 && (size_t)sent < count && await(connection, POLLOUT)) {
-        bytes += sent;
-        count -= (size_t)sent;
-        sent = send_some(connection, bytes, count);
+    const struct timespec pause = {.tv_nsec = RETRY_MS * (long)NS_PER_MS};
+    for (unsigned i = 0; i < load->plan->agencies; i++) {
+        load->agencies[i].send_to = 1;
     }
-    return sent >= 0 && (size_t)sent == count;
-}
-
-static bool take_ack(struct load_connection *connection)
-{
-    char answer[ACK_BYTES] = "";
-    size_t came = 0;
-    while (came < sizeof answer) {
-        ssize_t got = connection->has_pending || await(connection, POLLIN)
-                          ? receive_some(connection, answer + came, sizeof answer - came)
-                          : -1;
-        if (got < 0) {
+    for (int failures = 0; connect_more(load) < load->plan->agencies;) {
+        bool anything = false;
+        load->errors = 0;
+        if (!serve_events(load, RETRY_MS, &anything)) {
             return false;
         }
-        came += (size_t)got;
-    }
-    return memcmp(answer, ack, sizeof answer) == 0;
-}
-
-/* Plain text blocks in recv alone, which is one call less than poll and recv. */
-static bool send_and_take_ack(struct load_connection *connection,
-                              const struct load_messages *messages, size_t index)
-{
-    char answer[ACK_BYTES];
-    const char *message = messages->bytes + messages->offsets[index];
-    size_t bytes = messages->offsets[index + 1] - messages->offsets[index];
-    if (connection->stream.ssl != NULL) {
-        return send_whole(connection, message, bytes) && take_ack(connection);
-    }
-    return send(connection->socket, message, bytes, MSG_NOSIGNAL) == (ssize_t)bytes &&
-           recv(connection->socket, answer, sizeof answer, MSG_WAITALL) == (ssize_t)sizeof answer &&
-           memcmp(answer, ack, sizeof answer) == 0;
-}
-
-bool load_say_hello(struct load_connection *connection, const struct load_messages *messages)
-{
-    return send_and_take_ack(connection, messages, 0);
-}
-
-static bool churn_once(const struct load_plan *plan, const struct load_messages *messages,
-                       size_t index, SSL_SESSION **session)
-{
-    struct load_connection connection;
-    if (!load_open(&connection, plan, session)) {
-        return false;
-    }
-    bool answered = send_and_take_ack(&connection, messages, index);
-    load_close(&connection, session);
-    if (plan->whole_handshakes) {
-        SSL_SESSION_free(*session);
-        *session = NULL;
-    }
-    return answered;
-}
-
-void load_churn(const struct load_plan *plan, const struct load_messages *messages,
-                struct load_result *result)
-{
-    SSL_SESSION *session = NULL;
-    uint64_t deadline_ns = load_clock_ns() + plan->duration_ms * NS_PER_MS;
-    for (size_t i = 0; load_clock_ns() < deadline_ns; i++) {
-        uint64_t began_ns = load_clock_ns();
-        if (churn_once(plan, messages, i % messages->count, &session)) {
-            result->batches++;
-            histogram_add(&result->latency, load_clock_ns() - began_ns, 1);
-        } else {
-            result->errors++;
+        if (load->errors > 0 || !anything) {
+            (void)nanosleep(&pause, NULL);
+            if (++failures > TRIES_MAX) {
+                (void)fputs("lottery-bench: an agency was not served\n", stderr);
+                return false;
+            }
         }
     }
-    SSL_SESSION_free(session);
+    load->errors = 0;
+    return true;
+}
+
+/* ---------------------------------------------------------------- betting ---- */
+
+static void begin_betting(struct load *load)
+{
+    for (unsigned i = 0; i < load->plan->agencies; i++) {
+        struct agency *agency = &load->agencies[i];
+        agency->sent = 0;
+        agency->answered = 0;
+        agency->send_to = UINT64_MAX;
+        agency->longest_ns = 0;
+        agency->latency = (struct histogram){0};
+    }
+}
+
+static bool is_over(const struct load *load)
+{
+    for (unsigned i = 0; i < load->plan->agencies; i++) {
+        const struct agency *agency = &load->agencies[i];
+        if (agency->stage != AGENCY_AWAY && !agency_is_done(agency)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Sends until the time is up, and waits for the last answers. */
+static bool bet(struct load *load)
+{
+    uint64_t deadline_ns = agency_clock_ns() + load->plan->duration_ms * NS_PER_MS;
+    bool is_stopped = false;
+    bool anything = true;
+    for (unsigned i = 0; i < load->plan->agencies; i++) {
+        if (!agency_go_on(&load->agencies[i], &load->setting)) {
+            load->errors++;
+            agency_close(&load->agencies[i]);
+        }
+    }
+    while (!is_stopped || !is_over(load)) {
+        if (!serve_events(load, ANSWER_TIMEOUT_MS, &anything)) {
+            return false;
+        }
+        if (!anything) {
+            load->errors++;
+            return true;
+        }
+        for (unsigned i = 0; !is_stopped && agency_clock_ns() >= deadline_ns; i++) {
+            is_stopped = i + 1 == load->plan->agencies;
+            agency_stop(&load->agencies[i], &load->setting);
+        }
+    }
+    return true;
+}
+
+/* Lets an agency whose message was answered close, and connect for the next one. */
+static void churn_agency(struct load *load, struct agency *agency, bool goes_on)
+{
+    if (agency->stage != AGENCY_AWAY && agency_is_done(agency)) {
+        agency_close(agency);
+        if (load->plan->whole_handshakes) {
+            SSL_SESSION_free(agency->session);
+            agency->session = NULL;
+        }
+    }
+    if (agency->stage == AGENCY_AWAY && goes_on) {
+        agency->send_to = agency->sent + 1;
+        if (!begin(load, agency)) {
+            load->errors++;
+            agency_close(agency);
+        }
+    }
+}
+
+/* Connects, sends one message, awaits its answer and closes, again and again. */
+static bool churn(struct load *load)
+{
+    uint64_t deadline_ns = agency_clock_ns() + load->plan->duration_ms * NS_PER_MS;
+    bool goes_on = true;
+    bool anything = true;
+    do {
+        goes_on = agency_clock_ns() < deadline_ns;
+        for (unsigned i = 0; i < load->plan->agencies; i++) {
+            churn_agency(load, &load->agencies[i], goes_on);
+        }
+        if (!is_over(load) && !serve_events(load, ANSWER_TIMEOUT_MS, &anything)) {
+            return false;
+        }
+        if (!anything) {
+            load->errors++;
+            return true;
+        }
+    } while (goes_on || !is_over(load));
+    return true;
+}
+
+/* ---------------------------------------------------------------- figures ---- */
+
+static int compare_values(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* The middle one and the largest of the agencies' own quantiles. False without memory. */
+static bool spread(const struct load *load, double share, uint64_t *median, uint64_t *worst)
+{
+    size_t count = load->plan->agencies;
+    uint64_t *values = malloc((count + 1) * sizeof *values);
+    if (values == NULL) {
+        return say_why("memory for figures");
+    }
+    for (size_t i = 0; i < count; i++) {
+        values[i] = histogram_quantile(&load->agencies[i].latency, share);
+    }
+    qsort(values, count, sizeof *values, compare_values);
+    *median = values[count / 2];
+    *worst = values[count - 1];
+    free(values);
+    return true;
+}
+
+static bool sum_up(const struct load *load, struct load_result *result)
+{
+    struct load_fairness *fairness = &result->fairness;
+    result->errors = load->errors;
+    fairness->least_batches = UINT64_MAX;
+    for (unsigned i = 0; i < load->plan->agencies; i++) {
+        const struct agency *agency = &load->agencies[i];
+        result->batches += agency->answered;
+        result->bytes += agency->answered * messages_mean_bytes(&load->messages, &agency->header);
+        result->errors += agency->errors;
+        histogram_merge(&result->latency, &agency->latency);
+        if (agency->longest_ns > fairness->longest_ns) {
+            fairness->longest_ns = agency->longest_ns;
+        }
+        if (agency->answered > fairness->most_batches) {
+            fairness->most_batches = agency->answered;
+        }
+        if (agency->answered < fairness->least_batches) {
+            fairness->least_batches = agency->answered;
+        }
+    }
+    return spread(load, 0.5, &fairness->median_p50_ns, &fairness->worst_p50_ns) &&
+           spread(load, 0.99, &fairness->median_p99_ns, &fairness->worst_p99_ns);
+}
+
+/* ------------------------------------------------------------------- life ---- */
+
+/* Opens the silent connections; the server's limit of descriptors is not ours. */
+static bool open_idle(const struct load_plan *plan)
+{
+    for (unsigned i = 0; i < plan->idle; i++) {
+        int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (descriptor < 0 ||
+            connect(descriptor, (const struct sockaddr *)&plan->server, sizeof plan->server) != 0) {
+            return say_why("idle connection");
+        }
+    }
+    return true;
+}
+
+static bool open_load(struct load *load, const struct load_plan *plan)
+{
+    *load = (struct load){.plan = plan,
+                          .agencies = calloc(plan->agencies, sizeof *load->agencies),
+                          .sent_ns =
+                              calloc((size_t)plan->agencies * plan->window, sizeof *load->sent_ns),
+                          .epoll = epoll_create1(EPOLL_CLOEXEC)};
+    if (load->agencies == NULL || load->sent_ns == NULL || load->epoll < 0 ||
+        !messages_make(&load->messages, plan->batch_bets, MESSAGES_BYTES)) {
+        return say_why("set up");
+    }
+    load->setting = (struct agency_setting){.server = plan->server,
+                                            .messages = &load->messages,
+                                            .tls = plan->tls,
+                                            .window = plan->window,
+                                            .counts_connecting = plan->churn};
+    for (unsigned i = 0; i < plan->agencies; i++) {
+        struct agency *agency = &load->agencies[i];
+        agency->header = messages_header_of(i + 1);
+        agency->socket = -1;
+        agency->cursor.next = i % load->messages.count;
+        agency->sent_ns = load->sent_ns + (size_t)i * plan->window;
+    }
+    return true;
+}
+
+static void close_load(struct load *load)
+{
+    for (unsigned i = 0; load->agencies != NULL && i < load->plan->agencies; i++) {
+        agency_close(&load->agencies[i]);
+        SSL_SESSION_free(load->agencies[i].session);
+    }
+    free(load->agencies);
+    free(load->sent_ns);
+    messages_free(&load->messages);
+    if (load->epoll >= 0) {
+        (void)close(load->epoll);
+    }
+}
+
+static double cpu_seconds(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
+bool load_run(const struct load_plan *plan, struct load_result *result)
+{
+    struct load load;
+    *result = (struct load_result){0};
+    bool is_open = open_load(&load, plan) && open_idle(plan);
+    bool is_served = is_open && (plan->churn || await_served(&load));
+    bool has_run = false;
+    if (is_served) {
+        begin_betting(&load);
+        double cpu_began = cpu_seconds();
+        uint64_t began_ns = agency_clock_ns();
+        has_run = plan->churn ? churn(&load) : bet(&load);
+        result->seconds = (double)(agency_clock_ns() - began_ns) / NS_PER_SECOND;
+        result->cpu_seconds = cpu_seconds() - cpu_began;
+        has_run = has_run && sum_up(&load, result);
+    }
+    close_load(&load);
+    return has_run;
 }

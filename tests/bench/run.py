@@ -178,6 +178,8 @@ def short(value):
     return '%.3g' % value
 
 
+FAIRNESS = ('longest_ms', 'longest_over_p50', 'median_p50_ms', 'worst_p50_ms', 'median_p99_ms',
+            'worst_p99_ms', 'least_batches', 'most_batches', 'load_cpu')
 FIGURES = ('bets_per_s', 'mb_per_s', 'cpu_s_per_million', 'p50_us', 'p99_us', 'p999_us')
 
 
@@ -218,9 +220,36 @@ def single_bets(options, report):
     against_floor(options, report, 'single-bets', '-w 1 -b 1 -s 2', '>= 0.9')
 
 
+def many_agencies(options, report, agencies, seconds, goal):
+    """So many agencies in turn with five, with the floor, and with a floor that only answers."""
+    scenario = 'agencies%d' % agencies
+    load = '-w 16 -n %d -s %d' % (agencies, seconds)
+    print('%s: lottery-bench %s' % (scenario, load))
+    sides = (('lottery', Side(options, 'lottery'), load),
+             ('with-five', Side(options, 'lottery'), '-w 16 -s 2'),
+             ('floor', Side(options, 'floor'), load),
+             ('load', Side(options, 'floor', ['-x']), load))
+    results = {name: [] for name, _, _ in sides}
+    for _ in range(options.rounds):
+        for name, side, side_load in sides:
+            results[name].append(run_load(options, side, side_load))
+    for name, _, _ in sides:
+        report.note(scenario, name, results[name], FIGURES + FAIRNESS)
+    for other, what, limit in (('with-five', 'bets_per_s', goal),
+                               ('floor', 'bets_per_s', '(the floor has as many)'),
+                               ('load', 'bets_per_s', '<= 0.5: the load is not the limit')):
+        report.ratio(scenario, '%s of %s' % (what, other),
+                     median_ratio((results['lottery'], results[other]), what), limit)
+    report.ratio(scenario, 'longest wait of the median wait', statistics.median(
+        result['longest_over_p50'] for result in results['lottery']), '<= 5')
+
+
 def agencies500(options, report):
-    against_itself(options, report, 'agencies500', ('-w 16 -n 500 -s 2', '-w 16 -s 2'), '>= 0.8')
-    against_floor(options, report, 'agencies500-floor', '-w 16 -n 500 -s 2', '(the floor has 500, too)')
+    many_agencies(options, report, 500, 2, '>= 0.7')
+
+
+def agencies2000(options, report):
+    many_agencies(options, report, 2000, 5, '>= 0.5')
 
 
 def idle2000(options, report):
@@ -460,8 +489,8 @@ def big_file(options, report):
     shutil.rmtree(directory)
 
 
-SCENARIOS = (against_build, window16, window16_allocating, stop_and_wait, single_bets, agencies500, idle2000,
-             churn, info_logging, tls, sweeps, big_file)
+SCENARIOS = (against_build, window16, window16_allocating, stop_and_wait, single_bets, agencies500,
+             agencies2000, idle2000, churn, info_logging, tls, sweeps, big_file)
 
 
 def main():
