@@ -93,9 +93,22 @@ def output_of(*command):
         sys.exit('bench-peers: %s; `bash scripts/setup.sh peers` installs what is missing' % error)
 
 
+def end(process, number):
+    """By the signal, and by force where it is not heeded."""
+    if process.poll() is None:
+        process.send_signal(number)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        for pid in tree_of(process.pid):
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+
+
 class Peer:
     """A system that is measured: how it is started, and stopped whatever happens."""
-    name = ''      # of lottery-peers -k
+    name = ''                    # of lottery-peers -k
+    stop_signal = signal.SIGINT  # PostgreSQL's fast shutdown
     process = None
     directory = None
 
@@ -137,18 +150,13 @@ class Peer:
 
     def stop(self):
         """Ends all its processes and removes its directory; may be called twice."""
-        if self.process:
-            self.process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
-            try:
-                self.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                for pid in tree_of(self.process.pid):
-                    os.kill(pid, signal.SIGKILL)
-                self.process.wait()
-            self.process = None
-        if self.directory:
-            shutil.rmtree(self.directory, ignore_errors=True)
-            self.directory = None
+        try:
+            if self.process:
+                end(self.process, self.stop_signal)
+        finally:
+            if self.directory:
+                shutil.rmtree(self.directory, ignore_errors=True)
+            self.process = self.directory = None
 
     def measure(self, load):
         done = subprocess.run([self.options.tools + '/lottery-peers', '-k', self.name,
@@ -159,6 +167,7 @@ class Peer:
 
 class Lottery(Peer):
     """The lottery's server or its floor, started as `make bench` does it."""
+    stop_signal = signal.SIGTERM
 
     def __init__(self, options, name):
         super().__init__(options)
@@ -169,13 +178,15 @@ class Lottery(Peer):
         return 'of this checkout'
 
     def start(self):
-        self.port = self.side.start()
-        self.process, self.directory = self.side.process, os.path.abspath(self.side.directory)
+        try:
+            self.port = self.side.start()
+        finally:  # what has come about is ours to end
+            self.process = getattr(self.side, 'process', None)
+            self.directory = os.path.abspath(self.side.directory)
 
     def stop(self):
-        if getattr(self.side, 'process', None):
-            self.side.stop()
-            self.side.process = None
+        super().stop()
+        self.side.process = None
 
     def measure(self, load):
         done = subprocess.run([self.options.tools + '/lottery-bench', '-p', str(self.port)]
@@ -281,8 +292,8 @@ def synchronous_files(peer):
 def is_traced(pid):
     try:
         with open('/proc/%d/status' % pid) as status:
-            return not re.search(r'^TracerPid:\s*0$', status.read(), re.M)
-    except FileNotFoundError:
+            return not re.search(r'^State:\s*[^Z].*^TracerPid:\s*0$', status.read(), re.M | re.S)
+    except (FileNotFoundError, ProcessLookupError):
         return True  # it has ended, and syncs nothing
 
 
@@ -290,34 +301,31 @@ class Tracer:
     """strace on all of a peer's processes, for its sync calls alone."""
 
     def __init__(self, peer, delay_us):
-        self.peer = peer
+        self.peer, self.process = peer, None
         self.path = os.path.join(peer.options.out, peer.name + '.strace')
         self.command = ['strace', '-f', '-y', '-ttt', '-o', self.path, '-e', 'trace=' + SYNC_CALLS]
         if delay_us:
             self.command += ['-e', 'inject=%s:delay_exit=%d' % (SYNC_CALLS, delay_us)]
 
     def start(self):
-        """Until nobody is left out who was forked while strace came."""
+        """Again and again until nobody is left out who was forked while strace came."""
         deadline = time.monotonic() + ATTACH_SECONDS
-        self.attach(tree_of(self.peer.process.pid))
-        while not all(map(is_traced, tree_of(self.peer.process.pid))):
-            if time.monotonic() > deadline:
-                sys.exit('bench-peers: strace does not see all processes of ' + self.peer.name)
+        while True:
+            pids = tree_of(self.peer.process.pid)
+            self.process = subprocess.Popen(
+                self.command + [word for pid in pids for word in ('-p', str(pid))],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while not all(map(is_traced, pids)):
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    sys.exit('bench-peers: strace can\'t trace %s: it takes root' % self.peer.name)
+                time.sleep(0.01)  # only /proc tells
+            if all(map(is_traced, tree_of(self.peer.process.pid))):
+                return
             self.stop()
-            self.attach(tree_of(self.peer.process.pid))
-
-    def attach(self, pids):
-        self.process = subprocess.Popen(self.command + [word for pid in pids for word in ('-p', str(pid))],
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        while not all(map(is_traced, pids)):
-            if self.process.poll() is not None:
-                sys.exit('bench-peers: strace on %s: %s' % (self.peer.name, self.process.stderr.read()))
-            time.sleep(0.01)  # only /proc tells
 
     def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-        self.process.communicate()
+        if self.process:
+            end(self.process, signal.SIGINT)
 
     def syncs_between(self, began, ended):
         """How often each call was made on a file of the peer's directory."""
@@ -374,14 +382,12 @@ def check_acknowledgements(options, peer):
 def print_table(head, rows):
     print('\n| %s |\n|%s' % (' | '.join(head), ' --- |' * len(head)))
     for row in rows:
-        print('| %s |' % ' | '.join(row))
-    sys.stdout.flush()
+        print('| %s |' % ' | '.join(row), flush=True)
 
 
-def spread(results, figure, scale, form):
+def spread(results, figure, scale=1.0, unit=''):
     values = [result[figure] * scale for result in results]
-    return '%s [%s..%s]' % tuple(form % value for value in
-                                 (statistics.median(values), min(values), max(values)))
+    return '%.2f%s [%.2f..%.2f]' % (statistics.median(values), unit, min(values), max(values))
 
 
 def ratio(results, other, figure):
@@ -399,9 +405,9 @@ def compare(options, peers, window):
     print('\n%d in flight, %d rounds in turn:' % (window, options.rounds))
     print_table(['', 'bets a second', 'of the server', 'CPU s a million bets', 'of the server',
                  'p50 ms', 'p99 ms'],
-                [[name, spread(figures, 'bets_per_s', 1e-6, '%.3f M'),
-                  '%.3f' % ratio(figures, lottery, 'bets_per_s'),
-                  spread(figures, 'cpu_s_per_million', 1, '%.2f'),
+                [[name, spread(figures, 'bets_per_s', 1e-6, ' M'),
+                  '%.2f' % ratio(figures, lottery, 'bets_per_s'),
+                  spread(figures, 'cpu_s_per_million'),
                   '%.1f' % ratio(figures, lottery, 'cpu_s_per_million'),
                   '%.2f' % (statistics.median(f['p50_us'] for f in figures) / 1e3),
                   '%.2f' % (statistics.median(f['p99_us'] for f in figures) / 1e3)]
@@ -457,7 +463,7 @@ def main():
         print('\nwhat was synced, by strace:')
         print_table(['', 'calls', 'syncs a batch, one agency', 'bets a sync', 'five agencies, 16 in flight',
                      'acknowledged after, each sync delayed by %d ms' % (DELAY_US / 1000), 'so it is'],
-                    [check_acknowledgements(options, peer) for peer in peers])
+                    (check_acknowledgements(options, peer) for peer in peers))
 
 
 if __name__ == '__main__':
