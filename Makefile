@@ -198,8 +198,8 @@ lint-format:
 
 lint-tidy:
 	$(call say,LINT,clang-tidy)
-	$(Q)printf '%s\n' $(ALL_SOURCES) | \
-	    xargs -P $(JOBS) -I '{}' clang-tidy --quiet '{}' -- $(DIALECT)
+	$(Q)printf '%s\n' $(filter-out $(TIDY_LEFT_OUT),$(ALL_SOURCES)) | \
+	    xargs -P $(JOBS) -I '{}' clang-tidy --quiet '{}' -- $(DIALECT) $(TIDY_CFLAGS)
 
 lint-cppcheck:
 	$(call say,LINT,cppcheck)

@@ -2,12 +2,14 @@
 #
 # setup.sh - installs the packages that are missing for a task.
 #
-#   scripts/setup.sh GROUP...     groups: build, test, lint, clang, dataset, docker, looking
+#   scripts/setup.sh GROUP...     groups: build, test, lint, clang, dataset, docker, looking, peers
 #
 # Quick and silent when nothing is missing. Installs by apt where it may (root,
 # or sudo without a password); otherwise prints the command to type, and stops
 # with status 1.
 set -euo pipefail
+scripts=${BASH_SOURCE[0]%/*}
+readonly scripts
 
 # What is there is found by what it is for, not by package name: a compiler that
 # came some other way is as good. Each line is "group:Debian's package:Fedora's:check".
@@ -35,6 +37,15 @@ readonly needs=(
     "docker:docker.io:moby-engine:have docker"
     "docker:docker-compose:docker-compose:have_compose"
     "looking:netcat-openbsd:netcat:have nc"
+    "peers:python3:python3:have python3"
+    "peers:pkg-config:pkgconf:have pkg-config"
+    "peers:strace:strace:have strace"
+    "peers:postgresql:postgresql-server:have_postgresql"
+    "peers:libpq-dev:libpq-devel:have_library libpq"
+    "peers:redis-server:redis:have redis-server"
+    "peers:libhiredis-dev:hiredis-devel:have_library hiredis"
+    "peers:nats-server:nats-server:have_nats"
+    "peers:libnats-dev:cnats-devel:have_library libnats"
 )
 
 have() {
@@ -48,6 +59,19 @@ have_header() {
 
 have_compose() {
     have docker-compose || docker compose version >/dev/null 2>&1
+}
+
+have_library() {
+    have pkg-config && pkg-config --exists "$1"
+}
+
+# Debian keeps PostgreSQL's server out of PATH.
+have_postgresql() {
+    have postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null
+}
+
+have_nats() {
+    have nats-server && bash "$scripts/nats-version.sh" "$(nats-server --version)"
 }
 
 # Prints the missing packages of the groups, by Debian's names or by Fedora's.
@@ -80,6 +104,9 @@ find_privilege() {
 explain_install() {
     local command="sudo apt-get update && sudo apt-get install -y $*"
     local -a packages
+    if have apt-get && [[ " ${groups[*]} " == *" peers "* ]]; then
+        command="sudo bash scripts/setup.sh peers"
+    fi
     if ! have apt-get && have dnf; then
         mapfile -t packages < <(find_missing fedora "${groups[@]}")
         command="sudo dnf install -y ${packages[*]}"
@@ -89,15 +116,19 @@ explain_install() {
 
 install_packages() {
     local privilege log
+    # shellcheck disable=SC2016 # the shell in there expands it
+    local -a install=(sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install \
+        -y -q --no-install-recommends "$@"' sh)
+    if [[ " ${groups[*]} " == *" peers "* ]]; then
+        install=(bash "$scripts/install-peers.sh")
+    fi
     if ! privilege=$(find_privilege); then
         explain_install "$@"
         return 1
     fi
     echo "setup: installing $*" >&2
     log=$(mktemp)
-    if ! { "$privilege" apt-get update -q &&
-        "$privilege" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
-            --no-install-recommends "$@"; } >"$log" 2>&1; then
+    if ! "$privilege" "${install[@]}" "$@" >"$log" 2>&1; then
         tail -n 20 "$log" >&2
         echo "setup: apt-get could not install $*; all it said is in $log" >&2
         return 1
@@ -106,7 +137,7 @@ install_packages() {
 }
 
 if (($# == 0)); then
-    echo "usage: setup.sh build|test|lint|clang|dataset|docker|looking ..." >&2
+    echo "usage: setup.sh build|test|lint|clang|dataset|docker|looking|peers ..." >&2
     exit 2
 fi
 readonly groups=("$@")

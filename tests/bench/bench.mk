@@ -27,3 +27,29 @@ bench: $(PROGRAMS) $(BENCH_TOOLS) ## throughput, latency, CPU against the floor 
 bench-hostile: $(PROGRAMS) $(BENCH_TOOLS) ## five agencies at work, alone and among hostile peers (SCENES='silent rubbish' TLS=1 ROUNDS=3)
 	@python3 tests/bench/hostile.py --bin $(BIN) --tools $(BENCH_BIN) --out build/bench --goals \
 	    --rounds $(or $(ROUNDS),3) $(if $(TLS),--tls) $(if $(SCENES),--only '$(SCENES)')
+
+# ---- other systems: `make bench-peers`. Nothing else builds this, or needs their libraries. ----
+
+PEER_LIBRARIES := libpq hiredis libnats
+PEER_SOURCES   := tests/bench/peer_postgres.c tests/bench/peer_redis.c tests/bench/peer_nats.c
+PEER_CFLAGS     = $(shell pkg-config --cflags $(PEER_LIBRARIES) 2>/dev/null)
+# clang-tidy reads the libraries' headers: without them it leaves these sources out.
+TIDY_CFLAGS     = $(PEER_CFLAGS)
+TIDY_LEFT_OUT   = $(if $(shell pkg-config --exists $(PEER_LIBRARIES) 2>/dev/null && echo there),,$(PEER_SOURCES))
+
+$(call objects,$(PEER_SOURCES)): private ALL_CFLAGS += $(PEER_CFLAGS)
+$(BENCH_BIN)/lottery-peers: $(call objects,tests/bench/peers_main.c tests/bench/peer_batches.c $(PEER_SOURCES) \
+    tests/bench/load.c tests/bench/histogram.c) \
+    $(call archives,tls bet lib)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $$(pkg-config --libs $(PEER_LIBRARIES)) $(LIBRARIES_tls) -pthread
+
+.PHONY: bench-peers run-bench-peers
+bench-peers: ## beside PostgreSQL, Redis and NATS JetStream, installed where missing (PEERS='redis nats' WINDOWS='1 16' ROUNDS=3)
+	@bash scripts/setup.sh build peers
+	@$(MAKE) --no-print-directory $(PARALLEL) run-bench-peers
+
+run-bench-peers: $(PROGRAMS) $(BENCH_TOOLS) $(BENCH_BIN)/lottery-peers
+	@python3 tests/bench/peers.py --bin $(BIN) --tools $(BENCH_BIN) --out build/bench \
+	    --rounds $(or $(ROUNDS),3) $(if $(PEERS),--only '$(PEERS)') $(if $(WINDOWS),--windows '$(WINDOWS)')

@@ -1,5 +1,9 @@
-"""Line charts as SVG, by hand: a logarithmic x axis, a linear y axis, one line a series."""
+"""Charts as SVG, by hand.
+
+Lines: a logarithmic x axis, a linear y axis, one line a series. Bars: one a name, from zero.
+"""
 import math
+import statistics
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 640, 400
@@ -73,17 +77,46 @@ def x_ticks(axes, series):
 def write_lines(path, title, x_name, y_name, series):
     """Writes one chart; `series` maps a name to its points (x, y)."""
     axes = Axes(series)
-    parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" '
-        'font-family="sans-serif">' % (WIDTH, HEIGHT),
-        '<rect width="100%" height="100%" fill="white"/>',
-        text(WIDTH / 2, 24, title, size=16),
+    parts = begin(title, HEIGHT) + [
         text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 16, x_name),
         text(16, TOP - 12, y_name, 'start'),
     ]
     parts += grid(axes, x_ticks(axes, series))
     for index, (name, points) in enumerate(series.items()):
         parts += draw_series(axes, name, points, COLOURS[index % len(COLOURS)])
-    parts.append('</svg>')
+    write(path, parts)
+
+
+def begin(title, height):
+    return ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" '
+            'font-family="sans-serif">' % (WIDTH, height),
+            '<rect width="100%" height="100%" fill="white"/>',
+            text(WIDTH / 2, 24, title, size=16)]
+
+
+def write(path, parts):
     with open(path, 'w') as svg:
-        svg.write('\n'.join(parts) + '\n')
+        svg.write('\n'.join(parts + ['</svg>']) + '\n')
+
+
+BAR_HEIGHT, BAR_LEFT, BAR_RIGHT = 34, 130, 90
+
+
+def write_bars(path, title, values):
+    """A bar a name, as long as the median of its values, with a line from the least to the most."""
+    high = max(max(numbers) for numbers in values.values()) or 1
+    parts = begin(title, TOP + BAR_HEIGHT * len(values) + 10)
+
+    def x(value):
+        return BAR_LEFT + value / high * (WIDTH - BAR_LEFT - BAR_RIGHT)
+
+    for index, (name, numbers) in enumerate(values.items()):
+        y, middle = TOP + index * BAR_HEIGHT, statistics.median(numbers)
+        parts += [
+            text(BAR_LEFT - 8, y + 17, name, 'end'),
+            '<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/>' % (
+                BAR_LEFT, y, max(x(middle) - BAR_LEFT, 1), BAR_HEIGHT - 10, COLOURS[min(index, 2)]),
+            '<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="black"/>' % (
+                x(min(numbers)), y + 12, x(max(numbers)), y + 12),
+            text(x(max(numbers)) + 8, y + 17, nice(middle), 'start')]
+    write(path, parts)
