@@ -53,3 +53,11 @@ bench-peers: ## beside PostgreSQL, Redis and NATS JetStream, installed where mis
 run-bench-peers: $(PROGRAMS) $(BENCH_TOOLS) $(BENCH_BIN)/lottery-peers
 	@python3 tests/bench/peers.py --bin $(BIN) --tools $(BENCH_BIN) --out build/bench \
 	    --rounds $(or $(ROUNDS),3) $(if $(PEERS),--only '$(PEERS)') $(if $(WINDOWS),--windows '$(WINDOWS)')
+
+.PHONY: flame-graph run-flame-graph
+flame-graph: ## where the server's time goes, 16 in flight, as SVG (needs perf)
+	@command -v perf >/dev/null || { echo 'flame-graph: perf is missing: install linux-perf' >&2; exit 1; }
+	@$(MAKE) --no-print-directory $(PARALLEL) VARIANT=flame CFLAGS='$(CFLAGS) -fno-omit-frame-pointer' run-flame-graph
+
+run-flame-graph: $(PROGRAMS) $(BENCH_BIN)/lottery-bench
+	@python3 tests/bench/flame.py --bin $(BIN) --tools $(BENCH_BIN) --out build/bench
