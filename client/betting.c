@@ -38,6 +38,17 @@ static bool has_room(const struct betting *betting)
             congestion_has_room(&betting->congestion));
 }
 
+/* Room for a message; the wire is emptied into the socket first, where it is full. */
+static char *reserve_message(struct wire *wire)
+{
+    char *out = wire_reserve(wire, COMPOSER_BYTES_MAX);
+    if (out == NULL) {
+        wire_send(wire);
+        out = wire_reserve(wire, COMPOSER_BYTES_MAX);
+    }
+    return out;
+}
+
 /* Composes batches for as long as there is room for them. */
 static enum job_step compose_batches(struct betting *betting)
 {
@@ -49,7 +60,7 @@ static enum job_step compose_batches(struct betting *betting)
         struct window_batch batch;
         struct failure why;
         size_t bytes = 0;
-        char *out = wire_reserve(betting->wire, COMPOSER_BYTES_MAX);
+        char *out = reserve_message(betting->wire);
         if (out == NULL) {
             break;
         }
