@@ -4,6 +4,7 @@
 #include "client/betting.h"
 
 #include "client/composer.h"
+#include "client/congestion.h"
 #include "client/question.h"
 #include "client/refusal.h"
 #include "client/transfer.h"
@@ -13,14 +14,40 @@
 
 #include <inttypes.h>
 
+enum { NS_PER_US = 1000, US_PER_MS = 1000 };
+
 /* The betting on one connection. */
 struct betting {
     struct job *job;
     struct wire *wire;
-    struct window window;
+    struct window window; /* what is unanswered, batch.inFlight batches at most */
+    struct congestion congestion;
     struct composer_limits limits;
     bool all_composed; /* the file has been read to its end */
 };
+
+static int64_t now_us(void)
+{
+    return clock_monotonic_ns() / NS_PER_US;
+}
+
+static bool has_room(const struct betting *betting)
+{
+    return !window_is_full(&betting->window) &&
+           (betting->job->config->batch_window == BATCH_WINDOW_FIXED ||
+            congestion_has_room(&betting->congestion));
+}
+
+/* Room for a message; the wire is emptied into the socket first, where it is full. */
+static char *reserve_message(struct wire *wire)
+{
+    char *out = wire_reserve(wire, COMPOSER_BYTES_MAX);
+    if (out == NULL) {
+        wire_send(wire);
+        out = wire_reserve(wire, COMPOSER_BYTES_MAX);
+    }
+    return out;
+}
 
 /* Composes batches for as long as there is room for them. */
 static enum job_step compose_batches(struct betting *betting)
@@ -29,11 +56,11 @@ static enum job_step compose_batches(struct betting *betting)
     if (window_is_empty(&betting->window) && question_is_out_of_place(job, betting->wire)) {
         return JOB_NEXT;
     }
-    while (!betting->all_composed && !window_is_full(&betting->window)) {
+    while (!betting->all_composed && has_room(betting)) {
         struct window_batch batch;
         struct failure why;
         size_t bytes = 0;
-        char *out = wire_reserve(betting->wire, COMPOSER_BYTES_MAX);
+        char *out = reserve_message(betting->wire);
         if (out == NULL) {
             break;
         }
@@ -45,7 +72,10 @@ static enum job_step compose_batches(struct betting *betting)
         }
         betting->all_composed = result == DATASET_END;
         if (result == DATASET_ROW) {
+            batch.bytes = bytes;
+            batch.sent_us = now_us();
             wire_commit(betting->wire, bytes);
+            congestion_note_sent(&betting->congestion, bytes);
             window_push(&betting->window, &batch);
         }
     }
@@ -88,7 +118,9 @@ static enum job_step take_answer(struct betting *betting, const struct message *
     if (answer->type == MESSAGE_ERROR) {
         return take_refusal(job, &batch, answer, why);
     }
-    int64_t now_ms = clock_monotonic_ms();
+    int64_t answered_us = now_us();
+    int64_t now_ms = answered_us / US_PER_MS;
+    congestion_note_answered(&betting->congestion, batch.bytes, batch.sent_us, answered_us);
     job->stored += batch.rows;
     job->unaided.end =
         (struct dataset_mark){.offset = batch.end_offset, .line = batch.begin.line + batch.rows};
@@ -135,6 +167,8 @@ enum job_step betting_run(struct job *job, struct wire *wire, struct failure *wh
         log_error("action: apuesta_enviada | result: fail | reason: %s", why->text);
         return JOB_FAILED;
     }
+    congestion_begin(&betting.congestion, in_flight * COMPOSER_BYTES_MAX, now_us(),
+                     clock_wall_ms() * US_PER_MS);
     enum job_step step = exchange(&betting, why);
     if (step == JOB_LOST && job->unaided.is_on && !window_is_empty(&betting.window)) {
         job->unaided.unanswered = window_pop(&betting.window); /* it may be stored */

@@ -1,8 +1,9 @@
 /*
  * betting.h - sends the rest of the file, with many batches unanswered at a time.
  *
- * Rows are composed into batches while there is room in the window (batch.inFlight)
- * and in the wire. All that is ready is sent together, and every ACK makes room for
+ * Rows are composed into batches while there is room in the window, which the agency
+ * finds by itself (congestion.h), in the queue of batch.inFlight batches (window.h), and
+ * in the wire. All that is ready is sent together, and every ACK makes room for
  * a batch. A batch that the server refuses ends the connection. The server refuses
  * the batches after it too, so the stored bets are a prefix of the file. If one of
  * its rows is wrong, the job has failed and the log names the line to correct. If

@@ -32,6 +32,7 @@ enum client_key {
     KEY_LOG_LEVEL,
     KEY_BATCH_MAX_AMOUNT,
     KEY_BATCH_IN_FLIGHT,
+    KEY_BATCH_WINDOW,
     KEY_BETS_FILE,
     KEY_WINNERS_FILE,
     KEY_RESUME,
@@ -55,6 +56,9 @@ enum client_key {
 
 static const char *const resume_choices[] = {
     [RESUME_AUTO] = "auto", [RESUME_REQUIRED] = "required", [RESUME_OFF] = "off", NULL};
+
+static const char *const batch_window_choices[] = {
+    [BATCH_WINDOW_AUTO] = "auto", [BATCH_WINDOW_FIXED] = "fixed", NULL};
 
 static const char *const tls_mode_choices[] = {
     [CLIENT_TLS_OFF] = "off", [CLIENT_TLS_REQUIRED] = "required", NULL};
@@ -124,10 +128,19 @@ static const struct config_key keys[KEYS] = {
                              .environment = {"CLI_BATCH_INFLIGHT"},
                              .kind = CONFIG_UINT32,
                              FIELD(batch_in_flight),
-                             .default_value = "16",
+                             .default_value = "1024",
                              .minimum = 1,
                              .maximum = BATCHES_IN_FLIGHT_MAX,
-                             .meaning = "batches that may wait for their answer at a time"},
+                             .meaning = "batches that may wait for their answer at a time, at "
+                                        "most"},
+    [KEY_BATCH_WINDOW] = {.path = {"batch.window"},
+                          .environment = {"CLI_BATCH_WINDOW"},
+                          .kind = CONFIG_CHOICE,
+                          FIELD(batch_window),
+                          .choices = batch_window_choices,
+                          .default_value = "auto",
+                          .meaning = "auto: as many bytes of batches wait as pay, up to "
+                                     "batch.inFlight batches; fixed: always so many batches"},
     [KEY_BETS_FILE] = {.path = {"bets.file"},
                        .environment = {"CLI_BETS_FILE", "INPUT_FILE"},
                        .kind = CONFIG_TEXT,

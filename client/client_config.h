@@ -18,6 +18,12 @@ enum resume_policy {
     RESUME_OFF       /* treat every server as one that does not know it */
 };
 
+/* How many batches wait for their answer at a time. */
+enum batch_window {
+    BATCH_WINDOW_AUTO, /* as many as pay, up to batch.inFlight (congestion.h) */
+    BATCH_WINDOW_FIXED /* always batch.inFlight */
+};
+
 /* How the agency connects. */
 enum client_tls_mode {
     CLIENT_TLS_OFF,     /* in plain text */
@@ -33,6 +39,7 @@ struct client_config {
     int log_level;                           /* log.level, enum log_level */
     uint32_t batch_max_amount;               /* batch.maxAmount, batch.batch_size: bets a message */
     uint32_t batch_in_flight;                /* batch.inFlight: unanswered batches at most */
+    int batch_window;                        /* batch.window, enum batch_window */
     char bets_file[CONFIG_TEXT_BYTES];       /* bets.file; empty: .data/agency-<id>.csv */
     char winners_file[CONFIG_TEXT_BYTES];    /* winners.file; empty: none */
     int resume;                              /* resume, enum resume_policy */

@@ -19,6 +19,8 @@ struct window_batch {
     struct dataset_mark begin; /* of its first row */
     uint64_t rows;
     uint64_t end_offset; /* after its last row */
+    uint64_t bytes;      /* of its message */
+    int64_t sent_us;     /* when it was composed to be sent, us of CLOCK_MONOTONIC */
 };
 
 struct window {

@@ -60,8 +60,8 @@ static bool has_something_to_send(const struct wire *wire)
     return wire->out_begin < wire->out_used && !wire->out_closed;
 }
 
-/* Sends what goes. A failure is told only after the last answers have been read. */
-static void send_what_goes(struct wire *wire)
+/* A failure is told only after the last answers have been read. */
+void wire_send(struct wire *wire)
 {
     while (has_something_to_send(wire)) {
         size_t sent = 0;
@@ -191,7 +191,7 @@ enum wire_end wire_transfer(struct wire *wire, int64_t deadline_ms, struct failu
 {
     while (true) {
         bool came = false;
-        send_what_goes(wire);
+        wire_send(wire);
         bool sends = has_something_to_send(wire);
         enum wire_end end = await_transport(wire, sends, deadline_ms, why);
         if (end == WIRE_MOVED) {

@@ -5,7 +5,7 @@
  * waiting, sleeps until the socket can go on, and receives what has come. So an agency
  * reads answers while it sends, and neither side can block the other. All that is
  * written between two transfers is sent in one send(2), or in as few records of TLS as it takes
- * (transport.h).
+ * (transport.h); what does not fit is sent before that (wire_send).
  *
  * Memory is bounded: WIRE_OUT_BYTES out, `answer_bytes_max` in. WINNERS, which may be
  * longer than that, is taken row by row.
@@ -74,6 +74,9 @@ char *wire_reserve(struct wire *wire, size_t bytes);
 
 /* Lets the next transfer send the first `bytes` of the reserved bytes. */
 void wire_commit(struct wire *wire, size_t bytes);
+
+/* Sends what goes without waiting. The next transfer tells a failure. */
+void wire_send(struct wire *wire);
 
 /*
  * Does one transfer, as above, and waits until `deadline_ms` of clock_monotonic_ms() at most. Where

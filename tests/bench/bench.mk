@@ -28,6 +28,12 @@ bench-hostile: $(PROGRAMS) $(BENCH_TOOLS) ## five agencies at work, alone and am
 	@python3 tests/bench/hostile.py --bin $(BIN) --tools $(BENCH_BIN) --out build/bench --goals \
 	    --rounds $(or $(ROUNDS),3) $(if $(TLS),--tls) $(if $(SCENES),--only '$(SCENES)')
 
+.PHONY: bench-agency
+bench-agency: $(PROGRAMS) $(BENCH_TOOLS) ## the window that agencies find, against fixed ones (BETS=5000000 FILES=dir WINDOWS='1 16 128' DELAY=20 TLS=1 ROUNDS=5)
+	@python3 tests/bench/agency_window.py --bin $(BIN) --tools $(BENCH_BIN) --out build/bench --rounds $(or $(ROUNDS),5) \
+	    $(if $(BETS),--bets $(BETS)) $(if $(FILES),--files '$(FILES)') $(if $(WINDOWS),--windows '$(WINDOWS)') \
+	    $(if $(DELAY),--delay $(DELAY)) $(if $(TLS),--tls)
+
 # ---- other systems: `make bench-peers`. Nothing else builds this, or needs their libraries. ----
 
 PEER_LIBRARIES := libpq hiredis libnats

@@ -47,7 +47,8 @@ static void assert_defaults(void)
     assert_int_equal(config.loop_amount, 0);
     assert_int_equal(config.log_level, LOG_LEVEL_INFO);
     assert_int_equal(config.batch_max_amount, 150);
-    assert_int_equal(config.batch_in_flight, 16);
+    assert_int_equal(config.batch_in_flight, 1024);
+    assert_int_equal(config.batch_window, BATCH_WINDOW_AUTO);
     assert_string_equal(config.bets_file, "");
     assert_string_equal(config.winners_file, "");
     assert_int_equal(config.resume, RESUME_AUTO);
@@ -119,6 +120,7 @@ static const struct config_setting settable[] = {
     {"id: 1\nbatch: {maxAmount: 9}", "CLI_BATCH_MAXAMOUNT", "9", " | batch.maxAmount: 9 |"},
     {"id: 1\nbatch: {batch_size: 9}", "BATCH_SIZE", "9", " | batch.maxAmount: 9 |"},
     {"id: 1\nbatch: {inFlight: 9}", "CLI_BATCH_INFLIGHT", "9", " | batch.inFlight: 9 |"},
+    {"id: 1\nbatch: {window: fixed}", "CLI_BATCH_WINDOW", "fixed", " | batch.window: fixed |"},
     {"id: 1\nbets: {file: a b.csv}", "CLI_BETS_FILE", "a b.csv", " | bets.file: a b.csv |"},
     {"id: 1\nbets: {file: a.csv}", "INPUT_FILE", "a.csv", " | bets.file: a.csv |"},
     {"id: 1\nwinners: {file: w.csv}", "CLI_WINNERS_FILE", "w.csv", " | winners.file: w.csv |"},
