@@ -127,7 +127,10 @@ void ring_report_written(const struct segment *segment, uint64_t position)
 
 void ring_report_durable(const struct segment *segment, uint64_t position)
 {
-    atomic_store(&segment->shared->positions.durable, position);
+    _Atomic uint64_t *durable = &segment->shared->positions.durable;
+    uint64_t before = atomic_load(durable);
+    while (before < position && !atomic_compare_exchange_weak(durable, &before, position)) {
+    }
 }
 
 void ring_start_at(const struct segment *segment, uint64_t position, uint64_t checksum)

@@ -57,7 +57,10 @@ uint64_t ring_room(const struct segment *segment);
 /* Reports that the kernel has the bytes before `position`: their space is free from now on. */
 void ring_report_written(const struct segment *segment, uint64_t position);
 
-/* Reports that fdatasync has returned for the bytes before `position`: they are safe. */
+/*
+ * Reports that fdatasync has returned for the bytes before `position`: they are safe. `durable` never
+ * goes back, so several threads of the storer may report, in any order.
+ */
 void ring_report_durable(const struct segment *segment, uint64_t position);
 
 /*

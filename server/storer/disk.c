@@ -38,9 +38,13 @@ const char *disk_trust_name(enum disk_trust trust)
 void disk_distrust(struct disk *disk, enum disk_trust reason)
 {
     atomic_store(&disk->segment->shared->storer.sync_failed, 1);
-    if (disk->trust == DISK_TRUSTED) {
-        disk->trust = reason;
-    }
+    enum disk_trust trusted = DISK_TRUSTED;
+    (void)atomic_compare_exchange_strong(&disk->trust, &trusted, reason);
+}
+
+bool disk_is_trusted(const struct disk *disk)
+{
+    return atomic_load(&disk->trust) == DISK_TRUSTED;
 }
 
 /* ----------------------------------------------------------------- room ---- */

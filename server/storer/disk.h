@@ -40,7 +40,8 @@ struct disk {
     const struct heritage *heritage;
     const struct segment *segment;
     struct disk_file *ahead; /* its blocks ahead are given back when room is wanted; NULL: none */
-    enum disk_trust trust;   /* set by disk_distrust alone */
+    _Atomic(enum disk_trust)
+        trust; /* set by disk_distrust alone; any thread of the storer reads it */
 };
 
 /* "trusted", "sync_failed", ..., as the log has it. */
@@ -52,6 +53,9 @@ const char *disk_trust_name(enum disk_trust trust);
  * failure was found, before anything else is done about it.
  */
 void disk_distrust(struct disk *disk, enum disk_trust reason);
+
+/* True until disk_distrust was called. Any thread of the storer may ask. */
+bool disk_is_trusted(const struct disk *disk);
 
 /*
  * Writes `count` bytes at `position`, and waits for room while the disk is full. False, and the log

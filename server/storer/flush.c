@@ -46,68 +46,97 @@ static void report_durable(const struct heritage *heritage, uint64_t position)
     wake_if_safe(heritage, &segment->shared->positions.durable, position);
 }
 
-static void count_flush(struct shared_storer *shared, uint64_t bytes, uint64_t sync_ns)
+static void count_sync(struct shared_storer *shared, uint64_t sync_ns)
 {
+    uint64_t worst_ns = atomic_load_explicit(&shared->sync_worst_ns, memory_order_relaxed);
+    while (sync_ns > worst_ns &&
+           !atomic_compare_exchange_weak_explicit(&shared->sync_worst_ns, &worst_ns, sync_ns,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+    }
     atomic_store_explicit(&shared->sync_last_ns, sync_ns, memory_order_relaxed);
     atomic_fetch_add_explicit(&shared->sync_total_ns, sync_ns, memory_order_relaxed);
-    if (sync_ns > atomic_load_explicit(&shared->sync_worst_ns, memory_order_relaxed)) {
-        atomic_store_explicit(&shared->sync_worst_ns, sync_ns, memory_order_relaxed);
-    }
     atomic_fetch_add_explicit(&shared->flushes, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&shared->flushed_bytes, bytes, memory_order_relaxed);
+}
+
+/* Makes what is written durable: the positions up to *end. The look finds what was done meanwhile. */
+static bool sync_written(const struct storage *storage, const struct disk_file *bets, uint64_t *end,
+                         uint64_t *sync_ns)
+{
+    struct disk *disk = storage->disk;
+    struct shared *shared = disk->segment->shared;
+    *end = atomic_load(&shared->positions.written);
+    int64_t began_ns = clock_monotonic_ns();
+    if (!disk_sync(disk, bets)) {
+        return false;
+    }
+    *sync_ns = (uint64_t)(clock_monotonic_ns() - began_ns);
+    count_sync(&shared->storer, *sync_ns);
+    return disk_is_in_place(disk, bets, *end) && disk_is_trusted(disk);
+}
+
+bool flush_sync(const struct storage *storage, const struct disk_file *bets, uint64_t *sync_ns)
+{
+    uint64_t end = 0;
+    if (!sync_written(storage, bets, &end, sync_ns)) {
+        return false;
+    }
+    fault_point("storer.synced");
+    report_durable(storage->disk->heritage, end);
+    return true;
+}
+
+bool flush_settle(struct storage *storage)
+{
+    const struct shared_positions *positions = &storage->disk->segment->shared->positions;
+    uint64_t end = 0;
+    uint64_t sync_ns = 0;
+    if (atomic_load(&positions->durable) == atomic_load(&positions->written)) {
+        return true;
+    }
+    if (!sync_written(storage, &storage->bets, &end, &sync_ns) ||
+        !storage_note_begun(storage, end)) {
+        return false;
+    }
+    fault_point("storer.synced");
+    report_durable(storage->disk->heritage, end);
+    return true;
 }
 
 /*
  * The look before the write finds a file that was cut since the last flush: the write would fill
  * the hole with zeros, and the look after the sync would find nothing. With ack_after: written no
- * other look comes before the acknowledgement. The look after the sync finds what was done during
- * this flush, before `durable` moves.
+ * other look comes before the acknowledgement.
  */
-bool flush_appended(struct storage *storage)
+bool flush_write(struct storage *storage, uint64_t *bytes)
 {
     struct disk *disk = storage->disk;
     struct shared *shared = disk->segment->shared;
     struct ring_pending pending = ring_take_pending(disk->segment);
     uint64_t end = pending.from + pending.count;
+    *bytes = pending.count;
     if (!storage_has_bets(storage, pending.from)) {
         return false;
     }
-    if (end == atomic_load(&shared->positions.durable)) {
+    if (pending.count == 0) {
         return true;
+    }
+    if (end - atomic_load(&shared->positions.durable) > shared->identity.ring_bytes &&
+        !flush_settle(storage)) {
+        return false;
     }
     disk_allocate_ahead(&storage->bets, end);
     fault_point("storer.before_write");
     if (!disk_write(disk, &storage->bets, pending.bytes, pending.count, pending.from)) {
         return false;
     }
+    atomic_fetch_add_explicit(&shared->storer.flushed_bytes, pending.count, memory_order_relaxed);
     fault_point("storer.unreported");
     report_written(disk->heritage, end);
-    int64_t began_ns = clock_monotonic_ns();
-    if (!disk_sync(disk, &storage->bets)) {
-        return false;
-    }
-    uint64_t sync_ns = (uint64_t)(clock_monotonic_ns() - began_ns);
-    if (!storage_has_bets(storage, end) || !storage_note_begun(storage, end)) {
-        return false;
-    }
-    count_flush(&shared->storer, pending.count, sync_ns);
-    fault_point("storer.synced");
-    report_durable(disk->heritage, end);
     return true;
 }
 
-bool flush_inherited(struct storage *storage)
+bool flush_appended(struct storage *storage)
 {
-    struct disk *disk = storage->disk;
-    const struct shared_positions *positions = &disk->segment->shared->positions;
-    uint64_t written = atomic_load(&positions->written);
-    if (atomic_load(&positions->durable) == written) {
-        return true;
-    }
-    if (!disk_sync(disk, &storage->bets) || !storage_has_bets(storage, written) ||
-        !storage_note_begun(storage, written)) {
-        return false;
-    }
-    report_durable(disk->heritage, written);
-    return true;
+    uint64_t bytes = 0;
+    return flush_write(storage, &bytes) && flush_settle(storage);
 }

@@ -56,17 +56,15 @@ static bool open_control(struct storage *storage, struct failure *failure)
 
 /* ------------------------------------------------------------------ bets ---- */
 
-static bool open_bets(struct storage *storage, struct failure *failure)
+/* False with the failure, and with the disk distrusted where it is another file. */
+static bool is_our_bets_file(const struct storage *storage, struct disk_file *bets,
+                             struct failure *failure)
 {
     const struct data_directory *directory = &storage->disk->heritage->directory;
-    storage->bets.descriptor = data_directory_open_file(directory, DATA_BETS_FILE, O_RDWR, failure);
-    if (storage->bets.descriptor < 0) {
-        return false;
-    }
-    if (!disk_identify(&storage->bets)) {
+    if (!disk_identify(bets)) {
         return failure_set_errno(failure, "stat %s/" DATA_BETS_FILE, directory->path);
     }
-    if (directory->bets_inode != 0 && directory->bets_inode != storage->bets.inode) {
+    if (directory->bets_inode != 0 && directory->bets_inode != bets->inode) {
         disk_distrust(storage->disk, DISK_FILE_CHANGED);
         return failure_set(failure,
                            "%s/" DATA_BETS_FILE " is not the file that the server was started "
@@ -74,6 +72,25 @@ static bool open_bets(struct storage *storage, struct failure *failure)
                            directory->path);
     }
     return true;
+}
+
+bool storage_open_bets(const struct storage *storage, struct disk_file *bets,
+                       struct failure *failure)
+{
+    *bets = (struct disk_file){
+        .name = DATA_BETS_FILE,
+        .descriptor = data_directory_open_file(&storage->disk->heritage->directory, DATA_BETS_FILE,
+                                               O_RDWR, failure),
+    };
+    if (bets->descriptor < 0) {
+        return false;
+    }
+    if (is_our_bets_file(storage, bets, failure)) {
+        return true;
+    }
+    (void)close(bets->descriptor);
+    bets->descriptor = -1;
+    return false;
 }
 
 /* ------------------------------------------------------------------ done ---- */
@@ -175,7 +192,7 @@ bool storage_open(struct storage *storage, struct disk *disk, struct failure *fa
         .done_csv = {.name = DATA_DONE_FILE, .descriptor = -1},
     };
     disk->ahead = &storage->bets;
-    if (open_control(storage, failure) && open_bets(storage, failure) &&
+    if (open_control(storage, failure) && storage_open_bets(storage, &storage->bets, failure) &&
         open_done(storage, failure) && sync_names(storage, failure)) {
         show_state(storage);
         return true;
@@ -188,7 +205,7 @@ void storage_close(struct storage *storage)
 {
     checkpoints_close(&storage->checkpoints);
     done_file_close(&storage->done);
-    if (storage->disk->trust == DISK_TRUSTED) {
+    if (disk_is_trusted(storage->disk)) {
         disk_release_allocated(&storage->bets);
     }
     if (storage->bets.descriptor >= 0) {
@@ -214,7 +231,12 @@ struct draw_stock storage_stock(const struct storage *storage)
 
 bool storage_may_leave_rest(const struct storage *storage)
 {
-    return signals_terminate_requested() && storage->disk->trust == DISK_TRUSTED;
+    return signals_terminate_requested() && disk_is_trusted(storage->disk);
+}
+
+bool storage_has_begun(const struct storage *storage)
+{
+    return storage->control.state != CONTROL_NEW;
 }
 
 bool storage_is_on_sale(const struct storage *storage)

@@ -39,6 +39,16 @@ struct storage {
  */
 bool storage_open(struct storage *storage, struct disk *disk, struct failure *failure);
 
+/*
+ * Opens bets.csv for writing, by a descriptor that the caller closes. False with the failure, and
+ * with the disk distrusted where another file stands there.
+ */
+bool storage_open_bets(const struct storage *storage, struct disk_file *bets,
+                       struct failure *failure);
+
+/* True once control says that there are bets. */
+bool storage_has_begun(const struct storage *storage);
+
 /* True until control says that sales are closed. */
 bool storage_is_on_sale(const struct storage *storage);
 

@@ -21,6 +21,7 @@
 #include "lib/fault_point.h"
 #include "lib/log.h"
 #include "server/signals.h"
+#include "server/storer/crew.h"
 #include "server/storer/done_round.h"
 #include "server/storer/flush.h"
 #include "server/storer/holding.h"
@@ -48,7 +49,7 @@ static bool take_over(struct storage *storage)
 {
     const struct heritage *heritage = storage->disk->heritage;
     sales_take_over(storage);
-    if (!flush_inherited(storage) || !done_round_adopt(storage)) {
+    if (!flush_settle(storage) || !done_round_adopt(storage)) {
         return false;
     }
     if (storage->control.state == CONTROL_DRAWN && !holding_adopt_draw(storage)) {
@@ -79,10 +80,13 @@ static bool are_bets_durable(const struct shared_positions *positions)
     return atomic_load(&positions->head) == atomic_load(&positions->durable);
 }
 
+/* True when something has to be written, or when the sync of another thread has failed. */
 static bool has_unstored(const void *context)
 {
     const struct shared *shared = context;
-    return !are_bets_durable(&shared->positions) || atomic_load(&shared->storer.done_pending) != 0;
+    return atomic_load(&shared->positions.head) != atomic_load(&shared->positions.written) ||
+           atomic_load(&shared->storer.done_pending) != 0 ||
+           atomic_load(&shared->storer.sync_failed) != 0;
 }
 
 static bool has_work(const void *context)
@@ -108,43 +112,60 @@ static bool is_drained(const struct heritage *heritage)
     return !handlers_left && are_bets_durable(&heritage->segment.shared->positions);
 }
 
-/*
- * Stores until it is to stop and nothing is left, or until something fails. True when it has
- * drained.
- */
-static bool serve(struct storage *storage)
+/* What is appended, done, due for a checkpoint, or due of the end. False when something fails. */
+static bool store(struct crew_member *member)
+{
+    struct storage *storage = member->crew->storage;
+    const struct segment *segment = storage->disk->segment;
+    const struct shared_positions *positions = &segment->shared->positions;
+    if (atomic_load(&positions->head) != atomic_load(&positions->written) && !crew_flush(member)) {
+        return false;
+    }
+    if (!disk_is_trusted(storage->disk) || !done_round_store_asked(storage)) {
+        return false;
+    }
+    if (storage_is_on_sale(storage) && checkpoints_are_due(&storage->checkpoints, segment) &&
+        !storage_write_checkpoint(storage)) {
+        return false;
+    }
+    return bring_to_its_end(storage);
+}
+
+/* While stopping: waits for the handlers, or writes the last checkpoint when nothing is left. */
+static enum crew_work drain(struct storage *storage)
 {
     const struct heritage *heritage = storage->disk->heritage;
-    const struct segment *segment = &heritage->segment;
-    struct shared *shared = segment->shared;
-    for (;;) {
-        heartbeat_beat(&shared->storer.beat_at_ms);
-        quorum_tell_crowd(&storage->quorum, heritage);
-        if (!are_bets_durable(&shared->positions) && !flush_appended(storage)) {
-            return false;
-        }
-        if (!done_round_store_asked(storage)) {
-            return false;
-        }
-        if (storage_is_on_sale(storage) && checkpoints_are_due(&storage->checkpoints, segment) &&
-            !storage_write_checkpoint(storage)) {
-            return false;
-        }
-        if (!bring_to_its_end(storage)) {
-            return false;
-        }
-        if (!signals_terminate_requested()) {
-            wait_for_work(segment, has_work, shared,
-                          sales_patience_ms(storage, HEARTBEAT_EVERY_MS));
-        } else if (!is_drained(heritage)) {
-            wait_for_work(segment, has_unstored, shared, DRAIN_LOOK_MS);
-        } else {
-            if (!storage_is_on_sale(storage)) {
-                return true; /* its last checkpoint has been written */
-            }
-            return storage_write_last_checkpoint(storage); /* of a draw that may be abandoned */
-        }
+    if (!flush_settle(storage)) {
+        return CREW_FAILED;
     }
+    if (!is_drained(heritage)) {
+        wait_for_work(&heritage->segment, has_unstored, heritage->segment.shared, DRAIN_LOOK_MS);
+        return CREW_GOES_ON;
+    }
+    /* Of a draw whose sales are closed it has been written; this one may be abandoned. */
+    return !storage_is_on_sale(storage) || storage_write_last_checkpoint(storage) ? CREW_DRAINED
+                                                                                  : CREW_FAILED;
+}
+
+/* One round of the leader. */
+static enum crew_work serve_round(struct crew_member *member)
+{
+    struct storage *storage = member->crew->storage;
+    const struct heritage *heritage = storage->disk->heritage;
+    struct shared *shared = heritage->segment.shared;
+    if (!crew_is_stuck(member->crew, HEARTBEAT_EVERY_MS)) {
+        heartbeat_beat(&shared->storer.beat_at_ms);
+    }
+    quorum_tell_crowd(&storage->quorum, heritage);
+    if (!store(member)) {
+        return CREW_FAILED;
+    }
+    if (signals_terminate_requested()) {
+        return drain(storage);
+    }
+    wait_for_work(&heritage->segment, has_work, shared,
+                  sales_patience_ms(storage, HEARTBEAT_EVERY_MS));
+    return CREW_GOES_ON;
 }
 
 /* ------------------------------------------------------------------ life ---- */
@@ -174,7 +195,7 @@ static bool store_lottery(struct disk *disk, int ready)
     bool drained = false;
     if (take_over(&storage)) {
         tell_ready(ready);
-        drained = serve(&storage);
+        drained = crew_serve(&storage, serve_round);
     }
     storage_close(&storage);
     return drained;

@@ -1,0 +1,174 @@
+/*
+ * crew.c - see crew.h.
+ */
+#include "server/storer/crew.h"
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "server/storer/flush.h"
+#include "shm/waiting.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A storer's memory has a limit (confinement_rules.c), and the user's `ulimit -s` may be more. */
+enum { STACK_BYTES = 1024 * 1024 };
+
+/* ------------------------------------------------------------------ work ---- */
+
+static void lead(struct crew *crew)
+{
+    int error = pthread_mutex_lock(&crew->lead);
+    invariant(error == 0, "pthread_mutex_lock: %s", strerror(error));
+}
+
+static void follow(struct crew *crew)
+{
+    int error = pthread_mutex_unlock(&crew->lead);
+    invariant(error == 0, "pthread_mutex_unlock: %s", strerror(error));
+}
+
+static void work(struct crew_member *member)
+{
+    struct crew *crew = member->crew;
+    lead(crew);
+    while (crew->work == CREW_GOES_ON) {
+        enum crew_work stands = crew->round(member);
+        crew->work = crew->work == CREW_GOES_ON ? stands : crew->work;
+    }
+    follow(crew);
+}
+
+/*
+ * Gives the lead away, syncs, and takes the lead again. Another thread may sleep in the lead while
+ * this sync fails. It is woken then, and finds that the disk is not trusted any more.
+ */
+static bool sync_as_follower(struct crew_member *member, uint64_t *sync_ns)
+{
+    struct crew *crew = member->crew;
+    const struct storage *storage = crew->storage;
+    atomic_store(&member->sync_began_ms, clock_monotonic_ms());
+    follow(crew);
+    bool is_synced = flush_sync(storage, &member->bets, sync_ns);
+    if (!is_synced) {
+        wake_storer(storage->disk->segment);
+    }
+    lead(crew);
+    atomic_store(&member->sync_began_ms, 0);
+    return is_synced && crew->work == CREW_GOES_ON;
+}
+
+bool crew_flush(struct crew_member *member)
+{
+    struct crew *crew = member->crew;
+    uint64_t bytes = 0;
+    uint64_t sync_ns = 0;
+    if (!storage_has_begun(crew->storage)) {
+        return flush_appended(crew->storage);
+    }
+    if (!flush_write(crew->storage, &bytes)) {
+        return false;
+    }
+    bool is_synced = overlap_pays(&crew->overlap)
+                         ? sync_as_follower(member, &sync_ns)
+                         : flush_sync(crew->storage, &member->bets, &sync_ns);
+    overlap_note(&crew->overlap, sync_ns, bytes);
+    return is_synced;
+}
+
+bool crew_is_stuck(const struct crew *crew, int64_t ms)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    for (size_t i = 0; i < crew->count; i++) {
+        int64_t began_ms = atomic_load(&crew->members[i].sync_began_ms);
+        if (began_ms != 0 && now_ms - began_ms > ms) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --------------------------------------------------------------- threads ---- */
+
+static void *live(void *context)
+{
+    work(context);
+    return NULL;
+}
+
+/* Returns 0, or why not. */
+static int create_thread(struct crew_member *member)
+{
+    pthread_attr_t attributes;
+    int error = pthread_attr_init(&attributes);
+    if (error != 0) {
+        return error;
+    }
+    error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    if (error == 0) {
+        error = pthread_create(&member->thread, &attributes, live, member);
+    }
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+/* False, and the log says why, when this member can't be had. */
+static bool engage(struct crew *crew)
+{
+    struct crew_member *member = &crew->members[crew->count];
+    struct failure failure;
+    *member = (struct crew_member){.crew = crew};
+    if (!storage_open_bets(crew->storage, &member->bets, &failure)) {
+        log_warning("action: storer_threads | result: fail | error: %s", failure.text);
+        return false;
+    }
+    int error = create_thread(member);
+    if (error != 0) {
+        log_warning("action: storer_threads | result: fail | error: start a thread: %s",
+                    strerror(error));
+        (void)close(member->bets.descriptor);
+        return false;
+    }
+    crew->count++;
+    return true;
+}
+
+/* A crew of fewer threads does the same, more slowly. */
+static void engage_all(struct crew *crew)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    sigdelset(&all, SIGSYS); /* of a forbidden system call, which is this thread's own */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (crew->count < CREW_THREADS && engage(crew)) {
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void release_all(struct crew *crew)
+{
+    for (size_t i = 1; i < crew->count; i++) {
+        (void)pthread_join(crew->members[i].thread, NULL);
+        (void)close(crew->members[i].bets.descriptor);
+    }
+}
+
+/* The first member has the lead while the others are engaged: none sees a part of the crew. */
+bool crew_serve(struct storage *storage, enum crew_work (*round)(struct crew_member *member))
+{
+    struct crew crew = {.storage = storage, .round = round, .count = 1};
+    crew.members[0] = (struct crew_member){.crew = &crew, .bets = storage->bets};
+    int error = pthread_mutex_init(&crew.lead, NULL);
+    invariant(error == 0, "pthread_mutex_init: %s", strerror(error));
+    lead(&crew);
+    engage_all(&crew);
+    follow(&crew);
+    work(&crew.members[0]);
+    release_all(&crew);
+    pthread_mutex_destroy(&crew.lead);
+    return crew.work == CREW_DRAINED;
+}
