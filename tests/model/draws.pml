@@ -452,7 +452,7 @@ inline carry_out_draw()
     fi
 }
 
-/* storage_open, flush_inherited, done_round_adopt, sales_take_over */
+/* storage_open, flush_settle, done_round_adopt, sales_take_over */
 inline take_over()
 {
 #ifdef DONE_NAME_NOT_SYNCED

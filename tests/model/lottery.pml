@@ -1,7 +1,7 @@
 /*
  * lottery.pml - files, DONE, the draw and the gate, with storers killed and machines cut off.
  *
- * The steps are those of server/storer/ (flush_appended and flush_inherited; storage_open and
+ * The steps are those of server/storer/ (flush_appended and flush_settle; storage_open and
  * storage_note_begun, _done and _draw; done_round_store_asked and done_round_adopt;
  * quorum_set_gate; holding_hold_draw and holding_adopt_draw; take_over), of store/draw.c
  * (put_into_place, draw_check), of store/control.c (control_write), of store/done_file.c, of
