@@ -170,7 +170,8 @@ static inline bool takes_agency(struct scanner *scanner, size_t comma, size_t ro
     return prefix_bytes > 0;
 }
 
-static bool is_row_slowly(struct scanner *scanner, size_t row_end)
+/* Looks at the row byte by byte; false when it is not valid. */
+static bool takes_row_slowly(struct scanner *scanner, size_t row_end)
 {
     const char *row = scanner->rows + scanner->row_start;
     const size_t bytes = row_end - scanner->row_start;
@@ -182,15 +183,11 @@ static bool is_row_slowly(struct scanner *scanner, size_t row_end)
     return true;
 }
 
-/* Counts the row whose line feed is at `line_feed`; false when it has no CRLF, or is not valid. */
-static inline bool take_row(struct scanner *scanner, size_t line_feed, bool is_plain, size_t comma)
+/* The row's line feed is at `line_feed`. Where it is no CRLF, or the row is not valid, false. */
+static bool take_unusual_row(struct scanner *scanner, size_t line_feed)
 {
-    const char *rows = scanner->rows;
-    if (line_feed == scanner->row_start || rows[line_feed - 1] != '\r') {
-        return false;
-    }
-    const size_t row_end = line_feed - 1;
-    if (!(is_plain && takes_agency(scanner, comma, row_end)) && !is_row_slowly(scanner, row_end)) {
+    if (line_feed == scanner->row_start || scanner->rows[line_feed - 1] != '\r' ||
+        !takes_row_slowly(scanner, line_feed - 1)) {
         return false;
     }
     scanner->run_rows++;
@@ -202,19 +199,23 @@ static inline bool take_row(struct scanner *scanner, size_t line_feed, bool is_p
 static bool take_marked_rows(struct scanner *scanner, const struct row_marks *marks, size_t base)
 {
     const char *rows = scanner->rows + base;
+    const size_t row_count = marks->row_count - (marks->is_open ? 1 : 0);
     size_t first = 0;
-    size_t row_count = marks->row_count - (marks->is_open ? 1 : 0);
+    size_t start = 0;
     for (size_t i = 0; i < row_count; i++) {
-        const size_t start = scanner->row_start - base;
         const size_t line_feed = marks->row_ends[i];
         const uint16_t *ends = marks->ends + first;
         const bool is_usual = row_is_usual(marks, start, line_feed, first, CSV_COMMAS);
-        const bool is_plain =
-            is_usual && plain_row(rows, (size_t)ends[0] + 1, ends + 1, line_feed - 1);
-        if (!take_row(scanner, base + line_feed, is_plain, base + ends[0])) {
+        if (is_usual && rows[line_feed - 1] == '\r' &&
+            plain_row(rows, (size_t)ends[0] + 1, ends + 1, line_feed - 1) &&
+            takes_agency(scanner, base + ends[0], base + line_feed - 1)) {
+            scanner->run_rows++;
+            scanner->row_start = base + line_feed + 1;
+        } else if (!take_unusual_row(scanner, base + line_feed)) {
             return false;
         }
         first = is_usual ? first + CSV_COMMAS + 1 : row_skip_ends(marks, first, line_feed);
+        start = line_feed + 1;
     }
     return true;
 }
@@ -224,7 +225,7 @@ static bool take_long_row(struct scanner *scanner)
 {
     const char *row = scanner->rows + scanner->row_start;
     const char *line_feed = memchr(row, '\n', scanner->bytes - scanner->row_start);
-    return line_feed != NULL && take_row(scanner, (size_t)(line_feed - scanner->rows), false, 0);
+    return line_feed != NULL && take_unusual_row(scanner, (size_t)(line_feed - scanner->rows));
 }
 
 size_t bet_csv_scan(const char *rows, size_t bytes,

@@ -22,7 +22,7 @@ enum {
     ROW_SCAN_BLOCKS = 64, /* one for each bit of a word */
     ROW_SCAN_BYTES_MAX = ROW_SCAN_BLOCKS * ROW_SCAN_BLOCK_BYTES,
     /* Places are written so many at a time; those that are too many are written over. */
-    ROW_SCAN_AT_ONCE = 12,
+    ROW_SCAN_AT_ONCE = 10,
     ROW_SCAN_PLACES = ROW_SCAN_BYTES_MAX + ROW_SCAN_AT_ONCE
 };
 

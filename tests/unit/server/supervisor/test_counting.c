@@ -38,8 +38,11 @@ struct fixture {
     size_t bytes;
 };
 
-/* How many processors there are, and from which position on pread fails; 0: nowhere. */
-static struct {
+/*
+ * How many processors there are, and from which position on pread fails; 0: nowhere. Not static,
+ * because clang takes the pread below for the inline function of _FORTIFY_SOURCE.
+ */
+struct {
     unsigned processors;
     off_t broken_at;
 } machine;
