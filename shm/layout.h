@@ -70,7 +70,7 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 11,
+    SHARED_LAYOUT_VERSION = 12,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections, and those that leave, are below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
     SHARED_SERIAL_BYTES = 44, /* 20 octets in hexadecimal, terminated */
@@ -181,9 +181,15 @@ enum wait_kind { WAIT_FOR_SPACE, WAIT_FOR_COMMIT, WAIT_FOR_DONE, WAIT_KINDS };
  */
 struct shared_waiters {
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t bits[WAIT_KINDS][SHARED_WAITER_WORDS];
+    /* 1: the last round for space has left handlers asleep, so others stand in line, too. Written by
+     * the storer, read by handlers. No wake-up depends on it: relaxed is enough. */
+    _Atomic uint32_t space_is_scarce;
     /* The slot that the next round for space begins with. The storer's alone; a new storer may
      * find any value, and takes it modulo the number of slots. */
     uint32_t next_for_space;
+    /* Where head will be once all handlers that were woken for space have appended. The storer's
+     * alone; any value is good, because it lasts until the ring is empty at most. */
+    uint64_t promised_head;
 };
 
 /* Written by the storer, where no other writer is named; read by anyone. */

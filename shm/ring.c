@@ -69,6 +69,23 @@ static enum append_result try_append(const struct segment *segment, const struct
     return result;
 }
 
+/*
+ * Waits for its turn where others wait for space already: else a handler whose peer is quick takes
+ * the space that those were woken for. What it waits for is that more is written. That comes where
+ * anything is pending; an empty ring has space for everybody, and nobody would come. False when
+ * halted.
+ */
+static bool stand_in_line(const struct segment *segment, uint32_t slot_index)
+{
+    const struct shared *shared = segment->shared;
+    if (atomic_load_explicit(&shared->waiters.space_is_scarce, memory_order_relaxed) == 0) {
+        return true;
+    }
+    uint64_t written = atomic_load(&shared->positions.written);
+    return atomic_load(&shared->positions.head) == written ||
+           wait_until(segment, slot_index, WAIT_FOR_SPACE, &shared->positions.written, written + 1);
+}
+
 enum append_result ring_append(const struct segment *segment, uint32_t slot_index,
                                const struct append *append, uint64_t *end)
 {
@@ -76,6 +93,10 @@ enum append_result ring_append(const struct segment *segment, uint32_t slot_inde
     invariant(append->count <= shared->identity.ring_bytes, "%zu bytes into a ring of %" PRIu64,
               append->count, shared->identity.ring_bytes);
     fault_point("append.before");
+    atomic_store(&segment->slots[slot_index].wanted, append->count);
+    if (!stand_in_line(segment, slot_index)) {
+        return APPEND_HALTED;
+    }
     for (;;) {
         uint64_t space_at = 0;
         enum append_result result = try_append(segment, append, end, &space_at);
@@ -85,7 +106,6 @@ enum append_result ring_append(const struct segment *segment, uint32_t slot_inde
         if (space_at == 0) {
             break;
         }
-        atomic_store(&segment->slots[slot_index].wanted, append->count);
         if (!wait_until(segment, slot_index, WAIT_FOR_SPACE, &shared->positions.written,
                         space_at)) {
             return APPEND_HALTED;

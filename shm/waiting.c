@@ -169,18 +169,46 @@ void wake_waiters(const struct segment *segment, enum wait_kind kind, uint64_t r
     wake_range(&waking, 0, segment->shared->identity.slot_capacity);
 }
 
+/* True while a handler waits for space. */
+static bool is_space_awaited(const struct segment *segment)
+{
+    const _Atomic uint64_t *words = segment->shared->waiters.bits[WAIT_FOR_SPACE];
+    for (uint32_t base = 0; base < segment->shared->identity.slot_capacity; base += WORD_BITS) {
+        if (atomic_load(&words[base / WORD_BITS]) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How much of the room earlier rounds have promised to handlers that have not appended yet. */
+static uint64_t promised_room(const struct segment *segment, uint64_t head)
+{
+    uint64_t promised_head = segment->shared->waiters.promised_head;
+    bool is_open =
+        promised_head > head && promised_head - head <= segment->shared->identity.ring_bytes;
+    return is_open ? promised_head - head : 0;
+}
+
 void wake_for_space(const struct segment *segment, uint64_t reached, uint64_t room)
 {
+    struct shared_waiters *waiters = &segment->shared->waiters;
     uint32_t capacity = segment->shared->identity.slot_capacity;
-    uint32_t first = segment->shared->waiters.next_for_space % capacity;
+    uint32_t first = waiters->next_for_space % capacity;
+    uint64_t head = atomic_load(&segment->shared->positions.head);
+    uint64_t promised = promised_room(segment, head);
+    uint64_t free = room > promised ? room - promised : 0;
     struct waking waking = {.segment = segment,
                             .kind = WAIT_FOR_SPACE,
                             .reached = reached,
-                            .room = room,
+                            .room = free,
                             .next_slot = first};
     wake_range(&waking, first, capacity);
     wake_range(&waking, 0, first);
-    segment->shared->waiters.next_for_space = waking.next_slot;
+    waiters->next_for_space = waking.next_slot;
+    waiters->promised_head = head + promised + (free - waking.room);
+    atomic_store_explicit(&waiters->space_is_scarce, is_space_awaited(segment) ? 1 : 0,
+                          memory_order_relaxed);
 }
 
 void wake_everybody(const struct segment *segment)

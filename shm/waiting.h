@@ -49,10 +49,11 @@ void wake_waiters(const struct segment *segment, enum wait_kind kind, uint64_t r
 
 /*
  * Wakes as many of the handlers that wait for space, and for a position up to `reached`, as
- * `room` bytes suffice for; at least one if there is any room. Each round begins after the
- * slot that the last round woke last, so every handler gets its turn. The others sleep on:
- * they would find the ring full again. So the caller wakes them all, by wake_waiters, before
- * it stops making room.
+ * `room` bytes suffice for, less what earlier rounds have promised to handlers that have not
+ * appended yet; at least one if there is any left. Each round begins after the slot that the last
+ * round woke last, so every handler gets its turn. The others sleep on: they would find the ring
+ * full again. So the caller wakes them all, by wake_waiters, before it stops making room. While any
+ * of them sleep, space_is_scarce makes those who come stand in line, too (ring_append).
  */
 void wake_for_space(const struct segment *segment, uint64_t reached, uint64_t room);
 

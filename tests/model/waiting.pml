@@ -3,8 +3,8 @@
  *
  * The steps are those of shm/waiting.c (wait_until, wake_storer, wake_waiters, wake_for_space,
  * wake_slot, wake_everybody, wait_for_work, wait_set_up_storer), of shm/slots.c (slot_set_up,
- * slot_release), of shm/agencies.c (agencies_ask_done, agencies_take_done_news,
- * agencies_next_asked), of server/storer/ (flush_appended, done_round_store_asked, take_over) and
+ * slot_release), of shm/ring.c (stand_in_line, ring_append), of shm/agencies.c (agencies_ask_done,
+ * agencies_take_done_news, agencies_next_asked), of server/storer/ (flush_appended, done_round_store_asked, take_over) and
  * of server/supervisor/supervisor.c and keeper.c (bury_handler, start_handler, fork_storer). One step here is one access to shared memory there.
  * What the lock guards is one step: append.pml takes it apart.
  *
@@ -48,6 +48,7 @@ bool done_pending;
 bool sleeping;
 bool storer_token; /* the storer drains before each sem_wait: to it any number of them is one */
 bool bits[6];
+bool space_is_scarce;
 
 /* struct slot */
 byte awaited[SLOTS];
@@ -156,8 +157,27 @@ inline wait_until(s, kind, position, target)
 
 /* --------------------------------------------------------------------- shm/ring.c ---- */
 
+/* The flag is a hint, so it may be older or newer than what is looked at after it. */
+inline stand_in_line(s, target)
+{
+    if
+    :: space_is_scarce ->
+        target = written + 1;
+#ifndef WAITS_AT_AN_EMPTY_RING
+        if
+        :: head == target - 1
+        :: else -> wait_until(s, SPACE, written, target)
+        fi
+#else
+        wait_until(s, SPACE, written, target)
+#endif
+    :: else
+    fi
+}
+
 inline ring_append(s, space_at)
 {
+    stand_in_line(s, space_at);
     do
     :: atomic { /* try_append */
            if
@@ -284,7 +304,10 @@ inline wake_waiters(kind, reached)
     left_1 = false
 }
 
-/* In turn, as far as there is space: with whom a round begins and ends can be anybody. */
+/*
+ * In turn, as far as there is space that is not promised: with whom a round begins and ends can be
+ * anybody, so promised_head is left out. The flag says whether anybody was left.
+ */
 inline wake_for_space(reached)
 {
     atomic { left_0 = BIT(SPACE, 0); left_1 = BIT(SPACE, 1) };
@@ -297,7 +320,8 @@ inline wake_for_space(reached)
     :: true
     fi;
     left_0 = false;
-    left_1 = false
+    left_1 = false;
+    WRITE(space_is_scarce = BIT(SPACE, 0) || BIT(SPACE, 1))
 }
 
 inline wake_if_there(s)

@@ -267,6 +267,23 @@ static void a_ring_can_be_filled_to_the_last_byte_and_no_further(void **state)
     assert_int_equal(fixture->segment.data[777], 'x');
 }
 
+static void who_comes_while_others_wait_for_space_waits_for_its_turn(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t end = 0;
+    atomic_store(&fixture->segment.shared->waiters.space_is_scarce, 1);
+    assert_int_equal(append_as_agency(fixture, "first", 5, 1, &end), APPEND_DONE); /* empty ring */
+    processes_release(&fixture->processes);
+    pid_t writer = processes_start(&fixture->processes, append_one_byte, fixture);
+    processes_await(waits_for_space, fixture);
+    assert_int_equal(atomic_load(&fixture->segment.slots[0].awaited), 1);
+    assert_int_equal(atomic_load(&fixture->segment.slots[0].wanted), 1);
+    assert_int_equal(atomic_load(&positions(fixture)->head), 5);
+    write_pending(fixture, 5);
+    processes_expect_exit(&fixture->processes, writer, APPEND_DONE);
+    assert_int_equal(atomic_load(&positions(fixture)->head), 6);
+}
+
 static void waiting_for_space_ends_when_the_server_is_halted(void **state)
 {
     struct fixture *fixture = *state;
@@ -775,6 +792,7 @@ int main(void)
         RING_TEST(checksums_of_appends_are_joined_by_agency_and_for_all),
         RING_TEST(bytes_across_the_rings_end_stand_in_one_piece),
         RING_TEST(a_ring_can_be_filled_to_the_last_byte_and_no_further),
+        RING_TEST(who_comes_while_others_wait_for_space_waits_for_its_turn),
         RING_TEST(waiting_for_space_ends_when_the_server_is_halted),
         RING_TEST(a_newer_claim_fences_older_ones_and_who_has_none),
         RING_TEST(an_agency_that_is_done_appends_no_more),

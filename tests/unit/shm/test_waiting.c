@@ -209,6 +209,7 @@ static void those_who_want_space_are_woken_in_turn_as_far_as_there_is_some(void 
     }
     for (uint32_t round = 0; round < ROUNDS_OF_WAKING; round++) {
         announce_everybody(fixture, WAIT_FOR_SPACE);
+        atomic_fetch_add(&positions(fixture)->head, A_ROUND * WANTED); /* the last round's */
         wake_for_space(&fixture->segment, AWAITED, (uint64_t)A_ROUND * WANTED);
         for (uint32_t i = 0; i < SLOTS; i++) {
             uint32_t place = (i + ROUNDS_OF_WAKING * SLOTS - round * A_ROUND) % SLOTS;
@@ -229,6 +230,50 @@ static void who_wants_more_space_than_there_is_is_woken_if_there_is_any(void **s
     wake_for_space(&fixture->segment, AWAITED, 1);
     assert_true(was_woken(fixture, 0));
     assert_false(was_woken(fixture, 1));
+}
+
+static unsigned count_woken(struct fixture *fixture)
+{
+    unsigned woken = 0;
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        woken += was_woken(fixture, i) ? 1 : 0;
+    }
+    return woken;
+}
+
+static void room_that_was_promised_is_not_given_to_others(void **state)
+{
+    enum { WANTED = 1000 };
+    struct fixture *fixture = *state;
+    _Atomic uint64_t *head = &positions(fixture)->head;
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        atomic_store(&fixture->segment.slots[i].wanted, WANTED);
+    }
+    announce_everybody(fixture, WAIT_FOR_SPACE);
+    wake_for_space(&fixture->segment, AWAITED, 3 * WANTED);
+    assert_int_equal(count_woken(fixture), 3);
+    wake_for_space(&fixture->segment, AWAITED, 3 * WANTED); /* none of them has appended */
+    assert_int_equal(count_woken(fixture), 0);
+    wake_for_space(&fixture->segment, AWAITED, 5 * WANTED);
+    assert_int_equal(count_woken(fixture), 2);
+    atomic_fetch_add(head, 4 * WANTED); /* four of the five */
+    wake_for_space(&fixture->segment, AWAITED, 3 * WANTED);
+    assert_int_equal(count_woken(fixture), 2);
+    fixture->segment.shared->waiters.promised_head = UINT64_MAX; /* of another storer */
+    wake_for_space(&fixture->segment, AWAITED, WANTED);
+    assert_int_equal(count_woken(fixture), 1);
+}
+
+static void space_is_scarce_while_a_round_leaves_somebody_asleep(void **state)
+{
+    struct fixture *fixture = *state;
+    const _Atomic uint32_t *is_scarce = &fixture->segment.shared->waiters.space_is_scarce;
+    announce_everybody(fixture, WAIT_FOR_SPACE);
+    wake_for_space(&fixture->segment, AWAITED - 1, 1);
+    assert_int_equal(atomic_load(is_scarce), 1);
+    wake_for_space(&fixture->segment, AWAITED, 1); /* of those who want nothing, all are woken */
+    assert_int_equal(count_woken(fixture), SLOTS);
+    assert_int_equal(atomic_load(is_scarce), 0);
 }
 
 static void a_token_too_many_wakes_nobody_for_good(void **state)
@@ -540,6 +585,8 @@ int main(void)
         WAITING_TEST(waiters_in_every_word_of_the_bits_are_woken),
         WAITING_TEST(those_who_want_space_are_woken_in_turn_as_far_as_there_is_some),
         WAITING_TEST(who_wants_more_space_than_there_is_is_woken_if_there_is_any),
+        WAITING_TEST(room_that_was_promised_is_not_given_to_others),
+        WAITING_TEST(space_is_scarce_while_a_round_leaves_somebody_asleep),
         WAITING_TEST(a_token_too_many_wakes_nobody_for_good),
         WAITING_TEST(everybody_is_woken_whose_bit_a_dead_storer_took),
         WAITING_TEST(a_halt_ends_all_waiting_now_and_later),
