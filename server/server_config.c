@@ -65,6 +65,7 @@ enum server_key {
     KEY_CONNECTIONS,
     KEY_CONNECTIONS_PER_ADDRESS,
     KEY_UNIDENTIFIED,
+    KEY_HANDLERS_AHEAD,
     KEY_CONNECTION_RATE,
     KEY_STRANGER_RATE,
     KEY_BET_RATE,
@@ -335,6 +336,14 @@ static const struct config_key keys[KEYS] = {
                           .maximum = CONNECTIONS_MAX,
                           .meaning = "connections that have not said who they are, at the same "
                                      "time; 0: a quarter of limits.max_connections"},
+    [KEY_HANDLERS_AHEAD] = {.path = {"limits.handlers_ahead"},
+                            .environment = {"LIMITS_HANDLERS_AHEAD"},
+                            .kind = CONFIG_UINT32,
+                            FIELD(limit_handlers_ahead),
+                            .default_value = "8",
+                            .maximum = SERVER_HANDLERS_AHEAD_MAX,
+                            .meaning = "processes that wait for a connection, forked before it "
+                                       "comes; 0: none"},
     [KEY_CONNECTION_RATE] = {.path = {"limits.connections_per_second"},
                              .environment = {"LIMITS_CONNECTIONS_PER_SECOND"},
                              .kind = CONFIG_UINT32,

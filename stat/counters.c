@@ -61,6 +61,10 @@ const struct counter counters[] = {
      GAUGE("connections_open"),
      .explanation = "Connections that are open now, each with a handler, as the supervisor "
                     "counts them."},
+    {SERVER(handlers_ahead), .name = "handlers_ahead", .label = "ahead", .unit = UNIT_COUNT,
+     GAUGE("handlers_ahead"),
+     .explanation = "Processes that wait for a connection, forked before it comes "
+                    "(limits.handlers_ahead). They are no connections and count for no limit."},
     {SERVER(connections_accepted), .name = "connections_accepted", .label = "accepted",
      .unit = UNIT_COUNT, COUNTER("connections_accepted"),
      .explanation = "Connections that were given a handler since the start."},

@@ -294,6 +294,7 @@ static void copy_server(const struct segment *segment, struct snapshot *snapshot
         .connections_accepted = LOOK(supervisor->connections_accepted),
         .connections_refused = LOOK(supervisor->connections_refused),
         .connections_open = LOOK(supervisor->connections_open),
+        .handlers_ahead = LOOK(supervisor->handlers_ahead),
         .log_lines_lost = LOOK(shared->log.lines),
     };
     set_word(snapshot->server.phase,

@@ -39,6 +39,7 @@ struct snapshot_server {
     uint64_t ready, halted, beat_age_ms;
     uint64_t agencies, bets;
     uint64_t connections_accepted, connections_refused, connections_open;
+    uint64_t handlers_ahead;
     uint64_t log_lines_lost;
 };
 

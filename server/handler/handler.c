@@ -8,6 +8,8 @@
  * are as safe as the configuration promises. The process ends when the peer is gone, in whatever
  * way it went.
  *
+ * Where it was forked ahead (supervisor/reserve.h), it waits for its connection first.
+ *
  * How it stops: by SIGTERM. What has arrived is served and answered, up to MESSAGES_A_ROUND
  * messages. Then the connection is closed.
  *
@@ -18,6 +20,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "server/hand_over.h"
 #include "server/handler/arena.h"
 #include "server/handler/connection.h"
 #include "server/handler/dialogue.h"
@@ -296,51 +299,81 @@ static bool learn_peer(struct handler *handler, uint32_t slot_index)
     return learned == PROXIED_PEER_KNOWN;
 }
 
-/* Opens everything that a connection needs, in one piece of memory. */
-static bool open_connection(struct handler *handler, struct arena *arena, int socket,
-                            uint32_t slot_index)
+/* ----------------------------------------------------------------- start ---- */
+
+static size_t in_bytes(const struct server_config *config)
 {
-    const struct server_config *config = &handler->heritage->config;
-    size_t in_bytes = MESSAGES_A_BUFFER * config->limit_message_bytes;
-    in_bytes = in_bytes > RECEIVE_BYTES ? in_bytes : RECEIVE_BYTES;
-    if (!arena_open(arena, connection_arena_bytes(in_bytes) + pipeline_arena_bytes(config))) {
+    size_t messages = MESSAGES_A_BUFFER * config->limit_message_bytes;
+    return messages > RECEIVE_BYTES ? messages : RECEIVE_BYTES;
+}
+
+/* Opens the one piece of memory that a connection needs. */
+static bool open_arena(struct arena *arena, const struct server_config *config)
+{
+    if (!arena_open(arena,
+                    connection_arena_bytes(in_bytes(config)) + pipeline_arena_bytes(config))) {
         log_error("action: handler_start | result: fail | error: no memory: %s", strerror(errno));
         return false;
     }
-    connection_open(&handler->connection, socket, arena, in_bytes, config->timeout_answer_ms);
-    peer_log_open(&handler->log, handler->slot);
-    dialogue_open(&handler->dialogue, handler->heritage, slot_index, &handler->connection,
-                  &handler->identity, &handler->log, arena);
     return true;
+}
+
+static void open_connection(struct handler *handler, struct arena *arena,
+                            const struct hand_over *what)
+{
+    const struct server_config *config = &handler->heritage->config;
+    handler->slot = &handler->heritage->segment.slots[what->slot_index];
+    handler->from_balancer = what->from_balancer;
+    connection_open(&handler->connection, what->socket, arena, in_bytes(config),
+                    config->timeout_answer_ms);
+    peer_log_open(&handler->log, handler->slot);
+    dialogue_open(&handler->dialogue, handler->heritage, what->slot_index, &handler->connection,
+                  &handler->identity, &handler->log, arena);
+}
+
+/* Serves the connection, which it owns, from beginning to end. */
+static int live(struct handler *handler, struct arena *arena, const struct hand_over *what)
+{
+    const struct heritage *heritage = handler->heritage;
+    int status = EXIT_FAILURE;
+    struct failure failure;
+    open_connection(handler, arena, what);
+    if (gate_enter(heritage->gate_id,
+                   &failure)) { /* a storer that stops waits for all that are in */
+        const struct greeting greeting = {.heritage = heritage,
+                                          .slot = handler->slot,
+                                          .connection = &handler->connection,
+                                          .log = &handler->log};
+        bool is_served = learn_peer(handler, what->slot_index) &&
+                         greeting_exchange(&greeting, &handler->identity);
+        status = is_served ? serve(handler) : EXIT_SUCCESS;
+    } else {
+        log_error("action: handler_start | result: fail | error: %s", failure.text);
+    }
+    dialogue_close(&handler->dialogue);
+    peer_log_close(&handler->log);
+    connection_close(&handler->connection);
+    return status;
 }
 
 int handler_run(const struct heritage *heritage, const struct process_errand *errand)
 {
-    struct handler handler = {.heritage = heritage,
-                              .slot = &heritage->segment.slots[errand->slot_index],
-                              .from_balancer = errand->from_balancer};
+    struct handler handler = {.heritage = heritage};
+    struct hand_over what = {.socket = errand->descriptor,
+                             .slot_index = errand->slot_index,
+                             .from_balancer = errand->from_balancer};
     struct arena arena;
-    if (!open_connection(&handler, &arena, errand->descriptor, errand->slot_index)) {
+    if (!open_arena(&arena, &heritage->config)) {
         close(errand->descriptor);
         return EXIT_FAILURE;
     }
-    int status = EXIT_FAILURE;
-    struct failure failure;
-    if (gate_enter(heritage->gate_id,
-                   &failure)) { /* a storer that stops waits for all that are in */
-        const struct greeting greeting = {.heritage = heritage,
-                                          .slot = handler.slot,
-                                          .connection = &handler.connection,
-                                          .log = &handler.log};
-        bool is_served = learn_peer(&handler, errand->slot_index) &&
-                         greeting_exchange(&greeting, &handler.identity);
-        status = is_served ? serve(&handler) : EXIT_SUCCESS;
-    } else {
-        log_error("action: handler_start | result: fail | error: %s", failure.text);
+    bool has_connection = true;
+    if (errand->is_ahead) {
+        server_tls_warm_up(&heritage->tls);
+        has_connection = hand_over_take(errand->descriptor, &what);
+        close(errand->descriptor);
     }
-    dialogue_close(&handler.dialogue);
-    peer_log_close(&handler.log);
-    connection_close(&handler.connection);
+    int status = has_connection ? live(&handler, &arena, &what) : EXIT_SUCCESS;
     arena_close(&arena);
     return status;
 }

@@ -3,7 +3,7 @@
  *
  *     supervisor --- forks ---> storer      one, always; replaced when it dies
  *                 |-- forks --> keyholder   one with TLS; replaced when it dies
- *                 \-- forks --> handler     one a connection, up to a limit
+ *                 \-- forks --> handler     one a connection, up to a limit; some ahead (reserve.h)
  *
  * Why it exists: one process has to outlive all others, reap them, and remove what they share.
  *
@@ -34,6 +34,7 @@
 #include "server/supervisor/ownership.h"
 #include "server/supervisor/recovery.h"
 #include "server/supervisor/reload.h"
+#include "server/supervisor/reserve.h"
 #include "shm/refusals.h"
 #include "shm/slots.h"
 #include "shm/waiting.h"
@@ -67,6 +68,7 @@ struct supervisor {
     struct admission admission;
     struct keeper keeper;
     struct key_keeper key_keeper;
+    struct reserve reserve;
     struct ownership ownership;
     struct operator_desk desk;
     struct log_limit refusals; /* of lines about who was not accepted */
@@ -152,6 +154,8 @@ static void reap(struct supervisor *supervisor)
             key_keeper_bury(&supervisor->key_keeper, pid, status);
         } else if (handler_book_find(&supervisor->admission.handlers, pid, &slot_index)) {
             bury_handler(supervisor, pid, slot_index, status);
+        } else {
+            (void)reserve_bury(&supervisor->reserve, pid, status);
         }
     }
 }
@@ -208,20 +212,30 @@ static bool may_log_refusal(struct supervisor *supervisor)
 
 /* -------------------------------------------------------------- handlers ---- */
 
-/* Forks a handler for the connection of a peer that has this address in the book. */
+/* Returns the pid of one that waits, which has the connection now, or of one that is forked for it. */
+static pid_t find_handler(struct supervisor *supervisor, const struct hand_over *what)
+{
+    const struct process_errand errand = {.descriptor = what->socket,
+                                          .supervisors = PROCESS_NO_DESCRIPTOR,
+                                          .slot_index = what->slot_index,
+                                          .from_balancer = what->from_balancer};
+    pid_t pid = reserve_give(&supervisor->reserve, what);
+    return pid > 0 ? pid : process_fork(&supervisor->heritage, PROCESS_HANDLER, &errand);
+}
+
+/* Finds a handler for the connection of a peer that has this address in the book. */
 static void start_handler(struct supervisor *supervisor, int socket,
                           const struct listener_peer *peer, uint32_t address)
 {
     struct handler_book *handlers = &supervisor->admission.handlers;
     uint32_t slot_index = handler_book_take_slot(handlers);
     struct slot *slot = &supervisor->heritage.segment.slots[slot_index];
-    const struct process_errand errand = {
-        .descriptor = socket,
-        .supervisors = PROCESS_NO_DESCRIPTOR,
+    const struct hand_over what = {
+        .socket = socket,
         .slot_index = slot_index,
         .from_balancer = address_set_has(&supervisor->heritage.config.balancers, peer->host)};
     slot_set_up(&supervisor->heritage.segment, slot_index, peer->text);
-    pid_t pid = process_fork(&supervisor->heritage, PROCESS_HANDLER, &errand);
+    pid_t pid = find_handler(supervisor, &what);
     close(socket);
     if (pid < 0) {
         int error = errno;
@@ -320,6 +334,7 @@ static int64_t patience_ms(const struct supervisor *supervisor)
     const int64_t others_ms[] = {
         keeper_patience_ms(&supervisor->keeper),
         key_keeper_patience_ms(&supervisor->key_keeper),
+        reserve_patience_ms(&supervisor->reserve),
         log_limit_patience_ms(&supervisor->refusals, clock_monotonic_ms()),
         admin_door_patience_ms(&supervisor->heritage.door),
     };
@@ -336,9 +351,10 @@ enum { POLL_DOOR, POLL_NEWS, POLL_LISTENERS, POLLS_MAX = POLL_LISTENERS + LISTEN
 
 /*
  * Sleeps until somebody connects (and there is room), the operator or the storer has something to
- * say, a signal comes, or something is due. `polls` says where somebody waits.
+ * say, a signal comes, or something is due. `polls` says where somebody waits. Returns true when
+ * nothing of all that came but the time.
  */
-static void wait_for_events(struct supervisor *supervisor, struct pollfd polls[POLLS_MAX])
+static bool wait_for_events(struct supervisor *supervisor, struct pollfd polls[POLLS_MAX])
 {
     const struct listeners *listeners = &supervisor->heritage.listeners;
     bool has_room = admission_has_room(&supervisor->admission, &supervisor->heritage.segment);
@@ -349,12 +365,14 @@ static void wait_for_events(struct supervisor *supervisor, struct pollfd polls[P
             (struct pollfd){.fd = has_room ? listeners->descriptors[i] : -1, .events = POLLIN};
     }
     struct timespec timeout = clock_interval(patience_ms(supervisor));
-    if (await_event(polls, POLL_LISTENERS + listeners->count, &timeout) <= 0) {
+    int events = await_event(polls, POLL_LISTENERS + listeners->count, &timeout);
+    if (events <= 0) {
         for (size_t i = 0; i < POLL_LISTENERS + listeners->count; i++) {
             polls[i].revents = 0;
         }
     }
     signals_let_in(); /* ppoll does not while somebody waits at each call */
+    return events == 0;
 }
 
 /* Serves until the server is asked to stop, can't go on, or is to open the next draw. */
@@ -363,17 +381,21 @@ static void serve(struct supervisor *supervisor)
     struct pollfd polls[POLLS_MAX] = {{0}};
     while (!signals_terminate_requested() && supervisor->keeper.state != KEEPER_GIVEN_UP &&
            ownership_holds(&supervisor->ownership) && !supervisor->desk.opens_next) {
-        wait_for_events(supervisor, polls);
+        bool is_quiet = wait_for_events(supervisor, polls);
         if (signals_take_hangup()) {
             reload_run(&supervisor->heritage, &supervisor->admission.handlers,
                        &supervisor->key_keeper);
         }
         look_after_children(supervisor);
+        reserve_renew(&supervisor->reserve);
         if (polls[POLL_NEWS].revents != 0) {
             heritage_take_news(&supervisor->heritage);
         }
         operator_attend(&supervisor->desk, &supervisor->heritage, polls[POLL_DOOR].revents != 0);
         accept_connections(supervisor, polls + POLL_LISTENERS);
+        if (is_quiet) {
+            reserve_fill(&supervisor->reserve);
+        }
         log_suppressed(log_limit_take_suppressed(&supervisor->refusals, clock_monotonic_ms()));
     }
     if (supervisor->ownership.state == OWNERSHIP_LOST) {
@@ -387,7 +409,7 @@ static void serve(struct supervisor *supervisor)
 /* -------------------------------------------------------------- shutdown ---- */
 
 /*
- * Sends SIGTERM to all handlers, again and again, until none is left. One SIGTERM is not enough: a
+ * Ends those that wait, and sends SIGTERM to all other handlers, again and again, until none is left. One SIGTERM is not enough: a
  * handler that was about to sleep at the gate when it came is reached only by the next one. After
  * the time limit it is SIGKILL, and the result false.
  */
@@ -398,7 +420,8 @@ static bool stop_handlers(struct supervisor *supervisor)
     const struct handler_book *book = &supervisor->admission.handlers;
     uint32_t handlers = handler_book_alive(book);
     bool forced = false;
-    while (handler_book_alive(book) > 0) {
+    reserve_end(&supervisor->reserve);
+    while (handler_book_alive(book) > 0 || !reserve_is_empty(&supervisor->reserve)) {
         if (clock_monotonic_ms() >= deadline_ms) {
             forced = true;
         }
@@ -592,6 +615,7 @@ int supervisor_run(const struct server_config *config)
     struct failure failure = {.text = ""};
     supervisor.keeper.heritage = &supervisor.heritage;
     supervisor.key_keeper.heritage = &supervisor.heritage;
+    reserve_open(&supervisor.reserve, &supervisor.heritage);
     log_limit_open(&supervisor.refusals, clock_monotonic_ms());
     signals_prepare_supervisor();
     if (!heritage_open(&supervisor.heritage, &failure)) {

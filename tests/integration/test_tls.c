@@ -400,6 +400,26 @@ static void a_revoked_certificate_is_out_at_the_next_reload(void **state)
     tls_peer_ask(two, "2:status\r\n", "server:STATE:0,open,*\r\n");
 }
 
+/* Handlers that were forked ahead have what was read before; they are replaced. */
+static void a_handler_that_waited_over_a_reload_gets_no_connection(void **state)
+{
+    struct scene scene;
+    set_up(&scene, *state);
+    const char *crl = issuer_revoke(scene.authority, "lottery", NULL, 0, LONG_S);
+    start(&scene, "required", crl, "LIMITS_HANDLERS_AHEAD=4");
+    struct tls_peer *one = connect_as(&scene, &scene.agency_1);
+    tls_peer_ask(one, "1:status\r\n", "server:STATE:0,open,*\r\n");
+    struct tls_peer *two = connect_as(&scene, &scene.agency_2);
+    tls_peer_ask(two, "2:status\r\n", "server:STATE:0,open,*\r\n");
+    (void)issuer_revoke(scene.authority, "lottery", &scene.agency_1.serial, 1, LONG_S);
+    assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
+    (void)server_await_log(scene.server, 1, "reload | result: success | revoked_connections: 1");
+    expect_end(connect_as(&scene, &scene.agency_1), "has been revoked");
+    two = connect_as(&scene, &scene.agency_2);
+    tls_peer_ask(two, "2:status\r\n", "server:STATE:0,open,*\r\n");
+    assert_int_equal(server_count_log(scene.server, "it is to connect again"), 0);
+}
+
 /* Whoever was accepted before the reload has a handler that does not know the new list. */
 static void a_revoked_certificate_is_not_shown_to_a_handler_of_before(void **state)
 {
@@ -634,6 +654,7 @@ int main(void)
         STAGE_TEST(a_session_is_not_resumed_after_its_certificate_s_end),
         STAGE_TEST(a_session_does_not_outlive_its_server),
         STAGE_TEST(a_revoked_certificate_is_out_at_the_next_reload),
+        STAGE_TEST(a_handler_that_waited_over_a_reload_gets_no_connection),
         STAGE_TEST(a_revoked_certificate_is_not_shown_to_a_handler_of_before),
         STAGE_TEST(an_authority_that_was_revoked_speaks_for_nobody),
         STAGE_TEST(a_list_that_is_wrong_or_cut_short_changes_nothing),
