@@ -16,6 +16,7 @@
 struct words {
     uint32_t slot_index;
     uint32_t from_balancer; /* 0 or 1 */
+    uint32_t may_return;    /* the same */
 };
 
 /* Room for one descriptor. */
@@ -36,7 +37,9 @@ bool hand_over_open(struct hand_over_pair *pair, struct failure *failure)
 
 bool hand_over_give(int give, const struct hand_over *what)
 {
-    struct words words = {.slot_index = what->slot_index, .from_balancer = what->from_balancer};
+    struct words words = {.slot_index = what->slot_index,
+                          .from_balancer = what->from_balancer,
+                          .may_return = what->may_return};
     union control control = {.bytes = ""};
     struct iovec piece = {.iov_base = &words, .iov_len = sizeof words};
     struct msghdr message = {.msg_iov = &piece,
@@ -99,6 +102,7 @@ bool hand_over_take(int take, struct hand_over *what)
         if (got == (ssize_t)sizeof words && what->socket >= 0) {
             what->slot_index = words.slot_index;
             what->from_balancer = words.from_balancer != 0;
+            what->may_return = words.may_return != 0;
             return true;
         }
         if (got > 0) {
@@ -115,4 +119,23 @@ bool hand_over_take(int take, struct hand_over *what)
             return false;
         }
     }
+}
+
+/* ---------------------------------------------------------------- return ---- */
+
+bool hand_over_return(int take)
+{
+    const char word = 0;
+    return send(take, &word, sizeof word, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof word;
+}
+
+enum hand_over_news hand_over_look(int give)
+{
+    char word = 0;
+    ssize_t got = recv(give, &word, sizeof word, MSG_DONTWAIT);
+    if (got == (ssize_t)sizeof word) {
+        return HAND_OVER_RETURNED;
+    }
+    bool is_nothing = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+    return is_nothing ? HAND_OVER_NOTHING : HAND_OVER_CLOSED;
 }

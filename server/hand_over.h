@@ -7,6 +7,9 @@
  * kernel closes what was on its way, and the peer sees the connection close, as when any handler
  * dies.
  *
+ * With limits.connections_per_handler above 1, a handler whose connection has ended well says so over
+ * the same pair, and waits again.
+ *
  * Neither end waits for the other one's process: the supervisor's call does not block, and a handler
  * that waits is ended by SIGTERM, and by the end of the supervisor, which closes the pair.
  */
@@ -23,6 +26,7 @@ struct hand_over {
     int socket;          /* the connection */
     uint32_t slot_index; /* its slot */
     bool from_balancer;  /* server.proxy_from names its peer */
+    bool may_return;     /* the handler may wait for another connection after this one */
 };
 
 /* The two ends. */
@@ -46,5 +50,21 @@ bool hand_over_give(int give, const struct hand_over *what);
  * connection, of which the log tells. Called by a handler.
  */
 bool hand_over_take(int take, struct hand_over *what);
+
+/*
+ * Says that the connection has ended, and that nothing of it is left in this process: its socket is
+ * closed, and its slot is not touched any more. False with errno. Called by a handler that may
+ * return.
+ */
+bool hand_over_return(int take);
+
+enum hand_over_news {
+    HAND_OVER_NOTHING,  /* the handler has not said anything */
+    HAND_OVER_RETURNED, /* it has said that its connection has ended */
+    HAND_OVER_CLOSED    /* it does not come back */
+};
+
+/* What a handler that may return has said; does not wait. Called by the supervisor. */
+enum hand_over_news hand_over_look(int give);
 
 #endif

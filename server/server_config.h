@@ -59,8 +59,9 @@ struct server_config {
     uint64_t limit_message_bytes;             /* limits.message_bytes */
     uint32_t limit_connections;               /* limits.max_connections */
     uint32_t limit_connections_per_address;   /* limits.connections_per_address; 0: no limit */
-    uint32_t limit_unidentified;    /* limits.unidentified_connections; once loaded, never 0 */
-    uint32_t limit_handlers_ahead;  /* limits.handlers_ahead; 0: none */
+    uint32_t limit_unidentified;   /* limits.unidentified_connections; once loaded, never 0 */
+    uint32_t limit_handlers_ahead; /* limits.handlers_ahead; 0: none */
+    uint32_t limit_connections_per_handler; /* limits.connections_per_handler, 1 or more */
     uint32_t limit_connection_rate; /* limits.connections_per_second, of an address; 0: no limit */
     uint32_t limit_stranger_rate;   /* limits.strangers_per_second, of an address; 0: no limit */
     uint32_t limit_bet_rate;        /* limits.bets_per_second, of an agency; 0: no limit */

@@ -248,6 +248,7 @@ struct shared_supervisor {
     _Atomic uint32_t port; /* TCP, bound on every address; 0: not yet. segment_set_port */
     _Atomic uint64_t handlers_forbidden; /* ended by a system call that they may not do */
     _Atomic uint64_t storers_forbidden;  /* the same; they are among storer_deaths, too */
+    _Atomic uint64_t handlers_returned;  /* connections after which a handler was kept */
     _Atomic uint64_t handlers_ahead;     /* forked ahead, and waiting for a connection now */
 };
 

@@ -240,6 +240,10 @@ const struct counter counters[] = {
      .explanation = "ID of the System V semaphore set, for `ipcs -s -i ID`."},
 
     /* ---- deaths ---- */
+    {DEATHS(handlers_returned), .name = "handlers_returned", .label = "returned",
+     .unit = UNIT_COUNT, COUNTER("handlers_returned"),
+     .explanation = "Connections whose end was not that of their handler, which was kept for "
+                    "another one (limits.connections_per_handler)."},
     {DEATHS(handlers_exited), .name = "handlers_exited", .label = "exited", .unit = UNIT_COUNT,
      COUNTER("handlers_exited"),
      .explanation = "Handlers that ended as they should, because their connection did."},

@@ -468,6 +468,7 @@ static void copy_deaths(const struct shared *shared, struct snapshot_deaths *dea
 {
     const struct shared_supervisor *supervisor = &shared->supervisor;
     *deaths = (struct snapshot_deaths){
+        .handlers_returned = LOOK(supervisor->handlers_returned),
         .handlers_exited = LOOK(supervisor->handlers_exited),
         .handlers_failed = LOOK(supervisor->handlers_failed),
         .handlers_killed = LOOK(supervisor->handlers_killed),

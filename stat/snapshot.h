@@ -77,6 +77,7 @@ struct snapshot_gate {
 };
 
 struct snapshot_deaths {
+    uint64_t handlers_returned;
     uint64_t handlers_exited, handlers_failed, handlers_killed;
     uint64_t storer_deaths, lock_recoveries;
     uint64_t handlers_forbidden, storers_forbidden;

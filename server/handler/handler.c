@@ -52,6 +52,7 @@ struct handler {
     struct dialogue dialogue;
     struct identity identity;
     size_t scanned;           /* message_parse's memory of the message in the buffer */
+    bool ended_well;          /* the peer has ended the connection, between two messages */
     bool has_more;            /* the last round left whole messages in the buffer */
     int64_t message_began_ms; /* when its first byte came; 0: there is none */
 };
@@ -237,6 +238,7 @@ static enum verdict serve_a_round(struct handler *handler)
         return GO_ON;
     case RECEIVED_END:
         connection_bytes(&handler->connection, &left);
+        handler->ended_well = left == 0;
         return left > 0 ? complain_of_rest(handler, "the connection ended before the message did")
                         : finish(handler);
     case RECEIVED_ERROR:
@@ -356,24 +358,55 @@ static int live(struct handler *handler, struct arena *arena, const struct hand_
     return status;
 }
 
+/*
+ * Forgets the connection, so that this process may serve another one of the same address. False
+ * where it may not, or can't: it ends.
+ */
+static bool start_again(struct handler *handler, struct arena *arena)
+{
+    const struct heritage *heritage = handler->heritage;
+    if (!handler->ended_well || signals_terminate_requested() ||
+        connection_is_broken(&handler->connection) || !slot_is_identified(handler->slot)) {
+        return false;
+    }
+    tls_stream_close(&handler->connection.tls);
+    arena_close(arena);
+    *handler = (struct handler){.heritage = heritage};
+    return gate_leave(heritage->gate_id) && open_arena(arena, &heritage->config);
+}
+
+/* Waits for one connection after the other, as long as it may return, and serves them. */
+static int live_ahead(struct handler *handler, struct arena *arena, int take)
+{
+    struct hand_over what = {.may_return = true};
+    int status = EXIT_SUCCESS;
+    server_tls_warm_up(&handler->heritage->tls);
+    while (what.may_return && hand_over_take(take, &what)) {
+        if (!what.may_return) {
+            close(take); /* it has its connection alone from now on */
+            return live(handler, arena, &what);
+        }
+        status = live(handler, arena, &what);
+        what.may_return =
+            status == EXIT_SUCCESS && start_again(handler, arena) && hand_over_return(take);
+    }
+    close(take);
+    return status;
+}
+
 int handler_run(const struct heritage *heritage, const struct process_errand *errand)
 {
     struct handler handler = {.heritage = heritage};
-    struct hand_over what = {.socket = errand->descriptor,
-                             .slot_index = errand->slot_index,
-                             .from_balancer = errand->from_balancer};
+    const struct hand_over what = {.socket = errand->descriptor,
+                                   .slot_index = errand->slot_index,
+                                   .from_balancer = errand->from_balancer};
     struct arena arena;
     if (!open_arena(&arena, &heritage->config)) {
         close(errand->descriptor);
         return EXIT_FAILURE;
     }
-    bool has_connection = true;
-    if (errand->is_ahead) {
-        server_tls_warm_up(&heritage->tls);
-        has_connection = hand_over_take(errand->descriptor, &what);
-        close(errand->descriptor);
-    }
-    int status = has_connection ? live(&handler, &arena, &what) : EXIT_SUCCESS;
+    int status = errand->is_ahead ? live_ahead(&handler, &arena, errand->descriptor)
+                                  : live(&handler, &arena, &what);
     arena_close(&arena);
     return status;
 }

@@ -114,17 +114,14 @@ static void tell_open(struct supervisor *supervisor)
 
 /* ------------------------------------------------------------ obituaries ---- */
 
-/* Writes the obituary of a handler, gives its slot back, and counts how it ended. */
-static void bury_handler(struct supervisor *supervisor, pid_t pid, uint32_t slot_index, int status)
+/* Says how a handler's connection has ended, and gives its slot back. */
+static void settle_connection(struct supervisor *supervisor, pid_t pid, uint32_t slot_index,
+                              bool well, const char *end)
 {
     struct slot *slot = &supervisor->heritage.segment.slots[slot_index];
-    struct shared_supervisor *shared = counters(supervisor);
-    bool well = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
     uint32_t version = 0;
     char peer[SHARED_PEER_BYTES];
     char via[SHARED_PEER_BYTES];
-    char end[PROCESS_END_BYTES];
-    process_describe_end(status, end);
     (void)slot_read_peer(slot, &version, peer, via); /* nobody changes it any more */
     log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
               "action: reap | result: %s | role: handler | pid: %d | ended_by: %s | ip: %s%s%s | "
@@ -133,13 +130,55 @@ static void bury_handler(struct supervisor *supervisor, pid_t pid, uint32_t slot
               atomic_load(&slot->messages), atomic_load(&slot->bets));
     admission_bury(&supervisor->admission, &supervisor->heritage.segment, slot_index);
     slot_release(slot);
-    count(well                              ? &shared->handlers_exited
+    tell_open(supervisor);
+}
+
+static bool has_ended_well(int status)
+{
+    return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+/* Counts how a handler has ended. */
+static void count_end(struct supervisor *supervisor, int status)
+{
+    struct shared_supervisor *shared = counters(supervisor);
+    count(has_ended_well(status)            ? &shared->handlers_exited
           : process_ended_forbidden(status) ? &shared->handlers_forbidden
           : WIFSIGNALED(status)             ? &shared->handlers_killed
                                             : &shared->handlers_failed);
-    tell_open(supervisor);
+}
+
+/* Writes the obituary of a handler, gives its slot back, and counts how it ended. */
+static void bury_handler(struct supervisor *supervisor, pid_t pid, uint32_t slot_index, int status)
+{
+    bool well = has_ended_well(status);
+    char end[PROCESS_END_BYTES];
+    process_describe_end(status, end);
+    settle_connection(supervisor, pid, slot_index, well, end);
+    count_end(supervisor, status);
     if (!well) {
         wake_storer(&supervisor->heritage.segment); /* it may have died before it could */
+    }
+}
+
+/*
+ * Takes back the handlers whose connections have ended and that may serve another one. One whose
+ * connection never said who it is has no business to come back.
+ */
+static void take_returned(struct supervisor *supervisor)
+{
+    struct handler_book *handlers = &supervisor->admission.handlers;
+    for (pid_t pid = 0; (pid = reserve_next_returned(&supervisor->reserve)) > 0;) {
+        uint32_t slot_index = 0;
+        bool is_known = handler_book_find(handlers, pid, &slot_index) &&
+                        slot_is_identified(&supervisor->heritage.segment.slots[slot_index]);
+        if (is_known) {
+            settle_connection(supervisor, pid, slot_index, true, "the end of its connection");
+            count(&counters(supervisor)->handlers_returned);
+            reserve_keep(&supervisor->reserve, pid);
+        } else {
+            kill(pid, SIGKILL);
+        }
     }
 }
 
@@ -153,9 +192,10 @@ static void reap(struct supervisor *supervisor)
         } else if (key_keeper_has(&supervisor->key_keeper, pid)) {
             key_keeper_bury(&supervisor->key_keeper, pid, status);
         } else if (handler_book_find(&supervisor->admission.handlers, pid, &slot_index)) {
+            reserve_forget(&supervisor->reserve, pid);
             bury_handler(supervisor, pid, slot_index, status);
-        } else {
-            (void)reserve_bury(&supervisor->reserve, pid, status);
+        } else if (reserve_bury(&supervisor->reserve, pid, status)) {
+            count_end(supervisor, status);
         }
     }
 }
@@ -213,13 +253,14 @@ static bool may_log_refusal(struct supervisor *supervisor)
 /* -------------------------------------------------------------- handlers ---- */
 
 /* Returns the pid of one that waits, which has the connection now, or of one that is forked for it. */
-static pid_t find_handler(struct supervisor *supervisor, const struct hand_over *what)
+static pid_t find_handler(struct supervisor *supervisor, const struct hand_over *what,
+                          uint64_t origin)
 {
     const struct process_errand errand = {.descriptor = what->socket,
                                           .supervisors = PROCESS_NO_DESCRIPTOR,
                                           .slot_index = what->slot_index,
                                           .from_balancer = what->from_balancer};
-    pid_t pid = reserve_give(&supervisor->reserve, what);
+    pid_t pid = reserve_give(&supervisor->reserve, *what, origin);
     return pid > 0 ? pid : process_fork(&supervisor->heritage, PROCESS_HANDLER, &errand);
 }
 
@@ -235,7 +276,7 @@ static void start_handler(struct supervisor *supervisor, int socket,
         .slot_index = slot_index,
         .from_balancer = address_set_has(&supervisor->heritage.config.balancers, peer->host)};
     slot_set_up(&supervisor->heritage.segment, slot_index, peer->text);
-    pid_t pid = find_handler(supervisor, &what);
+    pid_t pid = find_handler(supervisor, &what, peer->origin);
     close(socket);
     if (pid < 0) {
         int error = errno;
@@ -347,7 +388,12 @@ static int64_t patience_ms(const struct supervisor *supervisor)
 }
 
 /* What the supervisor waits for. */
-enum { POLL_DOOR, POLL_NEWS, POLL_LISTENERS, POLLS_MAX = POLL_LISTENERS + LISTENERS_MAX };
+enum {
+    POLL_DOOR,
+    POLL_NEWS,
+    POLL_LISTENERS,
+    POLLS_MAX = POLL_LISTENERS + LISTENERS_MAX + HERITAGE_RESERVE_MAX
+};
 
 /*
  * Sleeps until somebody connects (and there is room), the operator or the storer has something to
@@ -365,9 +411,11 @@ static bool wait_for_events(struct supervisor *supervisor, struct pollfd polls[P
             (struct pollfd){.fd = has_room ? listeners->descriptors[i] : -1, .events = POLLIN};
     }
     struct timespec timeout = clock_interval(patience_ms(supervisor));
-    int events = await_event(polls, POLL_LISTENERS + listeners->count, &timeout);
+    nfds_t count = POLL_LISTENERS + listeners->count;
+    count += reserve_watch(&supervisor->reserve, polls + count);
+    int events = await_event(polls, count, &timeout);
     if (events <= 0) {
-        for (size_t i = 0; i < POLL_LISTENERS + listeners->count; i++) {
+        for (nfds_t i = 0; i < count; i++) {
             polls[i].revents = 0;
         }
     }
@@ -387,6 +435,7 @@ static void serve(struct supervisor *supervisor)
                        &supervisor->key_keeper);
         }
         look_after_children(supervisor);
+        take_returned(supervisor);
         reserve_renew(&supervisor->reserve);
         if (polls[POLL_NEWS].revents != 0) {
             heritage_take_news(&supervisor->heritage);

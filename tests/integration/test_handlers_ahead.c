@@ -177,8 +177,11 @@ static void none_holds_another_connections_socket(void **state)
     unsigned count = proc_children(server->program->pid, NULL, pids, PIDS_MAX);
     assert_int_equal(count, AHEAD + 3);
     for (unsigned i = 0; i < count; i++) { /* its end, or its connection; the storer: none */
-        bool is_storer = pids[i] == server_storer_pid(server);
-        assert_int_equal(count_sockets(pids[i]), is_storer ? 0 : 1);
+        unsigned expected = pids[i] == server_storer_pid(server) ? 0 : 1;
+        struct deadline deadline = deadline_in(DEADLINE_MS); /* it may have been forked just now */
+        while (count_sockets(pids[i]) != expected && deadline_pause(deadline)) {
+        }
+        assert_int_equal(count_sockets(pids[i]), expected);
     }
     server_stop_well(server);
 }
@@ -297,6 +300,146 @@ static void the_next_draw_has_others(void **state)
     server_stop_well(server);
 }
 
+/* --------------------------------------------------- more than one connection ---- */
+
+#define WITH_RETURN                                                                                \
+    ENVIRONMENT("LIMITS_HANDLERS_AHEAD=3", "LIMITS_CONNECTIONS_PER_HANDLER=3",                     \
+                "AGENCIES_ALLOWED=any")
+
+/* Those that have returned wait beside the others. */
+static void await_any(const struct server *server)
+{
+    struct deadline deadline = deadline_in(DEADLINE_MS);
+    while (waiting(server) < AHEAD && deadline_pause(deadline)) {
+    }
+    assert_true(waiting(server) >= AHEAD);
+}
+
+/* Which process has served a connection that asked this. All of them wait before, and after. */
+static pid_t serve_one(const struct server *server, const char *host, const char *text,
+                       const char *expected)
+{
+    await_any(server);
+    struct peer *peer = host == NULL ? peer_connect(server) : peer_connect_from(server, host);
+    peer_ask(peer, text, expected);
+    pid_t pid = server_handler_pid(server, peer->port);
+    assert_int_equal(server_gate(server).handlers, 1);
+    peer_close(peer);
+    struct deadline deadline = deadline_in(DEADLINE_MS);
+    while (server_gate(server).handlers > 0 && deadline_pause(deadline)) {
+    }
+    assert_int_equal(server_gate(server).handlers, 0);
+    return pid;
+}
+
+static void await_returned(const struct server *server, uint64_t count)
+{
+    struct segment segment = server_attach(server);
+    const struct shared_supervisor *counters = &segment.shared->supervisor;
+    struct deadline deadline = deadline_in(DEADLINE_MS);
+    while (atomic_load(&counters->handlers_returned) < count && deadline_pause(deadline)) {
+    }
+    assert_int_equal(atomic_load(&counters->handlers_returned), count);
+    assert_int_equal(atomic_load(&counters->connections_open), 0);
+    segment_unmap(&segment);
+}
+
+static void a_handler_serves_as_many_as_it_may_and_ends(void **state)
+{
+    struct server *server = server_start(*state, WITH_RETURN);
+    pid_t first = serve_one(server, NULL, "1:7\r\n", answer);
+    await_returned(server, 1);
+    assert_int_equal(serve_one(server, NULL, "1:7\r\n", answer), first);
+    await_returned(server, 2);
+    assert_int_equal(serve_one(server, NULL, "1:7\r\n", answer), first);
+    (void)server_await_log(server, 1, "reap | result: success | * | ended_by: status 0 | ip");
+    assert_int_not_equal(serve_one(server, NULL, "1:7\r\n", answer), first);
+    await_returned(server, 3);
+    server_stop_well(server);
+}
+
+static void another_address_gets_another_process(void **state)
+{
+    struct server *server = server_start(*state, WITH_RETURN);
+    pid_t first = serve_one(server, NULL, "1:7\r\n", answer);
+    await_returned(server, 1);
+    pid_t second = serve_one(server, "127.0.0.2", "2:7\r\n", answer);
+    assert_int_not_equal(second, first);
+    await_returned(server, 2);
+    assert_int_equal(serve_one(server, NULL, "1:7\r\n", answer), first);
+    await_returned(server, 3);
+    assert_int_equal(serve_one(server, "127.0.0.2", "2:7\r\n", answer), second);
+    server_stop_well(server);
+}
+
+/* Each connection of an address that has no handler makes room for fresh ones. */
+static void more_addresses_than_handlers_are_served(void **state)
+{
+    enum { ADDRESSES = 8 };
+    struct server *server = server_start(*state, WITH_RETURN);
+    for (unsigned i = 1; i <= ADDRESSES; i++) {
+        const char *host = stage_text(*state, "127.0.1.%u", i);
+        struct peer *peer = peer_connect_from(server, host);
+        peer_ask(peer, stage_text(*state, "%u:7\r\n", i), answer);
+        peer_close(peer);
+    }
+    (void)serve_one(server, NULL, "1:7\r\n", answer);
+    server_stop_well(server);
+}
+
+/* Its peer has never said who it is, or what it said was wrong, or it ended in the middle. */
+static void only_a_good_end_lets_a_handler_wait_again(void **state)
+{
+    static const char *const bad[] = {"hello\n", "nonsense\r\n", "1:7\r\n1:4:A,"};
+    struct server *server = server_start(*state, WITH_RETURN);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        await_any(server);
+        struct peer *peer = peer_connect(server);
+        peer_send(peer, bad[i]);
+        peer_half_close(peer);
+        (void)peer_drain(peer);
+        peer_close(peer);
+        (void)server_await_log(server, i + 1, "reap | * | role: handler | * | ended_by: status 0");
+    }
+    await_returned(server, 0);
+    server_stop_well(server);
+}
+
+/* What the first connection has claimed is not the second one's. */
+static void nothing_of_a_connection_is_left_for_the_next_one(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = server_start(stage, WITH_RETURN);
+    await_any(server);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, question, answer);
+    peer_ask(peer, bets_batch(stage, 1, 0, 10), "server:0\r\n");
+    pid_t first = server_handler_pid(server, peer->port);
+    peer_close(peer);
+    await_returned(server, 1);
+    assert_int_equal(serve_one(server, NULL, bets_batch(stage, 1, 10, 10), "server:1\r\n"), first);
+    bets_expect_stored(server, 1, 0, 10);
+    server_stop_well(server);
+}
+
+static void one_that_waits_again_and_dies_leaves_nothing(void **state)
+{
+    struct server *server =
+        server_start(*state, ENVIRONMENT("LIMITS_HANDLERS_AHEAD=3", "LIMITS_MAX_CONNECTIONS=1",
+                                         "LIMITS_CONNECTIONS_PER_HANDLER=100"));
+    pid_t pid = serve_one(server, NULL, question, answer);
+    await_returned(server, 1);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    (void)server_await_log(server, 1, "ended_by: signal 9 * had no connection");
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, question, answer);
+    server_kill_handler(server, peer->port);
+    peer_expect_close(peer);
+    await_any(server);
+    assert_int_not_equal(serve_one(server, NULL, question, answer), pid);
+    server_stop_well(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +453,12 @@ int main(void)
         STAGE_TEST(a_stop_ends_those_that_are_stopped),
         STAGE_TEST(they_end_with_their_supervisor),
         STAGE_TEST(the_next_draw_has_others),
+        STAGE_TEST(a_handler_serves_as_many_as_it_may_and_ends),
+        STAGE_TEST(another_address_gets_another_process),
+        STAGE_TEST(more_addresses_than_handlers_are_served),
+        STAGE_TEST(only_a_good_end_lets_a_handler_wait_again),
+        STAGE_TEST(nothing_of_a_connection_is_left_for_the_next_one),
+        STAGE_TEST(one_that_waits_again_and_dies_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

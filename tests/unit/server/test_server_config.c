@@ -130,6 +130,8 @@ static const struct config_setting settable[] = {
      " | limits.max_connections: 30000 |"},
     {"limits: {connections_per_address: 8}", "LIMITS_CONNECTIONS_PER_ADDRESS", "8",
      " | limits.connections_per_address: 8 |"},
+    {"limits: {connections_per_handler: 8}", "LIMITS_CONNECTIONS_PER_HANDLER", "8",
+     " | limits.connections_per_handler: 8 |"},
     {"limits: {handlers_ahead: 64}", "LIMITS_HANDLERS_AHEAD", "64",
      " | limits.handlers_ahead: 64 |"},
     {"limits: {unidentified_connections: 8}", "LIMITS_UNIDENTIFIED_CONNECTIONS", "8",
