@@ -411,11 +411,11 @@ static bool wait_for_events(struct supervisor *supervisor, struct pollfd polls[P
             (struct pollfd){.fd = has_room ? listeners->descriptors[i] : -1, .events = POLLIN};
     }
     struct timespec timeout = clock_interval(patience_ms(supervisor));
-    nfds_t count = POLL_LISTENERS + listeners->count;
-    count += reserve_watch(&supervisor->reserve, polls + count);
-    int events = await_event(polls, count, &timeout);
+    nfds_t watched = POLL_LISTENERS + listeners->count;
+    watched += reserve_watch(&supervisor->reserve, polls + watched);
+    int events = await_event(polls, watched, &timeout);
     if (events <= 0) {
-        for (nfds_t i = 0; i < count; i++) {
+        for (nfds_t i = 0; i < watched; i++) {
             polls[i].revents = 0;
         }
     }
