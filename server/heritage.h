@@ -23,6 +23,12 @@
 /* Slots beside limits.max_connections, for handlers that were evicted and have not left yet. */
 enum { HERITAGE_LEAVING_MAX = 128 };
 
+/*
+ * Handlers that were forked ahead (supervisor/reserve.h), at most; and an end of no pair: 0 is the
+ * standard input's.
+ */
+enum { HERITAGE_RESERVE_MAX = SERVER_HANDLERS_AHEAD_MAX, HERITAGE_NO_END = 0 };
+
 struct heritage {
     struct server_config config;
     struct data_directory directory; /* with the lock, which lives as long as any of us */
@@ -36,6 +42,9 @@ struct heritage {
     struct key_channel key_before;   /* of the key before, while it is changed; no child has it */
     struct held_key held_key;        /* with TLS: for each SSL_CTX; signs over the channel */
     struct confinement confinement;  /* what the children will be kept to */
+    /* The supervisor's ends of the pairs to the handlers that wait; children close them. */
+    int reserve_ends[HERITAGE_RESERVE_MAX];
+    uint64_t issue; /* grows whenever later handlers inherit something else than earlier ones */
     pid_t supervisor_pid;
 };
 

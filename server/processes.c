@@ -103,6 +103,11 @@ static _Noreturn void become(struct heritage *heritage, enum process_role role,
     listeners_close(&heritage->listeners);
     admin_door_close_in_child(&heritage->door);
     close_key(heritage, kind);
+    for (unsigned i = 0; i < HERITAGE_RESERVE_MAX; i++) {
+        if (heritage->reserve_ends[i] != HERITAGE_NO_END) {
+            close(heritage->reserve_ends[i]);
+        }
+    }
     if (errand->supervisors != PROCESS_NO_DESCRIPTOR) {
         close(errand->supervisors);
     }

@@ -21,10 +21,13 @@ enum { PROCESS_NO_DESCRIPTOR = -1 };
 
 /* What one child is given besides the heritage. */
 struct process_errand {
-    int descriptor;      /* a handler: its connection; the others: where it says that it is ready */
+    /* A handler: its connection; forked ahead: where it gets that from (hand_over.h). The others:
+     * where it says that it is ready. */
+    int descriptor;
     int supervisors;     /* a descriptor that only the supervisor uses: the child closes it */
     uint32_t slot_index; /* a handler: its slot */
     bool from_balancer;  /* a handler: server.proxy_from names its peer */
+    bool is_ahead;       /* a handler: it is forked ahead, and has neither connection nor slot */
 };
 
 /* The exit status of a storer, by which the supervisor decides whether there may be another one. */

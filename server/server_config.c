@@ -31,6 +31,7 @@ enum {
     RING_MESSAGES_MIN = 4,
     UNIDENTIFIED_PART = 4, /* by default strangers have a quarter of the connections */
     CONNECTION_RATE_MAX = 1000 * 1000,
+    CONNECTIONS_PER_HANDLER_MAX = 1000 * 1000,
     BET_RATE_MAX = 1000 * 1000 * 1000,
     NUMBER_TEXT_BYTES = 64
 };
@@ -65,6 +66,8 @@ enum server_key {
     KEY_CONNECTIONS,
     KEY_CONNECTIONS_PER_ADDRESS,
     KEY_UNIDENTIFIED,
+    KEY_HANDLERS_AHEAD,
+    KEY_CONNECTIONS_PER_HANDLER,
     KEY_CONNECTION_RATE,
     KEY_STRANGER_RATE,
     KEY_BET_RATE,
@@ -335,6 +338,23 @@ static const struct config_key keys[KEYS] = {
                           .maximum = CONNECTIONS_MAX,
                           .meaning = "connections that have not said who they are, at the same "
                                      "time; 0: a quarter of limits.max_connections"},
+    [KEY_HANDLERS_AHEAD] = {.path = {"limits.handlers_ahead"},
+                            .environment = {"LIMITS_HANDLERS_AHEAD"},
+                            .kind = CONFIG_UINT32,
+                            FIELD(limit_handlers_ahead),
+                            .default_value = "8",
+                            .maximum = SERVER_HANDLERS_AHEAD_MAX,
+                            .meaning = "processes that wait for a connection, forked before it "
+                                       "comes; 0: none"},
+    [KEY_CONNECTIONS_PER_HANDLER] = {.path = {"limits.connections_per_handler"},
+                                     .environment = {"LIMITS_CONNECTIONS_PER_HANDLER"},
+                                     .kind = CONFIG_UINT32,
+                                     FIELD(limit_connections_per_handler),
+                                     .default_value = "1",
+                                     .minimum = 1,
+                                     .maximum = CONNECTIONS_PER_HANDLER_MAX,
+                                     .meaning = "connections of one address that one process "
+                                                "serves, one after the other"},
     [KEY_CONNECTION_RATE] = {.path = {"limits.connections_per_second"},
                              .environment = {"LIMITS_CONNECTIONS_PER_SECOND"},
                              .kind = CONFIG_UINT32,

@@ -28,6 +28,8 @@ enum server_confinement { CONFINEMENT_ENFORCE, CONFINEMENT_LOG, CONFINEMENT_OFF 
 enum server_tls_mode { TLS_OFF, TLS_OPTIONAL, TLS_REQUIRED };
 enum server_untyped_messages { UNTYPED_BATCH, UNTYPED_SINGLE };
 
+enum { SERVER_HANDLERS_AHEAD_MAX = 64 }; /* limits.handlers_ahead */
+
 struct server_config {
     char address[CONFIG_TEXT_BYTES];    /* server.address; empty: all addresses */
     uint32_t port;                      /* server.port; 0: chosen by the kernel, and logged */
@@ -57,7 +59,9 @@ struct server_config {
     uint64_t limit_message_bytes;             /* limits.message_bytes */
     uint32_t limit_connections;               /* limits.max_connections */
     uint32_t limit_connections_per_address;   /* limits.connections_per_address; 0: no limit */
-    uint32_t limit_unidentified;    /* limits.unidentified_connections; once loaded, never 0 */
+    uint32_t limit_unidentified;   /* limits.unidentified_connections; once loaded, never 0 */
+    uint32_t limit_handlers_ahead; /* limits.handlers_ahead; 0: none */
+    uint32_t limit_connections_per_handler; /* limits.connections_per_handler, 1 or more */
     uint32_t limit_connection_rate; /* limits.connections_per_second, of an address; 0: no limit */
     uint32_t limit_stranger_rate;   /* limits.strangers_per_second, of an address; 0: no limit */
     uint32_t limit_bet_rate;        /* limits.bets_per_second, of an agency; 0: no limit */

@@ -38,6 +38,13 @@ void server_tls_close(struct server_tls *tls)
     *tls = (struct server_tls){.is_on = false};
 }
 
+void server_tls_warm_up(const struct server_tls *tls)
+{
+    if (tls->is_on) {
+        tls_warm_up_process(&tls->context);
+    }
+}
+
 /* --------------------------------------------------------------- telling ---- */
 
 void server_tls_publish(const struct server_tls *tls, const struct segment *segment)

@@ -36,6 +36,12 @@ bool server_tls_open(struct server_tls *tls, const struct server_config *config,
 void server_tls_close(struct server_tls *tls);
 
 /*
+ * Does what OpenSSL does once in each new process before it can shake hands, and has its pages in
+ * place. Called by a handler that waits for its connection; without TLS it does nothing.
+ */
+void server_tls_warm_up(const struct server_tls *tls);
+
+/*
  * Tells lottery-stat, by the segment, when certificates and lists end, and handlers how often the
  * files were read.
  */

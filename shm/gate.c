@@ -165,6 +165,13 @@ bool gate_enter(int id, struct failure *failure)
                                  : "enter the semaphore set");
 }
 
+bool gate_leave(int id)
+{
+    struct sembuf leave = {
+        .sem_num = HANDLERS_SEMAPHORE, .sem_op = -1, .sem_flg = SEM_UNDO | IPC_NOWAIT};
+    return semop(id, &leave, 1) == 0;
+}
+
 enum gate_answer gate_wait(int id, uint64_t timeout_ms)
 {
     struct sembuf until_zero = {.sem_num = GATE_SEMAPHORE, .sem_op = 0};

@@ -64,6 +64,9 @@ void gate_set_missing(int id, uint32_t missing);
  */
 bool gate_enter(int id, struct failure *failure);
 
+/* Undoes gate_enter, once: this process has no connection for now. False with errno. By handlers. */
+bool gate_leave(int id);
+
 enum gate_answer {
     GATE_OPEN,
     GATE_CLOSED,      /* the time is up */

@@ -70,7 +70,7 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 12,
+    SHARED_LAYOUT_VERSION = 13,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections, and those that leave, are below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
     SHARED_SERIAL_BYTES = 44, /* 20 octets in hexadecimal, terminated */
@@ -255,6 +255,8 @@ struct shared_supervisor {
     _Atomic uint32_t port; /* TCP, bound on every address; 0: not yet. segment_set_port */
     _Atomic uint64_t handlers_forbidden; /* ended by a system call that they may not do */
     _Atomic uint64_t storers_forbidden;  /* the same; they are among storer_deaths, too */
+    _Atomic uint64_t handlers_returned;  /* connections after which a handler was kept */
+    _Atomic uint64_t handlers_ahead;     /* forked ahead, and waiting for a connection now */
 };
 
 /* What a kernel can lack for the confinement of processes: bits. */

@@ -61,6 +61,10 @@ const struct counter counters[] = {
      GAUGE("connections_open"),
      .explanation = "Connections that are open now, each with a handler, as the supervisor "
                     "counts them."},
+    {SERVER(handlers_ahead), .name = "handlers_ahead", .label = "ahead", .unit = UNIT_COUNT,
+     GAUGE("handlers_ahead"),
+     .explanation = "Processes that wait for a connection, forked before it comes "
+                    "(limits.handlers_ahead). They are no connections and count for no limit."},
     {SERVER(connections_accepted), .name = "connections_accepted", .label = "accepted",
      .unit = UNIT_COUNT, COUNTER("connections_accepted"),
      .explanation = "Connections that were given a handler since the start."},
@@ -241,6 +245,10 @@ const struct counter counters[] = {
      .explanation = "ID of the System V semaphore set, for `ipcs -s -i ID`."},
 
     /* ---- deaths ---- */
+    {DEATHS(handlers_returned), .name = "handlers_returned", .label = "returned",
+     .unit = UNIT_COUNT, COUNTER("handlers_returned"),
+     .explanation = "Connections whose end was not that of their handler, which was kept for "
+                    "another one (limits.connections_per_handler)."},
     {DEATHS(handlers_exited), .name = "handlers_exited", .label = "exited", .unit = UNIT_COUNT,
      COUNTER("handlers_exited"),
      .explanation = "Handlers that ended as they should, because their connection did."},

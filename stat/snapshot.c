@@ -294,6 +294,7 @@ static void copy_server(const struct segment *segment, struct snapshot *snapshot
         .connections_accepted = LOOK(supervisor->connections_accepted),
         .connections_refused = LOOK(supervisor->connections_refused),
         .connections_open = LOOK(supervisor->connections_open),
+        .handlers_ahead = LOOK(supervisor->handlers_ahead),
         .log_lines_lost = LOOK(shared->log.lines),
     };
     set_word(snapshot->server.phase,
@@ -475,6 +476,7 @@ static void copy_deaths(const struct shared *shared, struct snapshot_deaths *dea
 {
     const struct shared_supervisor *supervisor = &shared->supervisor;
     *deaths = (struct snapshot_deaths){
+        .handlers_returned = LOOK(supervisor->handlers_returned),
         .handlers_exited = LOOK(supervisor->handlers_exited),
         .handlers_failed = LOOK(supervisor->handlers_failed),
         .handlers_killed = LOOK(supervisor->handlers_killed),

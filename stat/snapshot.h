@@ -39,6 +39,7 @@ struct snapshot_server {
     uint64_t ready, halted, beat_age_ms;
     uint64_t agencies, bets;
     uint64_t connections_accepted, connections_refused, connections_open;
+    uint64_t handlers_ahead;
     uint64_t log_lines_lost;
 };
 
@@ -76,6 +77,7 @@ struct snapshot_gate {
 };
 
 struct snapshot_deaths {
+    uint64_t handlers_returned;
     uint64_t handlers_exited, handlers_failed, handlers_killed;
     uint64_t storer_deaths, lock_recoveries;
     uint64_t handlers_forbidden, storers_forbidden;

@@ -3,8 +3,8 @@
  */
 #include "tls/tls_warm_up.h"
 
-#include "tls/tls_context.h"
-
+#include <openssl/err.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -116,4 +116,13 @@ bool tls_warm_up(struct failure *failure)
     X509_free(rehearsal.certificate);
     EVP_PKEY_free(rehearsal.key);
     return warmed;
+}
+
+void tls_warm_up_process(const struct tls_context *context)
+{
+    unsigned char byte = 0;
+    (void)RAND_bytes(&byte, sizeof byte);
+    (void)RAND_priv_bytes(&byte, sizeof byte);
+    SSL_free(SSL_new(context->ssl));
+    ERR_clear_error();
 }

@@ -8,6 +8,8 @@
  * are as safe as the configuration promises. The process ends when the peer is gone, in whatever
  * way it went.
  *
+ * Where it was forked ahead (supervisor/reserve.h), it waits for its connection first.
+ *
  * How it stops: by SIGTERM. What has arrived is served and answered, up to MESSAGES_A_ROUND
  * messages. Then the connection is closed.
  *
@@ -18,6 +20,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "server/hand_over.h"
 #include "server/handler/arena.h"
 #include "server/handler/connection.h"
 #include "server/handler/dialogue.h"
@@ -49,6 +52,7 @@ struct handler {
     struct dialogue dialogue;
     struct identity identity;
     size_t scanned;           /* message_parse's memory of the message in the buffer */
+    bool ended_well;          /* the peer has ended the connection, between two messages */
     bool has_more;            /* the last round left whole messages in the buffer */
     int64_t message_began_ms; /* when its first byte came; 0: there is none */
 };
@@ -234,6 +238,7 @@ static enum verdict serve_a_round(struct handler *handler)
         return GO_ON;
     case RECEIVED_END:
         connection_bytes(&handler->connection, &left);
+        handler->ended_well = left == 0;
         return left > 0 ? complain_of_rest(handler, "the connection ended before the message did")
                         : finish(handler);
     case RECEIVED_ERROR:
@@ -296,51 +301,112 @@ static bool learn_peer(struct handler *handler, uint32_t slot_index)
     return learned == PROXIED_PEER_KNOWN;
 }
 
-/* Opens everything that a connection needs, in one piece of memory. */
-static bool open_connection(struct handler *handler, struct arena *arena, int socket,
-                            uint32_t slot_index)
+/* ----------------------------------------------------------------- start ---- */
+
+static size_t in_bytes(const struct server_config *config)
 {
-    const struct server_config *config = &handler->heritage->config;
-    size_t in_bytes = MESSAGES_A_BUFFER * config->limit_message_bytes;
-    in_bytes = in_bytes > RECEIVE_BYTES ? in_bytes : RECEIVE_BYTES;
-    if (!arena_open(arena, connection_arena_bytes(in_bytes) + pipeline_arena_bytes(config))) {
+    size_t messages = MESSAGES_A_BUFFER * config->limit_message_bytes;
+    return messages > RECEIVE_BYTES ? messages : RECEIVE_BYTES;
+}
+
+/* Opens the one piece of memory that a connection needs. */
+static bool open_arena(struct arena *arena, const struct server_config *config)
+{
+    if (!arena_open(arena,
+                    connection_arena_bytes(in_bytes(config)) + pipeline_arena_bytes(config))) {
         log_error("action: handler_start | result: fail | error: no memory: %s", strerror(errno));
         return false;
     }
-    connection_open(&handler->connection, socket, arena, in_bytes, config->timeout_answer_ms);
-    peer_log_open(&handler->log, handler->slot);
-    dialogue_open(&handler->dialogue, handler->heritage, slot_index, &handler->connection,
-                  &handler->identity, &handler->log, arena);
     return true;
+}
+
+static void open_connection(struct handler *handler, struct arena *arena,
+                            const struct hand_over *what)
+{
+    const struct server_config *config = &handler->heritage->config;
+    handler->slot = &handler->heritage->segment.slots[what->slot_index];
+    handler->from_balancer = what->from_balancer;
+    connection_open(&handler->connection, what->socket, arena, in_bytes(config),
+                    config->timeout_answer_ms);
+    peer_log_open(&handler->log, handler->slot);
+    dialogue_open(&handler->dialogue, handler->heritage, what->slot_index, &handler->connection,
+                  &handler->identity, &handler->log, arena);
+}
+
+/* Serves the connection, which it owns, from beginning to end. */
+static int live(struct handler *handler, struct arena *arena, const struct hand_over *what)
+{
+    const struct heritage *heritage = handler->heritage;
+    int status = EXIT_FAILURE;
+    struct failure failure;
+    open_connection(handler, arena, what);
+    if (gate_enter(heritage->gate_id,
+                   &failure)) { /* a storer that stops waits for all that are in */
+        const struct greeting greeting = {.heritage = heritage,
+                                          .slot = handler->slot,
+                                          .connection = &handler->connection,
+                                          .log = &handler->log};
+        bool is_served = learn_peer(handler, what->slot_index) &&
+                         greeting_exchange(&greeting, &handler->identity);
+        status = is_served ? serve(handler) : EXIT_SUCCESS;
+    } else {
+        log_error("action: handler_start | result: fail | error: %s", failure.text);
+    }
+    dialogue_close(&handler->dialogue);
+    peer_log_close(&handler->log);
+    connection_close(&handler->connection);
+    return status;
+}
+
+/*
+ * Forgets the connection, so that this process may serve another one of the same address. False
+ * where it may not, or can't: it ends.
+ */
+static bool start_again(struct handler *handler, struct arena *arena)
+{
+    const struct heritage *heritage = handler->heritage;
+    if (!handler->ended_well || signals_terminate_requested() ||
+        connection_is_broken(&handler->connection) || !slot_is_identified(handler->slot)) {
+        return false;
+    }
+    tls_stream_close(&handler->connection.tls);
+    arena_close(arena);
+    *handler = (struct handler){.heritage = heritage};
+    return gate_leave(heritage->gate_id) && open_arena(arena, &heritage->config);
+}
+
+/* Waits for one connection after the other, as long as it may return, and serves them. */
+static int live_ahead(struct handler *handler, struct arena *arena, int take)
+{
+    struct hand_over what = {.may_return = true};
+    int status = EXIT_SUCCESS;
+    server_tls_warm_up(&handler->heritage->tls);
+    while (what.may_return && hand_over_take(take, &what)) {
+        if (!what.may_return) {
+            close(take); /* it has its connection alone from now on */
+            return live(handler, arena, &what);
+        }
+        status = live(handler, arena, &what);
+        what.may_return =
+            status == EXIT_SUCCESS && start_again(handler, arena) && hand_over_return(take);
+    }
+    close(take);
+    return status;
 }
 
 int handler_run(const struct heritage *heritage, const struct process_errand *errand)
 {
-    struct handler handler = {.heritage = heritage,
-                              .slot = &heritage->segment.slots[errand->slot_index],
-                              .from_balancer = errand->from_balancer};
+    struct handler handler = {.heritage = heritage};
+    const struct hand_over what = {.socket = errand->descriptor,
+                                   .slot_index = errand->slot_index,
+                                   .from_balancer = errand->from_balancer};
     struct arena arena;
-    if (!open_connection(&handler, &arena, errand->descriptor, errand->slot_index)) {
+    if (!open_arena(&arena, &heritage->config)) {
         close(errand->descriptor);
         return EXIT_FAILURE;
     }
-    int status = EXIT_FAILURE;
-    struct failure failure;
-    if (gate_enter(heritage->gate_id,
-                   &failure)) { /* a storer that stops waits for all that are in */
-        const struct greeting greeting = {.heritage = heritage,
-                                          .slot = handler.slot,
-                                          .connection = &handler.connection,
-                                          .log = &handler.log};
-        bool is_served = learn_peer(&handler, errand->slot_index) &&
-                         greeting_exchange(&greeting, &handler.identity);
-        status = is_served ? serve(&handler) : EXIT_SUCCESS;
-    } else {
-        log_error("action: handler_start | result: fail | error: %s", failure.text);
-    }
-    dialogue_close(&handler.dialogue);
-    peer_log_close(&handler.log);
-    connection_close(&handler.connection);
+    int status = errand->is_ahead ? live_ahead(&handler, &arena, errand->descriptor)
+                                  : live(&handler, &arena, &what);
     arena_close(&arena);
     return status;
 }

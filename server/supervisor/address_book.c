@@ -7,8 +7,7 @@
 #include "server/supervisor/address_book.h"
 
 #include "lib/log.h"
-
-#include <stdlib.h>
+#include "lib/own_memory.h"
 
 enum { REMEMBERED = 4096 /* addresses without connections */ };
 
@@ -17,6 +16,7 @@ enum { REMEMBERED = 4096 /* addresses without connections */ };
 bool address_book_open(struct address_book *book, uint32_t connections)
 {
     *book = (struct address_book){
+        .connections = connections,
         .capacity = connections + REMEMBERED,
         .chain_count = 1,
         .idle_oldest = ADDRESS_NONE,
@@ -25,9 +25,9 @@ bool address_book_open(struct address_book *book, uint32_t connections)
     while (book->chain_count < book->capacity) {
         book->chain_count *= 2;
     }
-    book->entries = calloc(book->capacity, sizeof *book->entries);
-    book->chains = calloc(book->chain_count, sizeof *book->chains);
-    book->by_strangers = calloc((size_t)connections + 1, sizeof *book->by_strangers);
+    book->entries = own_memory_open(book->capacity, sizeof *book->entries);
+    book->chains = own_memory_open(book->chain_count, sizeof *book->chains);
+    book->by_strangers = own_memory_open((size_t)connections + 1, sizeof *book->by_strangers);
     if (book->entries == NULL || book->chains == NULL || book->by_strangers == NULL) {
         address_book_close(book);
         return false;
@@ -46,9 +46,9 @@ bool address_book_open(struct address_book *book, uint32_t connections)
 
 void address_book_close(struct address_book *book)
 {
-    free(book->by_strangers);
-    free(book->chains);
-    free(book->entries);
+    own_memory_close(book->by_strangers, (size_t)book->connections + 1, sizeof *book->by_strangers);
+    own_memory_close(book->chains, book->chain_count, sizeof *book->chains);
+    own_memory_close(book->entries, book->capacity, sizeof *book->entries);
     *book = (struct address_book){0};
 }
 

@@ -39,6 +39,7 @@ struct address_book {
     struct address_entry *entries; /* owned */
     uint32_t *chains;              /* owned: first entry of each hash */
     uint32_t *by_strangers;        /* owned: an entry with so many strangers; [0] is not used */
+    uint32_t connections;          /* at most */
     uint32_t capacity, chain_count;
     uint32_t first_free;
     uint32_t idle_oldest, idle_newest; /* without connections */

@@ -3,10 +3,10 @@
  */
 #include "server/supervisor/handler_book.h"
 
+#include "lib/own_memory.h"
 #include "shm/slots.h"
 
 #include <signal.h>
-#include <stdlib.h>
 
 bool handler_book_open(struct handler_book *book, uint32_t capacity)
 {
@@ -14,9 +14,9 @@ bool handler_book_open(struct handler_book *book, uint32_t capacity)
     while (book->chain_count < capacity) {
         book->chain_count *= 2;
     }
-    book->slots = calloc(capacity, sizeof *book->slots);
-    book->free_slots = calloc(capacity, sizeof *book->free_slots);
-    book->chains = calloc(book->chain_count, sizeof *book->chains);
+    book->slots = own_memory_open(capacity, sizeof *book->slots);
+    book->free_slots = own_memory_open(capacity, sizeof *book->free_slots);
+    book->chains = own_memory_open(book->chain_count, sizeof *book->chains);
     bool opened = address_book_open(&book->addresses, capacity);
     if (!opened || book->slots == NULL || book->free_slots == NULL || book->chains == NULL) {
         handler_book_close(book);
@@ -36,9 +36,9 @@ bool handler_book_open(struct handler_book *book, uint32_t capacity)
 void handler_book_close(struct handler_book *book)
 {
     address_book_close(&book->addresses);
-    free(book->chains);
-    free(book->free_slots);
-    free(book->slots);
+    own_memory_close(book->chains, book->chain_count, sizeof *book->chains);
+    own_memory_close(book->free_slots, book->capacity, sizeof *book->free_slots);
+    own_memory_close(book->slots, book->capacity, sizeof *book->slots);
     *book = (struct handler_book){0};
 }
 

@@ -222,6 +222,7 @@ static void renew_channel(struct key_keeper *keeper)
     if (!key_channel_renew(&keeper->heritage->key_channel, &failure)) {
         log_error("action: keyholder_start | result: fail | error: %s", failure.text);
     }
+    keeper->heritage->issue++;
 }
 
 void key_keeper_bury(struct key_keeper *keeper, pid_t pid, int wait_status)

@@ -52,6 +52,7 @@ static bool renew(struct heritage *heritage, struct key_keeper *key_keeper, stru
         struct server_tls before = heritage->tls;
         renewed.renewals = before.renewals + 1;
         heritage->tls = renewed;
+        heritage->issue++; /* handlers that wait have the one before */
         renewed = before;
     }
     server_tls_close(&renewed); /* the one that is not used, and the key that goes with it */

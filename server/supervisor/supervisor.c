@@ -3,7 +3,7 @@
  *
  *     supervisor --- forks ---> storer      one, always; replaced when it dies
  *                 |-- forks --> keyholder   one with TLS; replaced when it dies
- *                 \-- forks --> handler     one a connection, up to a limit
+ *                 \-- forks --> handler     one a connection, up to a limit; some ahead (reserve.h)
  *
  * Why it exists: one process has to outlive all others, reap them, and remove what they share.
  *
@@ -34,6 +34,7 @@
 #include "server/supervisor/ownership.h"
 #include "server/supervisor/recovery.h"
 #include "server/supervisor/reload.h"
+#include "server/supervisor/reserve.h"
 #include "shm/refusals.h"
 #include "shm/slots.h"
 #include "shm/waiting.h"
@@ -67,6 +68,7 @@ struct supervisor {
     struct admission admission;
     struct keeper keeper;
     struct key_keeper key_keeper;
+    struct reserve reserve;
     struct ownership ownership;
     struct operator_desk desk;
     struct log_limit refusals; /* of lines about who was not accepted */
@@ -112,17 +114,14 @@ static void tell_open(struct supervisor *supervisor)
 
 /* ------------------------------------------------------------ obituaries ---- */
 
-/* Writes the obituary of a handler, gives its slot back, and counts how it ended. */
-static void bury_handler(struct supervisor *supervisor, pid_t pid, uint32_t slot_index, int status)
+/* Says how a handler's connection has ended, and gives its slot back. */
+static void settle_connection(struct supervisor *supervisor, pid_t pid, uint32_t slot_index,
+                              bool well, const char *end)
 {
     struct slot *slot = &supervisor->heritage.segment.slots[slot_index];
-    struct shared_supervisor *shared = counters(supervisor);
-    bool well = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
     uint32_t version = 0;
     char peer[SHARED_PEER_BYTES];
     char via[SHARED_PEER_BYTES];
-    char end[PROCESS_END_BYTES];
-    process_describe_end(status, end);
     (void)slot_read_peer(slot, &version, peer, via); /* nobody changes it any more */
     log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
               "action: reap | result: %s | role: handler | pid: %d | ended_by: %s | ip: %s%s%s | "
@@ -131,13 +130,55 @@ static void bury_handler(struct supervisor *supervisor, pid_t pid, uint32_t slot
               atomic_load(&slot->messages), atomic_load(&slot->bets));
     admission_bury(&supervisor->admission, &supervisor->heritage.segment, slot_index);
     slot_release(slot);
-    count(well                              ? &shared->handlers_exited
+    tell_open(supervisor);
+}
+
+static bool has_ended_well(int status)
+{
+    return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+/* Counts how a handler has ended. */
+static void count_end(struct supervisor *supervisor, int status)
+{
+    struct shared_supervisor *shared = counters(supervisor);
+    count(has_ended_well(status)            ? &shared->handlers_exited
           : process_ended_forbidden(status) ? &shared->handlers_forbidden
           : WIFSIGNALED(status)             ? &shared->handlers_killed
                                             : &shared->handlers_failed);
-    tell_open(supervisor);
+}
+
+/* Writes the obituary of a handler, gives its slot back, and counts how it ended. */
+static void bury_handler(struct supervisor *supervisor, pid_t pid, uint32_t slot_index, int status)
+{
+    bool well = has_ended_well(status);
+    char end[PROCESS_END_BYTES];
+    process_describe_end(status, end);
+    settle_connection(supervisor, pid, slot_index, well, end);
+    count_end(supervisor, status);
     if (!well) {
         wake_storer(&supervisor->heritage.segment); /* it may have died before it could */
+    }
+}
+
+/*
+ * Takes back the handlers whose connections have ended and that may serve another one. One whose
+ * connection never said who it is has no business to come back.
+ */
+static void take_returned(struct supervisor *supervisor)
+{
+    struct handler_book *handlers = &supervisor->admission.handlers;
+    for (pid_t pid = 0; (pid = reserve_next_returned(&supervisor->reserve)) > 0;) {
+        uint32_t slot_index = 0;
+        bool is_known = handler_book_find(handlers, pid, &slot_index) &&
+                        slot_is_identified(&supervisor->heritage.segment.slots[slot_index]);
+        if (is_known) {
+            settle_connection(supervisor, pid, slot_index, true, "the end of its connection");
+            count(&counters(supervisor)->handlers_returned);
+            reserve_keep(&supervisor->reserve, pid);
+        } else {
+            kill(pid, SIGKILL);
+        }
     }
 }
 
@@ -151,7 +192,10 @@ static void reap(struct supervisor *supervisor)
         } else if (key_keeper_has(&supervisor->key_keeper, pid)) {
             key_keeper_bury(&supervisor->key_keeper, pid, status);
         } else if (handler_book_find(&supervisor->admission.handlers, pid, &slot_index)) {
+            reserve_forget(&supervisor->reserve, pid);
             bury_handler(supervisor, pid, slot_index, status);
+        } else if (reserve_bury(&supervisor->reserve, pid, status)) {
+            count_end(supervisor, status);
         }
     }
 }
@@ -208,20 +252,31 @@ static bool may_log_refusal(struct supervisor *supervisor)
 
 /* -------------------------------------------------------------- handlers ---- */
 
-/* Forks a handler for the connection of a peer that has this address in the book. */
+/* Returns the pid of one that waits, which has the connection now, or of one that is forked for it. */
+static pid_t find_handler(struct supervisor *supervisor, const struct hand_over *what,
+                          uint64_t origin)
+{
+    const struct process_errand errand = {.descriptor = what->socket,
+                                          .supervisors = PROCESS_NO_DESCRIPTOR,
+                                          .slot_index = what->slot_index,
+                                          .from_balancer = what->from_balancer};
+    pid_t pid = reserve_give(&supervisor->reserve, *what, origin);
+    return pid > 0 ? pid : process_fork(&supervisor->heritage, PROCESS_HANDLER, &errand);
+}
+
+/* Finds a handler for the connection of a peer that has this address in the book. */
 static void start_handler(struct supervisor *supervisor, int socket,
                           const struct listener_peer *peer, uint32_t address)
 {
     struct handler_book *handlers = &supervisor->admission.handlers;
     uint32_t slot_index = handler_book_take_slot(handlers);
     struct slot *slot = &supervisor->heritage.segment.slots[slot_index];
-    const struct process_errand errand = {
-        .descriptor = socket,
-        .supervisors = PROCESS_NO_DESCRIPTOR,
+    const struct hand_over what = {
+        .socket = socket,
         .slot_index = slot_index,
         .from_balancer = address_set_has(&supervisor->heritage.config.balancers, peer->host)};
     slot_set_up(&supervisor->heritage.segment, slot_index, peer->text);
-    pid_t pid = process_fork(&supervisor->heritage, PROCESS_HANDLER, &errand);
+    pid_t pid = find_handler(supervisor, &what, peer->origin);
     close(socket);
     if (pid < 0) {
         int error = errno;
@@ -320,6 +375,7 @@ static int64_t patience_ms(const struct supervisor *supervisor)
     const int64_t others_ms[] = {
         keeper_patience_ms(&supervisor->keeper),
         key_keeper_patience_ms(&supervisor->key_keeper),
+        reserve_patience_ms(&supervisor->reserve),
         log_limit_patience_ms(&supervisor->refusals, clock_monotonic_ms()),
         admin_door_patience_ms(&supervisor->heritage.door),
     };
@@ -332,13 +388,19 @@ static int64_t patience_ms(const struct supervisor *supervisor)
 }
 
 /* What the supervisor waits for. */
-enum { POLL_DOOR, POLL_NEWS, POLL_LISTENERS, POLLS_MAX = POLL_LISTENERS + LISTENERS_MAX };
+enum {
+    POLL_DOOR,
+    POLL_NEWS,
+    POLL_LISTENERS,
+    POLLS_MAX = POLL_LISTENERS + LISTENERS_MAX + HERITAGE_RESERVE_MAX
+};
 
 /*
  * Sleeps until somebody connects (and there is room), the operator or the storer has something to
- * say, a signal comes, or something is due. `polls` says where somebody waits.
+ * say, a signal comes, or something is due. `polls` says where somebody waits. Returns true when
+ * nothing of all that came but the time.
  */
-static void wait_for_events(struct supervisor *supervisor, struct pollfd polls[POLLS_MAX])
+static bool wait_for_events(struct supervisor *supervisor, struct pollfd polls[POLLS_MAX])
 {
     const struct listeners *listeners = &supervisor->heritage.listeners;
     bool has_room = admission_has_room(&supervisor->admission, &supervisor->heritage.segment);
@@ -349,12 +411,16 @@ static void wait_for_events(struct supervisor *supervisor, struct pollfd polls[P
             (struct pollfd){.fd = has_room ? listeners->descriptors[i] : -1, .events = POLLIN};
     }
     struct timespec timeout = clock_interval(patience_ms(supervisor));
-    if (await_event(polls, POLL_LISTENERS + listeners->count, &timeout) <= 0) {
-        for (size_t i = 0; i < POLL_LISTENERS + listeners->count; i++) {
+    nfds_t watched = POLL_LISTENERS + listeners->count;
+    watched += reserve_watch(&supervisor->reserve, polls + watched);
+    int events = await_event(polls, watched, &timeout);
+    if (events <= 0) {
+        for (nfds_t i = 0; i < watched; i++) {
             polls[i].revents = 0;
         }
     }
     signals_let_in(); /* ppoll does not while somebody waits at each call */
+    return events == 0;
 }
 
 /* Serves until the server is asked to stop, can't go on, or is to open the next draw. */
@@ -363,17 +429,22 @@ static void serve(struct supervisor *supervisor)
     struct pollfd polls[POLLS_MAX] = {{0}};
     while (!signals_terminate_requested() && supervisor->keeper.state != KEEPER_GIVEN_UP &&
            ownership_holds(&supervisor->ownership) && !supervisor->desk.opens_next) {
-        wait_for_events(supervisor, polls);
+        bool is_quiet = wait_for_events(supervisor, polls);
         if (signals_take_hangup()) {
             reload_run(&supervisor->heritage, &supervisor->admission.handlers,
                        &supervisor->key_keeper);
         }
         look_after_children(supervisor);
+        take_returned(supervisor);
+        reserve_renew(&supervisor->reserve);
         if (polls[POLL_NEWS].revents != 0) {
             heritage_take_news(&supervisor->heritage);
         }
         operator_attend(&supervisor->desk, &supervisor->heritage, polls[POLL_DOOR].revents != 0);
         accept_connections(supervisor, polls + POLL_LISTENERS);
+        if (is_quiet) {
+            reserve_fill(&supervisor->reserve);
+        }
         log_suppressed(log_limit_take_suppressed(&supervisor->refusals, clock_monotonic_ms()));
     }
     if (supervisor->ownership.state == OWNERSHIP_LOST) {
@@ -387,7 +458,7 @@ static void serve(struct supervisor *supervisor)
 /* -------------------------------------------------------------- shutdown ---- */
 
 /*
- * Sends SIGTERM to all handlers, again and again, until none is left. One SIGTERM is not enough: a
+ * Ends those that wait, and sends SIGTERM to all other handlers, again and again, until none is left. One SIGTERM is not enough: a
  * handler that was about to sleep at the gate when it came is reached only by the next one. After
  * the time limit it is SIGKILL, and the result false.
  */
@@ -398,7 +469,8 @@ static bool stop_handlers(struct supervisor *supervisor)
     const struct handler_book *book = &supervisor->admission.handlers;
     uint32_t handlers = handler_book_alive(book);
     bool forced = false;
-    while (handler_book_alive(book) > 0) {
+    reserve_end(&supervisor->reserve);
+    while (handler_book_alive(book) > 0 || !reserve_is_empty(&supervisor->reserve)) {
         if (clock_monotonic_ms() >= deadline_ms) {
             forced = true;
         }
@@ -592,6 +664,7 @@ int supervisor_run(const struct server_config *config)
     struct failure failure = {.text = ""};
     supervisor.keeper.heritage = &supervisor.heritage;
     supervisor.key_keeper.heritage = &supervisor.heritage;
+    reserve_open(&supervisor.reserve, &supervisor.heritage);
     log_limit_open(&supervisor.refusals, clock_monotonic_ms());
     signals_prepare_supervisor();
     if (!heritage_open(&supervisor.heritage, &failure)) {

@@ -229,6 +229,8 @@ static const char *const *compose_settings(const struct round *round)
     settings[used++] = stage_text(stage, "RING_BYTES=%uk", round->plan.ring_kib);
     settings[used++] = "LIMITS_MESSAGE_BYTES=16k";
     settings[used++] = "LIMITS_MAX_CONNECTIONS=64";
+    settings[used++] = round->plan.agencies % 2 == 0 ? "LIMITS_CONNECTIONS_PER_HANDLER=20"
+                                                     : "LIMITS_CONNECTIONS_PER_HANDLER=1";
     settings[used++] = "WINNERS_WAIT=300ms";
     settings[used++] = round->plan.ack_after_written ? "ACK_AFTER=written" : "ACK_AFTER=synced";
     settings[used++] = stage_text(stage, "LOTTERY_NAME=%s", round->operator.records[0].name);

@@ -38,7 +38,8 @@ static struct program *start_program(struct stage *stage, const char *directory,
         .output = output,
         .arguments = arguments,
         .environment = environment,
-        .more_environment = ENVIRONMENT("SERVER_PORT=0", "SERVER_ADDRESS=127.0.0.1", data),
+        .more_environment = ENVIRONMENT("SERVER_PORT=0", "SERVER_ADDRESS=127.0.0.1",
+                                        "LIMITS_HANDLERS_AHEAD=0", data),
     };
     return program_start(stage, &plan);
 }

@@ -2,7 +2,8 @@
  * server.h - a real lottery-server for one test.
  *
  * It listens on a free port of 127.0.0.1 and stores in a directory of its own
- * (DIRECTORY/data of the stage), unless the environment given says otherwise.
+ * (DIRECTORY/data of the stage), and forks no handlers ahead, so that each handler has a
+ * connection, unless the environment given says otherwise.
  * Pids and counters are looked up in the segment, as lottery-stat does it.
  * When the stage is taken down the server is asked to stop; that it does not,
  * or not well, fails the test. What a killed one left behind is removed.

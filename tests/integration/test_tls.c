@@ -1,6 +1,7 @@
 /*
  * TLS at the server: who is served, who is not, and what is told to whom.
  */
+#include "tests/harness/deadline.h"
 #include "tests/harness/files.h"
 #include "tests/harness/tls_peer.h"
 
@@ -66,7 +67,8 @@ static const char *setting(struct stage *stage, const char *name, const char *va
     return stage_text(stage, "%s=%s", name, value);
 }
 
-static void start(struct scene *scene, const char *mode, const char *crl, const char *more)
+static void start_with(struct scene *scene, const char *mode, const char *crl, const char *more,
+                       const char *and_more)
 {
     struct stage *stage = scene->stage;
     scene->server = server_start(
@@ -74,7 +76,26 @@ static void start(struct scene *scene, const char *mode, const char *crl, const 
                            setting(stage, "TLS_CERTIFICATE", scene->server_identity.certificate),
                            setting(stage, "TLS_KEY", scene->server_identity.key),
                            setting(stage, "TLS_CA", scene->authority->path),
-                           setting(stage, "TLS_CRL", crl), more));
+                           setting(stage, "TLS_CRL", crl), more, and_more));
+}
+
+static void start(struct scene *scene, const char *mode, const char *crl, const char *more)
+{
+    start_with(scene, mode, crl, more, NULL);
+}
+
+/* Awaits that a handler waits, after so many connections that have left theirs. */
+static void await_returned(const struct server *server, int count)
+{
+    struct segment segment = server_attach(server);
+    const struct shared_supervisor *counters = &segment.shared->supervisor;
+    struct deadline deadline = deadline_in(DEADLINE_MS);
+    while ((atomic_load(&counters->handlers_returned) != (uint64_t)count ||
+            atomic_load(&counters->handlers_ahead) == 0) &&
+           deadline_pause(deadline)) {
+    }
+    assert_int_equal(atomic_load(&counters->handlers_returned), count);
+    segment_unmap(&segment);
 }
 
 static struct tls_peer *connect_as(const struct scene *scene, const struct identity *identity)
@@ -400,6 +421,52 @@ static void a_revoked_certificate_is_out_at_the_next_reload(void **state)
     tls_peer_ask(two, "2:status\r\n", "server:STATE:0,open,*\r\n");
 }
 
+/* Handlers that were forked ahead have what was read before; they are replaced. */
+static void a_handler_that_waited_over_a_reload_gets_no_connection(void **state)
+{
+    struct scene scene;
+    set_up(&scene, *state);
+    const char *crl = issuer_revoke(scene.authority, "lottery", NULL, 0, LONG_S);
+    start(&scene, "required", crl, "LIMITS_HANDLERS_AHEAD=4");
+    struct tls_peer *one = connect_as(&scene, &scene.agency_1);
+    tls_peer_ask(one, "1:status\r\n", "server:STATE:0,open,*\r\n");
+    struct tls_peer *two = connect_as(&scene, &scene.agency_2);
+    tls_peer_ask(two, "2:status\r\n", "server:STATE:0,open,*\r\n");
+    (void)issuer_revoke(scene.authority, "lottery", &scene.agency_1.serial, 1, LONG_S);
+    assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
+    (void)server_await_log(scene.server, 1, "reload | result: success | revoked_connections: 1");
+    expect_end(connect_as(&scene, &scene.agency_1), "has been revoked");
+    two = connect_as(&scene, &scene.agency_2);
+    tls_peer_ask(two, "2:status\r\n", "server:STATE:0,open,*\r\n");
+    assert_int_equal(server_count_log(scene.server, "it is to connect again"), 0);
+}
+
+/* The same process serves both, and knows nothing of the first one any more. */
+static void a_handler_that_returned_takes_nobody_for_the_one_before(void **state)
+{
+    struct scene scene;
+    set_up(&scene, *state);
+    const struct identity *agencies[] = {&scene.agency_1, &scene.agency_2};
+    pid_t pids[2] = {0, 0};
+    const char *crl = issuer_revoke(scene.authority, "lottery", NULL, 0, LONG_S);
+    const char *more = "LIMITS_CONNECTIONS_PER_HANDLER=100";
+    start_with(&scene, "optional", crl, "LIMITS_HANDLERS_AHEAD=1", more);
+    for (int i = 0; i < 2; i++) {
+        await_returned(scene.server, i);
+        struct tls_peer *one = connect_as(&scene, agencies[i]);
+        tls_peer_ask(one, i == 0 ? "2:status\r\n" : "1:status\r\n", "server:ERROR:*alone\r\n");
+        tls_peer_ask(one, i == 0 ? "1:status\r\n" : "2:status\r\n", "server:STATE:0,open,*\r\n");
+        assert_false(tls_stream_is_resumed(&one->stream));
+        pids[i] = server_handler_pid(scene.server, one->peer->port);
+        SSL_SESSION_free(tls_peer_leave(one));
+    }
+    assert_int_equal(pids[0], pids[1]);
+    await_returned(scene.server, 2);
+    struct peer *plain = peer_connect(scene.server);
+    peer_ask(plain, "1:7\r\n", "server:8:0,open*\r\n"); /* without a certificate: anybody */
+    assert_int_equal(server_handler_pid(scene.server, plain->port), pids[0]);
+}
+
 /* Whoever was accepted before the reload has a handler that does not know the new list. */
 static void a_revoked_certificate_is_not_shown_to_a_handler_of_before(void **state)
 {
@@ -634,6 +701,8 @@ int main(void)
         STAGE_TEST(a_session_is_not_resumed_after_its_certificate_s_end),
         STAGE_TEST(a_session_does_not_outlive_its_server),
         STAGE_TEST(a_revoked_certificate_is_out_at_the_next_reload),
+        STAGE_TEST(a_handler_that_returned_takes_nobody_for_the_one_before),
+        STAGE_TEST(a_handler_that_waited_over_a_reload_gets_no_connection),
         STAGE_TEST(a_revoked_certificate_is_not_shown_to_a_handler_of_before),
         STAGE_TEST(an_authority_that_was_revoked_speaks_for_nobody),
         STAGE_TEST(a_list_that_is_wrong_or_cut_short_changes_nothing),
