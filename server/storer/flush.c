@@ -5,8 +5,16 @@
 
 #include "lib/clock.h"
 #include "lib/fault_point.h"
+#include "lib/log.h"
 #include "shm/ring.h"
 #include "shm/waiting.h"
+#include "store/file_io.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+enum { REWRITE_BYTES = 64 * 1024 };
 
 /* Wakes the handlers that wait for an acknowledgement, if `moved` is the position they wait for. */
 static void wake_if_safe(const struct heritage *heritage, const _Atomic uint64_t *moved,
@@ -103,6 +111,43 @@ bool flush_settle(struct storage *storage)
     fault_point("storer.synced");
     report_durable(storage->disk->heritage, end);
     return true;
+}
+
+/*
+ * Writes [from, end) of bets.csv once more, as the page cache has it. A storer that was killed while
+ * fdatasync ran has taken the error of a failed write-back with it: the kernel takes those pages for
+ * clean, and a sync by itself would succeed without them.
+ */
+static bool rewrite_inherited(struct storage *storage, uint64_t from, uint64_t end)
+{
+    struct disk *disk = storage->disk;
+    char bytes[REWRITE_BYTES];
+    while (from < end) {
+        size_t wanted = end - from < REWRITE_BYTES ? (size_t)(end - from) : REWRITE_BYTES;
+        ssize_t count = file_read_up_to(storage->bets.descriptor, bytes, wanted, from);
+        if (count <= 0) {
+            log_critical("action: storer_start | result: fail | file: %s/" DATA_BETS_FILE
+                         " | position: %" PRIu64 " | read what was written last: %s",
+                         disk->heritage->directory.path, from,
+                         count == 0 ? "the file is shorter" : strerror(errno));
+            return false;
+        }
+        if (!disk_write(disk, &storage->bets, bytes, (size_t)count, from)) {
+            return false;
+        }
+        from += (uint64_t)count;
+    }
+    return true;
+}
+
+bool flush_inherited(struct storage *storage)
+{
+    const struct shared_positions *positions = &storage->disk->segment->shared->positions;
+    uint64_t durable = atomic_load(&positions->durable);
+    uint64_t written = atomic_load(&positions->written);
+    return durable == written ||
+           (storage_has_bets(storage, written) && rewrite_inherited(storage, durable, written) &&
+            flush_settle(storage));
 }
 
 /*

@@ -18,7 +18,7 @@
  *
  * Called by the storer's process alone. When it dies in here, [written, head) is still in the ring
  * and the next storer writes it again, to the same place; [durable, written) is in the file, and
- * the next storer syncs it (flush_settle).
+ * the next storer writes it again, too, and syncs it (flush_inherited).
  */
 #ifndef SERVER_STORER_FLUSH_H
 #define SERVER_STORER_FLUSH_H
@@ -44,9 +44,15 @@ bool flush_write(struct storage *storage, uint64_t *bytes);
 bool flush_sync(const struct storage *storage, const struct disk_file *bets, uint64_t *sync_ns);
 
 /*
- * Makes durable what is written, also of a lottery that has not begun, and of a storer that died
- * before it could: its bytes have left the ring. To be called before the first flush_write. Called
- * by the leader. False as above.
+ * Makes durable what the storer before this one wrote and did not live to sync. Those bytes have left
+ * the ring, so they are read from the file, written again and synced. To be called before the first
+ * flush_write, before there are threads. False as above.
+ */
+bool flush_inherited(struct storage *storage);
+
+/*
+ * Makes durable what is written, also of a lottery that has not begun. Called by the leader. False as
+ * above.
  */
 bool flush_settle(struct storage *storage);
 

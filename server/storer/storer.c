@@ -49,7 +49,7 @@ static bool take_over(struct storage *storage)
 {
     const struct heritage *heritage = storage->disk->heritage;
     sales_take_over(storage);
-    if (!flush_settle(storage) || !done_round_adopt(storage)) {
+    if (!flush_inherited(storage) || !done_round_adopt(storage)) {
         return false;
     }
     if (storage->control.state == CONTROL_DRAWN && !holding_adopt_draw(storage)) {

@@ -466,11 +466,11 @@ inline serve(me)
 
 inline take_over()
 {
-    OPEN(OF_STORAGE); /* storage_open_bets */
+    OPEN(OF_STORAGE); /* storage_open_bets, then flush_inherited */
 #ifdef INHERIT_WITHOUT_SYNC
     report_durable(written);
 #else
-#ifdef REWRITE_INHERITED
+#ifndef INHERIT_WITHOUT_REWRITE /* rewrite_inherited */
     d_step {
         at = durable;
         do

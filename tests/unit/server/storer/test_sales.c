@@ -67,7 +67,7 @@ static void begin(struct fixture *fixture)
     }
     fixture->is_open = true;
     sales_take_over(&fixture->storage);
-    assert_true(flush_settle(&fixture->storage) && done_round_adopt(&fixture->storage));
+    assert_true(flush_inherited(&fixture->storage) && done_round_adopt(&fixture->storage));
 }
 
 /* The storer dies, and another one begins. */
