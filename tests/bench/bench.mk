@@ -18,9 +18,9 @@ $(BENCH_TOOLS):
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(BENCH_LIBRARIES) -pthread
 
 .PHONY: bench
-bench: $(PROGRAMS) $(BENCH_TOOLS) ## throughput, latency, CPU against the floor (ROUNDS=5 BIG=50000000 TLS=1 AGAINST=other/bin)
+bench: $(PROGRAMS) $(BENCH_TOOLS) $(BUILD)/tests/faults/shim.so ## throughput, latency, CPU against the floor (ROUNDS=5 BIG=50000000 TLS=1 AGAINST=other/bin)
 	@python3 tests/bench/run.py --bin $(BIN) --tools $(BENCH_BIN) --out build/bench \
-	    --rounds $(or $(ROUNDS),5) --big $(or $(BIG),0) $(if $(SCENARIOS),--only '$(SCENARIOS)') \
+	    --shim $(BUILD)/tests/faults/shim.so --rounds $(or $(ROUNDS),5) --big $(or $(BIG),0) $(if $(SCENARIOS),--only '$(SCENARIOS)') \
 	    $(if $(AGAINST),--against '$(AGAINST)') $(if $(TLS),--tls)
 
 .PHONY: bench-hostile

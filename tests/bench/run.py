@@ -52,7 +52,7 @@ class Side:
     def start_floor(self):
         self.process = subprocess.Popen(
             [self.options.tools + '/lottery-floor', self.directory + '/bets'] + self.arguments,
-            stdout=subprocess.PIPE, text=True)
+            env=dict(os.environ, **self.environment), stdout=subprocess.PIPE, text=True)
         return int(self.process.stdout.readline().split('=')[1])
 
     def start_server(self):
@@ -205,7 +205,11 @@ def against_itself(options, report, scenario, loads, goal, environment=None):
 
 
 def window16(options, report):
-    against_floor(options, report, 'window16', '-w 16 -s 2', '>= 0.9')
+    against_floor(options, report, 'window16', '-w 16 -s 2', '>= 1.4')
+
+
+def window64(options, report):
+    against_floor(options, report, 'window64', '-w 64 -s 2', '>= 1.2')
 
 
 def window16_allocating(options, report):
@@ -214,7 +218,7 @@ def window16_allocating(options, report):
 
 
 def stop_and_wait(options, report):
-    against_floor(options, report, 'stop-and-wait', '-w 1 -s 2', '>= 0.95')
+    against_floor(options, report, 'stop-and-wait', '-w 1 -s 2', '>= 1.1')
 
 
 def single_bets(options, report):
@@ -260,7 +264,7 @@ def idle2000(options, report):
 
 
 def memory_of_idle(options, report):
-    side = Side(options, 'lottery')
+    side = Side(options, 'lottery', environment={'LIMITS_HANDLERS_AHEAD': '0'})
     port = side.start()
     sockets = [socket.create_connection(('127.0.0.1', port)) for _ in range(500)]
     while len(handlers_of(side.process.pid)) < 500:
@@ -273,7 +277,24 @@ def memory_of_idle(options, report):
 
 
 def churn(options, report):
-    against_floor(options, report, 'churn', '-x -n 32 -b 1 -s 2', '>= 0.8', ['-x'])
+    against_floor(options, report, 'churn', '-x -n 32 -b 1 -s 2', '>= 0.95', ['-x'])
+
+
+def slow_disk(options, report):
+    """Both sides on a disk whose syncs take one to three times so much longer (tests/faults/shim)."""
+    for slower_us in (500, 2000):
+        environment = {'LD_PRELOAD': os.path.abspath(options.shim),
+                       'LOTTERY_SHIM': 'slow:%d' % slower_us, 'CONFINEMENT': 'off'}
+        for load in ('-w 1 -s 1', '-w 16 -s 1', '-w 64 -s 1'):
+            scenario = 'slow-disk-%d-us%s' % (slower_us, load[:5].replace(' ', ''))
+            print('%s: lottery-bench %s' % (scenario, load))
+            sides = (Side(options, 'lottery', environment=environment),
+                     Side(options, 'floor', environment=environment))
+            results = compare(options, *sides, load)
+            report.note(scenario, 'lottery', results[0], FIGURES + ('bets_per_flush',))
+            report.note(scenario, 'floor', results[1], FIGURES)
+            report.ratio(scenario, 'bets_per_s', median_ratio(results, 'bets_per_s'), '>= 1.4')
+            report.ratio(scenario, 'p99', median_ratio(results, 'p99_us'), '<= 1')
 
 
 def issue(directory, name, names):
@@ -491,8 +512,8 @@ def big_file(options, report):
     shutil.rmtree(directory)
 
 
-SCENARIOS = (against_build, window16, window16_allocating, stop_and_wait, single_bets, agencies500,
-             agencies2000, idle2000, churn, info_logging, tls, sweeps, big_file)
+SCENARIOS = (against_build, window16, window16_allocating, window64, stop_and_wait, slow_disk,
+             single_bets, agencies500, agencies2000, idle2000, churn, info_logging, tls, sweeps, big_file)
 
 
 def main():
@@ -506,6 +527,7 @@ def main():
     parser.add_argument('--big', type=int, default=0, help='bets of the big file; 0: left out')
     parser.add_argument('--against', default='', help='the programs of another build')
     parser.add_argument('--tls', action='store_true', help='TLS against plain text as well')
+    parser.add_argument('--shim', default='build/plain/tests/faults/shim.so')
     parser.add_argument('--only', default='', help='scenarios, separated by spaces')
     options = parser.parse_args()
     os.makedirs(options.out, exist_ok=True)

@@ -71,7 +71,8 @@ bool owner_died;
 #define DEAD    2
 byte handler_life[SLOTS];
 byte storer_life;
-bool storer_ready;
+bool storer_ready, storer_works;
+byte follower_end; /* of what another thread of the storer syncs; 0: none does */
 byte crashes_left; /* chosen first, so that runs with fewer of them come to their end, too */
 
 /* what the agencies know */
@@ -339,7 +340,7 @@ inline wait_for_work()
     WRITE(sleeping = true);
 #endif
     if /* has_unstored: two looks */
-    :: head != durable
+    :: head != written
     :: else ->
         if
         :: done_pending
@@ -356,29 +357,65 @@ end_asleep:
 
 /* ----------------------------------------------------------------------- server/storer/ ---- */
 
-inline flush()
+inline report_durable()
 {
-    atomic { /* ring_take_pending; durable is the storer's own */
-        end = head;
+    WRITE(durable = (end > durable -> end : durable));
+#ifndef NO_SECOND_ROUND
+    if /* nobody has used the space: no other flush is to come */
+    :: head == written -> wake_waiters(SPACE, end)
+    :: else
+    fi;
+#endif
+    wake_waiters(COMMIT, end);
+    end = 0
+}
+
+inline flush_write()
+{
+    end = head; /* ring_take_pending; written is the leader's own */
+    if
+    :: end == written
+    :: else ->
+        WRITE(written = end); /* pwrite has returned */
+        wake_for_space(end)
+    fi;
+    end = 0
+}
+
+inline flush_settle()
+{
+    atomic {
         if
-        :: end == durable -> end = 0
-        :: else
+        :: durable == written -> end = 0
+        :: else -> end = written
         fi
     };
     if
     :: end == 0
+    :: else -> report_durable() /* fdatasync has returned */
+    fi
+}
+
+inline flush_appended()
+{
+    flush_write();
+    flush_settle()
+}
+
+/* crew_flush. Who leads on, and who has the sync, is open until it has returned. */
+inline flush()
+{
+    if
+    :: head == written
     :: else ->
-        WRITE(written = end); /* pwrite has returned */
-        wake_for_space(end);
-        WRITE(durable = end); /* fdatasync has returned */
-#ifndef NO_SECOND_ROUND
-        if /* nobody has used the space: no other flush is to come */
-        :: head == written -> wake_waiters(SPACE, end)
-        :: else
-        fi;
+        flush_write();
+        end = written;
+        if
+        :: report_durable()
+#ifdef FOLLOWER
+        :: atomic { follower_end == 0 -> follower_end = end; end = 0 }
 #endif
-        wake_waiters(COMMIT, end);
-        end = 0
+        fi
     fi
 }
 
@@ -402,7 +439,7 @@ inline store_done()
             if
             :: !round_0 && !round_1 -> break
             :: else ->
-                flush(); /* as done_round_store_asked does before it stores a line */
+                flush_appended(); /* as done_round_store_asked does before it stores a line */
                 WRITE(in_done_csv[0] = in_done_csv[0] || round_0; /* one write, one fdatasync */
                       in_done_csv[1] = in_done_csv[1] || round_1);
                 mark_done(0, round_0);
@@ -418,6 +455,7 @@ inline store_done()
 
 inline take_over()
 {
+    flush_settle();
     mark_done(0, in_done_csv[0]); /* done_file_open calls note_stored_done */
     mark_done(1, in_done_csv[1]);
 #ifndef NO_DONE_NEWS
@@ -430,6 +468,13 @@ inline take_over()
     WRITE(storer_ready = true)
 }
 
+/* The threads of a process die together. */
+#ifdef FOLLOWER
+#define UNLESS_DEAD unless { storer_life == DEAD }
+#else
+#define UNLESS_DEAD
+#endif
+
 proctype storer()
 {
     byte end;
@@ -437,13 +482,17 @@ proctype storer()
 end_no_storer:
     do
     :: storer_life == RUNNING ->
-        take_over();
-        do
-        :: flush(); store_done(); wait_for_work()
-        od;
+        storer_works = true;
+        {
+            take_over();
+            do
+            :: flush(); store_done(); wait_for_work()
+            od
+        } UNLESS_DEAD;
 died:
         atomic {
             storer_life = DEAD;
+            storer_works = false;
             end = 0;
             left_0 = false;
             left_1 = false;
@@ -453,6 +502,29 @@ died:
         }
     od
 }
+
+#ifdef FOLLOWER
+/* Another thread of the storer, whose sync has returned. */
+proctype follower()
+{
+    byte end;
+    bool left_0, left_1;
+end_no_sync:
+    do
+    :: follower_end != 0 ->
+        {
+            end = follower_end;
+            report_durable();
+            follower_end = 0;
+            goto done
+        } unless { storer_life == DEAD };
+died:
+        atomic { storer_life = DEAD; end = 0; left_0 = false; left_1 = false; follower_end = 0 };
+done:
+        skip
+    od
+}
+#endif
 
 /* ------------------------------------------ server/supervisor/supervisor.c, server/supervisor/keeper.c ---- */
 
@@ -510,7 +582,7 @@ end_nothing_to_do:
     :: handler_life[1] == DEAD -> bury_handler(1)
     :: IS_AWAY(0) -> start_handler(0)
     :: IS_AWAY(1) -> start_handler(1)
-    :: storer_life == DEAD -> start_storer()
+    :: storer_life == DEAD && !storer_works && follower_end == 0 -> start_storer()
     od
 }
 
@@ -519,6 +591,9 @@ init
     atomic {
         select (crashes_left : 0 .. CRASHES);
         run storer();
+#ifdef FOLLOWER
+        run follower();
+#endif
         run handler(0);
         run handler(1);
         run supervisor()
