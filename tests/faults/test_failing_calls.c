@@ -40,9 +40,8 @@ enum {
 };
 
 #define SETTINGS                                                                                   \
-    ENVIRONMENT("NUMBER_OF_AGENCIES=2", BETTOR_WINNING_NUMBER, "RING_BYTES=64k",                   \
-                "LIMITS_MESSAGE_BYTES=2k", "LIMITS_MAX_CONNECTIONS=16", "WINNERS_WAIT=5s",         \
-                "TIMEOUTS_SHUTDOWN=2s")
+    "NUMBER_OF_AGENCIES=2", BETTOR_WINNING_NUMBER, "RING_BYTES=64k", "LIMITS_MESSAGE_BYTES=2k",    \
+        "LIMITS_MAX_CONNECTIONS=16", "WINNERS_WAIT=5s", "TIMEOUTS_SHUTDOWN=2s"
 
 /* What may be refused to a call, and how. */
 struct refusal {
@@ -129,11 +128,17 @@ static struct bettor *const *make_bettors(struct stage *stage)
     return bettors;
 }
 
-static struct shimmed *start(struct stage *stage, const char *rules)
+static struct shimmed *start_with(struct stage *stage, const char *rules,
+                                  const char *const *settings)
 {
     const struct shimmed_plan plan = {
-        .directory = stage_path(stage, "data"), .rules = rules, .settings = SETTINGS};
+        .directory = stage_path(stage, "data"), .rules = rules, .settings = settings};
     return shimmed_start(stage, &plan);
+}
+
+static struct shimmed *start(struct stage *stage, const char *rules)
+{
+    return start_with(stage, rules, ENVIRONMENT(SETTINGS));
 }
 
 static _Noreturn void fail_trial(const struct trial *trial, const struct shimmed *shimmed,
@@ -201,7 +206,8 @@ static void go_on_without_failures(struct stage *stage, struct bettor *const *be
     for (size_t i = 0; i < AGENCIES; i++) {
         bettors[i]->step = BETTOR_ASKS; /* those who were told ask again */
     }
-    struct server *server = server_start_with(stage, stage_path(stage, "data"), NULL, SETTINGS);
+    struct server *server =
+        server_start_with(stage, stage_path(stage, "data"), NULL, ENVIRONMENT(SETTINGS));
     bettors_expect_promised(bettors, AGENCIES, server);
     if (bettors_run(bettors, AGENCIES, server->program, server->port, deadline_in(DEADLINE_MS)) !=
         BETTORS_FINISHED) {
@@ -246,11 +252,12 @@ static void nobody_notices(void **state)
                      without_directories ? 1 : 0);
 }
 
-/* The second fork is the one that is to replace the storer: nobody has connected by then. */
+/* The second fork is the one that is to replace the storer: no handler is forked ahead. */
 static void a_storer_that_can_not_be_forked_at_once_is_forked_later(void **state)
 {
     const struct trial *trial = *state;
-    struct shimmed *shimmed = start(trial->stage, trial->rule);
+    struct shimmed *shimmed =
+        start_with(trial->stage, trial->rule, ENVIRONMENT(SETTINGS, "LIMITS_HANDLERS_AHEAD=0"));
     struct bettor *const *bettors = make_bettors(trial->stage);
     server_kill_storer(&shimmed->server);
     (void)server_await_log(&shimmed->server, 1, "storer_start | result: fail | error: fork");
