@@ -45,11 +45,11 @@ TIDY_LEFT_OUT   = $(if $(shell pkg-config --exists $(PEER_LIBRARIES) 2>/dev/null
 
 $(call objects,$(PEER_SOURCES)): private ALL_CFLAGS += $(PEER_CFLAGS)
 $(BENCH_BIN)/lottery-peers: $(call objects,tests/bench/peers_main.c tests/bench/peer_batches.c $(PEER_SOURCES) \
-    tests/bench/load.c tests/bench/histogram.c) \
-    $(call archives,tls bet lib)
+    tests/bench/messages.c tests/bench/histogram.c) \
+    $(call archives,lib)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $$(pkg-config --libs $(PEER_LIBRARIES)) $(LIBRARIES_tls) -pthread
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $$(pkg-config --libs $(PEER_LIBRARIES)) -pthread
 
 .PHONY: bench-peers run-bench-peers
 bench-peers: ## beside PostgreSQL, Redis and NATS JetStream, installed where missing (PEERS='redis nats' WINDOWS='1 16' ROUNDS=3)

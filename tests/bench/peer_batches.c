@@ -3,7 +3,7 @@
  *
  * lottery-bench names the agency once a message; whoever stores rows needs it in each of them.
  */
-#include "tests/bench/load.h"
+#include "tests/bench/messages.h"
 #include "tests/bench/peer.h"
 
 #include <stdio.h>
@@ -12,12 +12,11 @@
 
 enum { AGENCY_BYTES_MAX = 16 };
 
-/* Copies the rows between a message's header and its CRLF, each after the agency. */
+/* Copies the rows before a message's CRLF, each after the agency. */
 static size_t copy_rows(char *out, const char *message, size_t bytes, const char *prefix)
 {
-    static const char header_end[] = ":4:";
     size_t used = 0;
-    const char *row = strstr(message, header_end) + sizeof header_end - 1;
+    const char *row = message;
     const char *end = message + bytes - (sizeof "\r\n" - 1);
     while (row < end) {
         size_t row_bytes = strcspn(row, "\n") + 1;
@@ -30,10 +29,10 @@ static size_t copy_rows(char *out, const char *message, size_t bytes, const char
 bool peer_batches_make(struct peer_batches *batches, unsigned agency, unsigned bets,
                        size_t bytes_wanted)
 {
-    struct load_messages messages = {0};
+    struct messages messages;
     char prefix[AGENCY_BYTES_MAX];
     (void)snprintf(prefix, sizeof prefix, "%u,", agency);
-    if (!load_make_messages(&messages, agency, bets, bytes_wanted)) {
+    if (!messages_make(&messages, bets, bytes_wanted)) {
         return false;
     }
     *batches = (struct peer_batches){.bets = bets, .count = messages.count};
@@ -46,7 +45,7 @@ bool peer_batches_make(struct peer_batches *batches, unsigned agency, unsigned b
                           messages.offsets[i + 1] - messages.offsets[i], prefix);
         batches->offsets[i + 1] = used;
     }
-    load_free_messages(&messages);
+    messages_free(&messages);
     return made;
 }
 

@@ -6,7 +6,8 @@
  * lottery-bench. Prints the same line of figures. Used by tests/bench/peers.py alone; it ends when
  * its parent does.
  */
-#include "tests/bench/load.h"
+#include "lib/clock.h"
+#include "tests/bench/histogram.h"
 #include "tests/bench/peer.h"
 
 #include <signal.h>
@@ -38,6 +39,14 @@ static const char usage[] =
 
 static const struct peer *const peers[] = {
     &peer_postgres_copy, &peer_postgres_insert, &peer_redis, &peer_redis_rows, &peer_nats, NULL};
+
+/* What one agency measured; in memory shared with the process that reports. */
+struct result {
+    uint64_t batches, bytes; /* acknowledged */
+    uint64_t errors;
+    uint64_t ended_ns; /* when its last answer had come, clock_monotonic_ns */
+    struct histogram latency;
+};
 
 struct options {
     const struct peer *peer;
@@ -109,7 +118,7 @@ static bool fill_window(struct flight *flight)
 {
     while (flight->free > 0) {
         unsigned slot = flight->free_slots[--flight->free];
-        flight->sent_ns[slot] = load_clock_ns();
+        flight->sent_ns[slot] = (uint64_t)clock_monotonic_ns();
         if (!flight->peer->send(flight->connection, slot, flight->next)) {
             return false;
         }
@@ -118,11 +127,11 @@ static bool fill_window(struct flight *flight)
     return true;
 }
 
-static bool take_answers(struct flight *flight, struct load_result *result)
+static bool take_answers(struct flight *flight, struct result *result)
 {
     unsigned slots[PEER_WINDOW_MAX];
     int taken = flight->peer->take(flight->connection, slots);
-    uint64_t now = load_clock_ns();
+    uint64_t now = (uint64_t)clock_monotonic_ns();
     for (int i = 0; i < taken; i++) {
         histogram_add(&result->latency, now - flight->sent_ns[slots[i]], 1);
         flight->free_slots[flight->free++] = slots[i];
@@ -132,11 +141,11 @@ static bool take_answers(struct flight *flight, struct load_result *result)
 }
 
 /* Sends until the time is up, and waits for the last answers. */
-static bool bet(struct flight *flight, uint64_t duration_ms, struct load_result *result)
+static bool bet(struct flight *flight, uint64_t duration_ms, struct result *result)
 {
-    uint64_t deadline_ns = load_clock_ns() + duration_ms * NS_PER_MS;
+    uint64_t deadline_ns = (uint64_t)clock_monotonic_ns() + duration_ms * NS_PER_MS;
     bool alive = true;
-    while (alive && load_clock_ns() < deadline_ns) {
+    while (alive && (uint64_t)clock_monotonic_ns() < deadline_ns) {
         alive = fill_window(flight) && take_answers(flight, result);
     }
     while (alive && flight->free < flight->window) {
@@ -152,7 +161,7 @@ static bool say_hello(const struct peer *peer, void *connection)
 }
 
 static int run_agency(const struct options *options, unsigned agency, const struct barrier *barrier,
-                      struct load_result *result)
+                      struct result *result)
 {
     struct peer_batches batches = {0};
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -176,7 +185,7 @@ static int run_agency(const struct options *options, unsigned agency, const stru
     if (!started || !served || !bet(&flight, options->duration_ms, result)) {
         result->errors++;
     }
-    result->ended_ns = load_clock_ns();
+    result->ended_ns = (uint64_t)clock_monotonic_ns();
     if (flight.connection != NULL) {
         options->peer->close(flight.connection);
     }
@@ -198,8 +207,7 @@ static bool prepare(const struct options *options)
     return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-static void print_figures(const struct options *options, const struct load_result *sum,
-                          double seconds)
+static void print_figures(const struct options *options, const struct result *sum, double seconds)
 {
     double bets = (double)sum->batches * options->bets;
     printf("bets=%.0f seconds=%.4f bets_per_s=%.0f mb_per_s=%.2f p50_us=%.1f p99_us=%.1f "
@@ -211,10 +219,9 @@ static void print_figures(const struct options *options, const struct load_resul
            (unsigned long long)sum->errors);
 }
 
-static int report(const struct options *options, const struct load_result *results,
-                  uint64_t began_ns)
+static int report(const struct options *options, const struct result *results, uint64_t began_ns)
 {
-    struct load_result sum = {.ended_ns = began_ns};
+    struct result sum = {.ended_ns = began_ns};
     for (unsigned i = 0; i < options->agencies; i++) {
         sum.ended_ns = results[i].ended_ns > sum.ended_ns ? results[i].ended_ns : sum.ended_ns;
         sum.batches += results[i].batches;
@@ -228,8 +235,8 @@ static int report(const struct options *options, const struct load_result *resul
 
 static int run(const struct options *options)
 {
-    struct load_result *results = mmap(NULL, options->agencies * sizeof *results,
-                                       PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct result *results = mmap(NULL, options->agencies * sizeof *results, PROT_READ | PROT_WRITE,
+                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     struct barrier barrier;
     if (results == MAP_FAILED || pipe(barrier.ready) != 0 || pipe(barrier.start) != 0) {
         perror("lottery-peers");
@@ -254,7 +261,7 @@ static int run(const struct options *options)
             return EXIT_FAILURE;
         }
     }
-    uint64_t began_ns = load_clock_ns();
+    uint64_t began_ns = (uint64_t)clock_monotonic_ns();
     (void)close(barrier.start[1]);
     while (wait(NULL) > 0) {
     }
