@@ -6,6 +6,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "server/storer/flush.h"
+#include "shm/heartbeat.h"
 #include "shm/waiting.h"
 
 #include <errno.h>
@@ -56,6 +57,8 @@ static bool is_syncing(const struct crew *crew)
  * Gives the lead away, syncs, and takes the lead again. Another thread may sleep in the lead while
  * this sync fails. It is woken then, and finds that the disk is not trusted any more. It may sleep
  * long after this sync has returned, too: so the end of the sync is noted before the lead is taken.
+ * A sync that returns is a sign of life by itself, as those beside it may all be older than what
+ * crew_is_stuck is asked for.
  */
 static bool sync_as_follower(struct crew_member *member, uint64_t *sync_ns)
 {
@@ -68,7 +71,9 @@ static bool sync_as_follower(struct crew_member *member, uint64_t *sync_ns)
     atomic_store(&member->sync_began_ms, clock_monotonic_ms());
     follow(crew);
     bool is_synced = flush_sync(storage, &member->bets, sync_ns);
-    if (!is_synced) {
+    if (is_synced) {
+        heartbeat_beat(&storage->disk->segment->shared->storer.beat_at_ms);
+    } else {
         wake_storer(storage->disk->segment);
     }
     atomic_store(&member->sync_began_ms, 0);
