@@ -6,6 +6,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "server/storer/flush.h"
+#include "shm/heartbeat.h"
 #include "shm/waiting.h"
 
 #include <errno.h>
@@ -47,14 +48,17 @@ static bool is_syncing(const struct crew *crew)
 {
     bool is = false;
     for (size_t i = 0; i < crew->count; i++) {
-        is |= crew->members[i].sync_began_ms != 0;
+        is |= atomic_load(&crew->members[i].sync_began_ms) != 0;
     }
     return is;
 }
 
 /*
  * Gives the lead away, syncs, and takes the lead again. Another thread may sleep in the lead while
- * this sync fails. It is woken then, and finds that the disk is not trusted any more.
+ * this sync fails. It is woken then, and finds that the disk is not trusted any more. It may sleep
+ * long after this sync has returned, too: so the end of the sync is noted before the lead is taken.
+ * A sync that returns is a sign of life by itself, as those beside it may all be older than what
+ * crew_is_stuck is asked for.
  */
 static bool sync_as_follower(struct crew_member *member, uint64_t *sync_ns)
 {
@@ -64,14 +68,16 @@ static bool sync_as_follower(struct crew_member *member, uint64_t *sync_ns)
         atomic_fetch_add_explicit(&storage->disk->segment->shared->storer.syncs_overlapped, 1,
                                   memory_order_relaxed);
     }
-    member->sync_began_ms = clock_monotonic_ms();
+    atomic_store(&member->sync_began_ms, clock_monotonic_ms());
     follow(crew);
     bool is_synced = flush_sync(storage, &member->bets, sync_ns);
-    if (!is_synced) {
+    if (is_synced) {
+        heartbeat_beat(&storage->disk->segment->shared->storer.beat_at_ms);
+    } else {
         wake_storer(storage->disk->segment);
     }
+    atomic_store(&member->sync_began_ms, 0);
     lead(crew);
-    member->sync_began_ms = 0;
     return is_synced && crew->work == CREW_GOES_ON;
 }
 
@@ -97,7 +103,7 @@ bool crew_is_stuck(const struct crew *crew, int64_t ms)
 {
     int64_t now_ms = clock_monotonic_ms();
     for (size_t i = 0; i < crew->count; i++) {
-        int64_t began_ms = crew->members[i].sync_began_ms;
+        int64_t began_ms = atomic_load(&crew->members[i].sync_began_ms);
         if (began_ms != 0 && now_ms - began_ms > ms) {
             return true;
         }

@@ -21,6 +21,7 @@
 #include "server/storer/storage.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,8 +34,9 @@ enum crew_work { CREW_GOES_ON, CREW_DRAINED, CREW_FAILED };
 struct crew_member {
     struct crew *crew;
     struct disk_file bets; /* bets.csv, by a descriptor of its own (flush.h) */
-    int64_t sync_began_ms; /* as a follower, monotonic clock; 0: it does not sync. In the lead */
-    pthread_t thread;      /* of all but the first one */
+    /* As a follower, monotonic clock; 0: it does not sync. Set in the lead, and back without. */
+    _Atomic int64_t sync_began_ms;
+    pthread_t thread; /* of all but the first one */
 };
 
 struct crew {

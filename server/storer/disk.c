@@ -79,6 +79,11 @@ void disk_release_allocated(struct disk_file *file)
     file->allocated = DISK_ALLOCATE_NEVER;
 }
 
+bool disk_may_wait_for_room(const struct disk *disk, int error)
+{
+    return file_is_disk_full(error) && disk_is_trusted(disk) && !signals_terminate_requested();
+}
+
 static bool is_stopping(const void *context)
 {
     (void)context;
@@ -125,7 +130,7 @@ bool disk_write(struct disk *disk, const struct disk_file *file, const char *byt
             count -= (size_t)written;
             position += (uint64_t)written;
             disk_note_room(disk, file->name);
-        } else if (written < 0 && file_is_disk_full(errno) && !signals_terminate_requested()) {
+        } else if (written < 0 && disk_may_wait_for_room(disk, errno)) {
             disk_wait_for_room(disk, file->name);
         } else if (written < 0 && errno != EINTR) {
             log_critical("action: store | result: fail | file: %s/%s | position: %" PRIu64
@@ -206,7 +211,7 @@ static bool is_last_attempt(struct disk *disk, const char *name, const struct at
     if (!attempt->synced) {
         disk_distrust(disk, DISK_SYNC_FAILED);
     }
-    if (!attempt->synced || !file_is_disk_full(errno) || signals_terminate_requested()) {
+    if (!attempt->synced || !disk_may_wait_for_room(disk, errno)) {
         log_critical("action: store | result: fail | error: %s", attempt->failure.text);
         return true;
     }

@@ -59,8 +59,9 @@ bool disk_is_trusted(const struct disk *disk);
 
 /*
  * Writes `count` bytes at `position`, and waits for room while the disk is full. False, and the log
- * says why, when the disk refuses for another reason, or when the server is stopping and there is
- * still no room. No acknowledged bet is lost then, because the bytes were not acknowledged.
+ * says why, when the disk refuses for another reason; and when the server is stopping, or the disk is
+ * not trusted any more, and there is still no room. No acknowledged bet is lost then, because the
+ * bytes were not acknowledged.
  */
 bool disk_write(struct disk *disk, const struct disk_file *file, const char *bytes, size_t count,
                 uint64_t position);
@@ -93,6 +94,12 @@ bool disk_write_control(struct disk *disk, const struct control *control);
  * disk_write does. False as there.
  */
 bool disk_write_whole(struct disk *disk, const char *name, const void *bytes, size_t count);
+
+/*
+ * True while there may be room later, and something can still be stored then. `error` says why a
+ * write failed. Where another thread's sync has failed, there is nothing to wait for.
+ */
+bool disk_may_wait_for_room(const struct disk *disk, int error);
 
 /*
  * Waits a fifth of a second for room for the file; errno says why there is none. The first call

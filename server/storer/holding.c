@@ -14,6 +14,7 @@
 #include "shm/agencies.h"
 #include "store/draw.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -39,7 +40,7 @@ static bool make_winners(struct storage *storage, const struct draw_stock *store
             log_info("action: sorteo | result: in_progress | reason: %s", failure.text);
             return false;
         case DRAW_NO_ROOM:
-            if (!signals_terminate_requested()) {
+            if (disk_may_wait_for_room(disk, errno)) {
                 disk_wait_for_room(disk, DATA_WINNERS_FILE);
                 continue;
             }

@@ -10,6 +10,7 @@
  * test may mount, a real file system is filled to the last byte as well.
  */
 #include "server/storer/overlap.h"
+#include "shm/heartbeat.h"
 #include "tests/faults/shim/bettor.h"
 #include "tests/faults/shim/shimmed.h"
 #include "tests/harness/bets.h"
@@ -421,6 +422,29 @@ static void a_sync_that_fails_among_others_stops_the_server(void **state)
     assert_true(at_once > 1);
 }
 
+/* The one that leads sleeps then, and the one that has synced waits until it may lead. */
+static void a_storer_shows_life_after_syncs_that_overlapped(void **state)
+{
+    enum { BATCHES = 3 * OVERLAP_SYNCS, BEATS_MS = 3 * HEARTBEAT_EVERY_MS };
+    const struct scene *scene = set_scene(*state, AGENCIES);
+    struct shimmed *shimmed = start(scene, "slow:1000");
+    struct peer *peer = peer_connect(&shimmed->server);
+    for (unsigned i = 0; i < BATCHES; i++) {
+        peer_ask(peer, bets_batch(scene->stage, 1, i, 1), "server:0\r\n");
+    }
+    struct segment segment = server_attach(&shimmed->server);
+    const _Atomic int64_t *beat = &segment.shared->storer.beat_at_ms;
+    const int64_t latest = atomic_load(beat) + BEATS_MS;
+    struct deadline deadline = deadline_in(DEADLINE_MS);
+    while (atomic_load(beat) < latest && deadline_pause(deadline)) {
+    }
+    bool beats = atomic_load(beat) >= latest;
+    segment_unmap(&segment);
+    assert_true(beats);
+    server_stop_well(&shimmed->server);
+    shimmed_expect_gone(shimmed);
+}
+
 static void a_disk_that_is_full_at_the_sync_is_none_to_wait_for(void **state)
 {
     expect_stop(set_scene(*state, AGENCIES), "fail:fdatasync:2:ENOSPC", "No space left on device");
@@ -476,6 +500,7 @@ int main(void)
         STAGE_TEST(a_failed_sync_of_bets_stops_the_server),
         STAGE_TEST(a_failed_sync_in_the_middle_stops_the_server),
         STAGE_TEST(a_sync_that_fails_among_others_stops_the_server),
+        STAGE_TEST(a_storer_shows_life_after_syncs_that_overlapped),
         STAGE_TEST(a_disk_that_is_full_at_the_sync_is_none_to_wait_for),
         STAGE_TEST(a_failed_sync_of_the_winners_stops_the_server),
         STAGE_TEST(a_failed_sync_of_the_directory_stops_the_server),

@@ -209,6 +209,21 @@ static void a_server_that_stops_does_not_wait_for_room(void **state)
     processes_expect_exit(&fixture->processes, pid, REFUSED_STATUS);
 }
 
+/* Another thread's sync may have failed meanwhile: then room would come too late. */
+static void a_disk_that_is_not_trusted_is_none_to_wait_for(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct disk_file full = {.name = "bets.csv",
+                                   .descriptor = open("/dev/full", O_WRONLY | O_CLOEXEC)};
+    assert_true(disk_may_wait_for_room(&fixture->disk, ENOSPC));
+    assert_false(disk_may_wait_for_room(&fixture->disk, EIO));
+    disk_distrust(&fixture->disk, DISK_SYNC_FAILED);
+    assert_false(disk_may_wait_for_room(&fixture->disk, ENOSPC));
+    assert_false(disk_write(&fixture->disk, &full, "x", 1, 0));
+    assert_int_equal(atomic_load(&storer(fixture)->write_retries), 0);
+    (void)close(full.descriptor);
+}
+
 static void room_that_is_there_again_is_noted_with_the_first_byte(void **state)
 {
     struct fixture *fixture = *state;
@@ -450,6 +465,7 @@ int main(void)
         DISK_TEST(another_error_than_no_room_ends_the_writing),
         DISK_TEST(a_full_disk_is_tried_again_until_the_server_stops),
         DISK_TEST(a_server_that_stops_does_not_wait_for_room),
+        DISK_TEST(a_disk_that_is_not_trusted_is_none_to_wait_for),
         DISK_TEST(room_that_is_there_again_is_noted_with_the_first_byte),
         DISK_TEST(a_full_disk_gets_the_blocks_back_that_were_allocated_ahead),
         DISK_TEST(blocks_are_allocated_ahead_in_large_pieces_without_growing_the_file),
