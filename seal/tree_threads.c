@@ -101,8 +101,11 @@ static int start_thread(struct tree_threads *tree)
     return 0;
 }
 
-/* One for each processor; fewer do, but not none. */
-static bool start_threads(struct tree_threads *tree)
+/*
+ * One for each processor; fewer do. With none, which is all that a process limit may leave, the
+ * caller's thread makes the chains.
+ */
+static void start_threads(struct tree_threads *tree)
 {
     sigset_t all;
     sigset_t before;
@@ -116,8 +119,6 @@ static bool start_threads(struct tree_threads *tree)
     } while (error == 0 && tree->thread_count < TREE_THREADS_MAX &&
              (long)tree->thread_count < processors);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = error;
-    return tree->thread_count > 0;
 }
 
 bool tree_threads_open(struct tree_threads *tree, int file, uint64_t bytes)
@@ -134,13 +135,13 @@ bool tree_threads_open(struct tree_threads *tree, int file, uint64_t bytes)
         memory = memory && tree->pieces[i].rows != NULL;
     }
     merkle_begin(&tree->chain, &tree->sha256, 0, NULL);
-    if (memory && start_threads(tree)) {
-        return true;
+    if (!memory) {
+        tree_threads_close(tree);
+        errno = ENOMEM;
+        return false;
     }
-    int saved_errno = memory ? errno : ENOMEM;
-    tree_threads_close(tree);
-    errno = saved_errno;
-    return false;
+    start_threads(tree);
+    return true;
 }
 
 void tree_threads_close(struct tree_threads *tree)
@@ -168,11 +169,15 @@ void tree_threads_close(struct tree_threads *tree)
 static void join_oldest(struct tree_threads *tree)
 {
     struct tree_piece *piece = piece_number(tree, tree->joined++);
-    pthread_mutex_lock(&tree->lock);
-    while (!piece->made) {
-        pthread_cond_wait(&tree->piece_made, &tree->lock);
+    if (tree->thread_count == 0) {
+        make_chain(&tree->sha256, piece);
+    } else {
+        pthread_mutex_lock(&tree->lock);
+        while (!piece->made) {
+            pthread_cond_wait(&tree->piece_made, &tree->lock);
+        }
+        pthread_mutex_unlock(&tree->lock);
     }
-    pthread_mutex_unlock(&tree->lock);
     merkle_add_chain(&tree->chain, &piece->chain);
 }
 

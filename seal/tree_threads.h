@@ -3,8 +3,9 @@
  *
  * The caller's thread reads the file in pieces of whole rows and gets each of them, to hash what
  * it wants to. Meanwhile threads make the chain of each piece (merkle.h), and the caller's thread
- * joins these chains in order. Memory is that of TREE_PIECES pieces, whatever the file has; a
- * piece grows only for a row that is longer, up to CSV_ROW_BYTES_MAX.
+ * joins these chains in order; where no thread can be had, it makes them, too. Memory is that of
+ * TREE_PIECES pieces, whatever the file has; a piece grows only for a row that is longer, up to
+ * CSV_ROW_BYTES_MAX.
  *
  * The threads have all signals blocked, so that the process's handlers run in the thread that
  * waits for them. They end in tree_threads_close, and with the process.
@@ -61,7 +62,7 @@ struct tree_threads {
 
 /*
  * Begins to read the first `bytes` bytes of the file. Returns false with errno when there is no
- * memory or no thread; nothing is to be closed then.
+ * memory; nothing is to be closed then.
  */
 bool tree_threads_open(struct tree_threads *tree, int file, uint64_t bytes);
 

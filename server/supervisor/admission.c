@@ -128,7 +128,7 @@ static bool make_place(struct admission *admission, const struct segment *segmen
     while (is_full(admission)) {
         uint32_t slot_index = next_to_go(admission, segment);
         if (slot_index == ADDRESS_NONE) {
-            return false;
+            return !is_full(admission); /* those who seemed to be strangers are known by now */
         }
         uint32_t busiest = admission->handlers.slots[slot_index].address;
         bool is_its_own =

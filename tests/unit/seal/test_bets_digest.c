@@ -7,6 +7,7 @@
 #include "seal/merkle.h"
 #include "tests/harness/processes.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -30,6 +31,20 @@ struct fixture {
 
 static int looks_before_stop = -1; /* -1: never */
 
+/* The machine lets no thread be started. */
+static bool has_no_threads;
+
+/* In place of libc's, which it calls. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
+int pthread_create(pthread_t *id, const pthread_attr_t *attributes, void *(*run)(void *),
+                   void *context)
+{
+    int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = NULL;
+    void *symbol = dlsym(RTLD_NEXT, "pthread_create");
+    memcpy(&create, &symbol, sizeof create);
+    return has_no_threads ? EAGAIN : create(id, attributes, run, context);
+}
+
 static bool stops(void)
 {
     return looks_before_stop >= 0 && looks_before_stop-- == 0;
@@ -44,6 +59,7 @@ static int set_up(void **state)
     fixture.bets = malloc(FILE_BYTES_MAX);
     assert_non_null(fixture.bets);
     looks_before_stop = -1;
+    has_no_threads = false;
     return 0;
 }
 
@@ -307,6 +323,12 @@ static void a_file_that_cannot_be_read_is_told(void **state)
 }
 
 /* As `ulimit -s` would make it, which the C library reads at its start. */
+static void where_no_thread_can_be_had_the_caller_does_all(void **state)
+{
+    has_no_threads = true;
+    files_of_any_number_of_pieces_are_digested_as_reckoned(state);
+}
+
 static void the_threads_need_no_more_stack_than_their_own(void **state)
 {
     static const size_t default_bytes = (size_t)1 << 50; /* more than any process can have */
@@ -343,6 +365,7 @@ int main(void)
         DIGEST_TEST(more_agencies_than_there_can_be_are_bad_rows),
         DIGEST_TEST(it_can_be_stopped_between_any_two_pieces),
         DIGEST_TEST(a_file_that_cannot_be_read_is_told),
+        DIGEST_TEST(where_no_thread_can_be_had_the_caller_does_all),
         DIGEST_TEST(the_threads_need_no_more_stack_than_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

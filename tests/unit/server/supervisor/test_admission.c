@@ -188,6 +188,23 @@ static void who_speaks_at_the_last_moment_stays(void **state)
     assert_int_equal(atomic_load(&fixture->segment.slots[slots[0]].standing), SLOT_IDENTIFIED);
 }
 
+/* The slots were looked at just now, and all have said since then who they are. */
+static void those_who_are_known_by_now_keep_no_newcomer_out(void **state)
+{
+    struct fixture *fixture = *state;
+    uint32_t slots[STRANGERS];
+    for (uint32_t i = 0; i < STRANGERS; i++) {
+        slots[i] = let_in_freely(fixture, BAD);
+    }
+    fixture->admission.looked_at_ns = INT64_MAX; /* it looks no more */
+    for (uint32_t i = 0; i < STRANGERS; i++) {
+        identify(fixture, slots[i]);
+    }
+    (void)let_in_freely(fixture, GOOD);
+    assert_int_equal(fixture->admission.handlers.strangers, 1);
+    assert_int_equal(refused(fixture, REFUSAL_NO_PLACE), 0);
+}
+
 /* The handler takes its first message when it has been asked to leave: it leaves all the same. */
 static void who_was_evicted_is_not_identified_any_more(void **state)
 {
@@ -350,6 +367,7 @@ int main(void)
         ADMISSION_TEST(a_newcomer_takes_the_place_of_the_first_stranger_of_the_busiest_address),
         ADMISSION_TEST(who_has_said_who_it_is_is_never_evicted),
         ADMISSION_TEST(who_speaks_at_the_last_moment_stays),
+        ADMISSION_TEST(those_who_are_known_by_now_keep_no_newcomer_out),
         ADMISSION_TEST(who_was_evicted_is_not_identified_any_more),
         ADMISSION_TEST(all_places_taken_by_the_known_let_nobody_in),
         ADMISSION_TEST(a_flood_from_one_address_evicts_its_own_only_so_often),
