@@ -33,6 +33,9 @@ enum { CHECKSUM_DIGITS = 16 };
  */
 uint64_t checksum_extend(uint64_t checksum, const void *bytes, size_t count);
 
+/* The same, as processors without AVX2 compute it, for tests on those that have it. */
+uint64_t checksum_extend_portable(uint64_t checksum, const void *bytes, size_t count);
+
 /*
  * Returns the factor by which `count` bytes shift what stands before them: 256^count modulo
  * CHECKSUM_MODULUS. It takes some dozens of multiplications: call it outside locks.

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { BYTES_MAX = 8600 };
+enum { BYTES_MAX = 8600, MANY_BYTES = 1024 * 1024 };
 
 /* The definition, a bit at a time: doubling below the modulus never needs more than 64 bits. */
 static uint64_t slow_checksum(const unsigned char *bytes, size_t count)
@@ -49,19 +49,55 @@ static void known_values_are_those_of_pythons_integers(void **state)
                      UINT64_C(3529473788130203070));
 }
 
+/* As this processor computes it, and as others do. */
+static void expect_definition(const unsigned char *bytes, size_t count)
+{
+    const uint64_t expected = slow_checksum(bytes, count);
+    assert_int_equal(checksum_extend(CHECKSUM_EMPTY, bytes, count), expected);
+    assert_int_equal(checksum_extend_portable(CHECKSUM_EMPTY, bytes, count), expected);
+}
+
 static void every_length_agrees_with_the_definition(void **state)
 {
     (void)state;
     unsigned char bytes[BYTES_MAX];
     fill(bytes, sizeof bytes, 7);
     for (size_t count = 0; count <= sizeof bytes; count++) {
-        assert_int_equal(checksum_extend(CHECKSUM_EMPTY, bytes, count),
-                         slow_checksum(bytes, count));
+        expect_definition(bytes, count);
     }
     memset(bytes, 0xff, sizeof bytes);
     for (size_t count = 0; count <= sizeof bytes; count++) {
-        assert_int_equal(checksum_extend(CHECKSUM_EMPTY, bytes, count),
-                         slow_checksum(bytes, count));
+        expect_definition(bytes, count);
+    }
+}
+
+static void many_bytes_agree_with_the_definition(void **state)
+{
+    (void)state;
+    unsigned char *bytes = malloc(MANY_BYTES);
+    assert_non_null(bytes);
+    fill(bytes, MANY_BYTES, 17);
+    expect_definition(bytes, MANY_BYTES);
+    expect_definition(bytes + 1, MANY_BYTES - 3);
+    memset(bytes, 0xff, MANY_BYTES);
+    expect_definition(bytes, MANY_BYTES);
+    free(bytes);
+}
+
+static void any_checksum_can_be_extended_by_any_processor(void **state)
+{
+    (void)state;
+    unsigned char bytes[BYTES_MAX];
+    const uint64_t starts[] = {1, UINT64_C(0xffffffff), UINT64_C(1) << 32, CHECKSUM_MODULUS - 1};
+    fill(bytes, sizeof bytes, 19);
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        for (size_t count = 0; count <= sizeof bytes; count++) {
+            /* A join is one multiplication in 128 bits: it has no part in what is tested. */
+            const uint64_t alone = checksum_extend_portable(CHECKSUM_EMPTY, bytes, count);
+            const uint64_t joined = checksum_join(starts[i], alone, checksum_factor(count));
+            assert_int_equal(checksum_extend(starts[i], bytes, count), joined);
+            assert_int_equal(checksum_extend_portable(starts[i], bytes, count), joined);
+        }
     }
 }
 
@@ -99,6 +135,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_values_are_those_of_pythons_integers),
         cmocka_unit_test(every_length_agrees_with_the_definition),
+        cmocka_unit_test(many_bytes_agree_with_the_definition),
+        cmocka_unit_test(any_checksum_can_be_extended_by_any_processor),
         cmocka_unit_test(pieces_give_what_the_whole_gives),
         cmocka_unit_test(every_change_of_one_byte_shows),
     };
