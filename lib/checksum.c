@@ -68,7 +68,8 @@ static inline wide four_words_at(const char *bytes, size_t index)
 static inline uint64_t add_block(uint64_t sum, const char *block)
 {
     const wide words = four_words_at(block, 0) * overflow_4 + four_words_at(block, 4);
-    return fold((wide)sum * (overflow_4 * overflow_4) + words);
+    const uint64_t overflow_8 = overflow_4 * overflow_4;
+    return fold((wide)sum * overflow_8 + words);
 }
 
 /* Two halves at once. The bytes are an even number of blocks. */

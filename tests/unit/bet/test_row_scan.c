@@ -41,7 +41,10 @@ static void scan_slowly(const char *rows, size_t bytes, struct row_marks *marks)
     *marks = (struct row_marks){0};
     marks->is_open = bytes > 0 && bytes < ROW_SCAN_BYTES_MAX && rows[bytes - 1] != '\n';
     for (size_t i = 0; i < scanned + (marks->is_open ? 1 : 0); i++) {
-        const char byte = i < scanned ? rows[i] : '\n';
+        char byte = '\n';
+        if (i < scanned) {
+            byte = rows[i];
+        }
         if (byte == ',' || byte == '\n') {
             marks->ends[marks->end_count++] = (uint16_t)i;
         }
@@ -84,7 +87,7 @@ static void every_byte_value_falls_into_its_class_at_every_place(void **state)
 {
     (void)state;
     char rows[3 * ROW_SCAN_BLOCK_BYTES];
-    for (size_t place = 0; place < 2 * ROW_SCAN_BLOCK_BYTES; place++) {
+    for (size_t place = 0; place < (size_t)2 * ROW_SCAN_BLOCK_BYTES; place++) {
         for (int byte = 0; byte < BYTE_VALUES; byte++) {
             memset(rows, 'a', sizeof rows);
             rows[place] = (char)byte;

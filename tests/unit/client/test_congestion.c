@@ -24,11 +24,11 @@ enum {
     RING_BYTES = 8 << 20,
     AGENCIES_MAX = 32,
     BYTES_PER_KIB = 1024,
-    MS = 1000,
-    SECOND = 1000 * MS,
     PERCENT = 100
 };
 
+#define MS                   INT64_C(1000)
+#define SECOND               (1000 * MS)
 #define NEVER                INT64_MAX
 #define ENDLESS_BYTES_PER_MS INT64_C(1000000000)
 
@@ -277,14 +277,14 @@ static uint64_t window_kib(size_t agency)
 /* Runs on for so long, and checks that each had its share then, to some percent. */
 static void assert_shares(int64_t length_us, uint64_t least_percent, uint64_t most_percent)
 {
-    uint64_t before[AGENCIES_MAX];
+    uint64_t before[AGENCIES_MAX] = {0};
     for (size_t i = 0; i < world.count; i++) {
         before[i] = world.agencies[i].answered;
     }
     uint64_t fair = bytes_within(length_us) / BATCH_BYTES / world.count;
     for (size_t i = 0; i < world.count; i++) {
-        uint64_t percent = (world.agencies[i].answered - before[i]) * PERCENT / fair;
-        assert_in_range(percent, least_percent, most_percent);
+        uint64_t hundredfold = (world.agencies[i].answered - before[i]) * PERCENT;
+        assert_in_range(hundredfold, least_percent * fair, most_percent * fair);
     }
 }
 

@@ -209,7 +209,8 @@ static void those_who_want_space_are_woken_in_turn_as_far_as_there_is_some(void 
     }
     for (uint32_t round = 0; round < ROUNDS_OF_WAKING; round++) {
         announce_everybody(fixture, WAIT_FOR_SPACE);
-        atomic_fetch_add(&positions(fixture)->head, A_ROUND * WANTED); /* the last round's */
+        atomic_fetch_add(&positions(fixture)->head,
+                         (uint64_t)A_ROUND * WANTED); /* the last round's */
         wake_for_space(&fixture->segment, AWAITED, (uint64_t)A_ROUND * WANTED);
         for (uint32_t i = 0; i < SLOTS; i++) {
             uint32_t place = (i + ROUNDS_OF_WAKING * SLOTS - round * A_ROUND) % SLOTS;
@@ -250,14 +251,15 @@ static void room_that_was_promised_is_not_given_to_others(void **state)
         atomic_store(&fixture->segment.slots[i].wanted, WANTED);
     }
     announce_everybody(fixture, WAIT_FOR_SPACE);
-    wake_for_space(&fixture->segment, AWAITED, 3 * WANTED);
+    wake_for_space(&fixture->segment, AWAITED, (uint64_t)3 * WANTED);
     assert_int_equal(count_woken(fixture), 3);
-    wake_for_space(&fixture->segment, AWAITED, 3 * WANTED); /* none of them has appended */
+    wake_for_space(&fixture->segment, AWAITED,
+                   (uint64_t)3 * WANTED); /* none of them has appended */
     assert_int_equal(count_woken(fixture), 0);
-    wake_for_space(&fixture->segment, AWAITED, 5 * WANTED);
+    wake_for_space(&fixture->segment, AWAITED, (uint64_t)5 * WANTED);
     assert_int_equal(count_woken(fixture), 2);
-    atomic_fetch_add(head, 4 * WANTED); /* four of the five */
-    wake_for_space(&fixture->segment, AWAITED, 3 * WANTED);
+    atomic_fetch_add(head, (uint64_t)4 * WANTED); /* four of the five */
+    wake_for_space(&fixture->segment, AWAITED, (uint64_t)3 * WANTED);
     assert_int_equal(count_woken(fixture), 2);
     fixture->segment.shared->waiters.promised_head = UINT64_MAX; /* of another storer */
     wake_for_space(&fixture->segment, AWAITED, WANTED);

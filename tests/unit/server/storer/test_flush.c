@@ -20,7 +20,7 @@
 enum { RING_BYTES = 256 * 1024, ROWS = 3000 };
 
 static const char row[] = "1,Ana,Paz,30904465,1999-03-17,7574\r\n";
-enum { ROW_BYTES = sizeof row - 1 };
+#define ROW_BYTES (sizeof row - 1)
 
 struct fixture {
     struct scratch scratch;
@@ -126,7 +126,7 @@ static void a_file_that_was_cut_meanwhile_is_found(void **state)
 {
     struct fixture *fixture = *state;
     set_positions(fixture, ROW_BYTES, sizeof fixture->rows);
-    assert_int_equal(ftruncate(fixture->storage.bets.descriptor, 2 * ROW_BYTES), 0);
+    assert_int_equal(ftruncate(fixture->storage.bets.descriptor, (off_t)(2 * ROW_BYTES)), 0);
     assert_false(flush_inherited(&fixture->storage));
     assert_int_equal(atomic_load(&fixture->disk.trust), DISK_FILE_CHANGED);
     assert_int_equal(atomic_load(&positions_of(fixture)->durable), ROW_BYTES);

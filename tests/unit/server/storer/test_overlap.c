@@ -8,7 +8,10 @@
 
 #include <cmocka.h> /* after what it needs */
 
-enum { MICROSECOND = 1000, MEGABYTE = 1000 * 1000 };
+enum { MEGABYTE = 1000 * 1000 };
+
+#define MICROSECOND UINT64_C(1000)
+#define SLOW_NS     (UINT64_C(2) * OVERLAP_PAYS_NS)
 
 static void note_all(struct overlap *overlap, uint64_t sync_ns, uint64_t bytes)
 {
@@ -23,10 +26,10 @@ static void a_disk_is_fast_until_it_has_shown_otherwise(void **state)
     struct overlap overlap = {0};
     assert_false(overlap_pays(&overlap));
     for (size_t i = 0; i + 1 < OVERLAP_SYNCS; i++) {
-        overlap_note(&overlap, 2 * OVERLAP_PAYS_NS, 0);
+        overlap_note(&overlap, SLOW_NS, 0);
         assert_false(overlap_pays(&overlap));
     }
-    overlap_note(&overlap, 2 * OVERLAP_PAYS_NS, 0);
+    overlap_note(&overlap, SLOW_NS, 0);
     assert_true(overlap_pays(&overlap));
 }
 
@@ -34,11 +37,11 @@ static void one_fast_sync_shows_a_fast_disk(void **state)
 {
     (void)state;
     struct overlap overlap = {0};
-    note_all(&overlap, 2 * OVERLAP_PAYS_NS, 0);
+    note_all(&overlap, SLOW_NS, 0);
     overlap_note(&overlap, OVERLAP_PAYS_NS, 0);
     assert_false(overlap_pays(&overlap));
     for (size_t i = 0; i + 1 < OVERLAP_SYNCS; i++) {
-        overlap_note(&overlap, 2 * OVERLAP_PAYS_NS, 0);
+        overlap_note(&overlap, SLOW_NS, 0);
         assert_false(overlap_pays(&overlap));
     }
     overlap_note(&overlap, OVERLAP_PAYS_NS + 1, 0); /* the fast one is forgotten */

@@ -327,10 +327,10 @@ static void a_row_that_is_longer_than_a_piece_is_a_row(void **state)
     char *row = memchr(fixture->bets + CSV_READER_BYTES / 2, '\n', CSV_READER_BYTES);
     static const char names[] = "7,a";
     memcpy(row + 1, names, sizeof names - 1);
-    memset(row + sizeof names, 'x', 3 * CSV_READER_BYTES);
+    memset(row + sizeof names, 'x', (size_t)3 * CSV_READER_BYTES);
     static const char rest[] = "x,b,1,2000-01-01,7\r\n";
-    memcpy(row + sizeof names + 3 * CSV_READER_BYTES, rest, sizeof rest - 1);
-    char *end = row + sizeof names + 3 * CSV_READER_BYTES + sizeof rest - 1;
+    memcpy(row + sizeof names + (size_t)3 * CSV_READER_BYTES, rest, sizeof rest - 1);
+    char *end = row + sizeof names + (size_t)3 * CSV_READER_BYTES + sizeof rest - 1;
     const char *next = (const char *)memchr(end, '\n', FILE_ROOM / 8) + 1;
     const size_t left = (size_t)(fixture->bets + fixture->bytes - next);
     memmove(end, next, left);
@@ -342,7 +342,7 @@ static void a_row_that_is_longer_than_a_piece_is_a_row(void **state)
 static void short_rows_of_many_agencies_after_a_long_one_are_counted(void **state)
 {
     struct fixture *fixture = *state;
-    const size_t long_bytes = 4 * CSV_READER_BYTES;
+    const size_t long_bytes = (size_t)4 * CSV_READER_BYTES;
     size_t used = (size_t)sprintf(fixture->bets, "7,a");
     memset(fixture->bets + used, 'x', long_bytes);
     used += long_bytes;
@@ -379,17 +379,17 @@ static void a_file_that_cannot_be_read_is_told_unless_a_row_before_is_bad(void *
     make_file(fixture, 5, 100, &seed);
     write_file(fixture);
     for (machine.processors = 1; machine.processors <= 3; machine.processors++) {
-        machine.broken_at = 5 * CSV_READER_BYTES;
+        machine.broken_at = (off_t)5 * CSV_READER_BYTES;
         assert_int_equal(count(fixture, 0, &total), COUNTING_FAILED);
         assert_int_equal(errno, EIO);
     }
     machine.broken_at = 0;
-    fixture->bets[4 * CSV_READER_BYTES] = '\n';
+    fixture->bets[(size_t)4 * CSV_READER_BYTES] = '\n';
     write_file(fixture);
     for (machine.processors = 1; machine.processors <= 3; machine.processors++) {
-        machine.broken_at = 6 * CSV_READER_BYTES;
+        machine.broken_at = (off_t)6 * CSV_READER_BYTES;
         assert_int_equal(count(fixture, 0, &total), COUNTING_DONE);
-        assert_in_range(total.bytes, 3 * CSV_READER_BYTES, 4 * CSV_READER_BYTES);
+        assert_in_range(total.bytes, (size_t)3 * CSV_READER_BYTES, (size_t)4 * CSV_READER_BYTES);
     }
 }
 
