@@ -193,7 +193,7 @@ AVX2 static uint64_t add_quarters(uint64_t sum, const char *bytes, size_t count)
     }
     memcpy(numbers, sums, sizeof numbers);
     sum = CHECKSUM_EMPTY;
-    for (size_t i = 0; i < 2 * QUARTERS; i += 2) {
+    for (size_t i = 0; i < (size_t)2 * QUARTERS; i += 2) {
         sum = checksum_join(sum, fold(numbers[i] + ((wide)numbers[i + 1] << HALF_BITS)), factor);
     }
     return sum;
@@ -205,7 +205,7 @@ uint64_t checksum_extend(uint64_t checksum, const void *bytes, size_t count)
         return checksum_extend_portable(checksum, bytes, count);
     }
     const char *at = bytes;
-    const size_t quarters = count - count % (QUARTERS * STEP_BYTES);
+    const size_t quarters = count - count % ((size_t)QUARTERS * STEP_BYTES);
     return add_rest(add_quarters(checksum, at, quarters), at + quarters, count - quarters);
 }
 

@@ -15,7 +15,7 @@
 /* The first request to end. It is complete once `signal_number` is not 0. */
 static volatile struct {
     _Atomic sig_atomic_t signal_number; /* written by a handler, read by any thread */
-    pid_t sender; /* 0: it is outside our pid namespace */
+    pid_t sender;                       /* 0: it is outside our pid namespace */
     uid_t user;
     bool by_process; /* false: by the kernel */
 } request;

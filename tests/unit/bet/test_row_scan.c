@@ -33,6 +33,12 @@ static bool is_unusual(unsigned char before, unsigned char byte)
            (byte >= 0xc0 && byte != 0xc3) || (before == '\r' && byte != '\n');
 }
 
+/* The byte in this place, or the end of a row after the last one. */
+static unsigned char byte_or_end(const char *rows, size_t bytes, size_t place)
+{
+    return place < bytes ? (unsigned char)rows[place] : '\n';
+}
+
 /* Byte by byte: what the scan has to find. */
 static void scan_slowly(const char *rows, size_t bytes, struct row_marks *marks)
 {
@@ -41,20 +47,17 @@ static void scan_slowly(const char *rows, size_t bytes, struct row_marks *marks)
     *marks = (struct row_marks){0};
     marks->is_open = bytes > 0 && bytes < ROW_SCAN_BYTES_MAX && rows[bytes - 1] != '\n';
     for (size_t i = 0; i < scanned + (marks->is_open ? 1 : 0); i++) {
-        char byte = '\n';
-        if (i < scanned) {
-            byte = rows[i];
-        }
+        const unsigned char byte = byte_or_end(rows, scanned, i);
         if (byte == ',' || byte == '\n') {
             marks->ends[marks->end_count++] = (uint16_t)i;
         }
         if (byte == '\n') {
             marks->row_ends[marks->row_count++] = (uint16_t)i;
         }
-        if (is_unusual(before, (unsigned char)byte)) {
+        if (is_unusual(before, byte)) {
             marks->suspect |= UINT64_C(1) << i / ROW_SCAN_BLOCK_BYTES;
         }
-        before = (unsigned char)byte;
+        before = byte;
     }
     /* What comes after a last row that ends in LF is nothing; and nothing follows a lead there. */
 }
