@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { REPLACE_MS = 100 };
+enum { REPLACE_MS = 100, YIELD_MS = 10000 };
 
 void reserve_open(struct reserve *reserve, struct heritage *heritage)
 {
@@ -84,6 +84,12 @@ void reserve_end(struct reserve *reserve)
             end_one(reserve, i);
         }
     }
+}
+
+void reserve_yield(struct reserve *reserve)
+{
+    reserve_end(reserve);
+    reserve->replace_at_ms = clock_monotonic_ms() + YIELD_MS;
 }
 
 bool reserve_is_empty(const struct reserve *reserve)
@@ -250,8 +256,8 @@ void reserve_fill(struct reserve *reserve)
         return;
     }
     /* Where it fails, a connection gets a process of its own, and says then what is wrong. */
-    reserve->replace_at_ms = clock_monotonic_ms() + REPLACE_MS;
     if (!hand_over_open(&pair, &failure)) {
+        reserve_yield(reserve);
         return;
     }
     const struct process_errand errand = {
@@ -260,6 +266,7 @@ void reserve_fill(struct reserve *reserve)
     close(pair.take);
     if (pid < 0) {
         close(pair.give);
+        reserve_yield(reserve);
         return;
     }
     unsigned i = free_place(reserve);

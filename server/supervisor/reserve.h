@@ -12,6 +12,8 @@
  *   connection gets a process of its own, as without a reserve.
  * - A handler that was forked before the certificates were read again gets no connection: what it
  *   has inherited is of before (heritage->issue).
+ * - It takes nothing that the server needs more: where no process can be had, or one that must be
+ *   there is missing, those that wait are ended (reserve_yield).
  * - No call waits for a handler. One that is stopped, or has died, costs its own connection at most.
  *
  * With limits.connections_per_handler above 1, a handler whose connection has ended well waits again,
@@ -96,8 +98,17 @@ void reserve_forget(struct reserve *reserve, pid_t pid);
  */
 int64_t reserve_patience_ms(const struct reserve *reserve);
 
-/* Forks one handler ahead, if one is missing and it is time. */
+/*
+ * Forks one handler ahead, if one is missing and it is time. Where that fails, the machine has no
+ * more to give, and the reserve yields.
+ */
 void reserve_fill(struct reserve *reserve);
+
+/*
+ * Ends all that wait, so that others can have what they take: processes, descriptors, memory. None is
+ * forked again for YIELD_MS.
+ */
+void reserve_yield(struct reserve *reserve);
 
 /* Ends those that were forked before what handlers inherit was changed. */
 void reserve_renew(struct reserve *reserve);

@@ -423,6 +423,14 @@ static bool wait_for_events(struct supervisor *supervisor, struct pollfd polls[P
     return events == 0;
 }
 
+/* True where there is each process that the server needs, handlers aside. */
+static bool is_complete(const struct supervisor *supervisor)
+{
+    return keeper_has_storer(&supervisor->keeper) &&
+           (!supervisor->heritage.held_key.is_open ||
+            key_keeper_has_keyholder(&supervisor->key_keeper));
+}
+
 /* Serves until the server is asked to stop, can't go on, or is to open the next draw. */
 static void serve(struct supervisor *supervisor)
 {
@@ -442,7 +450,9 @@ static void serve(struct supervisor *supervisor)
         }
         operator_attend(&supervisor->desk, &supervisor->heritage, polls[POLL_DOOR].revents != 0);
         accept_connections(supervisor, polls + POLL_LISTENERS);
-        if (is_quiet) {
+        if (!is_complete(supervisor)) {
+            reserve_yield(&supervisor->reserve);
+        } else if (is_quiet) {
             reserve_fill(&supervisor->reserve);
         }
         log_suppressed(log_limit_take_suppressed(&supervisor->refusals, clock_monotonic_ms()));
@@ -458,9 +468,9 @@ static void serve(struct supervisor *supervisor)
 /* -------------------------------------------------------------- shutdown ---- */
 
 /*
- * Ends those that wait, and sends SIGTERM to all other handlers, again and again, until none is left. One SIGTERM is not enough: a
- * handler that was about to sleep at the gate when it came is reached only by the next one. After
- * the time limit it is SIGKILL, and the result false.
+ * Ends those that wait, and sends SIGTERM to all other handlers, again and again, until none is
+ * left. One SIGTERM is not enough: a handler that was about to sleep at the gate when it came is
+ * reached only by the next one. After the time limit it is SIGKILL, and the result false.
  */
 static bool stop_handlers(struct supervisor *supervisor)
 {

@@ -204,6 +204,27 @@ static void those_that_are_killed_are_replaced(void **state)
     server_stop_well(server);
 }
 
+/* The sixth storer in a row to die without having stored anything is replaced after a pause. */
+static void they_give_way_while_there_is_no_storer(void **state)
+{
+    enum { DEATHS = 6 };
+    struct server *server = server_start(*state, WITH_AHEAD);
+    await_ahead(server, AHEAD, 0);
+    pid_t killed = 0;
+    for (unsigned i = 1; i <= DEATHS; i++) {
+        struct deadline deadline = deadline_in(DEADLINE_MS);
+        while (server_storer_pid(server) == killed && deadline_pause(deadline)) {
+        }
+        killed = server_storer_pid(server);
+        server_kill_storer(server);
+        (void)server_await_log(server, i, "role: storer * ended_by: signal 9");
+    }
+    await_ahead(server, 0, 0);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, bets_batch(*state, 1, 0, 10), "server:0\r\n");
+    server_stop_well(server);
+}
+
 /*
  * A connection whose handler has been stopped before it got it. The others are served, and one is
  * forked in its place.
@@ -450,6 +471,7 @@ int main(void)
         STAGE_TEST(a_burst_beyond_them_is_served),
         STAGE_TEST(none_holds_another_connections_socket),
         STAGE_TEST(those_that_are_killed_are_replaced),
+        STAGE_TEST(they_give_way_while_there_is_no_storer),
         STAGE_TEST(one_that_is_stopped_costs_its_own_connection_at_most),
         STAGE_TEST(one_that_dies_before_it_has_taken_its_connection_leaves_nothing),
         STAGE_TEST(a_stop_ends_those_that_are_stopped),
