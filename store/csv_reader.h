@@ -44,9 +44,9 @@ enum csv_read { CSV_ROWS, CSV_END, CSV_FAILED };
  */
 enum csv_read csv_reader_next(struct csv_reader *reader, const char **rows, size_t *bytes);
 
-/* ------------------------------------------------------------ hand over
+/* --------------------------------------------------------------- ranges
  *
- * For a caller with several threads: one at a time reads, and each goes through what it has read.
+ * For several threads, each of which reads ranges of the file on its own.
  */
 
 struct csv_buffer {
@@ -60,11 +60,29 @@ bool csv_buffer_open(struct csv_buffer *buffer);
 /* Frees a buffer. One that is zeroed may be closed, too. */
 void csv_buffer_close(struct csv_buffer *buffer);
 
+enum { CSV_RANGE_BYTES = CSV_READER_BYTES - 4096 }; /* with its last row, it fits a buffer */
+
+/* At most CSV_RANGE_BYTES of a file, and not none. */
+struct csv_range {
+    int file;
+    uint64_t origin;   /* the first range begins here, and so does a row */
+    uint64_t from, to; /* the range, without the byte at `to` */
+};
+
+struct csv_rows {
+    const char *rows; /* in the buffer */
+    size_t bytes;
+    uint64_t position; /* in the file; of no meaning where there are no rows */
+};
+
 /*
- * Gives the rows of the latest csv_reader_next, which begin at buffer->bytes from now on, to the
- * caller, and takes the bytes that the buffer had before in exchange. The reader goes on after those
- * rows. False with errno when there is no memory; the rows are the reader's then, as before.
+ * Gives the whole rows that begin in the range; the last one may end after it, and there may be
+ * none. The buffer is enlarged for a longer row, as a reader's. Ranges that follow each other give
+ * each row once, as long as the file does not change. Returns CSV_END where no whole row follows
+ * those that were given, which may be some, and CSV_FAILED with errno where reading fails, or there
+ * is no memory.
  */
-bool csv_reader_hand_over(struct csv_reader *reader, struct csv_buffer *buffer);
+enum csv_read csv_range_read(const struct csv_range *range, struct csv_buffer *buffer,
+                             struct csv_rows *rows);
 
 #endif

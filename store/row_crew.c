@@ -1,9 +1,9 @@
 /*
  * row_crew.c - see row_crew.h.
  *
- * A thread reads the next piece while it holds the lock, and looks at it without. Then it takes all
- * pieces whose turn it is. So a thread goes on with another piece, and waits only where all
- * pieces are in use because one before them is still being looked at.
+ * A thread is given the next range of the file under the lock, and reads and looks at its rows
+ * without. Then it takes all pieces whose turn it is. So a thread goes on with another piece, and
+ * waits only where all pieces are in use because one before them is still being looked at.
  */
 #include "store/row_crew.h"
 
@@ -23,20 +23,23 @@ enum {
 struct place {
     struct csv_buffer buffer; /* owned; has the piece's rows */
     struct row_piece piece;   /* findings: owned */
+    enum csv_read read;       /* what reading the piece has said */
+    int error;                /* of CSV_FAILED */
     bool is_looked_at;        /* and not taken yet; under the lock */
 };
 
-/* All but a piece that is being looked at is under the lock. */
+/* All but a piece that is being read and looked at is under the lock. */
 struct crew {
     const struct row_work *work;
-    struct csv_reader reader;
-    enum csv_read latest;            /* what the reader has said; CSV_ROWS: there may be more */
-    int error;                       /* of CSV_FAILED */
+    int file;
+    uint64_t origin;                 /* where the first piece begins */
     struct place places[PIECES_MAX]; /* piece number n is in place n modulo place_count */
     size_t place_count;
-    uint64_t read;  /* pieces that were read */
-    uint64_t taken; /* of these */
-    bool has_ended; /* nothing more is taken */
+    uint64_t given;    /* pieces that were given to threads */
+    uint64_t taken;    /* of these */
+    uint64_t position; /* after the rows that were taken */
+    bool has_ended;    /* nothing more is taken */
+    int error;         /* why, where a piece could not be read; 0: all could */
     pthread_mutex_t lock;
     pthread_cond_t has_taken;
 };
@@ -48,35 +51,49 @@ static struct place *place_of(struct crew *crew, uint64_t number)
 
 /* ---------------------------------------------------------------- pieces ---- */
 
-/* Reads into a place that is free. False at the end of the file, or where that fails. */
-static bool read_into(struct crew *crew, struct place *place)
+/* The place of the next piece. NULL where none would be taken. Under the lock. */
+static struct place *begin_piece(struct crew *crew, struct csv_range *range)
 {
-    struct row_piece *piece = &place->piece;
-    crew->latest = csv_reader_next(&crew->reader, &piece->rows, &piece->bytes);
-    piece->position = crew->reader.position;
-    if (crew->latest == CSV_ROWS && !csv_reader_hand_over(&crew->reader, &place->buffer)) {
-        crew->latest = CSV_FAILED;
-    }
-    crew->error = errno;
-    piece->rows = place->buffer.bytes;
-    return crew->latest == CSV_ROWS;
-}
-
-/* Reads the next piece. NULL where there is none, or none that would be taken. Under the lock. */
-static struct place *read_piece(struct crew *crew)
-{
-    while (crew->read - crew->taken == crew->place_count && !crew->has_ended) {
+    while (crew->given - crew->taken == crew->place_count && !crew->has_ended) {
         pthread_cond_wait(&crew->has_taken, &crew->lock);
     }
-    if (crew->has_ended || crew->latest != CSV_ROWS) {
+    if (crew->has_ended) {
         return NULL;
     }
-    struct place *place = place_of(crew, crew->read);
-    if (!read_into(crew, place)) {
-        return NULL;
+    const uint64_t from = crew->origin + crew->given * CSV_RANGE_BYTES;
+    *range = (struct csv_range){
+        .file = crew->file, .origin = crew->origin, .from = from, .to = from + CSV_RANGE_BYTES};
+    return place_of(crew, crew->given++);
+}
+
+/* Reads a piece and looks at it. Without the lock. */
+static void look_at(const struct crew *crew, struct place *place, const struct csv_range *range)
+{
+    struct csv_rows rows;
+    place->read = csv_range_read(range, &place->buffer, &rows);
+    place->error = errno;
+    place->piece.rows = rows.rows;
+    place->piece.bytes = rows.bytes;
+    place->piece.position = rows.position;
+    if (place->read != CSV_FAILED && rows.bytes > 0) {
+        crew->work->look(crew->work->context, &place->piece);
     }
-    crew->read++;
-    return place;
+}
+
+/* Takes a piece whose turn it is. Under the lock. */
+static void take_piece(struct crew *crew, const struct place *place)
+{
+    const struct row_piece *piece = &place->piece;
+    if (place->read == CSV_FAILED) {
+        crew->error = place->error;
+    } else if (piece->bytes > 0 && piece->position != crew->position) {
+        crew->error = EIO; /* somebody changes the file: its rows are not where they were */
+    } else if (piece->bytes > 0) {
+        crew->position += piece->bytes;
+        crew->has_ended = !crew->work->take(crew->work->context, piece);
+    }
+    crew->has_ended = crew->has_ended || crew->error != 0 || place->read == CSV_END;
+    crew->taken++;
 }
 
 /* Takes those pieces that have been looked at, as long as it is their turn. Under the lock. */
@@ -85,30 +102,35 @@ static void take_pieces(struct crew *crew)
     struct place *place = place_of(crew, crew->taken);
     while (!crew->has_ended && place->is_looked_at) {
         place->is_looked_at = false;
-        crew->has_ended = !crew->work->take(crew->work->context, &place->piece);
-        crew->taken++;
+        take_piece(crew, place);
         place = place_of(crew, crew->taken);
     }
     pthread_cond_broadcast(&crew->has_taken);
 }
 
-/* Looks at a piece, without the lock, and takes what is to be taken. */
-static void work_on(struct crew *crew, struct place *place)
+/* Does the next piece. False where there is none. Under the lock, but for what takes time. */
+static bool work_on_next(struct crew *crew)
 {
+    struct csv_range range;
+    struct place *place = begin_piece(crew, &range);
+    if (place == NULL) {
+        return false;
+    }
     pthread_mutex_unlock(&crew->lock);
-    crew->work->look(crew->work->context, &place->piece);
+    look_at(crew, place, &range);
     pthread_mutex_lock(&crew->lock);
     place->is_looked_at = true;
     take_pieces(crew);
+    return true;
 }
 
 static void *work_beside(void *context)
 {
     struct crew *crew = context;
-    struct place *place = NULL;
+    bool goes_on = true;
     pthread_mutex_lock(&crew->lock);
-    while ((place = read_piece(crew)) != NULL) {
-        work_on(crew, place);
+    while (goes_on) {
+        goes_on = work_on_next(crew);
     }
     pthread_mutex_unlock(&crew->lock);
     return NULL;
@@ -117,11 +139,9 @@ static void *work_beside(void *context)
 static void work_in_caller(struct crew *crew)
 {
     const struct row_work *work = crew->work;
-    struct place *place = NULL;
     bool goes_on = work->may_go_on(work->context);
     pthread_mutex_lock(&crew->lock);
-    while (goes_on && (place = read_piece(crew)) != NULL) {
-        work_on(crew, place);
+    while (goes_on && work_on_next(crew)) {
         pthread_mutex_unlock(&crew->lock);
         goes_on = work->may_go_on(work->context);
         pthread_mutex_lock(&crew->lock);
@@ -137,7 +157,7 @@ static void work_in_caller(struct crew *crew)
 static size_t useful_threads(uint64_t bytes)
 {
     cpu_set_t processors;
-    const uint64_t pieces = bytes / CSV_READER_BYTES + 1;
+    const uint64_t pieces = bytes / CSV_RANGE_BYTES + 1;
     const int known = sched_getaffinity(0, sizeof processors, &processors) == 0
                           ? CPU_COUNT(&processors)
                           : THREADS_MAX; /* more than fit the set */
@@ -180,9 +200,9 @@ static void work_on_threads(struct crew *crew, size_t count)
 /* ---------------------------------------------------------------- memory ---- */
 
 /* False where there is no memory. close_crew frees what there is. */
-static bool open_crew(struct crew *crew, int file, uint64_t position)
+static bool open_crew(struct crew *crew)
 {
-    bool memory = csv_reader_open(&crew->reader, file, position);
+    bool memory = true;
     for (size_t i = 0; i < crew->place_count; i++) {
         struct place *place = &crew->places[i];
         place->piece.findings = malloc(crew->work->findings_bytes);
@@ -193,7 +213,6 @@ static bool open_crew(struct crew *crew, int file, uint64_t position)
 
 static void close_crew(struct crew *crew)
 {
-    csv_reader_close(&crew->reader);
     for (size_t i = 0; i < crew->place_count; i++) {
         csv_buffer_close(&crew->places[i].buffer);
         free(crew->places[i].piece.findings);
@@ -206,15 +225,16 @@ enum csv_read row_crew_run(int file, uint64_t position, uint64_t bytes, const st
 {
     const size_t threads = useful_threads(bytes);
     struct crew crew = {.work = work,
-                        .latest = CSV_ROWS,
+                        .file = file,
+                        .origin = position,
+                        .position = position,
                         .place_count = threads == 1 ? 1 : PIECES_A_THREAD * threads,
                         .lock = PTHREAD_MUTEX_INITIALIZER,
                         .has_taken = PTHREAD_COND_INITIALIZER};
     int error = ENOMEM;
-    if (open_crew(&crew, file, position)) {
+    if (open_crew(&crew)) {
         work_on_threads(&crew, threads);
-        /* What can't be read after the last piece that is wanted would not have been read. */
-        error = crew.latest == CSV_FAILED && !crew.has_ended ? crew.error : 0;
+        error = crew.error;
     }
     close_crew(&crew);
     errno = error;

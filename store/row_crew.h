@@ -1,8 +1,7 @@
 /*
  * row_crew.h - goes through a file of CRLF rows on all processors, in the file's order.
  *
- * The threads read pieces of whole rows, one piece after the other. Each looks at a piece alone,
- * which is what takes time. What it has found is then taken in the order of the file, by one thread
+ * Each thread reads a piece of whole rows and looks at it alone, which is what takes time. What it has found is then taken in the order of the file, by one thread
  * at a time. So the result is that of one thread that goes from piece to piece. Memory is that of a
  * few pieces, whatever the file has.
  *
@@ -20,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Some whole rows, as csv_reader_next gives them. */
+/* Some whole rows. */
 struct row_piece {
     const char *rows;
     size_t bytes;
@@ -45,8 +44,8 @@ struct row_work {
 /*
  * Goes through the rows of `file` from `position` on. About `bytes` bytes are to be read: the number
  * of threads is chosen by them. Returns CSV_END after the last row, or after take or may_go_on have
- * said so, and CSV_FAILED with errno where a piece that would have been taken can't be read, or there
- * is no memory. The descriptor stays open.
+ * said so, and CSV_FAILED with errno where a piece that would have been taken can't be read, its rows
+ * do not follow those before them (EIO: the file is being changed), or there is no memory. The descriptor stays open.
  */
 enum csv_read row_crew_run(int file, uint64_t position, uint64_t bytes,
                            const struct row_work *work);

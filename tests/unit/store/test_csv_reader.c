@@ -82,10 +82,40 @@ static void expect_rows(struct fixture *fixture, const char *bytes, uint64_t fro
                      CSV_END); /* and stays there */
 }
 
+/* Reads ranges of so many bytes to the end, and expects each row once, in the range it begins in. */
+static void expect_ranges(const struct fixture *fixture, const char *bytes, uint64_t rows_end,
+                          uint64_t range_bytes)
+{
+    struct csv_range range = {.file = fixture->file, .to = range_bytes};
+    struct csv_buffer buffer;
+    struct csv_rows rows;
+    uint64_t at = 0;
+    enum csv_read read = CSV_END;
+    assert_true(csv_buffer_open(&buffer));
+    do {
+        read = csv_range_read(&range, &buffer, &rows);
+        if (rows.bytes > 0) {
+            assert_int_equal(rows.position, at);
+            assert_in_range(at, range.from, range.to - 1);
+            assert_true(rows.bytes <= rows_end - at);
+            assert_memory_equal(rows.rows, bytes + at, rows.bytes);
+            at += rows.bytes;
+        }
+        assert_true(read == CSV_END || at >= range.to || bytes[range.to - 1] != '\n');
+        range.from = range.to;
+        range.to += range_bytes;
+    } while (read == CSV_ROWS);
+    csv_buffer_close(&buffer);
+    assert_int_equal(read, CSV_END);
+    assert_int_equal(at, rows_end);
+}
+
 static void expect_file_of_rows(struct fixture *fixture, size_t count, size_t rows_end)
 {
     open_at(fixture, fixture->bytes, count, 0);
     expect_rows(fixture, fixture->bytes, 0, rows_end);
+    expect_ranges(fixture, fixture->bytes, rows_end, CSV_RANGE_BYTES);
+    expect_ranges(fixture, fixture->bytes, rows_end, BUFFER_BYTES / 3);
 }
 
 static void a_rest_without_a_line_end_is_not_given(void **state)
@@ -96,6 +126,9 @@ static void a_rest_without_a_line_end_is_not_given(void **state)
     for (size_t count = 0; count < sizeof rows; count++) {
         open_at(fixture, rows, count, 0);
         expect_rows(fixture, rows, 0, rows_end[count]);
+        for (uint64_t range_bytes = 1; range_bytes <= sizeof rows; range_bytes++) {
+            expect_ranges(fixture, rows, rows_end[count], range_bytes);
+        }
     }
 }
 
@@ -193,6 +226,17 @@ static void what_cannot_be_read_is_a_failure_and_no_end(void **state)
     csv_reader_close(&reader);
     assert_int_equal(of_directory, CSV_FAILED);
     assert_int_equal(error, EISDIR);
+    const struct csv_range range = {.file = fixture->scratch.descriptor, .to = CSV_RANGE_BYTES};
+    struct csv_buffer buffer;
+    struct csv_rows none;
+    assert_true(csv_buffer_open(&buffer));
+    errno = 0;
+    of_directory = csv_range_read(&range, &buffer, &none);
+    error = errno;
+    csv_buffer_close(&buffer);
+    assert_int_equal(of_directory, CSV_FAILED);
+    assert_int_equal(error, EISDIR);
+    assert_int_equal(none.bytes, 0);
 }
 
 static void the_file_is_the_callers_and_stays_open(void **state)
@@ -222,6 +266,14 @@ static void a_row_longer_than_any_of_ours_ends_the_reading(void **state)
     assert_int_equal(csv_reader_next(&fixture->reader, &rows, &count), CSV_END);
     assert_true(fixture->reader.capacity <= 2 * CSV_ROW_BYTES_MAX);
     assert_int_equal(csv_reader_next(&fixture->reader, &rows, &count), CSV_END); /* it stays so */
+    const struct csv_range range = {.file = fixture->file, .to = CSV_RANGE_BYTES};
+    struct csv_buffer buffer;
+    struct csv_rows first;
+    assert_true(csv_buffer_open(&buffer));
+    assert_int_equal(csv_range_read(&range, &buffer, &first), CSV_END);
+    assert_int_equal(first.bytes, 5);
+    assert_true(buffer.capacity <= 2 * CSV_ROW_BYTES_MAX);
+    csv_buffer_close(&buffer);
 }
 
 #define READER_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
@@ -28,6 +29,7 @@ enum {
     FILE_BYTES = 12 * CSV_READER_BYTES,
     FILE_ROOM = FILE_BYTES + 64 * 1024,
     SEEDS = 120,
+    MOVED_BYTES = 1001,
     BYTE_VALUES = 256
 };
 
@@ -45,6 +47,7 @@ struct fixture {
 struct {
     unsigned processors;
     off_t broken_at;
+    off_t moved_at; /* a pread from here on finds the bytes that were MOVED_BYTES later; 0: none */
 } machine;
 
 /* In place of libc's. */
@@ -72,7 +75,8 @@ ssize_t pread(int file, void *bytes, size_t count, off_t at)
         errno = EIO;
         return -1;
     }
-    return lseek(file, at, SEEK_SET) < 0 ? -1 : read(file, bytes, count);
+    at += machine.moved_at > 0 && at >= machine.moved_at ? MOVED_BYTES : 0;
+    return syscall(SYS_pread64, file, bytes, count, at); /* several threads read at once */
 }
 
 static void create_segment(struct fixture *fixture)
@@ -89,6 +93,7 @@ static int set_up(void **state)
     assert_non_null(fixture.bets);
     machine.processors = 1;
     machine.broken_at = 0;
+    machine.moved_at = 0;
     scratch_open(&fixture.scratch);
     create_segment(&fixture);
     *state = &fixture;
@@ -393,6 +398,21 @@ static void a_file_that_cannot_be_read_is_told_unless_a_row_before_is_bad(void *
     }
 }
 
+static void a_file_that_is_changed_meanwhile_cannot_be_read(void **state)
+{
+    struct fixture *fixture = *state;
+    struct counting_total total;
+    unsigned seed = 5;
+    make_file(fixture, 5, 100, &seed);
+    write_file(fixture);
+    machine.moved_at = 3 * CSV_READER_BYTES;
+    for (machine.processors = 1; machine.processors <= 3; machine.processors++) {
+        assert_int_equal(count(fixture, 0, &total), COUNTING_FAILED);
+        assert_int_equal(errno, EIO);
+        assert_in_range(total.bytes, 2 * CSV_READER_BYTES, 4 * CSV_READER_BYTES);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +428,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(
             a_file_that_cannot_be_read_is_told_unless_a_row_before_is_bad, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_is_changed_meanwhile_cannot_be_read, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
