@@ -570,6 +570,18 @@ static bool derive_unidentified(struct server_config *config, const struct confi
                        config->limit_unidentified, config->limit_connections);
 }
 
+/* Only a handler that was forked ahead comes back for another connection. */
+static bool check_reserve(const struct server_config *config, const struct config_origin *origins,
+                          struct failure *failure)
+{
+    return config->limit_connections_per_handler == 1 || config->limit_handlers_ahead > 0 ||
+           failure_set(failure,
+                       "%s: limits.connections_per_handler is %" PRIu32
+                       ", but with limits.handlers_ahead 0 no handler serves a second connection",
+                       blame(origins, KEY_CONNECTIONS_PER_HANDLER, KEY_HANDLERS_AHEAD),
+                       config->limit_connections_per_handler);
+}
+
 /* The draw's name becomes that of a directory, and its closing time is a moment. */
 static bool check_lottery(struct server_config *config, const struct config_origin *origins,
                           struct failure *failure)
@@ -610,7 +622,8 @@ bool server_config_load(const char *file, struct server_config *config, struct f
     if (!config_load(&server_config_table, file, config, origins, failure) ||
         !derive_allowed(config, origins, failure) || !check_agencies(config, origins, failure) ||
         !check_ring(config, origins, failure) || !derive_unidentified(config, origins, failure) ||
-        !check_lottery(config, origins, failure) || !check_tls(config, origins, failure) ||
+        !check_reserve(config, origins, failure) || !check_lottery(config, origins, failure) ||
+        !check_tls(config, origins, failure) ||
         !address_set_parse(config->proxy_from, origins[KEY_PROXY_FROM].place, &config->balancers,
                            failure)) {
         return false;

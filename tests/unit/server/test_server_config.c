@@ -469,6 +469,16 @@ static void strangers_never_have_all_connections(void **state)
                    "to be less than limits.max_connections (8)");
 }
 
+static void handlers_that_come_back_have_to_be_forked_ahead(void **state)
+{
+    assert_loads(state, "limits: {handlers_ahead: 0, connections_per_handler: 1}");
+    assert_loads(state, "limits: {handlers_ahead: 1, connections_per_handler: 2}");
+    assert_refused(
+        state, "limits:\n  handlers_ahead: 0\n  connections_per_handler: 2\n",
+        ":3: limits.connections_per_handler: limits.connections_per_handler is 2, but with "
+        "limits.handlers_ahead 0 no handler serves a second connection");
+}
+
 static void an_unknown_key_is_refused(void **state)
 {
     assert_refused(state, "server:\n  prot: 1\n",
@@ -514,6 +524,7 @@ int main(void)
         TEST(the_ring_is_rounded_up_to_whole_pages),
         TEST(a_ring_holds_four_of_the_longest_messages),
         TEST(strangers_never_have_all_connections),
+        TEST(handlers_that_come_back_have_to_be_forked_ahead),
         TEST(an_unknown_key_is_refused),
         TEST(an_empty_data_directory_is_refused),
     };
