@@ -45,7 +45,7 @@ struct crew {
     pthread_mutex_t lead;    /* whoever has it leads */
     enum crew_work work;     /* in the lead; leaves CREW_GOES_ON once */
     enum crew_work (*round)(struct crew_member *member);
-    struct crew_member members[CREW_THREADS]; /* the first one is the caller of crew_work */
+    struct crew_member members[CREW_THREADS]; /* the first one is the caller of crew_serve */
     size_t count;
 };
 

@@ -3,7 +3,7 @@
  *
  * One pwrite and one fdatasync serve all the agencies that have appended since the last one (group
  * commit). While one flush is synced, the next one is written and synced, too: the storer has some
- * threads (threads.h), and one of them at a time writes. A bet is acknowledged by the position
+ * threads (crew.h), and one of them at a time writes. A bet is acknowledged by the position
  * `durable`, or by `written` with ack_after: written (heritage_safe_position).
  *
  * `durable` moves to the end of what was written before a sync began, after that fdatasync has
