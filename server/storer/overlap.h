@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OVERLAP_SYNCS = 8, OVERLAP_PAYS_NS = 300 * 1000 };
+enum { OVERLAP_SYNCS = 32, OVERLAP_PAYS_NS = 300 * 1000 };
 
 /* Starts as zeros: the disk is fast until it has shown otherwise. */
 struct overlap {
