@@ -7,6 +7,7 @@
  */
 #include "server/storer/storage.h"
 
+#include "lib/log.h"
 #include "server/signals.h"
 #include "shm/agencies.h"
 #include "store/file_io.h"
@@ -317,9 +318,21 @@ bool storage_write_checkpoint(struct storage *storage)
     return true;
 }
 
+/*
+ * Its name is durable before control is written: a power loss may keep control's new name and lose
+ * this one, and the checkpoint before it was never synced.
+ */
 bool storage_write_last_checkpoint(struct storage *storage)
 {
+    struct failure failure;
     checkpoints_take(&storage->checkpoints, storage->disk->segment);
     storage->checkpoints.taken.is_last = true;
-    return storage_write_checkpoint(storage);
+    if (!storage_write_checkpoint(storage)) {
+        return false;
+    }
+    if (!sync_names(storage, &failure)) {
+        log_critical("action: store | result: fail | error: %s", failure.text);
+        return false;
+    }
+    return true;
 }

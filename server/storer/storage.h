@@ -113,7 +113,7 @@ bool storage_write_checkpoint(struct storage *storage);
 /*
  * Takes and writes the last checkpoint of the draw, whose bets are all durable and no more come:
  * sales are closed, or the storer ends, and the supervisor may archive the draw as abandoned. It is
- * durable with control's next writing. False as above.
+ * durable afterwards, under its name, too. False as above, and when that could not be synced.
  */
 bool storage_write_last_checkpoint(struct storage *storage);
 

@@ -112,6 +112,26 @@ static size_t find_ending(const struct cut_journal *journal, uint64_t *seed)
     return point + cut_random_below(seed, journal->count - point + 1);
 }
 
+/*
+ * Right behind the rename by which control says that sales are closed. Nothing is written anew after
+ * it, so what was renamed before has to be there whatever becomes of the names.
+ */
+static size_t find_closing(const struct cut_journal *journal)
+{
+    static const char renamed[] = "control.tmp\0control";
+    size_t point = 0;
+    for (size_t i = 0; i < journal->count && !is_open_of(&journal->records[i], "seal.json.tmp");
+         i++) {
+        const struct cut_record *record = &journal->records[i];
+        if (record->header.kind == JOURNAL_RENAME &&
+            record->header.payload_bytes == sizeof renamed &&
+            memcmp(record->payload, renamed, sizeof renamed) == 0) {
+            point = i + 1;
+        }
+    }
+    return point;
+}
+
 /* Half of the time one of two draws. */
 static const struct recording *pick_recording(const struct recordings *recordings, uint64_t *seed)
 {
@@ -124,7 +144,7 @@ static const struct recording *pick_recording(const struct recordings *recording
 /* Mostly any point; sometimes one where more than usual is at stake. */
 static size_t pick_point(const struct recording *recording, uint64_t *seed)
 {
-    enum { WIDEST_GAP, FIRST_DONE, RARE, RARE_TOO, RARE_AGAIN, ENDING, KINDS = 9 };
+    enum { WIDEST_GAP, FIRST_DONE, RARE, RARE_TOO, RARE_AGAIN, ENDING, CLOSING, KINDS = 10 };
     const struct cut_journal *journal = recording->journal;
     size_t point = cut_random_below(seed, journal->count + 1);
     if (recording->second != NO_SECOND_DRAW && cut_random_below(seed, 4) > 0) {
@@ -141,6 +161,8 @@ static size_t pick_point(const struct recording *recording, uint64_t *seed)
         return find_rare(journal, point, seed);
     case ENDING:
         return find_ending(journal, seed);
+    case CLOSING:
+        return find_closing(journal);
     default:
         return point;
     }

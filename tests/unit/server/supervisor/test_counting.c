@@ -405,7 +405,7 @@ static void a_file_that_is_changed_meanwhile_cannot_be_read(void **state)
     unsigned seed = 5;
     make_file(fixture, 5, 100, &seed);
     write_file(fixture);
-    machine.moved_at = 3 * CSV_READER_BYTES;
+    machine.moved_at = (off_t)3 * CSV_READER_BYTES;
     for (machine.processors = 1; machine.processors <= 3; machine.processors++) {
         assert_int_equal(count(fixture, 0, &total), COUNTING_FAILED);
         assert_int_equal(errno, EIO);
