@@ -4,20 +4,16 @@
 #include "seal/tree_threads.h"
 
 #include "bet/byte_search.h"
+#include "lib/thread.h"
 #include "store/csv_reader.h"
 #include "store/file_io.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    PIECE_BYTES = 256 * 1024, /* some thousand rows; fits the second-level cache */
-    /* Else it is the user's limit (ulimit -s), which may be more than a storer's memory may be. */
-    STACK_BYTES = 1024 * 1024
-};
+enum { PIECE_BYTES = 256 * 1024 }; /* some thousand rows; fits the second-level cache */
 
 static struct tree_piece *piece_number(struct tree_threads *tree, uint64_t number)
 {
@@ -69,22 +65,6 @@ static void *make_chains(void *context)
 }
 
 /* Returns 0, or why not. */
-static int create_thread(struct tree_thread *thread)
-{
-    pthread_attr_t attributes;
-    int error = pthread_attr_init(&attributes);
-    if (error != 0) {
-        return error;
-    }
-    error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    if (error == 0) {
-        error = pthread_create(&thread->id, &attributes, make_chains, thread);
-    }
-    pthread_attr_destroy(&attributes);
-    return error;
-}
-
-/* Returns 0, or why not. */
 static int start_thread(struct tree_threads *tree)
 {
     struct tree_thread *thread = &tree->threads[tree->thread_count];
@@ -92,7 +72,7 @@ static int start_thread(struct tree_threads *tree)
     if (!sha256_open(&thread->sha256)) {
         return ENOMEM;
     }
-    int error = create_thread(thread);
+    int error = thread_start(&thread->id, make_chains, thread);
     if (error != 0) {
         sha256_close(&thread->sha256);
         return error;
@@ -107,18 +87,12 @@ static int start_thread(struct tree_threads *tree)
  */
 static void start_threads(struct tree_threads *tree)
 {
-    sigset_t all;
-    sigset_t before;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     int error = 0;
-    sigfillset(&all);
-    sigdelset(&all, SIGSYS); /* of a forbidden system call, which is this thread's own */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     do {
         error = start_thread(tree);
     } while (error == 0 && tree->thread_count < TREE_THREADS_MAX &&
              (long)tree->thread_count < processors);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 bool tree_threads_open(struct tree_threads *tree, int file, uint64_t bytes)

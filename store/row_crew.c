@@ -7,18 +7,14 @@
  */
 #include "store/row_crew.h"
 
+#include "lib/thread.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 
-enum {
-    THREADS_MAX = 8,
-    PIECES_A_THREAD = 2,
-    PIECES_MAX = PIECES_A_THREAD * THREADS_MAX,
-    STACK_BYTES = 1024 * 1024 /* else it is the user's limit (ulimit -s), which may be large */
-};
+enum { THREADS_MAX = 8, PIECES_A_THREAD = 2, PIECES_MAX = PIECES_A_THREAD * THREADS_MAX };
 
 struct place {
     struct csv_buffer buffer; /* owned; has the piece's rows */
@@ -165,32 +161,14 @@ static size_t useful_threads(uint64_t bytes)
     return pieces < most ? (size_t)pieces : most;
 }
 
-static bool create_thread(struct crew *crew, pthread_t *id)
-{
-    pthread_attr_t attributes;
-    if (pthread_attr_init(&attributes) != 0) {
-        return false;
-    }
-    bool created = pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0 &&
-                   pthread_create(id, &attributes, work_beside, crew) == 0;
-    pthread_attr_destroy(&attributes);
-    return created;
-}
-
 /* Works in the caller's thread and in others, which have ended at return. Fewer do, and none. */
 static void work_on_threads(struct crew *crew, size_t count)
 {
     pthread_t ids[THREADS_MAX];
-    sigset_t all;
-    sigset_t before;
     size_t created = 0;
-    sigfillset(&all);
-    sigdelset(&all, SIGSYS); /* of a forbidden system call, which is this thread's own */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (created + 1 < count && create_thread(crew, &ids[created])) {
+    while (created + 1 < count && thread_start(&ids[created], work_beside, crew) == 0) {
         created++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     work_in_caller(crew);
     for (size_t i = 0; i < created; i++) {
         pthread_join(ids[i], NULL);

@@ -5,18 +5,13 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/thread.h"
 #include "server/storer/flush.h"
 #include "shm/heartbeat.h"
 #include "shm/waiting.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
-
-/* A storer's memory has a limit (confinement_rules.c), and the user's `ulimit -s` may be more. */
-enum { STACK_BYTES = 1024 * 1024 };
 
 /* ------------------------------------------------------------------ work ---- */
 
@@ -119,22 +114,6 @@ static void *live(void *context)
     return NULL;
 }
 
-/* Returns 0, or why not. */
-static int create_thread(struct crew_member *member)
-{
-    pthread_attr_t attributes;
-    int error = pthread_attr_init(&attributes);
-    if (error != 0) {
-        return error;
-    }
-    error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    if (error == 0) {
-        error = pthread_create(&member->thread, &attributes, live, member);
-    }
-    pthread_attr_destroy(&attributes);
-    return error;
-}
-
 /* Opens what a thread syncs by. False, and the log says why, when that can't be had. */
 static bool equip(struct crew *crew, struct crew_member *member)
 {
@@ -154,7 +133,7 @@ static bool engage(struct crew *crew)
     if (!equip(crew, member)) {
         return false;
     }
-    int error = create_thread(member);
+    int error = thread_start(&member->thread, live, member);
     if (error != 0) {
         log_warning("action: storer_threads | result: fail | error: start a thread: %s",
                     strerror(error));
@@ -163,19 +142,6 @@ static bool engage(struct crew *crew)
     }
     crew->count++;
     return true;
-}
-
-/* A crew of fewer threads does the same, more slowly. */
-static void engage_all(struct crew *crew)
-{
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    sigdelset(&all, SIGSYS); /* of a forbidden system call, which is this thread's own */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (crew->count < CREW_THREADS && engage(crew)) {
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static void dismiss_all(struct crew *crew)
@@ -196,7 +162,8 @@ bool crew_serve(struct storage *storage, enum crew_work (*round)(struct crew_mem
     invariant(error == 0, "pthread_mutex_init: %s", strerror(error));
     lead(&crew);
     if (is_equipped) {
-        engage_all(&crew);
+        while (crew.count < CREW_THREADS && engage(&crew)) {
+        } /* a crew of fewer threads does the same, more slowly */
     } else {
         first->bets = storage->bets; /* which nobody else syncs by, as it is alone */
     }
