@@ -3,6 +3,7 @@
  */
 #include "server/hand_over.h"
 
+#include "lib/descriptor_message.h"
 #include "lib/log.h"
 #include "server/signals.h"
 
@@ -19,12 +20,6 @@ struct words {
     uint32_t may_return;    /* the same */
 };
 
-/* Room for one descriptor. */
-union control {
-    struct cmsghdr header; /* aligns */
-    char bytes[CMSG_SPACE(sizeof(int))];
-};
-
 bool hand_over_open(struct hand_over_pair *pair, struct failure *failure)
 {
     int ends[2];
@@ -37,45 +32,27 @@ bool hand_over_open(struct hand_over_pair *pair, struct failure *failure)
 
 bool hand_over_give(int give, const struct hand_over *what)
 {
-    struct words words = {.slot_index = what->slot_index,
-                          .from_balancer = what->from_balancer,
-                          .may_return = what->may_return};
-    union control control = {.bytes = ""};
-    struct iovec piece = {.iov_base = &words, .iov_len = sizeof words};
-    struct msghdr message = {.msg_iov = &piece,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof what->socket);
-    memcpy(CMSG_DATA(rights), &what->socket, sizeof what->socket);
+    const struct words words = {.slot_index = what->slot_index,
+                                .from_balancer = what->from_balancer,
+                                .may_return = what->may_return};
     ssize_t sent = 0;
     do {
-        sent = sendmsg(give, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent = descriptor_message_send(give, &words, sizeof words, what->socket);
     } while (sent < 0 && errno == EINTR);
     return sent == (ssize_t)sizeof words;
 }
 
 /*
- * Takes what has come, without waiting. Returns recvmsg's result; *socket is -1 where no socket came
- * with it.
+ * Takes what has come, without waiting. Returns recvmsg's result; *socket is -1 where not just one
+ * socket came with it.
  */
 static ssize_t receive(int take, struct words *words, int *socket)
 {
-    union control control = {.bytes = ""};
-    struct iovec piece = {.iov_base = words, .iov_len = sizeof *words};
-    struct msghdr message = {.msg_iov = &piece,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    *socket = -1;
-    ssize_t got = recvmsg(take, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    const struct cmsghdr *rights = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-    if (rights != NULL && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
-        rights->cmsg_len == CMSG_LEN(sizeof *socket)) {
-        memcpy(socket, CMSG_DATA(rights), sizeof *socket);
+    int flags = 0;
+    ssize_t got = descriptor_message_receive(take, words, sizeof *words, socket, &flags);
+    if (*socket >= 0 && (flags & MSG_CTRUNC) != 0) {
+        close(*socket);
+        *socket = DESCRIPTOR_MESSAGE_NONE;
     }
     return got;
 }

@@ -5,6 +5,7 @@
 #include "server/key_channel.h"
 
 #include "lib/clock.h"
+#include "lib/descriptor_message.h"
 #include "lib/log.h"
 #include "server/signals.h"
 #include "tls/tls_certificate.h"
@@ -93,24 +94,10 @@ static enum asking wait_for(int descriptor, short events, int64_t deadline_ms, i
 static enum asking hand_over(int ask, const struct key_request *request, int answer_to,
                              int64_t deadline_ms)
 {
-    union {
-        struct cmsghdr header; /* aligns */
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {.bytes = ""};
-    struct iovec piece = {.iov_base = (void *)request,
-                          .iov_len = offsetof(struct key_request, input) + request->input_bytes};
-    struct msghdr message = {.msg_iov = &piece,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof answer_to);
-    memcpy(CMSG_DATA(rights), &answer_to, sizeof answer_to);
+    const size_t bytes = offsetof(struct key_request, input) + request->input_bytes;
     enum asking asking = ASKED;
     while (asking == ASKED) {
-        if (sendmsg(ask, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
+        if (descriptor_message_send(ask, request, bytes, answer_to) >= 0) {
             return ASKED;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK) {

@@ -3,6 +3,7 @@
  */
 #include "server/keyholder/signing_desk.h"
 
+#include "lib/descriptor_message.h"
 #include "lib/fault_point.h"
 #include "server/keyholder/private_key.h"
 
@@ -13,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { NO_DESCRIPTOR = -1, NOBODY_WAITS_EVENTS = POLLHUP | POLLERR | POLLNVAL };
+enum { NOBODY_WAITS_EVENTS = POLLHUP | POLLERR | POLLNVAL };
 
 static void count(_Atomic uint64_t *counter)
 {
@@ -46,18 +47,6 @@ static bool is_whole(const struct key_request *request, ssize_t bytes)
 }
 
 /* --------------------------------------------------------------- taking ---- */
-
-/* The descriptor that came with the message, or NO_DESCRIPTOR. The control data has room for one. */
-static int descriptor_of(struct msghdr *message)
-{
-    int descriptor = NO_DESCRIPTOR;
-    const struct cmsghdr *rights = CMSG_FIRSTHDR(message);
-    if (rights != NULL && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
-        rights->cmsg_len == CMSG_LEN(sizeof descriptor)) {
-        memcpy(&descriptor, CMSG_DATA(rights), sizeof descriptor);
-    }
-    return descriptor;
-}
 
 /* An empty message and the end read alike. */
 static bool is_shut(int take)
@@ -98,26 +87,19 @@ static void answer(const struct signing_desk *desk, const struct key_request *re
 enum desk_round signing_desk_serve(const struct signing_desk *desk)
 {
     struct key_request request;
-    union {
-        struct cmsghdr header; /* aligns */
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct iovec piece = {.iov_base = &request, .iov_len = sizeof request};
-    struct msghdr message = {.msg_iov = &piece,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = CMSG_LEN(sizeof(int))}; /* CMSG_SPACE takes two */
-    ssize_t bytes = recvmsg(desk->take, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    int descriptor = DESCRIPTOR_MESSAGE_NONE;
+    int flags = 0;
+    ssize_t bytes =
+        descriptor_message_receive(desk->take, &request, sizeof request, &descriptor, &flags);
     if (bytes < 0) {
         bool is_empty = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
         return is_empty ? DESK_EMPTY : DESK_SHUT;
     }
-    int descriptor = descriptor_of(&message);
-    if (bytes == 0 && descriptor == NO_DESCRIPTOR && is_shut(desk->take)) {
+    if (bytes == 0 && descriptor == DESCRIPTOR_MESSAGE_NONE && is_shut(desk->take)) {
         return DESK_SHUT;
     }
     fault_point("keyholder.taken");
-    if (descriptor == NO_DESCRIPTOR || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
+    if (descriptor == DESCRIPTOR_MESSAGE_NONE || (flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
         !is_whole(&request, bytes)) {
         count(&desk->figures->malformed);
     } else if (nobody_waits(descriptor)) {
@@ -125,7 +107,7 @@ enum desk_round signing_desk_serve(const struct signing_desk *desk)
     } else {
         answer(desk, &request, descriptor);
     }
-    if (descriptor != NO_DESCRIPTOR) {
+    if (descriptor != DESCRIPTOR_MESSAGE_NONE) {
         put_away(descriptor);
     }
     return DESK_SERVED;
