@@ -10,7 +10,6 @@ With --delay, a relay holds all bytes for so long, half of it each way, as a lon
 
 The files are generated (--bets), or those of --files, agency-1.csv and so on.
 """
-import argparse
 import glob
 import os
 import queue
@@ -171,12 +170,7 @@ def tls_variables(options):
 
 def main():
     os.umask(0o077)  # the server refuses a directory that is open to others
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--bin', default='bin')
-    parser.add_argument('--tools', default='build/bench')
-    parser.add_argument('--out', default='build/bench')
-    parser.add_argument('--data', default='build/bench', help='where the disk is')
-    parser.add_argument('--rounds', type=int, default=5)
+    parser = run.parser_of(__doc__, 5)
     parser.add_argument('--bets', type=int, default=5000000, help='generated, of all agencies')
     parser.add_argument('--agencies', type=int, default=5)
     parser.add_argument('--files', default='', help='a directory of files, in place of generated ones')

@@ -13,7 +13,6 @@ agency 77, which is not allowed (outlaw). The others send bytes of handshakes.
 
 The machine's processors are shared by the server, the five and the hostile peer.
 """
-import argparse
 import json
 import os
 import random
@@ -170,13 +169,8 @@ def play(options, name):
 
 def main():
     os.umask(0o077)  # the server refuses a directory that is open to others
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--bin', default='bin')
-    parser.add_argument('--tools', default='build/bench')
-    parser.add_argument('--out', default='build/bench')
-    parser.add_argument('--data', default='build/bench', help='where the disk is')
+    parser = run.parser_of(__doc__, 3)
     parser.add_argument('--seconds', type=float, default=1.5, help='of each measurement')
-    parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--tls', action='store_true', help='by TLS')
     parser.add_argument('--goals', action='store_true', help='missing them is a failure')
     parser.add_argument('--only', default='', help='scenes, separated by spaces')

@@ -12,7 +12,6 @@ did not wait for a sync is found out.
 A peer runs as an unprivileged user in a directory of its own, which is removed with all of its
 processes, however the run ends.
 """
-import argparse
 import csv
 import glob
 import os
@@ -436,12 +435,7 @@ def interrupt(number, frame):
 
 def main():
     os.umask(0o077)  # the server refuses a directory that is open to others
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--bin', default='bin')
-    parser.add_argument('--tools', default='build/bench')
-    parser.add_argument('--out', default='build/bench')
-    parser.add_argument('--data', default='build/bench', help='where the disk is, for all sides')
-    parser.add_argument('--rounds', type=int, default=3)
+    parser = run.parser_of(__doc__, 3)
     parser.add_argument('--seconds', type=float, default=2)
     parser.add_argument('--windows', default='1 16', help='batches in flight; empty: nothing is timed')
     parser.add_argument('--only', default='', help='peers, separated by spaces')

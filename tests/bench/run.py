@@ -550,14 +550,20 @@ SCENARIOS = (against_build, window16, window16_allocating, window64, stop_and_wa
              single_bets, agencies500, agencies2000, idle2000, churn, info_logging, tls, sweeps, big_file)
 
 
-def main():
-    os.umask(0o077)  # the server refuses a directory that is open to others
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def parser_of(description, rounds):
+    """The options that all of the benchmark's scripts have."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument('--bin', default='bin')
     parser.add_argument('--tools', default='build/bench')
     parser.add_argument('--out', default='build/bench')
-    parser.add_argument('--data', default='build/bench', help='where the disk is')
-    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--data', default='build/bench', help='where the disk is, for all sides')
+    parser.add_argument('--rounds', type=int, default=rounds)
+    return parser
+
+
+def main():
+    os.umask(0o077)  # the server refuses a directory that is open to others
+    parser = parser_of(__doc__, 5)
     parser.add_argument('--big', type=int, default=0, help='bets of the big file; 0: left out')
     parser.add_argument('--against', default='', help='the programs of another build')
     parser.add_argument('--tls', action='store_true', help='TLS against plain text as well')
