@@ -10,7 +10,7 @@
 #include "lib/clock.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
-#include "shipper/replica.h"
+#include "shipper/mirror.h"
 #include "shipper/takeover.h"
 
 #include <errno.h>
@@ -35,7 +35,7 @@ enum {
 struct follower {
     const struct follow_plan *plan;
     char stream[ENGINE_SUBJECT_BYTES];
-    struct replica replica;
+    struct mirror mirror;
     struct takeover takeover;
     int64_t settled_at_ms;
     int64_t told_away_at_ms;
@@ -72,14 +72,14 @@ static void finish(struct follower *follower, enum follow_end end)
 }
 
 /* Ends it by what a step has come to. True when it goes on. */
-static bool goes_on(struct follower *follower, enum replica_end end, const struct failure *failure)
+static bool goes_on(struct follower *follower, enum mirror_end end, const struct failure *failure)
 {
-    if (end == REPLICA_APPLIED) {
+    if (end == MIRROR_APPLIED) {
         return true;
     }
     log_critical("action: follow | result: fail | sequence: %" PRIu64 " | error: %s",
-                 follower->replica.log.sequence, failure->text);
-    finish(follower, end == REPLICA_FAILED ? FOLLOW_FAILED : FOLLOW_REFUSED);
+                 follower->mirror.log.sequence, failure->text);
+    finish(follower, end == MIRROR_FAILED ? FOLLOW_FAILED : FOLLOW_REFUSED);
     return false;
 }
 
@@ -112,7 +112,7 @@ static void take_signals(struct follower *follower)
         return;
     }
     log_info("action: takeover | result: in_progress | reason: the operator wants it");
-    if (replica_may_take_over(&follower->replica, &failure)) {
+    if (mirror_may_take_over(&follower->mirror, &failure)) {
         takeover_order(&follower->takeover, clock_monotonic_ms());
     } else {
         refuse_order(follower, failure.text);
@@ -123,7 +123,7 @@ static void take_signals(struct follower *follower)
 
 static void note_for_people(struct follower *follower)
 {
-    struct replication_state *state = &follower->replica.state;
+    struct replication_state *state = &follower->mirror.state;
     const struct takeover *takeover = &follower->takeover;
     struct engine_state engine;
     engine_describe(follower->plan->engine, &engine);
@@ -138,11 +138,11 @@ static bool settle(struct follower *follower, bool now)
     struct failure failure;
     const int64_t now_ms = clock_monotonic_ms();
     if (!now && now_ms - follower->settled_at_ms < SETTLE_MS) {
-        return goes_on(follower, replica_sync(&follower->replica, &failure), &failure);
+        return goes_on(follower, mirror_sync(&follower->mirror, &failure), &failure);
     }
     follower->settled_at_ms = now_ms;
     note_for_people(follower);
-    return goes_on(follower, replica_settle(&follower->replica, &failure), &failure);
+    return goes_on(follower, mirror_settle(&follower->mirror, &failure), &failure);
 }
 
 /* --------------------------------------------------------------- reading ---- */
@@ -153,14 +153,14 @@ static void take_over(struct follower *follower, const struct record *claim)
     struct failure failure;
     char epoch[sizeof "18446744073709551615"];
     fault_point("follow.claimed");
-    if (!replica_become_primary(&follower->replica, &failure)) {
-        (void)goes_on(follower, REPLICA_FAILED, &failure);
+    if (!mirror_become_primary(&follower->mirror, &failure)) {
+        (void)goes_on(follower, MIRROR_FAILED, &failure);
         return;
     }
     (void)snprintf(epoch, sizeof epoch, "%" PRIu64, claim->epoch);
     log_info("action: takeover | result: success | epoch: %s | node: %s | bytes: %" PRIu64
              " | done_bytes: %" PRIu64,
-             epoch, follower->replica.node, claim->bets_end, claim->done_end);
+             epoch, follower->mirror.node, claim->bets_end, claim->done_end);
     tell(follower, "claimed", epoch);
     finish(follower, FOLLOW_CLAIMED);
 }
@@ -177,12 +177,12 @@ static void note_news(struct follower *follower, const struct record *record)
 
 static void apply(struct follower *follower, const struct engine_message *message)
 {
-    struct replica *replica = &follower->replica;
+    struct mirror *mirror = &follower->mirror;
     struct record record;
     struct failure failure;
-    enum replica_end end = REPLICA_REFUSED;
+    enum mirror_end end = MIRROR_REFUSED;
     if (record_read(message, &record, &failure)) {
-        end = replica_apply(replica, &record, message->sequence, message->stored_at_ms, &failure);
+        end = mirror_apply(mirror, &record, message->sequence, message->stored_at_ms, &failure);
     }
     if (!goes_on(follower, end, &failure)) {
         return;
@@ -195,7 +195,7 @@ static void apply(struct follower *follower, const struct engine_message *messag
     if (record.kind == RECORD_FILE && strcmp(record.name, DATA_CONTROL_FILE) == 0) {
         tell(follower, "control", "");
     }
-    if (replica->unsynced_bytes >= UNSYNCED_MAX) {
+    if (mirror->unsynced_bytes >= UNSYNCED_MAX) {
         (void)settle(follower, false);
     }
 }
@@ -220,7 +220,7 @@ static void refuse_broken(struct follower *follower, const struct failure *reaso
         " | error: the engine has lost what it had acknowledged: %s. This directory keeps all "
         "%" PRIu64 " bytes up to there; don't empty it. While the primary lives it ships "
         "them again, and a standby begins in an empty directory",
-        follower->replica.log.sequence, reason->text, follower->replica.log.bets_end);
+        follower->mirror.log.sequence, reason->text, follower->mirror.log.bets_end);
     finish(follower, FOLLOW_REFUSED);
 }
 
@@ -228,8 +228,8 @@ static void read_next(struct follower *follower)
 {
     struct engine_message message;
     struct failure failure = {.text = ""};
-    const uint64_t wanted = follower->replica.log.sequence + 1;
-    const int64_t patience_ms = follower->replica.unsynced_bytes > 0 ? 0 : READ_MS;
+    const uint64_t wanted = follower->mirror.log.sequence + 1;
+    const int64_t patience_ms = follower->mirror.unsynced_bytes > 0 ? 0 : READ_MS;
     switch (engine_read(follower->plan->engine, follower->stream, wanted, patience_ms, &message,
                         &failure)) {
     case ENGINE_READ:
@@ -261,8 +261,8 @@ static void hear(struct follower *follower)
     struct engine_state engine;
     const int64_t now_ms = clock_monotonic_ms();
     while (engine_hear(follower->plan->engine, text, sizeof text)) {
-        (void)takeover_hear(&follower->takeover, text, &follower->replica.log,
-                            follower->replica.node, now_ms);
+        (void)takeover_hear(&follower->takeover, text, &follower->mirror.log, follower->mirror.node,
+                            now_ms);
     }
     engine_describe(follower->plan->engine, &engine);
     if (!engine.connected) {
@@ -276,7 +276,7 @@ static bool has_all(struct follower *follower, struct failure *failure)
     uint64_t last = 0;
     enum engine_reading reading = engine_last_sequence(follower->plan->engine, follower->stream,
                                                        READ_MS * 10, &last, failure);
-    return reading == ENGINE_READ && last == follower->replica.log.sequence;
+    return reading == ENGINE_READ && last == follower->mirror.log.sequence;
 }
 
 static void try_claim(struct follower *follower)
@@ -290,19 +290,19 @@ static void try_claim(struct follower *follower)
                                "reached, or the primary appends without a pause");
         return;
     }
-    if (takeover_due_ms(takeover, &follower->replica.log, now_ms) > 0 ||
-        !replica_may_take_over(&follower->replica, &failure) ||
+    if (takeover_due_ms(takeover, &follower->mirror.log, now_ms) > 0 ||
+        !mirror_may_take_over(&follower->mirror, &failure) ||
         (!takeover->is_ordered && !has_all(follower, &failure))) {
         return;
     }
     log_warning("action: takeover | result: in_progress | epoch: %" PRIu64
                 " | from: %s | after: %" PRIu64 " | silent_ms: %" PRId64 " | reason: %s",
-                follower->replica.log.epoch + 1, follower->replica.log.node,
-                follower->replica.log.sequence, silent_ms,
+                follower->mirror.log.epoch + 1, follower->mirror.log.node,
+                follower->mirror.log.sequence, silent_ms,
                 takeover->is_ordered ? "the operator wants it" : "the primary is silent");
     enum engine_answer answer =
         takeover_claim(takeover, follower->plan->engine, follower->plan->centre,
-                       &follower->replica.log, follower->replica.node, &failure);
+                       &follower->mirror.log, follower->mirror.node, &failure);
     if (answer != ENGINE_STORED) {
         log_warning("action: takeover | result: in_progress | answer: %s | reason: %s",
                     answer == ENGINE_REFUSED   ? "refused"
@@ -327,19 +327,19 @@ static bool begin(struct follower *follower)
     record_write_stream(follower->stream, plan->centre);
     follow_write_alive(alive, plan->centre);
     takeover_begin(&follower->takeover, plan->takeover_after_ms, clock_monotonic_ms());
-    enum replica_end end = replica_open(&follower->replica, plan->directory, plan->node, &failure);
-    if (end == REPLICA_APPLIED && !engine_listen(plan->engine, alive, &failure)) {
-        end = REPLICA_FAILED;
+    enum mirror_end end = mirror_open(&follower->mirror, plan->directory, plan->node, &failure);
+    if (end == MIRROR_APPLIED && !engine_listen(plan->engine, alive, &failure)) {
+        end = MIRROR_FAILED;
     }
     if (!goes_on(follower, end, &failure)) {
         return false;
     }
     log_info("action: follow | result: success | node: %s | centre: %s | sequence: %" PRIu64
              " | epoch: %" PRIu64 " | bytes: %" PRIu64 " | done_bytes: %" PRIu64,
-             follower->replica.node, plan->centre, follower->replica.log.sequence,
-             follower->replica.log.epoch, follower->replica.log.bets_end,
-             follower->replica.log.done_end);
-    if (follower->replica.has_control) {
+             follower->mirror.node, plan->centre, follower->mirror.log.sequence,
+             follower->mirror.log.epoch, follower->mirror.log.bets_end,
+             follower->mirror.log.done_end);
+    if (follower->mirror.has_control) {
         tell(follower, "control", "");
     }
     return true;
@@ -362,6 +362,6 @@ enum follow_end follow_run(const struct follow_plan *plan)
     if (begun && follower.end == FOLLOW_STOPPED) {
         (void)settle(&follower, true);
     }
-    replica_close(&follower.replica);
+    mirror_close(&follower.mirror);
     return follower.end;
 }

@@ -2,7 +2,7 @@
  * follow.h - lottery-shipper's life as a standby: log to files, and the claim.
  *
  * `lottery-server --follow` holds the directory's lock and executes lottery-shipper --follow, which
- * reads the centre's log, applies it (replica.h), and claims it when the primary is silent or the
+ * reads the centre's log, applies it (mirror.h), and claims it when the primary is silent or the
  * operator wants it (takeover.h). It tells its server by lines on a pipe (struct follow_plan.words):
  *
  *     control           control has come into place: its terms can be compared

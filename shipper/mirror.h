@@ -1,5 +1,5 @@
 /*
- * replica.h - the files of a standby: what the centre's log says, byte for byte.
+ * mirror.h - the files of a standby: what the centre's log says, byte for byte.
  *
  * Why it exists: a standby takes over with its own files, by the recovery of any start. So they have to
  * be what the primary's files are, at each moment, and durable.
@@ -17,8 +17,8 @@
  *
  * Called by lottery-shipper as a standby, by its one thread, under the server's lock of the directory.
  */
-#ifndef SHIPPER_REPLICA_H
-#define SHIPPER_REPLICA_H
+#ifndef SHIPPER_MIRROR_H
+#define SHIPPER_MIRROR_H
 
 #include "engine/log_state.h"
 #include "lib/failure.h"
@@ -30,14 +30,14 @@
 #include <stdint.h>
 
 /* A file that grows. */
-struct replica_file {
+struct mirror_file {
     const char *name;
     int descriptor;     /* -1: not open yet */
     uint64_t own_bytes; /* of a former primary: it may have so many of its own; 0: none any more */
     bool is_dirty;      /* written since the last sync */
 };
 
-struct replica {
+struct mirror {
     const struct data_directory *directory;
     char node[REPLICATION_NODE_BYTES]; /* our own */
     struct replication_state state;    /* as it stands in the file, but for what is for people */
@@ -48,49 +48,49 @@ struct replica {
     bool has_logged;
     bool
         awaits_control; /* another node has taken over, and the log has no control since our claim */
-    struct replica_file bets, done;
+    struct mirror_file bets, done;
     struct bet_count count;
     uint64_t unsynced_bytes;
     /* Of a former primary: the last claim that was read, behind which bytes may differ. */
     uint64_t claim_epoch, claim_bets_end, claim_done_end;
 };
 
-enum replica_end {
-    REPLICA_APPLIED,
-    REPLICA_FAILED, /* a file can't be read, written or synced: a new process may succeed */
-    REPLICA_REFUSED /* the files are not the log's, or the log is not one: a person decides */
+enum mirror_end {
+    MIRROR_APPLIED,
+    MIRROR_FAILED, /* a file can't be read, written or synced: a new process may succeed */
+    MIRROR_REFUSED /* the files are not the log's, or the log is not one: a person decides */
 };
 
 /*
  * Opens the files of the directory, and the state, which is made where there is none. `configured` is
- * replication.node. Any end but REPLICA_APPLIED comes with the failure. The caller calls replica_close
+ * replication.node. Any end but MIRROR_APPLIED comes with the failure. The caller calls mirror_close
  * in any case.
  */
-enum replica_end replica_open(struct replica *replica, const struct data_directory *directory,
-                              const char *configured, struct failure *failure);
+enum mirror_end mirror_open(struct mirror *mirror, const struct data_directory *directory,
+                            const char *configured, struct failure *failure);
 
-void replica_close(struct replica *replica);
+void mirror_close(struct mirror *mirror);
 
 /*
- * Applies the record that the log has at `sequence`, the one after replica->log.sequence.
+ * Applies the record that the log has at `sequence`, the one after mirror->log.sequence.
  * `stored_at_ms` is the engine's time of it.
  */
-enum replica_end replica_apply(struct replica *replica, const struct record *record,
-                               uint64_t sequence, int64_t stored_at_ms, struct failure *failure);
+enum mirror_end mirror_apply(struct mirror *mirror, const struct record *record, uint64_t sequence,
+                             int64_t stored_at_ms, struct failure *failure);
 
 /* Makes all that was applied durable, and then writes the state and the checkpoint. */
-enum replica_end replica_settle(struct replica *replica, struct failure *failure);
+enum mirror_end mirror_settle(struct mirror *mirror, struct failure *failure);
 
 /* Makes all that was applied durable. */
-enum replica_end replica_sync(struct replica *replica, struct failure *failure);
+enum mirror_end mirror_sync(struct mirror *mirror, struct failure *failure);
 
 /* True when this node could serve from its files: there is a draw, and its control is the log's. */
-bool replica_may_take_over(const struct replica *replica, struct failure *failure);
+bool mirror_may_take_over(const struct mirror *mirror, struct failure *failure);
 
 /*
  * Notes that this node has claimed the log: all up to its claim was applied and settled. From here on
  * the files may have more than the log. False with the failure.
  */
-bool replica_become_primary(struct replica *replica, struct failure *failure);
+bool mirror_become_primary(struct mirror *mirror, struct failure *failure);
 
 #endif
