@@ -429,13 +429,22 @@ static bool begin_draw(struct mirror *mirror, struct failure *failure)
            open_growing(mirror, &mirror->done, failure);
 }
 
+/*
+ * Bets may come before their draw's control, and control is the first file of a draw. So a claim that
+ * begins a draw makes one that holds its place; its draw's name is the identity.
+ */
+static bool is_place_holder(const struct control *control)
+{
+    return strcmp(control->terms.draw, control->identity) == 0;
+}
+
 static bool take_control(struct mirror *mirror, struct control *control, struct failure *failure)
 {
-    const bool is_first = !mirror->has_control;
+    const bool is_first = !mirror->has_control || is_place_holder(&mirror->control);
     const bool is_next = mirror->has_control && !is_of_draw(mirror, control->identity);
     bool synced = true;
     if (is_first) {
-        control->ipc_key = 0; /* not known until a server starts here */
+        control->ipc_key = mirror->control.ipc_key; /* 0 until a server starts here */
     } else {
         control->ipc_key = mirror->control.ipc_key;
         control->ring_bytes = mirror->control.ring_bytes;
@@ -456,6 +465,20 @@ static bool take_control(struct mirror *mirror, struct control *control, struct 
         make_winners(mirror);
     }
     return true;
+}
+
+static bool hold_place(struct mirror *mirror, const char *identity, struct failure *failure)
+{
+    struct control control = {.ring_bytes = CONTROL_RING_BYTES_MAX,
+                              .terms = {.agencies_expected = 1,
+                                        .agencies_allowed = "any",
+                                        .number_by = NUMBER_BY_COMMAND},
+                              .terms_by = TERMS_BY_COMMAND,
+                              .opened_at_ms = clock_wall_ms(),
+                              .state = CONTROL_NEW};
+    (void)snprintf(control.identity, sizeof control.identity, "%s", identity);
+    (void)snprintf(control.terms.draw, sizeof control.terms.draw, "%s", identity);
+    return take_control(mirror, &control, failure);
 }
 
 static enum mirror_end apply_control(struct mirror *mirror, const struct record *record,
@@ -577,6 +600,12 @@ static enum mirror_end apply_claim(struct mirror *mirror, const struct record *c
     mirror->claim_epoch = claim->epoch;
     mirror->claim_bets_end = claim->bets_end;
     mirror->claim_done_end = claim->done_end;
+    const bool begins = !is_of_draw(mirror, claim->identity) &&
+                        (mirror->state.role == REPLICATION_STANDBY || !mirror->has_control);
+    if (begins && (mirror_sync(mirror, failure) != MIRROR_APPLIED ||
+                   !hold_place(mirror, claim->identity, failure))) {
+        return MIRROR_FAILED;
+    }
     if (mirror->state.role == REPLICATION_PRIMARY && is_from_us &&
         !become_standby(mirror, claim, failure)) {
         return MIRROR_FAILED;
@@ -616,7 +645,7 @@ bool mirror_may_take_over(const struct mirror *mirror, struct failure *failure)
         return failure_set(failure, "the log is empty: there is nothing to take over. Start the "
                                     "first primary, without --follow");
     }
-    if (!is_of_draw(mirror, mirror->log.identity)) {
+    if (!is_of_draw(mirror, mirror->log.identity) || is_place_holder(&mirror->control)) {
         return failure_set(failure, "the log has no " DATA_CONTROL_FILE " of its draw yet");
     }
     if (mirror->state.role == REPLICATION_PRIMARY && !has_own_files(mirror)) {

@@ -389,15 +389,23 @@ static void a_gap_in_the_log_is_refused(void **state)
     mirror_close(&fixture->mirror);
 }
 
-static void bets_before_their_control_are_refused(void **state)
+static void bets_may_come_before_their_control(void **state)
 {
     struct fixture *fixture = *state;
     struct failure failure = {.text = ""};
     must_begin(fixture);
     claim(fixture, "north");
-    struct record record = lines_of(fixture, RECORD_BETS, ROW_1);
-    assert_int_equal(try_apply(fixture, &record, &failure), MIRROR_REFUSED);
+    add(fixture, RECORD_BETS, ROW_1);
+    settle(fixture);
     assert_false(mirror_may_take_over(&fixture->mirror, &failure));
+    mirror_close(&fixture->mirror);
+    must_begin(fixture);
+    assert_false(mirror_may_take_over(&fixture->mirror, &failure));
+    add_control(fixture, "1", CONTROL_OPEN);
+    assert_true(mirror_may_take_over(&fixture->mirror, &failure));
+    expect_file(fixture, DATA_BETS_FILE, ROW_1);
+    assert_string_equal(fixture->mirror.control.terms.draw, "1");
+    assert_int_equal(fixture->mirror.control.ring_bytes, 1 << 20);
     mirror_close(&fixture->mirror);
 }
 
@@ -411,8 +419,8 @@ static void the_next_draw_archives_the_one_before(void **state)
     settle(fixture);
     fixture->identity = DRAW_2;
     claim(fixture, "north");
+    add(fixture, RECORD_BETS, ROW_2); /* before its control */
     add_control(fixture, "second", CONTROL_NEW);
-    add(fixture, RECORD_BETS, ROW_2);
     settle(fixture);
     expect_file(fixture, DATA_BETS_FILE, ROW_2);
     expect_file(fixture, "draws/first/" DATA_BETS_FILE, ROW_1);
@@ -458,7 +466,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_that_lost_synced_bytes_is_refused, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_gap_in_the_log_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(bets_before_their_control_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bets_may_come_before_their_control, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_draw_archives_the_one_before, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_node_that_took_over_says_so, set_up, tear_down),
     };
