@@ -37,6 +37,8 @@ ROOMS = {
     'server/keyholder': ('the process with the private key',
                          ('lib', 'shm', 'store', 'tls', 'server')),
     'server/storer': ('the process that writes', ('lib', 'bet', 'shm', 'store', 'seal', 'server')),
+    'shipper': ('the way to and from the engine: what a primary ships, and a standby follows',
+                ('lib', 'bet', 'shm', 'store', 'engine')),
     'client': ('the agency', ('lib', 'bet', 'tls')),
     'generate': ('the generator of bets', ('lib', 'bet')),
     'stat': ('the inspector', ('lib', 'bet', 'shm', 'store', 'server')),
