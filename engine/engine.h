@@ -10,7 +10,8 @@
  * rival's message takes one place, one append is refused, and those behind it are stored.
  *
  * There are two engines: NATS JetStream (engine_nats.c, the one file that includes nats.h), and one in
- * memory for tests (engine_memory.h). A caller sees the functions below and no difference.
+ * memory for tests (engine_memory.h). A caller sees the functions below and no difference. What stands
+ * in a centre's messages is record.h's, and what they add up to log_state.h's.
  *
  * Called by one thread of one process, which never forks afterwards: the client of NATS starts
  * threads at its first call. Used by lottery-shipper and lottery-feed; never by a process of the
@@ -45,11 +46,11 @@ struct engine_access {
 };
 
 struct engine_header {
-    const char *name; /* constant text */
+    const char *name; /* constant text, "Lottery-..." : names of others are the engine's own */
     char value[ENGINE_VALUE_BYTES];
 };
 
-/* A message as it is stored. What it points to is the engine's, until the next call with it. */
+/* A message as it is stored, without headers of the engine's own. What it points to is the engine's, until the next call with it. */
 struct engine_message {
     uint64_t sequence;    /* from 1 on */
     int64_t stored_at_ms; /* by the engine's clock, ms since 1970; for people */
@@ -78,11 +79,11 @@ struct engine_append {
 };
 
 enum engine_answer {
-    ENGINE_STORED,   /* a quorum has it on its disks, at *sequence */
-    ENGINE_REFUSED,  /* another message than the expected one is last: nothing was stored */
-    ENGINE_UNKNOWN,  /* no answer in time, no connection, or a strange answer: it may be stored, now
-                       or later. Only reading tells; the same append again is safe */
-    ENGINE_FORBIDDEN /* the engine takes no such append: rights, limits, no such stream */
+    ENGINE_STORED,  /* a quorum has it on its disks, at *sequence */
+    ENGINE_REFUSED, /* another message than the expected one is last: nothing was stored */
+    ENGINE_UNKNOWN, /* no answer in time, no connection, no such stream, or a strange answer: it may be
+                       stored, now or later. Only reading tells; the same append again is safe */
+    ENGINE_FORBIDDEN /* the engine takes no such append: it is too large, or against its settings */
 };
 
 enum engine_reading {

@@ -20,6 +20,7 @@ ROOMS = {
     'shm': ('what processes share: segment, ring, lock, agencies, slots, waiting, gate', ('lib',)),
     'store': ('what stands on the disk: control, bets, done, winners, draw, checkpoint',
               ('lib', 'bet')),
+    'engine': ('the replicated log: NATS or memory, its records, what they add up to', ('lib',)),
     'seal': ('what is proven of a draw: SHA-256, Merkle tree, seal.json, draw.json, signatures',
              ('lib', 'bet', 'store')),
     'tls': ('encrypted connections: contexts, streams, the agencies that a certificate names',
