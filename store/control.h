@@ -124,6 +124,13 @@ enum control_answer control_read_file(int file, const char *path, struct control
                                       struct failure *failure);
 
 /*
+ * Reads a control that is in memory, as another node has sent it; `path` is for messages. As
+ * control_read_file. Called by lottery-shipper.
+ */
+enum control_answer control_read_text(const char *text, size_t bytes, const char *path,
+                                      struct control *control, struct failure *failure);
+
+/*
  * Reads the file of our own directory. CONTROL_REFUSED is described in `failure`. Called by
  * the supervisor, the storer, handlers (of an archive) and lottery-admin.
  */
