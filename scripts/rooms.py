@@ -23,6 +23,8 @@ ROOMS = {
     'engine': ('the replicated log: NATS or memory, its records, what they add up to', ('lib',)),
     'seal': ('what is proven of a draw: SHA-256, Merkle tree, seal.json, draw.json, signatures',
              ('lib', 'bet', 'store')),
+    'shipper': ('what takes bets to the engine, and the draw from it',
+                ('lib', 'bet', 'shm', 'store', 'seal', 'engine')),
     'tls': ('encrypted connections: contexts, streams, the agencies that a certificate names',
             ('lib', 'bet')),
     'pki': ('a small certificate authority: keys, certificates, what was issued and revoked',
