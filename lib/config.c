@@ -175,5 +175,8 @@ void config_print_help(const struct config_table *table, FILE *file)
         size_t indent = width + 2 * (size_t)HELP_GAP;
         fprintf(file, "%*s", (int)indent, "");
         text_print_wrapped(file, key->meaning, indent, CONFIG_HELP_COLUMNS);
+        if (key->default_value != NULL && key->default_value[0] != '\0') {
+            fprintf(file, "%*sdefault: %s\n", (int)indent, "", key->default_value);
+        }
     }
 }
