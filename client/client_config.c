@@ -255,7 +255,8 @@ static bool apply_server_host(struct client_config *config, struct config_origin
                               struct failure *failure)
 {
     const char *host = getenv("SERVER_HOST");
-    if (host == NULL || host[0] == '\0' || origin->source == CONFIG_FROM_ENVIRONMENT) {
+    if (host == NULL || host[0] == '\0' || origin->source == CONFIG_FROM_ENVIRONMENT ||
+        origin->source == CONFIG_FROM_OPTION) {
         return true;
     }
     const char *port = config_figure_variable("SERVER_PORT");
@@ -362,16 +363,30 @@ static bool check_tls(const struct client_config *config, const struct resolver_
     return check_server_name(config, server, origins, failure);
 }
 
-bool client_config_load(const char *file, struct client_config *config, struct failure *failure)
+bool client_config_read(const struct config_request *request, struct client_config *config,
+                        struct config_origin *origins, struct failure *failure)
 {
-    struct config_origin origins[KEYS];
     struct config_origin *address_origin = &origins[KEY_SERVER_ADDRESS];
     struct resolver_name server;
+    struct failure mistake;
     memset(config, 0, sizeof *config);
-    return config_load(&client_config_table, file, config, origins, failure) &&
-           apply_server_host(config, address_origin, failure) &&
-           resolver_split(config->server_address, address_origin->place, &server, failure) &&
-           check_tls(config, &server, origins, failure) &&
-           check_lottery_name(config, origins[KEY_LOTTERY_NAME].place, failure) &&
-           derive_single_bet(config, origins, failure);
+    bool right = config_load(&client_config_table, request, config, origins, failure);
+    bool has_server =
+        (apply_server_host(config, address_origin, &mistake) &&
+         resolver_split(config->server_address, address_origin->place, &server, &mistake)) ||
+        config_tell(request, &mistake, failure);
+    right &= has_server && (check_tls(config, &server, origins, &mistake) ||
+                            config_tell(request, &mistake, failure));
+    right &= check_lottery_name(config, origins[KEY_LOTTERY_NAME].place, &mistake) ||
+             config_tell(request, &mistake, failure);
+    right &=
+        derive_single_bet(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    return right;
+}
+
+bool client_config_load(const char *file, struct client_config *config, struct failure *failure)
+{
+    const struct config_request request = {.file = file};
+    struct config_origin origins[KEYS];
+    return client_config_read(&request, config, origins, failure);
 }
