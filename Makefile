@@ -57,6 +57,7 @@ LIBRARIES_server := -lseccomp
 LIBRARIES_seal   := -lcrypto -ljansson
 LIBRARIES_pki    := -lcrypto
 LIBRARIES_tls    := -lssl -lcrypto
+LIBRARIES_web    := -lmicrohttpd -lcrypto
 
 # The first error ends the program, in its children too; leaks count as errors.
 export ASAN_OPTIONS  ?= abort_on_error=0:halt_on_error=1:exitcode=99:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
@@ -66,7 +67,7 @@ export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1:exitcode=99
 
 # A room is a folder with one subject, built into one archive; scripts/rooms.py says, and `make
 # lint` checks, which rooms may know which. main.c of a room is no part of it, but a program's.
-ROOMS := lib bet shm store engine seal tls pki verify server client generate stat admin
+ROOMS := lib bet shm store engine seal tls pki verify server client generate stat web admin
 
 sources_of = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
 archives   = $(patsubst %,$(BUILD)/%.a,$(1))
@@ -102,6 +103,7 @@ $(eval $(call program,lottery-server,server,server seal tls store shm bet lib))
 $(eval $(call program,lottery-agency,client,client tls bet lib))
 $(eval $(call program,lottery-generate,generate,generate bet lib))
 $(eval $(call program,lottery-stat,stat,stat server tls store shm bet lib))
+$(eval $(call program,lottery-web,web,web stat server tls store shm bet lib))
 $(eval $(call program,lottery-admin,admin,admin stat server seal pki tls store shm bet lib))
 $(eval $(call program,lottery-verify,verify,verify seal store bet lib))
 
@@ -130,7 +132,7 @@ $(call archives,$(ROOMS)):
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # A test links what it calls, and no more.
-TEST_ARCHIVES := $(call archives,client generate admin stat verify server seal pki tls engine store shm bet lib)
+TEST_ARCHIVES := $(call archives,client generate admin web stat verify server seal pki tls engine store shm bet lib)
 
 $(UNIT_TESTS) $(INTEGRATION_TESTS): %: %.o $(call objects,$(HARNESS)) $(TEST_ARCHIVES)
 	$(call say,LINK,$@)
@@ -155,6 +157,9 @@ $(BUILD)/flags: FORCE
 
 # GCC would gather the places of a scan in vectors before it writes them, which takes longer.
 $(BUILD)/bet/row_scan.o: ALL_CFLAGS += -fno-tree-slp-vectorize
+
+# The page is put into the program.
+$(BUILD)/web/page.o: web/page.html
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 

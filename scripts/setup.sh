@@ -21,6 +21,7 @@ readonly needs=(
     "build:libssl-dev:openssl-devel:have_header openssl/evp.h"
     "build:libseccomp-dev:libseccomp-devel:have_header seccomp.h"
     "build:libjansson-dev:jansson-devel:have_header jansson.h"
+    "build:libmicrohttpd-dev:libmicrohttpd-devel:have_header microhttpd.h"
     "test:libcmocka-dev:libcmocka-devel:have_header stddef.h stdarg.h stdint.h setjmp.h cmocka.h"
     "test:python3:python3:have python3"
     "test:openssl:openssl:have openssl"
