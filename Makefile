@@ -59,6 +59,7 @@ LIBRARIES_server := -lseccomp
 LIBRARIES_seal   := -lcrypto -ljansson
 LIBRARIES_pki    := -lcrypto
 LIBRARIES_tls    := -lssl -lcrypto
+LIBRARIES_web    := -lmicrohttpd -lcrypto
 
 # What --version says (lib/version.h). The file COMMIT is that of a source archive.
 COMMIT := $(shell cat COMMIT 2>/dev/null || git describe --always --dirty --abbrev=12 --exclude='*' \
@@ -72,7 +73,7 @@ export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1:exitcode=99
 
 # A room is a folder with one subject, built into one archive; scripts/rooms.py says, and `make
 # lint` checks, which rooms may know which. main.c of a room is no part of it, but a program's.
-ROOMS := lib bet shm store engine seal shipper tls pki verify server client generate stat admin
+ROOMS := lib bet shm store engine seal shipper tls pki verify server client generate stat web admin
 
 # lib/version.c, which changes with every commit, goes into programs alone.
 sources_of = $(filter-out $(1)/main.c lib/version.c,$(wildcard $(1)/*.c $(1)/*/*.c))
@@ -109,6 +110,7 @@ $(eval $(call program,lottery-server,server,server seal tls store shm bet lib))
 $(eval $(call program,lottery-agency,client,client tls bet lib))
 $(eval $(call program,lottery-generate,generate,generate bet lib))
 $(eval $(call program,lottery-stat,stat,stat server tls store shm bet lib))
+$(eval $(call program,lottery-web,web,web stat server tls store shm bet lib))
 $(eval $(call program,lottery-admin,admin,admin stat server seal pki tls store shm bet lib))
 $(eval $(call program,lottery-verify,verify,verify seal store bet lib))
 
@@ -137,7 +139,7 @@ $(call archives,$(ROOMS)):
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # A test links what it calls, and no more.
-TEST_ARCHIVES := $(call archives,client generate admin stat verify server shipper seal pki tls engine store shm bet lib)
+TEST_ARCHIVES := $(call archives,client generate admin web stat verify server shipper seal pki tls engine store shm bet lib)
 
 $(UNIT_TESTS) $(INTEGRATION_TESTS): %: %.o $(call objects,$(HARNESS)) $(TEST_ARCHIVES)
 	$(call say,LINK,$@)
@@ -170,6 +172,9 @@ $(BUILD)/lib/version.o: ALL_CFLAGS += -DLOTTERY_COMMIT='"$(COMMIT)"'
 
 # GCC would gather the places of a scan in vectors before it writes them, which takes longer.
 $(BUILD)/bet/row_scan.o: ALL_CFLAGS += -fno-tree-slp-vectorize
+
+# The page is put into the program.
+$(BUILD)/web/page.o: web/page.html
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 

@@ -44,6 +44,7 @@ ROOMS = {
     'client': ('the agency', ('lib', 'bet', 'tls')),
     'generate': ('the generator of bets', ('lib', 'bet')),
     'stat': ('the inspector', ('lib', 'bet', 'shm', 'store', 'server')),
+    'web': ('the page to look at, and what it is told', ('lib', 'bet', 'shm', 'store', 'server', 'stat')),
     # `lottery-admin status` asks a running server as lottery-stat does.
     'admin': ('the operator\'s commands',
               ('lib', 'bet', 'shm', 'store', 'server', 'seal', 'tls', 'pki', 'stat')),
