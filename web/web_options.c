@@ -36,8 +36,8 @@ const struct program_manual web_manual = {
                "reads, and takes no lock.",
     .options = program_options,
     .option_count = sizeof program_options / sizeof program_options[0],
-    .statuses = {[EXIT_SUCCESS] = "it was stopped; -t: the configuration is right",
-                 [EXIT_FAILURE] = "it could not start, or could not go on"},
+    .statuses = {{EXIT_SUCCESS, "it was stopped; -t: the configuration is right"},
+                 {EXIT_FAILURE, "it could not start, or could not go on"}},
 };
 
 static enum program_reading take_port(const char *text, uint32_t *port)
