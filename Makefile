@@ -66,7 +66,7 @@ export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1:exitcode=99
 
 # A room is a folder with one subject, built into one archive; scripts/rooms.py says, and `make
 # lint` checks, which rooms may know which. main.c of a room is no part of it, but a program's.
-ROOMS := lib bet shm store engine seal tls pki verify server client generate stat admin
+ROOMS := lib bet shm store engine shipper seal tls pki verify server client generate stat admin
 
 sources_of = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
 archives   = $(patsubst %,$(BUILD)/%.a,$(1))
@@ -103,6 +103,7 @@ $(eval $(call program,lottery-agency,client,client tls bet lib))
 $(eval $(call program,lottery-generate,generate,generate bet lib))
 $(eval $(call program,lottery-stat,stat,stat server tls store shm bet lib))
 $(eval $(call program,lottery-admin,admin,admin stat server seal pki tls store shm bet lib))
+$(eval $(call program,lottery-shipper,shipper,shipper engine store shm bet lib))
 $(eval $(call program,lottery-verify,verify,verify seal store bet lib))
 
 # Scripts are called by bash: a ZIP, or a copy by way of Windows, has lost their exec bits.
@@ -130,7 +131,7 @@ $(call archives,$(ROOMS)):
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # A test links what it calls, and no more.
-TEST_ARCHIVES := $(call archives,client generate admin stat verify server seal pki tls engine store shm bet lib)
+TEST_ARCHIVES := $(call archives,client generate admin stat verify server seal pki tls shipper engine store shm bet lib)
 
 $(UNIT_TESTS) $(INTEGRATION_TESTS): %: %.o $(call objects,$(HARNESS)) $(TEST_ARCHIVES)
 	$(call say,LINK,$@)
