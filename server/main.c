@@ -3,7 +3,8 @@
  *
  * Reads the options and the configuration, and becomes the supervisor. The supervisor ends here,
  * and its children end in processes.c. Exit status: 0 after a graceful stop, 1 when something
- * failed, 2 when it was called wrongly, 78 when the configuration is wrong.
+ * failed, 2 when it was called wrongly, 4 when another node has taken over, 78 when the
+ * configuration is wrong.
  */
 #include "bet/message.h"
 #include "lib/log.h"
@@ -50,6 +51,9 @@ static const struct program_manual manual = {
             {EXIT_SUCCESS, "it was stopped and has stored everything; -t: all is right"},
             {EXIT_FAILURE, "it could not start, or could not go on; the last lines say why; -t: "
                            "this machine would not let it start"},
+            {SUPERVISOR_EXIT_FENCED,
+             "another node writes the log of this centre, or the log has more "
+             "than this disk: start with --follow"},
             {PROGRAM_EXIT_CONFIG, "the configuration is wrong, or a file that it names"},
         },
     .formats = {{"control", CONTROL_VERSION},
