@@ -14,8 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const command_names[] = {
-    [ADMIN_CLOSE] = "close", [ADMIN_DRAW] = "draw", [ADMIN_OPEN] = "open"};
+static const char *const command_names[] = {[ADMIN_CLOSE] = "close",
+                                            [ADMIN_DRAW] = "draw",
+                                            [ADMIN_OPEN] = "open",
+                                            [ADMIN_PROMOTE] = "promote"};
 
 enum { COMMANDS = sizeof command_names / sizeof command_names[0] };
 
@@ -135,7 +137,8 @@ static bool has_its_lines(const struct admin_request *request)
            (closes || request->without[0] == '\0') &&
            (closes || request->abandon || request->reason[0] == '\0') &&
            (request->seal[0] != '\0') == draws && (!draws || request->has_number) &&
-           (!closes || !request->has_number) && (!opens || control_is_draw_name(request->draw)) &&
+           (opens || draws || !request->has_number) &&
+           (!opens || control_is_draw_name(request->draw)) &&
            text_is_clean(request->reason, strlen(request->reason));
 }
 
@@ -146,7 +149,8 @@ bool admin_request_parse(const char *text, size_t bytes, struct admin_request *r
     struct reading reading = {.at = text, .end = text + bytes};
     *request = (struct admin_request){.command = ADMIN_CLOSE};
     if (!take_command(&reading, request)) {
-        return failure_set(failure, "the request begins with no command: close, draw or open");
+        return failure_set(failure,
+                           "the request begins with no command: close, draw, open or promote");
     }
     read_lines(&reading, request);
     return (has_its_lines(request) && admin_request_write(request, again) == bytes &&
