@@ -21,6 +21,8 @@ ROOMS = {
     'store': ('what stands on the disk: control, bets, done, winners, draw, checkpoint',
               ('lib', 'bet')),
     'engine': ('the replicated log: NATS or memory, its records, what they add up to', ('lib',)),
+    'feed': ('a centre\'s bets from its log: checked, printed, exported', ('lib', 'bet', 'engine')),
+    'postgres': ('the same bets into PostgreSQL, each once', ('lib', 'bet', 'engine', 'feed')),
     'seal': ('what is proven of a draw: SHA-256, Merkle tree, seal.json, draw.json, signatures',
              ('lib', 'bet', 'store')),
     'tls': ('encrypted connections: contexts, streams, the agencies that a certificate names',
