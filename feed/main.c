@@ -81,7 +81,6 @@ int main(int argc, char **argv)
                                                         FEEDING_PATIENCE_MS, stdout, &failure)
                                            : feed(&options, engine, &stop, &failure);
     engine_close(engine);
-    status = feed_exit_status(end, &failure);
-    int finished = program_finish_output(&feed_manual);
-    return status == EXIT_SUCCESS ? finished : status;
+    return end == FEEDING_DONE ? program_finish_output(&feed_manual)
+                               : feed_exit_status(end, &failure);
 }
