@@ -31,6 +31,7 @@ static bool make_pair(struct heritage *heritage, uint32_t key, bool remembered,
         .directory_device = heritage->directory.device,
         .directory_inode = heritage->directory.inode,
         .ring_bytes = config->ring_bytes,
+        .lag_bytes = server_config_replicates(config) ? config->replication_lag_bytes : 0,
         .agency_limit = config->limit_agencies,
         .agencies_expected = config->agencies_expected,
         .slot_capacity = config->limit_connections + HERITAGE_LEAVING_MAX,
@@ -260,8 +261,15 @@ void heritage_take_news(const struct heritage *heritage)
 const _Atomic uint64_t *heritage_safe_position(const struct heritage *heritage)
 {
     const struct shared_positions *positions = &heritage->segment.shared->positions;
-    return heritage->config.ack_after == ACK_AFTER_SYNCED ? &positions->durable
-                                                          : &positions->written;
+    switch ((enum server_ack_after)heritage->config.ack_after) {
+    case ACK_AFTER_WRITTEN:
+        return &positions->written;
+    case ACK_AFTER_REPLICATED:
+        return &positions->replicated;
+    case ACK_AFTER_SYNCED:
+        break;
+    }
+    return &positions->durable;
 }
 
 void heritage_close(struct heritage *heritage)

@@ -62,8 +62,9 @@ bool heritage_open(struct heritage *heritage, struct failure *failure);
 bool heritage_open_key(struct heritage *heritage, struct held_key *key, struct failure *failure);
 
 /*
- * The position up to which bets are acknowledged: `durable`, or `written` with ack_after: written.
- * A handler waits for it, and the storer wakes those that wait when it moves. Any process may call.
+ * The position up to which bets are acknowledged: `durable`, `written` with ack_after: written, or
+ * `replicated` with ack_after: replicated. A handler waits for it, and who moves it, the storer or the
+ * shipper, wakes those that wait. Any process may call.
  */
 const _Atomic uint64_t *heritage_safe_position(const struct heritage *heritage);
 

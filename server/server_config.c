@@ -33,6 +33,9 @@ enum {
     CONNECTION_RATE_MAX = 1000 * 1000,
     CONNECTIONS_PER_HANDLER_MAX = 1000 * 1000,
     BET_RATE_MAX = 1000 * 1000 * 1000,
+    REPLICAS_MAX = 5, /* NATS keeps no more copies of a stream */
+    LAG_BYTES_MIN = 64 * KIB,
+    TAKEOVER_AFTER_MIN_MS = 1000, /* two heartbeats of a primary */
     NUMBER_TEXT_BYTES = 64
 };
 
@@ -81,6 +84,17 @@ enum server_key {
     KEY_UNTYPED_MESSAGES,
     KEY_ACK_AFTER,
     KEY_START_VERIFY,
+    KEY_REPLICATION_SERVERS,
+    KEY_REPLICATION_CENTRE,
+    KEY_REPLICATION_NODE,
+    KEY_REPLICATION_REPLICAS,
+    KEY_REPLICATION_CREDENTIALS,
+    KEY_REPLICATION_CA,
+    KEY_REPLICATION_CERTIFICATE,
+    KEY_REPLICATION_KEY,
+    KEY_REPLICATION_LAG_BYTES,
+    KEY_REPLICATION_TAKEOVER_AFTER,
+    KEY_CENTRES_EXPECTED,
     KEY_RULE_NUMBER_MAX,
     KEY_RULE_BIRTHDATE,
     KEYS
@@ -98,8 +112,10 @@ static const char *const confinement_choices[] = {
 static const char *const untyped_choices[] = {
     [UNTYPED_BATCH] = "batch", [UNTYPED_SINGLE] = "single", NULL};
 
-static const char *const ack_choices[] = {
-    [ACK_AFTER_SYNCED] = "synced", [ACK_AFTER_WRITTEN] = "written", NULL};
+static const char *const ack_choices[] = {[ACK_AFTER_SYNCED] = "synced",
+                                          [ACK_AFTER_WRITTEN] = "written",
+                                          [ACK_AFTER_REPLICATED] = "replicated",
+                                          NULL};
 
 static const char *const draw_choices[] = {
     [LOTTERY_DRAW_AUTOMATIC] = "automatic", [LOTTERY_DRAW_BY_COMMAND] = "command", NULL};
@@ -450,8 +466,9 @@ static const struct config_key keys[KEYS] = {
                        FIELD(ack_after),
                        .default_value = "synced",
                        .choices = ack_choices,
-                       .meaning = "bets are acknowledged once they are on the disk (synced), or "
-                                  "once the kernel has them (written)"},
+                       .meaning = "bets are acknowledged once they are on the disk (synced), once "
+                                  "the kernel has them (written), or once a quorum of the engine "
+                                  "has them, too (replicated)"},
     [KEY_RULE_NUMBER_MAX] = {.path = {"rules.number_max"},
                              .environment = {"RULES_NUMBER_MAX"},
                              .kind = CONFIG_UINT32,
@@ -476,6 +493,93 @@ static const struct config_key keys[KEYS] = {
                           .meaning = "what a start compares with the checkpoint: all of bets.csv, "
                                      "or only the end of what the checkpoint covers, which is "
                                      "quicker: all, end"},
+    [KEY_REPLICATION_SERVERS] =
+        {.path = {"replication.servers"},
+         .environment = {"REPLICATION_SERVERS"},
+         .kind = CONFIG_TEXT,
+         FIELD(replication_servers),
+         .default_value = "",
+         .meaning = "NATS servers that keep a copy of all bets: nats://10.0.0.1:4222, "
+                    "separated by commas; empty: nothing is copied"},
+    [KEY_REPLICATION_CENTRE] =
+        {.path = {"replication.centre"},
+         .environment = {"REPLICATION_CENTRE"},
+         .kind = CONFIG_TEXT,
+         FIELD(replication_centre),
+         .default_value = "",
+         .meaning = "name of this centre, which its stream has: 1 to 32 letters, digits "
+                    "and '-'"},
+    [KEY_REPLICATION_NODE] =
+        {.path = {"replication.node"},
+         .environment = {"REPLICATION_NODE"},
+         .kind = CONFIG_TEXT,
+         FIELD(replication_node),
+         .default_value = "",
+         .meaning = "name of this node among those of the centre; empty: the host's name "
+                    "and the data directory's number"},
+    [KEY_REPLICATION_REPLICAS] = {.path = {"replication.replicas"},
+                                  .environment = {"REPLICATION_REPLICAS"},
+                                  .kind = CONFIG_UINT32,
+                                  FIELD(replication_replicas),
+                                  .default_value = "3",
+                                  .minimum = 1,
+                                  .maximum = REPLICAS_MAX,
+                                  .meaning = "copies that the engine keeps; 1 only for a try"},
+    [KEY_REPLICATION_CREDENTIALS] = {.path = {"replication.credentials"},
+                                     .environment = {"REPLICATION_CREDENTIALS"},
+                                     .kind = CONFIG_TEXT,
+                                     FIELD(replication_credentials),
+                                     .default_value = "",
+                                     .meaning =
+                                         "file with the credentials of NATS (.creds); empty: none"},
+    [KEY_REPLICATION_CA] =
+        {.path = {"replication.ca"},
+         .environment = {"REPLICATION_CA"},
+         .kind = CONFIG_TEXT,
+         FIELD(replication_ca),
+         .default_value = "",
+         .meaning = "PEM file: the authorities that the NATS servers are checked against"},
+    [KEY_REPLICATION_CERTIFICATE] =
+        {.path = {"replication.certificate"},
+         .environment = {"REPLICATION_CERTIFICATE"},
+         .kind = CONFIG_TEXT,
+         FIELD(replication_certificate),
+         .default_value = "",
+         .meaning = "PEM file: the certificate that is shown to the NATS servers"},
+    [KEY_REPLICATION_KEY] = {.path = {"replication.key"},
+                             .environment = {"REPLICATION_KEY"},
+                             .kind = CONFIG_TEXT,
+                             FIELD(replication_key),
+                             .default_value = "",
+                             .meaning = "PEM file: the key of that certificate"},
+    [KEY_REPLICATION_LAG_BYTES] =
+        {.path = {"replication.lag_bytes"},
+         .environment = {"REPLICATION_LAG_BYTES"},
+         .kind = CONFIG_BYTES,
+         FIELD(replication_lag_bytes),
+         .default_value = "64M",
+         .minimum = LAG_BYTES_MIN,
+         .maximum = (uint64_t)GIB * 1024,
+         .meaning = "bytes of bets that the engine may not have yet, at most; then "
+                    "agencies wait"},
+    [KEY_REPLICATION_TAKEOVER_AFTER] = {.path = {"replication.takeover_after"},
+                                        .environment = {"REPLICATION_TAKEOVER_AFTER"},
+                                        .kind = CONFIG_DURATION,
+                                        FIELD(replication_takeover_after_ms),
+                                        .default_value = "5s",
+                                        .minimum = TAKEOVER_AFTER_MIN_MS,
+                                        .maximum = DURATION_MAX_MS,
+                                        .meaning =
+                                            "a standby takes over when it has heard nothing of the "
+                                            "primary for so long"},
+    [KEY_CENTRES_EXPECTED] =
+        {.path = {"centres.expected"},
+         .environment = {"CENTRES_EXPECTED"},
+         .kind = CONFIG_TEXT,
+         FIELD(centres_expected),
+         .default_value = "",
+         .meaning = "centres that draw together, separated by commas; empty: this one "
+                    "draws alone"},
 };
 
 const struct config_table server_config_table = {.keys = keys, .count = KEYS};
@@ -615,23 +719,171 @@ static bool check_tls(const struct server_config *config, const struct config_or
     return true;
 }
 
-bool server_config_load(const char *file, struct server_config *config, struct failure *failure)
+/* ------------------------------------------------------------ replication ---- */
+
+/* True for a name of 1 to `longest` bytes, all of them letters, digits or among `others`. */
+static bool is_name(const char *name, size_t bytes, size_t longest, const char *others)
 {
-    struct config_origin origins[KEYS];
-    memset(config, 0, sizeof *config);
-    if (!config_load(&server_config_table, file, config, origins, failure) ||
-        !derive_allowed(config, origins, failure) || !check_agencies(config, origins, failure) ||
-        !check_ring(config, origins, failure) || !derive_unidentified(config, origins, failure) ||
-        !check_reserve(config, origins, failure) || !check_lottery(config, origins, failure) ||
-        !check_tls(config, origins, failure) ||
-        !address_set_parse(config->proxy_from, origins[KEY_PROXY_FROM].place, &config->balancers,
-                           failure)) {
-        return false;
+    for (size_t i = 0; i < bytes; i++) {
+        char c = name[i];
+        bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    (c != '\0' && strchr(others, c) != NULL);
+        if (!fits) {
+            return false;
+        }
     }
+    return bytes > 0 && bytes <= longest;
+}
+
+bool server_config_is_centre_name(const char *name, size_t bytes)
+{
+    return is_name(name, bytes, SERVER_CENTRE_NAME_MAX, "-");
+}
+
+bool server_config_replicates(const struct server_config *config)
+{
+    return config->replication_servers[0] != '\0';
+}
+
+/* Without an engine nobody could ever be acknowledged, and no other centre heard. */
+static bool check_without_engine(const struct server_config *config,
+                                 const struct config_origin *origins, struct failure *failure)
+{
+    if (config->ack_after == ACK_AFTER_REPLICATED) {
+        return failure_set(failure, "%s: is \"replicated\", but replication.servers is not set",
+                           origins[KEY_ACK_AFTER].place);
+    }
+    return config->centres_expected[0] == '\0' ||
+           failure_set(failure,
+                       "%s: is set, but replication.servers is not: the centres tell each "
+                       "other of their draws over the engine",
+                       origins[KEY_CENTRES_EXPECTED].place);
+}
+
+static bool check_names(const struct server_config *config, const struct config_origin *origins,
+                        struct failure *failure)
+{
+    if (!server_config_is_centre_name(config->replication_centre,
+                                      strlen(config->replication_centre))) {
+        return failure_set(failure,
+                           "%s: \"%.60s\" is no name of a centre: 1 to %d letters, digits and '-'",
+                           blame(origins, KEY_REPLICATION_CENTRE, KEY_REPLICATION_SERVERS),
+                           config->replication_centre, SERVER_CENTRE_NAME_MAX);
+    }
+    size_t node_bytes = strlen(config->replication_node);
+    return node_bytes == 0 ||
+           is_name(config->replication_node, node_bytes, SERVER_NODE_NAME_MAX, "-._") ||
+           failure_set(failure,
+                       "%s: \"%.70s\" is no name of a node: 1 to %d letters, digits, '-', '.' "
+                       "and '_'",
+                       origins[KEY_REPLICATION_NODE].place, config->replication_node,
+                       SERVER_NODE_NAME_MAX);
+}
+
+/* Each centre has a name, no two have the same, and this one is among them. */
+static bool check_centres(const struct server_config *config, const struct config_origin *origins,
+                          struct failure *failure)
+{
+    const char *place = origins[KEY_CENTRES_EXPECTED].place;
+    const char *own = config->replication_centre;
+    unsigned times_own = 0;
+    for (const char *at = config->centres_expected; *at != '\0';) {
+        size_t bytes = strcspn(at, ",");
+        if (!server_config_is_centre_name(at, bytes) ||
+            (at[bytes] == ',' && at[bytes + 1] == '\0')) {
+            return failure_set(failure, "%s: \"%.100s\" is not like A,B,C", place,
+                               config->centres_expected);
+        }
+        times_own += bytes == strlen(own) && strncmp(at, own, bytes) == 0;
+        for (const char *other = config->centres_expected; other < at;) {
+            size_t other_bytes = strcspn(other, ",");
+            if (other_bytes == bytes && strncmp(other, at, bytes) == 0) {
+                return failure_set(failure, "%s: centre %.*s is named twice", place, (int)bytes,
+                                   at);
+            }
+            other += other_bytes + 1;
+        }
+        at += bytes + (at[bytes] == ',' ? 1 : 0);
+    }
+    return config->centres_expected[0] == '\0' || times_own == 1 ||
+           failure_set(failure, "%s: \"%.100s\" does not name this centre (replication.centre: %s)",
+                       place, config->centres_expected, own);
+}
+
+/* The ring is full of bytes that the engine can't have yet; a smaller lag would never let it fill. */
+static bool check_lag(const struct server_config *config, const struct config_origin *origins,
+                      struct failure *failure)
+{
+    char lag[NUMBER_TEXT_BYTES];
+    char ring[NUMBER_TEXT_BYTES];
+    if (config->replication_lag_bytes >= config->ring_bytes) {
+        return true;
+    }
+    config_value_format(&keys[KEY_REPLICATION_LAG_BYTES], config, lag, sizeof lag);
+    config_value_format(&keys[KEY_RING_BYTES], config, ring, sizeof ring);
+    return failure_set(failure, "%s: replication.lag_bytes (%s) is less than ring.bytes (%s)",
+                       blame(origins, KEY_REPLICATION_LAG_BYTES, KEY_RING_BYTES), lag, ring);
+}
+
+static bool check_replication(const struct server_config *config,
+                              const struct config_origin *origins, struct failure *failure)
+{
+    if (!server_config_replicates(config)) {
+        return check_without_engine(config, origins, failure);
+    }
+    bool has_certificate = config->replication_certificate[0] != '\0';
+    bool has_key = config->replication_key[0] != '\0';
+    if (has_certificate != has_key) {
+        return failure_set(
+            failure, "%s: is set, but %s is not",
+            origins[has_key ? KEY_REPLICATION_KEY : KEY_REPLICATION_CERTIFICATE].place,
+            has_key ? "replication.certificate" : "replication.key");
+    }
+    return check_names(config, origins, failure) && check_centres(config, origins, failure) &&
+           check_lag(config, origins, failure);
+}
+
+/* ---------------------------------------------------------------- loading ---- */
+
+/* The rules that join keys, each of which sets its failure. */
+static bool check_together(struct server_config *config, const struct config_origin *origins,
+                           const struct config_request *request, struct failure *failure)
+{
+    struct failure mistake;
+    bool right = true;
+    right &= derive_allowed(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &= check_agencies(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &= check_ring(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &=
+        derive_unidentified(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &= check_reserve(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &= check_lottery(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &= check_tls(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &=
+        check_replication(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &= address_set_parse(config->proxy_from, origins[KEY_PROXY_FROM].place,
+                               &config->balancers, &mistake) ||
+             config_tell(request, &mistake, failure);
+    return right;
+}
+
+bool server_config_read(const struct config_request *request, struct server_config *config,
+                        struct config_origin *origins, struct failure *failure)
+{
+    memset(config, 0, sizeof *config);
+    bool right = config_load(&server_config_table, request, config, origins, failure);
+    right &= check_together(config, origins, request, failure);
     /* The ring is mapped twice in a row, and only whole pages can be mapped. */
     uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
     config->ring_bytes = (config->ring_bytes + page_bytes - 1) / page_bytes * page_bytes;
-    return true;
+    return right;
+}
+
+bool server_config_load(const char *file, struct server_config *config, struct failure *failure)
+{
+    const struct config_request request = {.file = file};
+    struct config_origin origins[KEYS];
+    return server_config_read(&request, config, origins, failure);
 }
 
 bool server_config_can_draw(const struct server_config *config, struct failure *doubt)

@@ -15,9 +15,10 @@
 #include "tls/tls_context.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-enum server_ack_after { ACK_AFTER_SYNCED, ACK_AFTER_WRITTEN };
+enum server_ack_after { ACK_AFTER_SYNCED, ACK_AFTER_WRITTEN, ACK_AFTER_REPLICATED };
 /* How much of the bytes of bets.csv that the checkpoint covers a start reads again. */
 enum server_start_verify { START_VERIFY_ALL, START_VERIFY_END };
 enum server_log_personal { LOG_PERSONAL_PLAIN, LOG_PERSONAL_MASKED };
@@ -29,6 +30,9 @@ enum server_tls_mode { TLS_OFF, TLS_OPTIONAL, TLS_REQUIRED };
 enum server_untyped_messages { UNTYPED_BATCH, UNTYPED_SINGLE };
 
 enum { SERVER_HANDLERS_AHEAD_MAX = 64 }; /* limits.handlers_ahead */
+
+/* Lengths of a centre's and of a node's name: they stand in names of streams, and in headers. */
+enum { SERVER_CENTRE_NAME_MAX = 32, SERVER_NODE_NAME_MAX = 64 };
 
 struct server_config {
     char address[CONFIG_TEXT_BYTES];    /* server.address; empty: all addresses */
@@ -75,11 +79,22 @@ struct server_config {
     int untyped_messages;           /* enum server_untyped_messages */
     int ack_after;                  /* enum server_ack_after */
     int start_verify;               /* enum server_start_verify */
-    uint32_t rule_number_max;       /* rules.number_max, 0 .. 2^32-1 */
-    int rule_birthdate;             /* enum server_rule_birthdate */
-    int64_t closes_at_ms;           /* lottery.closes, ms since 1970; 0: no such time */
-    struct agency_set allowed;      /* who may bet */
-    struct address_set balancers;   /* of server.proxy_from */
+    char replication_servers[CONFIG_TEXT_BYTES]; /* replication.servers; empty: no replication */
+    char replication_centre[CONFIG_TEXT_BYTES];  /* replication.centre, a name (below) */
+    char replication_node[CONFIG_TEXT_BYTES];    /* replication.node; empty: host and directory */
+    uint32_t replication_replicas;               /* replication.replicas, 1 to 5 */
+    char replication_credentials[CONFIG_TEXT_BYTES]; /* replication.credentials, a path, or empty */
+    char replication_ca[CONFIG_TEXT_BYTES];          /* replication.ca, a path, or empty */
+    char replication_certificate[CONFIG_TEXT_BYTES]; /* replication.certificate, the same */
+    char replication_key[CONFIG_TEXT_BYTES];         /* replication.key, the same */
+    uint64_t replication_lag_bytes;                  /* replication.lag_bytes, of bets.csv */
+    uint64_t replication_takeover_after_ms;          /* replication.takeover_after */
+    char centres_expected[CONFIG_TEXT_BYTES]; /* centres.expected, "A,B"; empty: this one alone */
+    uint32_t rule_number_max;                 /* rules.number_max, 0 .. 2^32-1 */
+    int rule_birthdate;                       /* enum server_rule_birthdate */
+    int64_t closes_at_ms;                     /* lottery.closes, ms since 1970; 0: no such time */
+    struct agency_set allowed;                /* who may bet */
+    struct address_set balancers;             /* of server.proxy_from */
 };
 
 /* The table of keys. -h prints it, and tests compare it with the documentation. */
@@ -96,9 +111,17 @@ extern const struct config_table server_config_table;
  * Returns false with *failure set where a key is wrong, where strangers may take all connections
  * (of more than one), where the ring is shorter than four
  * of the longest messages, where ranges overlap, where TLS lacks a file, or where more ids are
- * allowed (with `any`: expected) than limits.agencies.
+ * allowed (with `any`: expected) than limits.agencies, or where what is said of replication does not
+ * fit together.
  */
 bool server_config_load(const char *file, struct server_config *config, struct failure *failure);
+
+/*
+ * Does the same as the request says, and tells all mistakes. `origins` has server_config_table.count
+ * entries, and says where each value came from.
+ */
+bool server_config_read(const struct config_request *request, struct server_config *config,
+                        struct config_origin *origins, struct failure *failure);
 
 /*
  * Returns false where fewer ids are allowed than the draw needs. *doubt then has the fields
@@ -120,6 +143,15 @@ void server_config_terms(const struct server_config *config, struct lottery_term
  */
 bool server_config_adopt_terms(struct server_config *config, const struct lottery_terms *terms,
                                struct failure *failure);
+
+/*
+ * True for a centre's name: 1 to SERVER_CENTRE_NAME_MAX letters, digits and '-'. No other character
+ * can stand in all of the places where the engine has it.
+ */
+bool server_config_is_centre_name(const char *name, size_t bytes);
+
+/* True where bets are copied to an engine: replication.servers is set. */
+bool server_config_replicates(const struct server_config *config);
 
 /* True where agencies.allowed covers this agency. */
 bool server_config_allows(const struct server_config *config, uint32_t agency);

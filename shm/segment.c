@@ -106,6 +106,7 @@ static struct shared_identity plan_identity(const struct segment_plan *plan)
         .connection_limit =
             plan->connection_limit != 0 ? plan->connection_limit : plan->slot_capacity,
         .ring_bytes = plan->ring_bytes,
+        .lag_bytes = plan->lag_bytes,
     };
     identity.agencies_offset = round_up(sizeof(struct shared), SHARED_CACHE_LINE_BYTES);
     identity.buckets_offset =
@@ -304,8 +305,9 @@ static bool init_contents(struct segment *segment, const struct shared_identity 
     if (!init_mutex(segment->shared, failure)) {
         return false;
     }
-    if (sem_init(&segment->shared->storer.wakeup, 1, 0) != 0) {
-        return failure_set_errno(failure, "initialise the storer's semaphore");
+    if (sem_init(&segment->shared->storer.wakeup, 1, 0) != 0 ||
+        sem_init(&segment->shared->shipper.wakeup, 1, 0) != 0) {
+        return failure_set_errno(failure, "initialise the semaphores of storer and shipper");
     }
     for (uint32_t i = 0; i < identity->slot_capacity; i++) {
         slot_release(&segment->slots[i]);
@@ -495,8 +497,8 @@ static bool check_signature(const struct shared_identity *theirs, struct failure
     return true;
 }
 
-static enum segment_answer map_read_only(int descriptor, struct segment *segment,
-                                         struct failure *failure)
+static enum segment_answer map(int descriptor, int protection, struct segment *segment,
+                               struct failure *failure)
 {
     struct stat status;
     bool known = fstat(descriptor, &status) == 0;
@@ -506,7 +508,7 @@ static enum segment_answer map_read_only(int descriptor, struct segment *segment
         return SEGMENT_STARTING;
     }
     size_t bytes = (size_t)status.st_size;
-    char *base = mmap(NULL, bytes, PROT_READ, MAP_SHARED, descriptor, 0);
+    char *base = mmap(NULL, bytes, protection, MAP_SHARED, descriptor, 0);
     if (base == MAP_FAILED) {
         failure_set_errno(failure, "map shared memory %s", segment->name);
         return SEGMENT_ABSENT;
@@ -558,7 +560,27 @@ enum segment_answer segment_attach(uint32_t key, struct segment *segment, struct
         failure_set_errno(failure, "no server: open shared memory %s", segment->name);
         return SEGMENT_ABSENT;
     }
-    enum segment_answer answer = map_read_only(descriptor, segment, failure);
+    enum segment_answer answer = map(descriptor, PROT_READ, segment, failure);
+    close(descriptor);
+    return answer;
+}
+
+enum segment_answer segment_join(uint32_t key, struct segment *segment, struct failure *failure)
+{
+    struct stat status;
+    *segment = (struct segment){.descriptor = -1, .owner = SEGMENT_NO_OWNER};
+    write_name(segment->name, key);
+    int descriptor = shm_open(segment->name, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
+    if (descriptor < 0) {
+        failure_set_errno(failure, "open shared memory %s", segment->name);
+        return SEGMENT_ABSENT;
+    }
+    enum segment_answer answer = SEGMENT_FORBIDDEN;
+    if (fstat(descriptor, &status) != 0 || status.st_uid != geteuid()) {
+        failure_set(failure, "shared memory %s is another user's", segment->name);
+    } else {
+        answer = map(descriptor, PROT_READ | PROT_WRITE, segment, failure);
+    }
     close(descriptor);
     return answer;
 }

@@ -50,6 +50,7 @@ struct segment {
 struct segment_plan {
     uint64_t directory_device, directory_inode;
     uint64_t ring_bytes; /* a multiple of the page size; for huge pages, of 2 MiB */
+    uint64_t lag_bytes;  /* what the engine may lack; 0: nothing is copied */
     uint32_t agency_limit;
     uint32_t agencies_expected;
     uint32_t slot_capacity;    /* at most SHARED_SLOTS_MAX */
@@ -124,5 +125,11 @@ enum segment_answer {
  * name, so the caller has to check whose it is. Called by lottery-stat.
  */
 enum segment_answer segment_attach(uint32_t key, struct segment *segment, struct failure *failure);
+
+/*
+ * The same for writing, where the segment is this user's. Its slots may be woken, and the shipper's part
+ * written; the ring's bytes are not for it (segment->data is NULL). Called by lottery-shipper.
+ */
+enum segment_answer segment_join(uint32_t key, struct segment *segment, struct failure *failure);
 
 #endif

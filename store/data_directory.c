@@ -230,7 +230,10 @@ static bool holds_something(const struct data_directory *directory, const char *
            (!S_ISREG(status.st_mode) || status.st_size > 0);
 }
 
-/* Without control there must be nothing: each start writes it before any other file but `lock`. */
+/*
+ * Without control there must be nothing: each start, and each standby, writes it before any other
+ * file but `lock` and `replication`.
+ */
 static bool is_virgin(const struct data_directory *directory, struct failure *failure)
 {
     static const char *const files[] = {DATA_BETS_FILE,       DATA_DONE_FILE, DATA_WINNERS_FILE,
@@ -334,9 +337,10 @@ static bool open_directory(struct data_directory *directory, struct failure *fai
 static bool check_files(const struct data_directory *directory, struct failure *failure)
 {
     static const char *const names[] = {
-        DATA_LOCK_FILE,       DATA_CONTROL_FILE,       DATA_BETS_FILE, DATA_DONE_FILE,
-        DATA_CHECKPOINT_FILE, DATA_WINNERS_FILE,       DATA_SEAL_FILE, DATA_SEAL_SIGNATURE_FILE,
-        DATA_DRAW_FILE,       DATA_DRAW_SIGNATURE_FILE};
+        DATA_LOCK_FILE,           DATA_CONTROL_FILE,        DATA_BETS_FILE,
+        DATA_DONE_FILE,           DATA_CHECKPOINT_FILE,     DATA_WINNERS_FILE,
+        DATA_SEAL_FILE,           DATA_SEAL_SIGNATURE_FILE, DATA_DRAW_FILE,
+        DATA_DRAW_SIGNATURE_FILE, DATA_REPLICATION_FILE};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (!check_name(directory, names[i], failure)) {
             return false;

@@ -12,6 +12,7 @@
 #include "server/storer/long_work.h"
 #include "server/storer/publication.h"
 #include "shm/agencies.h"
+#include "shm/replica.h"
 #include "store/draw.h"
 
 #include <errno.h>
@@ -176,7 +177,8 @@ static bool publish(struct storage *storage, const struct draw_report *report,
 bool holding_is_due(const struct storage *storage)
 {
     return storage->control.state == CONTROL_SEALED &&
-           control_has_number(&storage->control.terms) && !signals_terminate_requested();
+           control_has_number(&storage->control.terms) && !signals_terminate_requested() &&
+           replica_is_complete(storage->disk->segment);
 }
 
 /* Draws among the bets of this seal. False, and the log says why, when the draw was not held. */
@@ -212,11 +214,21 @@ bool holding_hold_draw(struct storage *storage)
     }
     fault_point("draw.noted");
     atomic_store(&segment->shared->storer.draw_ns, (uint64_t)(clock_monotonic_ns() - began_ns));
-    tell_draw(storage);
-    show_draw(storage);
-    fault_point("draw.before_gate");
-    quorum_set_gate(heritage);
+    holding_tell_if_due(storage);
     return true;
+}
+
+void holding_tell_if_due(const struct storage *storage)
+{
+    const struct heritage *heritage = storage->disk->heritage;
+    const struct shared *shared = heritage->segment.shared;
+    if (storage->control.state == CONTROL_DRAWN && atomic_load(&shared->storer.drawn) == 0 &&
+        replica_is_complete(&heritage->segment)) {
+        tell_draw(storage);
+        show_draw(storage);
+        fault_point("draw.before_gate");
+        quorum_set_gate(heritage);
+    }
 }
 
 /* --------------------------------------------------------------- adopted ---- */
@@ -261,6 +273,9 @@ bool holding_adopt_draw(struct storage *storage)
         }
         log_critical("action: sorteo | result: fail | error: %s", failure.text);
         return false;
+    }
+    if (!replica_is_complete(storage->disk->segment)) {
+        return true; /* told once it is: holding_tell_if_due */
     }
     if (atomic_load(&shared->storer.drawn) == 0 &&
         atomic_load(&shared->supervisor.storer_deaths) > 0) {

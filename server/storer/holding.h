@@ -4,7 +4,8 @@
  * The draw is held once, among the bets that were sealed (sealing.h), when the number is known.
  * bets.csv is held against the seal first. winners.csv and draw.json are in place before control
  * says that the draw was held; control says so before the log has it, the log before any handler
- * sees it, and the gate opens last.
+ * sees it, and the gate opens last. Where bets are copied to an engine, each of these steps waits until
+ * the engine has all that it stands on (shm/replica.h): seal, draw, gate.
  *
  * Called by the storer's process alone. When it dies before control says that the draw was held,
  * the next storer holds it again, among the same bets. When it dies later, the next storer, or the
@@ -26,6 +27,12 @@ bool holding_is_due(const struct storage *storage);
  * storer has to end.
  */
 bool holding_hold_draw(struct storage *storage);
+
+/*
+ * Tells the draw, and opens the gate, if control says that it was held, nobody was told yet, and the
+ * engine has it, too, where bets are copied.
+ */
+void holding_tell_if_due(const struct storage *storage);
 
 /*
  * Takes over a draw that control says was held. Makes winners.csv again where it is missing. False

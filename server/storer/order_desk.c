@@ -10,6 +10,7 @@
 #include "server/signals.h"
 #include "server/storer/sales.h"
 #include "shm/orders.h"
+#include "shm/replica.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -123,7 +124,7 @@ static bool look_at_close(struct storage *storage, const struct order *order)
             return false;
         }
     }
-    if (storage->control.state != CONTROL_CLOSED) {
+    if (storage->control.state != CONTROL_CLOSED && replica_is_complete(storage->disk->segment)) {
         answer_closed(storage, order);
     }
     return true;
@@ -180,7 +181,9 @@ static bool look_at_draw(struct storage *storage, const struct order *order)
         return true;
     }
     if (storage->control.state == CONTROL_DRAWN) {
-        answer_drawn(storage);
+        if (replica_is_complete(storage->disk->segment)) {
+            answer_drawn(storage);
+        }
         return true;
     }
     if (storage->control.terms.number_given) {

@@ -99,9 +99,13 @@ static bool has_work(const void *context)
 /* What ends a draw, a step after the other: all of them in one round where nothing is waited for. */
 static bool bring_to_its_end(struct storage *storage)
 {
-    return sales_look(storage) && order_desk_look(storage) &&
-           (!sealing_is_due(storage) || sealing_seal(storage)) &&
-           (!holding_is_due(storage) || holding_hold_draw(storage));
+    if (!sales_look(storage) || !order_desk_look(storage) ||
+        (sealing_is_due(storage) && !sealing_seal(storage)) ||
+        (holding_is_due(storage) && !holding_hold_draw(storage))) {
+        return false;
+    }
+    holding_tell_if_due(storage);
+    return true;
 }
 
 /* While stopping: nobody is left who could append, and nothing is left to store. */

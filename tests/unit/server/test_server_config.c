@@ -58,6 +58,13 @@ static void assert_defaults(void)
     assert_int_equal(config.log_personal, LOG_PERSONAL_PLAIN);
     assert_int_equal(config.ack_after, ACK_AFTER_SYNCED);
     assert_int_equal(config.start_verify, START_VERIFY_ALL);
+    assert_false(server_config_replicates(&config));
+    assert_string_equal(config.replication_centre, "");
+    assert_string_equal(config.replication_node, "");
+    assert_int_equal(config.replication_replicas, 3);
+    assert_int_equal(config.replication_lag_bytes, 64 << 20);
+    assert_int_equal(config.replication_takeover_after_ms, 5000);
+    assert_string_equal(config.centres_expected, "");
     assert_false(config.allowed.any);
     assert_int_equal(config.allowed.count, 1);
     assert_int_equal(config.allowed.ranges[0].first, 1);
@@ -77,7 +84,8 @@ static void the_shipped_file_names_every_key_with_its_default(void **state)
     assert_non_null(origins);
     assert_true(server_config_load(shipped_file, &config, &failure));
     assert_defaults();
-    assert_true(config_load(&server_config_table, shipped_file, &config, origins, &failure));
+    assert_true(config_load(&server_config_table, &(struct config_request){.file = shipped_file},
+                            &config, origins, &failure));
     for (size_t i = 0; i < server_config_table.count; i++) {
         if (origins[i].source != CONFIG_FROM_FILE) {
             fail_msg("%s does not name %s", shipped_file, server_config_table.keys[i].path[0]);
@@ -152,6 +160,19 @@ static const struct config_setting settable[] = {
     {"winners: {wait: 0}", "WINNERS_WAIT", "0", " | winners.wait: 0 |"},
     {"untyped_messages: single", "UNTYPED_MESSAGES", "single", " | untyped_messages: single |"},
     {"ack_after: written", "ACK_AFTER", "written", " | ack_after: written |"},
+    {"replication: {node: n.1}", "REPLICATION_NODE", "n.1", " | replication.node: n.1 |"},
+    {"replication: {centre: C-1}", "REPLICATION_CENTRE", "C-1", " | replication.centre: C-1 |"},
+    {"replication: {replicas: 5}", "REPLICATION_REPLICAS", "5", " | replication.replicas: 5 |"},
+    {"replication: {credentials: /c}", "REPLICATION_CREDENTIALS", "/c",
+     " | replication.credentials: /c |"},
+    {"replication: {ca: /c}", "REPLICATION_CA", "/c", " | replication.ca: /c |"},
+    {"replication: {certificate: /c}", "REPLICATION_CERTIFICATE", "/c",
+     " | replication.certificate: /c |"},
+    {"replication: {key: /k}", "REPLICATION_KEY", "/k", " | replication.key: /k |"},
+    {"replication: {lag_bytes: 1G}", "REPLICATION_LAG_BYTES", "1G",
+     " | replication.lag_bytes: 1G |"},
+    {"replication: {takeover_after: 1s}", "REPLICATION_TAKEOVER_AFTER", "1s",
+     " | replication.takeover_after: 1s |"},
     {"start: {verify: end}", "START_VERIFY", "end", " | start.verify: end |"},
 };
 
@@ -179,9 +200,67 @@ static void values_outside_their_bounds_are_refused(void **state)
         {"TIMEOUTS_ANSWER", "0",
          "\"0\" is not a duration from 1ms to 24h (write it like 100ms, 5s, 1m30s or 1h)"},
         {"UNTYPED_MESSAGES", "x", "\"x\" is not one of batch, single"},
-        {"ACK_AFTER", "x", "\"x\" is not one of synced, written"},
+        {"ACK_AFTER", "x", "\"x\" is not one of synced, written, replicated"},
     };
     assert_values_refused(state, cases, sizeof cases / sizeof cases[0]);
+}
+
+/* ---- replication ----------------------------------------------------------- */
+
+#define ENGINE "replication: {servers: \"nats://a:4222\", centre: A"
+
+static void replication_is_on_where_servers_are_named(void **state)
+{
+    assert_loads(state, ENGINE "}\nack_after: replicated\ncentres: {expected: \"B,A\"}");
+    assert_true(server_config_replicates(&config));
+    assert_int_equal(config.ack_after, ACK_AFTER_REPLICATED);
+    assert_string_equal(config.replication_servers, "nats://a:4222");
+    assert_string_equal(config.centres_expected, "B,A");
+}
+
+static void replication_without_what_it_needs_is_refused(void **state)
+{
+    assert_refused(state, "ack_after: replicated",
+                   ":1: ack_after: is \"replicated\", but replication.servers is not set");
+    assert_refused(state, "centres: {expected: \"A,B\"}",
+                   ":1: centres.expected: is set, but replication.servers is not: the centres tell "
+                   "each other of their draws over the engine");
+    assert_refused(state, "replication: {servers: a}",
+                   ":1: replication.servers: \"\" is no name of a centre: 1 to 32 letters, digits "
+                   "and '-'");
+    assert_refused(
+        state, "replication: {servers: a, centre: a.b}",
+        ":1: replication.centre: \"a.b\" is no name of a centre: 1 to 32 letters, digits "
+        "and '-'");
+    assert_refused(state, "replication: {servers: a, centre: a12345678901234567890123456789012}",
+                   ":1: replication.centre: \"a12345678901234567890123456789012\" is no name of a "
+                   "centre: 1 to 32 letters, digits and '-'");
+    assert_refused(state, ENGINE ", node: a b}",
+                   ":1: replication.node: \"a b\" is no name of a node: 1 to 64 letters, digits, "
+                   "'-', '.' and '_'");
+    assert_refused(state, ENGINE ", certificate: c}",
+                   ":1: replication.certificate: is set, but replication.key is not");
+    assert_refused(state, ENGINE ", key: c}",
+                   ":1: replication.key: is set, but replication.certificate is not");
+    assert_refused(state, ENGINE ", lag_bytes: 4M}",
+                   ":1: replication.lag_bytes: replication.lag_bytes (4M) is less than ring.bytes "
+                   "(8M)");
+}
+
+static void centres_that_draw_together_are_named_once_each(void **state)
+{
+    assert_loads(state, ENGINE "}\ncentres: {expected: \"A\"}");
+    assert_refused(state, ENGINE "}\ncentres: {expected: \"B,C\"}",
+                   ":2: centres.expected: \"B,C\" does not name this centre (replication.centre: "
+                   "A)");
+    assert_refused(state, ENGINE "}\ncentres: {expected: \"A,B,A\"}",
+                   ":2: centres.expected: centre A is named twice");
+    assert_refused(state, ENGINE "}\ncentres: {expected: \"B,B,A\"}",
+                   ":2: centres.expected: centre B is named twice");
+    assert_refused(state, ENGINE "}\ncentres: {expected: \"A,\"}",
+                   ":2: centres.expected: \"A,\" is not like A,B,C");
+    assert_refused(state, ENGINE "}\ncentres: {expected: \"A,,B\"}",
+                   ":2: centres.expected: \"A,,B\" is not like A,B,C");
 }
 
 static void the_number_of_agencies_wins_over_its_other_names(void **state)
@@ -482,7 +561,8 @@ static void handlers_that_come_back_have_to_be_forked_ahead(void **state)
 static void an_unknown_key_is_refused(void **state)
 {
     assert_refused(state, "server:\n  prot: 1\n",
-                   ":2: server.prot: unknown key; known here are port, listen_backlog, address, "
+                   ":2: server.prot: unknown key; did you mean port? Known here are port, "
+                   "listen_backlog, address, "
                    "proxy_from, user");
 }
 
@@ -503,6 +583,9 @@ int main(void)
         TEST(every_key_has_path_variable_default_and_meaning),
         TEST(every_key_is_set_by_the_file_and_by_its_variables),
         TEST(values_outside_their_bounds_are_refused),
+        TEST(replication_is_on_where_servers_are_named),
+        TEST(replication_without_what_it_needs_is_refused),
+        TEST(centres_that_draw_together_are_named_once_each),
         TEST(the_number_of_agencies_wins_over_its_other_names),
         TEST(logging_level_wins_over_log_level),
         TEST(the_log_line_has_the_course_s_names_as_well),
