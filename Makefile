@@ -53,6 +53,7 @@ ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,--as-needed $(SANITIZE) $(LDFLAGS)
 LIBRARIES   := -lyaml -lrt -pthread
 # Of the programs that have these rooms in them; tests have all of them.
 LIBRARIES_engine := -lnats
+LIBRARIES_postgres := -lpq
 LIBRARIES_server := -lseccomp
 LIBRARIES_seal   := -lcrypto -ljansson
 LIBRARIES_pki    := -lcrypto
@@ -66,7 +67,11 @@ export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1:exitcode=99
 
 # A room is a folder with one subject, built into one archive; scripts/rooms.py says, and `make
 # lint` checks, which rooms may know which. main.c of a room is no part of it, but a program's.
-ROOMS := lib bet shm store engine shipper seal tls pki verify server client generate stat admin
+ROOMS := lib bet shm store engine shipper feed seal tls pki verify server client generate stat admin
+
+# libpq is not everywhere: the one program that stores into PostgreSQL is built where it is.
+HAS_LIBPQ := $(shell pkg-config --exists libpq 2>/dev/null && echo there)
+ROOMS     += $(if $(HAS_LIBPQ),postgres)
 
 sources_of = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
 archives   = $(patsubst %,$(BUILD)/%.a,$(1))
@@ -104,6 +109,8 @@ $(eval $(call program,lottery-generate,generate,generate bet lib))
 $(eval $(call program,lottery-stat,stat,stat server tls store shm bet lib))
 $(eval $(call program,lottery-admin,admin,admin stat server seal pki tls store shm bet lib))
 $(eval $(call program,lottery-shipper,shipper,shipper engine store shm bet lib))
+$(eval $(call program,lottery-feed,feed,feed engine bet lib))
+$(if $(HAS_LIBPQ),$(eval $(call program,lottery-feed-postgres,postgres,postgres feed engine bet lib)))
 $(eval $(call program,lottery-verify,verify,verify seal store bet lib))
 
 # Scripts are called by bash: a ZIP, or a copy by way of Windows, has lost their exec bits.
@@ -131,7 +138,7 @@ $(call archives,$(ROOMS)):
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # A test links what it calls, and no more.
-TEST_ARCHIVES := $(call archives,client generate admin stat verify server seal pki tls shipper engine store shm bet lib)
+TEST_ARCHIVES := $(call archives,client generate admin stat verify server seal pki tls shipper feed engine store shm bet lib)
 
 $(UNIT_TESTS) $(INTEGRATION_TESTS): %: %.o $(call objects,$(HARNESS)) $(TEST_ARCHIVES)
 	$(call say,LINK,$@)
@@ -153,6 +160,8 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || \
 	    echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' >$@
+
+$(call objects,$(wildcard postgres/*.c)): private ALL_CFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
 
 # GCC would gather the places of a scan in vectors before it writes them, which takes longer.
 $(BUILD)/bet/row_scan.o: ALL_CFLAGS += -fno-tree-slp-vectorize

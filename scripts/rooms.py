@@ -23,6 +23,8 @@ ROOMS = {
     'engine': ('the replicated log: NATS or memory, its records, what they add up to', ('lib',)),
     'shipper': ('lottery-shipper: what is durable here, copied to the engine',
                 ('lib', 'bet', 'shm', 'store', 'engine')),
+    'feed': ('a centre\'s bets from its log: checked, printed, exported', ('lib', 'bet', 'engine')),
+    'postgres': ('the same bets into PostgreSQL, each once', ('lib', 'bet', 'engine', 'feed')),
     'seal': ('what is proven of a draw: SHA-256, Merkle tree, seal.json, draw.json, signatures',
              ('lib', 'bet', 'store')),
     'tls': ('encrypted connections: contexts, streams, the agencies that a certificate names',
