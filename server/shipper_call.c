@@ -4,6 +4,7 @@
 #include "server/shipper_call.h"
 
 #include "lib/log.h"
+#include "server/shipper_program.h"
 #include "store/replication.h"
 
 #include <errno.h>
@@ -17,33 +18,17 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define SHIPPER_PROGRAM "lottery-shipper"
-
 enum { ARGUMENTS_MAX = 40, NUMBER_BYTES = 24, NOT_EXECUTED = 127 };
 
 /* What is executed. */
 struct call {
-    char path[PATH_MAX];
+    struct shipper_program program;
     char node[REPLICATION_NODE_BYTES];
     char takeover_after[NUMBER_BYTES], descriptor[NUMBER_BYTES], words[NUMBER_BYTES];
     char group[NUMBER_BYTES];
     const char *arguments[ARGUMENTS_MAX];
     size_t count;
 };
-
-/* The program stands in the directory of this one. */
-static bool find_program(char path[PATH_MAX], struct failure *failure)
-{
-    ssize_t bytes = readlink("/proc/self/exe", path, PATH_MAX - sizeof SHIPPER_PROGRAM - 1);
-    if (bytes < 0) {
-        return failure_set_errno(failure, "find " SHIPPER_PROGRAM ": read /proc/self/exe");
-    }
-    path[bytes] = '\0';
-    char *slash = strrchr(path, '/');
-    (void)snprintf(slash + 1, sizeof SHIPPER_PROGRAM, SHIPPER_PROGRAM);
-    return access(path, X_OK) == 0 ||
-           failure_set_errno(failure, "execute %s, which belongs beside lottery-server", path);
-}
 
 static void add(struct call *call, const char *option, const char *value)
 {
@@ -58,7 +43,8 @@ static bool make_call(struct call *call, const struct server_config *config,
 {
     struct replication_state state;
     *call = (struct call){.count = 0};
-    if (!find_program(call->path, failure) || !replication_settle(directory, &state, failure)) {
+    if (!shipper_program_find(&call->program, config, failure) ||
+        !replication_settle(directory, &state, failure)) {
         return false;
     }
     replication_name_node(&state, config->replication_node, call->node);
@@ -69,7 +55,7 @@ static bool make_call(struct call *call, const struct server_config *config,
     if (directory->access.has_group) {
         (void)snprintf(call->group, NUMBER_BYTES, "%u", (unsigned)directory->access.group);
     }
-    call->arguments[call->count++] = SHIPPER_PROGRAM;
+    call->arguments[call->count++] = call->program.path;
     call->arguments[call->count++] = "--follow";
     add(call, "--directory", directory->path);
     add(call, "--descriptor", call->descriptor);
@@ -98,8 +84,8 @@ static _Noreturn void become(const struct call *call, pid_t parent, int director
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent && is_inherited(directory) &&
         is_inherited(words)) {
         /* execv's type is older than const */
-        (void)execv(call->path, (char *const *)(uintptr_t)call->arguments);
-        log_error("action: follow | result: fail | error: execute %s: %s", call->path,
+        (void)execv(call->program.path, (char *const *)(uintptr_t)call->arguments);
+        log_error("action: follow | result: fail | error: execute %s: %s", call->program.path,
                   strerror(errno));
     }
     _exit(NOT_EXECUTED);
@@ -119,7 +105,7 @@ pid_t shipper_call_follow(const struct server_config *config,
         become(&call, parent, directory->descriptor, words);
     }
     if (pid < 0) {
-        (void)failure_set_errno(failure, "start " SHIPPER_PROGRAM ": fork");
+        (void)failure_set_errno(failure, "start lottery-shipper: fork");
     }
     return pid;
 }

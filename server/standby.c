@@ -33,8 +33,7 @@ enum {
     DOUBLINGS_MAX = 6,
     LOOK_MS = 1000,
     STOP_MS = 5000, /* for a shipper to end by SIGTERM */
-    WORDS_BYTES = 1024,
-    SHIPPER_ENDED_REFUSED = 6 /* lottery-shipper's exit status: a person is needed */
+    WORDS_BYTES = 1024
 };
 
 struct standby {
@@ -136,7 +135,7 @@ static void bury(struct standby *standby, int wait_status)
     }
     standby->has_claimed = false;
     refuse_promotion(standby, "the shipper died over it: see the log, and try again");
-    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == SHIPPER_ENDED_REFUSED) {
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == SHIPPER_STATUS_REFUSED) {
         (void)failure_set(standby->failure,
                           "this standby can't follow the log of centre %s: the "
                           "line before says why, and what to do",
