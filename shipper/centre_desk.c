@@ -17,7 +17,8 @@
 #include <string.h>
 
 enum {
-    LOOK_EVERY_MS = 500,
+    LOOK_EVERY_MS = 500,      /* for what other centres say, while the draw waits for it */
+    LOOK_SELDOM_MS = 5000,    /* while bets are sold, which a slow answer here would hold up */
     ORDER_PATIENCE_MS = 20000 /* of an operator, while the engine does not answer */
 };
 
@@ -249,6 +250,15 @@ static void close_out(struct centre_desk *desk, struct engine *engine,
 
 /* -------------------------------------------------------------------- life ---- */
 
+/* How long nothing has to be looked at where nothing changes here. */
+static int64_t pause_ms(const struct centre_desk *desk)
+{
+    enum centre_state state = centres_state(desk->setting.segment);
+    bool waits = desk->asked_since_ms != 0 || state == CENTRE_AWAITS || state == CENTRE_READY ||
+                 (desk->has_seal && state != CENTRE_RELEASED);
+    return waits ? LOOK_EVERY_MS : LOOK_SELDOM_MS;
+}
+
 static struct centre_desk_seen see(const struct centre_desk *desk)
 {
     const struct segment *segment = desk->setting.segment;
@@ -279,15 +289,15 @@ void centre_desk_attend(struct centre_desk *desk, struct engine *engine, uint64_
     if (desk->centre == NULL || (now_ms < desk->next_ms && !centre_desk_has_work(desk))) {
         return;
     }
-    desk->next_ms = now_ms + LOOK_EVERY_MS;
     desk->seen = see(desk);
     if (!read_files(desk, &failure) || !make_stream(desk, engine, &failure)) {
         tell_reason(desk, &failure);
-        return;
+    } else {
+        struct centre_facts facts = facts_of(desk, epoch);
+        if (centres_are_asked(desk->setting.segment)) {
+            close_out(desk, engine, &facts);
+        }
+        look(desk, engine, &facts);
     }
-    struct centre_facts facts = facts_of(desk, epoch);
-    if (centres_are_asked(desk->setting.segment)) {
-        close_out(desk, engine, &facts);
-    }
-    look(desk, engine, &facts);
+    desk->next_ms = clock_monotonic_ms() + pause_ms(desk);
 }

@@ -2,7 +2,8 @@
  * centre_desk.h - a primary's part in a draw of several centres: from its files and its segment to
  * stream DRAW (centre.h), and back.
  *
- * Twice a second, and at once where something has changed here, it reads control and the seal, looks
+ * Twice a second, less often while bets are sold, and at once where something has changed here, it
+ * reads control and the seal, looks
  * at the stream, and shows in the segment how far the centres are (shm/centres.h). What the storer has
  * handed on, a number or an order to close a centre out, it carries out. It says in the log what is
  * waited for, and what contradicts, each once.
