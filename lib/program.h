@@ -35,7 +35,7 @@
 enum { PROGRAM_EXIT_USAGE = 2, PROGRAM_EXIT_STATUSES = 8 };
 
 /* Ids of options without a short form begin here; other ids are the short form's letter. */
-enum { PROGRAM_LONG_ONLY = 256, PROGRAM_OPTIONS_MAX = 16 };
+enum { PROGRAM_LONG_ONLY = 256, PROGRAM_OPTIONS_MAX = 24 };
 
 struct program_option {
     int id;               /* 'c' for -c, or a number from PROGRAM_LONG_ONLY on */

@@ -3,7 +3,7 @@
  *
  * Reads the options and the configuration, and becomes the supervisor. The supervisor ends here,
  * and its children end in processes.c. Exit status: 0 after a graceful stop, 1 when something
- * failed, 2 when it was called wrongly.
+ * failed, 2 when it was called wrongly, 4 when another node has taken over.
  */
 #include "lib/log.h"
 #include "lib/process_title.h"
@@ -41,7 +41,10 @@ static const struct program_manual manual = {
     .option_count = sizeof program_options / sizeof program_options[0],
     .keys = &server_config_table,
     .statuses = {[EXIT_SUCCESS] = "it was stopped and has stored everything; -t: the configuration "
-                                  "is right"},
+                                  "is right",
+                 [SUPERVISOR_EXIT_FENCED] =
+                     "another node writes the log of this centre, or the log "
+                     "has more than this disk: start with --follow"},
 };
 
 static enum program_reading take_option(int id, const char *argument, void *context)

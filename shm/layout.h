@@ -109,6 +109,8 @@ struct shared_identity {
     uint32_t connection_limit; /* limits.max_connections */
     uint64_t ring_bytes;
     uint64_t lag_bytes; /* replication.lag_bytes; 0: nothing is copied */
+    uint32_t
+        acks_are_copied; /* 1: ack_after is `replicated`; the shipper wakes who waits for one */
     uint64_t segment_bytes;
     uint64_t agencies_offset, buckets_offset, slots_offset, data_offset;
 };

@@ -118,6 +118,12 @@ static bool prepare_open(struct operator_desk *desk, struct heritage *heritage,
     if (control_read(&heritage->directory, &current, failure) != CONTROL_READ) {
         return false;
     }
+    if (server_config_replicates(&heritage->config)) {
+        return failure_set(failure,
+                           "with replication.servers a directory holds one draw: a standby could "
+                           "not follow into the next one; give that a directory and a "
+                           "replication.centre of its own");
+    }
     if (!may_follow(request, &current, &heritage->directory, failure) ||
         !control_make(next, failure) ||
         !set_terms(request, &heritage->config, &current.terms, &next->terms, failure)) {
