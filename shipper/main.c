@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "lib/process_title.h"
 #include "lib/program.h"
+#include "shipper/confine.h"
 #include "shipper/shipper.h"
 
 #include <limits.h>
@@ -32,7 +33,8 @@ enum option_id {
     OPTION_CERTIFICATE,
     OPTION_KEY,
     OPTION_PATIENCE,
-    OPTION_LOG_LEVEL
+    OPTION_LOG_LEVEL,
+    OPTION_CONFINED
 };
 
 static const struct program_option program_options[] = {
@@ -50,6 +52,7 @@ static const struct program_option program_options[] = {
     {OPTION_KEY, "key", "FILE", "replication.key", false},
     {OPTION_PATIENCE, "patience", "MS", "how long it goes on once it is asked to end", false},
     {OPTION_LOG_LEVEL, "log-level", "LEVEL", "log.level", false},
+    {OPTION_CONFINED, "confined", NULL, "confinement is enforced", false},
 };
 
 static const struct program_manual manual = {
@@ -69,6 +72,7 @@ static const struct program_manual manual = {
 struct options {
     struct shipper_setting setting;
     enum log_level log_level;
+    bool is_confined;
 };
 
 /* Reads a number from `minimum` to `maximum`. */
@@ -145,6 +149,9 @@ static enum program_reading take_option(int id, const char *argument, void *cont
         reading = take_number("patience", argument, 0, INT32_MAX, &number);
         options->setting.patience_ms = (int64_t)number;
         return reading;
+    case OPTION_CONFINED:
+        options->is_confined = true;
+        return PROGRAM_GO_ON;
     default:
         return log_level_from_name(argument, &options->log_level)
                    ? PROGRAM_GO_ON
@@ -165,6 +172,7 @@ int main(int argc, char **argv)
         .setting = {.replicas = 3,
                     .access = {.credentials = "", .ca = "", .certificate = "", .key = ""}},
         .log_level = LOG_LEVEL_INFO};
+    struct failure failure;
     process_title_open(argc, argv);
     if (!program_begin(&manual)) {
         return EXIT_FAILURE;
@@ -179,7 +187,13 @@ int main(int argc, char **argv)
     options.setting.access.name = options.setting.node;
     log_set_threshold(options.log_level);
     log_open();
-    int status = (int)shipper_run(&options.setting);
+    int status = SHIPPER_EXIT_FAILED;
+    if (options.is_confined && !confine(&failure)) {
+        log_critical("action: confinement | result: fail | role: shipper | error: %s",
+                     failure.text);
+    } else {
+        status = (int)shipper_run(&options.setting);
+    }
     log_close();
     return status;
 }

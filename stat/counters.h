@@ -27,6 +27,7 @@ enum section {
     SECTION_CONFINEMENT,
     SECTION_KEYHOLDER,
     SECTION_TLS,
+    SECTION_REPLICA,
     SECTION_AGENCIES, /* a list: a row an agency */
     SECTION_HANDLERS, /* a list: a row a connection */
     SECTION_REFUSALS, /* a list: a row a reason */
