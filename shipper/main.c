@@ -3,21 +3,28 @@
  *
  * lottery-server executes it, and says by options what its configuration says: so both have read the
  * same file once, whatever a hand does to it meanwhile. It is a program of its own because the client of
- * NATS starts threads, after which no process may fork. shipper.h tells its life.
+ * NATS starts threads, after which no process may fork. shipper.h tells its life beside a server, and
+ * follow.h that of a standby.
  */
 #include "lib/decimal.h"
 #include "lib/log.h"
 #include "lib/process_title.h"
 #include "lib/program.h"
 #include "shipper/confine.h"
+#include "shipper/follow.h"
 #include "shipper/shipper.h"
+#include "shipper/stop_signal.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_BASE = 16 };
+enum {
+    KEY_BASE = 16,
+    FIRST_DESCRIPTOR = 3, /* after the standard streams */
+    CONNECT_MS = 3000     /* for a standby's first connection; it goes on trying afterwards */
+};
 
 enum option_id {
     OPTION_DIRECTORY = PROGRAM_LONG_ONLY,
@@ -26,6 +33,7 @@ enum option_id {
     OPTION_IDENTITY,
     OPTION_SERVERS,
     OPTION_CENTRE,
+    OPTION_CENTRES,
     OPTION_NODE,
     OPTION_REPLICAS,
     OPTION_CREDENTIALS,
@@ -34,16 +42,21 @@ enum option_id {
     OPTION_KEY,
     OPTION_PATIENCE,
     OPTION_LOG_LEVEL,
-    OPTION_CONFINED
+    OPTION_CONFINED,
+    OPTION_FOLLOW,
+    OPTION_DESCRIPTOR,
+    OPTION_WORDS,
+    OPTION_TAKEOVER_AFTER
 };
 
 static const struct program_option program_options[] = {
     {OPTION_DIRECTORY, "directory", "PATH", "data.directory", true},
     {OPTION_GROUP, "group", "GID", "the number of data.group", false},
-    {OPTION_SEGMENT, "segment", "KEY", "of the server's shared memory, in hexadecimal", true},
-    {OPTION_IDENTITY, "identity", "ID", "of the draw that the directory holds", true},
+    {OPTION_SEGMENT, "segment", "KEY", "of a server's shared memory, in hexadecimal", false},
+    {OPTION_IDENTITY, "identity", "ID", "of the draw that a server's directory holds", false},
     {OPTION_SERVERS, "servers", "URLS", "replication.servers", true},
     {OPTION_CENTRE, "centre", "NAME", "replication.centre", true},
+    {OPTION_CENTRES, "centres", "NAMES", "centres.expected", false},
     {OPTION_NODE, "node", "NAME", "this node's name", true},
     {OPTION_REPLICAS, "replicas", "N", "replication.replicas", false},
     {OPTION_CREDENTIALS, "credentials", "FILE", "replication.credentials", false},
@@ -53,6 +66,10 @@ static const struct program_option program_options[] = {
     {OPTION_PATIENCE, "patience", "MS", "how long it goes on once it is asked to end", false},
     {OPTION_LOG_LEVEL, "log-level", "LEVEL", "log.level", false},
     {OPTION_CONFINED, "confined", NULL, "confinement is enforced", false},
+    {OPTION_FOLLOW, "follow", NULL, "be the shipper of a standby", false},
+    {OPTION_DESCRIPTOR, "descriptor", "N", "of a standby: the directory, open and locked", false},
+    {OPTION_WORDS, "words", "N", "of a standby: the pipe to its server", false},
+    {OPTION_TAKEOVER_AFTER, "takeover-after", "MS", "replication.takeover_after", false},
 };
 
 static const struct program_manual manual = {
@@ -61,18 +78,20 @@ static const struct program_manual manual = {
         "Copies what a lottery-server has stored to NATS JetStream. lottery-server starts it.",
     .options = program_options,
     .option_count = sizeof program_options / sizeof program_options[0],
-    .statuses = {[SHIPPER_EXIT_STOPPED] = "it was asked to end, and everything is copied",
-                 [SHIPPER_EXIT_FAILED] = "something failed; another one may do better",
-                 [SHIPPER_EXIT_FENCED] = "another node has claimed the log",
-                 [SHIPPER_EXIT_BEHIND] = "the log has more than this node's files",
-                 [SHIPPER_EXIT_REFUSED] = "the engine's settings or version, or another lottery's "
-                                          "log: an operator is needed"},
+    .statuses = {{SHIPPER_EXIT_STOPPED, "it was asked to end, and everything is copied"},
+                 {SHIPPER_EXIT_FAILED, "something failed; another one may do better"},
+                 {SHIPPER_EXIT_FENCED, "another node has claimed the log"},
+                 {SHIPPER_EXIT_BEHIND, "the log has more than this node's files"},
+                 {SHIPPER_EXIT_REFUSED, "the engine's settings or version, or another lottery's "
+                                        "log: an operator is needed"}},
 };
 
 struct options {
     struct shipper_setting setting;
     enum log_level log_level;
     bool is_confined;
+    bool follows;
+    uint64_t descriptor, words, takeover_after_ms; /* where it does */
 };
 
 /* Reads a number from `minimum` to `maximum`. */
@@ -108,6 +127,8 @@ static const char **text_of(struct options *options, int id)
         return &setting->access.servers;
     case OPTION_CENTRE:
         return &setting->centre;
+    case OPTION_CENTRES:
+        return &setting->centres;
     case OPTION_NODE:
         return &setting->node;
     case OPTION_CREDENTIALS:
@@ -152,6 +173,16 @@ static enum program_reading take_option(int id, const char *argument, void *cont
     case OPTION_CONFINED:
         options->is_confined = true;
         return PROGRAM_GO_ON;
+    case OPTION_FOLLOW:
+        options->follows = true;
+        return PROGRAM_GO_ON;
+    case OPTION_DESCRIPTOR:
+        return take_number("descriptor", argument, FIRST_DESCRIPTOR, INT32_MAX,
+                           &options->descriptor);
+    case OPTION_WORDS:
+        return take_number("words", argument, FIRST_DESCRIPTOR, INT32_MAX, &options->words);
+    case OPTION_TAKEOVER_AFTER:
+        return take_number("takeover-after", argument, 1, INT32_MAX, &options->takeover_after_ms);
     default:
         return log_level_from_name(argument, &options->log_level)
                    ? PROGRAM_GO_ON
@@ -162,14 +193,50 @@ static enum program_reading take_option(int id, const char *argument, void *cont
 static bool is_complete(const struct options *options)
 {
     const struct shipper_setting *setting = &options->setting;
-    return setting->directory != NULL && setting->identity != NULL && setting->segment_key != 0 &&
-           setting->access.servers != NULL && setting->centre != NULL && setting->node != NULL;
+    const bool has_place =
+        options->follows
+            ? options->descriptor != 0 && options->words != 0 && options->takeover_after_ms != 0
+            : setting->identity != NULL && setting->segment_key != 0;
+    return has_place && setting->directory != NULL && setting->access.servers != NULL &&
+           setting->centre != NULL && setting->node != NULL;
+}
+
+/* The life of a standby's shipper. */
+static enum shipper_exit follow(const struct options *options)
+{
+    static const enum shipper_exit statuses[] = {[FOLLOW_STOPPED] = SHIPPER_EXIT_STOPPED,
+                                                 [FOLLOW_CLAIMED] = SHIPPER_EXIT_STOPPED,
+                                                 [FOLLOW_FAILED] = SHIPPER_EXIT_FAILED,
+                                                 [FOLLOW_REFUSED] = SHIPPER_EXIT_REFUSED};
+    const struct shipper_setting *setting = &options->setting;
+    const struct data_directory directory = {
+        .path = setting->directory,
+        .descriptor = (int)options->descriptor,
+        .lock = -1,
+        .access = {.has_group = setting->has_group, .group = setting->group}};
+    struct failure failure;
+    stop_signal_block();
+    struct engine *engine = engine_open_nats(&setting->access, CONNECT_MS, &failure);
+    if (engine == NULL) {
+        log_critical("action: follow | result: fail | error: %s", failure.text);
+        return SHIPPER_EXIT_REFUSED;
+    }
+    const struct follow_plan plan = {.engine = engine,
+                                     .directory = &directory,
+                                     .centre = setting->centre,
+                                     .node = setting->node,
+                                     .takeover_after_ms = options->takeover_after_ms,
+                                     .words = (int)options->words};
+    enum follow_end end = follow_run(&plan);
+    engine_close(engine);
+    return statuses[end];
 }
 
 int main(int argc, char **argv)
 {
     struct options options = {
-        .setting = {.replicas = 3,
+        .setting = {.centres = "",
+                    .replicas = 3,
                     .access = {.credentials = "", .ca = "", .certificate = "", .key = ""}},
         .log_level = LOG_LEVEL_INFO};
     struct failure failure;
@@ -192,7 +259,7 @@ int main(int argc, char **argv)
         log_critical("action: confinement | result: fail | role: shipper | error: %s",
                      failure.text);
     } else {
-        status = (int)shipper_run(&options.setting);
+        status = (int)(options.follows ? follow(&options) : shipper_run(&options.setting));
     }
     log_close();
     return status;
