@@ -55,6 +55,7 @@ ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,--as-needed $(SANITIZE) $(LDFLAGS)
 LIBRARIES   := -lyaml -lrt -pthread
 # Of the programs that have these rooms in them; tests have all of them.
 LIBRARIES_engine := -lnats
+LIBRARIES_shipper := -lseccomp
 LIBRARIES_postgres := -lpq
 LIBRARIES_server := -lseccomp
 LIBRARIES_seal   := -lcrypto -ljansson
