@@ -25,6 +25,8 @@ ROOMS = {
                 ('lib', 'bet', 'shm', 'store', 'engine')),
     'seal': ('what is proven of a draw: SHA-256, Merkle tree, seal.json, draw.json, signatures',
              ('lib', 'bet', 'store')),
+    'shipper': ('what takes bets to the engine, and the draw from it',
+                ('lib', 'bet', 'shm', 'store', 'seal', 'engine')),
     'tls': ('encrypted connections: contexts, streams, the agencies that a certificate names',
             ('lib', 'bet')),
     'pki': ('a small certificate authority: keys, certificates, what was issued and revoked',
@@ -42,6 +44,7 @@ ROOMS = {
     'client': ('the agency', ('lib', 'bet', 'tls')),
     'generate': ('the generator of bets', ('lib', 'bet')),
     'stat': ('the inspector', ('lib', 'bet', 'shm', 'store', 'server')),
+    'web': ('the page to look at, and what it is told', ('lib', 'bet', 'shm', 'store', 'server', 'stat')),
     # `lottery-admin status` asks a running server as lottery-stat does.
     'admin': ('the operator\'s commands',
               ('lib', 'bet', 'shm', 'store', 'server', 'seal', 'tls', 'pki', 'stat')),
