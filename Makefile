@@ -91,6 +91,8 @@ ALL_HEADERS    := $(sort $(shell find $(ROOMS) tests -name '*.h' 2>/dev/null))
 UNIT_TESTS        := $(patsubst %.c,$(BUILD)/%,$(sort $(shell find tests/unit -name 'test_*.c') \
                      $(wildcard tests/fuzz/test_*.c)))
 INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c tests/faults/test_*.c))
+# They start nodes of the log's engine, which `make test` does without.
+CLUSTER_TESTS     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/cluster/test_*.c))
 # They count like the others (tests/scripts/words.sh).
 SCRIPT_TESTS      := $(patsubst %.sh,$(BUILD)/%,$(wildcard tests/scripts/test_*.sh))
 
@@ -117,6 +119,7 @@ $(eval $(call program,lottery-generate,generate,generate bet lib))
 $(eval $(call program,lottery-stat,stat,stat server tls store shm bet lib))
 $(eval $(call program,lottery-web,web,web stat server tls store shm bet lib))
 $(eval $(call program,lottery-admin,admin,admin stat server seal pki tls store shm bet lib))
+$(eval $(call program,lottery-shipper,shipper,shipper engine seal store shm bet lib))
 $(eval $(call program,lottery-feed,feed,feed engine bet lib))
 $(if $(HAS_LIBPQ),$(eval $(call program,lottery-feed-postgres,postgres,postgres feed engine bet lib)))
 $(eval $(call program,lottery-verify,verify,verify seal store engine bet lib))
@@ -148,7 +151,7 @@ $(call archives,$(ROOMS)):
 # A test links what it calls, and no more.
 TEST_ARCHIVES := $(call archives,client generate admin web stat verify server shipper seal pki tls feed engine store shm bet lib)
 
-$(UNIT_TESTS) $(INTEGRATION_TESTS): %: %.o $(call objects,$(HARNESS)) $(TEST_ARCHIVES)
+$(UNIT_TESTS) $(INTEGRATION_TESTS) $(CLUSTER_TESTS): %: %.o $(call objects,$(HARNESS)) $(TEST_ARCHIVES)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
 	    $(foreach room,$(ROOMS),$(LIBRARIES_$(room))) $(LIBRARIES) \
@@ -189,7 +192,7 @@ $(BUILD)/web/page.o: web/page.html
 
 # ---- testing -----------------------------------------------------------------
 
-.PHONY: test unit run-tests asan test-docker
+.PHONY: test unit run-tests asan test-cluster run-cluster-tests test-docker
 test: ## set up, build and run all tests (ONLY=test_bet: just that one)
 	@bash scripts/setup.sh build test
 	@$(MAKE) --no-print-directory $(PARALLEL) run-tests
@@ -202,6 +205,13 @@ run-tests: $(PROGRAMS) $(UNIT_TESTS) $(INTEGRATION_TESTS) $(SCRIPT_TESTS)
 
 asan: ## the same tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory VARIANT=asan test
+
+test-cluster: ## the tests that need nats-server, several of them at once (ONLY=test_engine_nats)
+	@bash scripts/setup.sh build test engine
+	@$(MAKE) --no-print-directory $(PARALLEL) run-cluster-tests
+
+run-cluster-tests: $(PROGRAMS) $(CLUSTER_TESTS)
+	@LOTTERY_BIN=$(BIN) bash scripts/run-tests.sh '$(ONLY)' $(CLUSTER_TESTS)
 
 test-docker: ## the course's exercises against a real Docker engine
 	@bash tests/docker/run.sh

@@ -48,7 +48,7 @@ enum {
 /* Ids of options without a short form begin here; other ids are the short form's letter. */
 enum {
     PROGRAM_LONG_ONLY = 256,
-    PROGRAM_OPTIONS_MAX = 16,
+    PROGRAM_OPTIONS_MAX = 24,
     PROGRAM_STATUSES_MAX = 12,
     PROGRAM_FORMATS_MAX = 4,
     PROGRAM_PARAGRAPHS_MAX = 8,

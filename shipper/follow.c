@@ -248,7 +248,11 @@ static void read_next(struct follower *follower)
         }
         break;
     case ENGINE_BROKEN:
-        refuse_broken(follower, &failure);
+        if (wanted > 1) {
+            refuse_broken(follower, &failure);
+        } else if (settle(follower, false)) { /* the stream comes with the first primary */
+            note_away(follower, &failure);
+        }
         break;
     }
 }

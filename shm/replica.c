@@ -41,13 +41,13 @@ static bool move(_Atomic uint64_t *position, uint64_t value)
     return true;
 }
 
-void replica_report_bets(const struct segment *segment, uint64_t position, bool acknowledges)
+void replica_report_bets(const struct segment *segment, uint64_t position)
 {
     if (!move(&segment->shared->positions.replicated, position)) {
         return;
     }
     fault_point("shipper.reported");
-    if (acknowledges) {
+    if (segment->shared->identity.acks_are_copied != 0) {
         wake_waiters(segment, WAIT_FOR_COMMIT, position);
     }
     wake_waiters(segment, WAIT_FOR_LAG, position);

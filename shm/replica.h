@@ -42,7 +42,7 @@ bool replica_is_complete(const struct segment *segment);
  * Say how far the engine has bets.csv, done.csv and the small files, and wake who waits for it. A value
  * below what was told before changes nothing.
  */
-void replica_report_bets(const struct segment *segment, uint64_t position, bool acknowledges);
+void replica_report_bets(const struct segment *segment, uint64_t position);
 void replica_report_done(const struct segment *segment, uint64_t bytes);
 void replica_report_files(const struct segment *segment, uint64_t files_made);
 

@@ -107,6 +107,7 @@ static struct shared_identity plan_identity(const struct segment_plan *plan)
             plan->connection_limit != 0 ? plan->connection_limit : plan->slot_capacity,
         .ring_bytes = plan->ring_bytes,
         .lag_bytes = plan->lag_bytes,
+        .acks_are_copied = plan->acks_are_copied ? 1 : 0,
     };
     identity.agencies_offset = round_up(sizeof(struct shared), SHARED_CACHE_LINE_BYTES);
     identity.buckets_offset =

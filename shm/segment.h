@@ -49,8 +49,9 @@ struct segment {
 /* What the segment has to hold. */
 struct segment_plan {
     uint64_t directory_device, directory_inode;
-    uint64_t ring_bytes; /* a multiple of the page size; for huge pages, of 2 MiB */
-    uint64_t lag_bytes;  /* what the engine may lack; 0: nothing is copied */
+    uint64_t ring_bytes;  /* a multiple of the page size; for huge pages, of 2 MiB */
+    uint64_t lag_bytes;   /* what the engine may lack; 0: nothing is copied */
+    bool acks_are_copied; /* ack_after: replicated */
     uint32_t agency_limit;
     uint32_t agencies_expected;
     uint32_t slot_capacity;    /* at most SHARED_SLOTS_MAX */
