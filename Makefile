@@ -123,7 +123,7 @@ $(eval $(call program,lottery-admin,admin,admin stat server seal pki tls store s
 $(eval $(call program,lottery-shipper,shipper,shipper engine seal store shm bet lib))
 $(eval $(call program,lottery-feed,feed,feed engine bet lib))
 $(if $(HAS_LIBPQ),$(eval $(call program,lottery-feed-postgres,postgres,postgres feed engine bet lib)))
-$(eval $(call program,lottery-verify,verify,verify seal store bet lib))
+$(eval $(call program,lottery-verify,verify,verify seal store engine bet lib))
 
 # Scripts are called by bash: a ZIP, or a copy by way of Windows, has lost their exec bits.
 .PHONY: all build
