@@ -257,7 +257,8 @@ static bool apply_server_host(struct client_config *config, struct config_origin
                               struct failure *failure)
 {
     const char *host = getenv("SERVER_HOST");
-    if (host == NULL || host[0] == '\0' || origin->source == CONFIG_FROM_ENVIRONMENT) {
+    if (host == NULL || host[0] == '\0' || origin->source == CONFIG_FROM_ENVIRONMENT ||
+        origin->source == CONFIG_FROM_OPTION) {
         return true;
     }
     const char *port = config_figure_variable("SERVER_PORT");
@@ -383,16 +384,29 @@ static bool check_servers(const struct client_config *config, const char *place,
                        place);
 }
 
-bool client_config_load(const char *file, struct client_config *config, struct failure *failure)
+bool client_config_read(const struct config_request *request, struct client_config *config,
+                        struct config_origin *origins, struct failure *failure)
 {
-    struct config_origin origins[KEYS];
     struct config_origin *address_origin = &origins[KEY_SERVER_ADDRESS];
     struct servers servers;
+    struct failure mistake;
     memset(config, 0, sizeof *config);
-    return config_load(&client_config_table, file, config, origins, failure) &&
-           apply_server_host(config, address_origin, failure) &&
-           check_servers(config, address_origin->place, &servers, failure) &&
-           check_tls(config, &servers, origins, failure) &&
-           check_lottery_name(config, origins[KEY_LOTTERY_NAME].place, failure) &&
-           derive_single_bet(config, origins, failure);
+    bool right = config_load(&client_config_table, request, config, origins, failure);
+    bool has_servers = (apply_server_host(config, address_origin, &mistake) &&
+                        check_servers(config, address_origin->place, &servers, &mistake)) ||
+                       config_tell(request, &mistake, failure);
+    right &= has_servers && (check_tls(config, &servers, origins, &mistake) ||
+                             config_tell(request, &mistake, failure));
+    right &= check_lottery_name(config, origins[KEY_LOTTERY_NAME].place, &mistake) ||
+             config_tell(request, &mistake, failure);
+    right &=
+        derive_single_bet(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    return right;
+}
+
+bool client_config_load(const char *file, struct client_config *config, struct failure *failure)
+{
+    const struct config_request request = {.file = file};
+    struct config_origin origins[KEYS];
+    return client_config_read(&request, config, origins, failure);
 }

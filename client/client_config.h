@@ -62,8 +62,8 @@ struct client_config {
 extern const struct config_table client_config_table;
 
 /*
- * Loads and checks the configuration; `file` as in config_load. Where
- * CLI_SERVER_ADDRESS is not set, SERVER_HOST (with SERVER_PORT, or port 12345) replaces
+ * Loads and checks the configuration; `file` as in config_load. Where neither CLI_SERVER_ADDRESS nor
+ * --server is set, SERVER_HOST (with SERVER_PORT, or port 12345) replaces
  * server.address; SERVER_PORT alone changes nothing. It is an error, which names the
  * missing ones, to set some but not all of the five fields of a single bet, to set lottery.name to
  * what is no draw's name, or to set it, or several servers, beside `resume: off`; or, with
@@ -73,5 +73,12 @@ extern const struct config_table client_config_table;
  * false with the failure; *config is then undefined.
  */
 bool client_config_load(const char *file, struct client_config *config, struct failure *failure);
+
+/*
+ * Does the same as the request says, and tells all mistakes. `origins` has client_config_table.count
+ * entries, and says where each value came from.
+ */
+bool client_config_read(const struct config_request *request, struct client_config *config,
+                        struct config_origin *origins, struct failure *failure);
 
 #endif

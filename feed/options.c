@@ -89,14 +89,28 @@ const struct program_manual feed_manual = {
         "Reads the bets of a centre from its replicated log, checked, as CSV, JSON or into SQL.",
     .options = program_options,
     .option_count = sizeof program_options / sizeof program_options[0],
-    .statuses = {[EXIT_SUCCESS] = "all that the log had is delivered; or it was stopped",
-                 [EXIT_FAILURE] = "where it delivers to has failed; the last line says why",
-                 [FEED_EXIT_BROKEN] =
-                     "the log is not right: a gap, a wrong CRC, a writer without right",
-                 [FEED_EXIT_AWAY] = "the engine, or PostgreSQL, could not be reached for too long",
-                 [FEED_EXIT_MOVED] = "another feed delivers to the same place",
-                 [FEED_EXIT_REFUSED] =
-                     "the engine can't be used with these settings, or is too old"},
+    .statuses =
+        {{EXIT_SUCCESS, "all that the log had is delivered; or it was stopped"},
+         {EXIT_FAILURE, "where it delivers to has failed; the last line says why"},
+         {FEED_EXIT_BROKEN, "the log is not right: a gap, a wrong CRC, a writer without right"},
+         {FEED_EXIT_MOVED, "another feed delivers to the same place"},
+         {PROGRAM_EXIT_UNREACHABLE, "the engine, or PostgreSQL, could not be reached for too long"},
+         {PROGRAM_EXIT_REFUSED, "the engine can't be used with these settings, or is too old"}},
+    .description =
+        {"Reads the log that a centre's server ships to the engine (NATS JetStream), from a "
+         "position "
+         "on, and checks each record: its CRC, its place in the file, and that its writer had the "
+         "right to write. The first record that is wrong ends it.",
+         "A position stands for everything up to it. It is printed at the end (on standard error), "
+         "behind each group of JSON lines, and kept where --position or --postgres says."},
+    .examples = {{"lottery-feed --servers nats://10.0.0.1:4222 --centre north >bets.csv",
+                  "all bets so far"},
+                 {"lottery-feed --centre north --format json --from 0 --follow",
+                  "every bet as it is stored, the engine by $REPLICATION_SERVERS"},
+                 {"lottery-feed --centre north --postgres dbname=lottery --follow",
+                  "every bet into PostgreSQL, once"},
+                 {"lottery-feed --centre north --export >north.jsonl",
+                  "all of the log, for an auditor"}},
 };
 
 static enum program_reading take_format(const char *argument, struct feed_options *options)
@@ -224,7 +238,7 @@ struct engine *feed_open_engine(const struct feed_options *options, int *status)
     }
     struct engine *engine = engine_open_nats(&options->access, ENGINE_PATIENCE_MS, &failure);
     if (engine == NULL) {
-        *status = program_complain(&feed_manual, FEED_EXIT_REFUSED, "%s", failure.text);
+        *status = program_complain(&feed_manual, PROGRAM_EXIT_REFUSED, "%s", failure.text);
     }
     return engine;
 }
@@ -233,7 +247,7 @@ int feed_exit_status(enum feeding_end end, const struct failure *failure)
 {
     static const int statuses[] = {[FEEDING_DONE] = EXIT_SUCCESS,
                                    [FEEDING_BROKEN] = FEED_EXIT_BROKEN,
-                                   [FEEDING_AWAY] = FEED_EXIT_AWAY,
+                                   [FEEDING_AWAY] = PROGRAM_EXIT_UNREACHABLE,
                                    [FEEDING_MOVED] = FEED_EXIT_MOVED,
                                    [FEEDING_FAILED] = EXIT_FAILURE};
     return end == FEEDING_DONE ? EXIT_SUCCESS

@@ -13,8 +13,8 @@
 
 #include <stdbool.h>
 
-/* Exit statuses, beside EXIT_SUCCESS and EXIT_FAILURE. */
-enum { FEED_EXIT_BROKEN = 3, FEED_EXIT_AWAY = 4, FEED_EXIT_MOVED = 5, FEED_EXIT_REFUSED = 6 };
+/* Exit statuses, beside program.h's. */
+enum { FEED_EXIT_BROKEN = 3, FEED_EXIT_MOVED = 4 };
 
 /* Texts are argv's. */
 struct feed_options {

@@ -78,6 +78,7 @@ bool shipper_program_execute(const struct heritage *heritage, struct failure *fa
     add(&command, "--identity", directory->control.identity);
     add(&command, "--servers", config->replication_servers);
     add(&command, "--centre", config->replication_centre);
+    add(&command, "--centres", config->centres_expected);
     add(&command, "--node", heritage->shipper.node);
     add(&command, "--replicas", replicas);
     add(&command, "--credentials", config->replication_credentials);

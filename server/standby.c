@@ -11,6 +11,8 @@
 #include "server/processes.h"
 #include "server/shipper_call.h"
 #include "server/signals.h"
+#include "shm/gate.h"
+#include "shm/segment.h"
 #include "store/data_directory.h"
 
 #include <errno.h>
@@ -305,6 +307,28 @@ static void stop_shipper(struct standby *standby)
     }
 }
 
+/*
+ * What a server of this directory that was killed has left in memory. Nobody uses it: the lock is ours.
+ * lottery-stat would take it for a living server's.
+ */
+static void remove_leftovers(const struct data_directory *directory)
+{
+    struct segment segment;
+    struct failure ignored;
+    if (!directory->has_control ||
+        segment_attach(directory->control.ipc_key, &segment, &ignored) != SEGMENT_ATTACHED) {
+        return;
+    }
+    const struct shared_identity *identity = &segment.shared->identity;
+    if (segment.owner == geteuid() && identity->directory_device == directory->device &&
+        identity->directory_inode == directory->inode) {
+        gate_remove(identity->gate_id);
+        segment_remove(&segment);
+    } else {
+        segment_unmap(&segment);
+    }
+}
+
 static void open_door(struct standby *standby)
 {
     struct failure failure;
@@ -330,6 +354,7 @@ enum standby_end standby_run(const struct server_config *config, struct failure 
                              &standby.directory, failure)) {
         return STANDBY_FAILED;
     }
+    remove_leftovers(&standby.directory);
     open_door(&standby);
     log_info("action: follow | result: in_progress | directory: %s | centre: %s",
              config->data_directory, config->replication_centre);

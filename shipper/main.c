@@ -32,6 +32,7 @@ enum option_id {
     OPTION_IDENTITY,
     OPTION_SERVERS,
     OPTION_CENTRE,
+    OPTION_CENTRES,
     OPTION_NODE,
     OPTION_REPLICAS,
     OPTION_CREDENTIALS,
@@ -53,6 +54,7 @@ static const struct program_option program_options[] = {
     {OPTION_IDENTITY, "identity", "ID", "of the draw that a server's directory holds", false},
     {OPTION_SERVERS, "servers", "URLS", "replication.servers", true},
     {OPTION_CENTRE, "centre", "NAME", "replication.centre", true},
+    {OPTION_CENTRES, "centres", "NAMES", "centres.expected", false},
     {OPTION_NODE, "node", "NAME", "this node's name", true},
     {OPTION_REPLICAS, "replicas", "N", "replication.replicas", false},
     {OPTION_CREDENTIALS, "credentials", "FILE", "replication.credentials", false},
@@ -73,12 +75,12 @@ static const struct program_manual manual = {
         "Copies what a lottery-server has stored to NATS JetStream. lottery-server starts it.",
     .options = program_options,
     .option_count = sizeof program_options / sizeof program_options[0],
-    .statuses = {[SHIPPER_EXIT_STOPPED] = "it was asked to end, and everything is copied",
-                 [SHIPPER_EXIT_FAILED] = "something failed; another one may do better",
-                 [SHIPPER_EXIT_FENCED] = "another node has claimed the log",
-                 [SHIPPER_EXIT_BEHIND] = "the log has more than this node's files",
-                 [SHIPPER_EXIT_REFUSED] = "the engine's settings or version, or another lottery's "
-                                          "log: an operator is needed"},
+    .statuses = {{SHIPPER_EXIT_STOPPED, "it was asked to end, and everything is copied"},
+                 {SHIPPER_EXIT_FAILED, "something failed; another one may do better"},
+                 {SHIPPER_EXIT_FENCED, "another node has claimed the log"},
+                 {SHIPPER_EXIT_BEHIND, "the log has more than this node's files"},
+                 {SHIPPER_EXIT_REFUSED, "the engine's settings or version, or another lottery's "
+                                        "log: an operator is needed"}},
 };
 
 struct options {
@@ -121,6 +123,8 @@ static const char **text_of(struct options *options, int id)
         return &setting->access.servers;
     case OPTION_CENTRE:
         return &setting->centre;
+    case OPTION_CENTRES:
+        return &setting->centres;
     case OPTION_NODE:
         return &setting->node;
     case OPTION_CREDENTIALS:
@@ -224,7 +228,8 @@ static enum shipper_exit follow(const struct options *options)
 int main(int argc, char **argv)
 {
     struct options options = {
-        .setting = {.replicas = 3,
+        .setting = {.centres = "",
+                    .replicas = 3,
                     .access = {.credentials = "", .ca = "", .certificate = "", .key = ""}},
         .log_level = LOG_LEVEL_INFO};
     process_title_open(argc, argv);

@@ -29,6 +29,9 @@
     .section = SECTION_HANDLERS, .offset = offsetof(struct snapshot_handler, field)
 #define REFUSAL(field)                                                                             \
     .section = SECTION_REFUSALS, .offset = offsetof(struct snapshot_refusal, field)
+#define CENTRES(field)                                                                             \
+    .section = SECTION_CENTRES, .offset = offsetof(struct snapshot_centres, field)
+#define CENTRE(field) .section = SECTION_CENTRE, .offset = offsetof(struct snapshot_centre, field)
 #define GAUGE(name)   .type = METRIC_GAUGE, .metric = "lottery_" name
 #define COUNTER(name) .type = METRIC_COUNTER, .metric = "lottery_" name "_total"
 
@@ -361,6 +364,35 @@ const struct counter counters[] = {
      .explanation = "Connections that were closed because they were no TLS, or showed no "
                     "certificate that is good here. The log says which and why."},
 
+    /* ---- centres ---- */
+    {CENTRES(state), .name = "state", .label = "state", .shown_if_known = true, .unit = UNIT_TEXT,
+     GAUGE("centres_state"),
+     .explanation = "Of a draw that several centres hold: open: this centre is not closed in the "
+                    "engine yet. awaits: it is, and others are not. ready: all are, and the number "
+                    "is awaited (lottery-admin draw). released: all may draw. held: something "
+                    "contradicts, and this centre draws nothing. Unknown where it draws alone."},
+    {CENTRES(count), .name = "count", .label = "centres", .shown_from = 1, .unit = UNIT_COUNT,
+     GAUGE("centres"),
+     .explanation = "Centres of the draw: those of centres.expected, and others that have closed "
+                    "it. 0 where this centre draws alone."},
+    {CENTRES(awaited), .name = "awaited", .label = "awaited", .shown_from = 1, .unit = UNIT_COUNT,
+     GAUGE("centres_awaited"),
+     .explanation = "Those of them that are not closed yet: the draw waits for them, or for an "
+                    "operator who closes them out (lottery-admin close-centre)."},
+    {CENTRES(contradicting), .name = "contradicting", .label = "contradict", .shown_from = 1,
+     .unit = UNIT_COUNT, GAUGE("centres_contradicting"),
+     .explanation = "Those that are closed with another number, or expect other centres: the draw "
+                    "is held until an operator has mended that. The log says which."},
+    {CENTRES(released), .name = "released", .label = "released", .shown_from = 1,
+     .unit = UNIT_FLAG, GAUGE("centres_released"),
+     .explanation = "1 once the engine has the draw of all centres, so that this one draws."},
+    {CENTRES(number), .name = "number", .label = "number", .shown_if_known = true,
+     .unit = UNIT_NUMBER, GAUGE("centres_number"),
+     .explanation = "The winning number of all centres, once it is released."},
+    {CENTRES(reason), .name = "waits_for", .label = "reason", .shown_if_known = true,
+     .unit = UNIT_TEXT,
+     .explanation = "What the draw waits for, or what contradicts."},
+
     /* ---- agencies ---- */
     {AGENCY(id), .name = "id", .label = "agency", .width = 10, .unit = UNIT_NUMBER, .key = true,
      .explanation = "The agency's number."},
@@ -454,6 +486,18 @@ const struct counter counters[] = {
      COUNTER("refused"),
      .explanation = "How many were refused for this reason since the start. The table shows a "
                     "reason once it has refused something."},
+
+    /* ---- a centre ---- */
+    {CENTRE(name), .name = "centre", .label = "centre", .width = 11, .unit = UNIT_TEXT, .key = true,
+     .explanation = "Name of the centre, as centres.expected has it."},
+    {CENTRE(standing), .name = "standing", .label = "standing", .width = 11, .unit = UNIT_TEXT,
+     GAUGE("centre_standing"),
+     .explanation = "awaited: it is not closed yet. closed: it is, with a seal. closed out: by an "
+                    "operator, without its bets. contradicts: it is closed, and what it says does "
+                    "not agree with this centre."},
+    {CENTRE(bets), .name = "bets", .label = "bets", .width = 9, .unit = UNIT_COUNT,
+     GAUGE("centre_bets"),
+     .explanation = "Bets with which it takes part; 0 before it is closed."},
 };
 /* clang-format on */
 
@@ -480,6 +524,8 @@ static const struct {
     [SECTION_KEYHOLDER] = {"key", "the process with the private key, where there is TLS",
                            offsetof(struct snapshot, keyholder)},
     [SECTION_TLS] = {"tls", "encryption, and what it rests on", offsetof(struct snapshot, tls)},
+    [SECTION_CENTRES] = {"national", "a draw that several centres hold together",
+                         offsetof(struct snapshot, centres)},
     [SECTION_AGENCIES] = {"agencies",
                           "a row an agency; also those that are expected by name and "
                           "have never come",
@@ -487,6 +533,7 @@ static const struct {
     [SECTION_HANDLERS] = {"handlers", "a row a connection", 0},
     [SECTION_REFUSALS] = {"refused", "connections and messages that the limits refused, by reason",
                           0},
+    [SECTION_CENTRE] = {"centres", "a row a centre of such a draw", 0},
 };
 
 const char *section_name(enum section section)
@@ -502,7 +549,7 @@ const char *section_explanation(enum section section)
 bool section_is_list(enum section section)
 {
     return section == SECTION_AGENCIES || section == SECTION_HANDLERS ||
-           section == SECTION_REFUSALS;
+           section == SECTION_REFUSALS || section == SECTION_CENTRE;
 }
 
 size_t section_rows(const struct snapshot *snapshot, enum section section)
@@ -510,6 +557,7 @@ size_t section_rows(const struct snapshot *snapshot, enum section section)
     return section == SECTION_AGENCIES   ? snapshot->agency_count
            : section == SECTION_HANDLERS ? snapshot->handler_count
            : section == SECTION_REFUSALS ? (size_t)REFUSAL_REASONS
+           : section == SECTION_CENTRE   ? (size_t)snapshot->centres.count
                                          : 1;
 }
 
@@ -523,6 +571,9 @@ const void *section_row(const struct snapshot *snapshot, enum section section, s
     }
     if (section == SECTION_REFUSALS) {
         return &snapshot->refusals[index];
+    }
+    if (section == SECTION_CENTRE) {
+        return &snapshot->centre_list[index];
     }
     return (const char *)snapshot + sections[section].offset;
 }
@@ -543,6 +594,11 @@ static bool is_same_row(enum section section, const void *left, const void *righ
         const struct snapshot_refusal *first = left;
         const struct snapshot_refusal *second = right;
         return strcmp(first->reason, second->reason) == 0;
+    }
+    if (section == SECTION_CENTRE) {
+        const struct snapshot_centre *first = left;
+        const struct snapshot_centre *second = right;
+        return strcmp(first->name, second->name) == 0;
     }
     return true;
 }

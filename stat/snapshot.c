@@ -7,9 +7,11 @@
 #include "lib/clock.h"
 #include "lib/limits.h"
 #include "server/processes.h"
+#include "shm/centres.h"
 #include "shm/gate.h"
 #include "shm/heartbeat.h"
 #include "shm/refusals.h"
+#include "shm/replica.h"
 #include "shm/slots.h"
 #include "stat/readiness.h"
 
@@ -526,6 +528,37 @@ static void copy_confinement(const struct shared *shared, struct snapshot_confin
              name_of(missing, sizeof missing / sizeof missing[0], confinement->missing));
 }
 
+static void copy_centre(const struct segment *segment, const struct shared_centre *centre,
+                        struct snapshot *snapshot)
+{
+    struct snapshot_centre *copy = &snapshot->centre_list[snapshot->centres.count++];
+    enum centre_standing standing = (enum centre_standing)LOOK(centre->standing);
+    char name[SHARED_CENTRE_BYTES] = "";
+    replica_read(segment, centre->name, sizeof centre->name, name);
+    (void)snprintf(copy->name, sizeof copy->name, "%s", name);
+    set_word(copy->standing, centres_standing_name(standing));
+    copy->bets = LOOK(centre->bets);
+    snapshot->centres.awaited += standing == CENTRE_AWAITED ? 1 : 0;
+    snapshot->centres.contradicting += standing == CENTRE_CONTRADICTS ? 1 : 0;
+}
+
+static void copy_centres(const struct segment *segment, struct snapshot *snapshot)
+{
+    const struct shared_centres *centres = &segment->shared->centres;
+    uint32_t count = LOOK(centres->count);
+    uint32_t number = 0;
+    bool released = centres_are_released(segment, &number);
+    snapshot->centres = (struct snapshot_centres){.released = released ? 1 : 0,
+                                                  .number = released ? number : SNAPSHOT_UNKNOWN};
+    if (centres_state(segment) != CENTRE_UNKNOWN) {
+        set_word(snapshot->centres.state, centres_state_name(centres_state(segment)));
+    }
+    centres_read_reason(segment, snapshot->centres.reason);
+    for (uint32_t i = 0; i < count && i < SHARED_CENTRES_MAX; i++) {
+        copy_centre(segment, &centres->centres[i], snapshot);
+    }
+}
+
 static void copy_refusals(const struct shared *shared, struct snapshot_refusal *refusals)
 {
     for (enum refusal_reason reason = 0; reason < REFUSAL_REASONS; reason++) {
@@ -582,6 +615,7 @@ bool snapshot_take(const struct segment *segment, const struct control *control,
     copy_keyholder(shared, &snapshot->keyholder);
     copy_tls(shared, &snapshot->tls);
     copy_confinement(shared, &snapshot->confinement);
+    copy_centres(segment, snapshot);
     copy_refusals(shared, snapshot->refusals);
     finish_agencies(&roll, shared->identity.agency_limit, snapshot);
     return true;

@@ -29,7 +29,8 @@ enum {
     SNAPSHOT_WORD_BYTES = 32,
     SNAPSHOT_SERIAL_BYTES = 48, /* of a certificate's serial number */
     SNAPSHOT_DRAW_BYTES = 40,   /* of a draw's name; as of a hash, a multiple of 8, so that the */
-    SNAPSHOT_HASH_BYTES = 72    /* structs have no gaps */
+    SNAPSHOT_HASH_BYTES = 72,   /* structs have no gaps */
+    SNAPSHOT_REASON_BYTES = 512
 };
 
 /* counters.c says what each figure is, and in which unit. */
@@ -91,6 +92,19 @@ struct snapshot_confinement {
     uint64_t calls_supervisor, calls_storer, calls_handler, calls_keyholder;
 };
 
+/* Zeros and "" where this centre draws alone. */
+struct snapshot_centres {
+    char state[SNAPSHOT_WORD_BYTES];
+    uint64_t count, awaited, contradicting, released, number;
+    char reason[SNAPSHOT_REASON_BYTES];
+};
+
+struct snapshot_centre {
+    char name[SNAPSHOT_DRAW_BYTES];
+    char standing[SNAPSHOT_WORD_BYTES]; /* centres_standing_name */
+    uint64_t bets;
+};
+
 /* Zeros without TLS. */
 struct snapshot_keyholder {
     uint64_t pid, signatures, refused, malformed, abandoned, starts, deaths;
@@ -150,7 +164,9 @@ struct snapshot {
     struct snapshot_keyholder keyholder;
     struct snapshot_tls tls;
     struct snapshot_confinement confinement;
-    struct snapshot_refusal refusals[REFUSAL_REASONS]; /* by reason */
+    struct snapshot_centres centres;
+    struct snapshot_centre centre_list[SHARED_CENTRES_MAX]; /* centres.count of them */
+    struct snapshot_refusal refusals[REFUSAL_REASONS];      /* by reason */
     struct snapshot_agency *agencies; /* by standing, then by id: the missing ones first */
     size_t agency_count;
     struct snapshot_handler *handlers; /* by slot */

@@ -83,7 +83,8 @@ static void the_shipped_file_names_every_key_but_the_id_with_its_default(void **
     fixture_set("CLI_ID", "1");
     assert_true(client_config_load(shipped_file, &config, &failure));
     assert_defaults();
-    assert_true(config_load(&client_config_table, shipped_file, &config, origins, &failure));
+    assert_true(config_load(&client_config_table, &(struct config_request){.file = shipped_file},
+                            &config, origins, &failure));
     for (size_t i = 0; i < client_config_table.count; i++) {
         const struct config_key *key = &client_config_table.keys[i];
         if (key->path[0] != NULL && key->default_value != NULL &&

@@ -50,6 +50,7 @@ static struct snapshot make_snapshot(void)
     return (struct snapshot){
         .taken_ns = UINT64_C(5) * SECOND_NS,
         .taken_at_ms = 10000,
+        .centres = {.number = SNAPSHOT_UNKNOWN},
         .server = {.pid = 70, .phase = "ready", .uptime_ms = 133000, .bets = 6600, .ready = 1},
         .ring = {.head = 5000000,
                  .written = 4000000,
@@ -153,6 +154,8 @@ static size_t room_of(const char *name)
            : strcmp(name, "via") == 0         ? SHARED_PEER_BYTES
            : strcmp(name, "certificate") == 0 ? SNAPSHOT_SERIAL_BYTES
            : strcmp(name, "name") == 0        ? SNAPSHOT_DRAW_BYTES
+           : strcmp(name, "centre") == 0      ? SNAPSHOT_DRAW_BYTES
+           : strcmp(name, "waits_for") == 0   ? SNAPSHOT_REASON_BYTES
            : strcmp(name, "seal_sha256") == 0 ? SNAPSHOT_HASH_BYTES
                                               : SNAPSHOT_WORD_BYTES;
 }
@@ -171,6 +174,8 @@ static void every_field_of_a_snapshot_is_declared(void **state)
         [SECTION_KEYHOLDER] = sizeof(struct snapshot_keyholder),
         [SECTION_TLS] = sizeof(struct snapshot_tls),
         [SECTION_CONFINEMENT] = sizeof(struct snapshot_confinement),
+        [SECTION_CENTRES] = sizeof(struct snapshot_centres),
+        [SECTION_CENTRE] = sizeof(struct snapshot_centre),
         [SECTION_AGENCIES] = sizeof(struct snapshot_agency),
         [SECTION_HANDLERS] = sizeof(struct snapshot_handler),
         [SECTION_REFUSALS] = sizeof(struct snapshot_refusal),
@@ -232,6 +237,7 @@ static void json_has_every_figure_and_null_for_the_unknown(void **state)
 {
     (void)state;
     struct snapshot snapshot = make_snapshot();
+    snapshot.centres.count = 1;
     const char *json = printed(json_print, &snapshot);
     for (size_t i = 0; i < counter_count; i++) {
         char member[64];
@@ -352,6 +358,29 @@ static void refusals_are_told_by_reason(void **state)
     const char *table = table_of(&snapshot, (struct table_view){.columns = 0});
     assert_has(table, "refused  evicted             12\n");
     assert_null(strstr(table, "bets               "));
+}
+
+static void centres_are_told_by_name(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    snapshot.centres = (struct snapshot_centres){.state = "awaits",
+                                                 .count = 2,
+                                                 .awaited = 1,
+                                                 .number = SNAPSHOT_UNKNOWN,
+                                                 .reason = "draw 1 waits for B"};
+    snapshot.centre_list[0] =
+        (struct snapshot_centre){.name = "A", .standing = "closed", .bets = 12};
+    snapshot.centre_list[1] = (struct snapshot_centre){.name = "B", .standing = "awaited"};
+    const char *text = printed(prometheus_print, &snapshot);
+    assert_has(text, "lottery_centres_awaited 1\n");
+    assert_has(text, "lottery_centre_standing{centre=\"A\",standing=\"closed\"} 1\n");
+    assert_has(text, "lottery_centre_bets{centre=\"A\"} 12\n");
+    assert_has(printed(json_print, &snapshot),
+               "{\"centre\": \"B\", \"standing\": \"awaited\", \"bets\": 0}");
+    const char *table = table_of(&snapshot, (struct table_view){.columns = 0});
+    assert_has(table, "draw 1 waits for B\n");
+    assert_has(table, "centres  A               closed");
 }
 
 static void prometheus_label_values_are_escaped(void **state)
@@ -544,6 +573,7 @@ int main(void)
         cmocka_unit_test(prometheus_lines_are_help_then_type_then_samples),
         cmocka_unit_test(prometheus_has_base_units_and_labels),
         cmocka_unit_test(refusals_are_told_by_reason),
+        cmocka_unit_test(centres_are_told_by_name),
         cmocka_unit_test(prometheus_label_values_are_escaped),
         cmocka_unit_test(the_table_shows_figures_with_units),
         cmocka_unit_test(a_heartbeat_is_shown_only_when_it_is_late),
