@@ -304,6 +304,8 @@ class Cluster:
     def end(self):
         for program in reversed(self.programs):
             program.end()
+        for node in (1, 2):
+            remove_shared_memory(RUN / f"node-{node}" / "control")
 
 
 # ---- files and ports ----
@@ -339,6 +341,15 @@ def bytes_of(node, name):
 
 def different_files():
     return [name for name in EQUAL_FILES if bytes_of(1, name) != bytes_of(2, name)]
+
+
+def remove_shared_memory(control):
+    """What a server that was killed, and was not started again, has left."""
+    match = re.search(r"^ipc_key ([0-9a-f]{8})$", control.read_text(encoding="utf-8"), re.M) \
+        if control.exists() else None
+    if match and int(match.group(1), 16) != 0:
+        pathlib.Path(f"/dev/shm/lottery-{match.group(1)}").unlink(missing_ok=True)
+        subprocess.run(["ipcrm", "-S", f"0x{match.group(1)}"], stderr=subprocess.DEVNULL, check=False)
 
 
 def check_bets(expected):
