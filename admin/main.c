@@ -49,6 +49,12 @@ static const struct command commands[] = {
      .options = {OPTION_AGENCIES, OPTION_CLOSES, OPTION_NUMBER, OPTION_ABANDON, OPTION_REASON,
                  OPTION_JSON},
      .run = command_open},
+    {.name = "promote",
+     .meaning = "have the standby of this directory (lottery-server --follow) take over from its "
+                "primary, which is fenced: it acknowledges nothing more, and ends",
+     .is_configured = true,
+     .options = {OPTION_JSON},
+     .run = command_promote},
     {.name = "list",
      .meaning = "list all draws, the archived ones first: dates, bets, number, winners, seal",
      .is_configured = true,

@@ -21,7 +21,7 @@ ROOMS = {
     'store': ('what stands on the disk: control, bets, done, winners, draw, checkpoint',
               ('lib', 'bet')),
     'engine': ('the replicated log: NATS or memory, its records, what they add up to', ('lib',)),
-    'shipper': ('lottery-shipper: what is durable here, copied to the engine',
+    'shipper': ('lottery-shipper: what a primary copies to the engine, and a standby from it',
                 ('lib', 'bet', 'shm', 'store', 'engine', 'seal')),
     'seal': ('what is proven of a draw: SHA-256, Merkle tree, seal.json, draw.json, signatures',
              ('lib', 'bet', 'store')),

@@ -17,7 +17,8 @@
 static const char *const command_names[] = {[ADMIN_CLOSE] = "close",
                                             [ADMIN_DRAW] = "draw",
                                             [ADMIN_OPEN] = "open",
-                                            [ADMIN_CLOSE_CENTRE] = "close-centre"};
+                                            [ADMIN_CLOSE_CENTRE] = "close-centre",
+                                            [ADMIN_PROMOTE] = "promote"};
 
 enum { COMMANDS = sizeof command_names / sizeof command_names[0] };
 
@@ -158,7 +159,8 @@ bool admin_request_parse(const char *text, size_t bytes, struct admin_request *r
     *request = (struct admin_request){.command = ADMIN_CLOSE};
     if (!take_command(&reading, request)) {
         return failure_set(failure,
-                           "the request begins with no command: close, draw, open or close-centre");
+                           "the request begins with no command: close, draw, open, close-centre "
+                           "or promote");
     }
     read_lines(&reading, request);
     return (has_its_lines(request) && admin_request_write(request, again) == bytes &&

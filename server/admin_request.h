@@ -12,10 +12,12 @@
  *     reason flooded
  *     centre B
  *
+ * `promote` has its word alone; a standby takes it, and no server.
+ *
  * The answer is "ok" or "fail", a space, one line of text, LF; then the server closes. Lines of
  * the first kind are in the order of the struct below, each at most once.
  *
- * lottery-admin writes requests, the supervisor reads them. Pure functions, without state.
+ * lottery-admin writes requests, the supervisor and a standby read them. Pure functions, without state.
  */
 #ifndef SERVER_ADMIN_REQUEST_H
 #define SERVER_ADMIN_REQUEST_H
@@ -37,7 +39,7 @@ enum {
     ADMIN_ANSWER_BYTES_MAX = 1024
 };
 
-enum admin_command { ADMIN_CLOSE, ADMIN_DRAW, ADMIN_OPEN, ADMIN_CLOSE_CENTRE };
+enum admin_command { ADMIN_CLOSE, ADMIN_DRAW, ADMIN_OPEN, ADMIN_PROMOTE, ADMIN_CLOSE_CENTRE };
 
 /* A text is empty, and a moment 0, where the line is not there. */
 struct admin_request {
@@ -55,7 +57,7 @@ struct admin_request {
     char centre[CENTRE_NAME_BYTES];       /* ADMIN_CLOSE_CENTRE: to be closed out */
 };
 
-/* Returns "close", "draw", "open" or "close-centre". */
+/* Returns "close", "draw", "open", "promote" or "close-centre". */
 const char *admin_command_name(enum admin_command command);
 
 /* Writes the request, with its last empty line and a NUL. Returns its bytes without the NUL. */

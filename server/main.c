@@ -1,7 +1,8 @@
 /*
  * main.c - lottery-server: the centre.
  *
- * Reads the options and the configuration, and becomes the supervisor. The supervisor ends here,
+ * Reads the options and the configuration, and becomes the supervisor, with --follow after a life as a
+ * standby. The supervisor ends here,
  * and its children end in processes.c. Exit status: 0 after a graceful stop, 1 when something
  * failed, 2 when it was called wrongly, 4 when another node has taken over.
  */
@@ -14,15 +15,19 @@
 #include "server/key_channel.h"
 #include "server/server_config.h"
 #include "server/server_tls.h"
+#include "server/standby.h"
 #include "server/supervisor/supervisor.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { OPTION_FOLLOW = PROGRAM_LONG_ONLY };
+
 struct options {
     const char *file; /* NULL: the default */
     bool only_check;
+    bool follows;
 };
 
 static const struct program_option program_options[] = {
@@ -31,6 +36,11 @@ static const struct program_option program_options[] = {
      .argument = "FILE",
      .meaning = "the configuration; without it ./config.yaml where there is one"},
     {.id = 't', .name = "check", .meaning = "check the configuration and stop"},
+    {.id = OPTION_FOLLOW,
+     .name = "follow",
+     .meaning =
+         "be a standby: copy what the primary of replication.centre stores, and take its place "
+         "when it is silent for replication.takeover_after, or by lottery-admin promote"},
 };
 
 static const struct program_manual manual = {
@@ -52,6 +62,8 @@ static enum program_reading take_option(int id, const char *argument, void *cont
     struct options *options = context;
     if (id == 'c') {
         options->file = argument;
+    } else if (id == OPTION_FOLLOW) {
+        options->follows = true;
     } else {
         options->only_check = true;
     }
@@ -114,6 +126,24 @@ static void log_emulation(void)
     }
 }
 
+/* Lives as a standby first, where that is wanted, and returns the exit status. */
+static int live(const struct server_config *config, bool follows)
+{
+    struct failure failure;
+    switch (follows ? standby_run(config, &failure) : STANDBY_TOOK_OVER) {
+    case STANDBY_TOOK_OVER:
+        return supervisor_run(config);
+    case STANDBY_STOPPED:
+        log_info("action: server_exit | result: success | end: stopped_as_asked");
+        return EXIT_SUCCESS;
+    case STANDBY_FAILED:
+        break;
+    }
+    log_critical("action: follow | result: fail | error: %s", failure.text);
+    log_complain("%s", failure.text);
+    return EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
@@ -143,7 +173,7 @@ int main(int argc, char **argv)
     log_config(&config);
     log_doubt(&config);
     log_emulation();
-    int status = supervisor_run(&config);
+    int status = live(&config, options.follows);
     log_close();
     return status;
 }

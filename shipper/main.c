@@ -3,20 +3,27 @@
  *
  * lottery-server executes it, and says by options what its configuration says: so both have read the
  * same file once, whatever a hand does to it meanwhile. It is a program of its own because the client of
- * NATS starts threads, after which no process may fork. shipper.h tells its life.
+ * NATS starts threads, after which no process may fork. shipper.h tells its life beside a server, and
+ * follow.h that of a standby.
  */
 #include "lib/decimal.h"
 #include "lib/log.h"
 #include "lib/process_title.h"
 #include "lib/program.h"
+#include "shipper/follow.h"
 #include "shipper/shipper.h"
+#include "shipper/stop_signal.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_BASE = 16 };
+enum {
+    KEY_BASE = 16,
+    FIRST_DESCRIPTOR = 3, /* after the standard streams */
+    CONNECT_MS = 3000     /* for a standby's first connection; it goes on trying afterwards */
+};
 
 enum option_id {
     OPTION_DIRECTORY = PROGRAM_LONG_ONLY,
@@ -33,14 +40,18 @@ enum option_id {
     OPTION_CERTIFICATE,
     OPTION_KEY,
     OPTION_PATIENCE,
-    OPTION_LOG_LEVEL
+    OPTION_LOG_LEVEL,
+    OPTION_FOLLOW,
+    OPTION_DESCRIPTOR,
+    OPTION_WORDS,
+    OPTION_TAKEOVER_AFTER
 };
 
 static const struct program_option program_options[] = {
     {OPTION_DIRECTORY, "directory", "PATH", "data.directory", true},
     {OPTION_GROUP, "group", "GID", "the number of data.group", false},
-    {OPTION_SEGMENT, "segment", "KEY", "of the server's shared memory, in hexadecimal", true},
-    {OPTION_IDENTITY, "identity", "ID", "of the draw that the directory holds", true},
+    {OPTION_SEGMENT, "segment", "KEY", "of a server's shared memory, in hexadecimal", false},
+    {OPTION_IDENTITY, "identity", "ID", "of the draw that a server's directory holds", false},
     {OPTION_SERVERS, "servers", "URLS", "replication.servers", true},
     {OPTION_CENTRE, "centre", "NAME", "replication.centre", true},
     {OPTION_CENTRES, "centres", "NAMES", "centres.expected", false},
@@ -52,6 +63,10 @@ static const struct program_option program_options[] = {
     {OPTION_KEY, "key", "FILE", "replication.key", false},
     {OPTION_PATIENCE, "patience", "MS", "how long it goes on once it is asked to end", false},
     {OPTION_LOG_LEVEL, "log-level", "LEVEL", "log.level", false},
+    {OPTION_FOLLOW, "follow", NULL, "be the shipper of a standby", false},
+    {OPTION_DESCRIPTOR, "descriptor", "N", "of a standby: the directory, open and locked", false},
+    {OPTION_WORDS, "words", "N", "of a standby: the pipe to its server", false},
+    {OPTION_TAKEOVER_AFTER, "takeover-after", "MS", "replication.takeover_after", false},
 };
 
 static const struct program_manual manual = {
@@ -71,6 +86,8 @@ static const struct program_manual manual = {
 struct options {
     struct shipper_setting setting;
     enum log_level log_level;
+    bool follows;
+    uint64_t descriptor, words, takeover_after_ms; /* where it does */
 };
 
 /* Reads a number from `minimum` to `maximum`. */
@@ -149,6 +166,16 @@ static enum program_reading take_option(int id, const char *argument, void *cont
         reading = take_number("patience", argument, 0, INT32_MAX, &number);
         options->setting.patience_ms = (int64_t)number;
         return reading;
+    case OPTION_FOLLOW:
+        options->follows = true;
+        return PROGRAM_GO_ON;
+    case OPTION_DESCRIPTOR:
+        return take_number("descriptor", argument, FIRST_DESCRIPTOR, INT32_MAX,
+                           &options->descriptor);
+    case OPTION_WORDS:
+        return take_number("words", argument, FIRST_DESCRIPTOR, INT32_MAX, &options->words);
+    case OPTION_TAKEOVER_AFTER:
+        return take_number("takeover-after", argument, 1, INT32_MAX, &options->takeover_after_ms);
     default:
         return log_level_from_name(argument, &options->log_level)
                    ? PROGRAM_GO_ON
@@ -159,8 +186,43 @@ static enum program_reading take_option(int id, const char *argument, void *cont
 static bool is_complete(const struct options *options)
 {
     const struct shipper_setting *setting = &options->setting;
-    return setting->directory != NULL && setting->identity != NULL && setting->segment_key != 0 &&
-           setting->access.servers != NULL && setting->centre != NULL && setting->node != NULL;
+    const bool has_place =
+        options->follows
+            ? options->descriptor != 0 && options->words != 0 && options->takeover_after_ms != 0
+            : setting->identity != NULL && setting->segment_key != 0;
+    return has_place && setting->directory != NULL && setting->access.servers != NULL &&
+           setting->centre != NULL && setting->node != NULL;
+}
+
+/* The life of a standby's shipper. */
+static enum shipper_exit follow(const struct options *options)
+{
+    static const enum shipper_exit statuses[] = {[FOLLOW_STOPPED] = SHIPPER_EXIT_STOPPED,
+                                                 [FOLLOW_CLAIMED] = SHIPPER_EXIT_STOPPED,
+                                                 [FOLLOW_FAILED] = SHIPPER_EXIT_FAILED,
+                                                 [FOLLOW_REFUSED] = SHIPPER_EXIT_REFUSED};
+    const struct shipper_setting *setting = &options->setting;
+    const struct data_directory directory = {
+        .path = setting->directory,
+        .descriptor = (int)options->descriptor,
+        .lock = -1,
+        .access = {.has_group = setting->has_group, .group = setting->group}};
+    struct failure failure;
+    stop_signal_block();
+    struct engine *engine = engine_open_nats(&setting->access, CONNECT_MS, &failure);
+    if (engine == NULL) {
+        log_critical("action: follow | result: fail | error: %s", failure.text);
+        return SHIPPER_EXIT_REFUSED;
+    }
+    const struct follow_plan plan = {.engine = engine,
+                                     .directory = &directory,
+                                     .centre = setting->centre,
+                                     .node = setting->node,
+                                     .takeover_after_ms = options->takeover_after_ms,
+                                     .words = (int)options->words};
+    enum follow_end end = follow_run(&plan);
+    engine_close(engine);
+    return statuses[end];
 }
 
 int main(int argc, char **argv)
@@ -184,7 +246,7 @@ int main(int argc, char **argv)
     options.setting.access.name = options.setting.node;
     log_set_threshold(options.log_level);
     log_open();
-    int status = (int)shipper_run(&options.setting);
+    int status = (int)(options.follows ? follow(&options) : shipper_run(&options.setting));
     log_close();
     return status;
 }

@@ -209,8 +209,14 @@ void operator_attend(struct operator_desk *desk, struct heritage *heritage, bool
     }
     log_info("action: admin | result: in_progress | command: %s",
              admin_command_name(request.command));
-    bool possible = request.command == ADMIN_OPEN ? prepare_open(desk, heritage, &request, &failure)
-                                                  : post_order(desk, heritage, &request, &failure);
+    bool possible = false;
+    if (request.command == ADMIN_PROMOTE) {
+        (void)failure_set(&failure, "this server is the primary already; ask its standby");
+    } else if (request.command == ADMIN_OPEN) {
+        possible = prepare_open(desk, heritage, &request, &failure);
+    } else {
+        possible = post_order(desk, heritage, &request, &failure);
+    }
     if (!possible) {
         answer(heritage, false, failure.text);
     }
