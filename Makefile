@@ -55,6 +55,8 @@ ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,--as-needed $(SANITIZE) $(LDFLAGS)
 LIBRARIES   := -lyaml -lrt -pthread
 # Of the programs that have these rooms in them; tests have all of them.
 LIBRARIES_engine := -lnats
+LIBRARIES_shipper := -lseccomp
+LIBRARIES_postgres := -lpq
 LIBRARIES_server := -lseccomp
 LIBRARIES_seal   := -lcrypto -ljansson
 LIBRARIES_pki    := -lcrypto
@@ -73,7 +75,11 @@ export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1:exitcode=99
 
 # A room is a folder with one subject, built into one archive; scripts/rooms.py says, and `make
 # lint` checks, which rooms may know which. main.c of a room is no part of it, but a program's.
-ROOMS := lib bet shm store engine seal shipper tls pki verify server client generate stat web admin
+ROOMS := lib bet shm store engine feed seal shipper tls pki verify server client generate stat web admin
+
+# libpq is not everywhere: the one program that stores into PostgreSQL is built where it is.
+HAS_LIBPQ := $(shell pkg-config --exists libpq 2>/dev/null && echo there)
+ROOMS     += $(if $(HAS_LIBPQ),postgres)
 
 # lib/version.c, which changes with every commit, goes into programs alone.
 sources_of = $(filter-out $(1)/main.c lib/version.c,$(wildcard $(1)/*.c $(1)/*/*.c))
@@ -114,7 +120,9 @@ $(eval $(call program,lottery-generate,generate,generate bet lib))
 $(eval $(call program,lottery-stat,stat,stat server tls store shm bet lib))
 $(eval $(call program,lottery-web,web,web stat server tls store shm bet lib))
 $(eval $(call program,lottery-admin,admin,admin stat server seal pki tls store shm bet lib))
-$(eval $(call program,lottery-shipper,shipper,shipper engine store shm bet lib))
+$(eval $(call program,lottery-shipper,shipper,shipper engine seal store shm bet lib))
+$(eval $(call program,lottery-feed,feed,feed engine bet lib))
+$(if $(HAS_LIBPQ),$(eval $(call program,lottery-feed-postgres,postgres,postgres feed engine bet lib)))
 $(eval $(call program,lottery-verify,verify,verify seal store bet lib))
 
 # Scripts are called by bash: a ZIP, or a copy by way of Windows, has lost their exec bits.
@@ -142,7 +150,7 @@ $(call archives,$(ROOMS)):
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # A test links what it calls, and no more.
-TEST_ARCHIVES := $(call archives,client generate admin web stat verify server shipper seal pki tls engine store shm bet lib)
+TEST_ARCHIVES := $(call archives,client generate admin web stat verify server shipper seal pki tls feed engine store shm bet lib)
 
 $(UNIT_TESTS) $(INTEGRATION_TESTS) $(CLUSTER_TESTS): %: %.o $(call objects,$(HARNESS)) $(TEST_ARCHIVES)
 	$(call say,LINK,$@)
@@ -164,6 +172,8 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || \
 	    echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' >$@
+
+$(call objects,$(wildcard postgres/*.c)): private ALL_CFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
 
 # Holds the commit of the last build, and is touched when that changes.
 $(BUILD)/commit: FORCE

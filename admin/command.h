@@ -74,6 +74,7 @@ int command_list(const struct invocation *invocation, const struct server_config
 int command_show(const struct invocation *invocation, const struct server_config *config);
 int command_check(const struct invocation *invocation, const struct server_config *config);
 int command_close(const struct invocation *invocation, const struct server_config *config);
+int command_close_centre(const struct invocation *invocation, const struct server_config *config);
 int command_draw(const struct invocation *invocation, const struct server_config *config);
 int command_key(const struct invocation *invocation, const struct server_config *config);
 int command_open(const struct invocation *invocation, const struct server_config *config);

@@ -29,6 +29,14 @@ static const struct command commands[] = {
      .is_configured = true,
      .options = {OPTION_WITHOUT, OPTION_REASON, OPTION_JSON},
      .run = command_close},
+    {.name = "close-centre",
+     .operand = "CENTRE",
+     .meaning = "close out another centre of a draw that several centres hold together "
+                "(centres.expected): the draw is held without it and its bets. For good, also if "
+                "it comes back; needs --reason",
+     .is_configured = true,
+     .options = {OPTION_REASON, OPTION_JSON},
+     .run = command_close_centre},
     {.name = "draw",
      .meaning = "hold a sealed draw whose number is drawn elsewhere (lottery.draw: command). The "
                 "seal's hash shows that the number came after the seal. Once: no second number",

@@ -427,7 +427,7 @@ static enum centre_state judge(const struct centre *centre, const struct centre_
         return CENTRE_OPEN;
     }
     if (own->sequence == 0) {
-        *due = DUE_CLOSED;
+        *due = facts->is_copied ? DUE_CLOSED : DUE_NOTHING;
         return CENTRE_OPEN;
     }
     if (!are_all_closed(centre, failure)) {
@@ -437,19 +437,18 @@ static enum centre_state judge(const struct centre *centre, const struct centre_
     return CENTRE_READY;
 }
 
-enum centre_state centre_look(struct centre *centre, struct engine *engine,
-                              const struct centre_facts *facts, int64_t timeout_ms,
-                              struct failure *failure)
+enum centre_look centre_look(struct centre *centre, struct engine *engine,
+                             const struct centre_facts *facts, int64_t timeout_ms,
+                             enum centre_state *state, struct failure *failure)
 {
-    enum centre_state state = CENTRE_AWAY;
     for (int tries = 0; tries < TRIES_MAX; tries++) {
         enum due due = DUE_NOTHING;
         if (read_on(centre, engine, failure) != ENGINE_NOTHING) {
             return CENTRE_AWAY;
         }
-        state = judge(centre, facts, &due, failure);
+        *state = judge(centre, facts, &due, failure);
         if (due == DUE_NOTHING) {
-            return state;
+            return CENTRE_LOOKED;
         }
         enum engine_answer answer = due == DUE_CLOSED
                                         ? append_closed(centre, engine, facts, timeout_ms, failure)

@@ -20,6 +20,7 @@
 
 #include "engine/engine.h"
 #include "seal/national.h"
+#include "shm/layout.h"
 
 enum { CENTRE_STRANGERS_MAX = 8 }; /* centres of a draw that nobody here expects */
 
@@ -29,7 +30,8 @@ struct centre_facts {
     uint64_t epoch;
     const char *identity; /* of the draw here: control's */
     const struct lottery_terms *terms;
-    bool sealed; /* the seal is durable and in the engine; then the five below are known */
+    bool sealed;    /* the seal is durable; then the four below are known */
+    bool is_copied; /* the engine has all of it, so `closed` may be said */
     const char *seal_sha256;
     uint64_t agencies, bets, bytes;
     bool number_said; /* of NUMBER_BY_COMMAND: an operator here has said it */
@@ -62,21 +64,10 @@ struct centre {
     struct sha256_digest drawn_sha256; /* of its payload */
 };
 
-enum centre_state {
-    CENTRE_OPEN,     /* this centre has no seal yet */
-    CENTRE_AWAITS,   /* it has; others have none: the failure names them */
-    CENTRE_READY,    /* all have; the number comes by command, and is awaited */
-    CENTRE_RELEASED, /* drawn: this centre may draw, with the number of `drawn` */
-    CENTRE_HELD,     /* something contradicts: the failure says what, and what to do */
-    CENTRE_AWAY      /* the engine does not answer: the failure says why; ask again */
-};
-
-/* What is known of one of the entries. */
-enum centre_standing {
-    CENTRE_AWAITED,
-    CENTRE_CLOSED,
-    CENTRE_CLOSED_OUT, /* by an operator, without its bets */
-    CENTRE_CONTRADICTS
+/* What a look finds. */
+enum centre_look {
+    CENTRE_LOOKED, /* the state is known */
+    CENTRE_AWAY    /* the engine does not answer: the failure says why; ask again */
 };
 
 /* Begins with nothing read. `expected` is a list that centre_set_parse takes, with `own` in it. */
@@ -90,11 +81,11 @@ enum engine_answer centre_make_stream(struct engine *engine, unsigned replicas, 
 /*
  * Reads what is new, appends what is due, and says how far the draw is. An append waits for at most
  * `timeout_ms`; there are three at most, and one or none in nearly every call. The failure is set
- * with AWAITS, HELD and AWAY.
+ * with CENTRE_AWAITS, CENTRE_HELD and CENTRE_AWAY.
  */
-enum centre_state centre_look(struct centre *centre, struct engine *engine,
-                              const struct centre_facts *facts, int64_t timeout_ms,
-                              struct failure *failure);
+enum centre_look centre_look(struct centre *centre, struct engine *engine,
+                             const struct centre_facts *facts, int64_t timeout_ms,
+                             enum centre_state *state, struct failure *failure);
 
 enum centre_standing centre_standing_of(const struct centre *centre,
                                         const struct centre_entry *entry,

@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "lib/process_title.h"
 #include "lib/program.h"
+#include "shipper/confine.h"
 #include "shipper/follow.h"
 #include "shipper/shipper.h"
 #include "shipper/stop_signal.h"
@@ -32,6 +33,7 @@ enum option_id {
     OPTION_IDENTITY,
     OPTION_SERVERS,
     OPTION_CENTRE,
+    OPTION_CENTRES,
     OPTION_NODE,
     OPTION_REPLICAS,
     OPTION_CREDENTIALS,
@@ -40,6 +42,7 @@ enum option_id {
     OPTION_KEY,
     OPTION_PATIENCE,
     OPTION_LOG_LEVEL,
+    OPTION_CONFINED,
     OPTION_FOLLOW,
     OPTION_DESCRIPTOR,
     OPTION_WORDS,
@@ -53,6 +56,7 @@ static const struct program_option program_options[] = {
     {OPTION_IDENTITY, "identity", "ID", "of the draw that a server's directory holds", false},
     {OPTION_SERVERS, "servers", "URLS", "replication.servers", true},
     {OPTION_CENTRE, "centre", "NAME", "replication.centre", true},
+    {OPTION_CENTRES, "centres", "NAMES", "centres.expected", false},
     {OPTION_NODE, "node", "NAME", "this node's name", true},
     {OPTION_REPLICAS, "replicas", "N", "replication.replicas", false},
     {OPTION_CREDENTIALS, "credentials", "FILE", "replication.credentials", false},
@@ -61,6 +65,7 @@ static const struct program_option program_options[] = {
     {OPTION_KEY, "key", "FILE", "replication.key", false},
     {OPTION_PATIENCE, "patience", "MS", "how long it goes on once it is asked to end", false},
     {OPTION_LOG_LEVEL, "log-level", "LEVEL", "log.level", false},
+    {OPTION_CONFINED, "confined", NULL, "confinement is enforced", false},
     {OPTION_FOLLOW, "follow", NULL, "be the shipper of a standby", false},
     {OPTION_DESCRIPTOR, "descriptor", "N", "of a standby: the directory, open and locked", false},
     {OPTION_WORDS, "words", "N", "of a standby: the pipe to its server", false},
@@ -90,6 +95,7 @@ static const struct program_manual manual = {
 struct options {
     struct shipper_setting setting;
     enum log_level log_level;
+    bool is_confined;
     bool follows;
     uint64_t descriptor, words, takeover_after_ms; /* where it does */
 };
@@ -127,6 +133,8 @@ static const char **text_of(struct options *options, int id)
         return &setting->access.servers;
     case OPTION_CENTRE:
         return &setting->centre;
+    case OPTION_CENTRES:
+        return &setting->centres;
     case OPTION_NODE:
         return &setting->node;
     case OPTION_CREDENTIALS:
@@ -168,6 +176,9 @@ static enum program_reading take_option(int id, const char *argument, void *cont
         reading = take_number("patience", argument, 0, INT32_MAX, &number);
         options->setting.patience_ms = (int64_t)number;
         return reading;
+    case OPTION_CONFINED:
+        options->is_confined = true;
+        return PROGRAM_GO_ON;
     case OPTION_FOLLOW:
         options->follows = true;
         return PROGRAM_GO_ON;
@@ -230,9 +241,11 @@ static enum shipper_exit follow(const struct options *options)
 int main(int argc, char **argv)
 {
     struct options options = {
-        .setting = {.replicas = 3,
+        .setting = {.centres = "",
+                    .replicas = 3,
                     .access = {.credentials = "", .ca = "", .certificate = "", .key = ""}},
         .log_level = LOG_LEVEL_INFO};
+    struct failure failure;
     process_title_open(argc, argv);
     if (!program_begin(&manual)) {
         return EXIT_FAILURE;
@@ -247,7 +260,13 @@ int main(int argc, char **argv)
     options.setting.access.name = options.setting.node;
     log_set_threshold(options.log_level);
     log_open();
-    int status = (int)(options.follows ? follow(&options) : shipper_run(&options.setting));
+    int status = SHIPPER_EXIT_FAILED;
+    if (options.is_confined && !confine(&failure)) {
+        log_critical("action: confinement | result: fail | role: shipper | error: %s",
+                     failure.text);
+    } else {
+        status = (int)(options.follows ? follow(&options) : shipper_run(&options.setting));
+    }
     log_close();
     return status;
 }

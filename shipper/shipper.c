@@ -8,6 +8,7 @@
 #include "lib/fault_point.h"
 #include "lib/log.h"
 #include "shipper/beat.h"
+#include "shipper/centre_desk.h"
 #include "shipper/shipment.h"
 #include "shipper/stop_signal.h"
 #include "shm/replica.h"
@@ -62,7 +63,8 @@ struct shipper {
     struct shipment shipment;
     struct shipment_counts told; /* what the segment has of them */
     struct beat beat;
-    char *lines; /* what is on its way */
+    struct centre_desk desk; /* of a draw that several centres hold */
+    char *lines;             /* what is on its way */
     size_t lines_capacity;
     struct small_file files[FILES];
     bool has_claimed;
@@ -511,7 +513,8 @@ static bool has_to_ship(const struct shipper *shipper)
 static bool has_work(const void *context)
 {
     const struct shipper *shipper = context;
-    return has_to_ship(shipper) || (stop_signal_has_come() && shipper->stops_at_ms == 0);
+    return has_to_ship(shipper) || (stop_signal_has_come() ? shipper->stops_at_ms == 0
+                                                           : centre_desk_has_work(&shipper->desk));
 }
 
 /* ----------------------------------------------------------------- life ---- */
@@ -582,6 +585,14 @@ static bool is_ready(const struct shipper *shipper)
     return atomic_load(&shipper->segment.shared->positions.files_made) > 0;
 }
 
+/* What is due of a draw of several centres, of which this node speaks once it has claimed. */
+static void attend_to_centres(struct shipper *shipper)
+{
+    if (shipper->has_claimed && !stop_signal_has_come()) {
+        centre_desk_attend(&shipper->desk, shipper->engine, shipper->shipment.log.epoch);
+    }
+}
+
 static enum shipper_exit serve(struct shipper *shipper)
 {
     struct failure failure = {.text = ""};
@@ -606,6 +617,7 @@ static enum shipper_exit serve(struct shipper *shipper)
         }
         tell_connection(shipper);
         if (end == SHIPMENT_STORED) {
+            attend_to_centres(shipper);
             wait_for_shipment(&shipper->segment, has_work, shipper,
                               stop_signal_has_come() ? RETRY_MS : LOOK_MS);
             tell_counts(shipper);
@@ -651,6 +663,19 @@ static void leave(struct shipper *shipper)
     (void)close(shipper->directory.descriptor);
 }
 
+static bool open_desk(struct shipper *shipper, struct failure *failure)
+{
+    const struct shipper_setting *setting = shipper->setting;
+    const struct centre_desk_setting desk = {.own = setting->centre,
+                                             .node = setting->node,
+                                             .expected = setting->centres,
+                                             .replicas = setting->replicas,
+                                             .call_ms = CALL_MS,
+                                             .directory = &shipper->directory,
+                                             .segment = &shipper->segment};
+    return centre_desk_open(&shipper->desk, &desk, failure);
+}
+
 /* With the segment: connects, serves and closes. */
 static enum shipper_exit live(struct shipper *shipper)
 {
@@ -663,7 +688,8 @@ static enum shipper_exit live(struct shipper *shipper)
     shipment_open(&shipper->shipment, shipper->engine, setting->centre, setting->node,
                   setting->identity, setting->replicas, CALL_MS);
     enum shipper_exit status = SHIPPER_EXIT_FAILED;
-    if (!beat_start(&shipper->beat, shipper->engine, &shipper->segment, setting->centre,
+    if (!open_desk(shipper, &failure) ||
+        !beat_start(&shipper->beat, shipper->engine, &shipper->segment, setting->centre,
                     setting->node, &failure)) {
         log_error("action: replica | result: fail | error: %s", failure.text);
     } else {
@@ -672,6 +698,7 @@ static enum shipper_exit live(struct shipper *shipper)
         status = serve(shipper);
         beat_stop(&shipper->beat);
     }
+    centre_desk_close(&shipper->desk);
     engine_close(shipper->engine);
     return status;
 }

@@ -33,6 +33,7 @@ struct shipper_setting {
     bool has_group; /* data.group */
     gid_t group;
     const char *centre, *node;
+    const char *centres; /* centres.expected; "": this one draws alone */
     unsigned replicas;
     struct engine_access access;
     int64_t patience_ms; /* timeouts.shutdown */

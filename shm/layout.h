@@ -16,6 +16,7 @@
  *                       | confinement what processes may do              |
  *                       | refusals    what was refused, by reason        |
  *                       | shipper     its semaphore, its counters        |
+ *                       | centres     a draw that several centres hold   |
  *   agencies_offset     +------------------------------------------------+
  *                       | struct agency [agency_capacity]   (open hash)  |
  *   buckets_offset      +------------------------------------------------+
@@ -379,6 +380,57 @@ struct shared_shipper {
     _Atomic uint64_t deaths; /* those that ended before they were asked to; by the supervisor */
 };
 
+/* How far a draw of several centres is (shipper/centre.h). */
+enum centre_state {
+    CENTRE_UNKNOWN,  /* this centre draws alone, or its shipper has not read the stream yet */
+    CENTRE_OPEN,     /* this centre is not closed in the stream yet */
+    CENTRE_AWAITS,   /* it is; others are not */
+    CENTRE_READY,    /* all are closed; the number comes by command, and is awaited */
+    CENTRE_RELEASED, /* drawn: this centre may draw, with the number that shared_shipper has */
+    CENTRE_HELD,     /* something contradicts: this centre draws nothing */
+    CENTRE_STATES
+};
+
+/* What is known of a centre. */
+enum centre_standing {
+    CENTRE_AWAITED,
+    CENTRE_CLOSED,
+    CENTRE_CLOSED_OUT, /* by an operator, without its bets */
+    CENTRE_CONTRADICTS,
+    CENTRE_STANDINGS
+};
+
+enum { SHARED_CENTRES_MAX = 40, SHARED_CENTRE_BYTES = 33, SHARED_HELD_BYTES = 512 };
+
+struct shared_centre {
+    char name[SHARED_CENTRE_BYTES]; /* a text of the shipper's: replica_tell */
+    _Atomic uint32_t standing;      /* enum centre_standing */
+    _Atomic uint64_t bets;          /* of its closing; 0 before */
+};
+
+/*
+ * Of a draw that several centres hold (centres.h). Written by the shipper, where no other writer is
+ * named; read by the storer, and by anyone who looks. All zeros where this centre draws alone. A new
+ * shipper reads the stream again, and keeps what stands here until it has.
+ */
+struct shared_centres {
+    alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint32_t state; /* enum centre_state; seq_cst */
+    _Atomic uint32_t count; /* of the centres below: stored after them, and grows */
+    /* By the storer: the number that an operator has said here, plus 2^32; 0: none. Seq_cst, before
+     * it wakes the shipper. */
+    _Atomic uint64_t number_said;
+    /* The order (shared_order.posted) to close a centre out that the storer has handed on; seq_cst,
+     * before it wakes the shipper. */
+    _Atomic uint64_t asked;
+    /* The one that the shipper has answered; seq_cst, after the two below. */
+    _Atomic uint64_t answered;
+    uint32_t carried_out; /* 1: done; 0: refused */
+    char answer[SHARED_ANSWER_BYTES];
+    /* Texts, as those of shared_shipper. */
+    char reason[SHARED_HELD_BYTES]; /* what is waited for, or contradicts; "": nothing */
+    struct shared_centre centres[SHARED_CENTRES_MAX];
+};
+
 /*
  * What the server's TLS rests on; read by lottery-stat. Each field is about itself: relaxed is
  * enough. Zeros without TLS.
@@ -399,7 +451,8 @@ struct shared_tls {
 /* What an operator can want of the storer. */
 enum order_kind {
     ORDER_CLOSE, /* end the sales: `text` names the agencies to be closed out, `reason` says why */
-    ORDER_DRAW   /* hold the draw with `number`: `text` is the hash of the seal */
+    ORDER_DRAW,  /* hold the draw with `number`: `text` is the hash of the seal */
+    ORDER_CLOSE_CENTRE /* hold it without the centre that `text` names; `reason` says why */
 };
 
 /*
@@ -572,6 +625,7 @@ struct shared {
     alignas(SHARED_CACHE_LINE_BYTES) struct shared_confinement confinement;
     struct shared_refusals refusals;
     struct shared_shipper shipper;
+    struct shared_centres centres;
 };
 
 _Static_assert(sizeof(struct agency) == SHARED_CACHE_LINE_BYTES, "an agency is one cache line");

@@ -12,6 +12,7 @@
 #include "server/storer/long_work.h"
 #include "server/storer/publication.h"
 #include "shm/agencies.h"
+#include "shm/centres.h"
 #include "shm/replica.h"
 #include "store/draw.h"
 
@@ -174,11 +175,49 @@ static bool publish(struct storage *storage, const struct draw_report *report,
 
 /* ------------------------------------------------------------------ held ---- */
 
+bool holding_is_national(const struct storage *storage)
+{
+    return storage->disk->heritage->config.centres_expected[0] != '\0';
+}
+
 bool holding_is_due(const struct storage *storage)
 {
+    const struct segment *segment = storage->disk->segment;
+    uint32_t ignored = 0;
     return storage->control.state == CONTROL_SEALED &&
-           control_has_number(&storage->control.terms) && !signals_terminate_requested() &&
-           replica_is_complete(storage->disk->segment);
+           (holding_is_national(storage) ? centres_are_released(segment, &ignored)
+                                         : control_has_number(&storage->control.terms)) &&
+           !signals_terminate_requested() && replica_is_complete(segment);
+}
+
+/*
+ * Takes the number that the draw was released with. It stands in control before the draw is held, as
+ * one by command does. False, and the log says why, where control has another one, or it can't be
+ * written.
+ */
+static bool take_released_number(struct storage *storage)
+{
+    const struct lottery_terms *terms = &storage->control.terms;
+    uint32_t number = 0;
+    if (!holding_is_national(storage) || !centres_are_released(storage->disk->segment, &number)) {
+        return true;
+    }
+    if (control_has_number(terms)) {
+        if (terms->winning_number != number) {
+            log_critical("action: sorteo | result: fail | error: the centres have drawn %" PRIu32
+                         ", and " DATA_CONTROL_FILE " has %" PRIu32
+                         ": restore all files from one backup",
+                         number, terms->winning_number);
+        }
+        return terms->winning_number == number;
+    }
+    if (!storage_note_number(storage, number)) {
+        return false;
+    }
+    fault_point("draw.numbered");
+    log_info("action: numero | result: success | numero: %" PRIu32 " | sello: %s", number,
+             storage->control.seal_sha256);
+    return true;
 }
 
 /* Draws among the bets of this seal. False, and the log says why, when the draw was not held. */
@@ -201,7 +240,8 @@ bool holding_hold_draw(struct storage *storage)
     const struct segment *segment = &heritage->segment;
     int64_t began_ns = clock_monotonic_ns();
     struct seal seal;
-    if (!publication_can_sign(storage->disk) || !agrees_with_key(storage)) {
+    if (!publication_can_sign(storage->disk) || !agrees_with_key(storage) ||
+        !take_released_number(storage)) {
         return false;
     }
     if (!read_seal(storage, &seal)) {
@@ -223,7 +263,7 @@ void holding_tell_if_due(const struct storage *storage)
     const struct heritage *heritage = storage->disk->heritage;
     const struct shared *shared = heritage->segment.shared;
     if (storage->control.state == CONTROL_DRAWN && atomic_load(&shared->storer.drawn) == 0 &&
-        replica_is_complete(&heritage->segment)) {
+        !signals_terminate_requested() && replica_is_complete(&heritage->segment)) {
         tell_draw(storage);
         show_draw(storage);
         fault_point("draw.before_gate");

@@ -177,10 +177,17 @@ void operator_answer_open(struct operator_desk *desk, struct heritage *heritage,
 static bool post_order(struct operator_desk *desk, struct heritage *heritage,
                        const struct admin_request *request, struct failure *failure)
 {
-    struct order order = {.kind = request->command == ADMIN_CLOSE ? ORDER_CLOSE : ORDER_DRAW,
-                          .number = request->number};
-    (void)snprintf(order.text, sizeof order.text, "%s",
-                   request->command == ADMIN_CLOSE ? request->without : request->seal);
+    struct order order = {.number = request->number};
+    const char *text = request->seal;
+    order.kind = ORDER_DRAW;
+    if (request->command == ADMIN_CLOSE) {
+        order.kind = ORDER_CLOSE;
+        text = request->without;
+    } else if (request->command == ADMIN_CLOSE_CENTRE) {
+        order.kind = ORDER_CLOSE_CENTRE;
+        text = request->centre;
+    }
+    (void)snprintf(order.text, sizeof order.text, "%s", text);
     (void)snprintf(order.reason, sizeof order.reason, "%s", request->reason);
     desk->waits_for_storer = orders_post(&heritage->segment, &order);
     return desk->waits_for_storer ||
