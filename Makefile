@@ -55,6 +55,7 @@ ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,--as-needed $(SANITIZE) $(LDFLAGS)
 LIBRARIES   := -lyaml -lrt -pthread
 # Of the programs that have these rooms in them; tests have all of them.
 LIBRARIES_engine := -lnats
+LIBRARIES_shipper := -lseccomp
 LIBRARIES_postgres := -lpq
 LIBRARIES_server := -lseccomp
 LIBRARIES_seal   := -lcrypto -ljansson
@@ -122,7 +123,7 @@ $(eval $(call program,lottery-admin,admin,admin stat server seal pki tls store s
 $(eval $(call program,lottery-shipper,shipper,shipper engine seal store shm bet lib))
 $(eval $(call program,lottery-feed,feed,feed engine bet lib))
 $(if $(HAS_LIBPQ),$(eval $(call program,lottery-feed-postgres,postgres,postgres feed engine bet lib)))
-$(eval $(call program,lottery-verify,verify,verify seal store bet lib))
+$(eval $(call program,lottery-verify,verify,verify seal store engine bet lib))
 
 # Scripts are called by bash: a ZIP, or a copy by way of Windows, has lost their exec bits.
 .PHONY: all build
