@@ -43,20 +43,28 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
             $(if $(WERROR),-Werror)
 HARDEN   := -fPIE -fstack-protector-strong $(FORTIFY)
 OPTIMISE := -O2 -g
+# The place of the build is in no program: the same commit gives the same bytes everywhere.
+PLACE    := -ffile-prefix-map=$(CURDIR)=.
 # cmocka 2 calls deprecated what cmocka 1 has no other name for.
 DIALECT  := -std=c17 -D_GNU_SOURCE -DCMOCKA_DISABLE_DEPRECATION_WARNINGS -I. $(DEFINES_$(VARIANT))
 
 CFLAGS      ?=
 LDFLAGS     ?=
-ALL_CFLAGS  := $(DIALECT) $(WARNINGS) $(HARDEN) $(OPTIMISE) $(SANITIZE) $(CFLAGS)
+ALL_CFLAGS  := $(DIALECT) $(WARNINGS) $(HARDEN) $(OPTIMISE) $(PLACE) $(SANITIZE) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,--as-needed $(SANITIZE) $(LDFLAGS)
 LIBRARIES   := -lyaml -lrt -pthread
 # Of the programs that have these rooms in them; tests have all of them.
 LIBRARIES_engine := -lnats
+LIBRARIES_postgres := -lpq
 LIBRARIES_server := -lseccomp
 LIBRARIES_seal   := -lcrypto -ljansson
 LIBRARIES_pki    := -lcrypto
 LIBRARIES_tls    := -lssl -lcrypto
+LIBRARIES_web    := -lmicrohttpd -lcrypto
+
+# What --version says (lib/version.h). The file COMMIT is that of a source archive.
+COMMIT := $(shell cat COMMIT 2>/dev/null || git describe --always --dirty --abbrev=12 --exclude='*' \
+          2>/dev/null || echo unknown)
 
 # The first error ends the program, in its children too; leaks count as errors.
 export ASAN_OPTIONS  ?= abort_on_error=0:halt_on_error=1:exitcode=99:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
@@ -66,9 +74,14 @@ export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1:exitcode=99
 
 # A room is a folder with one subject, built into one archive; scripts/rooms.py says, and `make
 # lint` checks, which rooms may know which. main.c of a room is no part of it, but a program's.
-ROOMS := lib bet shm store engine seal shipper tls pki verify server client generate stat admin
+ROOMS := lib bet shm store engine feed seal shipper tls pki verify server client generate stat web admin
 
-sources_of = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
+# libpq is not everywhere: the one program that stores into PostgreSQL is built where it is.
+HAS_LIBPQ := $(shell pkg-config --exists libpq 2>/dev/null && echo there)
+ROOMS     += $(if $(HAS_LIBPQ),postgres)
+
+# lib/version.c, which changes with every commit, goes into programs alone.
+sources_of = $(filter-out $(1)/main.c lib/version.c,$(wildcard $(1)/*.c $(1)/*/*.c))
 archives   = $(patsubst %,$(BUILD)/%.a,$(1))
 HARNESS        := $(wildcard tests/harness/*.c)
 ALL_SOURCES    := $(sort $(shell find $(ROOMS) tests -name '*.c' 2>/dev/null))
@@ -96,7 +109,7 @@ FORCE:
 # that it knows. It is linked with the libraries of those rooms.
 define program
 PROGRAMS += $(BIN)/$(1)
-$(BIN)/$(1): $(BUILD)/$(2)/main.o $(call archives,$(3))
+$(BIN)/$(1): $(BUILD)/$(2)/main.o $(BUILD)/lib/version.o $(call archives,$(3))
 $(BIN)/$(1): PROGRAM_LIBRARIES := $(foreach room,$(3),$(LIBRARIES_$(room)))
 endef
 
@@ -104,8 +117,11 @@ $(eval $(call program,lottery-server,server,server seal tls store shm bet lib))
 $(eval $(call program,lottery-agency,client,client tls bet lib))
 $(eval $(call program,lottery-generate,generate,generate bet lib))
 $(eval $(call program,lottery-stat,stat,stat server tls store shm bet lib))
+$(eval $(call program,lottery-web,web,web stat server tls store shm bet lib))
 $(eval $(call program,lottery-admin,admin,admin stat server seal pki tls store shm bet lib))
-$(eval $(call program,lottery-shipper,shipper,shipper seal engine store shm bet lib))
+$(eval $(call program,lottery-shipper,shipper,shipper engine seal store shm bet lib))
+$(eval $(call program,lottery-feed,feed,feed engine bet lib))
+$(if $(HAS_LIBPQ),$(eval $(call program,lottery-feed-postgres,postgres,postgres feed engine bet lib)))
 $(eval $(call program,lottery-verify,verify,verify seal store bet lib))
 
 # Scripts are called by bash: a ZIP, or a copy by way of Windows, has lost their exec bits.
@@ -133,7 +149,7 @@ $(call archives,$(ROOMS)):
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # A test links what it calls, and no more.
-TEST_ARCHIVES := $(call archives,client generate admin stat verify server shipper seal pki tls engine store shm bet lib)
+TEST_ARCHIVES := $(call archives,client generate admin web stat verify server shipper seal pki tls feed engine store shm bet lib)
 
 $(UNIT_TESTS) $(INTEGRATION_TESTS) $(CLUSTER_TESTS): %: %.o $(call objects,$(HARNESS)) $(TEST_ARCHIVES)
 	$(call say,LINK,$@)
@@ -156,8 +172,21 @@ $(BUILD)/flags: FORCE
 	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || \
 	    echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' >$@
 
+$(call objects,$(wildcard postgres/*.c)): private ALL_CFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
+
+# Holds the commit of the last build, and is touched when that changes.
+$(BUILD)/commit: FORCE
+	@mkdir -p $(@D)
+	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
+
+$(BUILD)/lib/version.o: $(BUILD)/commit
+$(BUILD)/lib/version.o: ALL_CFLAGS += -DLOTTERY_COMMIT='"$(COMMIT)"'
+
 # GCC would gather the places of a scan in vectors before it writes them, which takes longer.
 $(BUILD)/bet/row_scan.o: ALL_CFLAGS += -fno-tree-slp-vectorize
+
+# The page is put into the program.
+$(BUILD)/web/page.o: web/page.html
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
@@ -213,7 +242,8 @@ lint-format:
 lint-tidy:
 	$(call say,LINT,clang-tidy)
 	$(Q)printf '%s\n' $(filter-out $(TIDY_LEFT_OUT),$(ALL_SOURCES)) | \
-	    xargs -P $(JOBS) -I '{}' clang-tidy --quiet '{}' -- $(DIALECT) $(TIDY_CFLAGS)
+	    xargs -P $(JOBS) -I '{}' clang-tidy --quiet '{}' -- $(DIALECT) $(TIDY_CFLAGS) \
+	    -DLOTTERY_COMMIT='"none"'
 
 lint-cppcheck:
 	$(call say,LINT,cppcheck)
@@ -274,12 +304,37 @@ docker-compose-ipcs: ## semaphores, /dev/shm and lottery-stat in the server's co
 
 # ---- installing and cleaning ---------------------------------------------------
 
-.PHONY: install clean distclean help
+# Pages and completions stand in the tree; `make pages` writes them anew from the programs' tables.
+PAGES       := $(wildcard man/*.[157])
+COMPLETIONS := $(wildcard completion/lottery-*)
+INSTALLED    = $(addprefix bin/,$(notdir $(PROGRAMS)) lottery-verify.py) \
+               $(foreach page,$(PAGES),share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
+               $(addprefix share/bash-completion/completions/,$(notdir $(COMPLETIONS))) \
+               $(addprefix share/lottery/,server.yaml client.yaml)
+
+.PHONY: pages install uninstall dist clean distclean help
+pages: all ## write man/ and completion/ anew, after options or keys have changed
+	@bash scripts/pages.sh $(BIN) .
+
 install: all ## install below PREFIX (/usr/local), inside DESTDIR
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/lottery
+	install -d $(sort $(dir $(addprefix $(DESTDIR)$(PREFIX)/,$(INSTALLED))))
 	install -m 755 $(PROGRAMS) verify/lottery-verify.py $(DESTDIR)$(PREFIX)/bin
 	install -m 644 server/config.yaml $(DESTDIR)$(PREFIX)/share/lottery/server.yaml
 	install -m 644 client/config.yaml $(DESTDIR)$(PREFIX)/share/lottery/client.yaml
+	install -m 644 $(COMPLETIONS) $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(foreach section,1 5 7,install -m 644 $(filter %.$(section),$(PAGES)) \
+	    $(DESTDIR)$(PREFIX)/share/man/man$(section) &&) true
+
+uninstall: ## remove what install has put there
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,$(INSTALLED))
+	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/lottery 2>/dev/null || true
+
+HEAD = $(shell git rev-parse --short=12 HEAD)
+dist: ## a source archive of the latest commit below build/, with its hash in COMMIT
+	@mkdir -p build
+	git archive --format=tar.gz --prefix=lottery-$(HEAD)/ \
+	    --add-virtual-file=lottery-$(HEAD)/COMMIT:$(HEAD) \
+	    -o build/lottery-$(HEAD).tar.gz HEAD
 
 clean: ## remove what was built
 	rm -rf build bin

@@ -3,9 +3,9 @@
  *
  * The probes that are asked for come first. Sessions follow, one connection each, until
  * all bets are stored, DONE is acknowledged and the winners are known. A lost connection
- * is followed by another for as long as the agency's patience lasts. No stored bet is sent
- * again, because the server tells at the start of every session how many bets it holds,
- * and which (resume.h).
+ * is followed by another, where there are several servers perhaps to another one (servers.h), for
+ * as long as the agency's patience lasts. No stored bet is sent again, because the server tells at
+ * the start of every session how many bets it holds, and which (resume.h).
  *
  * A run is for one draw, whose name and identity it remembers across connections (own_draw.h).
  *
@@ -24,7 +24,7 @@
 #include "client/interrupt.h"
 #include "client/patience.h"
 #include "client/progress.h"
-#include "client/resolver.h"
+#include "client/servers.h"
 #include "client/state.h"
 #include "client/window.h"
 #include "lib/failure.h"
@@ -60,15 +60,17 @@ struct job_unaided {
 struct job {
     const struct client_config *config;
     uint32_t agency;
-    struct resolver_name server;
-    struct interrupt *interrupt;     /* main's */
-    struct credentials *credentials; /* main's */
+    struct servers servers;
+    const struct server_place *talked_to; /* the server of the last connection; NULL: none yet */
+    struct interrupt *interrupt;          /* main's */
+    struct credentials *credentials;      /* main's */
     struct dataset dataset;
     struct patience patience;
     struct progress progress;
     char bets_name[JOB_PATH_BYTES]; /* the file, or what stands for it, for people */
     bool was_answered;              /* the server has answered something in this run */
     bool is_refused;                /* on the last connection, one end did not accept the other */
+    bool is_silent;                 /* the last connection ended because nothing came on it */
     bool has_bets;                  /* false: only probes were asked for */
     bool met_server;                /* stored_before is known */
     uint64_t stored_before;         /* bets that the server held when this run first asked */

@@ -8,6 +8,7 @@
  * there, 5 when the agency and the server do not accept each other.
  */
 #include "bet/bet.h"
+#include "bet/message.h"
 #include "client/client_config.h"
 #include "client/credentials.h"
 #include "client/job.h"
@@ -35,7 +36,7 @@ static const struct program_option program_options[] = {
      .name = "progress-lines",
      .argument = "LINES",
      .meaning = "draw the progress bar so many lines above the cursor"},
-    {.id = 't', .name = "check", .meaning = "check the configuration and stop"},
+    {.id = 't', .name = "test", .meaning = "test the configuration and stop"},
 };
 
 static const struct program_manual manual = {
@@ -44,11 +45,26 @@ static const struct program_manual manual = {
     .options = program_options,
     .option_count = sizeof program_options / sizeof program_options[0],
     .keys = &client_config_table,
-    .statuses = {[EXIT_SUCCESS] = "it told its winners, or was stopped by SIGTERM or SIGINT",
-                 [EXIT_FAILURE] = "something failed; the last line says why",
-                 [EXIT_OTHER_BETS] = "the file is not the one whose bets are stored",
-                 [EXIT_OTHER_DRAW] = "its draw is over without all bets, or is not there",
-                 [EXIT_UNTRUSTED] = "it and the server do not accept each other (TLS)"},
+    .keys_page = "lottery-agency.yaml",
+    .statuses =
+        {
+            {EXIT_SUCCESS, "it told its winners, or was stopped by SIGTERM or SIGINT"},
+            {EXIT_FAILURE, "something failed; the last line says why"},
+            {EXIT_OTHER_BETS, "the file is not the one whose bets are stored"},
+            {EXIT_OTHER_DRAW, "its draw is over without all bets, or is not there"},
+            {EXIT_UNTRUSTED, "it and the server do not accept each other (TLS)"},
+        },
+    .formats = {{"protocol", MESSAGE_PROTOCOL_VERSION}},
+    .description =
+        {"Asks the server how many of the file's bets it has stored, sends the others, says that "
+         "it "
+         "is done, waits for the draw, and tells its winners. It may be killed and started again "
+         "at "
+         "any time: no bet is stored twice, and none is left out.",
+         "Rows of the file are first,last,document,birthdate,number. Lines end in LF or CRLF.",
+         "It gives up after --wait without progress. Waiting for the draw is not lack of "
+         "progress."},
+    .examples = {{"lottery-agency -c client.yaml", "bet as a file says"}},
 };
 
 static enum program_reading take_option(int id, const char *argument, void *context)

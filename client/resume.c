@@ -66,6 +66,9 @@ static const char *what_requires_status(const struct job *job)
     if (job->config->resume == RESUME_REQUIRED) {
         return "resume: required";
     }
+    if (servers_are_several(&job->servers)) {
+        return "a list of servers"; /* another one goes on where this one ends */
+    }
     return own_draw_needs_status(job) ? "lottery.name" : NULL;
 }
 

@@ -20,7 +20,7 @@ SECURITY = 'docs/security.md'
 READING = 'docs/reading.md'
 ARCHITECTURE = 'docs/architecture.md'
 ROOMS = ('lib', 'bet', 'shm', 'store', 'tls', 'pki', 'server', 'client', 'generate', 'stat',
-         'admin')
+         'web', 'admin')
 
 # Whose actions and keys a table holds, under which heading of OPERATIONS.
 ACTIONS = {"The server's actions": ('lib', 'shm', 'store', 'tls', 'server'),
@@ -197,6 +197,7 @@ def check_counters():
     text = read('stat/counters.c')
     names = set(re.findall(r'\.name = "(\w+)"', text))
     metrics = {'lottery_' + name for name in re.findall(r'GAUGE\("(\w+)"\)', text)}
+    metrics |= set(re.findall(r'# TYPE (lottery_\w+) ', read('web/observer.c')))
     metrics |= {'lottery_' + name + '_total' for name in re.findall(r'COUNTER\("(\w+)"\)', text)}
     if not names or not metrics:
         complain('stat/counters.c', 'no counters are found')

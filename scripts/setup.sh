@@ -22,6 +22,7 @@ readonly needs=(
     "build:libseccomp-dev:libseccomp-devel:have_header seccomp.h"
     "build:libjansson-dev:jansson-devel:have_header jansson.h"
     "build:libnats-dev:cnats-devel:have_header nats/nats.h"
+    "build:libmicrohttpd-dev:libmicrohttpd-devel:have_header microhttpd.h"
     "test:libcmocka-dev:libcmocka-devel:have_header stddef.h stdarg.h stdint.h setjmp.h cmocka.h"
     "test:python3:python3:have python3"
     "test:openssl:openssl:have openssl"

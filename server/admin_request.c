@@ -158,9 +158,8 @@ bool admin_request_parse(const char *text, size_t bytes, struct admin_request *r
     struct reading reading = {.at = text, .end = text + bytes};
     *request = (struct admin_request){.command = ADMIN_CLOSE};
     if (!take_command(&reading, request)) {
-        return failure_set(failure,
-                           "the request begins with no command: close, draw, open, close-centre "
-                           "or promote");
+        return failure_set(failure, "the request begins with no command: close, draw, open, "
+                                    "close-centre or promote");
     }
     read_lines(&reading, request);
     return (has_its_lines(request) && admin_request_write(request, again) == bytes &&

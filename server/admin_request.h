@@ -39,7 +39,7 @@ enum {
     ADMIN_ANSWER_BYTES_MAX = 1024
 };
 
-enum admin_command { ADMIN_CLOSE, ADMIN_DRAW, ADMIN_OPEN, ADMIN_PROMOTE, ADMIN_CLOSE_CENTRE };
+enum admin_command { ADMIN_CLOSE, ADMIN_DRAW, ADMIN_OPEN, ADMIN_CLOSE_CENTRE, ADMIN_PROMOTE };
 
 /* A text is empty, and a moment 0, where the line is not there. */
 struct admin_request {
@@ -57,7 +57,7 @@ struct admin_request {
     char centre[CENTRE_NAME_BYTES];       /* ADMIN_CLOSE_CENTRE: to be closed out */
 };
 
-/* Returns "close", "draw", "open", "promote" or "close-centre". */
+/* Returns "close", "draw", "open", "close-centre" or "promote". */
 const char *admin_command_name(enum admin_command command);
 
 /* Writes the request, with its last empty line and a NUL. Returns its bytes without the NUL. */

@@ -138,8 +138,9 @@ static enum open_result judge_error(struct opening *opening, const struct sockad
                                     int error, bool shares_port)
 {
     struct listener_peer tried;
-    const char *hint =
-        error == EADDRINUSE ? "; another program listens there: stop it, or set server.port" : "";
+    const char *hint = error == EADDRINUSE
+                           ? "; another program listens there: stop it, or choose another port"
+                           : "";
     (void)listener_describe_address(address, &tried);
     (void)failure_set(&opening->failure, "listen on %s: %s%s", tried.text, strerror(error), hint);
     if (error == EADDRINUSE && shares_port) {
@@ -241,7 +242,7 @@ bool listeners_open(const struct server_config *config, struct listeners *listen
     struct addrinfo *addresses = NULL;
     int error = getaddrinfo(all || only_loopback ? NULL : name, port, &hints, &addresses);
     if (error != 0) {
-        return failure_set(failure, "look up server.address %s: %s", name,
+        return failure_set(failure, "look up the address %s: %s", name,
                            error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
     }
     bool opened =

@@ -1,11 +1,12 @@
 /*
  * main.c - lottery-server: the centre.
  *
- * Reads the options and the configuration, and becomes the supervisor, with --follow after a life as a
- * standby. The supervisor ends here,
- * and its children end in processes.c. Exit status: 0 after a graceful stop, 1 when something
- * failed, 2 when it was called wrongly, 4 when another node has taken over.
+ * Reads the options and the configuration, and becomes the supervisor, with --follow after a life as
+ * a standby. The supervisor ends here, and its children end in processes.c. Exit status: 0 after a graceful stop, 1 when something
+ * failed, 2 when it was called wrongly, 4 when another node has taken over, 78 when the
+ * configuration is wrong.
  */
+#include "bet/message.h"
 #include "lib/log.h"
 #include "lib/process_title.h"
 #include "lib/program.h"
@@ -17,6 +18,9 @@
 #include "server/server_tls.h"
 #include "server/standby.h"
 #include "server/supervisor/supervisor.h"
+#include "shm/layout.h"
+#include "store/checkpoint.h"
+#include "store/control.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -35,7 +39,7 @@ static const struct program_option program_options[] = {
      .name = "config",
      .argument = "FILE",
      .meaning = "the configuration; without it ./config.yaml where there is one"},
-    {.id = 't', .name = "check", .meaning = "check the configuration and stop"},
+    {.id = 't', .name = "test", .meaning = "test the configuration and stop"},
     {.id = OPTION_FOLLOW,
      .name = "follow",
      .meaning =
@@ -50,11 +54,34 @@ static const struct program_manual manual = {
     .options = program_options,
     .option_count = sizeof program_options / sizeof program_options[0],
     .keys = &server_config_table,
-    .statuses = {[EXIT_SUCCESS] = "it was stopped and has stored everything; -t: the configuration "
-                                  "is right",
-                 [SUPERVISOR_EXIT_FENCED] =
-                     "another node writes the log of this centre, or the log "
-                     "has more than this disk: start with --follow"},
+    .keys_page = "lottery-server.yaml",
+    .statuses =
+        {
+            {EXIT_SUCCESS, "it was stopped and has stored everything; -t: all is right"},
+            {EXIT_FAILURE, "it could not start, or could not go on; the last lines say why; -t: "
+                           "this machine would not let it start"},
+            {SUPERVISOR_EXIT_FENCED,
+             "another node writes the log of this centre, or the log has more "
+             "than this disk: start with --follow"},
+            {PROGRAM_EXIT_CONFIG, "the configuration is wrong, or a file that it names"},
+        },
+    .formats = {{"control", CONTROL_VERSION},
+                {"checkpoint", CHECKPOINT_VERSION},
+                {"segment", SHARED_LAYOUT_VERSION},
+                {"protocol", MESSAGE_PROTOCOL_VERSION}},
+    .description =
+        {"Runs in the foreground and writes its log to standard output. A supervisor accepts "
+         "connections and forks a handler for each; one storer writes bets.csv and syncs it. A bet "
+         "that was acknowledged is on the disk.",
+         "SIGTERM, SIGINT and SIGQUIT stop it gracefully: what has arrived is answered and stored. "
+         "SIGHUP reads the files of TLS again. SIGKILL of any of its processes loses nothing that "
+         "was acknowledged; a server that is started again goes on.",
+         "One server to a data directory. The draw's state is in the directory, and nothing else "
+         "has to be kept. The files bets.csv, done.csv and winners.csv may be read at any time and "
+         "must never be written."},
+    .examples = {{"lottery-server -t -c server.yaml", "test a configuration; nothing is started"},
+                 {"lottery-server -T -c server.yaml", "every value, and where it comes from"},
+                 {"DATA_DIRECTORY=/srv/lottery lottery-server", "start without a file"}},
 };
 
 static enum program_reading take_option(int id, const char *argument, void *context)
@@ -161,7 +188,7 @@ int main(int argc, char **argv)
     if (!server_config_load(options.file, &config, &failure) ||
         !confinement_become(config.user, config.data_group, &failure) ||
         !can_sign(&config, &failure) || !can_encrypt(&config, &failure)) {
-        return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
+        return program_complain(&manual, PROGRAM_EXIT_CONFIG, "%s", failure.text);
     }
     if (options.only_check) {
         log_doubt(&config);

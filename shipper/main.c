@@ -75,12 +75,12 @@ static const struct program_manual manual = {
         "Copies what a lottery-server has stored to NATS JetStream. lottery-server starts it.",
     .options = program_options,
     .option_count = sizeof program_options / sizeof program_options[0],
-    .statuses = {[SHIPPER_EXIT_STOPPED] = "it was asked to end, and everything is copied",
-                 [SHIPPER_EXIT_FAILED] = "something failed; another one may do better",
-                 [SHIPPER_EXIT_FENCED] = "another node has claimed the log",
-                 [SHIPPER_EXIT_BEHIND] = "the log has more than this node's files",
-                 [SHIPPER_EXIT_REFUSED] = "the engine's settings or version, or another lottery's "
-                                          "log: an operator is needed"},
+    .statuses = {{SHIPPER_EXIT_STOPPED, "it was asked to end, and everything is copied"},
+                 {SHIPPER_EXIT_FAILED, "something failed; another one may do better"},
+                 {SHIPPER_EXIT_FENCED, "another node has claimed the log"},
+                 {SHIPPER_EXIT_BEHIND, "the log has more than this node's files"},
+                 {SHIPPER_EXIT_REFUSED, "the engine's settings or version, or another lottery's "
+                                        "log: an operator is needed"}},
 };
 
 struct options {

@@ -95,11 +95,17 @@ static void print_section(FILE *file, const struct snapshot *snapshot, enum sect
     }
 }
 
-void json_print(FILE *file, const struct snapshot *snapshot)
+void json_print_members(FILE *file, const struct snapshot *snapshot)
 {
-    fprintf(file, "{\n  \"taken_at_ms\": %" PRIu64, snapshot->taken_at_ms);
+    fprintf(file, "\n  \"taken_at_ms\": %" PRIu64, snapshot->taken_at_ms);
     for (enum section section = 0; section < SECTIONS; section++) {
         print_section(file, snapshot, section);
     }
+}
+
+void json_print(FILE *file, const struct snapshot *snapshot)
+{
+    fputc('{', file);
+    json_print_members(file, snapshot);
     fputs("\n}\n", file);
 }

@@ -3,7 +3,8 @@
  *
  * Each section is a member, and each figure is a member of its section, with the name that
  * --explain gives; lists are arrays. Numbers are exact, in the unit that their name ends in;
- * an unknown value is null. Made from the declarations in counters.h. Called by lottery-stat.
+ * an unknown value is null. Made from the declarations in counters.h. Called by lottery-stat and
+ * lottery-web.
  */
 #ifndef STAT_JSON_H
 #define STAT_JSON_H
@@ -14,6 +15,9 @@
 
 /* Prints the snapshot. Errors stay in `file`. */
 void json_print(FILE *file, const struct snapshot *snapshot);
+
+/* Prints its members alone, without braces, for an object that has others, too. */
+void json_print_members(FILE *file, const struct snapshot *snapshot);
 
 /* Writes a text as a JSON string, quoted; bytes that are not UTF-8 become U+FFFD. */
 void json_print_string(FILE *file, const char *text);

@@ -93,7 +93,7 @@ static int run(const struct options *options)
     struct server_config config;
     struct failure failure;
     if (!server_config_load(options->file, &config, &failure)) {
-        return complain(&failure, EXIT_FAILURE);
+        return complain(&failure, PROGRAM_EXIT_CONFIG);
     }
     if (options->only_check) {
         printf("%s: configuration ok\n", options_manual.name);

@@ -29,7 +29,6 @@
 
 enum {
     CONTROL_BYTES_MAX = 4096,
-    CONTROL_VERSION = 3,
     CONTROL_VERSION_OLDEST = 2, /* what it lacks is filled in: take_over_older */
     HEXADECIMAL = 16,
     DECIMAL = 10

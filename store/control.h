@@ -26,6 +26,7 @@
 struct data_directory;
 
 enum {
+    CONTROL_VERSION = 3, /* of the file's format */
     CONTROL_IDENTITY_DIGITS = 32,
     CONTROL_DRAW_BYTES = 33,    /* of a draw's name, with its NUL */
     CONTROL_SHA256_DIGITS = 64, /* lower-case hexadecimal */

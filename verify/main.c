@@ -7,6 +7,7 @@
 #include "lib/program.h"
 #include "seal/signature.h"
 #include "store/archive.h"
+#include "store/control.h"
 #include "store/data_directory.h"
 #include "verify/proving.h"
 #include "verify/verify.h"
@@ -66,10 +67,12 @@ static const struct program_option program_options[] = {
      .meaning = "the seal.json of --proof; with --key, its seal.sig stands beside it"},
 };
 
-static void explain_directory(FILE *file)
+static bool describe_directory(size_t index, struct program_operand *operand)
 {
-    fputs("DIRECTORY is an archive (draws/NAME) or a data directory; nothing in it is changed.\n",
-          file);
+    *operand = (struct program_operand){
+        .call = "DIRECTORY",
+        .meaning = "an archive (draws/NAME) or a data directory; nothing in it is changed"};
+    return index == 0;
 }
 
 static const struct program_manual manual = {
@@ -78,13 +81,29 @@ static const struct program_manual manual = {
     .options = program_options,
     .option_count = sizeof program_options / sizeof program_options[0],
     .operands = "[DIRECTORY]",
-    .explain_operands = explain_directory,
-    .statuses = {[EXIT_SUCCESS] = "the draw was held and all is well; or the proof holds",
-                 [VERIFY_EXIT_FAIL] = "a check FAILs; or the proof does not hold",
-                 [VERIFY_EXIT_UNREADABLE] = "the directory, a file or the key can't be read",
-                 [VERIFY_EXIT_NOT_SEALED] = "the draw is not sealed, so far all is well",
-                 [VERIFY_EXIT_NOT_DRAWN] = "sealed and not drawn, so far all is well",
-                 [VERIFY_EXIT_ABANDONED] = "the draw was abandoned, what there is is well"},
+    .operand_at = describe_directory,
+    .statuses =
+        {
+            {EXIT_SUCCESS, "the draw was held and all is well; or the proof holds"},
+            {VERIFY_EXIT_FAIL, "a check FAILs; or the proof does not hold"},
+            {VERIFY_EXIT_UNREADABLE, "the directory, a file or the key can't be read; or it was "
+                                     "called wrongly"},
+            {VERIFY_EXIT_NOT_SEALED, "the draw is not sealed, so far all is well"},
+            {VERIFY_EXIT_NOT_DRAWN, "sealed and not drawn, so far all is well"},
+            {VERIFY_EXIT_ABANDONED, "the draw was abandoned, what there is is well"},
+        },
+    .formats = {{"control", CONTROL_VERSION}},
+    .description =
+        {"Reads the files of a draw and asks no server, so that it can be run on a copy, on "
+         "another "
+         "machine. lottery-verify.py makes the same checks, and was written apart from it.",
+         "A seal says what was stored when sales ended; the number of the draw came after it. "
+         "Signatures are checked with --key."},
+    .examples = {{"lottery-verify /srv/lottery/data", "the current draw of a data directory"},
+                 {"lottery-verify --all --key lottery.pub /srv/lottery/data",
+                  "all draws, each signed with this key"},
+                 {"lottery-verify --prove 17:4 /srv/lottery/data",
+                  "a proof that the fourth bet of agency 17 takes part"}},
 };
 
 /* --------------------------------------------------------------- options ---- */

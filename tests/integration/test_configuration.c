@@ -1,6 +1,7 @@
 /*
  * test_configuration.c - where the server's settings come from, and what they do.
  */
+#include "lib/program.h"
 #include "server/server_config.h"
 #include "tests/harness/bets.h"
 #include "tests/harness/files.h"
@@ -71,7 +72,7 @@ static void minus_t_checks_the_configuration_and_starts_nothing(void **state)
     files_write(config, "server:\n  port: 4711\n  gate: 1\n");
     struct program *bad =
         server_start_in_vain(stage, NULL, ARGUMENTS("-t", "-c", config), NULL, &end);
-    assert_int_equal(end.status, 1);
+    assert_int_equal(end.status, PROGRAM_EXIT_CONFIG);
     assert_non_null(strstr(program_errors(bad), "server.yaml:3: server.gate"));
     assert_false(files_exist(stage_path(stage, "data")));
     stage_expect_nothing_left(stage);

@@ -284,7 +284,7 @@ static void the_empty_name_is_every_address(void **state)
 
 static void a_name_that_nobody_knows_is_named(void **state)
 {
-    static const char beginning[] = "look up server.address no-such-host.invalid: ";
+    static const char beginning[] = "look up the address no-such-host.invalid: ";
     (void)state;
     assert_false(open_configured("no-such-host.invalid"));
     assert_memory_equal(failure.text, beginning, sizeof beginning - 1);
