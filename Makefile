@@ -55,6 +55,7 @@ ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,--as-needed $(SANITIZE) $(LDFLAGS)
 LIBRARIES   := -lyaml -lrt -pthread
 # Of the programs that have these rooms in them; tests have all of them.
 LIBRARIES_engine := -lnats
+LIBRARIES_shipper := -lseccomp
 LIBRARIES_postgres := -lpq
 LIBRARIES_server := -lseccomp
 LIBRARIES_seal   := -lcrypto -ljansson
@@ -122,7 +123,7 @@ $(eval $(call program,lottery-admin,admin,admin stat server seal pki tls store s
 $(eval $(call program,lottery-shipper,shipper,shipper engine seal store shm bet lib))
 $(eval $(call program,lottery-feed,feed,feed engine bet lib))
 $(if $(HAS_LIBPQ),$(eval $(call program,lottery-feed-postgres,postgres,postgres feed engine bet lib)))
-$(eval $(call program,lottery-verify,verify,verify seal store bet lib))
+$(eval $(call program,lottery-verify,verify,verify seal store engine bet lib))
 
 # Scripts are called by bash: a ZIP, or a copy by way of Windows, has lost their exec bits.
 .PHONY: all build
@@ -261,11 +262,16 @@ format: ## lay out all C sources by .clang-format
 
 # ---- running -----------------------------------------------------------------
 
-.PHONY: run setup ipcs
+.PHONY: run cluster setup ipcs
 run: ## the main job: set up, build, five agencies, the draw, the winners
 	@bash scripts/setup.sh build
 	@$(MAKE) --no-print-directory -s $(PARALLEL) all
 	@bash scripts/run.sh
+
+cluster: ## past one machine: an engine of three nodes, two servers, a SIGKILL in the middle
+	@bash scripts/setup.sh build engine
+	@$(MAKE) --no-print-directory -s $(PARALLEL) all
+	@python3 scripts/cluster.py
 
 setup: ## install what building, testing, linting and the README's examples need
 	@bash scripts/setup.sh build test lint looking

@@ -31,7 +31,7 @@ ROOMS = {
             ('lib', 'bet')),
     'pki': ('a small certificate authority: keys, certificates, what was issued and revoked',
             ('lib', 'bet', 'store', 'tls')),
-    'verify': ('the auditor\'s checks', ('lib', 'bet', 'store', 'seal')),
+    'verify': ('the auditor\'s checks', ('lib', 'bet', 'store', 'seal', 'engine')),
     'server': ('what the server\'s processes have in common: heritage, table of processes, signals, '
                'configuration', ('lib', 'bet', 'shm', 'store', 'tls')),
     'server/supervisor': ('the process that outlives the others',

@@ -2,9 +2,9 @@
  * main.c - lottery-server: the centre.
  *
  * Reads the options and the configuration, and becomes the supervisor, with --follow after a life as
- * a standby. The supervisor ends here, and its children end in processes.c. Exit status: 0 after a graceful stop, 1 when something
- * failed, 2 when it was called wrongly, 4 when another node has taken over, 78 when the
- * configuration is wrong.
+ * a standby. The supervisor ends here, and its children end in processes.c. Exit status: 0 after a
+ * graceful stop, 1 when something failed, 2 when it was called wrongly, 4 when another node has taken
+ * over, 78 when the configuration is wrong.
  */
 #include "bet/message.h"
 #include "lib/log.h"

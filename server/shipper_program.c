@@ -87,6 +87,9 @@ bool shipper_program_execute(const struct heritage *heritage, struct failure *fa
     add(&command, "--key", config->replication_key);
     add(&command, "--patience", patience);
     add(&command, "--log-level", log_level_name((enum log_level)config->log_level));
+    if (config->confinement == CONFINEMENT_ENFORCE) {
+        command.arguments[command.count++] = "--confined";
+    }
     command.arguments[command.count] = NULL;
     (void)syscall(SYS_close_range, FIRST_INHERITED, ~0U, 0); /* else each closes at the execution */
     (void)execv(heritage->shipper.path, (char *const *)command.arguments);

@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "lib/process_title.h"
 #include "lib/program.h"
+#include "shipper/confine.h"
 #include "shipper/follow.h"
 #include "shipper/shipper.h"
 #include "shipper/stop_signal.h"
@@ -41,6 +42,7 @@ enum option_id {
     OPTION_KEY,
     OPTION_PATIENCE,
     OPTION_LOG_LEVEL,
+    OPTION_CONFINED,
     OPTION_FOLLOW,
     OPTION_DESCRIPTOR,
     OPTION_WORDS,
@@ -63,6 +65,7 @@ static const struct program_option program_options[] = {
     {OPTION_KEY, "key", "FILE", "replication.key", false},
     {OPTION_PATIENCE, "patience", "MS", "how long it goes on once it is asked to end", false},
     {OPTION_LOG_LEVEL, "log-level", "LEVEL", "log.level", false},
+    {OPTION_CONFINED, "confined", NULL, "confinement is enforced", false},
     {OPTION_FOLLOW, "follow", NULL, "be the shipper of a standby", false},
     {OPTION_DESCRIPTOR, "descriptor", "N", "of a standby: the directory, open and locked", false},
     {OPTION_WORDS, "words", "N", "of a standby: the pipe to its server", false},
@@ -75,17 +78,24 @@ static const struct program_manual manual = {
         "Copies what a lottery-server has stored to NATS JetStream. lottery-server starts it.",
     .options = program_options,
     .option_count = sizeof program_options / sizeof program_options[0],
-    .statuses = {{SHIPPER_EXIT_STOPPED, "it was asked to end, and everything is copied"},
-                 {SHIPPER_EXIT_FAILED, "something failed; another one may do better"},
-                 {SHIPPER_EXIT_FENCED, "another node has claimed the log"},
-                 {SHIPPER_EXIT_BEHIND, "the log has more than this node's files"},
-                 {SHIPPER_EXIT_REFUSED, "the engine's settings or version, or another lottery's "
-                                        "log: an operator is needed"}},
+    .statuses =
+        {
+            {SHIPPER_EXIT_STOPPED,
+             "it was asked to end, and everything is copied; of a standby: or "
+             "the log is its own"},
+            {SHIPPER_EXIT_FAILED, "something failed; another one may do better"},
+            {SHIPPER_EXIT_FENCED, "another node has claimed the log"},
+            {SHIPPER_EXIT_BEHIND, "the log has more than this node's files"},
+            {SHIPPER_EXIT_REFUSED,
+             "the engine's settings or version, another lottery's log, or files "
+             "that differ from it: an operator is needed"},
+        },
 };
 
 struct options {
     struct shipper_setting setting;
     enum log_level log_level;
+    bool is_confined;
     bool follows;
     uint64_t descriptor, words, takeover_after_ms; /* where it does */
 };
@@ -166,6 +176,9 @@ static enum program_reading take_option(int id, const char *argument, void *cont
         reading = take_number("patience", argument, 0, INT32_MAX, &number);
         options->setting.patience_ms = (int64_t)number;
         return reading;
+    case OPTION_CONFINED:
+        options->is_confined = true;
+        return PROGRAM_GO_ON;
     case OPTION_FOLLOW:
         options->follows = true;
         return PROGRAM_GO_ON;
@@ -232,6 +245,7 @@ int main(int argc, char **argv)
                     .replicas = 3,
                     .access = {.credentials = "", .ca = "", .certificate = "", .key = ""}},
         .log_level = LOG_LEVEL_INFO};
+    struct failure failure;
     process_title_open(argc, argv);
     if (!program_begin(&manual)) {
         return EXIT_FAILURE;
@@ -246,7 +260,13 @@ int main(int argc, char **argv)
     options.setting.access.name = options.setting.node;
     log_set_threshold(options.log_level);
     log_open();
-    int status = (int)(options.follows ? follow(&options) : shipper_run(&options.setting));
+    int status = SHIPPER_EXIT_FAILED;
+    if (options.is_confined && !confine(&failure)) {
+        log_critical("action: confinement | result: fail | role: shipper | error: %s",
+                     failure.text);
+    } else {
+        status = (int)(options.follows ? follow(&options) : shipper_run(&options.setting));
+    }
     log_close();
     return status;
 }

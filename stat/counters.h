@@ -27,6 +27,7 @@ enum section {
     SECTION_CONFINEMENT,
     SECTION_KEYHOLDER,
     SECTION_TLS,
+    SECTION_REPLICA,
     SECTION_CENTRES,
     SECTION_AGENCIES, /* a list: a row an agency */
     SECTION_HANDLERS, /* a list: a row a connection */

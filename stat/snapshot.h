@@ -89,7 +89,7 @@ struct snapshot_confinement {
     char missing[SNAPSHOT_WORD_BYTES]; /* "" where nothing is */
     uint64_t user, capabilities, landlock_version;
     /* System calls; unknown: all of them. */
-    uint64_t calls_supervisor, calls_storer, calls_handler, calls_keyholder;
+    uint64_t calls_supervisor, calls_storer, calls_handler, calls_keyholder, calls_shipper;
 };
 
 /* Zeros and "" where this centre draws alone. */
@@ -108,6 +108,20 @@ struct snapshot_centre {
 /* Zeros without TLS. */
 struct snapshot_keyholder {
     uint64_t pid, signatures, refused, malformed, abandoned, starts, deaths;
+};
+
+/* Zeros, and unknown, where nothing is copied to an engine. */
+struct snapshot_replica {
+    char role[SNAPSHOT_WORD_BYTES], state[SNAPSHOT_WORD_BYTES];
+    char node[SHARED_NODE_BYTES], engine[SHARED_ENGINE_BYTES], error[SHARED_ERROR_BYTES];
+    uint64_t error_at_ms;
+    uint64_t pid, connected, epoch, sequence;
+    uint64_t replicated, lag, lag_limit;
+    uint64_t done_lag, files_lag;
+    uint64_t waiting_for_lag, waiting_for_copy;
+    uint64_t appends, bytes, refused, unknown, reconnects, starts, deaths;
+    uint64_t append_last_ns, append_mean_ns, append_worst_ns, append_total_ns;
+    uint64_t beat_age_ms;
 };
 
 struct snapshot_tls {
@@ -163,6 +177,7 @@ struct snapshot {
     struct snapshot_deaths deaths;
     struct snapshot_keyholder keyholder;
     struct snapshot_tls tls;
+    struct snapshot_replica replica;
     struct snapshot_confinement confinement;
     struct snapshot_centres centres;
     struct snapshot_centre centre_list[SHARED_CENTRES_MAX]; /* centres.count of them */

@@ -29,6 +29,7 @@ struct fixture {
     uint64_t epoch;
     uint64_t bets_end, done_end;
     const char *node;
+    const char *identity;
 };
 
 static void fixture_open(struct fixture *fixture)
@@ -36,7 +37,8 @@ static void fixture_open(struct fixture *fixture)
     static const char *const subjects[] = {"lottery.north.bets", "lottery.north.done",
                                            "lottery.north.file", "lottery.north.claim"};
     struct failure failure;
-    *fixture = (struct fixture){.memory = engine_memory_make(), .node = "one-01234567"};
+    *fixture = (struct fixture){
+        .memory = engine_memory_make(), .node = "one-01234567", .identity = FIXTURE_IDENTITY};
     assert_non_null(fixture->memory);
     fixture->writer = engine_open_memory(fixture->memory);
     fixture->reader = engine_open_memory(fixture->memory);
@@ -77,10 +79,10 @@ static struct record fixture_record(const struct fixture *fixture, enum record_k
                                     const char *text)
 {
     struct record record = {.kind = kind,
-                            .identity = FIXTURE_IDENTITY,
                             .epoch = fixture->epoch,
                             .bytes = text,
                             .length = text == NULL ? 0 : strlen(text)};
+    (void)snprintf(record.identity, sizeof record.identity, "%s", fixture->identity);
     (void)snprintf(record.node, sizeof record.node, "%s", fixture->node);
     return record;
 }

@@ -71,6 +71,13 @@ static struct snapshot make_snapshot(void)
         .draw = {.expected = 5, .winners = SNAPSHOT_UNKNOWN, .took_ns = SNAPSHOT_UNKNOWN},
         .gate = {.id = 4, .missing = 5, .waiting = 1, .connected = 2},
         .deaths = {.handlers_killed = 3},
+        .replica = {.lag = SNAPSHOT_UNKNOWN,
+                    .replicated = SNAPSHOT_UNKNOWN,
+                    .epoch = SNAPSHOT_UNKNOWN,
+                    .sequence = SNAPSHOT_UNKNOWN,
+                    .append_last_ns = SNAPSHOT_UNKNOWN,
+                    .append_mean_ns = SNAPSHOT_UNKNOWN,
+                    .append_worst_ns = SNAPSHOT_UNKNOWN},
         .agencies = agencies,
         .agency_count = AGENCIES,
         .handlers = handlers,
@@ -157,6 +164,9 @@ static size_t room_of(const char *name)
            : strcmp(name, "centre") == 0      ? SNAPSHOT_DRAW_BYTES
            : strcmp(name, "waits_for") == 0   ? SNAPSHOT_REASON_BYTES
            : strcmp(name, "seal_sha256") == 0 ? SNAPSHOT_HASH_BYTES
+           : strcmp(name, "node") == 0        ? SHARED_NODE_BYTES
+           : strcmp(name, "engine") == 0      ? SHARED_ENGINE_BYTES
+           : strcmp(name, "error") == 0       ? SHARED_ERROR_BYTES
                                               : SNAPSHOT_WORD_BYTES;
 }
 
@@ -172,6 +182,7 @@ static void every_field_of_a_snapshot_is_declared(void **state)
         [SECTION_GATE] = sizeof(struct snapshot_gate),
         [SECTION_DEATHS] = sizeof(struct snapshot_deaths),
         [SECTION_KEYHOLDER] = sizeof(struct snapshot_keyholder),
+        [SECTION_REPLICA] = sizeof(struct snapshot_replica),
         [SECTION_TLS] = sizeof(struct snapshot_tls),
         [SECTION_CONFINEMENT] = sizeof(struct snapshot_confinement),
         [SECTION_CENTRES] = sizeof(struct snapshot_centres),
@@ -479,6 +490,26 @@ static void a_low_window_says_how_many_rows_it_leaves_out(void **state)
     assert_has(table, "10.0.0.1:4242");
 }
 
+static void a_copy_is_shown_where_there_is_one(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    assert_null(strstr(table_of(&snapshot, (struct table_view){.columns = 80}), "replica"));
+    snapshot.replica = (struct snapshot_replica){.role = "primary",
+                                                 .state = "shipping",
+                                                 .node = "host-0011aabb",
+                                                 .engine = "nats://10.0.0.1:4222 2.10.27",
+                                                 .replicated = 2000000,
+                                                 .lag = 3000000,
+                                                 .epoch = 4,
+                                                 .sequence = 90,
+                                                 .append_last_ns = 2000000};
+    const char *table = table_of(&snapshot, (struct table_view){.columns = 80});
+    assert_has(table, "replica  role           primary  state         shipping");
+    assert_has(table, "lag             3.0 MB");
+    assert_has(table, "nats://10.0.0.1:4222 2.10.27");
+}
+
 static void a_list_that_is_too_long_is_scrolled(void **state)
 {
     (void)state;
@@ -580,6 +611,7 @@ int main(void)
         cmocka_unit_test(an_idle_server_is_said_to_be_idle),
         cmocka_unit_test(the_table_fits_every_window),
         cmocka_unit_test(a_low_window_says_how_many_rows_it_leaves_out),
+        cmocka_unit_test(a_copy_is_shown_where_there_is_one),
         cmocka_unit_test(a_list_that_is_too_long_is_scrolled),
         cmocka_unit_test(only_the_missing_agencies_are_shown_on_demand),
         cmocka_unit_test(the_draw_is_told_with_its_seal_and_who_has_no_name),
