@@ -197,7 +197,7 @@ static void both_names_of_the_batch_size_are_one_too_many(void **state)
 static void the_fields_of_a_bet_are_no_keys_of_the_file(void **state)
 {
     assert_refused(state, "id: 1\nNOMBRE: x\n",
-                   ":2: NOMBRE: unknown key; known here are id, server, loop, log, batch, bets, "
+                   ":2: NOMBRE: unknown key; known here are id, server, loop, log, exit, batch, bets, "
                    "winners, resume, lottery, tls");
 }
 
