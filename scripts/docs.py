@@ -201,10 +201,12 @@ def check_counters():
     metrics |= {'lottery_' + name + '_total' for name in re.findall(r'COUNTER\("(\w+)"\)', text)}
     if not names or not metrics:
         complain('stat/counters.c', 'no counters are found')
+    tables = set(re.findall(r'CREATE (?:TABLE IF NOT EXISTS|OR REPLACE VIEW) (lottery_\w+)',
+                            read('postgres/postgres_sink.c')))
     for page in pages():
         for metric in re.findall(r'\blottery_[a-z_]+\b', read(page)):
-            if metric not in metrics:
-                complain(page, '%s is no counter of stat/counters.c', metric)
+            if metric not in metrics | tables:
+                complain(page, '%s is no counter of stat/counters.c, and no table', metric)
     for row in rows(OPERATIONS, COUNTERS_HEADING):
         for name in quoted(row[0]):
             if name not in names | metrics:

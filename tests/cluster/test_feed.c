@@ -348,10 +348,10 @@ static void the_tables_answer_what_a_lottery_asks(void **state)
         "1|20\n2|20\n3|20\n4|20\n5|20\n");
     assert_string_equal(
         postgres_ask(postgres,
-                     "SELECT s.agency, s.document FROM lottery_sales s JOIN lottery_records f "
-                     "USING (centre, lottery) WHERE f.name = 'draw.json' AND s.number = "
-                     "(convert_from(f.content, 'UTF8')::json ->> 'winning_number')::bigint"),
-        "3|00000042\n");
+                     "SELECT d.draw, d.winning_number, s.agency, s.document FROM lottery_sales s "
+                     "JOIN lottery_draws d USING (centre, lottery) "
+                     "WHERE s.number = d.winning_number"),
+        "2026-W48|42|3|00000042\n");
 }
 
 int main(void)
