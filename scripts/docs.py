@@ -23,7 +23,7 @@ ROOMS = ('lib', 'bet', 'shm', 'store', 'tls', 'pki', 'server', 'client', 'genera
          'web', 'admin')
 
 # Whose actions and keys a table holds, under which heading of OPERATIONS.
-ACTIONS = {"The server's actions": ('lib', 'shm', 'store', 'tls', 'server'),
+ACTIONS = {"The server's actions": ('lib', 'shm', 'store', 'tls', 'server', 'shipper'),
            "The agency's actions": ('lib', 'tls', 'client')}
 KEYS = {"The server's keys": ('server/server_config.c', 'server/config.yaml'),
         "The agency's keys": ('client/client_config.c', 'client/config.yaml')}

@@ -744,7 +744,8 @@ class Draw:
                     'done.csv': self.closed or control['done_bytes'] > 0,
                     'checkpoint': self.closed and control['bets_bytes'] > 0,
                     'seal.json': self.sealed, 'draw.json': self.drawn, 'winners.csv': has_winners}
-        possible = {'control', 'lock', 'admin.sock', 'draws', 'bets.csv', 'done.csv', 'checkpoint'}
+        possible = {'control', 'lock', 'admin.sock', 'replication', 'draws', 'bets.csv', 'done.csv',
+                    'checkpoint'}
         possible |= {'seal.json', 'seal.sig'} if self.sealed else set()
         possible |= {'draw.json', 'draw.sig'} if self.drawn else set()
         possible |= {'winners.csv'} if has_winners else set()
