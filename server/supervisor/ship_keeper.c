@@ -2,7 +2,8 @@
  * ship_keeper.c - see ship_keeper.h.
  *
  * The first DEATHS_AT_ONCE shippers that die in a row are replaced at once, because agencies wait for
- * the copy. From then on the pause doubles with each death. A shipper that lived LIVED_MS ends the row.
+ * the copy. From then on the pause doubles with each death, but not with one by SIGKILL, which says
+ * nothing of the next shipper. One that lived LIVED_MS ends the row.
  */
 #include "server/supervisor/ship_keeper.h"
 
@@ -12,6 +13,7 @@
 #include "shm/waiting.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -126,6 +128,12 @@ void ship_keeper_bury(struct ship_keeper *keeper, int wait_status)
     }
     atomic_fetch_add(&figures_of(keeper)->deaths, 1);
     keeper->verdict = judge(keeper, wait_status);
-    keeper->deaths = now_ms - keeper->born_at_ms >= LIVED_MS ? 1 : keeper->deaths + 1;
+    bool is_killed = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
+    if (now_ms - keeper->born_at_ms >= LIVED_MS) {
+        keeper->deaths = 0;
+    }
+    if (!is_killed || keeper->deaths <= DEATHS_AT_ONCE) { /* kills alone never double the pause */
+        keeper->deaths++;
+    }
     keeper->replace_at_ms = now_ms + pause_after(keeper->deaths);
 }
