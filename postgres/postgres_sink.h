@@ -6,8 +6,8 @@
  * the transaction is there or not, and whoever comes next asks where the position stands. Two feeds of
  * one centre exclude each other.
  *
- * The tables are made where they are missing: lottery_feed, lottery_records, lottery_bets, and the view
- * lottery_sales (docs/past-one-machine.md has them, and queries).
+ * The tables are made where they are missing: lottery_feed, lottery_records, lottery_bets, and the views
+ * lottery_sales and lottery_draws. docs/feed.md has them, and queries.
  *
  * The one file that includes libpq's header. Called by the one thread of lottery-feed-postgres.
  */

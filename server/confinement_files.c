@@ -149,6 +149,7 @@ static int find_loader(struct dl_phdr_info *object, size_t size, void *context)
     (void)size;
     for (int i = 0; i < object->dlpi_phnum; i++) {
         if (object->dlpi_phdr[i].p_type == PT_INTERP) {
+            /* NOLINTNEXTLINE(performance-no-int-to-ptr): the loader gives addresses as numbers */
             *loader = (const char *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
         }
     }

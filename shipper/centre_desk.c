@@ -190,8 +190,10 @@ static void look(struct centre_desk *desk, struct engine *engine, const struct c
     }
     show_centres(desk, facts);
     if (state == CENTRE_RELEASED) {
+        char sha256[SHA256_DIGITS + 1];
         fault_point("centre.drawn");
-        centres_release(desk->setting.segment, desk->centre->drawn.winning_number);
+        centres_release(desk->setting.segment, desk->centre->drawn.winning_number,
+                        sha256_write(sha256, &desk->centre->drawn_sha256));
     }
     tell(desk, state, state == CENTRE_HELD || state == CENTRE_AWAITS ? failure.text : "");
 }

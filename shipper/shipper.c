@@ -29,10 +29,12 @@
 
 enum {
     CALL_MS = 3000, /* of one call of the engine; an election takes 4 to 9 s, and is waited for */
-    CONNECT_MS = 3000,    /* for the first connection; it goes on trying afterwards */
-    RETRY_MS = 100,       /* between two tries */
-    LOOK_MS = 500,        /* at the connection, where there is nothing to do */
-    TELL_AFTER_MS = 1000, /* an append that waits for longer is told of */
+    CONNECT_MS = 3000, /* for the first connection; it goes on trying afterwards */
+    RETRY_MS = 100,    /* between two tries */
+    SOON_MS = 1,
+    LOOK_MS = 500,         /* at the connection, where there is nothing to do */
+    LOOK_FENCED_MS = 1000, /* at the log, where there has been nothing to append */
+    TELL_AFTER_MS = 1000,  /* an append that waits for longer is told of */
     FILES = 5
 };
 
@@ -43,6 +45,8 @@ enum {
 static const char *const file_names[FILES] = {DATA_SEAL_SIGNATURE_FILE, DATA_SEAL_FILE,
                                               DATA_DRAW_SIGNATURE_FILE, DATA_DRAW_FILE,
                                               DATA_CONTROL_FILE};
+
+enum { CONTROL_FILE = FILES - 1 };
 
 /* A small file as it was read, and as the log has it. */
 struct small_file {
@@ -70,7 +74,9 @@ struct shipper {
     bool has_claimed;
     int64_t waits_since_ms; /* 0: the engine answers */
     bool has_told_waiting;
-    int64_t stops_at_ms; /* 0: it has not been asked to */
+    int64_t stops_at_ms;           /* 0: it has not been asked to */
+    int64_t looked_at_ms;          /* whether another node has claimed the log */
+    uint64_t looked_after_appends; /* how many there were then */
 };
 
 /* -------------------------------------------------------------- telling ---- */
@@ -235,30 +241,41 @@ static void forget_file(struct small_file *file)
     file->count = 0;
 }
 
-/* Reads one that is there; whoever replaces it, one whole version is read. */
+/* Reads all of an open file: one whole version, whoever replaces it. */
+static bool read_whole(int file, const char *name, struct small_file *small,
+                       struct failure *failure)
+{
+    off_t size = lseek(file, 0, SEEK_END);
+    small->bytes = size >= 0 ? malloc((size_t)size + 1) : NULL;
+    small->count = size >= 0 ? (size_t)size : 0;
+    return small->bytes != NULL ? read_exactly(file, name, 0, small->bytes, small->count, failure)
+                                : failure_set_errno(failure, "read %s", name);
+}
+
+/* Reads one that is there; and, of control, what it says. */
 static bool read_small_file(const struct shipper *shipper, const char *name,
-                            struct small_file *small, struct failure *failure)
+                            struct small_file *small, struct control *control,
+                            struct failure *failure)
 {
     forget_file(small);
     int file = open_file(shipper, name);
     if (file < 0) {
         return errno == ENOENT || failure_set_errno(failure, "open %s", name);
     }
-    off_t size = lseek(file, 0, SEEK_END);
-    small->bytes = size >= 0 ? malloc((size_t)size + 1) : NULL;
-    small->count = size >= 0 ? (size_t)size : 0;
-    bool is_read = small->bytes != NULL
-                       ? read_exactly(file, name, 0, small->bytes, small->count, failure)
-                       : failure_set_errno(failure, "read %s", name);
+    bool is_read =
+        (control == NULL || control_read_file(file, name, control, failure) == CONTROL_READ) &&
+        read_whole(file, name, small, failure);
     (void)close(file);
     return is_read;
 }
 
 /* Control first: the others are at least as new then, and what it speaks of is among them. */
-static bool read_small_files(struct shipper *shipper, struct failure *failure)
+static bool read_small_files(struct shipper *shipper, struct control *control,
+                             struct failure *failure)
 {
     for (int i = FILES - 1; i >= 0; i--) {
-        if (!read_small_file(shipper, file_names[i], &shipper->files[i], failure)) {
+        if (!read_small_file(shipper, file_names[i], &shipper->files[i],
+                             i == CONTROL_FILE ? control : NULL, failure)) {
             return false;
         }
     }
@@ -488,15 +505,30 @@ static enum shipment_end ship_stock(struct shipper *shipper, const struct stock 
     return SHIPMENT_STORED;
 }
 
+/*
+ * Control is written before the positions that it names are told: of the first bets, and where a storer
+ * died in between. It must not stand in the log before those bytes, so it is left until they are told.
+ */
+static bool stands_on_stock(const struct control *control, const struct stock *stock)
+{
+    return control->bets_bytes <= stock->bets_end && control->done_bytes <= stock->done_end;
+}
+
 static enum shipment_end ship(struct shipper *shipper, struct failure *failure)
 {
     const struct shared_positions *positions = &shipper->segment.shared->positions;
     uint64_t files_made = atomic_load(&positions->files_made);
     bool has_files = files_made != atomic_load(&positions->files_replicated);
-    if (has_files && !read_small_files(shipper, failure)) {
+    struct control control = {.bets_bytes = 0};
+    if (has_files && !read_small_files(shipper, &control, failure)) {
         return SHIPMENT_FAILED;
     }
     struct stock stock = take_stock(shipper, has_files);
+    if (!stands_on_stock(&control, &stock)) {
+        const struct timespec pause = clock_interval(SOON_MS);
+        (void)nanosleep(&pause, NULL);
+        return SHIPMENT_STORED; /* nothing of it, and nothing is told */
+    }
     stock.files_made = files_made;
     return ship_stock(shipper, &stock, failure);
 }
@@ -593,6 +625,23 @@ static void attend_to_centres(struct shipper *shipper)
     }
 }
 
+/* A primary that has nothing to append asks once a second whether it still is one. */
+static enum shipment_end look_around(struct shipper *shipper, struct failure *failure)
+{
+    const uint64_t appends = shipper->shipment.counts.appends;
+    const int64_t now_ms = clock_monotonic_ms();
+    if (appends != shipper->looked_after_appends ||
+        now_ms - shipper->looked_at_ms < LOOK_FENCED_MS) {
+        if (appends != shipper->looked_after_appends) {
+            shipper->looked_after_appends = appends;
+            shipper->looked_at_ms = now_ms;
+        }
+        return SHIPMENT_STORED;
+    }
+    shipper->looked_at_ms = now_ms;
+    return shipment_look(&shipper->shipment, failure);
+}
+
 static enum shipper_exit serve(struct shipper *shipper)
 {
     struct failure failure = {.text = ""};
@@ -608,6 +657,7 @@ static enum shipper_exit serve(struct shipper *shipper)
             tell_counts(shipper);
         } else {
             end = ship(shipper, &failure);
+            end = end == SHIPMENT_STORED ? look_around(shipper, &failure) : end;
         }
         if (end == SHIPMENT_STORED) {
             note_answer(shipper);

@@ -51,6 +51,11 @@ bool centres_are_released(const struct segment *segment, uint32_t *number)
     return true;
 }
 
+void centres_read_drawn(const struct segment *segment, char sha256[SHARED_DIGEST_BYTES])
+{
+    (void)snprintf(sha256, SHARED_DIGEST_BYTES, "%s", segment->shared->centres.drawn_sha256);
+}
+
 void centres_say_number(const struct segment *segment, uint32_t number)
 {
     atomic_store(&segment->shared->centres.number_said, NUMBER_SAID + number);
@@ -131,10 +136,12 @@ void centres_tell(const struct segment *segment, enum centre_state state, const 
     }
 }
 
-void centres_release(const struct segment *segment, uint32_t number)
+void centres_release(const struct segment *segment, uint32_t number, const char *sha256)
 {
+    struct shared_centres *centres = &segment->shared->centres;
     struct shared_shipper *shipper = &segment->shared->shipper;
     if (atomic_load(&shipper->released) == 0) {
+        (void)snprintf(centres->drawn_sha256, sizeof centres->drawn_sha256, "%s", sha256);
         atomic_store(&shipper->winning_number, number);
         atomic_store(&shipper->released, 1);
         wake_storer(segment);

@@ -31,6 +31,9 @@ void centres_read_reason(const struct segment *segment, char reason[SHARED_HELD_
 /* True, with the number, once this centre may draw. Any process may call. */
 bool centres_are_released(const struct segment *segment, uint32_t *number);
 
+/* Copies the SHA-256 of what the centres have said of the draw, once it is released. */
+void centres_read_drawn(const struct segment *segment, char sha256[SHARED_DIGEST_BYTES]);
+
 /* Hands the number that an operator has said to the shipper; or takes it back. */
 void centres_say_number(const struct segment *segment, uint32_t number);
 void centres_unsay_number(const struct segment *segment);
@@ -60,7 +63,7 @@ void centres_show(const struct segment *segment, uint32_t place, const char *nam
 /* Shows how far the draw is and why, and wakes the storer where that is news. */
 void centres_tell(const struct segment *segment, enum centre_state state, const char *reason);
 
-/* Releases the draw with this number: for good. Then, centres_tell. */
-void centres_release(const struct segment *segment, uint32_t number);
+/* Releases the draw, as `drawn` with this SHA-256 and number says: for good. Then, centres_tell. */
+void centres_release(const struct segment *segment, uint32_t number, const char *sha256);
 
 #endif

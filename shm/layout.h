@@ -400,7 +400,12 @@ enum centre_standing {
     CENTRE_STANDINGS
 };
 
-enum { SHARED_CENTRES_MAX = 40, SHARED_CENTRE_BYTES = 33, SHARED_HELD_BYTES = 512 };
+enum {
+    SHARED_CENTRES_MAX = 40,
+    SHARED_CENTRE_BYTES = 33,
+    SHARED_HELD_BYTES = 512,
+    SHARED_DIGEST_BYTES = 65
+};
 
 struct shared_centre {
     char name[SHARED_CENTRE_BYTES]; /* a text of the shipper's: replica_tell */
@@ -426,6 +431,9 @@ struct shared_centres {
     _Atomic uint64_t answered;
     uint32_t carried_out; /* 1: done; 0: refused */
     char answer[SHARED_ANSWER_BYTES];
+    /* SHA-256 of what the centres have said of the draw, in hexadecimal: `drawn` (seal/national.h).
+     * Stored before shared_shipper.released, and constant afterwards. */
+    char drawn_sha256[SHARED_DIGEST_BYTES];
     /* Texts, as those of shared_shipper. */
     char reason[SHARED_HELD_BYTES]; /* what is waited for, or contradicts; "": nothing */
     struct shared_centre centres[SHARED_CENTRES_MAX];

@@ -3,7 +3,6 @@
  */
 #include "shm/replica.h"
 
-#include "lib/fault_point.h"
 #include "shm/waiting.h"
 
 #include <stdio.h>
@@ -46,7 +45,6 @@ void replica_report_bets(const struct segment *segment, uint64_t position)
     if (!move(&segment->shared->positions.replicated, position)) {
         return;
     }
-    fault_point("shipper.reported");
     if (segment->shared->identity.acks_are_copied != 0) {
         wake_waiters(segment, WAIT_FOR_COMMIT, position);
     }

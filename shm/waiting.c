@@ -25,8 +25,8 @@ static const enum slot_activity activity_of_wait[WAIT_KINDS] = {
 
 static const char *const wait_fault_points[WAIT_KINDS] = {
     [WAIT_FOR_SPACE] = "wait.space", [WAIT_FOR_COMMIT] = "wait.commit",
-    [WAIT_FOR_DONE] = "wait.done",   [WAIT_FOR_LAG] = "wait.lag",
-    [WAIT_FOR_COPY] = "wait.copy",
+    [WAIT_FOR_DONE] = "wait.done",   [WAIT_FOR_LAG] = "wait.commit",
+    [WAIT_FOR_COPY] = "wait.commit",
 };
 
 /* sem_post fails only at SEM_VALUE_MAX tokens, which no semaphore here can reach. */

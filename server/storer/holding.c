@@ -131,6 +131,16 @@ static bool agrees_with_key(const struct storage *storage)
     return false;
 }
 
+/* Names what the centres have said of the draw, where several hold it. */
+static void note_national(const struct storage *storage, struct draw_report *report)
+{
+    char sha256[SHARED_DIGEST_BYTES];
+    if (holding_is_national(storage)) {
+        centres_read_drawn(storage->disk->segment, sha256);
+        report->is_national = sha256_parse(sha256, &report->national_sha256);
+    }
+}
+
 /* Makes draw.json's contents from winners.csv, which is in place. As read_seal. */
 static bool make_report(struct storage *storage, const struct seal *seal,
                         struct draw_report *report)
@@ -149,6 +159,7 @@ static bool make_report(struct storage *storage, const struct seal *seal,
         (void)close(winners);
     }
     if (end == SEAL_GOOD) {
+        note_national(storage, report);
         return true;
     }
     tell_unsealed(storage->disk, end, &failure);

@@ -13,6 +13,7 @@
 #include "tests/harness/peer.h"
 #include "tests/harness/server.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -161,6 +162,32 @@ static void kill_shipper(const struct server *server)
     segment_unmap(&segment);
 }
 
+/* Both verifiers find the draw well, and draw.json names what the centres have said of it. */
+static const char *verify(const struct server *server)
+{
+    struct stage *stage = server->stage;
+    char folder[PATH_MAX];
+    assert_non_null(getcwd(folder, sizeof folder));
+    const struct program_plan plans[] = {
+        {.name = "lottery-verify", .arguments = ARGUMENTS(server->directory)},
+        {.name = "python3",
+         .arguments = ARGUMENTS(stage_text(stage, "%s/verify/lottery-verify.py", folder),
+                                server->directory)}};
+    for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
+        struct program_end end;
+        struct program *program = program_run(stage, &plans[i], &end);
+        if (end.status != 0) {
+            fail_msg("%s: %d: %s%s", plans[i].name, end.status, program_log(program),
+                     program_errors(program));
+        }
+    }
+    const char *draw = files_read(stage, server_file(server, "draw.json"), NULL);
+    const char *national = strstr(draw, "\"national_sha256\":\"");
+    assert_non_null(national);
+    return stage_text(stage, "%.*s", CONTROL_SHA256_DIGITS,
+                      national + strlen("\"national_sha256\":\""));
+}
+
 /* ---------------------------------------------------------------- drawing ---- */
 
 static void three_centres_draw_the_same_number_each_among_its_own_bets(void **state)
@@ -200,6 +227,7 @@ static void winners_are_those_of_the_own_bets(void **state)
         expect_winners(peers[i], i);
         assert_string_equal(files_read(stage, server_file(servers[i], "winners.csv"), NULL),
                             stage_text(stage, "%d,%s\r\n", i + 1, winners[i]));
+        assert_string_equal(verify(servers[i]), verify(servers[0]));
     }
 }
 

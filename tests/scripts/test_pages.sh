@@ -17,6 +17,28 @@ pages_and_completions_are_what_the_tables_say() {
     fi
 }
 
+# statuses_of PAGE: those of its section EXIT STATUS.
+statuses_of() {
+    sed -n '/^\.SH EXIT STATUS/,/^\.SH EXAMPLES/s/^\\fB\([0-9]*\)\\fR$/\1/p' "$1"
+}
+
+# section FILE FROM TO: the lines between two of its headings.
+section() {
+    sed -n "/^#* $2\$/,/^#* $3\$/p" "$checkout/docs/$1"
+}
+
+# expect_statuses PROGRAM TEXT: its table of exit statuses is that of the program.
+expect_statuses() {
+    expect_equal "$(statuses_of "$checkout/man/$1.1")" \
+        "$(sed -n 's/^| \([0-9][0-9]*\) | .*/\1/p' <<<"$2")" "the exit statuses of $1"
+}
+
+exit_statuses_are_those_that_operations_explains() {
+    expect_statuses lottery-server "$(section operations.md 'Start, stop, check' Signals)"
+    expect_statuses lottery-agency "$(section operations.md 'An agency' 'The window of an agency')"
+    expect_statuses lottery-admin "$(section operations.md lottery-admin 'What the log says')"
+}
+
 an_option_that_no_page_has_is_found() {
     make_pages
     cp -R "$checkout/man" kept
@@ -72,6 +94,7 @@ what_is_installed_is_found_and_removed_again() {
 
 run_tests \
     pages_and_completions_are_what_the_tables_say \
+    exit_statuses_are_those_that_operations_explains \
     an_option_that_no_page_has_is_found \
     no_page_has_a_warning \
     completions_offer_options_files_and_commands \
