@@ -19,8 +19,8 @@ RELIABILITY = 'docs/reliability.md'
 SECURITY = 'docs/security.md'
 READING = 'docs/reading.md'
 ARCHITECTURE = 'docs/architecture.md'
-ROOMS = ('lib', 'bet', 'shm', 'store', 'tls', 'pki', 'server', 'client', 'generate', 'stat',
-         'web', 'admin')
+ROOMS = ('lib', 'bet', 'shm', 'store', 'shipper', 'tls', 'pki', 'server', 'client', 'generate',
+         'stat', 'web', 'admin')
 
 # Whose actions and keys a table holds, under which heading of OPERATIONS.
 ACTIONS = {"The server's actions": ('lib', 'shm', 'store', 'tls', 'server', 'shipper'),
@@ -198,6 +198,7 @@ def check_counters():
     names = set(re.findall(r'\.name = "(\w+)"', text))
     metrics = {'lottery_' + name for name in re.findall(r'GAUGE\("(\w+)"\)', text)}
     metrics |= set(re.findall(r'# TYPE (lottery_\w+) ', read('web/observer.c')))
+    metrics |= set(re.findall(r'"(lottery_standby_\w+)"', read('stat/following.c')))
     metrics |= {'lottery_' + name + '_total' for name in re.findall(r'COUNTER\("(\w+)"\)', text)}
     if not names or not metrics:
         complain('stat/counters.c', 'no counters are found')
