@@ -155,9 +155,10 @@ static void a_server_of_another_name_is_not_talked_to(void **state)
 static const char users[] =
     "authorization { users = [\n"
     "  { user: north, password: n, permissions: {\n"
-    "      publish: [\"lottery.north.>\", \"$JS.API.STREAM.*.BETS_north\",\n"
-    "                \"$JS.API.STREAM.MSG.GET.BETS_north\", \"$JS.API.CONSUMER.*.BETS_north.>\",\n"
-    "                \"$JS.API.CONSUMER.*.BETS_north\", \"$JS.FC.BETS_north.>\"]\n"
+    "      publish: [\"lottery.north.>\", \"$JS.API.STREAM.INFO.BETS_north\",\n"
+    "                \"$JS.API.STREAM.CREATE.BETS_north\", \"$JS.API.STREAM.MSG.GET.BETS_north\",\n"
+    "                \"$JS.API.CONSUMER.CREATE.BETS_north\", \"$JS.API.CONSUMER.*.BETS_north.>\",\n"
+    "                \"$JS.FC.BETS_north.>\"]\n"
     "      subscribe: [\"_INBOX.>\", \"lottery.north.alive\"] } }\n"
     "  { user: south, password: s, permissions: {\n"
     "      publish: [\"lottery.south.>\", \"$JS.API.STREAM.*.BETS_south\"]\n"
