@@ -212,7 +212,7 @@ test-cluster: ## the tests that need nats-server, several of them at once (ONLY=
 	@bash scripts/setup.sh build test engine
 	@$(MAKE) --no-print-directory $(PARALLEL) run-cluster-tests
 
-run-cluster-tests: $(PROGRAMS) $(CLUSTER_TESTS)
+run-cluster-tests: $(PROGRAMS) $(CLUSTER_TESTS) fault-programs
 	@LOTTERY_BIN=$(BIN) bash scripts/run-tests.sh '$(ONLY)' $(CLUSTER_TESTS)
 
 test-docker: ## the course's exercises against a real Docker engine
