@@ -304,6 +304,17 @@ static void each_bet_is_stored_once_whoever_is_killed(void **state)
     expect_all_bets(postgres, writer);
 }
 
+/* Awaits that so many feeds are connected. */
+static void await_feeds(const struct postgres *postgres, const char *count)
+{
+    const struct deadline deadline = deadline_in(DEADLINE_MS);
+    while (strcmp(postgres_ask(postgres, "SELECT count(*) FROM pg_stat_activity "
+                                         "WHERE application_name = 'lottery-feed'"),
+                  count) != 0) {
+        assert_true(deadline_pause(deadline));
+    }
+}
+
 static void of_two_feeds_one_ends_and_each_bet_is_stored_once(void **state)
 {
     need_postgres();
@@ -313,6 +324,7 @@ static void of_two_feeds_one_ends_and_each_bet_is_stored_once(void **state)
     struct writer *writer = open_writer(cluster, BETS / ROWS);
     const char *const *follow = ARGUMENTS("--postgres", postgres->dsn, "--follow");
     struct program *feeds[] = {start_feed(cluster, follow), start_feed(cluster, follow)};
+    await_feeds(postgres, "2\n");
     bool ended = false;
     while (!ended && writer->bets < BETS) {
         write_bets(writer);
