@@ -102,6 +102,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
+.PHONY: FORCE # else .SECONDARY makes it a file that need not be made
 FORCE:
 
 # ---- building ----------------------------------------------------------------
