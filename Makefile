@@ -104,6 +104,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
+.PHONY: FORCE # else .SECONDARY makes it a file that need not be made
 FORCE:
 
 # ---- building ----------------------------------------------------------------
