@@ -78,7 +78,8 @@ export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1:exitcode=99
 ROOMS := lib bet shm store engine feed seal shipper tls pki verify server client generate stat web admin
 
 # libpq is not everywhere: the one program that stores into PostgreSQL is built where it is.
-HAS_LIBPQ := $(shell pkg-config --exists libpq 2>/dev/null && echo there)
+HAS_LIBPQ    := $(shell pkg-config --exists libpq 2>/dev/null && echo there)
+LIBPQ_CFLAGS := $(shell pkg-config --cflags libpq 2>/dev/null)
 ROOMS     += $(if $(HAS_LIBPQ),postgres)
 
 # lib/version.c, which changes with every commit, goes into programs alone.
@@ -103,6 +104,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
+.PHONY: FORCE # else .SECONDARY makes it a file that need not be made
 FORCE:
 
 # ---- building ----------------------------------------------------------------
@@ -174,7 +176,7 @@ $(BUILD)/flags: FORCE
 	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || \
 	    echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' >$@
 
-$(call objects,$(wildcard postgres/*.c)): private ALL_CFLAGS += $(shell pkg-config --cflags libpq 2>/dev/null)
+$(call objects,$(wildcard postgres/*.c)): private ALL_CFLAGS += $(LIBPQ_CFLAGS)
 
 # Holds the commit of the last build, and is touched when that changes.
 $(BUILD)/commit: FORCE
@@ -244,7 +246,7 @@ lint-format:
 lint-tidy:
 	$(call say,LINT,clang-tidy)
 	$(Q)printf '%s\n' $(filter-out $(TIDY_LEFT_OUT),$(ALL_SOURCES)) | \
-	    xargs -P $(JOBS) -I '{}' clang-tidy --quiet '{}' -- $(DIALECT) $(TIDY_CFLAGS) \
+	    xargs -P $(JOBS) -I '{}' clang-tidy --quiet '{}' -- $(DIALECT) $(TIDY_CFLAGS) $(LIBPQ_CFLAGS) \
 	    -DLOTTERY_COMMIT='"none"'
 
 lint-cppcheck:

@@ -70,8 +70,9 @@ static struct postgres_sink *sink_of(struct sink *base)
 static void describe(const struct postgres_sink *sink, const char *what, struct failure *failure)
 {
     (void)failure_set(failure, "PostgreSQL: %s: %.400s", what, PQerrorMessage(sink->connection));
-    for (char *at = failure->text; *at != '\0'; at++) {
-        *at = *at == '\n' && at[1] != '\0' ? ' ' : *at;
+    for (char *at = strchr(failure->text, '\n'); at != NULL && at[1] != '\0';
+         at = strchr(at, '\n')) {
+        *at = ' ';
     }
     size_t bytes = strlen(failure->text);
     if (bytes > 0 && failure->text[bytes - 1] == '\n') {

@@ -25,6 +25,6 @@
 struct sink *postgres_sink_open(const char *dsn, const char *centre, struct failure *failure);
 
 /* Closes it; what was not committed is gone. NULL is allowed. */
-void postgres_sink_close(struct sink *sink);
+void postgres_sink_close(struct sink *base);
 
 #endif

@@ -24,7 +24,8 @@ ROOMS = ('lib', 'bet', 'shm', 'store', 'shipper', 'tls', 'pki', 'server', 'clien
 
 # Whose actions and keys a table holds, under which heading of OPERATIONS.
 ACTIONS = {"The server's actions": ('lib', 'shm', 'store', 'tls', 'server', 'shipper'),
-           "The agency's actions": ('lib', 'tls', 'client')}
+           "The agency's actions": ('lib', 'tls', 'client'),
+           "lottery-web's actions": ('web',)}
 KEYS = {"The server's keys": ('server/server_config.c', 'server/config.yaml'),
         "The agency's keys": ('client/client_config.c', 'client/config.yaml')}
 COUNTERS_HEADING = 'Monitoring'

@@ -47,6 +47,32 @@ static void a_standby_that_dies_anywhere_follows_on(void **state)
     }
 }
 
+static const char *const shipping[] = {"shipper.read:1:KILL",     "shipper.appended:2:KILL",
+                                       "shipper.acked:1:KILL",    "shipper.acked:3:KILL",
+                                       "shipper.appended:4:KILL", "shipper.waking:1:KILL"};
+
+static void a_primarys_shipper_that_dies_anywhere_is_replaced(void **state)
+{
+    struct centre *centre = centre_open(*state, "2");
+    for (size_t i = 0; i < sizeof shipping / sizeof shipping[0]; i++) {
+        centre->name = stage_text(centre->stage, "north-%zu", i);
+        centre->directories[0] = stage_path(centre->stage, "primary-%zu", i);
+        centre->directories[1] = stage_path(centre->stage, "standby-%zu", i);
+        centre_arm(centre, shipping[i]);
+        struct server *primary = centre_start_primary(centre, 0);
+        struct peer *peer = peer_connect(primary);
+        peer_ask(peer, bets_batch(centre->stage, 1, 0, 10), "server:0\r\n");
+        peer_ask(peer, bets_batch(centre->stage, 1, 10, 10), "server:0\r\n");
+        centre_await_fault(centre);
+        struct server *standby = centre_start_standby(centre, 1, "1h");
+        peer_ask(peer, bets_batch(centre->stage, 1, 20, 10), "server:0\r\n");
+        centre_await_all_same(primary, standby, false);
+        server_stop_well(standby);
+        server_stop_well(primary);
+        bets_expect_stored(primary, 1, 0, 30);
+    }
+}
+
 /* The primary has 7 bets that the log lacks when its machine is lost. */
 static struct server *take_over_from_one_with_more(struct centre *centre)
 {
@@ -125,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STAGE_TEST(a_standby_that_dies_anywhere_follows_on),
+        STAGE_TEST(a_primarys_shipper_that_dies_anywhere_is_replaced),
         STAGE_TEST(a_copy_of_what_is_put_aside_is_made_again),
         STAGE_TEST(what_is_put_aside_is_not_put_aside_twice),
         STAGE_TEST(what_was_cut_off_is_followed_from_there),

@@ -19,6 +19,7 @@ struct centre *centre_open(struct stage *stage, const char *agencies)
     struct centre *centre = stage_allocate(stage, sizeof *centre);
     centre->stage = stage;
     centre->engine = cluster_start(stage, 1, "");
+    centre->name = "north";
     centre->agencies = agencies;
     centre->token = stage_path(stage, "fault-token");
     for (unsigned i = 0; i < CENTRE_NODES_MAX; i++) {
@@ -34,7 +35,7 @@ const char *const *centre_environment(const struct centre *centre, unsigned node
     struct stage *stage = centre->stage;
     const char *const values[] = {
         stage_text(stage, "REPLICATION_SERVERS=%s", centre->engine->servers),
-        "REPLICATION_CENTRE=north",
+        stage_text(stage, "REPLICATION_CENTRE=%s", centre->name),
         "REPLICATION_REPLICAS=1",
         "ACK_AFTER=replicated",
         stage_text(stage, "REPLICATION_TAKEOVER_AFTER=%s", patience),

@@ -24,6 +24,7 @@ struct centre {
     struct cluster *engine;
     const char *directories[CENTRE_NODES_MAX];
     unsigned ports[CENTRE_NODES_MAX];
+    const char *name;     /* "north" */
     const char *agencies; /* expected */
     const char *fault;    /* LOTTERY_FAULT of nodes that are started from now on; NULL: none */
     const char *token;    /* its token */

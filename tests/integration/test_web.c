@@ -25,7 +25,7 @@
 #define ROW_A "Ana,Paz,11111111,1980-01-31,1"
 #define ROW_B "Luz,Sol,22222222,1990-12-01,2"
 
-enum { ANSWER_BYTES = 4 << 20, BRANCH_BYTES = 4096 };
+enum { ANSWER_BYTES = 4 << 20, SMALL_BYTES = 4096, DECIMAL = 10 };
 
 /* A lottery-web, and where it listens. */
 struct web {
@@ -60,7 +60,7 @@ static struct web *start_web_with(struct stage *stage, const char *directory, co
         stage, directory, ARGUMENTS("--address", "127.0.0.1", "--port", "0", "--names", names));
     const char *line =
         program_await_log(web->program, 1, "action: listen*success*url: http://127.0.0.1:*");
-    assert_int_equal(sscanf(strstr(line, "127.0.0.1:"), "127.0.0.1:%u/", &web->port), 1);
+    web->port = (unsigned)strtoul(strrchr(line, ':') + 1, NULL, DECIMAL);
     return web;
 }
 
@@ -176,9 +176,7 @@ static const char *get(const struct web *web, const char *path)
 
 static unsigned status_of(const char *answer)
 {
-    unsigned status = 0;
-    (void)sscanf(answer, "HTTP/1.%*c %3u", &status);
-    return status;
+    return strncmp(answer, "HTTP/1.", 7) == 0 ? (unsigned)strtoul(answer + 9, NULL, DECIMAL) : 0;
 }
 
 static const char *body_of(const char *answer)
@@ -363,9 +361,9 @@ static void slow_readers_hold_nobody_up(void **state)
     struct peer *peer = NULL;
     struct server *server = start_busy(stage, &peer);
     const struct web *web = start_web(server);
-    struct client *slow = open_events(web, BRANCH_BYTES);
+    struct client *slow = open_events(web, SMALL_BYTES);
     for (int i = 1; i < STREAMS_MAX / 2; i++) {
-        (void)open_events(web, BRANCH_BYTES);
+        (void)open_events(web, SMALL_BYTES);
     }
     struct client *quick = open_events(web, 0);
     (void)open_client(web, 0); /* one that says nothing */
@@ -478,7 +476,7 @@ static void it_ends_well_with_readers_before_it(void **state)
         struct web *web = start_web(server);
         struct client *reader = open_events(web, 0);
         await_words(web, reader, "\nevent: state\n");
-        (void)open_events(web, BRANCH_BYTES);
+        (void)open_events(web, SMALL_BYTES);
         struct program_end end = program_stop(web->program, signals[i]);
         assert_int_equal(end.status, 0);
         assert_string_equal(program_errors(web->program), "");
@@ -513,7 +511,7 @@ static void it_is_confined(void **state)
     }
     const struct web *web = start_web(server_start(stage, NULL));
     (void)get(web, "/");
-    char status[BRANCH_BYTES] = "";
+    char status[SMALL_BYTES] = "";
     FILE *file = fopen(stage_text(stage, "/proc/%d/status", (int)web->program->pid), "r");
     assert_non_null(file);
     status[fread(status, 1, sizeof status - 1, file)] = '\0';
