@@ -20,6 +20,7 @@ enum {
     PROBES_MAX = 1000000,
     BATCH_BETS_MAX = 10000,
     BATCHES_IN_FLIGHT_MAX = 1024,
+    EXIT_STATUS_MAX = 125, /* shells have meanings of their own for those above */
     NAMES_BYTES = 128
 };
 
@@ -30,6 +31,7 @@ enum client_key {
     KEY_LOOP_PERIOD,
     KEY_LOOP_AMOUNT,
     KEY_LOG_LEVEL,
+    KEY_EXIT_STOPPED,
     KEY_BATCH_MAX_AMOUNT,
     KEY_BATCH_IN_FLIGHT,
     KEY_BATCH_WINDOW,
@@ -118,6 +120,14 @@ static const struct config_key keys[KEYS] = {
                        .default_value = "INFO",
                        .meaning = "least level that is logged: DEBUG, INFO, WARNING, ERROR, "
                                   "CRITICAL"},
+    [KEY_EXIT_STOPPED] = {.path = {"exit.stopped"},
+                          .environment = {"CLI_EXIT_STOPPED"},
+                          .kind = CONFIG_UINT32,
+                          FIELD(exit_stopped),
+                          .default_value = "75",
+                          .maximum = EXIT_STATUS_MAX,
+                          .meaning = "exit status when SIGTERM or SIGINT comes before the winners "
+                                     "are known"},
     [KEY_BATCH_MAX_AMOUNT] = {.path = {"batch.maxAmount", "batch.batch_size"},
                               .environment = {"CLI_BATCH_MAXAMOUNT", "BATCH_SIZE"},
                               .kind = CONFIG_UINT32,

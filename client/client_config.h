@@ -37,6 +37,7 @@ struct client_config {
     int64_t loop_period_ms;                  /* loop.period: pause between look-ups and probes */
     uint32_t loop_amount;                    /* loop.amount: echo probes before betting */
     int log_level;                           /* log.level, enum log_level */
+    uint32_t exit_stopped;                   /* exit.stopped, a status */
     uint32_t batch_max_amount;               /* batch.maxAmount, batch.batch_size: bets a message */
     uint32_t batch_in_flight;                /* batch.inFlight: unanswered batches at most */
     int batch_window;                        /* batch.window, enum batch_window */

@@ -63,25 +63,27 @@ static bool open_bets(struct job *job, struct failure *failure)
     return dataset_open(&job->dataset, job->bets_name, failure);
 }
 
-bool job_open(struct job *job, const struct client_config *config, struct credentials *credentials,
-              struct interrupt *interrupt, unsigned progress_lines_up, struct failure *failure)
+enum job_step job_open(struct job *job, const struct client_config *config,
+                       struct credentials *credentials, struct interrupt *interrupt,
+                       unsigned progress_lines_up, struct failure *failure)
 {
     *job = (struct job){
         .config = config, .agency = config->id, .interrupt = interrupt, .credentials = credentials};
     job->unaided.is_on = config->resume == RESUME_OFF;
-    if (!job_check(config, failure) ||
-        !servers_parse(config->server_address, "server.address", &job->servers, failure) ||
-        !open_bets(job, failure)) {
-        return false;
+    if (!servers_parse(config->server_address, "server.address", &job->servers, failure)) {
+        return JOB_FAILED;
+    }
+    if (!job_check(config, failure) || !open_bets(job, failure)) {
+        return JOB_BAD_BETS;
     }
     if (job->has_bets && config->winners_file[0] != '\0' &&
         !winners_report_check_path(config->winners_file, &job->dataset, failure)) {
         dataset_close(&job->dataset);
-        return false;
+        return JOB_FAILED;
     }
     progress_open(&job->progress, STDERR_FILENO, progress_lines_up, job->agency,
                   job->dataset.bytes);
-    return true;
+    return JOB_WORKED;
 }
 
 void job_close(struct job *job)
@@ -98,7 +100,7 @@ static enum job_step give_up(const struct job *job, const struct failure *why)
     log_error(
         "action: connect | result: fail | server: %s | reason: %s | gave_up_after_ms: %" PRId64,
         job->config->server_address, why->text, job->patience.lapse_ms);
-    return job->is_refused ? JOB_UNTRUSTED : JOB_FAILED;
+    return job->is_refused ? JOB_UNTRUSTED : JOB_UNREACHABLE;
 }
 
 /*

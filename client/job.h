@@ -34,11 +34,14 @@
 
 /* How a piece of the job ended. */
 enum job_step {
-    JOB_WORKED,     /* it is done; go on */
-    JOB_LOST,       /* the connection is lost; another one may go on */
-    JOB_NEXT,       /* the connection has done its work; another one goes on at once */
-    JOB_FAILED,     /* the job has failed; it has been logged */
-    JOB_OTHER_BETS, /* the job has failed: the stored bets are not those of the file; logged */
+    JOB_WORKED,      /* it is done; go on */
+    JOB_LOST,        /* the connection is lost; another one may go on */
+    JOB_NEXT,        /* the connection has done its work; another one goes on at once */
+    JOB_FAILED,      /* the job has failed; it has been logged */
+    JOB_UNREACHABLE, /* the job has failed: nobody answers at the server's address; logged */
+    JOB_REFUSED,     /* the job has failed: the server refuses what the agency asks; logged */
+    JOB_BAD_BETS,    /* the job has failed: the file of bets, or a row of it, is wrong; logged */
+    JOB_OTHER_BETS,  /* the job has failed: the stored bets are not those of the file; logged */
     JOB_OTHER_DRAW, /* the job has failed: its draw is over without all bets, or not there; logged */
     JOB_UNTRUSTED,  /* the job has failed: it and the server don't accept each other; logged */
     JOB_STOPPED     /* a signal asks the process to stop */
@@ -97,10 +100,11 @@ bool job_check(const struct client_config *config, struct failure *failure);
 /*
  * Checks (job_check), then opens everything but the connection. The configuration, the
  * credentials and the interrupt have to outlive the job. `progress_lines_up` as in progress.h.
- * Returns false with the failure, and nothing is open then.
+ * Returns JOB_WORKED, or JOB_BAD_BETS or JOB_FAILED with the failure, and nothing is open then.
  */
-bool job_open(struct job *job, const struct client_config *config, struct credentials *credentials,
-              struct interrupt *interrupt, unsigned progress_lines_up, struct failure *failure);
+enum job_step job_open(struct job *job, const struct client_config *config,
+                       struct credentials *credentials, struct interrupt *interrupt,
+                       unsigned progress_lines_up, struct failure *failure);
 
 /* Does the job; does nothing if a signal has come already. Never JOB_LOST or JOB_NEXT. */
 enum job_step job_run(struct job *job);

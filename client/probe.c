@@ -69,8 +69,12 @@ static enum job_step probe_once(struct job *job, uint64_t number)
                    clock_monotonic_ms());
     enum dial_end dialled =
         dial_persistently(job->interrupt, &job->servers, &job->patience, &fd, &why);
+    if (dialled == DIAL_STOPPED) {
+        return JOB_STOPPED;
+    }
     if (dialled != DIAL_CONNECTED) {
-        return dialled == DIAL_STOPPED ? JOB_STOPPED : fail(job, &why);
+        (void)fail(job, &why);
+        return JOB_UNREACHABLE;
     }
     credentials_turn_to(job->credentials, servers_current(&job->servers));
     if (!wire_open(&wire, job->interrupt, fd, &why)) {

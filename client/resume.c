@@ -125,7 +125,7 @@ static enum job_step take_other_answer(struct job *job, const struct message *an
         log_error("action: reanudar | result: fail | reason: %s, and %s goes on "
                   "with no server that does not answer it",
                   why->text, setting);
-        return JOB_FAILED;
+        return JOB_REFUSED;
     }
     go_unaided(job, why->text);
     return JOB_WORKED;

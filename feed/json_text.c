@@ -50,9 +50,16 @@ void json_text_print_base64(FILE *output, const void *bytes, size_t count)
     const unsigned char *at = bytes;
     (void)fputc('"', output);
     for (size_t left = count; left > 0;) {
-        size_t taken = left < GROUP_BYTES ? left : GROUP_BYTES;
-        unsigned group = (unsigned)at[0] << 16 | (taken > 1 ? (unsigned)at[1] << 8 : 0) |
-                         (taken > 2 ? at[2] : 0U);
+        unsigned group = (unsigned)at[0] << 16;
+        size_t taken = GROUP_BYTES;
+        if (left > 1) {
+            group |= (unsigned)at[1] << 8;
+        }
+        if (left > 2) {
+            group |= at[2];
+        } else {
+            taken = left;
+        }
         for (size_t i = 0; i < GROUP_DIGITS; i++) {
             size_t shift = (GROUP_DIGITS - 1 - i) * DIGIT_BITS;
             (void)fputc(i <= taken ? digits[group >> shift & DIGIT_MASK] : '=', output);

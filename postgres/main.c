@@ -14,7 +14,6 @@ int main(int argc, char **argv)
     struct feed_options options;
     struct failure failure = {0};
     struct stop stop = {0};
-    char position[POSITION_BYTES] = "";
     int status = EXIT_SUCCESS;
     if (!program_begin(&feed_manual)) {
         return EXIT_FAILURE;
@@ -33,6 +32,7 @@ int main(int argc, char **argv)
     }
     struct engine *engine = feed_open_engine(&options, &status);
     if (engine != NULL) {
+        char position[POSITION_BYTES] = "";
         const struct feeding_plan plan = {.engine = engine,
                                           .stream = options.stream,
                                           .sink = sink,

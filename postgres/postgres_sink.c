@@ -26,7 +26,7 @@ struct postgres_sink {
     struct copy_text records;
 };
 
-/* Two feeds that make the tables at once would fail: the lock is for that, and is of this schema alone. */
+/* Two feeds that make the tables at once would fail: the lock is for that, and of this schema alone. */
 static const char make_tables[] =
     "BEGIN;"
     "SELECT pg_advisory_xact_lock(hashtext('lottery_feed ' || current_schema()));"
@@ -46,7 +46,18 @@ static const char make_tables[] =
     "CREATE OR REPLACE VIEW lottery_sales AS"
     " SELECT r.lottery, r.stored_at, b.* FROM lottery_bets b"
     " JOIN lottery_records r USING (centre, sequence);"
+    "CREATE OR REPLACE VIEW lottery_draws AS"
+    " SELECT DISTINCT ON (centre, lottery) centre, lottery, draw ->> 'draw' AS draw,"
+    " (draw ->> 'winning_number')::bigint AS winning_number, stored_at AS drawn_at"
+    " FROM (SELECT *, convert_from(content, 'UTF8')::jsonb AS draw FROM lottery_records"
+    " WHERE kind = 'file' AND name = 'draw.json') f ORDER BY centre, lottery, sequence DESC;"
     "COMMIT";
+
+/* So that a feed needs no right to make any, and waits for no reader of a view, where all are there. */
+static const char count_tables[] =
+    "SELECT count(*) FROM (VALUES ('lottery_feed'), ('lottery_records'), ('lottery_bets'), "
+    "('lottery_sales'), ('lottery_draws')) made (name) WHERE to_regclass(name) IS NOT NULL";
+static const char all_tables[] = "5";
 
 static struct postgres_sink *sink_of(struct sink *base)
 {
@@ -59,8 +70,9 @@ static struct postgres_sink *sink_of(struct sink *base)
 static void describe(const struct postgres_sink *sink, const char *what, struct failure *failure)
 {
     (void)failure_set(failure, "PostgreSQL: %s: %.400s", what, PQerrorMessage(sink->connection));
-    for (char *at = failure->text; *at != '\0'; at++) {
-        *at = *at == '\n' && at[1] != '\0' ? ' ' : *at;
+    for (char *at = strchr(failure->text, '\n'); at != NULL && at[1] != '\0';
+         at = strchr(at, '\n')) {
+        *at = ' ';
     }
     size_t bytes = strlen(failure->text);
     if (bytes > 0 && failure->text[bytes - 1] == '\n') {
@@ -139,6 +151,21 @@ static enum sink_end connect_to(struct postgres_sink *sink, struct failure *fail
                failure);
 }
 
+static enum sink_end find_or_make_tables(struct postgres_sink *sink, struct failure *failure)
+{
+    PGresult *result = NULL;
+    enum sink_end end = run(sink, "look for the tables", count_tables, NULL, 0, &result, failure);
+    if (end != SINK_WORKED) {
+        return end;
+    }
+    bool are_there = strcmp(PQgetvalue(result, 0, 0), all_tables) == 0;
+    PQclear(result);
+    end =
+        are_there ? SINK_WORKED : run(sink, "make the tables", make_tables, NULL, 0, NULL, failure);
+    sink->has_tables = end == SINK_WORKED;
+    return end;
+}
+
 static enum sink_end read_position(struct postgres_sink *sink, char position[POSITION_BYTES],
                                    struct failure *failure)
 {
@@ -172,8 +199,7 @@ static enum sink_end stand(struct sink *base, char position[POSITION_BYTES],
         end = connect_to(sink, failure);
     }
     if (end == SINK_WORKED && !sink->has_tables) {
-        end = run(sink, "make the tables", make_tables, NULL, 0, NULL, failure);
-        sink->has_tables = end == SINK_WORKED;
+        end = find_or_make_tables(sink, failure);
     }
     if (end == SINK_WORKED) {
         end = run(sink, "begin the feed of this centre",

@@ -6,8 +6,8 @@
  * the transaction is there or not, and whoever comes next asks where the position stands. Two feeds of
  * one centre exclude each other.
  *
- * The tables are made where they are missing: lottery_feed, lottery_records, lottery_bets, and the view
- * lottery_sales (docs/past-one-machine.md has them, and queries).
+ * The tables are made where they are missing: lottery_feed, lottery_records, lottery_bets, and the views
+ * lottery_sales and lottery_draws. docs/feed.md has them, and queries.
  *
  * The one file that includes libpq's header. Called by the one thread of lottery-feed-postgres.
  */
@@ -25,6 +25,6 @@
 struct sink *postgres_sink_open(const char *dsn, const char *centre, struct failure *failure);
 
 /* Closes it; what was not committed is gone. NULL is allowed. */
-void postgres_sink_close(struct sink *sink);
+void postgres_sink_close(struct sink *base);
 
 #endif

@@ -17,6 +17,7 @@
 #include "server/server_config.h"
 #include "server/server_tls.h"
 #include "server/standby.h"
+#include "server/start_trial.h"
 #include "server/supervisor/supervisor.h"
 #include "shm/layout.h"
 #include "store/checkpoint.h"
@@ -30,7 +31,7 @@ enum { OPTION_FOLLOW = PROGRAM_LONG_ONLY };
 
 struct options {
     const char *file; /* NULL: the default */
-    bool only_check;
+    bool only_test, only_print;
     bool follows;
 };
 
@@ -39,7 +40,13 @@ static const struct program_option program_options[] = {
      .name = "config",
      .argument = "FILE",
      .meaning = "the configuration; without it ./config.yaml where there is one"},
-    {.id = 't', .name = "test", .meaning = "test the configuration and stop"},
+    {.id = 't',
+     .name = "test",
+     .meaning = "test the configuration, and whether directory, port and shared memory would let a "
+                "server start; list all mistakes, and stop"},
+    {.id = 'T',
+     .name = "print-values",
+     .meaning = "print every value that would count, and where it comes from, and stop"},
     {.id = OPTION_FOLLOW,
      .name = "follow",
      .meaning =
@@ -91,10 +98,20 @@ static enum program_reading take_option(int id, const char *argument, void *cont
         options->file = argument;
     } else if (id == OPTION_FOLLOW) {
         options->follows = true;
+    } else if (id == 't') {
+        options->only_test = true;
     } else {
-        options->only_check = true;
+        options->only_print = true;
     }
     return PROGRAM_GO_ON;
+}
+
+/* Told of each mistake. `context` counts them. */
+static void complain_of(const char *mistake, void *context)
+{
+    size_t *mistakes = context;
+    (*mistakes)++;
+    (void)program_complain(&manual, EXIT_FAILURE, "%s", mistake);
 }
 
 static void log_config(const struct server_config *config)
@@ -153,6 +170,46 @@ static void log_emulation(void)
     }
 }
 
+/*
+ * Loads the configuration and checks the files that it names. The keys have to be readable for whom
+ * the server becomes, and not for root alone. Each mistake is complained of. True: there is none.
+ */
+static bool load(const struct options *options, struct server_config *config,
+                 struct config_origin *origins)
+{
+    size_t mistakes = 0;
+    struct failure failure;
+    const struct config_request request = {
+        .file = options->file, .tell = complain_of, .context = &mistakes};
+    if (!server_config_read(&request, config, origins, &failure)) {
+        return false;
+    }
+    if (!confinement_become(config->user, config->data_group, &failure)) {
+        complain_of(failure.text, &mistakes);
+    }
+    if (!can_sign(config, &failure)) {
+        complain_of(failure.text, &mistakes);
+    }
+    if (!can_encrypt(config, &failure)) {
+        complain_of(failure.text, &mistakes);
+    }
+    return mistakes == 0;
+}
+
+/* Answers -t. Returns the exit status. */
+static int test(const struct server_config *config)
+{
+    size_t mistakes = 0;
+    bool runs = false;
+    log_doubt(config);
+    if (!start_trial_run(config, complain_of, &mistakes, &runs)) {
+        return EXIT_FAILURE;
+    }
+    printf("%s: configuration ok%s%s\n", manual.name, runs ? "; a server runs in " : "",
+           runs ? config->data_directory : "");
+    return program_finish_output(&manual);
+}
+
 /* Lives as a standby first, where that is wanted, and returns the exit status. */
 static int live(const struct server_config *config, bool follows)
 {
@@ -171,36 +228,46 @@ static int live(const struct server_config *config, bool follows)
     return EXIT_FAILURE;
 }
 
+static int serve(const struct server_config *config, bool follows)
+{
+    log_set_threshold((enum log_level)config->log_level);
+    log_open();
+    log_config(config);
+    log_doubt(config);
+    log_emulation();
+    int status = live(config, follows);
+    log_close();
+    return status;
+}
+
+static int run(const struct options *options)
+{
+    struct server_config config;
+    struct config_origin *origins = calloc(server_config_table.count, sizeof *origins);
+    if (origins == NULL) {
+        return program_complain(&manual, EXIT_FAILURE, "no memory for the configuration");
+    }
+    bool is_right = load(options, &config, origins);
+    if (is_right && options->only_print) {
+        config_print_values(&server_config_table, &config, origins, stdout);
+    }
+    free(origins);
+    if (!is_right) {
+        return PROGRAM_EXIT_CONFIG;
+    }
+    if (options->only_print) {
+        return program_finish_output(&manual);
+    }
+    return options->only_test ? test(&config) : serve(&config, options->follows);
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
-    struct server_config config;
-    struct failure failure;
     process_title_open(argc, argv);
     if (!program_begin(&manual)) {
         return EXIT_FAILURE;
     }
     enum program_reading reading = program_read_options(&manual, argc, argv, take_option, &options);
-    if (reading != PROGRAM_GO_ON) {
-        return program_exit_status(&manual, reading);
-    }
-    /* The keys have to be readable for whom the server becomes, and not for root alone. */
-    if (!server_config_load(options.file, &config, &failure) ||
-        !confinement_become(config.user, config.data_group, &failure) ||
-        !can_sign(&config, &failure) || !can_encrypt(&config, &failure)) {
-        return program_complain(&manual, PROGRAM_EXIT_CONFIG, "%s", failure.text);
-    }
-    if (options.only_check) {
-        log_doubt(&config);
-        printf("%s: configuration ok\n", manual.name);
-        return program_finish_output(&manual);
-    }
-    log_set_threshold((enum log_level)config.log_level);
-    log_open();
-    log_config(&config);
-    log_doubt(&config);
-    log_emulation();
-    int status = live(&config, options.follows);
-    log_close();
-    return status;
+    return reading == PROGRAM_GO_ON ? run(&options) : program_exit_status(&manual, reading);
 }

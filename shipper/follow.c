@@ -294,7 +294,7 @@ static void try_claim(struct follower *follower)
                                "reached, or the primary appends without a pause");
         return;
     }
-    if (takeover_due_ms(takeover, &follower->mirror.log, now_ms) > 0 ||
+    if (takeover_due_ms(takeover, &follower->mirror.log, follower->mirror.node, now_ms) > 0 ||
         !mirror_may_take_over(&follower->mirror, &failure) ||
         (!takeover->is_ordered && !has_all(follower, &failure))) {
         return;

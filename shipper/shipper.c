@@ -32,8 +32,9 @@ enum {
     CONNECT_MS = 3000, /* for the first connection; it goes on trying afterwards */
     RETRY_MS = 100,    /* between two tries */
     SOON_MS = 1,
-    LOOK_MS = 500,        /* at the connection, where there is nothing to do */
-    TELL_AFTER_MS = 1000, /* an append that waits for longer is told of */
+    LOOK_MS = 500,         /* at the connection, where there is nothing to do */
+    LOOK_FENCED_MS = 1000, /* at the log, where there has been nothing to append */
+    TELL_AFTER_MS = 1000,  /* an append that waits for longer is told of */
     FILES = 5
 };
 
@@ -73,7 +74,9 @@ struct shipper {
     bool has_claimed;
     int64_t waits_since_ms; /* 0: the engine answers */
     bool has_told_waiting;
-    int64_t stops_at_ms; /* 0: it has not been asked to */
+    int64_t stops_at_ms;           /* 0: it has not been asked to */
+    int64_t looked_at_ms;          /* whether another node has claimed the log */
+    uint64_t looked_after_appends; /* how many there were then */
 };
 
 /* -------------------------------------------------------------- telling ---- */
@@ -622,6 +625,23 @@ static void attend_to_centres(struct shipper *shipper)
     }
 }
 
+/* A primary that has nothing to append asks once a second whether it still is one. */
+static enum shipment_end look_around(struct shipper *shipper, struct failure *failure)
+{
+    const uint64_t appends = shipper->shipment.counts.appends;
+    const int64_t now_ms = clock_monotonic_ms();
+    if (appends != shipper->looked_after_appends ||
+        now_ms - shipper->looked_at_ms < LOOK_FENCED_MS) {
+        if (appends != shipper->looked_after_appends) {
+            shipper->looked_after_appends = appends;
+            shipper->looked_at_ms = now_ms;
+        }
+        return SHIPMENT_STORED;
+    }
+    shipper->looked_at_ms = now_ms;
+    return shipment_look(&shipper->shipment, failure);
+}
+
 static enum shipper_exit serve(struct shipper *shipper)
 {
     struct failure failure = {.text = ""};
@@ -637,6 +657,7 @@ static enum shipper_exit serve(struct shipper *shipper)
             tell_counts(shipper);
         } else {
             end = ship(shipper, &failure);
+            end = end == SHIPMENT_STORED ? look_around(shipper, &failure) : end;
         }
         if (end == SHIPMENT_STORED) {
             note_answer(shipper);

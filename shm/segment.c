@@ -16,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,6 +63,8 @@ static void write_name(char *name, uint32_t key)
 }
 
 /* Opens a name to look at it. O_NONBLOCK: anybody may have put a named pipe there. */
+#define SHARED_MEMORY_DIRECTORY "/dev/shm" /* where shm_open(3) of Linux has its names */
+
 static int open_name(const char *name)
 {
     return shm_open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
@@ -389,6 +392,19 @@ static bool fill(const struct shared_identity *identity, struct segment *segment
     return true;
 }
 
+bool segment_has_room(const struct segment_plan *plan, struct failure *failure)
+{
+    const struct shared_identity identity = plan_identity(plan);
+    struct statvfs room;
+    if (access(SHARED_MEMORY_DIRECTORY, W_OK | X_OK) != 0 ||
+        statvfs(SHARED_MEMORY_DIRECTORY, &room) != 0) {
+        return failure_set_errno(failure, "make shared memory in " SHARED_MEMORY_DIRECTORY);
+    }
+    errno = ENOSPC;
+    return room.f_bavail * room.f_frsize >= identity.segment_bytes ||
+           explain_allocation(&identity, "a server", failure);
+}
+
 bool segment_create(const struct segment_plan *plan, struct segment *segment,
                     struct failure *failure)
 {
@@ -538,12 +554,12 @@ static enum segment_answer map(int descriptor, int protection, struct segment *s
     return SEGMENT_ATTACHED;
 }
 
-/* The owner of a segment that we may not open. shm_open(3) of Linux has its names in /dev/shm. */
+/* The owner of a segment that we may not open. */
 static uid_t find_owner(const char *name)
 {
     struct stat status;
-    char path[SEGMENT_NAME_BYTES + sizeof "/dev/shm"];
-    snprintf(path, sizeof path, "/dev/shm%s", name);
+    char path[SEGMENT_NAME_BYTES + sizeof SHARED_MEMORY_DIRECTORY];
+    snprintf(path, sizeof path, SHARED_MEMORY_DIRECTORY "%s", name);
     return lstat(path, &status) == 0 ? status.st_uid : SEGMENT_NO_OWNER;
 }
 

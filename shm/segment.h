@@ -67,6 +67,12 @@ uint32_t segment_key(uint64_t directory_device, uint64_t directory_inode);
 uint32_t segment_next_key(uint32_t key);
 
 /*
+ * True when /dev/shm has room for the segment of this plan, whose directory and key don't matter.
+ * Else describes the failure. Called by main, for -t.
+ */
+bool segment_has_room(const struct segment_plan *plan, struct failure *failure);
+
+/*
  * Makes and maps the segment, all of its pages allocated (a full /dev/shm is
  * an error here and not a SIGBUS later), its mutex and semaphores initialised,
  * its phase SHARED_NOT_READY; mode 0600, whatever the umask is. A segment of the same

@@ -79,6 +79,13 @@ bool data_directory_open(const char *path, const char *group, uint64_t patience_
                          struct data_directory *directory, struct failure *failure);
 
 /*
+ * Finds out whether data_directory_open would succeed, as far as that can be told without making or
+ * changing anything. *in_use: another process holds the directory's lock, which is no failure.
+ * Returns false with the failure. Called by main, for -t.
+ */
+bool data_directory_try(const char *path, const char *group, bool *in_use, struct failure *failure);
+
+/*
  * Opens a file of the directory. The server opens its files in no other way, except that it
  * reads the pid in `lock` for a message. `flags` are those of open(2); O_CREAT, O_TRUNC and
  * O_EXCL mean the same, O_CLOEXEC and O_NOFOLLOW are always added. A file that was there is

@@ -83,7 +83,8 @@ static void append(struct writer *writer, struct record *record)
     assert_int_equal(writer->last, expected + 1);
 }
 
-static struct writer *open_writer(struct cluster *cluster, size_t bets_max)
+/* It will write so many records of bets, at most. */
+static struct writer *open_writer(struct cluster *cluster, size_t records_max)
 {
     static const char *const subjects[] = {"lottery.north.bets", "lottery.north.done",
                                            "lottery.north.file", "lottery.north.claim"};
@@ -94,7 +95,7 @@ static struct writer *open_writer(struct cluster *cluster, size_t bets_max)
                                          .key = "",
                                          .name = "test_feed"};
     struct writer *writer = stage_allocate(cluster->stage, sizeof *writer);
-    writer->expected = stage_allocate(cluster->stage, bets_max * ROW_BYTES + 1);
+    writer->expected = stage_allocate(cluster->stage, records_max * ROWS * ROW_BYTES + 1);
     writer->engine = engine_open_nats(&access, PATIENCE_MS, &failure);
     assert_non_null(writer->engine);
     stage_own(cluster->stage, writer->engine, close_writer);
@@ -122,8 +123,8 @@ static void write_bets(struct writer *writer)
         memcpy(writer->expected + writer->used, rows + begin, used - begin);
         writer->used += used - begin;
         writer->expected[writer->used++] = '\n';
-        memcpy(rows + used, "\r\n", 2);
-        used += 2;
+        rows[used++] = '\r';
+        rows[used++] = '\n';
     }
     struct record record = {
         .kind = RECORD_BETS, .bytes = rows, .length = used, .offset = writer->end, .rows = ROWS};
@@ -195,7 +196,7 @@ static void a_feed_prints_what_was_stored_and_goes_on_behind_its_position(void *
 {
     struct stage *stage = *state;
     struct cluster *cluster = cluster_start(stage, 1, "");
-    struct writer *writer = open_writer(cluster, 3 * ROWS);
+    struct writer *writer = open_writer(cluster, 3);
     const char *kept = stage_path(stage, "position");
     write_bets(writer);
     write_bets(writer);
@@ -222,7 +223,7 @@ static void a_feed_follows_until_it_is_stopped_also_over_an_engine_that_dies(voi
 {
     struct stage *stage = *state;
     struct cluster *cluster = cluster_start(stage, 3, "");
-    struct writer *writer = open_writer(cluster, 3 * ROWS);
+    struct writer *writer = open_writer(cluster, 3);
     write_bets(writer);
     struct program *feed = start_feed(cluster, ARGUMENTS("--follow", "--format", "json"));
     (void)program_await_log(feed, 1, "{\"position\":\"2/");
@@ -241,7 +242,7 @@ static void a_feed_that_can_t_go_on_says_why_by_its_status(void **state)
 {
     struct stage *stage = *state;
     struct cluster *cluster = cluster_start(stage, 1, "");
-    struct writer *writer = open_writer(cluster, 3 * ROWS);
+    struct writer *writer = open_writer(cluster, 3);
     write_bets(writer);
     (void)expect_feed(cluster, 3, ARGUMENTS("--from", "7"));
     (void)expect_feed(cluster, 2, ARGUMENTS("--from", "x"));
@@ -266,7 +267,7 @@ static void each_bet_is_stored_once_whoever_is_killed(void **state)
     struct stage *stage = *state;
     struct cluster *cluster = cluster_start(stage, 1, "");
     struct postgres *postgres = postgres_start(stage);
-    struct writer *writer = open_writer(cluster, BETS);
+    struct writer *writer = open_writer(cluster, BETS / ROWS);
     const char *const *follow = ARGUMENTS("--postgres", postgres->dsn, "--follow");
     struct program *feed = start_feed(cluster, follow);
     srandom(1);
@@ -303,15 +304,27 @@ static void each_bet_is_stored_once_whoever_is_killed(void **state)
     expect_all_bets(postgres, writer);
 }
 
+/* Awaits that so many feeds are connected. */
+static void await_feeds(const struct postgres *postgres, const char *count)
+{
+    const struct deadline deadline = deadline_in(DEADLINE_MS);
+    while (strcmp(postgres_ask(postgres, "SELECT count(*) FROM pg_stat_activity "
+                                         "WHERE application_name = 'lottery-feed'"),
+                  count) != 0) {
+        assert_true(deadline_pause(deadline));
+    }
+}
+
 static void of_two_feeds_one_ends_and_each_bet_is_stored_once(void **state)
 {
     need_postgres();
     struct stage *stage = *state;
     struct cluster *cluster = cluster_start(stage, 1, "");
     struct postgres *postgres = postgres_start(stage);
-    struct writer *writer = open_writer(cluster, BETS);
+    struct writer *writer = open_writer(cluster, BETS / ROWS);
     const char *const *follow = ARGUMENTS("--postgres", postgres->dsn, "--follow");
     struct program *feeds[] = {start_feed(cluster, follow), start_feed(cluster, follow)};
+    await_feeds(postgres, "2\n");
     bool ended = false;
     while (!ended && writer->bets < BETS) {
         write_bets(writer);
@@ -334,7 +347,7 @@ static void the_tables_answer_what_a_lottery_asks(void **state)
     struct stage *stage = *state;
     struct cluster *cluster = cluster_start(stage, 1, "");
     struct postgres *postgres = postgres_start(stage);
-    struct writer *writer = open_writer(cluster, 2 * ROWS);
+    struct writer *writer = open_writer(cluster, 2);
     write_bets(writer);
     write_bets(writer);
     struct record file = {.kind = RECORD_FILE, .name = "draw.json"};
@@ -348,10 +361,10 @@ static void the_tables_answer_what_a_lottery_asks(void **state)
         "1|20\n2|20\n3|20\n4|20\n5|20\n");
     assert_string_equal(
         postgres_ask(postgres,
-                     "SELECT s.agency, s.document FROM lottery_sales s JOIN lottery_records f "
-                     "USING (centre, lottery) WHERE f.name = 'draw.json' AND s.number = "
-                     "(convert_from(f.content, 'UTF8')::json ->> 'winning_number')::bigint"),
-        "3|00000042\n");
+                     "SELECT d.draw, d.winning_number, s.agency, s.document FROM lottery_sales s "
+                     "JOIN lottery_draws d USING (centre, lottery) "
+                     "WHERE s.number = d.winning_number"),
+        "2026-W48|42|3|00000042\n");
 }
 
 int main(void)

@@ -2,6 +2,7 @@
  * test_agency_servers.c - the real lottery-agency with a list of servers: who serves is found, and what
  * is stored there decides what is sent.
  */
+#include "lib/program.h"
 #include "tests/harness/agency.h"
 #include "tests/harness/reckoning.h"
 #include "tests/harness/rig.h"
@@ -281,7 +282,7 @@ static void a_server_that_does_not_know_status_is_none_of_a_list(void **state)
     (void)rig_expect_message(rig, MESSAGE_STATUS);
     rig_answer(rig, "server:1\r\n");
     rig_expect_closed(rig);
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_REFUSED);
     rig_expect_printed(rig, "a list of servers goes on with no server that does not answer it");
     close_places(rig, &places);
 }
@@ -292,7 +293,7 @@ static void where_nobody_serves_an_agency_waits_for_a_takeover_and_says_so_of_ea
     char reason[2 * SETTING_BYTES];
     struct places places = open_places(rig);
     start(rig, &places, 2, "CLI_LOOP_LAPSE=300ms");
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_UNREACHABLE);
     (void)snprintf(reason, sizeof reason,
                    "connecting to 127.0.0.1 port %s: Connection refused (is the server running "
                    "there?); connecting to 127.0.0.1 port %s: Connection refused (is the server "

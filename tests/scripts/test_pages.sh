@@ -17,6 +17,36 @@ pages_and_completions_are_what_the_tables_say() {
     fi
 }
 
+# statuses_of PAGE: those of its section EXIT STATUS.
+statuses_of() {
+    sed -n '/^\.SH EXIT STATUS/,/^\.SH EXAMPLES/s/^\\fB\([0-9]*\)\\fR$/\1/p' "$1"
+}
+
+# section FILE FROM TO: the lines between two of its headings.
+section() {
+    sed -n "/^#* $2\$/,/^#* $3\$/p" "$checkout/docs/$1"
+}
+
+# expect_statuses PROGRAM TEXT: its table of exit statuses is that of the program.
+expect_statuses() {
+    expect_equal "$(statuses_of "$checkout/man/$1.1")" \
+        "$(sed -n 's/^| \([0-9][0-9]*\) | .*/\1/p' <<<"$2")" "the exit statuses of $1"
+}
+
+exit_statuses_are_those_that_operations_explains() {
+    expect_statuses lottery-server "$(section operations.md 'Start, stop, check' Signals)"
+    expect_statuses lottery-agency "$(section operations.md 'An agency' 'The window of an agency')"
+    expect_statuses lottery-admin "$(section operations.md lottery-admin 'What the log says')"
+}
+
+every_program_has_a_page() {
+    local name
+    while read -r name; do
+        [[ -s $checkout/man/$name.1 && -s $checkout/completion/$name ]] ||
+            fail "$name has no page: scripts/pages.sh"
+    done < <(sed -n 's/^\$(eval $(call program,\([^,]*\),.*/\1/p' "$checkout/Makefile")
+}
+
 an_option_that_no_page_has_is_found() {
     make_pages
     cp -R "$checkout/man" kept
@@ -50,7 +80,7 @@ completions_offer_options_files_and_commands() {
     expect_equal '' "$(complete_words lottery-server x)" "no operand"
     touch some.yaml
     expect_equal 'some.yaml' "$(complete_words lottery-server -c some)" "a file"
-    expect_match '^close$' "$(complete_words lottery-admin clo)"
+    expect_match '(^| )close( |$)' "$(complete_words lottery-admin clo)"
     expect_equal 'revoke' "$(complete_words lottery-admin pki rev)" "a second word"
 }
 
@@ -72,6 +102,8 @@ what_is_installed_is_found_and_removed_again() {
 
 run_tests \
     pages_and_completions_are_what_the_tables_say \
+    every_program_has_a_page \
+    exit_statuses_are_those_that_operations_explains \
     an_option_that_no_page_has_is_found \
     no_page_has_a_warning \
     completions_offer_options_files_and_commands \

@@ -196,9 +196,10 @@ static void both_names_of_the_batch_size_are_one_too_many(void **state)
 
 static void the_fields_of_a_bet_are_no_keys_of_the_file(void **state)
 {
-    assert_refused(state, "id: 1\nNOMBRE: x\n",
-                   ":2: NOMBRE: unknown key; known here are id, server, loop, log, batch, bets, "
-                   "winners, resume, lottery, tls");
+    assert_refused(
+        state, "id: 1\nNOMBRE: x\n",
+        ":2: NOMBRE: unknown key; known here are id, server, loop, log, exit, batch, bets, "
+        "winners, resume, lottery, tls");
 }
 
 static void the_draws_name_has_to_be_one_and_the_server_to_be_asked(void **state)
