@@ -43,21 +43,29 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
             $(if $(WERROR),-Werror)
 HARDEN   := -fPIE -fstack-protector-strong $(FORTIFY)
 OPTIMISE := -O2 -g
+# The place of the build is in no program: the same commit gives the same bytes everywhere.
+PLACE    := -ffile-prefix-map=$(CURDIR)=.
 # cmocka 2 calls deprecated what cmocka 1 has no other name for.
 DIALECT  := -std=c17 -D_GNU_SOURCE -DCMOCKA_DISABLE_DEPRECATION_WARNINGS -I. $(DEFINES_$(VARIANT))
 
 CFLAGS      ?=
 LDFLAGS     ?=
-ALL_CFLAGS  := $(DIALECT) $(WARNINGS) $(HARDEN) $(OPTIMISE) $(SANITIZE) $(CFLAGS)
+ALL_CFLAGS  := $(DIALECT) $(WARNINGS) $(HARDEN) $(OPTIMISE) $(PLACE) $(SANITIZE) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,--as-needed $(SANITIZE) $(LDFLAGS)
 LIBRARIES   := -lyaml -lrt -pthread
 # Of the programs that have these rooms in them; tests have all of them.
 LIBRARIES_engine := -lnats
+LIBRARIES_shipper := -lseccomp
+LIBRARIES_postgres := -lpq
 LIBRARIES_server := -lseccomp
 LIBRARIES_seal   := -lcrypto -ljansson
 LIBRARIES_pki    := -lcrypto
 LIBRARIES_tls    := -lssl -lcrypto
 LIBRARIES_web    := -lmicrohttpd -lcrypto
+
+# What --version says (lib/version.h). The file COMMIT is that of a source archive.
+COMMIT := $(shell cat COMMIT 2>/dev/null || git describe --always --dirty --abbrev=12 --exclude='*' \
+          2>/dev/null || echo unknown)
 
 # The first error ends the program, in its children too; leaks count as errors.
 export ASAN_OPTIONS  ?= abort_on_error=0:halt_on_error=1:exitcode=99:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
@@ -67,9 +75,15 @@ export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1:exitcode=99
 
 # A room is a folder with one subject, built into one archive; scripts/rooms.py says, and `make
 # lint` checks, which rooms may know which. main.c of a room is no part of it, but a program's.
-ROOMS := lib bet shm store engine seal tls pki verify server client generate stat web admin
+ROOMS := lib bet shm store engine feed seal shipper tls pki verify server client generate stat web admin
 
-sources_of = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
+# libpq is not everywhere: the one program that stores into PostgreSQL is built where it is.
+HAS_LIBPQ    := $(shell pkg-config --exists libpq 2>/dev/null && echo there)
+LIBPQ_CFLAGS := $(shell pkg-config --cflags libpq 2>/dev/null)
+ROOMS     += $(if $(HAS_LIBPQ),postgres)
+
+# lib/version.c, which changes with every commit, goes into programs alone.
+sources_of = $(filter-out $(1)/main.c lib/version.c,$(wildcard $(1)/*.c $(1)/*/*.c))
 archives   = $(patsubst %,$(BUILD)/%.a,$(1))
 HARNESS        := $(wildcard tests/harness/*.c)
 ALL_SOURCES    := $(sort $(shell find $(ROOMS) tests -name '*.c' 2>/dev/null))
@@ -79,14 +93,18 @@ ALL_HEADERS    := $(sort $(shell find $(ROOMS) tests -name '*.h' 2>/dev/null))
 UNIT_TESTS        := $(patsubst %.c,$(BUILD)/%,$(sort $(shell find tests/unit -name 'test_*.c') \
                      $(wildcard tests/fuzz/test_*.c)))
 INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c tests/faults/test_*.c))
+# They start nodes of the log's engine, which `make test` does without.
+CLUSTER_TESTS     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/cluster/test_*.c))
 # They count like the others (tests/scripts/words.sh).
 SCRIPT_TESTS      := $(patsubst %.sh,$(BUILD)/%,$(wildcard tests/scripts/test_*.sh))
+CLUSTER_SCRIPTS   := $(patsubst %.sh,$(BUILD)/%,$(wildcard tests/cluster/test_*.sh))
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
+.PHONY: FORCE # else .SECONDARY makes it a file that need not be made
 FORCE:
 
 # ---- building ----------------------------------------------------------------
@@ -95,7 +113,7 @@ FORCE:
 # that it knows. It is linked with the libraries of those rooms.
 define program
 PROGRAMS += $(BIN)/$(1)
-$(BIN)/$(1): $(BUILD)/$(2)/main.o $(call archives,$(3))
+$(BIN)/$(1): $(BUILD)/$(2)/main.o $(BUILD)/lib/version.o $(call archives,$(3))
 $(BIN)/$(1): PROGRAM_LIBRARIES := $(foreach room,$(3),$(LIBRARIES_$(room)))
 endef
 
@@ -105,7 +123,10 @@ $(eval $(call program,lottery-generate,generate,generate bet lib))
 $(eval $(call program,lottery-stat,stat,stat server tls store shm bet lib))
 $(eval $(call program,lottery-web,web,web stat server tls store shm bet lib))
 $(eval $(call program,lottery-admin,admin,admin stat server seal pki tls store shm bet lib))
-$(eval $(call program,lottery-verify,verify,verify seal store bet lib))
+$(eval $(call program,lottery-shipper,shipper,shipper engine seal store shm bet lib))
+$(eval $(call program,lottery-feed,feed,feed engine bet lib))
+$(if $(HAS_LIBPQ),$(eval $(call program,lottery-feed-postgres,postgres,postgres feed engine bet lib)))
+$(eval $(call program,lottery-verify,verify,verify seal store engine bet lib))
 
 # Scripts are called by bash: a ZIP, or a copy by way of Windows, has lost their exec bits.
 .PHONY: all build
@@ -132,15 +153,15 @@ $(call archives,$(ROOMS)):
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # A test links what it calls, and no more.
-TEST_ARCHIVES := $(call archives,client generate admin web stat verify server seal pki tls engine store shm bet lib)
+TEST_ARCHIVES := $(call archives,client generate admin web stat verify server shipper seal pki tls feed engine store shm bet lib)
 
-$(UNIT_TESTS) $(INTEGRATION_TESTS): %: %.o $(call objects,$(HARNESS)) $(TEST_ARCHIVES)
+$(UNIT_TESTS) $(INTEGRATION_TESTS) $(CLUSTER_TESTS): %: %.o $(call objects,$(HARNESS)) $(TEST_ARCHIVES)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
 	    $(foreach room,$(ROOMS),$(LIBRARIES_$(room))) $(LIBRARIES) \
 	    -lcmocka
 
-$(SCRIPT_TESTS): $(BUILD)/%: %.sh
+$(SCRIPT_TESTS) $(CLUSTER_SCRIPTS): $(BUILD)/%: %.sh
 	@mkdir -p $(@D)
 	@install -m 755 $< $@
 
@@ -155,6 +176,16 @@ $(BUILD)/flags: FORCE
 	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || \
 	    echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' >$@
 
+$(call objects,$(wildcard postgres/*.c)): private ALL_CFLAGS += $(LIBPQ_CFLAGS)
+
+# Holds the commit of the last build, and is touched when that changes.
+$(BUILD)/commit: FORCE
+	@mkdir -p $(@D)
+	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
+
+$(BUILD)/lib/version.o: $(BUILD)/commit
+$(BUILD)/lib/version.o: ALL_CFLAGS += -DLOTTERY_COMMIT='"$(COMMIT)"'
+
 # GCC would gather the places of a scan in vectors before it writes them, which takes longer.
 $(BUILD)/bet/row_scan.o: ALL_CFLAGS += -fno-tree-slp-vectorize
 
@@ -165,7 +196,7 @@ $(BUILD)/web/page.o: web/page.html
 
 # ---- testing -----------------------------------------------------------------
 
-.PHONY: test unit run-tests asan test-docker
+.PHONY: test unit run-tests asan test-cluster run-cluster-tests test-docker
 test: ## set up, build and run all tests (ONLY=test_bet: just that one)
 	@bash scripts/setup.sh build test
 	@$(MAKE) --no-print-directory $(PARALLEL) run-tests
@@ -178,6 +209,13 @@ run-tests: $(PROGRAMS) $(UNIT_TESTS) $(INTEGRATION_TESTS) $(SCRIPT_TESTS)
 
 asan: ## the same tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory VARIANT=asan test
+
+test-cluster: ## the tests that need nats-server, several of them at once (ONLY=test_engine_nats)
+	@bash scripts/setup.sh build test engine
+	@$(MAKE) --no-print-directory $(PARALLEL) run-cluster-tests
+
+run-cluster-tests: $(PROGRAMS) $(CLUSTER_TESTS) $(CLUSTER_SCRIPTS) fault-programs
+	@LOTTERY_BIN=$(BIN) bash scripts/run-tests.sh '$(ONLY)' $(CLUSTER_TESTS) $(CLUSTER_SCRIPTS)
 
 test-docker: ## the course's exercises against a real Docker engine
 	@bash tests/docker/run.sh
@@ -208,7 +246,8 @@ lint-format:
 lint-tidy:
 	$(call say,LINT,clang-tidy)
 	$(Q)printf '%s\n' $(filter-out $(TIDY_LEFT_OUT),$(ALL_SOURCES)) | \
-	    xargs -P $(JOBS) -I '{}' clang-tidy --quiet '{}' -- $(DIALECT) $(TIDY_CFLAGS)
+	    xargs -P $(JOBS) -I '{}' clang-tidy --quiet '{}' -- $(DIALECT) $(TIDY_CFLAGS) $(LIBPQ_CFLAGS) \
+	    -DLOTTERY_COMMIT='"none"'
 
 lint-cppcheck:
 	$(call say,LINT,cppcheck)
@@ -226,11 +265,16 @@ format: ## lay out all C sources by .clang-format
 
 # ---- running -----------------------------------------------------------------
 
-.PHONY: run setup ipcs
+.PHONY: run cluster setup ipcs
 run: ## the main job: set up, build, five agencies, the draw, the winners
 	@bash scripts/setup.sh build
 	@$(MAKE) --no-print-directory -s $(PARALLEL) all
 	@bash scripts/run.sh
+
+cluster: ## past one machine: an engine of three nodes, two servers, a SIGKILL in the middle
+	@bash scripts/setup.sh build engine
+	@$(MAKE) --no-print-directory -s $(PARALLEL) all
+	@python3 scripts/cluster.py
 
 setup: ## install what building, testing, linting and the README's examples need
 	@bash scripts/setup.sh build test lint looking
@@ -264,17 +308,58 @@ docker-compose-down: ## stop them gracefully, show how, and remove everything, b
 docker-compose-logs: ## follow everybody's log
 	@bash scripts/compose.sh logs -f
 
+# Past one machine: three nodes of the engine, two servers, five agencies.
+CLUSTER_COMPOSE = COMPOSE_FILES=docker-compose-cluster.yaml COMPOSE_PROJECT=cluster bash scripts/compose.sh
+
+.PHONY: docker-cluster-up docker-cluster-lose docker-cluster-down
+docker-cluster-up: docker-image ## past one machine, in containers: the engine, two servers, five agencies
+	docker build -t engine:latest engine
+	@python3 multiple_clients_compose.py --bets
+	@$(CLUSTER_COMPOSE) up -d --remove-orphans
+
+docker-cluster-lose: ## kill node-1 of those, which node-2 replaces; docker start node-1 brings it back
+	docker kill node-1
+
+docker-cluster-down: ## show the end of everybody's log, and remove all of it
+	@$(CLUSTER_COMPOSE) logs --tail=20
+	@$(CLUSTER_COMPOSE) down -t 5 -v --remove-orphans
+
 docker-compose-ipcs: ## semaphores, /dev/shm and lottery-stat in the server's container
 	@bash scripts/compose.sh exec -T server lottery-ipcs
 
 # ---- installing and cleaning ---------------------------------------------------
 
-.PHONY: install clean distclean help
+# Pages and completions stand in the tree; `make pages` writes them anew from the programs' tables.
+PAGES       := $(wildcard man/*.[157])
+COMPLETIONS := $(wildcard completion/lottery-*)
+INSTALLED    = $(addprefix bin/,$(notdir $(PROGRAMS)) lottery-verify.py) \
+               $(foreach page,$(PAGES),share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
+               $(addprefix share/bash-completion/completions/,$(notdir $(COMPLETIONS))) \
+               $(addprefix share/lottery/,server.yaml client.yaml)
+
+.PHONY: pages install uninstall dist clean distclean help
+pages: all ## write man/ and completion/ anew, after options or keys have changed
+	@bash scripts/pages.sh $(BIN) .
+
 install: all ## install below PREFIX (/usr/local), inside DESTDIR
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/lottery
+	install -d $(sort $(dir $(addprefix $(DESTDIR)$(PREFIX)/,$(INSTALLED))))
 	install -m 755 $(PROGRAMS) verify/lottery-verify.py $(DESTDIR)$(PREFIX)/bin
 	install -m 644 server/config.yaml $(DESTDIR)$(PREFIX)/share/lottery/server.yaml
 	install -m 644 client/config.yaml $(DESTDIR)$(PREFIX)/share/lottery/client.yaml
+	install -m 644 $(COMPLETIONS) $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(foreach section,1 5 7,install -m 644 $(filter %.$(section),$(PAGES)) \
+	    $(DESTDIR)$(PREFIX)/share/man/man$(section) &&) true
+
+uninstall: ## remove what install has put there
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,$(INSTALLED))
+	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/lottery 2>/dev/null || true
+
+HEAD = $(shell git rev-parse --short=12 HEAD)
+dist: ## a source archive of the latest commit below build/, with its hash in COMMIT
+	@mkdir -p build
+	git archive --format=tar.gz --prefix=lottery-$(HEAD)/ \
+	    --add-virtual-file=lottery-$(HEAD)/COMMIT:$(HEAD) \
+	    -o build/lottery-$(HEAD).tar.gz HEAD
 
 clean: ## remove what was built
 	rm -rf build bin

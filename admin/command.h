@@ -74,10 +74,12 @@ int command_list(const struct invocation *invocation, const struct server_config
 int command_show(const struct invocation *invocation, const struct server_config *config);
 int command_check(const struct invocation *invocation, const struct server_config *config);
 int command_close(const struct invocation *invocation, const struct server_config *config);
+int command_close_centre(const struct invocation *invocation, const struct server_config *config);
 int command_draw(const struct invocation *invocation, const struct server_config *config);
 int command_key(const struct invocation *invocation, const struct server_config *config);
 int command_open(const struct invocation *invocation, const struct server_config *config);
 int command_backup(const struct invocation *invocation, const struct server_config *config);
+int command_promote(const struct invocation *invocation, const struct server_config *config);
 
 /* Those of command_pki.c, command_pki_revoke.c and command_pki_list.c. */
 int command_pki_init(const struct invocation *invocation, const struct server_config *config);

@@ -331,7 +331,8 @@ static void run_check(struct check *check)
     struct target target;
     struct failure ignored;
     enum target_answer answer = target_attach(check->directory.path, &target, &ignored);
-    check->is_running = answer == TARGET_FOUND || answer == TARGET_STARTING;
+    check->is_running =
+        answer == TARGET_FOUND || answer == TARGET_STARTING || answer == TARGET_STANDBY;
     if (answer == TARGET_FOUND) {
         target_leave(&target);
     }

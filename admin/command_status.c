@@ -11,6 +11,7 @@
 #include "admin/place.h"
 #include "bet/agency_set.h"
 #include "lib/decimal.h"
+#include "stat/following.h"
 #include "stat/target.h"
 #include "stat/units.h"
 
@@ -49,6 +50,8 @@ struct status {
     struct snapshot snapshot;
     bool is_running;   /* the snapshot is of a server; else of its files */
     const char *found; /* what was found in place of a running server */
+    bool is_standby;   /* one runs here */
+    struct replication_state replication;
 };
 
 /* ---------------------------------------------------------------- looking ---- */
@@ -119,7 +122,10 @@ static bool look(struct status *status, struct failure *failure)
     struct target target;
     enum target_answer answer = target_attach(status->directory, &target, failure);
     if (answer != TARGET_FOUND) {
-        status->found = answer == TARGET_STARTING        ? "starting"
+        status->is_standby = answer == TARGET_STANDBY;
+        status->replication = target.replication;
+        status->found = answer == TARGET_STANDBY         ? "standby"
+                        : answer == TARGET_STARTING      ? "starting"
                         : answer == TARGET_OTHER_VERSION ? "of another version"
                                                          : "not running";
         return look_at_files(status, failure);
@@ -207,12 +213,16 @@ static void print_for_people(const struct status *status)
     const struct snapshot_draw *draw = &status->snapshot.draw;
     const struct control *control = &status->control;
     char bets[DECIMAL_GROUPED_BYTES];
-    char next[OUTLOOK_BYTES];
+    char next[OUTLOOK_BYTES] = "it follows; lottery-admin promote has it take over";
     decimal_write_grouped(bets, status->snapshot.server.bets);
-    outlook_write(control, &status->snapshot, next);
+    if (!status->is_standby) {
+        outlook_write(control, &status->snapshot, next);
+    }
     printf("draw %s: %s\n", control->terms.draw, control_state_name(control->state));
     if (status->is_running) {
         printf("server: running, pid %" PRIu64 "\n", status->snapshot.server.pid);
+    } else if (status->is_standby) {
+        following_print(stdout, &status->replication);
     } else {
         printf("server: %s; this is what its files say\n", status->found);
     }
@@ -269,6 +279,13 @@ static void print_for_programs(const struct status *status)
     members_begin_object(&members, NULL);
     members_add_text(&members, "directory", status->directory);
     members_add_flag(&members, "running", status->is_running);
+    members_add_flag(&members, "standby", status->is_standby);
+    if (status->is_standby) {
+        members_add_text(&members, "follows", status->replication.writer);
+        members_add_number(&members, "epoch", status->replication.epoch);
+        members_add_number(&members, "lag_bytes", following_lag_bytes(&status->replication));
+        members_add_flag(&members, "engine", status->replication.connected);
+    }
     draw_facts_add(&members, &facts);
     members_add_known_text(&members, "archiving", status->control.archiving);
     members_add_number(&members, "agencies_done", status->snapshot.draw.done);

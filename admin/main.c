@@ -6,7 +6,10 @@
  */
 #include "admin/command.h"
 #include "lib/log.h"
-#include "lib/text.h"
+#include "lib/similar.h"
+#include "shm/layout.h"
+#include "store/checkpoint.h"
+#include "store/control.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +29,14 @@ static const struct command commands[] = {
      .is_configured = true,
      .options = {OPTION_WITHOUT, OPTION_REASON, OPTION_JSON},
      .run = command_close},
+    {.name = "close-centre",
+     .operand = "CENTRE",
+     .meaning = "close out another centre of a draw that several centres hold together "
+                "(centres.expected): the draw is held without it and its bets. For good, also if "
+                "it comes back; needs --reason",
+     .is_configured = true,
+     .options = {OPTION_REASON, OPTION_JSON},
+     .run = command_close_centre},
     {.name = "draw",
      .meaning = "hold a sealed draw whose number is drawn elsewhere (lottery.draw: command). The "
                 "seal's hash shows that the number came after the seal. Once: no second number",
@@ -41,6 +52,12 @@ static const struct command commands[] = {
      .options = {OPTION_AGENCIES, OPTION_CLOSES, OPTION_NUMBER, OPTION_ABANDON, OPTION_REASON,
                  OPTION_JSON},
      .run = command_open},
+    {.name = "promote",
+     .meaning = "have the standby of this directory (lottery-server --follow) take over from its "
+                "primary, which is fenced: it acknowledges nothing more, and ends",
+     .is_configured = true,
+     .options = {OPTION_JSON},
+     .run = command_promote},
     {.name = "list",
      .meaning = "list all draws, the archived ones first: dates, bets, number, winners, seal",
      .is_configured = true,
@@ -156,8 +173,7 @@ static const struct program_option program_options[] = {
 
 enum {
     COMMANDS = sizeof commands / sizeof commands[0],
-    OPTIONS = sizeof program_options / sizeof program_options[0],
-    MEANING_INDENT = 6
+    OPTIONS = sizeof program_options / sizeof program_options[0]
 };
 
 /* --------------------------------------------------------------- the manual ---- */
@@ -172,26 +188,26 @@ static const struct program_option *find_option(enum command_option id)
     return NULL;
 }
 
-/* "  check DIR [--full] [--json]", and what it means on the lines below. */
-static void explain_command(FILE *file, const struct command *command)
+/* "check DIR [--full] [--json]", and what it means. */
+static bool describe_command(size_t index, struct program_operand *operand)
 {
-    fprintf(file, "  %s%s%s", command->name, command->operand != NULL ? " " : "",
-            command->operand != NULL ? command->operand : "");
+    if (index >= COMMANDS) {
+        return false;
+    }
+    const struct command *command = &commands[index];
+    int used = snprintf(operand->call, sizeof operand->call, "%s%s%s", command->name,
+                        command->operand != NULL ? " " : "",
+                        command->operand != NULL ? command->operand : "");
     for (size_t i = 0; i < COMMAND_OPTIONS && command->options[i] != 0; i++) {
         const struct program_option *option = find_option(command->options[i]);
-        fprintf(file, " [--%s%s%s]", option->name, option->argument != NULL ? " " : "",
-                option->argument != NULL ? option->argument : "");
+        used += snprintf(operand->call + used, sizeof operand->call - (size_t)used, " [--%s%s%s]",
+                         option->name, option->argument != NULL ? " " : "",
+                         option->argument != NULL ? option->argument : "");
+        invariant((size_t)used < sizeof operand->call, "%s takes %d bytes", command->name, used);
     }
-    fprintf(file, "\n%*s", MEANING_INDENT, "");
-    text_print_wrapped(file, command->meaning, MEANING_INDENT, CONFIG_HELP_COLUMNS);
-}
-
-static void explain_commands(FILE *file)
-{
-    fputs("Commands:\n", file);
-    for (size_t i = 0; i < COMMANDS; i++) {
-        explain_command(file, &commands[i]);
-    }
+    operand->word = command->name;
+    operand->meaning = command->meaning;
+    return true;
 }
 
 static const struct program_manual manual = {
@@ -200,9 +216,26 @@ static const struct program_manual manual = {
     .options = program_options,
     .option_count = OPTIONS,
     .operands = "COMMAND",
-    .explain_operands = explain_commands,
-    .statuses = {[EXIT_FAILURE] = "something failed, or a directory that was checked is not well",
-                 [EXIT_UNREAD] = "a directory that was to be checked can't be read"},
+    .operand_at = describe_command,
+    .statuses =
+        {
+            {EXIT_FAILURE, "something failed, or a directory that was checked is not well"},
+            {EXIT_UNREAD, "a directory that was to be checked can't be read"},
+            {PROGRAM_EXIT_CONFIG, "the server's configuration is wrong"},
+        },
+    .formats = {{"control", CONTROL_VERSION},
+                {"checkpoint", CHECKPOINT_VERSION},
+                {"segment", SHARED_LAYOUT_VERSION}},
+    .description =
+        {"Runs one command and ends. Commands that change a draw (close, draw, open) ask the "
+         "server, over a socket in its data directory; the others read the files.",
+         "It is called as the server's user, or as root."},
+    .examples = {{"lottery-admin -c server.yaml status", "who is missing, and what is waited for"},
+                 {"lottery-admin -c server.yaml close --without 17,42",
+                  "end the sales although agencies 17 and 42 are not done"},
+                 {"lottery-admin check --full /srv/lottery/data", "read every row of a directory"},
+                 {"lottery-admin -c server.yaml backup /srv/backup/2026-W48",
+                  "copy the directory of a server that may run"}},
 };
 
 /* --------------------------------------------------------- the command line ---- */
@@ -256,7 +289,14 @@ static void refuse_command(const char *const *words, size_t count)
     } else if (is_family(words[0])) {
         (void)program_misused(&manual, "%s needs one more word, that says what to do", words[0]);
     } else {
-        (void)program_misused(&manual, "there is no command %s", words[0]);
+        struct similar meant;
+        similar_begin(&meant, words[0], strlen(words[0]));
+        for (size_t i = 0; i < COMMANDS; i++) {
+            similar_offer(&meant, commands[i].name, strcspn(commands[i].name, " "));
+        }
+        (void)program_misused(&manual, "there is no command %s%s%.*s%s", words[0],
+                              meant.best != NULL ? "; did you mean " : "", (int)meant.best_bytes,
+                              meant.best != NULL ? meant.best : "", meant.best != NULL ? "?" : "");
     }
 }
 
@@ -342,7 +382,7 @@ int main(int argc, char **argv)
         return PROGRAM_EXIT_USAGE;
     }
     if (command->is_configured && !server_config_load(invocation.config_file, &config, &failure)) {
-        return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
+        return program_complain(&manual, PROGRAM_EXIT_CONFIG, "%s", failure.text);
     }
     return command->run(&invocation, command->is_configured ? &config : NULL);
 }

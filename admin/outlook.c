@@ -67,9 +67,30 @@ static void write_closing(const struct control *control, const struct snapshot *
 
 /* ------------------------------------------------------------------ whole ---- */
 
-static void write_sealed(const struct control *control, char text[OUTLOOK_BYTES])
+/* Of a draw of several centres, while a server runs. */
+static void write_national(const struct control *control, const struct snapshot_centres *centres,
+                           char text[OUTLOOK_BYTES])
 {
-    if (control_has_number(&control->terms)) {
+    if (centres->released != 0) {
+        (void)snprintf(text, OUTLOOK_BYTES, "the draw is held with the number %" PRIu64,
+                       centres->number);
+    } else if (centres->reason[0] != '\0') {
+        (void)snprintf(text, OUTLOOK_BYTES, "%s", centres->reason);
+    } else {
+        (void)snprintf(
+            text, OUTLOOK_BYTES,
+            "all centres are closed: waits for `lottery-admin draw --number N --seal %s` "
+            "at one of them",
+            control->seal_sha256);
+    }
+}
+
+static void write_sealed(const struct control *control, const struct snapshot *snapshot,
+                         char text[OUTLOOK_BYTES])
+{
+    if (snapshot->centres.state[0] != '\0') {
+        write_national(control, &snapshot->centres, text);
+    } else if (control_has_number(&control->terms)) {
         (void)snprintf(text, OUTLOOK_BYTES, "the draw is held with the number %" PRIu32,
                        control->terms.winning_number);
     } else {
@@ -90,7 +111,7 @@ void outlook_write(const struct control *control, const struct snapshot *snapsho
         (void)snprintf(text, OUTLOOK_BYTES, "the seal is made");
         break;
     case CONTROL_SEALED:
-        write_sealed(control, text);
+        write_sealed(control, snapshot, text);
         break;
     case CONTROL_DRAWN:
     case CONTROL_ABANDONED:

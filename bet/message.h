@@ -19,6 +19,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of the protocol. An agency and a server of the same version understand each other wholly. */
+enum { MESSAGE_PROTOCOL_VERSION = 1 };
+
 enum message_type {
     MESSAGE_ACK,
     MESSAGE_ERROR,

@@ -68,7 +68,7 @@ static enum job_step compose_batches(struct betting *betting)
             composer_write(&job->dataset, &betting->limits, out, &bytes, &batch, &why);
         if (result == DATASET_FAILED || result == DATASET_BAD_ROW) {
             refusal_log_line(job, dataset_line(&job->dataset), why.text);
-            return JOB_FAILED;
+            return result == DATASET_BAD_ROW ? JOB_BAD_BETS : JOB_FAILED;
         }
         betting->all_composed = result == DATASET_END;
         if (result == DATASET_ROW) {
@@ -92,12 +92,12 @@ static enum job_step take_refusal(struct job *job, const struct window_batch *ba
                                   const struct message *answer, struct failure *why)
 {
     if (refusal_finds_row(job, batch)) {
-        return JOB_FAILED;
+        return JOB_BAD_BETS;
     }
     refusal_describe_rows(batch, answer, why);
     if (job->refused_line == batch->begin.line || job->unaided.is_on) {
         refusal_log_line(job, batch->begin.line, why->text);
-        return JOB_FAILED;
+        return JOB_REFUSED;
     }
     job->refused_line = batch->begin.line;
     return JOB_LOST;

@@ -7,7 +7,7 @@
 #include "client/client_config.h"
 
 #include "bet/message.h"
-#include "client/resolver.h"
+#include "client/servers.h"
 #include "tls/tls_stream.h"
 
 #include <stddef.h>
@@ -20,6 +20,7 @@ enum {
     PROBES_MAX = 1000000,
     BATCH_BETS_MAX = 10000,
     BATCHES_IN_FLIGHT_MAX = 1024,
+    EXIT_STATUS_MAX = 125, /* shells have meanings of their own for those above */
     NAMES_BYTES = 128
 };
 
@@ -30,6 +31,7 @@ enum client_key {
     KEY_LOOP_PERIOD,
     KEY_LOOP_AMOUNT,
     KEY_LOG_LEVEL,
+    KEY_EXIT_STOPPED,
     KEY_BATCH_MAX_AMOUNT,
     KEY_BATCH_IN_FLIGHT,
     KEY_BATCH_WINDOW,
@@ -74,15 +76,16 @@ static const struct config_key keys[KEYS] = {
                 .logged_as = "client_id",
                 .maximum = UINT32_MAX,
                 .meaning = "number of the agency; has to be set"},
-    [KEY_SERVER_ADDRESS] = {.path = {"server.address"},
-                            .environment = {"CLI_SERVER_ADDRESS"},
-                            .kind = CONFIG_TEXT,
-                            FIELD(server_address),
-                            .logged_as = "server_address",
-                            .default_value = "server:12345",
-                            .minimum = 1,
-                            .meaning =
-                                "the server, host:port; SERVER_HOST and SERVER_PORT do, too"},
+    [KEY_SERVER_ADDRESS] =
+        {.path = {"server.address"},
+         .environment = {"CLI_SERVER_ADDRESS"},
+         .kind = CONFIG_TEXT,
+         FIELD(server_address),
+         .logged_as = "server_address",
+         .default_value = "server:12345",
+         .minimum = 1,
+         .meaning = "the server, host:port, or several, separated by commas; SERVER_HOST "
+                    "and SERVER_PORT do, too"},
     [KEY_LOOP_LAPSE] = {.path = {"loop.lapse"},
                         .environment = {"CLI_LOOP_LAPSE"},
                         .kind = CONFIG_DURATION,
@@ -90,7 +93,8 @@ static const struct config_key keys[KEYS] = {
                         .default_value = "20s",
                         .minimum = 1,
                         .maximum = DURATION_MAX_MS,
-                        .meaning = "give up after this time without progress"},
+                        .meaning = "give up after this time without progress; after three times "
+                                   "as long where there are several servers"},
     [KEY_LOOP_PERIOD] = {.path = {"loop.period"},
                          .environment = {"CLI_LOOP_PERIOD"},
                          .kind = CONFIG_DURATION,
@@ -116,6 +120,14 @@ static const struct config_key keys[KEYS] = {
                        .default_value = "INFO",
                        .meaning = "least level that is logged: DEBUG, INFO, WARNING, ERROR, "
                                   "CRITICAL"},
+    [KEY_EXIT_STOPPED] = {.path = {"exit.stopped"},
+                          .environment = {"CLI_EXIT_STOPPED"},
+                          .kind = CONFIG_UINT32,
+                          FIELD(exit_stopped),
+                          .default_value = "75",
+                          .maximum = EXIT_STATUS_MAX,
+                          .meaning = "exit status when SIGTERM or SIGINT comes before the winners "
+                                     "are known"},
     [KEY_BATCH_MAX_AMOUNT] = {.path = {"batch.maxAmount", "batch.batch_size"},
                               .environment = {"CLI_BATCH_MAXAMOUNT", "BATCH_SIZE"},
                               .kind = CONFIG_UINT32,
@@ -255,7 +267,8 @@ static bool apply_server_host(struct client_config *config, struct config_origin
                               struct failure *failure)
 {
     const char *host = getenv("SERVER_HOST");
-    if (host == NULL || host[0] == '\0' || origin->source == CONFIG_FROM_ENVIRONMENT) {
+    if (host == NULL || host[0] == '\0' || origin->source == CONFIG_FROM_ENVIRONMENT ||
+        origin->source == CONFIG_FROM_OPTION) {
         return true;
     }
     const char *port = config_figure_variable("SERVER_PORT");
@@ -318,12 +331,10 @@ static bool check_lottery_name(const struct client_config *config, const char *p
                        place, name);
 }
 
-/* The name by which the server is known has to be one that a certificate can be for. */
-static bool check_server_name(const struct client_config *config,
-                              const struct resolver_name *server,
-                              const struct config_origin *origins, struct failure *failure)
+/* The names by which servers are known have to be some that a certificate can be for. */
+static bool check_server_names(const struct client_config *config, const struct servers *servers,
+                               const struct config_origin *origins, struct failure *failure)
 {
-    char host[RESOLVER_NAME_BYTES];
     const char *name = config->tls_server_name;
     if (name[0] != '\0') {
         return tls_is_server_name(name) ||
@@ -332,16 +343,23 @@ static bool check_server_name(const struct client_config *config,
                            "or an address, without port and brackets",
                            origins[KEY_TLS_SERVER_NAME].place, name);
     }
-    snprintf(host, sizeof host, "%.*s", (int)strcspn(server->host, "%"), server->host);
-    return tls_is_server_name(host) ||
-           failure_set(failure,
-                       "%s: no certificate can be for \"%.60s\": set tls.server_name to the name "
-                       "that the server's certificate is for",
-                       origins[KEY_SERVER_ADDRESS].place, host);
+    for (size_t i = 0; i < servers->count; i++) {
+        char host[RESOLVER_NAME_BYTES];
+        const char *named = servers->places[i].name.host;
+        snprintf(host, sizeof host, "%.*s", (int)strcspn(named, "%"), named);
+        if (!tls_is_server_name(host)) {
+            return failure_set(
+                failure,
+                "%s: no certificate can be for \"%.60s\": set tls.server_name to the "
+                "name that the server's certificate is for",
+                origins[KEY_SERVER_ADDRESS].place, host);
+        }
+    }
+    return true;
 }
 
 /* What TLS needs is set. */
-static bool check_tls(const struct client_config *config, const struct resolver_name *server,
+static bool check_tls(const struct client_config *config, const struct servers *servers,
                       const struct config_origin *origins, struct failure *failure)
 {
     if (config->tls_mode == CLIENT_TLS_OFF) {
@@ -359,19 +377,46 @@ static bool check_tls(const struct client_config *config, const struct resolver_
                            origins[has_key ? KEY_TLS_KEY : KEY_TLS_CERTIFICATE].place,
                            has_key ? "tls.certificate" : "tls.key");
     }
-    return check_server_name(config, server, origins, failure);
+    return check_server_names(config, servers, origins, failure);
+}
+
+/* Several servers have to tell what they have stored, so that one goes on where another ended. */
+static bool check_servers(const struct client_config *config, const char *place,
+                          struct servers *servers, struct failure *failure)
+{
+    if (!servers_parse(config->server_address, place, servers, failure)) {
+        return false;
+    }
+    return !servers_are_several(servers) || config->resume != RESUME_OFF ||
+           failure_set(failure,
+                       "%s: names several servers, but resume: off never asks a server what it "
+                       "has stored, and so can't go on with another one",
+                       place);
+}
+
+bool client_config_read(const struct config_request *request, struct client_config *config,
+                        struct config_origin *origins, struct failure *failure)
+{
+    struct config_origin *address_origin = &origins[KEY_SERVER_ADDRESS];
+    struct servers servers;
+    struct failure mistake;
+    memset(config, 0, sizeof *config);
+    bool right = config_load(&client_config_table, request, config, origins, failure);
+    bool has_servers = (apply_server_host(config, address_origin, &mistake) &&
+                        check_servers(config, address_origin->place, &servers, &mistake)) ||
+                       config_tell(request, &mistake, failure);
+    right &= has_servers && (check_tls(config, &servers, origins, &mistake) ||
+                             config_tell(request, &mistake, failure));
+    right &= check_lottery_name(config, origins[KEY_LOTTERY_NAME].place, &mistake) ||
+             config_tell(request, &mistake, failure);
+    right &=
+        derive_single_bet(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    return right;
 }
 
 bool client_config_load(const char *file, struct client_config *config, struct failure *failure)
 {
+    const struct config_request request = {.file = file};
     struct config_origin origins[KEYS];
-    struct config_origin *address_origin = &origins[KEY_SERVER_ADDRESS];
-    struct resolver_name server;
-    memset(config, 0, sizeof *config);
-    return config_load(&client_config_table, file, config, origins, failure) &&
-           apply_server_host(config, address_origin, failure) &&
-           resolver_split(config->server_address, address_origin->place, &server, failure) &&
-           check_tls(config, &server, origins, failure) &&
-           check_lottery_name(config, origins[KEY_LOTTERY_NAME].place, failure) &&
-           derive_single_bet(config, origins, failure);
+    return client_config_read(&request, config, origins, failure);
 }

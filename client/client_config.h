@@ -32,11 +32,12 @@ enum client_tls_mode {
 
 struct client_config {
     uint32_t id;                             /* id: the agency, 0 .. 2^32-1 */
-    char server_address[CONFIG_TEXT_BYTES];  /* server.address: host:port */
+    char server_address[CONFIG_TEXT_BYTES];  /* server.address: host:port, or several */
     int64_t loop_lapse_ms;                   /* loop.lapse: give up after this without progress */
     int64_t loop_period_ms;                  /* loop.period: pause between look-ups and probes */
     uint32_t loop_amount;                    /* loop.amount: echo probes before betting */
     int log_level;                           /* log.level, enum log_level */
+    uint32_t exit_stopped;                   /* exit.stopped, a status */
     uint32_t batch_max_amount;               /* batch.maxAmount, batch.batch_size: bets a message */
     uint32_t batch_in_flight;                /* batch.inFlight: unanswered batches at most */
     int batch_window;                        /* batch.window, enum batch_window */
@@ -62,16 +63,23 @@ struct client_config {
 extern const struct config_table client_config_table;
 
 /*
- * Loads and checks the configuration; `file` as in config_load. Where
- * CLI_SERVER_ADDRESS is not set, SERVER_HOST (with SERVER_PORT, or port 12345) replaces
+ * Loads and checks the configuration; `file` as in config_load. Where neither CLI_SERVER_ADDRESS nor
+ * --server is set, SERVER_HOST (with SERVER_PORT, or port 12345) replaces
  * server.address; SERVER_PORT alone changes nothing. It is an error, which names the
- * missing ones, to set some but not all of the five fields of a single bet, or to set
- * lottery.name to what is no draw's name or beside `resume: off`; or, with `tls.mode: required`,
- * not to set tls.ca, to set only one of tls.certificate and tls.key, or to have no name that a
- * certificate can be for. The files that tls.* names are credentials.c's to read. The id has no
- * default. bets_file stays empty where no file was named; job.c chooses one then. Returns
+ * missing ones, to set some but not all of the five fields of a single bet, to set lottery.name to
+ * what is no draw's name, or to set it, or several servers, beside `resume: off`; or, with
+ * `tls.mode: required`, not to set tls.ca, to set only one of tls.certificate and tls.key, or to have
+ * no name that a certificate can be for. The files that tls.* names are credentials.c's to read. The
+ * id has no default. bets_file stays empty where no file was named; job.c chooses one then. Returns
  * false with the failure; *config is then undefined.
  */
 bool client_config_load(const char *file, struct client_config *config, struct failure *failure);
+
+/*
+ * Does the same as the request says, and tells all mistakes. `origins` has client_config_table.count
+ * entries, and says where each value came from.
+ */
+bool client_config_read(const struct config_request *request, struct client_config *config,
+                        struct config_origin *origins, struct failure *failure);
 
 #endif

@@ -62,20 +62,6 @@ static bool check_agency(const X509 *certificate, const struct client_config *co
                        config->tls_certificate, names, config->id);
 }
 
-/* The host of server.address, where no other name is set. An interface is no part of a name. */
-static bool choose_server_name(struct credentials *credentials, const struct client_config *config,
-                               struct failure *failure)
-{
-    struct resolver_name server;
-    if (!resolver_split(config->server_address, "server.address", &server, failure)) {
-        return false;
-    }
-    server.host[strcspn(server.host, "%")] = '\0';
-    snprintf(credentials->server_name, sizeof credentials->server_name, "%s",
-             config->tls_server_name[0] != '\0' ? config->tls_server_name : server.host);
-    return true;
-}
-
 static bool open_context(struct credentials *credentials, const struct client_config *config,
                          struct failure *failure)
 {
@@ -93,12 +79,11 @@ bool credentials_open(struct credentials *credentials, const struct client_confi
                       struct failure *failure)
 {
     *credentials = (struct credentials){.is_on = config->tls_mode == CLIENT_TLS_REQUIRED,
-                                        .server = config->server_address};
+                                        .fixed_name = config->tls_server_name};
     if (!credentials->is_on) {
         return true;
     }
-    if (!choose_server_name(credentials, config, failure) ||
-        !open_context(credentials, config, failure)) {
+    if (!open_context(credentials, config, failure)) {
         return false;
     }
     const X509 *certificate = SSL_CTX_get0_certificate(credentials->context.ssl);
@@ -108,6 +93,24 @@ bool credentials_open(struct credentials *credentials, const struct client_confi
     }
     credentials_close(credentials);
     return false;
+}
+
+/* The host of the server's address, where no other name is set. An interface is no part of a name. */
+void credentials_turn_to(struct credentials *credentials, const struct server_place *server)
+{
+    if (credentials->server != server) {
+        SSL_SESSION_free(credentials->session);
+        credentials->session = NULL;
+    }
+    credentials->server = server;
+    const char *host = server->name.host;
+    if (credentials->fixed_name != NULL && credentials->fixed_name[0] != '\0') {
+        snprintf(credentials->server_name, sizeof credentials->server_name, "%s",
+                 credentials->fixed_name);
+    } else {
+        snprintf(credentials->server_name, sizeof credentials->server_name, "%.*s",
+                 (int)strcspn(host, "%"), host);
+    }
 }
 
 void credentials_close(struct credentials *credentials)

@@ -14,7 +14,7 @@
 #define CLIENT_CREDENTIALS_H
 
 #include "client/client_config.h"
-#include "client/resolver.h"
+#include "client/servers.h"
 #include "lib/failure.h"
 #include "tls/tls_context.h"
 
@@ -22,19 +22,27 @@
 
 struct credentials {
     bool is_on;                            /* false: connections are plain text */
-    const char *server;                    /* host:port, for messages; the configuration's */
+    const struct server_place *server;     /* that they are for now; the caller's */
+    const char *fixed_name;                /* tls.server_name, of all servers; "": their hosts */
     struct tls_context context;            /* not open where they are off */
     SSL_SESSION *session;                  /* owned; for the next connection; NULL: none */
     char server_name[RESOLVER_NAME_BYTES]; /* what the server's certificate has to be for */
 };
 
 /*
- * Reads the files. The configuration has to outlive the credentials. Returns false with the
+ * Reads the files; credentials_turn_to comes before the first connection. The configuration has to
+ * outlive the credentials. Returns false with the
  * failure, which names the file and says what to do; nothing is open then. A certificate of our own
  * fails where it has expired, does not begin yet, or names agencies but not this one.
  */
 bool credentials_open(struct credentials *credentials, const struct client_config *config,
                       struct failure *failure);
+
+/*
+ * The next connection is to this server, which has to outlive the credentials' use for it: that is
+ * whose name its certificate has to be for. A session with another server is dropped.
+ */
+void credentials_turn_to(struct credentials *credentials, const struct server_place *server);
 
 /* Frees all of it. Does nothing more when it is not open. */
 void credentials_close(struct credentials *credentials);

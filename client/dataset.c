@@ -247,6 +247,22 @@ enum dataset_result dataset_peek(struct dataset *dataset, struct dataset_row *ro
     return check_travels(row, failure);
 }
 
+bool dataset_skip_line(struct dataset *dataset, struct failure *failure)
+{
+    const char *end = NULL;
+    while ((end = memchr(dataset->buffer + dataset->begin, '\n', dataset->used - dataset->begin)) ==
+               NULL &&
+           !dataset->read_all) {
+        dataset->begin = dataset->used;
+        if (!refill(dataset, failure)) {
+            return false;
+        }
+    }
+    dataset->begin = end != NULL ? (size_t)(end - dataset->buffer) + 1 : dataset->used;
+    dataset->line++;
+    return true;
+}
+
 void dataset_take(struct dataset *dataset, const struct dataset_row *row)
 {
     dataset->begin = (size_t)(row->end_offset - dataset->buffer_offset);

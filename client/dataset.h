@@ -73,6 +73,12 @@ bool dataset_is_at(const struct dataset *dataset, const char *path);
 enum dataset_result dataset_peek(struct dataset *dataset, struct dataset_row *row,
                                  struct failure *failure);
 
+/*
+ * Goes on after the line that dataset_peek has just shown, however long it is. Returns false with
+ * the failure.
+ */
+bool dataset_skip_line(struct dataset *dataset, struct failure *failure);
+
 /* Goes on after a row that dataset_peek has just shown. */
 void dataset_take(struct dataset *dataset, const struct dataset_row *row);
 

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -72,22 +73,43 @@ static bool is_out_of_reach(int error)
     return error == ENETUNREACH || error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
 }
 
+/* How an attempt at one server ended. */
+enum attempt_end {
+    ATTEMPT_CONNECTED,
+    ATTEMPT_FAILED,
+    ATTEMPT_LATE, /* the deadline came before any reason was known; the failure says just that */
+    ATTEMPT_STOPPED
+};
+
+/* How long an attempt may take. */
+struct limits {
+    int64_t deadline_ms; /* of the whole patience */
+    int64_t lookup_ms;   /* of looking the name up */
+    int64_t address_ms;  /* of one address */
+};
+
+/* When so much time will have passed, or the deadline, where that comes first. */
+static int64_t limit_in_ms(int64_t ms, const struct limits *limits)
+{
+    int64_t limit_ms = clock_monotonic_ms() + ms;
+    return limit_ms < limits->deadline_ms ? limit_ms : limits->deadline_ms;
+}
+
 /* Tries the addresses, one after the other. */
-static enum dial_end connect_any(struct interrupt *interrupt, const struct resolver_name *server,
-                                 const struct resolver_answer *answer, int64_t deadline_ms, int *fd,
-                                 struct failure *failure)
+static enum attempt_end connect_any(struct interrupt *interrupt, const struct resolver_name *server,
+                                    const struct resolver_answer *answer,
+                                    const struct limits *limits, int *fd, struct failure *failure)
 {
     bool explained = false; /* by more than that an address is out of reach */
     failure_set(failure, "connecting to %s port %s: no answer in time", server->host, server->port);
     for (size_t i = 0; i < answer->count; i++) {
-        int64_t limit_ms = clock_monotonic_ms() + DIAL_ATTEMPT_MS;
         enum dial_end end = connect_address(interrupt, &answer->addresses[i],
-                                            limit_ms < deadline_ms ? limit_ms : deadline_ms, fd);
+                                            limit_in_ms(limits->address_ms, limits), fd);
         if (end != DIAL_FAILED) {
-            return end;
+            return end == DIAL_CONNECTED ? ATTEMPT_CONNECTED : ATTEMPT_STOPPED;
         }
-        if (errno == ETIMEDOUT && clock_monotonic_ms() >= deadline_ms) {
-            return explained ? DIAL_FAILED : DIAL_LATE;
+        if (errno == ETIMEDOUT && clock_monotonic_ms() >= limits->deadline_ms) {
+            return explained ? ATTEMPT_FAILED : ATTEMPT_LATE;
         }
         if (!explained || !is_out_of_reach(errno)) {
             explained = !is_out_of_reach(errno);
@@ -96,24 +118,70 @@ static enum dial_end connect_any(struct interrupt *interrupt, const struct resol
                         strerror(errno), hint);
         }
     }
-    return DIAL_FAILED;
+    return ATTEMPT_FAILED;
 }
 
-enum dial_end dial_once(struct interrupt *interrupt, const struct resolver_name *server,
-                        int64_t deadline_ms, int *fd, struct failure *failure)
+/* Makes one attempt at one server. */
+static enum attempt_end dial_server(struct interrupt *interrupt, const struct resolver_name *server,
+                                    const struct limits *limits, int *fd, struct failure *failure)
 {
     struct resolver_answer answer;
-    switch (resolver_find(interrupt, server, deadline_ms, &answer, failure)) {
+    int64_t lookup_end_ms = limit_in_ms(limits->lookup_ms, limits);
+    switch (resolver_find(interrupt, server, lookup_end_ms, &answer, failure)) {
     case RESOLVER_FOUND:
         break;
     case RESOLVER_FAILED:
-        return DIAL_FAILED;
+        return ATTEMPT_FAILED;
     case RESOLVER_LATE:
-        return DIAL_LATE;
+        return lookup_end_ms < limits->deadline_ms ? ATTEMPT_FAILED : ATTEMPT_LATE;
     case RESOLVER_STOPPED:
-        return DIAL_STOPPED;
+        return ATTEMPT_STOPPED;
     }
-    return connect_any(interrupt, server, &answer, deadline_ms, fd, failure);
+    return connect_any(interrupt, server, &answer, limits, fd, failure);
+}
+
+/* The failures of those that were tried, in the order of the list. */
+static void join(const struct failure whys[SERVERS_MAX], size_t count, struct failure *failure)
+{
+    size_t used = 0;
+    failure->text[0] = '\0';
+    for (size_t i = 0; i < count && used < sizeof failure->text; i++) {
+        if (whys[i].text[0] != '\0') {
+            used += (size_t)snprintf(failure->text + used, sizeof failure->text - used, "%s%s",
+                                     used > 0 ? "; " : "", whys[i].text);
+        }
+    }
+}
+
+/*
+ * Makes one attempt at each server. Where all of them have failed it is the same one's turn again.
+ * `failure` holds why those failed that did; "": none has.
+ */
+static enum attempt_end dial_round(struct interrupt *interrupt, struct servers *servers,
+                                   int64_t deadline_ms, int *fd, struct failure *failure)
+{
+    bool several = servers_are_several(servers);
+    const struct limits limits = {
+        .deadline_ms = deadline_ms,
+        .lookup_ms = several ? DIAL_LOOKUP_OF_SEVERAL_MS : deadline_ms, /* no limit of its own */
+        .address_ms = several ? DIAL_ATTEMPT_OF_SEVERAL_MS : DIAL_ATTEMPT_MS};
+    struct failure whys[SERVERS_MAX] = {0};
+    enum attempt_end end = ATTEMPT_FAILED;
+    size_t failed = 0;
+    while (failed < servers->count) {
+        struct failure *why = &whys[servers->current];
+        end = dial_server(interrupt, &servers_current(servers)->name, &limits, fd, why);
+        if (end == ATTEMPT_CONNECTED) {
+            why->text[0] = '\0';
+        }
+        if (end != ATTEMPT_FAILED) {
+            break;
+        }
+        failed++;
+        servers_turn(servers);
+    }
+    join(whys, servers->count, failure);
+    return end == ATTEMPT_LATE && failed > 0 ? ATTEMPT_FAILED : end;
 }
 
 bool dial_pause(struct interrupt *interrupt, struct patience *patience)
@@ -145,24 +213,27 @@ static void tell_failure(const struct failure *failure, const struct patience *p
                 failure->text, until);
 }
 
-enum dial_end dial_persistently(struct interrupt *interrupt, const struct resolver_name *server,
+enum dial_end dial_persistently(struct interrupt *interrupt, struct servers *servers,
                                 struct patience *patience, int *fd, struct failure *failure)
 {
     bool told = false;
     while (true) {
         struct failure why;
-        enum dial_end end = dial_once(interrupt, server, patience_deadline_ms(patience), fd, &why);
-        if (end == DIAL_CONNECTED) {
-            patience_connected(patience);
+        enum attempt_end end =
+            dial_round(interrupt, servers, patience_deadline_ms(patience), fd, &why);
+        if (end == ATTEMPT_STOPPED) {
+            return DIAL_STOPPED;
         }
-        if (end == DIAL_CONNECTED || end == DIAL_STOPPED) {
-            return end;
-        }
-        bool is_news = !told || (end == DIAL_FAILED && strcmp(why.text, failure->text) != 0);
+        bool is_news = why.text[0] != '\0' &&
+                       (!told || (end != ATTEMPT_LATE && strcmp(why.text, failure->text) != 0));
         if (is_news) {
             *failure = why;
         }
-        if (end == DIAL_LATE) {
+        if (end == ATTEMPT_CONNECTED) {
+            patience_connected(patience);
+            return DIAL_CONNECTED;
+        }
+        if (end == ATTEMPT_LATE) {
             return DIAL_FAILED;
         }
         if (is_news) {

@@ -63,25 +63,27 @@ static bool open_bets(struct job *job, struct failure *failure)
     return dataset_open(&job->dataset, job->bets_name, failure);
 }
 
-bool job_open(struct job *job, const struct client_config *config, struct credentials *credentials,
-              struct interrupt *interrupt, unsigned progress_lines_up, struct failure *failure)
+enum job_step job_open(struct job *job, const struct client_config *config,
+                       struct credentials *credentials, struct interrupt *interrupt,
+                       unsigned progress_lines_up, struct failure *failure)
 {
     *job = (struct job){
         .config = config, .agency = config->id, .interrupt = interrupt, .credentials = credentials};
     job->unaided.is_on = config->resume == RESUME_OFF;
-    if (!job_check(config, failure) ||
-        !resolver_split(config->server_address, "server.address", &job->server, failure) ||
-        !open_bets(job, failure)) {
-        return false;
+    if (!servers_parse(config->server_address, "server.address", &job->servers, failure)) {
+        return JOB_FAILED;
+    }
+    if (!job_check(config, failure) || !open_bets(job, failure)) {
+        return JOB_BAD_BETS;
     }
     if (job->has_bets && config->winners_file[0] != '\0' &&
         !winners_report_check_path(config->winners_file, &job->dataset, failure)) {
         dataset_close(&job->dataset);
-        return false;
+        return JOB_FAILED;
     }
     progress_open(&job->progress, STDERR_FILENO, progress_lines_up, job->agency,
                   job->dataset.bytes);
-    return true;
+    return JOB_WORKED;
 }
 
 void job_close(struct job *job)
@@ -97,33 +99,58 @@ static enum job_step give_up(const struct job *job, const struct failure *why)
 {
     log_error(
         "action: connect | result: fail | server: %s | reason: %s | gave_up_after_ms: %" PRId64,
-        job->config->server_address, why->text, job->config->loop_lapse_ms);
-    return job->is_refused ? JOB_UNTRUSTED : JOB_FAILED;
+        job->config->server_address, why->text, job->patience.lapse_ms);
+    return job->is_refused ? JOB_UNTRUSTED : JOB_UNREACHABLE;
 }
 
-/* Connects, for as long as the patience lasts, and holds one session. */
+/*
+ * Says which server it is. Where it is another one of several than before, `why` has the reason that
+ * the last connection ended, or that others were passed over.
+ */
+static void tell_server(struct job *job, const struct failure *why)
+{
+    const struct server_place *server = servers_current(&job->servers);
+    const struct server_place *before = job->talked_to;
+    job->talked_to = server;
+    if (!servers_are_several(&job->servers) || server == before) {
+        log_debug("action: connect | result: success | server: %s", server->text);
+    } else if (before == NULL) {
+        log_info("action: connect | result: success | server: %s%s%s", server->text,
+                 why->text[0] == '\0' ? "" : " | reason: ", why->text);
+    } else {
+        log_warning("action: connect | result: success | server: %s | before: %s | reason: %s",
+                    server->text, before->text, why->text);
+    }
+}
+
+/*
+ * Connects, for as long as the patience lasts, and holds one session. `why` comes with the reason
+ * that the one before ended.
+ */
 static enum job_step run_session(struct job *job, struct failure *why)
 {
     int fd = -1;
     job->is_refused = false;
+    job->is_silent = false;
     progress_set_state(&job->progress, "connecting");
-    switch (dial_persistently(job->interrupt, &job->server, &job->patience, &fd, why)) {
+    switch (dial_persistently(job->interrupt, &job->servers, &job->patience, &fd, why)) {
     case DIAL_STOPPED:
         return JOB_STOPPED;
     case DIAL_FAILED:
-    case DIAL_LATE:
         return give_up(job, why);
     case DIAL_CONNECTED:
         break;
     }
-    log_debug("action: connect | result: success | server: %s", job->config->server_address);
+    tell_server(job, why);
+    credentials_turn_to(job->credentials, servers_current(&job->servers));
     return session_run(job, fd, why);
 }
 
 static enum job_step run_sessions(struct job *job)
 {
-    struct failure why;
-    patience_start(&job->patience, job->config->loop_lapse_ms, clock_monotonic_ms());
+    struct failure why = {0};
+    patience_start(&job->patience, servers_lapse_ms(&job->servers, job->config->loop_lapse_ms),
+                   clock_monotonic_ms());
     while (true) {
         enum job_step step = run_session(job, &why);
         if (step == JOB_NEXT) {
@@ -133,7 +160,10 @@ static enum job_step run_sessions(struct job *job)
             return step;
         }
         log_warning("action: connection_lost | result: fail | server: %s | reason: %s",
-                    job->config->server_address, why.text);
+                    servers_current(&job->servers)->text, why.text);
+        if (job->is_silent || !job->patience.progressed) {
+            servers_turn(&job->servers);
+        }
         progress_set_state(&job->progress, "connecting");
         patience_lost(&job->patience, clock_monotonic_ms());
         if (!dial_pause(job->interrupt, &job->patience)) {

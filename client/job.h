@@ -3,9 +3,9 @@
  *
  * The probes that are asked for come first. Sessions follow, one connection each, until
  * all bets are stored, DONE is acknowledged and the winners are known. A lost connection
- * is followed by another for as long as the agency's patience lasts. No stored bet is sent
- * again, because the server tells at the start of every session how many bets it holds,
- * and which (resume.h).
+ * is followed by another, where there are several servers perhaps to another one (servers.h), for
+ * as long as the agency's patience lasts. No stored bet is sent again, because the server tells at
+ * the start of every session how many bets it holds, and which (resume.h).
  *
  * A run is for one draw, whose name and identity it remembers across connections (own_draw.h).
  *
@@ -24,7 +24,7 @@
 #include "client/interrupt.h"
 #include "client/patience.h"
 #include "client/progress.h"
-#include "client/resolver.h"
+#include "client/servers.h"
 #include "client/state.h"
 #include "client/window.h"
 #include "lib/failure.h"
@@ -34,11 +34,14 @@
 
 /* How a piece of the job ended. */
 enum job_step {
-    JOB_WORKED,     /* it is done; go on */
-    JOB_LOST,       /* the connection is lost; another one may go on */
-    JOB_NEXT,       /* the connection has done its work; another one goes on at once */
-    JOB_FAILED,     /* the job has failed; it has been logged */
-    JOB_OTHER_BETS, /* the job has failed: the stored bets are not those of the file; logged */
+    JOB_WORKED,      /* it is done; go on */
+    JOB_LOST,        /* the connection is lost; another one may go on */
+    JOB_NEXT,        /* the connection has done its work; another one goes on at once */
+    JOB_FAILED,      /* the job has failed; it has been logged */
+    JOB_UNREACHABLE, /* the job has failed: nobody answers at the server's address; logged */
+    JOB_REFUSED,     /* the job has failed: the server refuses what the agency asks; logged */
+    JOB_BAD_BETS,    /* the job has failed: the file of bets, or a row of it, is wrong; logged */
+    JOB_OTHER_BETS,  /* the job has failed: the stored bets are not those of the file; logged */
     JOB_OTHER_DRAW, /* the job has failed: its draw is over without all bets, or not there; logged */
     JOB_UNTRUSTED,  /* the job has failed: it and the server don't accept each other; logged */
     JOB_STOPPED     /* a signal asks the process to stop */
@@ -60,15 +63,17 @@ struct job_unaided {
 struct job {
     const struct client_config *config;
     uint32_t agency;
-    struct resolver_name server;
-    struct interrupt *interrupt;     /* main's */
-    struct credentials *credentials; /* main's */
+    struct servers servers;
+    const struct server_place *talked_to; /* the server of the last connection; NULL: none yet */
+    struct interrupt *interrupt;          /* main's */
+    struct credentials *credentials;      /* main's */
     struct dataset dataset;
     struct patience patience;
     struct progress progress;
     char bets_name[JOB_PATH_BYTES]; /* the file, or what stands for it, for people */
     bool was_answered;              /* the server has answered something in this run */
     bool is_refused;                /* on the last connection, one end did not accept the other */
+    bool is_silent;                 /* the last connection ended because nothing came on it */
     bool has_bets;                  /* false: only probes were asked for */
     bool met_server;                /* stored_before is known */
     uint64_t stored_before;         /* bets that the server held when this run first asked */
@@ -95,10 +100,11 @@ bool job_check(const struct client_config *config, struct failure *failure);
 /*
  * Checks (job_check), then opens everything but the connection. The configuration, the
  * credentials and the interrupt have to outlive the job. `progress_lines_up` as in progress.h.
- * Returns false with the failure, and nothing is open then.
+ * Returns JOB_WORKED, or JOB_BAD_BETS or JOB_FAILED with the failure, and nothing is open then.
  */
-bool job_open(struct job *job, const struct client_config *config, struct credentials *credentials,
-              struct interrupt *interrupt, unsigned progress_lines_up, struct failure *failure);
+enum job_step job_open(struct job *job, const struct client_config *config,
+                       struct credentials *credentials, struct interrupt *interrupt,
+                       unsigned progress_lines_up, struct failure *failure);
 
 /* Does the job; does nothing if a signal has come already. Never JOB_LOST or JOB_NEXT. */
 enum job_step job_run(struct job *job);

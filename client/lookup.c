@@ -135,7 +135,7 @@ static enum job_step await_answer(struct job *job, struct wire *wire, bool *begi
 
 /*
  * Does one look-up. WAIT counts as progress: the server is there, and other agencies
- * delay the draw. A silence of a whole lapse counts too, because the server may hold a
+ * delay the draw. A silence for as long as it may last counts too, because the server may hold a
  * look-up for longer than that (winners.wait). A dead server does not gain from it: one
  * that knows STATUS has to answer it and DONE again on the next connection.
  */
@@ -149,7 +149,7 @@ static enum job_step look_up(struct job *job, struct wire *wire, bool *begins,
     step = await_answer(job, wire, begins, answer, why);
     int64_t now_ms = clock_monotonic_ms();
     bool waits = step == JOB_WORKED && !*begins && answer->type == MESSAGE_WAIT;
-    bool lapsed = step == JOB_LOST && now_ms >= patience_deadline_ms(&job->patience);
+    bool lapsed = step == JOB_LOST && job->is_silent;
     if (waits || lapsed) {
         patience_progress(&job->patience, now_ms);
     }

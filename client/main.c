@@ -1,15 +1,14 @@
 /*
  * main.c - lottery-agency: one agency of the lottery.
  *
- * Reads the options and the configuration, does the job (job.h), and turns
- * its end into an exit status: 0 when all of it worked or somebody asked it to
- * stop, 1 when something failed, 2 when it was called wrongly, 3 when the server has
- * stored other bets than those of the file, 4 when the draw is over without all of them, or is not
- * there, 5 when the agency and the server do not accept each other.
+ * Reads the options and the configuration, does the job (job.h), and turns its end into an exit
+ * status. The table of the manual has all of them.
  */
 #include "bet/bet.h"
+#include "bet/message.h"
 #include "client/client_config.h"
 #include "client/credentials.h"
+#include "client/file_check.h"
 #include "client/job.h"
 #include "lib/log.h"
 #include "lib/program.h"
@@ -20,22 +19,68 @@
 
 enum { EXIT_OTHER_BETS = 3, EXIT_OTHER_DRAW = 4, EXIT_UNTRUSTED = 5 };
 
+enum {
+    OPTION_ID = PROGRAM_LONG_ONLY,
+    OPTION_SERVER,
+    OPTION_BETS,
+    OPTION_WINNERS,
+    OPTION_WAIT,
+    OPTION_CHECK
+};
+
 struct options {
     const char *file; /* NULL: the default */
+    struct config_given given[PROGRAM_OPTIONS_MAX];
+    size_t given_count;
     uint32_t progress_lines_up;
-    bool only_check;
+    bool only_test, only_print;
+    const char *check; /* a file of bets; NULL: none */
 };
 
 static const struct program_option program_options[] = {
+    {.id = OPTION_ID, .name = "id", .argument = "NUMBER", .meaning = "number of the agency"},
+    {.id = OPTION_SERVER,
+     .name = "server",
+     .argument = "HOST:PORT",
+     .meaning = "the lottery's server (server.address)"},
+    {.id = OPTION_BETS,
+     .name = "bets",
+     .argument = "FILE",
+     .meaning = "CSV file of the bets (bets.file)"},
+    {.id = OPTION_WINNERS,
+     .name = "winners",
+     .argument = "FILE",
+     .meaning = "where the agency's winners are written (winners.file)"},
+    {.id = OPTION_WAIT,
+     .name = "wait",
+     .argument = "TIME",
+     .meaning = "give up after this time without progress, 20s or 10m (loop.lapse)"},
+    {.id = OPTION_CHECK,
+     .name = "check",
+     .argument = "FILE",
+     .meaning = "list every row of a file that is no bet, ask no server, and stop"},
     {.id = 'c',
      .name = "config",
      .argument = "FILE",
-     .meaning = "the configuration; without it ./config.yaml where there is one"},
+     .meaning = "the configuration; without it ./config.yaml where there is one. The options above "
+                "win over it, and over the environment"},
     {.id = 'P',
      .name = "progress-lines",
      .argument = "LINES",
      .meaning = "draw the progress bar so many lines above the cursor"},
-    {.id = 't', .name = "check", .meaning = "check the configuration and stop"},
+    {.id = 't',
+     .name = "test",
+     .meaning = "test the configuration and the files of TLS, list all mistakes, and stop"},
+    {.id = 'T',
+     .name = "print-values",
+     .meaning = "print every value that would count, and where it comes from, and stop"},
+};
+
+/* The keys that options set; their numbers begin at OPTION_ID. */
+static const struct config_given keys_of_options[] = {
+    {.option = "--id", .path = "id"},           {.option = "--server", .path = "server.address"},
+    {.option = "--bets", .path = "bets.file"},  {.option = "--winners", .path = "winners.file"},
+    {.option = "--wait", .path = "loop.lapse"},
 };
 
 static const struct program_manual manual = {
@@ -44,42 +89,116 @@ static const struct program_manual manual = {
     .options = program_options,
     .option_count = sizeof program_options / sizeof program_options[0],
     .keys = &client_config_table,
-    .statuses = {[EXIT_SUCCESS] = "it told its winners, or was stopped by SIGTERM or SIGINT",
-                 [EXIT_FAILURE] = "something failed; the last line says why",
-                 [EXIT_OTHER_BETS] = "the file is not the one whose bets are stored",
-                 [EXIT_OTHER_DRAW] = "its draw is over without all bets, or is not there",
-                 [EXIT_UNTRUSTED] = "it and the server do not accept each other (TLS)"},
+    .keys_page = "lottery-agency.yaml",
+    .statuses =
+        {
+            {EXIT_SUCCESS, "it has told its winners; --check: every row is a bet"},
+            {EXIT_FAILURE, "something failed; the last line says why"},
+            {EXIT_OTHER_BETS, "the file is not the one whose bets are stored"},
+            {EXIT_OTHER_DRAW, "its draw is over without all bets, or is not there"},
+            {EXIT_UNTRUSTED, "it and the server do not accept each other (TLS)"},
+            {PROGRAM_EXIT_DATA, "the file of bets can't be read, or a row of it is no bet"},
+            {PROGRAM_EXIT_UNREACHABLE, "no server could be reached within --wait; call it again"},
+            {PROGRAM_EXIT_STOPPED, "SIGTERM or SIGINT has stopped it before the winners were "
+                                   "known (exit.stopped); call it again"},
+            {PROGRAM_EXIT_REFUSED, "the server refuses what the agency asks; the last ERROR line "
+                                   "has its reason"},
+            {PROGRAM_EXIT_CONFIG, "the configuration is wrong, or a file of TLS"},
+        },
+    .formats = {{"protocol", MESSAGE_PROTOCOL_VERSION}},
+    .description =
+        {"Asks the server how many of the file's bets it has stored, sends the others, says that "
+         "it "
+         "is done, waits for the draw, and tells its winners. It may be killed and started again "
+         "at "
+         "any time: no bet is stored twice, and none is left out.",
+         "Rows of the file are first,last,document,birthdate,number. Lines end in LF or CRLF.",
+         "It gives up after --wait without progress. Waiting for the draw is not lack of "
+         "progress."},
+    .examples =
+        {{"lottery-agency --id 3 --server central:12345 --bets b.csv --winners w.csv --wait 10m",
+          "bet, without file or environment"},
+         {"lottery-agency --check bets.csv", "what is wrong with a file, row by row"},
+         {"lottery-agency -c client.yaml", "bet as a configuration says"},
+         {"CLI_ID=3 lottery-agency -T", "every value, and where it comes from"}},
 };
+
+/* Notes what an option gives to a key; it may be given several times. */
+static enum program_reading note_key(struct options *options, const struct config_given *key,
+                                     const char *value)
+{
+    size_t index = 0;
+    while (index < options->given_count && options->given[index].option != key->option) {
+        index++;
+    }
+    options->given[index] = *key;
+    options->given[index].value = value;
+    options->given_count += index == options->given_count ? 1 : 0;
+    return PROGRAM_GO_ON;
+}
 
 static enum program_reading take_option(int id, const char *argument, void *context)
 {
     struct options *options = context;
-    if (id == 'c') {
+    switch (id) {
+    case 'c':
         options->file = argument;
-    } else if (id == 't') {
-        options->only_check = true;
-    } else if (!bet_parse_uint32(argument, strlen(argument), &options->progress_lines_up)) {
-        return program_misused(&manual, "-P %s: not a number of lines", argument);
+        return PROGRAM_GO_ON;
+    case 't':
+        options->only_test = true;
+        return PROGRAM_GO_ON;
+    case 'T':
+        options->only_print = true;
+        return PROGRAM_GO_ON;
+    case 'P':
+        return bet_parse_uint32(argument, strlen(argument), &options->progress_lines_up)
+                   ? PROGRAM_GO_ON
+                   : program_misused(&manual, "-P %s: not a number of lines", argument);
+    case OPTION_CHECK:
+        options->check = argument;
+        return PROGRAM_GO_ON;
+    default:
+        return note_key(options, &keys_of_options[id - OPTION_ID], argument);
     }
-    return PROGRAM_GO_ON;
 }
 
-/* Does the job, closes it, and logs how it ended. Returns the exit status. */
+/* The exit status that a job's end is. */
+static int status_of(enum job_step end, const struct client_config *config)
+{
+    switch (end) {
+    case JOB_WORKED:
+        return EXIT_SUCCESS;
+    case JOB_STOPPED:
+        return (int)config->exit_stopped;
+    case JOB_OTHER_BETS:
+        return EXIT_OTHER_BETS;
+    case JOB_OTHER_DRAW:
+        return EXIT_OTHER_DRAW;
+    case JOB_UNTRUSTED:
+        return EXIT_UNTRUSTED;
+    case JOB_UNREACHABLE:
+        return PROGRAM_EXIT_UNREACHABLE;
+    case JOB_REFUSED:
+        return PROGRAM_EXIT_REFUSED;
+    case JOB_BAD_BETS:
+        return PROGRAM_EXIT_DATA;
+    case JOB_FAILED:
+    case JOB_LOST: /* job_run never returns these two */
+    case JOB_NEXT:
+        break;
+    }
+    return EXIT_FAILURE;
+}
+
+/* Does the job, closes it, and logs how it ended. A graceful stop is a success. */
 static int do_job(struct job *job)
 {
-    enum job_step step = job_run(job);
-    int status = step == JOB_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
-    if (step == JOB_OTHER_BETS) {
-        status = EXIT_OTHER_BETS;
-    } else if (step == JOB_OTHER_DRAW) {
-        status = EXIT_OTHER_DRAW;
-    } else if (step == JOB_UNTRUSTED) {
-        status = EXIT_UNTRUSTED;
-    }
+    enum job_step end = job_run(job);
+    bool well = end == JOB_WORKED || end == JOB_STOPPED;
     job_close(job);
-    log_info("action: agency_exit | result: %s", status == EXIT_SUCCESS ? "success" : "fail");
+    log_info("action: agency_exit | result: %s", well ? "success" : "fail");
     log_close();
-    return status;
+    return status_of(end, job->config);
 }
 
 /* Opens the log and the job, and does it. */
@@ -91,8 +210,10 @@ static int run_job(const struct client_config *config, struct credentials *crede
     char description[LOG_LINE_BYTES];
     log_set_threshold((enum log_level)config->log_level);
     log_open();
-    if (!job_open(&job, config, credentials, interrupt, progress_lines_up, &failure)) {
-        return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
+    enum job_step opened =
+        job_open(&job, config, credentials, interrupt, progress_lines_up, &failure);
+    if (opened != JOB_WORKED) {
+        return program_complain(&manual, status_of(opened, config), "%s", failure.text);
     }
     config_describe(&client_config_table, config, description, sizeof description);
     log_info("action: config | result: success%s", description);
@@ -100,26 +221,72 @@ static int run_job(const struct client_config *config, struct credentials *crede
     return do_job(&job);
 }
 
-static int run(int argc, char **argv, struct interrupt *interrupt)
+static int check_file(const char *path)
 {
-    struct options options = {0};
+    struct file_check check;
+    struct failure failure;
+    if (!file_check_run(path, stdout, &check, &failure)) {
+        return program_complain(&manual, PROGRAM_EXIT_DATA, "%s", failure.text);
+    }
+    int status = program_finish_output(&manual);
+    return status == EXIT_SUCCESS && check.bad > 0 ? PROGRAM_EXIT_DATA : status;
+}
+
+/* Told of each mistake. */
+static void complain_of(const char *mistake, void *context)
+{
+    (void)context;
+    (void)program_complain(&manual, EXIT_FAILURE, "%s", mistake);
+}
+
+/* Loads the configuration, and prints it where -T asks for that. Each mistake is complained of. */
+static bool load(const struct options *options, struct client_config *config)
+{
+    struct failure failure;
+    const struct config_request request = {.file = options->file,
+                                           .given = options->given,
+                                           .given_count = options->given_count,
+                                           .tell = complain_of};
+    struct config_origin *origins = calloc(client_config_table.count, sizeof *origins);
+    if (origins == NULL) {
+        complain_of("no memory for the configuration", NULL);
+        return false;
+    }
+    bool is_right = client_config_read(&request, config, origins, &failure);
+    if (is_right && !job_check(config, &failure)) {
+        complain_of(failure.text, NULL);
+        is_right = false;
+    }
+    if (is_right && options->only_print) {
+        config_print_values(&client_config_table, config, origins, stdout);
+    }
+    free(origins);
+    return is_right;
+}
+
+static int run(const struct options *options, struct interrupt *interrupt)
+{
     struct client_config config;
     struct credentials credentials;
     struct failure failure;
-    enum program_reading reading = program_read_options(&manual, argc, argv, take_option, &options);
-    if (reading != PROGRAM_GO_ON) {
-        return program_exit_status(&manual, reading);
+    if (options->check != NULL) {
+        return check_file(options->check);
     }
-    if (!client_config_load(options.file, &config, &failure) || !job_check(&config, &failure) ||
-        !credentials_open(&credentials, &config, &failure)) {
-        return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
+    if (!load(options, &config)) {
+        return PROGRAM_EXIT_CONFIG;
+    }
+    if (options->only_print) {
+        return program_finish_output(&manual);
+    }
+    if (!credentials_open(&credentials, &config, &failure)) {
+        return program_complain(&manual, PROGRAM_EXIT_CONFIG, "%s", failure.text);
     }
     int status = EXIT_SUCCESS;
-    if (options.only_check) {
+    if (options->only_test) {
         printf("%s: configuration ok\n", manual.name);
         status = program_finish_output(&manual);
     } else {
-        status = run_job(&config, &credentials, interrupt, options.progress_lines_up);
+        status = run_job(&config, &credentials, interrupt, options->progress_lines_up);
     }
     credentials_close(&credentials);
     return status;
@@ -127,6 +294,7 @@ static int run(int argc, char **argv, struct interrupt *interrupt)
 
 int main(int argc, char **argv)
 {
+    struct options options = {0};
     struct interrupt interrupt;
     struct failure failure;
     if (!program_begin(&manual)) {
@@ -135,7 +303,9 @@ int main(int argc, char **argv)
     if (!interrupt_open(&interrupt, &failure)) {
         return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
     }
-    int status = run(argc, argv, &interrupt);
+    enum program_reading reading = program_read_options(&manual, argc, argv, take_option, &options);
+    int status = reading == PROGRAM_GO_ON ? run(&options, &interrupt)
+                                          : program_exit_status(&manual, reading);
     interrupt_close(&interrupt);
     return status;
 }

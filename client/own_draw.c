@@ -175,7 +175,7 @@ enum job_step own_draw_check_rest(struct job *job, const struct state *state)
         return JOB_WORKED;
     }
     if (next != DATASET_ROW) {
-        return fail(job, state, JOB_FAILED, failure.text);
+        return fail(job, state, next == DATASET_BAD_ROW ? JOB_BAD_BETS : JOB_FAILED, failure.text);
     }
     return fail(
         job, state, JOB_FAILED,

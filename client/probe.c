@@ -65,12 +65,18 @@ static enum job_step probe_once(struct job *job, uint64_t number)
     int fd = -1;
     snprintf(sent, sizeof sent, "[CLIENT %" PRIu32 "] Message N°%" PRIu64 "\n", job->agency,
              number);
-    patience_start(&job->patience, job->config->loop_lapse_ms, clock_monotonic_ms());
+    patience_start(&job->patience, servers_lapse_ms(&job->servers, job->config->loop_lapse_ms),
+                   clock_monotonic_ms());
     enum dial_end dialled =
-        dial_persistently(job->interrupt, &job->server, &job->patience, &fd, &why);
-    if (dialled != DIAL_CONNECTED) {
-        return dialled == DIAL_STOPPED ? JOB_STOPPED : fail(job, &why);
+        dial_persistently(job->interrupt, &job->servers, &job->patience, &fd, &why);
+    if (dialled == DIAL_STOPPED) {
+        return JOB_STOPPED;
     }
+    if (dialled != DIAL_CONNECTED) {
+        (void)fail(job, &why);
+        return JOB_UNREACHABLE;
+    }
+    credentials_turn_to(job->credentials, servers_current(&job->servers));
     if (!wire_open(&wire, job->interrupt, fd, &why)) {
         return fail(job, &why);
     }
@@ -81,7 +87,8 @@ static enum job_step probe_once(struct job *job, uint64_t number)
         step = exchange(job, &wire, sent);
     }
     wire_close(&wire);
-    log_info("action: socket_closed | result: success | server: %s", job->config->server_address);
+    log_info("action: socket_closed | result: success | server: %s",
+             servers_current(&job->servers)->text);
     return step;
 }
 

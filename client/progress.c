@@ -7,7 +7,6 @@
 #include "lib/decimal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -16,11 +15,15 @@
 enum {
     REDRAW_PERIOD_MS = 100,
     MS_PER_SECOND = 1000,
+    S_PER_MINUTE = 60,
+    S_PER_HOUR = 3600,
+    LEFT_MAX_S = 100 * S_PER_HOUR, /* a longer time is no forecast */
     BAR_CELLS_MAX = 30,
     BAR_CELLS_MIN = 3,
     BAR_FRAME_COLUMNS = 3, /* "[", "]" and a space */
     CALM_COLUMNS = 66,     /* what stands beside the bar, with a state of ordinary length */
     COLUMN_BYTES = 64,
+    TIME_BYTES = 32, /* "99h59m" */
     COLUMNS_MAX = 200
 };
 
@@ -47,9 +50,7 @@ static void put(struct progress *progress, const char *text, size_t bytes)
 void progress_open(struct progress *progress, int fd, unsigned lines_up, uint32_t agency,
                    uint64_t bytes_total)
 {
-    const char *kind = getenv("TERM");
-    bool takes_escapes = kind != NULL && kind[0] != '\0' && strcmp(kind, "dumb") != 0;
-    *progress = (struct progress){.fd = takes_escapes && isatty(fd) == 1 ? fd : -1,
+    *progress = (struct progress){.fd = log_output_takes_escapes(fd) ? fd : -1,
                                   .lines_up = lines_up,
                                   .agency = agency,
                                   .bytes_total = bytes_total};
@@ -78,17 +79,43 @@ enum column {
     COLUMN_PERCENT,
     COLUMN_BETS,
     COLUMN_RATE,
+    COLUMN_LEFT,
     COLUMN_STATE,
     COLUMNS
 };
 
 /* Which column is left out next where the line is too long. */
-static const enum column first_to_go[COLUMNS] = {COLUMN_BAR,   COLUMN_RATE,    COLUMN_BETS,
-                                                 COLUMN_STATE, COLUMN_PERCENT, COLUMN_AGENCY};
+static const enum column first_to_go[COLUMNS] = {
+    COLUMN_BAR, COLUMN_RATE, COLUMN_BETS, COLUMN_LEFT, COLUMN_PERCENT, COLUMN_STATE, COLUMN_AGENCY};
 
 struct columns {
     char text[COLUMNS][COLUMN_BYTES]; /* "": left out */
 };
+
+/* "0:07 left", "2h05m left": what the rest of the file takes at this rate; "" where none is known. */
+static void write_left(const struct progress *progress, char text[COLUMN_BYTES])
+{
+    int64_t elapsed_ms = progress->last_ms - progress->start_ms;
+    if (!progress->is_advancing || elapsed_ms <= 0 || progress->bytes <= progress->bytes_at_start ||
+        progress->bytes >= progress->bytes_total) {
+        return;
+    }
+    double a_byte_s =
+        (double)elapsed_ms / MS_PER_SECOND / (double)(progress->bytes - progress->bytes_at_start);
+    double left_s = a_byte_s * (double)(progress->bytes_total - progress->bytes);
+    if (left_s >= LEFT_MAX_S) {
+        return;
+    }
+    unsigned seconds = (unsigned)(left_s + 0.5);
+    char time[TIME_BYTES];
+    if (seconds < S_PER_HOUR) {
+        snprintf(time, sizeof time, "%u:%02u", seconds / S_PER_MINUTE, seconds % S_PER_MINUTE);
+    } else {
+        snprintf(time, sizeof time, "%uh%02um", seconds / S_PER_HOUR,
+                 seconds % S_PER_HOUR / S_PER_MINUTE);
+    }
+    snprintf(text, COLUMN_BYTES, "%6s left  ", time);
+}
 
 static void write_columns(const struct progress *progress, struct columns *columns)
 {
@@ -103,6 +130,7 @@ static void write_columns(const struct progress *progress, struct columns *colum
              decimal_write_grouped(number, progress->bets));
     snprintf(columns->text[COLUMN_RATE], COLUMN_BYTES, "%9s bets/s  ",
              decimal_write_grouped(number, bets_a_second));
+    write_left(progress, columns->text[COLUMN_LEFT]);
     snprintf(columns->text[COLUMN_STATE], COLUMN_BYTES, "%s", progress->state);
 }
 
@@ -198,6 +226,7 @@ static void draw_again(void *context)
 void progress_set_state(struct progress *progress, const char *state)
 {
     snprintf(progress->state, sizeof progress->state, "%s", state);
+    progress->is_advancing = false;
     if (progress->fd >= 0) {
         draw(progress, clock_monotonic_ms());
     }
@@ -207,6 +236,7 @@ void progress_resume(struct progress *progress, uint64_t bets, uint64_t bytes, i
 {
     if (progress->start_ms == 0) {
         progress->bets_at_start = bets;
+        progress->bytes_at_start = bytes;
         progress->start_ms = now_ms;
         progress->last_ms = now_ms;
     }
@@ -216,6 +246,7 @@ void progress_resume(struct progress *progress, uint64_t bets, uint64_t bytes, i
 
 void progress_advance(struct progress *progress, uint64_t bets, uint64_t bytes, int64_t now_ms)
 {
+    progress->is_advancing = true;
     progress->bets += bets;
     progress->bytes = bytes;
     progress->last_ms = now_ms;

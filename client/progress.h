@@ -1,17 +1,18 @@
 /*
  * progress.h - a line on a terminal that shows how far this agency is.
  *
- *   agency 1   [##########----------]  50%    13,468 bets   98,214 bets/s  betting
+ *   agency 1   [#######-------]  50%    13,468 bets   98,214 bets/s   0:03 left  betting
  *
  * The percentage is that of the file's bytes which the server has acknowledged. The rate
- * is that of this run, from the first batch to the last acknowledgement. The line is drawn
+ * is that of this run, from the first batch to the last acknowledgement, and so is the time that
+ * the rest of the file would take. The line is drawn
  * with one write(2), at most ten times a second. Drawing does not wait for a terminal that
  * is stopped (lib/log_output.h). The cursor stays where it was, so that several agencies
  * can share a terminal, each `lines_up` lines above the cursor. Nothing is written where
  * there is no terminal, or one without escape sequences (TERM is not set, or dumb).
  *
- * On a narrow terminal the bar gets shorter first; then whole columns are left out, so
- * that no number is ever cut. Where the log goes to the same terminal and the cursor is in
+ * On a narrow terminal the bar gets shorter first; then whole columns are left out, the state as
+ * the last one but the agency, so that nothing is ever cut. Where the log goes to the same terminal and the cursor is in
  * this line, the line is wiped before each line of the log and drawn again below it.
  */
 #ifndef CLIENT_PROGRESS_H
@@ -32,10 +33,12 @@ struct progress {
     unsigned lines_up;
     uint32_t agency;
     uint64_t bytes, bytes_total; /* of the file: acknowledged, and all */
+    uint64_t bytes_at_start;     /* that earlier runs have sent */
     uint64_t bets;               /* acknowledged, with those of earlier runs */
     uint64_t bets_at_start;
     int64_t start_ms, last_ms; /* when this run's betting began; its last acknowledgement */
     int64_t drawn_ms;
+    bool is_advancing; /* the state is that of bets that come in, so that there is a time left */
     struct log_around around; /* wipes and draws around the lines of a log on the same terminal */
     char state[PROGRESS_STATE_BYTES];
 };

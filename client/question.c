@@ -85,7 +85,7 @@ enum job_step question_misses(const struct job *job, const char *action, enum me
         log_error("action: %s | result: fail | reason: the server refused agency %" PRIu32
                   "'s %s%s",
                   action, job->agency, message_type_name(question), reason);
-        return JOB_FAILED;
+        return JOB_REFUSED;
     }
     failure_set(why, "%s is no answer to %s", message_type_name(answer->type),
                 message_type_name(question));

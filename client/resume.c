@@ -66,6 +66,9 @@ static const char *what_requires_status(const struct job *job)
     if (job->config->resume == RESUME_REQUIRED) {
         return "resume: required";
     }
+    if (servers_are_several(&job->servers)) {
+        return "a list of servers"; /* another one goes on where this one ends */
+    }
     return own_draw_needs_status(job) ? "lottery.name" : NULL;
 }
 
@@ -122,7 +125,7 @@ static enum job_step take_other_answer(struct job *job, const struct message *an
         log_error("action: reanudar | result: fail | reason: %s, and %s goes on "
                   "with no server that does not answer it",
                   why->text, setting);
-        return JOB_FAILED;
+        return JOB_REFUSED;
     }
     go_unaided(job, why->text);
     return JOB_WORKED;

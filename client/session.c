@@ -125,7 +125,7 @@ static enum job_step judge_loss(struct job *job, const struct wire *wire, const 
         return JOB_LOST;
     }
     log_error("action: connect | result: fail | server: %s | reason: %s",
-              job->config->server_address, why->text);
+              servers_current(&job->servers)->text, why->text);
     return JOB_UNTRUSTED;
 }
 
@@ -154,7 +154,7 @@ enum job_step session_run(struct job *job, int fd, struct failure *why)
     struct session session = {.job = job};
     if (!wire_open(&session.wire, job->interrupt, fd, why)) {
         log_error("action: connect | result: fail | server: %s | reason: %s",
-                  job->config->server_address, why->text);
+                  servers_current(&job->servers)->text, why->text);
         return JOB_FAILED;
     }
     enum job_step step = converse(&session, why);
@@ -164,6 +164,7 @@ enum job_step session_run(struct job *job, int fd, struct failure *why)
     }
     wire_close(&session.wire);
     log_write(step == JOB_NEXT ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
-              "action: socket_closed | result: success | server: %s", job->config->server_address);
+              "action: socket_closed | result: success | server: %s",
+              servers_current(&job->servers)->text);
     return step;
 }

@@ -9,7 +9,7 @@
 #include <inttypes.h>
 
 /* What the end of a transfer means for the job. */
-static enum job_step judge(const struct job *job, enum wire_end end, const struct failure *why)
+static enum job_step judge(struct job *job, enum wire_end end, const struct failure *why)
 {
     switch (end) {
     case WIRE_MOVED:
@@ -21,6 +21,8 @@ static enum job_step judge(const struct job *job, enum wire_end end, const struc
                   job->agency, why->text);
         return JOB_FAILED;
     case WIRE_LAPSED:
+        job->is_silent = true;
+        break;
     case WIRE_LOST:
         break;
     }
@@ -38,7 +40,7 @@ enum job_step transfer_begin_tls(struct job *job, struct wire *wire, struct fail
         wire_begin_tls(wire, job->credentials, limit_ms < lapse_ms ? limit_ms : lapse_ms, why);
     if (end == WIRE_MOVED) {
         log_debug("action: connect | result: success | server: %s | tls: %s | resumed: %s",
-                  job->config->server_address, SSL_get_version(wire->transport.stream.ssl),
+                  servers_current(&job->servers)->text, SSL_get_version(wire->transport.stream.ssl),
                   tls_stream_is_resumed(&wire->transport.stream) ? "yes" : "no");
     }
     return judge(job, end, why);
@@ -47,7 +49,10 @@ enum job_step transfer_begin_tls(struct job *job, struct wire *wire, struct fail
 enum job_step transfer_bytes(struct job *job, struct wire *wire, int64_t deadline_ms,
                              struct failure *why)
 {
-    return judge(job, wire_transfer(wire, deadline_ms, why), why);
+    int64_t silence_ms = servers_silence_ms(&job->servers, job->config->loop_lapse_ms);
+    int64_t silent_at_ms = clock_monotonic_ms() + silence_ms;
+    int64_t limit_ms = silent_at_ms < deadline_ms ? silent_at_ms : deadline_ms;
+    return judge(job, wire_transfer(wire, limit_ms, why), why);
 }
 
 enum job_step transfer_silence(struct wire *wire, int64_t until_ms, struct failure *why)

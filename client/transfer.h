@@ -19,9 +19,10 @@ enum { TRANSFER_HANDSHAKE_MS = 10000 };
 enum job_step transfer_begin_tls(struct job *job, struct wire *wire, struct failure *why);
 
 /*
- * Sends and receives what is possible, and waits for it until the deadline at most.
- * JOB_WORKED: some bytes were sent or received. JOB_LOST: the deadline has passed or the
- * connection is lost, and `why` says so. JOB_FAILED: there is no memory, which has been
+ * Sends and receives what is possible, and waits for it until the deadline at most; where there are
+ * several servers, no longer than one of them may be silent (servers_silence_ms).
+ * JOB_WORKED: some bytes were sent or received. JOB_LOST: that time has passed
+ * (job->is_silent) or the connection is lost, and `why` says so. JOB_FAILED: there is no memory, which has been
  * logged. JOB_STOPPED: a signal.
  */
 enum job_step transfer_bytes(struct job *job, struct wire *wire, int64_t deadline_ms,

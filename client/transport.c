@@ -36,7 +36,7 @@ bool transport_begin_tls(struct transport *transport, struct credentials *creden
 /* Notes for good that the connection is of no use, and why. */
 static enum transport_result break_off(struct transport *transport, const struct failure *reason)
 {
-    const char *server = transport->credentials->server;
+    const char *server = transport->credentials->server->text;
     transport->over = TRANSPORT_BROKEN;
     transport->is_refused = transport->stream.fault != TLS_FAULT_CONNECTION;
     if (transport->stream.fault == TLS_FAULT_NO_TLS) {

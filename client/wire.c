@@ -223,7 +223,7 @@ enum wire_end wire_begin_tls(struct wire *wire, struct credentials *credentials,
                                 ? await_transport(wire, false, deadline_ms, why)
                                 : WIRE_LAPSED;
         if (end == WIRE_LAPSED) {
-            failure_set(why, "TLS with %s: no answer to the handshake", credentials->server);
+            failure_set(why, "TLS with %s: no answer to the handshake", credentials->server->text);
         }
         if (end != WIRE_MOVED) {
             return end;

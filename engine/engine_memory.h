@@ -13,7 +13,7 @@
 #include "engine/engine.h"
 
 enum {
-    ENGINE_MEMORY_STREAMS_MAX = 8,
+    ENGINE_MEMORY_STREAMS_MAX = 32,
     ENGINE_MEMORY_CLIENTS_MAX = 8,
     ENGINE_MEMORY_PAYLOAD_MAX = 1024 * 1024, /* at first */
     ENGINE_MEMORY_HEARD_MAX = 16             /* texts that nobody has taken; the oldest go */

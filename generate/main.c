@@ -38,6 +38,9 @@ static const struct program_manual manual = {
     .purpose = "Writes DIRECTORY/agency-1.csv and so on; the same arguments give the same files.",
     .options = program_options,
     .option_count = sizeof program_options / sizeof program_options[0],
+    .description = {"Makes up bettors and their bets, for trials and measurements, and prints how "
+                    "many of each file's bets win."},
+    .examples = {{"lottery-generate -n 1000000 -a 5 -d .data", "a million bets of five agencies"}},
 };
 
 /* Reads a decimal within [minimum, maximum], or complains. */

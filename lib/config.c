@@ -1,13 +1,14 @@
 /*
  * config.c - see config.h.
  *
- * Lays the three sources of a value on top of each other. config_value.c knows
+ * Lays the sources of a value on top of each other. config_value.c knows
  * how a value is written, config_file.c how the file is.
  */
 #include "lib/config.h"
 
 #include "lib/config_file.h"
 #include "lib/config_value.h"
+#include "lib/log.h"
 #include "lib/text.h"
 
 #include <errno.h>
@@ -27,20 +28,51 @@ static const char *key_name(const struct config_key *key)
     return key->path[0] != NULL ? key->path[0] : key->environment[0];
 }
 
-static bool load_defaults(const struct config_table *table, void *target,
-                          struct config_origin *origins, struct failure *failure)
+bool config_tell(const struct config_request *request, const struct failure *mistake,
+                 struct failure *first)
 {
-    for (size_t i = 0; i < table->count; i++) {
-        const struct config_key *key = &table->keys[i];
-        origins[i] = (struct config_origin){.source = CONFIG_FROM_DEFAULT};
-        snprintf(origins[i].place, sizeof origins[i].place, "%s", key_name(key));
-        if (key->default_value != NULL &&
-            !config_value_parse(key, key->default_value, strlen(key->default_value),
-                                origins[i].place, target, failure)) {
-            return false;
+    if (first->text[0] == '\0') {
+        *first = *mistake;
+    }
+    if (request->tell != NULL) {
+        request->tell(mistake->text, request->context);
+    }
+    return false;
+}
+
+/* What is being loaded, and from what. */
+struct loading {
+    const struct config_table *table;
+    const struct config_request *request;
+    void *target;
+    struct config_origin *origins;
+    struct failure *failure;
+};
+
+/* Takes a value from a source that is no file. A mistake is told. */
+static void take_value(const struct loading *loading, size_t index, enum config_source source,
+                       const char *place, const char *text)
+{
+    struct failure mistake;
+    struct config_origin *origin = &loading->origins[index];
+    *origin = (struct config_origin){.source = source};
+    snprintf(origin->place, sizeof origin->place, "%s", place);
+    if (!config_value_parse(&loading->table->keys[index], text, strlen(text), origin->place,
+                            loading->target, &mistake)) {
+        config_tell(loading->request, &mistake, loading->failure);
+    }
+}
+
+static void load_defaults(const struct loading *loading)
+{
+    for (size_t i = 0; i < loading->table->count; i++) {
+        const struct config_key *key = &loading->table->keys[i];
+        loading->origins[i] = (struct config_origin){.source = CONFIG_FROM_DEFAULT};
+        snprintf(loading->origins[i].place, sizeof loading->origins[i].place, "%s", key_name(key));
+        if (key->default_value != NULL) {
+            take_value(loading, i, CONFIG_FROM_DEFAULT, key_name(key), key->default_value);
         }
     }
-    return true;
 }
 
 static const char *text_variable(const char *name)
@@ -76,20 +108,29 @@ const char *config_figure_variable(const char *name)
     return NULL;
 }
 
-static bool load_variable(const struct config_key *key, void *target, struct config_origin *origin,
-                          struct failure *failure)
+/* Takes the first of the key's variables that is set. */
+static void load_variable(const struct loading *loading, size_t index)
 {
+    const struct config_key *key = &loading->table->keys[index];
     for (size_t n = 0; n < CONFIG_NAMES_MAX && key->environment[n] != NULL; n++) {
         const char *name = key->environment[n];
         const char *text =
             key->kind == CONFIG_TEXT ? text_variable(name) : config_figure_variable(name);
         if (text != NULL) {
-            *origin = (struct config_origin){.source = CONFIG_FROM_ENVIRONMENT};
-            snprintf(origin->place, sizeof origin->place, "%s", name);
-            return config_value_parse(key, text, strlen(text), origin->place, target, failure);
+            take_value(loading, index, CONFIG_FROM_ENVIRONMENT, name, text);
+            return;
         }
     }
-    return true;
+}
+
+static void load_given(const struct loading *loading)
+{
+    for (size_t n = 0; n < loading->request->given_count; n++) {
+        const struct config_given *given = &loading->request->given[n];
+        size_t index = config_find_path(loading->table, given->path);
+        invariant(index < loading->table->count, "%s sets %s", given->option, given->path);
+        take_value(loading, index, CONFIG_FROM_OPTION, given->option, given->value);
+    }
 }
 
 /* "NUMBER_OF_AGENCIES, NUMBER_OF_CLIENTS"; returns `text`. */
@@ -103,31 +144,41 @@ static const char *join_names(const char *const names[CONFIG_NAMES_MAX], char te
     return text;
 }
 
-static bool load_environment(const struct config_table *table, void *target,
-                             struct config_origin *origins, struct failure *failure)
+static void check_missing(const struct loading *loading)
 {
-    for (size_t i = 0; i < table->count; i++) {
-        const struct config_key *key = &table->keys[i];
-        if (!load_variable(key, target, &origins[i], failure)) {
-            return false;
-        }
-        if (key->default_value == NULL && origins[i].source == CONFIG_FROM_DEFAULT) {
+    for (size_t i = 0; i < loading->table->count; i++) {
+        const struct config_key *key = &loading->table->keys[i];
+        if (key->default_value == NULL && loading->origins[i].source == CONFIG_FROM_DEFAULT) {
             char names[NAMES_BYTES];
-            return failure_set(failure,
-                               "%s: is not set and has no default; set it in the file or the "
-                               "environment (%s)",
-                               key_name(key), join_names(key->environment, names));
+            struct failure mistake;
+            failure_set(&mistake,
+                        "%s: is not set and has no default; set it in the file or the "
+                        "environment (%s)",
+                        key_name(key), join_names(key->environment, names));
+            config_tell(loading->request, &mistake, loading->failure);
         }
     }
-    return true;
 }
 
-bool config_load(const struct config_table *table, const char *file, void *target,
-                 struct config_origin *origins, struct failure *failure)
+bool config_load(const struct config_table *table, const struct config_request *request,
+                 void *target, struct config_origin *origins, struct failure *failure)
 {
-    return load_defaults(table, target, origins, failure) &&
-           config_file_load(table, file, target, origins, failure) &&
-           load_environment(table, target, origins, failure);
+    const struct loading loading = {.table = table,
+                                    .request = request,
+                                    .target = target,
+                                    .origins = origins,
+                                    .failure = failure};
+    failure->text[0] = '\0';
+    load_defaults(&loading);
+    bool read_all = config_file_load(table, request, target, origins, failure);
+    for (size_t i = 0; i < table->count; i++) {
+        load_variable(&loading, i);
+    }
+    load_given(&loading);
+    if (read_all) { /* else a key may be in the rest of the file */
+        check_missing(&loading);
+    }
+    return failure->text[0] == '\0';
 }
 
 /* Appends ` | name: value` to what is there; what has no room is cut. */
@@ -154,7 +205,40 @@ void config_describe(const struct config_table *table, const void *target, char 
     }
 }
 
-/* ------------------------------------------------------------------ help ---- */
+/* ------------------------------------------------------------ for people ---- */
+
+/* "config.yaml:3", "SERVER_PORT", "--server", "default"; returns `text`. */
+static const char *describe_origin(const struct config_origin *origin,
+                                   char text[CONFIG_PLACE_BYTES])
+{
+    snprintf(text, CONFIG_PLACE_BYTES, "%s",
+             origin->source == CONFIG_FROM_DEFAULT ? "default" : origin->place);
+    char *key = origin->source == CONFIG_FROM_FILE ? strstr(text, ": ") : NULL;
+    if (key != NULL) {
+        *key = '\0';
+    }
+    return text;
+}
+
+void config_print_values(const struct config_table *table, const void *target,
+                         const struct config_origin *origins, FILE *file)
+{
+    char text[CONFIG_TEXT_BYTES];
+    char place[CONFIG_PLACE_BYTES];
+    size_t widest = 0;
+    size_t longest = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        config_value_format(&table->keys[i], target, text, sizeof text);
+        widest =
+            strlen(key_name(&table->keys[i])) > widest ? strlen(key_name(&table->keys[i])) : widest;
+        longest = strlen(text) > longest ? strlen(text) : longest;
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        config_value_format(&table->keys[i], target, text, sizeof text);
+        fprintf(file, "%-*s%*s%-*s%*s%s\n", (int)widest, key_name(&table->keys[i]), HELP_GAP, "",
+                (int)longest, text, HELP_GAP, "", describe_origin(&origins[i], place));
+    }
+}
 
 void config_print_help(const struct config_table *table, FILE *file)
 {
@@ -175,5 +259,8 @@ void config_print_help(const struct config_table *table, FILE *file)
         size_t indent = width + 2 * (size_t)HELP_GAP;
         fprintf(file, "%*s", (int)indent, "");
         text_print_wrapped(file, key->meaning, indent, CONFIG_HELP_COLUMNS);
+        if (key->default_value != NULL && key->default_value[0] != '\0') {
+            fprintf(file, "%*sdefault: %s\n", (int)indent, "", key->default_value);
+        }
     }
 }

@@ -1,10 +1,13 @@
 /*
- * config.h - reads a program's configuration: defaults, a file, environment.
+ * config.h - reads a program's configuration: defaults, a file, environment, options.
  *
  * A program describes its keys in one table; the loader fills the program's
  * struct from it. A key that the table does not have is an error that names
- * file, line and key. The environment wins over the file, and the file over the
- * defaults.
+ * file, line and key, and what was probably meant. Options win over the environment, that
+ * over the file, and the file over the defaults.
+ *
+ * Reading goes on after a mistake, so that somebody who mends a file learns of all mistakes
+ * at once.
  *
  * Called by main, once, before there are any processes.
  */
@@ -48,32 +51,59 @@ struct config_table {
     size_t count;
 };
 
-enum config_source { CONFIG_FROM_DEFAULT, CONFIG_FROM_FILE, CONFIG_FROM_ENVIRONMENT };
+enum config_source {
+    CONFIG_FROM_DEFAULT,
+    CONFIG_FROM_FILE,
+    CONFIG_FROM_ENVIRONMENT,
+    CONFIG_FROM_OPTION
+};
 
 /* Where a value came from, for programs that have rules of their own about it. */
 struct config_origin {
     enum config_source source;
     int line;                       /* of the file, from 1; 0 where it is not from the file */
     char place[CONFIG_PLACE_BYTES]; /* how to begin a message about it: "config.yaml:3:
-                                       server.port", "SERVER_PORT", "server.port" */
+                                       server.port", "SERVER_PORT", "--server", "server.port" */
+};
+
+/* A value that an option of the command line gives a key. */
+struct config_given {
+    const char *path;   /* of the key, "server.address" */
+    const char *option; /* "--server", for messages */
+    const char *value;
+};
+
+/* What is to be read, and who is told of mistakes. All of it is the caller's. */
+struct config_request {
+    const char *file; /* NULL: CONFIG_DEFAULT_FILE, else CONFIG_DEFAULT_INI_FILE, if they exist */
+    const struct config_given *given; /* the last one for a key counts */
+    size_t given_count;
+    void (*tell)(const char *mistake, void *context); /* called with each mistake; NULL: nobody */
+    void *context;
 };
 
 /*
- * Fills `target` from the table's defaults, then from `file` (NULL: from
- * CONFIG_DEFAULT_FILE where that exists, else from CONFIG_DEFAULT_INI_FILE where that
- * does), then from the environment. An environment variable that is set but empty
+ * Fills `target` from the table's defaults, then from the file, then from the environment,
+ * then from what the request has given. An environment variable that is set but empty
  * counts as not set, and so does one that config_figure_variable ignores.
  * `origins`, of table->count entries, tells where each value came from.
- * Returns false and describes the failure ("config.yaml:3: server.port: ...",
- * "SERVER_PORT: ..."); the target is then of no use.
+ * Returns false and describes the first mistake ("config.yaml:3: server.port: ...",
+ * "SERVER_PORT: ..."); where a value was wrong, the target has the one that it had before.
  *
  * A file whose name ends in ".ini" is read as config_ini.h says. Any other one is a
  * YAML document: sections and single values, nothing else (no lists, anchors, aliases
  * or tags). An empty file, and an empty section, are valid; an empty value, `~` and
  * `null` are the empty text. Each key may be given once, under one of its names.
  */
-bool config_load(const struct config_table *table, const char *file, void *target,
-                 struct config_origin *origins, struct failure *failure);
+bool config_load(const struct config_table *table, const struct config_request *request,
+                 void *target, struct config_origin *origins, struct failure *failure);
+
+/*
+ * Tells of a mistake as the request says, and keeps it in *first if that is empty. Returns false. For
+ * those who check several keys together after config_load, with the same failure.
+ */
+bool config_tell(const struct config_request *request, const struct failure *mistake,
+                 struct failure *first);
 
 #define CONFIG_DEFAULT_FILE     "config.yaml"
 #define CONFIG_DEFAULT_INI_FILE "config.ini"
@@ -94,6 +124,10 @@ const char *config_figure_variable(const char *name);
  */
 void config_describe(const struct config_table *table, const void *target, char *text,
                      size_t capacity);
+
+/* Prints every key with its value, and where that comes from, a line each, for -T. */
+void config_print_values(const struct config_table *table, const void *target,
+                         const struct config_origin *origins, FILE *file);
 
 /*
  * Prints the table for -h: every key's names in the file and in the environment,

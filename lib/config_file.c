@@ -5,11 +5,15 @@
  * an anchor, an alias and a key that is given twice apart from plain keys. The
  * reader descends only into sections that the table knows, so that no file can
  * make it go deeper than the table does.
+ *
+ * After a mistake the reader skips what belongs to the wrong key, and goes on. Only what is no
+ * YAML ends it.
  */
 #include "lib/config_file.h"
 
 #include "lib/config_ini.h"
 #include "lib/config_value.h"
+#include "lib/similar.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -40,7 +44,9 @@ struct reader {
     struct config_origin *origins;
     struct section sections[SECTIONS_MAX];
     size_t section_count;
-    struct failure *failure;
+    const struct config_request *request;
+    struct failure *failure; /* the first of all mistakes */
+    struct failure mistake;  /* the latest one */
 };
 
 /* Where the reader stands: a key of the file with its full path. */
@@ -59,16 +65,16 @@ static bool refuse_syntax(struct reader *reader)
 {
     const yaml_parser_t *parser = &reader->parser;
     if (ferror(reader->stream)) {
-        return failure_set_errno(reader->failure, "%s: cannot read it", reader->file);
+        return failure_set_errno(&reader->mistake, "%s: cannot read it", reader->file);
     }
     if (parser->error == YAML_READER_ERROR) {
-        return failure_set(reader->failure, "%s: not YAML: %s, at byte %zu", reader->file,
+        return failure_set(&reader->mistake, "%s: not YAML: %s, at byte %zu", reader->file,
                            parser->problem, parser->problem_offset);
     }
     if (parser->problem == NULL) {
-        return failure_set(reader->failure, "%s: not enough memory to read it", reader->file);
+        return failure_set(&reader->mistake, "%s: not enough memory to read it", reader->file);
     }
-    return failure_set(reader->failure, "%s:%zu: not YAML: %s%s%s", reader->file,
+    return failure_set(&reader->mistake, "%s:%zu: not YAML: %s%s%s", reader->file,
                        parser->problem_mark.line + 1, parser->problem,
                        parser->context != NULL ? ", " : "",
                        parser->context != NULL ? parser->context : "");
@@ -105,8 +111,7 @@ static bool is_null(const yaml_event_t *event)
     return text[0] == '\0' || strcmp(text, "~") == 0 || strcasecmp(text, "null") == 0;
 }
 
-/* The key's index, or table->count. */
-static size_t find_key(const struct config_table *table, const char *path)
+size_t config_find_path(const struct config_table *table, const char *path)
 {
     for (size_t i = 0; i < table->count; i++) {
         for (size_t n = 0; n < CONFIG_NAMES_MAX && table->keys[i].path[n] != NULL; n++) {
@@ -171,7 +176,7 @@ static bool take_key(struct reader *reader, const char *section, const yaml_even
                      struct position *position)
 {
     if (event->type != YAML_SCALAR_EVENT || is_ornate(event)) {
-        return failure_set(reader->failure,
+        return failure_set(&reader->mistake,
                            "%s:%d: this key is not a plain name; lists, sections, anchors, aliases "
                            "and tags cannot be keys",
                            reader->file, position->line);
@@ -180,7 +185,7 @@ static bool take_key(struct reader *reader, const char *section, const yaml_even
     size_t bytes = event->data.scalar.length;
     for (size_t i = 0; i < bytes; i++) {
         if ((unsigned char)name[i] < ' ') {
-            return failure_set(reader->failure, "%s:%d: this key holds a control character",
+            return failure_set(&reader->mistake, "%s:%d: this key holds a control character",
                                reader->file, position->line);
         }
     }
@@ -191,18 +196,58 @@ static bool take_key(struct reader *reader, const char *section, const yaml_even
     return true;
 }
 
+/*
+ * Finds the path that was meant by a key that is unknown in its section: one of this section, or else
+ * one with a name like it in another section. "": none.
+ */
+static void find_meant(const struct config_table *table, const char *section, const char *path,
+                       char meant[PATH_BYTES])
+{
+    struct similar here;
+    struct similar elsewhere;
+    const char *name = section[0] == '\0' ? path : path + strlen(section) + 1;
+    const char *whole = NULL;
+    similar_begin(&here, name, strlen(name));
+    similar_begin(&elsewhere, name, strlen(name));
+    for (size_t i = 0; i < table->count; i++) {
+        for (size_t n = 0; n < CONFIG_NAMES_MAX && table->keys[i].path[n] != NULL; n++) {
+            const char *known = table->keys[i].path[n];
+            const char *inside = below_section(known, section);
+            const char *last = strrchr(known, '.');
+            const char *before = elsewhere.best;
+            if (inside != NULL) {
+                similar_offer(&here, inside, strcspn(inside, "."));
+            }
+            if (last != NULL) {
+                similar_offer(&elsewhere, last + 1, strlen(last + 1));
+            }
+            whole = elsewhere.best != before ? known : whole;
+        }
+    }
+    if (here.best != NULL) {
+        snprintf(meant, PATH_BYTES, "%.*s", (int)here.best_bytes, here.best);
+    } else {
+        snprintf(meant, PATH_BYTES, "%s", elsewhere.best != NULL ? whole : "");
+    }
+}
+
 static bool refuse_unknown(struct reader *reader, const char *section,
                            const struct position *position)
 {
     char names[KNOWN_NAMES_BYTES];
+    char meant[PATH_BYTES];
     list_known(reader->table, section, names, sizeof names);
-    return failure_set(reader->failure, "%s: unknown key; known here are %s", position->place,
-                       names);
+    find_meant(reader->table, section, position->path, meant);
+    return meant[0] == '\0' ? failure_set(&reader->mistake, "%s: unknown key; known here are %s",
+                                          position->place, names)
+                            : failure_set(&reader->mistake,
+                                          "%s: unknown key; did you mean %s? Known here are %s",
+                                          position->place, meant, names);
 }
 
 static bool refuse_twice(struct reader *reader, const struct position *position, int line)
 {
-    return failure_set(reader->failure, "%s: given twice; the first time is in line %d",
+    return failure_set(&reader->mistake, "%s: given twice; the first time is in line %d",
                        position->place, line);
 }
 
@@ -217,7 +262,7 @@ static bool refuse_shape(struct reader *reader, const struct position *position,
     } else if (event->type == YAML_MAPPING_START_EVENT) {
         found = "a section";
     }
-    return failure_set(reader->failure, "%s: is %s; it has to be %s", position->place, found,
+    return failure_set(&reader->mistake, "%s: is %s; it has to be %s", position->place, found,
                        wanted);
 }
 
@@ -237,7 +282,7 @@ static bool read_value(struct reader *reader, size_t index, const struct positio
     origin->line = position->line;
     snprintf(origin->place, sizeof origin->place, "%s", position->place);
     return config_value_parse(&reader->table->keys[index], text, bytes, origin->place,
-                              reader->target, reader->failure);
+                              reader->target, &reader->mistake);
 }
 
 /* Notes that the section is open now. */
@@ -249,7 +294,7 @@ static bool enter_section(struct reader *reader, const struct position *position
         }
     }
     if (reader->section_count == SECTIONS_MAX) {
-        return failure_set(reader->failure, "%s: one section too many; at most %d are allowed",
+        return failure_set(&reader->mistake, "%s: one section too many; at most %d are allowed",
                            position->place, SECTIONS_MAX);
     }
     struct section *section = &reader->sections[reader->section_count++];
@@ -258,55 +303,103 @@ static bool enter_section(struct reader *reader, const struct position *position
     return true;
 }
 
+/* Tells of the latest mistake. */
+static void tell(struct reader *reader)
+{
+    config_tell(reader->request, &reader->mistake, reader->failure);
+}
+
+/* Reads on to the end of a node that begins with this event. False: no YAML. */
+static bool skip_node(struct reader *reader, const yaml_event_t *begin)
+{
+    int depth = begin->type == YAML_MAPPING_START_EVENT || begin->type == YAML_SEQUENCE_START_EVENT;
+    while (depth > 0) {
+        yaml_event_t event;
+        if (!next_event(reader, &event)) {
+            return false;
+        }
+        if (event.type == YAML_MAPPING_START_EVENT || event.type == YAML_SEQUENCE_START_EVENT) {
+            depth++;
+        } else if (event.type == YAML_MAPPING_END_EVENT || event.type == YAML_SEQUENCE_END_EVENT) {
+            depth--;
+        }
+        yaml_event_delete(&event);
+    }
+    return true;
+}
+
 static bool read_mapping(struct reader *reader, const char *section);
 
+/* False: no YAML. A mistake is told. */
 static bool read_section(struct reader *reader, const struct position *position,
                          const yaml_event_t *event)
 {
     bool is_mapping = event->type == YAML_MAPPING_START_EVENT && !is_ornate(event);
     bool is_empty = is_null(event) && !is_ornate(event);
-    if (!is_mapping && !is_empty) {
-        return refuse_shape(reader, position, event, "a section with keys of its own");
+    bool is_right = (is_mapping || is_empty ||
+                     refuse_shape(reader, position, event, "a section with keys of its own")) &&
+                    enter_section(reader, position);
+    if (!is_right) {
+        tell(reader);
+        return skip_node(reader, event);
     }
-    return enter_section(reader, position) && (is_empty || read_mapping(reader, position->path));
+    return is_empty || read_mapping(reader, position->path);
 }
 
-/* Reads one key, whose event is given, and what belongs to it. */
+/* Reads what belongs to a known key: a value (`index` is its key's), or else a section. */
+static bool read_known(struct reader *reader, size_t index, const struct position *position,
+                       const yaml_event_t *event)
+{
+    if (index == reader->table->count) {
+        return read_section(reader, position, event);
+    }
+    if (!read_value(reader, index, position, event)) {
+        tell(reader);
+        return skip_node(reader, event);
+    }
+    return true;
+}
+
+/* Reads one key, whose event is given, and what belongs to it. False: no YAML. */
 static bool read_entry(struct reader *reader, const char *section, const yaml_event_t *key)
 {
     struct position position = {.line = event_line(key)};
-    if (!take_key(reader, section, key, &position)) {
-        return false;
-    }
-    size_t index = find_key(reader->table, position.path);
-    bool is_value = index < reader->table->count;
-    if (!is_value && !is_section(reader->table, position.path)) {
-        return refuse_unknown(reader, section, &position);
-    }
     yaml_event_t event;
+    size_t index = reader->table->count;
+    bool known = take_key(reader, section, key, &position);
+    if (known) {
+        index = config_find_path(reader->table, position.path);
+        known = index < reader->table->count || is_section(reader->table, position.path) ||
+                refuse_unknown(reader, section, &position);
+    }
+    if (!known) {
+        tell(reader);
+        if (!skip_node(reader, key)) {
+            return false;
+        }
+    }
     if (!next_event(reader, &event)) {
         return false;
     }
-    bool taken = is_value ? read_value(reader, index, &position, &event)
-                          : read_section(reader, &position, &event);
+    bool went_on = known ? read_known(reader, index, &position, &event) : skip_node(reader, &event);
     yaml_event_delete(&event);
-    return taken;
+    return went_on;
 }
 
-/* Reads the keys of a mapping, to its end. Its start has been read. */
+/* Reads the keys of a mapping, to its end. Its start has been read. False: no YAML. */
 static bool read_mapping(struct reader *reader, const char *section)
 {
-    bool taken = true;
-    for (bool more = true; more && taken;) {
+    bool went_on = true;
+    for (bool more = true; more && went_on;) {
         yaml_event_t event;
         if (!next_event(reader, &event)) {
             return false;
         }
         more = event.type != YAML_MAPPING_END_EVENT;
-        taken = !more || read_entry(reader, section, &event);
+        went_on = !more || read_entry(reader, section, &event);
         yaml_event_delete(&event);
     }
-    return taken;
+    return went_on;
 }
 
 /* Reads the document's only node. */
@@ -316,8 +409,9 @@ static bool read_top(struct reader *reader, const yaml_event_t *event)
         return read_mapping(reader, "");
     }
     return (is_null(event) && !is_ornate(event)) ||
-           failure_set(reader->failure, "%s:%d: only keys and sections may stand here (KEY: VALUE)",
-                       reader->file, event_line(event));
+           failure_set(&reader->mistake,
+                       "%s:%d: only keys and sections may stand here (KEY: VALUE)", reader->file,
+                       event_line(event));
 }
 
 /* Reads the stream; documents are counted, since there may be none or one. */
@@ -331,7 +425,7 @@ static bool read_stream(struct reader *reader)
             return false;
         }
         if (event.type == YAML_DOCUMENT_START_EVENT && ++documents > 1) {
-            taken = failure_set(reader->failure, "%s:%d: a second document (---); one is allowed",
+            taken = failure_set(&reader->mistake, "%s:%d: a second document (---); one is allowed",
                                 reader->file, event_line(&event));
         } else if (event.type != YAML_STREAM_START_EVENT && event.type != YAML_STREAM_END_EVENT &&
                    event.type != YAML_DOCUMENT_START_EVENT &&
@@ -347,7 +441,7 @@ static bool read_stream(struct reader *reader)
 static bool parse_stream(struct reader *reader)
 {
     if (yaml_parser_initialize(&reader->parser) == 0) {
-        return failure_set(reader->failure, "%s: not enough memory to read it", reader->file);
+        return failure_set(&reader->mistake, "%s: not enough memory to read it", reader->file);
     }
     yaml_parser_set_input_file(&reader->parser, reader->stream);
     bool taken = read_stream(reader);
@@ -374,27 +468,34 @@ static FILE *open_file(const char *file, const char **name)
     return stream;
 }
 
-bool config_file_load(const struct config_table *table, const char *file, void *target,
-                      struct config_origin *origins, struct failure *failure)
+bool config_file_load(const struct config_table *table, const struct config_request *request,
+                      void *target, struct config_origin *origins, struct failure *failure)
 {
     const char *name = NULL;
     struct reader reader = {.table = table,
-                            .stream = open_file(file, &name),
+                            .stream = open_file(request->file, &name),
                             .target = target,
                             .origins = origins,
+                            .request = request,
                             .failure = failure};
     /* Of a long name its end, so that a message keeps room for what matters. */
     size_t name_bytes = strlen(name);
     reader.file = name_bytes > SHOWN_FILE_BYTES ? name + name_bytes - SHOWN_FILE_BYTES : name;
+    if (reader.stream == NULL && request->file == NULL && errno == ENOENT) {
+        return true;
+    }
     if (reader.stream == NULL) {
-        return (file == NULL && errno == ENOENT) ||
-               failure_set_errno(failure, "%s: cannot open it", reader.file);
+        failure_set_errno(&reader.mistake, "%s: cannot open it", reader.file);
+        return config_tell(request, &reader.mistake, failure);
     }
     const char *dot = strrchr(name, '.');
-    bool is_ini = dot != NULL && strcmp(dot, ".ini") == 0;
-    bool taken = is_ini
-                     ? config_ini_load(table, reader.file, reader.stream, target, origins, failure)
-                     : parse_stream(&reader);
+    if (dot != NULL && strcmp(dot, ".ini") == 0) {
+        bool read_all =
+            config_ini_load(table, request, reader.file, reader.stream, target, origins, failure);
+        fclose(reader.stream);
+        return read_all;
+    }
+    bool read_all = parse_stream(&reader);
     fclose(reader.stream); /* only read from: there is nothing left to fail */
-    return taken;
+    return read_all || config_tell(request, &reader.mistake, failure);
 }

@@ -8,6 +8,7 @@
 #include "lib/config_ini.h"
 
 #include "lib/config_value.h"
+#include "lib/similar.h"
 #include "lib/text.h"
 
 #include <errno.h>
@@ -27,8 +28,8 @@ struct ini {
     const char *file;
     void *target;
     struct config_origin *origins;
-    struct failure *failure;
-    char *line; /* getline's */
+    struct failure *failure; /* the latest mistake */
+    char *line;              /* getline's */
     size_t line_capacity;
     int line_number;
     int section_line; /* 0 before the section */
@@ -70,17 +71,27 @@ static size_t find_variable(const struct config_table *table, struct piece name)
 static bool refuse_unknown(const struct ini *ini, struct piece name)
 {
     char names[KNOWN_NAMES_BYTES] = "";
+    struct similar meant;
+    similar_begin(&meant, name.text, name.bytes);
     for (size_t i = 0; i < ini->table->count; i++) {
         const char *known = ini->table->keys[i].environment[0];
         size_t used = strlen(names);
         if (known != NULL && used + strlen(known) + sizeof ", " <= sizeof names) {
             snprintf(names + used, sizeof names - used, "%s%s", used > 0 ? ", " : "", known);
         }
+        for (size_t n = 0; n < CONFIG_NAMES_MAX && ini->table->keys[i].environment[n] != NULL;
+             n++) {
+            known = ini->table->keys[i].environment[n];
+            similar_offer(&meant, known, strlen(known));
+        }
     }
-    return failure_set(
-        ini->failure, "%s:%d: %.*s: unknown key; known are the environment variables (%s)",
-        ini->file, ini->line_number,
-        (int)(name.bytes > SHOWN_NAME_BYTES ? SHOWN_NAME_BYTES : name.bytes), name.text, names);
+    int shown = (int)(name.bytes > SHOWN_NAME_BYTES ? SHOWN_NAME_BYTES : name.bytes);
+    return meant.best == NULL
+               ? failure_set(ini->failure,
+                             "%s:%d: %.*s: unknown key; known are the environment variables (%s)",
+                             ini->file, ini->line_number, shown, name.text, names)
+               : failure_set(ini->failure, "%s:%d: %.*s: unknown key; did you mean %s?", ini->file,
+                             ini->line_number, shown, name.text, meant.best);
 }
 
 /* The value is copied, because config_value_parse takes terminated text. */
@@ -180,21 +191,26 @@ static bool take_line(struct ini *ini, size_t bytes)
     return line.text[0] == '[' ? take_section(ini, line) : take_key(ini, line);
 }
 
-bool config_ini_load(const struct config_table *table, const char *file, FILE *stream, void *target,
-                     struct config_origin *origins, struct failure *failure)
+bool config_ini_load(const struct config_table *table, const struct config_request *request,
+                     const char *file, FILE *stream, void *target, struct config_origin *origins,
+                     struct failure *failure)
 {
+    struct failure mistake;
     struct ini ini = {
-        .table = table, .file = file, .target = target, .origins = origins, .failure = failure};
-    bool taken = true;
+        .table = table, .file = file, .target = target, .origins = origins, .failure = &mistake};
     ssize_t bytes = 0;
     errno = 0;
-    while (taken && (bytes = getline(&ini.line, &ini.line_capacity, stream)) >= 0) {
+    while ((bytes = getline(&ini.line, &ini.line_capacity, stream)) >= 0) {
         ini.line_number++;
-        taken = take_line(&ini, (size_t)bytes);
+        if (!take_line(&ini, (size_t)bytes)) {
+            config_tell(request, &mistake, failure);
+        }
     }
-    if (taken && !feof(stream)) {
-        taken = failure_set_errno(failure, "%s: cannot read it", file);
+    bool read_all = feof(stream) != 0;
+    if (!read_all) {
+        failure_set_errno(&mistake, "%s: cannot read it", file);
+        config_tell(request, &mistake, failure);
     }
     free(ini.line);
-    return taken;
+    return read_all;
 }

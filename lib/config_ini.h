@@ -17,10 +17,12 @@
 
 /*
  * Lays what `stream` holds over `target`, and notes in `origins` what it set. `file` is
- * the name for messages; the stream stays the caller's. Parameters and failures are
- * config_load's. The origins of all values have to say CONFIG_FROM_DEFAULT.
+ * the name for messages; the stream stays the caller's. Parameters are config_load's, and mistakes
+ * are told by config_tell. The origins of all values have to say CONFIG_FROM_DEFAULT. Returns
+ * false where the file could not be read to its end.
  */
-bool config_ini_load(const struct config_table *table, const char *file, FILE *stream, void *target,
-                     struct config_origin *origins, struct failure *failure);
+bool config_ini_load(const struct config_table *table, const struct config_request *request,
+                     const char *file, FILE *stream, void *target, struct config_origin *origins,
+                     struct failure *failure);
 
 #endif

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* Enough for any number of 64 bits with its units, and for the names of all choices. */
-enum { NUMBER_TEXT_BYTES = 64, NAMES_TEXT_BYTES = 160 };
+/* Enough for any number of 64 bits with its units. */
+enum { NUMBER_TEXT_BYTES = 64 };
 
 /* How much of a wrong value is worth repeating in a message. */
 enum { SHOWN_VALUE_BYTES = 60 };
@@ -149,16 +149,7 @@ static const char *choice_name(const struct config_key *key, int index)
     return index < LOG_LEVELS ? log_level_name((enum log_level)index) : NULL;
 }
 
-/* Says that the value is not `wanted`, and shows as much of it as helps. */
-static bool refuse_value(const char *text, size_t bytes, const char *place, const char *wanted,
-                         struct failure *failure)
-{
-    return failure_set(failure, "%s: \"%.*s%s\" is not %s", place, (int)SHOWN_VALUE_BYTES, text,
-                       bytes > SHOWN_VALUE_BYTES ? "..." : "", wanted);
-}
-
-static bool refuse_number(const struct config_key *key, const char *text, size_t bytes,
-                          const char *place, struct failure *failure)
+static void describe_number(const struct config_key *key, char text[CONFIG_WANTED_BYTES])
 {
     const char *noun = "a whole number";
     const char *hint = "";
@@ -173,9 +164,41 @@ static bool refuse_number(const struct config_key *key, const char *text, size_t
     char maximum[NUMBER_TEXT_BYTES];
     format_number(key->kind, key->minimum, minimum, sizeof minimum);
     format_number(key->kind, key->maximum, maximum, sizeof maximum);
-    char wanted[4 * NUMBER_TEXT_BYTES];
-    snprintf(wanted, sizeof wanted, "%s from %s to %s%s", noun, minimum, maximum, hint);
-    return refuse_value(text, bytes, place, wanted, failure);
+    snprintf(text, CONFIG_WANTED_BYTES, "%s from %s to %s%s", noun, minimum, maximum, hint);
+}
+
+void config_value_describe(const struct config_key *key, char text[CONFIG_WANTED_BYTES])
+{
+    switch (key->kind) {
+    case CONFIG_TEXT:
+        snprintf(text, CONFIG_WANTED_BYTES, "a text");
+        break;
+    case CONFIG_UINT32:
+    case CONFIG_UINT64:
+    case CONFIG_BYTES:
+    case CONFIG_DURATION:
+        describe_number(key, text);
+        break;
+    case CONFIG_CHOICE:
+    case CONFIG_LOG_LEVEL:
+        snprintf(text, CONFIG_WANTED_BYTES, "one of");
+        for (int i = 0; choice_name(key, i) != NULL; i++) {
+            size_t used = strlen(text);
+            snprintf(text + used, CONFIG_WANTED_BYTES - used, "%s %s", i == 0 ? "" : ",",
+                     choice_name(key, i));
+        }
+        break;
+    }
+}
+
+/* Says what the value is not, and shows as much of it as helps. */
+static bool refuse_value(const struct config_key *key, const char *text, size_t bytes,
+                         const char *place, struct failure *failure)
+{
+    char wanted[CONFIG_WANTED_BYTES];
+    config_value_describe(key, wanted);
+    return failure_set(failure, "%s: \"%.*s%s\" is not %s", place, (int)SHOWN_VALUE_BYTES, text,
+                       bytes > SHOWN_VALUE_BYTES ? "..." : "", wanted);
 }
 
 static bool parse_number(const struct config_key *key, const char *text, size_t bytes,
@@ -187,7 +210,7 @@ static bool parse_number(const struct config_key *key, const char *text, size_t 
                       : key->kind == CONFIG_BYTES  ? config_value_parse_bytes(text, &number)
                                                    : take_digits(&end, &number) && *end == '\0';
     if (!understood || number < key->minimum || number > key->maximum) {
-        return refuse_number(key, text, bytes, place, failure);
+        return refuse_value(key, text, bytes, place, failure);
     }
     if (key->kind == CONFIG_UINT32) {
         *(uint32_t *)target = (uint32_t)number;
@@ -205,17 +228,13 @@ static bool parse_choice(const struct config_key *key, const char *text, size_t 
         *target = (int)level;
         return true;
     }
-    char wanted[NAMES_TEXT_BYTES] = "one of";
     for (int i = 0; choice_name(key, i) != NULL; i++) {
         if (strcasecmp(text, choice_name(key, i)) == 0) {
             *target = i;
             return true;
         }
-        size_t used = strlen(wanted);
-        snprintf(wanted + used, sizeof wanted - used, "%s %s", i == 0 ? "" : ",",
-                 choice_name(key, i));
     }
-    return refuse_value(text, bytes, place, wanted, failure);
+    return refuse_value(key, text, bytes, place, failure);
 }
 
 static bool parse_text(const struct config_key *key, const char *text, size_t bytes,

@@ -19,6 +19,11 @@
 bool config_value_parse(const struct config_key *key, const char *text, size_t bytes,
                         const char *place, void *target, struct failure *failure);
 
+enum { CONFIG_WANTED_BYTES = 256 };
+
+/* Writes what a value of this key is: "a whole number from 1 to 65535", "one of all, end". */
+void config_value_describe(const struct config_key *key, char text[CONFIG_WANTED_BYTES]);
+
 /* Writes the value as it would be written in the file; cut at `capacity`, always terminated. */
 void config_value_format(const struct config_key *key, const void *target, char *text,
                          size_t capacity);

@@ -33,7 +33,8 @@ static const char *const level_names[LOG_LEVELS] = {
 enum {
     TELL_EVERY_MS = 1000,
     MOMENT_BYTES = 20, /* "2026-11-23 10:00:00 " */
-    LEVEL_BYTES = 9    /* "INFO", filled up with spaces */
+    LEVEL_BYTES = 9,   /* "INFO", filled up with spaces */
+    COLOUR_BYTES = 16  /* around it, on a terminal */
 };
 
 static enum log_level log_threshold = LOG_LEVEL_INFO;
@@ -42,6 +43,15 @@ static struct log_losses own_losses;
 static struct log_losses *losses = &own_losses;
 static const struct log_around *log_around;
 static long utc_offset_s; /* of local time when the log was opened */
+static bool is_coloured;
+
+/* Select Graphic Rendition (ECMA-48, 8.3.117), so that what needs a look is seen. */
+static const char *const level_colours[LOG_LEVELS] = {
+    [LOG_LEVEL_DEBUG] = "\x1b[2m",       [LOG_LEVEL_INFO] = "",
+    [LOG_LEVEL_WARNING] = "\x1b[33m",    [LOG_LEVEL_ERROR] = "\x1b[31m",
+    [LOG_LEVEL_CRITICAL] = "\x1b[1;31m",
+};
+static const char colour_end[] = "\x1b[0m";
 
 void log_set_threshold(enum log_level threshold)
 {
@@ -90,6 +100,22 @@ struct line {
     size_t used;
 };
 
+/* Writes the level, filled up to LEVEL_BYTES columns, and returns its end. For signal handlers, too. */
+static char *put_level(char *text, enum log_level level)
+{
+    size_t name_bytes = strlen(level_names[level]);
+    bool coloured = is_coloured && level_colours[level][0] != '\0';
+    if (coloured) {
+        text = stpcpy(text, level_colours[level]);
+    }
+    text = stpcpy(text, level_names[level]);
+    if (coloured) {
+        text = stpcpy(text, colour_end);
+    }
+    memset(text, ' ', LEVEL_BYTES - name_bytes);
+    return text + LEVEL_BYTES - name_bytes;
+}
+
 /* A line begins with date, time and level. */
 __attribute__((format(printf, 3, 0))) static void
 format_line(struct line *line, enum log_level level, const char *format, va_list arguments)
@@ -100,7 +126,7 @@ format_line(struct line *line, enum log_level level, const char *format, va_list
     line->text[0] = '\n';
     localtime_r(&now, &broken_down);
     size_t used = strftime(text, LOG_LINE_BYTES, "%Y-%m-%d %H:%M:%S ", &broken_down);
-    used += (size_t)snprintf(text + used, LOG_LINE_BYTES - used, "%-8s ", level_names[level]);
+    used = (size_t)(put_level(text + used, level) - text);
     int wanted = vsnprintf(text + used, LOG_LINE_BYTES - used, format, arguments);
     size_t text_bytes = wanted < 0 ? 0 : (size_t)wanted;
     if (text_bytes > LOG_LINE_BYTES - used - 1) {
@@ -226,6 +252,7 @@ void log_open(void)
     if (localtime_r(&now, &broken_down) != NULL) {
         utc_offset_s = broken_down.tm_gmtoff;
     }
+    is_coloured = log_output_takes_colours(STDOUT_FILENO);
 }
 
 void log_close(void)
@@ -329,15 +356,12 @@ void log_write_in_signal(enum log_level level, const char *text)
 {
     struct line line = {.used = 0};
     size_t bytes = strlen(text);
-    size_t room = LOG_LINE_BYTES - MOMENT_BYTES - LEVEL_BYTES - 1;
+    size_t room = LOG_LINE_BYTES - MOMENT_BYTES - LEVEL_BYTES - COLOUR_BYTES - 1;
     int saved_errno = errno;
     if (!log_enabled(level)) {
         return;
     }
-    line.used = (size_t)(put_moment(line.text) - line.text);
-    memset(line.text + line.used, ' ', LEVEL_BYTES);
-    memcpy(line.text + line.used, level_names[level], strlen(level_names[level]));
-    line.used += LEVEL_BYTES;
+    line.used = (size_t)(put_level(put_moment(line.text), level) - line.text);
     memcpy(line.text + line.used, text, bytes < room ? bytes : room);
     line.used += bytes < room ? bytes : room;
     line.text[line.used++] = '\n';

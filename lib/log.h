@@ -6,7 +6,7 @@
  * and leaves the process in one write to standard output (POSIX: a write of
  * at most PIPE_BUF bytes to a pipe is atomic). A line longer than LOG_LINE_BYTES
  * is cut. Every line is valid UTF-8 without control characters: each byte that is
- * not becomes `?`. Fields are `name: value`, separated by ` | `; `result` is
+ * not becomes `?`, but for the colour of the level on a terminal (log_output.h). Fields are `name: value`, separated by ` | `; `result` is
  * success, fail or in_progress.
  *
  * A process waits for the log no longer than a moment (log_output.h says how
@@ -114,8 +114,8 @@ void log_write(enum log_level level, const char *format, ...) __attribute__((for
 
 /*
  * Writes one line as log_write does, by what a signal handler may call (signal-safety(7)): in one
- * write, which is not repeated. `text` is shorter than LOG_LINE_BYTES by the 29 bytes of date and
- * level, and clean. The hour is local time as it was when the log was opened.
+ * write, which is not repeated. `text` is shorter than LOG_LINE_BYTES by the 45 bytes of date,
+ * level and its colour, and clean. The hour is local time as it was when the log was opened.
  */
 void log_write_in_signal(enum log_level level, const char *text);
 

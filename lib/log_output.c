@@ -11,6 +11,8 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -93,6 +95,22 @@ void log_output_open(struct log_output *output, int descriptor)
         set_up(output, descriptor, S_ISSOCK(status.st_mode) ? LOG_OUTPUT_SOCKET : LOG_OUTPUT_FILE);
     }
     errno = saved_errno;
+}
+
+bool log_output_takes_escapes(int descriptor)
+{
+    int saved_errno = errno;
+    const char *kind = getenv("TERM");
+    bool takes =
+        isatty(descriptor) == 1 && kind != NULL && kind[0] != '\0' && strcmp(kind, "dumb") != 0;
+    errno = saved_errno;
+    return takes;
+}
+
+bool log_output_takes_colours(int descriptor)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    return (no_colour == NULL || no_colour[0] == '\0') && log_output_takes_escapes(descriptor);
 }
 
 void log_output_close(struct log_output *output)

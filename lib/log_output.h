@@ -23,6 +23,7 @@
 #ifndef LIB_LOG_OUTPUT_H
 #define LIB_LOG_OUTPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -61,6 +62,15 @@ void log_output_open(struct log_output *output, int descriptor);
  * ITIMER_REAL belong to the log from then on.
  */
 void log_output_open_shared(struct log_output *output, int descriptor);
+
+/*
+ * True for a terminal that moves its cursor: TERM says another kind than "dumb". Escape sequences
+ * are text anywhere else.
+ */
+bool log_output_takes_escapes(int descriptor);
+
+/* The same, unless NO_COLOR is set (no-color.org). */
+bool log_output_takes_colours(int descriptor);
 
 /* Closes the descriptor that log_output_open has opened itself, if any. */
 void log_output_close(struct log_output *output);

@@ -8,8 +8,11 @@
 
 #include "lib/file_size_limit.h"
 #include "lib/log.h"
+#include "lib/program_pages.h"
+#include "lib/similar.h"
 #include "lib/standard_streams.h"
 #include "lib/text.h"
+#include "lib/version.h"
 
 #include <getopt.h>
 #include <stdarg.h>
@@ -19,6 +22,8 @@
 enum {
     OPTION_GAP = 2,    /* columns before and after an option */
     OPTION_BYTES = 64, /* "  -c, --config FILE", terminated */
+    STATUS_COLUMNS = 2,
+    MEANING_INDENT = 6, /* of what stands below what it explains */
     COMMON_OPTIONS = 2,
     ALL_OPTIONS = PROGRAM_OPTIONS_MAX + COMMON_OPTIONS,
     LETTERS_BYTES = 2 + 2 * ALL_OPTIONS /* ":c:t", terminated */
@@ -34,19 +39,37 @@ static const char *const common_statuses[] = {
     [EXIT_FAILURE] = "something failed; standard error says what",
     [PROGRAM_EXIT_USAGE] = "it was called wrongly",
 };
+enum { COMMON_STATUSES = sizeof common_statuses / sizeof common_statuses[0] };
 
-/* The program's own options come first, then those that all programs have. */
-static size_t option_count(const struct program_manual *manual)
+const struct program_option *program_option_at(const struct program_manual *manual, size_t index)
 {
     invariant(manual->option_count <= PROGRAM_OPTIONS_MAX, "%s has %zu options", manual->name,
               manual->option_count);
-    return manual->option_count + COMMON_OPTIONS;
+    if (index < manual->option_count) {
+        return &manual->options[index];
+    }
+    index -= manual->option_count;
+    return index < COMMON_OPTIONS ? &common_options[index] : NULL;
 }
 
-static const struct program_option *option_at(const struct program_manual *manual, size_t index)
+struct program_status program_status_at(const struct program_manual *manual, size_t index)
 {
-    return index < manual->option_count ? &manual->options[index]
-                                        : &common_options[index - manual->option_count];
+    size_t own = 0;
+    for (int common = 0;; index--) {
+        bool has_own = own < PROGRAM_STATUSES_MAX && manual->statuses[own].meaning != NULL;
+        bool is_common =
+            common < COMMON_STATUSES && (!has_own || common < manual->statuses[own].status);
+        struct program_status next = {0};
+        if (is_common) {
+            next = (struct program_status){common, common_statuses[common]};
+        } else if (has_own) {
+            next = manual->statuses[own++];
+        }
+        if (index == 0 || next.meaning == NULL) {
+            return next;
+        }
+        common += next.status == common ? 1 : 0;
+    }
 }
 
 bool program_begin(const struct program_manual *manual)
@@ -76,12 +99,12 @@ static void print_options(const struct program_manual *manual, FILE *file)
 {
     char text[OPTION_BYTES];
     size_t widest = 0;
-    for (size_t i = 0; i < option_count(manual); i++) {
-        size_t bytes = strlen(name_option(option_at(manual, i), text));
+    for (size_t i = 0; program_option_at(manual, i) != NULL; i++) {
+        size_t bytes = strlen(name_option(program_option_at(manual, i), text));
         widest = bytes > widest ? bytes : widest;
     }
-    for (size_t i = 0; i < option_count(manual); i++) {
-        const struct program_option *option = option_at(manual, i);
+    for (size_t i = 0; program_option_at(manual, i) != NULL; i++) {
+        const struct program_option *option = program_option_at(manual, i);
         fprintf(file, "%*s%-*s%*s", OPTION_GAP, "", (int)widest, name_option(option, text),
                 OPTION_GAP, "");
         text_print_wrapped(file, option->meaning, widest + 2 * (size_t)OPTION_GAP,
@@ -107,8 +130,8 @@ static void print_synopsis(const struct program_manual *manual, FILE *file)
     char text[OPTION_BYTES];
     int indent = fprintf(file, "usage: %s", manual->name);
     size_t column = (size_t)indent;
-    for (size_t i = 0; i < option_count(manual); i++) {
-        const char *use = show_use(option_at(manual, i), text);
+    for (size_t i = 0; program_option_at(manual, i) != NULL; i++) {
+        const char *use = show_use(program_option_at(manual, i), text);
         if (column + 1 + strlen(use) > CONFIG_HELP_COLUMNS) {
             column = (size_t)fprintf(file, "\n%*s", indent, "") - 1;
         }
@@ -121,29 +144,41 @@ static void print_synopsis(const struct program_manual *manual, FILE *file)
             manual->operands != NULL ? manual->operands : "");
 }
 
+/* "  check DIR [--full] [--json]", and what it means on the lines below. */
+static void print_operands(const struct program_manual *manual, FILE *file)
+{
+    struct program_operand operand;
+    fprintf(file, "\n%s:\n", manual->operands);
+    for (size_t i = 0; manual->operand_at(i, &operand); i++) {
+        fprintf(file, "  %s\n%*s", operand.call, MEANING_INDENT, "");
+        text_print_wrapped(file, operand.meaning, MEANING_INDENT, CONFIG_HELP_COLUMNS);
+    }
+}
+
 void program_print_usage(const struct program_manual *manual, FILE *file)
 {
     print_synopsis(manual, file);
     fprintf(file, "%s\n", manual->purpose);
     print_options(manual, file);
-    if (manual->explain_operands != NULL) {
-        manual->explain_operands(file);
+    if (manual->operand_at != NULL) {
+        print_operands(manual, file);
     }
 }
 
 void program_print_help(const struct program_manual *manual, FILE *file)
 {
+    struct program_status status;
     program_print_usage(manual, file);
     fputs("\nExit status:\n", file);
-    for (int status = 0; status < PROGRAM_EXIT_STATUSES; status++) {
-        const char *meaning = manual->statuses[status];
-        if (meaning == NULL && status <= PROGRAM_EXIT_USAGE) {
-            meaning = common_statuses[status];
-        }
-        if (meaning != NULL) {
-            fprintf(file, "  %d  ", status);
-            text_print_wrapped(file, meaning, strlen("  0  "), CONFIG_HELP_COLUMNS);
-        }
+    for (size_t i = 0; (status = program_status_at(manual, i)).meaning != NULL; i++) {
+        fprintf(file, "%*s%*d%*s", OPTION_GAP, "", STATUS_COLUMNS, status.status, OPTION_GAP, "");
+        text_print_wrapped(file, status.meaning, STATUS_COLUMNS + 2 * (size_t)OPTION_GAP,
+                           CONFIG_HELP_COLUMNS);
+    }
+    for (size_t i = 0; i < PROGRAM_EXAMPLES_MAX && manual->examples[i].command != NULL; i++) {
+        fprintf(file, "%s  %s\n%*s", i == 0 ? "\nExamples:\n" : "", manual->examples[i].command,
+                MEANING_INDENT, "");
+        text_print_wrapped(file, manual->examples[i].meaning, MEANING_INDENT, CONFIG_HELP_COLUMNS);
     }
     if (manual->keys != NULL) {
         config_print_help(manual->keys, file);
@@ -175,7 +210,7 @@ enum program_reading program_misused(const struct program_manual *manual, const 
     va_start(values, format);
     complain(manual, format, values);
     va_end(values);
-    if (manual->explain_operands == NULL) {
+    if (manual->operand_at == NULL) {
         program_print_usage(manual, stderr);
     } else {
         fprintf(stderr, "%s -h explains how it is called\n", manual->name);
@@ -212,8 +247,8 @@ static void fill_tables(const struct program_manual *manual, struct getopt_table
     char *letter = tables->letters;
     memset(tables, 0, sizeof *tables);
     *letter++ = ':';
-    for (size_t i = 0; i < option_count(manual); i++) {
-        const struct program_option *option = option_at(manual, i);
+    for (size_t i = 0; program_option_at(manual, i) != NULL; i++) {
+        const struct program_option *option = program_option_at(manual, i);
         bool has_argument = option->argument != NULL;
         tables->names[i] =
             (struct option){.name = option->name,
@@ -230,9 +265,9 @@ static void fill_tables(const struct program_manual *manual, struct getopt_table
 
 static const struct program_option *find_option(const struct program_manual *manual, int id)
 {
-    for (size_t i = 0; i < option_count(manual); i++) {
-        if (option_at(manual, i)->id == id) {
-            return option_at(manual, i);
+    for (size_t i = 0; program_option_at(manual, i) != NULL; i++) {
+        if (program_option_at(manual, i)->id == id) {
+            return program_option_at(manual, i);
         }
     }
     return NULL;
@@ -241,22 +276,29 @@ static const struct program_option *find_option(const struct program_manual *man
 /* `word` is where getopt_long stopped; of an unknown letter, optopt has it. */
 static enum program_reading refuse_option(const struct program_manual *manual, const char *word)
 {
-    const struct program_option *known = find_option(manual, optopt);
-    if (optopt != 0 && known != NULL) {
-        return program_misused(manual, "option --%s takes no argument", known->name);
+    const struct program_option *option = find_option(manual, optopt);
+    if (optopt != 0 && option != NULL) {
+        return program_misused(manual, "option --%s takes no argument", option->name);
     }
     if (optopt != 0) {
         return program_misused(manual, "there is no option -%c", optopt);
     }
     const char *name = word + strspn(word, "-");
-    size_t meant = 0; /* options that the word, like "--wat", is the beginning of */
-    for (size_t i = 0; i < option_count(manual); i++) {
-        meant += strncmp(option_at(manual, i)->name, name, strcspn(name, "=")) == 0;
-    }
     int bytes = (int)strcspn(word, "=");
-    return meant > 1
-               ? program_misused(manual, "option %.*s may mean several; write it out", bytes, word)
-               : program_misused(manual, "there is no option %.*s", bytes, word);
+    size_t beginnings = 0; /* options that the word, like "--wat", is the beginning of */
+    struct similar meant;
+    similar_begin(&meant, name, strcspn(name, "="));
+    for (size_t i = 0; (option = program_option_at(manual, i)) != NULL; i++) {
+        beginnings += strncmp(option->name, name, meant.bytes) == 0;
+        similar_offer(&meant, option->name, strlen(option->name));
+    }
+    if (beginnings > 1) {
+        return program_misused(manual, "option %.*s may mean several; write it out", bytes, word);
+    }
+    return meant.best == NULL
+               ? program_misused(manual, "there is no option %.*s", bytes, word)
+               : program_misused(manual, "there is no option %.*s; did you mean --%s?", bytes, word,
+                                 meant.best);
 }
 
 static enum program_reading refuse_missing_argument(const struct program_manual *manual)
@@ -269,6 +311,14 @@ static enum program_reading refuse_missing_argument(const struct program_manual 
                                  option->argument);
 }
 
+static void print_version(const struct program_manual *manual)
+{
+    printf("%s %s\ncommit: %s\n", manual->name, PROGRAM_VERSION, version_commit());
+    for (size_t i = 0; i < PROGRAM_FORMATS_MAX && manual->formats[i].name != NULL; i++) {
+        printf("%s: %u\n", manual->formats[i].name, manual->formats[i].version);
+    }
+}
+
 static enum program_reading read_option(const struct program_manual *manual, int id,
                                         const char *word, program_take_option take, void *context)
 {
@@ -277,7 +327,7 @@ static enum program_reading read_option(const struct program_manual *manual, int
         program_print_help(manual, stdout);
         return PROGRAM_ENOUGH;
     case 'V':
-        printf("%s %s\n", manual->name, PROGRAM_VERSION);
+        print_version(manual);
         return PROGRAM_ENOUGH;
     case '?':
         return refuse_option(manual, word);
@@ -293,6 +343,9 @@ enum program_reading program_read_options(const struct program_manual *manual, i
 {
     struct getopt_tables tables;
     int id = 0;
+    if (argc == 2 && program_pages_print(manual, argv[1], stdout)) {
+        return PROGRAM_ENOUGH;
+    }
     fill_tables(manual, &tables);
     opterr = 0;
     optind = 0; /* glibc: read from the beginning, whatever was read before */

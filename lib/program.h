@@ -1,9 +1,10 @@
 /*
  * program.h - what every program of the lottery does alike at its command line.
  *
- * A program describes itself in one table, its manual: purpose, options, exit statuses. The
- * usage and -h are written from that table. Every program has -h, --help, -V and --version,
- * complains as "NAME: text" on standard error, and ends with the exit statuses below.
+ * A program describes itself in one table, its manual: purpose, options, exit statuses, examples.
+ * The usage, -h, the manual page and the shell's completion are written from that table
+ * (program_pages.h has the last two). Every program has -h, --help, -V and --version, complains as
+ * "NAME: text" on standard error, and ends with the exit statuses below.
  *
  *     int main(int argc, char **argv)
  *     {
@@ -31,11 +32,29 @@
 /* The version of all programs: they are built, installed and released together. */
 #define PROGRAM_VERSION "1.0"
 
-/* Beside EXIT_SUCCESS (0) and EXIT_FAILURE (1). A program's own statuses follow from 3 on. */
-enum { PROGRAM_EXIT_USAGE = 2, PROGRAM_EXIT_STATUSES = 8 };
+/*
+ * Beside EXIT_SUCCESS (0) and EXIT_FAILURE (1). A program's own statuses follow from 3 on. What
+ * sysexits.h has a number for has that number.
+ */
+enum {
+    PROGRAM_EXIT_USAGE = 2,
+    PROGRAM_EXIT_DATA = 65,        /* a file that was given is wrong (EX_DATAERR) */
+    PROGRAM_EXIT_UNREACHABLE = 69, /* there is nobody to ask (EX_UNAVAILABLE) */
+    PROGRAM_EXIT_STOPPED = 75,     /* a signal has stopped it; call it again (EX_TEMPFAIL) */
+    PROGRAM_EXIT_REFUSED = 77,     /* the other side does not do it (EX_NOPERM) */
+    PROGRAM_EXIT_CONFIG = 78       /* the configuration is wrong (EX_CONFIG) */
+};
 
 /* Ids of options without a short form begin here; other ids are the short form's letter. */
-enum { PROGRAM_LONG_ONLY = 256, PROGRAM_OPTIONS_MAX = 16 };
+enum {
+    PROGRAM_LONG_ONLY = 256,
+    PROGRAM_OPTIONS_MAX = 24,
+    PROGRAM_STATUSES_MAX = 12,
+    PROGRAM_FORMATS_MAX = 4,
+    PROGRAM_PARAGRAPHS_MAX = 8,
+    PROGRAM_EXAMPLES_MAX = 5,
+    PROGRAM_CALL_BYTES = 256
+};
 
 struct program_option {
     int id;               /* 'c' for -c, or a number from PROGRAM_LONG_ONLY on */
@@ -45,17 +64,45 @@ struct program_option {
     bool required;        /* the usage shows it without brackets; the program checks it */
 };
 
-/* All texts are the program's and are constant. */
+/* One of the things that may follow the options. */
+struct program_operand {
+    const char *word;              /* what is typed, "pki init"; NULL: a file or directory */
+    char call[PROGRAM_CALL_BYTES]; /* with all that goes with it, "check DIR [--full]" */
+    const char *meaning;
+};
+
+struct program_status {
+    int status;
+    const char *meaning;
+};
+
+/* A format that the program reads or writes, and which of its versions. */
+struct program_format {
+    const char *name;
+    unsigned version;
+};
+
+struct program_example {
+    const char *command;
+    const char *meaning;
+};
+
+/* All texts are the program's and are constant. Arrays end with an element of zeros, or are full. */
 struct program_manual {
     const char *name;
     const char *purpose; /* one line */
     const struct program_option *options;
     size_t option_count;  /* PROGRAM_OPTIONS_MAX at most, without -h and -V */
     const char *operands; /* what follows the options, "COMMAND"; NULL: nothing may */
-    void (*explain_operands)(FILE *file); /* prints lines for -h; NULL where operands is */
-    const struct config_table *keys;      /* of the configuration, printed by -h; NULL: none */
-    /* What each exit status means. Those of 0, 1 and 2 may be left out. */
-    const char *statuses[PROGRAM_EXIT_STATUSES];
+    /* Describes operand `index`, counted from 0; false after the last one. NULL where operands is. */
+    bool (*operand_at)(size_t index, struct program_operand *operand);
+    const struct config_table *keys; /* of the configuration, printed by -h; NULL: none */
+    const char *keys_page;           /* the manual page of the keys, "lottery-server.yaml" */
+    /* What exit statuses mean, ascending. Those of 0, 1 and 2 may be left out. */
+    struct program_status statuses[PROGRAM_STATUSES_MAX];
+    struct program_format formats[PROGRAM_FORMATS_MAX]; /* printed by -V */
+    const char *description[PROGRAM_PARAGRAPHS_MAX];    /* paragraphs of the manual page */
+    struct program_example examples[PROGRAM_EXAMPLES_MAX];
 };
 
 enum program_reading {
@@ -89,7 +136,13 @@ enum program_reading program_read_options(const struct program_manual *manual, i
 /* Writes usage, purpose, options and operands. */
 void program_print_usage(const struct program_manual *manual, FILE *file);
 
-/* Writes what -h shows: the usage, the exit statuses and the keys of the configuration. */
+/* Returns the option at `index`, the program's own first, then -h and -V; NULL after the last. */
+const struct program_option *program_option_at(const struct program_manual *manual, size_t index);
+
+/* Returns the exit status at `index`, ascending, those of all programs too; meaning NULL: the end. */
+struct program_status program_status_at(const struct program_manual *manual, size_t index);
+
+/* Writes what -h shows: usage, exit statuses, examples and the keys of the configuration. */
 void program_print_help(const struct program_manual *manual, FILE *file);
 
 /* Complains on standard error, "NAME: text". Returns `status`, for main to return. */
@@ -98,7 +151,7 @@ int program_complain(const struct program_manual *manual, int status, const char
 
 /*
  * Complains of how the program was called. The usage follows, or a hint at -h where it is long: where
- * the manual explains operands. Returns PROGRAM_WRONG.
+ * the manual has operand_at. Returns PROGRAM_WRONG.
  */
 enum program_reading program_misused(const struct program_manual *manual, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -4,7 +4,7 @@
 #
 #   scripts/nats-version.sh VERSION    what `nats-server --version` prints, or a package's version
 #
-# Exit status: 0 for a version that may be measured; 1, with the reason, for any other.
+# Exit status: 0 for a version that may be used; 1, with the reason, for any other.
 set -euo pipefail
 
 readonly oldest=2.10.23
@@ -14,7 +14,7 @@ version=$(grep -oE '[0-9]+\.[0-9]+\.[0-9]+' <<<"$*" | head -n 1) || {
     exit 1
 }
 if ! printf '%s\n' "$oldest" "$version" | sort --check=quiet --version-sort; then
-    echo "nats-server $version is too old, $oldest is the oldest to measure: 2.9 can't sync before it" \
+    echo "nats-server $version is too old, $oldest is the oldest to use: 2.9 can't sync before it" \
         "answers and lost acknowledged records when it was killed, 2.10 before .23 lost streams" >&2
     exit 1
 fi

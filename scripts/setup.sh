@@ -3,7 +3,7 @@
 # setup.sh - installs the packages that are missing for a task.
 #
 #   scripts/setup.sh GROUP...     groups: build, test, lint, clang, dataset, docker, looking, browser,
-#                                 peers
+#                                 engine, peers
 #
 # Quick and silent when nothing is missing. Installs by apt where it may (root,
 # or sudo without a password); otherwise prints the command to type, and stops
@@ -22,6 +22,7 @@ readonly needs=(
     "build:libssl-dev:openssl-devel:have_header openssl/evp.h"
     "build:libseccomp-dev:libseccomp-devel:have_header seccomp.h"
     "build:libjansson-dev:jansson-devel:have_header jansson.h"
+    "build:libnats-dev:cnats-devel:have_header nats/nats.h"
     "build:libmicrohttpd-dev:libmicrohttpd-devel:have_header microhttpd.h"
     "test:libcmocka-dev:libcmocka-devel:have_header stddef.h stdarg.h stdint.h setjmp.h cmocka.h"
     "test:python3:python3:have python3"
@@ -40,6 +41,7 @@ readonly needs=(
     "docker:docker.io:moby-engine:have docker"
     "docker:docker-compose:docker-compose:have_compose"
     "looking:netcat-openbsd:netcat:have nc"
+    "engine:nats-server:nats-server:have_nats"
     "peers:python3:python3:have python3"
     "peers:pkg-config:pkgconf:have pkg-config"
     "peers:strace:strace:have strace"
@@ -81,6 +83,11 @@ have_nats() {
     have nats-server && bash "$scripts/nats-version.sh" "$(nats-server --version)"
 }
 
+# True when one of the groups has packages that start services when they are installed.
+have_services() {
+    [[ " ${groups[*]} " == *" engine "* || " ${groups[*]} " == *" peers "* ]]
+}
+
 # Prints the missing packages of the groups, by Debian's names or by Fedora's.
 # find_missing debian|fedora GROUP...
 find_missing() {
@@ -111,8 +118,8 @@ find_privilege() {
 explain_install() {
     local command="sudo apt-get update && sudo apt-get install -y $*"
     local -a packages
-    if have apt-get && [[ " ${groups[*]} " == *" peers "* ]]; then
-        command="sudo bash scripts/setup.sh peers"
+    if have apt-get && have_services; then
+        command="sudo bash scripts/setup.sh ${groups[*]}"
     fi
     if ! have apt-get && have dnf; then
         mapfile -t packages < <(find_missing fedora "${groups[@]}")
@@ -126,8 +133,8 @@ install_packages() {
     # shellcheck disable=SC2016 # the shell in there expands it
     local -a install=(sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install \
         -y -q --no-install-recommends "$@"' sh)
-    if [[ " ${groups[*]} " == *" peers "* ]]; then
-        install=(bash "$scripts/install-peers.sh")
+    if have_services; then
+        install=(bash "$scripts/install-services.sh")
     fi
     if ! privilege=$(find_privilege); then
         explain_install "$@"
@@ -144,7 +151,7 @@ install_packages() {
 }
 
 if (($# == 0)); then
-    echo "usage: setup.sh build|test|lint|clang|dataset|docker|looking|browser|peers ..." >&2
+    echo "usage: setup.sh build|test|lint|clang|dataset|docker|looking|browser|engine|peers ..." >&2
     exit 2
 fi
 readonly groups=("$@")

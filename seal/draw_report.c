@@ -175,6 +175,7 @@ static const struct canonical_member report_members[] = {
     {"seal_sha256", CANONICAL_DIGEST, FIELD(seal_sha256), NULL},
     {"winners", OTHER},
     {"winning_number", CANONICAL_UINT32, FIELD(winning_number), NULL},
+    {"national_sha256", CANONICAL_DIGEST, FIELD(national_sha256), NULL}, /* of a national draw */
 };
 
 static const struct canonical_member winners_members[] = {
@@ -188,7 +189,10 @@ static const struct canonical_member agency_members[] = {
     {"winners", CANONICAL_UINT64, offsetof(struct draw_report_agency, winners), 0, NULL},
 };
 
-static const struct canonical_table report_table = TABLE(report_members);
+enum { REPORT_MEMBERS = sizeof report_members / sizeof report_members[0] };
+
+static const struct canonical_table national_table = {report_members, REPORT_MEMBERS};
+static const struct canonical_table report_table = {report_members, REPORT_MEMBERS - 1};
 static const struct canonical_table winners_table = TABLE(winners_members);
 static const struct canonical_table agency_table = TABLE(agency_members);
 
@@ -207,7 +211,7 @@ static json_t *make_agencies(const struct draw_report *report)
 
 char *draw_report_write_text(const struct draw_report *report, size_t *bytes)
 {
-    json_t *object = canonical_make(&report_table, report);
+    json_t *object = canonical_make(report->is_national ? &national_table : &report_table, report);
     if (json_object_set_new(object, "winners", canonical_make(&winners_table, report)) != 0 ||
         json_object_set_new(object, "agencies", make_agencies(report)) != 0) {
         json_decref(object);
@@ -249,7 +253,9 @@ static bool take(json_t *object, const char *path, struct draw_report *report,
 {
     char where[FAILURE_TEXT_BYTES];
     (void)snprintf(where, sizeof where, "%s: \"winners\"", path);
-    if (!canonical_take(object, &report_table, path, report, failure) ||
+    report->is_national = json_object_get(object, "national_sha256") != NULL;
+    if (!canonical_take(object, report->is_national ? &national_table : &report_table, path, report,
+                        failure) ||
         !canonical_take(json_object_get(object, "winners"), &winners_table, where, report,
                         failure) ||
         !take_agencies(json_object_get(object, "agencies"), path, report, failure)) {

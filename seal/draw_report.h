@@ -2,7 +2,8 @@
  * draw_report.h - draw.json: which number was drawn, after which seal, and who has won.
  *
  * It names the seal by its SHA-256, and winners.csv by its own, so whoever has the SHA-256 of
- * draw.json has the whole draw. docs/draws.md has the format.
+ * draw.json has the whole draw. Where several centres hold the draw together, it names what they have
+ * said of it (national.h), too. docs/draws.md has the format.
  *
  * Called by the storer after the draw, and by lottery-verify.
  */
@@ -29,6 +30,8 @@ struct draw_report {
     uint32_t winning_number;
     int64_t drawn_at_ms;
     struct sha256_digest seal_sha256;
+    bool is_national;                     /* several centres hold the draw; then: */
+    struct sha256_digest national_sha256; /* of the payload of `drawn` */
     uint64_t winners_bytes, winners_rows;
     struct sha256_digest winners_sha256;
     struct draw_report_agency *agencies; /* owned; every agency of the seal, ascending */
@@ -36,8 +39,8 @@ struct draw_report {
 };
 
 /*
- * Makes the report of a draw that was held: the number is that of `terms`, `winners_file` the
- * open winners.csv, whole. Answers as seal_make does; SEAL_DAMAGED when winners.csv has a row of
+ * Makes the report of a draw that was held, by this centre alone: the number is that of `terms`,
+ * `winners_file` the open winners.csv, whole. Answers as seal_make does; SEAL_DAMAGED when winners.csv has a row of
  * an agency that the seal does not have. After SEAL_GOOD the caller closes *report; else it
  * is zeroed. Memory does not grow with the number of winners. Called by the storer.
  */

@@ -10,7 +10,7 @@
  * answer when there is one. If the supervisor dies, the client reads the end of the stream, and
  * the next server replaces the socket.
  *
- * Called by the supervisor; its children close the descriptors (admin_door_close_in_child).
+ * Called by the supervisor, whose children close the descriptors (admin_door_close_in_child), and by a standby.
  */
 #ifndef SERVER_ADMIN_DOOR_H
 #define SERVER_ADMIN_DOOR_H

@@ -14,8 +14,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const command_names[] = {
-    [ADMIN_CLOSE] = "close", [ADMIN_DRAW] = "draw", [ADMIN_OPEN] = "open"};
+static const char *const command_names[] = {[ADMIN_CLOSE] = "close",
+                                            [ADMIN_DRAW] = "draw",
+                                            [ADMIN_OPEN] = "open",
+                                            [ADMIN_CLOSE_CENTRE] = "close-centre",
+                                            [ADMIN_PROMOTE] = "promote"};
 
 enum { COMMANDS = sizeof command_names / sizeof command_names[0] };
 
@@ -57,6 +60,7 @@ size_t admin_request_write(const struct admin_request *request, char text[ADMIN_
     used = write_line(text, used, "without", request->without);
     used = write_line(text, used, "reason", request->reason);
     used = write_line(text, used, "seal", request->seal);
+    used = write_line(text, used, "centre", request->centre);
     return used + (size_t)snprintf(text + used, ADMIN_REQUEST_BYTES_MAX - used, "\n");
 }
 
@@ -73,7 +77,7 @@ struct reading {
 };
 
 /*
- * If the next line begins with `word`, copies what stands behind it and a space to `value` ("" if
+ * If the next line's first word is `word`, copies what stands behind it and a space to `value` ("" if
  * nothing does), moves on and returns true.
  */
 static bool take_line(struct reading *reading, const char *word, char *value, size_t capacity)
@@ -87,6 +91,9 @@ static bool take_line(struct reading *reading, const char *word, char *value, si
         return false;
     }
     const char *from = reading->at + word_bytes;
+    if (*from != ' ' && from != line_feed) {
+        return false;
+    }
     from += *from == ' ' ? 1 : 0;
     if ((size_t)(line_feed - from) >= capacity) {
         return false;
@@ -122,6 +129,7 @@ static void read_lines(struct reading *reading, struct admin_request *request)
     (void)take_line(reading, "without", request->without, sizeof request->without);
     (void)take_line(reading, "reason", request->reason, sizeof request->reason);
     (void)take_line(reading, "seal", request->seal, sizeof request->seal);
+    (void)take_line(reading, "centre", request->centre, sizeof request->centre);
 }
 
 /* True when the command has what it needs, and no line of another command. */
@@ -130,12 +138,16 @@ static bool has_its_lines(const struct admin_request *request)
     bool opens = request->command == ADMIN_OPEN;
     bool closes = request->command == ADMIN_CLOSE;
     bool draws = request->command == ADMIN_DRAW;
+    bool closes_out = request->command == ADMIN_CLOSE_CENTRE;
     return (request->draw[0] != '\0') == opens && (opens || request->agencies[0] == '\0') &&
            (opens || request->closes_at_ms == 0) && (opens || !request->abandon) &&
            (closes || request->without[0] == '\0') &&
-           (closes || request->abandon || request->reason[0] == '\0') &&
+           (closes || closes_out || request->abandon || request->reason[0] == '\0') &&
+           (request->centre[0] != '\0') == closes_out &&
+           (!closes_out || (request->reason[0] != '\0' && centre_set_is_name(request->centre))) &&
            (request->seal[0] != '\0') == draws && (!draws || request->has_number) &&
-           (!closes || !request->has_number) && (!opens || control_is_draw_name(request->draw)) &&
+           (opens || draws || !request->has_number) &&
+           (!opens || control_is_draw_name(request->draw)) &&
            text_is_clean(request->reason, strlen(request->reason));
 }
 
@@ -146,7 +158,8 @@ bool admin_request_parse(const char *text, size_t bytes, struct admin_request *r
     struct reading reading = {.at = text, .end = text + bytes};
     *request = (struct admin_request){.command = ADMIN_CLOSE};
     if (!take_command(&reading, request)) {
-        return failure_set(failure, "the request begins with no command: close, draw or open");
+        return failure_set(failure, "the request begins with no command: close, draw, open, "
+                                    "close-centre or promote");
     }
     read_lines(&reading, request);
     return (has_its_lines(request) && admin_request_write(request, again) == bytes &&

@@ -128,7 +128,7 @@ static void warn_of_root(const struct server_config *config)
 }
 
 bool confinement_prepare(struct confinement *confinement, const struct server_config *config,
-                         int data_directory,
+                         int data_directory, const char *program,
                          const struct confinement_rule *const rules[SHARED_CONFINED_MAX],
                          struct failure *failure)
 {
@@ -141,6 +141,9 @@ bool confinement_prepare(struct confinement *confinement, const struct server_co
         .data_directory = data_directory,
         .key_file = config->seal_key,
         .tls_files = {config->tls_certificate, config->tls_key, config->tls_ca, config->tls_crl},
+        .program = program,
+        .engine_files = {config->replication_credentials, config->replication_ca,
+                         config->replication_certificate, config->replication_key},
         .token = confinement->fault_token};
     confinement->report.mode = (uint32_t)config->confinement;
     confinement->report.user = geteuid();

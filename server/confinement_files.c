@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/landlock.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ enum {
 #define RIGHT_TRUNCATE (UINT64_C(1) << 14)
 #define RIGHT_DEVICES  (UINT64_C(1) << 15)
 #define NETWORK_TCP    UINT64_C(3) /* bind and connect */
+#define NETWORK_BIND   UINT64_C(1) /* bind alone */
 #define SCOPE_SOCKETS  UINT64_C(1)
 #define SCOPE_SIGNALS  UINT64_C(2)
 
@@ -126,14 +128,78 @@ static bool allow_tls(int set, const struct confinement_places *places, uint64_t
     return true;
 }
 
+/* The same, of one file; one that is not there can't be reached. */
+static bool allow_file(int set, const char *path, uint64_t rights)
+{
+    int file = open(path, O_PATH | O_CLOEXEC);
+    if (file < 0) {
+        return errno == ENOENT || errno == ENOTDIR;
+    }
+    bool allowed = allow_below(set, file, rights);
+    int error = errno;
+    close(file);
+    errno = error;
+    return allowed;
+}
+
+/* Finds the loader that this program names: the one that it executes was linked by the same. */
+static int find_loader(struct dl_phdr_info *object, size_t size, void *context)
+{
+    const char **loader = context;
+    (void)size;
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        if (object->dlpi_phdr[i].p_type == PT_INTERP) {
+            /* NOLINTNEXTLINE(performance-no-int-to-ptr): the loader gives addresses as numbers */
+            *loader = (const char *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
+        }
+    }
+    return 1; /* the first object is the program */
+}
+
+/*
+ * What executing the program takes, and what a program needs that speaks with servers by their names:
+ * libraries, and what is in /etc of names, addresses and authorities.
+ */
+static bool allow_program(int set, const struct confinement_places *places)
+{
+    static const char *const read_below[] = {"/lib",
+                                             "/lib64",
+                                             "/usr/lib",
+                                             "/usr/lib64",
+                                             "/usr/local/lib",
+                                             "/etc",
+                                             "/usr/share/zoneinfo",
+                                             "/usr/share/ca-certificates"};
+    const uint64_t reading = rights_of(FILES_READ);
+    const uint64_t executing = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE;
+    const char *loader = NULL;
+    (void)dl_iterate_phdr(find_loader, &loader);
+    if (!allow_file(set, places->program, executing) ||
+        (loader != NULL && !allow_file(set, loader, executing))) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof read_below / sizeof read_below[0]; i++) {
+        if (!allow_below_path(set, read_below[i], reading)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < CONFINEMENT_ENGINE_FILES; i++) {
+        if (!allow_beside(set, places->engine_files[i], reading)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int confinement_files_make(const struct confinement_rule *rule,
                            const struct confinement_places *places, int version, bool signals,
                            struct failure *failure)
 {
     const uint64_t known = known_rights(version);
+    const bool executes = rule->executes && places->program[0] != '\0';
     const struct set_attributes attributes = {
         .files = known,
-        .network = NETWORK_TCP,
+        .network = executes ? NETWORK_BIND : NETWORK_TCP,
         .scopes = SCOPE_SOCKETS | (signals ? 0 : SCOPE_SIGNALS),
     };
     int set = (int)syscall(SYS_landlock_create_ruleset, &attributes, attributes_bytes(version), 0);
@@ -142,6 +208,7 @@ int confinement_files_make(const struct confinement_rule *rule,
                 allow_below_path(set, "/dev/shm", rights_of(rule->shared_files) & known) &&
                 allow_beside(set, places->key_file, rights_of(rule->key_files) & known) &&
                 allow_tls(set, places, rights_of(rule->tls_files) & known) &&
+                (!executes || allow_program(set, places)) &&
                 allow_beside(set, places->token, rights_of(FILES_REMOVE) & known);
     if (made) {
         return set;

@@ -15,14 +15,16 @@
 
 #include <stdbool.h>
 
-enum { CONFINEMENT_TLS_FILES = 4 };
+enum { CONFINEMENT_TLS_FILES = 4, CONFINEMENT_ENGINE_FILES = 4 };
 
 /* Where the files are. */
 struct confinement_places {
-    int data_directory;                           /* a descriptor */
-    const char *key_file;                         /* seal.key; empty: none */
-    const char *tls_files[CONFINEMENT_TLS_FILES]; /* of the configuration; empty: none */
-    const char *token;                            /* fault_point_token */
+    int data_directory;                                 /* a descriptor */
+    const char *key_file;                               /* seal.key; empty: none */
+    const char *tls_files[CONFINEMENT_TLS_FILES];       /* of the configuration; empty: none */
+    const char *program;                                /* that may be executed; "": none */
+    const char *engine_files[CONFINEMENT_ENGINE_FILES]; /* as tls_files: of replication */
+    const char *token;                                  /* fault_point_token */
 };
 
 /*

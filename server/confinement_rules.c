@@ -216,6 +216,95 @@ const struct confinement_rule confinement_of_storer = {
     .writes_files = true,
 };
 
+/* --------------------------------------------------------------- shipper ---- */
+
+/* Once it is started it gives up execve, and memory that can be executed (shipper/main.c). */
+static const struct confinement_call shipper_calls[] = {
+    /* becomes the program: the loader */
+    ALWAYS("close_range"),
+    ALWAYS("execve"),
+    ALWAYS("mmap"),
+    ALWAYS("mprotect"),
+    ALWAYS("access"),
+    ALWAYS("faccessat"),
+    ALWAYS("faccessat2"),
+    ALWAYS("arch_prctl"),
+    ALWAYS("set_tid_address"),
+    ALWAYS("set_robust_list"),
+    ALWAYS("rseq"),
+    ALWAYS("prlimit64"),
+    ALWAYS("getrlimit"),
+    ALWAYS("ugetrlimit"),
+    ALWAYS("statx"),
+    ALWAYS("readlink"),
+    ALWAYS("readlinkat"),
+    ALWAYS("getrandom"),
+    ALWAYS("prctl"),
+    ALWAYS("seccomp"),
+    /* its files */
+    ALWAYS("openat"),
+    ALWAYS("read"),
+    ALWAYS("pread64"),
+    ALWAYS("pwrite64"),
+    ALWAYS("lseek"),
+    ALWAYS("fdatasync"),
+    ALWAYS("fsync"),
+    ALWAYS("ftruncate"),
+    ALWAYS("renameat"),
+    ALWAYS("renameat2"),
+    ALWAYS("unlinkat"),
+    ALWAYS("fchmod"),
+    ALWAYS("fchown"),
+    ALWAYS("getdents64"),
+    ALWAYS("fcntl"),
+    ALWAYS("fcntl64"),
+    /* the engine, and who it is by name */
+    ALWAYS("socket"),
+    ALWAYS("connect"),
+    ALWAYS("getsockname"),
+    ALWAYS("getpeername"),
+    ALWAYS("getsockopt"),
+    ALWAYS("setsockopt"),
+    ALWAYS("sendmsg"),
+    ALWAYS("sendmmsg"),
+    ALWAYS("recvfrom"),
+    ALWAYS("recvmsg"),
+    ALWAYS("shutdown"),
+    ALWAYS("select"),
+    ALWAYS("pselect6"),
+    ALWAYS("bind"), /* netlink, where names are looked up; TCP ports are Landlock's */
+    ALWAYS("uname"),
+    ALWAYS("sysinfo"),
+    ALWAYS("getuid"),
+    ALWAYS("getgid"),
+    ALWAYS("getegid"),
+    /* threads; glibc tries clone3, whose flags no filter can see */
+    WHERE("clone", 0, THREAD_BITS, CLONE_VM | CLONE_THREAD),
+    REFUSED("clone3", ENOSYS),
+    ALWAYS("exit"),
+    ALWAYS("madvise"),
+    ALWAYS("sched_yield"),
+    ALWAYS("sched_getaffinity"),
+    ALWAYS("clock_getres"),
+    ALWAYS("clock_nanosleep"),
+    ALWAYS("nanosleep"),
+    ALWAYS("sigaltstack"),
+    /* whether the storer lives */
+    WHERE("kill", 1, ALL_BITS, 0),
+};
+
+const struct confinement_rule confinement_of_shipper = {
+    .name = "shipper",
+    LIST(shipper_calls),
+    .data_files = FILES_READ | FILES_WRITE,
+    .shared_files = FILES_READ | FILES_WRITE,
+    .memory_bytes = 512 * (uint64_t)MIB,
+    .descriptors = 64,
+    .makes_processes = true,
+    .executes = true,
+    .writes_files = true,
+};
+
 /* ------------------------------------------------------------ supervisor ---- */
 
 static const struct confinement_call supervisor_calls[] = {
@@ -260,5 +349,6 @@ const struct confinement_rule confinement_of_supervisor = {
     .key_files = FILES_READ,
     .tls_files = FILES_READ,
     .makes_processes = true,
+    .executes = true,
     .writes_files = true,
 };

@@ -56,6 +56,7 @@ struct confinement_rule {
     uint64_t memory_bytes, memory_a_message_byte;
     unsigned descriptors; /* open at the same time, besides those that the server has; 0: any */
     bool makes_processes; /* or threads; else its user's limit of them is 0 */
+    bool executes;        /* where there is a program for it, that one, and connects by TCP */
     bool writes_files; /* else files that it has open don't grow, unless the log is one of them */
 };
 
@@ -64,12 +65,15 @@ extern const struct confinement_call confinement_common[];
 extern const size_t confinement_common_count;
 
 /*
- * The supervisor may do what its children may, because a process can't have more rights than its
+ * Filters stack: a program that a child executes is kept to the child's and to the supervisor's. So the
+ * rights of the shipper, which is a program of its own, are the supervisor's, too, but only where there is
+ * one. The supervisor may do what its children may, because a process can't have more rights than its
  * parent, and what confines them.
  */
 extern const struct confinement_rule confinement_of_supervisor;
 extern const struct confinement_rule confinement_of_storer;
 extern const struct confinement_rule confinement_of_handler;
 extern const struct confinement_rule confinement_of_keyholder;
+extern const struct confinement_rule confinement_of_shipper;
 
 #endif

@@ -6,8 +6,10 @@
 #include "lib/log.h"
 #include "shm/gate.h"
 #include "shm/waiting.h"
+#include "store/replication.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
@@ -31,6 +33,8 @@ static bool make_pair(struct heritage *heritage, uint32_t key, bool remembered,
         .directory_device = heritage->directory.device,
         .directory_inode = heritage->directory.inode,
         .ring_bytes = config->ring_bytes,
+        .lag_bytes = server_config_replicates(config) ? config->replication_lag_bytes : 0,
+        .acks_are_copied = config->ack_after == ACK_AFTER_REPLICATED,
         .agency_limit = config->limit_agencies,
         .agencies_expected = config->agencies_expected,
         .slot_capacity = config->limit_connections + HERITAGE_LEAVING_MAX,
@@ -184,6 +188,22 @@ static void close_tls(struct heritage *heritage)
     key_channel_close(&heritage->key_channel);
 }
 
+/* Finds out which node of the centre this is; the directory has a number for that. */
+static bool name_node(struct heritage *heritage, struct failure *failure)
+{
+    struct replication_state state;
+    char node[REPLICATION_NODE_BYTES];
+    if (!server_config_replicates(&heritage->config)) {
+        return true;
+    }
+    if (!replication_settle(&heritage->directory, &state, failure)) {
+        return false;
+    }
+    replication_name_node(&state, heritage->config.replication_node, node);
+    (void)snprintf(heritage->shipper.node, sizeof heritage->shipper.node, "%s", node);
+    return true;
+}
+
 /*
  * The lock comes first: while we have it, no process of a server that was killed is left. So none
  * of them still holds the port, which a child has from its fork until it closes it.
@@ -200,7 +220,7 @@ static bool open_files_and_memory(struct heritage *heritage, struct failure *fai
         data_directory_discard(&heritage->directory);
         return false;
     }
-    if (!adopt_terms(heritage, failure) ||
+    if (!adopt_terms(heritage, failure) || !name_node(heritage, failure) ||
         !listeners_open(&heritage->config, &heritage->listeners, failure)) {
         close(heritage->news);
         data_directory_discard(&heritage->directory);
@@ -219,7 +239,8 @@ bool heritage_open(struct heritage *heritage, struct failure *failure)
 {
     heritage->supervisor_pid = getpid();
     umask(S_IRWXG | S_IRWXO); /* no file is open to more people, even before its mode is set */
-    if (!open_tls(heritage, failure)) {
+    if (!shipper_program_find(&heritage->shipper, &heritage->config, failure) ||
+        !open_tls(heritage, failure)) {
         return false;
     }
     if (!open_files_and_memory(heritage, failure)) {
@@ -260,8 +281,15 @@ void heritage_take_news(const struct heritage *heritage)
 const _Atomic uint64_t *heritage_safe_position(const struct heritage *heritage)
 {
     const struct shared_positions *positions = &heritage->segment.shared->positions;
-    return heritage->config.ack_after == ACK_AFTER_SYNCED ? &positions->durable
-                                                          : &positions->written;
+    switch ((enum server_ack_after)heritage->config.ack_after) {
+    case ACK_AFTER_WRITTEN:
+        return &positions->written;
+    case ACK_AFTER_REPLICATED:
+        return &positions->replicated;
+    case ACK_AFTER_SYNCED:
+        break;
+    }
+    return &positions->durable;
 }
 
 void heritage_close(struct heritage *heritage)

@@ -14,6 +14,7 @@
 #include "server/listener.h"
 #include "server/server_config.h"
 #include "server/server_tls.h"
+#include "server/shipper_program.h"
 #include "shm/segment.h"
 #include "store/data_directory.h"
 
@@ -42,6 +43,7 @@ struct heritage {
     struct key_channel key_before;   /* of the key before, while it is changed; no child has it */
     struct held_key held_key;        /* with TLS: for each SSL_CTX; signs over the channel */
     struct confinement confinement;  /* what the children will be kept to */
+    struct shipper_program shipper;  /* with replication: what is executed, and this node's name */
     /* The supervisor's ends of the pairs to the handlers that wait; children close them. */
     int reserve_ends[HERITAGE_RESERVE_MAX];
     uint64_t issue; /* grows whenever later handlers inherit something else than earlier ones */
@@ -62,8 +64,9 @@ bool heritage_open(struct heritage *heritage, struct failure *failure);
 bool heritage_open_key(struct heritage *heritage, struct held_key *key, struct failure *failure);
 
 /*
- * The position up to which bets are acknowledged: `durable`, or `written` with ack_after: written.
- * A handler waits for it, and the storer wakes those that wait when it moves. Any process may call.
+ * The position up to which bets are acknowledged: `durable`, `written` with ack_after: written, or
+ * `replicated` with ack_after: replicated. A handler waits for it, and who moves it, the storer or the
+ * shipper, wakes those that wait. Any process may call.
  */
 const _Atomic uint64_t *heritage_safe_position(const struct heritage *heritage);
 

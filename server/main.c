@@ -1,10 +1,12 @@
 /*
  * main.c - lottery-server: the centre.
  *
- * Reads the options and the configuration, and becomes the supervisor. The supervisor ends here,
- * and its children end in processes.c. Exit status: 0 after a graceful stop, 1 when something
- * failed, 2 when it was called wrongly.
+ * Reads the options and the configuration, and becomes the supervisor, with --follow after a life as
+ * a standby. The supervisor ends here, and its children end in processes.c. Exit status: 0 after a
+ * graceful stop, 1 when something failed, 2 when it was called wrongly, 4 when another node has taken
+ * over, 78 when the configuration is wrong.
  */
+#include "bet/message.h"
 #include "lib/log.h"
 #include "lib/process_title.h"
 #include "lib/program.h"
@@ -14,15 +16,23 @@
 #include "server/key_channel.h"
 #include "server/server_config.h"
 #include "server/server_tls.h"
+#include "server/standby.h"
+#include "server/start_trial.h"
 #include "server/supervisor/supervisor.h"
+#include "shm/layout.h"
+#include "store/checkpoint.h"
+#include "store/control.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { OPTION_FOLLOW = PROGRAM_LONG_ONLY };
+
 struct options {
     const char *file; /* NULL: the default */
-    bool only_check;
+    bool only_test, only_print;
+    bool follows;
 };
 
 static const struct program_option program_options[] = {
@@ -30,7 +40,18 @@ static const struct program_option program_options[] = {
      .name = "config",
      .argument = "FILE",
      .meaning = "the configuration; without it ./config.yaml where there is one"},
-    {.id = 't', .name = "check", .meaning = "check the configuration and stop"},
+    {.id = 't',
+     .name = "test",
+     .meaning = "test the configuration, and whether directory, port and shared memory would let a "
+                "server start; list all mistakes, and stop"},
+    {.id = 'T',
+     .name = "print-values",
+     .meaning = "print every value that would count, and where it comes from, and stop"},
+    {.id = OPTION_FOLLOW,
+     .name = "follow",
+     .meaning =
+         "be a standby: copy what the primary of replication.centre stores, and take its place "
+         "when it is silent for replication.takeover_after, or by lottery-admin promote"},
 };
 
 static const struct program_manual manual = {
@@ -40,8 +61,34 @@ static const struct program_manual manual = {
     .options = program_options,
     .option_count = sizeof program_options / sizeof program_options[0],
     .keys = &server_config_table,
-    .statuses = {[EXIT_SUCCESS] = "it was stopped and has stored everything; -t: the configuration "
-                                  "is right"},
+    .keys_page = "lottery-server.yaml",
+    .statuses =
+        {
+            {EXIT_SUCCESS, "it was stopped and has stored everything; -t: all is right"},
+            {EXIT_FAILURE, "it could not start, or could not go on; the last lines say why; -t: "
+                           "this machine would not let it start"},
+            {SUPERVISOR_EXIT_FENCED,
+             "another node writes the log of this centre, or the log has more "
+             "than this disk: start with --follow"},
+            {PROGRAM_EXIT_CONFIG, "the configuration is wrong, or a file that it names"},
+        },
+    .formats = {{"control", CONTROL_VERSION},
+                {"checkpoint", CHECKPOINT_VERSION},
+                {"segment", SHARED_LAYOUT_VERSION},
+                {"protocol", MESSAGE_PROTOCOL_VERSION}},
+    .description =
+        {"Runs in the foreground and writes its log to standard output. A supervisor accepts "
+         "connections and forks a handler for each; one storer writes bets.csv and syncs it. A bet "
+         "that was acknowledged is on the disk.",
+         "SIGTERM, SIGINT and SIGQUIT stop it gracefully: what has arrived is answered and stored. "
+         "SIGHUP reads the files of TLS again. SIGKILL of any of its processes loses nothing that "
+         "was acknowledged; a server that is started again goes on.",
+         "One server to a data directory. The draw's state is in the directory, and nothing else "
+         "has to be kept. The files bets.csv, done.csv and winners.csv may be read at any time and "
+         "must never be written."},
+    .examples = {{"lottery-server -t -c server.yaml", "test a configuration; nothing is started"},
+                 {"lottery-server -T -c server.yaml", "every value, and where it comes from"},
+                 {"DATA_DIRECTORY=/srv/lottery lottery-server", "start without a file"}},
 };
 
 static enum program_reading take_option(int id, const char *argument, void *context)
@@ -49,10 +96,22 @@ static enum program_reading take_option(int id, const char *argument, void *cont
     struct options *options = context;
     if (id == 'c') {
         options->file = argument;
+    } else if (id == OPTION_FOLLOW) {
+        options->follows = true;
+    } else if (id == 't') {
+        options->only_test = true;
     } else {
-        options->only_check = true;
+        options->only_print = true;
     }
     return PROGRAM_GO_ON;
+}
+
+/* Told of each mistake. `context` counts them. */
+static void complain_of(const char *mistake, void *context)
+{
+    size_t *mistakes = context;
+    (*mistakes)++;
+    (void)program_complain(&manual, EXIT_FAILURE, "%s", mistake);
 }
 
 static void log_config(const struct server_config *config)
@@ -111,36 +170,104 @@ static void log_emulation(void)
     }
 }
 
+/*
+ * Loads the configuration and checks the files that it names. The keys have to be readable for whom
+ * the server becomes, and not for root alone. Each mistake is complained of. True: there is none.
+ */
+static bool load(const struct options *options, struct server_config *config,
+                 struct config_origin *origins)
+{
+    size_t mistakes = 0;
+    struct failure failure;
+    const struct config_request request = {
+        .file = options->file, .tell = complain_of, .context = &mistakes};
+    if (!server_config_read(&request, config, origins, &failure)) {
+        return false;
+    }
+    if (!confinement_become(config->user, config->data_group, &failure)) {
+        complain_of(failure.text, &mistakes);
+    }
+    if (!can_sign(config, &failure)) {
+        complain_of(failure.text, &mistakes);
+    }
+    if (!can_encrypt(config, &failure)) {
+        complain_of(failure.text, &mistakes);
+    }
+    return mistakes == 0;
+}
+
+/* Answers -t. Returns the exit status. */
+static int test(const struct server_config *config)
+{
+    size_t mistakes = 0;
+    bool runs = false;
+    log_doubt(config);
+    if (!start_trial_run(config, complain_of, &mistakes, &runs)) {
+        return EXIT_FAILURE;
+    }
+    printf("%s: configuration ok%s%s\n", manual.name, runs ? "; a server runs in " : "",
+           runs ? config->data_directory : "");
+    return program_finish_output(&manual);
+}
+
+/* Lives as a standby first, where that is wanted, and returns the exit status. */
+static int live(const struct server_config *config, bool follows)
+{
+    struct failure failure;
+    switch (follows ? standby_run(config, &failure) : STANDBY_TOOK_OVER) {
+    case STANDBY_TOOK_OVER:
+        return supervisor_run(config);
+    case STANDBY_STOPPED:
+        log_info("action: server_exit | result: success | end: stopped_as_asked");
+        return EXIT_SUCCESS;
+    case STANDBY_FAILED:
+        break;
+    }
+    log_critical("action: follow | result: fail | error: %s", failure.text);
+    log_complain("%s", failure.text);
+    return EXIT_FAILURE;
+}
+
+static int serve(const struct server_config *config, bool follows)
+{
+    log_set_threshold((enum log_level)config->log_level);
+    log_open();
+    log_config(config);
+    log_doubt(config);
+    log_emulation();
+    int status = live(config, follows);
+    log_close();
+    return status;
+}
+
+static int run(const struct options *options)
+{
+    struct server_config config;
+    struct config_origin *origins = calloc(server_config_table.count, sizeof *origins);
+    if (origins == NULL) {
+        return program_complain(&manual, EXIT_FAILURE, "no memory for the configuration");
+    }
+    bool is_right = load(options, &config, origins);
+    if (is_right && options->only_print) {
+        config_print_values(&server_config_table, &config, origins, stdout);
+    }
+    free(origins);
+    if (!is_right) {
+        return PROGRAM_EXIT_CONFIG;
+    }
+    if (options->only_print) {
+        return program_finish_output(&manual);
+    }
+    return options->only_test ? test(&config) : serve(&config, options->follows);
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
-    struct server_config config;
-    struct failure failure;
     process_title_open(argc, argv);
     if (!program_begin(&manual)) {
         return EXIT_FAILURE;
     }
     enum program_reading reading = program_read_options(&manual, argc, argv, take_option, &options);
-    if (reading != PROGRAM_GO_ON) {
-        return program_exit_status(&manual, reading);
-    }
-    /* The keys have to be readable for whom the server becomes, and not for root alone. */
-    if (!server_config_load(options.file, &config, &failure) ||
-        !confinement_become(config.user, config.data_group, &failure) ||
-        !can_sign(&config, &failure) || !can_encrypt(&config, &failure)) {
-        return program_complain(&manual, EXIT_FAILURE, "%s", failure.text);
-    }
-    if (options.only_check) {
-        log_doubt(&config);
-        printf("%s: configuration ok\n", manual.name);
-        return program_finish_output(&manual);
-    }
-    log_set_threshold((enum log_level)config.log_level);
-    log_open();
-    log_config(&config);
-    log_doubt(&config);
-    log_emulation();
-    int status = supervisor_run(&config);
-    log_close();
-    return status;
+    return reading == PROGRAM_GO_ON ? run(&options) : program_exit_status(&manual, reading);
 }

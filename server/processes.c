@@ -33,8 +33,20 @@ struct process_kind {
     bool has_key;
     /* Has handshakes signed: it has the other end. */
     bool asks;
+    bool is_optional; /* there is one with replication alone, and its rights exist only then */
     const struct confinement_rule *confinement; /* what it may do at most */
 };
+
+/* The one child that is a program of its own: it does not come back from there. */
+static int become_shipper(const struct heritage *heritage, const struct process_errand *errand)
+{
+    struct failure failure;
+    (void)errand;
+    if (!shipper_program_execute(heritage, &failure)) {
+        log_critical("action: replica_start | result: fail | error: %s", failure.text);
+    }
+    return SHIPPER_STATUS_FAILED;
+}
 
 static const struct process_kind kinds[PROCESS_ROLES] = {
     [PROCESS_STORER] = {.name = "lottery-storer",
@@ -50,6 +62,10 @@ static const struct process_kind kinds[PROCESS_ROLES] = {
                            .entry = keyholder_run,
                            .has_key = true,
                            .confinement = &confinement_of_keyholder},
+    [PROCESS_SHIPPER] = {.name = "lottery-shipper",
+                         .entry = become_shipper,
+                         .is_optional = true,
+                         .confinement = &confinement_of_shipper},
 };
 
 _Static_assert(CONFINEMENT_CHILDREN + PROCESS_ROLES <= SHARED_CONFINED_MAX, "each has a rule");
@@ -59,11 +75,13 @@ bool process_confine_all(struct heritage *heritage, struct failure *failure)
     const struct confinement_rule *rules[SHARED_CONFINED_MAX] = {[CONFINEMENT_SUPERVISOR] =
                                                                      &confinement_of_supervisor};
     for (unsigned role = 0; role < PROCESS_ROLES; role++) {
-        rules[CONFINEMENT_CHILDREN + role] = kinds[role].confinement;
+        bool is_there = !kinds[role].is_optional || heritage->shipper.path[0] != '\0';
+        rules[CONFINEMENT_CHILDREN + role] = is_there ? kinds[role].confinement : NULL;
     }
     heritage->directory.access.numbers_only = true;
     if (!confinement_prepare(&heritage->confinement, &heritage->config,
-                             heritage->directory.descriptor, rules, failure)) {
+                             heritage->directory.descriptor, heritage->shipper.path, rules,
+                             failure)) {
         return false;
     }
     heritage->segment.shared->confinement = heritage->confinement.report;

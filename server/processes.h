@@ -15,7 +15,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum process_role { PROCESS_STORER, PROCESS_HANDLER, PROCESS_KEYHOLDER, PROCESS_ROLES };
+enum process_role {
+    PROCESS_STORER,
+    PROCESS_HANDLER,
+    PROCESS_KEYHOLDER,
+    PROCESS_SHIPPER,
+    PROCESS_ROLES
+};
 
 enum { PROCESS_NO_DESCRIPTOR = -1 };
 
@@ -42,6 +48,15 @@ enum keyholder_exit {
     KEYHOLDER_EXIT_STOPPED = 0, /* it was asked to */
     KEYHOLDER_EXIT_FAILED = 1,  /* another one may do better */
     KEYHOLDER_EXIT_SHUT = 4     /* another one needs another channel */
+};
+
+/* The exit status of a shipper, which is a program of its own (shipper/shipper.h says the same). */
+enum shipper_status {
+    SHIPPER_STATUS_STOPPED = 0, /* it was asked to, and everything is copied */
+    SHIPPER_STATUS_FAILED = 1,  /* another one may do better */
+    SHIPPER_STATUS_FENCED = 4,  /* another node has claimed the log: this server must not go on */
+    SHIPPER_STATUS_BEHIND = 5,  /* the log has more than this disk: neither */
+    SHIPPER_STATUS_REFUSED = 6  /* an operator is needed; the server goes on */
 };
 
 /*

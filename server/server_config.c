@@ -845,23 +845,45 @@ static bool check_replication(const struct server_config *config,
 
 /* ---------------------------------------------------------------- loading ---- */
 
-bool server_config_load(const char *file, struct server_config *config, struct failure *failure)
+/* The rules that join keys, each of which sets its failure. */
+static bool check_together(struct server_config *config, const struct config_origin *origins,
+                           const struct config_request *request, struct failure *failure)
 {
-    struct config_origin origins[KEYS];
+    struct failure mistake;
+    bool right = true;
+    right &= derive_allowed(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &= check_agencies(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &= check_ring(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &=
+        derive_unidentified(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &= check_reserve(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &= check_lottery(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &= check_tls(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &=
+        check_replication(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &= address_set_parse(config->proxy_from, origins[KEY_PROXY_FROM].place,
+                               &config->balancers, &mistake) ||
+             config_tell(request, &mistake, failure);
+    return right;
+}
+
+bool server_config_read(const struct config_request *request, struct server_config *config,
+                        struct config_origin *origins, struct failure *failure)
+{
     memset(config, 0, sizeof *config);
-    if (!config_load(&server_config_table, file, config, origins, failure) ||
-        !derive_allowed(config, origins, failure) || !check_agencies(config, origins, failure) ||
-        !check_ring(config, origins, failure) || !derive_unidentified(config, origins, failure) ||
-        !check_reserve(config, origins, failure) || !check_lottery(config, origins, failure) ||
-        !check_tls(config, origins, failure) || !check_replication(config, origins, failure) ||
-        !address_set_parse(config->proxy_from, origins[KEY_PROXY_FROM].place, &config->balancers,
-                           failure)) {
-        return false;
-    }
+    bool right = config_load(&server_config_table, request, config, origins, failure);
+    right &= check_together(config, origins, request, failure);
     /* The ring is mapped twice in a row, and only whole pages can be mapped. */
     uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
     config->ring_bytes = (config->ring_bytes + page_bytes - 1) / page_bytes * page_bytes;
-    return true;
+    return right;
+}
+
+bool server_config_load(const char *file, struct server_config *config, struct failure *failure)
+{
+    const struct config_request request = {.file = file};
+    struct config_origin origins[KEYS];
+    return server_config_read(&request, config, origins, failure);
 }
 
 bool server_config_can_draw(const struct server_config *config, struct failure *doubt)

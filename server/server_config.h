@@ -117,6 +117,13 @@ extern const struct config_table server_config_table;
 bool server_config_load(const char *file, struct server_config *config, struct failure *failure);
 
 /*
+ * Does the same as the request says, and tells all mistakes. `origins` has server_config_table.count
+ * entries, and says where each value came from.
+ */
+bool server_config_read(const struct config_request *request, struct server_config *config,
+                        struct config_origin *origins, struct failure *failure);
+
+/*
  * Returns false where fewer ids are allowed than the draw needs. *doubt then has the fields
  * of a warning. It is no error, because agencies that an earlier configuration allowed may
  * be done already.

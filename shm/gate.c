@@ -23,6 +23,7 @@ union semun {
     int val;
     struct semid_ds *buf;
     unsigned short *array;
+    struct seminfo *limits; /* Linux */
 };
 
 static int create_set(uint32_t key)
@@ -97,6 +98,22 @@ bool gate_create(uint32_t key, uint32_t missing, int *id, struct failure *failur
         return false;
     }
     return true;
+}
+
+bool gate_has_room(struct failure *failure)
+{
+    struct seminfo limits = {0};
+    struct seminfo used = {0};
+    if (semctl(0, 0, IPC_INFO, (union semun){.limits = &limits}) < 0 ||
+        semctl(0, 0, SEM_INFO, (union semun){.limits = &used}) < 0) {
+        return failure_set_errno(failure, "look at the kernel's semaphores");
+    }
+    /* SEM_INFO returns in these fields how many sets and semaphores there are: semctl(2) */
+    return (used.semusz < limits.semmni && limits.semmns - used.semaem >= GATE_SEMAPHORES) ||
+           failure_set(failure,
+                       "the kernel has no more sets of semaphores to give: %d of %d are used "
+                       "(kernel.sem: ipcs -s shows who has them, sysctl -w kernel.sem= raises it)",
+                       used.semusz, limits.semmni);
 }
 
 bool gate_open_to_group(int id, gid_t group, struct failure *failure)

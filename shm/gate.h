@@ -31,6 +31,9 @@
  */
 bool gate_create(uint32_t key, uint32_t missing, int *id, struct failure *failure);
 
+/* True when the kernel has a set left to give; else describes the failure. Called by main, for -t. */
+bool gate_has_room(struct failure *failure);
+
 /*
  * Lets a group read the set: mode 0640. False with the failure. Called by the supervisor
  * before it publishes the segment.

@@ -5,7 +5,7 @@
  *                       | identity    who made this, which layout        |
  *                       | lifecycle   starting, ready, stopping          |
  *                       | append      robust mutex, intent, draw_closed  |
- *                       | positions   head | written, durable            |
+ *                       | positions   head | written, durable | replicated |
  *                       | waiters     one bit a slot and kind of wait    |
  *                       | storer      its semaphore, its counters        |
  *                       | supervisor  its counters                       |
@@ -15,6 +15,8 @@
  *                       | keyholder   its counters                       |
  *                       | confinement what processes may do              |
  *                       | refusals    what was refused, by reason        |
+ *                       | shipper     its semaphore, its counters        |
+ *                       | centres     a draw that several centres hold   |
  *   agencies_offset     +------------------------------------------------+
  *                       | struct agency [agency_capacity]   (open hash)  |
  *   buckets_offset      +------------------------------------------------+
@@ -29,7 +31,9 @@
  *
  * The three positions are file offsets of bets.csv and only grow:
  *
- *     durable <= written <= head <= written + ring_bytes
+ *     replicated <= durable <= written <= head <= written + ring_bytes
+ *
+ * `replicated` is 0 where nothing is copied to an engine.
  *
  * The lock. There is one, append.mutex, and nothing that can block is called under it.
  * Handlers and the storer take it. The supervisor initialises it and takes it during
@@ -42,7 +46,7 @@
  * written by that process's own code in server/, by plain atomic stores: the counters and
  * flags of struct shared_storer (storer), the counters of struct shared_supervisor
  * (supervisor), those of struct shared_keyholder (keyholder, supervisor), the dates of struct
- * shared_tls (supervisor), a slot's pid (supervisor), a slot's counters and an agency's
+ * shared_tls (supervisor), what struct shared_shipper tells (shipper), a slot's pid (supervisor), a slot's counters and an agency's
  * seen_at_ms (handlers). Each of those has one writer at a time unless its comment names more.
  * What several processes count or reserve is changed by atomic operations: the handshakes of
  * struct shared_tls, struct shared_refusals, the buckets (rate_limit_reserve, by handlers), and
@@ -70,7 +74,7 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 13,
+    SHARED_LAYOUT_VERSION = 14,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections, and those that leave, are below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
     SHARED_SERIAL_BYTES = 44, /* 20 octets in hexadecimal, terminated */
@@ -104,6 +108,9 @@ struct shared_identity {
     uint32_t slot_capacity;    /* connections, and those that have to leave and have not left */
     uint32_t connection_limit; /* limits.max_connections */
     uint64_t ring_bytes;
+    uint64_t lag_bytes; /* replication.lag_bytes; 0: nothing is copied */
+    uint32_t
+        acks_are_copied; /* 1: ack_after is `replicated`; the shipper wakes who waits for one */
     uint64_t segment_bytes;
     uint64_t agencies_offset, buckets_offset, slots_offset, data_offset;
 };
@@ -167,14 +174,38 @@ struct shared_positions {
     /* Written by the storer alone, seq_cst; read by anyone. */
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t written; /* the kernel has the bytes */
     _Atomic uint64_t durable;                                  /* the disk has them: fdatasync */
+    /*
+     * What is copied to the engine, and how far (replica.h). Each pair is stored seq_cst, after what
+     * it tells of: the left one by the storer, which then wakes the shipper; the right one by the
+     * shipper alone, which then wakes handlers and storer. Read by both, by handlers, and by anyone
+     * who looks. A new shipper may find any of its own three, and keeps them: what they tell of the
+     * engine stays true.
+     */
+    alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t replicated; /* of bets.csv; see `durable` */
+    _Atomic uint64_t done_durable;                                /* bytes of done.csv */
+    _Atomic uint64_t done_replicated; /* bytes of done.csv that the engine has */
+    _Atomic uint64_t files_made; /* how often a small file was made durable; a new storer adds 1 */
+    _Atomic uint64_t files_replicated; /* the engine has what stood there after so many, and all
+                                        * bets and lines of done.csv that it stands on */
 };
 
-/* What a handler can wait for in its semaphore. The gate is waited for elsewhere (gate.h). */
-enum wait_kind { WAIT_FOR_SPACE, WAIT_FOR_COMMIT, WAIT_FOR_DONE, WAIT_KINDS };
+/*
+ * What a handler can wait for in its semaphore. The gate is waited for elsewhere (gate.h). Each kind
+ * has one waker: the storer, but for the last two, and for WAIT_FOR_COMMIT with ack_after: replicated,
+ * which are the shipper's.
+ */
+enum wait_kind {
+    WAIT_FOR_SPACE,
+    WAIT_FOR_COMMIT,
+    WAIT_FOR_DONE,
+    WAIT_FOR_LAG,  /* until the engine lacks less than replication.lag_bytes */
+    WAIT_FOR_COPY, /* of a file: until files_replicated has come so far */
+    WAIT_KINDS
+};
 
 /*
  * Bit s of a kind is set while the handler of slot s sleeps, or is about to sleep, for that
- * kind. The handler sets it, and clears it when it has stopped waiting. The storer clears it
+ * kind. The handler sets it, and clears it when it has stopped waiting. The kind's waker clears it
  * before it posts the slot's semaphore. The supervisor clears it when it sets the slot up.
  * All with seq_cst read-modify-writes: 64 slots share a word, and the order against the
  * positions matters (waiting.h).
@@ -293,6 +324,121 @@ struct shared_keyholder {
     _Atomic uint64_t abandoned;  /* requests whose handler had gone by the time they were taken */
 };
 
+/* What the shipper is doing. */
+enum shipper_state {
+    SHIPPER_OFF, /* nothing is copied: replication.servers is empty */
+    SHIPPER_STARTING,
+    SHIPPER_CONNECTING, /* there is no connection to the engine */
+    SHIPPER_CLAIMING,   /* it reads where the log ends, and claims it */
+    SHIPPER_SHIPPING,   /* what is durable is copied as it comes */
+    SHIPPER_WAITING,    /* an append has no answer: there may be no quorum */
+    SHIPPER_FENCED,     /* another node has claimed the log: this server is over */
+    SHIPPER_BEHIND,     /* the log has more than this disk: this server is over */
+    SHIPPER_REFUSED,    /* the engine's settings, or another lottery's log: an operator is needed */
+    SHIPPER_STATES
+};
+
+enum { SHARED_NODE_BYTES = 88, SHARED_ENGINE_BYTES = 128, SHARED_ERROR_BYTES = 256 };
+
+/*
+ * Written by the shipper, where no other writer is named; read by anyone. Relaxed is enough where
+ * nothing else is said: each is about itself. All zeros where nothing is copied.
+ */
+struct shared_shipper {
+    /* The shipper alone waits for it; any process posts it. The supervisor sets it up before it
+     * starts a shipper. */
+    alignas(SHARED_CACHE_LINE_BYTES) sem_t wakeup;
+    /* 1 while the shipper sleeps or is about to; as storer.sleeping, seq_cst. */
+    _Atomic uint32_t sleeping;
+    /* Stored by the shipper once it is attached, and as 0 by the supervisor once it has reaped it. */
+    _Atomic int32_t pid;
+    /* enum shipper_state; seq_cst. FENCED and BEHIND are not left any more: the shipper stores them
+     * before it ends, and the supervisor, which ends the server then, reads them or the status. */
+    _Atomic uint32_t state;
+    _Atomic uint32_t connected; /* 1: to one of replication.servers */
+    _Atomic uint64_t epoch;     /* of its claim; 0: none yet */
+    _Atomic uint64_t sequence;  /* of the log's last record, as far as it knows */
+    /* Of a draw of several centres: the number, stored before released, seq_cst; 1 once the engine
+     * says that all centres are closed. The storer reads them, in the other order. */
+    _Atomic uint32_t released;
+    _Atomic uint32_t winning_number;
+    /* Texts: odd while they are being changed, and even after that, as a slot's version. */
+    _Atomic uint32_t version;
+    char node[SHARED_NODE_BYTES];     /* the name that it writes by */
+    char engine[SHARED_ENGINE_BYTES]; /* the server that it is connected to, and its version */
+    char error[SHARED_ERROR_BYTES];   /* what failed last; "": nothing has */
+    _Atomic int64_t error_at_ms;      /* when, ms since 1970; 0: never */
+    _Atomic int64_t beat_at_ms;       /* heartbeat.h; each second, also while an append waits */
+    /* Counters. Those of the segment: they go on with a new shipper. */
+    _Atomic uint64_t appends; /* records stored, claims included */
+    _Atomic uint64_t bytes;   /* that those carried */
+    _Atomic uint64_t refused; /* appends that were refused, because another record was last */
+    _Atomic uint64_t unknown; /* appends without an answer */
+    _Atomic uint64_t reconnects;
+    _Atomic uint64_t append_last_ns, append_worst_ns, append_total_ns; /* of those stored */
+    _Atomic uint64_t starts; /* shippers started, the first one included; by the supervisor */
+    _Atomic uint64_t deaths; /* those that ended before they were asked to; by the supervisor */
+};
+
+/* How far a draw of several centres is (shipper/centre.h). */
+enum centre_state {
+    CENTRE_UNKNOWN,  /* this centre draws alone, or its shipper has not read the stream yet */
+    CENTRE_OPEN,     /* this centre is not closed in the stream yet */
+    CENTRE_AWAITS,   /* it is; others are not */
+    CENTRE_READY,    /* all are closed; the number comes by command, and is awaited */
+    CENTRE_RELEASED, /* drawn: this centre may draw, with the number that shared_shipper has */
+    CENTRE_HELD,     /* something contradicts: this centre draws nothing */
+    CENTRE_STATES
+};
+
+/* What is known of a centre. */
+enum centre_standing {
+    CENTRE_AWAITED,
+    CENTRE_CLOSED,
+    CENTRE_CLOSED_OUT, /* by an operator, without its bets */
+    CENTRE_CONTRADICTS,
+    CENTRE_STANDINGS
+};
+
+enum {
+    SHARED_CENTRES_MAX = 40,
+    SHARED_CENTRE_BYTES = 33,
+    SHARED_HELD_BYTES = 512,
+    SHARED_DIGEST_BYTES = 65
+};
+
+struct shared_centre {
+    char name[SHARED_CENTRE_BYTES]; /* a text of the shipper's: replica_tell */
+    _Atomic uint32_t standing;      /* enum centre_standing */
+    _Atomic uint64_t bets;          /* of its closing; 0 before */
+};
+
+/*
+ * Of a draw that several centres hold (centres.h). Written by the shipper, where no other writer is
+ * named; read by the storer, and by anyone who looks. All zeros where this centre draws alone. A new
+ * shipper reads the stream again, and keeps what stands here until it has.
+ */
+struct shared_centres {
+    alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint32_t state; /* enum centre_state; seq_cst */
+    _Atomic uint32_t count; /* of the centres below: stored after them, and grows */
+    /* By the storer: the number that an operator has said here, plus 2^32; 0: none. Seq_cst, before
+     * it wakes the shipper. */
+    _Atomic uint64_t number_said;
+    /* The order (shared_order.posted) to close a centre out that the storer has handed on; seq_cst,
+     * before it wakes the shipper. */
+    _Atomic uint64_t asked;
+    /* The one that the shipper has answered; seq_cst, after the two below. */
+    _Atomic uint64_t answered;
+    uint32_t carried_out; /* 1: done; 0: refused */
+    char answer[SHARED_ANSWER_BYTES];
+    /* SHA-256 of what the centres have said of the draw, in hexadecimal: `drawn` (seal/national.h).
+     * Stored before shared_shipper.released, and constant afterwards. */
+    char drawn_sha256[SHARED_DIGEST_BYTES];
+    /* Texts, as those of shared_shipper. */
+    char reason[SHARED_HELD_BYTES]; /* what is waited for, or contradicts; "": nothing */
+    struct shared_centre centres[SHARED_CENTRES_MAX];
+};
+
 /*
  * What the server's TLS rests on; read by lottery-stat. Each field is about itself: relaxed is
  * enough. Zeros without TLS.
@@ -313,7 +459,8 @@ struct shared_tls {
 /* What an operator can want of the storer. */
 enum order_kind {
     ORDER_CLOSE, /* end the sales: `text` names the agencies to be closed out, `reason` says why */
-    ORDER_DRAW   /* hold the draw with `number`: `text` is the hash of the seal */
+    ORDER_DRAW,  /* hold the draw with `number`: `text` is the hash of the seal */
+    ORDER_CLOSE_CENTRE /* hold it without the centre that `text` names; `reason` says why */
 };
 
 /*
@@ -381,6 +528,8 @@ enum slot_activity {
     SLOT_WAITING_FOR_DONE,
     SLOT_WAITING_AT_GATE,
     SLOT_WAITING_FOR_TURN,
+    SLOT_WAITING_FOR_LAG,
+    SLOT_WAITING_FOR_COPY,
     SLOT_ANSWERING,
     SLOT_CLOSING,
     SLOT_ACTIVITIES
@@ -483,6 +632,8 @@ struct shared {
     struct shared_keyholder keyholder;
     alignas(SHARED_CACHE_LINE_BYTES) struct shared_confinement confinement;
     struct shared_refusals refusals;
+    struct shared_shipper shipper;
+    struct shared_centres centres;
 };
 
 _Static_assert(sizeof(struct agency) == SHARED_CACHE_LINE_BYTES, "an agency is one cache line");

@@ -44,24 +44,46 @@ static uint64_t append_bytes(const struct segment *segment, const struct append 
     return head_after;
 }
 
+/* What an appender without space has to wait for: that *position reaches `target`. 0: there is space. */
+struct shortage {
+    enum wait_kind kind;
+    const _Atomic uint64_t *position;
+    uint64_t target;
+};
+
 /*
- * Tries once: appends, or refuses, or sets *space_at to the value of `written` from which on
- * there is space. *space_at is 0 unless there is no space.
+ * The ring is full until more is written. Where bets are copied, there is no space either while the
+ * engine lacks more than lag_bytes. The storer wakes for the one, and the shipper for the other.
  */
+static struct shortage look_for_space(const struct segment *segment, uint64_t head_after)
+{
+    const struct shared_identity *identity = &segment->shared->identity;
+    const struct shared_positions *positions = &segment->shared->positions;
+    uint64_t written = atomic_load_explicit(&positions->written, memory_order_acquire);
+    struct shortage shortage = {.target = 0};
+    if (head_after > written + identity->ring_bytes) {
+        shortage = (struct shortage){WAIT_FOR_SPACE, &positions->written,
+                                     head_after - identity->ring_bytes};
+    } else if (identity->lag_bytes != 0 &&
+               head_after > atomic_load(&positions->replicated) + identity->lag_bytes) {
+        shortage = (struct shortage){WAIT_FOR_LAG, &positions->replicated,
+                                     head_after - identity->lag_bytes};
+    }
+    return shortage;
+}
+
+/* Tries once: appends, or refuses, or says in *shortage what there has to be before. */
 static enum append_result try_append(const struct segment *segment, const struct append *append,
-                                     uint64_t *end, uint64_t *space_at)
+                                     uint64_t *end, struct shortage *shortage)
 {
     const struct shared *shared = segment->shared;
-    *space_at = 0;
+    shortage->target = 0;
     append_lock(segment);
     enum append_result result = agencies_check_append(segment, append->agency, append->epoch);
     if (result == APPEND_DONE) {
         uint64_t head = atomic_load_explicit(&shared->positions.head, memory_order_relaxed);
-        uint64_t written = atomic_load_explicit(&shared->positions.written, memory_order_acquire);
-        uint64_t head_after = head + append->count;
-        if (head_after > written + shared->identity.ring_bytes) {
-            *space_at = head_after - shared->identity.ring_bytes;
-        } else {
+        *shortage = look_for_space(segment, head + append->count);
+        if (shortage->target == 0) {
             *end = append_bytes(segment, append, head);
         }
     }
@@ -98,16 +120,15 @@ enum append_result ring_append(const struct segment *segment, uint32_t slot_inde
         return APPEND_HALTED;
     }
     for (;;) {
-        uint64_t space_at = 0;
-        enum append_result result = try_append(segment, append, end, &space_at);
+        struct shortage shortage;
+        enum append_result result = try_append(segment, append, end, &shortage);
         if (result != APPEND_DONE) {
             return result;
         }
-        if (space_at == 0) {
+        if (shortage.target == 0) {
             break;
         }
-        if (!wait_until(segment, slot_index, WAIT_FOR_SPACE, &shared->positions.written,
-                        space_at)) {
+        if (!wait_until(segment, slot_index, shortage.kind, shortage.position, shortage.target)) {
             return APPEND_HALTED;
         }
     }

@@ -33,7 +33,7 @@ struct append {
 
 /*
  * Appends all of the bytes or none, and wakes the storer. Waits for space while the ring is
- * full. Returns APPEND_DONE and sets *end to the position after the last byte: once `durable`
+ * full, and while the engine lacks more than lag_bytes, where bets are copied. Returns APPEND_DONE and sets *end to the position after the last byte: once `durable`
  * has reached it, the bytes are safe. Else returns why nothing was appended, and leaves *end.
  * Called by the handler of slot `slot_index`, without the lock.
  */

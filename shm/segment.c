@@ -16,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,6 +63,8 @@ static void write_name(char *name, uint32_t key)
 }
 
 /* Opens a name to look at it. O_NONBLOCK: anybody may have put a named pipe there. */
+#define SHARED_MEMORY_DIRECTORY "/dev/shm" /* where shm_open(3) of Linux has its names */
+
 static int open_name(const char *name)
 {
     return shm_open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
@@ -106,6 +109,8 @@ static struct shared_identity plan_identity(const struct segment_plan *plan)
         .connection_limit =
             plan->connection_limit != 0 ? plan->connection_limit : plan->slot_capacity,
         .ring_bytes = plan->ring_bytes,
+        .lag_bytes = plan->lag_bytes,
+        .acks_are_copied = plan->acks_are_copied ? 1 : 0,
     };
     identity.agencies_offset = round_up(sizeof(struct shared), SHARED_CACHE_LINE_BYTES);
     identity.buckets_offset =
@@ -304,8 +309,9 @@ static bool init_contents(struct segment *segment, const struct shared_identity 
     if (!init_mutex(segment->shared, failure)) {
         return false;
     }
-    if (sem_init(&segment->shared->storer.wakeup, 1, 0) != 0) {
-        return failure_set_errno(failure, "initialise the storer's semaphore");
+    if (sem_init(&segment->shared->storer.wakeup, 1, 0) != 0 ||
+        sem_init(&segment->shared->shipper.wakeup, 1, 0) != 0) {
+        return failure_set_errno(failure, "initialise the semaphores of storer and shipper");
     }
     for (uint32_t i = 0; i < identity->slot_capacity; i++) {
         slot_release(&segment->slots[i]);
@@ -384,6 +390,19 @@ static bool fill(const struct shared_identity *identity, struct segment *segment
         return false;
     }
     return true;
+}
+
+bool segment_has_room(const struct segment_plan *plan, struct failure *failure)
+{
+    const struct shared_identity identity = plan_identity(plan);
+    struct statvfs room;
+    if (access(SHARED_MEMORY_DIRECTORY, W_OK | X_OK) != 0 ||
+        statvfs(SHARED_MEMORY_DIRECTORY, &room) != 0) {
+        return failure_set_errno(failure, "make shared memory in " SHARED_MEMORY_DIRECTORY);
+    }
+    errno = ENOSPC;
+    return room.f_bavail * room.f_frsize >= identity.segment_bytes ||
+           explain_allocation(&identity, "a server", failure);
 }
 
 bool segment_create(const struct segment_plan *plan, struct segment *segment,
@@ -495,8 +514,8 @@ static bool check_signature(const struct shared_identity *theirs, struct failure
     return true;
 }
 
-static enum segment_answer map_read_only(int descriptor, struct segment *segment,
-                                         struct failure *failure)
+static enum segment_answer map(int descriptor, int protection, struct segment *segment,
+                               struct failure *failure)
 {
     struct stat status;
     bool known = fstat(descriptor, &status) == 0;
@@ -506,7 +525,7 @@ static enum segment_answer map_read_only(int descriptor, struct segment *segment
         return SEGMENT_STARTING;
     }
     size_t bytes = (size_t)status.st_size;
-    char *base = mmap(NULL, bytes, PROT_READ, MAP_SHARED, descriptor, 0);
+    char *base = mmap(NULL, bytes, protection, MAP_SHARED, descriptor, 0);
     if (base == MAP_FAILED) {
         failure_set_errno(failure, "map shared memory %s", segment->name);
         return SEGMENT_ABSENT;
@@ -535,12 +554,12 @@ static enum segment_answer map_read_only(int descriptor, struct segment *segment
     return SEGMENT_ATTACHED;
 }
 
-/* The owner of a segment that we may not open. shm_open(3) of Linux has its names in /dev/shm. */
+/* The owner of a segment that we may not open. */
 static uid_t find_owner(const char *name)
 {
     struct stat status;
-    char path[SEGMENT_NAME_BYTES + sizeof "/dev/shm"];
-    snprintf(path, sizeof path, "/dev/shm%s", name);
+    char path[SEGMENT_NAME_BYTES + sizeof SHARED_MEMORY_DIRECTORY];
+    snprintf(path, sizeof path, SHARED_MEMORY_DIRECTORY "%s", name);
     return lstat(path, &status) == 0 ? status.st_uid : SEGMENT_NO_OWNER;
 }
 
@@ -558,7 +577,27 @@ enum segment_answer segment_attach(uint32_t key, struct segment *segment, struct
         failure_set_errno(failure, "no server: open shared memory %s", segment->name);
         return SEGMENT_ABSENT;
     }
-    enum segment_answer answer = map_read_only(descriptor, segment, failure);
+    enum segment_answer answer = map(descriptor, PROT_READ, segment, failure);
+    close(descriptor);
+    return answer;
+}
+
+enum segment_answer segment_join(uint32_t key, struct segment *segment, struct failure *failure)
+{
+    struct stat status;
+    *segment = (struct segment){.descriptor = -1, .owner = SEGMENT_NO_OWNER};
+    write_name(segment->name, key);
+    int descriptor = shm_open(segment->name, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
+    if (descriptor < 0) {
+        failure_set_errno(failure, "open shared memory %s", segment->name);
+        return SEGMENT_ABSENT;
+    }
+    enum segment_answer answer = SEGMENT_FORBIDDEN;
+    if (fstat(descriptor, &status) != 0 || status.st_uid != geteuid()) {
+        failure_set(failure, "shared memory %s is another user's", segment->name);
+    } else {
+        answer = map(descriptor, PROT_READ | PROT_WRITE, segment, failure);
+    }
     close(descriptor);
     return answer;
 }

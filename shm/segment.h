@@ -49,7 +49,9 @@ struct segment {
 /* What the segment has to hold. */
 struct segment_plan {
     uint64_t directory_device, directory_inode;
-    uint64_t ring_bytes; /* a multiple of the page size; for huge pages, of 2 MiB */
+    uint64_t ring_bytes;  /* a multiple of the page size; for huge pages, of 2 MiB */
+    uint64_t lag_bytes;   /* what the engine may lack; 0: nothing is copied */
+    bool acks_are_copied; /* ack_after: replicated */
     uint32_t agency_limit;
     uint32_t agencies_expected;
     uint32_t slot_capacity;    /* at most SHARED_SLOTS_MAX */
@@ -63,6 +65,12 @@ uint32_t segment_key(uint64_t directory_device, uint64_t directory_inode);
 
 /* Returns the key to try after this one; never 0. Any process may call. */
 uint32_t segment_next_key(uint32_t key);
+
+/*
+ * True when /dev/shm has room for the segment of this plan, whose directory and key don't matter.
+ * Else describes the failure. Called by main, for -t.
+ */
+bool segment_has_room(const struct segment_plan *plan, struct failure *failure);
 
 /*
  * Makes and maps the segment, all of its pages allocated (a full /dev/shm is
@@ -124,5 +132,11 @@ enum segment_answer {
  * name, so the caller has to check whose it is. Called by lottery-stat.
  */
 enum segment_answer segment_attach(uint32_t key, struct segment *segment, struct failure *failure);
+
+/*
+ * The same for writing, where the segment is this user's. Its slots may be woken, and the shipper's part
+ * written; the ring's bytes are not for it (segment->data is NULL). Called by lottery-shipper.
+ */
+enum segment_answer segment_join(uint32_t key, struct segment *segment, struct failure *failure);
 
 #endif

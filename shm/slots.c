@@ -24,6 +24,8 @@ static const char *const activity_names[SLOT_ACTIVITIES] = {
     [SLOT_WAITING_FOR_DONE] = "waiting for done",
     [SLOT_WAITING_AT_GATE] = "waiting at gate",
     [SLOT_WAITING_FOR_TURN] = "waiting for turn",
+    [SLOT_WAITING_FOR_LAG] = "waiting for the engine",
+    [SLOT_WAITING_FOR_COPY] = "waiting for copy",
     [SLOT_ANSWERING] = "answering",
     [SLOT_CLOSING] = "closing",
 };

@@ -18,15 +18,15 @@
 enum { LOOK_AROUND_MS = 1000, WORD_BITS = 64 };
 
 static const enum slot_activity activity_of_wait[WAIT_KINDS] = {
-    [WAIT_FOR_SPACE] = SLOT_WAITING_FOR_SPACE,
-    [WAIT_FOR_COMMIT] = SLOT_WAITING_FOR_COMMIT,
-    [WAIT_FOR_DONE] = SLOT_WAITING_FOR_DONE,
+    [WAIT_FOR_SPACE] = SLOT_WAITING_FOR_SPACE, [WAIT_FOR_COMMIT] = SLOT_WAITING_FOR_COMMIT,
+    [WAIT_FOR_DONE] = SLOT_WAITING_FOR_DONE,   [WAIT_FOR_LAG] = SLOT_WAITING_FOR_LAG,
+    [WAIT_FOR_COPY] = SLOT_WAITING_FOR_COPY,
 };
 
 static const char *const wait_fault_points[WAIT_KINDS] = {
-    [WAIT_FOR_SPACE] = "wait.space",
-    [WAIT_FOR_COMMIT] = "wait.commit",
-    [WAIT_FOR_DONE] = "wait.done",
+    [WAIT_FOR_SPACE] = "wait.space", [WAIT_FOR_COMMIT] = "wait.commit",
+    [WAIT_FOR_DONE] = "wait.done",   [WAIT_FOR_LAG] = "wait.commit",
+    [WAIT_FOR_COPY] = "wait.commit",
 };
 
 /* sem_post fails only at SEM_VALUE_MAX tokens, which no semaphore here can reach. */
@@ -53,6 +53,14 @@ void wake_storer(const struct segment *segment)
     }
 }
 
+void wake_shipper(const struct segment *segment)
+{
+    struct shared_shipper *shipper = &segment->shared->shipper;
+    if (atomic_load(&shipper->sleeping) != 0) {
+        post(&shipper->wakeup);
+    }
+}
+
 /*
  * Also true of a process that has ended and that nobody has reaped: the process that inherits
  * our orphans may be slow at that, or never do it (a container's first process). kill(2) takes
@@ -70,29 +78,39 @@ static bool has_process_ended(pid_t pid)
     return has_ended;
 }
 
-/*
- * True when the supervisor is dead, so that nobody replaces a storer, and the storer is gone
- * too. A pid of 0 counts as gone: the supervisor had reaped the storer, and the next one, if
- * it was started, has not stored its pid. If that one lives, the agency loses its connection
- * without need, and connects again.
- */
-static bool is_storer_lost(const struct segment *segment)
+/* Who moves a position: the shipper, or the storer. */
+static const _Atomic int32_t *mover_of(const struct segment *segment,
+                                       const _Atomic uint64_t *position)
 {
     const struct shared *shared = segment->shared;
-    int32_t storer = atomic_load(&shared->storer.pid);
-    return getppid() != shared->identity.supervisor_pid &&
-           (storer == 0 || has_process_ended(storer));
+    bool is_engines = position == &shared->positions.replicated ||
+                      position == &shared->positions.files_replicated;
+    return is_engines ? &shared->shipper.pid : &shared->storer.pid;
+}
+
+/*
+ * True when the supervisor is dead, so that nobody replaces a storer or a shipper, and the one that is
+ * waited for is gone too. A pid of 0 counts as gone: the supervisor had reaped it, and the next one,
+ * if it was started, has not stored its pid. If that one lives, the agency loses its connection
+ * without need, and connects again.
+ */
+static bool is_mover_lost(const struct segment *segment, const _Atomic int32_t *mover)
+{
+    int32_t pid = atomic_load(mover);
+    return getppid() != segment->shared->identity.supervisor_pid &&
+           (pid == 0 || has_process_ended(pid));
 }
 
 /* Sleeps until posted. Returns false when, after LOOK_AROUND_MS, nobody is left who could post. */
-static bool sleep_in_slot(const struct segment *segment, struct slot *slot)
+static bool sleep_in_slot(const struct segment *segment, struct slot *slot,
+                          const _Atomic int32_t *mover)
 {
     struct timespec deadline = clock_deadline(LOOK_AROUND_MS);
     if (sem_clockwait(&slot->wakeup, CLOCK_MONOTONIC, &deadline) == 0) {
         return true;
     }
     invariant(errno == EINTR || errno == ETIMEDOUT, "sem_clockwait: %s", strerror(errno));
-    return errno == EINTR || !is_storer_lost(segment);
+    return errno == EINTR || !is_mover_lost(segment, mover);
 }
 
 bool wait_until(const struct segment *segment, uint32_t slot_index, enum wait_kind kind,
@@ -112,8 +130,9 @@ bool wait_until(const struct segment *segment, uint32_t slot_index, enum wait_ki
     fault_point(wait_fault_points[kind]);
     bool in_vain = false;
     while (atomic_load(position) < target && atomic_load(halted) == 0 && !in_vain) {
-        wake_storer(segment); /* the appender may have died before it did */
-        in_vain = !sleep_in_slot(segment, slot);
+        wake_storer(segment);  /* the appender may have died before it did */
+        wake_shipper(segment); /* so may the storer */
+        in_vain = !sleep_in_slot(segment, slot, mover_of(segment, position));
         atomic_fetch_or(word, bit); /* before the next look, for the next sleep */
     }
     atomic_fetch_and(word, ~bit);
@@ -220,34 +239,60 @@ void wake_everybody(const struct segment *segment)
     }
 }
 
-void wait_for_work(const struct segment *segment, bool (*has_work)(const void *context),
-                   const void *context, int64_t timeout_ms)
+/* Sleeps in a semaphore of which this process is the one waiter, unless there is work. */
+static void sleep_for_work(sem_t *wakeup, _Atomic uint32_t *sleeping,
+                           bool (*has_work)(const void *context), const void *context,
+                           int64_t timeout_ms)
 {
-    struct shared_storer *storer = &segment->shared->storer;
-    drain(&storer->wakeup);
-    atomic_store(&storer->sleeping, 1);
+    drain(wakeup);
+    atomic_store(sleeping, 1);
     if (!has_work(context)) {
         int result = 0;
         if (timeout_ms < 0) {
-            result = sem_wait(&storer->wakeup);
+            result = sem_wait(wakeup);
         } else {
             struct timespec deadline = clock_deadline(timeout_ms);
-            result = sem_clockwait(&storer->wakeup, CLOCK_MONOTONIC, &deadline);
+            result = sem_clockwait(wakeup, CLOCK_MONOTONIC, &deadline);
         }
         invariant(result == 0 || errno == EINTR || errno == ETIMEDOUT, "sem_wait: %s",
                   strerror(errno));
     }
-    atomic_store(&storer->sleeping, 0);
+    atomic_store(sleeping, 0);
+}
+
+void wait_for_work(const struct segment *segment, bool (*has_work)(const void *context),
+                   const void *context, int64_t timeout_ms)
+{
+    struct shared_storer *storer = &segment->shared->storer;
+    sleep_for_work(&storer->wakeup, &storer->sleeping, has_work, context, timeout_ms);
+}
+
+/* -------------------------------------------------------------- shipper ---- */
+
+void wait_for_shipment(const struct segment *segment, bool (*has_work)(const void *context),
+                       const void *context, int64_t timeout_ms)
+{
+    struct shared_shipper *shipper = &segment->shared->shipper;
+    sleep_for_work(&shipper->wakeup, &shipper->sleeping, has_work, context, timeout_ms);
 }
 
 /* ----------------------------------------------------------- supervisor ---- */
 
+static void set_up(sem_t *wakeup, _Atomic uint32_t *sleeping)
+{
+    atomic_store(sleeping, 0);
+    int result = sem_init(wakeup, 1, 0);
+    invariant(result == 0, "sem_init: %s", strerror(errno));
+}
+
 void wait_set_up_storer(const struct segment *segment)
 {
-    struct shared_storer *storer = &segment->shared->storer;
-    atomic_store(&storer->sleeping, 0);
-    int result = sem_init(&storer->wakeup, 1, 0);
-    invariant(result == 0, "sem_init: %s", strerror(errno));
+    set_up(&segment->shared->storer.wakeup, &segment->shared->storer.sleeping);
+}
+
+void wait_set_up_shipper(const struct segment *segment)
+{
+    set_up(&segment->shared->shipper.wakeup, &segment->shared->shipper.sleeping);
 }
 
 void wait_halt(const struct segment *segment)

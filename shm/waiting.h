@@ -1,5 +1,5 @@
 /*
- * waiting.h - how handlers and the storer sleep, and how they wake each other.
+ * waiting.h - how handlers, the storer and the shipper sleep, and how they wake each other.
  *
  * All waiting is level-triggered. A waiter sets its flag, looks at the condition, sleeps,
  * and looks again. A waker changes the condition and then looks for flags. Both use
@@ -8,10 +8,12 @@
  * and nothing else.
  *
  * If the storer dies after it has cleared a waiter's bit and before it has posted, the waiter
- * sleeps on; so the next storer wakes everybody once. A handler that wakes the storer only
- * posts and clears nothing, so its death loses nothing.
+ * sleeps on; so the next storer wakes everybody once. So does the next shipper, which wakes who waits
+ * for the engine. A handler that wakes the storer only posts and clears nothing, so its death loses
+ * nothing. A storer that dies before it has woken the shipper is replaced, and the next one wakes
+ * it; until then each handler that waits does, before it sleeps.
  *
- * Called by handlers, the storer and the supervisor, as the headings say.
+ * Called by handlers, the storer, the shipper and the supervisor, as the headings say.
  */
 #ifndef SHM_WAITING_H
 #define SHM_WAITING_H
@@ -25,9 +27,9 @@
 /* ------------------------------------------------------------ by handlers */
 
 /*
- * Sleeps until *position >= target and returns true; or returns false when there will be no
- * storer any more: the supervisor has called wait_halt, or supervisor and storer are both
- * dead. Signals do not end the wait. `slot_index` is the caller's own slot. The caller must
+ * Sleeps until *position >= target and returns true; or returns false when nobody will move the
+ * position any more: the supervisor has called wait_halt, or both the supervisor and the process that
+ * moves it, storer or shipper, are dead. Signals do not end the wait. `slot_index` is the caller's own slot. The caller must
  * not hold the lock.
  */
 bool wait_until(const struct segment *segment, uint32_t slot_index, enum wait_kind kind,
@@ -39,7 +41,10 @@ bool wait_until(const struct segment *segment, uint32_t slot_index, enum wait_ki
  */
 void wake_storer(const struct segment *segment);
 
-/* ----------------------------------------------------------- by the storer */
+/* The same for the shipper, after there is something to be copied. Where there is none, nothing. */
+void wake_shipper(const struct segment *segment);
+
+/* ------------------------------------------------ by the storer, and the shipper */
 
 /*
  * Wakes every handler that waits for this kind and for a position up to `reached`. Called
@@ -58,8 +63,8 @@ void wake_waiters(const struct segment *segment, enum wait_kind kind, uint64_t r
 void wake_for_space(const struct segment *segment, uint64_t reached, uint64_t room);
 
 /*
- * Wakes every handler, whatever it waits for. Called by a new storer, because the one before
- * it may have cleared a waiter's bit and died before it posted; and by wait_halt.
+ * Wakes every handler, whatever it waits for. Called by a new storer and by a new shipper, because
+ * the one before it may have cleared a waiter's bit and died before it posted; and by wait_halt.
  */
 void wake_everybody(const struct segment *segment);
 
@@ -71,10 +76,17 @@ void wake_everybody(const struct segment *segment);
 void wait_for_work(const struct segment *segment, bool (*has_work)(const void *context),
                    const void *context, int64_t timeout_ms);
 
+/* The same for the shipper, until wake_shipper is called. */
+void wait_for_shipment(const struct segment *segment, bool (*has_work)(const void *context),
+                       const void *context, int64_t timeout_ms);
+
 /* -------------------------------------------------------- by the supervisor */
 
 /* Makes the storer's semaphore an empty one, for a new storer. There must be no storer. */
 void wait_set_up_storer(const struct segment *segment);
+
+/* The same for a new shipper. */
+void wait_set_up_shipper(const struct segment *segment);
 
 /* Makes every wait_until return false, now and later. Called when no storer will be started. */
 void wait_halt(const struct segment *segment);

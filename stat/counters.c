@@ -22,6 +22,8 @@
 #define KEYHOLDER(field)                                                                           \
     .section = SECTION_KEYHOLDER, .offset = offsetof(struct snapshot_keyholder, field)
 #define TLS(field) .section = SECTION_TLS, .offset = offsetof(struct snapshot_tls, field)
+#define REPLICA(field)                                                                             \
+    .section = SECTION_REPLICA, .offset = offsetof(struct snapshot_replica, field)
 #define CONFINEMENT(field)                                                                         \
     .section = SECTION_CONFINEMENT, .offset = offsetof(struct snapshot_confinement, field)
 #define AGENCY(field) .section = SECTION_AGENCIES, .offset = offsetof(struct snapshot_agency, field)
@@ -29,6 +31,9 @@
     .section = SECTION_HANDLERS, .offset = offsetof(struct snapshot_handler, field)
 #define REFUSAL(field)                                                                             \
     .section = SECTION_REFUSALS, .offset = offsetof(struct snapshot_refusal, field)
+#define CENTRES(field)                                                                             \
+    .section = SECTION_CENTRES, .offset = offsetof(struct snapshot_centres, field)
+#define CENTRE(field) .section = SECTION_CENTRE, .offset = offsetof(struct snapshot_centre, field)
 #define GAUGE(name)   .type = METRIC_GAUGE, .metric = "lottery_" name
 #define COUNTER(name) .type = METRIC_COUNTER, .metric = "lottery_" name "_total"
 
@@ -301,6 +306,10 @@ const struct counter counters[] = {
     {CONFINEMENT(calls_keyholder), .name = "calls_keyholder", .label = "key",
      .unit = UNIT_COUNT, GAUGE("confinement_calls_keyholder"),
      .explanation = "System calls that the keyholder may do. Unknown: all of them."},
+    {CONFINEMENT(calls_shipper), .name = "calls_shipper", .label = "shipper",
+     .shown_if_known = true, .unit = UNIT_COUNT, GAUGE("confinement_calls_shipper"),
+     .explanation = "System calls that the shipper may do until it is started. Unknown: all of them, "
+                    "or there is none."},
     {CONFINEMENT(landlock_version), .name = "landlock_version", .label = "Landlock",
      .unit = UNIT_NUMBER, GAUGE("confinement_landlock_version"),
      .explanation = "The kernel's version of Landlock, by which files are confined. 0: none."},
@@ -361,6 +370,131 @@ const struct counter counters[] = {
      .explanation = "Connections that were closed because they were no TLS, or showed no "
                     "certificate that is good here. The log says which and why."},
 
+    /* ---- replica ---- */
+    {REPLICA(role), .name = "role", .label = "role", .shown_if_known = true, .unit = UNIT_TEXT,
+     GAUGE("replica_role"),
+     .explanation = "primary: this server's bets are copied to an engine. Unknown where nothing is "
+                    "copied, which is so where replication.servers is empty."},
+    {REPLICA(state), .name = "state", .label = "state", .shown_if_known = true, .unit = UNIT_TEXT,
+     GAUGE("replica_state"),
+     .explanation = "shipping: what is durable is copied as it comes. connecting, claiming, starting: "
+                    "what they say. waiting: an append has no answer, and there may be no quorum. "
+                    "refused: an operator is needed; the log says why. fenced, behind: this server "
+                    "is over, and ends."},
+    {REPLICA(lag), .name = "lag_bytes", .label = "lag", .shown_if_known = true, .unit = UNIT_BYTES,
+     GAUGE("replica_lag_bytes"),
+     .explanation = "Bytes of bets.csv that have been appended here and the engine does not have, as "
+                    "far as is known. At replication.lag_bytes appends wait."},
+    {REPLICA(replicated), .name = "replicated_bytes", .label = "replicated",
+     .shown_if_known = true, .unit = UNIT_BYTES, COUNTER("replica_replicated_bytes"),
+     .explanation = "Position in bets.csv up to which a quorum of the engine has the bets, too; up to "
+                    "here they are acknowledged with ack_after: replicated."},
+    {REPLICA(epoch), .name = "epoch", .label = "epoch", .shown_if_known = true,
+     .unit = UNIT_NUMBER, GAUGE("replica_epoch"),
+     .explanation = "Number of the claim by which this node writes the log. It grows with each start "
+                    "of a shipper, and with each takeover."},
+    {REPLICA(sequence), .name = "sequence", .label = "sequence", .shown_if_known = true,
+     .unit = UNIT_NUMBER, GAUGE("replica_sequence"),
+     .explanation = "Number of the log's last record that this node knows of."},
+    {REPLICA(append_mean_ns), .name = "append_mean_ns", .label = "append mean",
+     .shown_if_known = true, .unit = UNIT_NANOSECONDS, GAUGE("replica_append_mean_seconds"),
+     .explanation = "Mean time from the moment that a record is sent until a quorum has it, the "
+                    "repetitions of those that were not answered included."},
+    {REPLICA(append_last_ns), .name = "append_last_ns", .label = "append last",
+     .shown_if_known = true, .unit = UNIT_NANOSECONDS, GAUGE("replica_append_last_seconds"),
+     .explanation = "The same of the latest record."},
+    {REPLICA(append_worst_ns), .name = "append_worst_ns", .label = "worst",
+     .shown_if_known = true, .unit = UNIT_NANOSECONDS, GAUGE("replica_append_worst_seconds"),
+     .explanation = "The same of the slowest record since the start. Some seconds: the engine has "
+                    "elected another leader meanwhile."},
+    {REPLICA(unknown), .name = "unknown", .label = "unanswered", .shown_from = 1,
+     .unit = UNIT_COUNT, COUNTER("replica_unknown"),
+     .explanation = "Appends without an answer. Each was read back, and repeated where it was not "
+                    "there."},
+    {REPLICA(refused), .name = "refused", .label = "refused", .shown_from = 1, .unit = UNIT_COUNT,
+     COUNTER("replica_refused"),
+     .explanation = "Appends that the engine refused because another record was the last one: its "
+                    "answer had been lost, or another node writes."},
+    {REPLICA(deaths), .name = "deaths", .label = "deaths", .shown_from = 1, .unit = UNIT_COUNT,
+     COUNTER("replica_deaths"),
+     .explanation = "Shippers that ended before they were asked to; each one is replaced."},
+    {REPLICA(waiting_for_lag), .name = "waiting_for_lag", .label = "want lag", .shown_from = 1,
+     .unit = UNIT_COUNT, GAUGE("replica_waiting_for_lag"),
+     .explanation = "Handlers that wait until the engine lacks less than replication.lag_bytes."},
+    {REPLICA(node), .name = "node", .label = "node", .shown_if_known = true, .unit = UNIT_TEXT,
+     GAUGE("replica_node"),
+     .explanation = "The name by which this node writes the log."},
+    {REPLICA(engine), .name = "engine", .label = "engine", .shown_if_known = true,
+     .unit = UNIT_TEXT, GAUGE("replica_engine"),
+     .explanation = "The server of the engine that the shipper is connected to, or was last, and its "
+                    "version."},
+    {REPLICA(error), .name = "error", .label = "error", .shown_if_known = true, .unit = UNIT_TEXT,
+     .explanation = "What failed last, also where it has been mended since: error_at_ms says when."},
+    {REPLICA(error_at_ms), .name = "error_at_ms", .unit = UNIT_MOMENT_MS,
+     GAUGE("replica_error_timestamp_seconds"),
+     .explanation = "When that was. Unknown: never."},
+    {REPLICA(beat_age_ms), .name = "beat_age_ms", .label = "beat late",
+     .shown_from = HEARTBEAT_LATE_MS, .unit = UNIT_SPAN_MS, GAUGE("replica_beat_age_seconds"),
+     .explanation = "Time since the shipper last showed that it lives, which it does twice a second. "
+                    "Above 3 seconds, and only then in the table: it is stopped, or dead."},
+    {REPLICA(connected), .name = "connected", .unit = UNIT_FLAG, GAUGE("replica_connected"),
+     .explanation = "1 while the shipper is connected to one of replication.servers."},
+    {REPLICA(pid), .name = "pid", .unit = UNIT_NUMBER, GAUGE("replica_pid"),
+     .explanation = "Process id of lottery-shipper. Unknown while there is none."},
+    {REPLICA(lag_limit), .name = "lag_limit_bytes", .unit = UNIT_BYTES,
+     GAUGE("replica_lag_limit_bytes"),
+     .explanation = "replication.lag_bytes of the configuration."},
+    {REPLICA(done_lag), .name = "done_lag_bytes", .unit = UNIT_BYTES,
+     GAUGE("replica_done_lag_bytes"),
+     .explanation = "Bytes of done.csv that are durable here and the engine does not have."},
+    {REPLICA(files_lag), .name = "files_lag", .unit = UNIT_COUNT, GAUGE("replica_files_lag"),
+     .explanation = "Versions of control, seal and draw that are durable here and the engine does not "
+                    "have. What the public is told of a draw waits until this is 0."},
+    {REPLICA(waiting_for_copy), .name = "waiting_for_copy", .unit = UNIT_COUNT,
+     GAUGE("replica_waiting_for_copy"),
+     .explanation = "Handlers that wait until the engine has an agency's DONE."},
+    {REPLICA(appends), .name = "appends", .unit = UNIT_COUNT, COUNTER("replica_appends"),
+     .explanation = "Records that were stored, claims and files included."},
+    {REPLICA(bytes), .name = "bytes", .unit = UNIT_BYTES, COUNTER("replica_bytes"),
+     .explanation = "Bytes that those carried."},
+    {REPLICA(append_total_ns), .name = "append_total_ns", .unit = UNIT_NANOSECONDS,
+     COUNTER("replica_append_seconds"),
+     .explanation = "Time that all of them took. Its growth a second is the part of the time in which "
+                    "the shipper waits for the engine."},
+    {REPLICA(reconnects), .name = "reconnects", .unit = UNIT_COUNT,
+     COUNTER("replica_reconnects"),
+     .explanation = "How often this shipper had lost its connection and got another one."},
+    {REPLICA(starts), .name = "starts", .unit = UNIT_COUNT, COUNTER("replica_starts"),
+     .explanation = "Shippers started, the first one included."},
+    /* ---- centres ---- */
+    {CENTRES(state), .name = "state", .label = "state", .shown_if_known = true, .unit = UNIT_TEXT,
+     GAUGE("centres_state"),
+     .explanation = "Of a draw that several centres hold: open: this centre is not closed in the "
+                    "engine yet. awaits: it is, and others are not. ready: all are, and the number "
+                    "is awaited (lottery-admin draw). released: all may draw. held: something "
+                    "contradicts, and this centre draws nothing. Unknown where it draws alone."},
+    {CENTRES(count), .name = "count", .label = "centres", .shown_from = 1, .unit = UNIT_COUNT,
+     GAUGE("centres"),
+     .explanation = "Centres of the draw: those of centres.expected, and others that have closed "
+                    "it. 0 where this centre draws alone."},
+    {CENTRES(awaited), .name = "awaited", .label = "awaited", .shown_from = 1, .unit = UNIT_COUNT,
+     GAUGE("centres_awaited"),
+     .explanation = "Those of them that are not closed yet: the draw waits for them, or for an "
+                    "operator who closes them out (lottery-admin close-centre)."},
+    {CENTRES(contradicting), .name = "contradicting", .label = "contradict", .shown_from = 1,
+     .unit = UNIT_COUNT, GAUGE("centres_contradicting"),
+     .explanation = "Those that are closed with another number, or expect other centres: the draw "
+                    "is held until an operator has mended that. The log says which."},
+    {CENTRES(released), .name = "released", .label = "released", .shown_from = 1,
+     .unit = UNIT_FLAG, GAUGE("centres_released"),
+     .explanation = "1 once the engine has the draw of all centres, so that this one draws."},
+    {CENTRES(number), .name = "number", .label = "number", .shown_if_known = true,
+     .unit = UNIT_NUMBER, GAUGE("centres_number"),
+     .explanation = "The winning number of all centres, once it is released."},
+    {CENTRES(reason), .name = "waits_for", .label = "reason", .shown_if_known = true,
+     .unit = UNIT_TEXT,
+     .explanation = "What the draw waits for, or what contradicts."},
+
     /* ---- agencies ---- */
     {AGENCY(id), .name = "id", .label = "agency", .width = 10, .unit = UNIT_NUMBER, .key = true,
      .explanation = "The agency's number."},
@@ -407,7 +541,8 @@ const struct counter counters[] = {
                     "space: the ring is full. waiting for commit: until the disk has its bets. "
                     "waiting for done: until the disk has the agency's DONE. waiting at gate: "
                     "until the draw. waiting for turn: the agency has reached "
-                    "limits.bets_per_second. answering, closing: what they say."},
+                    "limits.bets_per_second. waiting for the engine: it lacks "
+                    "replication.lag_bytes. waiting for copy: until it has the DONE. answering, closing: what they say."},
     {HANDLER(since_ms), .name = "since_ms", .label = "for", .width = 7, .unit = UNIT_MOMENT_MS,
      GAUGE("handler_since_timestamp_seconds"),
      .explanation = "When it began to do that."},
@@ -454,6 +589,18 @@ const struct counter counters[] = {
      COUNTER("refused"),
      .explanation = "How many were refused for this reason since the start. The table shows a "
                     "reason once it has refused something."},
+
+    /* ---- a centre ---- */
+    {CENTRE(name), .name = "centre", .label = "centre", .width = 11, .unit = UNIT_TEXT, .key = true,
+     .explanation = "Name of the centre, as centres.expected has it."},
+    {CENTRE(standing), .name = "standing", .label = "standing", .width = 11, .unit = UNIT_TEXT,
+     GAUGE("centre_standing"),
+     .explanation = "awaited: it is not closed yet. closed: it is, with a seal. closed out: by an "
+                    "operator, without its bets. contradicts: it is closed, and what it says does "
+                    "not agree with this centre."},
+    {CENTRE(bets), .name = "bets", .label = "bets", .width = 9, .unit = UNIT_COUNT,
+     GAUGE("centre_bets"),
+     .explanation = "Bets with which it takes part; 0 before it is closed."},
 };
 /* clang-format on */
 
@@ -480,6 +627,10 @@ static const struct {
     [SECTION_KEYHOLDER] = {"key", "the process with the private key, where there is TLS",
                            offsetof(struct snapshot, keyholder)},
     [SECTION_TLS] = {"tls", "encryption, and what it rests on", offsetof(struct snapshot, tls)},
+    [SECTION_REPLICA] = {"replica", "the copy of the bets that an engine keeps, where there is one",
+                         offsetof(struct snapshot, replica)},
+    [SECTION_CENTRES] = {"national", "a draw that several centres hold together",
+                         offsetof(struct snapshot, centres)},
     [SECTION_AGENCIES] = {"agencies",
                           "a row an agency; also those that are expected by name and "
                           "have never come",
@@ -487,6 +638,7 @@ static const struct {
     [SECTION_HANDLERS] = {"handlers", "a row a connection", 0},
     [SECTION_REFUSALS] = {"refused", "connections and messages that the limits refused, by reason",
                           0},
+    [SECTION_CENTRE] = {"centres", "a row a centre of such a draw", 0},
 };
 
 const char *section_name(enum section section)
@@ -502,7 +654,7 @@ const char *section_explanation(enum section section)
 bool section_is_list(enum section section)
 {
     return section == SECTION_AGENCIES || section == SECTION_HANDLERS ||
-           section == SECTION_REFUSALS;
+           section == SECTION_REFUSALS || section == SECTION_CENTRE;
 }
 
 size_t section_rows(const struct snapshot *snapshot, enum section section)
@@ -510,6 +662,7 @@ size_t section_rows(const struct snapshot *snapshot, enum section section)
     return section == SECTION_AGENCIES   ? snapshot->agency_count
            : section == SECTION_HANDLERS ? snapshot->handler_count
            : section == SECTION_REFUSALS ? (size_t)REFUSAL_REASONS
+           : section == SECTION_CENTRE   ? (size_t)snapshot->centres.count
                                          : 1;
 }
 
@@ -523,6 +676,9 @@ const void *section_row(const struct snapshot *snapshot, enum section section, s
     }
     if (section == SECTION_REFUSALS) {
         return &snapshot->refusals[index];
+    }
+    if (section == SECTION_CENTRE) {
+        return &snapshot->centre_list[index];
     }
     return (const char *)snapshot + sections[section].offset;
 }
@@ -543,6 +699,11 @@ static bool is_same_row(enum section section, const void *left, const void *righ
         const struct snapshot_refusal *first = left;
         const struct snapshot_refusal *second = right;
         return strcmp(first->reason, second->reason) == 0;
+    }
+    if (section == SECTION_CENTRE) {
+        const struct snapshot_centre *first = left;
+        const struct snapshot_centre *second = right;
+        return strcmp(first->name, second->name) == 0;
     }
     return true;
 }

@@ -27,9 +27,12 @@ enum section {
     SECTION_CONFINEMENT,
     SECTION_KEYHOLDER,
     SECTION_TLS,
+    SECTION_REPLICA,
+    SECTION_CENTRES,
     SECTION_AGENCIES, /* a list: a row an agency */
     SECTION_HANDLERS, /* a list: a row a connection */
     SECTION_REFUSALS, /* a list: a row a reason */
+    SECTION_CENTRE,   /* a list: a row a centre */
     SECTIONS
 };
 
@@ -78,7 +81,7 @@ const char *section_name(enum section section);
 const char *section_explanation(enum section section);
 
 /*
- * section_is_list: true of agencies, handlers and refusals, which have any number of rows; the other
+ * section_is_list: true of agencies, handlers, refusals and centres, which have any number of rows; the other
  * sections have one row. section_rows: how many there are.
  */
 bool section_is_list(enum section section);

@@ -8,6 +8,7 @@
  */
 #include "server/server_config.h"
 #include "stat/explain.h"
+#include "stat/following.h"
 #include "stat/json.h"
 #include "stat/options.h"
 #include "stat/prometheus.h"
@@ -48,16 +49,31 @@ static int show(const struct options *options, const struct target *target)
     return program_finish_output(&options_manual);
 }
 
+static int show_standby(const struct options *options, const struct replication_state *state)
+{
+    if (options->output == OUTPUT_JSON) {
+        following_print_json(stdout, state);
+    } else if (options->output == OUTPUT_PROMETHEUS) {
+        following_print_metrics(stdout, state);
+    } else {
+        following_print(stdout, state);
+    }
+    return program_finish_output(&options_manual);
+}
+
 static int look_once(const struct options *options, const char *directory)
 {
     static const int statuses[] = {
-        [TARGET_FOUND] = EXIT_SUCCESS,     [TARGET_ABSENT] = EXIT_NO_SERVER,
-        [TARGET_STARTING] = EXIT_STARTING, [TARGET_OTHER_VERSION] = EXIT_OTHER_VERSION,
-        [TARGET_FAILED] = EXIT_FAILURE,
+        [TARGET_FOUND] = EXIT_SUCCESS,       [TARGET_ABSENT] = EXIT_NO_SERVER,
+        [TARGET_STARTING] = EXIT_STARTING,   [TARGET_OTHER_VERSION] = EXIT_OTHER_VERSION,
+        [TARGET_STANDBY] = EXIT_NOT_SERVING, [TARGET_FAILED] = EXIT_FAILURE,
     };
     struct target target;
     struct failure failure;
     enum target_answer answer = target_attach(directory, &target, &failure);
+    if (answer == TARGET_STANDBY && options->output != OUTPUT_READY) {
+        return show_standby(options, &target.replication);
+    }
     if (answer != TARGET_FOUND) {
         return complain(&failure, statuses[answer]);
     }
@@ -77,7 +93,7 @@ static int run(const struct options *options)
     struct server_config config;
     struct failure failure;
     if (!server_config_load(options->file, &config, &failure)) {
-        return complain(&failure, EXIT_FAILURE);
+        return complain(&failure, PROGRAM_EXIT_CONFIG);
     }
     if (options->only_check) {
         printf("%s: configuration ok\n", options_manual.name);

@@ -3,6 +3,8 @@
  */
 #include "stat/options.h"
 
+#include "shm/layout.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -31,7 +33,7 @@ static const struct program_option program_options[] = {
      .meaning = "the exit status tells whether a connection would be served and acknowledged now; "
                 "the reason why not is said on standard error"},
     {.id = OPTION_OUTPUT + OUTPUT_EXPLAIN, .name = "explain", .meaning = "explain every figure"},
-    {.id = 't', .name = "check", .meaning = "check the configuration and stop"},
+    {.id = 't', .name = "test", .meaning = "test the configuration and stop"},
 };
 
 const struct program_manual options_manual = {
@@ -42,14 +44,21 @@ const struct program_manual options_manual = {
     .option_count = sizeof program_options / sizeof program_options[0],
     .statuses =
         {
-            [EXIT_SUCCESS] = "it was shown; --ready: the server is ready",
-            [EXIT_FAILURE] = "something failed: configuration, access, output",
-            [EXIT_NO_SERVER] =
-                "no server: none was started on this data directory, or it has ended",
-            [EXIT_STARTING] = "the server is starting",
-            [EXIT_OTHER_VERSION] = "the server is of another version: use its own lottery-stat",
-            [EXIT_NOT_SERVING] = "--ready: it is stopping, or would not serve and acknowledge now",
+            {EXIT_SUCCESS, "it was shown; --ready: the server is ready"},
+            {EXIT_FAILURE, "something failed: access, output"},
+            {EXIT_NO_SERVER, "no server: none was started on this data directory, or it has ended"},
+            {EXIT_STARTING, "the server is starting"},
+            {EXIT_OTHER_VERSION, "the server is of another version: use its own lottery-stat"},
+            {EXIT_NOT_SERVING, "--ready: it is stopping, or would not serve and acknowledge now"},
+            {PROGRAM_EXIT_CONFIG, "the server's configuration is wrong"},
         },
+    .formats = {{"segment", SHARED_LAYOUT_VERSION}},
+    .description = {"Shows the ring, every agency, every handler and what it waits for, the storer "
+                    "and its syncs, and every kind of death. --explain explains all of it.",
+                    "It may be called by the server's user, and by members of data.group."},
+    .examples = {{"lottery-stat -c server.yaml --watch", "look on"},
+                 {"lottery-stat -c server.yaml --ready && echo ready",
+                  "wait for no server, ask whether there is one"}},
 };
 
 bool options_parse_interval(const char *text, uint64_t *interval_ms)

@@ -4,6 +4,8 @@
  */
 #include "stat/screen.h"
 
+#include "lib/log_output.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,10 +36,8 @@ static bool write_all(int output, const char *text, size_t bytes)
 
 void screen_open(struct screen *screen, int input, int output)
 {
-    const char *kind = getenv("TERM");
     *screen = (struct screen){.input = input, .output = output};
-    screen->is_terminal =
-        isatty(output) == 1 && kind != NULL && kind[0] != '\0' && strcmp(kind, "dumb") != 0;
+    screen->is_terminal = log_output_takes_escapes(output);
     screen->takes_keys =
         screen->is_terminal && isatty(input) == 1 && tcgetattr(input, &screen->mode) == 0;
 }

@@ -7,9 +7,11 @@
 #include "lib/clock.h"
 #include "lib/limits.h"
 #include "server/processes.h"
+#include "shm/centres.h"
 #include "shm/gate.h"
 #include "shm/heartbeat.h"
 #include "shm/refusals.h"
+#include "shm/replica.h"
 #include "shm/slots.h"
 #include "stat/readiness.h"
 
@@ -501,6 +503,89 @@ static void copy_keyholder(const struct shared *shared, struct snapshot_keyholde
     };
 }
 
+/* A text of the shipper's, as printable ASCII. */
+static void copy_told(const struct segment *segment, const char *text, size_t size, char *copy)
+{
+    replica_read(segment, text, size, copy);
+    for (char *at = copy; *at != '\0'; at++) {
+        *at = *at < ' ' || *at > '~' ? '?' : *at;
+    }
+}
+
+static const char *shipper_state_name(uint32_t state)
+{
+    static const char *const names[SHIPPER_STATES] = {
+        [SHIPPER_OFF] = "none",
+        [SHIPPER_STARTING] = "starting",
+        [SHIPPER_CONNECTING] = "connecting",
+        [SHIPPER_CLAIMING] = "claiming",
+        [SHIPPER_SHIPPING] = "shipping",
+        [SHIPPER_WAITING] = "waiting",
+        [SHIPPER_FENCED] = "fenced",
+        [SHIPPER_BEHIND] = "behind",
+        [SHIPPER_REFUSED] = "refused",
+    };
+    return state < SHIPPER_STATES ? names[state] : "unknown";
+}
+
+static uint64_t above(uint64_t value, uint64_t other)
+{
+    return value > other ? value - other : 0;
+}
+
+static void copy_replica(const struct segment *segment, struct snapshot_replica *copy)
+{
+    const struct shared *shared = segment->shared;
+    const struct shared_shipper *figures = &shared->shipper;
+    const struct shared_positions *positions = &shared->positions;
+    uint64_t appends = LOOK(figures->appends);
+    *copy = (struct snapshot_replica){.replicated = SNAPSHOT_UNKNOWN,
+                                      .lag = SNAPSHOT_UNKNOWN,
+                                      .lag_limit = SNAPSHOT_UNKNOWN,
+                                      .epoch = SNAPSHOT_UNKNOWN,
+                                      .sequence = SNAPSHOT_UNKNOWN,
+                                      .append_last_ns = SNAPSHOT_UNKNOWN,
+                                      .append_mean_ns = SNAPSHOT_UNKNOWN,
+                                      .append_worst_ns = SNAPSHOT_UNKNOWN,
+                                      .pid = SNAPSHOT_UNKNOWN,
+                                      .error_at_ms = SNAPSHOT_UNKNOWN,
+                                      .beat_age_ms = SNAPSHOT_UNKNOWN};
+    if (shared->identity.lag_bytes == 0) {
+        return;
+    }
+    copy->replicated = LOOK(positions->replicated);
+    copy->lag = above(LOOK(positions->head), copy->replicated);
+    copy->lag_limit = shared->identity.lag_bytes;
+    copy->done_lag = above(LOOK(positions->done_durable), LOOK(positions->done_replicated));
+    copy->files_lag = above(LOOK(positions->files_made), LOOK(positions->files_replicated));
+    copy->waiting_for_lag = count_waiters(shared, WAIT_FOR_LAG);
+    copy->waiting_for_copy = count_waiters(shared, WAIT_FOR_COPY);
+    copy->epoch = unless_zero((int64_t)LOOK(figures->epoch));
+    copy->sequence = LOOK(figures->sequence);
+    copy->pid = unless_zero(LOOK(figures->pid));
+    copy->connected = LOOK(figures->connected);
+    copy->appends = appends;
+    copy->bytes = LOOK(figures->bytes);
+    copy->refused = LOOK(figures->refused);
+    copy->unknown = LOOK(figures->unknown);
+    copy->reconnects = LOOK(figures->reconnects);
+    copy->starts = LOOK(figures->starts);
+    copy->deaths = LOOK(figures->deaths);
+    copy->append_total_ns = LOOK(figures->append_total_ns);
+    if (appends > 0) {
+        copy->append_last_ns = LOOK(figures->append_last_ns);
+        copy->append_worst_ns = LOOK(figures->append_worst_ns);
+        copy->append_mean_ns = copy->append_total_ns / appends;
+    }
+    copy->error_at_ms = unless_zero(LOOK(figures->error_at_ms));
+    copy->beat_age_ms = age_of(&figures->beat_at_ms);
+    set_word(copy->role, "primary");
+    set_word(copy->state, shipper_state_name(LOOK(figures->state)));
+    copy_told(segment, figures->node, sizeof copy->node, copy->node);
+    copy_told(segment, figures->engine, sizeof copy->engine, copy->engine);
+    copy_told(segment, figures->error, sizeof copy->error, copy->error);
+}
+
 /* How many calls a kind of process may do. */
 static uint64_t calls_of(const struct shared_confinement *confinement, unsigned index)
 {
@@ -519,11 +604,43 @@ static void copy_confinement(const struct shared *shared, struct snapshot_confin
         .calls_storer = calls_of(confinement, CONFINEMENT_CHILDREN + PROCESS_STORER),
         .calls_handler = calls_of(confinement, CONFINEMENT_CHILDREN + PROCESS_HANDLER),
         .calls_keyholder = calls_of(confinement, CONFINEMENT_CHILDREN + PROCESS_KEYHOLDER),
+        .calls_shipper = calls_of(confinement, CONFINEMENT_CHILDREN + PROCESS_SHIPPER),
     };
     const char *mode = server_config_confinement_name(confinement->mode);
     set_word(copy->mode, mode == NULL ? "unknown" : mode);
     set_word(copy->missing,
              name_of(missing, sizeof missing / sizeof missing[0], confinement->missing));
+}
+
+static void copy_centre(const struct segment *segment, const struct shared_centre *centre,
+                        struct snapshot *snapshot)
+{
+    struct snapshot_centre *copy = &snapshot->centre_list[snapshot->centres.count++];
+    enum centre_standing standing = (enum centre_standing)LOOK(centre->standing);
+    char name[SHARED_CENTRE_BYTES] = "";
+    replica_read(segment, centre->name, sizeof centre->name, name);
+    (void)snprintf(copy->name, sizeof copy->name, "%s", name);
+    set_word(copy->standing, centres_standing_name(standing));
+    copy->bets = LOOK(centre->bets);
+    snapshot->centres.awaited += standing == CENTRE_AWAITED ? 1 : 0;
+    snapshot->centres.contradicting += standing == CENTRE_CONTRADICTS ? 1 : 0;
+}
+
+static void copy_centres(const struct segment *segment, struct snapshot *snapshot)
+{
+    const struct shared_centres *centres = &segment->shared->centres;
+    uint32_t count = LOOK(centres->count);
+    uint32_t number = 0;
+    bool released = centres_are_released(segment, &number);
+    snapshot->centres = (struct snapshot_centres){.released = released ? 1 : 0,
+                                                  .number = released ? number : SNAPSHOT_UNKNOWN};
+    if (centres_state(segment) != CENTRE_UNKNOWN) {
+        set_word(snapshot->centres.state, centres_state_name(centres_state(segment)));
+    }
+    centres_read_reason(segment, snapshot->centres.reason);
+    for (uint32_t i = 0; i < count && i < SHARED_CENTRES_MAX; i++) {
+        copy_centre(segment, &centres->centres[i], snapshot);
+    }
 }
 
 static void copy_refusals(const struct shared *shared, struct snapshot_refusal *refusals)
@@ -581,7 +698,9 @@ bool snapshot_take(const struct segment *segment, const struct control *control,
     copy_deaths(shared, &snapshot->deaths);
     copy_keyholder(shared, &snapshot->keyholder);
     copy_tls(shared, &snapshot->tls);
+    copy_replica(segment, &snapshot->replica);
     copy_confinement(shared, &snapshot->confinement);
+    copy_centres(segment, snapshot);
     copy_refusals(shared, snapshot->refusals);
     finish_agencies(&roll, shared->identity.agency_limit, snapshot);
     return true;

@@ -29,7 +29,8 @@ enum {
     SNAPSHOT_WORD_BYTES = 32,
     SNAPSHOT_SERIAL_BYTES = 48, /* of a certificate's serial number */
     SNAPSHOT_DRAW_BYTES = 40,   /* of a draw's name; as of a hash, a multiple of 8, so that the */
-    SNAPSHOT_HASH_BYTES = 72    /* structs have no gaps */
+    SNAPSHOT_HASH_BYTES = 72,   /* structs have no gaps */
+    SNAPSHOT_REASON_BYTES = 512
 };
 
 /* counters.c says what each figure is, and in which unit. */
@@ -88,12 +89,39 @@ struct snapshot_confinement {
     char missing[SNAPSHOT_WORD_BYTES]; /* "" where nothing is */
     uint64_t user, capabilities, landlock_version;
     /* System calls; unknown: all of them. */
-    uint64_t calls_supervisor, calls_storer, calls_handler, calls_keyholder;
+    uint64_t calls_supervisor, calls_storer, calls_handler, calls_keyholder, calls_shipper;
+};
+
+/* Zeros and "" where this centre draws alone. */
+struct snapshot_centres {
+    char state[SNAPSHOT_WORD_BYTES];
+    uint64_t count, awaited, contradicting, released, number;
+    char reason[SNAPSHOT_REASON_BYTES];
+};
+
+struct snapshot_centre {
+    char name[SNAPSHOT_DRAW_BYTES];
+    char standing[SNAPSHOT_WORD_BYTES]; /* centres_standing_name */
+    uint64_t bets;
 };
 
 /* Zeros without TLS. */
 struct snapshot_keyholder {
     uint64_t pid, signatures, refused, malformed, abandoned, starts, deaths;
+};
+
+/* Zeros, and unknown, where nothing is copied to an engine. */
+struct snapshot_replica {
+    char role[SNAPSHOT_WORD_BYTES], state[SNAPSHOT_WORD_BYTES];
+    char node[SHARED_NODE_BYTES], engine[SHARED_ENGINE_BYTES], error[SHARED_ERROR_BYTES];
+    uint64_t error_at_ms;
+    uint64_t pid, connected, epoch, sequence;
+    uint64_t replicated, lag, lag_limit;
+    uint64_t done_lag, files_lag;
+    uint64_t waiting_for_lag, waiting_for_copy;
+    uint64_t appends, bytes, refused, unknown, reconnects, starts, deaths;
+    uint64_t append_last_ns, append_mean_ns, append_worst_ns, append_total_ns;
+    uint64_t beat_age_ms;
 };
 
 struct snapshot_tls {
@@ -149,8 +177,11 @@ struct snapshot {
     struct snapshot_deaths deaths;
     struct snapshot_keyholder keyholder;
     struct snapshot_tls tls;
+    struct snapshot_replica replica;
     struct snapshot_confinement confinement;
-    struct snapshot_refusal refusals[REFUSAL_REASONS]; /* by reason */
+    struct snapshot_centres centres;
+    struct snapshot_centre centre_list[SHARED_CENTRES_MAX]; /* centres.count of them */
+    struct snapshot_refusal refusals[REFUSAL_REASONS];      /* by reason */
     struct snapshot_agency *agencies; /* by standing, then by id: the missing ones first */
     size_t agency_count;
     struct snapshot_handler *handlers; /* by slot */

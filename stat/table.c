@@ -195,6 +195,17 @@ static void print_refusals(struct page *page)
     grid_end(&grid);
 }
 
+/* A cell for each centre. */
+static void print_centres(struct page *page)
+{
+    struct grid grid = grid_begin(page, section_name(SECTION_CENTRE));
+    for (size_t i = 0; i < section_rows(page->snapshot, SECTION_CENTRE); i++) {
+        const struct snapshot_centre *centre = &page->snapshot->centre_list[i];
+        grid_add(&grid, centre->name, centre->standing);
+    }
+    grid_end(&grid);
+}
+
 static void print_grid(struct page *page)
 {
     print_section(page, SECTION_SERVER);
@@ -204,6 +215,7 @@ static void print_grid(struct page *page)
     for (enum section section = SECTION_RING; section < SECTION_AGENCIES; section++) {
         print_section(page, section);
     }
+    print_centres(page);
     print_refusals(page);
 }
 

@@ -3,7 +3,9 @@
  */
 #include "stat/target.h"
 
+#include "lib/clock.h"
 #include "shm/gate.h"
+#include "stat/following.h"
 #include "store/data_directory.h"
 
 #include <errno.h>
@@ -16,7 +18,7 @@
 #include <unistd.h>
 
 /* A start makes its shared memory within this time after it took the lock; later, it was removed. */
-enum { STARTING_MAX_S = 5, NAME_BYTES = 40 };
+enum { STARTING_MAX_S = 5, FOLLOWING_MAX_MS = 5000, NAME_BYTES = 40 };
 
 enum lock_state { LOCK_HELD, LOCK_FREE, LOCK_UNREADABLE };
 
@@ -117,12 +119,39 @@ static bool has_been_removed(const struct place *place, uint32_t first_key)
            time(NULL) - status.st_mtime > STARTING_MAX_S;
 }
 
+/* True for a state that is written now, and belongs to the directory's owner. */
+static bool is_following(const struct place *place, struct replication_state *state)
+{
+    struct stat status;
+    struct failure ignored;
+    int file = openat(place->descriptor, DATA_REPLICATION_FILE,
+                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0) {
+        return false;
+    }
+    bool follows =
+        fstat(file, &status) == 0 && S_ISREG(status.st_mode) &&
+        status.st_uid == place->status.st_uid &&
+        replication_read_file(file, DATA_REPLICATION_FILE, state, &ignored) == REPLICATION_READ &&
+        (state->role == REPLICATION_STANDBY ||
+         clock_wall_ms() - state->written_at_ms < FOLLOWING_MAX_MS);
+    close(file);
+    return follows;
+}
+
 static enum target_answer answer_absent(const struct place *place, uint32_t first_key,
-                                        struct failure *failure)
+                                        struct replication_state *state, struct failure *failure)
 {
     if (place->lock != LOCK_HELD) {
         failure_set(failure, "no server: nobody holds %s/" DATA_LOCK_FILE, place->path);
         return TARGET_ABSENT;
+    }
+    if (is_following(place, state)) {
+        char words[FOLLOWING_WORDS_BYTES];
+        following_write_words(state, words);
+        failure_set(failure, "a standby holds %s/" DATA_LOCK_FILE " and serves nobody: %s",
+                    place->path, words);
+        return TARGET_STANDBY;
     }
     if (has_been_removed(place, first_key)) {
         failure_set(failure,
@@ -239,7 +268,7 @@ static enum target_answer attach_in(struct place *place, struct target *target,
         }
         key = segment_next_key(key);
     }
-    return answer_absent(place, first_key, failure);
+    return answer_absent(place, first_key, &target->replication, failure);
 }
 
 /* stat tells the directory's owner even if the directory can't be opened. */

@@ -16,20 +16,23 @@
 #include "shm/segment.h"
 #include "stat/snapshot.h"
 #include "store/control.h"
+#include "store/replication.h"
 
 #include <stdbool.h>
 
 /* The server that was found. */
 struct target {
     struct segment segment;
-    bool has_control;       /* false: control can't be read now */
-    struct control control; /* of the data directory */
+    bool has_control;                     /* false: control can't be read now */
+    struct control control;               /* of the data directory */
+    struct replication_state replication; /* after TARGET_STANDBY */
 };
 
 enum target_answer {
     TARGET_FOUND,         /* a living server; its phase is SHARED_READY or SHARED_STOPPING */
     TARGET_ABSENT,        /* no server: none was started, or it has gone, or it was killed */
     TARGET_STARTING,      /* a living server that is not ready yet */
+    TARGET_STANDBY,       /* a living standby (lottery-server --follow), which serves nobody */
     TARGET_OTHER_VERSION, /* shared memory of another version of the server */
     TARGET_FAILED         /* the data directory can't be looked at */
 };

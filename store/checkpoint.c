@@ -21,7 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHECKPOINT_MAGIC UINT64_C(0x32544b504352544c) /* "LTRCPKT2" */
+/* "LTRCPKT2"; its last byte is the version's digit */
+#define CHECKPOINT_MAGIC (UINT64_C(0x00544b504352544c) | (uint64_t)('0' + CHECKPOINT_VERSION) << 56)
 #define UNFINISHED_FILE  DATA_CHECKPOINT_FILE ".tmp"
 
 /* The beginning of the file; the agencies follow. */

@@ -24,6 +24,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The version of the file's format, one digit. */
+enum { CHECKPOINT_VERSION = 2 };
+
 /* Added to the id of an agency that has been claimed (STATUS): its fence outlives a restart. */
 #define CHECKPOINT_CLAIMED (UINT64_C(1) << 32)
 

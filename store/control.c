@@ -29,7 +29,6 @@
 
 enum {
     CONTROL_BYTES_MAX = 4096,
-    CONTROL_VERSION = 3,
     CONTROL_VERSION_OLDEST = 2, /* what it lacks is filled in: take_over_older */
     HEXADECIMAL = 16,
     DECIMAL = 10
@@ -452,6 +451,17 @@ static enum control_answer judge(const char *path, const char *text, size_t byte
                     path);
     }
     return CONTROL_REFUSED;
+}
+
+enum control_answer control_read_text(const char *text, size_t bytes, const char *path,
+                                      struct control *control, struct failure *failure)
+{
+    char copy[CONTROL_BYTES_MAX + 1];
+    const size_t taken = bytes < CONTROL_BYTES_MAX ? bytes : CONTROL_BYTES_MAX;
+    *control = (struct control){.state = CONTROL_NEW};
+    memcpy(copy, text, taken);
+    copy[taken] = '\0';
+    return judge(path, copy, taken, control, failure);
 }
 
 enum control_answer control_read_file(int file, const char *path, struct control *control,

@@ -26,6 +26,7 @@
 struct data_directory;
 
 enum {
+    CONTROL_VERSION = 3, /* of the file's format */
     CONTROL_IDENTITY_DIGITS = 32,
     CONTROL_DRAW_BYTES = 33,    /* of a draw's name, with its NUL */
     CONTROL_SHA256_DIGITS = 64, /* lower-case hexadecimal */
@@ -122,6 +123,13 @@ enum control_answer {
  */
 enum control_answer control_read_file(int file, const char *path, struct control *control,
                                       struct failure *failure);
+
+/*
+ * Reads a control that is in memory, as another node has sent it; `path` is for messages. As
+ * control_read_file. Called by lottery-shipper.
+ */
+enum control_answer control_read_text(const char *text, size_t bytes, const char *path,
+                                      struct control *control, struct failure *failure);
 
 /*
  * Reads the file of our own directory. CONTROL_REFUSED is described in `failure`. Called by

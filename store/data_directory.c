@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -230,7 +231,10 @@ static bool holds_something(const struct data_directory *directory, const char *
            (!S_ISREG(status.st_mode) || status.st_size > 0);
 }
 
-/* Without control there must be nothing: each start writes it before any other file but `lock`. */
+/*
+ * Without control there must be nothing: each start, and each standby, writes it before any other
+ * file but `lock` and `replication`.
+ */
 static bool is_virgin(const struct data_directory *directory, struct failure *failure)
 {
     static const char *const files[] = {DATA_BETS_FILE,       DATA_DONE_FILE, DATA_WINNERS_FILE,
@@ -334,9 +338,10 @@ static bool open_directory(struct data_directory *directory, struct failure *fai
 static bool check_files(const struct data_directory *directory, struct failure *failure)
 {
     static const char *const names[] = {
-        DATA_LOCK_FILE,       DATA_CONTROL_FILE,       DATA_BETS_FILE, DATA_DONE_FILE,
-        DATA_CHECKPOINT_FILE, DATA_WINNERS_FILE,       DATA_SEAL_FILE, DATA_SEAL_SIGNATURE_FILE,
-        DATA_DRAW_FILE,       DATA_DRAW_SIGNATURE_FILE};
+        DATA_LOCK_FILE,           DATA_CONTROL_FILE,        DATA_BETS_FILE,
+        DATA_DONE_FILE,           DATA_CHECKPOINT_FILE,     DATA_WINNERS_FILE,
+        DATA_SEAL_FILE,           DATA_SEAL_SIGNATURE_FILE, DATA_DRAW_FILE,
+        DATA_DRAW_SIGNATURE_FILE, DATA_REPLICATION_FILE};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (!check_name(directory, names[i], failure)) {
             return false;
@@ -358,6 +363,63 @@ bool data_directory_open(const char *path, const char *group, uint64_t patience_
     }
     data_directory_close(directory);
     return false;
+}
+
+/* A start would make the directory: somebody who may write has to be able to. */
+static bool try_parent(const char *path, struct failure *failure)
+{
+    char parent[PATH_MAX];
+    snprintf(parent, sizeof parent, "%s", path);
+    return faccessat(AT_FDCWD, dirname(parent), W_OK | X_OK, AT_EACCESS) == 0 ||
+           failure_set_errno(failure, "create data directory %s", path);
+}
+
+/* A shared lock can be had where nobody has an exclusive one; it ends with the descriptor. */
+static bool is_locked(const struct data_directory *directory)
+{
+    return flock(directory->descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+/* Everything that is there already, in the order of a start. */
+static bool try_what_is_there(struct data_directory *directory, const struct stat *status,
+                              struct failure *failure)
+{
+    if (!data_access_check(status, &directory->access, true, directory->path, failure) ||
+        !check_files(directory, failure)) {
+        return false;
+    }
+    if (faccessat(directory->descriptor, ".", W_OK | X_OK, AT_EACCESS) != 0) {
+        return failure_set_errno(failure, "write into data directory %s", directory->path);
+    }
+    switch (control_read(directory, &directory->control, failure)) {
+    case CONTROL_READ:
+        return true;
+    case CONTROL_ABSENT:
+        return is_virgin(directory, failure);
+    case CONTROL_REFUSED:
+        break;
+    }
+    return false;
+}
+
+bool data_directory_try(const char *path, const char *group, bool *in_use, struct failure *failure)
+{
+    struct data_directory directory = {.path = path, .lock = -1};
+    struct stat status;
+    *in_use = false;
+    if (!data_access_resolve(group, &directory.access, failure)) {
+        return false;
+    }
+    directory.descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory.descriptor < 0) {
+        return errno == ENOENT ? try_parent(path, failure) : describe_unopened(&directory, failure);
+    }
+    *in_use = is_locked(&directory);
+    bool right = fstat(directory.descriptor, &status) == 0
+                     ? try_what_is_there(&directory, &status, failure)
+                     : failure_set_errno(failure, "open data directory %s", path);
+    data_directory_close(&directory);
+    return right;
 }
 
 void data_directory_discard(struct data_directory *directory)

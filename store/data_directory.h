@@ -11,6 +11,7 @@
  *     draw.json     number and winners of the draw; whole, likewise
  *     seal.sig, draw.sig   their signatures, where seal.key is set
  *     winners.csv   the winning rows by agency; whole once it has this name
+ *     replication   which node this is, and how far it has come in the centre's log (replication.h)
  *     draws/        the draws before this one, a directory each (archive.h)
  *
  * The supervisor opens the directory; its children inherit it. lottery-admin uses the functions
@@ -36,6 +37,7 @@
 #define DATA_SEAL_SIGNATURE_FILE "seal.sig"
 #define DATA_DRAW_FILE           "draw.json"
 #define DATA_DRAW_SIGNATURE_FILE "draw.sig"
+#define DATA_REPLICATION_FILE    "replication"
 #define DATA_ADMIN_SOCKET        "admin.sock" /* of a server that runs (server/admin_request.h) */
 
 /* control_write writes this file and renames it to DATA_CONTROL_FILE. */
@@ -75,6 +77,13 @@ struct data_directory {
  */
 bool data_directory_open(const char *path, const char *group, uint64_t patience_ms,
                          struct data_directory *directory, struct failure *failure);
+
+/*
+ * Finds out whether data_directory_open would succeed, as far as that can be told without making or
+ * changing anything. *in_use: another process holds the directory's lock, which is no failure.
+ * Returns false with the failure. Called by main, for -t.
+ */
+bool data_directory_try(const char *path, const char *group, bool *in_use, struct failure *failure);
 
 /*
  * Opens a file of the directory. The server opens its files in no other way, except that it

@@ -150,6 +150,7 @@ static bool is_expected(const struct draw_files *files, const char *name, bool *
         {DATA_CONTROL_FILE, true, true},
         {DATA_LOCK_FILE, true, false},
         {DATA_ADMIN_SOCKET, true, false},
+        {DATA_REPLICATION_FILE, true, false},
         {ARCHIVE_DIRECTORY, true, false},
         {DATA_BETS_FILE, true, closed || control->bets_bytes > 0},
         {DATA_DONE_FILE, true, closed || control->done_bytes > 0},

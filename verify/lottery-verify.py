@@ -388,6 +388,7 @@ DRAW = {'agencies': is_any, 'draw': is_name, 'drawn_at': is_known_moment,
         'format': is_in('lottery draw 1'), 'identity': is_identity, 'number_by': NUMBER_SOURCE,
         'program': shorter_than(64), 'seal_sha256': is_digest, 'winners': is_any,
         'winning_number': SMALL}
+NATIONAL_DRAW = dict(DRAW, national_sha256=is_digest)
 DRAW_WINNERS = {'bytes': COUNT, 'rows': COUNT, 'sha256': is_digest}
 DRAW_AGENCY = {'agency': SMALL, 'winners': COUNT}
 PROOF = {'draw': is_name, 'format': is_in('lottery proof 1'), 'identity': is_identity,
@@ -437,7 +438,8 @@ def parse_seal(data, name):
 
 def parse_draw(data, name):
     draw = load_canonical(data, name)
-    expect_members(draw, DRAW, name)
+    national = isinstance(draw, dict) and 'national_sha256' in draw
+    expect_members(draw, NATIONAL_DRAW if national else DRAW, name)
     expect_members(draw['winners'], DRAW_WINNERS, '%s: "winners"' % name)
     expect_agencies(draw['agencies'], DRAW_AGENCY, name)
     if sum(entry['winners'] for entry in draw['agencies']) != draw['winners']['rows']:
@@ -742,7 +744,8 @@ class Draw:
                     'done.csv': self.closed or control['done_bytes'] > 0,
                     'checkpoint': self.closed and control['bets_bytes'] > 0,
                     'seal.json': self.sealed, 'draw.json': self.drawn, 'winners.csv': has_winners}
-        possible = {'control', 'lock', 'admin.sock', 'draws', 'bets.csv', 'done.csv', 'checkpoint'}
+        possible = {'control', 'lock', 'admin.sock', 'replication', 'draws', 'bets.csv', 'done.csv',
+                    'checkpoint'}
         possible |= {'seal.json', 'seal.sig'} if self.sealed else set()
         possible |= {'draw.json', 'draw.sig'} if self.drawn else set()
         possible |= {'winners.csv'} if has_winners else set()

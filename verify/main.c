@@ -7,7 +7,9 @@
 #include "lib/program.h"
 #include "seal/signature.h"
 #include "store/archive.h"
+#include "store/control.h"
 #include "store/data_directory.h"
+#include "verify/log_audit.h"
 #include "verify/proving.h"
 #include "verify/verify.h"
 
@@ -27,14 +29,21 @@ enum {
     OPTION_JSON,
     OPTION_PROVE,
     OPTION_PROOF,
-    OPTION_SEAL
+    OPTION_SEAL,
+    OPTION_LOG
 };
+
+enum { LOGS_MAX = 16 };
 
 struct options {
     const char *draw, *key, *prove, *proof, *seal; /* NULL: not given */
     bool all, json, quiet;
-    const char *directory;
-    uint32_t agency; /* of --prove */
+    const char *logs[LOGS_MAX];
+    size_t log_count;
+    char **directories; /* argv's */
+    size_t directory_count;
+    const char *directory; /* the first one */
+    uint32_t agency;       /* of --prove */
     uint64_t row;
 };
 
@@ -64,12 +73,20 @@ static const struct program_option program_options[] = {
      .name = "seal",
      .argument = "FILE",
      .meaning = "the seal.json of --proof; with --key, its seal.sig stands beside it"},
+    {.id = OPTION_LOG,
+     .name = "log",
+     .argument = "EXPORT",
+     .meaning = "hold the engine's log against the files as well: what `lottery-feed --export` has "
+                "printed of a centre, or with --draws; may be given for each. There may be several "
+                "DIRECTORY then, of one centre each"},
 };
 
-static void explain_directory(FILE *file)
+static bool describe_directory(size_t index, struct program_operand *operand)
 {
-    fputs("DIRECTORY is an archive (draws/NAME) or a data directory; nothing in it is changed.\n",
-          file);
+    *operand = (struct program_operand){
+        .call = "DIRECTORY",
+        .meaning = "an archive (draws/NAME) or a data directory; nothing in it is changed"};
+    return index == 0;
 }
 
 static const struct program_manual manual = {
@@ -77,14 +94,32 @@ static const struct program_manual manual = {
     .purpose = "Checks a draw by its files alone: a line for each check, and what came out.",
     .options = program_options,
     .option_count = sizeof program_options / sizeof program_options[0],
-    .operands = "[DIRECTORY]",
-    .explain_operands = explain_directory,
-    .statuses = {[EXIT_SUCCESS] = "the draw was held and all is well; or the proof holds",
-                 [VERIFY_EXIT_FAIL] = "a check FAILs; or the proof does not hold",
-                 [VERIFY_EXIT_UNREADABLE] = "the directory, a file or the key can't be read",
-                 [VERIFY_EXIT_NOT_SEALED] = "the draw is not sealed, so far all is well",
-                 [VERIFY_EXIT_NOT_DRAWN] = "sealed and not drawn, so far all is well",
-                 [VERIFY_EXIT_ABANDONED] = "the draw was abandoned, what there is is well"},
+    .operands = "[DIRECTORY ...]",
+    .operand_at = describe_directory,
+    .statuses =
+        {
+            {EXIT_SUCCESS, "the draw was held and all is well; or the proof holds"},
+            {VERIFY_EXIT_FAIL, "a check FAILs; or the proof does not hold"},
+            {VERIFY_EXIT_UNREADABLE, "the directory, a file or the key can't be read; or it was "
+                                     "called wrongly"},
+            {VERIFY_EXIT_NOT_SEALED, "the draw is not sealed, so far all is well"},
+            {VERIFY_EXIT_NOT_DRAWN, "sealed and not drawn, so far all is well"},
+            {VERIFY_EXIT_ABANDONED, "the draw was abandoned, what there is is well"},
+        },
+    .formats = {{"control", CONTROL_VERSION}},
+    .description =
+        {"Reads the files of a draw and asks no server, so that it can be run on a copy, on "
+         "another "
+         "machine. lottery-verify.py makes the same checks, and was written apart from it.",
+         "A seal says what was stored when sales ended; the number of the draw came after it. "
+         "Signatures are checked with --key."},
+    .examples = {{"lottery-verify /srv/lottery/data", "the current draw of a data directory"},
+                 {"lottery-verify --all --key lottery.pub /srv/lottery/data",
+                  "all draws, each signed with this key"},
+                 {"lottery-verify --prove 17:4 /srv/lottery/data",
+                  "a proof that the fourth bet of agency 17 takes part"},
+                 {"lottery-verify --log north.jsonl --log draws.jsonl north/",
+                  "the files, beside what the engine has of them"}},
 };
 
 /* --------------------------------------------------------------- options ---- */
@@ -114,6 +149,12 @@ static enum program_reading take_option(int id, const char *argument, void *cont
     case OPTION_PROOF:
         options->proof = argument;
         break;
+    case OPTION_LOG:
+        if (options->log_count == LOGS_MAX) {
+            return program_misused(&manual, "--log: %d exports at most", LOGS_MAX);
+        }
+        options->logs[options->log_count++] = argument;
+        break;
     default:
         options->seal = argument;
         break;
@@ -138,12 +179,18 @@ static enum program_reading judge_options(struct options *options, int operands)
     if (options->proof != NULL || options->seal != NULL) {
         bool alone = options->proof != NULL && options->seal != NULL && operands == 0 &&
                      options->draw == NULL && !options->all && options->prove == NULL &&
-                     !options->json;
+                     !options->json && options->log_count == 0;
         return alone ? PROGRAM_GO_ON
                      : program_misused(&manual, "--proof FILE and --seal FILE go together, and "
                                                 "with --key alone");
     }
-    if (operands != 1) {
+    if (options->log_count > 0 && (options->all || options->prove != NULL || operands < 1 ||
+                                   operands > LOG_DIRECTORIES_MAX)) {
+        return program_misused(
+            &manual, "--log EXPORT takes 1 to %d DIRECTORY, and neither --all nor --prove",
+            LOG_DIRECTORIES_MAX);
+    }
+    if (operands != 1 && options->log_count == 0) {
         return program_misused(&manual, "there has to be one DIRECTORY");
     }
     if (options->draw != NULL && (options->all || !control_is_draw_name(options->draw))) {
@@ -165,6 +212,8 @@ static enum program_reading read_options(int argc, char **argv, struct options *
     enum program_reading reading = program_read_options(&manual, argc, argv, take_option, options);
     if (reading == PROGRAM_GO_ON) {
         options->directory = argv[optind];
+        options->directories = argv + optind;
+        options->directory_count = (size_t)(argc - optind);
         reading = judge_options(options, argc - optind);
     }
     return reading;
@@ -219,7 +268,9 @@ static int worse(int one, int other)
     return one == VERIFY_EXIT_FAIL || other == VERIFY_EXIT_FAIL ? VERIFY_EXIT_FAIL : other;
 }
 
-static void run_draw(struct run *run, const char *path, const char *archived_as)
+/* `logged` is the same draw, beside the log; NULL: there is no export. */
+static void run_draw(struct run *run, const char *path, const char *archived_as,
+                     const struct log_draw *logged)
 {
     struct verify_report report;
     struct failure failure;
@@ -229,10 +280,20 @@ static void run_draw(struct run *run, const char *path, const char *archived_as)
         return;
     }
     run->status = worse(run->status, verify_report_status(&report));
+    if (logged != NULL && !log_audit_is_good(logged)) {
+        run->status = worse(run->status, VERIFY_EXIT_FAIL);
+    }
     if (run->options->json) {
-        json_array_append_new(run->draws, verify_report_json(&report));
-    } else {
-        verify_report_print(stdout, &report, run->options->quiet);
+        json_t *object = verify_report_json(&report);
+        if (logged != NULL) {
+            json_object_set_new(object, "log", log_audit_json(logged));
+        }
+        json_array_append_new(run->draws, object);
+        return;
+    }
+    verify_report_print(stdout, &report, run->options->quiet);
+    if (logged != NULL) {
+        log_audit_print(stdout, logged, run->options->quiet);
     }
 }
 
@@ -260,12 +321,12 @@ static void run_all(struct run *run)
         (void)snprintf(path, sizeof path, "%s/" ARCHIVE_DIRECTORY "/%s", run->options->directory,
                        entries[i]->d_name);
         if (!is_current(run->options->directory, entries[i]->d_name)) {
-            run_draw(run, path, entries[i]->d_name);
+            run_draw(run, path, entries[i]->d_name, NULL);
         }
         free(entries[i]);
     }
     free(entries);
-    run_draw(run, run->options->directory, NULL);
+    run_draw(run, run->options->directory, NULL, NULL);
 }
 
 static void print_json(struct run *run)
@@ -277,15 +338,51 @@ static void print_json(struct run *run)
     json_decref(object);
 }
 
+/* Reads the exports, with the files of all directories beside them. */
+static bool audit_logs(const struct options *options, const char *const *paths,
+                       struct log_audit *audit, struct failure *failure)
+{
+    bool good = log_audit_open(audit, paths, options->directory_count, failure);
+    for (size_t i = 0; good && i < options->log_count; i++) {
+        good = log_audit_read(audit, options->logs[i], failure);
+    }
+    return good && log_audit_judge(audit, failure);
+}
+
+/* Each directory, and then what the log says of it. */
+static void run_with_logs(struct run *run)
+{
+    static char paths[LOG_DIRECTORIES_MAX][PATH_MAX];
+    const struct options *options = run->options;
+    const char *pointers[LOG_DIRECTORIES_MAX];
+    const char *archived_as[LOG_DIRECTORIES_MAX];
+    struct log_audit audit;
+    struct failure failure;
+    for (size_t i = 0; i < options->directory_count; i++) {
+        archived_as[i] = find_draw(options->directories[i], options->draw, paths[i]);
+        pointers[i] = paths[i];
+    }
+    if (audit_logs(options, pointers, &audit, &failure)) {
+        for (size_t i = 0; i < options->directory_count; i++) {
+            run_draw(run, paths[i], archived_as[i], &audit.draws[i]);
+        }
+    } else {
+        run->status = program_complain(&manual, VERIFY_EXIT_UNREADABLE, "%s", failure.text);
+    }
+    log_audit_close(&audit);
+}
+
 static int check(const struct options *options)
 {
     struct run run = {.options = options, .draws = options->json ? json_array() : NULL};
     if (options->all) {
         run_all(&run);
+    } else if (options->log_count > 0) {
+        run_with_logs(&run);
     } else {
         char path[PATH_MAX];
         const char *archived_as = find_draw(options->directory, options->draw, path);
-        run_draw(&run, path, archived_as);
+        run_draw(&run, path, archived_as, NULL);
     }
     if (options->json) {
         print_json(&run);

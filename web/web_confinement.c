@@ -87,7 +87,7 @@ bool web_confinement_enter(const struct server_config *config, struct failure *f
     if (directory < 0) {
         return failure_set_errno(failure, "open data directory %s", config->data_directory);
     }
-    bool prepared = confinement_prepare(&confinement, &own, directory, rules, failure);
+    bool prepared = confinement_prepare(&confinement, &own, directory, "", rules, failure);
     bool entered = prepared && confinement_enter(&confinement, CONFINEMENT_SUPERVISOR, failure);
     if (prepared) {
         confinement_close(&confinement);

@@ -221,17 +221,29 @@ static bool take_bets(struct dialogue *dialogue, struct agency *agency,
 /* ----------------------------------------------------------------- DONE ---- */
 
 /*
+ * True once the engine has what is durable now, where that is what an acknowledgement says; the storer
+ * has counted the files that say so before it told of them. False when the server has been halted.
+ */
+static bool await_copy(const struct dialogue *dialogue)
+{
+    const struct shared_positions *positions = &dialogue->segment->shared->positions;
+    return dialogue->heritage->config.ack_after != ACK_AFTER_REPLICATED ||
+           wait_until(dialogue->segment, dialogue->slot_index, WAIT_FOR_COPY,
+                      &positions->files_replicated, atomic_load(&positions->files_made));
+}
+
+/*
  * True once it is durable that the agency is done, or that sales are closed: then what it has is
  * final. False when the server has been halted.
  */
 static bool await_done(struct dialogue *dialogue, struct agency *agency)
 {
     const struct shared_storer *storer = &dialogue->segment->shared->storer;
-    if (atomic_load(&storer->draw_state) >= CONTROL_CLOSED) {
-        return true; /* the storer may be sealing, and would tell it later */
-    }
-    return wait_until(dialogue->segment, dialogue->slot_index, WAIT_FOR_DONE, &agency->phase,
-                      AGENCY_DONE);
+    /* Closed: the storer may be sealing, and would tell it later. */
+    bool is_final = atomic_load(&storer->draw_state) >= CONTROL_CLOSED ||
+                    wait_until(dialogue->segment, dialogue->slot_index, WAIT_FOR_DONE,
+                               &agency->phase, AGENCY_DONE);
+    return is_final && await_copy(dialogue);
 }
 
 /*
@@ -445,7 +457,8 @@ static const char *current_phase(const struct dialogue *dialogue, const struct a
     if (atomic_load(&agency->phase) == AGENCY_DONE) {
         return "done";
     }
-    if (draw_state == CONTROL_CLOSED || draw_state == CONTROL_SEALED) {
+    if (draw_state == CONTROL_CLOSED || draw_state == CONTROL_SEALED ||
+        draw_state == CONTROL_DRAWN) { /* held, and the engine does not have it yet */
         return dialogue->speaks_of_draws ? "closed" : "done";
     }
     return "open";

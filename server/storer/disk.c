@@ -6,6 +6,7 @@
 #include "lib/file_size_limit.h"
 #include "lib/log.h"
 #include "server/signals.h"
+#include "shm/replica.h"
 #include "shm/waiting.h"
 #include "store/file_io.h"
 #include "store/whole_file.h"
@@ -226,6 +227,9 @@ bool disk_write_control(struct disk *disk, const struct control *control)
         attempt.written =
             control_write(&disk->heritage->directory, control, &attempt.synced, &attempt.failure);
     } while (!is_last_attempt(disk, DATA_CONTROL_FILE, &attempt));
+    if (attempt.written) {
+        replica_note_file(disk->segment);
+    }
     return attempt.written;
 }
 
@@ -236,5 +240,8 @@ bool disk_write_whole(struct disk *disk, const char *name, const void *bytes, si
         attempt.written = whole_file_write(&disk->heritage->directory, name, bytes, count,
                                            &attempt.synced, &attempt.failure);
     } while (!is_last_attempt(disk, name, &attempt));
+    if (attempt.written) {
+        replica_note_file(disk->segment);
+    }
     return attempt.written;
 }

@@ -7,6 +7,7 @@
 #include "lib/log.h"
 #include "server/storer/flush.h"
 #include "shm/agencies.h"
+#include "shm/replica.h"
 #include "shm/waiting.h"
 
 #include <inttypes.h>
@@ -63,6 +64,7 @@ static bool store_lines(struct storage *storage, const struct done_round *round)
         return false;
     }
     storage->done.bytes = end;
+    replica_note_done(disk->segment, end);
     fault_point("done.synced");
     return storage_note_done(storage);
 }

@@ -51,6 +51,7 @@ static void report_durable(const struct heritage *heritage, uint64_t position)
     if (ring_room(segment) == segment->shared->identity.ring_bytes) {
         wake_waiters(segment, WAIT_FOR_SPACE, position);
     }
+    wake_shipper(segment);
     wake_if_safe(heritage, &segment->shared->positions.durable, position);
 }
 

@@ -12,6 +12,8 @@
 #include "server/storer/long_work.h"
 #include "server/storer/publication.h"
 #include "shm/agencies.h"
+#include "shm/centres.h"
+#include "shm/replica.h"
 #include "store/draw.h"
 
 #include <errno.h>
@@ -129,6 +131,16 @@ static bool agrees_with_key(const struct storage *storage)
     return false;
 }
 
+/* Names what the centres have said of the draw, where several hold it. */
+static void note_national(const struct storage *storage, struct draw_report *report)
+{
+    char sha256[SHARED_DIGEST_BYTES];
+    if (holding_is_national(storage)) {
+        centres_read_drawn(storage->disk->segment, sha256);
+        report->is_national = sha256_parse(sha256, &report->national_sha256);
+    }
+}
+
 /* Makes draw.json's contents from winners.csv, which is in place. As read_seal. */
 static bool make_report(struct storage *storage, const struct seal *seal,
                         struct draw_report *report)
@@ -147,6 +159,7 @@ static bool make_report(struct storage *storage, const struct seal *seal,
         (void)close(winners);
     }
     if (end == SEAL_GOOD) {
+        note_national(storage, report);
         return true;
     }
     tell_unsealed(storage->disk, end, &failure);
@@ -173,10 +186,49 @@ static bool publish(struct storage *storage, const struct draw_report *report,
 
 /* ------------------------------------------------------------------ held ---- */
 
+bool holding_is_national(const struct storage *storage)
+{
+    return storage->disk->heritage->config.centres_expected[0] != '\0';
+}
+
 bool holding_is_due(const struct storage *storage)
 {
+    const struct segment *segment = storage->disk->segment;
+    uint32_t ignored = 0;
     return storage->control.state == CONTROL_SEALED &&
-           control_has_number(&storage->control.terms) && !signals_terminate_requested();
+           (holding_is_national(storage) ? centres_are_released(segment, &ignored)
+                                         : control_has_number(&storage->control.terms)) &&
+           !signals_terminate_requested() && replica_is_complete(segment);
+}
+
+/*
+ * Takes the number that the draw was released with. It stands in control before the draw is held, as
+ * one by command does. False, and the log says why, where control has another one, or it can't be
+ * written.
+ */
+static bool take_released_number(struct storage *storage)
+{
+    const struct lottery_terms *terms = &storage->control.terms;
+    uint32_t number = 0;
+    if (!holding_is_national(storage) || !centres_are_released(storage->disk->segment, &number)) {
+        return true;
+    }
+    if (control_has_number(terms)) {
+        if (terms->winning_number != number) {
+            log_critical("action: sorteo | result: fail | error: the centres have drawn %" PRIu32
+                         ", and " DATA_CONTROL_FILE " has %" PRIu32
+                         ": restore all files from one backup",
+                         number, terms->winning_number);
+        }
+        return terms->winning_number == number;
+    }
+    if (!storage_note_number(storage, number)) {
+        return false;
+    }
+    fault_point("draw.numbered");
+    log_info("action: numero | result: success | numero: %" PRIu32 " | sello: %s", number,
+             storage->control.seal_sha256);
+    return true;
 }
 
 /* Draws among the bets of this seal. False, and the log says why, when the draw was not held. */
@@ -199,7 +251,8 @@ bool holding_hold_draw(struct storage *storage)
     const struct segment *segment = &heritage->segment;
     int64_t began_ns = clock_monotonic_ns();
     struct seal seal;
-    if (!publication_can_sign(storage->disk) || !agrees_with_key(storage)) {
+    if (!publication_can_sign(storage->disk) || !agrees_with_key(storage) ||
+        !take_released_number(storage)) {
         return false;
     }
     if (!read_seal(storage, &seal)) {
@@ -212,11 +265,21 @@ bool holding_hold_draw(struct storage *storage)
     }
     fault_point("draw.noted");
     atomic_store(&segment->shared->storer.draw_ns, (uint64_t)(clock_monotonic_ns() - began_ns));
-    tell_draw(storage);
-    show_draw(storage);
-    fault_point("draw.before_gate");
-    quorum_set_gate(heritage);
+    holding_tell_if_due(storage);
     return true;
+}
+
+void holding_tell_if_due(const struct storage *storage)
+{
+    const struct heritage *heritage = storage->disk->heritage;
+    const struct shared *shared = heritage->segment.shared;
+    if (storage->control.state == CONTROL_DRAWN && atomic_load(&shared->storer.drawn) == 0 &&
+        !signals_terminate_requested() && replica_is_complete(&heritage->segment)) {
+        tell_draw(storage);
+        show_draw(storage);
+        fault_point("draw.before_gate");
+        quorum_set_gate(heritage);
+    }
 }
 
 /* --------------------------------------------------------------- adopted ---- */
@@ -261,6 +324,9 @@ bool holding_adopt_draw(struct storage *storage)
         }
         log_critical("action: sorteo | result: fail | error: %s", failure.text);
         return false;
+    }
+    if (!replica_is_complete(storage->disk->segment)) {
+        return true; /* told once it is: holding_tell_if_due */
     }
     if (atomic_load(&shared->storer.drawn) == 0 &&
         atomic_load(&shared->supervisor.storer_deaths) > 0) {

@@ -8,8 +8,11 @@
 #include "lib/timestamp.h"
 #include "seal/record.h"
 #include "server/signals.h"
+#include "server/storer/holding.h"
 #include "server/storer/sales.h"
+#include "shm/centres.h"
 #include "shm/orders.h"
+#include "shm/replica.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -123,7 +126,7 @@ static bool look_at_close(struct storage *storage, const struct order *order)
             return false;
         }
     }
-    if (storage->control.state != CONTROL_CLOSED) {
+    if (storage->control.state != CONTROL_CLOSED && replica_is_complete(storage->disk->segment)) {
         answer_closed(storage, order);
     }
     return true;
@@ -174,13 +177,49 @@ static bool may_draw(const struct storage *storage, const struct order *order)
     return terms->number_given || can_sign_draw(storage);
 }
 
+/*
+ * Of a draw of several centres the number counts once the engine has it. Hands it to the shipper; the
+ * order is answered when the draw has been held with it, or here, where there is another number.
+ */
+static void say_number(const struct storage *storage, const struct order *order)
+{
+    const struct segment *segment = storage->disk->segment;
+    enum centre_state state = centres_state(segment);
+    char reason[SHARED_HELD_BYTES] = "";
+    uint32_t number = 0;
+    if (centres_are_released(segment, &number)) {
+        centres_unsay_number(segment);
+        if (number != order->number) {
+            refuse(storage,
+                   "the number of this draw is %" PRIu32
+                   ", said at another centre, and there is never a second one",
+                   number);
+        }
+        return;
+    }
+    if (state == CENTRE_READY) {
+        centres_say_number(segment, order->number);
+        return;
+    }
+    centres_unsay_number(segment);
+    centres_read_reason(segment, reason);
+    refuse(storage, "no number is taken before all centres are closed: %s",
+           reason[0] == '\0' ? "this one is not closed in the engine yet" : reason);
+}
+
 static bool look_at_draw(struct storage *storage, const struct order *order)
 {
     if (!may_draw(storage, order)) {
         return true;
     }
+    if (holding_is_national(storage) && !storage->control.terms.number_given) {
+        say_number(storage, order);
+        return true; /* the number is taken when the draw is due: holding.h */
+    }
     if (storage->control.state == CONTROL_DRAWN) {
-        answer_drawn(storage);
+        if (replica_is_complete(storage->disk->segment)) {
+            answer_drawn(storage);
+        }
         return true;
     }
     if (storage->control.terms.number_given) {
@@ -193,6 +232,22 @@ static bool look_at_draw(struct storage *storage, const struct order *order)
     log_info("action: numero | result: success | numero: %" PRIu32 " | sello: %s", order->number,
              storage->control.seal_sha256);
     return true;
+}
+
+/* --------------------------------------------------------------- centres ---- */
+
+static void look_at_close_centre(const struct storage *storage)
+{
+    const struct segment *segment = storage->disk->segment;
+    bool carried_out = false;
+    char answer[SHARED_ANSWER_BYTES];
+    if (!holding_is_national(storage)) {
+        refuse(storage, "this centre draws alone (centres.expected is empty)");
+    } else if (centres_take_answer(segment, &carried_out, answer)) {
+        storer_answer_order(storage, carried_out, answer);
+    } else {
+        centres_hand_on_order(segment);
+    }
 }
 
 /* ------------------------------------------------------------------ desk ---- */
@@ -208,6 +263,9 @@ bool order_desk_look(struct storage *storage)
         return look_at_close(storage, &order);
     case ORDER_DRAW:
         return look_at_draw(storage, &order);
+    case ORDER_CLOSE_CENTRE:
+        look_at_close_centre(storage);
+        return true;
     }
     refuse(storage, "no such order: %d", (int)order.kind);
     return true;

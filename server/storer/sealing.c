@@ -12,13 +12,15 @@
 #include "server/signals.h"
 #include "server/storer/long_work.h"
 #include "server/storer/publication.h"
+#include "shm/replica.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 bool sealing_is_due(const struct storage *storage)
 {
-    return storage->control.state == CONTROL_CLOSED && !signals_terminate_requested();
+    return storage->control.state == CONTROL_CLOSED && !signals_terminate_requested() &&
+           replica_is_complete(storage->disk->segment);
 }
 
 /*

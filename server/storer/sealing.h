@@ -16,7 +16,10 @@
 
 #include <stdbool.h>
 
-/* True when sales are closed, the draw is not sealed, and the server is not stopping. */
+/*
+ * True when sales are closed, the draw is not sealed, the engine has all of it, where bets are copied,
+ * and the server is not stopping.
+ */
 bool sealing_is_due(const struct storage *storage);
 
 /*

@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "server/signals.h"
 #include "shm/agencies.h"
+#include "shm/replica.h"
 #include "store/file_io.h"
 
 #include <fcntl.h>
@@ -144,6 +145,7 @@ static bool open_done(struct storage *storage, struct failure *failure)
         return false;
     }
     storage->done_csv.descriptor = storage->done.descriptor;
+    replica_note_done(storage->disk->segment, storage->done.bytes);
     return disk_identify(&storage->done_csv) ||
            failure_set_errno(failure, "stat %s/" DATA_DONE_FILE, directory->path);
 }
@@ -195,6 +197,8 @@ bool storage_open(struct storage *storage, struct disk *disk, struct failure *fa
     disk->ahead = &storage->bets;
     if (open_control(storage, failure) && storage_open_bets(storage, &storage->bets, failure) &&
         open_done(storage, failure) && sync_names(storage, failure)) {
+        replica_note_file(
+            disk->segment); /* the storer before this one may have died before it did */
         show_state(storage);
         return true;
     }

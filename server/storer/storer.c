@@ -31,8 +31,10 @@
 #include "server/storer/sealing.h"
 #include "server/storer/storage.h"
 #include "shm/agencies.h"
+#include "shm/centres.h"
 #include "shm/gate.h"
 #include "shm/heartbeat.h"
+#include "shm/replica.h"
 #include "shm/waiting.h"
 
 #include <errno.h>
@@ -89,19 +91,51 @@ static bool has_unstored(const void *context)
            atomic_load(&shared->storer.sync_failed) != 0;
 }
 
+/* What moves the end of a draw on, beside the clock. */
+struct news {
+    const struct segment *segment;
+    uint64_t order_posted;
+    uint32_t draw_state;
+    bool is_copied; /* the engine has all, or nothing is copied */
+    enum centre_state centres;
+    uint64_t centre_answered; /* the order that the shipper has answered */
+};
+
+static struct news read_news(const struct segment *segment)
+{
+    const struct shared *shared = segment->shared;
+    return (struct news){.segment = segment,
+                         .order_posted = atomic_load(&shared->order.posted),
+                         .draw_state = atomic_load(&shared->storer.draw_state),
+                         .is_copied = replica_is_complete(segment),
+                         .centres = centres_state(segment),
+                         .centre_answered = atomic_load(&shared->centres.answered)};
+}
+
+/*
+ * True when something has to be stored, or something else is known than when the round began: the
+ * next one may go on with what this one had to leave, an operator's order for example.
+ */
 static bool has_work(const void *context)
 {
-    const struct shared *shared = context;
-    bool is_ordered = atomic_load(&shared->order.posted) != atomic_load(&shared->order.answered);
-    return has_unstored(context) || is_ordered || signals_terminate_requested();
+    const struct news *seen = context;
+    struct news now = read_news(seen->segment);
+    return has_unstored(seen->segment->shared) || now.order_posted != seen->order_posted ||
+           now.draw_state != seen->draw_state || now.is_copied != seen->is_copied ||
+           now.centres != seen->centres || now.centre_answered != seen->centre_answered ||
+           signals_terminate_requested();
 }
 
 /* What ends a draw, a step after the other: all of them in one round where nothing is waited for. */
 static bool bring_to_its_end(struct storage *storage)
 {
-    return sales_look(storage) && order_desk_look(storage) &&
-           (!sealing_is_due(storage) || sealing_seal(storage)) &&
-           (!holding_is_due(storage) || holding_hold_draw(storage));
+    if (!sales_look(storage) || !order_desk_look(storage) ||
+        (sealing_is_due(storage) && !sealing_seal(storage)) ||
+        (holding_is_due(storage) && !holding_hold_draw(storage))) {
+        return false;
+    }
+    holding_tell_if_due(storage);
+    return true;
 }
 
 /* While stopping: nobody is left who could append, and nothing is left to store. */
@@ -153,6 +187,7 @@ static enum crew_work serve_round(struct crew_member *member)
     struct storage *storage = member->crew->storage;
     const struct heritage *heritage = storage->disk->heritage;
     struct shared *shared = heritage->segment.shared;
+    const struct news seen = read_news(&heritage->segment);
     if (!crew_is_stuck(member->crew, HEARTBEAT_EVERY_MS)) {
         heartbeat_beat(&shared->storer.beat_at_ms);
     }
@@ -163,7 +198,7 @@ static enum crew_work serve_round(struct crew_member *member)
     if (signals_terminate_requested()) {
         return drain(storage);
     }
-    wait_for_work(&heritage->segment, has_work, shared,
+    wait_for_work(&heritage->segment, has_work, &seen,
                   sales_patience_ms(storage, HEARTBEAT_EVERY_MS));
     return CREW_GOES_ON;
 }

@@ -118,6 +118,12 @@ static bool prepare_open(struct operator_desk *desk, struct heritage *heritage,
     if (control_read(&heritage->directory, &current, failure) != CONTROL_READ) {
         return false;
     }
+    if (server_config_replicates(&heritage->config)) {
+        return failure_set(failure,
+                           "with replication.servers a directory holds one draw: a standby could "
+                           "not follow into the next one; give that a directory and a "
+                           "replication.centre of its own");
+    }
     if (!may_follow(request, &current, &heritage->directory, failure) ||
         !control_make(next, failure) ||
         !set_terms(request, &heritage->config, &current.terms, &next->terms, failure)) {
@@ -171,10 +177,17 @@ void operator_answer_open(struct operator_desk *desk, struct heritage *heritage,
 static bool post_order(struct operator_desk *desk, struct heritage *heritage,
                        const struct admin_request *request, struct failure *failure)
 {
-    struct order order = {.kind = request->command == ADMIN_CLOSE ? ORDER_CLOSE : ORDER_DRAW,
-                          .number = request->number};
-    (void)snprintf(order.text, sizeof order.text, "%s",
-                   request->command == ADMIN_CLOSE ? request->without : request->seal);
+    struct order order = {.number = request->number};
+    const char *text = request->seal;
+    order.kind = ORDER_DRAW;
+    if (request->command == ADMIN_CLOSE) {
+        order.kind = ORDER_CLOSE;
+        text = request->without;
+    } else if (request->command == ADMIN_CLOSE_CENTRE) {
+        order.kind = ORDER_CLOSE_CENTRE;
+        text = request->centre;
+    }
+    (void)snprintf(order.text, sizeof order.text, "%s", text);
     (void)snprintf(order.reason, sizeof order.reason, "%s", request->reason);
     desk->waits_for_storer = orders_post(&heritage->segment, &order);
     return desk->waits_for_storer ||
@@ -196,8 +209,14 @@ void operator_attend(struct operator_desk *desk, struct heritage *heritage, bool
     }
     log_info("action: admin | result: in_progress | command: %s",
              admin_command_name(request.command));
-    bool possible = request.command == ADMIN_OPEN ? prepare_open(desk, heritage, &request, &failure)
-                                                  : post_order(desk, heritage, &request, &failure);
+    bool possible = false;
+    if (request.command == ADMIN_PROMOTE) {
+        (void)failure_set(&failure, "this server is the primary already; ask its standby");
+    } else if (request.command == ADMIN_OPEN) {
+        possible = prepare_open(desk, heritage, &request, &failure);
+    } else {
+        possible = post_order(desk, heritage, &request, &failure);
+    }
     if (!possible) {
         answer(heritage, false, failure.text);
     }

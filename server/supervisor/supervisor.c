@@ -3,6 +3,7 @@
  *
  *     supervisor --- forks ---> storer      one, always; replaced when it dies
  *                 |-- forks --> keyholder   one with TLS; replaced when it dies
+ *                 |-- forks --> shipper     one with replication, executed; replaced when it dies
  *                 \-- forks --> handler     one a connection, up to a limit; some ahead (reserve.h)
  *
  * Why it exists: one process has to outlive all others, reap them, and remove what they share.
@@ -10,7 +11,7 @@
  * What it promises: there are at most limits.max_connections handlers, beside those that were asked
  * to leave (admission.h). There is a storer as long as one can live. Every child is reaped, with an
  * obituary in the log. A shutdown loses nothing: it stops the listeners, the handlers, the
- * keyholder and the storer, and then removes the shared memory.
+ * keyholder, the storer and the shipper, and then removes the shared memory.
  *
  * It takes no lock and waits for no semaphore, so that no child can block it.
  *
@@ -35,7 +36,9 @@
 #include "server/supervisor/recovery.h"
 #include "server/supervisor/reload.h"
 #include "server/supervisor/reserve.h"
+#include "server/supervisor/ship_keeper.h"
 #include "shm/refusals.h"
+#include "shm/replica.h"
 #include "shm/slots.h"
 #include "shm/waiting.h"
 
@@ -51,7 +54,8 @@
 enum {
     ACCEPTS_A_ROUND = 64, /* before children are looked after again */
     OUT_OF_RESOURCES_PAUSE_MS = 100,
-    REPEAT_SIGTERM_MS = 100
+    REPEAT_SIGTERM_MS = 100,
+    SHIPPER_LEAVES_MS = 4000 /* for a call of the engine that is on its way when its time is up */
 };
 
 /* How the server's life ends. The first value that is not SUPERVISOR_STOPPED_AS_ASKED stays. */
@@ -60,6 +64,7 @@ enum supervisor_end {
     SUPERVISOR_COULD_NOT_START,
     SUPERVISOR_COULD_NOT_GO_ON, /* there is no storer, or it did not store everything */
     SUPERVISOR_LOST_WHAT_IT_OWNS,
+    SUPERVISOR_FENCED, /* another node writes the centre's log, or the log has more than this disk */
     SUPERVISOR_HAD_TO_KILL /* somebody did not end in timeouts.shutdown */
 };
 
@@ -68,6 +73,7 @@ struct supervisor {
     struct admission admission;
     struct keeper keeper;
     struct key_keeper key_keeper;
+    struct ship_keeper ship_keeper;
     struct reserve reserve;
     struct ownership ownership;
     struct operator_desk desk;
@@ -82,6 +88,7 @@ static const char *end_name(enum supervisor_end end)
         [SUPERVISOR_COULD_NOT_START] = "could_not_start",
         [SUPERVISOR_COULD_NOT_GO_ON] = "could_not_go_on",
         [SUPERVISOR_LOST_WHAT_IT_OWNS] = "lost_what_it_owns",
+        [SUPERVISOR_FENCED] = "fenced",
         [SUPERVISOR_HAD_TO_KILL] = "had_to_kill",
     };
     return names[end];
@@ -191,6 +198,8 @@ static void reap(struct supervisor *supervisor)
             keeper_bury(&supervisor->keeper, status);
         } else if (key_keeper_has(&supervisor->key_keeper, pid)) {
             key_keeper_bury(&supervisor->key_keeper, pid, status);
+        } else if (pid == supervisor->ship_keeper.shipper) {
+            ship_keeper_bury(&supervisor->ship_keeper, status);
         } else if (handler_book_find(&supervisor->admission.handlers, pid, &slot_index)) {
             reserve_forget(&supervisor->reserve, pid);
             bury_handler(supervisor, pid, slot_index, status);
@@ -200,7 +209,7 @@ static void reap(struct supervisor *supervisor)
     }
 }
 
-/* Reaps, and replaces a storer or a keyholder that has died. */
+/* Reaps, and replaces a storer, a keyholder or a shipper that has died. */
 static void look_after_children(struct supervisor *supervisor)
 {
     if (signals_take_child_news()) {
@@ -208,6 +217,7 @@ static void look_after_children(struct supervisor *supervisor)
     }
     keeper_replace(&supervisor->keeper, false);
     key_keeper_replace(&supervisor->key_keeper);
+    ship_keeper_replace(&supervisor->ship_keeper);
 }
 
 /* ---------------------------------------------------------------- sleep ---- */
@@ -375,6 +385,7 @@ static int64_t patience_ms(const struct supervisor *supervisor)
     const int64_t others_ms[] = {
         keeper_patience_ms(&supervisor->keeper),
         key_keeper_patience_ms(&supervisor->key_keeper),
+        ship_keeper_patience_ms(&supervisor->ship_keeper),
         reserve_patience_ms(&supervisor->reserve),
         log_limit_patience_ms(&supervisor->refusals, clock_monotonic_ms()),
         admin_door_patience_ms(&supervisor->heritage.door),
@@ -431,11 +442,28 @@ static bool is_complete(const struct supervisor *supervisor)
             key_keeper_has_keyholder(&supervisor->key_keeper));
 }
 
+/*
+ * Ends all waiting at once: what waits for the engine is not acknowledged by this server any more, and
+ * its agencies ask the one that writes now.
+ */
+static void fence(struct supervisor *supervisor)
+{
+    bool is_behind = ship_keeper_verdict(&supervisor->ship_keeper) == SHIP_BEHIND;
+    note_end(supervisor, SUPERVISOR_FENCED);
+    wait_halt(&supervisor->heritage.segment);
+    log_critical("action: server | result: fail | reason: %s: this server takes no more bets, and "
+                 "acknowledges none; start it as a standby (lottery-server --follow), which moves "
+                 "what was never acknowledged aside",
+                 is_behind ? "the log of the centre has more than this disk"
+                           : "another node has claimed the log of the centre");
+}
+
 /* Serves until the server is asked to stop, can't go on, or is to open the next draw. */
 static void serve(struct supervisor *supervisor)
 {
     struct pollfd polls[POLLS_MAX] = {{0}};
     while (!signals_terminate_requested() && supervisor->keeper.state != KEEPER_GIVEN_UP &&
+           ship_keeper_verdict(&supervisor->ship_keeper) == SHIP_GOES_ON &&
            ownership_holds(&supervisor->ownership) && !supervisor->desk.opens_next) {
         bool is_quiet = wait_for_events(supervisor, polls);
         if (signals_take_hangup()) {
@@ -461,6 +489,8 @@ static void serve(struct supervisor *supervisor)
         note_end(supervisor, SUPERVISOR_LOST_WHAT_IT_OWNS);
     } else if (supervisor->keeper.state == KEEPER_GIVEN_UP) {
         note_end(supervisor, SUPERVISOR_COULD_NOT_GO_ON);
+    } else if (ship_keeper_verdict(&supervisor->ship_keeper) != SHIP_GOES_ON) {
+        fence(supervisor);
     }
     log_suppressed(log_limit_take_rest(&supervisor->refusals));
 }
@@ -542,7 +572,43 @@ static enum supervisor_end stop_storer(struct supervisor *supervisor)
     return forced ? SUPERVISOR_HAD_TO_KILL : SUPERVISOR_COULD_NOT_GO_ON;
 }
 
-/* Stops in the order that loses nothing: listeners, handlers, keyholder, storer. */
+/*
+ * Stops the shipper, which goes on until everything is copied, or timeouts.shutdown has passed. What is
+ * missing then is on the disk, and the next start copies it.
+ */
+static void stop_shipper(struct supervisor *supervisor)
+{
+    struct ship_keeper *keeper = &supervisor->ship_keeper;
+    const struct shared_positions *positions = &supervisor->heritage.segment.shared->positions;
+    int64_t deadline_ms = clock_monotonic_ms() + SHIPPER_LEAVES_MS +
+                          (int64_t)supervisor->heritage.config.timeout_shutdown_ms;
+    if (supervisor->heritage.shipper.path[0] == '\0') {
+        return;
+    }
+    ship_keeper_expect_end(keeper, supervisor->keeper.state == KEEPER_DRAINED);
+    bool asked = false;
+    while (keeper->shipper != 0) {
+        bool forced = clock_monotonic_ms() >= deadline_ms;
+        if (forced || !asked) {
+            kill(keeper->shipper, forced ? SIGKILL : SIGTERM);
+            asked = true;
+        }
+        pause_for(REPEAT_SIGTERM_MS);
+        signals_take_child_news();
+        reap(supervisor);
+    }
+    bool is_complete = replica_is_complete(&supervisor->heritage.segment);
+    log_write(is_complete ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+              "action: stop_shipper | result: %s | durable: %" PRIu64 " | replicated: %" PRIu64
+              "%s",
+              is_complete ? "success" : "fail", atomic_load(&positions->durable),
+              atomic_load(&positions->replicated),
+              is_complete ? ""
+                          : " | reason: the engine does not have all of it yet; the next "
+                            "start of this server copies the rest");
+}
+
+/* Stops in the order that loses nothing: listeners, handlers, keyholder, storer, shipper. */
 static void shut_down(struct supervisor *supervisor)
 {
     struct heritage *heritage = &supervisor->heritage;
@@ -562,6 +628,7 @@ static void shut_down(struct supervisor *supervisor)
     }
     keeper_replace(&supervisor->keeper, true); /* what is left in the ring needs a storer */
     note_end(supervisor, stop_storer(supervisor));
+    stop_shipper(supervisor);
 }
 
 /* --------------------------------------------------------------- opening ---- */
@@ -629,6 +696,7 @@ static bool start_draw(struct supervisor *supervisor, struct failure *failure)
     if (!keeper_start(&supervisor->keeper)) {
         return failure_set(failure, "the storer did not start");
     }
+    ship_keeper_replace(&supervisor->ship_keeper); /* the storer has said what is durable */
     ownership_begin(&supervisor->ownership, heritage);
     announce_ready(heritage);
     operator_answer_open(&supervisor->desk, heritage, NULL);
@@ -674,6 +742,7 @@ int supervisor_run(const struct server_config *config)
     struct failure failure = {.text = ""};
     supervisor.keeper.heritage = &supervisor.heritage;
     supervisor.key_keeper.heritage = &supervisor.heritage;
+    supervisor.ship_keeper.heritage = &supervisor.heritage;
     reserve_open(&supervisor.reserve, &supervisor.heritage);
     log_limit_open(&supervisor.refusals, clock_monotonic_ms());
     signals_prepare_supervisor();
@@ -699,5 +768,7 @@ int supervisor_run(const struct server_config *config)
     bool well = supervisor.end == SUPERVISOR_STOPPED_AS_ASKED;
     log_info("action: server_exit | result: %s | end: %s", well ? "success" : "fail",
              end_name(supervisor.end));
-    return well ? EXIT_SUCCESS : EXIT_FAILURE;
+    return well                                  ? EXIT_SUCCESS
+           : supervisor.end == SUPERVISOR_FENCED ? SUPERVISOR_EXIT_FENCED
+                                                 : EXIT_FAILURE;
 }

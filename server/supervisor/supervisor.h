@@ -7,6 +7,12 @@
 #include "server/server_config.h"
 
 /*
+ * The exit status where another node writes the log of this centre, or the log has more than this disk:
+ * the server may only be started again as a standby.
+ */
+enum { SUPERVISOR_EXIT_FENCED = 4 };
+
+/*
  * Runs the server until it is asked to stop or can't go on, and returns the exit status of the
  * process. Called by main, in the process that becomes the supervisor. The processes that it forks
  * never return from it (processes.h).

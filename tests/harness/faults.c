@@ -6,22 +6,20 @@
 #include "tests/harness/deadline.h"
 #include "tests/harness/emulated.h"
 #include "tests/harness/files.h"
+#include "tests/harness/ports.h"
 #include "tests/harness/proc.h"
 #include "tests/harness/reckoning.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sem.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FIRST_PORT = 10000, PORTS = 20000, ORPHANS_MAX = 256 };
+enum { ORPHANS_MAX = 256 };
 
 void faults_use_programs(void)
 {
@@ -32,37 +30,6 @@ void faults_use_programs(void)
 }
 
 /* -------------------------------------------------------------- opening ---- */
-
-static bool is_port_free(unsigned port)
-{
-    const struct sockaddr_in address = {.sin_family = AF_INET,
-                                        .sin_port = htons((uint16_t)port),
-                                        .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool is_free =
-        probe >= 0 && bind(probe, (const struct sockaddr *)&address, sizeof address) == 0;
-    if (probe >= 0) {
-        (void)close(probe);
-    }
-    return is_free;
-}
-
-/*
- * While a server is dead nobody else may get its port, so it is none of those
- * that connect(2) takes by itself (ip_local_port_range): an agency that dials a
- * port of that range can even end up connected to itself.
- */
-static unsigned choose_port(void)
-{
-    static unsigned next;
-    for (unsigned tries = 0; tries < PORTS; tries++) {
-        unsigned port = FIRST_PORT + ((unsigned)getpid() * 7 + next++) % PORTS;
-        if (is_port_free(port)) {
-            return port;
-        }
-    }
-    stage_fail_at(__FILE__, __LINE__, "no free port");
-}
 
 static void forget_segment(struct lottery *lottery)
 {
@@ -92,7 +59,7 @@ struct lottery *lottery_open(struct stage *stage, const char *const *settings)
     struct lottery *lottery = stage_allocate(stage, sizeof *lottery);
     lottery->stage = stage;
     lottery->settings = settings;
-    lottery->port = choose_port();
+    lottery->port = ports_choose();
     lottery->directory = stage_path(stage, "data");
     lottery->token = stage_path(stage, "token");
     stage_own(stage, lottery, release_lottery);

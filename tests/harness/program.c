@@ -104,10 +104,13 @@ static bool redirect_output(const struct program *program, int output)
 static void become(const struct program *program, int output, char *const *arguments,
                    char **variables, const char *path, pid_t parent)
 {
+    sigset_t none; /* a test that has blocked signals has not blocked them for its programs */
+    (void)sigemptyset(&none);
     environ = variables;
-    if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent &&
-        chdir(program->stage->directory) == 0 && redirect("/dev/null", STDIN_FILENO) &&
-        redirect_output(program, output) && redirect(program->errors_path, STDERR_FILENO)) {
+    if (sigprocmask(SIG_SETMASK, &none, NULL) == 0 && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 &&
+        getppid() == parent && chdir(program->stage->directory) == 0 &&
+        redirect("/dev/null", STDIN_FILENO) && redirect_output(program, output) &&
+        redirect(program->errors_path, STDERR_FILENO)) {
         (void)execvp(path, arguments);
         perror(path);
     }

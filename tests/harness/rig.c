@@ -7,6 +7,7 @@
 #include "tests/harness/rig_tls.h"
 
 #include "lib/checksum.h"
+#include "lib/program.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -285,7 +286,7 @@ void rig_expect_graceful_stop(struct rig *rig)
 {
     uint64_t asked_ms = rig_now_ms();
     assert_int_equal(kill(rig->agency, SIGTERM), 0);
-    rig_expect_exit(rig, EXIT_SUCCESS);
+    rig_expect_exit(rig, PROGRAM_EXIT_STOPPED);
     assert_in_range(rig_now_ms() - asked_ms, 0, PROMPTLY_MS * deadline_patience());
     rig_expect_printed(rig, "action: shutdown | result: in_progress | signal: SIGTERM");
     rig_expect_printed(rig, "action: agency_exit | result: success");

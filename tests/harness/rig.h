@@ -88,7 +88,7 @@ unsigned rig_count_printed(const struct rig *rig, const char *text);
 /* The agency ends by itself, with this exit status. */
 void rig_expect_exit(struct rig *rig, int exit_status);
 
-/* SIGTERM ends it with 0, promptly, and the log says so. */
+/* SIGTERM ends it with PROGRAM_EXIT_STOPPED, promptly, and the log says so. */
 void rig_expect_graceful_stop(struct rig *rig);
 
 /* After an agency has ended: the next one begins with nothing printed. */

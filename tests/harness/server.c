@@ -100,12 +100,26 @@ struct server *server_launch(struct stage *stage, int output, const char *const 
     return launch(stage, NULL, output, NULL, environment);
 }
 
+void server_await_port(struct server *server)
+{
+    server->port =
+        read_port(server_await_log(server, 1, "action: listen | result: success*port: "));
+}
+
+struct server *server_follow(struct stage *stage, const char *directory,
+                             const char *const *environment)
+{
+    struct server *server =
+        launch(stage, directory, INTO_ITS_FILE, ARGUMENTS("--follow"), environment);
+    (void)server_await_log(server, 1, "action: follow | result: success | node: ");
+    return server;
+}
+
 struct server *server_start_with(struct stage *stage, const char *directory,
                                  const char *const *arguments, const char *const *environment)
 {
     struct server *server = launch(stage, directory, INTO_ITS_FILE, arguments, environment);
-    server->port =
-        read_port(server_await_log(server, 1, "action: listen | result: success*port: "));
+    server_await_port(server);
     return server;
 }
 

@@ -35,6 +35,14 @@ struct server *server_start_with(struct stage *stage, const char *directory,
                                  const char *const *arguments, const char *const *environment);
 
 /*
+ * Starts a standby (--follow) on this directory, and awaits that it follows. It listens only once it has
+ * taken over: server_await_port then sets the port.
+ */
+struct server *server_follow(struct stage *stage, const char *directory,
+                             const char *const *environment);
+void server_await_port(struct server *server);
+
+/*
  * Starts one that logs to this descriptor, and does not await that it listens: the caller
  * reads its log, and sets the port.
  */

@@ -2,6 +2,7 @@
  * test_addresses.c - the server is found at each address of its name, and who does not find it
  * is told the reason at once and at the end.
  */
+#include "lib/program.h"
 #include "tests/harness/agency.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
@@ -163,7 +164,7 @@ static void expect_reason(struct program *agency, const char *reason)
     const char *at_last = stage_text(stage, "ERROR*action: connect | result: fail*%s*", reason);
     (void)program_await_log(agency, 1, at_once);
     assert_int_equal(program_count_log(agency, at_last), 0);
-    assert_int_equal(program_await_end(agency).status, 1);
+    assert_int_equal(program_await_end(agency).status, PROGRAM_EXIT_UNREACHABLE);
     assert_int_equal(program_count_log(agency, at_last), 1);
     assert_int_equal(program_count_log(agency, "WARNING"), 1);
     assert_int_equal(program_count_log(agency, "in time"), 0);

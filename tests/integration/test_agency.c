@@ -2,6 +2,7 @@
  * test_agency.c - the real lottery-agency from its bets to its winners, against a server that
  * plays a part (rig.h).
  */
+#include "lib/program.h"
 #include "tests/harness/rig.h"
 
 #include <limits.h>
@@ -364,7 +365,7 @@ static void a_server_that_falls_silent_while_it_holds_a_look_up_is_given_up(void
     const char *const settings[] = {"CLI_LOOP_LAPSE=500ms", NULL};
     rig_begin(rig, 1, settings);
     accept_look_up(rig);
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_UNREACHABLE);
     rig_expect_printed(rig, "the server does not answer");
 }
 

@@ -3,6 +3,7 @@
  *
  * A server that plays a part tells what becomes of the draw; at the end there is a real one.
  */
+#include "lib/program.h"
 #include "tests/harness/agency.h"
 #include "tests/harness/archives.h"
 #include "tests/harness/files.h"
@@ -228,7 +229,7 @@ static void it_sends_nothing_to_a_server_that_tells_no_names(void **state)
     rig_expect_status(rig, "");
     rig_answer(rig, "server:1\r\n");
     rig_expect_closed(rig);
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_REFUSED);
     rig_expect_printed(rig,
                        "the server refused agency 2's STATUS, and lottery.name goes on with no "
                        "server that does not answer it");
@@ -296,7 +297,7 @@ static void the_servers_reasons_are_logged(void **state)
     rig_answer(rig, RIG_ACK);
     expect_request(rig, "2026-W48");
     rig_answer(rig, "server:1:the winners were changed\r\n");
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_REFUSED);
     rig_expect_printed(rig, "the server refused agency 2's REQUEST; it says: the winners were "
                             "changed\n");
 }
@@ -307,7 +308,7 @@ static void an_agency_that_is_not_allowed_is_told_so_at_once(void **state)
     rig_begin(rig, 2, NULL);
     rig_accept_and_tell(rig, "server:1:the agency is not allowed\r\n");
     rig_expect_closed(rig);
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_REFUSED);
     rig_expect_printed(rig, "the server refused agency 2's STATUS; it says: the agency is not "
                             "allowed\n");
 }

@@ -2,6 +2,7 @@
  * test_agency_failures.c - the real lottery-agency where bets are refused, where it cannot
  * start, and where the server is none.
  */
+#include "lib/program.h"
 #include "tests/harness/rig.h"
 
 #include <setjmp.h>
@@ -29,7 +30,7 @@ static void a_refused_batch_is_read_again_to_name_the_line(void **state)
     rig_expect_batch(rig, 5, 6);
     rig_answer(rig, RIG_ACK "server:1\r\nserver:1\r\n");
     rig_expect_closed(rig);
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_DATA);
     rig_expect_printed(rig, "action: apuesta_enviada | result: fail | file: ");
     rig_expect_printed(rig, "bets.csv | line: 4 | reason: ");
     rig_expect_printed(rig, "action: agency_exit | result: fail");
@@ -46,7 +47,7 @@ static void where_no_row_looks_wrong_they_are_sent_once_more_and_then_named(void
     rig_accept_and_tell(rig, "server:8:2,open\r\n");
     rig_expect_batch(rig, 3, 4);
     rig_answer(rig, "server:1\r\n");
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_REFUSED);
     rig_expect_printed(rig, "the server refused rows 3 to 4");
 }
 
@@ -73,7 +74,7 @@ static void a_done_that_is_refused_twice_is_a_failure(void **state)
         (void)rig_expect_message(rig, MESSAGE_DONE);
         rig_answer(rig, "server:1\r\n");
     }
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_REFUSED);
     rig_expect_printed(rig, "ERROR    action: apuestas_terminadas | result: fail | reason: "
                             "the server refused agency 2's DONE\n");
 }
@@ -88,7 +89,7 @@ static void an_agency_that_is_not_welcome_says_so(void **state)
     rig_expect_batch(rig, 1, 1);
     rig_answer(rig, "server:1\r\n");
     rig_expect_closed(rig);
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_REFUSED);
     rig_expect_printed(rig, "the server refused agency 2's STATUS");
     rig_expect_printed(rig, "the server refused rows 1 to 1");
     assert_int_equal(rig_count_printed(rig, " WARNING "), 1);
@@ -143,7 +144,7 @@ static void an_empty_line_before_the_last_row_is_named_and_not_sent(void **state
     rig_start(rig, NULL);
     rig_accept_and_tell(rig, "server:8:0,open\r\n");
     rig_expect_closed(rig);
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_DATA);
     rig_expect_printed(rig, "bets.csv | line: 2 | reason: the line is empty");
 }
 
@@ -152,7 +153,7 @@ static void a_missing_file_is_one_line_and_no_connection(void **state)
     struct rig *rig = *state;
     rig_listen(rig);
     rig_start(rig, NULL);
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_DATA);
     assert_int_equal(strncmp(rig->printed, "lottery-agency: ", 16), 0);
     assert_int_equal(rig_count_printed(rig, "\n"), 1);
     assert_false(rig_is_readable(rig->listener));
@@ -204,7 +205,7 @@ static void a_server_that_never_answers_is_given_up(void **state)
     const char *const settings[] = {"CLI_LOOP_LAPSE=200ms", NULL};
     rig_begin(rig, 1, settings);
     rig_accept(rig);
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_UNREACHABLE);
     rig_expect_printed(rig, "the server does not answer");
     assert_int_equal(rig_count_printed(rig, " ERROR "), 1);
 }
@@ -215,7 +216,7 @@ static void a_server_that_is_never_there_is_given_up(void **state)
     const char *const settings[] = {"CLI_LOOP_LAPSE=200ms", NULL};
     rig_write_bets(rig, 1, 0);
     rig_start(rig, settings);
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_UNREACHABLE);
     rig_expect_printed(rig, "ERROR    action: connect | result: fail");
     rig_expect_printed(rig, "Connection refused");
     assert_int_equal(rig_count_printed(rig, " ERROR "), 1);
@@ -230,7 +231,7 @@ static void play_stranger(struct rig *rig, const char *text)
     (void)close(rig->listener);
     rig->listener = -1;
     rig_await_output(rig, "action: connection_lost | result: fail");
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_UNREACHABLE);
 }
 
 static void what_is_no_answer_is_a_lost_connection(void **state)
@@ -277,7 +278,7 @@ static void winners_of_another_agency_are_not_taken(void **state)
     rig_await_output(rig, "winner 1 is agency 1's, not ours");
     (void)close(rig->listener);
     rig->listener = -1;
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_UNREACHABLE);
 }
 
 int main(void)

@@ -4,6 +4,7 @@
  * The old server takes one message with one recv, so that two that come together are one
  * to it; it answers in two pieces; and it may close the connection after each answer.
  */
+#include "lib/program.h"
 #include "tests/harness/rig.h"
 
 #include <netinet/in.h>
@@ -248,7 +249,7 @@ static void where_resuming_is_required_a_refused_status_is_a_failure(void **stat
     rig_accept(rig);
     refuse_status(rig);
     rig_expect_closed(rig);
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_REFUSED);
     rig_expect_printed(rig, "the server refused agency 2's STATUS, and resume: required goes on "
                             "with no server that does not answer it");
 }
@@ -263,7 +264,7 @@ static void where_resuming_is_required_closed_connections_are_tried_again(void *
     }
     (void)close(rig->listener);
     rig->listener = -1;
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_UNREACHABLE);
     rig_expect_printed(rig, "STATUS: the server closed the connection (resume: required goes on "
                             "with no server that does not answer it)");
     rig_expect_printed(rig, "ERROR    action: connect | result: fail");
@@ -433,7 +434,7 @@ static void a_batch_that_an_old_server_refuses_is_final(void **state)
     expect_one_batch(rig, 1, 2);
     rig_answer(rig, "server:1\r\n");
     rig_expect_closed(rig);
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_REFUSED);
     rig_expect_printed(rig, "the server refused rows 1 to 2");
 }
 
@@ -446,7 +447,7 @@ static void a_server_that_accepts_and_closes_is_given_up(void **state)
         rig_accept(rig);
         rig_hang_up(rig);
     } while (rig_is_readable_within(rig->listener, 1500));
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_UNREACHABLE);
     assert_in_range(rig_count_printed(rig, "connection_lost"), 2, 20); /* with pauses */
 }
 

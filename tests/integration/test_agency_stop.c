@@ -1,6 +1,7 @@
 /*
  * test_agency_stop.c - the real lottery-agency is asked to stop, wherever it is waiting.
  */
+#include "lib/program.h"
 #include "tests/harness/rig.h"
 
 #include <fcntl.h>
@@ -99,7 +100,7 @@ static void it_stops_when_the_signal_came_before_it_had_read_its_configuration(v
     assert_true(pipe >= 0 && removed == 0);
     assert_int_equal(kill(rig->agency, SIGTERM), 0);
     (void)close(pipe);
-    rig_expect_exit(rig, EXIT_SUCCESS);
+    rig_expect_exit(rig, PROGRAM_EXIT_STOPPED);
     rig_expect_printed(rig, "action: shutdown | result: in_progress | signal: SIGTERM");
     rig_expect_printed(rig, "action: agency_exit | result: success");
     assert_false(rig_is_readable(rig->listener));

@@ -2,6 +2,7 @@
  * test_agency_tls.c - the real lottery-agency by TLS: a server that plays its part, each fault of
  * certificates in words, and the servers of two other programs as peers.
  */
+#include "lib/program.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/program.h"
 #include "tests/harness/rig_tls.h"
@@ -397,7 +398,7 @@ static void a_handshake_that_stalls_is_given_up(void **state)
     struct rig *rig = *state;
     begin(rig, 1, "CLI_LOOP_LAPSE=200ms");
     accept_plainly(rig);
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_UNREACHABLE);
     rig_expect_printed(rig, ": no answer to the handshake");
     assert_int_equal(rig_count_printed(rig, " ERROR "), 1);
 }
@@ -435,7 +436,7 @@ static void expect_no_start(struct rig *rig, const struct identity *agency, cons
                             const char *text)
 {
     rig_start(rig, rig_tls_settings(rig->tls, agency, ENVIRONMENT(setting)));
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_CONFIG);
     assert_int_equal(strncmp(rig->printed, "lottery-agency: tls.", 20), 0);
     rig_expect_printed(rig, text);
     assert_int_equal(rig_count_printed(rig, "\n"), 1);
@@ -483,7 +484,7 @@ static void what_is_wrong_with_the_files_is_one_line_and_no_connection(void **st
     expect_no_start(rig, &other, NULL,
                     "other.pem is that of agency 3-5, and this is agency 2 (id)");
     rig_start_with(rig, rig_tls_settings(tls, &other, NULL), "-t");
-    rig_expect_exit(rig, EXIT_FAILURE);
+    rig_expect_exit(rig, PROGRAM_EXIT_CONFIG);
     rig_forget(rig);
     lock_key(tls, &locked);
     expect_no_start(rig, &locked, NULL, "(one with a password can't be used)");

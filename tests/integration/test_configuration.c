@@ -1,6 +1,7 @@
 /*
  * test_configuration.c - where the server's settings come from, and what they do.
  */
+#include "lib/program.h"
 #include "server/server_config.h"
 #include "tests/harness/bets.h"
 #include "tests/harness/files.h"
@@ -10,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h> /* after what it needs */
 
@@ -71,10 +73,83 @@ static void minus_t_checks_the_configuration_and_starts_nothing(void **state)
     files_write(config, "server:\n  port: 4711\n  gate: 1\n");
     struct program *bad =
         server_start_in_vain(stage, NULL, ARGUMENTS("-t", "-c", config), NULL, &end);
-    assert_int_equal(end.status, 1);
+    assert_int_equal(end.status, PROGRAM_EXIT_CONFIG);
     assert_non_null(strstr(program_errors(bad), "server.yaml:3: server.gate"));
     assert_false(files_exist(stage_path(stage, "data")));
     stage_expect_nothing_left(stage);
+}
+
+static struct program_end test_config(struct stage *stage, const char *const *environment,
+                                      struct program **program)
+{
+    struct program_end end;
+    *program = server_start_in_vain(stage, NULL, ARGUMENTS("-t"), environment, &end);
+    return end;
+}
+
+static void minus_t_lists_all_mistakes(void **state)
+{
+    struct stage *stage = *state;
+    struct program_end end;
+    files_write(stage_path(stage, "config.yaml"), "server:\n  adress: localhost\n"
+                                                  "ring:\n  bytes: 64k\n"
+                                                  "lottery:\n  name: \"no name\"\n");
+    const struct program_plan plan = {.name = "lottery-server",
+                                      .arguments = ARGUMENTS("-t"),
+                                      .environment = ENVIRONMENT("TIMEOUTS_IDLE=long")};
+    struct program *program = program_run(stage, &plan, &end);
+    static const char *const wanted[] = {
+        "config.yaml:2: server.adress: unknown key; did you mean address?",
+        "TIMEOUTS_IDLE: \"long\" is not a duration",
+        "config.yaml:4: ring.bytes: ring.bytes (64k) has to hold 4 messages",
+        "config.yaml:6: lottery.name: \"no name\" is no name of a draw"};
+    assert_int_equal(end.status, PROGRAM_EXIT_CONFIG);
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        if (strstr(program_errors(program), wanted[i]) == NULL) {
+            fail_msg("no \"%s\" in: %s", wanted[i], program_errors(program));
+        }
+    }
+    assert_string_equal(program_log(program), "");
+}
+
+static void minus_t_looks_at_directory_port_and_shared_memory(void **state)
+{
+    struct stage *stage = *state;
+    struct program *program = NULL;
+    struct server *server = server_start(stage, NULL);
+    const char *port = stage_text(stage, "SERVER_PORT=%u", server->port);
+    assert_int_equal(test_config(stage, ENVIRONMENT(port), &program).status, 0);
+    assert_non_null(strstr(program_log(program), "configuration ok; a server runs in "));
+    const char *other = stage_path(stage, "missing/data");
+    struct program_end end = test_config(
+        stage, ENVIRONMENT(port, stage_text(stage, "DATA_DIRECTORY=%s", other)), &program);
+    assert_int_equal(end.status, 1);
+    assert_non_null(strstr(program_errors(program), "create data directory"));
+    assert_non_null(strstr(program_errors(program), "Address already in use"));
+    assert_int_equal(chmod(server->directory, 0755), 0);
+    assert_int_equal(test_config(stage, NULL, &program).status, 1);
+    assert_non_null(strstr(program_errors(program), "chmod"));
+    assert_int_equal(chmod(server->directory, 0700), 0);
+    server_stop_well(server);
+    assert_int_equal(test_config(stage, ENVIRONMENT(port), &program).status, 0);
+    assert_non_null(strstr(program_log(program), "configuration ok\n"));
+}
+
+static void capital_t_prints_each_value_and_where_it_comes_from(void **state)
+{
+    struct stage *stage = *state;
+    struct program_end end;
+    files_write(stage_path(stage, "config.yaml"), "limits:\n  agencies: 9\n");
+    const struct program_plan plan = {.name = "lottery-server",
+                                      .arguments = ARGUMENTS("-T"),
+                                      .environment = ENVIRONMENT("WINNING_NUMBER=2222")};
+    struct program *program = program_run(stage, &plan, &end);
+    assert_int_equal(end.status, 0);
+    assert_int_equal(program_count_log(program, "limits.agencies  *9  *config.yaml:2"), 1);
+    assert_int_equal(program_count_log(program, "lottery.winning_number  *2222  *WINNING_NUMBER"),
+                     1);
+    assert_int_equal(program_count_log(program, "ring.bytes  *8M  *default"), 1);
+    assert_false(files_exist(stage_path(stage, "data")));
 }
 
 /* Beside a service named "server", an orchestrator sets this for everybody. */
@@ -82,13 +157,15 @@ static void what_an_orchestrator_sets_is_ignored_with_a_warning(void **state)
 {
     static const char *const names[] = {"lottery-server", "lottery-agency", "lottery-stat"};
     struct stage *stage = *state;
+    files_write(stage_path(stage, "port.yaml"), "server: {port: 0}\n");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct program_end end;
-        const struct program_plan plan = {.name = names[i],
-                                          .arguments = ARGUMENTS("-t"),
-                                          .environment =
-                                              ENVIRONMENT("SERVER_PORT=tcp://10.96.0.12:12345",
-                                                          "CLI_ID=1", "SERVER_HOST=server")};
+        bool is_agency = strcmp(names[i], "lottery-agency") == 0;
+        const struct program_plan plan = {
+            .name = names[i],
+            .arguments = is_agency ? ARGUMENTS("-t") : ARGUMENTS("-t", "-c", "port.yaml"),
+            .environment = ENVIRONMENT("SERVER_PORT=tcp://10.96.0.12:12345", "CLI_ID=1",
+                                       "SERVER_HOST=server")};
         struct program *program = program_run(stage, &plan, &end);
         assert_int_equal(end.status, 0);
         assert_string_equal(program_log(program),
@@ -206,6 +283,9 @@ int main(void)
         STAGE_TEST(config_yaml_of_the_working_directory_is_read),
         STAGE_TEST(the_file_that_is_delivered_says_what_the_defaults_are),
         STAGE_TEST(minus_t_checks_the_configuration_and_starts_nothing),
+        STAGE_TEST(minus_t_lists_all_mistakes),
+        STAGE_TEST(minus_t_looks_at_directory_port_and_shared_memory),
+        STAGE_TEST(capital_t_prints_each_value_and_where_it_comes_from),
         STAGE_TEST(what_an_orchestrator_sets_is_ignored_with_a_warning),
         STAGE_TEST(fewer_agencies_than_the_draw_needs_are_a_warning),
         STAGE_TEST(help_and_version_are_printed_by_every_program),

@@ -1,6 +1,7 @@
 /*
  * test_confinement.c - what the processes of a running server have given up, and to whom.
  */
+#include "lib/program.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
 #include "tests/harness/proc.h"
@@ -177,13 +178,13 @@ static void root_without_a_user_is_a_warning_that_names_the_key(void **state)
 }
 
 /* Nothing is made before that is said. */
-static void expect_refusal(struct stage *stage, const char *directory, const char *user,
+static void expect_refusal(struct stage *stage, const char *directory, const char *user, int status,
                            const char *reason)
 {
     struct program_end end;
     struct program *program = server_start_in_vain(
         stage, directory, NULL, ENVIRONMENT(stage_text(stage, "SERVER_USER=%s", user)), &end);
-    assert_int_equal(end.status, EXIT_FAILURE);
+    assert_int_equal(end.status, status);
     if (strstr(program_errors(program), reason) == NULL) {
         fail_msg("\"%s\" is not in: %s", reason, program_errors(program));
     }
@@ -197,10 +198,12 @@ static void a_user_that_can_not_be_is_refused_with_the_reason(void **state)
     const char *mine = stage_path(stage, "mine");
     assert_int_equal(chmod(stage->directory, 0711), 0);
     assert_int_equal(mkdir(mine, 0700), 0);
-    expect_refusal(stage, NULL, "no-such-user", "server.user: there is no user 'no-such-user'");
-    expect_refusal(stage, NULL, "root", "server.user: root is root");
-    expect_refusal(stage, mine, stranger_name(), "chown -R ");
-    expect_refusal(stage, stage_path(stage, "new"), stranger_name(), "create data directory");
+    expect_refusal(stage, NULL, "no-such-user", PROGRAM_EXIT_CONFIG,
+                   "server.user: there is no user 'no-such-user'");
+    expect_refusal(stage, NULL, "root", PROGRAM_EXIT_CONFIG, "server.user: root is root");
+    expect_refusal(stage, mine, stranger_name(), EXIT_FAILURE, "chown -R ");
+    expect_refusal(stage, stage_path(stage, "new"), stranger_name(), EXIT_FAILURE,
+                   "create data directory");
 }
 
 /* The stranger, which is not root, can become nobody else. */

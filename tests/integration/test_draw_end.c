@@ -3,6 +3,7 @@
  * drawn. What is left stands up before lottery-verify, and a start refuses what was changed in it.
  */
 #include "lib/clock.h"
+#include "lib/program.h"
 #include "lib/timestamp.h"
 #include "seal/signature.h"
 #include "store/data_directory.h"
@@ -249,10 +250,10 @@ static void a_key_that_cannot_sign_is_told_before_the_start(void **state)
     const struct program_plan plan = {
         .name = "lottery-server", .arguments = ARGUMENTS("-t"), .environment = ENVIRONMENT(key)};
     struct program *program = program_run(stage, &plan, &end);
-    assert_int_equal(end.status, 1);
+    assert_int_equal(end.status, PROGRAM_EXIT_CONFIG);
     assert_non_null(strstr(program_errors(program), "seal.key: "));
     program = server_start_in_vain(stage, NULL, NULL, ENVIRONMENT(key), &end);
-    assert_int_equal(end.status, 1);
+    assert_int_equal(end.status, PROGRAM_EXIT_CONFIG);
     assert_non_null(strstr(program_errors(program), "seal.key: "));
 }
 

@@ -5,6 +5,7 @@
  * (pidfd_getfd(2)). Where the kernel does not let it, or it is not root and has to be, it is
  * skipped.
  */
+#include "lib/program.h"
 #include "tests/harness/asker.h"
 #include "tests/harness/certificates.h"
 #include "tests/harness/files.h"
@@ -221,13 +222,13 @@ static void the_next_draw_opens_without_one(void **state)
 
 /* ----------------------------------------------------------------- a start ---- */
 
-static void expect_refusal(const struct scene *scene, const char *reason)
+static void expect_refusal(const struct scene *scene, int status, const char *reason)
 {
     struct program_end end;
     struct program *program = server_start_in_vain(scene->stage, NULL, NULL, settings(scene), &end);
     const char *errors = program_errors(program);
     const char *line_feed = strchr(errors, '\n');
-    if (end.status != 1 || strstr(errors, reason) == NULL || line_feed == NULL ||
+    if (end.status != status || strstr(errors, reason) == NULL || line_feed == NULL ||
         line_feed[1] != '\0') {
         fail_msg("status %d; \"%s\" is not the one line: %s", end.status, reason, errors);
     }
@@ -238,24 +239,24 @@ static void a_wrong_key_is_told_at_the_start(void **state)
 {
     struct scene scene = prepare(*state);
     self_signed_write_key(make_key(scene.stage), scene.key_path, KEY_MODE, NULL);
-    expect_refusal(&scene, "key.pem is not the key of tls.certificate");
+    expect_refusal(&scene, EXIT_FAILURE, "key.pem is not the key of tls.certificate");
     self_signed_write_key(scene.key, scene.key_path, KEY_MODE, "password");
-    expect_refusal(&scene, "key.pem is encrypted");
+    expect_refusal(&scene, EXIT_FAILURE, "key.pem is encrypted");
     self_signed_write_key(scene.key, scene.key_path, 0644, NULL);
-    expect_refusal(&scene, "key.pem is open to others (mode 0644)");
+    expect_refusal(&scene, PROGRAM_EXIT_CONFIG, "key.pem is open to others (mode 0644)");
     assert_int_equal(unlink(scene.key_path), 0);
-    expect_refusal(&scene, "key.pem: No such file");
+    expect_refusal(&scene, PROGRAM_EXIT_CONFIG, "key.pem: No such file");
     assert_int_equal(mkdir(scene.key_path, 0700), 0);
-    expect_refusal(&scene, "key.pem is no file");
+    expect_refusal(&scene, PROGRAM_EXIT_CONFIG, "key.pem is no file");
 }
 
 static void a_wrong_certificate_is_told_at_the_start(void **state)
 {
     struct scene scene = prepare(*state);
     files_write(scene.certificate_path, "no certificate\n");
-    expect_refusal(&scene, "cert.pem has no certificate");
+    expect_refusal(&scene, PROGRAM_EXIT_CONFIG, "cert.pem has no certificate");
     scene.certificate_path = "";
-    expect_refusal(&scene, "but tls.certificate is not set");
+    expect_refusal(&scene, PROGRAM_EXIT_CONFIG, "but tls.certificate is not set");
 }
 
 /* ---------------------------------------------------------------- signing ---- */

@@ -3,6 +3,7 @@
  *
  * The test is the reader: it reads as far as `listen`, and no further.
  */
+#include "lib/program.h"
 #include "tests/harness/agency.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/outlet.h"
@@ -241,7 +242,7 @@ static void an_agency_whose_log_nobody_reads_does_its_job(void **state)
         };
         struct program *agency = program_start(stage, &plan);
         (void)server_await_log(server, i + 1, "action: agencia_terminada | result: success");
-        assert_int_equal(program_stop(agency, SIGTERM).status, 0);
+        assert_int_equal(program_stop(agency, SIGTERM).status, PROGRAM_EXIT_STOPPED);
         assert_non_null(strstr(program_errors(agency), "lottery-agency: "));
         assert_non_null(strstr(program_errors(agency), " lines of the log were lost: "));
     }

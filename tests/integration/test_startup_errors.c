@@ -1,7 +1,8 @@
 /*
  * test_startup_errors.c - what keeps a program from starting is said in one
- * clear line, with exit status 1, and nothing stays behind.
+ * clear line, with an exit status, and nothing stays behind.
  */
+#include "lib/program.h"
 #include "tests/harness/agency.h"
 #include "tests/harness/bets.h"
 #include "tests/harness/files.h"
@@ -10,6 +11,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,14 +20,14 @@
 
 enum { DIRECTORY_MODE = 0700 };
 
-/* The program has ended with 1, saying one line in which all of this stands, in this order. */
-static void expect_one_line(struct program *program, struct program_end end,
+/* The program has ended so, saying one line in which all of this stands, in this order. */
+static void expect_one_line(struct program *program, struct program_end end, int status,
                             const char *const *fragments)
 {
     const char *errors = program_errors(program);
     const char *line_feed = strchr(errors, '\n');
     const char *at = errors;
-    if (end.status != 1 || line_feed == NULL || line_feed[1] != '\0') {
+    if (end.status != status || line_feed == NULL || line_feed[1] != '\0') {
         fail_msg("status %d, and it said:\n%s", end.status, errors);
     }
     for (; *fragments != NULL; fragments++) {
@@ -39,13 +41,23 @@ static void expect_one_line(struct program *program, struct program_end end,
 #define FRAGMENTS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 /* Starts a server that can't, and expects its one line, and that nothing is left. */
-static void expect_refusal(struct stage *stage, const char *directory, const char *config,
+static void expect_refusal(struct stage *stage, const char *directory,
                            const char *const *environment, const char *const *fragments)
 {
     struct program_end end;
+    struct program *program = server_start_in_vain(stage, directory, NULL, environment, &end);
+    expect_one_line(program, end, EXIT_FAILURE, fragments);
+    stage_expect_nothing_left(stage);
+}
+
+/* The same, of a configuration that is wrong: `config` is its file, or NULL. */
+static void expect_wrong_configuration(struct stage *stage, const char *config,
+                                       const char *const *environment, const char *const *fragments)
+{
+    struct program_end end;
     struct program *program = server_start_in_vain(
-        stage, directory, config == NULL ? NULL : ARGUMENTS("-c", config), environment, &end);
-    expect_one_line(program, end, fragments);
+        stage, NULL, config == NULL ? NULL : ARGUMENTS("-c", config), environment, &end);
+    expect_one_line(program, end, PROGRAM_EXIT_CONFIG, fragments);
     stage_expect_nothing_left(stage);
 }
 
@@ -75,8 +87,8 @@ static void a_wrong_configuration_file_is_named_with_line_and_key(void **state)
     const char *config = stage_path(stage, "wrong.yaml");
     for (size_t i = 0; i < sizeof wrongs / sizeof wrongs[0]; i++) {
         files_write(config, wrongs[i].text);
-        expect_refusal(stage, NULL, config, NULL,
-                       FRAGMENTS("wrong.yaml", wrongs[i].place, wrongs[i].word));
+        expect_wrong_configuration(stage, config, NULL,
+                                   FRAGMENTS("wrong.yaml", wrongs[i].place, wrongs[i].word));
         assert_false(files_exist(stage_path(stage, "data")));
     }
 }
@@ -84,15 +96,16 @@ static void a_wrong_configuration_file_is_named_with_line_and_key(void **state)
 static void a_missing_configuration_file_is_named(void **state)
 {
     struct stage *stage = *state;
-    expect_refusal(stage, NULL, stage_path(stage, "nowhere.yaml"), NULL,
-                   FRAGMENTS("nowhere.yaml", "No such file"));
+    expect_wrong_configuration(stage, stage_path(stage, "nowhere.yaml"), NULL,
+                               FRAGMENTS("nowhere.yaml", "No such file"));
 }
 
 static void a_wrong_environment_variable_is_named(void **state)
 {
-    expect_refusal(*state, NULL, NULL, ENVIRONMENT("SERVER_PORT=http"), FRAGMENTS("SERVER_PORT"));
-    expect_refusal(*state, NULL, NULL, ENVIRONMENT("NUMBER_OF_CLIENTS=-3"),
-                   FRAGMENTS("NUMBER_OF_CLIENTS"));
+    expect_wrong_configuration(*state, NULL, ENVIRONMENT("SERVER_PORT=http"),
+                               FRAGMENTS("SERVER_PORT"));
+    expect_wrong_configuration(*state, NULL, ENVIRONMENT("NUMBER_OF_CLIENTS=-3"),
+                               FRAGMENTS("NUMBER_OF_CLIENTS"));
 }
 
 static void an_unknown_option_is_answered_with_the_usage(void **state)
@@ -115,7 +128,7 @@ static void a_port_in_use_is_named(void **state)
     struct program *second =
         server_start_in_vain(stage, stage_path(stage, "other"), NULL,
                              ENVIRONMENT(stage_text(stage, "SERVER_PORT=%u", server->port)), &end);
-    expect_one_line(second, end,
+    expect_one_line(second, end, EXIT_FAILURE,
                     FRAGMENTS(stage_text(stage, "%u", server->port), "Address already in use"));
     assert_false(files_exist(stage_path(stage, "other/bets.csv")));
     struct peer *peer = peer_connect(server);
@@ -126,7 +139,7 @@ static void a_port_in_use_is_named(void **state)
 
 static void an_address_that_is_not_ours_is_named(void **state)
 {
-    expect_refusal(*state, NULL, NULL, ENVIRONMENT("SERVER_ADDRESS=203.0.113.7"),
+    expect_refusal(*state, NULL, ENVIRONMENT("SERVER_ADDRESS=203.0.113.7"),
                    FRAGMENTS("203.0.113.7", "Cannot assign requested address"));
 }
 
@@ -136,11 +149,11 @@ static void a_data_directory_that_can_not_be_is_named(void **state)
 {
     struct stage *stage = *state;
     files_write(stage_path(stage, "file"), "not a directory");
-    expect_refusal(stage, stage_path(stage, "file"), NULL, NULL,
+    expect_refusal(stage, stage_path(stage, "file"), NULL,
                    FRAGMENTS("data directory", "/file", "Not a directory"));
-    expect_refusal(stage, stage_path(stage, "file/below"), NULL, NULL,
+    expect_refusal(stage, stage_path(stage, "file/below"), NULL,
                    FRAGMENTS("data directory", "/file/below", "Not a directory"));
-    expect_refusal(stage, stage_path(stage, "missing/below"), NULL, NULL,
+    expect_refusal(stage, stage_path(stage, "missing/below"), NULL,
                    FRAGMENTS("data directory", "/missing/below", "No such file"));
     assert_string_equal(files_read(stage, stage_path(stage, "file"), NULL), "not a directory");
 }
@@ -158,7 +171,7 @@ static void a_directory_where_bets_csv_should_be_is_named(void **state)
     const char *data = make_data(stage, NULL);
     assert_int_equal(unlink(stage_path(stage, "data/bets.csv")), 0);
     assert_int_equal(mkdir(stage_path(stage, "data/bets.csv"), DIRECTORY_MODE), 0);
-    expect_refusal(stage, data, NULL, NULL, FRAGMENTS("bets.csv is a directory", "move it away"));
+    expect_refusal(stage, data, NULL, FRAGMENTS("bets.csv is a directory", "move it away"));
 }
 
 static void a_data_directory_in_use_is_refused_and_its_server_named(void **state)
@@ -169,7 +182,7 @@ static void a_data_directory_in_use_is_refused_and_its_server_named(void **state
     peer_ask(peer, bets_batch(stage, 1, 0, 2), "server:0\r\n");
     struct program_end end;
     struct program *second = server_start_in_vain(stage, server->directory, NULL, NULL, &end);
-    expect_one_line(second, end,
+    expect_one_line(second, end, EXIT_FAILURE,
                     FRAGMENTS(server->directory, "in use by another server", "pid",
                               stage_text(stage, "%d", (int)server->program->pid)));
     peer_ask(peer, bets_batch(stage, 1, 2, 2), "server:0\r\n");
@@ -184,7 +197,7 @@ static void expect_untouched(struct stage *stage, const char *data, const char *
 {
     const char *path = stage_path(stage, "data/%s", name);
     files_write(path, text);
-    expect_refusal(stage, data, NULL, ENVIRONMENT("RING_BYTES=64k", "LIMITS_MESSAGE_BYTES=16k"),
+    expect_refusal(stage, data, ENVIRONMENT("RING_BYTES=64k", "LIMITS_MESSAGE_BYTES=16k"),
                    fragments);
     assert_string_equal(files_read(stage, path, NULL), text);
     files_remove_tree(data);
@@ -252,7 +265,7 @@ static void an_agency_without_its_file_says_so(void **state)
     struct stage *stage = *state;
     struct server *server = server_start(stage, NULL);
     struct program *agency = agency_start(server, 1, stage_path(stage, "nowhere.csv"), NULL);
-    expect_one_line(agency, program_await_end(agency),
+    expect_one_line(agency, program_await_end(agency), PROGRAM_EXIT_DATA,
                     FRAGMENTS("lottery-agency", "nowhere.csv", "No such file"));
     assert_int_equal(server_count_log(server, "accept_connections"), 0);
 }
@@ -263,7 +276,7 @@ static void an_agency_that_is_not_allowed_says_so(void **state)
     struct server *server = server_start(stage, NULL);
     files_write(stage_path(stage, "bets.csv"), "Ana,Paz,11111111,1980-01-31,1\n");
     struct program *agency = agency_start(server, 6, stage_path(stage, "bets.csv"), NULL);
-    assert_int_equal(program_await_end(agency).status, 1);
+    assert_int_equal(program_await_end(agency).status, PROGRAM_EXIT_REFUSED);
     (void)program_await_log(agency, 1, "result: fail*refused agency 6");
     assert_int_equal(files_size(server_file(server, "bets.csv")), 0);
 }
@@ -277,7 +290,7 @@ an_agency_whose_file_holds_a_wrong_row_names_it_and_stores_none_of_its_batch(voi
                                                "Ana,Paz,11111111,1980-02-31,1\n"
                                                "Ana,Paz,11111111,1980-01-31,2\n");
     struct program *agency = agency_start(server, 1, stage_path(stage, "bets.csv"), NULL);
-    assert_int_equal(program_await_end(agency).status, 1);
+    assert_int_equal(program_await_end(agency).status, PROGRAM_EXIT_DATA);
     (void)program_await_log(agency, 1, "result: fail*bets.csv*2*birthdate");
     assert_int_equal(files_size(server_file(server, "bets.csv")), 0);
 }

@@ -2,6 +2,7 @@
  * test_stat.c - lottery-stat beside a real server: what it shows, and what it
  * answers where there is none.
  */
+#include "lib/program.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
@@ -220,7 +221,7 @@ static void minus_t_checks_the_configuration_and_needs_no_server(void **state)
     assert_string_equal(program_log(good), "lottery-stat: configuration ok\n");
     files_write(config, "server:\n  port: 4711\n  gate: 1\n");
     struct program *bad = program_run(stage, &plan, &end);
-    assert_int_equal(end.status, 1);
+    assert_int_equal(end.status, PROGRAM_EXIT_CONFIG);
     assert_has(program_errors(bad), "server.yaml:3: server.gate");
 }
 

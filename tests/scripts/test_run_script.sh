@@ -114,12 +114,12 @@ on_fedora_the_packages_have_fedora_s_names() {
     done
     printf '#!/bin/sh\n' >tools/dnf && chmod +x tools/dnf
     said=$(PATH=$PWD/tools bash scripts/setup.sh build docker looking 2>&1) && fail "it succeeds"
-    expect_match "^ +sudo dnf install -y docker-compose gcc glibc-devel jansson-devel \
+    expect_match "^ +sudo dnf install -y cnats-devel docker-compose gcc glibc-devel jansson-devel \
 libmicrohttpd-devel libseccomp-devel libyaml-devel make moby-engine netcat openssl-devel$" "$said"
     rm tools/dnf
     said=$(PATH=$PWD/tools bash scripts/setup.sh build looking 2>&1) && fail "it succeeds"
-    expect_match "^ +sudo apt-get update .* gcc libc6-dev libjansson-dev libmicrohttpd-dev libseccomp-dev \
-libssl-dev libyaml-dev make netcat-openbsd$" "$said"
+    expect_match "^ +sudo apt-get update .* gcc libc6-dev libjansson-dev libmicrohttpd-dev libnats-dev \
+libseccomp-dev libssl-dev libyaml-dev make netcat-openbsd$" "$said"
 }
 
 # ---- run-tests.sh ------------------------------------------------------------------

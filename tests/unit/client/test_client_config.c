@@ -83,7 +83,8 @@ static void the_shipped_file_names_every_key_but_the_id_with_its_default(void **
     fixture_set("CLI_ID", "1");
     assert_true(client_config_load(shipped_file, &config, &failure));
     assert_defaults();
-    assert_true(config_load(&client_config_table, shipped_file, &config, origins, &failure));
+    assert_true(config_load(&client_config_table, &(struct config_request){.file = shipped_file},
+                            &config, origins, &failure));
     for (size_t i = 0; i < client_config_table.count; i++) {
         const struct config_key *key = &client_config_table.keys[i];
         if (key->path[0] != NULL && key->default_value != NULL &&
@@ -195,9 +196,10 @@ static void both_names_of_the_batch_size_are_one_too_many(void **state)
 
 static void the_fields_of_a_bet_are_no_keys_of_the_file(void **state)
 {
-    assert_refused(state, "id: 1\nNOMBRE: x\n",
-                   ":2: NOMBRE: unknown key; known here are id, server, loop, log, batch, bets, "
-                   "winners, resume, lottery, tls");
+    assert_refused(
+        state, "id: 1\nNOMBRE: x\n",
+        ":2: NOMBRE: unknown key; known here are id, server, loop, log, exit, batch, bets, "
+        "winners, resume, lottery, tls");
 }
 
 static void the_draws_name_has_to_be_one_and_the_server_to_be_asked(void **state)
@@ -283,6 +285,20 @@ static void the_host_of_an_ipv6_address_gets_brackets(void **state)
     fixture_set("SERVER_HOST", "[::1]");
     assert_loads(state, "id: 1\n");
     assert_string_equal(config.server_address, "[::1]:12345");
+}
+
+static void several_servers_are_a_list_each_of_which_is_checked(void **state)
+{
+    assert_loads(state, "id: 1\nserver: {address: \"a:1,[::1]:2, b:3\"}\n");
+    assert_string_equal(config.server_address, "a:1,[::1]:2, b:3");
+    assert_refused(state, "id: 1\nserver: {address: \"a:1,b\"}\n",
+                   ":2: server.address: \"b\" is not host:port");
+    assert_refused(state, "id: 1\nserver: {address: \"a:1,*.h:1\"}\ntls: {mode: required, ca: x}\n",
+                   ":2: server.address: no certificate can be for \"*.h\": set tls.server_name to "
+                   "the name that the server's certificate is for");
+    assert_refused(state, "id: 1\nserver: {address: \"a:1,b:1\"}\nresume: off\n",
+                   ":2: server.address: names several servers, but resume: off never asks a "
+                   "server what it has stored, and so can't go on with another one");
 }
 
 static void a_port_that_is_a_url_counts_as_not_set(void **state)
@@ -401,6 +417,7 @@ int main(void)
         TEST(a_port_without_host_changes_nothing),
         TEST(the_address_wins_over_host_and_port),
         TEST(the_host_of_an_ipv6_address_gets_brackets),
+        TEST(several_servers_are_a_list_each_of_which_is_checked),
         TEST(a_port_that_is_a_url_counts_as_not_set),
         TEST(a_wrong_port_variable_is_refused),
         TEST(a_host_that_is_too_long_is_refused_and_not_cut),

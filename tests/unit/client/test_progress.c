@@ -30,9 +30,10 @@ static void the_line_shows_how_far_and_how_fast(void **state)
     progress_set_state(&progress, "betting");
     progress_resume(&progress, 1000, 500, 10000);
     progress_advance(&progress, 1500, 1000, 10500);
-    format(&progress, 76, line);
+    format(&progress, 85, line);
     assert_string_equal(line,
-                        "agency 1   [#####-----]  50%       2,500 bets     3,000 bets/s  betting");
+                        "agency 1   [#####-----]  50%       2,500 bets     3,000 bets/s    0:01 "
+                        "left  betting");
 }
 
 static void the_line_fits_the_terminal(void **state)
@@ -47,6 +48,37 @@ static void the_line_fits_the_terminal(void **state)
     for (unsigned columns = 1; columns < 200; columns++) {
         format(&progress, columns, line);
         assert_in_range(strlen(line), 0, columns - 1);
+    }
+}
+
+static void the_time_that_is_left_is_that_of_this_runs_rate(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t total;
+        const char *shown;
+    } cases[] = {{1000 + 7 * 1000, "   0:06 left  betting"},
+                 {1000 + 3599 * 1000, "  59:58 left  betting"},
+                 {1000 + 3601 * 1000, "  1h00m left  betting"},
+                 {UINT64_C(1000) + 359000 * 1000, " 99h43m left  betting"},
+                 {UINT64_C(1000) + 400000 * 1000, " bets/s  betting"},
+                 {2000, " bets/s  betting"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char line[PROGRESS_LINE_BYTES];
+        struct progress progress;
+        progress_open(&progress, -1, 0, 1, cases[i].total);
+        progress_set_state(&progress, "betting");
+        progress_resume(&progress, 10, 1000, 5000);
+        format(&progress, 100, line);
+        assert_null(strstr(line, " left"));
+        progress_advance(&progress, 10, 2000, 6000);
+        format(&progress, 100, line);
+        if (strstr(line, cases[i].shown) == NULL) {
+            fail_msg("no \"%s\" in \"%s\"", cases[i].shown, line);
+        }
+        progress_set_state(&progress, "connecting");
+        format(&progress, 100, line);
+        assert_null(strstr(line, " left"));
     }
 }
 
@@ -91,6 +123,24 @@ static void numbers_are_shown_whole_or_not_at_all(void **state)
         assert_true(strstr(line, "17") != NULL || line[0] == '\0');
     }
     expect_shown(&progress, 40, "agency 17  100% waiting for the draw");
+}
+
+static void columns_go_whole_and_the_state_outlives_the_numbers(void **state)
+{
+    (void)state;
+    struct progress progress;
+    progress_open(&progress, -1, 0, 17, 4000);
+    progress_set_state(&progress, "betting");
+    progress_resume(&progress, 0, 0, 1);
+    progress_advance(&progress, 1234567, 2000, 9001);
+    for (unsigned columns = 22; columns <= 200; columns++) {
+        expect_shown(&progress, columns, " betting");
+    }
+    expect_shown(&progress, 40, "agency 17   50%   0:09 left  betting");
+    expect_shown(&progress, 25, "agency 17   50% betting");
+    expect_shown(&progress, 80, "1,234,567 bets   137,174 bets/s    0:09 left  betting");
+    expect_shown(&progress, 80, "[#");
+    expect_shown(&progress, 200, "[###############---------------]");
 }
 
 static void an_empty_file_has_no_percentage(void **state)
@@ -282,6 +332,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_line_shows_how_far_and_how_fast),
         cmocka_unit_test(the_line_fits_the_terminal),
+        cmocka_unit_test(the_time_that_is_left_is_that_of_this_runs_rate),
+        cmocka_unit_test(columns_go_whole_and_the_state_outlives_the_numbers),
         cmocka_unit_test(the_state_is_whole_in_the_usual_widths),
         cmocka_unit_test(numbers_are_shown_whole_or_not_at_all),
         cmocka_unit_test(an_empty_file_has_no_percentage),

@@ -31,6 +31,7 @@ struct ends {
     struct tls_stream server;
     struct client_config config;
     struct credentials credentials;
+    struct servers servers;
     struct transport transport;
     int server_fd;
     struct failure failure;
@@ -74,9 +75,11 @@ static void set_up(struct ends *ends, struct stage *stage, bool is_revoked)
     (void)signal(SIGPIPE, SIG_IGN);
     open_server(ends,
                 is_revoked ? issuer_revoke(ends->authority, "ca", &agency.serial, 1, 3600) : "");
-    if (!credentials_open(&ends->credentials, &ends->config, &ends->failure)) {
+    if (!credentials_open(&ends->credentials, &ends->config, &ends->failure) ||
+        !servers_parse(ends->config.server_address, "here", &ends->servers, &ends->failure)) {
         fail_msg("%s", ends->failure.text);
     }
+    credentials_turn_to(&ends->credentials, servers_current(&ends->servers));
 }
 
 static void tear_down(struct ends *ends)
@@ -268,6 +271,24 @@ static void a_session_is_good_for_one_later_connection_however_the_first_one_end
     tear_down(&ends);
 }
 
+static void credentials_turn_to_another_server_with_its_name_and_without_the_session(void **state)
+{
+    struct ends ends;
+    struct servers others;
+    set_up(&ends, *state, false);
+    connect_ends(&ends);
+    assert_int_equal(receive(&ends), TRANSPORT_WAITS); /* the ticket */
+    part(&ends);
+    credentials_turn_to(&ends.credentials, servers_current(&ends.servers));
+    assert_non_null(ends.credentials.session);
+    assert_string_equal(ends.credentials.server_name, "localhost");
+    assert_true(servers_parse("[fe80::1%lo]:1", "here", &others, &ends.failure));
+    credentials_turn_to(&ends.credentials, servers_current(&others));
+    assert_null(ends.credentials.session);
+    assert_string_equal(ends.credentials.server_name, "fe80::1");
+    tear_down(&ends);
+}
+
 /* In TLS 1.3 this comes after the handshake, to whoever looks first. */
 static void a_refusal_is_told_as_often_as_it_is_asked_for(void **state)
 {
@@ -331,6 +352,7 @@ int main(void)
         STAGE_TEST(a_send_without_room_goes_on_when_there_is_some),
         STAGE_TEST(an_end_is_told_from_a_ticket_without_taking_bytes),
         STAGE_TEST(a_session_is_good_for_one_later_connection_however_the_first_one_ended),
+        STAGE_TEST(credentials_turn_to_another_server_with_its_name_and_without_the_session),
         STAGE_TEST(a_refusal_is_told_as_often_as_it_is_asked_for),
         STAGE_TEST(a_transfer_waits_for_what_is_meant_for_its_caller),
     };

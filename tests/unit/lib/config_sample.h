@@ -95,7 +95,8 @@ static inline bool load(const char *file)
 {
     memset(&settings, 0, sizeof settings);
     memset(&failure, 0, sizeof failure);
-    return config_load(&table, file, &settings, origins, &failure);
+    return config_load(&table, &(struct config_request){.file = file}, &settings, origins,
+                       &failure);
 }
 
 static const struct config_subject tested = {

@@ -191,12 +191,16 @@ static void a_key_without_default_has_to_be_set(void **state)
                                          .maximum = 9};
     static const struct config_table only_id = {.keys = &id, .count = 1};
     uint64_t value = 0;
-    assert_false(config_load(&only_id, fixture_write(state, ""), &value, origins, &failure));
+    assert_false(config_load(&only_id, &(struct config_request){.file = fixture_write(state, "")},
+                             &value, origins, &failure));
     assert_string_equal(failure.text, "id: is not set and has no default; set it in the file or "
                                       "the environment (TEST_PORT, TEST_OLD_PORT)");
-    assert_true(config_load(&only_id, fixture_write(state, "id: 0\n"), &value, origins, &failure));
+    assert_true(config_load(&only_id,
+                            &(struct config_request){.file = fixture_write(state, "id: 0\n")},
+                            &value, origins, &failure));
     fixture_set("TEST_OLD_PORT", "9");
-    assert_true(config_load(&only_id, fixture_write(state, ""), &value, origins, &failure));
+    assert_true(config_load(&only_id, &(struct config_request){.file = fixture_write(state, "")},
+                            &value, origins, &failure));
     assert_int_equal(value, 9);
 }
 
@@ -281,6 +285,128 @@ static void the_help_aligns_names_and_breaks_meanings_between_words(void **state
         "              no key of the file\n");
 }
 
+/* ------------------------------------------------------------- all mistakes ---- */
+
+enum { TOLD_BYTES = 4096, VALUES_BYTES = 2048 };
+
+/* Notes a mistake, without the name of the file, in a line of its own. */
+static void note(const char *mistake, void *context)
+{
+    char *told = context;
+    const char *rest = strncmp(mistake, "/tmp/", 5) == 0 ? strchr(mistake, ':') : mistake;
+    size_t used = strlen(told);
+    (void)snprintf(told + used, TOLD_BYTES - used, "%s\n", rest);
+}
+
+static void assert_told(void **state, const char *text, const char *wanted)
+{
+    char told[TOLD_BYTES] = "";
+    const struct config_request request = {
+        .file = fixture_write(state, text), .tell = note, .context = told};
+    assert_false(config_load(&table, &request, &settings, origins, &failure));
+    assert_string_equal(told, wanted);
+}
+
+static void all_mistakes_are_told_at_once(void **state)
+{
+    fixture_set("TEST_WAIT", "soon");
+    assert_told(
+        state,
+        "nmae: x\n"
+        "server:\n"
+        "  prt: [1, {a: 2}, [3]]\n"
+        "  port: 70000\n"
+        "  size: {big: yes}\n"
+        "directory: here\n"
+        "mode: fats\n"
+        "server:\n"
+        "  port: 1\n"
+        "? [a, list]\n"
+        ": {of: things}\n"
+        "log: 3\n"
+        "mode: slow\n",
+        ":1: nmae: unknown key; did you mean name? Known here are name, data, server, wait, "
+        "mode, log, one\n"
+        ":3: server.prt: unknown key; did you mean port? Known here are port, tcp_port, "
+        "size\n"
+        ":4: server.port: \"70000\" is not a whole number from 1 to 65535\n"
+        ":5: server.size: is a section; it has to be a single value\n"
+        ":6: directory: unknown key; did you mean data.directory? Known here are name, "
+        "data, server, wait, mode, log, one\n"
+        ":7: mode: \"fats\" is not one of slow, fast\n"
+        ":8: server: given twice; the first time is in line 2\n"
+        ":10: this key is not a plain name; lists, sections, anchors, aliases and tags "
+        "cannot be keys\n"
+        ":12: log: is a value; it has to be a section with keys of its own\n"
+        ":13: mode: given twice; the first time is in line 7\n"
+        "TEST_WAIT: \"soon\" is not a duration from 1ms to 24h (write it like 100ms, 5s, "
+        "1m30s or 1h)\n");
+    assert_non_null(strstr(failure.text, ":1: nmae: unknown key"));
+}
+
+static void what_is_no_yaml_ends_the_file_and_the_environment_is_read(void **state)
+{
+    fixture_set("TEST_PORT", "0");
+    assert_told(state, "mode: quick\nname: [\nwiat: 3s\n",
+                ":1: mode: \"quick\" is not one of slow, fast\n"
+                ":2: name: is a list; it has to be a single value\n"
+                ":4: not YAML: did not find expected ',' or ']', while parsing a flow sequence\n"
+                "TEST_PORT: \"0\" is not a whole number from 1 to 65535\n");
+}
+
+static void an_option_wins_over_everything(void **state)
+{
+    const struct config_given given[] = {
+        {"server.port", "--port", "7"}, {"name", "--name", "first"}, {"name", "--name", "second"}};
+    const struct config_request request = {.file = fixture_write(state, "server: {port: 8}\n"),
+                                           .given = given,
+                                           .given_count = sizeof given / sizeof given[0]};
+    fixture_set("TEST_PORT", "9");
+    assert_true(config_load(&table, &request, &settings, origins, &failure));
+    assert_int_equal(settings.port, 7);
+    assert_string_equal(settings.name, "second");
+    assert_int_equal(origins[PORT].source, CONFIG_FROM_OPTION);
+    assert_string_equal(origins[PORT].place, "--port");
+}
+
+static void an_options_mistake_names_the_option(void **state)
+{
+    const struct config_given given = {"server.port", "--port", "no"};
+    const struct config_request request = {
+        .file = fixture_write(state, ""), .given = &given, .given_count = 1};
+    assert_false(config_load(&table, &request, &settings, origins, &failure));
+    assert_string_equal(failure.text, "--port: \"no\" is not a whole number from 1 to 65535");
+}
+
+static void values_are_printed_with_where_they_come_from(void **state)
+{
+    const struct config_given given = {"wait", "--wait", "10m"};
+    const struct config_request request = {.file =
+                                               fixture_write(state, "name: x\nserver: {port: 8}\n"),
+                                           .given = &given,
+                                           .given_count = 1};
+    char printed[VALUES_BYTES] = "";
+    char wanted[VALUES_BYTES];
+    FILE *file = fmemopen(printed, sizeof printed, "w");
+    fixture_set("TEST_MODE", "fast");
+    assert_non_null(file);
+    assert_true(config_load(&table, &request, &settings, origins, &failure));
+    config_print_values(&table, &settings, origins, file);
+    assert_int_equal(fclose(file), 0);
+    (void)snprintf(wanted, sizeof wanted,
+                   "name            x     %s:1\n"
+                   "data.directory  data  default\n"
+                   "server.port     8     %s:2\n"
+                   "server.size     8M    default\n"
+                   "wait            10m   --wait\n"
+                   "mode            fast  TEST_MODE\n"
+                   "log.level       INFO  default\n"
+                   "one.two.three   0     default\n"
+                   "TEST_SECRET           default\n",
+                   request.file, request.file);
+    assert_string_equal(printed, wanted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +427,11 @@ int main(void)
         TEST(values_are_described_as_they_are_written),
         TEST(a_description_is_cut_at_its_capacity),
         TEST(the_help_aligns_names_and_breaks_meanings_between_words),
+        TEST(all_mistakes_are_told_at_once),
+        TEST(what_is_no_yaml_ends_the_file_and_the_environment_is_read),
+        TEST(an_option_wins_over_everything),
+        TEST(an_options_mistake_names_the_option),
+        TEST(values_are_printed_with_where_they_come_from),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,9 +9,11 @@ static void an_unknown_key_at_the_top_names_what_is_known(void **state)
 {
     static const char known[] = "known here are name, data, server, wait, mode, log, one";
     char message[FIXTURE_MESSAGE_BYTES];
-    (void)snprintf(message, sizeof message, ":2: nmae: unknown key; %s", known);
+    (void)snprintf(message, sizeof message, ":2: nmae: unknown key; did you mean name? K%s",
+                   known + 1);
     assert_refused(state, "wait: 1s\nnmae: x\n", message);
-    (void)snprintf(message, sizeof message, ":1: serve: unknown key; %s", known);
+    (void)snprintf(message, sizeof message, ":1: serve: unknown key; did you mean server? K%s",
+                   known + 1);
     assert_refused(state, "serve:\n  port: 80\n", message);
     (void)snprintf(message, sizeof message, ":1: TEST_SECRET: unknown key; %s", known);
     assert_refused(state, "TEST_SECRET: x\n", message);
@@ -19,16 +21,20 @@ static void an_unknown_key_at_the_top_names_what_is_known(void **state)
 
 static void an_unknown_key_in_a_section_names_what_is_known_there(void **state)
 {
-    assert_refused(state, "server:\n  port: 80\n  prot: 80\n",
-                   ":3: server.prot: unknown key; known here are port, tcp_port, size");
+    assert_refused(
+        state, "server:\n  port: 80\n  prot: 80\n",
+        ":3: server.prot: unknown key; did you mean port? Known here are port, tcp_port, "
+        "size");
     assert_refused(state, "one:\n  two:\n    four: 1\n",
                    ":3: one.two.four: unknown key; known here are three");
 }
 
 static void keys_are_told_apart_by_case(void **state)
 {
-    assert_refused(state, "server:\n  Port: 80\n",
-                   ":2: server.Port: unknown key; known here are port, tcp_port, size");
+    assert_refused(
+        state, "server:\n  Port: 80\n",
+        ":2: server.Port: unknown key; did you mean port? Known here are port, tcp_port, "
+        "size");
 }
 
 static void an_empty_key_is_unknown(void **state)

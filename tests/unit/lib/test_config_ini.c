@@ -104,7 +104,7 @@ static void the_environment_wins_over_the_file(void **state)
 static void an_unknown_key_names_what_is_known(void **state)
 {
     assert_ini_refused(state, "[DEFAULT]\nTEST_PORTS = 80\n",
-                       ":2: TEST_PORTS: unknown key; " KNOWN);
+                       ":2: TEST_PORTS: unknown key; did you mean TEST_PORT?");
     assert_ini_refused(state, "[DEFAULT]\nserver.port = 80\n",
                        ":2: server.port: unknown key; " KNOWN);
 }

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -645,6 +646,63 @@ static void an_invariant_that_holds_costs_nothing_but_the_look(void **state)
     assert_false(next_write(fixture));
 }
 
+/* --------------------------------------------------------------- colours ---- */
+
+/* What a log writes on a terminal of this kind, or on the pipe, with and without NO_COLOR. */
+static void log_as(struct fixture *fixture, bool on_terminal, const char *kind,
+                   const char *no_color)
+{
+    int terminal = fixture->pipe[0];
+    int program = fixture->pipe[1];
+    if (on_terminal) {
+        assert_int_equal(openpty(&terminal, &program, NULL, NULL, NULL), 0);
+    }
+    assert_int_equal(setenv("TERM", kind, 1), 0);
+    assert_int_equal(no_color == NULL ? unsetenv("NO_COLOR") : setenv("NO_COLOR", no_color, 1), 0);
+    take_standard_output(fixture, program);
+    log_open();
+    log_info("a");
+    log_error("b");
+    log_write_in_signal(LOG_LEVEL_CRITICAL, "c");
+    give_back_standard_output(fixture);
+    log_open();
+    fixture->bytes = 0;
+    fixture->line[0] = '\0';
+    while (strstr(fixture->line, " c") == NULL) { /* the last thing that is written */
+        ssize_t got = read(terminal, fixture->line + fixture->bytes,
+                           sizeof fixture->line - 1 - fixture->bytes);
+        assert_true(got > 0);
+        fixture->bytes += (size_t)got;
+        fixture->line[fixture->bytes] = '\0';
+    }
+    if (on_terminal) {
+        (void)close(terminal);
+        (void)close(program);
+    }
+}
+
+static void levels_are_coloured_on_a_terminal_only(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        bool on_terminal;
+        const char *kind, *no_color;
+        bool coloured;
+    } cases[] = {{true, "xterm", NULL, true},
+                 {true, "xterm", "", true},
+                 {true, "xterm", "1", false},
+                 {true, "dumb", NULL, false},
+                 {false, "xterm", NULL, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        log_as(fixture, cases[i].on_terminal, cases[i].kind, cases[i].no_color);
+        assert_non_null(strstr(fixture->line, " INFO     a"));
+        assert_non_null(strstr(fixture->line,
+                               cases[i].coloured ? " \x1b[31mERROR\x1b[0m    b" : " ERROR    b"));
+        assert_non_null(strstr(fixture->line,
+                               cases[i].coloured ? " \x1b[1;31mCRITICAL\x1b[0m c" : " CRITICAL c"));
+    }
+}
+
 #define LOG_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -676,6 +734,7 @@ int main(void)
         LOG_TEST(values_that_are_too_long_do_not_hide_the_place),
         LOG_TEST(last_words_that_the_log_does_not_take_go_to_standard_error),
         LOG_TEST(an_invariant_that_holds_costs_nothing_but_the_look),
+        LOG_TEST(levels_are_coloured_on_a_terminal_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

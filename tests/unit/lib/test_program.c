@@ -28,19 +28,28 @@ static const struct program_manual manual = {
     .purpose = "Tries what all programs do.",
     .options = options,
     .option_count = sizeof options / sizeof options[0],
-    .statuses = {[EXIT_OWN] = "its own reason"},
+    .statuses = {{EXIT_FAILURE, "its own failure"}, {EXIT_OWN, "its own reason"}},
+    .formats = {{"record", 4}},
+    .description = {"Does what -h does not say.", ".And more."},
+    .examples = {{"lottery-trial -d 3", "three metres"}},
 };
 
-static void explain_dance(FILE *file)
+static bool describe_dance(size_t index, struct program_operand *operand)
 {
-    fputs("  dance  dances\n", file);
+    static const char *const words[] = {"dance", "pause long", "pause short"};
+    if (index >= sizeof words / sizeof words[0]) {
+        return false;
+    }
+    *operand = (struct program_operand){.word = words[index], .meaning = "what it says"};
+    (void)snprintf(operand->call, sizeof operand->call, "%s [WHERE]", words[index]);
+    return true;
 }
 
 static const struct program_manual manual_of_commands = {
     .name = "lottery-trial",
     .purpose = "Takes commands.",
     .operands = "COMMAND",
-    .explain_operands = explain_dance,
+    .operand_at = describe_dance,
 };
 
 /* What the options of a command line were, in order: "c=FILE loud ". */
@@ -134,6 +143,7 @@ static void a_wrong_call_is_complained_of_before_the_usage(void **state)
     } cases[] = {
         {"--foo", NULL, "there is no option --foo"},
         {"--foo=bar", NULL, "there is no option --foo"},
+        {"--confg=bar", NULL, "there is no option --confg; did you mean --config?"},
         {"-x", NULL, "there is no option -x"},
         {"-c", NULL, "option -c, --config needs an argument: FILE"},
         {"--depth", NULL, "option -d, --depth needs an argument: METRES"},
@@ -168,10 +178,11 @@ static void help_names_options_and_exit_statuses_within_its_columns(void **state
         "\n      --loud          say everything twice",
         "\n  -h, --help          print",
         "\n  -V, --version       print",
-        "\nExit status:\n  0  ",
-        "\n  1  ",
-        "\n  2  ",
-        "\n  3  its own reason\n"};
+        "\nExit status:\n   0  ",
+        "\n   1  its own failure\n",
+        "\n   2  it was called wrongly\n",
+        "\n   3  its own reason\n",
+        "\nExamples:\n  lottery-trial -d 3\n      three metres\n"};
     char *calls[] = {"-h", "--help"};
     for (size_t call = 0; call < sizeof calls / sizeof calls[0]; call++) {
         struct taken taken;
@@ -182,7 +193,7 @@ static void help_names_options_and_exit_statuses_within_its_columns(void **state
         for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
             assert_non_null(strstr(said, wanted[i]));
         }
-        assert_null(strstr(said, "\n  4  "));
+        assert_null(strstr(said, "\n   4  "));
         for (char *line = strtok(said, "\n"); line != NULL; line = strtok(NULL, "\n")) {
             assert_in_range(strlen(line), 0, CONFIG_HELP_COLUMNS);
         }
@@ -191,7 +202,7 @@ static void help_names_options_and_exit_statuses_within_its_columns(void **state
     assert_int_equal(program_exit_status(&manual, PROGRAM_ENOUGH), EXIT_SUCCESS);
 }
 
-static void the_version_is_the_same_for_all(void **state)
+static void the_version_names_commit_and_formats(void **state)
 {
     (void)state;
     char *calls[] = {"-V", "--version"};
@@ -201,7 +212,8 @@ static void the_version_is_the_same_for_all(void **state)
         char complained[TEXT_BYTES];
         assert_int_equal(read_line(&manual, WORDS(calls[call]), &taken, said, complained),
                          PROGRAM_ENOUGH);
-        assert_string_equal(said, "lottery-trial " PROGRAM_VERSION "\n");
+        assert_string_equal(said,
+                            "lottery-trial " PROGRAM_VERSION "\ncommit: of-a-test\nrecord: 4\n");
     }
 }
 
@@ -218,7 +230,7 @@ static void operands_are_left_to_who_allows_them(void **state)
     assert_int_equal(read_line(&manual_of_commands, WORDS("-h"), &taken, said, complained),
                      PROGRAM_ENOUGH);
     assert_non_null(strstr(said, "usage: lottery-trial [-h] [-V] COMMAND\n"));
-    assert_non_null(strstr(said, "\n  dance  dances\n"));
+    assert_non_null(strstr(said, "\nCOMMAND:\n  dance [WHERE]\n      what it says\n"));
     assert_int_equal(read_line(&manual_of_commands, WORDS("-x"), &taken, said, complained),
                      PROGRAM_WRONG);
     assert_string_equal(complained, "lottery-trial: there is no option -x\n"
@@ -243,7 +255,7 @@ int main(void)
         cmocka_unit_test(options_are_taken_in_their_order),
         cmocka_unit_test(a_wrong_call_is_complained_of_before_the_usage),
         cmocka_unit_test(help_names_options_and_exit_statuses_within_its_columns),
-        cmocka_unit_test(the_version_is_the_same_for_all),
+        cmocka_unit_test(the_version_names_commit_and_formats),
         cmocka_unit_test(operands_are_left_to_who_allows_them),
         cmocka_unit_test(a_complaint_has_the_programs_name_and_returns_its_status),
     };

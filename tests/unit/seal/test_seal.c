@@ -396,6 +396,30 @@ static void a_draw_has_the_documented_text_and_is_read_again(void **state)
     draw_report_close(&report);
 }
 
+/* One of several centres names what all of them have said. */
+static void a_national_draw_names_the_record_of_all_centres(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure;
+    struct draw_report report;
+    size_t bytes = 0;
+    char *text = scratch_read(&fixture->scratch, "draw.json", &bytes);
+    assert_true(draw_report_parse(text, bytes, "draw.json", &report, &failure));
+    free(text);
+    assert_false(report.is_national);
+    report.is_national = true;
+    assert_true(sha256_of("drawn", 5, &report.national_sha256));
+    text = draw_report_write_text(&report, &bytes);
+    draw_report_close(&report);
+    assert_non_null(strstr(text, "\"national_sha256\":\"8b6df8c1"));
+    assert_true(draw_report_parse(text, bytes, "draw.json", &report, &failure));
+    assert_true(report.is_national);
+    draw_report_close(&report);
+    *strstr(text, "8b6df8c1") = 'x'; /* no digest */
+    assert_false(draw_report_parse(text, bytes, "draw.json", &report, &failure));
+    free(text);
+}
+
 static void expect_report_refused(const char *what, const char *with, const char *message)
 {
     char text[TEXT_BYTES];
@@ -464,6 +488,7 @@ int main(void)
         SEAL_TEST(sealing_can_be_stopped),
         SEAL_TEST(every_other_byte_or_length_is_found_by_comparing),
         SEAL_TEST(a_draw_has_the_documented_text_and_is_read_again),
+        SEAL_TEST(a_national_draw_names_the_record_of_all_centres),
         SEAL_TEST(any_other_draw_is_refused),
         SEAL_TEST(winners_of_an_agency_without_seal_make_no_draw),
     };

@@ -29,6 +29,8 @@ static const struct {
      {.command = ADMIN_DRAW, .has_number = true, .seal = SEAL}},
     {"draw\nnumber 4294967295\nseal " SEAL "\n\n",
      {.command = ADMIN_DRAW, .has_number = true, .number = UINT32_MAX, .seal = SEAL}},
+    {"close-centre\nreason flooded\ncentre B-1\n\n",
+     {.command = ADMIN_CLOSE_CENTRE, .reason = "flooded", .centre = "B-1"}},
     {"open 2026-W49\n\n", {.command = ADMIN_OPEN, .draw = "2026-W49"}},
     {"open 2026-W49\nagencies 1-60\ncloses 2026-12-05T20:00:00.000Z\nnumber 7574\nabandon\nreason "
      "a test\n\n",
@@ -51,7 +53,7 @@ static bool are_equal(const struct admin_request *a, const struct admin_request 
            strcmp(a->agencies, b->agencies) == 0 && a->closes_at_ms == b->closes_at_ms &&
            a->has_number == b->has_number && a->number == b->number && a->abandon == b->abandon &&
            strcmp(a->without, b->without) == 0 && strcmp(a->reason, b->reason) == 0 &&
-           strcmp(a->seal, b->seal) == 0;
+           strcmp(a->seal, b->seal) == 0 && strcmp(a->centre, b->centre) == 0;
 }
 
 static void expect_refusal(const char *text, size_t bytes)
@@ -87,6 +89,7 @@ static void commands_have_names(void **state)
     assert_string_equal(admin_command_name(ADMIN_CLOSE), "close");
     assert_string_equal(admin_command_name(ADMIN_DRAW), "draw");
     assert_string_equal(admin_command_name(ADMIN_OPEN), "open");
+    assert_string_equal(admin_command_name(ADMIN_CLOSE_CENTRE), "close-centre");
 }
 
 static void a_request_is_whole_with_its_empty_line(void **state)
@@ -141,6 +144,10 @@ static void every_other_text_is_refused(void **state)
         "close\nreason a\x1b[2Jb\n\n",
         /* what is missing */
         "draw\n\n", "draw\nnumber 1\n\n", "draw\nseal " SEAL "\n\n", "open\n\n", "open \n\n",
+        "close-centre\n\n", "close-centre\ncentre B\n\n", "close-centre\nreason a\n\n",
+        "close-centre B\nreason a\n\n", "close-centre\ncentre B\nreason a\n\n",
+        "close-centre\nreason a\ncentre B.1\n\n", "close-centre\nnumber 1\nreason a\ncentre B\n\n",
+        "close\nreason a\ncentre B\n\n",
         /* what is no such value */
         "draw\nnumber 4294967296\nseal " SEAL "\n\n", "draw\nnumber -1\nseal " SEAL "\n\n",
         "draw\nnumber 01\nseal " SEAL "\n\n", "draw\nnumber +1\nseal " SEAL "\n\n",

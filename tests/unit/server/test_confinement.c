@@ -275,7 +275,7 @@ static bool prepare(struct confinement *confinement, const char *directory, int 
     (void)snprintf(config.tls_certificate, sizeof config.tls_certificate, "%s/../live/cert.pem",
                    directory);
     int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool prepared = confinement_prepare(confinement, &config, descriptor, rules, &failure);
+    bool prepared = confinement_prepare(confinement, &config, descriptor, "", rules, &failure);
     (void)close(descriptor);
     return prepared;
 }

@@ -84,7 +84,8 @@ static void the_shipped_file_names_every_key_with_its_default(void **state)
     assert_non_null(origins);
     assert_true(server_config_load(shipped_file, &config, &failure));
     assert_defaults();
-    assert_true(config_load(&server_config_table, shipped_file, &config, origins, &failure));
+    assert_true(config_load(&server_config_table, &(struct config_request){.file = shipped_file},
+                            &config, origins, &failure));
     for (size_t i = 0; i < server_config_table.count; i++) {
         if (origins[i].source != CONFIG_FROM_FILE) {
             fail_msg("%s does not name %s", shipped_file, server_config_table.keys[i].path[0]);
@@ -560,7 +561,8 @@ static void handlers_that_come_back_have_to_be_forked_ahead(void **state)
 static void an_unknown_key_is_refused(void **state)
 {
     assert_refused(state, "server:\n  prot: 1\n",
-                   ":2: server.prot: unknown key; known here are port, listen_backlog, address, "
+                   ":2: server.prot: unknown key; did you mean port? Known here are port, "
+                   "listen_backlog, address, "
                    "proxy_from, user");
 }
 

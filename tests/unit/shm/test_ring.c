@@ -11,6 +11,7 @@
 #include "lib/checksum.h"
 #include "lib/log.h"
 #include "shm/agencies.h"
+#include "shm/replica.h"
 #include "shm/slots.h"
 #include "shm/waiting.h"
 #include "tests/harness/emulated.h"
@@ -34,6 +35,7 @@ enum {
     RING_BYTES = 256 * 1024,
     WRITERS = 6,
     SLOTS = 8,
+    LAG_BYTES = 4096,
     STREAM_BYTES = 512 * 1024 * 1024,
     ROWS_TOGETHER_MAX = 300,
     FILLING_BYTES = 400,
@@ -282,6 +284,34 @@ static void who_comes_while_others_wait_for_space_waits_for_its_turn(void **stat
     write_pending(fixture, 5);
     processes_expect_exit(&fixture->processes, writer, APPEND_DONE);
     assert_int_equal(atomic_load(&positions(fixture)->head), 6);
+}
+
+static bool waits_for_the_engine(const void *context)
+{
+    const struct fixture *fixture = context;
+    return atomic_load(&fixture->segment.shared->waiters.bits[WAIT_FOR_LAG][0]) == 1;
+}
+
+/* The ring is empty, and the engine lacks as much as it may: only the shipper makes space then. */
+static void an_append_waits_while_the_engine_lacks_too_much(void **state)
+{
+    struct fixture *fixture = *state;
+    static char bytes[LAG_BYTES];
+    uint64_t end = 0;
+    fixture->segment.shared->identity.lag_bytes = LAG_BYTES;
+    assert_int_equal(append_as_agency(fixture, bytes, sizeof bytes, 1, &end), APPEND_DONE);
+    write_pending(fixture, LAG_BYTES);
+    ring_report_durable(&fixture->segment, LAG_BYTES);
+    processes_release(&fixture->processes);
+    pid_t writer = processes_start(&fixture->processes, append_one_byte, fixture);
+    processes_await(waits_for_the_engine, fixture);
+    assert_int_equal(atomic_load(&fixture->segment.slots[0].awaited), 1);
+    assert_int_equal(atomic_load(&fixture->segment.slots[0].activity), SLOT_WAITING_FOR_LAG);
+    wake_waiters(&fixture->segment, WAIT_FOR_SPACE, LAG_BYTES); /* the storer's does not help */
+    assert_int_equal(atomic_load(&positions(fixture)->head), LAG_BYTES);
+    replica_report_bets(&fixture->segment, 1);
+    processes_expect_exit(&fixture->processes, writer, APPEND_DONE);
+    assert_int_equal(atomic_load(&positions(fixture)->head), LAG_BYTES + 1);
 }
 
 static void waiting_for_space_ends_when_the_server_is_halted(void **state)
@@ -793,6 +823,7 @@ int main(void)
         RING_TEST(bytes_across_the_rings_end_stand_in_one_piece),
         RING_TEST(a_ring_can_be_filled_to_the_last_byte_and_no_further),
         RING_TEST(who_comes_while_others_wait_for_space_waits_for_its_turn),
+        RING_TEST(an_append_waits_while_the_engine_lacks_too_much),
         RING_TEST(waiting_for_space_ends_when_the_server_is_halted),
         RING_TEST(a_newer_claim_fences_older_ones_and_who_has_none),
         RING_TEST(an_agency_that_is_done_appends_no_more),

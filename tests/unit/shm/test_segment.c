@@ -414,6 +414,17 @@ static void a_segment_that_has_no_room_leaves_nothing(void **state)
     assert_true(shm_open(fixture->name, O_RDONLY, 0) < 0);
 }
 
+static void room_is_looked_for_without_taking_it(void **state)
+{
+    (void)state;
+    struct failure failure = {.text = ""};
+    struct segment_plan plan = {.ring_bytes = 65536, .agency_limit = 1, .slot_capacity = 1};
+    assert_true(segment_has_room(&plan, &failure));
+    plan.ring_bytes = UINT64_C(1) << 50;
+    assert_false(segment_has_room(&plan, &failure));
+    assert_non_null(strstr(failure.text, "/dev/shm is too small"));
+}
+
 static void a_removed_segment_has_no_name(void **state)
 {
     struct fixture *fixture = *state;
@@ -543,6 +554,7 @@ int main(void)
         SEGMENT_TEST(a_segment_that_has_lost_its_name_says_so),
         SEGMENT_TEST(a_segment_does_not_remove_another_ones_name),
         SEGMENT_TEST(a_segment_that_has_no_room_leaves_nothing),
+        SEGMENT_TEST(room_is_looked_for_without_taking_it),
         SEGMENT_TEST(a_removed_segment_has_no_name),
         SEGMENT_TEST(keys_tell_directories_apart_and_are_never_private),
         SEGMENT_TEST(attaching_tells_absent_starting_and_there_apart),

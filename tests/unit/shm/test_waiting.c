@@ -125,7 +125,8 @@ static void a_waiter_says_what_it_waits_for(void **state)
 {
     struct fixture *fixture = *state;
     static const enum slot_activity activities[WAIT_KINDS] = {
-        SLOT_WAITING_FOR_SPACE, SLOT_WAITING_FOR_COMMIT, SLOT_WAITING_FOR_DONE};
+        SLOT_WAITING_FOR_SPACE, SLOT_WAITING_FOR_COMMIT, SLOT_WAITING_FOR_DONE,
+        SLOT_WAITING_FOR_LAG, SLOT_WAITING_FOR_COPY};
     processes_release(&fixture->processes);
     for (int kind = 0; kind < WAIT_KINDS; kind++) {
         struct waiter waiter = {fixture, AWAITED, 70 + (uint32_t)kind, (enum wait_kind)kind};

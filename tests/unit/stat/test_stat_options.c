@@ -61,7 +61,7 @@ static void the_configuration_is_checked_only_when_asked(void **state)
     struct options options;
     assert_int_equal(READ(&options, "-t", "-c", "x.yaml"), PROGRAM_GO_ON);
     assert_true(options.only_check);
-    assert_int_equal(READ(&options, "--check"), PROGRAM_GO_ON);
+    assert_int_equal(READ(&options, "--test"), PROGRAM_GO_ON);
     assert_true(options.only_check);
     assert_int_equal(READ(&options, "--ready"), PROGRAM_GO_ON);
     assert_false(options.only_check);

@@ -50,6 +50,7 @@ static struct snapshot make_snapshot(void)
     return (struct snapshot){
         .taken_ns = UINT64_C(5) * SECOND_NS,
         .taken_at_ms = 10000,
+        .centres = {.number = SNAPSHOT_UNKNOWN},
         .server = {.pid = 70, .phase = "ready", .uptime_ms = 133000, .bets = 6600, .ready = 1},
         .ring = {.head = 5000000,
                  .written = 4000000,
@@ -70,6 +71,13 @@ static struct snapshot make_snapshot(void)
         .draw = {.expected = 5, .winners = SNAPSHOT_UNKNOWN, .took_ns = SNAPSHOT_UNKNOWN},
         .gate = {.id = 4, .missing = 5, .waiting = 1, .connected = 2},
         .deaths = {.handlers_killed = 3},
+        .replica = {.lag = SNAPSHOT_UNKNOWN,
+                    .replicated = SNAPSHOT_UNKNOWN,
+                    .epoch = SNAPSHOT_UNKNOWN,
+                    .sequence = SNAPSHOT_UNKNOWN,
+                    .append_last_ns = SNAPSHOT_UNKNOWN,
+                    .append_mean_ns = SNAPSHOT_UNKNOWN,
+                    .append_worst_ns = SNAPSHOT_UNKNOWN},
         .agencies = agencies,
         .agency_count = AGENCIES,
         .handlers = handlers,
@@ -153,7 +161,12 @@ static size_t room_of(const char *name)
            : strcmp(name, "via") == 0         ? SHARED_PEER_BYTES
            : strcmp(name, "certificate") == 0 ? SNAPSHOT_SERIAL_BYTES
            : strcmp(name, "name") == 0        ? SNAPSHOT_DRAW_BYTES
+           : strcmp(name, "centre") == 0      ? SNAPSHOT_DRAW_BYTES
+           : strcmp(name, "waits_for") == 0   ? SNAPSHOT_REASON_BYTES
            : strcmp(name, "seal_sha256") == 0 ? SNAPSHOT_HASH_BYTES
+           : strcmp(name, "node") == 0        ? SHARED_NODE_BYTES
+           : strcmp(name, "engine") == 0      ? SHARED_ENGINE_BYTES
+           : strcmp(name, "error") == 0       ? SHARED_ERROR_BYTES
                                               : SNAPSHOT_WORD_BYTES;
 }
 
@@ -169,8 +182,11 @@ static void every_field_of_a_snapshot_is_declared(void **state)
         [SECTION_GATE] = sizeof(struct snapshot_gate),
         [SECTION_DEATHS] = sizeof(struct snapshot_deaths),
         [SECTION_KEYHOLDER] = sizeof(struct snapshot_keyholder),
+        [SECTION_REPLICA] = sizeof(struct snapshot_replica),
         [SECTION_TLS] = sizeof(struct snapshot_tls),
         [SECTION_CONFINEMENT] = sizeof(struct snapshot_confinement),
+        [SECTION_CENTRES] = sizeof(struct snapshot_centres),
+        [SECTION_CENTRE] = sizeof(struct snapshot_centre),
         [SECTION_AGENCIES] = sizeof(struct snapshot_agency),
         [SECTION_HANDLERS] = sizeof(struct snapshot_handler),
         [SECTION_REFUSALS] = sizeof(struct snapshot_refusal),
@@ -232,6 +248,7 @@ static void json_has_every_figure_and_null_for_the_unknown(void **state)
 {
     (void)state;
     struct snapshot snapshot = make_snapshot();
+    snapshot.centres.count = 1;
     const char *json = printed(json_print, &snapshot);
     for (size_t i = 0; i < counter_count; i++) {
         char member[64];
@@ -354,6 +371,29 @@ static void refusals_are_told_by_reason(void **state)
     assert_null(strstr(table, "bets               "));
 }
 
+static void centres_are_told_by_name(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    snapshot.centres = (struct snapshot_centres){.state = "awaits",
+                                                 .count = 2,
+                                                 .awaited = 1,
+                                                 .number = SNAPSHOT_UNKNOWN,
+                                                 .reason = "draw 1 waits for B"};
+    snapshot.centre_list[0] =
+        (struct snapshot_centre){.name = "A", .standing = "closed", .bets = 12};
+    snapshot.centre_list[1] = (struct snapshot_centre){.name = "B", .standing = "awaited"};
+    const char *text = printed(prometheus_print, &snapshot);
+    assert_has(text, "lottery_centres_awaited 1\n");
+    assert_has(text, "lottery_centre_standing{centre=\"A\",standing=\"closed\"} 1\n");
+    assert_has(text, "lottery_centre_bets{centre=\"A\"} 12\n");
+    assert_has(printed(json_print, &snapshot),
+               "{\"centre\": \"B\", \"standing\": \"awaited\", \"bets\": 0}");
+    const char *table = table_of(&snapshot, (struct table_view){.columns = 0});
+    assert_has(table, "draw 1 waits for B\n");
+    assert_has(table, "centres  A               closed");
+}
+
 static void prometheus_label_values_are_escaped(void **state)
 {
     (void)state;
@@ -450,6 +490,26 @@ static void a_low_window_says_how_many_rows_it_leaves_out(void **state)
     assert_has(table, "10.0.0.1:4242");
 }
 
+static void a_copy_is_shown_where_there_is_one(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    assert_null(strstr(table_of(&snapshot, (struct table_view){.columns = 80}), "replica"));
+    snapshot.replica = (struct snapshot_replica){.role = "primary",
+                                                 .state = "shipping",
+                                                 .node = "host-0011aabb",
+                                                 .engine = "nats://10.0.0.1:4222 2.10.27",
+                                                 .replicated = 2000000,
+                                                 .lag = 3000000,
+                                                 .epoch = 4,
+                                                 .sequence = 90,
+                                                 .append_last_ns = 2000000};
+    const char *table = table_of(&snapshot, (struct table_view){.columns = 80});
+    assert_has(table, "replica  role           primary  state         shipping");
+    assert_has(table, "lag             3.0 MB");
+    assert_has(table, "nats://10.0.0.1:4222 2.10.27");
+}
+
 static void a_list_that_is_too_long_is_scrolled(void **state)
 {
     (void)state;
@@ -544,12 +604,14 @@ int main(void)
         cmocka_unit_test(prometheus_lines_are_help_then_type_then_samples),
         cmocka_unit_test(prometheus_has_base_units_and_labels),
         cmocka_unit_test(refusals_are_told_by_reason),
+        cmocka_unit_test(centres_are_told_by_name),
         cmocka_unit_test(prometheus_label_values_are_escaped),
         cmocka_unit_test(the_table_shows_figures_with_units),
         cmocka_unit_test(a_heartbeat_is_shown_only_when_it_is_late),
         cmocka_unit_test(an_idle_server_is_said_to_be_idle),
         cmocka_unit_test(the_table_fits_every_window),
         cmocka_unit_test(a_low_window_says_how_many_rows_it_leaves_out),
+        cmocka_unit_test(a_copy_is_shown_where_there_is_one),
         cmocka_unit_test(a_list_that_is_too_long_is_scrolled),
         cmocka_unit_test(only_the_missing_agencies_are_shown_on_demand),
         cmocka_unit_test(the_draw_is_told_with_its_seal_and_who_has_no_name),

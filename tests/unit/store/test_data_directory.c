@@ -413,6 +413,32 @@ static void a_directory_into_which_something_was_put_is_left_there(void **state)
 
 #define DIRECTORY_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static void trying_finds_what_opening_would_and_changes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure;
+    struct stat status;
+    bool in_use = true;
+    assert_true(data_directory_try(fixture->path, NULL, &in_use, &failure));
+    assert_false(in_use);
+    assert_int_equal(stat(fixture->path, &status), -1);
+    assert_false(data_directory_try("/nonexistent/data", NULL, &in_use, &failure));
+    assert_string_equal(failure.text,
+                        "create data directory /nonexistent/data: No such file or directory");
+    open_directory(fixture);
+    assert_true(data_directory_try(fixture->path, NULL, &in_use, &failure));
+    assert_true(in_use);
+    data_directory_close(&fixture->directory);
+    assert_true(data_directory_try(fixture->path, NULL, &in_use, &failure));
+    assert_false(in_use);
+    write_file(fixture, DATA_BETS_FILE, "x", 1);
+    assert_false(data_directory_try(fixture->path, NULL, &in_use, &failure));
+    assert_non_null(strstr(failure.text, "/control is missing"));
+    assert_int_equal(chmod(fixture->path, 0755), 0);
+    assert_false(data_directory_try(fixture->path, NULL, &in_use, &failure));
+    assert_non_null(strstr(failure.text, "chmod"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +460,7 @@ int main(void)
         DIRECTORY_TEST(a_directory_that_this_start_made_is_discarded),
         DIRECTORY_TEST(a_directory_that_was_there_before_is_left_alone),
         DIRECTORY_TEST(a_directory_into_which_something_was_put_is_left_there),
+        DIRECTORY_TEST(trying_finds_what_opening_would_and_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 #
-# install-peers.sh - installs the systems that `make bench-peers` measures, and starts none of them.
+# install-services.sh - installs systems that run as services, and starts none of them: the engine that
+# `make test-cluster` needs, and what `make bench-peers` measures.
 #
-#   scripts/install-peers.sh PACKAGE...    as root; scripts/setup.sh peers calls it
+#   scripts/install-services.sh PACKAGE...    as root; scripts/setup.sh engine or peers calls it
 #
 # The installation starts no service, nor does the next boot, and PostgreSQL gets no cluster. A
 # service that was there before is left as it is.
@@ -14,9 +15,9 @@ scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly scripts
 
 readonly suite=trixie mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-readonly source=/etc/apt/sources.list.d/lottery-peers.list
-readonly pin=/etc/apt/preferences.d/lottery-peers
-readonly policy=/usr/sbin/policy-rc.d policy_before=/usr/sbin/policy-rc.d.lottery-peers
+readonly source=/etc/apt/sources.list.d/lottery-services.list
+readonly pin=/etc/apt/preferences.d/lottery-services
+readonly policy=/usr/sbin/policy-rc.d policy_before=/usr/sbin/policy-rc.d.lottery-services
 readonly postgresql=/etc/postgresql-common/createcluster.d
 readonly services=(redis-server nats-server) # packages, and services of the same name
 
@@ -28,11 +29,11 @@ forbid_services() {
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod 755 "$policy"
     made=$(mkdir -pv "$postgresql")
-    echo 'create_main_cluster = false' >"$postgresql/lottery-peers.conf"
+    echo 'create_main_cluster = false' >"$postgresql/lottery-services.conf"
 }
 
 clean_up() {
-    rm -f "$source" "$pin" "$postgresql/lottery-peers.conf" "$policy"
+    rm -f "$source" "$pin" "$postgresql/lottery-services.conf" "$policy"
     [[ ! -e $policy_before ]] || mv "$policy_before" "$policy"
     [[ -z $made ]] || rmdir --ignore-fail-on-non-empty -p "$postgresql"
 }

@@ -1,0 +1,13 @@
+/*
+ * command_promote.c - `lottery-admin promote`: has a standby take over from its primary.
+ *
+ * The standby claims the centre's log, which ends the primary: no bet that was acknowledged is lost, and
+ * agencies connect to the new one. The standby judges it; this only asks (asking.h).
+ */
+#include "admin/asking.h"
+
+int command_promote(const struct invocation *invocation, const struct server_config *config)
+{
+    const struct admin_request request = {.command = ADMIN_PROMOTE};
+    return asking_carry_out(invocation, config, &request);
+}

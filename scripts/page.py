@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""page.py - a page of docs/ as a page of the manual, in the macros of man(7).
+
+    scripts/page.py FILE NAME SECTION PURPOSE
+
+Prints it. Knows what the pages of docs/ use: headings, paragraphs, lists, tables, code, links.
+"""
+import re
+import sys
+
+
+def text_of(text):
+    """A piece of a line: fonts for `code` and *words*, links without their targets."""
+    text = re.sub(r'\[([^\]]*)\]\([^)]*\)', r'\1', text)
+    pieces = []
+    for number, piece in enumerate(re.split(r'`([^`]*)`', text)):
+        is_code = number % 2 == 1
+        if not is_code:
+            piece = piece.replace('**', '').replace('\\|', '|')
+        for plain, escape in (('\\', '\\e'), ('-', '\\-'), ('~', '\\(ti'), ('^', '\\(ha'),
+                              ("'", '\\(aq'), ('`', '\\(ga')):
+            piece = piece.replace(plain, escape)
+        piece = re.sub(r'[^\x00-\x7f]', lambda found: '\\[u%04X]' % ord(found.group(0)), piece)
+        pieces.append('\\fB%s\\fR' % piece if is_code and piece else piece)
+    return ''.join(pieces)
+
+
+def guard(line):
+    return '\\&' + line if line[:1] in ".'" else line
+
+
+def cells_of(line):
+    return [cell.strip() for cell in re.split(r'(?<!\\)\|', line.strip().strip('|'))]
+
+
+def put_table(rows):
+    """Each row is a paragraph: the first cell is its tag, the others follow by their headings."""
+    headings = rows[0]
+    for row in rows[2:]:
+        print('.TP')
+        print(guard(text_of(row[0]) or '\\ '))
+        said = ['%s: %s' % (text_of(heading), text_of(cell)) if heading else text_of(cell)
+                for heading, cell in zip(headings[1:], row[1:]) if cell]
+        print(guard('; '.join(said) + '.') if said else '\\ ')
+
+
+def convert(lines):
+    paragraph, table, in_code = False, [], False
+    for line in lines:
+        if table and not line.startswith('|'):
+            put_table(table)
+            table = []
+            paragraph = False
+        if line.startswith('```'):
+            in_code = not in_code
+            print('.PP\n.nf\n.RS 4' if in_code else '.RE\n.fi')
+            paragraph = False
+        elif in_code:
+            print(guard(text_of('`%s`' % line) if '`' not in line else text_of(line)) or '\\&')
+        elif line.startswith('|'):
+            table.append(cells_of(line))
+        elif line.startswith('#'):
+            heading = line.lstrip('#').strip()
+            print('.%s %s' % ('SH' if line.startswith('## ') else 'SS',
+                              text_of(heading.upper() if line.startswith('## ') else heading)))
+            paragraph = True
+        elif not line.strip():
+            paragraph = False
+        else:
+            item = re.match(r'\s*(?:[-*]|\d+\.) (.*)', line)
+            if item:
+                print('.IP \\(bu 3')
+            elif not paragraph and not line.startswith('  '):
+                print('.PP')
+            paragraph = True
+            print(guard(text_of(item.group(1) if item else line.strip())))
+    if table:
+        put_table(table)
+
+
+def main():
+    path, name, section, purpose = sys.argv[1:]
+    with open(path, encoding='utf-8') as file:
+        lines = file.read().splitlines()
+    print('.TH %s %s "" "lottery" "The national lottery"' % (text_of(name.upper()), section))
+    print('.\\" Made of %s by scripts/pages.sh; changes here are lost.' % path)
+    print('.SH NAME\n%s \\- %s' % (text_of(name), text_of(purpose)))
+    print('.SH DESCRIPTION')
+    convert(lines[1:])
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,367 @@
+/*
+ * standby.c - see standby.h.
+ *
+ * A shipper that dies is executed again, at once at first, and with a longer pause each time.
+ */
+#include "server/standby.h"
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "server/admin_door.h"
+#include "server/processes.h"
+#include "server/shipper_call.h"
+#include "server/signals.h"
+#include "shm/gate.h"
+#include "shm/segment.h"
+#include "store/data_directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    LOCK_PATIENCE_MS = 3000, /* for the processes of a server that was killed */
+    LIVED_MS = 10000,        /* a shipper that lived so long ends a row of deaths */
+    PAUSE_MS = 100,          /* after the first death of a row */
+    PAUSE_MAX_MS = 5000,
+    DOUBLINGS_MAX = 6,
+    LOOK_MS = 1000,
+    STOP_MS = 5000, /* for a shipper to end by SIGTERM */
+    WORDS_BYTES = 1024
+};
+
+struct standby {
+    const struct server_config *config;
+    struct data_directory directory;
+    struct admin_door door;
+    pid_t shipper;          /* 0: none */
+    int words;              /* what it tells; -1: none */
+    char text[WORDS_BYTES]; /* of a line that is not whole yet */
+    size_t text_bytes;
+    int64_t born_at_ms, again_at_ms;
+    unsigned deaths;     /* in a row */
+    bool owes_promotion; /* an operator waits at the door */
+    bool has_claimed;    /* the shipper has said so */
+    bool has_ended;
+    enum standby_end end;
+    struct failure *failure;
+};
+
+static void finish(struct standby *standby, enum standby_end end)
+{
+    if (!standby->has_ended) {
+        standby->has_ended = true;
+        standby->end = end;
+    }
+}
+
+static void answer(struct standby *standby, bool carried_out, const char *text)
+{
+    log_write(carried_out ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+              "action: admin | result: %s | answer: %s", carried_out ? "success" : "fail", text);
+    admin_door_answer(&standby->door, carried_out, text);
+}
+
+/* --------------------------------------------------------------- shipper ---- */
+
+static void start_shipper(struct standby *standby)
+{
+    int words[2];
+    struct failure failure;
+    if (pipe2(words, O_CLOEXEC | O_NONBLOCK) != 0) {
+        log_error("action: follow | result: fail | error: make a pipe: %s", strerror(errno));
+        standby->again_at_ms = clock_monotonic_ms() + PAUSE_MAX_MS;
+        return;
+    }
+    standby->shipper =
+        shipper_call_follow(standby->config, &standby->directory, words[1], &failure);
+    (void)close(words[1]);
+    if (standby->shipper < 0) {
+        log_error("action: follow | result: fail | error: %s", failure.text);
+        (void)close(words[0]);
+        standby->shipper = 0;
+        standby->again_at_ms = clock_monotonic_ms() + PAUSE_MAX_MS;
+        return;
+    }
+    standby->words = words[0];
+    standby->text_bytes = 0;
+    standby->born_at_ms = clock_monotonic_ms();
+}
+
+static int64_t pause_after(unsigned deaths)
+{
+    unsigned doublings = deaths > 0 ? deaths - 1 : 0;
+    int64_t pause_ms = (int64_t)PAUSE_MS << (doublings < DOUBLINGS_MAX ? doublings : DOUBLINGS_MAX);
+    return pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
+}
+
+static void close_words(struct standby *standby)
+{
+    if (standby->words >= 0) {
+        (void)close(standby->words);
+    }
+    standby->words = -1;
+}
+
+/* What an operator waits for is not done by the next shipper. */
+static void refuse_promotion(struct standby *standby, const char *reason)
+{
+    if (standby->owes_promotion) {
+        standby->owes_promotion = false;
+        answer(standby, false, reason);
+    }
+}
+
+static void bury(struct standby *standby, int wait_status)
+{
+    char text[PROCESS_END_BYTES];
+    const int64_t now_ms = clock_monotonic_ms();
+    const bool well = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EXIT_SUCCESS;
+    process_describe_end(wait_status, text);
+    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+              "action: reap | result: %s | role: shipper | pid: %d | ended_by: %s",
+              well ? "success" : "fail", (int)standby->shipper, text);
+    standby->shipper = 0;
+    close_words(standby);
+    if (well && standby->has_claimed) {
+        finish(standby, STANDBY_TOOK_OVER);
+        return;
+    }
+    standby->has_claimed = false;
+    refuse_promotion(standby, "the shipper died over it: see the log, and try again");
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == SHIPPER_STATUS_REFUSED) {
+        (void)failure_set(standby->failure,
+                          "this standby can't follow the log of centre %s: the "
+                          "line before says why, and what to do",
+                          standby->config->replication_centre);
+        finish(standby, STANDBY_FAILED);
+        return;
+    }
+    standby->deaths = now_ms - standby->born_at_ms >= LIVED_MS ? 1 : standby->deaths + 1;
+    standby->again_at_ms = now_ms + pause_after(standby->deaths);
+}
+
+static void reap(struct standby *standby)
+{
+    int status = 0;
+    if (standby->shipper > 0 && waitpid(standby->shipper, &status, WNOHANG) == standby->shipper) {
+        bury(standby, status);
+    }
+}
+
+/* ----------------------------------------------------------------- words ---- */
+
+/*
+ * A takeover with another configuration would be refused by recovery, when it is too late. So the
+ * terms are compared as soon as there are any.
+ */
+static void compare_terms(struct standby *standby)
+{
+    struct control control;
+    struct lottery_terms wanted;
+    struct failure failure;
+    if (control_read(&standby->directory, &control, &failure) != CONTROL_READ) {
+        log_error("action: follow | result: fail | error: %s", failure.text);
+        return;
+    }
+    server_config_terms(standby->config, &wanted);
+    if (control.terms_by == TERMS_BY_COMMAND || control.state == CONTROL_NEW ||
+        control_terms_equal(&control.terms, &wanted)) {
+        return;
+    }
+    (void)failure_set(standby->failure,
+                      "the lottery that this standby follows is of other terms than its "
+                      "configuration, so it could never take over: draw %s, %" PRIu32
+                      " agencies expected, allowed %s. Set lottery.* and agencies.* as the primary "
+                      "has them",
+                      control.terms.draw, control.terms.agencies_expected,
+                      control.terms.agencies_allowed);
+    finish(standby, STANDBY_FAILED);
+}
+
+static void take_word(struct standby *standby, char *line)
+{
+    char *text = strchr(line, ' ');
+    if (text != NULL) {
+        *text++ = '\0';
+    }
+    if (strcmp(line, "control") == 0) {
+        compare_terms(standby);
+    } else if (strcmp(line, "refused") == 0) {
+        refuse_promotion(standby, text == NULL ? "it can't be done" : text);
+    } else if (strcmp(line, "claimed") == 0) {
+        standby->has_claimed = true;
+        if (standby->owes_promotion) {
+            char told[128];
+            (void)snprintf(
+                told, sizeof told,
+                "this node is the primary, by claim %.20s of the log; it starts to serve",
+                text == NULL ? "?" : text);
+            standby->owes_promotion = false;
+            answer(standby, true, told);
+        }
+    }
+}
+
+/* Takes the whole lines that have come in. */
+static void take_words(struct standby *standby)
+{
+    if (standby->words < 0) {
+        return;
+    }
+    ssize_t got = read(standby->words, standby->text + standby->text_bytes,
+                       sizeof standby->text - 1 - standby->text_bytes);
+    if (got <= 0) {
+        return; /* the end, when the shipper has died: it is buried next */
+    }
+    standby->text_bytes += (size_t)got;
+    standby->text[standby->text_bytes] = '\0';
+    char *at = standby->text;
+    for (char *end = NULL; (end = strchr(at, '\n')) != NULL; at = end + 1) {
+        *end = '\0';
+        take_word(standby, at);
+    }
+    standby->text_bytes = strlen(at);
+    memmove(standby->text, at, standby->text_bytes + 1);
+    if (standby->text_bytes == sizeof standby->text - 1) {
+        standby->text_bytes = 0; /* no word is as long as that */
+    }
+}
+
+/* -------------------------------------------------------------- operator ---- */
+
+static void attend(struct standby *standby, bool is_ready)
+{
+    struct admin_request request;
+    if (!admin_door_go_on(&standby->door, is_ready, &request)) {
+        return;
+    }
+    log_info("action: admin | result: in_progress | command: %s",
+             admin_command_name(request.command));
+    if (request.command != ADMIN_PROMOTE) {
+        answer(standby, false, "this is a standby: it does nothing but follow. Ask the primary");
+    } else if (standby->shipper == 0) {
+        answer(standby, false, "the shipper is just not there: try again");
+    } else {
+        standby->owes_promotion = true;
+        (void)kill(standby->shipper, SIGUSR1);
+    }
+}
+
+/* ------------------------------------------------------------------ life ---- */
+
+static int64_t patience_ms(const struct standby *standby)
+{
+    int64_t patience_ms = LOOK_MS;
+    const int64_t door_ms = admin_door_patience_ms(&standby->door);
+    const int64_t again_ms = standby->again_at_ms - clock_monotonic_ms();
+    if (door_ms >= 0 && door_ms < patience_ms) {
+        patience_ms = door_ms;
+    }
+    if (standby->shipper == 0 && again_ms < patience_ms) {
+        patience_ms = again_ms > 0 ? again_ms : 0;
+    }
+    return patience_ms;
+}
+
+static void follow(struct standby *standby)
+{
+    while (!standby->has_ended) {
+        struct pollfd polls[2];
+        const struct timespec timeout = clock_interval(patience_ms(standby));
+        admin_door_watch(&standby->door, &polls[0]);
+        polls[1] = (struct pollfd){.fd = standby->words, .events = POLLIN};
+        int events = ppoll(polls, 2, &timeout, signals_sleep_mask());
+        signals_let_in();
+        attend(standby, events > 0 && polls[0].revents != 0);
+        take_words(standby);
+        if (signals_take_child_news()) {
+            take_words(standby); /* its last ones */
+            reap(standby);
+        }
+        if (signals_terminate_requested()) {
+            finish(standby, STANDBY_STOPPED);
+        } else if (!standby->has_ended && standby->shipper == 0 &&
+                   clock_monotonic_ms() >= standby->again_at_ms) {
+            start_shipper(standby);
+        }
+    }
+}
+
+static void stop_shipper(struct standby *standby)
+{
+    const int64_t deadline_ms = clock_monotonic_ms() + STOP_MS;
+    const struct timespec pause = clock_interval(PAUSE_MS);
+    while (standby->shipper > 0) {
+        (void)kill(standby->shipper, clock_monotonic_ms() >= deadline_ms ? SIGKILL : SIGTERM);
+        (void)ppoll(NULL, 0, &pause, signals_sleep_mask());
+        reap(standby);
+    }
+}
+
+/*
+ * What a server of this directory that was killed has left in memory. Nobody uses it: the lock is ours.
+ * lottery-stat would take it for a living server's.
+ */
+static void remove_leftovers(const struct data_directory *directory)
+{
+    struct segment segment;
+    struct failure ignored;
+    if (!directory->has_control ||
+        segment_attach(directory->control.ipc_key, &segment, &ignored) != SEGMENT_ATTACHED) {
+        return;
+    }
+    const struct shared_identity *identity = &segment.shared->identity;
+    if (segment.owner == geteuid() && identity->directory_device == directory->device &&
+        identity->directory_inode == directory->inode) {
+        gate_remove(identity->gate_id);
+        segment_remove(&segment);
+    } else {
+        segment_unmap(&segment);
+    }
+}
+
+static void open_door(struct standby *standby)
+{
+    struct failure failure;
+    if (!admin_door_open(&standby->door, &standby->directory, &failure)) {
+        log_warning("action: admin | result: fail | error: %s | reason: lottery-admin can't reach "
+                    "this standby",
+                    failure.text);
+    }
+}
+
+enum standby_end standby_run(const struct server_config *config, struct failure *failure)
+{
+    struct standby standby = {.config = config, .words = -1, .failure = failure};
+    if (!server_config_replicates(config)) {
+        (void)failure_set(failure,
+                          "--follow: replication.servers is not set, so there is no log to "
+                          "follow");
+        return STANDBY_FAILED;
+    }
+    signals_prepare_supervisor();
+    (void)umask(S_IRWXG | S_IRWXO);
+    if (!data_directory_open(config->data_directory, config->data_group, LOCK_PATIENCE_MS,
+                             &standby.directory, failure)) {
+        return STANDBY_FAILED;
+    }
+    remove_leftovers(&standby.directory);
+    open_door(&standby);
+    log_info("action: follow | result: in_progress | directory: %s | centre: %s",
+             config->data_directory, config->replication_centre);
+    follow(&standby);
+    stop_shipper(&standby);
+    refuse_promotion(&standby, "the standby is stopping");
+    admin_door_close(&standby.door, &standby.directory);
+    data_directory_close(&standby.directory);
+    return standby.end;
+}

@@ -1,0 +1,171 @@
+/*
+ * bet_count.c - see bet_count.h.
+ */
+#include "shipper/bet_count.h"
+
+#include "bet/bet.h"
+#include "lib/checksum.h"
+#include "lib/limits.h"
+#include "lib/log.h"
+#include "store/csv_reader.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ----------------------------------------------------------------- table ---- */
+
+bool bet_count_open(struct bet_count *count, struct failure *failure)
+{
+    *count = (struct bet_count){.latest = 0};
+    if (!checkpoint_open(&count->checkpoint, LIMITS_AGENCIES_MAX)) {
+        return failure_set_errno(failure, "make a table of agencies");
+    }
+    count->checkpoint.checksum = CHECKSUM_EMPTY;
+    return true;
+}
+
+void bet_count_close(struct bet_count *count)
+{
+    checkpoint_close(&count->checkpoint);
+}
+
+/* The index of the agency, or where it belongs. */
+static size_t place_of(const struct checkpoint *checkpoint, uint32_t agency)
+{
+    size_t first = 0;
+    size_t end = checkpoint->count;
+    while (first < end) {
+        size_t middle = first + (end - first) / 2;
+        if ((uint32_t)checkpoint->agencies[middle].id < agency) {
+            first = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return first;
+}
+
+/* The agency's entry, which is made where there is none; NULL: there are too many. */
+static struct checkpoint_agency *find_or_add(struct bet_count *count, uint32_t agency)
+{
+    struct checkpoint *checkpoint = &count->checkpoint;
+    struct checkpoint_agency *agencies = checkpoint->agencies;
+    size_t index = count->latest;
+    if (index >= checkpoint->count || (uint32_t)agencies[index].id != agency) {
+        index = place_of(checkpoint, agency);
+    }
+    count->latest = index;
+    if (index < checkpoint->count && (uint32_t)agencies[index].id == agency) {
+        return &agencies[index];
+    }
+    if (checkpoint->count == checkpoint->capacity) {
+        return NULL;
+    }
+    memmove(&agencies[index + 1], &agencies[index], (checkpoint->count - index) * sizeof *agencies);
+    agencies[index] = (struct checkpoint_agency){.id = agency, .checksum = CHECKSUM_EMPTY};
+    checkpoint->count++;
+    return &agencies[index];
+}
+
+/* ------------------------------------------------------------------ rows ---- */
+
+struct scan {
+    struct bet_count *count;
+    const char *at; /* where the next run of one agency's rows begins */
+};
+
+/* bet_csv_scan's `run`. */
+static void add_run(void *context, uint32_t id, uint64_t rows, uint64_t bytes)
+{
+    struct scan *scan = context;
+    struct checkpoint_agency *agency = find_or_add(scan->count, id);
+    if (agency == NULL) {
+        scan->count->is_off = true;
+    } else {
+        const uint64_t checksum = checksum_extend(CHECKSUM_EMPTY, scan->at, (size_t)bytes);
+        const uint64_t factor = checksum_factor(bytes);
+        struct checkpoint *checkpoint = &scan->count->checkpoint;
+        agency->bets += rows;
+        agency->bytes += bytes;
+        agency->checksum = checksum_join(agency->checksum, checksum, factor);
+        checkpoint->checksum = checksum_join(checkpoint->checksum, checksum, factor);
+        checkpoint->position += bytes;
+    }
+    scan->at += bytes;
+}
+
+void bet_count_add(struct bet_count *count, const void *rows, size_t bytes, uint64_t offset)
+{
+    const uint64_t counted = count->checkpoint.position;
+    if (count->is_off || offset + bytes <= counted) {
+        return;
+    }
+    const size_t before = offset < counted ? (size_t)(counted - offset) : 0;
+    struct scan scan = {.count = count, .at = (const char *)rows + before};
+    if (offset > counted ||
+        bet_csv_scan(scan.at, bytes - before, add_run, &scan) != bytes - before || count->is_off) {
+        log_warning(
+            "action: checkpoint | result: fail | position: %" PRIu64
+            " | reason: these rows are none that a server writes, so they are not counted; a "
+            "takeover will judge them",
+            count->checkpoint.position);
+        count->is_off = true;
+    }
+}
+
+/* ---------------------------------------------------------------- resume ---- */
+
+/* Takes over a checkpoint that fits. */
+static void adopt(struct bet_count *count, const struct checkpoint *from, uint64_t end)
+{
+    if (from->position > end) {
+        return;
+    }
+    for (size_t i = 0; i < from->count; i++) {
+        struct checkpoint_agency *agency = find_or_add(count, (uint32_t)from->agencies[i].id);
+        if (agency == NULL) {
+            count->is_off = true;
+            return;
+        }
+        const uint64_t id = agency->id;
+        *agency = from->agencies[i];
+        agency->id = id;
+    }
+    count->checkpoint.position = from->position;
+    count->checkpoint.checksum = from->checksum;
+}
+
+bool bet_count_resume(struct bet_count *count, const struct data_directory *directory,
+                      const char *identity, int bets, uint64_t end, struct failure *failure)
+{
+    struct checkpoint stored;
+    struct failure ignored;
+    if (checkpoint_read(directory, identity, bets, CHECKPOINT_VERIFY_END, &stored, &ignored) ==
+        CHECKPOINT_READ) {
+        adopt(count, &stored, end);
+        checkpoint_close(&stored);
+    }
+    struct csv_reader reader;
+    const char *rows = NULL;
+    size_t bytes = 0;
+    enum csv_read read = CSV_END;
+    if (!csv_reader_open(&reader, bets, count->checkpoint.position)) {
+        return failure_set_errno(failure, "read %s/" DATA_BETS_FILE, directory->path);
+    }
+    while (!count->is_off && count->checkpoint.position < end &&
+           (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
+        const uint64_t left = end - count->checkpoint.position;
+        bet_count_add(count, rows, bytes < left ? bytes : (size_t)left, count->checkpoint.position);
+    }
+    csv_reader_close(&reader);
+    return read != CSV_FAILED ||
+           failure_set_errno(failure, "read %s/" DATA_BETS_FILE, directory->path);
+}
+
+void bet_count_write(const struct bet_count *count, const struct data_directory *directory,
+                     const char *identity, int bets)
+{
+    if (!count->is_off && count->checkpoint.position > 0) {
+        (void)checkpoint_write(&count->checkpoint, directory, identity, bets);
+    }
+}

@@ -1,0 +1,371 @@
+/*
+ * follow.c - see follow.h.
+ *
+ * One loop reads a record and applies it. Where there is no next one, all is synced, and a claim may be
+ * due. A claim is known to be ours when it is read: so an answer that was lost, or late, makes no
+ * difference.
+ */
+#include "shipper/follow.h"
+
+#include "lib/clock.h"
+#include "lib/fault_point.h"
+#include "lib/log.h"
+#include "shipper/mirror.h"
+#include "shipper/takeover.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    READ_MS = 100,                  /* for a record that is not there yet, and then a look around */
+    UNSYNCED_MAX = 8 * 1024 * 1024, /* bytes that are written and not synced, at most */
+    SETTLE_MS = 1000,               /* between two versions of the state file */
+    PROMOTE_PATIENCE_MS = 30000,    /* for an order to promote */
+    TELL_AWAY_MS = 10000,           /* between two lines that the engine is away */
+    AWAY_PAUSE_MS = 100,
+    WORD_BYTES = 512
+};
+
+struct follower {
+    const struct follow_plan *plan;
+    char stream[ENGINE_SUBJECT_BYTES];
+    struct mirror mirror;
+    struct takeover takeover;
+    int64_t settled_at_ms;
+    int64_t told_away_at_ms;
+    bool is_caught_up;  /* the log had no next record when it was read last */
+    bool was_caught_up; /* once: records that came since then are news */
+    bool has_claimed;
+    bool has_ended; /* by `end` */
+    enum follow_end end;
+};
+
+/* ----------------------------------------------------------------- words ---- */
+
+static void tell(const struct follower *follower, const char *word, const char *text)
+{
+    char line[WORD_BYTES];
+    if (follower->plan->words < 0) {
+        return;
+    }
+    int bytes = snprintf(line, sizeof line - 1, "%s%s%s", word, text[0] == '\0' ? "" : " ", text);
+    size_t count = bytes < (int)sizeof line - 1 ? (size_t)bytes : sizeof line - 2;
+    line[count++] = '\n';
+    if (write(follower->plan->words, line, count) != (ssize_t)count) {
+        log_warning("action: follow | result: in_progress | error: tell the server: %s",
+                    strerror(errno));
+    }
+}
+
+static void finish(struct follower *follower, enum follow_end end)
+{
+    if (!follower->has_ended) {
+        follower->has_ended = true;
+        follower->end = end;
+    }
+}
+
+/* Ends it by what a step has come to. True when it goes on. */
+static bool goes_on(struct follower *follower, enum mirror_end end, const struct failure *failure)
+{
+    if (end == MIRROR_APPLIED) {
+        return true;
+    }
+    log_critical("action: follow | result: fail | sequence: %" PRIu64 " | error: %s",
+                 follower->mirror.log.sequence, failure->text);
+    finish(follower, end == MIRROR_FAILED ? FOLLOW_FAILED : FOLLOW_REFUSED);
+    return false;
+}
+
+/* --------------------------------------------------------------- signals ---- */
+
+static bool take_signal(int number)
+{
+    const struct timespec no_time = {.tv_sec = 0};
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, number);
+    return sigtimedwait(&set, NULL, &no_time) == number;
+}
+
+/* Gives an order up, and says why. */
+static void refuse_order(struct follower *follower, const char *reason)
+{
+    follower->takeover.is_ordered = false;
+    log_warning("action: takeover | result: fail | reason: %s", reason);
+    tell(follower, "refused", reason);
+}
+
+static void take_signals(struct follower *follower)
+{
+    struct failure failure;
+    if (take_signal(SIGTERM)) {
+        finish(follower, FOLLOW_STOPPED);
+    }
+    if (!take_signal(SIGUSR1)) {
+        return;
+    }
+    log_info("action: takeover | result: in_progress | reason: the operator wants it");
+    if (mirror_may_take_over(&follower->mirror, &failure)) {
+        takeover_order(&follower->takeover, clock_monotonic_ms());
+    } else {
+        refuse_order(follower, failure.text);
+    }
+}
+
+/* ----------------------------------------------------------------- state ---- */
+
+static void note_for_people(struct follower *follower)
+{
+    struct replication_state *state = &follower->mirror.state;
+    const struct takeover *takeover = &follower->takeover;
+    struct engine_state engine;
+    engine_describe(follower->plan->engine, &engine);
+    state->connected = engine.connected;
+    state->heard_at_ms = takeover->heard_at_ms;
+    state->told_bets_end = takeover->told_bets_end;
+}
+
+/* Syncs, and writes the state once a second; at once where `now`. */
+static bool settle(struct follower *follower, bool now)
+{
+    struct failure failure;
+    const int64_t now_ms = clock_monotonic_ms();
+    if (!now && now_ms - follower->settled_at_ms < SETTLE_MS) {
+        return goes_on(follower, mirror_sync(&follower->mirror, &failure), &failure);
+    }
+    follower->settled_at_ms = now_ms;
+    note_for_people(follower);
+    return goes_on(follower, mirror_settle(&follower->mirror, &failure), &failure);
+}
+
+/* --------------------------------------------------------------- reading ---- */
+
+/* The log is ours, and all up to the claim is applied and settled. */
+static void take_over(struct follower *follower, const struct record *claim)
+{
+    struct failure failure;
+    char epoch[sizeof "18446744073709551615"];
+    fault_point("follow.claimed");
+    if (!mirror_become_primary(&follower->mirror, &failure)) {
+        (void)goes_on(follower, MIRROR_FAILED, &failure);
+        return;
+    }
+    (void)snprintf(epoch, sizeof epoch, "%" PRIu64, claim->epoch);
+    log_info("action: takeover | result: success | epoch: %s | node: %s | bytes: %" PRIu64
+             " | done_bytes: %" PRIu64,
+             epoch, follower->mirror.node, claim->bets_end, claim->done_end);
+    tell(follower, "claimed", epoch);
+    finish(follower, FOLLOW_CLAIMED);
+}
+
+static void note_news(struct follower *follower, const struct record *record)
+{
+    const int64_t now_ms = clock_monotonic_ms();
+    if (record->kind == RECORD_CLAIM && follower->was_caught_up) {
+        takeover_note_claim(&follower->takeover, record->epoch, now_ms);
+    } else {
+        takeover_note_life(&follower->takeover, now_ms);
+    }
+}
+
+static void apply(struct follower *follower, const struct engine_message *message)
+{
+    struct mirror *mirror = &follower->mirror;
+    struct record record;
+    struct failure failure;
+    enum mirror_end end = MIRROR_REFUSED;
+    if (record_read(message, &record, &failure)) {
+        end = mirror_apply(mirror, &record, message->sequence, message->stored_at_ms, &failure);
+    }
+    if (!goes_on(follower, end, &failure)) {
+        return;
+    }
+    if (takeover_is_ours(&follower->takeover, &record)) {
+        take_over(follower, &record);
+        return;
+    }
+    note_news(follower, &record);
+    if (record.kind == RECORD_FILE && strcmp(record.name, DATA_CONTROL_FILE) == 0) {
+        tell(follower, "control", "");
+    }
+    if (mirror->unsynced_bytes >= UNSYNCED_MAX) {
+        (void)settle(follower, false);
+    }
+}
+
+static void note_away(struct follower *follower, const struct failure *failure)
+{
+    const struct timespec pause = clock_interval(AWAY_PAUSE_MS);
+    const int64_t now_ms = clock_monotonic_ms();
+    if (follower->told_away_at_ms == 0 || now_ms - follower->told_away_at_ms >= TELL_AWAY_MS) {
+        follower->told_away_at_ms = now_ms;
+        log_warning("action: follow | result: in_progress | reason: the engine is away: %s",
+                    failure->text);
+    }
+    (void)nanosleep(&pause, NULL);
+}
+
+/* The engine has fewer records than were read here: it has lost some. */
+static void refuse_broken(struct follower *follower, const struct failure *reason)
+{
+    log_critical(
+        "action: follow | result: fail | sequence: %" PRIu64
+        " | error: the engine has lost what it had acknowledged: %s. This directory keeps all "
+        "%" PRIu64 " bytes up to there; don't empty it. While the primary lives it ships "
+        "them again, and a standby begins in an empty directory",
+        follower->mirror.log.sequence, reason->text, follower->mirror.log.bets_end);
+    finish(follower, FOLLOW_REFUSED);
+}
+
+static void read_next(struct follower *follower)
+{
+    struct engine_message message;
+    struct failure failure = {.text = ""};
+    const uint64_t wanted = follower->mirror.log.sequence + 1;
+    const int64_t patience_ms = follower->mirror.unsynced_bytes > 0 ? 0 : READ_MS;
+    switch (engine_read(follower->plan->engine, follower->stream, wanted, patience_ms, &message,
+                        &failure)) {
+    case ENGINE_READ:
+        follower->is_caught_up = false;
+        apply(follower, &message);
+        break;
+    case ENGINE_NOTHING:
+        follower->is_caught_up = true;
+        follower->was_caught_up = true;
+        (void)settle(follower, false);
+        break;
+    case ENGINE_AWAY:
+        follower->is_caught_up = false;
+        if (settle(follower, false)) {
+            note_away(follower, &failure);
+        }
+        break;
+    case ENGINE_BROKEN:
+        if (wanted > 1) {
+            refuse_broken(follower, &failure);
+        } else if (settle(follower, false)) { /* the stream comes with the first primary */
+            note_away(follower, &failure);
+        }
+        break;
+    }
+}
+
+/* ---------------------------------------------------------------- claims ---- */
+
+static void hear(struct follower *follower)
+{
+    char text[ENGINE_VALUE_BYTES];
+    struct engine_state engine;
+    const int64_t now_ms = clock_monotonic_ms();
+    while (engine_hear(follower->plan->engine, text, sizeof text)) {
+        (void)takeover_hear(&follower->takeover, text, &follower->mirror.log, follower->mirror.node,
+                            now_ms);
+    }
+    engine_describe(follower->plan->engine, &engine);
+    if (!engine.connected) {
+        takeover_note_life(&follower->takeover, now_ms);
+    }
+}
+
+/* True when the engine's log ends where ours does, as far as the engine says now. */
+static bool has_all(struct follower *follower, struct failure *failure)
+{
+    uint64_t last = 0;
+    enum engine_reading reading = engine_last_sequence(follower->plan->engine, follower->stream,
+                                                       READ_MS * 10, &last, failure);
+    return reading == ENGINE_READ && last == follower->mirror.log.sequence;
+}
+
+static void try_claim(struct follower *follower)
+{
+    struct takeover *takeover = &follower->takeover;
+    struct failure failure = {.text = ""};
+    const int64_t now_ms = clock_monotonic_ms();
+    const int64_t silent_ms = now_ms - takeover->alive_at_ms;
+    if (takeover->is_ordered && now_ms - takeover->ordered_at_ms >= PROMOTE_PATIENCE_MS) {
+        refuse_order(follower, "the engine did not take a claim in 30 s: no quorum of it can be "
+                               "reached, or the primary appends without a pause");
+        return;
+    }
+    if (takeover_due_ms(takeover, &follower->mirror.log, follower->mirror.node, now_ms) > 0 ||
+        !mirror_may_take_over(&follower->mirror, &failure) ||
+        (!takeover->is_ordered && !has_all(follower, &failure))) {
+        return;
+    }
+    log_warning("action: takeover | result: in_progress | epoch: %" PRIu64
+                " | from: %s | after: %" PRIu64 " | silent_ms: %" PRId64 " | reason: %s",
+                follower->mirror.log.epoch + 1, follower->mirror.log.node,
+                follower->mirror.log.sequence, silent_ms,
+                takeover->is_ordered ? "the operator wants it" : "the primary is silent");
+    enum engine_answer answer =
+        takeover_claim(takeover, follower->plan->engine, follower->plan->centre,
+                       &follower->mirror.log, follower->mirror.node, &failure);
+    if (answer != ENGINE_STORED) {
+        log_warning("action: takeover | result: in_progress | answer: %s | reason: %s",
+                    answer == ENGINE_REFUSED   ? "refused"
+                    : answer == ENGINE_UNKNOWN ? "unknown"
+                                               : "forbidden",
+                    failure.text);
+    }
+}
+
+/* ------------------------------------------------------------------ life ---- */
+
+void follow_write_alive(char subject[ENGINE_SUBJECT_BYTES], const char *centre)
+{
+    (void)snprintf(subject, ENGINE_SUBJECT_BYTES, "lottery.%s.alive", centre);
+}
+
+static bool begin(struct follower *follower)
+{
+    const struct follow_plan *plan = follower->plan;
+    struct failure failure;
+    char alive[ENGINE_SUBJECT_BYTES];
+    record_write_stream(follower->stream, plan->centre);
+    follow_write_alive(alive, plan->centre);
+    takeover_begin(&follower->takeover, plan->takeover_after_ms, clock_monotonic_ms());
+    enum mirror_end end = mirror_open(&follower->mirror, plan->directory, plan->node, &failure);
+    if (end == MIRROR_APPLIED && !engine_listen(plan->engine, alive, &failure)) {
+        end = MIRROR_FAILED;
+    }
+    if (!goes_on(follower, end, &failure)) {
+        return false;
+    }
+    log_info("action: follow | result: success | node: %s | centre: %s | sequence: %" PRIu64
+             " | epoch: %" PRIu64 " | bytes: %" PRIu64 " | done_bytes: %" PRIu64,
+             follower->mirror.node, plan->centre, follower->mirror.log.sequence,
+             follower->mirror.log.epoch, follower->mirror.log.bets_end,
+             follower->mirror.log.done_end);
+    if (follower->mirror.has_control) {
+        tell(follower, "control", "");
+    }
+    return true;
+}
+
+enum follow_end follow_run(const struct follow_plan *plan)
+{
+    struct follower follower = {.plan = plan};
+    bool begun = begin(&follower);
+    while (!follower.has_ended) {
+        read_next(&follower);
+        if (!follower.has_ended) {
+            hear(&follower);
+            take_signals(&follower);
+        }
+        if (!follower.has_ended && (follower.is_caught_up || follower.takeover.is_ordered)) {
+            try_claim(&follower);
+        }
+    }
+    if (begun && follower.end == FOLLOW_STOPPED) {
+        (void)settle(&follower, true);
+    }
+    mirror_close(&follower.mirror);
+    return follower.end;
+}

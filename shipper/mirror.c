@@ -1,0 +1,670 @@
+/*
+ * mirror.c - see mirror.h.
+ */
+#include "shipper/mirror.h"
+
+#include "lib/clock.h"
+#include "lib/fault_point.h"
+#include "lib/log.h"
+#include "shipper/unacknowledged.h"
+#include "store/archive.h"
+#include "store/draw.h"
+#include "store/file_io.h"
+#include "store/whole_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { COMPARE_BYTES = 64 * 1024 };
+
+static enum mirror_end end_of(bool done)
+{
+    return done ? MIRROR_APPLIED : MIRROR_FAILED;
+}
+
+static bool is_of_draw(const struct mirror *mirror, const char *identity)
+{
+    return mirror->has_control && strcmp(mirror->control.identity, identity) == 0;
+}
+
+/* ------------------------------------------------------------------ open ---- */
+
+static bool open_growing(const struct mirror *mirror, struct mirror_file *file,
+                         struct failure *failure)
+{
+    file->descriptor =
+        data_directory_open_file(mirror->directory, file->name, O_RDWR | O_CREAT, failure);
+    return file->descriptor >= 0;
+}
+
+/* A standby's file has at least what was synced; a former primary's may have more than the log. */
+static enum mirror_end measure(const struct mirror *mirror, struct mirror_file *file,
+                               uint64_t synced, struct failure *failure)
+{
+    struct stat status;
+    if (fstat(file->descriptor, &status) != 0) {
+        (void)failure_set_errno(failure, "stat %s/%s", mirror->directory->path, file->name);
+        return MIRROR_FAILED;
+    }
+    if ((uint64_t)status.st_size < synced) {
+        (void)failure_set(failure,
+                          "%s/%s ends at byte %" PRIu64 ", and %" PRIu64
+                          " were synced (" DATA_REPLICATION_FILE
+                          "): it was changed or lost, nothing was touched; name an empty "
+                          "data.directory, and all comes from the log",
+                          mirror->directory->path, file->name, (uint64_t)status.st_size, synced);
+        return MIRROR_REFUSED;
+    }
+    file->own_bytes = mirror->state.role == REPLICATION_PRIMARY ? (uint64_t)status.st_size : 0;
+    return MIRROR_APPLIED;
+}
+
+static enum mirror_end read_control(struct mirror *mirror, struct failure *failure)
+{
+    switch (control_read(mirror->directory, &mirror->control, failure)) {
+    case CONTROL_READ:
+        mirror->has_control = true;
+        return MIRROR_APPLIED;
+    case CONTROL_ABSENT:
+        return MIRROR_APPLIED;
+    case CONTROL_REFUSED:
+        break;
+    }
+    return MIRROR_REFUSED;
+}
+
+/* Opens what there is of the draw that the state speaks of. */
+static enum mirror_end open_draw(struct mirror *mirror, struct failure *failure)
+{
+    const struct replication_state *state = &mirror->state;
+    if (mirror->has_control && mirror->control.archiving[0] != '\0' &&
+        !archive_complete(mirror->directory, &mirror->control, failure)) {
+        return MIRROR_FAILED;
+    }
+    if (!open_growing(mirror, &mirror->bets, failure) ||
+        !open_growing(mirror, &mirror->done, failure)) {
+        return MIRROR_FAILED;
+    }
+    enum mirror_end end = measure(mirror, &mirror->bets, state->bets_end, failure);
+    if (end == MIRROR_APPLIED) {
+        end = measure(mirror, &mirror->done, state->done_end, failure);
+    }
+    if (end != MIRROR_APPLIED || !mirror->has_control) {
+        return end;
+    }
+    return end_of(bet_count_resume(&mirror->count, mirror->directory, mirror->control.identity,
+                                   mirror->bets.descriptor, state->bets_end, failure));
+}
+
+/* Where the log goes on for us. */
+static void resume_log(struct mirror *mirror)
+{
+    const struct replication_state *state = &mirror->state;
+    struct log_state *log = &mirror->log;
+    *log = (struct log_state){.sequence = state->sequence,
+                              .epoch = state->epoch,
+                              .bets_end = state->bets_end,
+                              .done_end = state->done_end};
+    (void)snprintf(log->node, sizeof log->node, "%s", state->writer);
+    (void)snprintf(log->identity, sizeof log->identity, "%s", state->identity);
+}
+
+/* A directory without a lottery has nothing of its own, so it is a standby's from now on. */
+static bool settle_role(struct mirror *mirror, struct failure *failure)
+{
+    struct replication_state *state = &mirror->state;
+    bool synced = true;
+    if (mirror->has_control || state->role == REPLICATION_STANDBY) {
+        return true;
+    }
+    state->role = REPLICATION_STANDBY;
+    state->sequence = 0;
+    return replication_write(mirror->directory, state, &synced, failure);
+}
+
+enum mirror_end mirror_open(struct mirror *mirror, const struct data_directory *directory,
+                            const char *configured, struct failure *failure)
+{
+    *mirror = (struct mirror){.directory = directory,
+                              .bets = {.name = DATA_BETS_FILE, .descriptor = -1},
+                              .done = {.name = DATA_DONE_FILE, .descriptor = -1}};
+    if (!bet_count_open(&mirror->count, failure) ||
+        !replication_settle(directory, &mirror->state, failure)) {
+        return MIRROR_FAILED;
+    }
+    replication_name_node(&mirror->state, configured, mirror->node);
+    enum mirror_end end = read_control(mirror, failure);
+    if (end != MIRROR_APPLIED || !settle_role(mirror, failure)) {
+        return end != MIRROR_APPLIED ? end : MIRROR_FAILED;
+    }
+    resume_log(mirror);
+    return mirror->has_control ? open_draw(mirror, failure) : MIRROR_APPLIED;
+}
+
+static void close_file(struct mirror_file *file)
+{
+    if (file->descriptor >= 0) {
+        (void)close(file->descriptor);
+    }
+    file->descriptor = -1;
+    file->own_bytes = 0;
+    file->is_dirty = false;
+}
+
+void mirror_close(struct mirror *mirror)
+{
+    close_file(&mirror->bets);
+    close_file(&mirror->done);
+    bet_count_close(&mirror->count);
+}
+
+/* ------------------------------------------------------------------ sync ---- */
+
+static bool sync_file(const struct mirror *mirror, struct mirror_file *file,
+                      struct failure *failure)
+{
+    if (file->is_dirty && !file_sync_data(file->descriptor)) {
+        return failure_set_errno(failure, "sync %s/%s", mirror->directory->path, file->name);
+    }
+    file->is_dirty = false;
+    return true;
+}
+
+enum mirror_end mirror_sync(struct mirror *mirror, struct failure *failure)
+{
+    if (!sync_file(mirror, &mirror->bets, failure) || !sync_file(mirror, &mirror->done, failure)) {
+        return MIRROR_FAILED;
+    }
+    mirror->unsynced_bytes = 0;
+    return MIRROR_APPLIED;
+}
+
+/* True while the files are what the server of this directory has written, by its own last claim. */
+static bool has_own_files(const struct mirror *mirror)
+{
+    return mirror->state.role == REPLICATION_PRIMARY && strcmp(mirror->log.node, mirror->node) == 0;
+}
+
+/* A directory that was another node's copy, and has lost its state, is a standby's once it agrees. */
+static void settle_unknown(struct mirror *mirror)
+{
+    if (mirror->state.role == REPLICATION_PRIMARY && !has_own_files(mirror) &&
+        mirror->log.epoch > 0 && mirror->bets.own_bytes <= mirror->log.bets_end &&
+        mirror->done.own_bytes <= mirror->log.done_end) {
+        mirror->state.role = REPLICATION_STANDBY;
+        mirror->bets.own_bytes = 0;
+        mirror->done.own_bytes = 0;
+    }
+}
+
+/* What the log said up to the last record, which is durable. */
+static void note_log(struct mirror *mirror)
+{
+    struct replication_state *state = &mirror->state;
+    const struct log_state *log = &mirror->log;
+    state->epoch = log->epoch;
+    state->sequence = log->sequence;
+    state->bets_end = log->bets_end;
+    state->done_end = log->done_end;
+    (void)snprintf(state->writer, sizeof state->writer, "%s", log->node);
+    (void)snprintf(state->identity, sizeof state->identity, "%s", log->identity);
+}
+
+enum mirror_end mirror_settle(struct mirror *mirror, struct failure *failure)
+{
+    bool synced = true;
+    if (mirror_sync(mirror, failure) != MIRROR_APPLIED) {
+        return MIRROR_FAILED;
+    }
+    fault_point("mirror.synced");
+    settle_unknown(mirror);
+    /* A former primary's state stays at its claim: from there on its files are compared again. */
+    if (mirror->state.role == REPLICATION_STANDBY ||
+        (has_own_files(mirror) && mirror->log.claimed_at == mirror->log.sequence)) {
+        note_log(mirror);
+    }
+    mirror->state.written_at_ms = clock_wall_ms();
+    if (!replication_write(mirror->directory, &mirror->state, &synced, failure)) {
+        return MIRROR_FAILED;
+    }
+    fault_point("mirror.settled");
+    if (is_of_draw(mirror, mirror->log.identity) && mirror->state.role == REPLICATION_STANDBY) {
+        bet_count_write(&mirror->count, mirror->directory, mirror->control.identity,
+                        mirror->bets.descriptor);
+    }
+    return MIRROR_APPLIED;
+}
+
+/* ----------------------------------------------------------------- bytes ---- */
+
+/* Compares `count` bytes with the file's. *same is set where it can be read. */
+static bool compare(const struct mirror_file *file, const char *bytes, size_t count,
+                    uint64_t offset, bool *same)
+{
+    char ours[COMPARE_BYTES];
+    *same = true;
+    for (size_t at = 0; at < count && *same;) {
+        const size_t wanted = count - at < sizeof ours ? count - at : sizeof ours;
+        ssize_t got = file_read_up_to(file->descriptor, ours, wanted, offset + at);
+        if (got < 0) {
+            return false;
+        }
+        *same = (size_t)got == wanted && memcmp(ours, bytes + at, wanted) == 0;
+        at += wanted;
+    }
+    return true;
+}
+
+static enum mirror_end refuse_difference(const struct mirror *mirror,
+                                         const struct mirror_file *file,
+                                         const struct record *record, struct failure *failure)
+{
+    (void)failure_set(failure,
+                      "%s/%s has other bytes than the log between %" PRIu64 " and %" PRIu64
+                      ", which %s wrote in epoch %" PRIu64
+                      " before any other node took over: nothing was touched; keep this directory "
+                      "for whoever finds out why, name an empty data.directory, and all comes from "
+                      "the log",
+                      mirror->directory->path, file->name, record->offset,
+                      record->offset + record->length, record->node, record->epoch);
+    return MIRROR_REFUSED;
+}
+
+/* Moves what the file has from `end` on, and says so. */
+static bool put_aside(struct mirror *mirror, struct mirror_file *file, uint64_t end, uint64_t epoch,
+                      struct failure *failure)
+{
+    struct unacknowledged moved;
+    if (file->descriptor < 0) {
+        return true;
+    }
+    if (!unacknowledged_move(mirror->directory, file->descriptor, file->name, end, epoch, &moved,
+                             failure)) {
+        return false;
+    }
+    file->own_bytes = 0;
+    if (moved.bytes > 0) {
+        log_warning("action: unacknowledged | result: success | file: %s/%s | %s: %" PRIu64
+                    " | bytes: %" PRIu64 " | after: %" PRIu64 " | moved_to: %s | epoch: %" PRIu64
+                    " | reason: another node took over before these were in the log, so with "
+                    "ack_after: replicated none of them was acknowledged",
+                    mirror->directory->path, file->name, file == &mirror->bets ? "bets" : "lines",
+                    moved.lines, moved.bytes, end, moved.name, epoch);
+    }
+    return true;
+}
+
+/*
+ * Compares what a former primary has with the log. Where they differ behind a claim, its own bytes are
+ * put aside from there on; *written says how many of the record's bytes need not be written.
+ */
+static enum mirror_end compare_own(struct mirror *mirror, struct mirror_file *file,
+                                   const struct record *record, size_t *written,
+                                   struct failure *failure)
+{
+    const uint64_t own = file->own_bytes - record->offset;
+    const size_t count = own < record->length ? (size_t)own : (size_t)record->length;
+    const uint64_t claim_end =
+        file == &mirror->bets ? mirror->claim_bets_end : mirror->claim_done_end;
+    bool same = true;
+    *written = 0;
+    if (!compare(file, record->bytes, count, record->offset, &same)) {
+        (void)failure_set_errno(failure, "read %s/%s", mirror->directory->path, file->name);
+        return MIRROR_FAILED;
+    }
+    if (same) {
+        *written = count;
+        return MIRROR_APPLIED;
+    }
+    if (mirror->claim_epoch == 0 || record->offset < claim_end) {
+        return refuse_difference(mirror, file, record, failure);
+    }
+    return end_of(put_aside(mirror, file, record->offset, mirror->claim_epoch, failure));
+}
+
+static enum mirror_end apply_bytes(struct mirror *mirror, struct mirror_file *file,
+                                   const struct record *record, struct failure *failure)
+{
+    size_t written = 0;
+    const bool is_ours = is_of_draw(mirror, record->identity);
+    if (!is_ours && mirror->state.role == REPLICATION_PRIMARY && mirror->has_control) {
+        return MIRROR_APPLIED; /* of a draw before, which stands in its archive */
+    }
+    if (!is_ours) {
+        (void)failure_set(failure,
+                          "the log has %s of the draw %s, and %s/" DATA_CONTROL_FILE
+                          " is of the draw %s: its control has to come first",
+                          file->name, record->identity, mirror->directory->path,
+                          mirror->has_control ? mirror->control.identity : "(none)");
+        return MIRROR_REFUSED;
+    }
+    if (record->offset < file->own_bytes) {
+        enum mirror_end end = compare_own(mirror, file, record, &written, failure);
+        if (end != MIRROR_APPLIED) {
+            return end;
+        }
+    }
+    if (written < record->length) {
+        if (!file_write_all(file->descriptor, (const char *)record->bytes + written,
+                            (size_t)record->length - written, record->offset + written)) {
+            (void)failure_set_errno(failure, "write %s/%s", mirror->directory->path, file->name);
+            return MIRROR_FAILED;
+        }
+        file->is_dirty = true;
+        mirror->unsynced_bytes += record->length - written;
+        fault_point("mirror.written");
+    }
+    if (file == &mirror->bets) {
+        bet_count_add(&mirror->count, record->bytes, (size_t)record->length, record->offset);
+    }
+    return MIRROR_APPLIED;
+}
+
+/* --------------------------------------------------------------- control ---- */
+
+static bool never(void)
+{
+    return false;
+}
+
+/* The draw was held: its winners are made of the same bets, so they are the same. */
+static void make_winners(struct mirror *mirror)
+{
+    const struct data_directory *directory = mirror->directory;
+    const struct draw_record *held = &mirror->control.draw;
+    const struct draw_stock stock = {
+        .bytes = held->bytes, .rows = held->bets, .checksum = held->checksum};
+    struct draw_record again;
+    struct failure failure;
+    if (draw_check(directory, held, &failure) == DRAW_HELD) {
+        return;
+    }
+    if (draw_hold(directory, &stock, mirror->control.terms.winning_number, never, &again,
+                  &failure) != DRAW_HELD) {
+        log_error("action: sorteo | result: fail | error: %s | reason: a takeover will make "
+                  "%s/" DATA_WINNERS_FILE " again",
+                  failure.text, directory->path);
+    } else if (memcmp(&again, held, sizeof again) != 0) {
+        log_critical("action: sorteo | result: fail | error: the winners of %s/" DATA_BETS_FILE
+                     " are others than those of the primary's draw",
+                     directory->path);
+    }
+}
+
+/* The next draw begins: the files of the one before it are moved to its archive, as the primary did. */
+static bool archive_before(struct mirror *mirror, struct control *next, struct failure *failure)
+{
+    struct control finished = mirror->control;
+    struct stat status;
+    bool synced = true;
+    if (fstat(mirror->bets.descriptor, &status) != 0) {
+        return failure_set_errno(failure, "stat %s/" DATA_BETS_FILE, mirror->directory->path);
+    }
+    if (finished.state != CONTROL_DRAWN) {
+        finished.state = CONTROL_ABANDONED;
+        finished.abandoned_at_ms = control_step_ms(&finished);
+        finished.bets_bytes = (uint64_t)status.st_size;
+    }
+    close_file(&mirror->bets);
+    close_file(&mirror->done);
+    (void)snprintf(next->archiving, sizeof next->archiving, "%s", finished.terms.draw);
+    return archive_prepare(mirror->directory, &finished, &synced, failure) &&
+           control_write(mirror->directory, next, &synced, failure) &&
+           archive_complete(mirror->directory, next, failure);
+}
+
+/* Opens the files of a draw that has just begun here. */
+static bool begin_draw(struct mirror *mirror, struct failure *failure)
+{
+    bet_count_close(&mirror->count);
+    return bet_count_open(&mirror->count, failure) &&
+           open_growing(mirror, &mirror->bets, failure) &&
+           open_growing(mirror, &mirror->done, failure);
+}
+
+/*
+ * Bets may come before their draw's control, and control is the first file of a draw. So a claim that
+ * begins a draw makes one that holds its place; its draw's name is the identity.
+ */
+static bool is_place_holder(const struct control *control)
+{
+    return strcmp(control->terms.draw, control->identity) == 0;
+}
+
+static bool take_control(struct mirror *mirror, struct control *control, struct failure *failure)
+{
+    const bool is_first = !mirror->has_control || is_place_holder(&mirror->control);
+    const bool is_next = mirror->has_control && !is_of_draw(mirror, control->identity);
+    bool synced = true;
+    if (is_first) {
+        control->ipc_key = mirror->control.ipc_key; /* 0 until a server starts here */
+    } else {
+        control->ipc_key = mirror->control.ipc_key;
+        control->ring_bytes = mirror->control.ring_bytes;
+    }
+    bool written = is_next ? archive_before(mirror, control, failure)
+                           : control_write(mirror->directory, control, &synced, failure);
+    if (!written) {
+        return false;
+    }
+    mirror->control = *control;
+    mirror->has_control = true;
+    mirror->awaits_control = false;
+    if (mirror->bets.descriptor < 0 && !begin_draw(mirror, failure)) {
+        return false;
+    }
+    fault_point("mirror.control");
+    if (control->state == CONTROL_DRAWN) {
+        make_winners(mirror);
+    }
+    return true;
+}
+
+static bool hold_place(struct mirror *mirror, const char *identity, struct failure *failure)
+{
+    struct control control = {.ring_bytes = CONTROL_RING_BYTES_MAX,
+                              .terms = {.agencies_expected = 1,
+                                        .agencies_allowed = "any",
+                                        .number_by = NUMBER_BY_COMMAND},
+                              .terms_by = TERMS_BY_COMMAND,
+                              .opened_at_ms = clock_wall_ms(),
+                              .state = CONTROL_NEW};
+    (void)snprintf(control.identity, sizeof control.identity, "%s", identity);
+    (void)snprintf(control.terms.draw, sizeof control.terms.draw, "%s", identity);
+    return take_control(mirror, &control, failure);
+}
+
+static enum mirror_end apply_control(struct mirror *mirror, const struct record *record,
+                                     struct failure *failure)
+{
+    struct control control;
+    if (control_read_text(record->bytes, (size_t)record->length, "the log's " DATA_CONTROL_FILE,
+                          &control, failure) != CONTROL_READ) {
+        return MIRROR_REFUSED;
+    }
+    if (strcmp(control.identity, record->identity) != 0) {
+        (void)failure_set(failure,
+                          "the log's " DATA_CONTROL_FILE " is of the draw %s, in a record of the "
+                          "draw %s",
+                          control.identity, record->identity);
+        return MIRROR_REFUSED;
+    }
+    if (has_own_files(mirror)) {
+        mirror->logged = control;
+        mirror->has_logged = true;
+        return MIRROR_APPLIED;
+    }
+    return end_of(take_control(mirror, &control, failure));
+}
+
+/* ----------------------------------------------------------------- files ---- */
+
+static bool is_whole_file(const char *name)
+{
+    static const char *const names[] = {DATA_SEAL_FILE, DATA_SEAL_SIGNATURE_FILE, DATA_DRAW_FILE,
+                                        DATA_DRAW_SIGNATURE_FILE};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum mirror_end apply_file(struct mirror *mirror, const struct record *record,
+                                  struct failure *failure)
+{
+    bool synced = true;
+    if (mirror_sync(mirror, failure) != MIRROR_APPLIED) {
+        return MIRROR_FAILED;
+    }
+    if (strcmp(record->name, DATA_CONTROL_FILE) == 0) {
+        return apply_control(mirror, record, failure);
+    }
+    if (has_own_files(mirror)) {
+        return MIRROR_APPLIED; /* they may be newer than the log's */
+    }
+    if (!is_whole_file(record->name)) {
+        log_warning("action: follow | result: in_progress | file: %s | reason: this version knows "
+                    "no such file, and leaves it in the log",
+                    record->name);
+        return MIRROR_APPLIED;
+    }
+    return end_of(whole_file_write(mirror->directory, record->name, record->bytes,
+                                   (size_t)record->length, &synced, failure));
+}
+
+/* ---------------------------------------------------------------- claims ---- */
+
+/*
+ * Files of a former primary that its successor may make otherwise, or that count its own bytes. Those
+ * that belong to what the log's control says are in the log, and are the same.
+ */
+static bool put_files_aside(const struct mirror *mirror, uint64_t epoch, struct failure *failure)
+{
+    const enum control_state state =
+        mirror->has_logged ? mirror->logged.state : mirror->control.state;
+    static const char *const names[] = {DATA_SEAL_FILE, DATA_SEAL_SIGNATURE_FILE, DATA_DRAW_FILE,
+                                        DATA_DRAW_SIGNATURE_FILE};
+    const int directory = mirror->directory->descriptor;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const bool is_early = state < (i < 2 ? CONTROL_CLOSED : CONTROL_SEALED);
+        if (is_early && !unacknowledged_rename(mirror->directory, names[i], epoch, failure)) {
+            return false;
+        }
+    }
+    (void)unlinkat(directory, DATA_CHECKPOINT_FILE, 0);
+    (void)unlinkat(directory, DATA_WINNERS_FILE, 0);
+    return true;
+}
+
+/* Another node has taken over from us: from here on our files are what the log says. */
+static bool become_standby(struct mirror *mirror, const struct record *claim,
+                           struct failure *failure)
+{
+    if (!put_aside(mirror, &mirror->bets, claim->bets_end, claim->epoch, failure) ||
+        !put_aside(mirror, &mirror->done, claim->done_end, claim->epoch, failure) ||
+        !put_files_aside(mirror, claim->epoch, failure)) {
+        return false;
+    }
+    log_info("action: follow | result: success | epoch: %" PRIu64 " | writer: %s | bytes: %" PRIu64
+             " | reason: this node was the primary, and follows now",
+             claim->epoch, claim->node, claim->bets_end);
+    mirror->state.role = REPLICATION_STANDBY;
+    mirror->awaits_control = !mirror->has_logged;
+    mirror->bets.own_bytes = 0;
+    mirror->done.own_bytes = 0;
+    return !mirror->has_logged || take_control(mirror, &mirror->logged, failure);
+}
+
+/* `before` is who wrote up to this claim. */
+static enum mirror_end apply_claim(struct mirror *mirror, const struct record *claim,
+                                   const char *before, int64_t stored_at_ms,
+                                   struct failure *failure)
+{
+    const bool is_takeover = before[0] != '\0' && strcmp(before, claim->node) != 0;
+    const bool is_from_us = is_takeover && strcmp(before, mirror->node) == 0;
+    if (is_takeover) {
+        log_info("action: takeover | result: success | epoch: %" PRIu64 " | from: %s | to: %s "
+                 "| bytes: %" PRIu64,
+                 claim->epoch, before, claim->node, claim->bets_end);
+        replication_note_takeover(&mirror->state, claim->epoch, stored_at_ms, claim->node);
+    }
+    mirror->claim_epoch = claim->epoch;
+    mirror->claim_bets_end = claim->bets_end;
+    mirror->claim_done_end = claim->done_end;
+    const bool begins = !is_of_draw(mirror, claim->identity) &&
+                        (mirror->state.role == REPLICATION_STANDBY || !mirror->has_control);
+    if (begins && (mirror_sync(mirror, failure) != MIRROR_APPLIED ||
+                   !hold_place(mirror, claim->identity, failure))) {
+        return MIRROR_FAILED;
+    }
+    if (mirror->state.role == REPLICATION_PRIMARY && is_from_us &&
+        !become_standby(mirror, claim, failure)) {
+        return MIRROR_FAILED;
+    }
+    fault_point("mirror.claim");
+    return mirror_settle(mirror, failure);
+}
+
+/* ----------------------------------------------------------------- apply ---- */
+
+enum mirror_end mirror_apply(struct mirror *mirror, const struct record *record, uint64_t sequence,
+                             int64_t stored_at_ms, struct failure *failure)
+{
+    char before[RECORD_NODE_BYTES];
+    (void)snprintf(before, sizeof before, "%s", mirror->log.node);
+    if (!log_state_fold(&mirror->log, record, sequence, failure)) {
+        return MIRROR_REFUSED;
+    }
+    switch (record->kind) {
+    case RECORD_BETS:
+        return apply_bytes(mirror, &mirror->bets, record, failure);
+    case RECORD_DONE:
+        return apply_bytes(mirror, &mirror->done, record, failure);
+    case RECORD_FILE:
+        return apply_file(mirror, record, failure);
+    case RECORD_CLAIM:
+        return apply_claim(mirror, record, before, stored_at_ms, failure);
+    case RECORD_KINDS:
+        break;
+    }
+    return MIRROR_REFUSED;
+}
+
+bool mirror_may_take_over(const struct mirror *mirror, struct failure *failure)
+{
+    if (mirror->log.epoch == 0) {
+        return failure_set(failure, "the log is empty: there is nothing to take over. Start the "
+                                    "first primary, without --follow");
+    }
+    if (!is_of_draw(mirror, mirror->log.identity) || is_place_holder(&mirror->control)) {
+        return failure_set(failure, "the log has no " DATA_CONTROL_FILE " of its draw yet");
+    }
+    if (mirror->state.role == REPLICATION_PRIMARY && !has_own_files(mirror)) {
+        return failure_set(
+            failure,
+            "%s has more than the log, and nobody knows whose that is: its " DATA_REPLICATION_FILE
+            " was lost. Name an empty data.directory, and all "
+            "comes from the log",
+            mirror->directory->path);
+    }
+    return !mirror->awaits_control ||
+           failure_set(failure,
+                       "the node that took over has not shipped its " DATA_CONTROL_FILE " yet");
+}
+
+bool mirror_become_primary(struct mirror *mirror, struct failure *failure)
+{
+    bool synced = true;
+    mirror->state.role = REPLICATION_PRIMARY;
+    mirror->state.why[0] = '\0';
+    return replication_write(mirror->directory, &mirror->state, &synced, failure);
+}

@@ -1,0 +1,386 @@
+/*
+ * test_feed.c - lottery-feed behind a real engine: what it prints, and each bet in PostgreSQL once,
+ * whoever is killed in the middle.
+ */
+#include "engine/record.h"
+#include "tests/harness/cluster.h"
+#include "tests/harness/deadline.h"
+#include "tests/harness/files.h"
+#include "tests/harness/postgres.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h> /* after what it needs */
+
+enum {
+    PATIENCE_MS = 20000,
+    APPEND_MS = 2000,
+    ROW_BYTES = 96,
+    ROWS = 50,    /* of a record */
+    RECORDS = 40, /* of a round */
+    ROUNDS = 12,
+    BETS = ROWS * RECORDS * ROUNDS
+};
+
+#define IDENTITY "00112233445566778899aabbccddeeff"
+
+static struct failure failure;
+
+/* ------------------------------------------------------------------ the writer ---- */
+
+/* What a shipper of the centre "north" does. */
+struct writer {
+    struct engine *engine;
+    uint64_t last;  /* sequence */
+    uint64_t bets;  /* rows */
+    char *expected; /* all rows, with LF, as psql prints them */
+    size_t used;    /* of it */
+    uint64_t end;   /* of bets.csv */
+};
+
+static bool close_writer(void *engine)
+{
+    engine_close(engine);
+    return true;
+}
+
+/* Appends, and goes on when the answer is lost: the record is there or not. */
+static void append(struct writer *writer, struct record *record)
+{
+    struct engine_header headers[ENGINE_HEADERS_MAX];
+    char subject[ENGINE_SUBJECT_BYTES];
+    const struct deadline deadline = deadline_in(DEADLINE_MS);
+    uint64_t expected = writer->last;
+    (void)snprintf(record->node, sizeof record->node, "one-01234567");
+    (void)snprintf(record->identity, sizeof record->identity, IDENTITY);
+    record->epoch = 1;
+    assert_true(record_make_nonce(record->nonce, &failure));
+    record_write_subject(subject, "north", record->kind);
+    const struct engine_append append = {.stream = "BETS_north",
+                                         .subject = subject,
+                                         .expected = expected,
+                                         .headers = headers,
+                                         .header_count = record_write(record, headers),
+                                         .bytes = record->bytes,
+                                         .count = (size_t)record->length};
+    while (writer->last == expected) {
+        uint64_t last = 0;
+        if (engine_append(writer->engine, &append, APPEND_MS, &last, &failure) == ENGINE_STORED ||
+            engine_last_sequence(writer->engine, "BETS_north", APPEND_MS, &last, &failure) ==
+                ENGINE_READ) {
+            writer->last = last;
+        }
+        if (writer->last == expected && !deadline_pause(deadline)) {
+            fail_msg("%s", failure.text);
+        }
+    }
+    assert_int_equal(writer->last, expected + 1);
+}
+
+/* It will write so many records of bets, at most. */
+static struct writer *open_writer(struct cluster *cluster, size_t records_max)
+{
+    static const char *const subjects[] = {"lottery.north.bets", "lottery.north.done",
+                                           "lottery.north.file", "lottery.north.claim"};
+    const struct engine_access access = {.servers = cluster->servers,
+                                         .credentials = "",
+                                         .ca = "",
+                                         .certificate = "",
+                                         .key = "",
+                                         .name = "test_feed"};
+    struct writer *writer = stage_allocate(cluster->stage, sizeof *writer);
+    writer->expected = stage_allocate(cluster->stage, records_max * ROWS * ROW_BYTES + 1);
+    writer->engine = engine_open_nats(&access, PATIENCE_MS, &failure);
+    assert_non_null(writer->engine);
+    stage_own(cluster->stage, writer->engine, close_writer);
+    if (engine_make_stream(writer->engine, "BETS_north", subjects, 4, cluster->count, PATIENCE_MS,
+                           &failure) != ENGINE_STORED) {
+        fail_msg("%s", failure.text);
+    }
+    struct record claim = {.kind = RECORD_CLAIM};
+    append(writer, &claim);
+    return writer;
+}
+
+/* A record of ROWS bets, no two of which are alike. */
+static void write_bets(struct writer *writer)
+{
+    char rows[ROWS * ROW_BYTES];
+    size_t used = 0;
+    for (unsigned i = 0; i < ROWS; i++, writer->bets++) {
+        size_t begin = used;
+        used += (size_t)snprintf(rows + used, sizeof rows - used,
+                                 "%llu,\"Ana \"\"%llu\"\"\",Núñez,%08llu,1990-01-31,%llu",
+                                 (unsigned long long)(writer->bets % 5 + 1),
+                                 (unsigned long long)writer->bets, (unsigned long long)writer->bets,
+                                 (unsigned long long)(writer->bets % 10000));
+        memcpy(writer->expected + writer->used, rows + begin, used - begin);
+        writer->used += used - begin;
+        writer->expected[writer->used++] = '\n';
+        rows[used++] = '\r';
+        rows[used++] = '\n';
+    }
+    struct record record = {
+        .kind = RECORD_BETS, .bytes = rows, .length = used, .offset = writer->end, .rows = ROWS};
+    append(writer, &record);
+    writer->end += used;
+}
+
+/* ---------------------------------------------------------------------- feeds ---- */
+
+static struct program *start_feed(struct cluster *cluster, const char *const *arguments)
+{
+    const struct program_plan plan = {
+        .name = "lottery-feed",
+        .arguments = arguments,
+        .environment =
+            ENVIRONMENT(stage_text(cluster->stage, "REPLICATION_SERVERS=%s", cluster->servers),
+                        "REPLICATION_CENTRE=north")};
+    return program_start(cluster->stage, &plan);
+}
+
+static struct program *expect_feed(struct cluster *cluster, int status,
+                                   const char *const *arguments)
+{
+    struct program *feed = start_feed(cluster, arguments);
+    struct program_end end = program_await_end(feed);
+    if (end.status != status) {
+        program_show(feed);
+        fail_msg("the feed ended with %d", end.status);
+    }
+    return feed;
+}
+
+static bool has_postgres_feed(void)
+{
+    char path[STAGE_PATH_BYTES];
+    const char *bin = getenv("LOTTERY_BIN");
+    (void)snprintf(path, sizeof path, "%s/lottery-feed-postgres", bin == NULL ? "bin" : bin);
+    return access(path, X_OK) == 0;
+}
+
+/* Skips a test where there is no PostgreSQL, or no program for it. */
+static void need_postgres(void)
+{
+    if (!postgres_is_here() || !has_postgres_feed()) {
+        skip();
+    }
+}
+
+/* PostgreSQL has every bet, once, in the log's order, and the position behind the last record. */
+static void expect_all_bets(const struct postgres *postgres, const struct writer *writer)
+{
+    struct stage *stage = postgres->stage;
+    const char *counts = postgres_ask(
+        postgres, "SELECT count(*), (SELECT count(*) FROM lottery_records), "
+                  "(SELECT split_part(stands_at, '/', 1) FROM lottery_feed) FROM lottery_bets");
+    assert_string_equal(
+        counts, stage_text(stage, "%llu|%llu|%llu\n", (unsigned long long)writer->bets,
+                           (unsigned long long)writer->last, (unsigned long long)writer->last));
+    const char *bets = postgres_ask(
+        postgres, "COPY (SELECT agency, first_name, last_name, document, birthdate, number "
+                  "FROM lottery_bets ORDER BY sequence, line) TO STDOUT (FORMAT csv)");
+    assert_int_equal(strlen(bets), writer->used);
+    assert_memory_equal(bets, writer->expected, writer->used);
+}
+
+/* ------------------------------------------------------------------- printing ---- */
+
+static void a_feed_prints_what_was_stored_and_goes_on_behind_its_position(void **state)
+{
+    struct stage *stage = *state;
+    struct cluster *cluster = cluster_start(stage, 1, "");
+    struct writer *writer = open_writer(cluster, 3);
+    const char *kept = stage_path(stage, "position");
+    write_bets(writer);
+    write_bets(writer);
+    struct program *first = expect_feed(cluster, 0, ARGUMENTS("--position", kept));
+    assert_int_equal(strlen(program_log(first)), writer->end);
+    const char *said = strstr(program_errors(first), "position: 3/1/1/");
+    assert_non_null(said);
+    uint64_t before = writer->end;
+    write_bets(writer);
+    struct program *second = expect_feed(cluster, 0, ARGUMENTS("--position", kept));
+    assert_int_equal(strlen(program_log(second)), writer->end - before);
+    struct program *third = expect_feed(cluster, 0, ARGUMENTS("--position", kept));
+    assert_string_equal(program_log(third), "");
+    const char *from = stage_text(stage, "%.*s", (int)strcspn(said + strlen("position: "), "\n"),
+                                  said + strlen("position: "));
+    struct program *json = expect_feed(cluster, 0, ARGUMENTS("--from", from, "--format", "json"));
+    assert_int_equal(program_count_log(json, "{\"sequence\":4,\"lottery\":\"" IDENTITY "\""), ROWS);
+    assert_int_equal(program_count_log(json, "{\"position\":\"4/1/1/"), 1);
+    struct program *exported = expect_feed(cluster, 0, ARGUMENTS("--export"));
+    assert_int_equal(program_count_log(exported, "{\"sequence\":"), 4);
+}
+
+static void a_feed_follows_until_it_is_stopped_also_over_an_engine_that_dies(void **state)
+{
+    struct stage *stage = *state;
+    struct cluster *cluster = cluster_start(stage, 3, "");
+    struct writer *writer = open_writer(cluster, 3);
+    write_bets(writer);
+    struct program *feed = start_feed(cluster, ARGUMENTS("--follow", "--format", "json"));
+    (void)program_await_log(feed, 1, "{\"position\":\"2/");
+    unsigned leader = cluster_leader_of(cluster, "BETS_north");
+    cluster_kill_node(cluster, leader);
+    write_bets(writer);
+    (void)program_await_log(feed, 1, "{\"position\":\"3/");
+    cluster_start_node(cluster, leader);
+    write_bets(writer);
+    (void)program_await_log(feed, 1, "{\"position\":\"4/");
+    assert_int_equal(program_count_log(feed, "{\"sequence\":"), 3 * ROWS);
+    assert_int_equal(program_stop(feed, SIGTERM).status, 0);
+}
+
+static void a_feed_that_can_t_go_on_says_why_by_its_status(void **state)
+{
+    struct stage *stage = *state;
+    struct cluster *cluster = cluster_start(stage, 1, "");
+    struct writer *writer = open_writer(cluster, 3);
+    write_bets(writer);
+    (void)expect_feed(cluster, 3, ARGUMENTS("--from", "7"));
+    (void)expect_feed(cluster, 2, ARGUMENTS("--from", "x"));
+    (void)expect_feed(cluster, 3, ARGUMENTS("--centre", "south"));
+    struct record gap = {.kind = RECORD_BETS,
+                         .bytes = "1,a,b,1,2000-01-01,1\r\n",
+                         .length = 22,
+                         .offset = writer->end + 1,
+                         .rows = 1};
+    append(writer, &gap);
+    struct program *feed = expect_feed(cluster, 3, ARGUMENTS("--from", "0"));
+    assert_int_equal(strlen(program_log(feed)), writer->end);
+    assert_non_null(strstr(program_errors(feed),
+                           "record 3 of the log can't come next: gap: its bytes begin at"));
+}
+
+/* ----------------------------------------------------------------- PostgreSQL ---- */
+
+static void each_bet_is_stored_once_whoever_is_killed(void **state)
+{
+    need_postgres();
+    struct stage *stage = *state;
+    struct cluster *cluster = cluster_start(stage, 1, "");
+    struct postgres *postgres = postgres_start(stage);
+    struct writer *writer = open_writer(cluster, BETS / ROWS);
+    const char *const *follow = ARGUMENTS("--postgres", postgres->dsn, "--follow");
+    struct program *feed = start_feed(cluster, follow);
+    srandom(1);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        long moment = random() % RECORDS;
+        for (long i = 0; i < RECORDS; i++) {
+            write_bets(writer);
+            if (i != moment) {
+                continue;
+            }
+            bool kills_postgres = round % 3 != 0;
+            if (kills_postgres) {
+                postgres_crash(postgres);
+            }
+            if (round % 3 != 1) {
+                (void)program_stop(feed, SIGKILL);
+                feed = start_feed(cluster, follow);
+            }
+            if (kills_postgres) {
+                postgres_restart(postgres);
+            }
+            if (round % 4 == 3) {
+                cluster_kill_node(cluster, 0);
+                cluster_start_node(cluster, 0);
+                cluster_await_ready(cluster);
+            }
+        }
+    }
+    postgres_await_ready(postgres);
+    assert_int_equal(program_stop(feed, SIGTERM).status, 0);
+    (void)expect_feed(cluster, 0, ARGUMENTS("--postgres", postgres->dsn));
+    expect_all_bets(postgres, writer);
+    (void)expect_feed(cluster, 0, ARGUMENTS("--postgres", postgres->dsn));
+    expect_all_bets(postgres, writer);
+}
+
+/* Awaits that so many feeds are connected. */
+static void await_feeds(const struct postgres *postgres, const char *count)
+{
+    const struct deadline deadline = deadline_in(DEADLINE_MS);
+    while (strcmp(postgres_ask(postgres, "SELECT count(*) FROM pg_stat_activity "
+                                         "WHERE application_name = 'lottery-feed'"),
+                  count) != 0) {
+        assert_true(deadline_pause(deadline));
+    }
+}
+
+static void of_two_feeds_one_ends_and_each_bet_is_stored_once(void **state)
+{
+    need_postgres();
+    struct stage *stage = *state;
+    struct cluster *cluster = cluster_start(stage, 1, "");
+    struct postgres *postgres = postgres_start(stage);
+    struct writer *writer = open_writer(cluster, BETS / ROWS);
+    const char *const *follow = ARGUMENTS("--postgres", postgres->dsn, "--follow");
+    struct program *feeds[] = {start_feed(cluster, follow), start_feed(cluster, follow)};
+    await_feeds(postgres, "2\n");
+    bool ended = false;
+    while (!ended && writer->bets < BETS) {
+        write_bets(writer);
+        ended = program_has_ended(feeds[0]) || program_has_ended(feeds[1]);
+    }
+    assert_true(ended);
+    struct program *loser = program_has_ended(feeds[0]) ? feeds[0] : feeds[1];
+    struct program *winner = loser == feeds[0] ? feeds[1] : feeds[0];
+    assert_int_equal(program_await_end(loser).status, 4);
+    assert_non_null(strstr(program_errors(loser), "another feed of the centre north"));
+    assert_int_equal(program_stop(winner, SIGTERM).status, 0);
+    (void)expect_feed(cluster, 0, ARGUMENTS("--postgres", postgres->dsn));
+    expect_all_bets(postgres, writer);
+}
+
+/* What docs/feed.md shows. */
+static void the_tables_answer_what_a_lottery_asks(void **state)
+{
+    need_postgres();
+    struct stage *stage = *state;
+    struct cluster *cluster = cluster_start(stage, 1, "");
+    struct postgres *postgres = postgres_start(stage);
+    struct writer *writer = open_writer(cluster, 2);
+    write_bets(writer);
+    write_bets(writer);
+    struct record file = {.kind = RECORD_FILE, .name = "draw.json"};
+    file.bytes = "{\"draw\":\"2026-W48\",\"winning_number\":42}";
+    file.length = strlen(file.bytes);
+    append(writer, &file);
+    (void)expect_feed(cluster, 0, ARGUMENTS("--postgres", postgres->dsn));
+    assert_string_equal(
+        postgres_ask(postgres,
+                     "SELECT agency, count(*) FROM lottery_bets GROUP BY agency ORDER BY 1"),
+        "1|20\n2|20\n3|20\n4|20\n5|20\n");
+    assert_string_equal(
+        postgres_ask(postgres,
+                     "SELECT d.draw, d.winning_number, s.agency, s.document FROM lottery_sales s "
+                     "JOIN lottery_draws d USING (centre, lottery) "
+                     "WHERE s.number = d.winning_number"),
+        "2026-W48|42|3|00000042\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STAGE_TEST(a_feed_prints_what_was_stored_and_goes_on_behind_its_position),
+        STAGE_TEST(a_feed_follows_until_it_is_stopped_also_over_an_engine_that_dies),
+        STAGE_TEST(a_feed_that_can_t_go_on_says_why_by_its_status),
+        STAGE_TEST(each_bet_is_stored_once_whoever_is_killed),
+        STAGE_TEST(of_two_feeds_one_ends_and_each_bet_is_stored_once),
+        STAGE_TEST(the_tables_answer_what_a_lottery_asks),
+    };
+    sigset_t all;
+    (void)sigfillset(&all); /* no thread of the engine's client takes one */
+    if (pthread_sigmask(SIG_BLOCK, &all, NULL) != 0) {
+        return EXIT_FAILURE;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
