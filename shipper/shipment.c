@@ -12,8 +12,8 @@
 #include <string.h>
 
 enum {
-    /* A leader that has been deposed and does not know it can tell an old end of the log. */
-    SHORTER_BELIEVED = 3,
+    /* A leader that has been deposed, or has just started, can tell an old end of the log. */
+    SHORTER_BELIEVED = 10,
     LOOK_MS = 500 /* for an answer that nothing waits for */
 };
 
