@@ -436,7 +436,7 @@ static enum engine_reading give(struct nats *nats, natsMsg *found, uint64_t sequ
                                 int64_t stored_at_ns, struct engine_message *message,
                                 struct failure *failure)
 {
-    const int64_t ns_per_ms = 1000 * 1000;
+    const int64_t ns_per_ms = INT64_C(1000) * 1000;
     natsMsg_Destroy(nats->given);
     nats->given = found;
     message->sequence = sequence;
