@@ -97,12 +97,14 @@ INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test
 CLUSTER_TESTS     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/cluster/test_*.c))
 # They count like the others (tests/scripts/words.sh).
 SCRIPT_TESTS      := $(patsubst %.sh,$(BUILD)/%,$(wildcard tests/scripts/test_*.sh))
+CLUSTER_SCRIPTS   := $(patsubst %.sh,$(BUILD)/%,$(wildcard tests/cluster/test_*.sh))
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
+.PHONY: FORCE # else .SECONDARY makes it a file that need not be made
 FORCE:
 
 # ---- building ----------------------------------------------------------------
@@ -159,7 +161,7 @@ $(UNIT_TESTS) $(INTEGRATION_TESTS) $(CLUSTER_TESTS): %: %.o $(call objects,$(HAR
 	    $(foreach room,$(ROOMS),$(LIBRARIES_$(room))) $(LIBRARIES) \
 	    -lcmocka
 
-$(SCRIPT_TESTS): $(BUILD)/%: %.sh
+$(SCRIPT_TESTS) $(CLUSTER_SCRIPTS): $(BUILD)/%: %.sh
 	@mkdir -p $(@D)
 	@install -m 755 $< $@
 
@@ -212,8 +214,8 @@ test-cluster: ## the tests that need nats-server, several of them at once (ONLY=
 	@bash scripts/setup.sh build test engine
 	@$(MAKE) --no-print-directory $(PARALLEL) run-cluster-tests
 
-run-cluster-tests: $(PROGRAMS) $(CLUSTER_TESTS)
-	@LOTTERY_BIN=$(BIN) bash scripts/run-tests.sh '$(ONLY)' $(CLUSTER_TESTS)
+run-cluster-tests: $(PROGRAMS) $(CLUSTER_TESTS) $(CLUSTER_SCRIPTS) fault-programs
+	@LOTTERY_BIN=$(BIN) bash scripts/run-tests.sh '$(ONLY)' $(CLUSTER_TESTS) $(CLUSTER_SCRIPTS)
 
 test-docker: ## the course's exercises against a real Docker engine
 	@bash tests/docker/run.sh
@@ -305,6 +307,22 @@ docker-compose-down: ## stop them gracefully, show how, and remove everything, b
 
 docker-compose-logs: ## follow everybody's log
 	@bash scripts/compose.sh logs -f
+
+# Past one machine: three nodes of the engine, two servers, five agencies.
+CLUSTER_COMPOSE = COMPOSE_FILES=docker-compose-cluster.yaml COMPOSE_PROJECT=cluster bash scripts/compose.sh
+
+.PHONY: docker-cluster-up docker-cluster-lose docker-cluster-down
+docker-cluster-up: docker-image ## past one machine, in containers: the engine, two servers, five agencies
+	docker build -t engine:latest engine
+	@python3 multiple_clients_compose.py --bets
+	@$(CLUSTER_COMPOSE) up -d --remove-orphans
+
+docker-cluster-lose: ## kill node-1 of those, which node-2 replaces; docker start node-1 brings it back
+	docker kill node-1
+
+docker-cluster-down: ## show the end of everybody's log, and remove all of it
+	@$(CLUSTER_COMPOSE) logs --tail=20
+	@$(CLUSTER_COMPOSE) down -t 5 -v --remove-orphans
 
 docker-compose-ipcs: ## semaphores, /dev/shm and lottery-stat in the server's container
 	@bash scripts/compose.sh exec -T server lottery-ipcs

@@ -115,12 +115,12 @@ static const struct program_manual manual = {
          "Rows of the file are first,last,document,birthdate,number. Lines end in LF or CRLF.",
          "It gives up after --wait without progress. Waiting for the draw is not lack of "
          "progress."},
-    .examples = {{"lottery-agency --id 3 --server central.example:12345 --bets bets.csv --winners "
-                  "winners.csv --wait 10m",
-                  "bet, without file or environment"},
-                 {"lottery-agency --check bets.csv", "what is wrong with a file, row by row"},
-                 {"lottery-agency -c client.yaml", "bet as a configuration says"},
-                 {"CLI_ID=3 lottery-agency -T", "every value, and where it comes from"}},
+    .examples =
+        {{"lottery-agency --id 3 --server central:12345 --bets b.csv --winners w.csv --wait 10m",
+          "bet, without file or environment"},
+         {"lottery-agency --check bets.csv", "what is wrong with a file, row by row"},
+         {"lottery-agency -c client.yaml", "bet as a configuration says"},
+         {"CLI_ID=3 lottery-agency -T", "every value, and where it comes from"}},
 };
 
 /* Notes what an option gives to a key; it may be given several times. */

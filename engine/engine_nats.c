@@ -48,10 +48,13 @@ struct row {
 
 struct nats {
     struct engine base;
-    natsConnection *connection;
-    jsCtx *jetstream;
-    natsSubscription *listening; /* NULL: to nothing */
-    natsMsg *given;              /* what the last call returned points into it */
+    natsOptions *options;
+    natsConnection *connection; /* NULL: there has been none yet, or libnats has given it up */
+    jsCtx *jetstream;           /* of the connection */
+    char listens_to[ENGINE_SUBJECT_BYTES]; /* "": nothing */
+    natsSubscription *listening;           /* of the connection; NULL: none */
+    uint64_t reconnects;                   /* of connections that were given up */
+    natsMsg *given;                        /* what the last call returned points into it */
     struct row row;
     char version
         [SERVER_GREETING_VERSION_BYTES]; /* of the server that was connected last; "": none */
@@ -73,8 +76,16 @@ static int64_t time_left(int64_t deadline_ms)
 static const char *last_words(const struct nats *nats)
 {
     const char *words = NULL;
-    (void)natsConnection_GetLastError(nats->connection, &words);
+    if (nats->connection != NULL) {
+        (void)natsConnection_GetLastError(nats->connection, &words);
+    }
     return words == NULL ? "" : words;
+}
+
+static bool is_connected(const struct nats *nats)
+{
+    return nats->connection != NULL &&
+           natsConnection_Status(nats->connection) == NATS_CONN_STATUS_CONNECTED;
 }
 
 /* What libnats, or JetStream by it, says of the call that failed: without the line of its source. */
@@ -120,16 +131,72 @@ static bool check_server(struct nats *nats, struct failure *failure)
                        nats->version, url);
 }
 
-/* Waits until there is a connection, to a server that may be used. */
+static void close_row(struct row *row)
+{
+    natsSubscription_Destroy(row->subscription);
+    row->subscription = NULL;
+    row->rescues = 0;
+}
+
+static uint64_t count_reconnects(const struct nats *nats)
+{
+    uint64_t count = 0;
+    natsStatistics *statistics = NULL;
+    if (nats->connection != NULL && natsStatistics_Create(&statistics) == NATS_OK &&
+        natsConnection_GetStats(nats->connection, statistics) == NATS_OK) {
+        (void)natsStatistics_GetCounts(statistics, NULL, NULL, NULL, NULL, &count);
+    }
+    natsStatistics_Destroy(statistics);
+    return nats->reconnects + count;
+}
+
+/* Gives up the connection and all that hangs on it. */
+static void disconnect(struct nats *nats)
+{
+    nats->reconnects = count_reconnects(nats) + (nats->connection != NULL ? 1 : 0);
+    close_row(&nats->row);
+    natsSubscription_Destroy(nats->listening);
+    jsCtx_Destroy(nats->jetstream);
+    natsConnection_Destroy(nats->connection);
+    nats->listening = NULL;
+    nats->jetstream = NULL;
+    nats->connection = NULL;
+}
+
+static bool connect_now(struct nats *nats, struct failure *failure)
+{
+    natsStatus status = natsConnection_Connect(&nats->connection, nats->options);
+    status = status != NATS_OK ? status
+                               : natsConnection_JetStream(&nats->jetstream, nats->connection, NULL);
+    if (status == NATS_OK && nats->listens_to[0] != '\0') {
+        status = natsConnection_SubscribeSync(&nats->listening, nats->connection, nats->listens_to);
+    }
+    if (status != NATS_OK) {
+        (void)failure_set(failure, "connect to the engine: %s", last_reason(status));
+        disconnect(nats);
+    }
+    return status == NATS_OK;
+}
+
+/*
+ * Waits until there is a connection, to a server that may be used. libnats goes on by itself where one
+ * is lost, until it is told twice that it may not come in; then, and at first, we connect.
+ */
 static bool wait_for_connection(struct nats *nats, int64_t deadline_ms, struct failure *failure)
 {
-    while (natsConnection_Status(nats->connection) != NATS_CONN_STATUS_CONNECTED) {
-        if (time_left(deadline_ms) == 0) {
-            const char *words = last_words(nats);
-            return failure_set(failure, "the engine: no connection%s%s",
-                               words[0] == '\0' ? "" : "; ", words);
+    (void)failure_set(failure, "the engine: the connection is lost");
+    while (!is_connected(nats)) {
+        const bool given_up = nats->connection == NULL || natsConnection_IsClosed(nats->connection);
+        if (given_up) {
+            disconnect(nats);
         }
-        nats_Sleep(PAUSE_MS);
+        if (given_up && connect_now(nats, failure)) {
+            break;
+        }
+        if (time_left(deadline_ms) == 0) {
+            return false;
+        }
+        nats_Sleep(given_up ? RECONNECT_WAIT_MS : PAUSE_MS);
     }
     return check_server(nats, failure);
 }
@@ -158,13 +225,6 @@ static jsOptions *options_until(jsOptions *options, int64_t deadline_ms)
     (void)jsOptions_Init(options);
     options->Wait = left > ANSWER_MS ? left : ANSWER_MS;
     return options;
-}
-
-/* libnats calls it once there is a connection; without it, connecting would not go on by itself. */
-static void on_connected(natsConnection *connection, void *context)
-{
-    (void)connection;
-    (void)context;
 }
 
 static natsStatus set_servers(natsOptions *options, const char *servers)
@@ -208,7 +268,6 @@ static natsStatus set_habits(natsOptions *options, const char *name)
     const natsStatus statuses[] = {
         natsOptions_SetName(options, name),
         natsOptions_SetTimeout(options, CONNECT_TIMEOUT_MS),
-        natsOptions_SetRetryOnFailedConnect(options, true, on_connected, NULL),
         natsOptions_SetMaxReconnect(options, -1),
         natsOptions_SetReconnectWait(options, RECONNECT_WAIT_MS),
         natsOptions_SetReconnectBufSize(options, RECONNECT_BUFFER_BYTES),
@@ -227,35 +286,20 @@ static natsStatus set_habits(natsOptions *options, const char *name)
     return NATS_OK;
 }
 
-static natsStatus connect_now(struct nats *nats, const struct engine_access *access)
+static natsStatus make_options(natsOptions **options, const struct engine_access *access)
 {
-    natsOptions *options = NULL;
-    natsStatus status = natsOptions_Create(&options);
-    status = status != NATS_OK ? status : set_servers(options, access->servers);
-    status = status != NATS_OK ? status : set_secrets(options, access);
-    status = status != NATS_OK ? status : set_habits(options, access->name);
-    status = status != NATS_OK ? status : natsConnection_Connect(&nats->connection, options);
-    natsOptions_Destroy(options);
-    status = status == NATS_NOT_YET_CONNECTED ? NATS_OK : status;
-    return status != NATS_OK ? status
-                             : natsConnection_JetStream(&nats->jetstream, nats->connection, NULL);
-}
-
-static void close_row(struct row *row)
-{
-    natsSubscription_Destroy(row->subscription);
-    row->subscription = NULL;
-    row->rescues = 0;
+    natsStatus status = natsOptions_Create(options);
+    status = status != NATS_OK ? status : set_servers(*options, access->servers);
+    status = status != NATS_OK ? status : set_secrets(*options, access);
+    return status != NATS_OK ? status : set_habits(*options, access->name);
 }
 
 static void nats_close(struct engine *engine)
 {
     struct nats *nats = nats_of(engine);
-    close_row(&nats->row);
+    disconnect(nats);
     natsMsg_Destroy(nats->given);
-    natsSubscription_Destroy(nats->listening);
-    jsCtx_Destroy(nats->jetstream);
-    natsConnection_Destroy(nats->connection);
+    natsOptions_Destroy(nats->options);
     free(nats);
 }
 
@@ -451,18 +495,32 @@ static enum engine_reading read_info(struct nats *nats, const char *stream, int6
     return status == NATS_OK ? ENGINE_READ : judge_unread(nats, stream, status, code, failure);
 }
 
+/*
+ * A node that has just been started again may tell of the stream as it left it. Messages come from the
+ * leader alone: so the last one is the last one where the leader has none after it.
+ */
 static enum engine_reading nats_last_sequence(struct engine *engine, const char *stream,
                                               int64_t timeout_ms, uint64_t *sequence,
                                               struct failure *failure)
 {
-    jsStreamInfo *info = NULL;
-    const enum engine_reading reading =
-        read_info(nats_of(engine), stream, clock_monotonic_ms() + timeout_ms, &info, failure);
-    if (reading == ENGINE_READ) {
-        *sequence = info->State.LastSeq;
-    }
-    jsStreamInfo_Destroy(info);
-    return reading;
+    struct nats *nats = nats_of(engine);
+    const int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
+    enum engine_reading next = ENGINE_READ;
+    do {
+        struct engine_message message;
+        jsStreamInfo *info = NULL;
+        const enum engine_reading reading = read_info(nats, stream, deadline_ms, &info, failure);
+        *sequence = reading == ENGINE_READ ? info->State.LastSeq : 0;
+        jsStreamInfo_Destroy(info);
+        if (reading != ENGINE_READ) {
+            return reading;
+        }
+        next = read_single(nats, stream, NULL, *sequence + 1, deadline_ms, &message, failure);
+        if (next == ENGINE_NOTHING) {
+            return ENGINE_READ;
+        }
+    } while (next == ENGINE_READ && pause_before_retry(deadline_ms));
+    return next == ENGINE_READ ? ENGINE_AWAY : next;
 }
 
 /* ------------------------------------------------------- messages in a row ---- */
@@ -705,7 +763,9 @@ static enum engine_answer nats_make_stream(struct engine *engine, const char *st
 
 static size_t nats_payload_max(const struct engine *engine)
 {
-    const int64_t bytes = natsConnection_GetMaxPayload(((const struct nats *)engine)->connection);
+    const struct nats *nats = (const struct nats *)engine;
+    const int64_t bytes =
+        nats->connection == NULL ? 0 : natsConnection_GetMaxPayload(nats->connection);
     return bytes > 0 ? (size_t)bytes : 0;
 }
 
@@ -714,7 +774,7 @@ static size_t nats_payload_max(const struct engine *engine)
 static void nats_tell(struct engine *engine, const char *subject, const char *text)
 {
     struct nats *nats = nats_of(engine);
-    if (natsConnection_Status(nats->connection) == NATS_CONN_STATUS_CONNECTED) {
+    if (is_connected(nats)) {
         (void)natsConnection_PublishString(nats->connection, subject, text);
     }
 }
@@ -724,8 +784,11 @@ static bool nats_listen(struct engine *engine, const char *subject, struct failu
     struct nats *nats = nats_of(engine);
     natsSubscription_Destroy(nats->listening);
     nats->listening = NULL;
+    (void)snprintf(nats->listens_to, sizeof nats->listens_to, "%s", subject);
     const natsStatus status =
-        natsConnection_SubscribeSync(&nats->listening, nats->connection, subject);
+        nats->connection == NULL
+            ? NATS_OK /* it will be listened to from the first connection on */
+            : natsConnection_SubscribeSync(&nats->listening, nats->connection, subject);
     return status == NATS_OK || fail(nats, failure, "listen to", subject, status);
 }
 
@@ -745,18 +808,13 @@ static bool nats_hear(struct engine *engine, char *text, size_t size)
 static void nats_describe(const struct engine *engine, struct engine_state *state)
 {
     const struct nats *nats = (const struct nats *)engine;
-    natsStatistics *statistics = NULL;
     memset(state, 0, sizeof *state);
-    state->connected = natsConnection_Status(nats->connection) == NATS_CONN_STATUS_CONNECTED;
+    state->connected = is_connected(nats);
+    state->reconnects = count_reconnects(nats);
     if (state->connected) {
         (void)snprintf(state->server, sizeof state->server, "%s", nats->server);
         (void)snprintf(state->version, sizeof state->version, "%s", nats->version);
     }
-    if (natsStatistics_Create(&statistics) == NATS_OK &&
-        natsConnection_GetStats(nats->connection, statistics) == NATS_OK) {
-        (void)natsStatistics_GetCounts(statistics, NULL, NULL, NULL, NULL, &state->reconnects);
-    }
-    natsStatistics_Destroy(statistics);
 }
 
 static const struct engine_calls nats_calls = {
@@ -775,13 +833,6 @@ static const struct engine_calls nats_calls = {
 
 /* ----------------------------------------------------------------- opening ---- */
 
-/* Without a connection nothing is wrong yet; with one to a server that may not be used, it is. */
-static bool is_usable(struct nats *nats, int64_t patience_ms, struct failure *failure)
-{
-    return wait_for_connection(nats, clock_monotonic_ms() + patience_ms, failure) ||
-           nats->version[0] == '\0' || server_greeting_is_sound(nats->version);
-}
-
 struct engine *engine_open_nats(const struct engine_access *access, int64_t patience_ms,
                                 struct failure *failure)
 {
@@ -798,14 +849,16 @@ struct engine *engine_open_nats(const struct engine_access *access, int64_t pati
         return NULL;
     }
     nats->base.calls = &nats_calls;
-    const natsStatus status = connect_now(nats, access);
+    const natsStatus status = make_options(&nats->options, access);
     if (status != NATS_OK) {
         (void)failure_set(failure, "connect to the engine at %s: %s", access->servers,
                           last_reason(status));
         nats_close(&nats->base);
         return NULL;
     }
-    if (!is_usable(nats, patience_ms, failure)) {
+    /* Without a connection nothing is wrong yet; with one to a server that may not be used, it is. */
+    if (!wait_for_connection(nats, clock_monotonic_ms() + patience_ms, failure) &&
+        nats->version[0] != '\0' && !server_greeting_is_sound(nats->version)) {
         nats_close(&nats->base);
         return NULL;
     }

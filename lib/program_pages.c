@@ -13,8 +13,9 @@
 
 enum { WORD_BYTES = 32 };
 
-static const char *const programs[] = {"lottery-admin",  "lottery-agency", "lottery-generate",
-                                       "lottery-server", "lottery-stat",   "lottery-verify"};
+static const char *const programs[] = {"lottery-admin",    "lottery-agency", "lottery-feed",
+                                       "lottery-generate", "lottery-server", "lottery-shipper",
+                                       "lottery-stat",     "lottery-verify", "lottery-web"};
 
 /* ------------------------------------------------------------------- man(7) ---- */
 

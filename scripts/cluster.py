@@ -176,9 +176,8 @@ class Cluster:
                 f'jetstream {{ store_dir: "{directory}/jetstream", sync_interval: always }}\n'
                 f'cluster {{ name: lottery, listen: "127.0.0.1:{routes[node]}", routes: [{others}] }}\n',
                 encoding="utf-8")
-            self.start(f"engine-{node + 1}", ["nats-server", "--config", directory / "nats.conf"])
-        for engine in self.programs[-3:]:
-            engine.await_line("Server is ready")
+            engine = self.start(f"engine-{node + 1}", ["nats-server", "--config", directory / "nats.conf"])
+            engine.await_line("Server is ready")  # at the same moment they may not find each other
         self.engine = ",".join(f"nats://127.0.0.1:{port}" for port in clients)
         self.note(f"engine: three nodes of NATS on ports {', '.join(map(str, clients))}")
 

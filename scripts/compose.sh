@@ -5,7 +5,8 @@
 #   scripts/compose.sh check         says what to install where an engine or Compose is missing
 #   scripts/compose.sh ARGUMENT...   docker compose (or docker-compose) ARGUMENT...
 #
-# With TLS=1 in the environment, on .tls/docker-compose.yaml as well (scripts/tls.sh).
+# With TLS=1 in the environment, on .tls/docker-compose.yaml as well (scripts/tls.sh). COMPOSE_FILES and
+# COMPOSE_PROJECT name another file and project (make docker-cluster-up).
 #
 # Runs on any host with Docker, so it keeps to bash 3.2 and POSIX tools.
 #
@@ -70,6 +71,6 @@ fi
 SERVER_CONFIG_DIGEST=$(digest_of server/config.yaml)
 CLIENT_CONFIG_DIGEST=$(digest_of client/config.yaml)
 export SERVER_CONFIG_DIGEST CLIENT_CONFIG_DIGEST
-files=(-f docker-compose-dev.yaml)
+files=(-f "${COMPOSE_FILES:-docker-compose-dev.yaml}")
 [[ ${TLS:-} != 1 ]] || files+=(-f .tls/docker-compose.yaml)
-exec "${compose[@]}" -p tp0 "${files[@]}" "$@"
+exec "${compose[@]}" -p "${COMPOSE_PROJECT:-tp0}" "${files[@]}" "$@"

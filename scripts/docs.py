@@ -19,12 +19,13 @@ RELIABILITY = 'docs/reliability.md'
 SECURITY = 'docs/security.md'
 READING = 'docs/reading.md'
 ARCHITECTURE = 'docs/architecture.md'
-ROOMS = ('lib', 'bet', 'shm', 'store', 'tls', 'pki', 'server', 'client', 'generate', 'stat',
-         'web', 'admin')
+ROOMS = ('lib', 'bet', 'shm', 'store', 'shipper', 'tls', 'pki', 'server', 'client', 'generate',
+         'stat', 'web', 'admin')
 
 # Whose actions and keys a table holds, under which heading of OPERATIONS.
-ACTIONS = {"The server's actions": ('lib', 'shm', 'store', 'tls', 'server'),
-           "The agency's actions": ('lib', 'tls', 'client')}
+ACTIONS = {"The server's actions": ('lib', 'shm', 'store', 'tls', 'server', 'shipper'),
+           "The agency's actions": ('lib', 'tls', 'client'),
+           "lottery-web's actions": ('web',)}
 KEYS = {"The server's keys": ('server/server_config.c', 'server/config.yaml'),
         "The agency's keys": ('client/client_config.c', 'client/config.yaml')}
 COUNTERS_HEADING = 'Monitoring'
@@ -198,6 +199,7 @@ def check_counters():
     names = set(re.findall(r'\.name = "(\w+)"', text))
     metrics = {'lottery_' + name for name in re.findall(r'GAUGE\("(\w+)"\)', text)}
     metrics |= set(re.findall(r'# TYPE (lottery_\w+) ', read('web/observer.c')))
+    metrics |= set(re.findall(r'"(lottery_standby_\w+)"', read('stat/following.c')))
     metrics |= {'lottery_' + name + '_total' for name in re.findall(r'COUNTER\("(\w+)"\)', text)}
     if not names or not metrics:
         complain('stat/counters.c', 'no counters are found')

@@ -11,7 +11,7 @@ set -euo pipefail
 programs=$1 directory=$2
 
 mkdir -p "$directory/man" "$directory/completion"
-for program in server agency stat admin verify generate feed; do
+for program in server agency stat admin verify generate feed web shipper; do
     name=lottery-$program
     "$programs/$name" --print-page >"$directory/man/$name.1"
     "$programs/$name" --print-completion >"$directory/completion/$name"

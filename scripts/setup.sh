@@ -2,7 +2,8 @@
 #
 # setup.sh - installs the packages that are missing for a task.
 #
-#   scripts/setup.sh GROUP...     groups: build, test, lint, clang, dataset, docker, looking, engine, peers
+#   scripts/setup.sh GROUP...     groups: build, test, lint, clang, dataset, docker, looking, browser,
+#                                 engine, peers
 #
 # Quick and silent when nothing is missing. Installs by apt where it may (root,
 # or sudo without a password); otherwise prints the command to type, and stops
@@ -36,6 +37,7 @@ readonly needs=(
     "lint:python3:python3:have python3"
     "clang:clang:clang:have clang"
     "dataset:python3:python3:have python3"
+    "browser:chromium:chromium:have_browser"
     "docker:docker.io:moby-engine:have docker"
     "docker:docker-compose:docker-compose:have_compose"
     "looking:netcat-openbsd:netcat:have nc"
@@ -62,6 +64,10 @@ have_header() {
 
 have_compose() {
     have docker-compose || docker compose version >/dev/null 2>&1
+}
+
+have_browser() {
+    have chromium || have chromium-browser || have google-chrome
 }
 
 have_library() {
@@ -145,7 +151,7 @@ install_packages() {
 }
 
 if (($# == 0)); then
-    echo "usage: setup.sh build|test|lint|clang|dataset|docker|looking|engine|peers ..." >&2
+    echo "usage: setup.sh build|test|lint|clang|dataset|docker|looking|browser|engine|peers ..." >&2
     exit 2
 fi
 readonly groups=("$@")

@@ -3,6 +3,8 @@
  */
 #include "shipper/centre.h"
 
+#include "lib/fault_point.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -340,7 +342,9 @@ static enum engine_answer append(struct engine *engine, const char *subject, uin
         (void)failure_set(failure, "there is no memory for a record of stream " NATIONAL_STREAM);
         return ENGINE_UNKNOWN;
     }
+    fault_point("centre.appending");
     enum engine_answer answer = engine_append(engine, &append, timeout_ms, &sequence, failure);
+    fault_point("centre.appended");
     free(text);
     return answer;
 }

@@ -13,7 +13,8 @@
 
 enum {
     /* A leader that has been deposed and does not know it can tell an old end of the log. */
-    SHORTER_BELIEVED = 3
+    SHORTER_BELIEVED = 3,
+    LOOK_MS = 500 /* for an answer that nothing waits for */
 };
 
 void shipment_open(struct shipment *shipment, struct engine *engine, const char *centre,
@@ -335,6 +336,20 @@ enum shipment_end shipment_append(struct shipment *shipment, struct record *reco
         }
     }
     return append(shipment, record, &other, failure);
+}
+
+enum shipment_end shipment_look(struct shipment *shipment, struct failure *failure)
+{
+    const struct record nothing = {.nonce = ""};
+    struct record other;
+    uint64_t last = 0;
+    if (engine_last_sequence(shipment->engine, shipment->stream, LOOK_MS, &last, failure) !=
+            ENGINE_READ ||
+        last <= shipment->log.sequence) {
+        return SHIPMENT_STORED; /* whatever is wrong, the next append finds it out */
+    }
+    enum shipment_end end = read_back(shipment, &nothing, &other, &last, failure);
+    return end == SHIPMENT_FENCED ? SHIPMENT_FENCED : SHIPMENT_STORED;
 }
 
 /* ------------------------------------------------------------- claiming ---- */

@@ -100,4 +100,10 @@ size_t shipment_room(const struct shipment *shipment);
 enum shipment_end shipment_append(struct shipment *shipment, struct record *record,
                                   struct failure *failure);
 
+/*
+ * Looks whether another node has claimed the log, where there is nothing to append by which that would
+ * be noticed: SHIPMENT_FENCED with the failure, else SHIPMENT_STORED. Takes one question to the engine.
+ */
+enum shipment_end shipment_look(struct shipment *shipment, struct failure *failure);
+
 #endif

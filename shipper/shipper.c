@@ -28,12 +28,14 @@
 #include <unistd.h>
 
 enum {
-    CALL_MS = 3000, /* of one call of the engine; an election takes 4 to 9 s, and is waited for */
-    CONNECT_MS = 3000, /* for the first connection; it goes on trying afterwards */
-    RETRY_MS = 100,    /* between two tries */
+    CALL_MS = 3000,   /* of one call of the engine; an election takes 4 to 9 s, and is waited for */
+    CONNECT_MS = 500, /* for the first connection; it goes on trying afterwards */
+    CALL_LEAST_MS = 100, /* of one call, however little time is left */
+    RETRY_MS = 100,      /* between two tries */
     SOON_MS = 1,
-    LOOK_MS = 500,        /* at the connection, where there is nothing to do */
-    TELL_AFTER_MS = 1000, /* an append that waits for longer is told of */
+    LOOK_MS = 500,         /* at the connection, where there is nothing to do */
+    LOOK_FENCED_MS = 1000, /* at the log, where there has been nothing to append */
+    TELL_AFTER_MS = 1000,  /* an append that waits for longer is told of */
     FILES = 5
 };
 
@@ -73,7 +75,9 @@ struct shipper {
     bool has_claimed;
     int64_t waits_since_ms; /* 0: the engine answers */
     bool has_told_waiting;
-    int64_t stops_at_ms; /* 0: it has not been asked to */
+    int64_t stops_at_ms;           /* 0: it has not been asked to */
+    int64_t looked_at_ms;          /* whether another node has claimed the log */
+    uint64_t looked_after_appends; /* how many there were then */
 };
 
 /* -------------------------------------------------------------- telling ---- */
@@ -169,6 +173,19 @@ static bool is_out_of_patience(struct shipper *shipper)
         shipper->stops_at_ms = clock_monotonic_ms() + shipper->setting->patience_ms;
     }
     return clock_monotonic_ms() >= shipper->stops_at_ms;
+}
+
+/* How long the next call of the engine may take: no longer than there is time before the end. */
+static void limit_call(struct shipper *shipper)
+{
+    int64_t left_ms = CALL_MS;
+    if (stop_signal_has_come()) {
+        (void)is_out_of_patience(shipper); /* which begins to count with the first look */
+        left_ms = shipper->stops_at_ms - clock_monotonic_ms();
+    }
+    shipper->shipment.timeout_ms = left_ms > CALL_MS         ? CALL_MS
+                                   : left_ms < CALL_LEAST_MS ? CALL_LEAST_MS
+                                                             : left_ms;
 }
 
 static bool never(const void *context)
@@ -321,6 +338,7 @@ static enum shipment_end claim(struct shipper *shipper, struct failure *failure)
                                          .done_end = atomic_load(&positions->done_durable),
                                          .read = read_lines,
                                          .context = shipper};
+    limit_call(shipper);
     enum shipment_end end = shipment_claim(&shipper->shipment, &files, failure);
     if (end != SHIPMENT_STORED) {
         return end;
@@ -351,6 +369,7 @@ static enum shipment_end append(struct shipper *shipper, struct record *record,
                                 struct failure *failure)
 {
     for (;;) {
+        limit_call(shipper);
         enum shipment_end end = shipment_append(&shipper->shipment, record, failure);
         tell_counts(shipper);
         if (end != SHIPMENT_WAITING) {
@@ -622,6 +641,23 @@ static void attend_to_centres(struct shipper *shipper)
     }
 }
 
+/* A primary that has nothing to append asks once a second whether it still is one. */
+static enum shipment_end look_around(struct shipper *shipper, struct failure *failure)
+{
+    const uint64_t appends = shipper->shipment.counts.appends;
+    const int64_t now_ms = clock_monotonic_ms();
+    if (appends != shipper->looked_after_appends ||
+        now_ms - shipper->looked_at_ms < LOOK_FENCED_MS) {
+        if (appends != shipper->looked_after_appends) {
+            shipper->looked_after_appends = appends;
+            shipper->looked_at_ms = now_ms;
+        }
+        return SHIPMENT_STORED;
+    }
+    shipper->looked_at_ms = now_ms;
+    return shipment_look(&shipper->shipment, failure);
+}
+
 static enum shipper_exit serve(struct shipper *shipper)
 {
     struct failure failure = {.text = ""};
@@ -637,6 +673,7 @@ static enum shipper_exit serve(struct shipper *shipper)
             tell_counts(shipper);
         } else {
             end = ship(shipper, &failure);
+            end = end == SHIPMENT_STORED ? look_around(shipper, &failure) : end;
         }
         if (end == SHIPMENT_STORED) {
             note_answer(shipper);

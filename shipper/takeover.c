@@ -76,15 +76,16 @@ bool takeover_hear(struct takeover *takeover, const char *text, const struct log
 }
 
 int64_t takeover_due_ms(const struct takeover *takeover, const struct log_state *log,
-                        int64_t now_ms)
+                        const char *own_node, int64_t now_ms)
 {
     if (takeover->is_ordered) {
         return 0;
     }
     const bool is_starting =
         takeover->grace_epoch == log->epoch && takeover->heard_epoch != log->epoch;
-    const int64_t patience_ms =
-        (int64_t)takeover->patience_ms + (is_starting ? (int64_t)STARTING_MS : 0);
+    const bool is_own = strcmp(log->node, own_node) == 0;
+    const int64_t patience_ms = (int64_t)takeover->patience_ms / (is_own ? 2 : 1) +
+                                (is_starting ? (int64_t)STARTING_MS : 0);
     const int64_t left_ms = takeover->alive_at_ms + patience_ms - now_ms;
     return left_ms > 0 ? left_ms : 0;
 }

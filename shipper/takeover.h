@@ -55,9 +55,13 @@ void takeover_note_claim(struct takeover *takeover, uint64_t epoch, int64_t now_
 /* The operator wants it. */
 void takeover_order(struct takeover *takeover, int64_t now_ms);
 
-/* Milliseconds until a claim is due; 0: now. */
+/*
+ * Milliseconds until a claim is due; 0: now. A node that has claimed the log last, and only follows since
+ * it was started again, waits half as long: its files may have bets that were acknowledged by less than
+ * the log.
+ */
 int64_t takeover_due_ms(const struct takeover *takeover, const struct log_state *log,
-                        int64_t now_ms);
+                        const char *own_node, int64_t now_ms);
 
 /* Appends the claim. Whatever the answer is, the log has to be read next. */
 enum engine_answer takeover_claim(struct takeover *takeover, struct engine *engine,

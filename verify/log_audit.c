@@ -319,7 +319,8 @@ static bool take_drawn(struct log_audit *audit, const struct engine_message *mes
         }
     }
     audit->drawn_count++;
-    return true;
+    return sha256_of(message->bytes, message->count, &taken->sha256) ||
+           failure_set(failure, "there is no memory to hash message %" PRIu64, message->sequence);
 }
 
 static bool take_national_line(struct reading *reading, const struct engine_message *message,

@@ -86,6 +86,7 @@ struct log_closed {
 
 struct log_drawn {
     uint64_t sequence;
+    struct sha256_digest sha256;
     struct national_drawn drawn;
 };
 

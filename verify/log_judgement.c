@@ -4,6 +4,7 @@
 #include "verify/log_judgement.h"
 
 #include "seal/canonical.h"
+#include "seal/draw_report.h"
 #include "store/data_directory.h"
 
 #include <errno.h>
@@ -270,6 +271,37 @@ static bool has_number(const struct log_draw *draw)
            control_has_number(&draw->control.terms);
 }
 
+/* Reads draw.json. False where there is none that can be read, which other checks tell. */
+static bool read_report(const struct log_draw *draw, struct draw_report *report)
+{
+    struct failure ignored;
+    size_t bytes = 0;
+    int file = openat(draw->directory, DATA_DRAW_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    char *text = file < 0 ? NULL : canonical_read_file(file, DATA_DRAW_FILE, &bytes, &ignored);
+    bool is_read = text != NULL && draw_report_parse(text, bytes, DATA_DRAW_FILE, report, &ignored);
+    free(text);
+    if (file >= 0) {
+        (void)close(file);
+    }
+    return is_read;
+}
+
+/* Where draw.json names what the centres said of the draw, it is this drawing. */
+static bool is_named_drawing(struct log_draw *draw, const struct log_drawn *drawn)
+{
+    struct draw_report report;
+    if (!read_report(draw, &report)) {
+        return true;
+    }
+    bool is_named = !report.is_national || sha256_equal(&report.national_sha256, &drawn->sha256);
+    draw_report_close(&report);
+    if (!is_named) {
+        set_line(draw, LOG_CHECK_NATIONAL, VERDICT_FAIL,
+                 DATA_DRAW_FILE " names another drawing than message %" PRIu64, drawn->sequence);
+    }
+    return is_named;
+}
+
 /* The directory's number is the drawn one. */
 static void judge_drawn(const struct log_audit *audit, struct log_draw *draw,
                         const struct log_closed *own, const struct log_drawn *drawn)
@@ -279,7 +311,8 @@ static void judge_drawn(const struct log_audit *audit, struct log_draw *draw,
                  "this centre drew with number %" PRIu32 ", and the draw has %" PRIu32
                  " (message %" PRIu64 ")",
                  draw->control.terms.winning_number, drawn->drawn.winning_number, drawn->sequence);
-    } else if (shares_agree(audit, draw, drawn) && all_are_counted(draw, own, drawn)) {
+    } else if (shares_agree(audit, draw, drawn) && all_are_counted(draw, own, drawn) &&
+               is_named_drawing(draw, drawn)) {
         set_line(draw, LOG_CHECK_NATIONAL, VERDICT_OK,
                  "centre %s of %" PRIu32 ": number %" PRIu32 ", %" PRIu64 " of %" PRIu64 " bets%s",
                  own->closed.centre, drawn->drawn.share_count, drawn->drawn.winning_number,

@@ -91,11 +91,11 @@ static void hurry(struct web *web)
 static void serve(struct web *web)
 {
     while (!signals_terminate_requested()) {
+        await(web);
+        accept_some(web);
         if (clock_monotonic_ms() >= web->look_at_ms) {
             look(web);
         }
-        await(web);
-        accept_some(web);
         site_serve(&web->site);
         hurry(web);
     }
@@ -132,8 +132,8 @@ static bool run(const struct server_config *config, const struct web_options *op
                   site_open(&web.site, &web.observer, options->names, failure) &&
                   web_confinement_enter(config, failure);
     if (opened) {
-        log_listeners(&web.listeners);
         observer_open(&web.observer, config->data_directory);
+        log_listeners(&web.listeners);
         serve(&web);
         char request[SIGNALS_REQUEST_BYTES];
         signals_describe_request(request);

@@ -7,19 +7,23 @@
 #include "web/page.h"
 
 #include <openssl/evp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 __asm__(".pushsection .rodata\n"
         ".global web_page_begin\n"
-        ".global web_page_end\n"
+        ".global web_page_bytes\n"
         "web_page_begin:\n"
         ".incbin \"web/page.html\"\n"
         "web_page_end:\n"
-        ".byte 0\n"
+        ".balign 8\n"
+        "web_page_bytes:\n"
+        ".quad web_page_end - web_page_begin\n"
         ".popsection\n");
 
-extern const char web_page_begin[], web_page_end[];
+extern const char web_page_begin[];
+extern const uint64_t web_page_bytes;
 
 enum { HASH_BYTES = 32, HASH_BASE64_BYTES = 4 * ((HASH_BYTES + 2) / 3) + 1 };
 
@@ -79,5 +83,5 @@ bool page_make(const char *text, size_t bytes, struct page *page, struct failure
 
 bool page_open(struct page *page, struct failure *failure)
 {
-    return page_make(web_page_begin, (size_t)(web_page_end - web_page_begin), page, failure);
+    return page_make(web_page_begin, web_page_bytes, page, failure);
 }

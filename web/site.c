@@ -42,8 +42,8 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned
 static enum MHD_Result send_words(struct MHD_Connection *connection, unsigned status,
                                   const char *words)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        strlen(words), (void *)(uintptr_t)words, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(words), (void *)words, MHD_RESPMEM_PERSISTENT);
     if (response != NULL && status == MHD_HTTP_METHOD_NOT_ALLOWED) {
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
     }
@@ -79,7 +79,7 @@ typedef enum MHD_Result send_resource(struct site *site, struct MHD_Connection *
 static enum MHD_Result send_page(struct site *site, struct MHD_Connection *connection)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(
-        site->page.bytes, (void *)(uintptr_t)site->page.text, MHD_RESPMEM_PERSISTENT);
+        site->page.bytes, (void *)site->page.text, MHD_RESPMEM_PERSISTENT);
     return send_response(connection, MHD_HTTP_OK, response, "text/html; charset=utf-8",
                          site->page.policy);
 }

@@ -50,7 +50,10 @@ void site_serve(struct site *site);
 /* Returns within how many milliseconds site_serve has to be called again; `limit_ms` at most. */
 int64_t site_patience_ms(const struct site *site, int64_t limit_ms);
 
-/* Sends what the observer has seen to all readers of /events. False with the failure. */
+/*
+ * Gives what the observer has seen to all readers of /events, to whom the next site_serve sends it.
+ * False with the failure.
+ */
 bool site_publish(struct site *site, struct failure *failure);
 
 /* Ends all connections and frees everything. */

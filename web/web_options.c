@@ -27,7 +27,7 @@ static const struct program_option program_options[] = {
      .name = "names",
      .argument = "NAME,NAME",
      .meaning = "by which it may be asked, besides localhost and addresses; others are refused"},
-    {.id = 't', .name = "check", .meaning = "check the configuration and stop"},
+    {.id = 't', .name = "test", .meaning = "test the configuration and stop"},
 };
 
 const struct program_manual web_manual = {
@@ -38,6 +38,10 @@ const struct program_manual web_manual = {
     .option_count = sizeof program_options / sizeof program_options[0],
     .statuses = {{EXIT_SUCCESS, "it was stopped; -t: the configuration is right"},
                  {EXIT_FAILURE, "it could not start, or could not go on"}},
+    .description = {"Serves a page, its events and metrics by HTTP, to this machine alone unless "
+                    "--address says another one. It shows the server of one data directory, and "
+                    "says so while there is none."},
+    .examples = {{"lottery-web -c server.yaml", "look at http://localhost:12380/"}},
 };
 
 static enum program_reading take_port(const char *text, uint32_t *port)

@@ -19,7 +19,7 @@
 
 enum {
     NODES = 3,
-    PATIENCE_MS = 20000,
+    PATIENCE_MS = DEADLINE_MS,
     SHORT_MS = 300,
     APPEND_MS = 2000,
     BEFORE_FAULT = 50, /* messages */

@@ -2,17 +2,15 @@
  * test_shipping.c - a server that copies its bets to three nodes of NATS: what is acknowledged is in the
  * log, once, whoever is killed meanwhile; and a server that may not write the log says so and ends.
  */
-#include "engine/log_state.h"
 #include "engine/record.h"
 #include "tests/harness/agency.h"
 #include "tests/harness/bets.h"
 #include "tests/harness/cluster.h"
 #include "tests/harness/deadline.h"
-#include "tests/harness/files.h"
 #include "tests/harness/peer.h"
 #include "tests/harness/server.h"
+#include "tests/harness/shipped.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -26,7 +24,6 @@
 
 enum {
     NODES = 3,
-    PATIENCE_MS = 20000,
     CALL_MS = 5000,
     AGENCIES = 5,
     BETS = 20000, /* of all agencies together */
@@ -51,23 +48,9 @@ struct scene {
     const char *servers; /* REPLICATION_SERVERS=... */
 };
 
-/* What the log says, all of it. */
-struct story {
-    struct log_state log;
-    char *bets, *done;
-    unsigned claims, files;
-    struct record last; /* without its bytes */
-};
-
 static struct failure failure;
 
 /* ---- the engine -------------------------------------------------------------- */
-
-static bool close_client(void *engine)
-{
-    engine_close(engine);
-    return true;
-}
 
 static struct scene *open_scene(struct stage *stage)
 {
@@ -76,87 +59,22 @@ static struct scene *open_scene(struct stage *stage)
     scene->cluster = cluster_start(stage, NODES, "");
     scene->servers = stage_text(stage, "REPLICATION_SERVERS=%s", scene->cluster->servers);
     record_write_stream(scene->stream, CENTRE);
-    const struct engine_access access = {.servers = scene->cluster->servers,
-                                         .credentials = "",
-                                         .ca = "",
-                                         .certificate = "",
-                                         .key = "",
-                                         .name = "test_shipping"};
-    sigset_t all;
-    sigset_t before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* of the client's threads */
-    scene->engine = engine_open_nats(&access, PATIENCE_MS, &failure);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (scene->engine == NULL) {
-        fail_msg("%s", failure.text);
-    }
-    stage_own(stage, scene->engine, close_client);
+    scene->engine = shipped_open(stage, scene->cluster->servers);
     return scene;
 }
 
-/* Copies the bytes of a record to where they belong. */
-static void put(struct stage *stage, char **text, uint64_t end, const struct record *record)
+static struct shipped *read_log(const struct scene *scene)
 {
-    char *longer = stage_allocate(stage, (size_t)end + 1);
-    if (*text != NULL) {
-        memcpy(longer, *text, (size_t)record->offset);
-    }
-    memcpy(longer + record->offset, record->bytes, (size_t)record->length);
-    *text = longer;
+    return shipped_read(scene->stage, scene->engine, CENTRE);
 }
 
-/* Reads the log from its first record on; each one has to be right, and to come next. */
-static struct story *read_log(const struct scene *scene)
+static struct shipped *expect_log_is(const struct scene *scene, const struct server *server)
 {
-    struct story *story = stage_allocate(scene->stage, sizeof *story);
-    struct engine_message message;
-    struct record record;
-    story->bets = stage_allocate(scene->stage, 1);
-    story->done = stage_allocate(scene->stage, 1);
-    for (uint64_t sequence = 1;; sequence++) {
-        enum engine_reading reading = ENGINE_AWAY;
-        struct deadline deadline = deadline_in(PATIENCE_MS);
-        while (reading == ENGINE_AWAY && deadline_pause(deadline)) {
-            reading = engine_read(scene->engine, scene->stream, sequence, 0, &message, &failure);
-        }
-        if (reading == ENGINE_NOTHING) {
-            return story;
-        }
-        assert_int_equal(reading, ENGINE_READ);
-        if (!record_read(&message, &record, &failure) ||
-            !log_state_fold(&story->log, &record, sequence, &failure)) {
-            fail_msg("%s", failure.text);
-        }
-        if (record.kind == RECORD_BETS) {
-            put(scene->stage, &story->bets, story->log.bets_end, &record);
-        } else if (record.kind == RECORD_DONE) {
-            put(scene->stage, &story->done, story->log.done_end, &record);
-        }
-        story->claims += record.kind == RECORD_CLAIM;
-        story->files += record.kind == RECORD_FILE;
-        story->last = record;
-        story->last.bytes = NULL;
-    }
-}
-
-/* The log has what the files of the server have, byte for byte. */
-static struct story *expect_log_is(const struct scene *scene, const struct server *server)
-{
-    struct story *story = read_log(scene);
-    size_t bets_bytes = 0;
-    size_t done_bytes = 0;
-    const char *bets = files_read(scene->stage, server_file(server, "bets.csv"), &bets_bytes);
-    const char *done = files_read(scene->stage, server_file(server, "done.csv"), &done_bytes);
-    assert_int_equal(story->log.bets_end, bets_bytes);
-    assert_int_equal(story->log.done_end, done_bytes);
-    assert_memory_equal(story->bets, bets, bets_bytes);
-    assert_memory_equal(story->done, done, done_bytes);
-    return story;
+    return shipped_expect(scene->stage, scene->engine, CENTRE, server);
 }
 
 /* Appends a record after the last one, as any node could. */
-static void append(const struct scene *scene, const struct story *story, struct record *record)
+static void append(const struct scene *scene, const struct shipped *story, struct record *record)
 {
     struct engine_header headers[ENGINE_HEADERS_MAX];
     char subject[ENGINE_SUBJECT_BYTES];
@@ -180,7 +98,7 @@ static void append(const struct scene *scene, const struct story *story, struct 
 /* Claims the log for another node, as a standby does that takes over. */
 static void claim_for_rival(const struct scene *scene)
 {
-    const struct story *story = read_log(scene);
+    const struct shipped *story = read_log(scene);
     struct record claim = {.kind = RECORD_CLAIM,
                            .epoch = story->log.epoch + 1,
                            .node = RIVAL,
@@ -230,7 +148,7 @@ static void a_lottery_is_in_the_log_byte_for_byte(void **state)
     expect_success(start_agencies(scene, server));
     server_stop_well(server);
     assert_int_equal(server_count_log(server, "action: stop_shipper | result: success"), 1);
-    struct story *story = expect_log_is(scene, server);
+    struct shipped *story = expect_log_is(scene, server);
     assert_int_equal(story->claims, 1);
     assert_int_equal(story->last.kind, RECORD_FILE);
     assert_string_equal(story->last.name, "control");
@@ -269,7 +187,7 @@ static void shippers_that_are_killed_leave_each_bet_in_the_log_once(void **state
     assert_true(while_shipping > KILLS / 2);
     expect_success(agencies);
     server_stop_well(server);
-    struct story *story = expect_log_is(scene, server);
+    struct shipped *story = expect_log_is(scene, server);
     assert_true(story->claims > KILLS / 2);
     print_message("%u shippers killed, %u of them while they shipped, %u claims, %" PRIu64
                   " records\n",
@@ -401,7 +319,7 @@ static void a_disk_that_is_behind_the_log_does_not_serve(void **state)
     peer_ask(peer, bets_batch(scene->stage, 1, 0, 1), ACK);
     peer_close(peer);
     server_stop_well(server);
-    const struct story *story = read_log(scene);
+    const struct shipped *story = read_log(scene);
     struct record more = {.kind = RECORD_BETS,
                           .epoch = story->log.epoch,
                           .offset = story->log.bets_end,
@@ -426,7 +344,7 @@ static void a_disk_with_other_bytes_than_the_log_is_not_copied(void **state)
     peer_ask(peer, bets_batch(scene->stage, 1, 0, 1), ACK);
     peer_close(peer);
     server_stop_well(server);
-    const struct story *story = read_log(scene);
+    const struct shipped *story = read_log(scene);
     struct record other = {.kind = RECORD_BETS,
                            .epoch = story->log.epoch,
                            .offset = story->log.bets_end,

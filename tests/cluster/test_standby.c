@@ -4,123 +4,23 @@
  * The primary's machine is lost by SIGKILL to all of its processes at once. The engine is one node of
  * NATS: what several do is test_engine_nats.c's.
  */
-#include "store/control.h"
-#include "store/replication.h"
 #include "tests/harness/agency.h"
 #include "tests/harness/bets.h"
-#include "tests/harness/cluster.h"
+#include "tests/harness/centre.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
-#include "tests/harness/ports.h"
 #include "tests/harness/proc.h"
 #include "tests/harness/reckoning.h"
 
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
 
-enum { NODES_MAX = 3, FENCED = 4, SHIPPER_KILLS = 20 };
-
-/* A centre of two or three nodes. */
-struct centre {
-    struct stage *stage;
-    struct cluster *engine;
-    const char *directories[NODES_MAX];
-    unsigned ports[NODES_MAX];
-    const char *agencies; /* expected */
-};
-
-static struct centre *centre_open(struct stage *stage, const char *agencies)
-{
-    struct centre *centre = stage_allocate(stage, sizeof *centre);
-    centre->stage = stage;
-    centre->engine = cluster_start(stage, 1, "");
-    centre->agencies = agencies;
-    for (unsigned i = 0; i < NODES_MAX; i++) {
-        centre->directories[i] = stage_path(stage, "node-%u", i);
-        centre->ports[i] = ports_choose();
-    }
-    return centre;
-}
-
-/* `patience`: REPLICATION_TAKEOVER_AFTER. The texts are the stage's. */
-static const char *const *environment_of(const struct centre *centre, unsigned node,
-                                         const char *patience)
-{
-    struct stage *stage = centre->stage;
-    const char *const values[] = {
-        stage_text(stage, "REPLICATION_SERVERS=%s", centre->engine->servers),
-        "REPLICATION_CENTRE=north",
-        "REPLICATION_REPLICAS=1",
-        "ACK_AFTER=replicated",
-        stage_text(stage, "REPLICATION_TAKEOVER_AFTER=%s", patience),
-        stage_text(stage, "NUMBER_OF_AGENCIES=%s", centre->agencies),
-        stage_text(stage, "SERVER_PORT=%u", centre->ports[node]),
-        NULL};
-    const char **environment = stage_allocate(stage, sizeof values);
-    memcpy((void *)environment, (const void *)values, sizeof values);
-    return environment;
-}
-
-static struct server *start_primary(const struct centre *centre, unsigned node)
-{
-    struct server *server = server_start_with(centre->stage, centre->directories[node], NULL,
-                                              environment_of(centre, node, "5s"));
-    (void)server_await_log(server, 1, "action: replica | result: success | claimed: epoch*");
-    return server;
-}
-
-static struct server *start_standby(const struct centre *centre, unsigned node,
-                                    const char *patience)
-{
-    struct server *server = server_follow(centre->stage, centre->directories[node],
-                                          environment_of(centre, node, patience));
-    server->port = centre->ports[node];
-    return server;
-}
-
-static bool is_same(const struct server *one, const struct server *other, const char *name)
-{
-    size_t count = 0;
-    size_t other_count = 0;
-    char *bytes = files_load(server_file(one, name), &count);
-    char *other_bytes = files_load(server_file(other, name), &other_count);
-    bool same = bytes != NULL && other_bytes != NULL && count == other_count &&
-                memcmp(bytes, other_bytes, count) == 0;
-    free(bytes);
-    free(other_bytes);
-    return same;
-}
-
-static void await_same(const struct server *one, const struct server *other, const char *name)
-{
-    struct deadline deadline = deadline_in(DEADLINE_MS);
-    while (!is_same(one, other, name)) {
-        if (!deadline_pause(deadline)) {
-            program_show(one->program);
-            program_show(other->program);
-            fail_msg("%s is not the same in %s and %s", name, one->directory, other->directory);
-        }
-    }
-}
-
-/* Every file that is about bets, and the draw where one was held. */
-static void await_all_same(const struct server *one, const struct server *other, bool drawn)
-{
-    static const char *const names[] = {"bets.csv", "done.csv", "seal.json", "draw.json",
-                                        "winners.csv"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0] && (drawn || i < 2); i++) {
-        await_same(one, other, names[i]);
-    }
-}
+enum { SHIPPER_KILLS = 6 };
 
 static struct program_end run(const struct server *server, const char *name,
                               const char *const *arguments, struct program **program)
@@ -134,27 +34,21 @@ static struct program_end run(const struct server *server, const char *name,
     return end;
 }
 
-static void await_takeover(struct server *server)
-{
-    (void)server_await_log(server, 1, "action: takeover | result: success | epoch*node*");
-    server_await_port(server);
-}
-
 /* ----------------------------------------------------------------- tests ---- */
 
 static void a_standby_has_the_same_bytes_also_one_that_joins_late(void **state)
 {
     const struct centre *centre = centre_open(*state, "2");
-    struct server *primary = start_primary(centre, 0);
-    struct server *early = start_standby(centre, 1, "1h");
+    struct server *primary = centre_start_primary(centre, 0);
+    struct server *early = centre_start_standby(centre, 1, "1h");
     agency_generate(centre->stage, 2, 20000);
     struct program *first = agency_start(primary, 1, agency_bets_file(centre->stage, 1), NULL);
     struct program *second = agency_start(primary, 2, agency_bets_file(centre->stage, 2), NULL);
     agency_expect_success(first);
     agency_expect_success(second);
-    await_all_same(primary, early, true);
-    struct server *late = start_standby(centre, 2, "1h");
-    await_all_same(primary, late, true);
+    centre_await_all_same(primary, early, true);
+    struct server *late = centre_start_standby(centre, 2, "1h");
+    centre_await_all_same(primary, late, true);
     server_stop_well(late);
     server_stop_well(early);
 }
@@ -163,8 +57,8 @@ static void agencies_go_on_at_the_standby_and_the_old_primary_follows_it(void **
 {
     const struct centre *centre = centre_open(*state, "1");
     struct stage *stage = centre->stage;
-    struct server *primary = start_primary(centre, 0);
-    struct server *standby = start_standby(centre, 1, "1s");
+    struct server *primary = centre_start_primary(centre, 0);
+    struct server *standby = centre_start_standby(centre, 1, "1s");
     agency_generate(stage, 1, 200000);
     const char *addresses = stage_text(stage, "CLI_SERVER_ADDRESS=127.0.0.1:%u,127.0.0.1:%u",
                                        primary->port, standby->port);
@@ -172,12 +66,12 @@ static void agencies_go_on_at_the_standby_and_the_old_primary_follows_it(void **
                                           ENVIRONMENT(addresses, "CLI_LOOP_LAPSE=30s"));
     (void)server_await_log(primary, 20, "action: apuesta_recibida | result: success");
     server_kill_everything(primary);
-    await_takeover(standby);
+    centre_await_takeover(standby);
     agency_expect_success(agency);
     const struct reckoning *stored = reckoning_read(stage, server_file(standby, "bets.csv"));
     reckoning_expect_file(stage, stored, 1, agency_bets_file(stage, 1), SIZE_MAX);
-    struct server *returned = start_standby(centre, 0, "1h");
-    await_all_same(standby, returned, true);
+    struct server *returned = centre_start_standby(centre, 0, "1h");
+    centre_await_all_same(standby, returned, true);
     server_stop_well(returned);
 }
 
@@ -185,12 +79,12 @@ static void what_the_log_lacks_is_put_aside_and_counted(void **state)
 {
     const struct centre *centre = centre_open(*state, "2");
     struct stage *stage = centre->stage;
-    struct server *primary = start_primary(centre, 0);
-    struct server *standby = start_standby(centre, 1, "1s");
+    struct server *primary = centre_start_primary(centre, 0);
+    struct server *standby = centre_start_standby(centre, 1, "1s");
     struct peer *peer = peer_connect(primary);
     pid_t shipper = 0;
     peer_ask(peer, bets_batch(stage, 1, 0, 10), "server:0\r\n");
-    await_same(primary, standby, "bets.csv");
+    centre_await_same(primary, standby, "bets.csv");
     const uint64_t acknowledged = files_size(server_file(primary, "bets.csv"));
     assert_int_equal(proc_children(primary->program->pid, "lottery-shipper", &shipper, 1), 1);
     assert_int_equal(kill(shipper, SIGSTOP), 0);
@@ -201,12 +95,12 @@ static void what_the_log_lacks_is_put_aside_and_counted(void **state)
     }
     assert_false(peer_has_news(peer, 0));
     server_kill_everything(primary);
-    await_takeover(standby);
+    centre_await_takeover(standby);
     peer = peer_connect(standby);
     peer_ask(peer, "1:7\r\n", "server:8:10,open*\r\n");
-    struct server *returned = start_standby(centre, 0, "1h");
+    struct server *returned = centre_start_standby(centre, 0, "1h");
     (void)server_await_log(returned, 1, "action: unacknowledged*bets.csv*bets: 7 |*");
-    await_all_same(standby, returned, false);
+    centre_await_all_same(standby, returned, false);
     assert_true(files_size(server_file(returned, "bets.csv.unacknowledged.2")) > 0);
     server_stop_well(returned);
 }
@@ -215,22 +109,22 @@ static void a_primary_that_was_paused_acknowledges_nothing_more(void **state)
 {
     const struct centre *centre = centre_open(*state, "2");
     struct stage *stage = centre->stage;
-    struct server *primary = start_primary(centre, 0);
-    struct server *standby = start_standby(centre, 1, "1s");
+    struct server *primary = centre_start_primary(centre, 0);
+    struct server *standby = centre_start_standby(centre, 1, "1s");
     struct peer *peer = peer_connect(primary);
     pid_t shipper = 0;
     peer_ask(peer, bets_batch(stage, 1, 0, 10), "server:0\r\n");
-    await_same(primary, standby, "bets.csv");
+    centre_await_same(primary, standby, "bets.csv");
     assert_int_equal(proc_children(primary->program->pid, "lottery-shipper", &shipper, 1), 1);
     assert_int_equal(kill(shipper, SIGSTOP), 0); /* with it the heartbeat stops */
-    await_takeover(standby);
+    centre_await_takeover(standby);
     peer_send(peer, bets_batch(stage, 1, 10, 7));
     struct peer *other = peer_connect(standby);
     peer_ask(other, "1:7\r\n", "server:8:10,open*\r\n");
     peer_ask(other, bets_batch(stage, 1, 10, 5), "server:0\r\n");
     assert_false(peer_has_news(peer, 0));
     assert_int_equal(kill(shipper, SIGCONT), 0);
-    assert_int_equal(program_await_end(primary->program).status, FENCED);
+    assert_int_equal(program_await_end(primary->program).status, CENTRE_FENCED);
     peer_expect_close(peer);
     bets_expect_stored(standby, 1, 0, 15);
 }
@@ -239,25 +133,28 @@ static void an_operator_switches_over(void **state)
 {
     const struct centre *centre = centre_open(*state, "2");
     struct stage *stage = centre->stage;
-    struct server *primary = start_primary(centre, 0);
-    struct server *standby = start_standby(centre, 1, "1h");
+    struct server *primary = centre_start_primary(centre, 0);
+    struct server *standby = centre_start_standby(centre, 1, "1h");
     struct program *program = NULL;
     struct peer *peer = peer_connect(primary);
     peer_ask(peer, bets_batch(stage, 1, 0, 10), "server:0\r\n");
-    await_same(primary, standby, "bets.csv");
-    assert_int_equal(run(standby, "lottery-stat", NULL, &program).status, 0);
-    assert_non_null(strstr(program_log(program), "standby: follows"));
+    centre_await_same(primary, standby, "bets.csv");
+    struct deadline deadline = deadline_in(DEADLINE_MS); /* its state is written once a second */
+    do {
+        assert_true(deadline_pause(deadline));
+        assert_int_equal(run(standby, "lottery-stat", NULL, &program).status, 0);
+    } while (strstr(program_log(program), "standby: follows") == NULL);
     assert_int_equal(run(standby, "lottery-admin", ARGUMENTS("promote"), &program).status, 0);
     server_await_port(standby);
-    assert_int_equal(program_await_end(primary->program).status, FENCED);
+    assert_int_equal(program_await_end(primary->program).status, CENTRE_FENCED);
     bets_expect_stored(standby, 1, 0, 10);
     /* The fenced one stays out until it follows. */
     struct program_end end;
-    (void)server_start_in_vain(stage, centre->directories[0], NULL, environment_of(centre, 0, "1h"),
-                               &end);
-    assert_int_equal(end.status, FENCED);
-    struct server *returned = start_standby(centre, 0, "1h");
-    await_all_same(standby, returned, false);
+    (void)server_start_in_vain(stage, centre->directories[0], NULL,
+                               centre_environment(centre, 0, "1h"), &end);
+    assert_int_equal(end.status, CENTRE_FENCED);
+    struct server *returned = centre_start_standby(centre, 0, "1h");
+    centre_await_all_same(standby, returned, false);
     server_stop_well(returned);
 }
 
@@ -265,13 +162,13 @@ static void of_two_standbys_one_takes_over_and_the_other_follows_it(void **state
 {
     const struct centre *centre = centre_open(*state, "2");
     struct stage *stage = centre->stage;
-    struct server *primary = start_primary(centre, 0);
-    struct server *first = start_standby(centre, 1, "1s");
-    struct server *second = start_standby(centre, 2, "1s");
+    struct server *primary = centre_start_primary(centre, 0);
+    struct server *first = centre_start_standby(centre, 1, "1s");
+    struct server *second = centre_start_standby(centre, 2, "1s");
     struct peer *peer = peer_connect(primary);
     peer_ask(peer, bets_batch(stage, 1, 0, 10), "server:0\r\n");
-    await_same(primary, first, "bets.csv");
-    await_same(primary, second, "bets.csv");
+    centre_await_same(primary, first, "bets.csv");
+    centre_await_same(primary, second, "bets.csv");
     server_kill_everything(primary);
     struct deadline deadline = deadline_in(DEADLINE_MS);
     static const char *const claimed = "action: takeover | result: success | epoch*node*";
@@ -285,7 +182,7 @@ static void of_two_standbys_one_takes_over_and_the_other_follows_it(void **state
     peer = peer_connect(winner);
     peer_ask(peer, "1:7\r\n", "server:8:10,open*\r\n");
     peer_ask(peer, bets_batch(stage, 1, 10, 5), "server:0\r\n");
-    await_all_same(winner, follower, false);
+    centre_await_all_same(winner, follower, false);
     assert_int_equal(server_count_log(follower, claimed), 0);
     server_stop_well(follower);
 }
@@ -294,35 +191,32 @@ static void a_shipper_that_is_killed_again_and_again_follows_on(void **state)
 {
     const struct centre *centre = centre_open(*state, "1");
     struct stage *stage = centre->stage;
-    struct server *primary = start_primary(centre, 0);
-    struct server *standby = start_standby(centre, 1, "1h");
+    struct server *primary = centre_start_primary(centre, 0);
+    struct server *standby = centre_start_standby(centre, 1, "1h");
     agency_generate(stage, 1, 200000);
     struct program *agency = agency_start(primary, 1, agency_bets_file(stage, 1), NULL);
-    struct deadline deadline = deadline_in(DEADLINE_MS);
-    for (int kills = 0; kills < SHIPPER_KILLS;) {
+    for (unsigned kills = 0; kills < SHIPPER_KILLS; kills++) {
         pid_t shipper = 0;
-        if (proc_children(standby->program->pid, "lottery-shipper", &shipper, 1) == 1) {
-            assert_int_equal(kill(shipper, SIGKILL), 0);
-            kills++;
-        }
-        assert_true(deadline_pause(deadline));
+        (void)server_await_log(standby, kills + 1, "action: follow | result: success | node: ");
+        assert_int_equal(proc_children(standby->program->pid, "lottery-shipper", &shipper, 1), 1);
+        assert_int_equal(kill(shipper, SIGKILL), 0);
     }
     agency_expect_success(agency);
-    await_all_same(primary, standby, true);
+    centre_await_all_same(primary, standby, true);
     server_stop_well(standby);
 }
 
 static void a_standby_of_other_terms_says_so_before_it_is_needed(void **state)
 {
     struct centre *centre = centre_open(*state, "2");
-    struct server *primary = start_primary(centre, 0);
+    struct server *primary = centre_start_primary(centre, 0);
     struct peer *peer = peer_connect(primary);
     peer_ask(peer, bets_batch(centre->stage, 1, 0, 10), "server:0\r\n");
     centre->agencies = "3";
     struct program_end end;
     struct program *program =
         server_start_in_vain(centre->stage, centre->directories[1], ARGUMENTS("--follow"),
-                             environment_of(centre, 1, "1h"), &end);
+                             centre_environment(centre, 1, "1h"), &end);
     assert_int_equal(end.status, 1);
     assert_non_null(strstr(program_errors(program), "of other terms than its configuration"));
 }

@@ -14,6 +14,7 @@ ifneq ($(VARIANT),faults)
 endif
 
 run-tests: fault-programs
+run-cluster-tests: fault-programs
 
 $(BUILD)/tests/faults/test_chaos: $(call objects,tests/faults/chaos_plan.c tests/faults/chaos_operator.c \
     tests/faults/chaos_judge.c)

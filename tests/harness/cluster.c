@@ -127,6 +127,7 @@ static const char *write_routes(struct cluster *cluster)
     return routes;
 }
 
+/* Its name is the stage's: clusters of other tests don't join it, whatever port they dial. */
 static void write_configuration(struct cluster *cluster, unsigned node, const char *settings)
 {
     struct stage *stage = cluster->stage;
@@ -135,8 +136,9 @@ static void write_configuration(struct cluster *cluster, unsigned node, const ch
     const char *routes =
         cluster->count == 1
             ? ""
-            : stage_text(stage, "cluster { name: test, listen: \"127.0.0.1:%u\", routes: [%s] }\n",
-                         self->route_port, write_routes(cluster));
+            : stage_text(stage,
+                         "cluster { name: \"%s\", listen: \"127.0.0.1:%u\", routes: [%s] }\n",
+                         stage->directory, self->route_port, write_routes(cluster));
     self->configuration = stage_path(stage, "engine-%u.conf", node);
     files_write(self->configuration,
                 stage_text(stage,

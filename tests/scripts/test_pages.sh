@@ -39,6 +39,14 @@ exit_statuses_are_those_that_operations_explains() {
     expect_statuses lottery-admin "$(section operations.md lottery-admin 'What the log says')"
 }
 
+every_program_has_a_page() {
+    local name
+    while read -r name; do
+        [[ -s $checkout/man/$name.1 && -s $checkout/completion/$name ]] ||
+            fail "$name has no page: scripts/pages.sh"
+    done < <(sed -n 's/^\$(eval $(call program,\([^,]*\),.*/\1/p' "$checkout/Makefile")
+}
+
 an_option_that_no_page_has_is_found() {
     make_pages
     cp -R "$checkout/man" kept
@@ -72,7 +80,7 @@ completions_offer_options_files_and_commands() {
     expect_equal '' "$(complete_words lottery-server x)" "no operand"
     touch some.yaml
     expect_equal 'some.yaml' "$(complete_words lottery-server -c some)" "a file"
-    expect_match '^close$' "$(complete_words lottery-admin clo)"
+    expect_match '(^| )close( |$)' "$(complete_words lottery-admin clo)"
     expect_equal 'revoke' "$(complete_words lottery-admin pki rev)" "a second word"
 }
 
@@ -94,6 +102,7 @@ what_is_installed_is_found_and_removed_again() {
 
 run_tests \
     pages_and_completions_are_what_the_tables_say \
+    every_program_has_a_page \
     exit_statuses_are_those_that_operations_explains \
     an_option_that_no_page_has_is_found \
     no_page_has_a_warning \

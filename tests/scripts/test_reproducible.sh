@@ -27,4 +27,13 @@ two_builds_in_two_places_are_the_same_bytes() {
     expect_match '^commit: 0123456789ab$' "$("$work/here/bin/lottery-generate" --version)"
 }
 
-run_tests two_builds_in_two_places_are_the_same_bytes
+another_commit_is_told_by_the_next_build() {
+    build "$work/here"
+    echo ba9876543210 >"$work/here/COMMIT"
+    env -u MAKEFLAGS -u MAKEOVERRIDES make -s -C "$work/here" bin/lottery-generate >/dev/null 2>&1
+    expect_match '^commit: ba9876543210$' "$("$work/here/bin/lottery-generate" --version)"
+}
+
+run_tests \
+    two_builds_in_two_places_are_the_same_bytes \
+    another_commit_is_told_by_the_next_build

@@ -119,7 +119,9 @@ class Browser:
     # ---- what one does with it ----
 
     def open(self, url):
+        self.value('window.isBefore = true')
         self.call('Page.navigate', url=url)
+        self.wait("!window.isBefore && document.readyState === 'complete'", url + ' loads')
 
     def resize(self, width, height, scale=1, phone=False):
         self.call('Emulation.setDeviceMetricsOverride', width=width, height=height,

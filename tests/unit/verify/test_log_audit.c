@@ -7,12 +7,15 @@
 #include "tests/unit/feed/feed_fixture.h"
 
 #include "feed/export.h"
+#include "seal/canonical.h"
+#include "seal/draw_report.h"
 #include "store/data_directory.h"
 #include "tests/harness/files.h"
 #include "tests/harness/sealed_draw.h"
 #include "tests/harness/stage.h"
 #include "verify/log_audit.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -488,6 +491,49 @@ static void a_draw_of_all_centres_agrees(void **state)
     expect_nation(centre, VERDICT_OK, "centre north of 2: number 7574, 8 of 16 bets");
 }
 
+/* Has draw.json name the draw with this record. */
+static void name_drawing(const struct centre *centre, const char *record, size_t bytes)
+{
+    char path[PATH_MAX];
+    struct draw_report report;
+    struct failure failure;
+    size_t text_bytes = 0;
+    (void)snprintf(path, sizeof path, "%s/draw.json", centre->path);
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(file >= 0);
+    char *text = canonical_read_file(file, path, &text_bytes, &failure);
+    assert_true(draw_report_parse(text, text_bytes, path, &report, &failure));
+    free(text);
+    report.is_national = true;
+    assert_true(sha256_of(record, bytes, &report.national_sha256));
+    text = draw_report_write_text(&report, &text_bytes);
+    draw_report_close(&report);
+    assert_int_equal(pwrite(file, text, text_bytes, 0), text_bytes);
+    free(text);
+    (void)close(file);
+}
+
+static void a_draw_that_names_another_drawing_is_found(void **state)
+{
+    for (int wrong = 0; wrong <= 1; wrong++) {
+        struct centre *centre = open_centre_unshipped(*state, wrong == 0 ? "f" : "g", CONTROL_NEW);
+        struct national_drawn drawn = drawn_of(centre);
+        struct national_closed north = closed_of(centre, "north");
+        struct national_closed south = closed_of(centre, "south");
+        size_t bytes = 0;
+        make_national(centre);
+        say_closed(centre, &north, &drawn);
+        say_closed(centre, &south, &drawn);
+        say_drawn(centre, &drawn);
+        char *record = national_write_drawn(&drawn, &bytes);
+        name_drawing(centre, record, bytes - (size_t)wrong);
+        free(record);
+        ship(centre);
+        expect_nation(centre, wrong == 0 ? VERDICT_OK : VERDICT_FAIL,
+                      wrong == 0 ? "8 of 16 bets" : "names another drawing than message 3");
+    }
+}
+
 /* Both say it, and the draw is wrong in one thing. */
 static void expect_wrong_drawn(void **state, const char *name,
                                void (*change)(struct national_drawn *drawn), const char *text)
@@ -696,6 +742,7 @@ int main(void)
         STAGE_TEST(what_is_no_export_is_no_verdict),
         STAGE_TEST(bytes_come_back_from_base64),
         STAGE_TEST(a_draw_of_all_centres_agrees),
+        STAGE_TEST(a_draw_that_names_another_drawing_is_found),
         STAGE_TEST(a_draw_that_is_wrong_of_the_centres_is_named),
         STAGE_TEST(what_a_centre_said_otherwise_is_named),
         STAGE_TEST(a_centre_that_waits_for_others_is_well_so_far),
