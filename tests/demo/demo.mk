@@ -1,0 +1,14 @@
+# demo.mk - the demonstration: `make demo`.
+
+DEMO_TOOL := $(BUILD)/demo/lottery-lock-owner
+
+$(DEMO_TOOL): $(call objects,tests/demo/lock_owner_main.c) $(call archives,stat server tls store shm bet lib)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBRARIES_server) $(LIBRARIES_tls) $(LIBRARIES)
+
+.PHONY: demo
+demo: ## the page beside twelve agencies, and a menu of disasters (RATE=150 bets a second each)
+	@bash scripts/setup.sh build
+	@$(MAKE) --no-print-directory -s $(PARALLEL) all $(DEMO_TOOL)
+	@LOTTERY_BIN=$(BIN) LOTTERY_DEMO_TOOL=$(DEMO_TOOL) bash scripts/demo.sh $(RATE)
