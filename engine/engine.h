@@ -13,8 +13,8 @@
  * memory for tests (engine_memory.h). A caller sees the functions below and no difference. What stands
  * in a centre's messages is record.h's, and what they add up to log_state.h's.
  *
- * Called by one thread of one process, which never forks afterwards: the client of NATS starts
- * threads at its first call. Used by lottery-shipper and lottery-feed; never by a process of the
+ * Called by one thread of one process, but for engine_tell, which another thread may call too. The process
+ * never forks afterwards: the client of NATS starts threads at its first call. Used by lottery-shipper and lottery-feed; never by a process of the
  * server. If the process dies, an append that was in flight is stored or not, and whoever comes next
  * reads which.
  */
@@ -146,7 +146,10 @@ enum engine_reading engine_read(struct engine *engine, const char *stream, uint6
                                 int64_t timeout_ms, struct engine_message *message,
                                 struct failure *failure);
 
-/* Tells everybody who listens now, once; nothing is stored, and nobody may hear it. */
+/*
+ * Tells everybody who listens now, once; nothing is stored, and nobody may hear it. Another thread may
+ * call it meanwhile, between open and close.
+ */
 void engine_tell(struct engine *engine, const char *subject, const char *text);
 
 /* Listens to a subject from now on; one per engine. False with the failure. */

@@ -159,7 +159,7 @@ static void store(struct engine_memory *memory, struct stream *stream,
     if (stream->last == stream->capacity) {
         const size_t capacity = stream->capacity == 0 ? CAPACITY_FIRST : 2 * stream->capacity;
         struct engine_message **more =
-            realloc((void *)stream->messages, capacity * sizeof *stream->messages);
+            realloc((void *)stream->messages, capacity * sizeof(struct engine_message *));
         if (more == NULL) {
             abort();
         }
@@ -636,6 +636,7 @@ void engine_memory_flip_bit(struct engine_memory *memory, const char *stream, ui
 {
     (void)pthread_mutex_lock(&memory->lock);
     struct engine_message *message = find_stream(memory, stream)->messages[sequence - 1];
-    ((char *)(message + 1))[names_bytes(message->headers, message->header_count)] ^= 1;
+    char *bytes = (char *)(message + 1) + names_bytes(message->headers, message->header_count);
+    *bytes = (char)(*bytes ^ 1);
     (void)pthread_mutex_unlock(&memory->lock);
 }

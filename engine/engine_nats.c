@@ -14,6 +14,7 @@
 
 #include <inttypes.h>
 #include <nats/nats.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ struct row {
 struct nats {
     struct engine base;
     natsOptions *options;
+    pthread_mutex_t lock; /* held while `connection` changes, and while another thread tells */
     natsConnection *connection; /* NULL: there has been none yet, or libnats has given it up */
     jsCtx *jetstream;           /* of the connection */
     char listens_to[ENGINE_SUBJECT_BYTES]; /* "": nothing */
@@ -150,26 +152,37 @@ static uint64_t count_reconnects(const struct nats *nats)
     return nats->reconnects + count;
 }
 
+static void set_connection(struct nats *nats, natsConnection *connection)
+{
+    (void)pthread_mutex_lock(&nats->lock);
+    nats->connection = connection;
+    (void)pthread_mutex_unlock(&nats->lock);
+}
+
 /* Gives up the connection and all that hangs on it. */
 static void disconnect(struct nats *nats)
 {
-    nats->reconnects = count_reconnects(nats) + (nats->connection != NULL ? 1 : 0);
+    natsConnection *connection = nats->connection;
+    nats->reconnects = count_reconnects(nats) + (connection != NULL ? 1 : 0);
     close_row(&nats->row);
     natsSubscription_Destroy(nats->listening);
     jsCtx_Destroy(nats->jetstream);
-    natsConnection_Destroy(nats->connection);
+    set_connection(nats, NULL);
+    natsConnection_Destroy(connection);
     nats->listening = NULL;
     nats->jetstream = NULL;
-    nats->connection = NULL;
 }
 
 static bool connect_now(struct nats *nats, struct failure *failure)
 {
-    natsStatus status = natsConnection_Connect(&nats->connection, nats->options);
-    status = status != NATS_OK ? status
-                               : natsConnection_JetStream(&nats->jetstream, nats->connection, NULL);
+    natsConnection *connection = NULL;
+    natsStatus status = natsConnection_Connect(&connection, nats->options);
+    if (status == NATS_OK) {
+        set_connection(nats, connection);
+        status = natsConnection_JetStream(&nats->jetstream, connection, NULL);
+    }
     if (status == NATS_OK && nats->listens_to[0] != '\0') {
-        status = natsConnection_SubscribeSync(&nats->listening, nats->connection, nats->listens_to);
+        status = natsConnection_SubscribeSync(&nats->listening, connection, nats->listens_to);
     }
     if (status != NATS_OK) {
         (void)failure_set(failure, "connect to the engine: %s", last_reason(status));
@@ -300,6 +313,7 @@ static void nats_close(struct engine *engine)
     disconnect(nats);
     natsMsg_Destroy(nats->given);
     natsOptions_Destroy(nats->options);
+    (void)pthread_mutex_destroy(&nats->lock);
     free(nats);
 }
 
@@ -436,7 +450,7 @@ static enum engine_reading give(struct nats *nats, natsMsg *found, uint64_t sequ
                                 int64_t stored_at_ns, struct engine_message *message,
                                 struct failure *failure)
 {
-    const int64_t ns_per_ms = 1000 * 1000;
+    const int64_t ns_per_ms = INT64_C(1000) * 1000;
     natsMsg_Destroy(nats->given);
     nats->given = found;
     message->sequence = sequence;
@@ -774,9 +788,11 @@ static size_t nats_payload_max(const struct engine *engine)
 static void nats_tell(struct engine *engine, const char *subject, const char *text)
 {
     struct nats *nats = nats_of(engine);
+    (void)pthread_mutex_lock(&nats->lock);
     if (is_connected(nats)) {
         (void)natsConnection_PublishString(nats->connection, subject, text);
     }
+    (void)pthread_mutex_unlock(&nats->lock);
 }
 
 static bool nats_listen(struct engine *engine, const char *subject, struct failure *failure)
@@ -849,6 +865,7 @@ struct engine *engine_open_nats(const struct engine_access *access, int64_t pati
         return NULL;
     }
     nats->base.calls = &nats_calls;
+    (void)pthread_mutex_init(&nats->lock, NULL);
     const natsStatus status = make_options(&nats->options, access);
     if (status != NATS_OK) {
         (void)failure_set(failure, "connect to the engine at %s: %s", access->servers,

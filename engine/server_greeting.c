@@ -7,6 +7,7 @@
 
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -33,12 +34,23 @@ bool server_greeting_read(const char *greeting, char version[SERVER_GREETING_VER
     return true;
 }
 
+/* Reads a number and the dot after it, if there is one. False where there is no number. */
+static bool take_number(const char **at, unsigned long *number)
+{
+    char *end = NULL;
+    *number = strtoul(*at, &end, 10);
+    const bool taken = end > *at && **at >= '0' && **at <= '9';
+    *at = *end == '.' ? end + 1 : end;
+    return taken;
+}
+
 bool server_greeting_is_sound(const char *version)
 {
-    unsigned major = 0;
-    unsigned minor = 0;
-    unsigned patch = 0;
-    if (sscanf(version, "%u.%u.%u", &major, &minor, &patch) != 3) {
+    unsigned long major = 0;
+    unsigned long minor = 0;
+    unsigned long patch = 0;
+    if (!take_number(&version, &major) || !take_number(&version, &minor) ||
+        !take_number(&version, &patch)) {
         return false;
     }
     return major > 2 || (major == 2 && (minor > 10 || (minor == 10 && patch >= OLDEST_PATCH)));

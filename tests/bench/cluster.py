@@ -5,10 +5,12 @@ Each scenario has its sides in turn, several rounds; medians of the rounds' rati
 
     waiting, window16, window64    `ack_after: replicated` against a floor that only frames, copies, and
                   appends the same messages to the same nodes, with nothing else (lottery-floor -e)
-    beside_...    `ack_after: synced` with a shipper beside it, and without one
-    catch_up      a standby from an empty directory, against reading the log and nothing else
+    beside_...    `ack_after: synced` with a shipper beside it, and without one. The nodes write to
+                  memory, and have what others leave of the processors: they stand for other machines
+    catch_up      a standby in an empty directory from its first byte on, against reading the log and
+                  nothing else
 
-The nodes share this machine's processors and disk with everything else.
+Else the nodes share this machine's processors and disk with everything.
 """
 import os
 import re
@@ -17,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 
@@ -39,10 +42,8 @@ def free_port():
 class Cluster:
     """The nodes, in a directory of their own, which goes with them."""
 
-    def __init__(self, options):
-        self.directory = os.path.abspath(os.path.join(options.data, 'bench-engine'))
-        shutil.rmtree(self.directory, ignore_errors=True)
-        os.makedirs(self.directory)
+    def __init__(self, directory):
+        self.directory = os.path.abspath(directory)
         self.ports = [(free_port(), free_port(), free_port()) for _ in range(NODES)]
         self.servers = ','.join('nats://127.0.0.1:%d' % client for client, _, _ in self.ports)
         self.nodes = [self.start(number) for number in range(NODES)]
@@ -139,25 +140,30 @@ def window64(options, report, cluster):
     against_floor(options, report, cluster, 'window64', '-w 64 -s 3')
 
 
-def with_a_shipper(options, report, cluster, name, load):
-    """The engine may lag as far as it likes, and its nodes get what others leave of the processors."""
+def with_a_shipper(options, report, name, load):
+    """The engine may lag as far as it likes, and takes neither this disk nor processors from others."""
     scenario = 'beside-' + name
     print('%s: lottery-bench %s' % (scenario, load))
-    shipping = Replicated(options, cluster, 'synced')
-    shipping.environment['REPLICATION_LAG_BYTES'] = LAG_BYTES
-    cluster.yield_processors()
-    results = run.compare(options, shipping, run.Side(options, 'lottery'), load)
+    cluster = Cluster(tempfile.mkdtemp(dir='/dev/shm'))
+    try:
+        cluster.await_ready()
+        cluster.yield_processors()
+        shipping = Replicated(options, cluster, 'synced')
+        shipping.environment['REPLICATION_LAG_BYTES'] = LAG_BYTES
+        results = run.compare(options, shipping, run.Side(options, 'lottery'), load)
+    finally:
+        cluster.stop()
     report.note(scenario, 'shipping', results[0], FIGURES)
     report.note(scenario, 'alone', results[1], FIGURES)
     report.ratio(scenario, 'bets_per_s', run.median_ratio(results, 'bets_per_s'), '>= 0.9')
 
 
-def beside_waiting(options, report, cluster):
-    with_a_shipper(options, report, cluster, 'waiting', '-w 1 -s 3')
+def beside_waiting(options, report, _):
+    with_a_shipper(options, report, 'waiting', '-w 1 -s 3')
 
 
-def beside_window16(options, report, cluster):
-    with_a_shipper(options, report, cluster, 'window16', '-w 16 -s 3')
+def beside_window16(options, report, _):
+    with_a_shipper(options, report, 'window16', '-w 16 -s 3')
 
 
 def fill_log(options, cluster):
@@ -179,6 +185,14 @@ def seconds_to_read(options, cluster, centre):
     return float(re.search(r'seconds=([0-9.]+)', said).group(1))
 
 
+def await_size(standby, path, size):
+    deadline = time.monotonic() + CATCH_UP_SECONDS
+    while not os.path.exists(path) or os.path.getsize(path) < size:
+        if standby.poll() is not None or time.monotonic() > deadline:
+            sys.exit('bench-cluster: the standby does not catch up, see standby.log')
+        time.sleep(0.002)  # only the file's size tells
+
+
 def seconds_to_follow(options, cluster, centre, size):
     directory = os.path.join(options.data, 'bench-standby')
     shutil.rmtree(directory, ignore_errors=True)
@@ -189,13 +203,11 @@ def seconds_to_follow(options, cluster, centre, size):
                      REPLICATION_SERVERS=cluster.servers, REPLICATION_CENTRE=centre,
                      REPLICATION_NODE='standby', REPLICATION_TAKEOVER_AFTER='1m')
     with open(os.path.join(options.out, 'standby.log'), 'w') as log:
-        began = time.monotonic()
         standby = subprocess.Popen([options.bin + '/lottery-server', '--follow'], env=variables,
                                    stdout=log)
-    while not os.path.exists(path) or os.path.getsize(path) < size:
-        if standby.poll() is not None or time.monotonic() > began + CATCH_UP_SECONDS:
-            sys.exit('bench-cluster: the standby does not catch up, see standby.log')
-        time.sleep(0.005)  # only the file's size tells
+    await_size(standby, path, 1)
+    began = time.monotonic()
+    await_size(standby, path, size)
     seconds = time.monotonic() - began
     standby.send_signal(signal.SIGTERM)
     standby.wait()
@@ -228,7 +240,7 @@ def main():
     os.makedirs(options.out, exist_ok=True)
     report = run.Report(options)
     wanted = options.only.split()
-    cluster = Cluster(options)
+    cluster = Cluster(tempfile.mkdtemp(dir=options.data))
     try:
         cluster.await_ready()
         for scenario in SCENARIOS:

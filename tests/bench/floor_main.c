@@ -211,9 +211,9 @@ static int run_engine_storer(const struct floor_server *server)
         atomic_store(&shared->storer_sleeps, 0);
         const size_t count = head - done < max ? head - done : max;
         copy_wrapped(shared, done, chunk, count);
-        const struct engine_append append = {
+        const struct engine_append next = {
             .stream = stream, .subject = subject, .expected = last, .bytes = chunk, .count = count};
-        if (engine_append(engine, &append, ENGINE_TIMEOUT_MS, &last, &failure) != ENGINE_STORED) {
+        if (engine_append(engine, &next, ENGINE_TIMEOUT_MS, &last, &failure) != ENGINE_STORED) {
             (void)fprintf(stderr, "lottery-floor: %s\n", failure.text);
             return EXIT_FAILURE;
         }

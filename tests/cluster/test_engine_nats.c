@@ -33,9 +33,10 @@ enum {
 
 static struct failure failure;
 
-static struct engine *open_client(void *servers)
+static struct engine *open_client(void *context)
 {
-    const struct engine_access access = {.servers = servers,
+    const struct cluster *cluster = context;
+    const struct engine_access access = {.servers = cluster->servers,
                                          .credentials = "",
                                          .ca = "",
                                          .certificate = "",
@@ -58,7 +59,7 @@ static bool close_client(void *engine)
 static struct engine *open_writer(struct cluster *cluster)
 {
     const char *subjects[] = {SUBJECT};
-    struct engine *engine = open_client((void *)(uintptr_t)cluster->servers);
+    struct engine *engine = open_client(cluster);
     assert_non_null(engine);
     stage_own(cluster->stage, engine, close_client);
     if (engine_make_stream(engine, STREAM, subjects, 1, cluster->count, PATIENCE_MS, &failure) !=
@@ -324,9 +325,7 @@ int main(void)
         return EXIT_FAILURE;
     }
     struct cluster *cluster = cluster_start(stage, NODES, "");
-    struct engine_cases cases = {.open_client = open_client,
-                                 .context = (void *)(uintptr_t)cluster->servers,
-                                 .replicas = NODES};
+    struct engine_cases cases = {.open_client = open_client, .context = cluster, .replicas = NODES};
     int failed = engine_cases_run("every engine", &cases);
     failed += stage_tear_down(&stage);
     return failed + cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,16 +41,15 @@ static bool ask(const struct cluster_node *node, const char *path, char *answer)
 {
     char question[PATTERN_BYTES];
     size_t bytes = 0;
-    ssize_t count = 0;
     const int monitor = node->program == NULL ? -1 : connect_to(node->monitor_port);
     if (monitor < 0) {
         return false;
     }
     const int length = snprintf(question, sizeof question, "GET %s HTTP/1.0\r\n\r\n", path);
     if (send(monitor, question, (size_t)length, MSG_NOSIGNAL) == length) {
-        while (bytes < ANSWER_BYTES - 1 &&
-               (count = recv(monitor, answer + bytes, ANSWER_BYTES - 1 - bytes, 0)) > 0) {
-            bytes += (size_t)count;
+        for (ssize_t count = 1; count > 0 && bytes < ANSWER_BYTES - 1;) {
+            count = recv(monitor, answer + bytes, ANSWER_BYTES - 1 - bytes, 0);
+            bytes += count > 0 ? (size_t)count : 0;
         }
     }
     (void)close(monitor);

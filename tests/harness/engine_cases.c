@@ -51,9 +51,9 @@ static void leave_scene(struct scene *scene)
     engine_close(scene->engine);
 }
 
-static enum engine_answer append(struct engine *engine, const struct scene *scene,
-                                 const char *subject, enum engine_expectation expectation,
-                                 uint64_t expected, const char *text, uint64_t *sequence)
+static enum engine_answer append_text(struct engine *engine, const struct scene *scene,
+                                      const char *subject, enum engine_expectation expectation,
+                                      uint64_t expected, const char *text, uint64_t *sequence)
 {
     const struct engine_append append = {.stream = scene->stream,
                                          .subject = subject,
@@ -68,9 +68,9 @@ static void expect_stored(struct scene *scene, const char *subject, uint64_t exp
                           const char *text)
 {
     uint64_t sequence = 0;
-    assert_int_equal(
-        append(scene->engine, scene, subject, ENGINE_AFTER_SEQUENCE, expected, text, &sequence),
-        ENGINE_STORED);
+    assert_int_equal(append_text(scene->engine, scene, subject, ENGINE_AFTER_SEQUENCE, expected,
+                                 text, &sequence),
+                     ENGINE_STORED);
     assert_int_equal(sequence, expected + 1);
 }
 
@@ -117,16 +117,16 @@ static void an_append_is_stored_after_what_it_expects_and_nowhere_else(void **st
     struct scene scene;
     uint64_t sequence = 0;
     make_scene(&scene, state, "compared");
-    assert_int_equal(
-        append(scene.engine, &scene, scene.bets, ENGINE_AFTER_SEQUENCE, 1, "too far", &sequence),
-        ENGINE_REFUSED);
+    assert_int_equal(append_text(scene.engine, &scene, scene.bets, ENGINE_AFTER_SEQUENCE, 1,
+                                 "too far", &sequence),
+                     ENGINE_REFUSED);
     expect_stored(&scene, scene.bets, 0, "first");
     expect_stored(&scene, scene.done, 1, "second");
     assert_int_equal(
-        append(scene.engine, &scene, scene.bets, ENGINE_AFTER_SEQUENCE, 1, "late", &sequence),
+        append_text(scene.engine, &scene, scene.bets, ENGINE_AFTER_SEQUENCE, 1, "late", &sequence),
         ENGINE_REFUSED);
     assert_int_equal(
-        append(scene.engine, &scene, scene.bets, ENGINE_AFTER_SEQUENCE, 0, "later", &sequence),
+        append_text(scene.engine, &scene, scene.bets, ENGINE_AFTER_SEQUENCE, 0, "later", &sequence),
         ENGINE_REFUSED);
     expect_last(scene.engine, &scene, 2);
     expect_message(scene.engine, &scene, 1, "first");
@@ -140,11 +140,11 @@ static void of_two_writers_one_is_refused(void **state)
     uint64_t sequence = 0;
     make_scene(&scene, state, "rivals");
     expect_stored(&scene, scene.bets, 0, "mine");
+    assert_int_equal(append_text(scene.other, &scene, scene.bets, ENGINE_AFTER_SEQUENCE, 1,
+                                 "a claim", &sequence),
+                     ENGINE_STORED);
     assert_int_equal(
-        append(scene.other, &scene, scene.bets, ENGINE_AFTER_SEQUENCE, 1, "a claim", &sequence),
-        ENGINE_STORED);
-    assert_int_equal(
-        append(scene.engine, &scene, scene.bets, ENGINE_AFTER_SEQUENCE, 1, "mine", &sequence),
+        append_text(scene.engine, &scene, scene.bets, ENGINE_AFTER_SEQUENCE, 1, "mine", &sequence),
         ENGINE_REFUSED);
     expect_last(scene.engine, &scene, 2);
     expect_message(scene.engine, &scene, 2, "a claim");
@@ -157,16 +157,16 @@ static void a_subject_takes_its_first_message_once(void **state)
     uint64_t sequence = 0;
     make_scene(&scene, state, "once");
     expect_stored(&scene, scene.bets, 0, "before");
-    assert_int_equal(
-        append(scene.engine, &scene, scene.done, ENGINE_AFTER_OF_SUBJECT, 0, "once", &sequence),
-        ENGINE_STORED);
+    assert_int_equal(append_text(scene.engine, &scene, scene.done, ENGINE_AFTER_OF_SUBJECT, 0,
+                                 "once", &sequence),
+                     ENGINE_STORED);
     assert_int_equal(sequence, 2);
-    assert_int_equal(
-        append(scene.other, &scene, scene.done, ENGINE_AFTER_OF_SUBJECT, 0, "twice", &sequence),
-        ENGINE_REFUSED);
+    assert_int_equal(append_text(scene.other, &scene, scene.done, ENGINE_AFTER_OF_SUBJECT, 0,
+                                 "twice", &sequence),
+                     ENGINE_REFUSED);
     expect_stored(&scene, scene.bets, 2, "between");
     assert_int_equal(
-        append(scene.other, &scene, scene.done, ENGINE_AFTER_OF_SUBJECT, 2, "next", &sequence),
+        append_text(scene.other, &scene, scene.done, ENGINE_AFTER_OF_SUBJECT, 2, "next", &sequence),
         ENGINE_STORED);
     assert_int_equal(sequence, 4);
     leave_scene(&scene);
@@ -268,8 +268,8 @@ static void *append_soon(void *context)
     const struct deadline soon = deadline_in(SHORT_MS);
     while (deadline_pause(soon)) {
     }
-    return append(scene->engine, scene, scene->bets, ENGINE_AFTER_SEQUENCE, 0, "at last",
-                  &sequence) == ENGINE_STORED
+    return append_text(scene->engine, scene, scene->bets, ENGINE_AFTER_SEQUENCE, 0, "at last",
+                       &sequence) == ENGINE_STORED
                ? scene
                : NULL;
 }

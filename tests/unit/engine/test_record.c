@@ -210,17 +210,16 @@ static void a_header_that_is_malformed_is_refused(void **state)
 static void bytes_that_are_not_those_of_the_headers_are_refused(void **state)
 {
     struct written written;
-    char bytes[] = ROWS;
     (void)state;
     write_one(&written, RECORD_BETS);
     written.message.count--;
     expect_refused(&written, "bytes and tells of");
-    write_one(&written, RECORD_BETS);
-    written.message.bytes = bytes;
     for (size_t i = 0; i < strlen(ROWS); i++) {
-        bytes[i] ^= 1;
+        char bytes[] = ROWS;
+        bytes[i] = (char)(bytes[i] ^ 1);
+        write_one(&written, RECORD_BETS);
+        written.message.bytes = bytes;
         expect_refused(&written, "CRC");
-        bytes[i] ^= 1;
     }
     write_one(&written, RECORD_FILE);
     set_value(&written, "Lottery-Crc32c", "00000000");
