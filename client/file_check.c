@@ -20,7 +20,7 @@ static void tell_row(FILE *output, const char *path, const struct dataset_row *r
     memcpy(shown, row->text, bytes);
     text_make_clean(shown, bytes);
     fprintf(output, "%s:%" PRIu64 ": %s: \"%.*s%s\"\n", path, row->begin.line, reason, (int)bytes,
-            shown, row->bytes > bytes ? "..." : "");
+            shown, row->bytes > SHOWN_BYTES ? "..." : "");
 }
 
 /* Counts a row, and tells of it if it is bad; `unfit` says why it can't be sent, NULL: it can. */

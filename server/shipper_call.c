@@ -83,8 +83,7 @@ static _Noreturn void become(const struct call *call, pid_t parent, int director
 {
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent && is_inherited(directory) &&
         is_inherited(words)) {
-        /* execv's type is older than const */
-        (void)execv(call->program.path, (char *const *)(uintptr_t)call->arguments);
+        (void)execv(call->program.path, (char *const *)call->arguments);
         log_error("action: follow | result: fail | error: execute %s: %s", call->program.path,
                   strerror(errno));
     }

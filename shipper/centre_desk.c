@@ -200,7 +200,7 @@ static void look(struct centre_desk *desk, struct engine *engine, const struct c
 
 /* ------------------------------------------------------------------ orders ---- */
 
-static void answer(struct centre_desk *desk, bool carried_out, const char *text)
+static void answer_order(struct centre_desk *desk, bool carried_out, const char *text)
 {
     desk->asked_since_ms = 0;
     centres_answer(desk->setting.segment, carried_out, text);
@@ -217,7 +217,7 @@ static void keep_waiting(struct centre_desk *desk, const struct failure *failure
     if (now_ms - desk->asked_since_ms >= ORDER_PATIENCE_MS) {
         (void)failure_set(&text, "the engine does not answer, so it is not known: %s; ask again",
                           failure->text);
-        answer(desk, false, text.text);
+        answer_order(desk, false, text.text);
     }
 }
 
@@ -227,7 +227,7 @@ static void close_out(struct centre_desk *desk, struct engine *engine,
     struct order order;
     struct failure failure = {.text = ""};
     if (!orders_next(desk->setting.segment, &order) || order.kind != ORDER_CLOSE_CENTRE) {
-        answer(desk, false, "there is no such order any more");
+        answer_order(desk, false, "there is no such order any more");
         return;
     }
     switch (centre_close_out(desk->centre, engine, facts, order.text, order.reason,
@@ -239,10 +239,10 @@ static void close_out(struct centre_desk *desk, struct engine *engine,
                     desk->centre->draw, order.text, order.reason);
         (void)failure_set(&failure, "centre %s is closed out of draw %s", order.text,
                           desk->centre->draw);
-        answer(desk, true, failure.text);
+        answer_order(desk, true, failure.text);
         break;
     case CENTRE_OUT_REFUSED:
-        answer(desk, false, failure.text);
+        answer_order(desk, false, failure.text);
         break;
     case CENTRE_OUT_AWAY:
         keep_waiting(desk, &failure);

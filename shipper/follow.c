@@ -24,6 +24,7 @@
 
 enum {
     READ_MS = 100,                  /* for a record that is not there yet, and then a look around */
+    LAST_MS = 1000,                 /* for the answer where the log ends */
     UNSYNCED_MAX = 8 * 1024 * 1024, /* bytes that are written and not synced, at most */
     SETTLE_MS = 1000,               /* between two versions of the state file */
     PROMOTE_PATIENCE_MS = 30000,    /* for an order to promote */
@@ -41,8 +42,7 @@ struct follower {
     int64_t told_away_at_ms;
     bool is_caught_up;  /* the log had no next record when it was read last */
     bool was_caught_up; /* once: records that came since then are news */
-    bool has_claimed;
-    bool has_ended; /* by `end` */
+    bool has_ended;     /* by `end` */
     enum follow_end end;
 };
 
@@ -278,8 +278,8 @@ static void hear(struct follower *follower)
 static bool has_all(struct follower *follower, struct failure *failure)
 {
     uint64_t last = 0;
-    enum engine_reading reading = engine_last_sequence(follower->plan->engine, follower->stream,
-                                                       READ_MS * 10, &last, failure);
+    enum engine_reading reading =
+        engine_last_sequence(follower->plan->engine, follower->stream, LAST_MS, &last, failure);
     return reading == ENGINE_READ && last == follower->mirror.log.sequence;
 }
 

@@ -28,9 +28,10 @@
 #include <unistd.h>
 
 enum {
-    CALL_MS = 3000, /* of one call of the engine; an election takes 4 to 9 s, and is waited for */
-    CONNECT_MS = 3000, /* for the first connection; it goes on trying afterwards */
-    RETRY_MS = 100,    /* between two tries */
+    CALL_MS = 3000,   /* of one call of the engine; an election takes 4 to 9 s, and is waited for */
+    CONNECT_MS = 500, /* for the first connection; it goes on trying afterwards */
+    CALL_LEAST_MS = 100, /* of one call, however little time is left */
+    RETRY_MS = 100,      /* between two tries */
     SOON_MS = 1,
     LOOK_MS = 500,         /* at the connection, where there is nothing to do */
     LOOK_FENCED_MS = 1000, /* at the log, where there has been nothing to append */
@@ -172,6 +173,19 @@ static bool is_out_of_patience(struct shipper *shipper)
         shipper->stops_at_ms = clock_monotonic_ms() + shipper->setting->patience_ms;
     }
     return clock_monotonic_ms() >= shipper->stops_at_ms;
+}
+
+/* How long the next call of the engine may take: no longer than there is time before the end. */
+static void limit_call(struct shipper *shipper)
+{
+    int64_t left_ms = CALL_MS;
+    if (stop_signal_has_come()) {
+        (void)is_out_of_patience(shipper); /* which begins to count with the first look */
+        left_ms = shipper->stops_at_ms - clock_monotonic_ms();
+    }
+    shipper->shipment.timeout_ms = left_ms > CALL_MS         ? CALL_MS
+                                   : left_ms < CALL_LEAST_MS ? CALL_LEAST_MS
+                                                             : left_ms;
 }
 
 static bool never(const void *context)
@@ -324,6 +338,7 @@ static enum shipment_end claim(struct shipper *shipper, struct failure *failure)
                                          .done_end = atomic_load(&positions->done_durable),
                                          .read = read_lines,
                                          .context = shipper};
+    limit_call(shipper);
     enum shipment_end end = shipment_claim(&shipper->shipment, &files, failure);
     if (end != SHIPMENT_STORED) {
         return end;
@@ -354,6 +369,7 @@ static enum shipment_end append(struct shipper *shipper, struct record *record,
                                 struct failure *failure)
 {
     for (;;) {
+        limit_call(shipper);
         enum shipment_end end = shipment_append(&shipper->shipment, record, failure);
         tell_counts(shipper);
         if (end != SHIPMENT_WAITING) {

@@ -56,7 +56,6 @@ void following_print(FILE *file, const struct replication_state *state)
     char words[FOLLOWING_WORDS_BYTES];
     char lag[UNITS_TEXT_BYTES];
     char bets[DECIMAL_GROUPED_BYTES];
-    char heard[UNITS_TEXT_BYTES];
     char age[UNITS_TEXT_BYTES];
     following_write_words(state, words);
     units_bytes((double)following_lag_bytes(state), lag);
@@ -66,6 +65,7 @@ void following_print(FILE *file, const struct replication_state *state)
     fprintf(file, "%-12s record %" PRIu64 ", %s bytes of bets.csv, %" PRIu64 " of done.csv\n",
             "has", state->sequence, bets, state->done_end);
     if (state->heard_at_ms != 0) {
+        char heard[UNITS_TEXT_BYTES];
         units_duration_ms(age_ms(state->heard_at_ms), heard);
         fprintf(file, "%-12s heard %s ago, lag %s\n", "primary", heard, lag);
     } else {

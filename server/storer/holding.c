@@ -134,8 +134,8 @@ static bool agrees_with_key(const struct storage *storage)
 /* Names what the centres have said of the draw, where several hold it. */
 static void note_national(const struct storage *storage, struct draw_report *report)
 {
-    char sha256[SHARED_DIGEST_BYTES];
     if (holding_is_national(storage)) {
+        char sha256[SHARED_DIGEST_BYTES];
         centres_read_drawn(storage->disk->segment, sha256);
         report->is_national = sha256_parse(sha256, &report->national_sha256);
     }

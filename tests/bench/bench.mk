@@ -1,13 +1,17 @@
 # The benchmark: `make bench`. Nothing of it is timed in `make test`.
 
 BENCH_BIN   := build/bench
-BENCH_TOOLS := $(BENCH_BIN)/lottery-bench $(BENCH_BIN)/lottery-floor $(BENCH_BIN)/lottery-hostile
+BENCH_TOOLS := $(BENCH_BIN)/lottery-bench $(BENCH_BIN)/lottery-floor $(BENCH_BIN)/lottery-hostile \
+    $(BENCH_BIN)/lottery-log-reader
 
 $(BENCH_BIN)/lottery-bench: $(call objects,tests/bench/bench_main.c tests/bench/load.c tests/bench/agency.c \
     tests/bench/messages.c tests/bench/histogram.c tests/bench/tls_option.c) \
     $(call archives,tls bet lib)
 $(BENCH_BIN)/lottery-bench: BENCH_LIBRARIES := $(LIBRARIES_tls)
-$(BENCH_BIN)/lottery-floor: $(call objects,tests/bench/floor_main.c)
+$(BENCH_BIN)/lottery-floor: $(call objects,tests/bench/floor_main.c) $(call archives,engine lib)
+$(BENCH_BIN)/lottery-floor: BENCH_LIBRARIES := $(LIBRARIES_engine)
+$(BENCH_BIN)/lottery-log-reader: $(call objects,tests/bench/log_reader_main.c) $(call archives,engine lib)
+$(BENCH_BIN)/lottery-log-reader: BENCH_LIBRARIES := $(LIBRARIES_engine)
 
 $(BENCH_BIN)/lottery-hostile: $(call objects,tests/bench/hostile_main.c tests/bench/tls_option.c) $(call archives,tls bet lib)
 $(BENCH_BIN)/lottery-hostile: BENCH_LIBRARIES := $(LIBRARIES_tls)
@@ -27,6 +31,15 @@ bench: $(PROGRAMS) $(BENCH_TOOLS) $(BUILD)/tests/faults/shim.so ## throughput, l
 bench-hostile: $(PROGRAMS) $(BENCH_TOOLS) ## five agencies at work, alone and among hostile peers (SCENES='silent rubbish' TLS=1 ROUNDS=3)
 	@python3 tests/bench/hostile.py --bin $(BIN) --tools $(BENCH_BIN) --out build/bench --goals \
 	    --rounds $(or $(ROUNDS),3) $(if $(TLS),--tls) $(if $(SCENES),--only '$(SCENES)')
+
+.PHONY: bench-cluster run-bench-cluster
+bench-cluster: ## with three nodes of the log's engine: replicated against its floor, synced with and without a shipper, a standby's catch-up (ROUNDS=3)
+	@bash scripts/setup.sh build engine
+	@$(MAKE) --no-print-directory $(PARALLEL) run-bench-cluster
+
+run-bench-cluster: $(PROGRAMS) $(BENCH_TOOLS)
+	@python3 tests/bench/cluster.py --bin $(BIN) --tools $(BENCH_BIN) --out build/bench \
+	    --rounds $(or $(ROUNDS),3) $(if $(SCENARIOS),--only '$(SCENARIOS)')
 
 .PHONY: bench-agency
 bench-agency: $(PROGRAMS) $(BENCH_TOOLS) ## the window that agencies find, against fixed ones (BETS=5000000 FILES=dir WINDOWS='1 16 128' DELAY=20 TLS=1 ROUNDS=5)

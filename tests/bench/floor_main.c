@@ -7,12 +7,17 @@
  * fdatasync; then every message is answered. Nothing is parsed, checked,
  * converted or counted, and nobody may die: there is no recovery of any kind.
  *
- *     lottery-floor FILE [-a] [-x]
+ *     lottery-floor FILE [-a] [-x] [-e SERVERS]
  *       -a  allocate blocks of the file ahead, as the lottery's storer does
  *       -x  answer at once, store nothing: a server that only accepts, forks, answers and exits
+ *       -e SERVERS  the storer writes no file: it appends to the stream FLOOR of this engine, one
+ *           message at a time with all that has gathered, and answers what a quorum has
  *
  * Prints the port that it listens on. SIGTERM ends it.
  */
+#include "engine/engine.h"
+#include "engine/record.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -38,8 +43,14 @@ enum {
     SLOTS = 4096,
     ANSWERS_A_SEND = 1024,
     BACKLOG = 128,
-    FILE_MODE = 0644
+    FILE_MODE = 0644,
+    CHUNK_BYTES_MAX = 1024 * 1024,
+    ENGINE_TIMEOUT_MS = 20000,
+    REPLICAS = 3
 };
+
+static const char stream[] = "FLOOR";
+static const char subject[] = "floor";
 
 #define ALLOCATE_BYTES (UINT64_C(64) * 1024 * 1024)
 
@@ -64,6 +75,7 @@ struct floor_server {
     struct floor_shared *shared;
     int listener, file;
     bool allocate, only_answer;
+    const char *engine_servers; /* NULL: none */
 };
 
 static volatile sig_atomic_t terminated;
@@ -138,6 +150,77 @@ static int run_storer(const struct floor_server *server)
         done = head;
         atomic_store(&shared->durable, head);
         wake(shared, head);
+    }
+}
+
+/* ------------------------------------------------------- storer by an engine ---- */
+
+static struct engine *open_stream(const char *servers, uint64_t *last)
+{
+    const struct engine_access access = {.servers = servers,
+                                         .credentials = "",
+                                         .ca = "",
+                                         .certificate = "",
+                                         .key = "",
+                                         .name = "lottery-floor"};
+    const char *subjects[] = {subject};
+    struct failure failure;
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_BLOCK, &all, NULL);
+    struct engine *engine = engine_open_nats(&access, ENGINE_TIMEOUT_MS, &failure);
+    if (engine == NULL ||
+        engine_make_stream(engine, stream, subjects, 1, REPLICAS, ENGINE_TIMEOUT_MS, &failure) !=
+            ENGINE_STORED ||
+        engine_last_sequence(engine, stream, ENGINE_TIMEOUT_MS, last, &failure) != ENGINE_READ) {
+        (void)fprintf(stderr, "lottery-floor: %s\n", failure.text);
+        engine_close(engine);
+        return NULL;
+    }
+    return engine;
+}
+
+static void copy_wrapped(const struct floor_shared *shared, uint64_t from, char *to, size_t count)
+{
+    const size_t at = from % RING_BYTES;
+    const size_t first = count < RING_BYTES - at ? count : RING_BYTES - at;
+    memcpy(to, shared->data + at, first);
+    memcpy(to + first, shared->data, count - first);
+}
+
+static int run_engine_storer(const struct floor_server *server)
+{
+    static char chunk[CHUNK_BYTES_MAX];
+    struct floor_shared *shared = server->shared;
+    struct failure failure;
+    uint64_t done = 0;
+    uint64_t last = 0;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    struct engine *engine = open_stream(server->engine_servers, &last);
+    if (engine == NULL) {
+        return EXIT_FAILURE;
+    }
+    const size_t max = engine_payload_max(engine) - RECORD_OVERHEAD_BYTES;
+    for (;;) {
+        atomic_store(&shared->storer_sleeps, 1);
+        const uint64_t head = atomic_load(&shared->head);
+        if (head == done) {
+            (void)sem_wait(&shared->storer);
+            continue;
+        }
+        atomic_store(&shared->storer_sleeps, 0);
+        const size_t count = head - done < max ? head - done : max;
+        copy_wrapped(shared, done, chunk, count);
+        const struct engine_append append = {
+            .stream = stream, .subject = subject, .expected = last, .bytes = chunk, .count = count};
+        if (engine_append(engine, &append, ENGINE_TIMEOUT_MS, &last, &failure) != ENGINE_STORED) {
+            (void)fprintf(stderr, "lottery-floor: %s\n", failure.text);
+            return EXIT_FAILURE;
+        }
+        done += count;
+        atomic_store(&shared->written, done);
+        atomic_store(&shared->durable, done);
+        wake(shared, done);
     }
 }
 
@@ -303,12 +386,15 @@ int main(int argc, char **argv)
 {
     struct floor_server server = {0};
     if (argc < 2) {
-        (void)fputs("usage: lottery-floor FILE [-a] [-x]\n", stderr);
+        (void)fputs("usage: lottery-floor FILE [-a] [-x] [-e SERVERS]\n", stderr);
         return EXIT_FAILURE;
     }
     for (int i = 2; i < argc; i++) {
         server.allocate |= strcmp(argv[i], "-a") == 0;
         server.only_answer |= strcmp(argv[i], "-x") == 0;
+        if (strcmp(argv[i], "-e") == 0 && i + 1 < argc) {
+            server.engine_servers = argv[++i];
+        }
     }
     set_action(SIGTERM, on_terminate);
     if (!prepare(&server, argv[1])) {
@@ -317,7 +403,7 @@ int main(int argc, char **argv)
     pid_t supervisor = getpid();
     pid_t storer = fork();
     if (storer == 0) {
-        return run_storer(&server);
+        return server.engine_servers == NULL ? run_storer(&server) : run_engine_storer(&server);
     }
     set_action(SIGCHLD, on_child);
     int status = serve(&server);

@@ -84,20 +84,19 @@ static const char *seal_of(const struct server *server)
                       seal + strlen("\nseal_sha256 "));
 }
 
-/* Says the number at this centre. A server's storer that dies over the order answers all the same. */
-static void say_number(const struct server *server)
+/* Runs lottery-admin, which is answered all the same where the process that it needs dies over it. */
+static void administer(const struct server *server, const char *const *arguments, const char *words)
 {
     struct program_end end;
-    const struct program_plan plan = {
-        .name = "lottery-admin",
-        .arguments = ARGUMENTS("draw", "--number", "7574", "--seal", seal_of(server)),
-        .environment =
-            ENVIRONMENT(stage_text(server->stage, "DATA_DIRECTORY=%s", server->directory))};
+    const struct program_plan plan = {.name = "lottery-admin",
+                                      .arguments = arguments,
+                                      .environment = ENVIRONMENT(stage_text(
+                                          server->stage, "DATA_DIRECTORY=%s", server->directory))};
     struct program *program = program_run(server->stage, &plan, &end);
-    if (end.status != 0 || strstr(program_log(program), "number 7574, 1 winners") == NULL) {
+    if (end.status != 0 || strstr(program_log(program), words) == NULL) {
         program_show(program);
         program_show(server->program);
-        fail_msg("the number was not taken: %d", end.status);
+        fail_msg("%d instead of 0 and \"%s\"", end.status, words);
     }
 }
 
@@ -119,7 +118,8 @@ static void die_at(struct cluster *cluster, int number)
     for (int i = 0; i < CENTRES; i++) {
         (void)server_await_log(servers[i], 1, "action: centros*the number is awaited");
     }
-    say_number(servers[0]);
+    administer(servers[0], ARGUMENTS("draw", "--number", "7574", "--seal", seal_of(servers[0])),
+               "number 7574, 1 winners");
     for (int i = 0; i < CENTRES; i++) {
         peer_ask(peers[i], "1:6\r\n", "server:3:1," WINNER "\n\r\n");
         assert_string_equal(drawing_of(servers[i]), drawing_of(servers[0]));
@@ -144,9 +144,35 @@ static void whoever_dies_at_a_point_of_a_draw_of_two_centres_changes_nothing(voi
     }
 }
 
+/* The order stands, and the next shipper finds that it was carried out. */
+static void
+a_shipper_that_dies_over_an_order_to_close_a_centre_out_leaves_it_to_the_next(void **state)
+{
+    static const struct death closing_out[] = {
+        {"centre.appending", 2}, {"centre.appended", 2}, {"centre.closed_out", 1}};
+    struct stage *stage = *state;
+    struct cluster *cluster = cluster_start(stage, ONE_NODE, "");
+    for (int i = 0; i < (int)(sizeof closing_out / sizeof closing_out[0]); i++) {
+        struct server *server = start(cluster, i, 'A', &closing_out[i]);
+        struct peer *peer = sell(server);
+        (void)server_await_log(server, 1, "action: centros | result: in_progress*to be closed: B");
+        administer(server,
+                   ARGUMENTS("close-centre", stage_text(stage, "B%d", i), "--reason", "flooded"),
+                   "is closed out of draw");
+        (void)server_await_log(server, 1, "action: centros*the number is awaited");
+        administer(server, ARGUMENTS("draw", "--number", "7574", "--seal", seal_of(server)),
+                   "number 7574, 1 winners");
+        peer_ask(peer, "1:6\r\n", "server:3:1," WINNER "\n\r\n");
+        assert_false(files_exist(stage_path(stage, "token-%d", i)));
+        peer_close(peer);
+        server_stop_well(server);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        STAGE_TEST(a_shipper_that_dies_over_an_order_to_close_a_centre_out_leaves_it_to_the_next),
         STAGE_TEST(whoever_dies_at_a_point_of_a_draw_of_two_centres_changes_nothing),
     };
     faults_use_programs();

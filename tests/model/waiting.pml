@@ -1,5 +1,5 @@
 /*
- * waiting.pml - how handlers and the storer sleep, and how they wake each other.
+ * waiting.pml - how handlers, the storer and the shipper sleep, and how they wake each other.
  *
  * The steps are those of shm/waiting.c (wait_until, wake_storer, wake_waiters, wake_for_space,
  * wake_slot, wake_everybody, wait_for_work, wait_set_up_storer), of shm/slots.c (slot_set_up,
@@ -8,8 +8,11 @@
  * of server/supervisor/supervisor.c and keeper.c (bury_handler, start_handler, fork_storer). One step here is one access to shared memory there.
  * What the lock guards is one step: append.pml takes it apart.
  *
- * Handlers and the storer can be killed before each of their writes and while they sleep. (To die
- * before a read is to die before the next write: nobody can tell the difference.)
+ * With SHIPPER, acknowledgements wait for what the engine has (ack_after: replicated): the storer then
+ * wakes the shipper alone, and the shipper (shipper/shipper.c, shm/replica.c) wakes the handlers.
+ *
+ * Handlers, the storer and the shipper can be killed before each of their writes and while they
+ * sleep. (To die before a read is to die before the next write: nobody can tell the difference.)
  *
  * Shown: whoever waits is answered as long as storers are replaced. There are no ends but those
  * where everybody has been answered and everything is durable (`init` below), and there are no
@@ -44,6 +47,13 @@
 
 /* struct shared_positions, shared_storer, shared_waiters */
 byte head, written, durable;
+#ifdef SHIPPER
+byte replicated;
+bool ship_sleeping, ship_token; /* struct shared_shipper */
+#define SAFE replicated /* what acknowledgements wait for: heritage_safe_position */
+#else
+#define SAFE durable
+#endif
 bool done_pending;
 bool sleeping;
 bool storer_token; /* the storer drains before each sem_wait: to it any number of them is one */
@@ -71,6 +81,10 @@ bool owner_died;
 #define DEAD    2
 byte handler_life[SLOTS];
 byte storer_life;
+#ifdef SHIPPER
+byte shipper_life;
+bool shipper_works;
+#endif
 bool storer_ready, storer_works;
 byte follower_end; /* of what another thread of the storer syncs; 0: none does */
 byte crashes_left; /* chosen first, so that runs with fewer of them come to their end, too */
@@ -111,6 +125,18 @@ inline wake_storer()
     fi
 }
 
+inline wake_shipper()
+{
+#ifdef SHIPPER
+    if
+    :: ship_sleeping -> WRITE(ship_token = true)
+    :: else
+    fi
+#else
+    skip
+#endif
+}
+
 inline wait_until(s, kind, position, target)
 {
     if
@@ -134,6 +160,9 @@ inline wait_until(s, kind, position, target)
             WRITE(BIT(kind, s) = true);
 #endif
             wake_storer();
+#if defined(SHIPPER) && !defined(NO_POKE_OF_SHIPPER)
+            wake_shipper();
+#endif
             SEM_WAIT(tokens[s]);
 #ifndef BIT_ONCE
             WRITE(BIT(kind, s) = true)
@@ -230,12 +259,12 @@ inline agencies_ask_done(s)
 inline live(s, target)
 {
     agencies_claim(s, target);
-    wait_until(s, COMMIT, durable, target);
+    wait_until(s, COMMIT, SAFE, target);
     do
     :: appended[s] < BETS_OF(s) ->
         ring_append(s, target);
         target = end_position[s];
-        wait_until(s, COMMIT, durable, target) /* batches_wait_for_oldest */
+        wait_until(s, COMMIT, SAFE, target) /* batches_wait_for_oldest */
     :: else -> break
     od;
 #ifndef WITHOUT_DONE
@@ -251,7 +280,7 @@ inline live(s, target)
 #endif
     assert(in_done_csv[s]);
 #endif
-    atomic { assert(durable >= end_position[s]); answered[s] = true }
+    atomic { assert(durable >= end_position[s] && SAFE >= end_position[s]); answered[s] = true }
 }
 
 proctype handler(byte s)
@@ -366,7 +395,11 @@ inline report_durable()
     :: else
     fi;
 #endif
+#ifdef SHIPPER
+    wake_shipper();
+#else
     wake_waiters(COMMIT, end);
+#endif
     end = 0
 }
 
@@ -526,6 +559,69 @@ done:
 }
 #endif
 
+#ifdef SHIPPER
+/* ------------------------------------------------------- shipper/shipper.c, shm/replica.c ---- */
+
+/* It has the log's answer when it tells: what it had told before it died, the next one tells again. */
+inline replica_report_bets()
+{
+    if
+    :: replicated >= end
+    :: else ->
+        WRITE(replicated = end);
+        wake_waiters(COMMIT, end);
+        if /* a storer may wait for the copy to be complete */
+        :: end == head -> wake_storer()
+        :: else
+        fi
+    fi
+}
+
+inline wait_for_shipment()
+{
+    WRITE(ship_token = false); /* drain */
+#ifndef SHIPPER_LOOKS_FIRST
+    WRITE(ship_sleeping = true);
+#endif
+    if
+    :: durable > replicated
+    :: else ->
+#ifdef SHIPPER_LOOKS_FIRST
+        WRITE(ship_sleeping = true);
+#endif
+end_ship_asleep:
+        SEM_WAIT(ship_token) /* without its timeout, LOOK_MS */
+    fi;
+    WRITE(ship_sleeping = false)
+}
+
+proctype shipper()
+{
+    byte end;
+    bool left_0, left_1;
+end_no_shipper:
+    do
+    :: shipper_life == RUNNING ->
+        shipper_works = true;
+#ifndef SHIPPER_WAKES_NOBODY
+        wake_if_there(0); /* wake_everybody */
+        wake_if_there(1);
+#endif
+        do
+        :: end = durable; replica_report_bets(); end = 0; wait_for_shipment()
+        od;
+died:
+        atomic {
+            shipper_life = DEAD;
+            shipper_works = false;
+            end = 0;
+            left_0 = false;
+            left_1 = false
+        }
+    od
+}
+#endif
+
 /* ------------------------------------------ server/supervisor/supervisor.c, server/supervisor/keeper.c ---- */
 
 /* Nobody kills the supervisor here: docs/reliability.md, section 7 of the design, has that case. */
@@ -571,11 +667,23 @@ inline start_storer()
     fi
 }
 
+#ifdef SHIPPER
+inline start_shipper()
+{
+    ship_sleeping = false;
+    ship_token = false; /* wait_set_up_shipper */
+    shipper_life = RUNNING
+}
+#endif
+
 #define IS_AWAY(s)  (handler_life[s] == NOBODY && !answered[s] && !gone[s])
 
 proctype supervisor()
 {
     start_storer();
+#ifdef SHIPPER
+    start_shipper();
+#endif
 end_nothing_to_do:
     do
     :: handler_life[0] == DEAD -> bury_handler(0)
@@ -583,6 +691,9 @@ end_nothing_to_do:
     :: IS_AWAY(0) -> start_handler(0)
     :: IS_AWAY(1) -> start_handler(1)
     :: storer_life == DEAD && !storer_works && follower_end == 0 -> start_storer()
+#ifdef SHIPPER
+    :: shipper_life == DEAD && !shipper_works -> start_shipper()
+#endif
     od
 }
 
@@ -591,11 +702,18 @@ init
     atomic {
         select (crashes_left : 0 .. CRASHES);
         run storer();
+#ifdef SHIPPER
+        run shipper();
+#endif
 #ifdef FOLLOWER
         run follower();
 #endif
         run handler(0);
+#ifdef WITHOUT_OTHER
+        gone[1] = true;
+#else
         run handler(1);
+#endif
         run supervisor()
     };
     timeout ->
@@ -603,5 +721,5 @@ init
     assert(answered[1] || gone[1]);
     assert(gone[0] || appended[0] == BETS_0);
     assert(gone[1] || appended[1] == BETS_1);
-    assert(durable == head)
+    assert(durable == head && SAFE == head)
 }
