@@ -27,7 +27,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import run  # noqa: E402
 
 NODES = 3
-READY_SECONDS = 30
+READY_SECONDS = 50
 CATCH_UP_SECONDS = 60
 LAG_BYTES = '64G'
 FIGURES = ('bets_per_s', 'mb_per_s', 'p50_us', 'p99_us', 'p999_us')

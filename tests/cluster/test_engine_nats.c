@@ -19,7 +19,7 @@
 
 enum {
     NODES = 3,
-    PATIENCE_MS = DEADLINE_MS,
+    PATIENCE_MS = 2 * DEADLINE_MS, /* nodes may take 30 s to tell each other that they are there */
     SHORT_MS = 300,
     APPEND_MS = 2000,
     BEFORE_FAULT = 50, /* messages */
