@@ -321,6 +321,17 @@ static bool note_claim(struct shipper *shipper, struct failure *failure)
     return replication_write(&shipper->directory, &state, &synced, failure);
 }
 
+/* In which epoch this node has claimed the log, as far as its directory knows; 0: it does not. */
+static uint64_t own_epoch(const struct shipper *shipper)
+{
+    struct replication_state state;
+    struct failure ignored;
+    return replication_read(&shipper->directory, &state, &ignored) == REPLICATION_READ &&
+                   strcmp(state.writer, shipper->shipment.node) == 0
+               ? state.epoch
+               : 0;
+}
+
 /* The engine had acknowledged more than it has: it has lost it, and gets it once more. */
 static void tell_lost(const struct shipper *shipper, const char *how)
 {
@@ -340,6 +351,7 @@ static enum shipment_end claim(struct shipper *shipper, struct failure *failure)
                                          .read = read_lines,
                                          .context = shipper};
     limit_call(shipper);
+    shipper->shipment.own_epoch = own_epoch(shipper);
     enum shipment_end end = shipment_claim(&shipper->shipment, &files, failure);
     if (end != SHIPMENT_STORED) {
         return end;
