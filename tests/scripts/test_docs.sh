@@ -8,7 +8,7 @@ source tests/scripts/words.sh
 # The tree of words.sh has what is run; the pages and the sources are read here.
 copy_sources() {
     local room
-    for room in lib bet shm store tls pki server client generate stat admin docs; do
+    for room in $(sed -n "s/^ROOMS := //p" Makefile) postgres docs; do
         cp -R "$checkout/$room" .
     done
     cp "$checkout/README.md" "$checkout/LICENSE" .
