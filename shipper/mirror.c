@@ -481,6 +481,23 @@ static bool hold_place(struct mirror *mirror, const char *identity, struct failu
     return take_control(mirror, &control, failure);
 }
 
+/* One draw has one seal and one result. */
+static bool contradicts(const struct control *own, const struct control *logged,
+                        struct failure *failure)
+{
+    const bool other_seal = own->seal_sha256[0] != '\0' && logged->seal_sha256[0] != '\0' &&
+                            strcmp(own->seal_sha256, logged->seal_sha256) != 0;
+    const bool other_draw = own->draw_sha256[0] != '\0' && logged->draw_sha256[0] != '\0' &&
+                            strcmp(own->draw_sha256, logged->draw_sha256) != 0;
+    if (other_seal || other_draw) {
+        (void)failure_set(failure,
+                          "the log has another %s of the draw than this directory: keep the "
+                          "directory for the auditor, and name an empty data.directory",
+                          other_seal ? "seal" : "result");
+    }
+    return other_seal || other_draw;
+}
+
 static enum mirror_end apply_control(struct mirror *mirror, const struct record *record,
                                      struct failure *failure)
 {
@@ -499,7 +516,16 @@ static enum mirror_end apply_control(struct mirror *mirror, const struct record 
     if (has_own_files(mirror)) {
         mirror->logged = control;
         mirror->has_logged = true;
-        return MIRROR_APPLIED;
+        if (!control_is_older(&mirror->control, &control)) {
+            return MIRROR_APPLIED;
+        }
+        if (contradicts(&mirror->control, &control, failure)) {
+            return MIRROR_REFUSED;
+        }
+        log_warning(
+            "action: follow | result: in_progress | state: %s | reason: this directory is an "
+            "older copy: its " DATA_CONTROL_FILE " comes from the log",
+            control_state_name(control.state));
     }
     return end_of(take_control(mirror, &control, failure));
 }
@@ -518,6 +544,16 @@ static bool is_whole_file(const char *name)
     return false;
 }
 
+/* True where a former primary lacks a file of its draw: it is an older copy of its directory. */
+static bool is_missing(const struct mirror *mirror, const struct record *record)
+{
+    struct stat status;
+    return is_of_draw(mirror, record->identity) &&
+           fstatat(mirror->directory->descriptor, record->name, &status, AT_SYMLINK_NOFOLLOW) !=
+               0 &&
+           errno == ENOENT;
+}
+
 static enum mirror_end apply_file(struct mirror *mirror, const struct record *record,
                                   struct failure *failure)
 {
@@ -528,8 +564,8 @@ static enum mirror_end apply_file(struct mirror *mirror, const struct record *re
     if (strcmp(record->name, DATA_CONTROL_FILE) == 0) {
         return apply_control(mirror, record, failure);
     }
-    if (has_own_files(mirror)) {
-        return MIRROR_APPLIED; /* they may be newer than the log's */
+    if (has_own_files(mirror) && !is_missing(mirror, record)) {
+        return MIRROR_APPLIED; /* it may be newer than the log's */
     }
     if (!is_whole_file(record->name)) {
         log_warning("action: follow | result: in_progress | file: %s | reason: this version knows "

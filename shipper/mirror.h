@@ -11,6 +11,8 @@
  * A directory whose node was the primary (REPLICATION_PRIMARY in its state file) may have bytes that
  * the log lacks. Until the claim of another node they are compared with the log and not written; at that
  * claim what is behind it is put aside (unacknowledged.h). Bytes before it that differ are refused.
+ * It may also be an older copy of that directory, which lacks what the log has: bytes, seal, draw and
+ * the steps of control come from the log then, so that no draw is sealed or held a second time.
  *
  * If the process dies, the next one goes on from the state file: what it had written behind it comes
  * from the log once more.

@@ -111,17 +111,20 @@ static enum shipment_end note_last(struct look *look, const struct shipment *shi
                     sequence, record->epoch, log->epoch);
         return record->epoch > log->epoch ? SHIPMENT_WAITING : SHIPMENT_FAILED;
     }
-    if (record->kind == RECORD_FILE) {
-        return SHIPMENT_STORED;
-    }
-    if (sequence > log->claimed_at) {
+    if (sequence > log->claimed_at && record->kind != RECORD_FILE) {
         uint64_t *end = record->kind == RECORD_BETS ? &log->bets_end : &log->done_end;
         *end = record->offset + record->length;
     }
     /* What another node has claimed may differ from this one's files, and that is told first. */
     bool is_ours =
         strcmp(record->identity, shipment->identity) == 0 && strcmp(log->node, shipment->node) == 0;
-    return is_ours ? compare(record, files, failure) : SHIPMENT_STORED;
+    if (!is_ours) {
+        return SHIPMENT_STORED;
+    }
+    if (record->kind == RECORD_FILE) {
+        return files->knows(files->context, record, failure) ? SHIPMENT_STORED : SHIPMENT_BEHIND;
+    }
+    return compare(record, files, failure);
 }
 
 /*

@@ -53,6 +53,8 @@ struct shipment_files {
     /* Reads `count` bytes at `offset` of bets.csv or done.csv. False with the failure. */
     bool (*read)(void *context, enum record_kind kind, uint64_t offset, void *bytes, size_t count,
                  struct failure *failure);
+    /* True when this node's file has what a record of a file says, or more. False with the failure. */
+    bool (*knows)(void *context, const struct record *record, struct failure *failure);
     void *context;
 };
 
@@ -83,7 +85,7 @@ void shipment_open(struct shipment *shipment, struct engine *engine, const char 
  * claims the log. Afterwards shipment->log has the ends from which to ship. To be called again where it
  * waits. It claims nothing, and says why, where the log
  *   - is another lottery's (SHIPMENT_REFUSED),
- *   - has more than the files (SHIPMENT_BEHIND),
+ *   - has more than the files, bytes or a later step of the draw (SHIPMENT_BEHIND),
  *   - has other bytes than the files in its last records (SHIPMENT_REFUSED),
  *   - was claimed last by another node (SHIPMENT_FENCED).
  */

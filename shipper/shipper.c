@@ -297,6 +297,41 @@ static bool read_small_files(struct shipper *shipper, struct control *control,
     return true;
 }
 
+/*
+ * A step of the draw that only the log knows was made by this directory, and an older copy of it was put
+ * back. The storer makes no step before the claim, so its control is what was found at the start.
+ */
+static bool knows_control(const struct shipper *shipper, const struct record *record,
+                          struct failure *failure)
+{
+    struct control own;
+    struct control logged;
+    if (control_read_text(record->bytes, (size_t)record->length, "the log's " DATA_CONTROL_FILE,
+                          &logged, failure) != CONTROL_READ ||
+        control_read(&shipper->directory, &own, failure) != CONTROL_READ) {
+        return false;
+    }
+    return !control_is_older(&own, &logged) ||
+           failure_set(failure,
+                       "the log has the draw as %s, and this directory as %s: it is an older copy",
+                       control_state_name(logged.state), control_state_name(own.state));
+}
+
+/* Signatures are not looked at: seal.key may have been changed since. */
+static bool knows_file(void *context, const struct record *record, struct failure *failure)
+{
+    const struct shipper *shipper = context;
+    if (strcmp(record->name, DATA_CONTROL_FILE) == 0) {
+        return knows_control(shipper, record, failure);
+    }
+    const bool is_record =
+        strcmp(record->name, DATA_SEAL_FILE) == 0 || strcmp(record->name, DATA_DRAW_FILE) == 0;
+    return !is_record ||
+           faccessat(shipper->directory.descriptor, record->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+           failure_set(failure, "the log has %s, and this directory has not: it is an older copy",
+                       record->name);
+}
+
 /* ------------------------------------------------------------- claiming ---- */
 
 /* The directory's own note of which bytes its claim covers. */
@@ -349,6 +384,7 @@ static enum shipment_end claim(struct shipper *shipper, struct failure *failure)
     const struct shipment_files files = {.bets_end = atomic_load(&positions->durable),
                                          .done_end = atomic_load(&positions->done_durable),
                                          .read = read_lines,
+                                         .knows = knows_file,
                                          .context = shipper};
     limit_call(shipper);
     shipper->shipment.own_epoch = own_epoch(shipper);

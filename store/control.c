@@ -193,6 +193,20 @@ int64_t control_step_ms(const struct control *control)
     return now_ms;
 }
 
+/* What `other` names, `own` names otherwise, or not at all. */
+static bool lacks(const char *own, const char *other)
+{
+    return other[0] != '\0' && strcmp(own, other) != 0;
+}
+
+bool control_is_older(const struct control *own, const struct control *other)
+{
+    return strcmp(own->identity, other->identity) == 0 &&
+           (other->state > own->state || (other->terms.number_given && !own->terms.number_given) ||
+            lacks(own->seal_sha256, other->seal_sha256) ||
+            lacks(own->draw_sha256, other->draw_sha256));
+}
+
 /* --------------------------------------------------------------- writing ---- */
 
 enum { VALUE_BYTES = CONFIG_TEXT_BYTES };

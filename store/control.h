@@ -160,6 +160,12 @@ bool control_make(struct control *control, struct failure *failure);
  */
 int64_t control_step_ms(const struct control *control);
 
+/*
+ * True when `other`, of the same draw, says what `own` does not: a later step, a number, another seal,
+ * another draw. So `own` is of an older copy of the directory. Pure. Called by lottery-shipper.
+ */
+bool control_is_older(const struct control *own, const struct control *other);
+
 /* True when the terms are the same; the number counts only where it is known from the beginning. */
 bool control_terms_equal(const struct lottery_terms *one, const struct lottery_terms *other);
 

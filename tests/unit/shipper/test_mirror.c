@@ -360,6 +360,61 @@ static void other_bytes_before_the_claim_are_refused(void **state)
     mirror_close(&fixture->mirror);
 }
 
+/* The log gets the control of a draw whose seal has these digits. */
+static struct record sealed(const struct fixture *fixture, char digit, char **text)
+{
+    struct control control = some_control(DRAW_1, "1", CONTROL_SEALED);
+    control.bets_bytes = fixture->mirror.log.bets_end;
+    control.sealed_at_ms = control.opened_at_ms + 1;
+    control.closing = (struct closing){.at_ms = control.sealed_at_ms, .by = CLOSED_BY_AGENCIES};
+    memset(control.seal_sha256, digit, CONTROL_SHA256_DIGITS);
+    *text = text_of(&control);
+    return (struct record){
+        .kind = RECORD_FILE, .name = DATA_CONTROL_FILE, .bytes = *text, .length = strlen(*text)};
+}
+
+/* Somebody puts Tuesday's copy back, of a node whose draw was sealed on Wednesday. */
+static void an_older_copy_takes_the_seal_from_the_log(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    struct control control;
+    char *text = NULL;
+    be_primary(fixture, ROW_1);
+    must_begin(fixture);
+    add(fixture, RECORD_BETS, ROW_1);
+    add(fixture, RECORD_BETS, ROW_2);
+    add_file(fixture, DATA_SEAL_FILE, "the seal");
+    struct record record = sealed(fixture, 'a', &text);
+    apply(fixture, &record);
+    free(text);
+    settle(fixture);
+    expect_file(fixture, DATA_BETS_FILE, ROW_1 ROW_2);
+    expect_file(fixture, DATA_SEAL_FILE, "the seal");
+    assert_int_equal(control_read(&fixture->directory, &control, &failure), CONTROL_READ);
+    assert_int_equal(control.state, CONTROL_SEALED);
+    mirror_close(&fixture->mirror);
+}
+
+static void a_second_seal_of_the_same_draw_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    char *first = NULL;
+    char *second = NULL;
+    be_primary(fixture, ROW_1);
+    must_begin(fixture);
+    add(fixture, RECORD_BETS, ROW_1);
+    struct record record = sealed(fixture, 'a', &first);
+    apply(fixture, &record);
+    record = sealed(fixture, 'b', &second);
+    assert_int_equal(try_apply(fixture, &record, &failure), MIRROR_REFUSED);
+    assert_non_null(strstr(failure.text, "another seal"));
+    free(first);
+    free(second);
+    mirror_close(&fixture->mirror);
+}
+
 static void a_file_that_lost_synced_bytes_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -462,6 +517,10 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_primary_that_claims_again_keeps_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_bytes_before_the_claim_are_refused, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_older_copy_takes_the_seal_from_the_log, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_second_seal_of_the_same_draw_is_refused, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_file_that_lost_synced_bytes_is_refused, set_up,
                                         tear_down),

@@ -42,6 +42,7 @@ struct fixture {
     struct engine *engine, *rivals;
     struct shipment shipment, rival;
     const char *bets; /* what the files hold now */
+    bool is_old_copy; /* they lack what the log has of small files */
 };
 
 static struct failure failure;
@@ -55,11 +56,18 @@ static bool read_files(void *context, enum record_kind kind, uint64_t offset, vo
     return true;
 }
 
+static bool knows_file(void *context, const struct record *record, struct failure *reason)
+{
+    const struct fixture *fixture = context;
+    return !fixture->is_old_copy || failure_set(reason, "an older %s", record->name);
+}
+
 static struct shipment_files files_of(struct fixture *fixture)
 {
     return (struct shipment_files){.bets_end = strlen(fixture->bets),
                                    .done_end = strlen(done_csv),
                                    .read = read_files,
+                                   .knows = knows_file,
                                    .context = fixture};
 }
 
@@ -443,6 +451,18 @@ static void a_log_that_has_more_than_this_disk_is_not_claimed(void **state)
     assert_failure("the log has 66 bytes of bets.csv");
 }
 
+static void a_log_with_a_later_step_of_the_draw_is_not_claimed(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_STORED);
+    append_plan(fixture, &fixture->shipment, 0, RECORDS);
+    fixture->is_old_copy = true;
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_BEHIND);
+    assert_failure("an older control");
+    fixture->is_old_copy = false;
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_STORED);
+}
+
 static void a_log_with_other_bytes_is_not_claimed(void **state)
 {
     struct fixture *fixture = *state;
@@ -576,6 +596,7 @@ int main(void)
         TEST(a_writer_that_was_taken_over_stores_nothing_any_more),
         TEST(an_append_before_the_rivals_claim_is_stored),
         TEST(a_log_of_another_lottery_is_not_claimed),
+        TEST(a_log_with_a_later_step_of_the_draw_is_not_claimed),
         TEST(a_log_that_has_more_than_this_disk_is_not_claimed),
         TEST(a_log_with_other_bytes_is_not_claimed),
         TEST(a_log_that_another_node_has_claimed_is_not_claimed),
