@@ -25,7 +25,8 @@ struct feeding {
     uint64_t group_bytes;           /* taken and not committed */
     uint64_t target;                /* read up to here, where it does not follow */
     int64_t progress_ms;            /* when there was some last */
-    struct failure told;            /* what it waits for, as it was told last */
+    int64_t short_since_ms; /* the log ends before what was read, since then; 0: it does not */
+    struct failure told;    /* what it waits for, as it was told last */
 };
 
 /* How a piece of a round ended; the first five are the feed's ends. */
@@ -49,6 +50,20 @@ static enum step judge_sink(enum sink_end end)
 
 /* ------------------------------------------------------------- the beginning ---- */
 
+/*
+ * The log seems to end before what was read. A node of the engine that has just started again tells of
+ * less than it has, so this is true only when it stays so.
+ */
+static enum step judge_short_log(struct feeding *feeding)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    if (feeding->short_since_ms == 0) {
+        feeding->short_since_ms = now_ms;
+    }
+    return now_ms - feeding->short_since_ms >= feeding->plan->patience_ms / 2 ? STEP_BROKEN
+                                                                              : STEP_AWAY;
+}
+
 /* The log still has, at the position, the record that was read there. */
 static enum step check_seam(struct feeding *feeding, struct failure *failure)
 {
@@ -66,10 +81,13 @@ static enum step check_seam(struct feeding *feeding, struct failure *failure)
     case ENGINE_AWAY:
         *failure = reason;
         return STEP_AWAY;
-    default:
+    case ENGINE_NOTHING:
         (void)failure_set(
             failure, "the log %s has no message %" PRIu64 ", up to which this feed has read it",
             plan->stream, position->state.sequence);
+        return judge_short_log(feeding);
+    case ENGINE_BROKEN:
+        *failure = reason;
         return STEP_BROKEN;
     }
     const char *nonce = record_nonce_of(&message);
@@ -111,10 +129,12 @@ static enum step begin_round(struct feeding *feeding, struct failure *failure)
                           "the log %s ends with message %" PRIu64 ", and this feed has read up to "
                           "%" PRIu64 ": the engine has lost messages, or this is another one",
                           plan->stream, last, feeding->read.delivered);
-        return STEP_BROKEN;
+        return judge_short_log(feeding);
     }
     feeding->target = last > feeding->target ? last : feeding->target;
-    return check_seam(feeding, failure);
+    step = check_seam(feeding, failure);
+    feeding->short_since_ms = step == STEP_GO_ON ? 0 : feeding->short_since_ms;
+    return step;
 }
 
 /* ------------------------------------------------------------------- records ---- */

@@ -39,6 +39,7 @@ struct follower {
     struct mirror mirror;
     struct takeover takeover;
     int64_t settled_at_ms;
+    uint64_t settled_bytes; /* of bets.csv, in the state file */
     int64_t told_away_at_ms;
     bool is_caught_up;  /* the log had no next record when it was read last */
     bool was_caught_up; /* once: records that came since then are news */
@@ -132,15 +133,19 @@ static void note_for_people(struct follower *follower)
     state->told_bets_end = takeover->told_bets_end;
 }
 
-/* Syncs, and writes the state once a second; at once where `now`. */
+/* Syncs, and writes the state once a second; at once where `now`, and at the end of a catch-up. */
 static bool settle(struct follower *follower, bool now)
 {
     struct failure failure;
     const int64_t now_ms = clock_monotonic_ms();
-    if (!now && now_ms - follower->settled_at_ms < SETTLE_MS) {
+    const uint64_t bytes = follower->mirror.log.bets_end;
+    const bool ends_catching_up =
+        follower->is_caught_up && bytes > follower->settled_bytes + UNSYNCED_MAX;
+    if (!now && !ends_catching_up && now_ms - follower->settled_at_ms < SETTLE_MS) {
         return goes_on(follower, mirror_sync(&follower->mirror, &failure), &failure);
     }
     follower->settled_at_ms = now_ms;
+    follower->settled_bytes = bytes;
     note_for_people(follower);
     return goes_on(follower, mirror_settle(&follower->mirror, &failure), &failure);
 }

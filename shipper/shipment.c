@@ -12,8 +12,10 @@
 #include <string.h>
 
 enum {
-    /* A leader that has been deposed and does not know it can tell an old end of the log. */
-    SHORTER_BELIEVED = 3,
+    /* A leader that has been deposed, or has just started, can tell an old end of the log. */
+    SHORTER_BELIEVED = 10,
+    /* The same, before a node gives up that has claimed the log later than what it reads. */
+    OLDER_BELIEVED = 40,
     LOOK_MS = 500 /* for an answer that nothing waits for */
 };
 
@@ -374,7 +376,7 @@ static enum shipment_end make_stream(const struct shipment *shipment, struct fai
 }
 
 /* SHIPMENT_STORED where this node may claim the log. */
-static enum shipment_end may_claim(const struct shipment *shipment, const struct log_state *log,
+static enum shipment_end may_claim(struct shipment *shipment, const struct log_state *log,
                                    const struct shipment_files *files, struct failure *failure)
 {
     if (log->sequence == 0) {
@@ -397,7 +399,8 @@ static enum shipment_end may_claim(const struct shipment *shipment, const struct
     if (strcmp(log->node, shipment->node) != 0) {
         failure_set(failure, "node %s has claimed the log in epoch %" PRIu64, log->node,
                     log->epoch);
-        return SHIPMENT_FENCED;
+        bool is_old = log->epoch < shipment->own_epoch;
+        return is_old && ++shipment->shorter < OLDER_BELIEVED ? SHIPMENT_WAITING : SHIPMENT_FENCED;
     }
     if (log->bets_end > files->bets_end || log->done_end > files->done_end) {
         failure_set(failure,

@@ -67,6 +67,7 @@ struct shipment {
     struct log_state log; /* what the log says up to its last record, as far as this writer knows */
     int64_t began_ns;     /* of the record that is on its way; 0: none is */
     unsigned shorter;     /* how often in a row the log was shorter than it had been */
+    uint64_t own_epoch; /* the caller's to set: this node has claimed the log in it; 0: not known */
     struct shipment_counts counts;
 };
 

@@ -73,6 +73,7 @@ struct shipper {
     size_t lines_capacity;
     struct small_file files[FILES];
     bool has_claimed;
+    bool has_shipped_files; /* since the claim */
     int64_t waits_since_ms; /* 0: the engine answers */
     bool has_told_waiting;
     int64_t stops_at_ms;           /* 0: it has not been asked to */
@@ -320,6 +321,17 @@ static bool note_claim(struct shipper *shipper, struct failure *failure)
     return replication_write(&shipper->directory, &state, &synced, failure);
 }
 
+/* In which epoch this node has claimed the log, as far as its directory knows; 0: it does not. */
+static uint64_t own_epoch(const struct shipper *shipper)
+{
+    struct replication_state state;
+    struct failure ignored;
+    return replication_read(&shipper->directory, &state, &ignored) == REPLICATION_READ &&
+                   strcmp(state.writer, shipper->shipment.node) == 0
+               ? state.epoch
+               : 0;
+}
+
 /* The engine had acknowledged more than it has: it has lost it, and gets it once more. */
 static void tell_lost(const struct shipper *shipper, const char *how)
 {
@@ -339,6 +351,7 @@ static enum shipment_end claim(struct shipper *shipper, struct failure *failure)
                                          .read = read_lines,
                                          .context = shipper};
     limit_call(shipper);
+    shipper->shipment.own_epoch = own_epoch(shipper);
     enum shipment_end end = shipment_claim(&shipper->shipment, &files, failure);
     if (end != SHIPMENT_STORED) {
         return end;
@@ -348,6 +361,7 @@ static enum shipment_end claim(struct shipper *shipper, struct failure *failure)
         return SHIPMENT_FAILED;
     }
     shipper->has_claimed = true;
+    shipper->has_shipped_files = false; /* whatever the engine has of them */
     for (int i = 0; i < FILES; i++) {
         shipper->files[i].is_shipped = false;
     }
@@ -516,6 +530,7 @@ static enum shipment_end ship_stock(struct shipper *shipper, const struct stock 
     }
     report(shipper);
     if (stock->has_files) {
+        shipper->has_shipped_files = true;
         replica_report_files(&shipper->segment, stock->files_made);
     }
     return SHIPMENT_STORED;
@@ -530,11 +545,19 @@ static bool stands_on_stock(const struct control *control, const struct stock *s
     return control->bets_bytes <= stock->bets_end && control->done_bytes <= stock->done_end;
 }
 
+/* Each claim is followed by the small files as they are: an engine that lost any has them again. */
+static bool are_files_due(const struct shipper *shipper)
+{
+    const struct shared_positions *positions = &shipper->segment.shared->positions;
+    return !shipper->has_shipped_files ||
+           atomic_load(&positions->files_made) != atomic_load(&positions->files_replicated);
+}
+
 static enum shipment_end ship(struct shipper *shipper, struct failure *failure)
 {
     const struct shared_positions *positions = &shipper->segment.shared->positions;
     uint64_t files_made = atomic_load(&positions->files_made);
-    bool has_files = files_made != atomic_load(&positions->files_replicated);
+    bool has_files = are_files_due(shipper);
     struct control control = {.bets_bytes = 0};
     if (has_files && !read_small_files(shipper, &control, failure)) {
         return SHIPMENT_FAILED;
@@ -554,8 +577,7 @@ static bool has_to_ship(const struct shipper *shipper)
     const struct shared_positions *positions = &shipper->segment.shared->positions;
     const struct log_state *log = &shipper->shipment.log;
     return atomic_load(&positions->durable) > log->bets_end ||
-           atomic_load(&positions->done_durable) > log->done_end ||
-           atomic_load(&positions->files_made) != atomic_load(&positions->files_replicated);
+           atomic_load(&positions->done_durable) > log->done_end || are_files_due(shipper);
 }
 
 static bool has_work(const void *context)

@@ -508,7 +508,9 @@ static void copy_told(const struct segment *segment, const char *text, size_t si
 {
     replica_read(segment, text, size, copy);
     for (char *at = copy; *at != '\0'; at++) {
-        *at = *at < ' ' || *at > '~' ? '?' : *at;
+        if (*at < ' ' || *at > '~') {
+            *at = '?';
+        }
     }
 }
 

@@ -24,6 +24,7 @@ static const struct {
     {"lock_repaired", offsetof(struct snapshot, deaths.lock_recoveries)},
     {"storer_started", offsetof(struct snapshot, storer.restarts)},
     {"keyholder_died", offsetof(struct snapshot, keyholder.deaths)},
+    {"shipper_died", offsetof(struct snapshot, replica.deaths)},
     {"log_lost", offsetof(struct snapshot, server.log_lines_lost)},
     {"agency_done", offsetof(struct snapshot, draw.done)},
 };
@@ -76,7 +77,7 @@ void happenings_compare(struct happenings *happenings, const struct snapshot *ol
     for (size_t i = 0; i < sizeof growths / sizeof growths[0]; i++) {
         uint64_t before = number_at(older, growths[i].offset);
         uint64_t now = number_at(newer, growths[i].offset);
-        if (now > before) {
+        if (now > before && now != SNAPSHOT_UNKNOWN) {
             happenings_note(happenings, at_ms, growths[i].kind, now - before, "");
         }
     }

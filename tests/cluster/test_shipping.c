@@ -7,6 +7,7 @@
 #include "tests/harness/bets.h"
 #include "tests/harness/cluster.h"
 #include "tests/harness/deadline.h"
+#include "tests/harness/files.h"
 #include "tests/harness/peer.h"
 #include "tests/harness/server.h"
 #include "tests/harness/shipped.h"
@@ -231,6 +232,29 @@ static void acknowledgements_wait_for_a_majority(void **state)
     (void)expect_log_is(scene, server);
 }
 
+/* All nodes come back with empty disks: the log is made again, of what this disk has. */
+static void an_engine_that_has_lost_everything_is_filled_again(void **state)
+{
+    struct scene *scene = open_scene(*state);
+    struct server *server = start_server(scene);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, bets_batch(scene->stage, 1, 0, 3), ACK);
+    for (unsigned node = 0; node < NODES; node++) {
+        cluster_kill_node(scene->cluster, node);
+        files_remove_tree(stage_path(scene->stage, "engine-%u", node));
+    }
+    for (unsigned node = 0; node < NODES; node++) {
+        cluster_start_node(scene->cluster, node);
+    }
+    peer_ask(peer, bets_batch(scene->stage, 1, 3, 2), ACK);
+    (void)server_await_log(server, 1, "the engine has lost what it had acknowledged");
+    peer_close(peer);
+    assert_int_equal(server_stop(server).status, EXIT_SUCCESS);
+    bets_expect_stored(server, 1, 0, 5);
+    struct shipped *shipped = expect_log_is(scene, server);
+    assert_true(shipped->files >= 1);
+}
+
 /* ---- stops -------------------------------------------------------------------- */
 
 /* What could not be copied is on the disk, and the next start of the server copies it. */
@@ -374,6 +398,7 @@ int main(void)
         STAGE_TEST(shippers_that_are_killed_leave_each_bet_in_the_log_once),
         STAGE_TEST(a_node_that_is_killed_costs_a_wait_and_no_bet),
         STAGE_TEST(acknowledgements_wait_for_a_majority),
+        STAGE_TEST(an_engine_that_has_lost_everything_is_filled_again),
         STAGE_TEST(what_a_stop_could_not_copy_the_next_start_does),
         STAGE_TEST(a_claim_of_another_node_ends_the_server_without_an_acknowledgement),
         STAGE_TEST(a_server_does_not_start_on_a_log_that_another_node_has_claimed),

@@ -2,6 +2,7 @@
  * test_shutdown.c - whoever is asked to stop, stops well, soon, and leaves nothing behind.
  */
 #include "bet/message.h"
+#include "lib/program.h"
 #include "tests/harness/agency.h"
 #include "tests/harness/bets.h"
 #include "tests/harness/deadline.h"
@@ -20,11 +21,11 @@
 
 #include <cmocka.h> /* after what it needs */
 
-/* The agency has been asked to stop: it ends with 0 in time. */
+/* The agency has been asked to stop: it ends in time, with a status that says so. */
 static void expect_agency_stops(struct program *agency)
 {
     struct program_end end = program_stop(agency, SIGTERM);
-    if (end.status != 0 || end.elapsed_ms > server_stop_limit_ms()) {
+    if (end.status != PROGRAM_EXIT_STOPPED || end.elapsed_ms > server_stop_limit_ms()) {
         program_show(agency);
         fail_msg("the agency ended with %d after %lld ms", end.status, (long long)end.elapsed_ms);
     }

@@ -488,6 +488,9 @@ inline store_done()
 
 inline take_over()
 {
+#if defined(SHIPPER) && !defined(NO_COUNT_AT_START)
+    wake_shipper(); /* storage_open: replica_note_file, of control */
+#endif
     flush_settle();
     mark_done(0, in_done_csv[0]); /* done_file_open calls note_stored_done */
     mark_done(1, in_done_csv[1]);

@@ -5,10 +5,15 @@
 # shellcheck disable=SC2317,SC2016 # tests are called by their names; backticks are the pages'
 source tests/scripts/words.sh
 
+# The rooms that are folders of the checkout, as scripts/rooms.py has them.
+list_rooms() {
+    python3 scripts/rooms.py --table | sed -nE 's/^\| `([a-z]+)\/`.*/\1/p'
+}
+
 # The tree of words.sh has what is run; the pages and the sources are read here.
 copy_sources() {
     local room
-    for room in lib bet shm store tls pki server client generate stat admin docs; do
+    for room in $(list_rooms) docs; do
         cp -R "$checkout/$room" .
     done
     cp "$checkout/README.md" "$checkout/LICENSE" .

@@ -31,8 +31,9 @@ struct fake_sink {
     char taken[TEXT_BYTES];
     enum sink_fault fault;
     unsigned commits, stands;
-    unsigned away_stands; /* so many times it can't be reached at first */
-    bool stops;           /* a signal comes with the next commit */
+    unsigned away_stands;    /* so many times it can't be reached at first */
+    bool stops;              /* a signal comes with the next commit */
+    struct engine *recovers; /* tells of all that it has from the second time on that it is asked */
 };
 
 static enum sink_end fake_stand(struct sink *base, char position[POSITION_BYTES],
@@ -40,6 +41,9 @@ static enum sink_end fake_stand(struct sink *base, char position[POSITION_BYTES]
 {
     struct fake_sink *sink = (struct fake_sink *)base;
     sink->stands++;
+    if (sink->recovers != NULL && sink->stands > 2) {
+        engine_memory_set_stale(sink->recovers, 0);
+    }
     if (sink->away_stands > 0) {
         sink->away_stands--;
         (void)failure_set(failure, "the sink is away");
@@ -147,15 +151,20 @@ static int tear_down(void **state)
 #define KEPT                                                                                       \
     "1:;2:1,a,b,1,2000-01-01,7\r\n1,c,d,2,2000-01-01,8\r\n;3:2,e,f,3,2000-01-01,9\r\n;4:1,2,x\n;"
 
-static enum feeding_end feed_with(struct case_of *it, bool follows)
+static enum feeding_end feed_with_patience(struct case_of *it, bool follows, int64_t patience_ms)
 {
     const struct feeding_plan plan = {.engine = it->log.reader,
                                       .stream = "BETS_north",
                                       .sink = &it->sink.base,
                                       .stop = &it->stop,
                                       .follows = follows,
-                                      .patience_ms = PATIENCE_MS};
+                                      .patience_ms = patience_ms};
     return feeding_run(&plan, it->position, &it->failure);
+}
+
+static enum feeding_end feed_with(struct case_of *it, bool follows)
+{
+    return feed_with_patience(it, follows, PATIENCE_MS);
 }
 
 static enum feeding_end feed(struct case_of *it)
@@ -343,6 +352,18 @@ static void an_engine_that_has_lost_what_was_read_is_found(void **state)
     expect_broken(it, KEPT, "ends with message 3, and this feed has read up to 4");
 }
 
+/* A node that has just started again tells of less than it has. */
+static void an_engine_that_tells_of_less_for_a_moment_is_waited_for(void **state)
+{
+    struct case_of *it = *state;
+    assert_int_equal(feed(it), FEEDING_DONE);
+    engine_memory_set_stale(it->log.reader, 3);
+    it->sink.recovers = it->log.reader;
+    fixture_bets(&it->log, "1,g,h,4,2000-01-01,1\r\n", 1);
+    assert_int_equal(feed_with_patience(it, false, 10 * PATIENCE_MS), FEEDING_DONE);
+    assert_string_equal(it->sink.kept, KEPT "5:1,g,h,4,2000-01-01,1\r\n;");
+}
+
 static void a_stream_that_was_made_anew_is_found(void **state)
 {
     struct case_of *it = *state;
@@ -383,6 +404,7 @@ int main(void)
         TEST(a_gap_and_an_overlap_in_the_file_are_found),
         TEST(a_writer_whose_epoch_is_over_is_found),
         TEST(an_engine_that_has_lost_what_was_read_is_found),
+        TEST(an_engine_that_tells_of_less_for_a_moment_is_waited_for),
         TEST(a_stream_that_was_made_anew_is_found),
         TEST(a_stream_that_is_not_there_is_told),
     };

@@ -349,12 +349,13 @@ static void a_record_may_have_what_the_engine_takes_less_the_headers(void **stat
 
 /* ---- fences ------------------------------------------------------------------ */
 
-/* Moves the log on as another node does that takes over: by a claim of its own. */
-static void take_over(struct fixture *fixture)
+/* Moves the log on by a claim of this node. */
+static void claim_for(struct fixture *fixture, const char *node)
 {
     struct engine_header headers[ENGINE_HEADERS_MAX];
-    struct record record = {.kind = RECORD_CLAIM, .identity = IDENTITY, .node = RIVAL};
+    struct record record = {.kind = RECORD_CLAIM, .identity = IDENTITY};
     struct found found;
+    (void)snprintf(record.node, sizeof record.node, "%s", node);
     uint64_t sequence = 0;
     read_all(fixture, &found);
     record.epoch = found.log.epoch + 1;
@@ -369,6 +370,12 @@ static void take_over(struct fixture *fixture)
                                         .header_count = record_write(&record, headers)};
     assert_int_equal(engine_append(fixture->rivals, &claim, TIMEOUT_MS, &sequence, &failure),
                      ENGINE_STORED);
+}
+
+/* As another node does that takes over. */
+static void take_over(struct fixture *fixture)
+{
+    claim_for(fixture, RIVAL);
 }
 
 /* Wherever the rival's claim comes, and whatever becomes of this node's append: nothing after it. */
@@ -497,6 +504,24 @@ static void a_stale_answer_is_not_claimed_upon(void **state)
     assert_int_equal(found.claims, 2);
 }
 
+/* A node of the engine that has just started tells of the claim before this node's own. */
+static void a_claim_that_is_older_than_ones_own_is_no_fence(void **state)
+{
+    struct fixture *fixture = *state;
+    struct shipment next;
+    const struct shipment_files files = files_of(fixture);
+    assert_int_equal(claim(fixture, &fixture->rival), SHIPMENT_STORED);
+    shipment_open(&next, fixture->engine, CENTRE, NODE, IDENTITY, REPLICAS, TIMEOUT_MS);
+    claim_for(fixture, NODE);
+    engine_memory_set_stale(fixture->engine, 1);
+    next.own_epoch = 2;
+    assert_int_equal(shipment_claim(&next, &files, &failure), SHIPMENT_WAITING);
+    assert_failure("node " RIVAL " has claimed the log in epoch 1");
+    engine_memory_set_stale(fixture->engine, 0);
+    assert_int_equal(claim(fixture, &next), SHIPMENT_STORED);
+    assert_int_equal(next.log.epoch, 3);
+}
+
 /* ---- an engine that loses ------------------------------------------------------ */
 
 static void a_log_that_has_lost_its_end_is_shipped_again(void **state)
@@ -556,6 +581,7 @@ int main(void)
         TEST(a_log_that_another_node_has_claimed_is_not_claimed),
         TEST(a_stream_without_a_claim_is_no_log),
         TEST(a_stale_answer_is_not_claimed_upon),
+        TEST(a_claim_that_is_older_than_ones_own_is_no_fence),
         TEST(a_log_that_has_lost_its_end_is_shipped_again),
         TEST(a_stream_that_is_gone_is_made_and_filled_again),
     };
