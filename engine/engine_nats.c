@@ -112,6 +112,16 @@ static bool fail(const struct nats *nats, struct failure *failure, const char *w
 
 /* -------------------------------------------------------------- connection ---- */
 
+/* "nats://user:word@host:4222" becomes "nats://host:4222", as everybody may see it. */
+static void forget_user(char *url)
+{
+    const char *at = strrchr(url, '@');
+    char *host = strstr(url, "://");
+    if (at != NULL && host != NULL && host < at) {
+        memmove(host + strlen("://"), at + 1, strlen(at + 1) + 1);
+    }
+}
+
 /* Looks at the server's version where it is another server than before. */
 static bool check_server(struct nats *nats, struct failure *failure)
 {
@@ -119,6 +129,7 @@ static bool check_server(struct nats *nats, struct failure *failure)
     if (natsConnection_GetConnectedUrl(nats->connection, url, sizeof url) != NATS_OK) {
         return failure_set(failure, "the engine: no connection");
     }
+    forget_user(url);
     if (strcmp(url, nats->server) != 0) {
         nats->version[0] = '\0';
         if (!server_greeting_ask(url, CONNECT_TIMEOUT_MS, nats->version, failure)) {

@@ -177,6 +177,10 @@ static void a_centre_writes_and_reads_its_own_log(void **state)
     struct cluster *cluster = cluster_start(*state, 1, users);
     struct engine *engine = open_user(cluster, "north:n");
     struct engine_message message;
+    struct engine_state described;
+    engine_describe(engine, &described);
+    assert_string_equal(described.server,
+                        stage_text(*state, "nats://127.0.0.1:%u", cluster->nodes[0].port));
     assert_int_equal(make_stream(engine, PATIENCE_MS), ENGINE_STORED);
     for (uint64_t i = 0; i < 3; i++) {
         assert_int_equal(append(engine, i, PATIENCE_MS), ENGINE_STORED);
