@@ -32,6 +32,7 @@ enum {
     PAUSE_MS = 20,              /* between looks at a connection, or a leader, that is not there */
     ANSWER_MS = 2000,           /* for a leader to say what there is, whoever waits for how long */
     ELECTION_MS = 15 * 1000,    /* two leaders may contradict each other no longer */
+    SILENCE_MS = 12 * 1000,     /* a server without answers for longer than an election is left */
     HEARTBEAT_NS = 1000 * 1000 * 1000,
     RESCUES_MAX = 2 /* messages in a row that a consumer did not send: it is gone */
 };
@@ -56,7 +57,8 @@ struct nats {
     char listens_to[ENGINE_SUBJECT_BYTES]; /* "": nothing */
     natsSubscription *listening;           /* of the connection; NULL: none */
     uint64_t reconnects;                   /* of connections that were given up */
-    natsMsg *given;                        /* what the last call returned points into it */
+    int64_t silent_since_ms; /* no call was answered since then; 0: the last one was */
+    natsMsg *given;          /* what the last call returned points into it */
     struct row row;
     char version
         [SERVER_GREETING_VERSION_BYTES]; /* of the server that was connected last; "": none */
@@ -202,12 +204,35 @@ static bool connect_now(struct nats *nats, struct failure *failure)
     return status == NATS_OK;
 }
 
+/* Notes whether the call that has just ended was answered, whatever the answer was. */
+static void note_answer(struct nats *nats, bool was_answered)
+{
+    if (was_answered) {
+        nats->silent_since_ms = 0;
+    } else if (nats->silent_since_ms == 0) {
+        nats->silent_since_ms = clock_monotonic_ms();
+    }
+}
+
+/*
+ * A server that is cut off from the others keeps our connection, and can answer nothing. Another one
+ * may: which one is connected to next is libnats' choice, by chance.
+ */
+static void leave_silent_server(struct nats *nats)
+{
+    if (nats->silent_since_ms != 0 && clock_monotonic_ms() - nats->silent_since_ms >= SILENCE_MS) {
+        nats->silent_since_ms = 0;
+        disconnect(nats);
+    }
+}
+
 /*
  * Waits until there is a connection, to a server that may be used. libnats goes on by itself where one
  * is lost, until it is told twice that it may not come in; then, and at first, we connect.
  */
 static bool wait_for_connection(struct nats *nats, int64_t deadline_ms, struct failure *failure)
 {
+    leave_silent_server(nats);
     (void)failure_set(failure, "the engine: the connection is lost");
     while (!is_connected(nats)) {
         const bool given_up = nats->connection == NULL || natsConnection_IsClosed(nats->connection);
@@ -405,6 +430,7 @@ static enum engine_answer nats_append(struct engine *engine, const struct engine
     const enum engine_answer answer = status == NATS_OK
                                           ? judge_stored(append, stored, sequence, failure)
                                           : judge_failed(nats, append, status, code, failure);
+    note_answer(nats, answer != ENGINE_UNKNOWN);
     jsPubAck_Destroy(stored);
     natsMsg_Destroy(message);
     return answer;
@@ -490,6 +516,7 @@ static enum engine_reading read_single(struct nats *nats, const char *stream, co
                      ? js_GetLastMsg(&found, nats->jetstream, stream, subject, &options, &code)
                      : js_GetMsg(&found, nats->jetstream, stream, sequence, &options, &code);
     } while (is_leaderless(status, code) && pause_before_retry(deadline_ms));
+    note_answer(nats, status == NATS_OK || code == JSNoMessageFoundErr);
     return status == NATS_OK ? give(nats, found, natsMsg_GetSequence(found), natsMsg_GetTime(found),
                                     message, failure)
                              : judge_unread(nats, stream, status, code, failure);
@@ -517,6 +544,7 @@ static enum engine_reading read_info(struct nats *nats, const char *stream, int6
         (void)options_until(&options, deadline_ms);
         status = js_GetStreamInfo(info, nats->jetstream, stream, &options, &code);
     } while (is_leaderless(status, code) && pause_before_retry(deadline_ms));
+    note_answer(nats, status == NATS_OK || code == JSStreamNotFoundErr);
     return status == NATS_OK ? ENGINE_READ : judge_unread(nats, stream, status, code, failure);
 }
 
@@ -753,6 +781,7 @@ static enum engine_answer add_stream(struct nats *nats, jsStreamConfig *settings
         (void)options_until(&options, deadline_ms);
         status = js_AddStream(info, nats->jetstream, settings, &options, &code);
     } while (is_leaderless(status, code) && pause_before_retry(deadline_ms));
+    note_answer(nats, status == NATS_OK);
     if (status == NATS_OK) {
         return ENGINE_STORED;
     }

@@ -279,7 +279,7 @@ class World:
         if kind == "cut a server from all":
             return self.cut_off(server.name, [*ENGINES, "agencies"], self.some_time(15))
         if kind == "cut an engine node from the others":
-            return self.cut_off(engine, others, self.some_time(12))
+            return self.cut_off(engine, others, self.some_time(self.random.choice((12, 12, 45))))
         if kind == "cut an engine node from all":
             return self.cut_off(engine, [*others, *NODES], self.some_time(12))
         return self.promote(server)
