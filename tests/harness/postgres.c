@@ -57,7 +57,8 @@ static struct program *start(const struct postgres *postgres, const char *name,
     }
     const bool root = geteuid() == 0;
     const struct program_plan plan = {.name = root ? "setpriv" : "env",
-                                      .arguments = root ? all : all + 3};
+                                      .arguments = root ? all : all + 3,
+                                      .last_signal = SIGQUIT};
     return program_start(postgres->stage, &plan);
 }
 

@@ -1,9 +1,10 @@
 /*
  * postgres.h - a PostgreSQL of a test's own, which it may crash.
  *
- * It has a port of 127.0.0.1 and a directory of the stage, and syncs each commit, as it does by default. PostgreSQL does
- * not run as root: there it is the user `postgres`, as Debian's package makes him. When the stage is
- * taken down it is killed.
+ * It has a port of 127.0.0.1 and a directory of the stage, and syncs each commit, as it does by
+ * default. PostgreSQL does not run as root: there it is the user `postgres`, as Debian's package makes
+ * him. When the stage is taken down it ends at once, by SIGQUIT: killed, it would leave its shared
+ * memory behind.
  *
  * Called by the test's process; what fails, fails the test.
  */

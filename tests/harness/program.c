@@ -223,7 +223,7 @@ static bool release_program(void *thing)
 {
     struct program *program = thing;
     if (!program_has_ended(program)) {
-        (void)kill(program->pid, SIGKILL);
+        (void)kill(program->pid, program->last_signal);
         (void)waitpid(program->pid, &program->status, 0);
     }
     if (program->log_watch >= 0) {
@@ -238,7 +238,10 @@ struct program *program_start(struct stage *stage, const struct program_plan *pl
 {
     static unsigned number; /* of the files' names, which are different within a stage */
     struct program *program = stage_allocate(stage, sizeof *program);
-    *program = (struct program){.stage = stage, .name = plan->name, .log_watch = -1};
+    *program = (struct program){.stage = stage,
+                                .name = plan->name,
+                                .last_signal = plan->last_signal == 0 ? SIGKILL : plan->last_signal,
+                                .log_watch = -1};
     program->log_path = stage_path(stage, "%s-%u.log", plan->name, ++number);
     program->errors_path = stage_path(stage, "%s-%u.errors", plan->name, number);
     files_write(program->log_path, "");

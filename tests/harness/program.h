@@ -29,7 +29,8 @@ struct program_plan {
     const char *const *arguments;
     const char *const *environment;
     const char *const *more_environment; /* what `environment` does not say; or NULL */
-    int output; /* a descriptor for standard output, in place of the log's file; 0: none */
+    int output;      /* a descriptor for standard output, in place of the log's file; 0: none */
+    int last_signal; /* what ends it when the stage is taken down; 0: SIGKILL */
 };
 
 /* How a program has ended. */
@@ -43,6 +44,7 @@ struct program {
     const char *name;
     pid_t pid;
     bool ended;              /* it has been reaped */
+    int last_signal;         /* of the plan */
     int status;              /* as waitpid gave it, once it has ended */
     int log_watch;           /* inotify, of the log */
     const char *log_path;    /* standard output */
