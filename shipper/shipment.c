@@ -188,7 +188,7 @@ static enum shipment_end try_append(struct shipment *shipment, struct record *re
                                     uint64_t *sequence, struct failure *failure)
 {
     struct engine_header headers[ENGINE_HEADERS_MAX];
-    const struct engine_append append = {
+    const struct engine_append wanted = {
         .stream = shipment->stream,
         .subject = shipment->subjects[record->kind],
         .expectation = ENGINE_AFTER_SEQUENCE,
@@ -203,7 +203,7 @@ static enum shipment_end try_append(struct shipment *shipment, struct record *re
     }
     fault_point("shipper.read");
     enum engine_answer answer =
-        engine_append(shipment->engine, &append, shipment->timeout_ms, sequence, failure);
+        engine_append(shipment->engine, &wanted, shipment->timeout_ms, sequence, failure);
     fault_point("shipper.appended");
     switch (answer) {
     case ENGINE_STORED:

@@ -597,15 +597,18 @@ static void stop_shipper(struct supervisor *supervisor)
         signals_take_child_news();
         reap(supervisor);
     }
-    bool is_complete = replica_is_complete(&supervisor->heritage.segment);
-    log_write(is_complete ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+    const bool has_all = replica_is_complete(&supervisor->heritage.segment);
+    const char *reason =
+        " | reason: the engine does not have all of it yet; the next start of this "
+        "server copies the rest";
+    if (ship_keeper_verdict(keeper) != SHIP_GOES_ON) {
+        reason = " | reason: this node may not append to the log any more";
+    }
+    log_write(has_all ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
               "action: stop_shipper | result: %s | durable: %" PRIu64 " | replicated: %" PRIu64
               "%s",
-              is_complete ? "success" : "fail", atomic_load(&positions->durable),
-              atomic_load(&positions->replicated),
-              is_complete ? ""
-                          : " | reason: the engine does not have all of it yet; the next "
-                            "start of this server copies the rest");
+              has_all ? "success" : "fail", atomic_load(&positions->durable),
+              atomic_load(&positions->replicated), has_all ? "" : reason);
 }
 
 /* Stops in the order that loses nothing: listeners, handlers, keyholder, storer, shipper. */

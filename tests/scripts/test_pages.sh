@@ -41,6 +41,7 @@ exit_statuses_are_those_that_operations_explains() {
 
 every_program_has_a_page() {
     local name
+    # shellcheck disable=SC2016 # what is looked for is make's
     while read -r name; do
         [[ -s $checkout/man/$name.1 && -s $checkout/completion/$name ]] ||
             fail "$name has no page: scripts/pages.sh"

@@ -370,13 +370,13 @@ static void claim_for(struct fixture *fixture, const char *node)
     record.bets_end = found.log.bets_end;
     record.done_end = found.log.done_end;
     assert_true(record_make_nonce(record.nonce, &failure));
-    const struct engine_append claim = {.stream = fixture->rival.stream,
-                                        .subject = fixture->rival.subjects[RECORD_CLAIM],
-                                        .expectation = ENGINE_AFTER_SEQUENCE,
-                                        .expected = found.log.sequence,
-                                        .headers = headers,
-                                        .header_count = record_write(&record, headers)};
-    assert_int_equal(engine_append(fixture->rivals, &claim, TIMEOUT_MS, &sequence, &failure),
+    const struct engine_append rivals = {.stream = fixture->rival.stream,
+                                         .subject = fixture->rival.subjects[RECORD_CLAIM],
+                                         .expectation = ENGINE_AFTER_SEQUENCE,
+                                         .expected = found.log.sequence,
+                                         .headers = headers,
+                                         .header_count = record_write(&record, headers)};
+    assert_int_equal(engine_append(fixture->rivals, &rivals, TIMEOUT_MS, &sequence, &failure),
                      ENGINE_STORED);
 }
 
