@@ -57,9 +57,9 @@ static void the_time_that_is_left_is_that_of_this_runs_rate(void **state)
     static const struct {
         uint64_t total;
         const char *shown;
-    } cases[] = {{1000 + 7 * 1000, "   0:06 left  betting"},
-                 {1000 + 3599 * 1000, "  59:58 left  betting"},
-                 {1000 + 3601 * 1000, "  1h00m left  betting"},
+    } cases[] = {{UINT64_C(8) * 1000, "   0:06 left  betting"},
+                 {UINT64_C(3600) * 1000, "  59:58 left  betting"},
+                 {UINT64_C(3602) * 1000, "  1h00m left  betting"},
                  {UINT64_C(1000) + 359000 * 1000, " 99h43m left  betting"},
                  {UINT64_C(1000) + 400000 * 1000, " bets/s  betting"},
                  {2000, " bets/s  betting"}};

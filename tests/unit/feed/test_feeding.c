@@ -360,7 +360,7 @@ static void an_engine_that_tells_of_less_for_a_moment_is_waited_for(void **state
     engine_memory_set_stale(it->log.reader, 3);
     it->sink.recovers = it->log.reader;
     fixture_bets(&it->log, "1,g,h,4,2000-01-01,1\r\n", 1);
-    assert_int_equal(feed_with_patience(it, false, 10 * PATIENCE_MS), FEEDING_DONE);
+    assert_int_equal(feed_with_patience(it, false, INT64_C(10) * PATIENCE_MS), FEEDING_DONE);
     assert_string_equal(it->sink.kept, KEPT "5:1,g,h,4,2000-01-01,1\r\n;");
 }
 

@@ -137,28 +137,28 @@ static void every_other_text_is_refused(void **state)
         "", "\n", "\n\n", "shut\n\n", "Close\n\n", " close\n\n", "close \n\n", "close now\n\n",
         "close\r\n\r\n", "close\n\n\n", "close\n\nx", "close\n", "close",
         /* lines of another command, twice, unknown, in another order */
-        "close\nseal " SEAL "\n\n", "close\nnumber 1\n\n", "close\nagencies 1\n\n",
+        ("close\nseal " SEAL "\n\n"), "close\nnumber 1\n\n", "close\nagencies 1\n\n",
         "close\nabandon\n\n", "close\ncloses 2026-12-05T20:00:00.000Z\n\n",
         "close\nwithout 1\nwithout 1\n\n", "close\nreason a\nwithout 1\n\n", "close\nwhy a\n\n",
         "close\nwithout\n\n", "close\nwithout \n\n", "close\nreason a\tb\n\n",
         "close\nreason a\x1b[2Jb\n\n",
         /* what is missing */
-        "draw\n\n", "draw\nnumber 1\n\n", "draw\nseal " SEAL "\n\n", "open\n\n", "open \n\n",
+        "draw\n\n", "draw\nnumber 1\n\n", ("draw\nseal " SEAL "\n\n"), "open\n\n", "open \n\n",
         "close-centre\n\n", "close-centre\ncentre B\n\n", "close-centre\nreason a\n\n",
         "close-centre B\nreason a\n\n", "close-centre\ncentre B\nreason a\n\n",
         "close-centre\nreason a\ncentre B.1\n\n", "close-centre\nnumber 1\nreason a\ncentre B\n\n",
         "close\nreason a\ncentre B\n\n",
         /* what is no such value */
-        "draw\nnumber 4294967296\nseal " SEAL "\n\n", "draw\nnumber -1\nseal " SEAL "\n\n",
-        "draw\nnumber 01\nseal " SEAL "\n\n", "draw\nnumber +1\nseal " SEAL "\n\n",
-        "draw\nnumber \nseal " SEAL "\n\n", "draw\nnumber x\nseal " SEAL "\n\n",
-        "draw\nnumber 1\nseal " SEAL "0\n\n", "draw W47\nnumber 1\nseal " SEAL "\n\n",
-        "draw\nnumber 1\nseal " SEAL "\nabandon\n\n", "open ../x\n\n", "open .\n\n", "open a b\n\n",
-        "open a/b\n\n", "open -a\n\n", "open  a\n\n", "opena\n\n",
+        ("draw\nnumber 4294967296\nseal " SEAL "\n\n"), ("draw\nnumber -1\nseal " SEAL "\n\n"),
+        ("draw\nnumber 01\nseal " SEAL "\n\n"), ("draw\nnumber +1\nseal " SEAL "\n\n"),
+        ("draw\nnumber \nseal " SEAL "\n\n"), ("draw\nnumber x\nseal " SEAL "\n\n"),
+        ("draw\nnumber 1\nseal " SEAL "0\n\n"), ("draw W47\nnumber 1\nseal " SEAL "\n\n"),
+        ("draw\nnumber 1\nseal " SEAL "\nabandon\n\n"), "open ../x\n\n", "open .\n\n",
+        "open a b\n\n", "open a/b\n\n", "open -a\n\n", "open  a\n\n", "opena\n\n",
         "open 123456789012345678901234567890123\n\n", "open a\ncloses tomorrow\n\n",
         "open a\ncloses 2026-12-05T20:00:00Z\n\n", "open a\ncloses 2026-13-05T20:00:00.000Z\n\n",
         "open a\nabandon yes\n\n", "open a\nreason b\n\n", "open a\nwithout 1\n\n",
-        "open a\nnumber 1\nagencies 1\n\n", "open a\nseal " SEAL "\n\n", "open a\nagencies \n\n"};
+        "open a\nnumber 1\nagencies 1\n\n", ("open a\nseal " SEAL "\n\n"), "open a\nagencies \n\n"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         expect_refusal(wrong[i], strlen(wrong[i]));
     }
