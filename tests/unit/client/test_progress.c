@@ -60,8 +60,8 @@ static void the_time_that_is_left_is_that_of_this_runs_rate(void **state)
     } cases[] = {{UINT64_C(8) * 1000, "   0:06 left  betting"},
                  {UINT64_C(3600) * 1000, "  59:58 left  betting"},
                  {UINT64_C(3602) * 1000, "  1h00m left  betting"},
-                 {UINT64_C(1000) + 359000 * 1000, " 99h43m left  betting"},
-                 {UINT64_C(1000) + 400000 * 1000, " bets/s  betting"},
+                 {UINT64_C(1000) + UINT64_C(359000) * 1000, " 99h43m left  betting"},
+                 {UINT64_C(1000) + UINT64_C(400000) * 1000, " bets/s  betting"},
                  {2000, " bets/s  betting"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char line[PROGRESS_LINE_BYTES];
