@@ -9,8 +9,10 @@
 #include "lib/log.h"
 #include "store/csv_reader.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ----------------------------------------------------------------- table ---- */
 
@@ -135,22 +137,33 @@ static void adopt(struct bet_count *count, const struct checkpoint *from, uint64
     count->checkpoint.checksum = from->checksum;
 }
 
-bool bet_count_resume(struct bet_count *count, const struct data_directory *directory,
-                      const char *identity, int bets, uint64_t end, struct failure *failure)
+/* True where the checkpoint in the directory is of this draw, and of no byte from `end` on. */
+static bool is_covered(const struct data_directory *directory, const char *identity, uint64_t end)
 {
-    struct checkpoint stored;
+    struct checkpoint_file stored;
     struct failure ignored;
-    if (checkpoint_read(directory, identity, bets, CHECKPOINT_VERIFY_END, &stored, &ignored) ==
-        CHECKPOINT_READ) {
-        adopt(count, &stored, end);
-        checkpoint_close(&stored);
+    bool is_covered = false;
+    int file = data_directory_open_file(directory, DATA_CHECKPOINT_FILE, O_RDONLY, &ignored);
+    if (file < 0) {
+        return false;
     }
+    if (checkpoint_load(file, &stored)) {
+        is_covered = strcmp(stored.identity, identity) == 0 && stored.checkpoint.position <= end;
+        checkpoint_close(&stored.checkpoint);
+    }
+    (void)close(file);
+    return is_covered;
+}
+
+/* Counts from where the checkpoint ends. */
+static bool count_up_to(struct bet_count *count, int bets, uint64_t end)
+{
     struct csv_reader reader;
     const char *rows = NULL;
     size_t bytes = 0;
     enum csv_read read = CSV_END;
     if (!csv_reader_open(&reader, bets, count->checkpoint.position)) {
-        return failure_set_errno(failure, "read %s/" DATA_BETS_FILE, directory->path);
+        return false;
     }
     while (!count->is_off && count->checkpoint.position < end &&
            (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
@@ -158,8 +171,32 @@ bool bet_count_resume(struct bet_count *count, const struct data_directory *dire
         bet_count_add(count, rows, bytes < left ? bytes : (size_t)left, count->checkpoint.position);
     }
     csv_reader_close(&reader);
-    return read != CSV_FAILED ||
-           failure_set_errno(failure, "read %s/" DATA_BETS_FILE, directory->path);
+    return read != CSV_FAILED;
+}
+
+enum bet_count_answer bet_count_resume(struct bet_count *count,
+                                       const struct data_directory *directory, const char *identity,
+                                       int bets, uint64_t end, struct failure *failure)
+{
+    struct checkpoint stored;
+    switch (checkpoint_read(directory, identity, bets, CHECKPOINT_VERIFY_ALL, &stored, failure)) {
+    case CHECKPOINT_READ:
+        adopt(count, &stored, end);
+        checkpoint_close(&stored);
+        break;
+    case CHECKPOINT_NONE:
+        break;
+    case CHECKPOINT_REFUSED:
+        if (is_covered(directory, identity, end)) {
+            return BET_COUNT_CHANGED;
+        }
+        break;
+    }
+    if (!count_up_to(count, bets, end)) {
+        (void)failure_set_errno(failure, "read %s/" DATA_BETS_FILE, directory->path);
+        return BET_COUNT_FAILED;
+    }
+    return BET_COUNT_RESUMED;
 }
 
 void bet_count_write(const struct bet_count *count, const struct data_directory *directory,

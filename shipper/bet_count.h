@@ -34,13 +34,21 @@ bool bet_count_open(struct bet_count *count, struct failure *failure);
 
 void bet_count_close(struct bet_count *count);
 
+enum bet_count_answer {
+    BET_COUNT_RESUMED,
+    BET_COUNT_CHANGED, /* the file's first bytes are not those that were counted */
+    BET_COUNT_FAILED   /* it can't be read */
+};
+
 /*
  * Goes on where the checkpoint of the draw `identity` ends, and counts the file up to `end`, which is
- * a row's end. A checkpoint that does not fit is ignored. False with the failure where the file can't
- * be read.
+ * a row's end. Every byte before the checkpoint's end is compared with it. A checkpoint that does not
+ * fit is ignored, but where it is of bytes before `end`: recovery would refuse those, when the log has
+ * been claimed and the node that could serve is fenced. `failure` says what is not RESUMED.
  */
-bool bet_count_resume(struct bet_count *count, const struct data_directory *directory,
-                      const char *identity, int bets, uint64_t end, struct failure *failure);
+enum bet_count_answer bet_count_resume(struct bet_count *count,
+                                       const struct data_directory *directory, const char *identity,
+                                       int bets, uint64_t end, struct failure *failure);
 
 /* Counts whole rows that stand at `offset`; those that were counted already are passed over. */
 void bet_count_add(struct bet_count *count, const void *rows, size_t bytes, uint64_t offset);

@@ -264,6 +264,15 @@ static void read_next(struct follower *follower)
 
 /* ---------------------------------------------------------------- claims ---- */
 
+/* Two nodes of one name would take each other's claims for their own, and so claim without an end. */
+static void refuse_namesake(struct follower *follower)
+{
+    log_critical("action: follow | result: fail | error: another node writes the log and has this "
+                 "one's name, %s: give each its own replication.node",
+                 follower->mirror.node);
+    finish(follower, FOLLOW_REFUSED);
+}
+
 static void hear(struct follower *follower)
 {
     char text[ENGINE_VALUE_BYTES];
@@ -272,6 +281,9 @@ static void hear(struct follower *follower)
     while (engine_hear(follower->plan->engine, text, sizeof text)) {
         (void)takeover_hear(&follower->takeover, text, &follower->mirror.log, follower->mirror.node,
                             now_ms);
+    }
+    if (takeover_has_namesake(&follower->takeover)) {
+        refuse_namesake(follower);
     }
     engine_describe(follower->plan->engine, &engine);
     if (!engine.connected) {

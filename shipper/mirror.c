@@ -80,6 +80,27 @@ static enum mirror_end read_control(struct mirror *mirror, struct failure *failu
     return MIRROR_REFUSED;
 }
 
+/* A file that was changed is found here, and not by recovery, which comes after the claim. */
+static enum mirror_end resume_count(struct mirror *mirror, struct failure *failure)
+{
+    struct failure reason;
+    switch (bet_count_resume(&mirror->count, mirror->directory, mirror->control.identity,
+                             mirror->bets.descriptor, mirror->state.bets_end, &reason)) {
+    case BET_COUNT_RESUMED:
+        return MIRROR_APPLIED;
+    case BET_COUNT_CHANGED:
+        (void)failure_set(failure,
+                          "%s; or keep this directory for whoever finds out why, name an empty "
+                          "data.directory, and all comes from the log",
+                          reason.text);
+        return MIRROR_REFUSED;
+    case BET_COUNT_FAILED:
+        break;
+    }
+    *failure = reason;
+    return MIRROR_FAILED;
+}
+
 /* Opens what there is of the draw that the state speaks of. */
 static enum mirror_end open_draw(struct mirror *mirror, struct failure *failure)
 {
@@ -99,8 +120,7 @@ static enum mirror_end open_draw(struct mirror *mirror, struct failure *failure)
     if (end != MIRROR_APPLIED || !mirror->has_control) {
         return end;
     }
-    return end_of(bet_count_resume(&mirror->count, mirror->directory, mirror->control.identity,
-                                   mirror->bets.descriptor, state->bets_end, failure));
+    return resume_count(mirror, failure);
 }
 
 /* Where the log goes on for us. */

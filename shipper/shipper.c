@@ -438,7 +438,12 @@ static bool make_room(struct shipper *shipper, struct failure *failure)
 {
     size_t room = shipment_room(&shipper->shipment);
     if (room == 0) {
-        return failure_set(failure, "there is no connection to the engine");
+        size_t most = engine_payload_max(shipper->engine);
+        return most == 0 ? failure_set(failure, "there is no connection to the engine")
+                         : failure_set(failure,
+                                       "the engine takes messages of %zu bytes, and no bet fits "
+                                       "in: raise max_payload of its servers",
+                                       most);
     }
     if (room > shipper->lines_capacity) {
         char *more = realloc(shipper->lines, room);

@@ -13,6 +13,8 @@
 enum {
     CLAIM_MS = 2000,     /* for an answer to an append */
     STARTING_MS = 15000, /* beside the patience: for the server of a node that has just claimed */
+    NAMESAKE_MS = 10000, /* the rest of a killed server beats for less, by HEARTBEAT_LATE_MS */
+    NAMESAKE_GONE_MS = 5000, /* after such a silence it is another one */
     DECIMAL = 10
 };
 
@@ -50,6 +52,19 @@ static bool take_number(const char **at, uint64_t *number)
     return true;
 }
 
+static void note_namesake(struct takeover *takeover, int64_t now_ms)
+{
+    if (takeover->namesake_since_ms == 0 || now_ms - takeover->namesake_at_ms >= NAMESAKE_GONE_MS) {
+        takeover->namesake_since_ms = now_ms;
+    }
+    takeover->namesake_at_ms = now_ms;
+}
+
+bool takeover_has_namesake(const struct takeover *takeover)
+{
+    return takeover->namesake_at_ms - takeover->namesake_since_ms >= NAMESAKE_MS;
+}
+
 bool takeover_hear(struct takeover *takeover, const char *text, const struct log_state *log,
                    const char *own_node, int64_t now_ms)
 {
@@ -63,11 +78,14 @@ bool takeover_hear(struct takeover *takeover, const char *text, const struct log
     const size_t node_bytes = strcspn(at, " ");
     const bool is_own = strlen(own_node) == node_bytes && strncmp(at, own_node, node_bytes) == 0;
     at += node_bytes + (at[node_bytes] == ' ' ? 1 : 0);
-    if (is_own || epoch < log->epoch || !take_number(&at, &bets_end) ||
-        !take_number(&at, &done_end)) {
+    if (epoch < log->epoch || !take_number(&at, &bets_end) || !take_number(&at, &done_end)) {
         return false;
     }
     takeover->alive_at_ms = now_ms;
+    if (is_own) {
+        note_namesake(takeover, now_ms);
+        return false;
+    }
     takeover->heard_epoch = epoch;
     takeover->told_bets_end = bets_end;
     takeover->told_done_end = done_end;

@@ -28,7 +28,8 @@ struct takeover {
     uint64_t heard_epoch; /* of the last heartbeat */
     uint64_t grace_epoch; /* this claim was seen to come: its node needs time to start */
     uint64_t told_bets_end, told_done_end;
-    int64_t heard_at_ms; /* since 1970; 0: nothing was heard */
+    int64_t heard_at_ms;                       /* since 1970; 0: nothing was heard */
+    int64_t namesake_since_ms, namesake_at_ms; /* monotonic, of its first and last beat; 0: none */
     bool is_ordered;
     int64_t ordered_at_ms; /* monotonic */
     /* The claim that was tried last; it is the same as long as the log ends where it did. */
@@ -41,10 +42,14 @@ void takeover_begin(struct takeover *takeover, uint64_t patience_ms, int64_t now
 
 /*
  * Takes a heartbeat, "EPOCH NODE BETS_END DONE_END". One of an epoch before the log's is a zombie's, and
- * one of our own node is our own; they don't count. Returns whether it counted.
+ * does not count. One of our own name is of what is left of the server that was here before, or of
+ * another node that was given the same name: there is no claim over it. Returns whether it counted.
  */
 bool takeover_hear(struct takeover *takeover, const char *text, const struct log_state *log,
                    const char *own_node, int64_t now_ms);
+
+/* True where another node has our name, and writes: it was heard for longer than a server takes to end. */
+bool takeover_has_namesake(const struct takeover *takeover);
 
 /* A record came while the log was being followed, or there was no connection at this moment. */
 void takeover_note_life(struct takeover *takeover, int64_t now_ms);

@@ -431,6 +431,27 @@ static void a_file_that_lost_synced_bytes_is_refused(void **state)
     mirror_close(&fixture->mirror);
 }
 
+/* Else it takes over, its recovery refuses the file, and the node that could serve is fenced. */
+static void a_file_that_was_changed_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    char changed[] = ROW_1 ROW_2;
+    must_begin(fixture);
+    claim(fixture, "north");
+    add_control(fixture, "1", CONTROL_OPEN);
+    add(fixture, RECORD_BETS, ROW_1 ROW_2);
+    settle(fixture);
+    mirror_close(&fixture->mirror);
+    must_begin(fixture);
+    mirror_close(&fixture->mirror);
+    changed[2]++;
+    scratch_write(&fixture->scratch, DATA_BETS_FILE, changed, strlen(changed));
+    assert_int_equal(begin(fixture, &failure), MIRROR_REFUSED);
+    assert_non_null(strstr(failure.text, "was changed"));
+    mirror_close(&fixture->mirror);
+}
+
 static void a_gap_in_the_log_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -524,6 +545,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_file_that_lost_synced_bytes_is_refused, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_was_changed_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_gap_in_the_log_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bets_may_come_before_their_control, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_draw_archives_the_one_before, set_up, tear_down),
