@@ -60,7 +60,8 @@ static void the_rest_of_a_killed_server_is_no_namesake(void **state)
     (void)state;
     struct takeover takeover;
     takeover_begin(&takeover, PATIENCE_MS, 0);
-    for (int64_t life_ms = LONG_MS; life_ms <= INT64_C(2) * LONG_MS; life_ms += LONG_MS) { /* two of them */
+    for (int64_t life_ms = LONG_MS; life_ms <= INT64_C(2) * LONG_MS;
+         life_ms += LONG_MS) { /* two of them */
         for (int64_t at_ms = 0; at_ms <= REST_MS; at_ms += BEAT_MS) {
             (void)hear(&takeover, "3 " OWN " 10 0", life_ms + at_ms);
         }
