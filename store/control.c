@@ -1,21 +1,19 @@
 /*
  * control.c - see control.h.
  *
- * A control has exactly one text. One table has its lines, in order; writing and reading go through
- * it. The reader parses leniently, writes the result again in memory, and refuses the file unless
- * both texts are the same.
+ * A control has exactly one text, of the lines of one table (value_line.h). The reader writes what it
+ * has read again in memory, and refuses the file unless both texts are the same.
  */
 #include "store/control.h"
 
 #include "bet/bet.h"
 #include "bet/message.h"
-#include "lib/checksum.h"
 #include "lib/clock.h"
 #include "lib/fault_point.h"
 #include "lib/text.h"
-#include "lib/timestamp.h"
 #include "store/data_directory.h"
 #include "store/file_io.h"
+#include "store/value_line.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,21 +28,12 @@
 enum {
     CONTROL_BYTES_MAX = 4096,
     CONTROL_VERSION_OLDEST = 2, /* what it lacks is filled in: take_over_older */
-    HEXADECIMAL = 16,
     DECIMAL = 10
 };
 
-#define FIRST_LINE    "lottery data "
-#define CHECKSUM_LINE "checksum "
-#define NOTHING       "-" /* how an empty value is written */
+#define FIRST_LINE "lottery data "
 
 /* ----------------------------------------------------------------- words ---- */
-
-/* The names of an enum's values. */
-struct words {
-    const char *const *names;
-    int count;
-};
 
 static const char *const state_names[] = {
     [CONTROL_NEW] = "new",       [CONTROL_OPEN] = "open",   [CONTROL_CLOSED] = "closed",
@@ -54,15 +43,10 @@ static const char *const number_source_names[] = {[NUMBER_BY_CONFIGURATION] = "c
                                                   [NUMBER_BY_COMMAND] = "command"};
 static const char *const terms_source_names[] = {
     [TERMS_BY_CONFIGURATION] = "configuration", [TERMS_BY_COMMAND] = "command"};
-static const char *const closed_by_names[] = {[CLOSED_BY_NOBODY] = NOTHING,
+static const char *const closed_by_names[] = {[CLOSED_BY_NOBODY] = VALUE_LINE_NOTHING,
                                               [CLOSED_BY_AGENCIES] = "agencies",
                                               [CLOSED_BY_COMMAND] = "command",
                                               [CLOSED_BY_TIME] = "time"};
-
-#define WORDS(names)                                                                               \
-    {                                                                                              \
-        (names), (int)(sizeof(names) / sizeof(names)[0])                                           \
-    }
 
 const char *control_state_name(enum control_state state)
 {
@@ -86,63 +70,42 @@ const char *control_closed_by_name(enum closed_by by)
 
 /* ----------------------------------------------------------------- lines ---- */
 
-/* How a value is written. */
-enum kind {
-    KIND_TEXT,     /* char[room]; empty: NOTHING */
-    KIND_UINT32,   /* uint32_t */
-    KIND_KEY,      /* uint32_t, 8 hexadecimal digits */
-    KIND_UINT64,   /* uint64_t */
-    KIND_CHECKSUM, /* uint64_t, CHECKSUM_FORMAT */
-    KIND_MOMENT,   /* int64_t, ms since 1970; 0: NOTHING */
-    KIND_WORD,     /* an enum of `words` */
-    KIND_NUMBER    /* the winning number of struct lottery_terms; NOTHING while it is not known */
-};
-
-/* A line: its name, a space, the value. Lines of one version keep their order in the next one. */
-struct line {
-    const char *name;
-    enum kind kind;
-    size_t offset; /* of the value in struct control */
-    size_t room;   /* of KIND_TEXT: bytes, with the NUL */
-    struct words words;
-    int since; /* the version that has brought it */
-};
-
+/* Lines of one version keep their order in the next one. */
 #define FIELD(field)      offsetof(struct control, field)
 #define TEXT_FIELD(field) offsetof(struct control, field), sizeof((struct control *)NULL)->field
 
-static const struct line lines[] = {
-    {"identity", KIND_TEXT, TEXT_FIELD(identity), {0}, 2},
-    {"draw", KIND_TEXT, TEXT_FIELD(terms.draw), {0}, 3},
-    {"ipc_key", KIND_KEY, FIELD(ipc_key), 0, {0}, 2},
-    {"ring_bytes", KIND_UINT64, FIELD(ring_bytes), 0, {0}, 2},
-    {"agencies_expected", KIND_UINT32, FIELD(terms.agencies_expected), 0, {0}, 2},
-    {"agencies_allowed", KIND_TEXT, TEXT_FIELD(terms.agencies_allowed), {0}, 2},
-    {"terms_by", KIND_WORD, FIELD(terms_by), 0, WORDS(terms_source_names), 3},
-    {"number_by", KIND_WORD, FIELD(terms.number_by), 0, WORDS(number_source_names), 3},
-    {"winning_number", KIND_NUMBER, FIELD(terms), 0, {0}, 2},
-    {"opened_at", KIND_MOMENT, FIELD(opened_at_ms), 0, {0}, 3},
-    {"closes_at", KIND_MOMENT, FIELD(terms.closes_at_ms), 0, {0}, 3},
-    {"state", KIND_WORD, FIELD(state), 0, WORDS(state_names), 2},
-    {"archiving", KIND_TEXT, TEXT_FIELD(archiving), {0}, 3},
-    {"bets_bytes", KIND_UINT64, FIELD(bets_bytes), 0, {0}, 2},
-    {"done_bytes", KIND_UINT64, FIELD(done_bytes), 0, {0}, 2},
-    {"closed_at", KIND_MOMENT, FIELD(closing.at_ms), 0, {0}, 3},
-    {"closed_by", KIND_WORD, FIELD(closing.by), 0, WORDS(closed_by_names), 3},
-    {"closed_without", KIND_TEXT, TEXT_FIELD(closing.without), {0}, 3},
-    {"closed_reason", KIND_TEXT, TEXT_FIELD(closing.reason), {0}, 3},
-    {"sealed_at", KIND_MOMENT, FIELD(sealed_at_ms), 0, {0}, 3},
-    {"seal_sha256", KIND_TEXT, TEXT_FIELD(seal_sha256), {0}, 3},
-    {"drawn_at", KIND_MOMENT, FIELD(drawn_at_ms), 0, {0}, 3},
-    {"draw_sha256", KIND_TEXT, TEXT_FIELD(draw_sha256), {0}, 3},
-    {"abandoned_at", KIND_MOMENT, FIELD(abandoned_at_ms), 0, {0}, 3},
-    {"abandoned_reason", KIND_TEXT, TEXT_FIELD(abandoned_reason), {0}, 3},
-    {"drawn_bets", KIND_UINT64, FIELD(draw.bets), 0, {0}, 2},
-    {"drawn_bytes", KIND_UINT64, FIELD(draw.bytes), 0, {0}, 2},
-    {"drawn_checksum", KIND_CHECKSUM, FIELD(draw.checksum), 0, {0}, 2},
-    {"winners", KIND_UINT64, FIELD(draw.winners), 0, {0}, 2},
-    {"winners_bytes", KIND_UINT64, FIELD(draw.winners_bytes), 0, {0}, 2},
-    {"winners_checksum", KIND_CHECKSUM, FIELD(draw.winners_file_checksum), 0, {0}, 2},
+static const struct value_line lines[] = {
+    {"identity", VALUE_TEXT, TEXT_FIELD(identity), {0}, 2},
+    {"draw", VALUE_TEXT, TEXT_FIELD(terms.draw), {0}, 3},
+    {"ipc_key", VALUE_KEY, FIELD(ipc_key), 0, {0}, 2},
+    {"ring_bytes", VALUE_UINT64, FIELD(ring_bytes), 0, {0}, 2},
+    {"agencies_expected", VALUE_UINT32, FIELD(terms.agencies_expected), 0, {0}, 2},
+    {"agencies_allowed", VALUE_TEXT, TEXT_FIELD(terms.agencies_allowed), {0}, 2},
+    {"terms_by", VALUE_WORD, FIELD(terms_by), 0, VALUE_WORDS(terms_source_names), 3},
+    {"number_by", VALUE_WORD, FIELD(terms.number_by), 0, VALUE_WORDS(number_source_names), 3},
+    {"winning_number", VALUE_OTHER, FIELD(terms), 0, {0}, 2},
+    {"opened_at", VALUE_MOMENT, FIELD(opened_at_ms), 0, {0}, 3},
+    {"closes_at", VALUE_MOMENT, FIELD(terms.closes_at_ms), 0, {0}, 3},
+    {"state", VALUE_WORD, FIELD(state), 0, VALUE_WORDS(state_names), 2},
+    {"archiving", VALUE_TEXT, TEXT_FIELD(archiving), {0}, 3},
+    {"bets_bytes", VALUE_UINT64, FIELD(bets_bytes), 0, {0}, 2},
+    {"done_bytes", VALUE_UINT64, FIELD(done_bytes), 0, {0}, 2},
+    {"closed_at", VALUE_MOMENT, FIELD(closing.at_ms), 0, {0}, 3},
+    {"closed_by", VALUE_WORD, FIELD(closing.by), 0, VALUE_WORDS(closed_by_names), 3},
+    {"closed_without", VALUE_TEXT, TEXT_FIELD(closing.without), {0}, 3},
+    {"closed_reason", VALUE_TEXT, TEXT_FIELD(closing.reason), {0}, 3},
+    {"sealed_at", VALUE_MOMENT, FIELD(sealed_at_ms), 0, {0}, 3},
+    {"seal_sha256", VALUE_TEXT, TEXT_FIELD(seal_sha256), {0}, 3},
+    {"drawn_at", VALUE_MOMENT, FIELD(drawn_at_ms), 0, {0}, 3},
+    {"draw_sha256", VALUE_TEXT, TEXT_FIELD(draw_sha256), {0}, 3},
+    {"abandoned_at", VALUE_MOMENT, FIELD(abandoned_at_ms), 0, {0}, 3},
+    {"abandoned_reason", VALUE_TEXT, TEXT_FIELD(abandoned_reason), {0}, 3},
+    {"drawn_bets", VALUE_UINT64, FIELD(draw.bets), 0, {0}, 2},
+    {"drawn_bytes", VALUE_UINT64, FIELD(draw.bytes), 0, {0}, 2},
+    {"drawn_checksum", VALUE_CHECKSUM, FIELD(draw.checksum), 0, {0}, 2},
+    {"winners", VALUE_UINT64, FIELD(draw.winners), 0, {0}, 2},
+    {"winners_bytes", VALUE_UINT64, FIELD(draw.winners_bytes), 0, {0}, 2},
+    {"winners_checksum", VALUE_CHECKSUM, FIELD(draw.winners_file_checksum), 0, {0}, 2},
 };
 
 enum { LINES = sizeof lines / sizeof lines[0] };
@@ -209,63 +172,30 @@ bool control_is_older(const struct control *own, const struct control *other)
 
 /* --------------------------------------------------------------- writing ---- */
 
-enum { VALUE_BYTES = CONFIG_TEXT_BYTES };
-
-static void write_value(const struct line *line, const void *from, char value[VALUE_BYTES])
+/* The winning number is of VALUE_OTHER: nothing is written while it is not known. */
+static size_t write_line(const struct value_line *line, const struct control *control, char *text,
+                         size_t size)
 {
-    const struct lottery_terms *terms = from; /* of KIND_NUMBER */
-    value[0] = '\0';
-    switch (line->kind) {
-    case KIND_TEXT:
-        (void)snprintf(value, VALUE_BYTES, "%s", (const char *)from);
-        break;
-    case KIND_UINT32:
-        (void)snprintf(value, VALUE_BYTES, "%" PRIu32, *(const uint32_t *)from);
-        break;
-    case KIND_KEY:
-        (void)snprintf(value, VALUE_BYTES, "%08" PRIx32, *(const uint32_t *)from);
-        break;
-    case KIND_UINT64:
-        (void)snprintf(value, VALUE_BYTES, "%" PRIu64, *(const uint64_t *)from);
-        break;
-    case KIND_CHECKSUM:
-        (void)snprintf(value, VALUE_BYTES, CHECKSUM_FORMAT, *(const uint64_t *)from);
-        break;
-    case KIND_MOMENT:
-        if (*(const int64_t *)from != 0) {
-            timestamp_write(*(const int64_t *)from, value);
-        }
-        break;
-    case KIND_WORD:
-        (void)snprintf(value, VALUE_BYTES, "%s", line->words.names[*(const unsigned *)from]);
-        break;
-    case KIND_NUMBER:
-        if (control_has_number(terms)) {
-            (void)snprintf(value, VALUE_BYTES, "%" PRIu32, terms->winning_number);
-        }
-        break;
+    char number[sizeof "4294967295"] = "";
+    if (line->kind != VALUE_OTHER) {
+        return value_line_write(line, control, text, size);
     }
-    if (value[0] == '\0') {
-        (void)snprintf(value, VALUE_BYTES, NOTHING);
+    if (control_has_number(&control->terms)) {
+        (void)snprintf(number, sizeof number, "%" PRIu32, control->terms.winning_number);
     }
+    return value_line_write_text(line->name, number, text, size);
 }
 
 /* Writes the text of this version. Returns its bytes; it always fits. */
 static size_t write_text(const struct control *control, int version, char text[CONTROL_BYTES_MAX])
 {
-    int used = snprintf(text, CONTROL_BYTES_MAX, FIRST_LINE "%d\n", version);
+    size_t used = (size_t)snprintf(text, CONTROL_BYTES_MAX, FIRST_LINE "%d\n", version);
     for (int i = 0; i < LINES; i++) {
         if (lines[i].since <= version) {
-            char value[VALUE_BYTES];
-            write_value(&lines[i], (const char *)control + lines[i].offset, value);
-            used += snprintf(text + used, CONTROL_BYTES_MAX - (size_t)used, "%s %s\n",
-                             lines[i].name, value);
+            used += write_line(&lines[i], control, text + used, CONTROL_BYTES_MAX - used);
         }
     }
-    uint64_t checksum = checksum_extend(CHECKSUM_EMPTY, text, (size_t)used);
-    used += snprintf(text + used, CONTROL_BYTES_MAX - (size_t)used,
-                     CHECKSUM_LINE CHECKSUM_FORMAT "\n", checksum);
-    return (size_t)used;
+    return used + value_line_write_checksum(text, used, CONTROL_BYTES_MAX);
 }
 
 static bool put_into_place(const struct data_directory *directory, int file, const char *text,
@@ -310,81 +240,29 @@ bool control_write(const struct data_directory *directory, const struct control 
 
 /* --------------------------------------------------------------- reading ---- */
 
-/*
- * Copies the text between `name`, a space, and the end of the line at *text; moves *text to the
- * next line. False when it is another line, or its value is too long.
- */
-static bool take_line(const char **text, const char *name, char value[VALUE_BYTES])
+static bool read_line(const struct value_line *line, const char **text, struct control *control)
 {
-    size_t name_bytes = strlen(name);
-    const char *line_feed = strchr(*text, '\n');
-    if (line_feed == NULL || strncmp(*text, name, name_bytes) != 0 || (*text)[name_bytes] != ' ') {
+    char value[VALUE_LINE_BYTES];
+    struct lottery_terms *terms = &control->terms;
+    if (line->kind != VALUE_OTHER) {
+        return value_line_read(line, text, control);
+    }
+    if (!value_line_take(text, line->name, value)) {
         return false;
     }
-    const char *from = *text + name_bytes + 1;
-    if (from > line_feed || line_feed - from >= VALUE_BYTES) {
-        return false;
-    }
-    memcpy(value, from, (size_t)(line_feed - from));
-    value[line_feed - from] = '\0';
-    *text = line_feed + 1;
+    const bool nothing = strcmp(value, VALUE_LINE_NOTHING) == 0;
+    terms->number_given = terms->number_by == NUMBER_BY_COMMAND && !nothing;
+    terms->winning_number = nothing ? 0 : (uint32_t)strtoull(value, NULL, DECIMAL);
     return true;
-}
-
-static bool read_word(const struct words *words, const char *value, unsigned *word)
-{
-    for (int i = 0; i < words->count; i++) {
-        if (strcmp(value, words->names[i]) == 0) {
-            *word = (unsigned)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Another spelling of a value is found out when it is written again. */
-static bool read_value(const struct line *line, const char *value, void *to)
-{
-    struct lottery_terms *terms = to; /* of KIND_NUMBER */
-    bool nothing = strcmp(value, NOTHING) == 0;
-    switch (line->kind) {
-    case KIND_TEXT:
-        return strlen(value) < line->room &&
-               snprintf(to, line->room, "%s", nothing ? "" : value) >= 0;
-    case KIND_UINT32:
-        *(uint32_t *)to = (uint32_t)strtoull(value, NULL, DECIMAL);
-        return true;
-    case KIND_KEY:
-        *(uint32_t *)to = (uint32_t)strtoull(value, NULL, HEXADECIMAL);
-        return true;
-    case KIND_UINT64:
-        *(uint64_t *)to = strtoull(value, NULL, DECIMAL);
-        return true;
-    case KIND_CHECKSUM:
-        *(uint64_t *)to = strtoull(value, NULL, HEXADECIMAL);
-        return true;
-    case KIND_MOMENT:
-        return nothing || timestamp_parse(value, to);
-    case KIND_WORD:
-        return read_word(&line->words, value, to);
-    case KIND_NUMBER:
-        terms->number_given = terms->number_by == NUMBER_BY_COMMAND && !nothing;
-        terms->winning_number = nothing ? 0 : (uint32_t)strtoull(value, NULL, DECIMAL);
-        return true;
-    }
-    return false;
 }
 
 /* Fills control from the lines of this version. False when they are not those. */
 static bool read_lines(const char *text, int version, struct control *control)
 {
-    char value[VALUE_BYTES];
     const char *at = text + strcspn(text, "\n"); /* behind the first line, if there is one */
     at += *at == '\n' ? 1 : 0;
     for (int i = 0; i < LINES; i++) {
-        if (lines[i].since <= version &&
-            (!take_line(&at, lines[i].name, value) ||
-             !read_value(&lines[i], value, (char *)control + lines[i].offset))) {
+        if (lines[i].since <= version && !read_line(&lines[i], &at, control)) {
             return false;
         }
     }

@@ -1,15 +1,14 @@
 /*
  * replication.c - see replication.h.
  *
- * A state has exactly one text. The reader parses leniently, writes the result again in memory, and
- * refuses the file unless both texts are the same (as control.c does).
+ * A state has exactly one text, of the lines of one table (value_line.h) and one for each takeover. The
+ * reader writes what it has read again in memory, and refuses the file unless both texts are the same.
  */
 #include "store/replication.h"
 
-#include "lib/checksum.h"
-#include "lib/text.h"
 #include "lib/timestamp.h"
 #include "store/file_io.h"
+#include "store/value_line.h"
 #include "store/whole_file.h"
 
 #include <errno.h>
@@ -22,12 +21,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { TEXT_BYTES_MAX = 4096, VALUE_BYTES = 160, HOST_BYTES = 65, DECIMAL = 10 };
+enum { TEXT_BYTES_MAX = 4096, HOST_BYTES = 65, DECIMAL = 10 };
 
 #define FIRST_LINE    "lottery replication 1\n"
-#define TAKEOVER_LINE "takeover "
-#define CHECKSUM_LINE "checksum "
-#define NOTHING       "-" /* how an empty value is written */
+#define TAKEOVER_NAME "takeover"
 
 static const char *const role_names[] = {
     [REPLICATION_PRIMARY] = "primary", [REPLICATION_STANDBY] = "standby"};
@@ -39,93 +36,58 @@ const char *replication_role_name(enum replication_role role)
 
 /* ----------------------------------------------------------------- lines ---- */
 
-enum kind { KIND_TEXT, KIND_ROLE, KIND_NUMBER, KIND_FLAG, KIND_MOMENT };
-
-struct line {
-    const char *name;
-    enum kind kind;
-    size_t offset; /* of the value in struct replication_state */
-    size_t room;   /* of KIND_TEXT: bytes, with the NUL */
-};
-
 #define LINE(name, kind, field)                                                                    \
     {                                                                                              \
         name, kind, offsetof(struct replication_state, field),                                     \
-            sizeof((struct replication_state *)NULL)->field                                        \
+            sizeof((struct replication_state *)NULL)->field, {0}, 1                                \
     }
 
-static const struct line lines[] = {
-    LINE("id", KIND_TEXT, id),
-    LINE("role", KIND_ROLE, role),
-    LINE("identity", KIND_TEXT, identity),
-    LINE("writer", KIND_TEXT, writer),
-    LINE("epoch", KIND_NUMBER, epoch),
-    LINE("sequence", KIND_NUMBER, sequence),
-    LINE("bets_end", KIND_NUMBER, bets_end),
-    LINE("done_end", KIND_NUMBER, done_end),
-    LINE("connected", KIND_FLAG, connected),
-    LINE("told_bets_end", KIND_NUMBER, told_bets_end),
-    LINE("heard_at", KIND_MOMENT, heard_at_ms),
-    LINE("written_at", KIND_MOMENT, written_at_ms),
-    LINE("why", KIND_TEXT, why),
+static const struct value_line lines[] = {
+    LINE("id", VALUE_TEXT, id),
+    {"role", VALUE_WORD, offsetof(struct replication_state, role), 0, VALUE_WORDS(role_names), 1},
+    LINE("identity", VALUE_TEXT, identity),
+    LINE("writer", VALUE_TEXT, writer),
+    LINE("epoch", VALUE_UINT64, epoch),
+    LINE("sequence", VALUE_UINT64, sequence),
+    LINE("bets_end", VALUE_UINT64, bets_end),
+    LINE("done_end", VALUE_UINT64, done_end),
+    LINE("connected", VALUE_FLAG, connected),
+    LINE("told_bets_end", VALUE_UINT64, told_bets_end),
+    LINE("heard_at", VALUE_MOMENT, heard_at_ms),
+    LINE("written_at", VALUE_MOMENT, written_at_ms),
+    LINE("why", VALUE_TEXT, why),
 };
 
 enum { LINES = sizeof lines / sizeof lines[0] };
 
 /* --------------------------------------------------------------- writing ---- */
 
-static void write_value(const struct line *line, const void *from, char value[VALUE_BYTES])
-{
-    value[0] = '\0';
-    switch (line->kind) {
-    case KIND_TEXT:
-        (void)snprintf(value, VALUE_BYTES, "%s", (const char *)from);
-        break;
-    case KIND_ROLE:
-        (void)snprintf(value, VALUE_BYTES, "%s", role_names[*(const enum replication_role *)from]);
-        break;
-    case KIND_NUMBER:
-        (void)snprintf(value, VALUE_BYTES, "%" PRIu64, *(const uint64_t *)from);
-        break;
-    case KIND_FLAG:
-        (void)snprintf(value, VALUE_BYTES, "%s", *(const bool *)from ? "yes" : "no");
-        break;
-    case KIND_MOMENT:
-        if (*(const int64_t *)from != 0) {
-            timestamp_write(*(const int64_t *)from, value);
-        }
-        break;
-    }
-    if (value[0] == '\0') {
-        (void)snprintf(value, VALUE_BYTES, NOTHING);
-    }
-}
-
 /* Returns the bytes of the text; it always fits. */
 static size_t write_text(const struct replication_state *state, char text[TEXT_BYTES_MAX])
 {
     size_t used = (size_t)snprintf(text, TEXT_BYTES_MAX, FIRST_LINE);
     for (int i = 0; i < LINES; i++) {
-        char value[VALUE_BYTES];
-        write_value(&lines[i], (const char *)state + lines[i].offset, value);
-        used +=
-            (size_t)snprintf(text + used, TEXT_BYTES_MAX - used, "%s %s\n", lines[i].name, value);
+        used += value_line_write(&lines[i], state, text + used, TEXT_BYTES_MAX - used);
     }
     for (size_t i = 0; i < state->takeover_count; i++) {
         const struct replication_takeover *takeover = &state->takeovers[i];
         char at[TIMESTAMP_BYTES];
         timestamp_write(takeover->at_ms, at);
         used += (size_t)snprintf(text + used, TEXT_BYTES_MAX - used,
-                                 TAKEOVER_LINE "%" PRIu64 " %s %s\n", takeover->epoch, at,
+                                 TAKEOVER_NAME " %" PRIu64 " %s %s\n", takeover->epoch, at,
                                  takeover->node);
     }
-    uint64_t checksum = checksum_extend(CHECKSUM_EMPTY, text, used);
-    used += (size_t)snprintf(text + used, TEXT_BYTES_MAX - used, CHECKSUM_LINE CHECKSUM_FORMAT "\n",
-                             checksum);
-    return used;
+    return used + value_line_write_checksum(text, used, TEXT_BYTES_MAX);
 }
 
-_Static_assert((int)TEXT_BYTES_MAX > LINES * VALUE_BYTES + REPLICATION_TAKEOVERS * 140 - 1024,
+enum {
+    LINE_BYTES = 48,      /* of a name and a value that is no text */
+    TAKEOVER_BYTES = 140, /* of a takeover's line, and of the first and the last line */
+    TEXTS_BYTES = REPLICATION_ID_BYTES + sizeof((struct replication_state *)NULL)->identity +
+                  REPLICATION_NODE_BYTES + REPLICATION_WHY_BYTES
+};
+_Static_assert((int)TEXT_BYTES_MAX >
+                   LINES * LINE_BYTES + TEXTS_BYTES + (REPLICATION_TAKEOVERS + 2) * TAKEOVER_BYTES,
                "a state fits");
 
 bool replication_write(const struct data_directory *directory,
@@ -137,48 +99,6 @@ bool replication_write(const struct data_directory *directory,
 }
 
 /* --------------------------------------------------------------- reading ---- */
-
-/* Copies the rest of the line at *text after `name` and a space; moves *text to the next line. */
-static bool take_line(const char **text, const char *name, char value[VALUE_BYTES])
-{
-    size_t name_bytes = strlen(name);
-    const char *line_feed = strchr(*text, '\n');
-    if (line_feed == NULL || strncmp(*text, name, name_bytes) != 0 || (*text)[name_bytes] != ' ') {
-        return false;
-    }
-    const char *from = *text + name_bytes + 1;
-    if (from > line_feed || line_feed - from >= VALUE_BYTES) {
-        return false;
-    }
-    memcpy(value, from, (size_t)(line_feed - from));
-    value[line_feed - from] = '\0';
-    *text = line_feed + 1;
-    return true;
-}
-
-static bool read_value(const struct line *line, const char *value, void *to)
-{
-    bool nothing = strcmp(value, NOTHING) == 0;
-    switch (line->kind) {
-    case KIND_TEXT:
-        return strlen(value) < line->room &&
-               snprintf(to, line->room, "%s", nothing ? "" : value) >= 0;
-    case KIND_ROLE:
-        *(enum replication_role *)to = strcmp(value, role_names[REPLICATION_STANDBY]) == 0
-                                           ? REPLICATION_STANDBY
-                                           : REPLICATION_PRIMARY;
-        return true;
-    case KIND_NUMBER:
-        *(uint64_t *)to = strtoull(value, NULL, DECIMAL);
-        return true;
-    case KIND_FLAG:
-        *(bool *)to = strcmp(value, "yes") == 0;
-        return true;
-    case KIND_MOMENT:
-        return nothing || timestamp_parse(value, to);
-    }
-    return false;
-}
 
 /* Reads "EPOCH TIME NODE". */
 static bool read_takeover(char *value, struct replication_takeover *takeover)
@@ -197,16 +117,15 @@ static bool read_takeover(char *value, struct replication_takeover *takeover)
 
 static bool read_lines(const char *text, struct replication_state *state)
 {
-    char value[VALUE_BYTES];
+    char value[VALUE_LINE_BYTES];
     const char *at = text + sizeof FIRST_LINE - 1;
     for (int i = 0; i < LINES; i++) {
-        if (!take_line(&at, lines[i].name, value) ||
-            !read_value(&lines[i], value, (char *)state + lines[i].offset)) {
+        if (!value_line_read(&lines[i], &at, state)) {
             return false;
         }
     }
-    while (strncmp(at, TAKEOVER_LINE, sizeof TAKEOVER_LINE - 1) == 0) {
-        if (state->takeover_count == REPLICATION_TAKEOVERS || !take_line(&at, "takeover", value) ||
+    while (value_line_take(&at, TAKEOVER_NAME, value)) {
+        if (state->takeover_count == REPLICATION_TAKEOVERS ||
             !read_takeover(value, &state->takeovers[state->takeover_count++])) {
             return false;
         }
