@@ -26,7 +26,7 @@ ROOMS = ('lib', 'bet', 'shm', 'store', 'shipper', 'tls', 'pki', 'server', 'clien
 ACTIONS = {"The server's actions": ('lib', 'shm', 'store', 'tls', 'server', 'shipper'),
            "The agency's actions": ('lib', 'tls', 'client'),
            "lottery-web's actions": ('web',)}
-KEYS = {"The server's keys": ('server/server_config.c', 'server/config.yaml'),
+KEYS = {"The server's keys": ('server/server_keys.c', 'server/config.yaml'),
         "The agency's keys": ('client/client_config.c', 'client/config.yaml')}
 COUNTERS_HEADING = 'Monitoring'
 THREATS_HEADING = 'Threats'

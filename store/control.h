@@ -36,7 +36,7 @@ enum {
 /* The name of the first draw where the configuration has no other one. */
 #define CONTROL_FIRST_DRAW "1"
 
-/* The largest ring that can be configured (server_config.c): recovery never cuts a longer tail. */
+/* The largest ring that can be configured (server_keys.c): recovery never cuts a longer tail. */
 #define CONTROL_RING_BYTES_MAX (UINT64_C(1024) * 1024 * 1024)
 
 /* Who has said, or is to say, the winning number. */

@@ -72,7 +72,7 @@ a_key_that_no_page_explains_is_found() {
 
 a_keys_other_environment_variable_is_found() {
     copy_sources
-    plant 's/"RING_BYTES"/"RING_SIZE"/' server/server_config.c
+    plant 's/"RING_BYTES"/"RING_SIZE"/' server/server_keys.c
     expect_found 'ring.bytes is set by RING_SIZE, not by RING_BYTES'
     expect_found 'server/config.yaml: does not name RING_SIZE'
 }
