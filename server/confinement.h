@@ -51,8 +51,8 @@ struct confinement {
 
 /*
  * Prepares all rules; rules[CONFINEMENT_SUPERVISOR] is the supervisor's, and rules that are NULL
- * are left out. `program` is the one that the shipper executes, or "". Warns of what the kernel lacks. False with the failure, and then nothing is
- * prepared. Called by the supervisor, once, after it has opened what its children inherit.
+ * are left out. `program` is the one that the shipper executes, or "". Warns of what the kernel lacks.
+ * False with the failure, and then nothing is prepared. Called by the supervisor, once, after it has opened what its children inherit.
  */
 bool confinement_prepare(struct confinement *confinement, const struct server_config *config,
                          int data_directory, const char *program,

@@ -23,8 +23,10 @@
 /* True when several centres hold this draw: centres.expected is set. */
 bool holding_is_national(const struct storage *storage);
 
-/* True when the draw is sealed and not held, its number is known, the engine has the seal, all centres are
- * closed, and the server is not stopping. */
+/*
+ * True when the draw is sealed and not held, its number is known, the engine has the seal, all centres
+ * are closed, and the server is not stopping.
+ */
 bool holding_is_due(const struct storage *storage);
 
 /*

@@ -197,8 +197,8 @@ bool storage_open(struct storage *storage, struct disk *disk, struct failure *fa
     disk->ahead = &storage->bets;
     if (open_control(storage, failure) && storage_open_bets(storage, &storage->bets, failure) &&
         open_done(storage, failure) && sync_names(storage, failure)) {
-        replica_note_file(
-            disk->segment); /* the storer before this one may have died before it did */
+        /* The storer before this one may have died before it did. */
+        replica_note_file(disk->segment);
         show_state(storage);
         return true;
     }
