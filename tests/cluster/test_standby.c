@@ -9,6 +9,7 @@
 #include "tests/harness/centre.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/files.h"
+#include "tests/harness/operator.h"
 #include "tests/harness/peer.h"
 #include "tests/harness/reckoning.h"
 
@@ -20,18 +21,6 @@
 #include <cmocka.h> /* after what it needs */
 
 enum { SHIPPER_KILLS = 6 };
-
-static struct program_end run(const struct server *server, const char *name,
-                              const char *const *arguments, struct program **program)
-{
-    struct program_end end;
-    const struct program_plan plan = {.name = name,
-                                      .arguments = arguments,
-                                      .environment = ENVIRONMENT(stage_text(
-                                          server->stage, "DATA_DIRECTORY=%s", server->directory))};
-    *program = program_run(server->stage, &plan, &end);
-    return end;
-}
 
 /* ----------------------------------------------------------------- tests ---- */
 
@@ -113,14 +102,14 @@ static void an_operator_switches_over(void **state)
     struct stage *stage = centre->stage;
     struct server *primary = centre_start_primary(centre, 0);
     struct server *standby = centre_start_standby(centre, 1, "1h");
-    struct program *program = NULL;
+    struct program *stat = NULL;
     (void)centre_sell(primary, standby, 10);
     struct deadline deadline = deadline_in(DEADLINE_MS); /* its state is written once a second */
     do {
         assert_true(deadline_pause(deadline));
-        assert_int_equal(run(standby, "lottery-stat", NULL, &program).status, 0);
-    } while (strstr(program_log(program), "standby: follows") == NULL);
-    assert_int_equal(run(standby, "lottery-admin", ARGUMENTS("promote"), &program).status, 0);
+        stat = operator_run(standby, "lottery-stat", NULL, 0);
+    } while (strstr(program_log(stat), "standby: follows") == NULL);
+    (void)operator_run(standby, "lottery-admin", ARGUMENTS("promote"), 0);
     server_await_port(standby);
     assert_int_equal(program_await_end(primary->program).status, CENTRE_FENCED);
     bets_expect_stored(standby, 1, 0, 10);
