@@ -2,11 +2,12 @@
  * test_feed.c - lottery-feed behind a real engine: what it prints, and each bet in PostgreSQL once,
  * whoever is killed in the middle.
  */
+#include "engine/record.h"
 #include "tests/harness/cluster.h"
 #include "tests/harness/deadline.h"
+#include "tests/harness/engine_client.h"
 #include "tests/harness/files.h"
 #include "tests/harness/postgres.h"
-#include "tests/harness/shipped.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -84,7 +85,7 @@ static struct writer *open_writer(struct cluster *cluster, size_t records_max)
                                            "lottery.north.file", "lottery.north.claim"};
     struct writer *writer = stage_allocate(cluster->stage, sizeof *writer);
     writer->expected = stage_allocate(cluster->stage, records_max * ROWS * ROW_BYTES + 1);
-    writer->engine = shipped_open(cluster->stage, cluster->servers);
+    writer->engine = engine_client_open(cluster->stage, cluster->servers);
     const struct deadline deadline = deadline_in(DEADLINE_MS);
     while (engine_make_stream(writer->engine, "BETS_north", subjects, 4, cluster->count,
                               PATIENCE_MS, &failure) != ENGINE_STORED) {

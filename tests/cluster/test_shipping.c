@@ -7,6 +7,7 @@
 #include "tests/harness/bets.h"
 #include "tests/harness/cluster.h"
 #include "tests/harness/deadline.h"
+#include "tests/harness/engine_client.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
 #include "tests/harness/server.h"
@@ -60,7 +61,7 @@ static struct scene *open_scene(struct stage *stage)
     scene->cluster = cluster_start(stage, NODES, "");
     scene->servers = stage_text(stage, "REPLICATION_SERVERS=%s", scene->cluster->servers);
     record_write_stream(scene->stream, CENTRE);
-    scene->engine = shipped_open(stage, scene->cluster->servers);
+    scene->engine = engine_client_open(stage, scene->cluster->servers);
     return scene;
 }
 
