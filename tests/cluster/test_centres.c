@@ -10,6 +10,7 @@
 #include "tests/harness/cluster.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/files.h"
+#include "tests/harness/operator.h"
 #include "tests/harness/peer.h"
 #include "tests/harness/server.h"
 
@@ -118,32 +119,6 @@ static void expect_number(const struct server *server, const char *number)
     }
 }
 
-/* Runs lottery-admin on the server's directory, and expects this status and these words. */
-static void administer(const struct server *server, const char *const *arguments, int status,
-                       const char *words)
-{
-    struct program_end end;
-    const struct program_plan plan = {.name = "lottery-admin",
-                                      .arguments = arguments,
-                                      .environment = ENVIRONMENT(stage_text(
-                                          server->stage, "DATA_DIRECTORY=%s", server->directory))};
-    struct program *program = program_run(server->stage, &plan, &end);
-    const char *said = end.status == 0 ? program_log(program) : program_errors(program);
-    if (end.status != status || strstr(said, words) == NULL) {
-        program_show(server->program);
-        fail_msg("%d and \"%s\" instead of %d and \"%s\"", end.status, said, status, words);
-    }
-}
-
-static const char *seal_of(const struct server *server)
-{
-    const char *control = files_read(server->stage, server_file(server, "control"), NULL);
-    const char *seal = strstr(control, "\nseal_sha256 ");
-    assert_non_null(seal);
-    return stage_text(server->stage, "%.*s", CONTROL_SHA256_DIGITS,
-                      seal + strlen("\nseal_sha256 "));
-}
-
 /* Kills the server's shipper, and awaits the next one. */
 static void kill_shipper(const struct server *server)
 {
@@ -181,11 +156,7 @@ static const char *verify(const struct server *server)
                      program_errors(program));
         }
     }
-    const char *draw = files_read(stage, server_file(server, "draw.json"), NULL);
-    const char *national = strstr(draw, "\"national_sha256\":\"");
-    assert_non_null(national);
-    return stage_text(stage, "%.*s", CONTROL_SHA256_DIGITS,
-                      national + strlen("\"national_sha256\":\""));
+    return operator_read_drawing(server);
 }
 
 /* ---------------------------------------------------------------- drawing ---- */
@@ -243,23 +214,20 @@ static void a_number_by_command_is_said_at_one_centre_for_all(void **state)
         (void)server_await_log(servers[i], 1,
                                "action: centros | result: in_progress*to be closed*C");
     }
-    administer(servers[1], ARGUMENTS("draw", "--number", "7574", "--seal", seal_of(servers[1])), 1,
-               "no number is taken before all centres are closed");
+    operator_draw(servers[1], "7574", operator_read_seal(servers[1]), 1,
+                  "no number is taken before all centres are closed");
     peers[2] = sell(servers[2], 2);
     (void)server_await_log(servers[1], 1, "action: centros*the number is awaited");
-    administer(servers[1], ARGUMENTS("draw", "--number", "7574", "--seal", seal_of(servers[0])), 1,
-               "not the hash of this draw's seal");
-    administer(servers[1], ARGUMENTS("draw", "--number", "7574", "--seal", seal_of(servers[1])), 0,
-               "number 7574");
+    operator_draw(servers[1], "7574", operator_read_seal(servers[0]), 1,
+                  "not the hash of this draw's seal");
+    operator_draw(servers[1], "7574", operator_read_seal(servers[1]), 0, "number 7574");
     for (int i = 0; i < CENTRES; i++) {
         ask_winners(peers[i], i);
         expect_winners(peers[i], i);
         expect_number(servers[i], "7574");
     }
-    administer(servers[2], ARGUMENTS("draw", "--number", "1", "--seal", seal_of(servers[2])), 1,
-               "is 7574 already");
-    administer(servers[2], ARGUMENTS("draw", "--number", "7574", "--seal", seal_of(servers[2])), 0,
-               "is drawn");
+    operator_draw(servers[2], "1", operator_read_seal(servers[2]), 1, "is 7574 already");
+    operator_draw(servers[2], "7574", operator_read_seal(servers[2]), 0, "is drawn");
 }
 
 /* ----------------------------------------------------------------- deaths ---- */
@@ -283,7 +251,7 @@ static void a_shipper_that_is_killed_at_each_step_changes_nothing(void **state)
     (void)server_await_log(a, 1, "action: centros*the number is awaited");
     kill_shipper(a); /* all closed */
     (void)server_await_log(a, 2, "action: centros*the number is awaited");
-    administer(a, ARGUMENTS("draw", "--number", "7574", "--seal", seal_of(a)), 0, "number 7574");
+    operator_draw(a, "7574", operator_read_seal(a), 0, "number 7574");
     kill_shipper(a); /* drawn */
     for (int i = 0; i < CENTRES; i++) {
         ask_winners(peers[i], i);
@@ -381,14 +349,15 @@ static void a_missing_centre_holds_the_draw_until_it_is_closed_out(void **state)
         expect_wait(peers[i], i);
     }
     server_kill_everything(servers[2]);
-    administer(servers[0], ARGUMENTS("close-centre", "B", "--reason", "late"), 1,
-               "takes part with 2 bets");
-    administer(servers[0], ARGUMENTS("close-centre", "D", "--reason", "late"), 1,
-               "none of this draw's");
-    administer(servers[0], ARGUMENTS("close-centre", "A", "--reason", "late"), 1, "is this one");
-    administer(servers[0], ARGUMENTS("close-centre", "C"), 2, "");
-    administer(servers[0], ARGUMENTS("close-centre", "C", "--reason", "flooded"), 0,
-               "centre C is closed out");
+    operator_administer(servers[0], ARGUMENTS("close-centre", "B", "--reason", "late"), 1,
+                        "takes part with 2 bets");
+    operator_administer(servers[0], ARGUMENTS("close-centre", "D", "--reason", "late"), 1,
+                        "none of this draw's");
+    operator_administer(servers[0], ARGUMENTS("close-centre", "A", "--reason", "late"), 1,
+                        "is this one");
+    operator_administer(servers[0], ARGUMENTS("close-centre", "C"), 2, "");
+    operator_administer(servers[0], ARGUMENTS("close-centre", "C", "--reason", "flooded"), 0,
+                        "centre C is closed out");
     for (int i = 0; i < CENTRES - 1; i++) {
         (void)server_await_log(servers[i], 1, "action: sorteo | result: success");
         ask_winners(peers[i], i);
@@ -421,8 +390,8 @@ static void a_centre_with_another_number_is_refused_and_the_others_go_on_without
         (void)server_await_log(servers[i], 1,
                                "CRITICAL*centre C has the winning number 1, and this one 7574");
     }
-    administer(servers[1], ARGUMENTS("close-centre", "C", "--reason", "wrong number"), 0,
-               "is closed out");
+    operator_administer(servers[1], ARGUMENTS("close-centre", "C", "--reason", "wrong number"), 0,
+                        "is closed out");
     for (int i = 0; i < CENTRES - 1; i++) {
         expect_winners(peers[i], i);
     }
@@ -452,19 +421,13 @@ static void lottery_stat_and_status_tell_which_centres_are_awaited(void **state)
     struct stage *stage = *state;
     struct cluster *cluster = cluster_start(stage, ONE_NODE, "");
     struct server *a = start(cluster, &(struct plan){.name = "A"});
-    struct program_end end;
     (void)sell(a, 0);
     (void)server_await_log(a, 1, "action: centros | result: in_progress");
-    const struct program_plan plan = {
-        .name = "lottery-stat",
-        .arguments = ARGUMENTS("--json"),
-        .environment = ENVIRONMENT(stage_text(stage, "DATA_DIRECTORY=%s", a->directory))};
-    const char *json = program_log(program_run(stage, &plan, &end));
-    assert_int_equal(end.status, 0);
+    const char *json = program_log(operator_run(a, "lottery-stat", ARGUMENTS("--json"), 0));
     assert_non_null(strstr(json, "{\"centre\": \"A\", \"standing\": \"closed\", \"bets\": 2}"));
     assert_non_null(strstr(json, "{\"centre\": \"C\", \"standing\": \"awaited\", \"bets\": 0}"));
     assert_non_null(strstr(json, "\"released\": false"));
-    administer(a, ARGUMENTS("status"), 0, "to be closed: B, C");
+    operator_administer(a, ARGUMENTS("status"), 0, "to be closed: B, C");
 }
 
 int main(void)

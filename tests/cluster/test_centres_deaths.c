@@ -5,17 +5,15 @@
  * its shipper or its storer, dies there once and is replaced. In the end both centres have drawn the
  * same number, each among its own bets, and the stream has each record once.
  */
-#include "store/control.h"
 #include "tests/harness/cluster.h"
 #include "tests/harness/faults.h"
 #include "tests/harness/files.h"
+#include "tests/harness/operator.h"
 #include "tests/harness/peer.h"
 #include "tests/harness/server.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h> /* after what it needs */
 
@@ -75,40 +73,6 @@ static struct peer *sell(struct server *server)
     return peer;
 }
 
-static const char *seal_of(const struct server *server)
-{
-    const char *control = files_read(server->stage, server_file(server, "control"), NULL);
-    const char *seal = strstr(control, "\nseal_sha256 ");
-    assert_non_null(seal);
-    return stage_text(server->stage, "%.*s", CONTROL_SHA256_DIGITS,
-                      seal + strlen("\nseal_sha256 "));
-}
-
-/* Runs lottery-admin, which is answered all the same where the process that it needs dies over it. */
-static void administer(const struct server *server, const char *const *arguments, const char *words)
-{
-    struct program_end end;
-    const struct program_plan plan = {.name = "lottery-admin",
-                                      .arguments = arguments,
-                                      .environment = ENVIRONMENT(stage_text(
-                                          server->stage, "DATA_DIRECTORY=%s", server->directory))};
-    struct program *program = program_run(server->stage, &plan, &end);
-    if (end.status != 0 || strstr(program_log(program), words) == NULL) {
-        program_show(program);
-        program_show(server->program);
-        fail_msg("%d instead of 0 and \"%s\"", end.status, words);
-    }
-}
-
-static const char *drawing_of(const struct server *server)
-{
-    const char *draw = files_read(server->stage, server_file(server, "draw.json"), NULL);
-    const char *national = strstr(draw, "\"national_sha256\":\"");
-    assert_non_null(national);
-    return stage_text(server->stage, "%.*s", CONTROL_SHA256_DIGITS,
-                      national + strlen("\"national_sha256\":\""));
-}
-
 static void die_at(struct cluster *cluster, int number)
 {
     struct stage *stage = cluster->stage;
@@ -118,11 +82,11 @@ static void die_at(struct cluster *cluster, int number)
     for (int i = 0; i < CENTRES; i++) {
         (void)server_await_log(servers[i], 1, "action: centros*the number is awaited");
     }
-    administer(servers[0], ARGUMENTS("draw", "--number", "7574", "--seal", seal_of(servers[0])),
-               "number 7574, 1 winners");
+    /* It is answered all the same where the process that it needs dies over it. */
+    operator_draw(servers[0], "7574", operator_read_seal(servers[0]), 0, "number 7574, 1 winners");
     for (int i = 0; i < CENTRES; i++) {
         peer_ask(peers[i], "1:6\r\n", "server:3:1," WINNER "\n\r\n");
-        assert_string_equal(drawing_of(servers[i]), drawing_of(servers[0]));
+        assert_string_equal(operator_read_drawing(servers[i]), operator_read_drawing(servers[0]));
         assert_int_equal(server_count_log(servers[i], "action: centros | result: fail"), 0);
         peer_close(peers[i]);
     }
@@ -156,12 +120,11 @@ a_shipper_that_dies_over_an_order_to_close_a_centre_out_leaves_it_to_the_next(vo
         struct server *server = start(cluster, i, 'A', &closing_out[i]);
         struct peer *peer = sell(server);
         (void)server_await_log(server, 1, "action: centros | result: in_progress*to be closed: B");
-        administer(server,
-                   ARGUMENTS("close-centre", stage_text(stage, "B%d", i), "--reason", "flooded"),
-                   "is closed out of draw");
+        operator_administer(
+            server, ARGUMENTS("close-centre", stage_text(stage, "B%d", i), "--reason", "flooded"),
+            0, "is closed out of draw");
         (void)server_await_log(server, 1, "action: centros*the number is awaited");
-        administer(server, ARGUMENTS("draw", "--number", "7574", "--seal", seal_of(server)),
-                   "number 7574, 1 winners");
+        operator_draw(server, "7574", operator_read_seal(server), 0, "number 7574, 1 winners");
         peer_ask(peer, "1:6\r\n", "server:3:1," WINNER "\n\r\n");
         assert_false(files_exist(stage_path(stage, "token-%d", i)));
         peer_close(peer);

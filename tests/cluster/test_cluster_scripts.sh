@@ -4,17 +4,6 @@
 # shellcheck disable=SC2317 # tests are called by their names
 source tests/scripts/words.sh
 
-readonly soon_seconds=$((60 * ${LOTTERY_TEST_PATIENCE:-1}))
-
-# await COMMAND...: until it succeeds.
-await() {
-    local end=$((SECONDS + soon_seconds))
-    until "$@"; do
-        ((SECONDS < end)) || fail "not within $soon_seconds s: $*"
-        sleep 0.05
-    done
-}
-
 # The programs that run in this test's copy of the project.
 programs_of_ours() {
     local process
@@ -45,7 +34,7 @@ an_interrupt_ends_all_that_was_started() {
     ln -s "$checkout/${LOTTERY_BIN:-bin}" bin
     python3 scripts/cluster.py --bets 40000 >said 2>&1 &
     local run=$!
-    await grep -q 'node-1: killed' said
+    await 60 grep -q 'node-1: killed' said
     kill -INT "$run"
     wait "$run" && fail 'it says that all is well'
     expect_match 'interrupted by SIGINT' "$(<said)"

@@ -3,14 +3,11 @@
  */
 #include "tests/harness/certificates.h"
 #include "tests/harness/cluster.h"
-
-#include "engine/engine.h"
+#include "tests/harness/engine_client.h"
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h> /* after what it needs */
@@ -21,34 +18,6 @@ enum { PATIENCE_MS = 15000, REFUSAL_MS = 1500 };
 #define SUBJECT "lottery.north.bets"
 
 static struct failure failure;
-
-static struct engine_access access_to(const char *servers)
-{
-    return (struct engine_access){.servers = servers,
-                                  .credentials = "",
-                                  .ca = "",
-                                  .certificate = "",
-                                  .key = "",
-                                  .name = "test_engine_access"};
-}
-
-static bool close_client(void *engine)
-{
-    engine_close(engine);
-    return true;
-}
-
-/* A client, whether it gets a connection or not; the stage's. */
-static struct engine *open_client(struct stage *stage, const struct engine_access *access,
-                                  int64_t patience_ms)
-{
-    struct engine *engine = engine_open_nats(access, patience_ms, &failure);
-    if (engine == NULL) {
-        fail_msg("%s", failure.text);
-    }
-    stage_own(stage, engine, close_client);
-    return engine;
-}
 
 static enum engine_answer make_stream(struct engine *engine, int64_t timeout_ms)
 {
@@ -92,7 +61,7 @@ static struct engine_access access_of(struct issuer *authority, struct cluster *
 {
     const struct identity shipper = issuer_issue(
         authority, "shipper", &(struct certificate_wish){.names = "DNS:shipper.north"});
-    struct engine_access access = access_to(cluster->servers);
+    struct engine_access access = engine_client_access(cluster->servers);
     access.ca = authority->path;
     access.certificate = shipper.certificate;
     access.key = shipper.key;
@@ -104,7 +73,7 @@ static void both_sides_show_certificates(void **state)
     struct issuer *authority = issuer_open(*state, "one");
     struct cluster *cluster = start_encrypted(authority, "DNS:localhost,IP:127.0.0.1");
     const struct engine_access access = access_of(authority, cluster);
-    struct engine *engine = open_client(*state, &access, PATIENCE_MS);
+    struct engine *engine = engine_client_open_with(*state, &access, PATIENCE_MS);
     assert_true(is_connected(engine));
     assert_int_equal(make_stream(engine, PATIENCE_MS), ENGINE_STORED);
     assert_int_equal(append(engine, 0, PATIENCE_MS), ENGINE_STORED);
@@ -118,7 +87,7 @@ static void without_a_certificate_there_is_no_connection(void **state)
     struct engine_access access = access_of(authority, cluster);
     access.certificate = "";
     access.key = "";
-    struct engine *engine = open_client(*state, &access, REFUSAL_MS);
+    struct engine *engine = engine_client_open_with(*state, &access, REFUSAL_MS);
     assert_int_equal(make_stream(engine, REFUSAL_MS), ENGINE_UNKNOWN);
     assert_false(is_connected(engine));
     issuer_close(authority);
@@ -131,7 +100,7 @@ static void a_server_of_another_authority_is_not_talked_to(void **state)
     struct cluster *cluster = start_encrypted(authority, "DNS:localhost,IP:127.0.0.1");
     struct engine_access access = access_of(authority, cluster);
     access.ca = stranger->path;
-    struct engine *engine = open_client(*state, &access, REFUSAL_MS);
+    struct engine *engine = engine_client_open_with(*state, &access, REFUSAL_MS);
     assert_int_equal(make_stream(engine, REFUSAL_MS), ENGINE_UNKNOWN);
     assert_false(is_connected(engine));
     issuer_close(stranger);
@@ -143,7 +112,7 @@ static void a_server_of_another_name_is_not_talked_to(void **state)
     struct issuer *authority = issuer_open(*state, "one");
     struct cluster *cluster = start_encrypted(authority, "DNS:elsewhere.example");
     const struct engine_access access = access_of(authority, cluster);
-    struct engine *engine = open_client(*state, &access, REFUSAL_MS);
+    struct engine *engine = engine_client_open_with(*state, &access, REFUSAL_MS);
     assert_int_equal(make_stream(engine, REFUSAL_MS), ENGINE_UNKNOWN);
     assert_false(is_connected(engine));
     issuer_close(authority);
@@ -167,9 +136,9 @@ static const char users[] =
 
 static struct engine *open_user(struct cluster *cluster, const char *user)
 {
-    const struct engine_access access = access_to(
+    const struct engine_access access = engine_client_access(
         stage_text(cluster->stage, "nats://%s@127.0.0.1:%u", user, cluster->nodes[0].port));
-    return open_client(cluster->stage, &access, PATIENCE_MS);
+    return engine_client_open_with(cluster->stage, &access, PATIENCE_MS);
 }
 
 static void a_centre_writes_and_reads_its_own_log(void **state)
@@ -210,9 +179,9 @@ static void a_centre_does_not_write_another_s_log(void **state)
 static void a_wrong_password_is_no_connection(void **state)
 {
     struct cluster *cluster = cluster_start(*state, 1, users);
-    const struct engine_access access =
-        access_to(stage_text(*state, "nats://north:wrong@127.0.0.1:%u", cluster->nodes[0].port));
-    struct engine *engine = open_client(*state, &access, REFUSAL_MS);
+    const struct engine_access access = engine_client_access(
+        stage_text(*state, "nats://north:wrong@127.0.0.1:%u", cluster->nodes[0].port));
+    struct engine *engine = engine_client_open_with(*state, &access, REFUSAL_MS);
     assert_int_equal(make_stream(engine, REFUSAL_MS), ENGINE_UNKNOWN);
     assert_non_null(strstr(failure.text, "uthorization"));
 }
@@ -228,10 +197,5 @@ int main(void)
         STAGE_TEST(a_centre_does_not_write_another_s_log),
         STAGE_TEST(a_wrong_password_is_no_connection),
     };
-    sigset_t all;
-    (void)sigfillset(&all);
-    if (pthread_sigmask(SIG_BLOCK, &all, NULL) != 0) {
-        return EXIT_FAILURE;
-    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

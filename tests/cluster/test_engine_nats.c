@@ -5,6 +5,7 @@
 #include "tests/harness/cluster.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/engine_cases.h"
+#include "tests/harness/engine_client.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -33,15 +34,11 @@ enum {
 
 static struct failure failure;
 
+/* For engine_cases.h, whose cases close it themselves. */
 static struct engine *open_client(void *context)
 {
     const struct cluster *cluster = context;
-    const struct engine_access access = {.servers = cluster->servers,
-                                         .credentials = "",
-                                         .ca = "",
-                                         .certificate = "",
-                                         .key = "",
-                                         .name = "test_engine_nats"};
+    const struct engine_access access = engine_client_access(cluster->servers);
     struct engine *engine = engine_open_nats(&access, PATIENCE_MS, &failure);
     if (engine == NULL) {
         print_error("%s\n", failure.text);
@@ -49,19 +46,12 @@ static struct engine *open_client(void *context)
     return engine;
 }
 
-static bool close_client(void *engine)
-{
-    engine_close(engine);
-    return true;
-}
-
 /* A client that goes with the stage, and has made the stream. */
 static struct engine *open_writer(struct cluster *cluster)
 {
     const char *subjects[] = {SUBJECT};
-    struct engine *engine = open_client(cluster);
-    assert_non_null(engine);
-    stage_own(cluster->stage, engine, close_client);
+    const struct engine_access access = engine_client_access(cluster->servers);
+    struct engine *engine = engine_client_open_with(cluster->stage, &access, PATIENCE_MS);
     if (engine_make_stream(engine, STREAM, subjects, 1, cluster->count, PATIENCE_MS, &failure) !=
         ENGINE_STORED) {
         fail_msg("%s", failure.text);
@@ -224,16 +214,9 @@ static void without_any_server_a_client_waits_and_then_works(void **state)
     struct cluster *cluster = cluster_start(*state, 1, "");
     const char *subjects[] = {SUBJECT};
     uint64_t sequence = 0;
-    const struct engine_access access = {.servers = cluster->servers,
-                                         .credentials = "",
-                                         .ca = "",
-                                         .certificate = "",
-                                         .key = "",
-                                         .name = "early"};
+    const struct engine_access access = engine_client_access(cluster->servers);
     cluster_kill_node(cluster, 0);
-    struct engine *engine = engine_open_nats(&access, 0, &failure);
-    assert_non_null(engine);
-    stage_own(*state, engine, close_client);
+    struct engine *engine = engine_client_open_with(*state, &access, 0);
     assert_int_equal(append_once(engine, 0), ENGINE_UNKNOWN);
     assert_int_equal(engine_last_sequence(engine, STREAM, SHORT_MS, &sequence, &failure),
                      ENGINE_AWAY);

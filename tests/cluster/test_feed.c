@@ -5,6 +5,7 @@
 #include "engine/record.h"
 #include "tests/harness/cluster.h"
 #include "tests/harness/deadline.h"
+#include "tests/harness/engine_client.h"
 #include "tests/harness/files.h"
 #include "tests/harness/postgres.h"
 
@@ -44,12 +45,6 @@ struct writer {
     uint64_t end;   /* of bets.csv */
 };
 
-static bool close_writer(void *engine)
-{
-    engine_close(engine);
-    return true;
-}
-
 /* Appends, and goes on when the answer is lost: the record is there or not. */
 static void append(struct writer *writer, struct record *record)
 {
@@ -88,17 +83,9 @@ static struct writer *open_writer(struct cluster *cluster, size_t records_max)
 {
     static const char *const subjects[] = {"lottery.north.bets", "lottery.north.done",
                                            "lottery.north.file", "lottery.north.claim"};
-    const struct engine_access access = {.servers = cluster->servers,
-                                         .credentials = "",
-                                         .ca = "",
-                                         .certificate = "",
-                                         .key = "",
-                                         .name = "test_feed"};
     struct writer *writer = stage_allocate(cluster->stage, sizeof *writer);
     writer->expected = stage_allocate(cluster->stage, records_max * ROWS * ROW_BYTES + 1);
-    writer->engine = engine_open_nats(&access, PATIENCE_MS, &failure);
-    assert_non_null(writer->engine);
-    stage_own(cluster->stage, writer->engine, close_writer);
+    writer->engine = engine_client_open(cluster->stage, cluster->servers);
     const struct deadline deadline = deadline_in(DEADLINE_MS);
     while (engine_make_stream(writer->engine, "BETS_north", subjects, 4, cluster->count,
                               PATIENCE_MS, &failure) != ENGINE_STORED) {
@@ -412,10 +399,5 @@ int main(void)
         STAGE_TEST(of_two_feeds_one_ends_and_each_bet_is_stored_once),
         STAGE_TEST(the_tables_answer_what_a_lottery_asks),
     };
-    sigset_t all;
-    (void)sigfillset(&all); /* no thread of the engine's client takes one */
-    if (pthread_sigmask(SIG_BLOCK, &all, NULL) != 0) {
-        return EXIT_FAILURE;
-    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "tests/harness/bets.h"
 #include "tests/harness/cluster.h"
 #include "tests/harness/deadline.h"
+#include "tests/harness/engine_client.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
 #include "tests/harness/server.h"
@@ -60,7 +61,7 @@ static struct scene *open_scene(struct stage *stage)
     scene->cluster = cluster_start(stage, NODES, "");
     scene->servers = stage_text(stage, "REPLICATION_SERVERS=%s", scene->cluster->servers);
     record_write_stream(scene->stream, CENTRE);
-    scene->engine = shipped_open(stage, scene->cluster->servers);
+    scene->engine = engine_client_open(stage, scene->cluster->servers);
     return scene;
 }
 
@@ -96,6 +97,20 @@ static void append(const struct scene *scene, const struct shipped *story, struc
     }
 }
 
+/* Appends a row, by the node that writes the log, which its disk has not. */
+static void append_row(const struct scene *scene, const struct shipped *story)
+{
+    static const char row[] = "1,a,b,1,2000-01-01,7\n";
+    struct record more = {.kind = RECORD_BETS,
+                          .epoch = story->log.epoch,
+                          .offset = story->log.bets_end,
+                          .rows = 1,
+                          .bytes = row,
+                          .length = strlen(row)};
+    (void)snprintf(more.node, sizeof more.node, "%s", story->log.node);
+    append(scene, story, &more);
+}
+
 /* Claims the log for another node, as a standby does that takes over. */
 static void claim_for_rival(const struct scene *scene)
 {
@@ -110,10 +125,28 @@ static void claim_for_rival(const struct scene *scene)
 
 /* ---- the server -------------------------------------------------------------- */
 
+/* In this directory; NULL: the first server's. */
+static struct server *start_server_in(const struct scene *scene, const char *directory)
+{
+    return server_start_with(
+        scene->stage, directory, NULL,
+        ENVIRONMENT(scene->servers, "REPLICATION_CENTRE=" CENTRE, "ACK_AFTER=replicated"));
+}
+
 static struct server *start_server(const struct scene *scene)
 {
-    return server_start(scene->stage, ENVIRONMENT(scene->servers, "REPLICATION_CENTRE=" CENTRE,
-                                                  "ACK_AFTER=replicated"));
+    return start_server_in(scene, NULL);
+}
+
+/* A server that was stopped when it had shipped the first bet of agency 1. */
+static struct server *leave_one_bet(const struct scene *scene)
+{
+    struct server *server = start_server(scene);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, bets_batch(scene->stage, 1, 0, 1), ACK);
+    peer_close(peer);
+    server_stop_well(server);
+    return server;
 }
 
 static struct program **start_agencies(const struct scene *scene, const struct server *server)
@@ -307,9 +340,7 @@ static void a_server_does_not_start_on_a_log_that_another_node_has_claimed(void 
     (void)server_await_log(server, 1, "action: replica | result: success | claimed");
     server_stop_well(server);
     claim_for_rival(scene);
-    struct server *again = server_start_with(
-        scene->stage, server->directory, NULL,
-        ENVIRONMENT(scene->servers, "REPLICATION_CENTRE=" CENTRE, "ACK_AFTER=replicated"));
+    struct server *again = start_server_in(scene, server->directory);
     assert_int_equal(program_await_end(again->program).status, EXIT_FENCED);
     assert_int_equal(server_count_log(again, "node " RIVAL " has claimed the log in epoch 2"), 1);
 }
@@ -319,9 +350,7 @@ static void a_log_of_another_lottery_is_left_alone(void **state)
     struct scene *scene = open_scene(*state);
     struct server *server = start_server(scene);
     (void)server_await_log(server, 1, "action: replica | result: success | claimed");
-    struct server *other = server_start_with(
-        scene->stage, stage_path(scene->stage, "other"), NULL,
-        ENVIRONMENT(scene->servers, "REPLICATION_CENTRE=" CENTRE, "ACK_AFTER=replicated"));
+    struct server *other = start_server_in(scene, stage_path(scene->stage, "other"));
     (void)server_await_log(other, 1, "and this directory holds");
     struct peer *peer = peer_connect(other);
     peer_send(peer, bets_batch(scene->stage, 1, 0, 1));
@@ -338,23 +367,10 @@ static void a_log_of_another_lottery_is_left_alone(void **state)
 static void a_disk_that_is_behind_the_log_does_not_serve(void **state)
 {
     struct scene *scene = open_scene(*state);
-    struct server *server = start_server(scene);
-    struct peer *peer = peer_connect(server);
-    peer_ask(peer, bets_batch(scene->stage, 1, 0, 1), ACK);
-    peer_close(peer);
-    server_stop_well(server);
+    const struct server *server = leave_one_bet(scene);
     const struct shipped *story = read_log(scene);
-    struct record more = {.kind = RECORD_BETS,
-                          .epoch = story->log.epoch,
-                          .offset = story->log.bets_end,
-                          .rows = 1,
-                          .bytes = "1,a,b,1,2000-01-01,7\n",
-                          .length = strlen("1,a,b,1,2000-01-01,7\n")};
-    (void)snprintf(more.node, sizeof more.node, "%s", story->log.node);
-    append(scene, story, &more);
-    struct server *again = server_start_with(
-        scene->stage, server->directory, NULL,
-        ENVIRONMENT(scene->servers, "REPLICATION_CENTRE=" CENTRE, "ACK_AFTER=replicated"));
+    append_row(scene, story);
+    struct server *again = start_server_in(scene, server->directory);
     assert_int_equal(program_await_end(again->program).status, EXIT_FENCED);
     assert_int_equal(server_count_log(again, "reason: the log of the centre has more than"), 1);
 }
@@ -363,28 +379,15 @@ static void a_disk_that_is_behind_the_log_does_not_serve(void **state)
 static void a_disk_with_other_bytes_than_the_log_is_not_copied(void **state)
 {
     struct scene *scene = open_scene(*state);
-    struct server *server = start_server(scene);
-    struct peer *peer = peer_connect(server);
-    peer_ask(peer, bets_batch(scene->stage, 1, 0, 1), ACK);
-    peer_close(peer);
-    server_stop_well(server);
+    const struct server *server = leave_one_bet(scene);
     const struct shipped *story = read_log(scene);
-    struct record other = {.kind = RECORD_BETS,
-                           .epoch = story->log.epoch,
-                           .offset = story->log.bets_end,
-                           .rows = 1,
-                           .bytes = "1,a,b,1,2000-01-01,7\n",
-                           .length = strlen("1,a,b,1,2000-01-01,7\n")};
-    (void)snprintf(other.node, sizeof other.node, "%s", story->log.node);
-    append(scene, story, &other);
+    append_row(scene, story);
     struct server *alone = server_start_with(scene->stage, server->directory, NULL, NULL);
-    peer = peer_connect(alone);
+    struct peer *peer = peer_connect(alone);
     peer_ask(peer, bets_batch(scene->stage, 1, 1, 3), ACK);
     peer_close(peer);
     server_stop_well(alone);
-    struct server *again = server_start_with(
-        scene->stage, server->directory, NULL,
-        ENVIRONMENT(scene->servers, "REPLICATION_CENTRE=" CENTRE, "ACK_AFTER=replicated"));
+    struct server *again = start_server_in(scene, server->directory);
     (void)server_await_log(again, 1, "are others than this node's");
     assert_false(program_has_ended(again->program));
     (void)server_stop(again);

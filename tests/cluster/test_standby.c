@@ -9,8 +9,8 @@
 #include "tests/harness/centre.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/files.h"
+#include "tests/harness/operator.h"
 #include "tests/harness/peer.h"
-#include "tests/harness/proc.h"
 #include "tests/harness/reckoning.h"
 
 #include <setjmp.h>
@@ -21,18 +21,6 @@
 #include <cmocka.h> /* after what it needs */
 
 enum { SHIPPER_KILLS = 6 };
-
-static struct program_end run(const struct server *server, const char *name,
-                              const char *const *arguments, struct program **program)
-{
-    struct program_end end;
-    const struct program_plan plan = {.name = name,
-                                      .arguments = arguments,
-                                      .environment = ENVIRONMENT(stage_text(
-                                          server->stage, "DATA_DIRECTORY=%s", server->directory))};
-    *program = program_run(server->stage, &plan, &end);
-    return end;
-}
 
 /* ----------------------------------------------------------------- tests ---- */
 
@@ -78,25 +66,8 @@ static void agencies_go_on_at_the_standby_and_the_old_primary_follows_it(void **
 static void what_the_log_lacks_is_put_aside_and_counted(void **state)
 {
     const struct centre *centre = centre_open(*state, "2");
-    struct stage *stage = centre->stage;
-    struct server *primary = centre_start_primary(centre, 0);
-    struct server *standby = centre_start_standby(centre, 1, "1s");
-    struct peer *peer = peer_connect(primary);
-    pid_t shipper = 0;
-    peer_ask(peer, bets_batch(stage, 1, 0, 10), "server:0\r\n");
-    centre_await_same(primary, standby, "bets.csv");
-    const uint64_t acknowledged = files_size(server_file(primary, "bets.csv"));
-    assert_int_equal(proc_children(primary->program->pid, "lottery-shipper", &shipper, 1), 1);
-    assert_int_equal(kill(shipper, SIGSTOP), 0);
-    peer_send(peer, bets_batch(stage, 1, 10, 7));
-    struct deadline deadline = deadline_in(DEADLINE_MS);
-    while (files_size(server_file(primary, "bets.csv")) == acknowledged) {
-        assert_true(deadline_pause(deadline));
-    }
-    assert_false(peer_has_news(peer, 0));
-    server_kill_everything(primary);
-    centre_await_takeover(standby);
-    peer = peer_connect(standby);
+    struct server *standby = centre_take_over_from_one_with_more(centre, 10, 7);
+    struct peer *peer = peer_connect(standby);
     peer_ask(peer, "1:7\r\n", "server:8:10,open*\r\n");
     struct server *returned = centre_start_standby(centre, 0, "1h");
     (void)server_await_log(returned, 1, "action: unacknowledged*bets.csv*bets: 7 |*");
@@ -111,12 +82,8 @@ static void a_primary_that_was_paused_acknowledges_nothing_more(void **state)
     struct stage *stage = centre->stage;
     struct server *primary = centre_start_primary(centre, 0);
     struct server *standby = centre_start_standby(centre, 1, "1s");
-    struct peer *peer = peer_connect(primary);
-    pid_t shipper = 0;
-    peer_ask(peer, bets_batch(stage, 1, 0, 10), "server:0\r\n");
-    centre_await_same(primary, standby, "bets.csv");
-    assert_int_equal(proc_children(primary->program->pid, "lottery-shipper", &shipper, 1), 1);
-    assert_int_equal(kill(shipper, SIGSTOP), 0); /* with it the heartbeat stops */
+    struct peer *peer = centre_sell(primary, standby, 10);
+    pid_t shipper = centre_signal_shipper(primary, SIGSTOP); /* with it the heartbeat stops */
     centre_await_takeover(standby);
     peer_send(peer, bets_batch(stage, 1, 10, 7));
     struct peer *other = peer_connect(standby);
@@ -135,16 +102,14 @@ static void an_operator_switches_over(void **state)
     struct stage *stage = centre->stage;
     struct server *primary = centre_start_primary(centre, 0);
     struct server *standby = centre_start_standby(centre, 1, "1h");
-    struct program *program = NULL;
-    struct peer *peer = peer_connect(primary);
-    peer_ask(peer, bets_batch(stage, 1, 0, 10), "server:0\r\n");
-    centre_await_same(primary, standby, "bets.csv");
+    struct program *stat = NULL;
+    (void)centre_sell(primary, standby, 10);
     struct deadline deadline = deadline_in(DEADLINE_MS); /* its state is written once a second */
     do {
         assert_true(deadline_pause(deadline));
-        assert_int_equal(run(standby, "lottery-stat", NULL, &program).status, 0);
-    } while (strstr(program_log(program), "standby: follows") == NULL);
-    assert_int_equal(run(standby, "lottery-admin", ARGUMENTS("promote"), &program).status, 0);
+        stat = operator_run(standby, "lottery-stat", NULL, 0);
+    } while (strstr(program_log(stat), "standby: follows") == NULL);
+    (void)operator_run(standby, "lottery-admin", ARGUMENTS("promote"), 0);
     server_await_port(standby);
     assert_int_equal(program_await_end(primary->program).status, CENTRE_FENCED);
     bets_expect_stored(standby, 1, 0, 10);
@@ -165,9 +130,7 @@ static void of_two_standbys_one_takes_over_and_the_other_follows_it(void **state
     struct server *primary = centre_start_primary(centre, 0);
     struct server *first = centre_start_standby(centre, 1, "1s");
     struct server *second = centre_start_standby(centre, 2, "1s");
-    struct peer *peer = peer_connect(primary);
-    peer_ask(peer, bets_batch(stage, 1, 0, 10), "server:0\r\n");
-    centre_await_same(primary, first, "bets.csv");
+    (void)centre_sell(primary, first, 10);
     centre_await_same(primary, second, "bets.csv");
     server_kill_everything(primary);
     struct deadline deadline = deadline_in(DEADLINE_MS);
@@ -179,7 +142,7 @@ static void of_two_standbys_one_takes_over_and_the_other_follows_it(void **state
     struct server *winner = is_first ? first : second;
     struct server *follower = is_first ? second : first;
     server_await_port(winner);
-    peer = peer_connect(winner);
+    struct peer *peer = peer_connect(winner);
     peer_ask(peer, "1:7\r\n", "server:8:10,open*\r\n");
     peer_ask(peer, bets_batch(stage, 1, 10, 5), "server:0\r\n");
     centre_await_all_same(winner, follower, false);
@@ -196,10 +159,8 @@ static void a_shipper_that_is_killed_again_and_again_follows_on(void **state)
     agency_generate(stage, 1, 200000);
     struct program *agency = agency_start(primary, 1, agency_bets_file(stage, 1), NULL);
     for (unsigned kills = 0; kills < SHIPPER_KILLS; kills++) {
-        pid_t shipper = 0;
         (void)server_await_log(standby, kills + 1, "action: follow | result: success | node: ");
-        assert_int_equal(proc_children(standby->program->pid, "lottery-shipper", &shipper, 1), 1);
-        assert_int_equal(kill(shipper, SIGKILL), 0);
+        (void)centre_signal_shipper(standby, SIGKILL);
     }
     agency_expect_success(agency);
     centre_await_all_same(primary, standby, true);

@@ -5,14 +5,11 @@
  */
 #include "tests/harness/bets.h"
 #include "tests/harness/centre.h"
-#include "tests/harness/deadline.h"
 #include "tests/harness/faults.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
-#include "tests/harness/proc.h"
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,33 +70,10 @@ static void a_primarys_shipper_that_dies_anywhere_is_replaced(void **state)
     }
 }
 
-/* The primary has 7 bets that the log lacks when its machine is lost. */
-static struct server *take_over_from_one_with_more(struct centre *centre)
-{
-    struct stage *stage = centre->stage;
-    struct server *primary = centre_start_primary(centre, 0);
-    struct server *standby = centre_start_standby(centre, 1, "1s");
-    struct peer *peer = peer_connect(primary);
-    pid_t shipper = 0;
-    peer_ask(peer, bets_batch(stage, 1, 0, 10), "server:0\r\n");
-    centre_await_same(primary, standby, "bets.csv");
-    const uint64_t acknowledged = files_size(server_file(primary, "bets.csv"));
-    assert_int_equal(proc_children(primary->program->pid, "lottery-shipper", &shipper, 1), 1);
-    assert_int_equal(kill(shipper, SIGSTOP), 0);
-    peer_send(peer, bets_batch(stage, 1, 10, 7));
-    struct deadline deadline = deadline_in(DEADLINE_MS);
-    while (files_size(server_file(primary, "bets.csv")) == acknowledged) {
-        assert_true(deadline_pause(deadline));
-    }
-    server_kill_everything(primary);
-    centre_await_takeover(standby);
-    return standby;
-}
-
 static void return_with(void **state, const char *fault)
 {
     struct centre *centre = centre_open(*state, "2");
-    struct server *standby = take_over_from_one_with_more(centre);
+    struct server *standby = centre_take_over_from_one_with_more(centre, 10, 7);
     centre_arm(centre, fault);
     struct server *returned = centre_start_standby(centre, 0, "1h");
     centre_await_fault(centre);

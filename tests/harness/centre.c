@@ -3,11 +3,14 @@
  */
 #include "tests/harness/centre.h"
 
+#include "tests/harness/bets.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/files.h"
 #include "tests/harness/ports.h"
+#include "tests/harness/proc.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,10 +103,45 @@ void centre_await_all_same(const struct server *one, const struct server *other,
     }
 }
 
+struct peer *centre_sell(const struct server *primary, const struct server *standby, unsigned count)
+{
+    struct peer *peer = peer_connect(primary);
+    peer_ask(peer, bets_batch(primary->stage, 1, 0, count), "server:0\r\n");
+    centre_await_same(primary, standby, "bets.csv");
+    return peer;
+}
+
+pid_t centre_signal_shipper(const struct server *server, int signal_number)
+{
+    pid_t shipper = 0;
+    assert_int_equal(proc_children(server->program->pid, "lottery-shipper", &shipper, 1), 1);
+    assert_int_equal(kill(shipper, signal_number), 0);
+    return shipper;
+}
+
 void centre_await_takeover(struct server *server)
 {
     (void)server_await_log(server, 1, "action: takeover | result: success | epoch*node*");
     server_await_port(server);
+}
+
+struct server *centre_take_over_from_one_with_more(const struct centre *centre,
+                                                   unsigned acknowledged, unsigned more)
+{
+    struct server *primary = centre_start_primary(centre, 0);
+    struct server *standby = centre_start_standby(centre, 1, "1s");
+    struct peer *peer = centre_sell(primary, standby, acknowledged);
+    const uint64_t bytes = files_size(server_file(primary, "bets.csv"));
+    (void)centre_signal_shipper(primary, SIGSTOP);
+    peer_send(peer, bets_batch(centre->stage, 1, acknowledged, more));
+    struct deadline deadline = deadline_in(DEADLINE_MS);
+    while (files_size(server_file(primary, "bets.csv")) == bytes) {
+        assert_true(deadline_pause(deadline));
+    }
+    assert_false(peer_has_news(peer, 0));
+    server_kill_everything(primary);
+    centre_await_takeover(standby);
+    return standby;
 }
 
 void centre_arm(struct centre *centre, const char *fault)

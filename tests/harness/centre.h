@@ -10,9 +10,11 @@
 #define HARNESS_CENTRE_H
 
 #include "tests/harness/cluster.h"
+#include "tests/harness/peer.h"
 #include "tests/harness/server.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 enum {
     CENTRE_NODES_MAX = 3,
@@ -44,8 +46,22 @@ struct server *centre_start_primary(const struct centre *centre, unsigned node);
 struct server *centre_start_standby(const struct centre *centre, unsigned node,
                                     const char *patience);
 
+/* Sells the bets 0 to `count - 1` of agency 1, and awaits that the standby has their bytes. */
+struct peer *centre_sell(const struct server *primary, const struct server *standby,
+                         unsigned count);
+
+/* Sends this signal to the one shipper that the server has; returns its pid. */
+pid_t centre_signal_shipper(const struct server *server, int signal_number);
+
 /* Awaits that a standby has taken over, and listens. */
 void centre_await_takeover(struct server *server);
+
+/*
+ * Node 0 sells `acknowledged` bets of agency 1, and stores `more` that are in no log and that nobody
+ * acknowledges; then its machine is lost. Returns node 1, which has taken over.
+ */
+struct server *centre_take_over_from_one_with_more(const struct centre *centre,
+                                                   unsigned acknowledged, unsigned more);
 
 /* Awaits that a file is the same in both, byte for byte. */
 void centre_await_same(const struct server *one, const struct server *other, const char *name);

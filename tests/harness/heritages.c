@@ -4,6 +4,7 @@
 #include "tests/harness/heritages.h"
 
 #include "shm/gate.h"
+#include "tests/harness/scratch_directory.h"
 #include "tests/harness/segments.h"
 
 #include <setjmp.h>
@@ -21,8 +22,7 @@ void heritages_open(struct scratch *scratch, struct processes *processes, struct
     processes_open(processes);
     processes_release(processes);
     heritage->gate_id = NO_GATE;
-    heritage->directory = (struct data_directory){
-        .path = scratch->path, .descriptor = scratch->descriptor, .lock = -1};
+    heritage->directory = scratch_directory(scratch);
     segments_create(scratch, plan, &heritage->segment);
 }
 

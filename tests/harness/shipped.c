@@ -4,45 +4,16 @@
 #include "tests/harness/shipped.h"
 
 #include "tests/harness/deadline.h"
+#include "tests/harness/engine_client.h"
 #include "tests/harness/files.h"
 
-#include <pthread.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include <cmocka.h> /* after what it needs */
 
 enum { PATIENCE_MS = 20000 };
-
-static bool close_client(void *engine)
-{
-    engine_close(engine);
-    return true;
-}
-
-struct engine *shipped_open(struct stage *stage, const char *servers)
-{
-    const struct engine_access access = {.servers = servers,
-                                         .credentials = "",
-                                         .ca = "",
-                                         .certificate = "",
-                                         .key = "",
-                                         .name = "a test"};
-    struct failure failure;
-    sigset_t all;
-    sigset_t before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    struct engine *engine = engine_open_nats(&access, PATIENCE_MS, &failure);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (engine == NULL) {
-        fail_msg("%s", failure.text);
-    }
-    stage_own(stage, engine, close_client);
-    return engine;
-}
 
 /* Copies the bytes of a record to where they belong. */
 static void put(struct stage *stage, char **text, uint64_t end, const struct record *record)
@@ -112,5 +83,5 @@ struct shipped *shipped_expect(struct stage *stage, struct engine *engine, const
 struct shipped *shipped_expect_files(struct stage *stage, const char *servers, const char *centre,
                                      const struct server *server)
 {
-    return shipped_expect(stage, shipped_open(stage, servers), centre, server);
+    return shipped_expect(stage, engine_client_open(stage, servers), centre, server);
 }

@@ -19,9 +19,6 @@ struct shipped {
     struct record last; /* without its bytes */
 };
 
-/* Connects; the client is closed with the stage. Signals are blocked for the client's threads alone. */
-struct engine *shipped_open(struct stage *stage, const char *servers);
-
 /* Reads all records. */
 struct shipped *shipped_read(struct stage *stage, struct engine *engine, const char *centre);
 

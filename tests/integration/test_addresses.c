@@ -6,6 +6,7 @@
 #include "tests/harness/agency.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
+#include "tests/harness/ports.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -37,20 +38,6 @@ static bool has_v6(void)
     unsigned port = 0;
     int taken = take_v6_port(&port);
     return taken >= 0 && close(taken) == 0;
-}
-
-/* A port of 127.0.0.1 that nobody listens on now. */
-static unsigned free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    socklen_t bytes = sizeof address;
-    int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(probe >= 0);
-    assert_int_equal(bind(probe, (const struct sockaddr *)&address, bytes), 0);
-    assert_int_equal(getsockname(probe, (struct sockaddr *)&address, &bytes), 0);
-    (void)close(probe);
-    return ntohs(address.sin_port);
 }
 
 /* The agency finishes its job at this address. */
@@ -175,7 +162,7 @@ static void that_nobody_listens_is_told_at_once_and_at_the_end(void **state)
     static const char *const hosts[] = {"localhost", "127.0.0.1"};
     struct stage *stage = *state;
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
-        unsigned port = free_port();
+        unsigned port = ports_choose();
         expect_reason(dial(stage, stage_text(stage, "%s:%u", hosts[i], port)),
                       stage_text(stage,
                                  "connecting to %s port %u: Connection refused (is the "

@@ -4,6 +4,7 @@
  */
 #include "lib/program.h"
 #include "tests/harness/agency.h"
+#include "tests/harness/ports.h"
 #include "tests/harness/reckoning.h"
 #include "tests/harness/rig.h"
 
@@ -309,20 +310,6 @@ static void where_nobody_serves_an_agency_waits_for_a_takeover_and_says_so_of_ea
 
 enum { BETS = 100000 };
 
-/* A port of 127.0.0.1 that nobody listens on now. */
-static unsigned free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    socklen_t bytes = sizeof address;
-    int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(probe >= 0);
-    assert_int_equal(bind(probe, (const struct sockaddr *)&address, bytes), 0);
-    assert_int_equal(getsockname(probe, (struct sockaddr *)&address, &bytes), 0);
-    (void)close(probe);
-    return ntohs(address.sin_port);
-}
-
 /*
  * The primary's machine is lost in the middle, and a standby, which has the same bytes, takes over at
  * another address.
@@ -331,7 +318,7 @@ static void the_bets_are_stored_once_where_another_server_takes_over(void **stat
 {
     struct stage *stage = *state;
     struct program_end end;
-    unsigned port = free_port();
+    unsigned port = ports_choose();
     struct server *primary = server_start(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=1"));
     agency_generate(stage, 1, BETS);
     struct program *agency =

@@ -5,6 +5,7 @@
 #include "tests/harness/bets.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/files.h"
+#include "tests/harness/operator.h"
 #include "tests/harness/peer.h"
 #include "tests/harness/proc.h"
 #include "tests/harness/server.h"
@@ -112,29 +113,17 @@ static void a_shipper_that_is_killed_is_replaced_and_the_server_goes_on(void **s
     bets_expect_stored(server, 1, 0, KILLS);
 }
 
-static struct program *run_tool(const struct server *server, const char *name,
-                                const char *const *arguments, int status)
-{
-    const struct program_plan plan = {.name = name,
-                                      .arguments = arguments,
-                                      .environment = ENVIRONMENT(stage_text(
-                                          server->stage, "DATA_DIRECTORY=%s", server->directory))};
-    struct program_end end;
-    struct program *program = program_run(server->stage, &plan, &end);
-    assert_int_equal(end.status, status);
-    return program;
-}
-
 static void the_copy_is_shown(void **state)
 {
     struct server *server = START(*state, "REPLICATION_NODE=here");
     (void)server_await_log(server, 1, "action: replica | result: in_progress");
     const char *shown =
-        program_log(run_tool(server, "lottery-stat", ARGUMENTS("--json"), EXIT_SUCCESS));
+        program_log(operator_run(server, "lottery-stat", ARGUMENTS("--json"), EXIT_SUCCESS));
     assert_non_null(strstr(shown, "\"replica\": {\"role\": \"primary\""));
     assert_non_null(strstr(shown, "\"node\": \"here\""));
     assert_non_null(strstr(shown, "\"connected\": false"));
-    shown = program_log(run_tool(server, "lottery-stat", ARGUMENTS("--prometheus"), EXIT_SUCCESS));
+    shown =
+        program_log(operator_run(server, "lottery-stat", ARGUMENTS("--prometheus"), EXIT_SUCCESS));
     assert_non_null(strstr(shown, "\nlottery_replica_state{state=\"connecting\"} 1\n"));
     assert_non_null(strstr(shown, "\nlottery_replica_files_lag "));
     (void)server_stop(server);
@@ -143,10 +132,8 @@ static void the_copy_is_shown(void **state)
 static void the_next_draw_is_not_opened_in_a_directory_that_is_copied(void **state)
 {
     struct server *server = START(*state, "ACK_AFTER=synced");
-    struct program *admin =
-        run_tool(server, "lottery-admin", ARGUMENTS("open", "second", "--abandon", "--reason", "x"),
-                 EXIT_FAILURE);
-    assert_non_null(strstr(program_errors(admin), "a directory holds one draw"));
+    operator_administer(server, ARGUMENTS("open", "second", "--abandon", "--reason", "x"),
+                        EXIT_FAILURE, "a directory holds one draw");
     assert_int_equal(server_stop(server).status, EXIT_SUCCESS);
 }
 

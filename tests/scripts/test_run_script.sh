@@ -5,23 +5,12 @@
 # shellcheck disable=SC2317 # tests are called by their names
 source tests/scripts/words.sh
 
-readonly soon_seconds=$((30 * ${LOTTERY_TEST_PATIENCE:-1}))
-
 copy_with_programs() {
     ln -s "$checkout/${LOTTERY_BIN:-bin}" bin
     mkdir .data
     local agency
     for agency in 1 2 3 4 5; do
         printf 'Ana,Paz,3090446%s,1999-03-17,7574\n' "$agency" >".data/agency-$agency.csv"
-    done
-}
-
-# await COMMAND...: until it succeeds.
-await() {
-    local end=$((SECONDS + soon_seconds))
-    until "$@"; do
-        ((SECONDS < end)) || fail "not within $soon_seconds s: $*"
-        sleep 0.05
     done
 }
 
@@ -71,7 +60,7 @@ ended_before_it_began_it_shows_no_other_run_s_log() {
     mkfifo build/run.lock
     bash scripts/run.sh >"$work/said" 2>&1 &
     local pid=$!
-    await blocks_on_lock "$pid"
+    await 30 blocks_on_lock "$pid"
     kill -TERM "$pid"
     wait "$pid" && fail "it succeeds"
     expect_match 'interrupted by SIGTERM' "$(<"$work/said")"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 #
-# words.sh - what the tests of scripts are written in. Read by tests/scripts/test_*.sh.
+# words.sh - what the tests of scripts are written in. Read by tests/scripts/test_*.sh
+# and tests/cluster/test_*.sh.
 #
 # A test is a function, named as a sentence, that runs in a subshell and in a copy of the
 # project's scripts of its own ($tree). It prints what cmocka prints, so that
@@ -34,6 +35,17 @@ expect_match() {
 
 expect_no_match() {
     ! grep -qE "$1" <<<"$2" || fail "a line like '$1' in: $2"
+}
+
+# await SECONDS COMMAND...: until it succeeds. LOTTERY_TEST_PATIENCE multiplies the seconds.
+await() {
+    local seconds=$(($1 * ${LOTTERY_TEST_PATIENCE:-1}))
+    local end=$((SECONDS + seconds))
+    shift
+    until "$@"; do
+        ((SECONDS < end)) || fail "not within $seconds s: $*"
+        sleep 0.05
+    done
 }
 
 # A copy of what is run, not of what is built, without what the last test left.

@@ -6,6 +6,7 @@
 
 #include "store/done_file.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/scratch_directory.h"
 #include "tests/harness/sealed_draw.h"
 
 #include <fcntl.h>
@@ -50,8 +51,7 @@ static int set_up(void **state)
     *state = &fixture;
     looks_before_stop = -1;
     scratch_open(&fixture.scratch);
-    fixture.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    fixture.directory = scratch_directory(&fixture.scratch);
     sealed_draw_make(fixture.scratch.path, &(struct sealed_draw_plan){.draw = NULL});
     assert_int_equal(control_read(&fixture.directory, &fixture.control, &failure), CONTROL_READ);
     fixture.bets = open_file(&fixture, "bets.csv");

@@ -7,6 +7,7 @@
 
 #include "lib/log.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/scratch_directory.h"
 #include "tests/harness/stranger.h"
 
 #include <errno.h>
@@ -85,8 +86,7 @@ static int set_up(void **state)
     *state = &fixture;
     log_set_threshold(LOG_LEVEL_CRITICAL);
     scratch_open(&fixture.scratch);
-    fixture.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    fixture.directory = scratch_directory(&fixture.scratch);
     if (!admin_door_open(&fixture.door, &fixture.directory, &failure)) {
         (void)fprintf(stderr, "%s\n", failure.text);
         return -1;

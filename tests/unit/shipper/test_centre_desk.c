@@ -7,6 +7,7 @@
 #include "shm/centres.h"
 #include "shm/orders.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/scratch_directory.h"
 #include "tests/harness/sealed_draw.h"
 #include "tests/harness/segments.h"
 
@@ -56,8 +57,7 @@ static int set_up(void **state)
     fixture = (struct fixture){.memory = engine_memory_make()};
     *state = &fixture;
     scratch_open(&fixture.scratch);
-    fixture.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    fixture.directory = scratch_directory(&fixture.scratch);
     sealed_draw_make(fixture.scratch.path,
                      &(struct sealed_draw_plan){.draw = "2026.48",
                                                 .number_by = NUMBER_BY_COMMAND,

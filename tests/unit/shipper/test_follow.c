@@ -8,6 +8,7 @@
 #include "store/control.h"
 #include "store/replication.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/scratch_directory.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -51,8 +52,7 @@ static int set_up(void **state)
     struct failure failure = {.text = ""};
     fixture = (struct fixture){.memory = engine_memory_make()};
     scratch_open(&fixture.scratch);
-    fixture.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    fixture.directory = scratch_directory(&fixture.scratch);
     fixture.primary = engine_open_memory(fixture.memory);
     fixture.standby = engine_open_memory(fixture.memory);
     assert_int_equal(

@@ -6,6 +6,7 @@
 #include "lib/checksum.h"
 #include "store/checkpoint.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/scratch_directory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,8 +37,7 @@ static int set_up(void **state)
     static struct fixture fixture;
     fixture = (struct fixture){.node = "north", .identity = DRAW_1};
     scratch_open(&fixture.scratch);
-    fixture.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    fixture.directory = scratch_directory(&fixture.scratch);
     *state = &fixture;
     return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "lib/log.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/scratch_directory.h"
 #include "tests/harness/stranger.h"
 
 #include <errno.h>
@@ -71,8 +72,7 @@ static int set_up(void **state)
     *state = &fixture;
     log_set_threshold(LOG_LEVEL_ERROR);
     scratch_open(&fixture.scratch);
-    fixture.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    fixture.directory = scratch_directory(&fixture.scratch);
     for (size_t i = 0; i < NAMES; i++) {
         scratch_write(&fixture.scratch, names[i], names[i], strlen(names[i]));
     }

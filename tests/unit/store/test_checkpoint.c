@@ -11,6 +11,7 @@
 #include "server/supervisor/recovery.h"
 #include "shm/agencies.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/scratch_directory.h"
 #include "tests/harness/segments.h"
 
 #include <fcntl.h>
@@ -168,8 +169,7 @@ static int set_up(void **state)
     *state = &fixture;
     log_set_threshold(LOG_LEVEL_ERROR); /* not of every refusal */
     scratch_open(&fixture.scratch);
-    fixture.heritage.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    fixture.heritage.directory = scratch_directory(&fixture.scratch);
     set_control(&fixture);
     create_segment(&fixture, AGENCY_LIMIT);
     fixture.checkpoint_bytes = put_rows(&fixture, 0, &fixture.at_checkpoint, 0, ROWS);

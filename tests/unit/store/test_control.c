@@ -7,6 +7,7 @@
 #include "lib/timestamp.h"
 #include "store/data_directory.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/scratch_directory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -110,8 +111,7 @@ static int set_up(void **state)
     *state = &fixture;
     syncs_before_failure = -1;
     scratch_open(&fixture.scratch);
-    fixture.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    fixture.directory = scratch_directory(&fixture.scratch);
     write_control(&fixture, &example);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "lib/checksum.h"
 #include "lib/log.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/scratch_directory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,8 +63,7 @@ static int set_up(void **state)
     *state = &fixture;
     log_set_threshold(LOG_LEVEL_ERROR); /* not of every tail */
     scratch_open(&fixture.scratch);
-    fixture.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    fixture.directory = scratch_directory(&fixture.scratch);
     return 0;
 }
 

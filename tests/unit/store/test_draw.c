@@ -7,6 +7,7 @@
 #include "lib/checksum.h"
 #include "store/winners.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/scratch_directory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,8 +40,7 @@ static int set_up(void **state)
     fixture = (struct fixture){.bets = {NULL, 0}};
     *state = &fixture;
     scratch_open(&fixture.scratch);
-    fixture.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    fixture.directory = scratch_directory(&fixture.scratch);
     fixture.bets.bytes = malloc(FILE_BYTES_MAX);
     fixture.expected.bytes = malloc(FILE_BYTES_MAX);
     assert_non_null(fixture.bets.bytes);

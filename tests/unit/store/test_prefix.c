@@ -5,6 +5,7 @@
 
 #include "lib/checksum.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/scratch_directory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,8 +51,7 @@ static int set_up(void **state)
     *state = &fixture;
     looks_before_stop = -1;
     scratch_open(&fixture.scratch);
-    fixture.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    fixture.directory = scratch_directory(&fixture.scratch);
     fixture.bets = calloc(ROWS, ROW_BYTES_MAX);
     assert_non_null(fixture.bets);
     fixture.bytes = 0;

@@ -4,6 +4,7 @@
 #include "store/replication.h"
 
 #include "tests/harness/processes.h"
+#include "tests/harness/scratch_directory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,8 +23,7 @@ static int set_up(void **state)
 {
     static struct fixture fixture;
     scratch_open(&fixture.scratch);
-    fixture.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    fixture.directory = scratch_directory(&fixture.scratch);
     *state = &fixture;
     return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "lib/checksum.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/scratch_directory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,8 +39,7 @@ static int set_up(void **state)
     fixture.seal = (struct winners_seal){0};
     *state = &fixture;
     scratch_open(&fixture.scratch);
-    fixture.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    fixture.directory = scratch_directory(&fixture.scratch);
     return 0;
 }
 

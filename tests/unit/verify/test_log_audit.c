@@ -129,6 +129,13 @@ static void judge(struct log_audit *audit, const char *const *directories, size_
     }
 }
 
+/* The directory of the centre beside its log. */
+static void judge_centre(struct log_audit *audit, struct centre *centre)
+{
+    const char *const exports[] = {export_stream(centre, "BETS_north"), NULL};
+    judge(audit, &centre->path, 1, exports);
+}
+
 /* Line `check` has this verdict and text, in which "*" is anything; all others don't FAIL. */
 static void expect_line(const struct log_draw *draw, enum log_check check,
                         enum verify_verdict verdict, const char *text)
@@ -149,8 +156,7 @@ static void expect(struct centre *centre, enum log_check check, enum verify_verd
                    const char *text)
 {
     struct log_audit audit;
-    const char *const exports[] = {export_stream(centre, "BETS_north"), NULL};
-    judge(&audit, &centre->path, 1, exports);
+    judge_centre(&audit, centre);
     expect_line(&audit.draws[0], check, verdict, text);
     log_audit_close(&audit);
     fixture_close(&centre->log);
@@ -175,8 +181,7 @@ static void a_log_that_reproduces_the_files_agrees(void **state)
 {
     struct centre *centre = open_centre(*state);
     struct log_audit audit;
-    const char *const exports[] = {export_stream(centre, "BETS_north"), NULL};
-    judge(&audit, &centre->path, 1, exports);
+    judge_centre(&audit, centre);
     const struct log_draw *draw = &audit.draws[0];
     assert_true(log_audit_is_good(draw));
     assert_string_equal(draw->lines[LOG_CHECK_LOG].text,
@@ -212,8 +217,7 @@ static void rows_that_bets_csv_has_and_the_log_has_not_are_named(void **state)
     struct centre *centre = open_centre(*state);
     engine_memory_lose_from(centre->log.memory, "BETS_north", 4);
     struct log_audit audit;
-    const char *const exports[] = {export_stream(centre, "BETS_north"), NULL};
-    judge(&audit, &centre->path, 1, exports);
+    judge_centre(&audit, centre);
     assert_non_null(strstr(audit.draws[0].lines[LOG_CHECK_BETS].text,
                            " bytes, and the log ends at byte 39 of it"));
     assert_int_equal(audit.draws[0].lines[LOG_CHECK_BETS].verdict, VERDICT_FAIL);
@@ -327,8 +331,7 @@ static void a_log_of_another_lottery_is_named(void **state)
     centre->log.identity = OTHER_IDENTITY;
     ship(centre);
     struct log_audit audit;
-    const char *const exports[] = {export_stream(centre, "BETS_north"), NULL};
-    judge(&audit, &centre->path, 1, exports);
+    judge_centre(&audit, centre);
     expect_line(&audit.draws[0], LOG_CHECK_LOG, VERDICT_FAIL, "no export has the lottery ");
     assert_int_equal(audit.draws[0].lines[LOG_CHECK_BETS].verdict, VERDICT_SKIPPED);
     log_audit_close(&audit);
@@ -467,6 +470,18 @@ static struct national_drawn drawn_of(const struct centre *centre)
     return drawn;
 }
 
+/* Makes DRAW, where both centres say that they have closed; returns what the draw has to say. */
+static struct national_drawn close_both(struct centre *centre)
+{
+    struct national_drawn drawn = drawn_of(centre);
+    const struct national_closed north = closed_of(centre, "north");
+    const struct national_closed south = closed_of(centre, "south");
+    make_national(centre);
+    say_closed(centre, &north, &drawn);
+    say_closed(centre, &south, &drawn);
+    return drawn;
+}
+
 static void expect_nation(struct centre *centre, enum verify_verdict verdict, const char *text)
 {
     struct log_audit audit;
@@ -481,12 +496,7 @@ static void expect_nation(struct centre *centre, enum verify_verdict verdict, co
 static void a_draw_of_all_centres_agrees(void **state)
 {
     struct centre *centre = open_centre(*state);
-    struct national_drawn drawn = drawn_of(centre);
-    struct national_closed north = closed_of(centre, "north");
-    struct national_closed south = closed_of(centre, "south");
-    make_national(centre);
-    say_closed(centre, &north, &drawn);
-    say_closed(centre, &south, &drawn);
+    struct national_drawn drawn = close_both(centre);
     say_drawn(centre, &drawn);
     expect_nation(centre, VERDICT_OK, "centre north of 2: number 7574, 8 of 16 bets");
 }
@@ -517,13 +527,8 @@ static void a_draw_that_names_another_drawing_is_found(void **state)
 {
     for (int wrong = 0; wrong <= 1; wrong++) {
         struct centre *centre = open_centre_unshipped(*state, wrong == 0 ? "f" : "g", CONTROL_NEW);
-        struct national_drawn drawn = drawn_of(centre);
-        struct national_closed north = closed_of(centre, "north");
-        struct national_closed south = closed_of(centre, "south");
+        struct national_drawn drawn = close_both(centre);
         size_t bytes = 0;
-        make_national(centre);
-        say_closed(centre, &north, &drawn);
-        say_closed(centre, &south, &drawn);
         say_drawn(centre, &drawn);
         char *record = national_write_drawn(&drawn, &bytes);
         name_drawing(centre, record, bytes - (size_t)wrong);
@@ -540,12 +545,7 @@ static void expect_wrong_drawn(void **state, const char *name,
 {
     struct centre *centre = open_centre_unshipped(*state, name, CONTROL_NEW);
     ship(centre);
-    struct national_drawn drawn = drawn_of(centre);
-    struct national_closed north = closed_of(centre, "north");
-    struct national_closed south = closed_of(centre, "south");
-    make_national(centre);
-    say_closed(centre, &north, &drawn);
-    say_closed(centre, &south, &drawn);
+    struct national_drawn drawn = close_both(centre);
     change(&drawn);
     say_drawn(centre, &drawn);
     expect_nation(centre, VERDICT_FAIL, text);
@@ -668,12 +668,7 @@ static void a_centre_that_waits_for_others_is_well_so_far(void **state)
 static void two_drawings_of_one_draw_are_named(void **state)
 {
     struct centre *centre = open_centre(*state);
-    struct national_drawn drawn = drawn_of(centre);
-    struct national_closed north = closed_of(centre, "north");
-    struct national_closed south = closed_of(centre, "south");
-    make_national(centre);
-    say_closed(centre, &north, &drawn);
-    say_closed(centre, &south, &drawn);
+    struct national_drawn drawn = close_both(centre);
     say_drawn(centre, &drawn);
     drawn.winning_number++;
     say_drawn(centre, &drawn);

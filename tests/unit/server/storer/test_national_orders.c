@@ -9,6 +9,7 @@
 #include "shm/centres.h"
 #include "shm/orders.h"
 #include "tests/harness/processes.h"
+#include "tests/harness/scratch_directory.h"
 #include "tests/harness/sealed_draw.h"
 #include "tests/harness/segments.h"
 
@@ -41,8 +42,7 @@ static int set_up(void **state)
     sealed_draw_make(
         fixture.scratch.path,
         &(struct sealed_draw_plan){.number_by = NUMBER_BY_COMMAND, .state = CONTROL_SEALED});
-    fixture.heritage.directory = (struct data_directory){
-        .path = fixture.scratch.path, .descriptor = fixture.scratch.descriptor, .lock = -1};
+    fixture.heritage.directory = scratch_directory(&fixture.scratch);
     fixture.heritage.news = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     segments_create(&fixture.scratch, (struct segment_plan){.ring_bytes = RING_BYTES},
                     &fixture.heritage.segment);
