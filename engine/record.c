@@ -88,6 +88,11 @@ void record_write_subject(char subject[ENGINE_SUBJECT_BYTES], const char *centre
     (void)snprintf(subject, ENGINE_SUBJECT_BYTES, "lottery.%s.%s", centre, kind_words[kind]);
 }
 
+void record_write_alive(char subject[ENGINE_SUBJECT_BYTES], const char *centre)
+{
+    (void)snprintf(subject, ENGINE_SUBJECT_BYTES, "lottery.%s.alive", centre);
+}
+
 bool record_make_nonce(char nonce[RECORD_NONCE_BYTES], struct failure *failure)
 {
     unsigned char bytes[NONCE_RANDOM_BYTES];
