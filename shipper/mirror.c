@@ -24,6 +24,17 @@
 
 enum { COMPARE_BYTES = 64 * 1024 };
 
+/* The small files that the log may have beside control, and in which state of the draw each is made. */
+static const struct {
+    const char *name;
+    enum control_state made_in;
+} whole_files[] = {{DATA_SEAL_FILE, CONTROL_CLOSED},
+                   {DATA_SEAL_SIGNATURE_FILE, CONTROL_CLOSED},
+                   {DATA_DRAW_FILE, CONTROL_SEALED},
+                   {DATA_DRAW_SIGNATURE_FILE, CONTROL_SEALED}};
+
+enum { WHOLE_FILES = sizeof whole_files / sizeof whole_files[0] };
+
 static enum mirror_end end_of(bool done)
 {
     return done ? MIRROR_APPLIED : MIRROR_FAILED;
@@ -463,10 +474,8 @@ static bool take_control(struct mirror *mirror, struct control *control, struct 
     const bool is_first = !mirror->has_control || is_place_holder(&mirror->control);
     const bool is_next = mirror->has_control && !is_of_draw(mirror, control->identity);
     bool synced = true;
-    if (is_first) {
-        control->ipc_key = mirror->control.ipc_key; /* 0 until a server starts here */
-    } else {
-        control->ipc_key = mirror->control.ipc_key;
+    control->ipc_key = mirror->control.ipc_key; /* 0 until a server starts here */
+    if (!is_first) {
         control->ring_bytes = mirror->control.ring_bytes;
     }
     bool written = is_next ? archive_before(mirror, control, failure)
@@ -554,10 +563,8 @@ static enum mirror_end apply_control(struct mirror *mirror, const struct record 
 
 static bool is_whole_file(const char *name)
 {
-    static const char *const names[] = {DATA_SEAL_FILE, DATA_SEAL_SIGNATURE_FILE, DATA_DRAW_FILE,
-                                        DATA_DRAW_SIGNATURE_FILE};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(names[i], name) == 0) {
+    for (size_t i = 0; i < WHOLE_FILES; i++) {
+        if (strcmp(whole_files[i].name, name) == 0) {
             return true;
         }
     }
@@ -607,12 +614,10 @@ static bool put_files_aside(const struct mirror *mirror, uint64_t epoch, struct 
 {
     const enum control_state state =
         mirror->has_logged ? mirror->logged.state : mirror->control.state;
-    static const char *const names[] = {DATA_SEAL_FILE, DATA_SEAL_SIGNATURE_FILE, DATA_DRAW_FILE,
-                                        DATA_DRAW_SIGNATURE_FILE};
     const int directory = mirror->directory->descriptor;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const bool is_early = state < (i < 2 ? CONTROL_CLOSED : CONTROL_SEALED);
-        if (is_early && !unacknowledged_rename(mirror->directory, names[i], epoch, failure)) {
+    for (size_t i = 0; i < WHOLE_FILES; i++) {
+        if (state < whole_files[i].made_in &&
+            !unacknowledged_rename(mirror->directory, whole_files[i].name, epoch, failure)) {
             return false;
         }
     }
