@@ -6,6 +6,7 @@
 #include "lib/clock.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
+#include "shipper/log_note.h"
 #include "shipper/unacknowledged.h"
 #include "store/archive.h"
 #include "store/draw.h"
@@ -134,19 +135,6 @@ static enum mirror_end open_draw(struct mirror *mirror, struct failure *failure)
     return resume_count(mirror, failure);
 }
 
-/* Where the log goes on for us. */
-static void resume_log(struct mirror *mirror)
-{
-    const struct replication_state *state = &mirror->state;
-    struct log_state *log = &mirror->log;
-    *log = (struct log_state){.sequence = state->sequence,
-                              .epoch = state->epoch,
-                              .bets_end = state->bets_end,
-                              .done_end = state->done_end};
-    (void)snprintf(log->node, sizeof log->node, "%s", state->writer);
-    (void)snprintf(log->identity, sizeof log->identity, "%s", state->identity);
-}
-
 /* A directory without a lottery has nothing of its own, so it is a standby's from now on. */
 static bool settle_role(struct mirror *mirror, struct failure *failure)
 {
@@ -175,7 +163,7 @@ enum mirror_end mirror_open(struct mirror *mirror, const struct data_directory *
     if (end != MIRROR_APPLIED || !settle_role(mirror, failure)) {
         return end != MIRROR_APPLIED ? end : MIRROR_FAILED;
     }
-    resume_log(mirror);
+    log_note_read(&mirror->state, &mirror->log);
     return mirror->has_control ? open_draw(mirror, failure) : MIRROR_APPLIED;
 }
 
@@ -235,19 +223,6 @@ static void settle_unknown(struct mirror *mirror)
     }
 }
 
-/* What the log said up to the last record, which is durable. */
-static void note_log(struct mirror *mirror)
-{
-    struct replication_state *state = &mirror->state;
-    const struct log_state *log = &mirror->log;
-    state->epoch = log->epoch;
-    state->sequence = log->sequence;
-    state->bets_end = log->bets_end;
-    state->done_end = log->done_end;
-    (void)snprintf(state->writer, sizeof state->writer, "%s", log->node);
-    (void)snprintf(state->identity, sizeof state->identity, "%s", log->identity);
-}
-
 enum mirror_end mirror_settle(struct mirror *mirror, struct failure *failure)
 {
     bool synced = true;
@@ -259,7 +234,7 @@ enum mirror_end mirror_settle(struct mirror *mirror, struct failure *failure)
     /* A former primary's state stays at its claim: from there on its files are compared again. */
     if (mirror->state.role == REPLICATION_STANDBY ||
         (has_own_files(mirror) && mirror->log.claimed_at == mirror->log.sequence)) {
-        note_log(mirror);
+        log_note_write(&mirror->state, &mirror->log);
     }
     mirror->state.written_at_ms = clock_wall_ms();
     if (!replication_write(mirror->directory, &mirror->state, &synced, failure)) {

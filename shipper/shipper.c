@@ -8,6 +8,7 @@
 #include "lib/log.h"
 #include "shipper/beat.h"
 #include "shipper/centre_desk.h"
+#include "shipper/log_note.h"
 #include "shipper/own_files.h"
 #include "shipper/shipment.h"
 #include "shipper/stop_signal.h"
@@ -202,21 +203,15 @@ static bool pause_before_retry(struct shipper *shipper)
 static bool note_claim(struct shipper *shipper, struct failure *failure)
 {
     struct replication_state state;
-    const struct log_state *log = &shipper->shipment.log;
     bool synced = true;
     if (!replication_settle(&shipper->directory, &state, failure)) {
         return false;
     }
     state.role = REPLICATION_PRIMARY;
-    state.epoch = log->epoch;
-    state.sequence = log->sequence;
-    state.bets_end = log->bets_end;
-    state.done_end = log->done_end;
+    log_note_write(&state, &shipper->shipment.log);
     state.connected = true;
     state.written_at_ms = clock_wall_ms();
     state.why[0] = '\0';
-    (void)snprintf(state.identity, sizeof state.identity, "%s", log->identity);
-    (void)snprintf(state.writer, sizeof state.writer, "%s", log->node);
     return replication_write(&shipper->directory, &state, &synced, failure);
 }
 
