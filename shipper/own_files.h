@@ -62,8 +62,10 @@ bool own_files_read_small(struct own_files *files, struct control *control,
  */
 bool own_files_offer(const struct own_files *files, int index, struct record *record);
 
-/* Notes that the log has this file as it was read last; or, after a claim, that nobody knows what it has. */
+/* Notes that the log has this file as it was read last. */
 void own_files_note_shipped(struct own_files *files, int index);
+
+/* After a claim: nobody knows any more which small files the log has. */
 void own_files_forget_shipped(struct own_files *files);
 
 #endif
