@@ -15,8 +15,8 @@
  *
  * Called by one thread of one process, but for engine_tell, which another thread may call too. The
  * process never forks afterwards: the client of NATS starts threads at its first call. Used by
- * lottery-shipper, lottery-feed and lottery-verify; never by a process of the server. If the process
- * dies, an append that was in flight is stored or not, and whoever comes next reads which.
+ * lottery-shipper and lottery-feed; never by a process of the server. If the process dies, an append
+ * that was in flight is stored or not, and whoever comes next reads which.
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
