@@ -8,6 +8,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,7 @@ static const char *offered(struct fixture *fixture, bool ships)
 {
     static char names[OWN_FILES_SMALL * RECORD_NAME_BYTES + 1];
     struct record record;
+    size_t used = 0;
     names[0] = '\0';
     assert_true(own_files_read_small(&fixture->files, &fixture->control, &failure));
     for (int i = 0; i < OWN_FILES_SMALL; i++) {
@@ -58,7 +60,7 @@ static const char *offered(struct fixture *fixture, bool ships)
             assert_int_equal(record.length, count);
             assert_memory_equal(record.bytes, bytes, count);
             free(bytes);
-            (void)strcat(strcat(names, record.name), " ");
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s ", record.name);
             if (ships) {
                 own_files_note_shipped(&fixture->files, i);
             }
