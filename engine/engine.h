@@ -13,10 +13,10 @@
  * memory for tests (engine_memory.h). A caller sees the functions below and no difference. What stands
  * in a centre's messages is record.h's, and what they add up to log_state.h's.
  *
- * Called by one thread of one process, but for engine_tell, which another thread may call too. The process
- * never forks afterwards: the client of NATS starts threads at its first call. Used by lottery-shipper and lottery-feed; never by a process of the
- * server. If the process dies, an append that was in flight is stored or not, and whoever comes next
- * reads which.
+ * Called by one thread of one process, but for engine_tell, which another thread may call too. The
+ * process never forks afterwards: the client of NATS starts threads at its first call. Used by
+ * lottery-shipper and lottery-feed; never by a process of the server. If the process dies, an append
+ * that was in flight is stored or not, and whoever comes next reads which.
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
@@ -50,7 +50,10 @@ struct engine_header {
     char value[ENGINE_VALUE_BYTES];
 };
 
-/* A message as it is stored, without headers of the engine's own. What it points to is the engine's, until the next call with it. */
+/*
+ * A message as it is stored, without headers of the engine's own. What it points to is the engine's,
+ * until the next call with it.
+ */
 struct engine_message {
     uint64_t sequence;    /* from 1 on */
     int64_t stored_at_ms; /* by the engine's clock, ms since 1970; for people */

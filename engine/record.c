@@ -7,6 +7,7 @@
 
 #include "lib/crc32c.h"
 #include "lib/decimal.h"
+#include "lib/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +18,6 @@
 
 enum { NONCE_RANDOM_BYTES = (RECORD_NONCE_BYTES - 1) / 2 };
 
-#define LETTERS_AND_DIGITS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define HEXADECIMAL_DIGITS "0123456789abcdef"
 #define NONCE_HEADER       "Lottery-Nonce"
 
@@ -72,9 +72,7 @@ _Static_assert((int)FIELDS <= (int)ENGINE_HEADERS_MAX, "a message takes all head
 
 bool record_is_centre(const char *centre)
 {
-    const size_t bytes = strlen(centre);
-    return bytes > 0 && bytes < RECORD_CENTRE_BYTES &&
-           strspn(centre, LETTERS_AND_DIGITS "-") == bytes;
+    return text_is_name(centre, strlen(centre), RECORD_CENTRE_BYTES - 1, "-");
 }
 
 void record_write_stream(char stream[ENGINE_SUBJECT_BYTES], const char *centre)
@@ -86,6 +84,11 @@ void record_write_subject(char subject[ENGINE_SUBJECT_BYTES], const char *centre
                           enum record_kind kind)
 {
     (void)snprintf(subject, ENGINE_SUBJECT_BYTES, "lottery.%s.%s", centre, kind_words[kind]);
+}
+
+void record_write_alive(char subject[ENGINE_SUBJECT_BYTES], const char *centre)
+{
+    (void)snprintf(subject, ENGINE_SUBJECT_BYTES, "lottery.%s.alive", centre);
 }
 
 bool record_make_nonce(char nonce[RECORD_NONCE_BYTES], struct failure *failure)
@@ -175,8 +178,7 @@ static bool is_formed(const struct field *field, const char *value)
     case FORM_NODE:
         return bytes <= field->bytes && is_graphic(value);
     case FORM_NAME:
-        return bytes <= field->bytes && value[0] != '.' &&
-               is_made_of(value, LETTERS_AND_DIGITS ".-_");
+        return value[0] != '.' && text_is_name(value, bytes - 1, field->bytes - 1, ".-_");
     default:
         return true;
     }

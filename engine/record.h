@@ -8,6 +8,8 @@
  *     lottery.<centre>.file   a small file, whole: control, seal.json, draw.json, ...
  *     lottery.<centre>.claim  no bytes: from here on this node writes, in a higher epoch
  *
+ * Beside it, on lottery.<centre>.alive, the primary's heartbeats are told, and stored by nobody.
+ *
  * Everything else stands in headers (Lottery-Offset: 4096), so that any client of NATS, in any language,
  * reads the bytes as they are and can tell whether they are right.
  *
@@ -63,6 +65,9 @@ void record_write_stream(char stream[ENGINE_SUBJECT_BYTES], const char *centre);
 /* Writes the subject of a kind, "lottery.north.bets". The stream has those of all kinds. */
 void record_write_subject(char subject[ENGINE_SUBJECT_BYTES], const char *centre,
                           enum record_kind kind);
+
+/* Writes the subject of the heartbeats, "lottery.north.alive", which no stream has. */
+void record_write_alive(char subject[ENGINE_SUBJECT_BYTES], const char *centre);
 
 /* Makes a new nonce. False with the failure when the kernel gives no random bytes. */
 bool record_make_nonce(char nonce[RECORD_NONCE_BYTES], struct failure *failure);

@@ -79,6 +79,19 @@ bool text_is_clean(const char *text, size_t bytes)
     return clean_bytes(text, bytes) == bytes;
 }
 
+bool text_is_name(const char *name, size_t bytes, size_t longest, const char *others)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        char c = name[i];
+        bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    (c != '\0' && strchr(others, c) != NULL);
+        if (!fits) {
+            return false;
+        }
+    }
+    return bytes > 0 && bytes <= longest;
+}
+
 void text_make_clean(char *text, size_t bytes)
 {
     size_t at = 0;

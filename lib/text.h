@@ -14,6 +14,12 @@
 /* True when all `bytes` bytes are well-formed UTF-8 without control characters. */
 bool text_is_clean(const char *text, size_t bytes);
 
+/*
+ * True for a name of 1 to `longest` bytes, all of them ASCII letters, digits or among `others`. The bytes
+ * need not be terminated.
+ */
+bool text_is_name(const char *name, size_t bytes, size_t longest, const char *others);
+
 /* Writes `?` over every byte that keeps the text from being clean. The text is clean then. */
 void text_make_clean(char *text, size_t bytes);
 

@@ -6,7 +6,6 @@
 #include "lib/log.h"
 #include "shm/gate.h"
 #include "shm/waiting.h"
-#include "store/replication.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -188,22 +187,6 @@ static void close_tls(struct heritage *heritage)
     key_channel_close(&heritage->key_channel);
 }
 
-/* Finds out which node of the centre this is; the directory has a number for that. */
-static bool name_node(struct heritage *heritage, struct failure *failure)
-{
-    struct replication_state state;
-    char node[REPLICATION_NODE_BYTES];
-    if (!server_config_replicates(&heritage->config)) {
-        return true;
-    }
-    if (!replication_settle(&heritage->directory, &state, failure)) {
-        return false;
-    }
-    replication_name_node(&state, heritage->config.replication_node, node);
-    (void)snprintf(heritage->shipper.node, sizeof heritage->shipper.node, "%s", node);
-    return true;
-}
-
 /*
  * The lock comes first: while we have it, no process of a server that was killed is left. So none
  * of them still holds the port, which a child has from its fork until it closes it.
@@ -220,7 +203,9 @@ static bool open_files_and_memory(struct heritage *heritage, struct failure *fai
         data_directory_discard(&heritage->directory);
         return false;
     }
-    if (!adopt_terms(heritage, failure) || !name_node(heritage, failure) ||
+    if (!adopt_terms(heritage, failure) ||
+        !shipper_program_name_node(&heritage->shipper, &heritage->config, &heritage->directory,
+                                   failure) ||
         !listeners_open(&heritage->config, &heritage->listeners, failure)) {
         close(heritage->news);
         data_directory_discard(&heritage->directory);

@@ -6,6 +6,7 @@
 #include "server/server_config.h"
 
 #include "lib/config_value.h"
+#include "lib/text.h"
 #include "lib/timestamp.h"
 #include "server/server_keys.h"
 
@@ -160,23 +161,10 @@ static bool check_tls(const struct server_config *config, const struct config_or
 
 /* ------------------------------------------------------------ replication ---- */
 
-/* True for a name of 1 to `longest` bytes, all of them letters, digits or among `others`. */
-static bool is_name(const char *name, size_t bytes, size_t longest, const char *others)
+/* No other character than these can stand in all of the places where the engine has a centre's name. */
+static bool is_centre_name(const char *name, size_t bytes)
 {
-    for (size_t i = 0; i < bytes; i++) {
-        char c = name[i];
-        bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                    (c != '\0' && strchr(others, c) != NULL);
-        if (!fits) {
-            return false;
-        }
-    }
-    return bytes > 0 && bytes <= longest;
-}
-
-bool server_config_is_centre_name(const char *name, size_t bytes)
-{
-    return is_name(name, bytes, SERVER_CENTRE_NAME_MAX, "-");
+    return text_is_name(name, bytes, SERVER_CENTRE_NAME_MAX, "-");
 }
 
 bool server_config_replicates(const struct server_config *config)
@@ -202,8 +190,7 @@ static bool check_without_engine(const struct server_config *config,
 static bool check_names(const struct server_config *config, const struct config_origin *origins,
                         struct failure *failure)
 {
-    if (!server_config_is_centre_name(config->replication_centre,
-                                      strlen(config->replication_centre))) {
+    if (!is_centre_name(config->replication_centre, strlen(config->replication_centre))) {
         return failure_set(failure,
                            "%s: \"%.60s\" is no name of a centre: 1 to %d letters, digits and '-'",
                            blame(origins, KEY_REPLICATION_CENTRE, KEY_REPLICATION_SERVERS),
@@ -211,7 +198,7 @@ static bool check_names(const struct server_config *config, const struct config_
     }
     size_t node_bytes = strlen(config->replication_node);
     return node_bytes == 0 ||
-           is_name(config->replication_node, node_bytes, SERVER_NODE_NAME_MAX, "-._") ||
+           text_is_name(config->replication_node, node_bytes, SERVER_NODE_NAME_MAX, "-._") ||
            failure_set(failure,
                        "%s: \"%.70s\" is no name of a node: 1 to %d letters, digits, '-', '.' "
                        "and '_'",
@@ -228,8 +215,7 @@ static bool check_centres(const struct server_config *config, const struct confi
     unsigned times_own = 0;
     for (const char *at = config->centres_expected; *at != '\0';) {
         size_t bytes = strcspn(at, ",");
-        if (!server_config_is_centre_name(at, bytes) ||
-            (at[bytes] == ',' && at[bytes + 1] == '\0')) {
+        if (!is_centre_name(at, bytes) || (at[bytes] == ',' && at[bytes + 1] == '\0')) {
             return failure_set(failure, "%s: \"%.100s\" is not like A,B,C", place,
                                config->centres_expected);
         }

@@ -144,12 +144,6 @@ void server_config_terms(const struct server_config *config, struct lottery_term
 bool server_config_adopt_terms(struct server_config *config, const struct lottery_terms *terms,
                                struct failure *failure);
 
-/*
- * True for a centre's name: 1 to SERVER_CENTRE_NAME_MAX letters, digits and '-'. No other character
- * can stand in all of the places where the engine has it.
- */
-bool server_config_is_centre_name(const char *name, size_t bytes);
-
 /* True where bets are copied to an engine: replication.servers is set. */
 bool server_config_replicates(const struct server_config *config);
 

@@ -5,71 +5,43 @@
 
 #include "lib/log.h"
 #include "server/shipper_program.h"
-#include "store/replication.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { ARGUMENTS_MAX = 40, NUMBER_BYTES = 24, NOT_EXECUTED = 127 };
+enum { NOT_EXECUTED = 127 };
 
-/* What is executed. */
+/* What is executed, and what its options point to. */
 struct call {
     struct shipper_program program;
-    char node[REPLICATION_NODE_BYTES];
-    char takeover_after[NUMBER_BYTES], descriptor[NUMBER_BYTES], words[NUMBER_BYTES];
-    char group[NUMBER_BYTES];
-    const char *arguments[ARGUMENTS_MAX];
-    size_t count;
+    struct shipper_command command;
+    char takeover_after[SHIPPER_COMMAND_NUMBER_BYTES];
+    char descriptor[SHIPPER_COMMAND_NUMBER_BYTES];
+    char words[SHIPPER_COMMAND_NUMBER_BYTES];
 };
-
-static void add(struct call *call, const char *option, const char *value)
-{
-    if (value[0] != '\0') {
-        call->arguments[call->count++] = option;
-        call->arguments[call->count++] = value;
-    }
-}
 
 static bool make_call(struct call *call, const struct server_config *config,
                       const struct data_directory *directory, int words, struct failure *failure)
 {
-    struct replication_state state;
-    *call = (struct call){.count = 0};
     if (!shipper_program_find(&call->program, config, failure) ||
-        !replication_settle(directory, &state, failure)) {
+        !shipper_program_name_node(&call->program, config, directory, failure)) {
         return false;
     }
-    replication_name_node(&state, config->replication_node, call->node);
-    (void)snprintf(call->takeover_after, NUMBER_BYTES, "%" PRIu64,
+    (void)snprintf(call->takeover_after, sizeof call->takeover_after, "%" PRIu64,
                    config->replication_takeover_after_ms);
-    (void)snprintf(call->descriptor, NUMBER_BYTES, "%d", directory->descriptor);
-    (void)snprintf(call->words, NUMBER_BYTES, "%d", words);
-    if (directory->access.has_group) {
-        (void)snprintf(call->group, NUMBER_BYTES, "%u", (unsigned)directory->access.group);
-    }
-    call->arguments[call->count++] = call->program.path;
-    call->arguments[call->count++] = "--follow";
-    add(call, "--directory", directory->path);
-    add(call, "--descriptor", call->descriptor);
-    add(call, "--words", call->words);
-    add(call, "--group", call->group);
-    add(call, "--servers", config->replication_servers);
-    add(call, "--centre", config->replication_centre);
-    add(call, "--node", call->node);
-    add(call, "--takeover-after", call->takeover_after);
-    add(call, "--credentials", config->replication_credentials);
-    add(call, "--ca", config->replication_ca);
-    add(call, "--certificate", config->replication_certificate);
-    add(call, "--key", config->replication_key);
-    add(call, "--log-level", log_level_name((enum log_level)config->log_level));
+    (void)snprintf(call->descriptor, sizeof call->descriptor, "%d", directory->descriptor);
+    (void)snprintf(call->words, sizeof call->words, "%d", words);
+    shipper_command_begin(&call->command, &call->program, config, directory);
+    shipper_command_add_flag(&call->command, "--follow");
+    shipper_command_add(&call->command, "--descriptor", call->descriptor);
+    shipper_command_add(&call->command, "--words", call->words);
+    shipper_command_add(&call->command, "--takeover-after", call->takeover_after);
     return true;
 }
 
@@ -83,7 +55,7 @@ static _Noreturn void become(const struct call *call, pid_t parent, int director
 {
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent && is_inherited(directory) &&
         is_inherited(words)) {
-        (void)execv(call->program.path, (char *const *)call->arguments);
+        shipper_command_execute(&call->command);
         log_error("action: follow | result: fail | error: execute %s: %s", call->program.path,
                   strerror(errno));
     }

@@ -1,7 +1,7 @@
 /*
  * standby.c - see standby.h.
  *
- * A shipper that dies is executed again, at once at first, and with a longer pause each time.
+ * A shipper that dies is executed again, after a pause that grows with each death (replacement.h).
  */
 #include "server/standby.h"
 
@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "server/admin_door.h"
 #include "server/processes.h"
+#include "server/replacement.h"
 #include "server/shipper_call.h"
 #include "server/signals.h"
 #include "shm/gate.h"
@@ -29,12 +30,9 @@
 
 enum {
     LOCK_PATIENCE_MS = 3000, /* for the processes of a server that was killed */
-    LIVED_MS = 10000,        /* a shipper that lived so long ends a row of deaths */
-    PAUSE_MS = 100,          /* after the first death of a row */
-    PAUSE_MAX_MS = 5000,
-    DOUBLINGS_MAX = 6,
     LOOK_MS = 1000,
-    STOP_MS = 5000, /* for a shipper to end by SIGTERM */
+    STOP_MS = 5000,     /* for a shipper to end by SIGTERM */
+    STOP_LOOK_MS = 100, /* between two looks, and signals */
     WORDS_BYTES = 1024
 };
 
@@ -78,7 +76,7 @@ static void start_shipper(struct standby *standby)
     struct failure failure;
     if (pipe2(words, O_CLOEXEC | O_NONBLOCK) != 0) {
         log_error("action: follow | result: fail | error: make a pipe: %s", strerror(errno));
-        standby->again_at_ms = clock_monotonic_ms() + PAUSE_MAX_MS;
+        standby->again_at_ms = clock_monotonic_ms() + REPLACEMENT_PAUSE_MAX_MS;
         return;
     }
     standby->shipper =
@@ -88,19 +86,12 @@ static void start_shipper(struct standby *standby)
         log_error("action: follow | result: fail | error: %s", failure.text);
         (void)close(words[0]);
         standby->shipper = 0;
-        standby->again_at_ms = clock_monotonic_ms() + PAUSE_MAX_MS;
+        standby->again_at_ms = clock_monotonic_ms() + REPLACEMENT_PAUSE_MAX_MS;
         return;
     }
     standby->words = words[0];
     standby->text_bytes = 0;
     standby->born_at_ms = clock_monotonic_ms();
-}
-
-static int64_t pause_after(unsigned deaths)
-{
-    unsigned doublings = deaths > 0 ? deaths - 1 : 0;
-    int64_t pause_ms = (int64_t)PAUSE_MS << (doublings < DOUBLINGS_MAX ? doublings : DOUBLINGS_MAX);
-    return pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
 }
 
 static void close_words(struct standby *standby)
@@ -145,8 +136,9 @@ static void bury(struct standby *standby, int wait_status)
         finish(standby, STANDBY_FAILED);
         return;
     }
-    standby->deaths = now_ms - standby->born_at_ms >= LIVED_MS ? 1 : standby->deaths + 1;
-    standby->again_at_ms = now_ms + pause_after(standby->deaths);
+    standby->deaths =
+        now_ms - standby->born_at_ms >= REPLACEMENT_LIVED_MS ? 1 : standby->deaths + 1;
+    standby->again_at_ms = now_ms + replacement_pause_ms(standby->deaths, 0);
 }
 
 static void reap(struct standby *standby)
@@ -310,7 +302,7 @@ static void follow(struct standby *standby)
 static void stop_shipper(struct standby *standby)
 {
     const int64_t deadline_ms = clock_monotonic_ms() + STOP_MS;
-    const struct timespec pause = clock_interval(PAUSE_MS);
+    const struct timespec pause = clock_interval(STOP_LOOK_MS);
     while (standby->shipper > 0) {
         (void)kill(standby->shipper, clock_monotonic_ms() >= deadline_ms ? SIGKILL : SIGTERM);
         (void)ppoll(NULL, 0, &pause, signals_sleep_mask());

@@ -3,6 +3,7 @@
  */
 #include "shipper/beat.h"
 
+#include "engine/record.h"
 #include "lib/clock.h"
 #include "lib/thread.h"
 #include "shm/heartbeat.h"
@@ -71,7 +72,7 @@ bool beat_start(struct beat *beat, struct engine *engine, const struct segment *
     beat->segment = segment;
     beat->node = node;
     atomic_store(&beat->epoch, 0);
-    (void)snprintf(beat->subject, sizeof beat->subject, "lottery.%s.alive", centre);
+    record_write_alive(beat->subject, centre);
     if (sem_init(&beat->stop, 0, 0) != 0) {
         return failure_set_errno(failure, "initialise a semaphore");
     }

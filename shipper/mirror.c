@@ -6,6 +6,7 @@
 #include "lib/clock.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
+#include "shipper/log_note.h"
 #include "shipper/unacknowledged.h"
 #include "store/archive.h"
 #include "store/draw.h"
@@ -15,14 +16,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { COMPARE_BYTES = 64 * 1024 };
+
+/* The small files that the log may have beside control, and in which state of the draw each is made. */
+static const struct {
+    const char *name;
+    enum control_state made_in;
+} whole_files[] = {{DATA_SEAL_FILE, CONTROL_CLOSED},
+                   {DATA_SEAL_SIGNATURE_FILE, CONTROL_CLOSED},
+                   {DATA_DRAW_FILE, CONTROL_SEALED},
+                   {DATA_DRAW_SIGNATURE_FILE, CONTROL_SEALED}};
+
+enum { WHOLE_FILES = sizeof whole_files / sizeof whole_files[0] };
 
 static enum mirror_end end_of(bool done)
 {
@@ -123,19 +133,6 @@ static enum mirror_end open_draw(struct mirror *mirror, struct failure *failure)
     return resume_count(mirror, failure);
 }
 
-/* Where the log goes on for us. */
-static void resume_log(struct mirror *mirror)
-{
-    const struct replication_state *state = &mirror->state;
-    struct log_state *log = &mirror->log;
-    *log = (struct log_state){.sequence = state->sequence,
-                              .epoch = state->epoch,
-                              .bets_end = state->bets_end,
-                              .done_end = state->done_end};
-    (void)snprintf(log->node, sizeof log->node, "%s", state->writer);
-    (void)snprintf(log->identity, sizeof log->identity, "%s", state->identity);
-}
-
 /* A directory without a lottery has nothing of its own, so it is a standby's from now on. */
 static bool settle_role(struct mirror *mirror, struct failure *failure)
 {
@@ -164,7 +161,7 @@ enum mirror_end mirror_open(struct mirror *mirror, const struct data_directory *
     if (end != MIRROR_APPLIED || !settle_role(mirror, failure)) {
         return end != MIRROR_APPLIED ? end : MIRROR_FAILED;
     }
-    resume_log(mirror);
+    log_note_read(&mirror->state, &mirror->log);
     return mirror->has_control ? open_draw(mirror, failure) : MIRROR_APPLIED;
 }
 
@@ -224,19 +221,6 @@ static void settle_unknown(struct mirror *mirror)
     }
 }
 
-/* What the log said up to the last record, which is durable. */
-static void note_log(struct mirror *mirror)
-{
-    struct replication_state *state = &mirror->state;
-    const struct log_state *log = &mirror->log;
-    state->epoch = log->epoch;
-    state->sequence = log->sequence;
-    state->bets_end = log->bets_end;
-    state->done_end = log->done_end;
-    (void)snprintf(state->writer, sizeof state->writer, "%s", log->node);
-    (void)snprintf(state->identity, sizeof state->identity, "%s", log->identity);
-}
-
 enum mirror_end mirror_settle(struct mirror *mirror, struct failure *failure)
 {
     bool synced = true;
@@ -248,7 +232,7 @@ enum mirror_end mirror_settle(struct mirror *mirror, struct failure *failure)
     /* A former primary's state stays at its claim: from there on its files are compared again. */
     if (mirror->state.role == REPLICATION_STANDBY ||
         (has_own_files(mirror) && mirror->log.claimed_at == mirror->log.sequence)) {
-        note_log(mirror);
+        log_note_write(&mirror->state, &mirror->log);
     }
     mirror->state.written_at_ms = clock_wall_ms();
     if (!replication_write(mirror->directory, &mirror->state, &synced, failure)) {
@@ -463,10 +447,8 @@ static bool take_control(struct mirror *mirror, struct control *control, struct 
     const bool is_first = !mirror->has_control || is_place_holder(&mirror->control);
     const bool is_next = mirror->has_control && !is_of_draw(mirror, control->identity);
     bool synced = true;
-    if (is_first) {
-        control->ipc_key = mirror->control.ipc_key; /* 0 until a server starts here */
-    } else {
-        control->ipc_key = mirror->control.ipc_key;
+    control->ipc_key = mirror->control.ipc_key; /* 0 until a server starts here */
+    if (!is_first) {
         control->ring_bytes = mirror->control.ring_bytes;
     }
     bool written = is_next ? archive_before(mirror, control, failure)
@@ -554,10 +536,8 @@ static enum mirror_end apply_control(struct mirror *mirror, const struct record 
 
 static bool is_whole_file(const char *name)
 {
-    static const char *const names[] = {DATA_SEAL_FILE, DATA_SEAL_SIGNATURE_FILE, DATA_DRAW_FILE,
-                                        DATA_DRAW_SIGNATURE_FILE};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(names[i], name) == 0) {
+    for (size_t i = 0; i < WHOLE_FILES; i++) {
+        if (strcmp(whole_files[i].name, name) == 0) {
             return true;
         }
     }
@@ -607,12 +587,10 @@ static bool put_files_aside(const struct mirror *mirror, uint64_t epoch, struct 
 {
     const enum control_state state =
         mirror->has_logged ? mirror->logged.state : mirror->control.state;
-    static const char *const names[] = {DATA_SEAL_FILE, DATA_SEAL_SIGNATURE_FILE, DATA_DRAW_FILE,
-                                        DATA_DRAW_SIGNATURE_FILE};
     const int directory = mirror->directory->descriptor;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const bool is_early = state < (i < 2 ? CONTROL_CLOSED : CONTROL_SEALED);
-        if (is_early && !unacknowledged_rename(mirror->directory, names[i], epoch, failure)) {
+    for (size_t i = 0; i < WHOLE_FILES; i++) {
+        if (state < whole_files[i].made_in &&
+            !unacknowledged_rename(mirror->directory, whole_files[i].name, epoch, failure)) {
             return false;
         }
     }

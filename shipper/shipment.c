@@ -282,11 +282,11 @@ static enum shipment_end look_at_end(struct shipment *shipment, struct failure *
 
 /* Reads whether a record is in the log whose append was not answered with STORED. */
 static enum shipment_end read_back(struct shipment *shipment, const struct record *record,
-                                   struct record *other, uint64_t *sequence,
-                                   struct failure *failure)
+                                   uint64_t *sequence, struct failure *failure)
 {
+    struct record other;
     struct failure reason;
-    switch (look_at_place(shipment, record, other, &reason)) {
+    switch (look_at_place(shipment, record, &other, &reason)) {
     case FOUND_OURS:
         *sequence = shipment->log.sequence + 1;
         return SHIPMENT_STORED;
@@ -303,18 +303,18 @@ static enum shipment_end read_back(struct shipment *shipment, const struct recor
     failure_set(failure,
                 "%s has written record %" PRIu64 " of the log in epoch %" PRIu64
                 ", and this node wrote in %" PRIu64,
-                other->epoch == 0 ? "somebody else" : other->node, shipment->log.sequence + 1,
-                other->epoch, shipment->log.epoch);
+                other.epoch == 0 ? "somebody else" : other.node, shipment->log.sequence + 1,
+                other.epoch, shipment->log.epoch);
     return SHIPMENT_FENCED;
 }
 
 static enum shipment_end append(struct shipment *shipment, struct record *record,
-                                struct record *other, struct failure *failure)
+                                struct failure *failure)
 {
     uint64_t sequence = 0;
     enum shipment_end end = try_append(shipment, record, &sequence, failure);
     if (end == SHIPMENT_WAITING) {
-        end = read_back(shipment, record, other, &sequence, failure);
+        end = read_back(shipment, record, &sequence, failure);
     }
     if (end != SHIPMENT_STORED) {
         return end;
@@ -328,7 +328,6 @@ static enum shipment_end append(struct shipment *shipment, struct record *record
 enum shipment_end shipment_append(struct shipment *shipment, struct record *record,
                                   struct failure *failure)
 {
-    struct record other;
     if (record->nonce[0] == '\0') {
         memcpy(record->identity, shipment->identity, sizeof record->identity);
         memcpy(record->node, shipment->node, sizeof record->node);
@@ -340,20 +339,19 @@ enum shipment_end shipment_append(struct shipment *shipment, struct record *reco
             return SHIPMENT_FAILED;
         }
     }
-    return append(shipment, record, &other, failure);
+    return append(shipment, record, failure);
 }
 
 enum shipment_end shipment_look(struct shipment *shipment, struct failure *failure)
 {
     const struct record nothing = {.nonce = ""};
-    struct record other;
     uint64_t last = 0;
     if (engine_last_sequence(shipment->engine, shipment->stream, LOOK_MS, &last, failure) !=
             ENGINE_READ ||
         last <= shipment->log.sequence) {
         return SHIPMENT_STORED; /* whatever is wrong, the next append finds it out */
     }
-    enum shipment_end end = read_back(shipment, &nothing, &other, &last, failure);
+    enum shipment_end end = read_back(shipment, &nothing, &last, failure);
     return end == SHIPMENT_FENCED ? SHIPMENT_FENCED : SHIPMENT_STORED;
 }
 
@@ -421,7 +419,6 @@ static enum shipment_end may_claim(struct shipment *shipment, const struct log_s
  */
 static enum shipment_end append_claim(struct shipment *shipment, struct failure *failure)
 {
-    struct record other;
     struct record claim = {.kind = RECORD_CLAIM,
                            .epoch = shipment->log.epoch + 1,
                            .bets_end = shipment->log.bets_end,
@@ -432,7 +429,7 @@ static enum shipment_end append_claim(struct shipment *shipment, struct failure 
         return SHIPMENT_FAILED;
     }
     shipment->began_ns = 0;
-    enum shipment_end end = append(shipment, &claim, &other, failure);
+    enum shipment_end end = append(shipment, &claim, failure);
     return end == SHIPMENT_FENCED || end == SHIPMENT_LOST ? SHIPMENT_WAITING : end;
 }
 

@@ -4,18 +4,18 @@
 #include "shipper/shipper.h"
 
 #include "lib/clock.h"
-#include "lib/crc32c.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
 #include "shipper/beat.h"
 #include "shipper/centre_desk.h"
+#include "shipper/log_note.h"
+#include "shipper/own_files.h"
 #include "shipper/shipment.h"
 #include "shipper/stop_signal.h"
 #include "shm/replica.h"
 #include "shm/segment.h"
 #include "shm/waiting.h"
 #include "store/data_directory.h"
-#include "store/file_io.h"
 #include "store/replication.h"
 
 #include <errno.h>
@@ -35,27 +35,7 @@ enum {
     SOON_MS = 1,
     LOOK_MS = 500,         /* at the connection, where there is nothing to do */
     LOOK_FENCED_MS = 1000, /* at the log, where there has been nothing to append */
-    TELL_AFTER_MS = 1000,  /* an append that waits for longer is told of */
-    FILES = 5
-};
-
-/*
- * What is copied whole. A signature comes before what it signs, and control last, as the storer writes
- * them: so whoever reads the log up to any record has what a crash here could have left.
- */
-static const char *const file_names[FILES] = {DATA_SEAL_SIGNATURE_FILE, DATA_SEAL_FILE,
-                                              DATA_DRAW_SIGNATURE_FILE, DATA_DRAW_FILE,
-                                              DATA_CONTROL_FILE};
-
-enum { CONTROL_FILE = FILES - 1 };
-
-/* A small file as it was read, and as the log has it. */
-struct small_file {
-    char *bytes; /* NULL: there is none */
-    size_t count;
-    bool is_shipped; /* by this shipper, with these: */
-    size_t shipped_count;
-    uint32_t shipped_crc;
+    TELL_AFTER_MS = 1000   /* an append that waits for longer is told of */
 };
 
 struct shipper {
@@ -63,7 +43,7 @@ struct shipper {
     struct data_directory directory; /* path, descriptor and access alone */
     struct segment segment;
     struct shared_shipper *shared;
-    int bets; /* bets.csv; -1: not open yet */
+    struct own_files files;
     struct engine *engine;
     struct shipment shipment;
     struct shipment_counts told; /* what the segment has of them */
@@ -71,7 +51,6 @@ struct shipper {
     struct centre_desk desk; /* of a draw that several centres hold */
     char *lines;             /* what is on its way */
     size_t lines_capacity;
-    struct small_file files[FILES];
     bool has_claimed;
     bool has_shipped_files; /* since the claim */
     int64_t waits_since_ms; /* 0: the engine answers */
@@ -109,6 +88,18 @@ static void tell_connection(struct shipper *shipper)
     }
 }
 
+/* 0: this shipper has not claimed the log, or has lost it. */
+static uint64_t claimed_epoch(const struct shipper *shipper)
+{
+    return shipper->has_claimed ? shipper->shipment.log.epoch : 0;
+}
+
+static void note_beat(struct shipper *shipper)
+{
+    const struct log_state *log = &shipper->shipment.log;
+    beat_note(&shipper->beat, claimed_epoch(shipper), log->bets_end, log->done_end);
+}
+
 /* Adds what has happened since the last call. The counters are the segment's, of all its shippers. */
 static void tell_counts(struct shipper *shipper)
 {
@@ -124,11 +115,10 @@ static void tell_counts(struct shipper *shipper)
     if (now->worst_ns > atomic_load(&shared->append_worst_ns)) {
         atomic_store(&shared->append_worst_ns, now->worst_ns);
     }
-    atomic_store(&shared->epoch, shipper->has_claimed ? shipper->shipment.log.epoch : 0);
+    atomic_store(&shared->epoch, claimed_epoch(shipper));
     atomic_store(&shared->sequence, shipper->shipment.log.sequence);
     shipper->told = *now;
-    beat_note(&shipper->beat, shipper->has_claimed ? shipper->shipment.log.epoch : 0,
-              shipper->shipment.log.bets_end, shipper->shipment.log.done_end);
+    note_beat(shipper);
 }
 
 /* The engine does not answer. Says so once, when that has lasted a while. */
@@ -201,135 +191,10 @@ static bool pause_before_retry(struct shipper *shipper)
     if (is_out_of_patience(shipper)) {
         return false;
     }
-    beat_note(&shipper->beat, shipper->has_claimed ? shipper->shipment.log.epoch : 0,
-              shipper->shipment.log.bets_end, shipper->shipment.log.done_end);
+    note_beat(shipper);
     struct timespec pause = clock_interval(RETRY_MS);
     (void)nanosleep(&pause, NULL);
     return true;
-}
-
-/* ---------------------------------------------------------------- files ---- */
-
-static int open_file(const struct shipper *shipper, const char *name)
-{
-    return openat(shipper->directory.descriptor, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-static bool read_exactly(int file, const char *name, uint64_t offset, void *bytes, size_t count,
-                         struct failure *failure)
-{
-    ssize_t got = file_read_up_to(file, bytes, count, offset);
-    if (got < 0) {
-        return failure_set_errno(failure, "read %s", name);
-    }
-    return (size_t)got == count ||
-           failure_set(failure, "%s ends before %" PRIu64 ", which was durable", name,
-                       offset + count);
-}
-
-/* bets.csv is one file as long as the server lives; done.csv may be replaced by a start. */
-static bool read_lines(void *context, enum record_kind kind, uint64_t offset, void *bytes,
-                       size_t count, struct failure *failure)
-{
-    struct shipper *shipper = context;
-    if (kind == RECORD_BETS) {
-        if (shipper->bets < 0) {
-            shipper->bets = open_file(shipper, DATA_BETS_FILE);
-        }
-        return shipper->bets < 0
-                   ? failure_set_errno(failure, "open " DATA_BETS_FILE)
-                   : read_exactly(shipper->bets, DATA_BETS_FILE, offset, bytes, count, failure);
-    }
-    int file = open_file(shipper, DATA_DONE_FILE);
-    if (file < 0) {
-        return failure_set_errno(failure, "open " DATA_DONE_FILE);
-    }
-    bool is_read = read_exactly(file, DATA_DONE_FILE, offset, bytes, count, failure);
-    (void)close(file);
-    return is_read;
-}
-
-static void forget_file(struct small_file *file)
-{
-    free(file->bytes);
-    file->bytes = NULL;
-    file->count = 0;
-}
-
-/* Reads all of an open file: one whole version, whoever replaces it. */
-static bool read_whole(int file, const char *name, struct small_file *small,
-                       struct failure *failure)
-{
-    off_t size = lseek(file, 0, SEEK_END);
-    small->bytes = size >= 0 ? malloc((size_t)size + 1) : NULL;
-    small->count = size >= 0 ? (size_t)size : 0;
-    return small->bytes != NULL ? read_exactly(file, name, 0, small->bytes, small->count, failure)
-                                : failure_set_errno(failure, "read %s", name);
-}
-
-/* Reads one that is there; and, of control, what it says. */
-static bool read_small_file(const struct shipper *shipper, const char *name,
-                            struct small_file *small, struct control *control,
-                            struct failure *failure)
-{
-    forget_file(small);
-    int file = open_file(shipper, name);
-    if (file < 0) {
-        return errno == ENOENT || failure_set_errno(failure, "open %s", name);
-    }
-    bool is_read =
-        (control == NULL || control_read_file(file, name, control, failure) == CONTROL_READ) &&
-        read_whole(file, name, small, failure);
-    (void)close(file);
-    return is_read;
-}
-
-/* Control first: the others are at least as new then, and what it speaks of is among them. */
-static bool read_small_files(struct shipper *shipper, struct control *control,
-                             struct failure *failure)
-{
-    for (int i = FILES - 1; i >= 0; i--) {
-        if (!read_small_file(shipper, file_names[i], &shipper->files[i],
-                             i == CONTROL_FILE ? control : NULL, failure)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/*
- * A step of the draw that only the log knows was made by this directory, and an older copy of it was put
- * back. The storer makes no step before the claim, so its control is what was found at the start.
- */
-static bool knows_control(const struct shipper *shipper, const struct record *record,
-                          struct failure *failure)
-{
-    struct control own;
-    struct control logged;
-    if (control_read_text(record->bytes, (size_t)record->length, "the log's " DATA_CONTROL_FILE,
-                          &logged, failure) != CONTROL_READ ||
-        control_read(&shipper->directory, &own, failure) != CONTROL_READ) {
-        return false;
-    }
-    return !control_is_older(&own, &logged) ||
-           failure_set(failure,
-                       "the log has the draw as %s, and this directory as %s: it is an older copy",
-                       control_state_name(logged.state), control_state_name(own.state));
-}
-
-/* Signatures are not looked at: seal.key may have been changed since. */
-static bool knows_file(void *context, const struct record *record, struct failure *failure)
-{
-    const struct shipper *shipper = context;
-    if (strcmp(record->name, DATA_CONTROL_FILE) == 0) {
-        return knows_control(shipper, record, failure);
-    }
-    const bool is_record =
-        strcmp(record->name, DATA_SEAL_FILE) == 0 || strcmp(record->name, DATA_DRAW_FILE) == 0;
-    return !is_record ||
-           faccessat(shipper->directory.descriptor, record->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-           failure_set(failure, "the log has %s, and this directory has not: it is an older copy",
-                       record->name);
 }
 
 /* ------------------------------------------------------------- claiming ---- */
@@ -338,21 +203,15 @@ static bool knows_file(void *context, const struct record *record, struct failur
 static bool note_claim(struct shipper *shipper, struct failure *failure)
 {
     struct replication_state state;
-    const struct log_state *log = &shipper->shipment.log;
     bool synced = true;
     if (!replication_settle(&shipper->directory, &state, failure)) {
         return false;
     }
     state.role = REPLICATION_PRIMARY;
-    state.epoch = log->epoch;
-    state.sequence = log->sequence;
-    state.bets_end = log->bets_end;
-    state.done_end = log->done_end;
+    log_note_write(&state, &shipper->shipment.log);
     state.connected = true;
     state.written_at_ms = clock_wall_ms();
     state.why[0] = '\0';
-    (void)snprintf(state.identity, sizeof state.identity, "%s", log->identity);
-    (void)snprintf(state.writer, sizeof state.writer, "%s", log->node);
     return replication_write(&shipper->directory, &state, &synced, failure);
 }
 
@@ -383,9 +242,9 @@ static enum shipment_end claim(struct shipper *shipper, struct failure *failure)
     const struct shared_positions *positions = &shipper->segment.shared->positions;
     const struct shipment_files files = {.bets_end = atomic_load(&positions->durable),
                                          .done_end = atomic_load(&positions->done_durable),
-                                         .read = read_lines,
-                                         .knows = knows_file,
-                                         .context = shipper};
+                                         .read = own_files_read,
+                                         .knows = own_files_know,
+                                         .context = &shipper->files};
     limit_call(shipper);
     shipper->shipment.own_epoch = own_epoch(shipper);
     enum shipment_end end = shipment_claim(&shipper->shipment, &files, failure);
@@ -398,9 +257,7 @@ static enum shipment_end claim(struct shipper *shipper, struct failure *failure)
     }
     shipper->has_claimed = true;
     shipper->has_shipped_files = false; /* whatever the engine has of them */
-    for (int i = 0; i < FILES; i++) {
-        shipper->files[i].is_shipped = false;
-    }
+    own_files_forget_shipped(&shipper->files);
     log_info("action: replica | result: success | claimed: epoch %" PRIu64
              " | node: %s | stream: %s | sequence: %" PRIu64 " | bets_end: %" PRIu64
              " | done_end: %" PRIu64,
@@ -481,7 +338,7 @@ static enum shipment_end ship_some(struct shipper *shipper, enum record_kind kin
     }
     size_t room = shipment_room(&shipper->shipment);
     size_t wanted = end - from < room ? (size_t)(end - from) : room;
-    if (!read_lines(shipper, kind, from, shipper->lines, wanted, failure)) {
+    if (!own_files_read(&shipper->files, kind, from, shipper->lines, wanted, failure)) {
         return SHIPMENT_FAILED;
     }
     record.length = whole_lines(shipper->lines, wanted, &record.rows);
@@ -496,28 +353,21 @@ static enum shipment_end ship_some(struct shipper *shipper, enum record_kind kin
 
 static enum shipment_end ship_file(struct shipper *shipper, int index, struct failure *failure)
 {
-    struct small_file *file = &shipper->files[index];
-    struct record record = {.kind = RECORD_FILE, .bytes = file->bytes, .length = file->count};
-    if (file->bytes == NULL) {
-        return SHIPMENT_STORED;
-    }
-    uint32_t crc = crc32c_extend(0, file->bytes, file->count);
-    if (file->is_shipped && file->shipped_count == file->count && file->shipped_crc == crc) {
+    struct record record;
+    if (!own_files_offer(&shipper->files, index, &record)) {
         return SHIPMENT_STORED;
     }
     size_t room = shipment_room(&shipper->shipment);
-    if (room != 0 && file->count > room) {
+    if (room != 0 && record.length > room) {
         failure_set(failure,
-                    "%s has %zu bytes, and the engine takes %zu: raise max_payload of its servers",
-                    file_names[index], file->count, room);
+                    "%s has %" PRIu64
+                    " bytes, and the engine takes %zu: raise max_payload of its servers",
+                    record.name, record.length, room);
         return SHIPMENT_REFUSED;
     }
-    (void)snprintf(record.name, sizeof record.name, "%s", file_names[index]);
     enum shipment_end end = append(shipper, &record, failure);
     if (end == SHIPMENT_STORED) {
-        file->is_shipped = true;
-        file->shipped_count = file->count;
-        file->shipped_crc = crc;
+        own_files_note_shipped(&shipper->files, index);
     }
     return end;
 }
@@ -563,7 +413,7 @@ static enum shipment_end ship_stock(struct shipper *shipper, const struct stock 
     while (end == SHIPMENT_STORED && log->done_end < stock->done_end) {
         end = ship_some(shipper, RECORD_DONE, stock->done_end, failure);
     }
-    for (int i = 0; end == SHIPMENT_STORED && stock->has_files && i < FILES; i++) {
+    for (int i = 0; end == SHIPMENT_STORED && stock->has_files && i < OWN_FILES_SMALL; i++) {
         end = ship_file(shipper, i, failure);
     }
     if (end != SHIPMENT_STORED) {
@@ -600,7 +450,7 @@ static enum shipment_end ship(struct shipper *shipper, struct failure *failure)
     uint64_t files_made = atomic_load(&positions->files_made);
     bool has_files = are_files_due(shipper);
     struct control control = {.bets_bytes = 0};
-    if (has_files && !read_small_files(shipper, &control, failure)) {
+    if (has_files && !own_files_read_small(&shipper->files, &control, failure)) {
         return SHIPMENT_FAILED;
     }
     struct stock stock = take_stock(shipper, has_files);
@@ -780,13 +630,8 @@ static bool join(struct shipper *shipper, struct failure *failure)
 
 static void leave(struct shipper *shipper)
 {
-    for (int i = 0; i < FILES; i++) {
-        forget_file(&shipper->files[i]);
-    }
+    own_files_close(&shipper->files);
     free(shipper->lines);
-    if (shipper->bets >= 0) {
-        (void)close(shipper->bets);
-    }
     log_count_losses_in(NULL);
     segment_unmap(&shipper->segment);
     (void)close(shipper->directory.descriptor);
@@ -840,9 +685,9 @@ enum shipper_exit shipper_run(const struct shipper_setting *setting)
                       .access = {.has_group = setting->has_group,
                                  .group = setting->group,
                                  .numbers_only = true}},
-        .bets = -1,
     };
     struct failure failure;
+    own_files_open(&shipper.files, &shipper.directory);
     stop_signal_block();
     if (!join(&shipper, &failure)) {
         log_error("action: replica | result: fail | error: %s", failure.text);

@@ -88,7 +88,6 @@ bool takeover_hear(struct takeover *takeover, const char *text, const struct log
     }
     takeover->heard_epoch = epoch;
     takeover->told_bets_end = bets_end;
-    takeover->told_done_end = done_end;
     takeover->heard_at_ms = clock_wall_ms();
     return true;
 }

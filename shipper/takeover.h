@@ -27,7 +27,7 @@ struct takeover {
     int64_t alive_at_ms;  /* monotonic: the primary lived, or we could not hear it */
     uint64_t heard_epoch; /* of the last heartbeat */
     uint64_t grace_epoch; /* this claim was seen to come: its node needs time to start */
-    uint64_t told_bets_end, told_done_end;
+    uint64_t told_bets_end;
     int64_t heard_at_ms;                       /* since 1970; 0: nothing was heard */
     int64_t namesake_since_ms, namesake_at_ms; /* monotonic, of its first and last beat; 0: none */
     bool is_ordered;

@@ -17,12 +17,14 @@
 enum { COPY_BYTES = 64 * 1024, NAMES_MAX = 100 };
 
 /* "bets.csv.unacknowledged.7", and for the second one of the epoch "bets.csv.unacknowledged.7.2". */
-static void write_name(char name[64], const char *of, uint64_t epoch, unsigned number)
+static void write_name(char name[UNACKNOWLEDGED_NAME_BYTES], const char *of, uint64_t epoch,
+                       unsigned number)
 {
     if (number == 1) {
-        (void)snprintf(name, 64, "%.20s.unacknowledged.%" PRIu64, of, epoch);
+        (void)snprintf(name, UNACKNOWLEDGED_NAME_BYTES, "%.20s.unacknowledged.%" PRIu64, of, epoch);
     } else {
-        (void)snprintf(name, 64, "%.20s.unacknowledged.%" PRIu64 ".%u", of, epoch, number);
+        (void)snprintf(name, UNACKNOWLEDGED_NAME_BYTES, "%.20s.unacknowledged.%" PRIu64 ".%u", of,
+                       epoch, number);
     }
 }
 
@@ -81,7 +83,7 @@ static bool has_same_bytes(const struct data_directory *directory, const char *n
 
 /* Gives `from` the first name that is free; a name whose file has the same bytes is as good. */
 static bool take_free_name(const struct data_directory *directory, const char *from, const char *of,
-                           uint64_t epoch, char name[64])
+                           uint64_t epoch, char name[UNACKNOWLEDGED_NAME_BYTES])
 {
     for (unsigned number = 1; number <= NAMES_MAX; number++) {
         write_name(name, of, epoch, number);
@@ -100,7 +102,7 @@ static bool copy_to_name(const struct data_directory *directory, int file, const
                          uint64_t end, uint64_t size, uint64_t epoch, struct unacknowledged *moved,
                          struct failure *failure)
 {
-    char unfinished[64];
+    char unfinished[UNACKNOWLEDGED_NAME_BYTES];
     (void)snprintf(unfinished, sizeof unfinished, "%.20s.unacknowledged.tmp", name);
     int copy =
         data_directory_open_file(directory, unfinished, O_WRONLY | O_CREAT | O_TRUNC, failure);
@@ -156,7 +158,7 @@ bool unacknowledged_move(const struct data_directory *directory, int file, const
 bool unacknowledged_rename(const struct data_directory *directory, const char *name, uint64_t epoch,
                            struct failure *failure)
 {
-    char to[64];
+    char to[UNACKNOWLEDGED_NAME_BYTES];
     struct stat status;
     if (fstatat(directory->descriptor, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
         return errno == ENOENT ||

@@ -20,10 +20,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { UNACKNOWLEDGED_NAME_BYTES = 64 }; /* with its NUL */
+
 /* What was moved. */
 struct unacknowledged {
-    uint64_t bytes, lines; /* whole lines; 0: there was nothing */
-    char name[64];         /* of the file that has them now */
+    uint64_t bytes, lines;                /* whole lines; 0: there was nothing */
+    char name[UNACKNOWLEDGED_NAME_BYTES]; /* of the file that has them now */
 };
 
 /*

@@ -62,9 +62,9 @@ static void write_name(char *name, uint32_t key)
     snprintf(name, SEGMENT_NAME_BYTES, "/lottery-%08x", key);
 }
 
-/* Opens a name to look at it. O_NONBLOCK: anybody may have put a named pipe there. */
 #define SHARED_MEMORY_DIRECTORY "/dev/shm" /* where shm_open(3) of Linux has its names */
 
+/* Opens a name to look at it. O_NONBLOCK: anybody may have put a named pipe there. */
 static int open_name(const char *name)
 {
     return shm_open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);

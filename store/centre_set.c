@@ -3,17 +3,17 @@
  */
 #include "store/centre_set.h"
 
+#include "lib/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
-#define BLANKS          " \t"
+#define BLANKS " \t"
 
 bool centre_set_is_name(const char *name)
 {
-    size_t bytes = strlen(name);
-    return bytes > 0 && bytes < CENTRE_NAME_BYTES && strspn(name, NAME_CHARACTERS) == bytes;
+    return text_is_name(name, strlen(name), CENTRE_NAME_BYTES - 1, "-");
 }
 
 static int compare_names(const void *left, const void *right)

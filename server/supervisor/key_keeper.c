@@ -1,15 +1,15 @@
 /*
  * key_keeper.c - see key_keeper.h.
  *
- * The first DEATHS_AT_ONCE keyholders that die in a row are replaced at once, because handshakes
- * wait for it. From then on the pause doubles with each death. A keyholder that lived LIVED_MS ends
- * the row.
+ * The first keyholders that die in a row are replaced at once, because handshakes wait for it. From
+ * then on the pause doubles with each death (replacement.h).
  */
 #include "server/supervisor/key_keeper.h"
 
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "server/processes.h"
+#include "server/replacement.h"
 #include "server/signals.h"
 
 #include <errno.h>
@@ -20,11 +20,6 @@
 #include <unistd.h>
 
 enum {
-    LIVED_MS = 10000,
-    DEATHS_AT_ONCE = 5,
-    PAUSE_MS = 100,
-    PAUSE_MAX_MS = 5000,
-    DOUBLINGS_MAX = 6,     /* then the pause is PAUSE_MAX_MS */
     RETIRED_MS = 200,      /* for a keyholder to end by SIGTERM, when another change waits for it */
     RETIRED_KILL_MS = 800, /* and then by SIGKILL */
     LOOK_MS = 1
@@ -205,16 +200,6 @@ bool key_keeper_change_key(struct key_keeper *keeper, struct held_key *fresh,
 
 /* ---------------------------------------------------------------- death ---- */
 
-static int64_t pause_after(unsigned deaths)
-{
-    if (deaths <= DEATHS_AT_ONCE) {
-        return 0;
-    }
-    unsigned doublings = deaths - DEATHS_AT_ONCE - 1;
-    int64_t pause_ms = (int64_t)PAUSE_MS << (doublings < DOUBLINGS_MAX ? doublings : DOUBLINGS_MAX);
-    return pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
-}
-
 /* A process has shut the channel down for all: those that are forked from now on get another one. */
 static void renew_channel(struct key_keeper *keeper)
 {
@@ -246,8 +231,8 @@ void key_keeper_bury(struct key_keeper *keeper, pid_t pid, int wait_status)
         return;
     }
     atomic_fetch_add(&figures_of(keeper)->deaths, 1);
-    keeper->deaths = now_ms - keeper->born_at_ms >= LIVED_MS ? 1 : keeper->deaths + 1;
-    keeper->replace_at_ms = now_ms + pause_after(keeper->deaths);
+    keeper->deaths = now_ms - keeper->born_at_ms >= REPLACEMENT_LIVED_MS ? 1 : keeper->deaths + 1;
+    keeper->replace_at_ms = now_ms + replacement_pause_ms(keeper->deaths, REPLACEMENT_AT_ONCE);
     if (exited && WEXITSTATUS(wait_status) == KEYHOLDER_EXIT_SHUT) {
         renew_channel(keeper);
     }
@@ -279,6 +264,7 @@ void key_keeper_replace(struct key_keeper *keeper)
         log_error("action: keyholder_start | result: fail | error: fork: %s%s", strerror(errno),
                   process_explain_fork(errno));
         keeper->deaths++;
-        keeper->replace_at_ms = clock_monotonic_ms() + PAUSE_MS + pause_after(keeper->deaths);
+        keeper->replace_at_ms = clock_monotonic_ms() + REPLACEMENT_PAUSE_MS +
+                                replacement_pause_ms(keeper->deaths, REPLACEMENT_AT_ONCE);
     }
 }

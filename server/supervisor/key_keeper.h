@@ -6,7 +6,7 @@
  * What it promises: a keyholder that dies is replaced, at once at first. The keeper never gives up,
  * unlike the storer's (keeper.h): connections whose handshake is over go on without a keyholder, and
  * plain ones never need it, so a server without it is worth more than none. It tries again, with
- * pauses that grow up to PAUSE_MAX_MS. Only the very first keyholder has to get ready: a server that
+ * pauses that grow up to REPLACEMENT_PAUSE_MAX_MS. Only the very first keyholder has to get ready: a server that
  * can't read its key does not start. One that opens its next draw goes on without, because the file
  * may have been overwritten by the next key, for which SIGHUP is still to come.
  *

@@ -1,29 +1,22 @@
 /*
  * ship_keeper.c - see ship_keeper.h.
  *
- * The first DEATHS_AT_ONCE shippers that die in a row are replaced at once, because agencies wait for
- * the copy. From then on the pause doubles with each death, but not with one by SIGKILL, which says
- * nothing of the next shipper. One that lived LIVED_MS ends the row.
+ * The first shippers that die in a row are replaced at once, because agencies wait for the copy. From
+ * then on the pause doubles with each death (replacement.h), but not with one by SIGKILL, which says
+ * nothing of the next shipper.
  */
 #include "server/supervisor/ship_keeper.h"
 
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "server/processes.h"
+#include "server/replacement.h"
 #include "shm/waiting.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
-
-enum {
-    LIVED_MS = 10000,
-    DEATHS_AT_ONCE = 5,
-    PAUSE_MS = 100,
-    PAUSE_MAX_MS = 5000,
-    DOUBLINGS_MAX = 6 /* then the pause is PAUSE_MAX_MS */
-};
 
 static struct shared_shipper *figures_of(const struct ship_keeper *keeper)
 {
@@ -52,16 +45,6 @@ int64_t ship_keeper_patience_ms(const struct ship_keeper *keeper)
     return left_ms > 0 ? left_ms : 0;
 }
 
-static int64_t pause_after(unsigned deaths)
-{
-    if (deaths <= DEATHS_AT_ONCE) {
-        return 0;
-    }
-    unsigned doublings = deaths - DEATHS_AT_ONCE - 1;
-    int64_t pause_ms = (int64_t)PAUSE_MS << (doublings < DOUBLINGS_MAX ? doublings : DOUBLINGS_MAX);
-    return pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
-}
-
 static void fork_shipper(struct ship_keeper *keeper)
 {
     const struct process_errand errand = {.descriptor = PROCESS_NO_DESCRIPTOR,
@@ -72,7 +55,8 @@ static void fork_shipper(struct ship_keeper *keeper)
         log_error("action: replica_start | result: fail | error: fork: %s%s", strerror(errno),
                   process_explain_fork(errno));
         keeper->deaths++;
-        keeper->replace_at_ms = clock_monotonic_ms() + PAUSE_MS + pause_after(keeper->deaths);
+        keeper->replace_at_ms = clock_monotonic_ms() + REPLACEMENT_PAUSE_MS +
+                                replacement_pause_ms(keeper->deaths, REPLACEMENT_AT_ONCE);
         return;
     }
     keeper->shipper = pid;
@@ -129,11 +113,12 @@ void ship_keeper_bury(struct ship_keeper *keeper, int wait_status)
     atomic_fetch_add(&figures_of(keeper)->deaths, 1);
     keeper->verdict = judge(keeper, wait_status);
     bool is_killed = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
-    if (now_ms - keeper->born_at_ms >= LIVED_MS) {
+    if (now_ms - keeper->born_at_ms >= REPLACEMENT_LIVED_MS) {
         keeper->deaths = 0;
     }
-    if (!is_killed || keeper->deaths <= DEATHS_AT_ONCE) { /* kills alone never double the pause */
+    if (!is_killed ||
+        keeper->deaths <= REPLACEMENT_AT_ONCE) { /* kills alone never double the pause */
         keeper->deaths++;
     }
-    keeper->replace_at_ms = now_ms + pause_after(keeper->deaths);
+    keeper->replace_at_ms = now_ms + replacement_pause_ms(keeper->deaths, REPLACEMENT_AT_ONCE);
 }

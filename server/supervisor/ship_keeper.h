@@ -4,8 +4,8 @@
  * Why it exists: without a shipper the engine gets no copy, and with ack_after: replicated nobody is
  * acknowledged.
  *
- * What it promises: a shipper that dies is replaced, at once at first, then with pauses that grow up to
- * PAUSE_MAX_MS. The keeper never gives up: bets wait on the disk meanwhile. A shipper's death never stops
+ * What it promises: a shipper that dies is replaced, at once at first, then with pauses that grow
+ * (replacement.h). The keeper never gives up: bets wait on the disk meanwhile. A shipper's death never stops
  * the server, but for one thing: a shipper that ends because another node has claimed the log, or because
  * the log has more than this disk. Then this server must not go on (ship_keeper_verdict).
  *

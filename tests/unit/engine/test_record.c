@@ -89,6 +89,8 @@ static void names_are_those_of_the_centre(void **state)
     assert_string_equal(name, "BETS_north");
     record_write_subject(name, "north", RECORD_CLAIM);
     assert_string_equal(name, "lottery.north.claim");
+    record_write_alive(name, "north");
+    assert_string_equal(name, "lottery.north.alive");
     assert_true(record_is_centre("North-1"));
     assert_true(record_is_centre("12345678901234567890123456789012"));
     const char *wrong[] = {"", "a.b", "a b", "a*", "ñ", "123456789012345678901234567890123"};

@@ -181,6 +181,22 @@ static void what_keeps_a_text_from_being_clean_is_blanked_and_nothing_else(void 
     }
 }
 
+static void a_name_is_of_letters_digits_and_what_is_allowed_beside(void **state)
+{
+    (void)state;
+    assert_true(text_is_name("azAZ09-", 7, 7, "-"));
+    assert_false(text_is_name("azAZ09-", 7, 6, "-"));
+    assert_false(text_is_name("azAZ09-", 7, 7, "._"));
+    assert_true(text_is_name("a,b", 1, 7, ""));
+    assert_false(text_is_name("", 0, 7, "-"));
+    for (int c = 0; c <= UINT8_MAX; c++) {
+        const char name[] = {'n', (char)c};
+        const bool fits =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.';
+        assert_int_equal(text_is_name(name, sizeof name, sizeof name, "."), fits);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +207,7 @@ int main(void)
         cmocka_unit_test(every_pair_of_bytes_is_judged_as_by_the_slow_reckoning),
         cmocka_unit_test(longer_sequences_are_judged_as_by_the_slow_reckoning),
         cmocka_unit_test(what_keeps_a_text_from_being_clean_is_blanked_and_nothing_else),
+        cmocka_unit_test(a_name_is_of_letters_digits_and_what_is_allowed_beside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
