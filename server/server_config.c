@@ -10,6 +10,7 @@
 #include "lib/config_value.h"
 #include "lib/limits.h"
 #include "lib/timestamp.h"
+#include "store/centre_set.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -721,23 +722,13 @@ static bool check_tls(const struct server_config *config, const struct config_or
 
 /* ------------------------------------------------------------ replication ---- */
 
-/* True for a name of 1 to `longest` bytes, all of them letters, digits or among `others`. */
-static bool is_name(const char *name, size_t bytes, size_t longest, const char *others)
+/* True for 1 to SERVER_NODE_NAME_MAX letters, digits, `-`, `.` and `_`. */
+static bool is_node_name(const char *name)
 {
-    for (size_t i = 0; i < bytes; i++) {
-        char c = name[i];
-        bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                    (c != '\0' && strchr(others, c) != NULL);
-        if (!fits) {
-            return false;
-        }
-    }
-    return bytes > 0 && bytes <= longest;
-}
-
-bool server_config_is_centre_name(const char *name, size_t bytes)
-{
-    return is_name(name, bytes, SERVER_CENTRE_NAME_MAX, "-");
+    size_t bytes = strlen(name);
+    return bytes > 0 && bytes <= SERVER_NODE_NAME_MAX &&
+           strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._") ==
+               bytes;
 }
 
 bool server_config_replicates(const struct server_config *config)
@@ -763,16 +754,13 @@ static bool check_without_engine(const struct server_config *config,
 static bool check_names(const struct server_config *config, const struct config_origin *origins,
                         struct failure *failure)
 {
-    if (!server_config_is_centre_name(config->replication_centre,
-                                      strlen(config->replication_centre))) {
+    if (!centre_set_is_name(config->replication_centre)) {
         return failure_set(failure,
                            "%s: \"%.60s\" is no name of a centre: 1 to %d letters, digits and '-'",
                            blame(origins, KEY_REPLICATION_CENTRE, KEY_REPLICATION_SERVERS),
-                           config->replication_centre, SERVER_CENTRE_NAME_MAX);
+                           config->replication_centre, CENTRE_NAME_BYTES - 1);
     }
-    size_t node_bytes = strlen(config->replication_node);
-    return node_bytes == 0 ||
-           is_name(config->replication_node, node_bytes, SERVER_NODE_NAME_MAX, "-._") ||
+    return config->replication_node[0] == '\0' || is_node_name(config->replication_node) ||
            failure_set(failure,
                        "%s: \"%.70s\" is no name of a node: 1 to %d letters, digits, '-', '.' "
                        "and '_'",
@@ -780,34 +768,22 @@ static bool check_names(const struct server_config *config, const struct config_
                        SERVER_NODE_NAME_MAX);
 }
 
-/* Each centre has a name, no two have the same, and this one is among them. */
+/* This centre is one of them. Blanks around a name, which a command may have, are refused here. */
 static bool check_centres(const struct server_config *config, const struct config_origin *origins,
                           struct failure *failure)
 {
     const char *place = origins[KEY_CENTRES_EXPECTED].place;
-    const char *own = config->replication_centre;
-    unsigned times_own = 0;
-    for (const char *at = config->centres_expected; *at != '\0';) {
-        size_t bytes = strcspn(at, ",");
-        if (!server_config_is_centre_name(at, bytes) ||
-            (at[bytes] == ',' && at[bytes + 1] == '\0')) {
-            return failure_set(failure, "%s: \"%.100s\" is not like A,B,C", place,
-                               config->centres_expected);
-        }
-        times_own += bytes == strlen(own) && strncmp(at, own, bytes) == 0;
-        for (const char *other = config->centres_expected; other < at;) {
-            size_t other_bytes = strcspn(other, ",");
-            if (other_bytes == bytes && strncmp(other, at, bytes) == 0) {
-                return failure_set(failure, "%s: centre %.*s is named twice", place, (int)bytes,
-                                   at);
-            }
-            other += other_bytes + 1;
-        }
-        at += bytes + (at[bytes] == ',' ? 1 : 0);
+    const char *text = config->centres_expected;
+    struct centre_set expected;
+    if (strpbrk(text, " \t") != NULL) {
+        return failure_set(failure, "%s: \"%.100s\" is not like A,B,C", place, text);
     }
-    return config->centres_expected[0] == '\0' || times_own == 1 ||
+    if (!centre_set_parse(text, place, &expected, failure)) {
+        return false;
+    }
+    return expected.count == 0 || centre_set_find(&expected, config->replication_centre) >= 0 ||
            failure_set(failure, "%s: \"%.100s\" does not name this centre (replication.centre: %s)",
-                       place, config->centres_expected, own);
+                       place, text, config->replication_centre);
 }
 
 /* The ring is full of bytes that the engine can't have yet; a smaller lag would never let it fill. */

@@ -31,8 +31,8 @@ enum server_untyped_messages { UNTYPED_BATCH, UNTYPED_SINGLE };
 
 enum { SERVER_HANDLERS_AHEAD_MAX = 64 }; /* limits.handlers_ahead */
 
-/* Lengths of a centre's and of a node's name: they stand in names of streams, and in headers. */
-enum { SERVER_CENTRE_NAME_MAX = 32, SERVER_NODE_NAME_MAX = 64 };
+/* Length of a node's name, which stands in headers; store/centre_set.h has a centre's. */
+enum { SERVER_NODE_NAME_MAX = 64 };
 
 struct server_config {
     char address[CONFIG_TEXT_BYTES];    /* server.address; empty: all addresses */
@@ -143,12 +143,6 @@ void server_config_terms(const struct server_config *config, struct lottery_term
  */
 bool server_config_adopt_terms(struct server_config *config, const struct lottery_terms *terms,
                                struct failure *failure);
-
-/*
- * True for a centre's name: 1 to SERVER_CENTRE_NAME_MAX letters, digits and '-'. No other character
- * can stand in all of the places where the engine has it.
- */
-bool server_config_is_centre_name(const char *name, size_t bytes);
 
 /* True where bets are copied to an engine: replication.servers is set. */
 bool server_config_replicates(const struct server_config *config);
