@@ -8,6 +8,7 @@
 
 #include "store/data_directory.h"
 #include "store/file_io.h"
+#include "verify/draw_files.h"
 #include "verify/export_line.h"
 #include "verify/log_judgement.h"
 
@@ -40,20 +41,11 @@ __attribute__((format(printf, 2, 3))) static void note(char fault[VERIFY_TEXT_BY
 
 /* ------------------------------------------------------------ directories ---- */
 
-/* Opens a regular file; *file is -1 where there is none. */
-static bool open_file(const struct log_draw *draw, const char *name, int *file,
-                      struct failure *failure)
-{
-    *file = openat(draw->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    return *file >= 0 || errno == ENOENT ||
-           failure_set_errno(failure, "open %s/%s", draw->path, name);
-}
-
 static bool open_rows(struct log_draw *draw, const char *name, struct log_rows *rows,
                       struct failure *failure)
 {
     struct stat status = {.st_size = 0};
-    if (!open_file(draw, name, &rows->file, failure)) {
+    if (!draw_file_open(draw->directory, draw->path, name, &rows->file, failure)) {
         return false;
     }
     if (rows->file >= 0 && fstat(rows->file, &status) != 0) {
@@ -74,15 +66,14 @@ static bool open_draw(struct log_draw *draw, const char *path, struct failure *f
     if (draw->directory < 0) {
         return failure_set_errno(failure, "open the directory %s", path);
     }
-    if (!open_file(draw, DATA_CONTROL_FILE, &control, failure)) {
-        return false;
-    }
-    draw->has_control = control >= 0 && control_read_file(control, DATA_CONTROL_FILE,
-                                                          &draw->control, &reason) == CONTROL_READ;
+    bool opened = draw_file_open(draw->directory, path, DATA_CONTROL_FILE, &control, failure);
+    draw->has_control =
+        opened && control >= 0 &&
+        control_read_file(control, DATA_CONTROL_FILE, &draw->control, &reason) == CONTROL_READ;
     if (control >= 0) {
         close(control);
     }
-    return open_rows(draw, DATA_BETS_FILE, &draw->bets, failure) &&
+    return opened && open_rows(draw, DATA_BETS_FILE, &draw->bets, failure) &&
            open_rows(draw, DATA_DONE_FILE, &draw->done, failure);
 }
 
