@@ -64,6 +64,11 @@ static void *run(void *context)
     return NULL;
 }
 
+void beat_write_subject(char subject[ENGINE_SUBJECT_BYTES], const char *centre)
+{
+    (void)snprintf(subject, ENGINE_SUBJECT_BYTES, "lottery.%s.alive", centre);
+}
+
 bool beat_start(struct beat *beat, struct engine *engine, const struct segment *segment,
                 const char *centre, const char *node, struct failure *failure)
 {
@@ -71,7 +76,7 @@ bool beat_start(struct beat *beat, struct engine *engine, const struct segment *
     beat->segment = segment;
     beat->node = node;
     atomic_store(&beat->epoch, 0);
-    (void)snprintf(beat->subject, sizeof beat->subject, "lottery.%s.alive", centre);
+    beat_write_subject(beat->subject, centre);
     if (sem_init(&beat->stop, 0, 0) != 0) {
         return failure_set_errno(failure, "initialise a semaphore");
     }

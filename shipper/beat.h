@@ -37,6 +37,9 @@ struct beat {
     _Atomic int64_t worked_at_ms; /* when it last went on, monotonic clock */
 };
 
+/* Writes the subject of the beats, "lottery.north.alive"; called by a standby, too, which listens. */
+void beat_write_subject(char subject[ENGINE_SUBJECT_BYTES], const char *centre);
+
 /* Starts the thread. `node` stays the caller's. False with the failure. Signals must be blocked. */
 bool beat_start(struct beat *beat, struct engine *engine, const struct segment *segment,
                 const char *centre, const char *node, struct failure *failure);

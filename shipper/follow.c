@@ -10,6 +10,7 @@
 #include "lib/clock.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
+#include "shipper/beat.h"
 #include "shipper/mirror.h"
 #include "shipper/takeover.h"
 
@@ -335,18 +336,13 @@ static void try_claim(struct follower *follower)
 
 /* ------------------------------------------------------------------ life ---- */
 
-void follow_write_alive(char subject[ENGINE_SUBJECT_BYTES], const char *centre)
-{
-    (void)snprintf(subject, ENGINE_SUBJECT_BYTES, "lottery.%s.alive", centre);
-}
-
 static bool begin(struct follower *follower)
 {
     const struct follow_plan *plan = follower->plan;
     struct failure failure;
     char alive[ENGINE_SUBJECT_BYTES];
     record_write_stream(follower->stream, plan->centre);
-    follow_write_alive(alive, plan->centre);
+    beat_write_subject(alive, plan->centre);
     takeover_begin(&follower->takeover, plan->takeover_after_ms, clock_monotonic_ms());
     enum mirror_end end = mirror_open(&follower->mirror, plan->directory, plan->node, &failure);
     if (end == MIRROR_APPLIED && !engine_listen(plan->engine, alive, &failure)) {

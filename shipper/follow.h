@@ -41,7 +41,4 @@ struct follow_plan {
 /* Follows until one of the ends. All signals are blocked. What ends it is logged. */
 enum follow_end follow_run(const struct follow_plan *plan);
 
-/* Writes the subject of the heartbeats, "lottery.north.alive". */
-void follow_write_alive(char subject[ENGINE_SUBJECT_BYTES], const char *centre);
-
 #endif
