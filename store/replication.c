@@ -32,11 +32,6 @@ enum { TEXT_BYTES_MAX = 4096, VALUE_BYTES = 160, HOST_BYTES = 65, DECIMAL = 10 }
 static const char *const role_names[] = {
     [REPLICATION_PRIMARY] = "primary", [REPLICATION_STANDBY] = "standby"};
 
-const char *replication_role_name(enum replication_role role)
-{
-    return role_names[role];
-}
-
 /* ----------------------------------------------------------------- lines ---- */
 
 enum kind { KIND_TEXT, KIND_ROLE, KIND_NUMBER, KIND_FLAG, KIND_MOMENT };
@@ -262,7 +257,8 @@ enum replication_answer replication_read(const struct data_directory *directory,
     return answer;
 }
 
-bool replication_make(struct replication_state *state, struct failure *failure)
+/* A new directory's: a random id, a primary, nothing read. False with the failure. */
+static bool make(struct replication_state *state, struct failure *failure)
 {
     uint32_t random = 0;
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
@@ -281,8 +277,7 @@ bool replication_settle(const struct data_directory *directory, struct replicati
     case REPLICATION_READ:
         return true;
     case REPLICATION_ABSENT:
-        return replication_make(state, failure) &&
-               replication_write(directory, state, &synced, failure);
+        return make(state, failure) && replication_write(directory, state, &synced, failure);
     case REPLICATION_REFUSED:
         break;
     }
