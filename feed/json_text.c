@@ -31,14 +31,21 @@ void json_text_print(FILE *output, const char *text, size_t bytes)
 {
     size_t begin = 0;
     (void)fputc('"', output);
-    for (size_t i = 0; i < bytes; i++) {
+    for (size_t i = 0; i < bytes;) {
         const char *found = text[i] == '\0' ? NULL : strchr(escaped, text[i]);
+        size_t plain = found != NULL ? 0 : text_character_bytes(text + i, bytes - i);
+        if (plain > 0) {
+            i += plain;
+            continue;
+        }
+        (void)fwrite(text + begin, 1, i - begin, output);
         if (found != NULL) {
-            (void)fwrite(text + begin, 1, i - begin, output);
             (void)fputc('\\', output);
             (void)fputc(escapes[found - escaped], output);
-            begin = i + 1;
+        } else {
+            (void)fputs("\\ufffd", output);
         }
+        begin = ++i;
     }
     (void)fwrite(text + begin, 1, bytes - begin, output);
     (void)fputc('"', output);

@@ -13,7 +13,7 @@
 /* True when the bytes are UTF-8 without NUL and without control characters but CR, LF and tab. */
 bool json_text_is_printable(const char *text, size_t bytes);
 
-/* Prints the text in quotes; it is printable. */
+/* Prints the text in quotes; a byte that keeps it from being printable becomes U+FFFD. */
 void json_text_print(FILE *output, const char *text, size_t bytes);
 
 /* Prints any bytes in quotes, as base64. */

@@ -24,8 +24,9 @@ static bool is_continuation(unsigned char byte)
     return (byte & 0xc0U) == 0x80;
 }
 
-/* The bytes of the well-formed, printable character at `s`, where `left` bytes are; else 0. */
-static size_t character_bytes(const unsigned char *s, size_t left)
+/* Inlined, because every field of every bet goes through it. */
+__attribute__((always_inline)) static inline size_t character_bytes(const unsigned char *s,
+                                                                    size_t left)
 {
     if (s[0] < 0x80) {
         return s[0] >= 0x20 && s[0] != 0x7f ? 1 : 0;
@@ -50,6 +51,11 @@ static size_t character_bytes(const unsigned char *s, size_t left)
     bool overlong = s[0] == 0xf0 && s[1] < 0x90;
     bool beyond_unicode = s[0] == 0xf4 && s[1] >= 0x90;
     return overlong || beyond_unicode ? 0 : 4;
+}
+
+size_t text_character_bytes(const char *text, size_t left)
+{
+    return character_bytes((const unsigned char *)text, left);
 }
 
 /* How many bytes are clean, from the first one on. */

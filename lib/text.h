@@ -11,6 +11,12 @@
 #include <stddef.h>
 #include <stdio.h>
 
+/*
+ * Returns the bytes of the well-formed character at the start of the text, of which `left` bytes are
+ * there, 1 at least; 0 where there is none, or a control character.
+ */
+size_t text_character_bytes(const char *text, size_t left);
+
 /* True when all `bytes` bytes are well-formed UTF-8 without control characters. */
 bool text_is_clean(const char *text, size_t bytes);
 

@@ -216,10 +216,9 @@ bool national_parse_closed(const char *text, size_t bytes, const char *place,
 {
     *closed = (struct national_closed){.by = NATIONAL_BY_CENTRE};
     json_t *object = canonical_parse(text, bytes, place, failure);
-    const json_t *terms = json_object_get(object, "terms");
+    json_t *terms = json_object_get(object, "terms");
     bool taken = object != NULL && canonical_take(object, &closed_table, place, closed, failure) &&
-                 canonical_take(json_object_get(object, "terms"), &terms_table, place,
-                                &closed->terms, failure) &&
+                 canonical_take(terms, &terms_table, place, &closed->terms, failure) &&
                  take_number(terms, place, &closed->terms, failure) &&
                  is_good_closed(closed, place, failure);
     json_decref(object);

@@ -9,6 +9,7 @@
 #include "lib/text.h"
 #include "lib/timestamp.h"
 #include "server/server_keys.h"
+#include "store/centre_set.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -161,12 +162,6 @@ static bool check_tls(const struct server_config *config, const struct config_or
 
 /* ------------------------------------------------------------ replication ---- */
 
-/* No other character than these can stand in all of the places where the engine has a centre's name. */
-static bool is_centre_name(const char *name, size_t bytes)
-{
-    return text_is_name(name, bytes, SERVER_CENTRE_NAME_MAX, "-");
-}
-
 bool server_config_replicates(const struct server_config *config)
 {
     return config->replication_servers[0] != '\0';
@@ -190,11 +185,11 @@ static bool check_without_engine(const struct server_config *config,
 static bool check_names(const struct server_config *config, const struct config_origin *origins,
                         struct failure *failure)
 {
-    if (!is_centre_name(config->replication_centre, strlen(config->replication_centre))) {
+    if (!centre_set_is_name(config->replication_centre)) {
         return failure_set(failure,
                            "%s: \"%.60s\" is no name of a centre: 1 to %d letters, digits and '-'",
                            blame(origins, KEY_REPLICATION_CENTRE, KEY_REPLICATION_SERVERS),
-                           config->replication_centre, SERVER_CENTRE_NAME_MAX);
+                           config->replication_centre, CENTRE_NAME_BYTES - 1);
     }
     size_t node_bytes = strlen(config->replication_node);
     return node_bytes == 0 ||
@@ -206,33 +201,22 @@ static bool check_names(const struct server_config *config, const struct config_
                        SERVER_NODE_NAME_MAX);
 }
 
-/* Each centre has a name, no two have the same, and this one is among them. */
+/* This centre is one of them. Blanks around a name, which a command may have, are refused here. */
 static bool check_centres(const struct server_config *config, const struct config_origin *origins,
                           struct failure *failure)
 {
     const char *place = origins[KEY_CENTRES_EXPECTED].place;
-    const char *own = config->replication_centre;
-    unsigned times_own = 0;
-    for (const char *at = config->centres_expected; *at != '\0';) {
-        size_t bytes = strcspn(at, ",");
-        if (!is_centre_name(at, bytes) || (at[bytes] == ',' && at[bytes + 1] == '\0')) {
-            return failure_set(failure, "%s: \"%.100s\" is not like A,B,C", place,
-                               config->centres_expected);
-        }
-        times_own += bytes == strlen(own) && strncmp(at, own, bytes) == 0;
-        for (const char *other = config->centres_expected; other < at;) {
-            size_t other_bytes = strcspn(other, ",");
-            if (other_bytes == bytes && strncmp(other, at, bytes) == 0) {
-                return failure_set(failure, "%s: centre %.*s is named twice", place, (int)bytes,
-                                   at);
-            }
-            other += other_bytes + 1;
-        }
-        at += bytes + (at[bytes] == ',' ? 1 : 0);
+    const char *text = config->centres_expected;
+    struct centre_set expected;
+    if (strpbrk(text, " \t") != NULL) {
+        return failure_set(failure, "%s: \"%.100s\" is not like A,B,C", place, text);
     }
-    return config->centres_expected[0] == '\0' || times_own == 1 ||
+    if (!centre_set_parse(text, place, &expected, failure)) {
+        return false;
+    }
+    return expected.count == 0 || centre_set_find(&expected, config->replication_centre) >= 0 ||
            failure_set(failure, "%s: \"%.100s\" does not name this centre (replication.centre: %s)",
-                       place, config->centres_expected, own);
+                       place, text, config->replication_centre);
 }
 
 /* The ring is full of bytes that the engine can't have yet; a smaller lag would never let it fill. */

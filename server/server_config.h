@@ -31,8 +31,8 @@ enum server_untyped_messages { UNTYPED_BATCH, UNTYPED_SINGLE };
 
 enum { SERVER_HANDLERS_AHEAD_MAX = 64 }; /* limits.handlers_ahead */
 
-/* Lengths of a centre's and of a node's name: they stand in names of streams, and in headers. */
-enum { SERVER_CENTRE_NAME_MAX = 32, SERVER_NODE_NAME_MAX = 64 };
+/* Length of a node's name, which stands in headers; store/centre_set.h has a centre's. */
+enum { SERVER_NODE_NAME_MAX = 64 };
 
 struct server_config {
     char address[CONFIG_TEXT_BYTES];    /* server.address; empty: all addresses */

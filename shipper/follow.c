@@ -10,6 +10,7 @@
 #include "lib/clock.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
+#include "shipper/beat.h"
 #include "shipper/mirror.h"
 #include "shipper/takeover.h"
 

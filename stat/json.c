@@ -15,18 +15,6 @@ enum { UTF8_BYTES_MAX = 4, FIRST_PRINTABLE = 0x20, FIRST_NOT_ASCII = 0x80, DELET
 
 /* ------------------------------------------------------------------ strings ---- */
 
-/* The bytes of the UTF-8 character that starts here, 0 when none does. */
-static size_t character_bytes(const char *text)
-{
-    size_t left = strnlen(text, UTF8_BYTES_MAX);
-    for (size_t bytes = 1; bytes <= left; bytes++) {
-        if (text_is_clean(text, bytes)) {
-            return bytes;
-        }
-    }
-    return 0;
-}
-
 void json_print_string(FILE *file, const char *text)
 {
     fputc('"', file);
@@ -39,7 +27,7 @@ void json_print_string(FILE *file, const char *text)
             fprintf(file, "\\u%04x", byte);
         } else if (byte < FIRST_NOT_ASCII) {
             fputc(byte, file);
-        } else if ((bytes = character_bytes(text)) > 0) {
+        } else if ((bytes = text_character_bytes(text, strnlen(text, UTF8_BYTES_MAX))) > 0) {
             fwrite(text, 1, bytes, file);
         } else {
             fputs("\\ufffd", file);

@@ -28,9 +28,9 @@ int centre_set_find(const struct centre_set *set, const char *name)
     return found == NULL ? -1 : (int)(found - set->names);
 }
 
-/* Adds the `bytes` bytes at `from`. The set is sorted once all names are in it. */
-static bool add(struct centre_set *set, const char *from, size_t bytes, const char *place,
-                struct failure *failure)
+/* Adds the `bytes` bytes at `from` in `text`. The set is sorted once all names are in it. */
+static bool add(struct centre_set *set, const char *from, size_t bytes, const char *text,
+                const char *place, struct failure *failure)
 {
     if (set->count == CENTRES_MAX) {
         return failure_set(failure, "%s: more than %d centres", place, CENTRES_MAX);
@@ -40,8 +40,9 @@ static bool add(struct centre_set *set, const char *from, size_t bytes, const ch
                    (int)(bytes < CENTRE_NAME_BYTES ? bytes : CENTRE_NAME_BYTES - 1), from);
     if (bytes >= CENTRE_NAME_BYTES || !centre_set_is_name(name)) {
         return failure_set(failure,
-                           "%s: \"%.*s\" is no centre's name: 1 to %d letters, digits and \"-\"",
-                           place, (int)bytes, from, CENTRE_NAME_BYTES - 1);
+                           "%s: \"%.100s\" is not like A,B,C: \"%.*s\" is no centre's name: "
+                           "1 to %d letters, digits and \"-\"",
+                           place, text, (int)bytes, from, CENTRE_NAME_BYTES - 1);
     }
     set->count++;
     return true;
@@ -52,7 +53,7 @@ static bool has_no_name_twice(const struct centre_set *set, const char *place,
 {
     for (uint32_t i = 1; i < set->count; i++) {
         if (strcmp(set->names[i - 1], set->names[i]) == 0) {
-            return failure_set(failure, "%s: centre %s stands there twice", place, set->names[i]);
+            return failure_set(failure, "%s: centre %s is named twice", place, set->names[i]);
         }
     }
     return true;
@@ -68,7 +69,7 @@ bool centre_set_parse(const char *text, const char *place, struct centre_set *se
     }
     for (;;) {
         size_t bytes = strcspn(at, "," BLANKS);
-        if (!add(set, at, bytes, place, failure)) {
+        if (!add(set, at, bytes, text, place, failure)) {
             return false;
         }
         at += bytes;
@@ -80,7 +81,7 @@ bool centre_set_parse(const char *text, const char *place, struct centre_set *se
         at += strspn(at, BLANKS);
     }
     if (*at != '\0') {
-        return failure_set(failure, "%s: \"%s\": centres are separated by commas", place, at);
+        return failure_set(failure, "%s: \"%.100s\" is not like A,B,C", place, text);
     }
     qsort(set->names, set->count, sizeof set->names[0], compare_names);
     return has_no_name_twice(set, place, failure);

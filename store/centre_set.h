@@ -29,7 +29,7 @@ bool centre_set_is_name(const char *name);
 
 /*
  * Reads "A,B,C", in any order; blanks may stand around a name; "" is no centres. Returns false with
- * a failure that begins with `place`, where the text comes from, when a name is none, stands there
+ * a failure that begins with `place`, where the text comes from, when a name is none, is named
  * twice, or there are more than CENTRES_MAX.
  */
 bool centre_set_parse(const char *text, const char *place, struct centre_set *set,

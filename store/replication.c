@@ -29,11 +29,6 @@ enum { TEXT_BYTES_MAX = 4096, HOST_BYTES = 65, DECIMAL = 10 };
 static const char *const role_names[] = {
     [REPLICATION_PRIMARY] = "primary", [REPLICATION_STANDBY] = "standby"};
 
-const char *replication_role_name(enum replication_role role)
-{
-    return role_names[role];
-}
-
 /* ----------------------------------------------------------------- lines ---- */
 
 #define LINE(name, kind, field)                                                                    \
@@ -181,7 +176,8 @@ enum replication_answer replication_read(const struct data_directory *directory,
     return answer;
 }
 
-bool replication_make(struct replication_state *state, struct failure *failure)
+/* A new directory's: a random id, a primary, nothing read. False with the failure. */
+static bool make(struct replication_state *state, struct failure *failure)
 {
     uint32_t random = 0;
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
@@ -200,8 +196,7 @@ bool replication_settle(const struct data_directory *directory, struct replicati
     case REPLICATION_READ:
         return true;
     case REPLICATION_ABSENT:
-        return replication_make(state, failure) &&
-               replication_write(directory, state, &synced, failure);
+        return make(state, failure) && replication_write(directory, state, &synced, failure);
     case REPLICATION_REFUSED:
         break;
     }

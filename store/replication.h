@@ -69,9 +69,6 @@ enum replication_answer {
     REPLICATION_REFUSED /* damaged, or not to be read; the failure says which */
 };
 
-/* A new directory's: a random id, a primary, nothing read. False with the failure. */
-bool replication_make(struct replication_state *state, struct failure *failure);
-
 /* Reads the file of our own directory. */
 enum replication_answer replication_read(const struct data_directory *directory,
                                          struct replication_state *state, struct failure *failure);
@@ -99,8 +96,5 @@ void replication_note_takeover(struct replication_state *state, uint64_t epoch, 
 /* Writes the node's name: the configured one, or the host's, "-" and the directory's id. */
 void replication_name_node(const struct replication_state *state, const char *configured,
                            char node[REPLICATION_NODE_BYTES]);
-
-/* "primary", "standby". */
-const char *replication_role_name(enum replication_role role);
 
 #endif

@@ -20,38 +20,49 @@ static bool never(void)
     return false;
 }
 
-/* Opens a regular file; *file is -1 where there is none. False with the failure. */
-static bool open_file(const struct draw_files *files, const char *name, int *file,
-                      struct failure *failure)
+bool draw_file_open(int directory, const char *path, const char *name, int *file,
+                    struct failure *failure)
 {
     struct stat status;
-    *file = openat(files->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    *file = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (*file < 0) {
-        return errno == ENOENT || failure_set_errno(failure, "open %s/%s", files->path, name);
+        return errno == ENOENT || failure_set_errno(failure, "open %s/%s", path, name);
     }
     if (fstat(*file, &status) != 0) {
-        return failure_set_errno(failure, "stat %s/%s", files->path, name);
+        return failure_set_errno(failure, "stat %s/%s", path, name);
     }
-    return S_ISREG(status.st_mode) ||
-           failure_set(failure, "%s/%s is no regular file", files->path, name);
+    return S_ISREG(status.st_mode) || failure_set(failure, "%s/%s is no regular file", path, name);
 }
 
-static bool read_file(const struct draw_files *files, const char *name, struct draw_text *text,
-                      struct failure *failure)
+bool draw_text_read(int directory, const char *path, const char *name, struct draw_text *text,
+                    struct failure *failure)
 {
-    char path[PATH_MAX + sizeof "/seal.json"];
+    char full[PATH_MAX + sizeof "/seal.json"];
     int file = -1;
-    (void)snprintf(path, sizeof path, "%s/%s", files->path, name);
-    bool good = open_file(files, name, &file, failure);
+    *text = (struct draw_text){.bytes = NULL};
+    (void)snprintf(full, sizeof full, "%s/%s", path, name);
+    bool good = draw_file_open(directory, path, name, &file, failure);
     if (good && file >= 0) {
-        text->bytes = canonical_read_file(file, path, &text->count, failure);
+        text->bytes = canonical_read_file(file, full, &text->count, failure);
         good = text->bytes != NULL;
     }
     if (file >= 0) {
         close(file);
     }
     return good && (text->bytes == NULL || sha256_of(text->bytes, text->count, &text->sha256) ||
-                    failure_set(failure, "there is no memory to hash %s", path));
+                    failure_set(failure, "there is no memory to hash %s", full));
+}
+
+static bool open_file(const struct draw_files *files, const char *name, int *file,
+                      struct failure *failure)
+{
+    return draw_file_open(files->directory, files->path, name, file, failure);
+}
+
+static bool read_file(const struct draw_files *files, const char *name, struct draw_text *text,
+                      struct failure *failure)
+{
+    return draw_text_read(files->directory, files->path, name, text, failure);
 }
 
 static bool read_texts(struct draw_files *files, struct failure *failure)

@@ -50,6 +50,17 @@ struct draw_files {
 };
 
 /*
+ * Opens a regular file of a draw, `path` being its directory's name; *file is -1 where there is none.
+ * Does not wait for the other end of a pipe. Returns false with the failure.
+ */
+bool draw_file_open(int directory, const char *path, const char *name, int *file,
+                    struct failure *failure);
+
+/* Reads such a file whole. Returns false with the failure; the caller frees text->bytes in any case. */
+bool draw_text_read(int directory, const char *path, const char *name, struct draw_text *text,
+                    struct failure *failure);
+
+/*
  * Opens the draw in the directory `path` and reads all of it, bets.csv too. Returns false with the
  * failure when the directory or a file that is there can't be read; files that are missing or
  * damaged are no failure. The caller calls draw_files_close in any case.

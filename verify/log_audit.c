@@ -8,6 +8,7 @@
 
 #include "store/data_directory.h"
 #include "store/file_io.h"
+#include "verify/draw_files.h"
 #include "verify/export_line.h"
 #include "verify/log_judgement.h"
 
@@ -40,20 +41,11 @@ __attribute__((format(printf, 2, 3))) static void note(char fault[VERIFY_TEXT_BY
 
 /* ------------------------------------------------------------ directories ---- */
 
-/* Opens a regular file; *file is -1 where there is none. */
-static bool open_file(const struct log_draw *draw, const char *name, int *file,
-                      struct failure *failure)
-{
-    *file = openat(draw->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    return *file >= 0 || errno == ENOENT ||
-           failure_set_errno(failure, "open %s/%s", draw->path, name);
-}
-
 static bool open_rows(struct log_draw *draw, const char *name, struct log_rows *rows,
                       struct failure *failure)
 {
     struct stat status = {.st_size = 0};
-    if (!open_file(draw, name, &rows->file, failure)) {
+    if (!draw_file_open(draw->directory, draw->path, name, &rows->file, failure)) {
         return false;
     }
     if (rows->file >= 0 && fstat(rows->file, &status) != 0) {
@@ -74,15 +66,14 @@ static bool open_draw(struct log_draw *draw, const char *path, struct failure *f
     if (draw->directory < 0) {
         return failure_set_errno(failure, "open the directory %s", path);
     }
-    if (!open_file(draw, DATA_CONTROL_FILE, &control, failure)) {
-        return false;
-    }
-    draw->has_control = control >= 0 && control_read_file(control, DATA_CONTROL_FILE,
-                                                          &draw->control, &reason) == CONTROL_READ;
+    bool opened = draw_file_open(draw->directory, path, DATA_CONTROL_FILE, &control, failure);
+    draw->has_control =
+        opened && control >= 0 &&
+        control_read_file(control, DATA_CONTROL_FILE, &draw->control, &reason) == CONTROL_READ;
     if (control >= 0) {
         close(control);
     }
-    return open_rows(draw, DATA_BETS_FILE, &draw->bets, failure) &&
+    return opened && open_rows(draw, DATA_BETS_FILE, &draw->bets, failure) &&
            open_rows(draw, DATA_DONE_FILE, &draw->done, failure);
 }
 
@@ -399,22 +390,11 @@ bool log_audit_read(struct log_audit *audit, const char *path, struct failure *f
 
 /* -------------------------------------------------------------------- output ---- */
 
-enum { VERDICT_COLUMNS = 8, NAME_COLUMNS = 15 };
-
 static const char *const check_names[LOG_CHECKS] = {[LOG_CHECK_LOG] = "log",
                                                     [LOG_CHECK_BETS] = "log-bets",
                                                     [LOG_CHECK_DONE] = "log-done",
                                                     [LOG_CHECK_FILES] = "log-files",
                                                     [LOG_CHECK_NATIONAL] = "national"};
-
-static size_t count_failed(const struct log_draw *draw)
-{
-    size_t failed = 0;
-    for (size_t i = 0; i < LOG_CHECKS; i++) {
-        failed += draw->lines[i].verdict == VERDICT_FAIL ? 1 : 0;
-    }
-    return failed;
-}
 
 bool log_audit_judge(struct log_audit *audit, struct failure *failure)
 {
@@ -429,19 +409,13 @@ bool log_audit_judge(struct log_audit *audit, struct failure *failure)
 
 bool log_audit_is_good(const struct log_draw *draw)
 {
-    return count_failed(draw) == 0;
+    return verify_lines_failed(draw->lines, LOG_CHECKS) == 0;
 }
 
 void log_audit_print(FILE *file, const struct log_draw *draw, bool quiet)
 {
-    size_t failed = count_failed(draw);
-    for (size_t i = 0; i < LOG_CHECKS; i++) {
-        const struct verify_line *line = &draw->lines[i];
-        if (!quiet || line->verdict == VERDICT_FAIL) {
-            fprintf(file, "%-*s%-*s %s\n", VERDICT_COLUMNS, verify_verdict_name(line->verdict),
-                    NAME_COLUMNS, check_names[i], line->text);
-        }
-    }
+    size_t failed = verify_lines_failed(draw->lines, LOG_CHECKS);
+    verify_lines_print(file, draw->lines, check_names, LOG_CHECKS, quiet);
     const char *name = draw->has_control ? draw->control.terms.draw : "?";
     if (failed > 0) {
         fprintf(file, "draw %s: %zu of %d checks against the log FAIL\n", name, failed, LOG_CHECKS);
@@ -452,12 +426,5 @@ void log_audit_print(FILE *file, const struct log_draw *draw, bool quiet)
 
 json_t *log_audit_json(const struct log_draw *draw)
 {
-    json_t *lines = json_array();
-    for (size_t i = 0; i < LOG_CHECKS; i++) {
-        const struct verify_line *line = &draw->lines[i];
-        json_array_append_new(lines,
-                              json_pack("{s:s, s:s, s:s}", "name", check_names[i], "verdict",
-                                        verify_verdict_name(line->verdict), "text", line->text));
-    }
-    return lines;
+    return verify_lines_json(draw->lines, check_names, LOG_CHECKS);
 }

@@ -3,17 +3,14 @@
  */
 #include "verify/log_judgement.h"
 
-#include "seal/canonical.h"
 #include "seal/draw_report.h"
 #include "store/data_directory.h"
+#include "verify/draw_files.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 __attribute__((format(printf, 4, 5))) static void set_line(struct log_draw *draw,
                                                            enum log_check check,
@@ -81,45 +78,26 @@ static void judge_rows(struct log_draw *draw, const struct log_rows *rows, const
 }
 
 /* Compares a small file. *count: those that are the same. False: it can't be read. */
-static bool compare_file(struct log_draw *draw, size_t index, unsigned *count,
+static bool compare_file(const struct log_draw *draw, size_t index, unsigned *count,
                          char fault[VERIFY_TEXT_BYTES], struct failure *failure)
 {
     const char *name = log_file_names[index];
     const struct log_file *logged = &draw->files[index];
-    struct sha256_digest sha256;
-    size_t bytes = 0;
-    int file = openat(draw->directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (file < 0 && errno != ENOENT) {
-        return failure_set_errno(failure, "open %s/%s", draw->path, name);
-    }
-    if (file < 0 || !logged->is_there) {
-        bool differ = file >= 0 || logged->is_there;
-        if (differ && fault[0] == '\0') {
-            (void)snprintf(fault, VERIFY_TEXT_BYTES,
-                           file < 0 ? "there is no %s, and the log has one"
-                                    : "there is a %s, and the log has none",
-                           name);
-        }
-        if (file >= 0) {
-            close(file);
-        }
-        return true;
-    }
-    char *text = canonical_read_file(file, name, &bytes, failure);
-    close(file);
-    if (text == NULL) {
+    struct draw_text text;
+    bool read = draw_text_read(draw->directory, draw->path, name, &text, failure);
+    bool is_there = text.bytes != NULL;
+    free(text.bytes);
+    if (!read) {
         return false;
     }
-    bool hashed = sha256_of(text, bytes, &sha256);
-    free(text);
-    if (!hashed) {
-        return failure_set(failure, "there is no memory to hash %s", name);
-    }
-    if (sha256_equal(&sha256, &logged->sha256)) {
+    if (is_there && logged->is_there && sha256_equal(&text.sha256, &logged->sha256)) {
         (*count)++;
-    } else if (fault[0] == '\0') {
+    } else if ((is_there || logged->is_there) && fault[0] == '\0') {
         (void)snprintf(fault, VERIFY_TEXT_BYTES,
-                       "%s is not the one of the log (record %" PRIu64 ")", name, logged->sequence);
+                       !is_there           ? "there is no %s, and the log has one"
+                       : !logged->is_there ? "there is a %s, and the log has none"
+                                           : "%s is not the one of the log (record %" PRIu64 ")",
+                       name, logged->sequence);
     }
     return true;
 }
@@ -275,14 +253,11 @@ static bool has_number(const struct log_draw *draw)
 static bool read_report(const struct log_draw *draw, struct draw_report *report)
 {
     struct failure ignored;
-    size_t bytes = 0;
-    int file = openat(draw->directory, DATA_DRAW_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    char *text = file < 0 ? NULL : canonical_read_file(file, DATA_DRAW_FILE, &bytes, &ignored);
-    bool is_read = text != NULL && draw_report_parse(text, bytes, DATA_DRAW_FILE, report, &ignored);
-    free(text);
-    if (file >= 0) {
-        (void)close(file);
-    }
+    struct draw_text text;
+    bool is_read = draw_text_read(draw->directory, draw->path, DATA_DRAW_FILE, &text, &ignored) &&
+                   text.bytes != NULL &&
+                   draw_report_parse(text.bytes, text.count, DATA_DRAW_FILE, report, &ignored);
+    free(text.bytes);
     return is_read;
 }
 

@@ -59,18 +59,40 @@ bool verify_report_set(struct verify_report *report, enum verify_check check,
     return verdict == VERDICT_OK;
 }
 
-static size_t count_failed(const struct verify_report *report)
+size_t verify_lines_failed(const struct verify_line *lines, size_t count)
 {
     size_t failed = 0;
-    for (size_t i = 0; i < VERIFY_CHECKS; i++) {
-        failed += report->lines[i].verdict == VERDICT_FAIL ? 1 : 0;
+    for (size_t i = 0; i < count; i++) {
+        failed += lines[i].verdict == VERDICT_FAIL ? 1 : 0;
     }
     return failed;
 }
 
+void verify_lines_print(FILE *file, const struct verify_line *lines, const char *const *names,
+                        size_t count, bool quiet)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!quiet || lines[i].verdict == VERDICT_FAIL) {
+            fprintf(file, "%-*s%-*s %s\n", VERDICT_COLUMNS, verdict_names[lines[i].verdict],
+                    NAME_COLUMNS, names[i], lines[i].text);
+        }
+    }
+}
+
+json_t *verify_lines_json(const struct verify_line *lines, const char *const *names, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(array,
+                              json_pack("{s:s, s:s, s:s}", "name", names[i], "verdict",
+                                        verdict_names[lines[i].verdict], "text", lines[i].text));
+    }
+    return array;
+}
+
 bool verify_report_is_good(const struct verify_report *report)
 {
-    return count_failed(report) == 0;
+    return verify_lines_failed(report->lines, VERIFY_CHECKS) == 0;
 }
 
 int verify_report_status(const struct verify_report *report)
@@ -95,14 +117,8 @@ static const char *stage_text(int stage)
 
 void verify_report_print(FILE *file, const struct verify_report *report, bool quiet)
 {
-    size_t failed = count_failed(report);
-    for (size_t i = 0; i < VERIFY_CHECKS; i++) {
-        const struct verify_line *line = &report->lines[i];
-        if (!quiet || line->verdict == VERDICT_FAIL) {
-            fprintf(file, "%-*s%-*s %s\n", VERDICT_COLUMNS, verdict_names[line->verdict],
-                    NAME_COLUMNS, check_names[i], line->text);
-        }
-    }
+    size_t failed = verify_lines_failed(report->lines, VERIFY_CHECKS);
+    verify_lines_print(file, report->lines, check_names, VERIFY_CHECKS, quiet);
     const char *draw = report->draw[0] == '\0' ? "?" : report->draw;
     if (failed > 0) {
         fprintf(file, "draw %s: %zu of %d checks FAIL\n", draw, failed, VERIFY_CHECKS);
@@ -113,13 +129,8 @@ void verify_report_print(FILE *file, const struct verify_report *report, bool qu
 
 json_t *verify_report_json(const struct verify_report *report)
 {
-    json_t *lines = json_array();
-    for (size_t i = 0; i < VERIFY_CHECKS; i++) {
-        const struct verify_line *line = &report->lines[i];
-        json_array_append_new(lines, json_pack("{s:s, s:s, s:s}", "name", check_names[i], "verdict",
-                                               verdict_names[line->verdict], "text", line->text));
-    }
     return json_pack("{s:s, s:s, s:s, s:i, s:o}", "draw", report->draw, "identity",
                      report->identity, "state", report->state, "status",
-                     verify_report_status(report), "checks", lines);
+                     verify_report_status(report), "checks",
+                     verify_lines_json(report->lines, check_names, VERIFY_CHECKS));
 }

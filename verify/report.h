@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 /* In the order of the lines. */
@@ -70,6 +71,16 @@ struct verify_report {
     int stage;                                  /* the exit status where nothing fails */
     struct verify_line lines[VERIFY_CHECKS];
 };
+
+/* How many of the lines FAIL. */
+size_t verify_lines_failed(const struct verify_line *lines, size_t count);
+
+/* Prints a line for each check, of which `names` has the names; with `quiet` for those that fail. */
+void verify_lines_print(FILE *file, const struct verify_line *lines, const char *const *names,
+                        size_t count, bool quiet);
+
+/* The same as an array; NULL: no memory. */
+json_t *verify_lines_json(const struct verify_line *lines, const char *const *names, size_t count);
 
 /* Writes a line, printf-like. Returns true for VERDICT_OK. */
 bool verify_report_set(struct verify_report *report, enum verify_check check,

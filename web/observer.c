@@ -15,15 +15,21 @@
 enum { NEWEST_SAMPLES = 2, NEWEST_HAPPENINGS = 16 };
 
 static const char *const answer_names[] = {
-    [TARGET_FOUND] = "found",       [TARGET_ABSENT] = "absent",
-    [TARGET_STARTING] = "starting", [TARGET_OTHER_VERSION] = "other_version",
+    [TARGET_FOUND] = "found",
+    [TARGET_ABSENT] = "absent",
+    [TARGET_STARTING] = "starting",
+    [TARGET_STANDBY] = "standby",
+    [TARGET_OTHER_VERSION] = "other_version",
     [TARGET_FAILED] = "failed",
 };
 
 /* What has happened when an answer follows another one. */
 static const char *const turn_names[] = {
-    [TARGET_FOUND] = "server_found",       [TARGET_ABSENT] = "server_gone",
-    [TARGET_STARTING] = "server_starting", [TARGET_OTHER_VERSION] = "server_of_other_version",
+    [TARGET_FOUND] = "server_found",
+    [TARGET_ABSENT] = "server_gone",
+    [TARGET_STARTING] = "server_starting",
+    [TARGET_STANDBY] = "server_is_standby",
+    [TARGET_OTHER_VERSION] = "server_of_other_version",
     [TARGET_FAILED] = "server_not_seen",
 };
 

@@ -3,10 +3,12 @@
  */
 #include "web/web_options.h"
 
-#include <errno.h>
-#include <stdlib.h>
+#include "bet/bet.h"
 
-enum { DECIMAL = 10, OPTION_ADDRESS = PROGRAM_LONG_ONLY, OPTION_PORT, OPTION_NAMES };
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_ADDRESS = PROGRAM_LONG_ONLY, OPTION_PORT, OPTION_NAMES };
 
 static const struct program_option program_options[] = {
     {.id = 'c',
@@ -46,13 +48,9 @@ const struct program_manual web_manual = {
 
 static enum program_reading take_port(const char *text, uint32_t *port)
 {
-    char *end = NULL;
-    errno = 0;
-    unsigned long number = strtoul(text, &end, DECIMAL);
-    if (errno != 0 || text[0] < '0' || text[0] > '9' || *end != '\0' || number > UINT16_MAX) {
+    if (!bet_parse_uint32(text, strlen(text), port) || *port > UINT16_MAX) {
         return program_misused(&web_manual, "--port %s: not a number from 0 to 65535", text);
     }
-    *port = (uint32_t)number;
     return PROGRAM_GO_ON;
 }
 

@@ -2,6 +2,8 @@
  * test_web.c - lottery-web beside a real server, over real sockets: what it serves, what it refuses,
  * who can hold it up, and that it goes on without its server.
  */
+#include "store/data_directory.h"
+#include "store/replication.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/files.h"
 #include "tests/harness/peer.h"
@@ -453,6 +455,32 @@ static void a_killed_server_is_gone_too(void **state)
     await_state(web, "was left by one that was killed");
 }
 
+/* This process is what the standby would be: it holds the directory's locks, and writes its state. */
+static void a_standby_is_told_as_one(void **state)
+{
+    struct server *server = server_start(*state, NULL);
+    const struct web *web = start_web(server);
+    struct data_directory directory;
+    struct failure failure = {.text = ""};
+    const struct replication_state standby = {.id = "00c0ffee",
+                                              .role = REPLICATION_STANDBY,
+                                              .writer = "north-1",
+                                              .epoch = 3,
+                                              .connected = true};
+    bool synced = false;
+    server_stop_well(server);
+    if (!data_directory_open(server->directory, NULL, DEADLINE_MS, &directory, &failure) ||
+        !replication_write(&directory, &standby, &synced, &failure)) {
+        fail_msg("%s", failure.text);
+    }
+    await_state(web, "\"answer\": \"standby\", \"reason\": \"a standby holds ");
+    const char *json = get(web, "/state.json");
+    assert_has(json, "follows north-1, epoch 3");
+    assert_has(json, "\"kind\": \"server_is_standby\"");
+    assert_has(get(web, "/metrics"), "\nlottery_up 0\n");
+    data_directory_close(&directory);
+}
+
 static void deaths_and_repairs_are_told(void **state)
 {
     struct peer *peer = NULL;
@@ -537,6 +565,7 @@ int main(void)
         STAGE_TEST(more_connections_than_there_is_room_for_are_closed),
         STAGE_TEST(it_says_that_the_server_is_gone_and_that_it_is_back),
         STAGE_TEST(a_killed_server_is_gone_too),
+        STAGE_TEST(a_standby_is_told_as_one),
         STAGE_TEST(deaths_and_repairs_are_told),
         STAGE_TEST(it_ends_well_with_readers_before_it),
         STAGE_TEST(what_keeps_it_from_starting_is_said),

@@ -153,6 +153,16 @@ static void the_export_has_every_message_with_its_headers(void **state)
     assert_int_equal(it->printed[it->printed_bytes - 1], '\n');
 }
 
+/* Whoever may write the log may write any header, and what an auditor gets is JSON nevertheless. */
+static void a_header_that_is_no_text_is_printed_as_json(void **state)
+{
+    struct case_of *it = *state;
+    it->log.node = "a\x01\xff\"\\ñ\xc3";
+    fixture_claim(&it->log);
+    assert_int_equal(export(it), FEEDING_DONE);
+    assert_non_null(strstr(it->printed, "\"a\\ufffd\\ufffd\\\"\\\\ñ\\ufffd\""));
+}
+
 static void a_missing_message_ends_the_export_behind_what_is_there(void **state)
 {
     struct case_of *it = *state;
@@ -240,6 +250,7 @@ int main(void)
         TEST(a_position_is_kept_in_a_file_and_read_from_it),
         TEST(a_full_output_ends_the_feed_and_keeps_no_position),
         TEST(the_export_has_every_message_with_its_headers),
+        TEST(a_header_that_is_no_text_is_printed_as_json),
         TEST(a_missing_message_ends_the_export_behind_what_is_there),
         TEST(bytes_that_are_no_text_are_base64),
         TEST(copy_gets_rows_that_say_where_they_come_from),

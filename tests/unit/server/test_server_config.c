@@ -258,9 +258,19 @@ static void centres_that_draw_together_are_named_once_each(void **state)
     assert_refused(state, ENGINE "}\ncentres: {expected: \"B,B,A\"}",
                    ":2: centres.expected: centre B is named twice");
     assert_refused(state, ENGINE "}\ncentres: {expected: \"A,\"}",
-                   ":2: centres.expected: \"A,\" is not like A,B,C");
-    assert_refused(state, ENGINE "}\ncentres: {expected: \"A,,B\"}",
-                   ":2: centres.expected: \"A,,B\" is not like A,B,C");
+                   ":2: centres.expected: \"A,\" is not like A,B,C: \"\" is no centre's name: 1 to "
+                   "32 letters, digits and \"-\"");
+    assert_refused(
+        state, ENGINE "}\ncentres: {expected: \"A,,B\"}",
+        ":2: centres.expected: \"A,,B\" is not like A,B,C: \"\" is no centre's name: 1 to "
+        "32 letters, digits and \"-\"");
+    assert_refused(state, ENGINE "}\ncentres: {expected: \"A, B\"}",
+                   ":2: centres.expected: \"A, B\" is not like A,B,C");
+    assert_refused(state,
+                   ENGINE
+                   "}\ncentres: {expected: \"A,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,"
+                   "21,22,23,24,25,26,27,28,29,30,31,32\"}",
+                   ":2: centres.expected: more than 32 centres");
 }
 
 static void the_number_of_agencies_wins_over_its_other_names(void **state)
