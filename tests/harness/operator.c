@@ -43,10 +43,10 @@ static const char *read_sha256(const struct server *server, const char *name, co
 {
     const char *text = files_read(server->stage, server_file(server, name), NULL);
     const char *found = strstr(text, label);
-    if (found == NULL) {
-        stage_fail_at(__FILE__, __LINE__, "%s has no \"%s\":\n%s", name, label, text);
+    if (found != NULL) {
+        return stage_text(server->stage, "%.*s", CONTROL_SHA256_DIGITS, found + strlen(label));
     }
-    return stage_text(server->stage, "%.*s", CONTROL_SHA256_DIGITS, found + strlen(label));
+    stage_fail_at(__FILE__, __LINE__, "%s has no \"%s\":\n%s", name, label, text);
 }
 
 const char *operator_read_seal(const struct server *server)
