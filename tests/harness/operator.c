@@ -6,7 +6,11 @@
 #include "store/control.h"
 #include "tests/harness/files.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <string.h>
+
+#include <cmocka.h> /* after what it needs */
 
 struct program *operator_run_at(const struct server *server, const char *name,
                                 const char *const *arguments, int status, const char *file,
@@ -43,10 +47,8 @@ static const char *read_sha256(const struct server *server, const char *name, co
 {
     const char *text = files_read(server->stage, server_file(server, name), NULL);
     const char *found = strstr(text, label);
-    if (found != NULL) {
-        return stage_text(server->stage, "%.*s", CONTROL_SHA256_DIGITS, found + strlen(label));
-    }
-    stage_fail_at(__FILE__, __LINE__, "%s has no \"%s\":\n%s", name, label, text);
+    assert_non_null(found);
+    return stage_text(server->stage, "%.*s", CONTROL_SHA256_DIGITS, found + strlen(label));
 }
 
 const char *operator_read_seal(const struct server *server)
