@@ -8,6 +8,7 @@
 
 #include "bet/message.h"
 #include "client/servers.h"
+#include "lib/log_format.h"
 #include "tls/tls_stream.h"
 
 #include <stddef.h>
@@ -31,6 +32,7 @@ enum client_key {
     KEY_LOOP_PERIOD,
     KEY_LOOP_AMOUNT,
     KEY_LOG_LEVEL,
+    KEY_LOG_FORMAT,
     KEY_EXIT_STOPPED,
     KEY_BATCH_MAX_AMOUNT,
     KEY_BATCH_IN_FLIGHT,
@@ -120,6 +122,14 @@ static const struct config_key keys[KEYS] = {
                        .default_value = "INFO",
                        .meaning = "least level that is logged: DEBUG, INFO, WARNING, ERROR, "
                                   "CRITICAL"},
+    [KEY_LOG_FORMAT] = {.path = {"log.format"},
+                        .environment = {"CLI_LOG_FORMAT"},
+                        .kind = CONFIG_CHOICE,
+                        FIELD(log_format),
+                        .default_value = "text",
+                        .choices = log_format_names,
+                        .meaning = "form of the log: text; json, an object a line; journald, with "
+                                   "each field, to the journal of systemd"},
     [KEY_EXIT_STOPPED] = {.path = {"exit.stopped"},
                           .environment = {"CLI_EXIT_STOPPED"},
                           .kind = CONFIG_UINT32,

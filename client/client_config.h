@@ -36,6 +36,7 @@ struct client_config {
     int64_t loop_lapse_ms;                   /* loop.lapse: give up after this without progress */
     int64_t loop_period_ms;                  /* loop.period: pause between look-ups and probes */
     uint32_t loop_amount;                    /* loop.amount: echo probes before betting */
+    int log_format;                          /* log.format, enum log_format */
     int log_level;                           /* log.level, enum log_level */
     uint32_t exit_stopped;                   /* exit.stopped, a status */
     uint32_t batch_max_amount;               /* batch.maxAmount, batch.batch_size: bets a message */

@@ -115,7 +115,7 @@ static void tell_server(struct job *job, const struct failure *why)
     if (!servers_are_several(&job->servers) || server == before) {
         log_debug(LOG_SERVER_REACHED, "result: success | server: %s", server->text);
     } else if (before == NULL) {
-        log_info(LOG_SERVER_REACHED, "result: success | server: %s%s%s", server->text,
+        log_info(LOG_SERVER_REACHED, "result: success | server: %s%-s%s", server->text,
                  why->text[0] == '\0' ? "" : " | reason: ", why->text);
     } else {
         log_warning(LOG_SERVER_CHANGED, "result: success | server: %s | before: %s | reason: %s",

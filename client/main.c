@@ -209,6 +209,7 @@ static int run_job(const struct client_config *config, struct credentials *crede
     struct job job;
     char description[LOG_LINE_BYTES];
     log_set_threshold((enum log_level)config->log_level);
+    log_set_format((enum log_format)config->log_format);
     log_open();
     enum job_step opened =
         job_open(&job, config, credentials, interrupt, progress_lines_up, &failure);
@@ -216,7 +217,7 @@ static int run_job(const struct client_config *config, struct credentials *crede
         return program_complain(&manual, status_of(opened, config), "%s", failure.text);
     }
     config_describe(&client_config_table, config, description, sizeof description);
-    log_info(LOG_AGENCY_CONFIG_READ, "result: success%s", description);
+    log_info(LOG_AGENCY_CONFIG_READ, "result: success%-s", description);
     credentials_warn(credentials, config);
     return do_job(&job);
 }

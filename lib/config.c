@@ -181,13 +181,16 @@ bool config_load(const struct config_table *table, const struct config_request *
     return failure->text[0] == '\0';
 }
 
-/* Appends ` | name: value` to what is there; what has no room is cut. */
+/* Appends ` | name: value` to what is there; what has no room is cut. A `|` of the value would end it. */
 static void describe_key(const struct config_key *key, const char *name, const void *target,
                          char *text, size_t capacity)
 {
     char value[CONFIG_TEXT_BYTES];
     size_t used = strlen(text);
     config_value_format(key, target, value, sizeof value);
+    for (char *bar = value; (bar = strchr(bar, '|')) != NULL;) {
+        *bar = '?';
+    }
     snprintf(text + used, capacity - used, " | %s: %s", name, value);
 }
 

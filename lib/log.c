@@ -11,8 +11,9 @@
 #include "lib/log.h"
 
 #include "lib/clock.h"
+#include "lib/log_journal.h"
+#include "lib/log_moment.h"
 #include "lib/log_output.h"
-#include "lib/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -25,38 +26,39 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *const level_names[LOG_LEVELS] = {
-    [LOG_LEVEL_DEBUG] = "DEBUG", [LOG_LEVEL_INFO] = "INFO",         [LOG_LEVEL_WARNING] = "WARNING",
-    [LOG_LEVEL_ERROR] = "ERROR", [LOG_LEVEL_CRITICAL] = "CRITICAL",
-};
-
-enum {
-    TELL_EVERY_MS = 1000,
-    MOMENT_BYTES = 20, /* "2026-11-23 10:00:00 " */
-    LEVEL_BYTES = 9,   /* "INFO", filled up with spaces */
-    COLOUR_BYTES = 16, /* around it, on a terminal */
-    ACTION_BYTES = 43  /* the longest `action: ... | ` */
-};
+enum { TELL_EVERY_MS = 1000, PROGRAM_BYTES = 32 };
 
 static enum log_level log_threshold = LOG_LEVEL_INFO;
 static struct log_output log_output = {.descriptor = STDOUT_FILENO, .kind = LOG_OUTPUT_FILE};
 static struct log_losses own_losses;
 static struct log_losses *losses = &own_losses;
 static const struct log_around *log_around;
-static long utc_offset_s; /* of local time when the log was opened */
-static bool is_coloured;
-
-/* Select Graphic Rendition (ECMA-48, 8.3.117), so that what needs a look is seen. */
-static const char *const level_colours[LOG_LEVELS] = {
-    [LOG_LEVEL_DEBUG] = "\x1b[2m",       [LOG_LEVEL_INFO] = "",
-    [LOG_LEVEL_WARNING] = "\x1b[33m",    [LOG_LEVEL_ERROR] = "\x1b[31m",
-    [LOG_LEVEL_CRITICAL] = "\x1b[1;31m",
-};
-static const char colour_end[] = "\x1b[0m";
+static const struct log_connection *log_connection;
+static enum log_format wanted_format = LOG_FORMAT_TEXT; /* of log.format */
+static enum log_format log_format = LOG_FORMAT_TEXT;    /* what came of it */
+static struct log_decoration decoration;
+static const char *journal_path = LOG_JOURNAL_PATH;
+static int journal = -1;
+static char program[PROGRAM_BYTES] = "lottery";
 
 void log_set_threshold(enum log_level threshold)
 {
     log_threshold = threshold;
+}
+
+void log_set_format(enum log_format format)
+{
+    wanted_format = format;
+}
+
+void log_set_journal(const char *path)
+{
+    journal_path = path == NULL ? LOG_JOURNAL_PATH : path;
+}
+
+void log_set_connection(const struct log_connection *connection)
+{
+    log_connection = connection;
 }
 
 void log_set_around(const struct log_around *around)
@@ -69,15 +71,10 @@ bool log_enabled(enum log_level level)
     return level >= log_threshold;
 }
 
-const char *log_level_name(enum log_level level)
-{
-    return level_names[level];
-}
-
 bool log_level_from_name(const char *name, enum log_level *level)
 {
     for (int i = 0; i < LOG_LEVELS; i++) {
-        if (strcasecmp(name, level_names[i]) == 0) {
+        if (strcasecmp(name, log_level_name((enum log_level)i)) == 0) {
             *level = (enum log_level)i;
             return true;
         }
@@ -97,64 +94,59 @@ bool log_level_from_name(const char *name, enum log_level *level)
 
 /* A line in the making. Its first byte is a line end, which is written only after a torn line. */
 struct line {
-    char text[1 + LOG_LINE_BYTES];
+    char text[1 + LOG_DATAGRAM_BYTES];
     size_t used;
 };
 
-/* Writes the level, filled up to LEVEL_BYTES columns, and returns its end. For signal handlers, too. */
-static char *put_level(char *text, enum log_level level)
+/* Who says it. A line about another process has that one's pid among its own fields. */
+static void add_sender(struct log_fields *tail, const struct log_fields *own)
 {
-    size_t name_bytes = strlen(level_names[level]);
-    bool coloured = is_coloured && level_colours[level][0] != '\0';
-    if (coloured) {
-        text = stpcpy(text, level_colours[level]);
+    if (!log_fields_have(own, "pid")) {
+        log_fields_add(tail, "pid: %d", (int)getpid());
     }
-    text = stpcpy(text, level_names[level]);
-    if (coloured) {
-        text = stpcpy(text, colour_end);
+    if (log_connection != NULL) {
+        log_fields_add(tail,
+                       "%-s"
+                       "ip: %s%-s%s | connection: %" PRIu64,
+                       tail->bytes == 0 ? "" : " | ", log_connection->ip,
+                       log_connection->via[0] == '\0' ? "" : " | via: ", log_connection->via,
+                       log_connection->number);
     }
-    memset(text, ' ', LEVEL_BYTES - name_bytes);
-    return text + LEVEL_BYTES - name_bytes;
 }
 
-/* Writes `action: store | `, and returns its end. For signal handlers, too. */
-static char *put_action(char *text, enum log_message message)
-{
-    text = stpcpy(text, "action: ");
-    text = stpcpy(text, log_message_text(message)->action);
-    return stpcpy(text, " | ");
-}
-
-/* A line begins with date, time, level and action. */
+/* For signal handlers, too. */
 __attribute__((format(printf, 4, 0))) static void format_line(struct line *line,
                                                               enum log_level level,
                                                               enum log_message message,
                                                               const char *format, va_list arguments)
 {
-    char *text = line->text + 1;
-    time_t now = time(NULL);
-    struct tm broken_down;
+    struct log_fields own = {.bytes = 0};
+    struct log_fields tail = {.bytes = 0};
+    struct log_record record = {
+        .level = level, .message = message, .own = &own, .tail = &tail, .program = program};
+    clock_gettime(CLOCK_REALTIME, &record.moment);
+    log_fields_add_list(&own, format, arguments);
+    add_sender(&tail, &own);
     line->text[0] = '\n';
-    localtime_r(&now, &broken_down);
-    size_t used = strftime(text, LOG_LINE_BYTES, "%Y-%m-%d %H:%M:%S ", &broken_down);
-    used = (size_t)(put_level(text + used, level) - text);
-    used = (size_t)(put_action(text + used, message) - text);
-    int wanted = vsnprintf(text + used, LOG_LINE_BYTES - used, format, arguments);
-    size_t text_bytes = wanted < 0 ? 0 : (size_t)wanted;
-    if (text_bytes > LOG_LINE_BYTES - used - 1) {
-        text_bytes = LOG_LINE_BYTES - used - 1;
+    switch (log_format) {
+    case LOG_FORMAT_JSON:
+        line->used = log_format_json(&record, &decoration, line->text + 1);
+        break;
+    case LOG_FORMAT_JOURNALD:
+        line->used = log_format_journal(&record, line->text + 1);
+        break;
+    case LOG_FORMAT_TEXT:
+    case LOG_FORMATS:
+        line->used = log_format_text(&record, &decoration, line->text + 1);
+        break;
     }
-    /* A control character would let a client forge a line of ours; a cut one ends as `?`. */
-    text_make_clean(text + used, text_bytes);
-    used += text_bytes;
-    text[used++] = '\n';
-    line->used = used;
 }
 
 /* Returns false, with errno, when not all of it got out. Ends what somebody left half written. */
 static bool put_line(const struct line *line, enum log_patience patience)
 {
-    bool ends_another = atomic_load(&losses->torn) != 0 && atomic_exchange(&losses->torn, 0) != 0;
+    bool ends_another = log_format != LOG_FORMAT_JOURNALD && atomic_load(&losses->torn) != 0 &&
+                        atomic_exchange(&losses->torn, 0) != 0;
     size_t mended = ends_another ? 1 : 0;
     size_t bytes = line->used + mended;
     size_t written = log_output_write(&log_output, line->text + 1 - mended, bytes, patience);
@@ -254,17 +246,38 @@ void log_count_losses_in(struct log_losses *shared)
 
 /* ------------------------------------------------------- opening, closing ---- */
 
+/* Opens what the format wants. False, with errno, where it can't be had: it is text then. */
+static bool open_output(void)
+{
+    log_format = wanted_format;
+    log_output_close(&log_output);
+    if (journal >= 0) {
+        close(journal);
+    }
+    journal = wanted_format == LOG_FORMAT_JOURNALD ? log_journal_open(journal_path) : -1;
+    int error = errno;
+    bool has_it = journal >= 0 || wanted_format != LOG_FORMAT_JOURNALD;
+    log_format = has_it ? wanted_format : LOG_FORMAT_TEXT;
+    log_output_open(&log_output, journal >= 0 ? journal : STDOUT_FILENO);
+    decoration = (struct log_decoration){.is_coloured = log_format == LOG_FORMAT_TEXT &&
+                                                        log_output_takes_colours(STDOUT_FILENO),
+                                         .has_priority = log_journal_reads(STDOUT_FILENO)};
+    errno = error;
+    return has_it;
+}
+
 void log_open(void)
 {
     signal(SIGPIPE, SIG_IGN); /* a reader that is gone costs lines, not the process */
-    log_output_close(&log_output);
-    log_output_open(&log_output, STDOUT_FILENO);
-    time_t now = time(NULL);
-    struct tm broken_down;
-    if (localtime_r(&now, &broken_down) != NULL) {
-        utc_offset_s = broken_down.tm_gmtoff;
+    (void)snprintf(program, sizeof program, "%s", program_invocation_short_name);
+    log_moment_look_up_zone(time(NULL));
+    if (!open_output()) {
+        log_warning(
+            LOG_JOURNAL_MISSING,
+            "result: in_progress | socket: %s | error: %s | reason: log.format is journald; "
+            "the log goes to standard output instead",
+            journal_path, strerror(errno));
     }
-    is_coloured = log_output_takes_colours(STDOUT_FILENO);
 }
 
 void log_close(void)
@@ -278,17 +291,16 @@ void log_close(void)
 
 /* -------------------------------------------------------------- logging ---- */
 
-void log_write(enum log_level level, enum log_message message, const char *format, ...)
+void log_write_list(enum log_level level, enum log_message message, const char *format,
+                    va_list arguments)
 {
     if (!log_enabled(level)) {
         return;
     }
     int saved_errno = errno;
     struct line line;
-    va_list arguments;
-    va_start(arguments, format);
+    log_moment_look_up_zone(time(NULL));
     format_line(&line, level, message, format, arguments);
-    va_end(arguments);
     bool losing = atomic_load(&losses->losing) != 0;
     if (log_around != NULL) {
         log_around->before(log_around->context);
@@ -298,6 +310,14 @@ void log_write(enum log_level level, enum log_message message, const char *forma
         log_around->after(log_around->context);
     }
     errno = saved_errno;
+}
+
+void log_write(enum log_level level, enum log_message message, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    log_write_list(level, message, format, arguments);
+    va_end(arguments);
 }
 
 void log_complain(const char *format, ...)
@@ -321,63 +341,18 @@ void log_complain(const char *format, ...)
     log_output_close(&errors);
 }
 
-/* Writes so many digits, and returns their end. */
-static char *put_digits(char *text, int digits, long value)
+void log_write_in_signal(enum log_level level, enum log_message message, const char *format, ...)
 {
-    for (int i = digits - 1; i >= 0; i--) {
-        text[i] = (char)('0' + value % 10);
-        value /= 10;
-    }
-    return text + digits;
-}
-
-/*
- * Writes local time as "2026-11-23 10:00:00 ", and returns its end. gmtime and strftime take locks.
- * The calendar is that of H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", for days since
- * 1970: years begin in March, and repeat after 400 of them.
- */
-static char *put_moment(char *text)
-{
-    enum { DAY_S = 86400, ERA_DAYS = 146097, TO_ERA = 719468, YEAR_DAYS = 365 };
-    struct timespec now = {0};
-    clock_gettime(CLOCK_REALTIME, &now);
-    long seconds = now.tv_sec + utc_offset_s;
-    long days = seconds / DAY_S + TO_ERA;
-    long era_day = days % ERA_DAYS;
-    long year = (era_day - era_day / 1460 + era_day / 36524 - era_day / 146096) / YEAR_DAYS;
-    long year_day = era_day - (YEAR_DAYS * year + year / 4 - year / 100);
-    long month = (5 * year_day + 2) / 153; /* 0 is March */
-    long day = year_day - (153 * month + 2) / 5 + 1;
-    long of_day_s = seconds % DAY_S;
-    text = put_digits(text, 4, year + days / ERA_DAYS * 400 + (month >= 10 ? 1 : 0));
-    *text++ = '-';
-    text = put_digits(text, 2, month < 10 ? month + 3 : month - 9);
-    *text++ = '-';
-    text = put_digits(text, 2, day);
-    *text++ = ' ';
-    text = put_digits(text, 2, of_day_s / 3600);
-    *text++ = ':';
-    text = put_digits(text, 2, of_day_s / 60 % 60);
-    *text++ = ':';
-    text = put_digits(text, 2, of_day_s % 60);
-    *text++ = ' ';
-    return text;
-}
-
-void log_write_in_signal(enum log_level level, enum log_message message, const char *text)
-{
-    struct line line = {.used = 0};
-    size_t bytes = strlen(text);
-    size_t room = LOG_LINE_BYTES - MOMENT_BYTES - LEVEL_BYTES - COLOUR_BYTES - ACTION_BYTES - 1;
+    struct line line;
+    va_list arguments;
     int saved_errno = errno;
     if (!log_enabled(level)) {
         return;
     }
-    line.used = (size_t)(put_action(put_level(put_moment(line.text), level), message) - line.text);
-    memcpy(line.text + line.used, text, bytes < room ? bytes : room);
-    line.used += bytes < room ? bytes : room;
-    line.text[line.used++] = '\n';
-    if (write(log_output.descriptor, line.text, line.used) != (ssize_t)line.used) {
+    va_start(arguments, format);
+    format_line(&line, level, message, format, arguments);
+    va_end(arguments);
+    if (write(log_output.descriptor, line.text + 1, line.used) != (ssize_t)line.used) {
         atomic_fetch_add(&losses->lines, 1);
         atomic_fetch_add(&losses->untold, 1);
         atomic_store(&losses->error, errno);

@@ -2,12 +2,15 @@
  * log.h - log lines that programs can read, whole lines even when many
  * processes write to the same place.
  *
- * A line is `2026-11-23 10:00:00 INFO     action: a | result: success | ...`
- * and leaves the process in one write to standard output (POSIX: a write of
- * at most PIPE_BUF bytes to a pipe is atomic). A line longer than LOG_LINE_BYTES
- * is cut. Every line is valid UTF-8 without control characters: each byte that is
- * not becomes `?`, but for the colour of the level on a terminal (log_output.h). Fields are `name: value`, separated by ` | `; `result` is
- * success, fail or in_progress.
+ * A line has one of three forms (log_format.h), which log.format chooses. As text it is
+ * `2026-11-23 10:00:00.123-03:00 INFO     action: a | result: success | ... | pid: 17 | id: LT-2101`,
+ * and leaves the process in one write to standard output (POSIX: a write of at most PIPE_BUF bytes
+ * to a pipe is atomic). A line longer than LOG_LINE_BYTES is cut within the call's own fields. Every
+ * line is valid UTF-8 without control characters, but for the colour of the level on a terminal
+ * (log_output.h). Fields are `name: value`, separated by ` | `, and no value can forge one
+ * (log_fields.h); `result` is success, fail or in_progress. `pid` is the process that the line is
+ * about: the one that writes it, where the call names no other. A handler's lines have its peer, and
+ * the number of its connection. A message for which somebody has to act has a hint, from WARNING on.
  *
  * A process waits for the log no longer than a moment (log_output.h says how
  * long). Lines are lost where the log's reader has stopped, its output is closed
@@ -22,28 +25,26 @@
  * alone. (A line that another process writes at that very moment follows the part
  * in the same line.)
  *
- * Any process may call these functions; main sets threshold and output once, before
+ * With log.format: journald, lines go to the journal's socket, one datagram each; it is opened by
+ * log_open, before the process gives up what it could open. Where it can't be, the log goes to
+ * standard output as text, and says so. systemd keeps that socket while journald is restarted.
+ * Where standard output is the journal's stream (JOURNAL_STREAM, systemd.exec(5)), lines begin with
+ * their priority, `<4>`, which the journal takes off: `journalctl -p warning` finds them without
+ * any configuration. A datagram has each field, and costs no parser; the stream needs no socket.
+ *
+ * Any process may call these functions; main sets threshold, format and output once, before
  * it forks.
  */
 #ifndef LIB_LOG_H
 #define LIB_LOG_H
 
+#include "lib/log_format.h"
 #include "lib/log_message.h"
 
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-enum log_level {
-    LOG_LEVEL_DEBUG,
-    LOG_LEVEL_INFO,
-    LOG_LEVEL_WARNING,
-    LOG_LEVEL_ERROR,
-    LOG_LEVEL_CRITICAL,
-    LOG_LEVELS
-};
-
-enum { LOG_LINE_BYTES = 2048 };
 
 /* The lost lines of all processes that log to the same place. All zeros at first. */
 struct log_losses {
@@ -56,6 +57,12 @@ struct log_losses {
     _Atomic uint32_t losing; /* 1: the latest line was lost, so that the next one does not wait */
     _Atomic uint32_t torn;   /* 1: what was written last ends within a line */
 };
+
+/* The form of lines from log_open on. The default is LOG_FORMAT_TEXT. */
+void log_set_format(enum log_format format);
+
+/* Where log_open looks for the journal; NULL: where systemd has it, as at first. For tests. */
+void log_set_journal(const char *path);
 
 /*
  * Finds out what standard output is, so that it is written to without waiting.
@@ -85,9 +92,6 @@ void log_set_threshold(enum log_level threshold);
 /* True when a line of this level would be written. */
 bool log_enabled(enum log_level level);
 
-/* The level's name as it stands in a line, "INFO" for example. */
-const char *log_level_name(enum log_level level);
-
 /*
  * Reads a level's name, in any case; "WARN" and "FATAL" are accepted too.
  * Returns false and leaves *level alone where the name is unknown.
@@ -111,19 +115,33 @@ struct log_around {
  */
 void log_set_around(const struct log_around *around);
 
+/* A connection, as its handler's lines name it. */
+struct log_connection {
+    uint64_t number;      /* given by the supervisor, each once in a server's life */
+    const char *ip, *via; /* the peer, and the balancer that forwards it, or "" */
+};
+
+/*
+ * Every line that this process writes names the connection from now on; NULL: none, as at first. The
+ * struct must exist until the next call of this function.
+ */
+void log_set_connection(const struct log_connection *connection);
+
 /*
  * Writes one line of this message, or counts it as lost. The message's action comes first, and the
  * text of the call after it: `result: success | ...`. Keeps errno.
  */
 void log_write(enum log_level level, enum log_message message, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+void log_write_list(enum log_level level, enum log_message message, const char *format,
+                    va_list arguments) __attribute__((format(printf, 3, 0)));
 
 /*
  * Writes one line as log_write does, by what a signal handler may call (signal-safety(7)): in one
- * write, which is not repeated. `text` is shorter than LOG_LINE_BYTES by the 45 bytes of date,
- * level and its colour, and clean. The hour is local time as it was when the log was opened.
+ * write, which is not repeated. The hour is local time by the zone of the latest line before.
  */
-void log_write_in_signal(enum log_level level, enum log_message message, const char *text);
+void log_write_in_signal(enum log_level level, enum log_message message, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /*
  * Writes `PROGRAM: text` and a line end to standard error, without waiting longer than

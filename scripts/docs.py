@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that the documentation says what the sources say.
 
-The pages name log actions, keys of the configuration, counters, disasters, fault points, rooms,
+The pages name log messages, keys of the configuration, counters, disasters, fault points, rooms,
 files and functions. Each list has one home in the sources, and this program compares the pages
 with it. It prints each difference, and ends with status 1 if there is any.
 
@@ -17,17 +17,17 @@ import sys
 OPERATIONS = 'docs/operations.md'
 RELIABILITY = 'docs/reliability.md'
 SECURITY = 'docs/security.md'
+RUNBOOK = 'docs/runbook.md'
 READING = 'docs/reading.md'
 ARCHITECTURE = 'docs/architecture.md'
 ROOMS = ('lib', 'bet', 'shm', 'store', 'shipper', 'tls', 'pki', 'server', 'client', 'generate',
          'stat', 'web', 'admin')
 
-# Whose actions and keys a table holds, under which heading of OPERATIONS.
-ACTIONS = {"The server's actions": ('lib', 'shm', 'store', 'tls', 'server', 'shipper'),
-           "The agency's actions": ('lib', 'tls', 'client'),
-           "lottery-web's actions": ('web',)}
+# Whose keys a table holds, under which heading of OPERATIONS.
 KEYS = {"The server's keys": ('server/server_keys.c', 'server/config.yaml'),
         "The agency's keys": ('client/client_config.c', 'client/config.yaml')}
+LOGGING_ROOMS = ('lib', 'bet', 'shm', 'store', 'engine', 'seal', 'tls', 'server', 'shipper', 'client',
+                 'web')
 COUNTERS_HEADING = 'Monitoring'
 THREATS_HEADING = 'Threats'
 DISASTER_HEADINGS = ('Who may die, and what shows it', 'What hands do')
@@ -36,12 +36,16 @@ OUTSIDE_THE_GALLERY = range(101, 201)
 COLUMNS_MAX = 120
 
 LOG_MESSAGES = 'lib/log_messages.inc'
-MESSAGE = re.compile(r'^MESSAGE\((\d+), ([A-Z_]+), "([a-z_]+)"', re.MULTILINE)
-NAME_OF_MESSAGE = re.compile(r'\bLOG_([A-Z_]+)\b')
-LEVEL = re.compile(r'\blog_(debug|info|warning|error|critical)\(|\bLOG_LEVEL_([A-Z]+)')
+MESSAGE = re.compile(r'^MESSAGE\((\d+), ([A-Z_]+), "([a-z_]+)",\s*(?:NULL|"([^"]*)")\)', re.MULTILINE)
+RETIRED = re.compile(r'^RETIRED\((\d+)\)', re.MULTILINE)
+HINT_BYTES_MAX = 120
+CALL = re.compile(r'\b(?:log_(?:debug|info|warning|error|critical|write|write_in_signal|last_words)|'
+                  r'put_warning|peer_log_limited|question_misses)\(')
 # Functions that have the level in their name or their nature.
 LEVEL_OF_FUNCTION = {'put_warning': 'WARNING', 'log_last_words': 'CRITICAL',
                      'question_misses': 'ERROR'}
+# What lib/log_fields.c reads; `%-s` is a text of the program itself.
+CONVERSION = re.compile(r'%(?:-?s|\.\*s|\.\d+s|c|%|0?\d*(?:hh|h|ll|l|z|j)?[diuxX])')
 
 found = []
 
@@ -93,44 +97,130 @@ def quoted(cell):
 
 # ------------------------------------------------------------------ the log ----
 
-def actions_of(rooms):
-    """Each action in a log call, with its levels and one place."""
-    levels, places = collections.defaultdict(set), {}
-    actions = {name: action for _, name, action in MESSAGE.findall(read(LOG_MESSAGES))}
+def end_of_call(text, begin):
+    """Where the parenthesis ends that begins there."""
+    depth, at = 0, begin
+    for match in re.finditer(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|[()]', text[begin:]):
+        depth += {'(': 1, ')': -1}.get(match.group(0), 0)
+        at = begin + match.end()
+        if depth == 0:
+            break
+    return at
+
+
+def log_calls(*rooms):
+    """Each call that logs: its place, function and arguments."""
     for path in sources(*rooms):
         text = read(path)
-        for match in NAME_OF_MESSAGE.finditer(text):
-            name = actions.get(match.group(1))
-            if name is None:
-                continue
-            begin = max(text.rfind(end, 0, match.start()) for end in ';{}')
-            call = text[begin:match.end()]
-            places.setdefault(name, '%s:%d' % (path, line_of(text, match.start())))
-            for small, large in LEVEL.findall(call):
-                levels[name].add((small or large).upper())
-            for function, level in LEVEL_OF_FUNCTION.items():
-                if re.search(r'\b%s\(' % function, call):
-                    levels[name].add(level)
+        for match in CALL.finditer(text):
+            declares = re.search(r'\b(?:void|bool|job_step) $', text[:match.start()])
+            if not declares:
+                arguments = text[match.end():end_of_call(text, match.end() - 1) - 1]
+                yield '%s:%d' % (path, line_of(text, match.start())), match.group(0), arguments
+
+
+def levels_of(function, arguments):
+    """The levels of a call, in the function's name or among its arguments."""
+    named = re.findall(r'\bLOG_LEVEL_([A-Z]+)', arguments)
+    in_name = re.match(r'log_(debug|info|warning|error|critical)\(', function)
+    return set(named or ([in_name.group(1).upper()] if in_name else
+                         [LEVEL_OF_FUNCTION.get(function[:-1], '?')]))
+
+
+def check_format(place, arguments):
+    """The action is the table's, every field has a name, and log_fields.c knows what is in it."""
+    literals = re.search(r'(?:\bLOG_(?!LEVEL)[A-Z_]+|\bmissed),\s*((?:"(?:[^"\\]|\\.)*"|\s|\b[A-Z]\w+\b)+)',
+                         arguments)
+    if literals is None or '"' not in literals.group(1):
+        return
+    text = literals.group(1)
+    text = re.sub(r'\bPRI([diux])\w+', r'"\1"', text)
+    text = re.sub(r'\b[A-Z]\w+\b', '"x"', text)
+    form = ''.join(re.findall(r'"((?:[^"\\]|\\.)*)"', text))
+    if 'action: ' in form:
+        complain(place, 'the action stands in %s, and nowhere else', LOG_MESSAGES)
+    rest = CONVERSION.sub('', form)
+    if '%' in rest:
+        complain(place, 'lib/log_fields.c does not know what is in "%s"', form)
+    for field in form.split(' | '):
+        if field and not re.match(r'(?:[a-z][a-z0-9_.]*|%s): ', field):
+            complain(place, 'the field "%s" has no name', field)
+
+
+def check_calls(messages):
+    """The levels and one place of each message that a call names."""
+    levels, places = collections.defaultdict(set), {}
+    for place, function, arguments in log_calls(*LOGGING_ROOMS):
+        named = [name for name in re.findall(r'\bLOG_([A-Z_]+)\b', arguments)
+                 if not name.startswith('LEVEL_') and name in messages]
+        chosen = levels_of(function, arguments)
+        ordered = re.findall(r'\bLOG_LEVEL_([A-Z]+)', arguments)
+        for index, name in enumerate(named):
+            # `well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, well ? LOG_ENDED : LOG_DIED`
+            both = len(named) == len(ordered) == 2
+            levels[name] |= {ordered[index]} if both else chosen
+            places.setdefault(name, place)
+        check_format(place, arguments)
     return levels, places
 
 
-def check_actions():
-    for heading, rooms in ACTIONS.items():
-        levels, places = actions_of(rooms)
-        documented = {}
-        for row in rows(OPERATIONS, heading):
-            name = (quoted(row[0]) or ['?'])[0]
-            documented[name] = row
-            if len(row) != 4 or not row[2] or not row[3]:
-                complain(OPERATIONS, '"%s": %s needs level, meaning and what to do', heading, name)
-                continue
-            if name not in places:
-                complain(OPERATIONS, '"%s": no log call has the action %s', heading, name)
-            elif set(re.findall('[A-Z]+', row[1])) != levels[name]:
-                complain(OPERATIONS, '"%s": %s has the levels %s in the sources, not %s', heading,
-                         name, ', '.join(sorted(levels[name])), row[1])
-        for name in sorted(set(places) - set(documented)):
-            complain(places[name], 'action %s is not in "%s" of %s', name, heading, OPERATIONS)
+def check_numbers(text):
+    """Each number is given once, and none that is retired is given again."""
+    seen = set()
+    numbers = [match[0] for match in MESSAGE.findall(text)]
+    for number in numbers + RETIRED.findall(text):
+        if number in seen:
+            complain(LOG_MESSAGES, 'the number %s is given twice, or after it was retired', number)
+        seen.add(number)
+    if len(re.findall(r'^(?:MESSAGE|RETIRED)\(', text, re.MULTILINE)) != \
+            len(numbers) + len(RETIRED.findall(text)):
+        complain(LOG_MESSAGES, 'has a line that is none of MESSAGE(number, NAME, "action", hint)')
+
+
+def check_section(title, body, message, levels):
+    """One section of the runbook says what the table and the calls say."""
+    number, name, action, hint = message
+    wanted = 'LT-%04d: %s' % (int(number), name.lower().replace('_', ' '))
+    body = ' '.join(body.split())
+    if title != wanted:
+        complain(RUNBOOK, 'the section "%s" should be "%s"', title, wanted)
+    if not body.startswith('`%s`, %s. ' % (action, ', '.join(sorted(levels)))):
+        complain(RUNBOOK, '%s: begins with another action than `%s`, or other levels than %s', title,
+                 action, ', '.join(sorted(levels)))
+    if not re.search(r'Wakes: \*\*(?:nobody|in the morning|now)\*\*\.', body):
+        complain(RUNBOOK, '%s: does not say whom it wakes', title)
+    first = re.search(r'\*\*First:\*\* (.*?)\.(?= - \*\*| ?$)', body)
+    if (first.group(1).replace('`', '') if first else '') != hint.replace('`', ''):
+        complain(RUNBOOK, '%s: its first step is not the hint "%s"', title, hint)
+    if hint and '**Over when:**' not in body:
+        complain(RUNBOOK, '%s: does not say when it is over', title)
+    if len(hint.encode()) > HINT_BYTES_MAX:
+        complain(LOG_MESSAGES, 'the hint of %s is longer than %d bytes', name, HINT_BYTES_MAX)
+
+
+def check_messages():
+    """The table of messages, the calls that name them, and the runbook."""
+    text = read(LOG_MESSAGES)
+    check_numbers(text)
+    messages = {message[1]: message for message in MESSAGE.findall(text)}
+    levels, places = check_calls(messages)
+    sections = {}
+    for title, body in re.findall(r'^## (LT-\d+[^\n]*)\n(.*?)(?=^##? |\Z)', read(RUNBOOK),
+                                  re.MULTILINE | re.DOTALL):
+        number = title[3:7]
+        if number in sections:
+            complain(RUNBOOK, 'LT-%s has two sections', number)
+        sections[number] = (title, body)
+    for name, message in messages.items():
+        number = '%04d' % int(message[0])
+        if name not in places:
+            complain(LOG_MESSAGES, 'no call names LOG_%s: retire it', name)
+        if number not in sections:
+            complain(places.get(name, LOG_MESSAGES), 'LT-%s has no section in %s', number, RUNBOOK)
+        else:
+            check_section(*sections.pop(number), message, levels[name])
+    for number in sections:
+        complain(RUNBOOK, 'there is no message LT-%s', number)
 
 
 # ------------------------------------------------------------ configuration ----
@@ -357,7 +447,7 @@ def check_pages():
 
 
 def main():
-    for check in (check_actions, check_keys, check_counters, check_disasters, check_threats,
+    for check in (check_messages, check_keys, check_counters, check_disasters, check_threats,
                   check_fault_points, check_rooms, check_reading, check_pages):
         check()
     print('\n'.join(found), file=sys.stderr, end='\n' if found else '')

@@ -4,7 +4,6 @@
  */
 #include "server/confinement_trap.h"
 
-#include "lib/decimal.h"
 #include "lib/log.h"
 
 #include <seccomp.h>
@@ -17,7 +16,6 @@
 
 enum {
     NAMES_MAX = 512,
-    LINE_BYTES = 256,
     CODE_SECCOMP = 1, /* SYS_SECCOMP of asm-generic/siginfo.h: by a filter, and not by kill(2) */
     SIGNAL_STATUS = 128
 };
@@ -34,41 +32,14 @@ void confinement_trap_name_calls(void)
 
 /* ------------------------------------------------------------- last words ---- */
 
-/* A line in the making; a signal handler may not call snprintf. */
-struct words {
-    char text[LINE_BYTES];
-    size_t used;
-};
-
-static void add_text(struct words *words, const char *text)
-{
-    while (*text != '\0' && words->used < LINE_BYTES - 1) {
-        words->text[words->used++] = *text++;
-    }
-    words->text[words->used] = '\0';
-}
-
-static void add_number(struct words *words, uint32_t number)
-{
-    char digits[DECIMAL_UINT32_BYTES_MAX + 1];
-    *decimal_write(digits, number) = '\0';
-    add_text(words, digits);
-}
-
 static void tell(int number)
 {
-    struct words words = {.used = 0};
     const char *name = number >= 0 && number < NAMES_MAX ? names[number] : NULL;
-    add_text(&words, "result: fail | role: ");
-    add_text(&words, own_role);
-    add_text(&words, " | pid: ");
-    add_number(&words, (uint32_t)getpid());
-    add_text(&words, " | call: ");
-    add_text(&words, name == NULL ? "unknown" : name);
-    add_text(&words, " | number: ");
-    add_number(&words, (uint32_t)number);
-    add_text(&words, " | reason: this process may not do that; it ends");
-    log_write_in_signal(LOG_LEVEL_CRITICAL, LOG_FORBIDDEN_CALL, words.text);
+    log_write_in_signal(
+        LOG_LEVEL_CRITICAL, LOG_FORBIDDEN_CALL,
+        "result: fail | role: %s | call: %s | number: %d | reason: this process may "
+        "not do that; it ends",
+        own_role, name == NULL ? "unknown" : name, number);
 }
 
 /*

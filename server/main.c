@@ -118,7 +118,7 @@ static void log_config(const struct server_config *config)
 {
     char description[LOG_LINE_BYTES];
     config_describe(&server_config_table, config, description, sizeof description);
-    log_info(LOG_CONFIG_READ, "result: success%s", description);
+    log_info(LOG_CONFIG_READ, "result: success%-s", description);
 }
 
 /* Warns of a configuration that is allowed, but with which the draw would never be held. */
@@ -126,7 +126,7 @@ static void log_doubt(const struct server_config *config)
 {
     struct failure doubt;
     if (!server_config_can_draw(config, &doubt)) {
-        log_warning(LOG_CONFIG_DOUBTFUL, "result: in_progress | %s", doubt.text);
+        log_warning(LOG_CONFIG_DOUBTFUL, "result: in_progress | reason: %s", doubt.text);
     }
 }
 
@@ -232,6 +232,7 @@ static int live(const struct server_config *config, bool follows)
 static int serve(const struct server_config *config, bool follows)
 {
     log_set_threshold((enum log_level)config->log_level);
+    log_set_format((enum log_format)config->log_format);
     log_open();
     log_config(config);
     log_doubt(config);

@@ -42,6 +42,7 @@ struct server_config {
     char user[CONFIG_TEXT_BYTES]; /* server.user, whom root becomes; empty: stays as started */
     int confinement;              /* confinement, enum server_confinement */
     int log_level;                /* log.level, enum log_level */
+    int log_format;               /* log.format, enum log_format */
     int log_personal;             /* log.personal, enum server_log_personal */
     uint32_t agencies_expected;   /* agencies.expected; this many DONEs start the draw */
     uint64_t agencies_grace_ms;   /* agencies.grace, after the last expected DONE; 0: none */

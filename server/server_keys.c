@@ -6,6 +6,7 @@
 #include "server/server_keys.h"
 
 #include "lib/limits.h"
+#include "lib/log_format.h"
 #include "server/server_config.h"
 
 #include <limits.h>
@@ -118,6 +119,14 @@ static const struct config_key keys[KEYS] = {
                        .default_value = "INFO",
                        .meaning = "lowest level that is logged: DEBUG, INFO, WARNING, ERROR, "
                                   "CRITICAL"},
+    [KEY_LOG_FORMAT] = {.path = {"log.format"},
+                        .environment = {"LOG_FORMAT"},
+                        .kind = CONFIG_CHOICE,
+                        FIELD(log_format),
+                        .default_value = "text",
+                        .choices = log_format_names,
+                        .meaning = "form of the log: text; json, an object a line; journald, with "
+                                   "each field, to the journal of systemd"},
     [KEY_LOG_PERSONAL] = {.path = {"log.personal"},
                           .environment = {"LOG_PERSONAL"},
                           .kind = CONFIG_CHOICE,

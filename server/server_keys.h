@@ -18,6 +18,7 @@ enum server_key {
     KEY_USER,
     KEY_CONFINEMENT,
     KEY_LOG_LEVEL,
+    KEY_LOG_FORMAT,
     KEY_LOG_PERSONAL,
     KEY_EXPECTED,
     KEY_GRACE,

@@ -87,6 +87,7 @@ void shipper_command_begin(struct shipper_command *command, const struct shipper
     shipper_command_add(command, "--certificate", config->replication_certificate);
     shipper_command_add(command, "--key", config->replication_key);
     shipper_command_add(command, "--log-level", log_level_name((enum log_level)config->log_level));
+    shipper_command_add(command, "--log-format", log_format_names[config->log_format]);
 }
 
 void shipper_command_execute(const struct shipper_command *command)

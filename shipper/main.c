@@ -42,6 +42,7 @@ enum option_id {
     OPTION_KEY,
     OPTION_PATIENCE,
     OPTION_LOG_LEVEL,
+    OPTION_LOG_FORMAT,
     OPTION_CONFINED,
     OPTION_FOLLOW,
     OPTION_DESCRIPTOR,
@@ -65,6 +66,7 @@ static const struct program_option program_options[] = {
     {OPTION_KEY, "key", "FILE", "replication.key", false},
     {OPTION_PATIENCE, "patience", "MS", "how long it goes on once it is asked to end", false},
     {OPTION_LOG_LEVEL, "log-level", "LEVEL", "log.level", false},
+    {OPTION_LOG_FORMAT, "log-format", "FORMAT", "log.format", false},
     {OPTION_CONFINED, "confined", NULL, "confinement is enforced", false},
     {OPTION_FOLLOW, "follow", NULL, "be the shipper of a standby", false},
     {OPTION_DESCRIPTOR, "descriptor", "N", "of a standby: the directory, open and locked", false},
@@ -95,6 +97,7 @@ static const struct program_manual manual = {
 struct options {
     struct shipper_setting setting;
     enum log_level log_level;
+    enum log_format log_format;
     bool is_confined;
     bool follows;
     uint64_t descriptor, words, takeover_after_ms; /* where it does */
@@ -189,6 +192,10 @@ static enum program_reading take_option(int id, const char *argument, void *cont
         return take_number("words", argument, FIRST_DESCRIPTOR, INT32_MAX, &options->words);
     case OPTION_TAKEOVER_AFTER:
         return take_number("takeover-after", argument, 1, INT32_MAX, &options->takeover_after_ms);
+    case OPTION_LOG_FORMAT:
+        return log_format_from_name(argument, &options->log_format)
+                   ? PROGRAM_GO_ON
+                   : program_misused(&manual, "--log-format: \"%s\" is no format", argument);
     default:
         return log_level_from_name(argument, &options->log_level)
                    ? PROGRAM_GO_ON
@@ -259,6 +266,7 @@ int main(int argc, char **argv)
     }
     options.setting.access.name = options.setting.node;
     log_set_threshold(options.log_level);
+    log_set_format(options.log_format);
     log_open();
     int status = SHIPPER_EXIT_FAILED;
     if (options.is_confined && !confine(&failure)) {

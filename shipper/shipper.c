@@ -145,7 +145,8 @@ static void note_waiting(struct shipper *shipper, const struct failure *failure)
 static void note_answer(struct shipper *shipper)
 {
     if (shipper->has_told_waiting) {
-        log_info(LOG_ENGINE_BACK, "result: success | the engine answers again after ms: %" PRId64,
+        log_info(LOG_ENGINE_BACK,
+                 "result: success | reason: the engine answers again | after_ms: %" PRId64,
                  clock_monotonic_ms() - shipper->waits_since_ms);
     }
     shipper->waits_since_ms = 0;
@@ -233,7 +234,7 @@ static void tell_lost(const struct shipper *shipper, const char *how)
     const struct shared_positions *positions = &shipper->segment.shared->positions;
     log_critical(LOG_ENGINE_LOST_BETS,
                  "result: fail | error: the engine has lost what it had "
-                 "acknowledged: %s | acknowledged: %" PRIu64 " | it has: %" PRIu64
+                 "acknowledged: %s | acknowledged: %" PRIu64 " | it_has: %" PRIu64
                  " | reason: does every node of it run with sync_interval: always? It gets the "
                  "bets once more from " DATA_BETS_FILE,
                  how, atomic_load(&positions->replicated), shipper->shipment.log.bets_end);

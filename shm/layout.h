@@ -74,7 +74,7 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 14,
+    SHARED_LAYOUT_VERSION = 15,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections, and those that leave, are below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
     SHARED_SERIAL_BYTES = 44, /* 20 octets in hexadecimal, terminated */
@@ -587,6 +587,7 @@ struct slot {
     _Atomic uint32_t version;        /* odd: being changed; by the slot's writer */
     _Atomic uint32_t standing;       /* enum slot_standing; handler and supervisor, see there */
     _Atomic int64_t connected_at_ms; /* ms since 1970 */
+    _Atomic uint64_t connection;     /* its number in the log, from 1; by the supervisor */
     char via[SHARED_PEER_BYTES];     /* the balancer that forwards it, or ""; see version */
     _Atomic uint32_t forwarding;     /* enum slot_forwarding; seq_cst, after peer (slots.h) */
     /* enum slot_security; stored by the handler, with release, after the three below, which it

@@ -166,6 +166,7 @@ int main(int argc, char **argv)
         return program_finish_output(&web_manual);
     }
     log_set_threshold((enum log_level)config.log_level);
+    log_set_format((enum log_format)config.log_format);
     log_open();
     signals_prepare_supervisor();
     bool done = run(&config, &options, &failure);

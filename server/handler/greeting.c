@@ -79,9 +79,8 @@ static bool has_first_byte(const struct greeting *greeting, char *byte)
     enum receive_result result = await_first_byte(greeting, byte);
     slot_set_activity(greeting->slot, SLOT_WORKING);
     if (result == RECEIVED_TIMEOUT) {
-        peer_log_write(greeting->log, LOG_LEVEL_INFO, LOG_CONNECTION_SILENT,
-                       "result: success | reason: silent for "
-                       "timeouts.idle");
+        log_info(LOG_CONNECTION_SILENT, "result: success | reason: silent for "
+                                        "timeouts.idle");
     } else if (result == RECEIVED) {
         slot_note_first_byte(greeting->slot);
     }
@@ -130,12 +129,12 @@ static bool shake_hands(const struct greeting *greeting, struct identity *identi
     if (identity->is_certified) {
         slot_identify(greeting->slot);
     }
-    peer_log_write(greeting->log, LOG_LEVEL_DEBUG, LOG_TLS_AGREED,
-                   "result: success | version: %s | resumed: %s | kernel: %s | "
-                   "certificate: %s | agencies: %s",
-                   SSL_get_version(connection->tls.ssl), resumed ? "yes" : "no",
-                   tls_stream_uses_kernel(&connection->tls) ? "yes" : "no",
-                   identity->is_certified ? identity->serial : "none", identity->names);
+    log_debug(LOG_TLS_AGREED,
+              "result: success | version: %s | resumed: %s | kernel: %s | "
+              "certificate: %s | agencies: %s",
+              SSL_get_version(connection->tls.ssl), resumed ? "yes" : "no",
+              tls_stream_uses_kernel(&connection->tls) ? "yes" : "no",
+              identity->is_certified ? identity->serial : "none", identity->names);
     return true;
 }
 

@@ -203,9 +203,8 @@ static enum verdict give_up_waiting(struct handler *handler)
     if (handler->message_began_ms != 0) {
         return complain_of_rest(handler, "the message did not arrive whole in timeouts.message");
     }
-    peer_log_write(&handler->log, LOG_LEVEL_INFO, LOG_CONNECTION_SILENT,
-                   "result: success | reason: silent for "
-                   "timeouts.idle");
+    log_info(LOG_CONNECTION_SILENT, "result: success | reason: silent for "
+                                    "timeouts.idle");
     return LEAVE;
 }
 
@@ -292,8 +291,8 @@ static bool learn_peer(struct handler *handler, uint32_t slot_index)
         return true;
     }
     slot_set_activity(handler->slot, SLOT_RECEIVING);
-    enum proxied_peer learned = proxied_peer_learn(handler->heritage, slot_index,
-                                                   &handler->connection, &handler->log, reason);
+    enum proxied_peer learned =
+        proxied_peer_learn(handler->heritage, slot_index, &handler->connection, reason);
     if (learned == PROXIED_PEER_REFUSED) {
         (void)dialogue_complain(&handler->dialogue, reason);
         (void)connection_flush(&handler->connection); /* it may be gone */

@@ -1,9 +1,9 @@
 /*
  * peer_log.h - what a handler logs about its connection.
  *
- * Every line ends with the handler's pid and the peer's address, so that a reader of the log knows
- * which connection it is about. Lines that a peer can cause as often as it likes are limited. The
- * line about stored bets is always written.
+ * While it is open, every line of the process names the peer and the number of the connection
+ * (log_set_connection), so that a reader of the log knows which one it is about. Lines that a peer
+ * can cause as often as it likes are limited. The line about stored bets is always written.
  *
  * There is one for each connection. Called by its handler alone.
  */
@@ -17,20 +17,12 @@
 #include <stdint.h>
 
 struct peer_log {
-    const char *peer, *via; /* in the slot */
-    int pid;
+    struct log_connection connection; /* points into the slot */
     struct log_limit limit;
 };
 
-/* `slot`, the caller's own, has to outlive it. */
+/* `slot`, the caller's own, and the struct have to exist until peer_log_close. */
 void peer_log_open(struct peer_log *log, const struct slot *slot);
-
-/*
- * Writes a line, with ` | pid: <handler> | ip: <peer>` at its end, and ` | via: <balancer>` where
- * the connection is forwarded.
- */
-void peer_log_write(const struct peer_log *log, enum log_level level, enum log_message message,
-                    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Writes a line that the peer can repeat. Where lib/log_limit.h does not admit it, it is counted. */
 void peer_log_limited(struct peer_log *log, enum log_level level, enum log_message message,
@@ -39,7 +31,7 @@ void peer_log_limited(struct peer_log *log, enum log_level level, enum log_messa
 /* Logs how many lines were suppressed, where that is due. Returns ms until it is, or -1. */
 int64_t peer_log_summarize(struct peer_log *log);
 
-/* Logs how many lines were suppressed since the last summary. */
+/* Logs how many lines were suppressed since the last summary. Lines name no connection from then on. */
 void peer_log_close(struct peer_log *log);
 
 #endif

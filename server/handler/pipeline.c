@@ -128,8 +128,7 @@ static bool has_patience(struct pipeline *pipeline, enum refusal_reason kind, co
         !rate_limit_take(&pipeline->refused_rate, &pipeline->refused_bucket, now_ns, 1)) {
         pipeline->exhausted = kind;
         refusals_count(pipeline->segment, kind);
-        peer_log_write(pipeline->log, LOG_LEVEL_WARNING, LOG_CONNECTION_EXHAUSTED,
-                       "result: success | reason: %s", reason);
+        log_warning(LOG_CONNECTION_EXHAUSTED, "result: success | reason: %s", reason);
     }
     return pipeline->exhausted == REFUSAL_REASONS;
 }
@@ -342,11 +341,11 @@ bool pipeline_refuse_as(struct pipeline *pipeline, const struct message *message
     }
     if (message->type == MESSAGE_BET) {
         peer_log_limited(pipeline->log, LOG_LEVEL_WARNING, LOG_BETS_REFUSED,
-                         "result: fail | cantidad: %zu%s | reason: %s",
+                         "result: fail | cantidad: %zu%-s | reason: %s",
                          pipeline_count_rows(message), agency, logged);
     } else {
         peer_log_limited(pipeline->log, LOG_LEVEL_WARNING, LOG_MESSAGE_REFUSED,
-                         "result: fail%s | reason: %s", agency, logged);
+                         "result: fail%-s | reason: %s", agency, logged);
     }
     return queue_error(pipeline, message, reason);
 }
@@ -398,12 +397,11 @@ static void answer_oldest(struct pipeline *pipeline)
         uint64_t bets = atomic_load_explicit(&slot->bets, memory_order_relaxed);
         atomic_store_explicit(&slot->bets, bets + batch->bets, memory_order_relaxed);
         if (batch->bets == 1) {
-            peer_log_write(pipeline->log, LOG_LEVEL_INFO, LOG_BET_STORED,
-                           "result: success | dni: %s | numero: %u", batch->document,
-                           batch->number);
+            log_info(LOG_BET_STORED, "result: success | dni: %s | numero: %u", batch->document,
+                     batch->number);
         }
-        peer_log_write(pipeline->log, LOG_LEVEL_INFO, LOG_BETS_STORED,
-                       "result: success | cantidad: %u | agency: %u", batch->bets, batch->agency);
+        log_info(LOG_BETS_STORED, "result: success | cantidad: %u | agency: %u", batch->bets,
+                 batch->agency);
     }
     if (batch->refused) {
         send_error(pipeline, batch);

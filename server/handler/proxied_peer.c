@@ -72,12 +72,12 @@ static enum proxied_peer await_header(struct arrival *arrival, struct connection
  * balancer has no limit where it names itself: HAProxy's health checks do by version 1.
  */
 static bool take_over(const struct heritage *heritage, uint32_t slot_index,
-                      const struct proxy_header *header, const struct peer_log *log)
+                      const struct proxy_header *header)
 {
     const struct server_config *config = &heritage->config;
     if (!header->has_source) {
-        peer_log_write(log, LOG_LEVEL_DEBUG, LOG_PROXY_HEADER_READ, "result: success | source: %s",
-                       header->is_local ? "the balancer itself" : "unknown");
+        log_debug(LOG_PROXY_HEADER_READ, "result: success | source: %s",
+                  header->is_local ? "the balancer itself" : "unknown");
         return true;
     }
     slot_set_forwarded(&heritage->segment.slots[slot_index], header->source.text);
@@ -88,12 +88,12 @@ static bool take_over(const struct heritage *heritage, uint32_t slot_index,
         refusals_count(&heritage->segment, REFUSAL_PER_ADDRESS);
         return false;
     }
-    peer_log_write(log, LOG_LEVEL_INFO, LOG_PROXY_HEADER_READ, "result: success");
+    log_info(LOG_PROXY_HEADER_READ, "result: success");
     return true;
 }
 
 enum proxied_peer proxied_peer_learn(const struct heritage *heritage, uint32_t slot_index,
-                                     struct connection *connection, const struct peer_log *log,
+                                     struct connection *connection,
                                      char reason[MESSAGE_REASON_BYTES_MAX + 1])
 {
     struct arrival arrival = {.deadline_ms = clock_monotonic_ms() +
@@ -103,8 +103,7 @@ enum proxied_peer proxied_peer_learn(const struct heritage *heritage, uint32_t s
         (void)snprintf(reason, MESSAGE_REASON_BYTES_MAX + 1,
                        "no PROXY header from an address that server.proxy_from names: %s",
                        arrival.reason);
-    } else if (learned == PROXIED_PEER_KNOWN &&
-               !take_over(heritage, slot_index, &arrival.header, log)) {
+    } else if (learned == PROXIED_PEER_KNOWN && !take_over(heritage, slot_index, &arrival.header)) {
         (void)snprintf(reason, MESSAGE_REASON_BYTES_MAX + 1,
                        "more than limits.connections_per_address");
         learned = PROXIED_PEER_REFUSED;

@@ -13,7 +13,6 @@
 
 #include "bet/message.h"
 #include "server/handler/connection.h"
-#include "server/handler/peer_log.h"
 #include "server/heritage.h"
 
 #include <stdint.h>
@@ -32,7 +31,7 @@ enum proxied_peer {
  * which is counted in the segment.
  */
 enum proxied_peer proxied_peer_learn(const struct heritage *heritage, uint32_t slot_index,
-                                     struct connection *connection, const struct peer_log *log,
+                                     struct connection *connection,
                                      char reason[MESSAGE_REASON_BYTES_MAX + 1]);
 
 #endif

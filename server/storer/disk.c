@@ -74,7 +74,7 @@ void disk_release_allocated(struct disk_file *file)
         return;
     }
     if (fstat(file->descriptor, &status) != 0 || ftruncate(file->descriptor, status.st_size) != 0) {
-        log_warning(LOG_STORE_BLOCKS_KEPT, "result: fail | file: %s | release blocks: %s",
+        log_warning(LOG_STORE_BLOCKS_KEPT, "result: fail | file: %s | error: release blocks: %s",
                     file->name, strerror(errno));
     }
     file->allocated = DISK_ALLOCATE_NEVER;

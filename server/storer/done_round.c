@@ -76,10 +76,11 @@ static void tell_and_mark_done(const struct heritage *heritage, struct agency *a
     const struct slot *asker = agencies_done_asker(&heritage->segment, agency);
     log_info(LOG_AGENCY_DONE,
              "result: success | agency: %u | cantidad: %" PRIu64 " | faltan: %" PRIu64
-             " | pid: %d | ip: %s",
+             " | pid: %d | ip: %s | connection: %" PRIu64,
              agency->id, atomic_load(&agency->bets), missing > 0 ? missing - 1 : 0,
              asker == NULL ? 0 : (int)atomic_load(&asker->pid),
-             asker == NULL ? "gone" : asker->peer);
+             asker == NULL ? "gone" : asker->peer,
+             asker == NULL ? 0 : atomic_load(&asker->connection));
     agencies_set_done(&heritage->segment, agency);
 }
 

@@ -129,7 +129,7 @@ static bool rewrite_inherited(struct storage *storage, uint64_t from, uint64_t e
         if (count <= 0) {
             log_critical(LOG_STORER_TAIL_UNREADABLE,
                          "result: fail | file: %s/" DATA_BETS_FILE " | position: %" PRIu64
-                         " | read what was written last: %s",
+                         " | error: read what was written last: %s",
                          disk->heritage->directory.path, from,
                          count == 0 ? "the file is shorter" : strerror(errno));
             return false;

@@ -88,7 +88,7 @@ static void tell_closed(const struct storage *storage)
     const struct closing *closing = &storage->control.closing;
     log_info(
         LOG_SALES_CLOSED,
-        "result: success | por: %s | agencias: %" PRIu64 " | sin: %s | apuestas: %" PRIu64 "%s%s",
+        "result: success | por: %s | agencias: %" PRIu64 " | sin: %s | apuestas: %" PRIu64 "%-s%s",
         control_closed_by_name(closing->by), atomic_load(&segment->shared->storer.agencies_done),
         closing->without[0] == '\0' ? "-" : closing->without, storage_stock(storage).rows,
         closing->reason[0] == '\0' ? "" : " | reason: ", closing->reason);

@@ -26,9 +26,10 @@ static unsigned end_revoked(const struct heritage *heritage, const struct handle
         slot_copy_text(slot->certificate, sizeof slot->certificate, serial);
         if (server_tls_has_revoked(&heritage->tls, serial)) {
             log_warning(LOG_TLS_CERTIFICATE_REVOKED,
-                        "result: success | pid: %d | ip: %s | certificate: %s | "
+                        "result: success | pid: %d | ip: %s | connection: %" PRIu64
+                        " | certificate: %s | "
                         "reason: the certificate is revoked: the connection is closed",
-                        (int)pid, slot->peer, serial);
+                        (int)pid, slot->peer, atomic_load(&slot->connection), serial);
             kill(pid, SIGTERM);
             ended++;
         }

@@ -130,12 +130,13 @@ static void settle_connection(struct supervisor *supervisor, pid_t pid, uint32_t
     char peer[SHARED_PEER_BYTES];
     char via[SHARED_PEER_BYTES];
     (void)slot_read_peer(slot, &version, peer, via); /* nobody changes it any more */
-    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-              well ? LOG_HANDLER_ENDED : LOG_HANDLER_DIED,
-              "result: %s | role: handler | pid: %d | ended_by: %s | ip: %s%s%s | "
-              "messages: %" PRIu64 " | bets: %" PRIu64,
-              well ? "success" : "fail", (int)pid, end, peer, via[0] == '\0' ? "" : " | via: ", via,
-              atomic_load(&slot->messages), atomic_load(&slot->bets));
+    log_write(
+        well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, well ? LOG_HANDLER_ENDED : LOG_HANDLER_DIED,
+        "result: %s | role: handler | pid: %d | ended_by: %s | ip: %s%-s%s | connection: %" PRIu64
+        " | "
+        "messages: %" PRIu64 " | bets: %" PRIu64,
+        well ? "success" : "fail", (int)pid, end, peer, via[0] == '\0' ? "" : " | via: ", via,
+        atomic_load(&slot->connection), atomic_load(&slot->messages), atomic_load(&slot->bets));
     admission_bury(&supervisor->admission, &supervisor->heritage.segment, slot_index);
     slot_release(slot);
     tell_open(supervisor);
@@ -287,6 +288,8 @@ static void start_handler(struct supervisor *supervisor, int socket,
         .slot_index = slot_index,
         .from_balancer = address_set_has(&supervisor->heritage.config.balancers, peer->host)};
     slot_set_up(&supervisor->heritage.segment, slot_index, peer->text);
+    const uint64_t number = atomic_load(&counters(supervisor)->connections_accepted) + 1;
+    atomic_store(&slot->connection, number);
     pid_t pid = find_handler(supervisor, &what, peer->origin);
     close(socket);
     if (pid < 0) {
@@ -304,7 +307,8 @@ static void start_handler(struct supervisor *supervisor, int socket,
     atomic_store(&slot->pid, pid);
     count(&counters(supervisor)->connections_accepted);
     tell_open(supervisor);
-    log_info(LOG_CONNECTION_ACCEPTED, "result: success | ip: %s | pid: %d", peer->text, (int)pid);
+    log_info(LOG_CONNECTION_ACCEPTED, "result: success | ip: %s | pid: %d | connection: %" PRIu64,
+             peer->text, (int)pid, number);
 }
 
 /* Logs why accept failed. A connection that was gone before it could be accepted is no failure. */
@@ -324,11 +328,11 @@ static void explain_accept_error(struct supervisor *supervisor)
 static void log_eviction(struct supervisor *supervisor, uint32_t slot_index)
 {
     if (slot_index != ADDRESS_NONE && may_log_refusal(supervisor)) {
+        const struct slot *slot = &supervisor->heritage.segment.slots[slot_index];
         log_warning(LOG_CONNECTION_EVICTED,
-                    "result: success | ip: %s | reason: it has not said "
+                    "result: success | ip: %s | connection: %" PRIu64 " | reason: it has not said "
                     "who it is, and %s are reached",
-                    supervisor->heritage.segment.slots[slot_index].peer,
-                    refusal_key(REFUSAL_EVICTED));
+                    slot->peer, atomic_load(&slot->connection), refusal_key(REFUSAL_EVICTED));
     }
 }
 
@@ -608,7 +612,7 @@ static void stop_shipper(struct supervisor *supervisor)
     }
     log_write(has_all ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
               has_all ? LOG_SHIPPER_WAS_STOPPED : LOG_SHIPPER_LEFT_BEHIND,
-              "result: %s | durable: %" PRIu64 " | replicated: %" PRIu64 "%s",
+              "result: %s | durable: %" PRIu64 " | replicated: %" PRIu64 "%-s",
               has_all ? "success" : "fail", atomic_load(&positions->durable),
               atomic_load(&positions->replicated), has_all ? "" : reason);
 }

@@ -187,7 +187,7 @@ static void a_socket_that_is_read_again_is_told_what_was_lost(void **state)
 
 static void a_pipe_gets_whole_lines_before_and_after_a_loss(void **state)
 {
-    static const char example[] = "2026-11-23 10:00:00 WARNING  ";
+    static const char example[] = "2026-11-23 10:00:00.123-03:00 WARNING  ";
     struct stage *stage = *state;
     struct outlet *outlet = open_outlet(stage, OUTLET_PIPE);
     struct server *server = start_unheard(stage, outlet);

@@ -45,23 +45,57 @@ pages_and_sources_agree() {
     expect_equal '' "$said" "what it says"
 }
 
-an_action_that_no_page_explains_is_found() {
+a_message_without_a_section_is_found() {
     copy_sources
-    printf 'void f(void) { log_info("action: no_page_has_it | result: success"); }\n' >lib/planted.c
-    expect_found 'lib/planted.c:1: action no_page_has_it is not in "The server.s actions"'
+    plant 's/^MESSAGE\(5003, .*/&\nMESSAGE(5999, PLANTED, "listen", NULL)/' lib/log_messages.inc
+    plant 's/LOG_WEB_STOPPED/LOG_PLANTED/' web/main.c
+    expect_found 'web/main.c:[0-9]+: LT-5999 has no section in docs/runbook.md'
+    expect_found 'no call names LOG_WEB_STOPPED: retire it'
 }
 
-an_action_that_no_program_logs_is_found() {
+a_section_without_a_message_is_found() {
     copy_sources
-    plant 's/^\| `listen` \|/| `listens` |/' docs/operations.md
-    expect_found 'no log call has the action listens'
-    expect_found 'action listen is not in'
+    plant '/^MESSAGE\(5003, /d' lib/log_messages.inc
+    expect_found 'docs/runbook.md: there is no message LT-5003'
 }
 
-an_actions_wrong_level_is_found() {
+a_number_that_is_given_twice_is_found() {
     copy_sources
-    plant 's/^\| `listen` \| INFO/| `listen` | DEBUG/' docs/operations.md
-    expect_found 'listen has the levels INFO in the sources, not DEBUG'
+    plant 's/^MESSAGE\(5003, .*/&\nMESSAGE(5003, PLANTED, "listen", NULL)/' lib/log_messages.inc
+    expect_found 'the number 5003 is given twice'
+}
+
+a_retired_number_that_is_given_again_is_found() {
+    copy_sources
+    plant 's/^MESSAGE\(5003, .*/&\nRETIRED(5002)/' lib/log_messages.inc
+    expect_found 'the number 5002 is given twice, or after it was retired'
+}
+
+a_messages_wrong_action_or_level_is_found() {
+    copy_sources
+    plant 's/^`shutdown`, INFO\. lottery-web/`shutdown`, ERROR. lottery-web/' docs/runbook.md
+    plant 's/^MESSAGE\(5001, WEB_LISTENING, "listen"/MESSAGE(5001, WEB_LISTENING, "listens"/' lib/log_messages.inc
+    expect_found 'LT-5003: web stopped: begins with another action than .shutdown., or other levels than INFO'
+    expect_found 'LT-5001: web listening: begins with another action than .listens.'
+}
+
+a_hint_that_is_not_the_first_step_is_found() {
+    copy_sources
+    plant 's/^- \*\*First:\*\* is the machine out of memory/- **First:** is it full/' docs/runbook.md
+    expect_found 'LT-5002: web event lost: its first step is not the hint "is the machine out of memory"'
+}
+
+a_calls_own_action_is_found() {
+    copy_sources
+    plant 's/"result: success \| url:/"action: listen | result: success | url:/' web/main.c
+    expect_found 'web/main.c:[0-9]+: the action stands in lib/log_messages.inc, and nowhere else'
+}
+
+a_field_without_a_name_and_an_unknown_conversion_are_found() {
+    copy_sources
+    plant 's/"result: success \| url: http:/"result: success | %5.2f | url: http:/' web/main.c
+    expect_found 'web/main.c:[0-9]+: the field "%5.2f" has no name'
+    expect_found 'web/main.c:[0-9]+: lib/log_fields.c does not know what is in'
 }
 
 a_key_that_no_page_explains_is_found() {
@@ -152,9 +186,14 @@ a_dead_link_and_a_long_line_are_found() {
 
 run_tests \
     pages_and_sources_agree \
-    an_action_that_no_page_explains_is_found \
-    an_action_that_no_program_logs_is_found \
-    an_actions_wrong_level_is_found \
+    a_message_without_a_section_is_found \
+    a_section_without_a_message_is_found \
+    a_number_that_is_given_twice_is_found \
+    a_retired_number_that_is_given_again_is_found \
+    a_messages_wrong_action_or_level_is_found \
+    a_hint_that_is_not_the_first_step_is_found \
+    a_calls_own_action_is_found \
+    a_field_without_a_name_and_an_unknown_conversion_are_found \
     a_key_that_no_page_explains_is_found \
     a_keys_other_environment_variable_is_found \
     a_key_that_the_readme_invents_is_found \

@@ -276,13 +276,14 @@ static void the_line_makes_room_for_a_line_of_the_log(void **state)
     char text[2048];
     log_over_bar(0, true, text, sizeof text);
     char *wiped = strstr(text, "betting\x1b[K\r\r\x1b[K");
-    char *logged = strstr(text, "INFO     action: reanudar | test\r\n\ragency 1 ");
+    char *logged = strstr(text, "INFO     action: reanudar | test | pid: ");
     assert_non_null(wiped);
     assert_non_null(logged);
+    assert_non_null(strstr(logged, " | id: LT-1301\r\n\ragency 1 "));
     assert_true(wiped < logged);
     assert_int_equal(count(text, "agency 1 "), 3); /* at first, behind the log's line, at the end */
     assert_non_null(strstr(text, "betting\x1b[K\r\r\n")); /* then it is over */
-    assert_non_null(strstr(text, "INFO     action: reanudar | later\r\n"));
+    assert_non_null(strstr(text, "INFO     action: reanudar | later | pid: "));
 }
 
 static void a_log_that_goes_elsewhere_leaves_the_line_alone(void **state)

@@ -26,12 +26,14 @@
 #include <cmocka.h> /* after what it needs */
 
 enum {
-    PREFIX_BYTES = sizeof "2026-11-23 10:00:00 CRITICAL action: reload | " - 1,
-    TIME_BYTES = sizeof "2026-11-23 10:00:00" - 1,
+    PREFIX_BYTES = sizeof "2026-11-23 10:00:00.123-03:00 CRITICAL action: reload | " - 1,
+    SECOND_BYTES = sizeof "2026-11-23 10:00:00" - 1,
+    TIME_BYTES = sizeof "2026-11-23 10:00:00.123-03:00" - 1,
+    TAIL_BYTES = 64,
     LEVEL_COLUMN = TIME_BYTES + 1,
     WRITERS = 8,
     LINES_OF_A_WRITER = 150,
-    PADDING_MAX = LOG_LINE_BYTES - PREFIX_BYTES - 32,
+    PADDING_MAX = LOG_LINE_BYTES - PREFIX_BYTES - TAIL_BYTES - 32,
     READ_BYTES = 4 * LOG_LINE_BYTES
 };
 
@@ -39,7 +41,8 @@ struct fixture {
     struct processes processes;
     struct log_losses losses;
     int pipe[2];
-    int standard_output; /* while it is not the pipe */
+    char tail[TAIL_BYTES]; /* of every line of this process */
+    int standard_output;   /* while it is not the pipe */
     char line[READ_BYTES];
     size_t bytes;
 };
@@ -49,6 +52,7 @@ static int set_up(void **state)
     static struct fixture fixture;
     fixture = (struct fixture){.pipe = {-1, -1}, .standard_output = -1};
     *state = &fixture;
+    (void)snprintf(fixture.tail, sizeof fixture.tail, " | pid: %d | id: LT-2609\n", (int)getpid());
     processes_open(&fixture.processes);
     processes_release(&fixture.processes);
     assert_int_equal(pipe2(fixture.pipe, O_CLOEXEC | O_DIRECT | O_NONBLOCK), 0);
@@ -110,9 +114,9 @@ static void expect_text(struct fixture *fixture, const char *text)
 {
     assert_true(next_write(fixture));
     assert_true(fixture->bytes > PREFIX_BYTES);
-    assert_int_equal(fixture->bytes, PREFIX_BYTES + strlen(text) + 1);
+    assert_int_equal(fixture->bytes, PREFIX_BYTES + strlen(text) + strlen(fixture->tail));
     assert_memory_equal(fixture->line + PREFIX_BYTES, text, strlen(text));
-    assert_int_equal(fixture->line[fixture->bytes - 1], '\n');
+    assert_string_equal(fixture->line + PREFIX_BYTES + strlen(text), fixture->tail);
     assert_false(next_write(fixture));
 }
 
@@ -189,7 +193,8 @@ static void a_line_has_the_local_time_its_level_and_its_text(void **state)
         time_t after = time(NULL);
         expect_text(fixture, "result: success | n: 7");
         const char *rest = strptime(fixture->line, "%Y-%m-%d %H:%M:%S", &broken_down);
-        assert_ptr_equal(rest, fixture->line + TIME_BYTES);
+        assert_ptr_equal(rest, fixture->line + SECOND_BYTES);
+        rest = fixture->line + TIME_BYTES;
         time_t told = mktime(&broken_down);
         assert_true(before <= told && told <= after);
         (void)snprintf(padded, sizeof padded, " %-8s ", log_level_name((enum log_level)level));
@@ -197,22 +202,24 @@ static void a_line_has_the_local_time_its_level_and_its_text(void **state)
     }
 }
 
-/* The log was not opened here, so its hour is UTC. */
 static void a_signal_handlers_line_is_like_any_other(void **state)
 {
     struct fixture *fixture = *state;
-    struct tm broken_down = {.tm_isdst = 0};
+    struct tm broken_down = {.tm_isdst = -1};
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "x"); /* the zone is looked up */
+    expect_text(fixture, "x");
     time_t before = time(NULL);
     take_standard_output(fixture, fixture->pipe[1]);
-    log_write_in_signal(LOG_LEVEL_CRITICAL, LOG_RELOADED, "result: fail");
+    log_write_in_signal(LOG_LEVEL_CRITICAL, LOG_RELOADED, "result: %s | n: %d", "fail", 7);
     give_back_standard_output(fixture);
     time_t after = time(NULL);
-    expect_text(fixture, "result: fail");
-    const char *rest = strptime(fixture->line, "%Y-%m-%d %H:%M:%S", &broken_down);
-    assert_ptr_equal(rest, fixture->line + TIME_BYTES);
-    time_t told = timegm(&broken_down);
+    expect_text(fixture, "result: fail | n: 7");
+    assert_ptr_equal(strptime(fixture->line, "%Y-%m-%d %H:%M:%S", &broken_down),
+                     fixture->line + SECOND_BYTES);
+    time_t told = mktime(&broken_down);
     assert_true(before <= told && told <= after);
-    assert_memory_equal(rest, " CRITICAL action: reload | ", strlen(" CRITICAL action: reload | "));
+    assert_memory_equal(fixture->line + TIME_BYTES, " CRITICAL action: reload | ",
+                        strlen(" CRITICAL action: reload | "));
 }
 
 static void a_line_without_text_is_a_line(void **state)
@@ -220,8 +227,7 @@ static void a_line_without_text_is_a_line(void **state)
     struct fixture *fixture = *state;
     LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "%s", "");
     assert_true(next_write(fixture));
-    assert_int_equal(fixture->bytes, PREFIX_BYTES + 1);
-    assert_int_equal(fixture->line[PREFIX_BYTES], '\n');
+    assert_string_equal(fixture->line + PREFIX_BYTES, fixture->tail);
 }
 
 static void each_short_form_writes_its_own_level(void **state)
@@ -252,39 +258,42 @@ static void control_characters_are_blanked_and_text_is_not(void **state)
     }
     LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "%s", "x\n2026-11-23 10:00:00 CRITICAL forged\r\n");
     expect_text(fixture, "x?2026-11-23 10:00:00 CRITICAL forged??");
-    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "%s", "Peñé ~ 日本 |");
-    expect_text(fixture, "Peñé ~ 日本 |");
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "%s", "Peñé ~ 日本");
+    expect_text(fixture, "Peñé ~ 日本");
 }
 
 static void a_line_is_valid_utf_8_whatever_is_logged(void **state)
 {
     struct fixture *fixture = *state;
     LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "%s",
-        "\x7f|\xc2\x85|\xff|\xc3|\xc0\x80|\xed\xa0\x80|\xf0\x9f\x98");
-    expect_text(fixture, "?|??|?|?|??|???|???");
+        "\x7f.\xc2\x85.\xff.\xc3.\xc0\x80.\xed\xa0\x80.\xf0\x9f\x98");
+    expect_text(fixture, "?.??.?.?.??.???.???");
     LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "%s", "\xc3\x91 \xc3\xc3\x91 \xf0\x9f\x98\x80");
     expect_text(fixture, "\xc3\x91 ?\xc3\x91 \xf0\x9f\x98\x80");
 }
 
-static void a_character_that_is_cut_in_two_is_blanked(void **state)
+static void a_character_that_is_cut_in_two_is_left_out(void **state)
 {
     struct fixture *fixture = *state;
     char text[LOG_LINE_BYTES];
-    const size_t room = LOG_LINE_BYTES - PREFIX_BYTES - 1;
+    const size_t room = LOG_LINE_BYTES - PREFIX_BYTES - strlen(fixture->tail);
+    /* INFO takes as many columns as CRITICAL */
     memset(text, '.', sizeof text);
     text[room - 1] = '\xc3';
     text[room] = '\x91';
     LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "%.*s", (int)room + 1, text);
     assert_true(next_write(fixture));
-    assert_memory_equal(fixture->line + fixture->bytes - 4, "..?\n", 4);
+    assert_int_equal(fixture->bytes, LOG_LINE_BYTES - 1);
+    assert_int_equal(fixture->line[PREFIX_BYTES + room - 2], '.');
+    assert_string_equal(fixture->line + PREFIX_BYTES + room - 1, fixture->tail);
     assert_false(next_write(fixture));
 }
 
-static void a_line_that_is_too_long_is_cut_and_still_ended(void **state)
+static void a_line_that_is_too_long_is_cut_and_keeps_its_end(void **state)
 {
     struct fixture *fixture = *state;
     static char text[3 * LOG_LINE_BYTES];
-    const size_t room = LOG_LINE_BYTES - PREFIX_BYTES - 1;
+    const size_t room = LOG_LINE_BYTES - PREFIX_BYTES - strlen(fixture->tail);
     memset(text, '.', sizeof text);
     const size_t lengths[] = {room - 1, room, room + 1, room + 2, LOG_LINE_BYTES, sizeof text};
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
@@ -293,10 +302,10 @@ static void a_line_that_is_too_long_is_cut_and_still_ended(void **state)
         LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "%.*s", (int)lengths[i], text);
         text[kept - 1] = '.';
         assert_true(next_write(fixture));
-        assert_int_equal(fixture->bytes, PREFIX_BYTES + kept + 1);
+        assert_int_equal(fixture->bytes, PREFIX_BYTES + kept + strlen(fixture->tail));
         assert_memory_equal(fixture->line + PREFIX_BYTES, text, kept - 1);
-        assert_int_equal(fixture->line[fixture->bytes - 2], '?');
-        assert_int_equal(fixture->line[fixture->bytes - 1], '\n');
+        assert_int_equal(fixture->line[PREFIX_BYTES + kept - 1], '?');
+        assert_string_equal(fixture->line + PREFIX_BYTES + kept, fixture->tail);
         assert_false(next_write(fixture));
     }
 }
@@ -330,8 +339,9 @@ static void expect_told(struct fixture *fixture, int lines)
 {
     char text[LOG_LINE_BYTES];
     (void)snprintf(text, sizeof text,
-                   " WARNING  action: log | result: fail | lost_lines: %d | reason: %s\n", lines,
-                   strerror(EBADF));
+                   " WARNING  action: log | result: fail | lost_lines: %d | reason: %s | pid: %d | "
+                   "id: LT-0001 | hint: %s\n",
+                   lines, strerror(EBADF), (int)getpid(), log_message_text(LOG_LINES_LOST)->hint);
     assert_true(next_write(fixture));
     assert_string_equal(fixture->line + TIME_BYTES, text);
 }
@@ -426,7 +436,7 @@ static void a_line_behind_half_a_line_stands_alone(void **state)
     LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "x");
     assert_true(next_write(fixture));
     assert_int_equal(fixture->line[0], '\n');
-    assert_memory_equal(fixture->line + 1 + PREFIX_BYTES, "x\n", 2);
+    assert_memory_equal(fixture->line + 1 + PREFIX_BYTES, "x | ", 4);
     LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "y");
     expect_text(fixture, "y");
 }
@@ -503,10 +513,10 @@ static void expect_next_line(const char *line, size_t bytes, int *seen)
     /* NOLINTNEXTLINE(cert-err34-c): a wrong line fails by what is compared below */
     int fields = sscanf(line + PREFIX_BYTES, "%d %d %d %n", &number, &count, &length, &used);
     if (fields != 3 || number < 0 || number >= WRITERS || count != seen[number] ||
-        bytes != PREFIX_BYTES + (size_t)used + (size_t)length) {
+        strstr(line, " | pid: ") != line + PREFIX_BYTES + used + length) {
         fail_msg("mixed, lost or cut: '%.*s'", (int)bytes, line);
     }
-    for (size_t i = PREFIX_BYTES + (size_t)used; i < bytes; i++) {
+    for (int i = PREFIX_BYTES + used; i < PREFIX_BYTES + used + length; i++) {
         assert_int_equal(line[i], 'a' + number);
     }
     seen[number]++;
@@ -568,7 +578,7 @@ static void a_broken_invariant_aborts_with_its_place_and_values(void **state)
     assert_non_null(strstr(fixture->line, " CRITICAL action: invariant | result: fail | place: "));
     assert_non_null(strstr(fixture->line, "tests/unit/lib/test_log.c:"));
     assert_non_null(strstr(fixture->line, " | broken: two == 3 | "));
-    assert_non_null(strstr(fixture->line, " | values: two 2, name 'a?b'\n"));
+    assert_non_null(strstr(fixture->line, " | values: two 2, name 'a?b' | pid: "));
     assert_false(next_write(fixture));
 }
 
@@ -719,8 +729,8 @@ int main(void)
         LOG_TEST(each_short_form_writes_its_own_level),
         LOG_TEST(control_characters_are_blanked_and_text_is_not),
         LOG_TEST(a_line_is_valid_utf_8_whatever_is_logged),
-        LOG_TEST(a_character_that_is_cut_in_two_is_blanked),
-        LOG_TEST(a_line_that_is_too_long_is_cut_and_still_ended),
+        LOG_TEST(a_character_that_is_cut_in_two_is_left_out),
+        LOG_TEST(a_line_that_is_too_long_is_cut_and_keeps_its_end),
         LOG_TEST(a_line_that_cannot_be_written_changes_nothing),
         LOG_TEST(lost_lines_are_counted_and_told_before_the_next_one),
         LOG_TEST(losses_are_told_once_a_second_and_none_is_forgotten),
