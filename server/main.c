@@ -106,14 +106,6 @@ static enum program_reading take_option(int id, const char *argument, void *cont
     return PROGRAM_GO_ON;
 }
 
-/* Told of each mistake. `context` counts them. */
-static void complain_of(const char *mistake, void *context)
-{
-    size_t *mistakes = context;
-    (*mistakes)++;
-    (void)program_complain(&manual, EXIT_FAILURE, "%s", mistake);
-}
-
 static void log_config(const struct server_config *config)
 {
     char description[LOG_LINE_BYTES];
@@ -177,32 +169,32 @@ static void log_emulation(void)
 static bool load(const struct options *options, struct server_config *config,
                  struct config_origin *origins)
 {
-    size_t mistakes = 0;
+    struct program_complaints complaints = {.manual = &manual};
     struct failure failure;
     const struct config_request request = {
-        .file = options->file, .tell = complain_of, .context = &mistakes};
+        .file = options->file, .tell = program_complain_of, .context = &complaints};
     if (!server_config_read(&request, config, origins, &failure)) {
         return false;
     }
     if (!confinement_become(config->user, config->data_group, &failure)) {
-        complain_of(failure.text, &mistakes);
+        program_complain_of(failure.text, &complaints);
     }
     if (!can_sign(config, &failure)) {
-        complain_of(failure.text, &mistakes);
+        program_complain_of(failure.text, &complaints);
     }
     if (!can_encrypt(config, &failure)) {
-        complain_of(failure.text, &mistakes);
+        program_complain_of(failure.text, &complaints);
     }
-    return mistakes == 0;
+    return complaints.count == 0;
 }
 
 /* Answers -t. Returns the exit status. */
 static int test(const struct server_config *config)
 {
-    size_t mistakes = 0;
+    struct program_complaints complaints = {.manual = &manual};
     bool runs = false;
     log_doubt(config);
-    if (!start_trial_run(config, complain_of, &mistakes, &runs)) {
+    if (!start_trial_run(config, program_complain_of, &complaints, &runs)) {
         return EXIT_FAILURE;
     }
     printf("%s: configuration ok%s%s\n", manual.name, runs ? "; a server runs in " : "",

@@ -289,11 +289,11 @@ bool server_config_read(const struct config_request *request, struct server_conf
     return right;
 }
 
-bool server_config_load(const char *file, struct server_config *config, struct failure *failure)
+bool server_config_load(const struct config_request *request, struct server_config *config,
+                        struct failure *failure)
 {
-    const struct config_request request = {.file = file};
     struct config_origin origins[KEYS];
-    return server_config_read(&request, config, origins, failure);
+    return server_config_read(request, config, origins, failure);
 }
 
 bool server_config_can_draw(const struct server_config *config, struct failure *doubt)

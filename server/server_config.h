@@ -101,24 +101,25 @@ struct server_config {
 extern const struct config_table server_config_table;
 
 /*
- * Loads and checks the configuration. `file` is as in config_load.
+ * Loads and checks the configuration, as the request says, and tells all mistakes (config_load).
  *
  * `allowed` follow from agencies.allowed. Where it is empty, every id is
  * allowed if AGENCY_QUORUM_MIN is set, and 1 to agencies.expected otherwise.
  *
  * limit_unidentified is a quarter of limit_connections where it was 0, and at least 1.
  *
- * Returns false with *failure set where a key is wrong, where strangers may take all connections
+ * Returns false with the first mistake in *failure where a key is wrong, where strangers may take all connections
  * (of more than one), where the ring is shorter than four
  * of the longest messages, where ranges overlap, where TLS lacks a file, or where more ids are
  * allowed (with `any`: expected) than limits.agencies, or where what is said of replication does not
  * fit together.
  */
-bool server_config_load(const char *file, struct server_config *config, struct failure *failure);
+bool server_config_load(const struct config_request *request, struct server_config *config,
+                        struct failure *failure);
 
 /*
- * Does the same as the request says, and tells all mistakes. `origins` has server_config_table.count
- * entries, and says where each value came from.
+ * Does the same. `origins` has server_config_table.count entries, and says where each value came
+ * from.
  */
 bool server_config_read(const struct config_request *request, struct server_config *config,
                         struct config_origin *origins, struct failure *failure);

@@ -90,10 +90,13 @@ static int look_once(const struct options *options, const char *directory)
 /* Carries out what was asked for, as far as it needs the configuration. Returns the exit status. */
 static int run(const struct options *options)
 {
+    struct program_complaints complaints = {.manual = &options_manual};
+    const struct config_request request = {
+        .file = options->file, .tell = program_complain_of, .context = &complaints};
     struct server_config config;
     struct failure failure;
-    if (!server_config_load(options->file, &config, &failure)) {
-        return complain(&failure, PROGRAM_EXIT_CONFIG);
+    if (!server_config_load(&request, &config, &failure)) {
+        return PROGRAM_EXIT_CONFIG;
     }
     if (options->only_check) {
         printf("%s: configuration ok\n", options_manual.name);
