@@ -288,8 +288,9 @@ ipcs: ## what a natively run server shares: semaphores, /dev/shm, lottery-stat
 .PHONY: docker-compose-logs docker-compose-ipcs
 docker-image: ## build the images; unchanged sources leave them as they are
 	@bash scripts/compose.sh check
-	docker build -f server/Dockerfile -t server:latest .
-	docker build -f client/Dockerfile -t client:latest .
+	commit=$$(bash scripts/commit.sh) && for program in server client; do \
+	    docker build -f $$program/Dockerfile --build-arg COMMIT="$$commit" -t $$program:latest . || exit 1; \
+	done
 
 docker-compose-up: docker-image ## build the images, start server and clients (TLS=1: encrypted)
 	$(if $(filter-out 0 1,$(TLS)),$(error TLS is 1, or not set: "$(TLS)" is neither))
