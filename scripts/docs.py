@@ -59,7 +59,7 @@ def sources(*rooms, ending='.c'):
 
 
 def pages():
-    return ['README.md'] + sorted(glob.glob('docs/*.md') +
+    return ['README.md', 'LEEME.md'] + sorted(glob.glob('docs/*.md') +
                                   glob.glob('tests/**/*.md', recursive=True))
 
 
@@ -185,11 +185,11 @@ def check_keys():
                     complain(delivered, 'does not name %s, which sets %s', variable, name)
         for name in sorted(yaml_keys - set(keys)):
             complain(delivered, '%s is no key', name)
-    for row in rows('README.md', 'Configuration'):
-        if not any(keys_of(path).get((quoted(row[0]) or ['?'])[0], [None])[:1] == quoted(row[1])[:1]
-                   for path, _ in KEYS.values()):
-            complain('README.md', '"Configuration": there is no key %s that %s sets', row[0],
-                     row[1])
+    for page, heading in (('README.md', 'Configuration'), ('LEEME.md', 'Configuración')):
+        for row in rows(page, heading):
+            if not any(keys_of(path).get((quoted(row[0]) or ['?'])[0], [None])[:1]
+                       == quoted(row[1])[:1] for path, _ in KEYS.values()):
+                complain(page, '"%s": there is no key %s that %s sets', heading, row[0], row[1])
 
 
 # ----------------------------------------------------------------- counters ----

@@ -199,6 +199,10 @@ ipcs_shows_the_gate_and_lottery_stat() {
     done
 }
 
+the_commands_of_the_pages_print_what_these_show() {
+    python3 tests/documents/commands.py docker || fail "status $?"
+}
+
 exercise_2_up_again_changes_nothing_and_clients_get_their_winners_again() {
     local ids server
     ids=$(image_ids)
@@ -542,6 +546,7 @@ run_test containers_are_locked_up
 run_test modes_in_the_images_are_not_the_clone_s
 run_test version_names_the_commit_that_the_images_are_built_of
 run_test ipcs_shows_the_gate_and_lottery_stat
+run_test the_commands_of_the_pages_print_what_these_show
 run_test exercise_2_up_again_changes_nothing_and_clients_get_their_winners_again
 run_test exercise_2_a_changed_configuration_takes_effect_without_a_new_image
 run_test exercise_3_netcat_says_whether_the_server_answers

@@ -16,7 +16,7 @@ copy_sources() {
     for room in $(list_rooms) docs; do
         cp -R "$checkout/$room" .
     done
-    cp "$checkout/README.md" "$checkout/LICENSE" .
+    cp "$checkout/README.md" "$checkout/LEEME.md" "$checkout/LICENSE" .
     cp -R "$checkout/tests" .
 }
 
