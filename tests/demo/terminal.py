@@ -5,7 +5,7 @@
 
 A step is "CHOICE=PATTERN": the line CHOICE is typed when the menu is there, and what follows has to
 match PATTERN (a regular expression; its lines are searched) before the menu is there again. "w" is
-left by typing q. END is how it is ended: quit (q), interrupt (Ctrl-C), or close (the terminal goes
+left by typing q. Then a second terminal looks at it (--watch). END is how it is ended: quit (q), interrupt (Ctrl-C), or close (the terminal goes
 away). Then nothing may be left: no process, no shared memory, no semaphores, no build/demo. Prints
 what went wrong, and ends with status 1. Runs in the tree whose demonstration it leads.
 """
@@ -25,10 +25,10 @@ INTERRUPTED = 130
 
 
 class Terminal:
-    def __init__(self):
+    def __init__(self, *arguments):
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
-            os.execvp('bash', ['bash', 'scripts/demo.sh', '--rate', '500'])
+            os.execvp('bash', ['bash', 'scripts/demo.sh', *arguments])
         self.text = ''
 
     def await_text(self, wanted):
@@ -74,6 +74,16 @@ class Terminal:
         raise AssertionError('it does not end')
 
 
+def look_from_outside():
+    """As `make demo-watch` does, in another terminal."""
+    other = Terminal('--watch')
+    other.await_text(lambda text: re.search(r'phase +ready', text))
+    other.type('q')
+    if os.waitstatus_to_exitcode(os.waitpid(other.pid, 0)[1]) != 0:
+        raise AssertionError('--watch does not end well')
+    os.close(other.descriptor)
+
+
 def processes_here():
     """Pids of all that were started in this tree, but for us and who called us."""
     here, found = os.getcwd(), {}
@@ -115,7 +125,7 @@ def expect_nothing_left(names):
 
 def main():
     end, steps = sys.argv[1], [step.partition('=')[::2] for step in sys.argv[2:]]
-    terminal = Terminal()
+    terminal = Terminal('--rate', '500')
     try:
         print(terminal.at_menu())
         for choice, pattern in steps:
@@ -127,6 +137,7 @@ def main():
             print(said)
             if not re.search(pattern, said, re.MULTILINE):
                 raise AssertionError('%s: no "%s" in: %s' % (choice, pattern, said))
+        look_from_outside()
         names = segments()
         if not names:
             raise AssertionError('no server is at work')
