@@ -107,6 +107,7 @@ static struct pending_batch *push(struct pipeline *pipeline, const struct messag
     batch->agency = message->sender;
     batch->dialect = message->dialect;
     batch->bets = 0;
+    batch->csv_bytes = 0;
     batch->refused = false;
     batch->position = POSITION_GATHERED;
     return batch;
@@ -172,7 +173,10 @@ static bool queue_error(struct pipeline *pipeline, const struct message *message
 
 /* -------------------------------------------------------------- gathering ---- */
 
-/* Gives each gathered batch its position, or refuses it. They are the youngest ones. */
+/*
+ * Gives each gathered batch the position at which its own rows end, or refuses it: a copy on the engine
+ * may have the first ones long before the last. They are the youngest ones.
+ */
 static void resolve_gathered(struct pipeline *pipeline, enum append_result result, uint64_t end)
 {
     uint64_t refused = 0;
@@ -186,6 +190,7 @@ static void resolve_gathered(struct pipeline *pipeline, enum append_result resul
             continue; /* refused between batches that were gathered */
         }
         batch->position = end;
+        end -= batch->csv_bytes;
         if (result != APPEND_DONE) {
             refuse(pipeline, batch, append_result_text(result), 0);
             refused++;
@@ -326,6 +331,7 @@ bool pipeline_add(struct pipeline *pipeline, struct agency *agency, const struct
     }
     pipeline->gathered_agency = agency;
     pipeline->gathered_epoch = claim_epoch(pipeline->claim, agency);
+    batch->csv_bytes = conversion.csv_bytes;
     pipeline->csv_used += conversion.csv_bytes;
     pipeline->gathered_bets += conversion.rows;
     return true;

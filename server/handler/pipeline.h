@@ -37,6 +37,7 @@ struct pending_batch {
     uint64_t position; /* safe once this is reached; POSITION_GATHERED: not appended yet */
     uint32_t agency;
     uint32_t bets;
+    size_t csv_bytes; /* of its rows */
     enum message_dialect dialect;
     bool refused;
     const char *reason;  /* that its ERROR carries; NULL: none */

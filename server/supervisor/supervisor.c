@@ -454,8 +454,9 @@ static void fence(struct supervisor *supervisor)
     wait_halt(&supervisor->heritage.segment);
     log_critical(LOG_PRIMARY_DEPOSED,
                  "result: fail | reason: %s: this server takes no more bets, and "
-                 "acknowledges none; start it as a standby (lottery-server --follow), which moves "
-                 "what was never acknowledged aside",
+                 "acknowledges none; unless the shipper's line before says otherwise, start it as "
+                 "a standby (lottery-server --follow), which moves what was never acknowledged "
+                 "aside",
                  is_behind ? "the log of the centre has more than this disk"
                            : "another node has claimed the log of the centre");
 }
