@@ -222,7 +222,7 @@ test-docker: ## the course's exercises against a real Docker engine
 
 # ---- looking at the sources --------------------------------------------------
 
-SHELL_SCRIPTS  := $(wildcard *.sh scripts/*.sh tests/*/*.sh packaging/*.sh .ci/*)
+SHELL_SCRIPTS  := $(wildcard *.sh scripts/*.sh tests/*/*.sh packaging/*.sh .ci/* debian/tests/main-job debian/tests/service)
 PYTHON_SCRIPTS := $(wildcard *.py scripts/*.py verify/*.py tests/*/*.py)
 
 .PHONY: lint lint-rooms lint-docs lint-format lint-tidy lint-cppcheck lint-scripts format
