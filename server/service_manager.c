@@ -72,7 +72,7 @@ static bool connect_to(struct service_manager *manager, struct failure *failure)
 {
     struct sockaddr_un address;
     socklen_t bytes = 0;
-    const struct timeval patience = {.tv_usec = SERVICE_MANAGER_PATIENCE_MS * 1000};
+    const struct timeval patience = {.tv_usec = SERVICE_MANAGER_PATIENCE_MS * 1000L};
     if (!read_address(manager->address, &address, &bytes)) {
         return failure_set(failure, "%s: \"%s\" is neither a path nor @ and a name",
                            socket_variable, manager->address);

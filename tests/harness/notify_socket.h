@@ -27,11 +27,11 @@ struct notify_socket *notify_socket_open(struct stage *stage, bool is_abstract);
  */
 #define notify_socket_await(socket, stage, line)                                                   \
     notify_socket_await_at(socket, stage, line, __FILE__, __LINE__)
-const char *notify_socket_await_at(struct notify_socket *socket, struct stage *stage,
+const char *notify_socket_await_at(struct notify_socket *notify, struct stage *stage,
                                    const char *line, const char *file, int number);
 
 /* Drops what has come. Returns true where nothing more comes within so many ms. */
-void notify_socket_drain(struct notify_socket *socket);
-bool notify_socket_is_silent(struct notify_socket *socket, int ms);
+void notify_socket_drain(struct notify_socket *notify);
+bool notify_socket_is_silent(struct notify_socket *notify, int ms);
 
 #endif
