@@ -38,6 +38,7 @@ enum {
 
 struct standby {
     const struct server_config *config;
+    struct service_manager *manager;
     struct data_directory directory;
     struct admin_door door;
     pid_t shipper;          /* 0: none */
@@ -286,6 +287,7 @@ static void follow(struct standby *standby)
         polls[1] = (struct pollfd){.fd = standby->words, .events = POLLIN};
         int events = ppoll(polls, 2, &timeout, signals_sleep_mask());
         signals_let_in();
+        service_manager_watchdog(standby->manager);
         attend(standby, events > 0 && polls[0].revents != 0);
         take_words(standby);
         if (signals_take_child_news()) {
@@ -345,9 +347,23 @@ static void open_door(struct standby *standby)
     }
 }
 
-enum standby_end standby_run(const struct server_config *config, struct failure *failure)
+/* A takeover goes on with a start, which takes as long as it takes to read what is stored. */
+static void tell_end(const struct standby *standby)
 {
-    struct standby standby = {.config = config, .words = -1, .failure = failure};
+    if (standby->end == STANDBY_TOOK_OVER) {
+        service_manager_rests_watchdog(standby->manager);
+        service_manager_status(standby->manager, "Takes over centre %s",
+                               standby->config->replication_centre);
+    } else {
+        service_manager_stopping(standby->manager);
+    }
+}
+
+enum standby_end standby_run(const struct server_config *config, struct service_manager *manager,
+                             struct failure *failure)
+{
+    struct standby standby = {
+        .config = config, .manager = manager, .words = -1, .failure = failure};
     if (!server_config_replicates(config)) {
         (void)failure_set(failure,
                           "--follow: replication.servers is not set, so there is no log to "
@@ -364,7 +380,10 @@ enum standby_end standby_run(const struct server_config *config, struct failure 
     open_door(&standby);
     log_info(LOG_STANDBY_STARTED, "result: in_progress | directory: %s | centre: %s",
              config->data_directory, config->replication_centre);
+    service_manager_status(manager, "Standby: follows centre %s", config->replication_centre);
+    service_manager_ready(manager);
     follow(&standby);
+    tell_end(&standby);
     stop_shipper(&standby);
     refuse_promotion(&standby, "the standby is stopping");
     admin_door_close(&standby.door, &standby.directory);
