@@ -41,62 +41,20 @@ const struct verdict_limits verdict_default_limits = {
     .certificate_ms = DAYS_MS(30),
 };
 
-/* What to do first; docs/runbook.md has the rest. */
-static const struct {
-    enum verdict_number number;
-    const char *hint;
-} hints[] = {
-    {VERDICT_NO_SERVER, "read the end of the server's log, then start it"},
-    {VERDICT_DISK_FULL_SOON, "make room on the disk of data.directory before it is full"},
-    {VERDICT_NO_ROOM, "make room on the disk: the server goes on by itself then"},
-    {VERDICT_NOT_READY, "do what the reason says; the server's log has more"},
-    {VERDICT_NOT_SEEN, "run as the server's user, or with the lottery-stat of its version"},
-    {VERDICT_AGENCY_NEVER, "call the agency; lottery-admin close --without leaves it out"},
-    {VERDICT_AGENCY_SILENT, "call the agency: it has to go on, or to say that it is done"},
-    {VERDICT_AGENCIES_UNNAMED, "set agencies.allowed, so that the missing ones have numbers"},
-    {VERDICT_STORER_DEATHS, "look for the reason in the log (action: reap) and in dmesg"},
-    {VERDICT_LOCK_RECOVERIES, "look in the log for the handler that died (action: reap)"},
-    {VERDICT_HANDLERS_KILLED, "look in the log and in dmesg who killed them: OOM, a crash"},
-    {VERDICT_FORBIDDEN, "look in the log (action: confinement): a process may be taken over"},
-    {VERDICT_NOT_SHIPPING, "ask the engine: lottery-admin status, nats-server's log"},
-    {VERDICT_REPLICA_LAG, "look at the engine's disks and network"},
-    {VERDICT_STANDBY, "read the standby's log, and the engine's"},
-    {VERDICT_CERTIFICATE, "renew it, then SIGHUP to the server"},
-    {VERDICT_LOG_LOST, "look at what reads the log: it has stopped, or is too slow"},
-    {VERDICT_REFUSED, "see the list of refusals, and raise the limit or stop the sender"},
-    {VERDICT_KEYHOLDER, "look in the log for the keyholder's end; a handler may be taken over"},
-    {VERDICT_CENTRES_HELD, "compare numbers and centres.expected with the other centres"},
-    {VERDICT_CENTRES_AWAITED, "call the centre; lottery-admin close-centre leaves it out"},
-    {VERDICT_NUMBER_AWAITED, "lottery-admin draw, with the number and the seal"},
-    {VERDICT_ROOT, "set server.user"},
-    {VERDICT_SHIPPER_DEATHS, "look for the reason in the log (action: reap) and in dmesg"},
-    {VERDICT_STARTING, "wait: it reads what is stored; its log says how far it is"},
-};
-
 /* ---------------------------------------------------------------- the list ---- */
 
-static const char *hint_of(enum verdict_number number)
-{
-    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
-        if (hints[i].number == number) {
-            return hints[i].hint;
-        }
-    }
-    return "";
-}
+static void add(struct verdicts *verdicts, enum log_message number, enum verdict_severity severity,
+                const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-static void add(struct verdicts *verdicts, enum verdict_number number,
-                enum verdict_severity severity, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static void add(struct verdicts *verdicts, enum verdict_number number,
-                enum verdict_severity severity, const char *format, ...)
+static void add(struct verdicts *verdicts, enum log_message number, enum verdict_severity severity,
+                const char *format, ...)
 {
     if (verdicts->count == VERDICTS_MAX) {
         return;
     }
     struct verdict *verdict = &verdicts->items[verdicts->count++];
-    *verdict = (struct verdict){.number = number, .severity = severity, .hint = hint_of(number)};
+    *verdict = (struct verdict){
+        .number = number, .severity = severity, .hint = log_message_text(number)->hint};
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(verdict->text, sizeof verdict->text, format, arguments);
@@ -179,7 +137,7 @@ static void judge_disk(const struct snapshot *snapshot, const struct verdict_rat
     double a_second = 0;
     const char *of_when = "";
     if (storer->no_room != 0) {
-        add(verdicts, VERDICT_NO_ROOM, VERDICT_CRITICAL,
+        add(verdicts, LOG_VERDICT_NO_ROOM, VERDICT_CRITICAL,
             "no room on the disk (%s): nothing is acknowledged", storer->no_room_reason);
         return;
     }
@@ -191,12 +149,12 @@ static void judge_disk(const struct snapshot *snapshot, const struct verdict_rat
         (double)bytes / a_second * MS_PER_SECOND < (double)limits->disk_warning_ms) {
         uint64_t left_ms = (uint64_t)((double)bytes / a_second * MS_PER_SECOND);
         units_duration_ms(left_ms, within);
-        add(verdicts, VERDICT_DISK_FULL_SOON,
+        add(verdicts, LOG_VERDICT_DISK_FULL_SOON,
             left_ms < limits->disk_critical_ms || bytes < free_critical_bytes ? VERDICT_CRITICAL
                                                                               : VERDICT_WARNING,
             "disk full in %s %s (%s free)", within, of_when, free_text);
     } else if (bytes < free_warning_bytes) {
-        add(verdicts, VERDICT_DISK_FULL_SOON,
+        add(verdicts, LOG_VERDICT_DISK_FULL_SOON,
             bytes < free_critical_bytes ? VERDICT_CRITICAL : VERDICT_WARNING,
             "the disk has %s free", free_text);
     }
@@ -268,10 +226,10 @@ static void judge_never(const struct snapshot *snapshot, const struct verdict_li
         uint64_t at_ms = snapshot->draw.closes_at_ms;
         units_duration_ms(at_ms > snapshot->taken_at_ms ? at_ms - snapshot->taken_at_ms : 0,
                           closes);
-        add(verdicts, VERDICT_AGENCY_NEVER, VERDICT_CRITICAL,
+        add(verdicts, LOG_VERDICT_AGENCY_NEVER, VERDICT_CRITICAL,
             "%s never connected, and sales end in %s", who, closes);
     } else {
-        add(verdicts, VERDICT_AGENCY_NEVER, is_late ? VERDICT_WARNING : VERDICT_NOTE,
+        add(verdicts, LOG_VERDICT_AGENCY_NEVER, is_late ? VERDICT_WARNING : VERDICT_NOTE,
             "%s never connected", who);
     }
 }
@@ -289,11 +247,11 @@ static void judge_silent(const struct snapshot *snapshot, const struct verdict_l
     if (silent->count == 1) {
         units_duration_ms(silent_ms(snapshot, silent->first), since);
         units_count(silent->first->bets, bets);
-        add(verdicts, VERDICT_AGENCY_SILENT, VERDICT_WARNING, "%s silent for %s, %s bets, not done",
-            who, since, bets);
+        add(verdicts, LOG_VERDICT_AGENCY_SILENT, VERDICT_WARNING,
+            "%s silent for %s, %s bets, not done", who, since, bets);
     } else {
         units_duration_ms(limits->silent_ms, since);
-        add(verdicts, VERDICT_AGENCY_SILENT, VERDICT_WARNING,
+        add(verdicts, LOG_VERDICT_AGENCY_SILENT, VERDICT_WARNING,
             "%s silent for more than %s, and not done", who, since);
     }
 }
@@ -319,7 +277,7 @@ static void judge_agencies(const struct snapshot *snapshot, const struct verdict
     judge_silent(snapshot, limits, &silent, verdicts);
     uint64_t unnamed = snapshot->draw.unnamed;
     if (unnamed > 0 && unnamed != SNAPSHOT_UNKNOWN && closes_soon(snapshot, limits)) {
-        add(verdicts, VERDICT_AGENCIES_UNNAMED, VERDICT_WARNING,
+        add(verdicts, LOG_VERDICT_AGENCIES_UNNAMED, VERDICT_WARNING,
             "%" PRIu64 " expected agencies never connected, and have no name here", unnamed);
     }
 }
@@ -332,7 +290,7 @@ static bool is_recent(const struct snapshot *snapshot, uint64_t count)
     return count > 0 && snapshot->server.uptime_ms / VERDICT_FADE_MS < count;
 }
 
-static void judge_count(const struct snapshot *snapshot, enum verdict_number number,
+static void judge_count(const struct snapshot *snapshot, enum log_message number,
                         enum verdict_severity severity, uint64_t count, const char *what,
                         struct verdicts *verdicts)
 {
@@ -356,7 +314,7 @@ static void judge_refusals(const struct snapshot *snapshot, struct verdicts *ver
     }
     if (total / minutes >= REFUSED_A_MINUTE) {
         units_duration_ms(snapshot->server.uptime_ms, uptime);
-        add(verdicts, VERDICT_REFUSED, VERDICT_WARNING,
+        add(verdicts, LOG_VERDICT_REFUSED, VERDICT_WARNING,
             "%" PRIu64 " connections or messages refused in %s, most of them: %s", total, uptime,
             most->reason);
     }
@@ -366,22 +324,22 @@ static void judge_counts(const struct snapshot *snapshot, struct verdicts *verdi
 {
     const struct snapshot_deaths *deaths = &snapshot->deaths;
     const struct snapshot_keyholder *key = &snapshot->keyholder;
-    judge_count(snapshot, VERDICT_STORER_DEATHS, VERDICT_WARNING, deaths->storer_deaths,
+    judge_count(snapshot, LOG_VERDICT_STORER_DEATHS, VERDICT_WARNING, deaths->storer_deaths,
                 "storers that died", verdicts);
-    judge_count(snapshot, VERDICT_LOCK_RECOVERIES, VERDICT_WARNING, deaths->lock_recoveries,
+    judge_count(snapshot, LOG_VERDICT_LOCK_RECOVERIES, VERDICT_WARNING, deaths->lock_recoveries,
                 "owners of the lock that died", verdicts);
-    judge_count(snapshot, VERDICT_HANDLERS_KILLED, VERDICT_WARNING, deaths->handlers_killed,
+    judge_count(snapshot, LOG_VERDICT_HANDLERS_KILLED, VERDICT_WARNING, deaths->handlers_killed,
                 "handlers killed by signals", verdicts);
-    judge_count(snapshot, VERDICT_FORBIDDEN, VERDICT_CRITICAL,
+    judge_count(snapshot, LOG_VERDICT_FORBIDDEN, VERDICT_CRITICAL,
                 deaths->handlers_forbidden + deaths->storers_forbidden,
                 "processes that did what they may never do", verdicts);
-    judge_count(snapshot, VERDICT_LOG_LOST, VERDICT_WARNING, snapshot->server.log_lines_lost,
+    judge_count(snapshot, LOG_VERDICT_LOG_LOST, VERDICT_WARNING, snapshot->server.log_lines_lost,
                 "lines of the log that were lost", verdicts);
-    judge_count(snapshot, VERDICT_KEYHOLDER, VERDICT_CRITICAL, key->refused + key->malformed,
+    judge_count(snapshot, LOG_VERDICT_KEYHOLDER, VERDICT_CRITICAL, key->refused + key->malformed,
                 "requests to the keyholder that no handler makes", verdicts);
-    judge_count(snapshot, VERDICT_KEYHOLDER, VERDICT_WARNING, key->deaths, "keyholders that died",
-                verdicts);
-    judge_count(snapshot, VERDICT_SHIPPER_DEATHS, VERDICT_WARNING, snapshot->replica.deaths,
+    judge_count(snapshot, LOG_VERDICT_KEYHOLDER, VERDICT_WARNING, key->deaths,
+                "keyholders that died", verdicts);
+    judge_count(snapshot, LOG_VERDICT_SHIPPER_DEATHS, VERDICT_WARNING, snapshot->replica.deaths,
                 "shippers that died", verdicts);
     judge_refusals(snapshot, verdicts);
 }
@@ -410,16 +368,16 @@ static void judge_replica(const struct snapshot *snapshot, struct verdicts *verd
         strcmp(replica->state, snapshot_shipper_state_at(SHIPPER_SHIPPING)) == 0 && !is_late;
     units_bytes(replica->lag == SNAPSHOT_UNKNOWN ? 0 : (double)replica->lag, lag);
     if (!is_shipping && (is_final || snapshot->server.uptime_ms > starting_ms)) {
-        add(verdicts, VERDICT_NOT_SHIPPING, is_final ? VERDICT_CRITICAL : VERDICT_WARNING,
+        add(verdicts, LOG_VERDICT_NOT_SHIPPING, is_final ? VERDICT_CRITICAL : VERDICT_WARNING,
             "bets are not copied: the shipper is %s%s, the engine lacks %s",
             is_late ? "silent, and was " : "", replica->state, lag);
     }
     if (replica->waiting_for_lag > 0) {
-        add(verdicts, VERDICT_REPLICA_LAG, VERDICT_CRITICAL,
+        add(verdicts, LOG_VERDICT_REPLICA_LAG, VERDICT_CRITICAL,
             "%" PRIu64 " handlers wait: the engine lacks %s, the limit", replica->waiting_for_lag,
             lag);
     } else if (replica->lag != SNAPSHOT_UNKNOWN && replica->lag > replica->lag_limit / 2) {
-        add(verdicts, VERDICT_REPLICA_LAG, VERDICT_WARNING,
+        add(verdicts, LOG_VERDICT_REPLICA_LAG, VERDICT_WARNING,
             "the engine lacks %s, more than half of replication.lag_bytes", lag);
     }
 }
@@ -429,10 +387,10 @@ static void judge_centres(const struct snapshot *snapshot, struct verdicts *verd
     const struct snapshot_centres *centres = &snapshot->centres;
     if (strcmp(centres->state, centres_state_name(CENTRE_HELD)) == 0 ||
         centres->contradicting > 0) {
-        add(verdicts, VERDICT_CENTRES_HELD, VERDICT_CRITICAL, "the draw is held: %s",
+        add(verdicts, LOG_VERDICT_CENTRES_HELD, VERDICT_CRITICAL, "the draw is held: %s",
             centres->reason);
     } else if (strcmp(centres->state, centres_state_name(CENTRE_AWAITS)) == 0) {
-        add(verdicts, VERDICT_CENTRES_AWAITED, VERDICT_WARNING,
+        add(verdicts, LOG_VERDICT_CENTRES_AWAITED, VERDICT_WARNING,
             "%" PRIu64 " of %" PRIu64 " centres are not closed: %s", centres->awaited,
             centres->count, centres->reason);
     }
@@ -443,7 +401,8 @@ static void judge_centres(const struct snapshot *snapshot, struct verdicts *verd
 static void judge_readiness(const struct snapshot *snapshot, struct verdicts *verdicts)
 {
     if (snapshot->server.ready == 0 && snapshot->storer.no_room == 0) {
-        add(verdicts, VERDICT_NOT_READY, VERDICT_CRITICAL, "not ready: %s", snapshot->not_ready);
+        add(verdicts, LOG_VERDICT_NOT_READY, VERDICT_CRITICAL, "not ready: %s",
+            snapshot->not_ready);
     }
 }
 
@@ -458,7 +417,7 @@ static void judge_end(const struct snapshot *snapshot, const struct verdict_limi
     bool is_over = ends_at_ms <= snapshot->taken_at_ms;
     uint64_t left_ms = is_over ? 0 : ends_at_ms - snapshot->taken_at_ms;
     units_duration_ms(is_over ? snapshot->taken_at_ms - ends_at_ms : left_ms, left);
-    add(verdicts, VERDICT_CERTIFICATE,
+    add(verdicts, LOG_VERDICT_CERTIFICATE,
         left_ms < certificate_critical_ms ? VERDICT_CRITICAL : VERDICT_WARNING,
         is_over ? "%s ended %s ago: no agency connects" : "%s ends in %s", what, left);
 }
@@ -481,13 +440,13 @@ static void judge_draw(const struct snapshot *snapshot, struct verdicts *verdict
     if (strcmp(snapshot->draw.state, control_state_name(CONTROL_SEALED)) == 0 &&
         strcmp(snapshot->draw.number_by, control_number_source_name(NUMBER_BY_COMMAND)) == 0 &&
         snapshot->centres.state[0] == '\0') {
-        add(verdicts, VERDICT_NUMBER_AWAITED, VERDICT_NOTE,
+        add(verdicts, LOG_VERDICT_NUMBER_AWAITED, VERDICT_NOTE,
             "the draw %s is sealed and waits for "
             "its number",
             snapshot->draw.name);
     }
     if (snapshot->confinement.user == 0) {
-        add(verdicts, VERDICT_ROOT, VERDICT_NOTE, "the server runs as root");
+        add(verdicts, LOG_VERDICT_ROOT, VERDICT_NOTE, "the server runs as root");
     }
 }
 
@@ -520,21 +479,21 @@ void verdicts_of_standby(const struct replication_state *state, uint64_t now_ms,
     verdicts->count = 0;
     if (age_ms > standby_late_ms) {
         units_duration_ms(age_ms, text);
-        add(verdicts, VERDICT_STANDBY, VERDICT_CRITICAL,
+        add(verdicts, LOG_VERDICT_STANDBY, VERDICT_CRITICAL,
             "the standby's shipper has said nothing for %s", text);
     } else if (state->why[0] != '\0') {
-        add(verdicts, VERDICT_STANDBY, VERDICT_CRITICAL, "the standby does not go on: %s",
+        add(verdicts, LOG_VERDICT_STANDBY, VERDICT_CRITICAL, "the standby does not go on: %s",
             state->why);
     } else if (!state->connected) {
-        add(verdicts, VERDICT_STANDBY, VERDICT_CRITICAL,
+        add(verdicts, LOG_VERDICT_STANDBY, VERDICT_CRITICAL,
             "the standby is not connected to the engine, and takes nothing over");
     } else if (following_lag_bytes(state) > standby_lag_bytes) {
         units_bytes((double)following_lag_bytes(state), text);
-        add(verdicts, VERDICT_STANDBY, VERDICT_WARNING,
+        add(verdicts, LOG_VERDICT_STANDBY, VERDICT_WARNING,
             "the standby lacks %s of its primary's bets", text);
     } else if (heard_ms > standby_late_ms) {
         units_duration_ms(heard_ms, text);
-        add(verdicts, VERDICT_STANDBY, VERDICT_WARNING,
+        add(verdicts, LOG_VERDICT_STANDBY, VERDICT_WARNING,
             "the standby has not heard its primary for %s", text);
     }
 }
@@ -544,14 +503,14 @@ void verdicts_of_answer(enum target_answer answer, const char *reason, struct ve
     verdicts->count = 0;
     switch (answer) {
     case TARGET_ABSENT:
-        add(verdicts, VERDICT_NO_SERVER, VERDICT_CRITICAL, "%s", reason);
+        add(verdicts, LOG_VERDICT_NO_SERVER, VERDICT_CRITICAL, "%s", reason);
         break;
     case TARGET_STARTING:
-        add(verdicts, VERDICT_STARTING, VERDICT_WARNING, "%s", reason);
+        add(verdicts, LOG_VERDICT_STARTING, VERDICT_WARNING, "%s", reason);
         break;
     case TARGET_OTHER_VERSION:
     case TARGET_FAILED:
-        add(verdicts, VERDICT_NOT_SEEN, VERDICT_UNKNOWN, "%s", reason);
+        add(verdicts, LOG_VERDICT_NOT_SEEN, VERDICT_UNKNOWN, "%s", reason);
         break;
     case TARGET_FOUND:
     case TARGET_STANDBY:

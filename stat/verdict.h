@@ -14,6 +14,7 @@
 #ifndef STAT_VERDICT_H
 #define STAT_VERDICT_H
 
+#include "lib/log_message.h"
 #include "stat/snapshot.h"
 #include "stat/target.h"
 #include "store/replication.h"
@@ -34,42 +35,13 @@ enum verdict_severity {
     VERDICT_SEVERITIES
 };
 
-/* The numbers of the ids, LT-3xxx. A number is never given to something else. */
-enum verdict_number {
-    VERDICT_NO_SERVER = 3001,
-    VERDICT_DISK_FULL_SOON = 3002,
-    VERDICT_NO_ROOM = 3003,
-    VERDICT_NOT_READY = 3004,
-    VERDICT_NOT_SEEN = 3005,
-    VERDICT_AGENCY_NEVER = 3006,
-    VERDICT_AGENCY_SILENT = 3007,
-    VERDICT_AGENCIES_UNNAMED = 3008,
-    VERDICT_STORER_DEATHS = 3009,
-    VERDICT_LOCK_RECOVERIES = 3010,
-    VERDICT_HANDLERS_KILLED = 3011,
-    VERDICT_FORBIDDEN = 3012,
-    VERDICT_NOT_SHIPPING = 3013,
-    VERDICT_REPLICA_LAG = 3014,
-    VERDICT_STANDBY = 3015,
-    VERDICT_CERTIFICATE = 3016,
-    VERDICT_LOG_LOST = 3017,
-    VERDICT_REFUSED = 3018,
-    VERDICT_KEYHOLDER = 3019,
-    VERDICT_CENTRES_HELD = 3020,
-    VERDICT_CENTRES_AWAITED = 3021,
-    VERDICT_NUMBER_AWAITED = 3022,
-    VERDICT_ROOT = 3023,
-    VERDICT_SHIPPER_DEATHS = 3024,
-    VERDICT_STARTING = 3025
-};
-
 enum { VERDICT_TEXT_BYTES = 256, VERDICTS_MAX = 32, VERDICT_ID_BYTES = 16 };
 
 struct verdict {
-    enum verdict_number number;
+    enum log_message number; /* LOG_VERDICT_...: its id, and its hint in lib/log_messages.inc */
     enum verdict_severity severity;
     char text[VERDICT_TEXT_BYTES]; /* with its figures: ASCII, one line */
-    const char *hint;              /* what to do first; constant */
+    const char *hint;              /* what to do first: the message's */
 };
 
 /* By severity, the worst first, then by number. */
