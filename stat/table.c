@@ -414,6 +414,11 @@ static void print_row(struct page *page, const struct list *list, const void *ro
     end_line(page, &line);
 }
 
+static bool is_filtered(const struct page *page)
+{
+    return page->filter != NULL && page->filter->text[0] != '\0';
+}
+
 static bool is_agency_wanted(const struct page *page, const struct snapshot_agency *agency)
 {
     return (!page->only_missing || agency->missing != 0) &&
@@ -522,16 +527,15 @@ static void print_lists(struct page *page, struct table_view *view)
     unsigned half = lines / LISTS;
     unsigned for_agencies = handlers < lines - half ? lines - handlers : half;
     for_agencies = agencies < for_agencies ? agencies : for_agencies;
-    bool is_filtered = page->filter != NULL && page->filter->text[0] != '\0';
     print_list(page, SECTION_AGENCIES, for_agencies, &view->agencies,
-               is_filtered          ? "no agency like that"
+               is_filtered(page)    ? "no agency like that"
                : page->only_missing ? "no agency is missing"
                                     : "no agency has spoken yet");
     if (has_unnamed(page)) {
         print_unnamed(page);
     }
     print_list(page, SECTION_HANDLERS, lines - for_agencies, &view->handlers,
-               is_filtered ? "no connection like that" : "nobody is connected");
+               is_filtered(page) ? "no connection like that" : "nobody is connected");
 }
 
 /* -------------------------------------------------------------------- whole ---- */
@@ -566,6 +570,9 @@ void table_print(FILE *file, const struct snapshot *snapshot, struct table_view 
                       smaller(list_lines(&page, SECTION_AGENCIES), LIST_ROWS_WANTED) +
                       smaller(list_lines(&page, SECTION_HANDLERS), LIST_ROWS_WANTED);
     page.brief = page.lines_left < grid_lines(&page) + wanted;
-    print_grid(&page);
+    /* Who filters looks for rows: they get the whole window. */
+    if (!is_filtered(&page)) {
+        print_grid(&page);
+    }
     print_lists(&page, view);
 }

@@ -7,7 +7,7 @@
  * SIGWINCH draws again. Called by lottery-stat.
  *
  * What needs a look (verdict.h) comes first. Keys: ? explains them; / filters both lists by what is
- * typed, and Escape shows all again; s, i, b, l sort the agencies by state, id, bets, and how long they
+ * typed, and shows them alone, and Escape shows all again; s, i, b, l sort the agencies by state, id, bets, and how long they
  * have been silent; m shows only the missing ones; Tab chooses the list that arrows, page, home and end
  * scroll; any other key looks at the server at once.
  */

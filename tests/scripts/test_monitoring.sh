@@ -49,14 +49,15 @@ the_rules_are_valid_and_go_off_when_they_should() {
     said=$(promtool test rules "$rule_tests" 2>&1) || fail "$said"
 }
 
-every_alarm_is_tested_and_has_a_section_of_the_runbook() {
+every_alarm_is_tested_and_every_id_has_a_section_of_the_runbook() {
     local alarm id
     while read -r alarm; do
         grep -q "\"$alarm\"" "$rule_tests" || fail "$alarm goes off in no test"
     done < <(sed -n 's/^ *- alert: //p' "$rules")
     while read -r id; do
         grep -q "^## $id\b" "$checkout/docs/runbook.md" || fail "$id has no section in the runbook"
-    done < <(sed -n 's/^ *runbook: //p' "$rules" | sort -u)
+    done < <(sed -n 's/^ *runbook: //p' "$rules" | sort -u
+        sed -nE 's/^MESSAGE\((3[0-9]{3}), .*/LT-\1/p' "$checkout/lib/log_messages.inc")
 }
 
 every_metric_that_is_asked_for_is_told() {
@@ -100,7 +101,7 @@ PYTHON
 }
 
 run_tests the_rules_are_valid_and_go_off_when_they_should \
-    every_alarm_is_tested_and_has_a_section_of_the_runbook \
+    every_alarm_is_tested_and_every_id_has_a_section_of_the_runbook \
     every_metric_that_is_asked_for_is_told \
     promtool_has_nothing_to_say_of_the_metrics \
     the_dashboard_is_json_and_no_panel_covers_another
