@@ -140,7 +140,7 @@ static enum program_reading take_threshold(const char *argument, uint64_t unit_m
 
 static enum program_reading take_limit(int id, const char *argument, struct options *options)
 {
-    static const uint64_t minute_ms = 60 * 1000, day_ms = UINT64_C(24) * 60 * 60 * 1000;
+    static const uint64_t minute_ms = UINT64_C(60) * 1000, day_ms = UINT64_C(24) * 60 * 60 * 1000;
     struct verdict_limits *limits = &options->limits;
     options->has_limits = true;
     switch (id) {

@@ -30,7 +30,7 @@ static const uint64_t free_warning_bytes = MIB(1024);
 static const uint64_t free_critical_bytes = MIB(128); /* twice what is allocated ahead */
 static const uint64_t certificate_critical_ms = DAYS_MS(3);
 static const uint64_t starting_ms = MINUTES_MS(1); /* a shipper may take that to begin */
-static const uint64_t standby_late_ms = 10 * MS_PER_SECOND;
+static const uint64_t standby_late_ms = UINT64_C(10) * MS_PER_SECOND;
 static const uint64_t standby_lag_bytes = MIB(64);
 
 const struct verdict_limits verdict_default_limits = {
@@ -60,7 +60,9 @@ static void add(struct verdicts *verdicts, enum log_message number, enum verdict
     (void)vsnprintf(verdict->text, sizeof verdict->text, format, arguments);
     va_end(arguments);
     for (char *at = verdict->text; *at != '\0'; at++) {
-        *at = *at < ' ' || *at > '~' ? '?' : *at;
+        if (*at < ' ' || *at > '~') {
+            *at = '?';
+        }
     }
 }
 
@@ -133,7 +135,6 @@ static void judge_disk(const struct snapshot *snapshot, const struct verdict_rat
     const struct snapshot_storer *storer = &snapshot->storer;
     uint64_t bytes = snapshot->disk.free_bytes;
     char free_text[UNITS_TEXT_BYTES];
-    char within[UNITS_TEXT_BYTES];
     double a_second = 0;
     const char *of_when = "";
     if (storer->no_room != 0) {
@@ -148,6 +149,7 @@ static void judge_disk(const struct snapshot *snapshot, const struct verdict_rat
     if (find_rate(snapshot, rate, &a_second, &of_when) &&
         (double)bytes / a_second * MS_PER_SECOND < (double)limits->disk_warning_ms) {
         uint64_t left_ms = (uint64_t)((double)bytes / a_second * MS_PER_SECOND);
+        char within[UNITS_TEXT_BYTES];
         units_duration_ms(left_ms, within);
         add(verdicts, LOG_VERDICT_DISK_FULL_SOON,
             left_ms < limits->disk_critical_ms || bytes < free_critical_bytes ? VERDICT_CRITICAL
@@ -215,7 +217,6 @@ static void judge_never(const struct snapshot *snapshot, const struct verdict_li
                         const struct group *never, struct verdicts *verdicts)
 {
     char who[VERDICT_TEXT_BYTES];
-    char closes[UNITS_TEXT_BYTES];
     bool is_late = snapshot->server.uptime_ms > limits->silent_ms;
     if (never->count == 0 ||
         (!is_late && !closes_soon(snapshot, limits) && never->count == snapshot->agency_count)) {
@@ -223,6 +224,7 @@ static void judge_never(const struct snapshot *snapshot, const struct verdict_li
     }
     group_write(never, who);
     if (closes_soon(snapshot, limits)) {
+        char closes[UNITS_TEXT_BYTES];
         uint64_t at_ms = snapshot->draw.closes_at_ms;
         units_duration_ms(at_ms > snapshot->taken_at_ms ? at_ms - snapshot->taken_at_ms : 0,
                           closes);
@@ -239,12 +241,12 @@ static void judge_silent(const struct snapshot *snapshot, const struct verdict_l
 {
     char who[VERDICT_TEXT_BYTES];
     char since[UNITS_TEXT_BYTES];
-    char bets[UNITS_TEXT_BYTES];
     if (silent->count == 0) {
         return;
     }
     group_write(silent, who);
     if (silent->count == 1) {
+        char bets[UNITS_TEXT_BYTES];
         units_duration_ms(silent_ms(snapshot, silent->first), since);
         units_count(silent->first->bets, bets);
         add(verdicts, LOG_VERDICT_AGENCY_SILENT, VERDICT_WARNING,
@@ -294,8 +296,8 @@ static void judge_count(const struct snapshot *snapshot, enum log_message number
                         enum verdict_severity severity, uint64_t count, const char *what,
                         struct verdicts *verdicts)
 {
-    char uptime[UNITS_TEXT_BYTES];
     if (is_recent(snapshot, count)) {
+        char uptime[UNITS_TEXT_BYTES];
         units_duration_ms(snapshot->server.uptime_ms, uptime);
         add(verdicts, number, severity, "%s: %" PRIu64 " in %s", what, count, uptime);
     }
@@ -306,13 +308,13 @@ static void judge_refusals(const struct snapshot *snapshot, struct verdicts *ver
     const struct snapshot_refusal *most = &snapshot->refusals[0];
     uint64_t total = 0;
     uint64_t minutes = snapshot->server.uptime_ms / MINUTES_MS(1) + 1;
-    char uptime[UNITS_TEXT_BYTES];
     for (size_t i = 0; i < REFUSAL_REASONS; i++) {
         const struct snapshot_refusal *refusal = &snapshot->refusals[i];
         total += refusal->total;
         most = refusal->total > most->total ? refusal : most;
     }
     if (total / minutes >= REFUSED_A_MINUTE) {
+        char uptime[UNITS_TEXT_BYTES];
         units_duration_ms(snapshot->server.uptime_ms, uptime);
         add(verdicts, LOG_VERDICT_REFUSED, VERDICT_WARNING,
             "%" PRIu64 " connections or messages refused in %s, most of them: %s", total, uptime,
