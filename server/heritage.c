@@ -4,6 +4,8 @@
 #include "server/heritage.h"
 
 #include "lib/log.h"
+#include "lib/program.h"
+#include "lib/version.h"
 #include "shm/gate.h"
 #include "shm/waiting.h"
 
@@ -37,6 +39,8 @@ static bool make_pair(struct heritage *heritage, uint32_t key, bool remembered,
         .agency_limit = config->limit_agencies,
         .agencies_expected = config->agencies_expected,
         .slot_capacity = config->limit_connections + HERITAGE_LEAVING_MAX,
+        .version = PROGRAM_VERSION,
+        .commit = version_commit(),
         .connection_limit = config->limit_connections,
         .key = key,
         .key_remembered = remembered,

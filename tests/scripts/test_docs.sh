@@ -91,8 +91,8 @@ a_key_that_the_delivered_file_does_not_have_is_found() {
 
 a_counter_that_is_not_there_is_found() {
     copy_sources
-    plant 's/lottery_storer_no_room/lottery_storer_is_full/' docs/operations.md
-    expect_found 'lottery_storer_is_full is no counter'
+    plant 's/lottery_ack_seconds/lottery_ack_minutes/' docs/operations.md
+    expect_found 'lottery_ack_minutes is no counter'
 }
 
 a_disaster_that_is_there_twice_is_found() {

@@ -61,6 +61,10 @@ def it_tells_of_a_dead_storer_and_the_next_one(stand, browser):
     browser.wait(events + ".includes('the storer died')")
     browser.wait(events + ".includes('another storer goes on')")
     browser.wait("document.querySelector('#f-deaths').textContent !== '0'")
+    look = "document.querySelector('#look').textContent"
+    browser.wait(look + ".includes('LT-3009warningstorers that died: ')")
+    browser.open(stand.url + '?lang=es')
+    browser.wait(look + ".includes('LT-3009avisoMurió un storer: ')")
 
 
 def it_survives_a_restart_and_says_when_the_server_is_gone(stand, browser):
