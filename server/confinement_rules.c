@@ -348,6 +348,7 @@ const struct confinement_rule confinement_of_supervisor = {
     .shared_files = FILES_READ | FILES_WRITE,
     .key_files = FILES_READ,
     .tls_files = FILES_READ,
+    .config_files = FILES_READ,
     .makes_processes = true,
     .executes = true,
     .writes_files = true,

@@ -110,6 +110,8 @@ static bool open_shared_memory(struct heritage *heritage, struct failure *failur
     heritage->segment.shared->identity.gate_id = heritage->gate_id;
     server_tls_publish(&heritage->tls, &heritage->segment);
     heritage->segment.shared->confinement = heritage->confinement.report;
+    atomic_store(&heritage->segment.shared->supervisor.log_level,
+                 (uint32_t)heritage->config.log_level);
     segment_publish(&heritage->segment, SHARED_STARTING);
     log_count_losses_in(&heritage->segment.shared->log);
     log_info("action: shared_memory | result: success | segment: /dev/shm%s | semaphores: 0x%08x | "
@@ -125,6 +127,7 @@ static void close_shared_memory(struct heritage *heritage)
         return; /* the one of the next draw could not be made */
     }
     gate_remove(heritage->gate_id);
+    log_follow_threshold(NULL); /* a storer that clears up */
     log_count_losses_in(NULL);
     segment_remove(&heritage->segment);
     log_info("action: remove_shared_memory | result: success");

@@ -211,7 +211,7 @@ static int test(const struct server_config *config)
 }
 
 /* Lives as a standby first, where that is wanted, and returns the exit status. */
-static int live(const struct server_config *config, bool follows)
+static int live(struct server_config *config, bool follows)
 {
     struct failure failure;
     switch (follows ? standby_run(config, &failure) : STANDBY_TOOK_OVER) {
@@ -228,7 +228,7 @@ static int live(const struct server_config *config, bool follows)
     return EXIT_FAILURE;
 }
 
-static int serve(const struct server_config *config, bool follows)
+static int serve(struct server_config *config, bool follows)
 {
     log_set_threshold((enum log_level)config->log_level);
     log_open();

@@ -130,6 +130,7 @@ static _Noreturn void become(struct heritage *heritage, enum process_role role,
         close(errand->supervisors);
     }
     struct failure failure;
+    log_follow_threshold(&heritage->segment.shared->supervisor.log_level);
     bool lives = signals_prepare_child(heritage->supervisor_pid);
     if (!confinement_enter(&heritage->confinement, CONFINEMENT_CHILDREN + role, &failure)) {
         log_critical("action: confinement | result: fail | role: %s | error: %s", kind->name,

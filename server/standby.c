@@ -8,6 +8,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "server/admin_door.h"
+#include "server/config_reload.h"
 #include "server/processes.h"
 #include "server/replacement.h"
 #include "server/shipper_call.h"
@@ -37,7 +38,8 @@ enum {
 };
 
 struct standby {
-    const struct server_config *config;
+    struct server_config *config;
+    struct config_reload configuration;
     struct data_directory directory;
     struct admin_door door;
     pid_t shipper;          /* 0: none */
@@ -259,6 +261,27 @@ static void attend(struct standby *standby, bool is_ready)
     }
 }
 
+/* ---------------------------------------------------------------- reload ---- */
+
+/*
+ * What SIGHUP changes counts for the standby's log at once, and for the rest once it has taken over. The
+ * files of TLS are opened then. The shipper has the level that it was started with.
+ */
+static void reload(struct standby *standby)
+{
+    if (!config_reload_read(&standby->configuration)) {
+        return;
+    }
+    config_reload_lay_over(&standby->configuration, standby->config);
+    const struct config_changes changes = config_reload_commit(&standby->configuration);
+    log_info("action: reload | result: success | configuration: %s | keys_changed: %u | "
+             "keys_that_need_a_restart: %u | reason: it was read again by a standby: what it says "
+             "of connections counts once this node is the primary",
+             changes.taken_over + changes.waiting == 0 ? "unchanged" : "changed",
+             changes.taken_over, changes.waiting);
+    log_set_threshold((enum log_level)standby->config->log_level);
+}
+
 /* ------------------------------------------------------------------ life ---- */
 
 static int64_t patience_ms(const struct standby *standby)
@@ -284,6 +307,9 @@ static void follow(struct standby *standby)
         polls[1] = (struct pollfd){.fd = standby->words, .events = POLLIN};
         int events = ppoll(polls, 2, &timeout, signals_sleep_mask());
         signals_let_in();
+        if (signals_take_hangup()) {
+            reload(standby);
+        }
         attend(standby, events > 0 && polls[0].revents != 0);
         take_words(standby);
         if (signals_take_child_news()) {
@@ -342,7 +368,7 @@ static void open_door(struct standby *standby)
     }
 }
 
-enum standby_end standby_run(const struct server_config *config, struct failure *failure)
+enum standby_end standby_run(struct server_config *config, struct failure *failure)
 {
     struct standby standby = {.config = config, .words = -1, .failure = failure};
     if (!server_config_replicates(config)) {
@@ -351,6 +377,7 @@ enum standby_end standby_run(const struct server_config *config, struct failure 
                           "follow");
         return STANDBY_FAILED;
     }
+    config_reload_open(&standby.configuration, config);
     signals_prepare_supervisor();
     (void)umask(S_IRWXG | S_IRWXO);
     if (!data_directory_open(config->data_directory, config->data_group, LOCK_PATIENCE_MS,

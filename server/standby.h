@@ -27,6 +27,6 @@ enum standby_end {
 };
 
 /* Follows until one of the ends. Called by main, before there is a supervisor. */
-enum standby_end standby_run(const struct server_config *config, struct failure *failure);
+enum standby_end standby_run(struct server_config *config, struct failure *failure);
 
 #endif

@@ -77,6 +77,7 @@ struct supervisor {
     struct reserve reserve;
     struct ownership ownership;
     struct operator_desk desk;
+    struct config_reload configuration;
     struct log_limit refusals; /* of lines about who was not accepted */
     enum supervisor_end end;   /* set by note_end alone */
 };
@@ -467,8 +468,8 @@ static void serve(struct supervisor *supervisor)
            ownership_holds(&supervisor->ownership) && !supervisor->desk.opens_next) {
         bool is_quiet = wait_for_events(supervisor, polls);
         if (signals_take_hangup()) {
-            reload_run(&supervisor->heritage, &supervisor->admission.handlers,
-                       &supervisor->key_keeper);
+            reload_run(&supervisor->heritage, &supervisor->admission, &supervisor->key_keeper,
+                       &supervisor->configuration);
         }
         look_after_children(supervisor);
         take_returned(supervisor);
@@ -743,6 +744,7 @@ int supervisor_run(const struct server_config *config)
 {
     struct supervisor supervisor = {.heritage = {.config = *config}};
     struct failure failure = {.text = ""};
+    config_reload_open(&supervisor.configuration, config);
     supervisor.keeper.heritage = &supervisor.heritage;
     supervisor.key_keeper.heritage = &supervisor.heritage;
     supervisor.ship_keeper.heritage = &supervisor.heritage;
