@@ -16,6 +16,7 @@
 #include "server/key_channel.h"
 #include "server/server_config.h"
 #include "server/server_tls.h"
+#include "server/service_manager.h"
 #include "server/standby.h"
 #include "server/start_trial.h"
 #include "server/supervisor/supervisor.h"
@@ -211,12 +212,12 @@ static int test(const struct server_config *config)
 }
 
 /* Lives as a standby first, where that is wanted, and returns the exit status. */
-static int live(struct server_config *config, bool follows)
+static int live(struct server_config *config, struct service_manager *manager, bool follows)
 {
     struct failure failure;
-    switch (follows ? standby_run(config, &failure) : STANDBY_TOOK_OVER) {
+    switch (follows ? standby_run(config, manager, &failure) : STANDBY_TOOK_OVER) {
     case STANDBY_TOOK_OVER:
-        return supervisor_run(config);
+        return supervisor_run(config, manager);
     case STANDBY_STOPPED:
         log_info("action: server_exit | result: success | end: stopped_as_asked");
         return EXIT_SUCCESS;
@@ -228,14 +229,28 @@ static int live(struct server_config *config, bool follows)
     return EXIT_FAILURE;
 }
 
+/* Nobody is served worse where the service manager hears nothing; it will say so in its own time. */
+static void open_manager(struct service_manager *manager)
+{
+    struct failure failure;
+    if (!service_manager_open(manager, &failure)) {
+        log_warning("action: service_manager | result: fail | error: %s | reason: the service "
+                    "manager that started this server will not hear from it",
+                    failure.text);
+    }
+}
+
 static int serve(struct server_config *config, bool follows)
 {
+    struct service_manager manager;
     log_set_threshold((enum log_level)config->log_level);
     log_open();
     log_config(config);
     log_doubt(config);
     log_emulation();
-    int status = live(config, follows);
+    open_manager(&manager);
+    int status = live(config, &manager, follows);
+    service_manager_close(&manager);
     log_close();
     return status;
 }

@@ -40,6 +40,7 @@ enum {
 struct standby {
     struct server_config *config;
     struct config_reload configuration;
+    struct service_manager *manager;
     struct data_directory directory;
     struct admin_door door;
     pid_t shipper;          /* 0: none */
@@ -308,8 +309,11 @@ static void follow(struct standby *standby)
         int events = ppoll(polls, 2, &timeout, signals_sleep_mask());
         signals_let_in();
         if (signals_take_hangup()) {
+            service_manager_reloading(standby->manager);
             reload(standby);
+            service_manager_ready(standby->manager);
         }
+        service_manager_watchdog(standby->manager);
         attend(standby, events > 0 && polls[0].revents != 0);
         take_words(standby);
         if (signals_take_child_news()) {
@@ -368,9 +372,23 @@ static void open_door(struct standby *standby)
     }
 }
 
-enum standby_end standby_run(struct server_config *config, struct failure *failure)
+/* A takeover goes on with a start, which takes as long as it takes to read what is stored. */
+static void tell_end(const struct standby *standby)
 {
-    struct standby standby = {.config = config, .words = -1, .failure = failure};
+    if (standby->end == STANDBY_TOOK_OVER) {
+        service_manager_rests_watchdog(standby->manager);
+        service_manager_status(standby->manager, "Takes over centre %s",
+                               standby->config->replication_centre);
+    } else {
+        service_manager_stopping(standby->manager);
+    }
+}
+
+enum standby_end standby_run(struct server_config *config, struct service_manager *manager,
+                             struct failure *failure)
+{
+    struct standby standby = {
+        .config = config, .manager = manager, .words = -1, .failure = failure};
     if (!server_config_replicates(config)) {
         (void)failure_set(failure,
                           "--follow: replication.servers is not set, so there is no log to "
@@ -388,7 +406,10 @@ enum standby_end standby_run(struct server_config *config, struct failure *failu
     open_door(&standby);
     log_info("action: follow | result: in_progress | directory: %s | centre: %s",
              config->data_directory, config->replication_centre);
+    service_manager_status(manager, "Standby: follows centre %s", config->replication_centre);
+    service_manager_ready(manager);
     follow(&standby);
+    tell_end(&standby);
     stop_shipper(&standby);
     refuse_promotion(&standby, "the standby is stopping");
     admin_door_close(&standby.door, &standby.directory);

@@ -35,6 +35,7 @@
 #include "server/supervisor/ownership.h"
 #include "server/supervisor/recovery.h"
 #include "server/supervisor/reload.h"
+#include "server/supervisor/reporting.h"
 #include "server/supervisor/reserve.h"
 #include "server/supervisor/ship_keeper.h"
 #include "shm/refusals.h"
@@ -78,6 +79,7 @@ struct supervisor {
     struct ownership ownership;
     struct operator_desk desk;
     struct config_reload configuration;
+    struct reporting reporting;
     struct log_limit refusals; /* of lines about who was not accepted */
     enum supervisor_end end;   /* set by note_end alone */
 };
@@ -225,9 +227,11 @@ static void look_after_children(struct supervisor *supervisor)
 
 /*
  * Sleeps in ppoll with our signals let in, and returns what it returned. If ppoll fails, it lets
- * the signals in for a pause instead, so that the server can still be stopped.
+ * the signals in for a pause instead, so that the server can still be stopped. All of the
+ * supervisor's loops come by here, so here it tells the service manager that it goes round.
  */
-static int await_event(struct pollfd *poll, nfds_t watched, const struct timespec *timeout)
+static int await_event(struct supervisor *supervisor, struct pollfd *poll, nfds_t watched,
+                       const struct timespec *timeout)
 {
     int result = ppoll(poll, watched, timeout, signals_sleep_mask());
     if (result < 0 && errno != EINTR) {
@@ -237,13 +241,14 @@ static int await_event(struct pollfd *poll, nfds_t watched, const struct timespe
         nanosleep(&pause, NULL);
         signals_block();
     }
+    reporting_go_round(&supervisor->reporting);
     return result;
 }
 
-static void pause_for(int64_t pause_ms)
+static void pause_for(struct supervisor *supervisor, int64_t pause_ms)
 {
     struct timespec pause = clock_interval(pause_ms);
-    await_event(NULL, 0, &pause);
+    await_event(supervisor, NULL, 0, &pause);
 }
 
 /* -------------------------------------------------------------- refusals ---- */
@@ -297,7 +302,7 @@ static void start_handler(struct supervisor *supervisor, int socket,
         }
         slot_release(slot);
         handler_book_give_back(handlers, slot_index);
-        pause_for(OUT_OF_RESOURCES_PAUSE_MS);
+        pause_for(supervisor, OUT_OF_RESOURCES_PAUSE_MS);
         return;
     }
     handler_book_note(handlers, slot_index, pid, address);
@@ -318,7 +323,7 @@ static void explain_accept_error(struct supervisor *supervisor)
     if (may_log_refusal(supervisor)) {
         log_error("action: accept_connections | result: fail | error: %s", strerror(error));
     }
-    pause_for(OUT_OF_RESOURCES_PAUSE_MS);
+    pause_for(supervisor, OUT_OF_RESOURCES_PAUSE_MS);
 }
 
 /* Logs that a stranger was asked to leave, because somebody else needed its place. */
@@ -425,7 +430,7 @@ static bool wait_for_events(struct supervisor *supervisor, struct pollfd polls[P
     struct timespec timeout = clock_interval(patience_ms(supervisor));
     nfds_t watched = POLL_LISTENERS + listeners->count;
     watched += reserve_watch(&supervisor->reserve, polls + watched);
-    int events = await_event(polls, watched, &timeout);
+    int events = await_event(supervisor, polls, watched, &timeout);
     if (events <= 0) {
         for (nfds_t i = 0; i < watched; i++) {
             polls[i].revents = 0;
@@ -468,8 +473,10 @@ static void serve(struct supervisor *supervisor)
            ownership_holds(&supervisor->ownership) && !supervisor->desk.opens_next) {
         bool is_quiet = wait_for_events(supervisor, polls);
         if (signals_take_hangup()) {
+            service_manager_reloading(supervisor->heritage.manager);
             reload_run(&supervisor->heritage, &supervisor->admission, &supervisor->key_keeper,
                        &supervisor->configuration);
+            service_manager_ready(supervisor->heritage.manager);
         }
         look_after_children(supervisor);
         take_returned(supervisor);
@@ -516,7 +523,7 @@ static bool stop_handlers(struct supervisor *supervisor)
             forced = true;
         }
         handler_book_signal(book, forced ? SIGKILL : SIGTERM);
-        pause_for(REPEAT_SIGTERM_MS);
+        pause_for(supervisor, REPEAT_SIGTERM_MS);
         look_after_children(supervisor);
     }
     log_info("action: stop_handlers | result: %s | handlers: %u", forced ? "fail" : "success",
@@ -540,7 +547,7 @@ static bool stop_keyholder(struct supervisor *supervisor)
             forced = true;
         }
         key_keeper_signal(keeper, forced ? SIGKILL : SIGTERM);
-        pause_for(REPEAT_SIGTERM_MS);
+        pause_for(supervisor, REPEAT_SIGTERM_MS);
         signals_take_child_news();
         reap(supervisor);
     }
@@ -560,7 +567,7 @@ static enum supervisor_end stop_storer(struct supervisor *supervisor)
             forced = true;
         }
         kill(keeper->storer, forced ? SIGKILL : SIGTERM);
-        pause_for(REPEAT_SIGTERM_MS);
+        pause_for(supervisor, REPEAT_SIGTERM_MS);
         signals_take_child_news();
         reap(supervisor);
     }
@@ -594,7 +601,7 @@ static void stop_shipper(struct supervisor *supervisor)
             kill(keeper->shipper, forced ? SIGKILL : SIGTERM);
             asked = true;
         }
-        pause_for(REPEAT_SIGTERM_MS);
+        pause_for(supervisor, REPEAT_SIGTERM_MS);
         signals_take_child_news();
         reap(supervisor);
     }
@@ -623,6 +630,7 @@ static void shut_down(struct supervisor *supervisor)
         signals_describe_request(reason);
     }
     log_info("action: shutdown | result: in_progress | reason: %s", reason);
+    reporting_stop(&supervisor->reporting);
     segment_publish(&heritage->segment, SHARED_STOPPING);
     listeners_close(&heritage->listeners);
     log_info("action: close_listener | result: success");
@@ -667,6 +675,7 @@ static bool turn_over(struct supervisor *supervisor, struct failure *failure)
     struct heritage *heritage = &supervisor->heritage;
     bool committed = false;
     segment_publish(&heritage->segment, SHARED_STARTING);
+    reporting_start(&supervisor->reporting);
     (void)stop_handlers(supervisor);
     (void)stop_keyholder(supervisor);
     keeper_replace(&supervisor->keeper, true); /* what is left in the ring needs a storer */
@@ -703,6 +712,7 @@ static bool start_draw(struct supervisor *supervisor, struct failure *failure)
     ship_keeper_replace(&supervisor->ship_keeper); /* the storer has said what is durable */
     ownership_begin(&supervisor->ownership, heritage);
     announce_ready(heritage);
+    reporting_serve(&supervisor->reporting);
     operator_answer_open(&supervisor->desk, heritage, NULL);
     return true;
 }
@@ -740,14 +750,15 @@ static void live(struct supervisor *supervisor, struct failure *failure)
     }
 }
 
-int supervisor_run(const struct server_config *config)
+int supervisor_run(const struct server_config *config, struct service_manager *manager)
 {
-    struct supervisor supervisor = {.heritage = {.config = *config}};
+    struct supervisor supervisor = {.heritage = {.config = *config, .manager = manager}};
     struct failure failure = {.text = ""};
     config_reload_open(&supervisor.configuration, config);
     supervisor.keeper.heritage = &supervisor.heritage;
     supervisor.key_keeper.heritage = &supervisor.heritage;
     supervisor.ship_keeper.heritage = &supervisor.heritage;
+    supervisor.reporting.heritage = &supervisor.heritage;
     reserve_open(&supervisor.reserve, &supervisor.heritage);
     log_limit_open(&supervisor.refusals, clock_monotonic_ms());
     signals_prepare_supervisor();
@@ -760,6 +771,7 @@ int supervisor_run(const struct server_config *config)
             failure_set(&failure, "no memory for limits.max_connections");
             note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
         } else {
+            reporting_start(&supervisor.reporting);
             live(&supervisor, &failure);
         }
         admission_close(&supervisor.admission);
