@@ -327,6 +327,7 @@ static const struct confinement_call supervisor_calls[] = {
     ALWAYS("nanosleep"),
     /* connections and the operator's door */
     ALWAYS("accept4"),
+    ALWAYS("listen"), /* a backlog, after a server was replaced */
     ALWAYS("getsockname"),
     ALWAYS("setsockopt"),
     ALWAYS("getsockopt"),

@@ -120,6 +120,9 @@ static _Noreturn void become(struct heritage *heritage, enum process_role role,
     process_title_set(kind->name);
     listeners_close(&heritage->listeners);
     admin_door_close_in_child(&heritage->door);
+    if (heritage->successor != HERITAGE_NO_END) {
+        close(heritage->successor);
+    }
     service_manager_close(heritage->manager);
     close_key(heritage, kind);
     for (unsigned i = 0; i < HERITAGE_RESERVE_MAX; i++) {

@@ -252,7 +252,11 @@ static void attend(struct standby *standby, bool is_ready)
     }
     log_info("action: admin | result: in_progress | command: %s",
              admin_command_name(request.command));
-    if (request.command != ADMIN_PROMOTE) {
+    if (request.command == ADMIN_REPLACE) {
+        answer(standby, false,
+               "this is a standby, which listens nowhere: stop it, and start the other one with "
+               "--follow");
+    } else if (request.command != ADMIN_PROMOTE) {
         answer(standby, false, "this is a standby: it does nothing but follow. Ask the primary");
     } else if (standby->shipper == 0) {
         answer(standby, false, "the shipper is just not there: try again");

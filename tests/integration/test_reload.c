@@ -281,7 +281,7 @@ static void hangups_without_end_under_load_lose_no_bet(void **state)
     struct program *agencies[AGENCIES];
     for (uint32_t i = 0; i < AGENCIES; i++) {
         agencies[i] = agency_start(scene.server, i + 1, agency_bets_file(stage, i + 1),
-                                   ENVIRONMENT("BATCH_MAX_AMOUNT=10"));
+                                   ENVIRONMENT("CLI_BATCH_MAXAMOUNT=10"));
     }
     for (unsigned i = 0; i < HANGUPS; i++) {
         files_write(scene.config,
