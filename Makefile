@@ -222,7 +222,7 @@ test-docker: ## the course's exercises against a real Docker engine
 
 # ---- looking at the sources --------------------------------------------------
 
-SHELL_SCRIPTS  := $(wildcard *.sh scripts/*.sh tests/*/*.sh .ci/*)
+SHELL_SCRIPTS  := $(wildcard *.sh scripts/*.sh tests/*/*.sh packaging/*.sh .ci/*)
 PYTHON_SCRIPTS := $(wildcard *.py scripts/*.py verify/*.py tests/*/*.py)
 
 .PHONY: lint lint-rooms lint-docs lint-format lint-tidy lint-cppcheck lint-scripts format
@@ -329,38 +329,9 @@ docker-compose-ipcs: ## semaphores, /dev/shm and lottery-stat in the server's co
 
 # ---- installing and cleaning ---------------------------------------------------
 
-# Pages and completions stand in the tree; `make pages` writes them anew from the programs' tables.
-PAGES       := $(wildcard man/*.[157])
-COMPLETIONS := $(wildcard completion/lottery-*)
-INSTALLED    = $(addprefix bin/,$(notdir $(PROGRAMS)) lottery-verify.py) \
-               $(foreach page,$(PAGES),share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
-               $(addprefix share/bash-completion/completions/,$(notdir $(COMPLETIONS))) \
-               $(addprefix share/lottery/,server.yaml client.yaml)
+include packaging/packaging.mk
 
-.PHONY: pages install uninstall dist clean distclean help
-pages: all ## write man/ and completion/ anew, after options or keys have changed
-	@bash scripts/pages.sh $(BIN) .
-
-install: all ## install below PREFIX (/usr/local), inside DESTDIR
-	install -d $(sort $(dir $(addprefix $(DESTDIR)$(PREFIX)/,$(INSTALLED))))
-	install -m 755 $(PROGRAMS) verify/lottery-verify.py $(DESTDIR)$(PREFIX)/bin
-	install -m 644 server/config.yaml $(DESTDIR)$(PREFIX)/share/lottery/server.yaml
-	install -m 644 client/config.yaml $(DESTDIR)$(PREFIX)/share/lottery/client.yaml
-	install -m 644 $(COMPLETIONS) $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	$(foreach section,1 5 7,install -m 644 $(filter %.$(section),$(PAGES)) \
-	    $(DESTDIR)$(PREFIX)/share/man/man$(section) &&) true
-
-uninstall: ## remove what install has put there
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,$(INSTALLED))
-	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/lottery 2>/dev/null || true
-
-HEAD = $(shell git rev-parse --short=12 HEAD)
-dist: ## a source archive of the latest commit below build/, with its hash in COMMIT
-	@mkdir -p build
-	git archive --format=tar.gz --prefix=lottery-$(HEAD)/ \
-	    --add-virtual-file=lottery-$(HEAD)/COMMIT:$(HEAD) \
-	    -o build/lottery-$(HEAD).tar.gz HEAD
-
+.PHONY: clean distclean help
 clean: ## remove what was built
 	rm -rf build bin
 

@@ -3,7 +3,7 @@
 # setup.sh - installs the packages that are missing for a task.
 #
 #   scripts/setup.sh GROUP...     groups: build, test, lint, clang, dataset, docker, looking, browser,
-#                                 engine, peers
+#                                 engine, packaging, peers
 #
 # Quick and silent when nothing is missing. Installs by apt where it may (root,
 # or sudo without a password); otherwise prints the command to type, and stops
@@ -37,6 +37,10 @@ readonly needs=(
     "lint:python3:python3:have python3"
     "clang:clang:clang:have clang"
     "dataset:python3:python3:have python3"
+    "packaging:debhelper:debhelper:have dh"
+    "packaging:dpkg-dev:dpkg-dev:have dpkg-buildpackage"
+    "packaging:lintian:lintian:have lintian"
+    "packaging:libcmocka-dev:libcmocka-devel:have_header stddef.h stdarg.h stdint.h setjmp.h cmocka.h"
     "browser:chromium:chromium:have_browser"
     "docker:docker.io:moby-engine:have docker"
     "docker:docker-compose:docker-compose:have_compose"
@@ -151,7 +155,7 @@ install_packages() {
 }
 
 if (($# == 0)); then
-    echo "usage: setup.sh build|test|lint|clang|dataset|docker|looking|browser|engine|peers ..." >&2
+    echo "usage: setup.sh build|test|lint|clang|dataset|docker|looking|browser|engine|packaging|peers ..." >&2
     exit 2
 fi
 readonly groups=("$@")

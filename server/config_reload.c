@@ -19,12 +19,13 @@ static void log_mistake(const char *mistake, void *context)
 {
     unsigned *mistakes = context;
     (*mistakes)++;
-    log_error("action: reload | result: fail | error: %s", mistake);
+    log_error(LOG_RELOAD_MISTAKE, "result: fail | error: %s", mistake);
 }
 
 void config_reload_refuse(const char *mistake)
 {
-    log_error("action: reload | result: fail | error: %s | reason: nothing was changed, and the "
+    log_error(LOG_RELOAD_FAILED,
+              "result: fail | error: %s | reason: nothing was changed, and the "
               "server goes on with what it had: mend it, and send SIGHUP again",
               mistake);
 }
@@ -69,7 +70,8 @@ bool config_reload_read(struct config_reload *reload)
         (void)server_config_check_reloaded(&reload->next, origins, &request, &failure);
     }
     if (mistakes > 0) {
-        log_error("action: reload | result: fail | mistakes: %u | reason: nothing was changed, and "
+        log_error(LOG_RELOAD_FAILED,
+                  "result: fail | mistakes: %u | reason: nothing was changed, and "
                   "the server goes on with what it had: mend them, and send SIGHUP again",
                   mistakes);
     }
@@ -97,13 +99,14 @@ static void tell_key(const struct config_reload *reload, const struct config_key
     config_value_format(key, &reload->current, before, sizeof before);
     if (!config_value_equal(key, &reload->current, &reload->next)) {
         config_value_format(key, &reload->next, now, sizeof now);
-        log_info("action: reload | result: success | key: %s | before: %s | now: %s", key->path[0],
-                 before, now);
+        log_info(LOG_RELOAD_CHANGED, "result: success | key: %s | before: %s | now: %s",
+                 key->path[0], before, now);
         changes->taken_over++;
     } else if (!takes_over(reload, key) &&
                !config_value_equal(key, &reload->current, &reload->wanted)) {
         config_value_format(key, &reload->wanted, now, sizeof now);
-        log_warning("action: reload | result: in_progress | key: %s | before: %s | file: %s | "
+        log_warning(LOG_RELOAD_NEEDS_RESTART,
+                    "result: in_progress | key: %s | before: %s | file: %s | "
                     "reason: needs a restart: the server goes on with what it had",
                     key->path[0], before, now);
         changes->waiting++;

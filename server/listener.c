@@ -240,7 +240,7 @@ static enum open_result open_each(struct opening *opening, const struct addrinfo
         }
         enum open_result result = open_address(opening, at);
         if (result == SKIPPED) {
-            log_info("action: skip_address | result: success | reason: %s", opening->failure.text);
+            log_info(LOG_ADDRESS_SKIPPED, "result: success | reason: %s", opening->failure.text);
         } else if (result != OPENED) {
             return result;
         }
@@ -322,7 +322,8 @@ static void log_unwanted(const struct listeners *given)
         struct listener_peer bound;
         unsigned port = 0;
         if (listener_describe(given->descriptors[i], &bound, &port)) {
-            log_info("action: close_listener | result: success | address: %s | port: %u | reason: "
+            log_info(LOG_LISTENER_UNWANTED,
+                     "result: success | address: %s | port: %u | reason: "
                      "the configuration does not name it any more",
                      bound.host, port);
         }
@@ -338,7 +339,8 @@ bool listeners_open_beside(const struct server_config *config, struct listeners 
     if (opened) {
         log_unwanted(given);
         listeners_set_backlog(listeners, LISTENER_GAP_BACKLOG);
-        log_info("action: inherit_listeners | result: success | kept: %zu | opened: %zu | closed: "
+        log_info(LOG_LISTENERS_INHERITED,
+                 "result: success | kept: %zu | opened: %zu | closed: "
                  "%zu",
                  kept, listeners->count - kept, given->count);
     }
@@ -350,8 +352,9 @@ void listeners_set_backlog(const struct listeners *listeners, uint32_t backlog)
 {
     for (size_t i = 0; i < listeners->count; i++) {
         if (listen(listeners->descriptors[i], (int)backlog) != 0) {
-            log_warning("action: listen | result: fail | error: set the backlog to %" PRIu32 ": %s",
-                        backlog, strerror(errno));
+            log_warning(LOG_LISTEN_BACKLOG_FAILED,
+                        "result: fail | error: set the backlog to %" PRIu32 ": %s", backlog,
+                        strerror(errno));
         }
     }
 }

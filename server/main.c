@@ -128,7 +128,7 @@ static void log_config(const struct server_config *config)
 {
     char description[LOG_LINE_BYTES];
     config_describe(&server_config_table, config, description, sizeof description);
-    log_info("action: config | result: success%s", description);
+    log_info(LOG_CONFIG_READ, "result: success%s", description);
 }
 
 /* Warns of a configuration that is allowed, but with which the draw would never be held. */
@@ -136,7 +136,7 @@ static void log_doubt(const struct server_config *config)
 {
     struct failure doubt;
     if (!server_config_can_draw(config, &doubt)) {
-        log_warning("action: config | result: in_progress | %s", doubt.text);
+        log_warning(LOG_CONFIG_DOUBTFUL, "result: in_progress | %s", doubt.text);
     }
 }
 
@@ -174,7 +174,8 @@ static bool can_encrypt(const struct server_config *config, struct failure *fail
 static void log_emulation(void)
 {
     if (!robust_mutex_works()) {
-        log_warning("action: append_lock | result: in_progress | reason: this kernel has no robust "
+        log_warning(LOG_ROBUST_MUTEXES_MISSING,
+                    "result: in_progress | reason: this kernel has no robust "
                     "mutexes (user-mode emulation?), so a handler that is killed while it appends "
                     "blocks all others until the server is started again");
     }
@@ -232,7 +233,8 @@ static int replace(const struct server_config *config, struct service_manager *m
     }
     switch (predecessor_ask(&predecessor, config, runs, &failure)) {
     case PREDECESSOR_NONE:
-        log_warning("action: replace | result: success | reason: no server runs in %s: this is an "
+        log_warning(LOG_REPLACE_FINDS_NOBODY,
+                    "result: success | reason: no server runs in %s: this is an "
                     "ordinary start",
                     config->data_directory);
         return supervisor_run(config, manager, NULL);
@@ -244,7 +246,7 @@ static int replace(const struct server_config *config, struct service_manager *m
     case PREDECESSOR_REFUSES:
         break;
     }
-    log_critical("action: replace | result: fail | error: %s", failure.text);
+    log_critical(LOG_REPLACE_REFUSED, "result: fail | error: %s", failure.text);
     log_complain("%s", failure.text);
     return EXIT_FAILURE;
 }
@@ -257,12 +259,12 @@ static int live(struct server_config *config, struct service_manager *manager, b
     case STANDBY_TOOK_OVER:
         return supervisor_run(config, manager, NULL);
     case STANDBY_STOPPED:
-        log_info("action: server_exit | result: success | end: stopped_as_asked");
+        log_info(LOG_SERVER_EXITED, "result: success | end: stopped_as_asked");
         return EXIT_SUCCESS;
     case STANDBY_FAILED:
         break;
     }
-    log_critical("action: follow | result: fail | error: %s", failure.text);
+    log_critical(LOG_STANDBY_FAILED, "result: fail | error: %s", failure.text);
     log_complain("%s", failure.text);
     return EXIT_FAILURE;
 }
@@ -272,8 +274,9 @@ static void open_manager(struct service_manager *manager)
 {
     struct failure failure;
     if (!service_manager_open(manager, &failure)) {
-        log_warning("action: service_manager | result: fail | error: %s | reason: the service "
-                    "manager that started this server will not hear from it",
+        log_warning(LOG_MANAGER_UNREACHABLE,
+                    "result: fail | error: %s | reason: the service manager that started this "
+                    "server will not hear from it",
                     failure.text);
     }
 }

@@ -219,7 +219,8 @@ bool predecessor_await_end(struct predecessor *predecessor, struct failure *fail
                            "replaced: start this one without --replace",
                            (int)predecessor->pid);
     }
-    log_info("action: replace | result: in_progress | pid: %d | sockets: %zu | reason: that server "
+    log_info(LOG_REPLACE_AWAITS_END,
+             "result: in_progress | pid: %d | sockets: %zu | reason: that server "
              "stops, and who connects meanwhile waits",
              (int)predecessor->pid, predecessor->listeners.count);
     if (!await_news(predecessor->connection, predecessor->bound_ms) ||

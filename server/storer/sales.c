@@ -72,8 +72,7 @@ static bool settle(struct storage *storage, enum roll_scope scope, struct roll *
             return false;
         }
         if (!roll_call(storage->disk->heritage, scope, roll)) {
-            log_critical(
-                "action: cierre_ventas | result: fail | error: no memory for the agencies");
+            log_critical(LOG_SALES_NO_MEMORY, "result: fail | error: no memory for the agencies");
             return false;
         }
         if (!roll->asked) {
@@ -87,12 +86,12 @@ static void tell_closed(const struct storage *storage)
 {
     const struct segment *segment = storage->disk->segment;
     const struct closing *closing = &storage->control.closing;
-    log_info("action: cierre_ventas | result: success | por: %s | agencias: %" PRIu64
-             " | sin: %s | apuestas: %" PRIu64 "%s%s",
-             control_closed_by_name(closing->by),
-             atomic_load(&segment->shared->storer.agencies_done),
-             closing->without[0] == '\0' ? "-" : closing->without, storage_stock(storage).rows,
-             closing->reason[0] == '\0' ? "" : " | reason: ", closing->reason);
+    log_info(
+        LOG_SALES_CLOSED,
+        "result: success | por: %s | agencias: %" PRIu64 " | sin: %s | apuestas: %" PRIu64 "%s%s",
+        control_closed_by_name(closing->by), atomic_load(&segment->shared->storer.agencies_done),
+        closing->without[0] == '\0' ? "-" : closing->without, storage_stock(storage).rows,
+        closing->reason[0] == '\0' ? "" : " | reason: ", closing->reason);
 }
 
 /* The commit point. Bets are refused, and everything is stored, before this is called. */
@@ -122,8 +121,8 @@ static void tell_closed_out(const struct storage *storage, const struct roll *ro
 {
     for (size_t i = 0; i < roll->count; i++) {
         const struct agency *agency = agencies_find(storage->disk->segment, roll->missing[i]);
-        log_warning("action: cierre_ventas | result: in_progress | closed_out: agency %" PRIu32
-                    " | cantidad: %" PRIu64
+        log_warning(LOG_AGENCY_CLOSED_OUT,
+                    "result: in_progress | closed_out: agency %" PRIu32 " | cantidad: %" PRIu64
                     " | reason: the closing time has come (lottery.closes), "
                     "and this one is not done: what it has stored takes part",
                     roll->missing[i], agency == NULL ? 0 : atomic_load(&agency->bets));

@@ -26,7 +26,8 @@ static unsigned end_revoked(const struct heritage *heritage, const struct handle
         }
         slot_copy_text(slot->certificate, sizeof slot->certificate, serial);
         if (server_tls_has_revoked(&heritage->tls, serial)) {
-            log_warning("action: tls | result: success | pid: %d | ip: %s | certificate: %s | "
+            log_warning(LOG_TLS_CERTIFICATE_REVOKED,
+                        "result: success | pid: %d | ip: %s | certificate: %s | "
                         "reason: the certificate is revoked: the connection is closed",
                         (int)pid, slot->peer, serial);
             kill(pid, SIGTERM);
@@ -124,7 +125,8 @@ void reload_run(struct heritage *heritage, struct admission *admission,
     if (changes.taken_over > 0) {
         take_over(heritage, admission);
     }
-    log_info("action: reload | result: success | configuration: %s | keys_changed: %u | "
+    log_info(LOG_RELOADED,
+             "result: success | configuration: %s | keys_changed: %u | "
              "keys_that_need_a_restart: %u | revoked_connections: %u | reason: %s",
              changes.taken_over + changes.waiting == 0 ? "unchanged" : "changed",
              changes.taken_over, changes.waiting, ended, reason);

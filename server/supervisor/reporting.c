@@ -19,14 +19,15 @@ static bool storer_is_well(struct reporting *reporting)
     const bool is_late = silent_ms > REPORTING_STORER_PATIENCE_MS;
     if (is_late && !reporting->storer_is_late) {
         log_error(
-            "action: watchdog | result: fail | silent_ms: %" PRId64
+            LOG_STORER_SILENT,
+            "result: fail | silent_ms: %" PRId64
             " | reason: the storer has not shown for so long that it lives: it is stopped, or "
             "the disk does not answer. The service manager is told nothing more, and starts "
             "the server again after WatchdogSec, where that is set",
             silent_ms);
     } else if (!is_late && reporting->storer_is_late) {
-        log_info(
-            "action: watchdog | result: success | reason: the storer shows again that it lives");
+        log_info(LOG_STORER_ANSWERS,
+                 "result: success | reason: the storer shows again that it lives");
     }
     reporting->storer_is_late = is_late;
     return !is_late;

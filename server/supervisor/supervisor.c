@@ -136,7 +136,8 @@ static void settle_connection(struct supervisor *supervisor, pid_t pid, uint32_t
     char via[SHARED_PEER_BYTES];
     (void)slot_read_peer(slot, &version, peer, via); /* nobody changes it any more */
     log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-              "action: reap | result: %s | role: handler | pid: %d | ended_by: %s | ip: %s%s%s | "
+              well ? LOG_HANDLER_ENDED : LOG_HANDLER_DIED,
+              "result: %s | role: handler | pid: %d | ended_by: %s | ip: %s%s%s | "
               "messages: %" PRIu64 " | bets: %" PRIu64,
               well ? "success" : "fail", (int)pid, end, peer, via[0] == '\0' ? "" : " | via: ", via,
               atomic_load(&slot->messages), atomic_load(&slot->bets));
@@ -238,7 +239,7 @@ static int await_event(struct supervisor *supervisor, struct pollfd *poll, nfds_
     int result = ppoll(poll, watched, timeout, signals_sleep_mask());
     if (result < 0 && errno != EINTR) {
         const struct timespec pause = clock_interval(OUT_OF_RESOURCES_PAUSE_MS);
-        log_error("action: wait | result: fail | error: ppoll: %s", strerror(errno));
+        log_error(LOG_WAIT_FAILED, "result: fail | error: ppoll: %s", strerror(errno));
         signals_unblock();
         nanosleep(&pause, NULL);
         signals_block();
@@ -258,7 +259,7 @@ static void pause_for(struct supervisor *supervisor, int64_t pause_ms)
 static void log_suppressed(uint64_t suppressed)
 {
     if (suppressed > 0) {
-        log_warning("action: accept_connections | result: fail | suppressed: %" PRIu64, suppressed);
+        log_warning(LOG_REFUSALS_SUPPRESSED, "result: fail | suppressed: %" PRIu64, suppressed);
     }
 }
 
@@ -299,7 +300,7 @@ static void start_handler(struct supervisor *supervisor, int socket,
     if (pid < 0) {
         int error = errno;
         if (may_log_refusal(supervisor)) {
-            log_error("action: accept_connections | result: fail | ip: %s | error: fork: %s%s",
+            log_error(LOG_HANDLER_NOT_FORKED, "result: fail | ip: %s | error: fork: %s%s",
                       peer->text, strerror(error), process_explain_fork(error));
         }
         slot_release(slot);
@@ -311,8 +312,7 @@ static void start_handler(struct supervisor *supervisor, int socket,
     atomic_store(&slot->pid, pid);
     count(&counters(supervisor)->connections_accepted);
     tell_open(supervisor);
-    log_info("action: accept_connections | result: success | ip: %s | pid: %d", peer->text,
-             (int)pid);
+    log_info(LOG_CONNECTION_ACCEPTED, "result: success | ip: %s | pid: %d", peer->text, (int)pid);
 }
 
 /* Logs why accept failed. A connection that was gone before it could be accepted is no failure. */
@@ -323,7 +323,7 @@ static void explain_accept_error(struct supervisor *supervisor)
         return;
     }
     if (may_log_refusal(supervisor)) {
-        log_error("action: accept_connections | result: fail | error: %s", strerror(error));
+        log_error(LOG_ACCEPT_FAILED, "result: fail | error: %s", strerror(error));
     }
     pause_for(supervisor, OUT_OF_RESOURCES_PAUSE_MS);
 }
@@ -332,7 +332,8 @@ static void explain_accept_error(struct supervisor *supervisor)
 static void log_eviction(struct supervisor *supervisor, uint32_t slot_index)
 {
     if (slot_index != ADDRESS_NONE && may_log_refusal(supervisor)) {
-        log_warning("action: evict_connection | result: success | ip: %s | reason: it has not said "
+        log_warning(LOG_CONNECTION_EVICTED,
+                    "result: success | ip: %s | reason: it has not said "
                     "who it is, and %s are reached",
                     supervisor->heritage.segment.slots[slot_index].peer,
                     refusal_key(REFUSAL_EVICTED));
@@ -350,7 +351,7 @@ static void admit(struct supervisor *supervisor, int socket, const struct listen
         return;
     }
     if (may_log_refusal(supervisor)) {
-        log_warning("action: accept_connections | result: fail | ip: %s | reason: more than %s",
+        log_warning(LOG_CONNECTION_REFUSED, "result: fail | ip: %s | reason: more than %s",
                     peer->text, refusal_key(verdict.reason));
     }
     count(&counters(supervisor)->connections_refused);
@@ -462,7 +463,8 @@ static void fence(struct supervisor *supervisor)
     bool is_behind = ship_keeper_verdict(&supervisor->ship_keeper) == SHIP_BEHIND;
     note_end(supervisor, SUPERVISOR_FENCED);
     wait_halt(&supervisor->heritage.segment);
-    log_critical("action: server | result: fail | reason: %s: this server takes no more bets, and "
+    log_critical(LOG_PRIMARY_DEPOSED,
+                 "result: fail | reason: %s: this server takes no more bets, and "
                  "acknowledges none; start it as a standby (lottery-server --follow), which moves "
                  "what was never acknowledged aside",
                  is_behind ? "the log of the centre has more than this disk"
@@ -537,7 +539,7 @@ static bool stop_handlers(struct supervisor *supervisor)
         pause_for(supervisor, REPEAT_SIGTERM_MS);
         look_after_children(supervisor);
     }
-    log_info("action: stop_handlers | result: %s | handlers: %u", forced ? "fail" : "success",
+    log_info(LOG_HANDLERS_STOPPED, "result: %s | handlers: %u", forced ? "fail" : "success",
              handlers);
     return !forced;
 }
@@ -583,7 +585,7 @@ static enum supervisor_end stop_storer(struct supervisor *supervisor)
         reap(supervisor);
     }
     bool failed = forced || keeper->state == KEEPER_UNDRAINED || keeper->state == KEEPER_GIVEN_UP;
-    log_info("action: stop_storer | result: %s | storer: %s", failed ? "fail" : "success",
+    log_info(LOG_STORER_WAS_STOPPED, "result: %s | storer: %s", failed ? "fail" : "success",
              keeper_state_name(keeper->state));
     if (!failed) {
         return SUPERVISOR_STOPPED_AS_ASKED;
@@ -624,8 +626,8 @@ static void stop_shipper(struct supervisor *supervisor)
         reason = " | reason: this node may not append to the log any more";
     }
     log_write(has_all ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-              "action: stop_shipper | result: %s | durable: %" PRIu64 " | replicated: %" PRIu64
-              "%s",
+              has_all ? LOG_SHIPPER_WAS_STOPPED : LOG_SHIPPER_LEFT_BEHIND,
+              "result: %s | durable: %" PRIu64 " | replicated: %" PRIu64 "%s",
               has_all ? "success" : "fail", atomic_load(&positions->durable),
               atomic_load(&positions->replicated), has_all ? "" : reason);
 }
@@ -651,14 +653,14 @@ static void shut_down(struct supervisor *supervisor)
     } else if (supervisor->end == SUPERVISOR_STOPPED_AS_ASKED) {
         signals_describe_request(reason);
     }
-    log_info("action: shutdown | result: in_progress | reason: %s", reason);
+    log_info(LOG_SHUTDOWN_BEGUN, "result: in_progress | reason: %s", reason);
     segment_publish(&heritage->segment, SHARED_STOPPING);
     if (is_replaced(supervisor)) {
         service_manager_rests_watchdog(heritage->manager); /* the service does not stop */
     } else {
         reporting_stop(&supervisor->reporting);
         listeners_close(&heritage->listeners);
-        log_info("action: close_listener | result: success");
+        log_info(LOG_LISTENER_CLOSED, "result: success");
     }
     bool stopped = stop_handlers(supervisor);
     if (!stop_keyholder(supervisor) || !stopped) {
@@ -684,7 +686,7 @@ static void announce_ready(struct heritage *heritage)
     segment_publish(&heritage->segment, SHARED_READY);
     for (size_t i = 0; i < heritage->listeners.count; i++) {
         listener_describe(heritage->listeners.descriptors[i], &bound, &port);
-        log_info("action: listen | result: success | address: %s | port: %u", bound.host, port);
+        log_info(LOG_LISTENING, "result: success | address: %s | port: %u", bound.host, port);
     }
     server_tls_warn(&heritage->tls, &heritage->config, &heritage->listeners);
     listeners_set_backlog(&heritage->listeners, heritage->config.listen_backlog);
@@ -767,7 +769,8 @@ static bool is_to_resume(const struct supervisor *supervisor)
 static bool resume(struct supervisor *supervisor, struct failure *failure)
 {
     struct heritage *heritage = &supervisor->heritage;
-    log_warning("action: replace | result: fail | pid: %d | reason: it has gone before this server "
+    log_warning(LOG_REPLACE_RESUMED,
+                "result: fail | pid: %d | reason: it has gone before this server "
                 "had given up its directory: this server serves again",
                 (int)supervisor->successor.pid);
     successor_dismiss(&supervisor->successor);
@@ -817,12 +820,12 @@ static void log_nobody_serves(const struct predecessor *predecessor,
                               const struct server_config *config)
 {
     if (predecessor != NULL) {
-        log_critical(
-            "action: replace | result: fail | pid: %d | reason: that server has ended as at "
-            "any stop, and this one could not start: nobody listens now. All that was "
-            "acknowledged is stored in %s: mend what the next line says, and start the "
-            "server",
-            (int)predecessor->pid, config->data_directory);
+        log_critical(LOG_REPLACE_LEFT_NOBODY,
+                     "result: fail | pid: %d | reason: that server has ended as at "
+                     "any stop, and this one could not start: nobody listens now. All that was "
+                     "acknowledged is stored in %s: mend what the next line says, and start the "
+                     "server",
+                     (int)predecessor->pid, config->data_directory);
     }
 }
 
@@ -863,12 +866,12 @@ int supervisor_run(const struct server_config *config, struct service_manager *m
     }
     if (supervisor.end == SUPERVISOR_COULD_NOT_START) {
         log_nobody_serves(predecessor, config);
-        log_critical("action: start | result: fail | error: %s", failure.text);
+        log_critical(LOG_START_FAILED, "result: fail | error: %s", failure.text);
         log_complain("%s", failure.text);
         return EXIT_FAILURE;
     }
     bool well = supervisor.end == SUPERVISOR_STOPPED_AS_ASKED;
-    log_info("action: server_exit | result: %s | end: %s", well ? "success" : "fail",
+    log_info(LOG_SERVER_EXITED, "result: %s | end: %s", well ? "success" : "fail",
              well && is_replaced(&supervisor) ? "replaced" : end_name(supervisor.end));
     return well                                  ? EXIT_SUCCESS
            : supervisor.end == SUPERVISOR_FENCED ? SUPERVISOR_EXIT_FENCED

@@ -6,7 +6,7 @@ source tests/scripts/words.sh
 
 make_pages() {
     mkdir -p docs
-    cp "$checkout/docs/protocol.md" docs
+    cp "$checkout"/docs/{protocol,operations,draws}.md docs
     bash scripts/pages.sh "$(realpath "$checkout/$LOTTERY_BIN")" .
 }
 
