@@ -90,7 +90,7 @@ static bool is_of_our_unit(const struct predecessor *predecessor, struct failure
            failure_set(failure,
                        "the running server (pid %d) is a unit's of the service manager (%.200s), "
                        "and this process is not in it: the unit would end with that server. Use "
-                       "systemctl restart, which keeps the listening sockets",
+                       "systemctl restart",
                        (int)predecessor->pid, theirs);
 }
 
