@@ -39,6 +39,7 @@ enum {
 };
 
 static enum log_level log_threshold = LOG_LEVEL_INFO;
+static const _Atomic uint32_t *followed_threshold; /* NULL: log_threshold counts */
 static struct log_output log_output = {.descriptor = STDOUT_FILENO, .kind = LOG_OUTPUT_FILE};
 static struct log_losses own_losses;
 static struct log_losses *losses = &own_losses;
@@ -59,6 +60,11 @@ void log_set_threshold(enum log_level threshold)
     log_threshold = threshold;
 }
 
+void log_follow_threshold(const _Atomic uint32_t *shared)
+{
+    followed_threshold = shared;
+}
+
 void log_set_around(const struct log_around *around)
 {
     log_around = around;
@@ -66,7 +72,10 @@ void log_set_around(const struct log_around *around)
 
 bool log_enabled(enum log_level level)
 {
-    return level >= log_threshold;
+    uint32_t threshold = followed_threshold == NULL
+                             ? (uint32_t)log_threshold
+                             : atomic_load_explicit(followed_threshold, memory_order_relaxed);
+    return level == LOG_LEVEL_CRITICAL || (uint32_t)level >= threshold;
 }
 
 const char *log_level_name(enum log_level level)

@@ -1,8 +1,8 @@
 /*
  * server_config.h - the server's configuration: what can be set, and to what.
  *
- * main reads it before any process is forked. Nothing changes it afterwards, and every
- * child inherits it. lottery-stat and lottery-admin read the same file to find the data
+ * main reads it before any process is forked, and every child inherits it. The supervisor changes its
+ * own copy at SIGHUP (config_reload.h); children that live keep theirs. lottery-stat and lottery-admin read the same file to find the data
  * directory. docs/operations.md explains the keys to operators.
  */
 #ifndef SERVER_SERVER_CONFIG_H
@@ -35,9 +35,10 @@ enum { SERVER_HANDLERS_AHEAD_MAX = 64 }; /* limits.handlers_ahead */
 enum { SERVER_NODE_NAME_MAX = 64 };
 
 struct server_config {
-    char address[CONFIG_TEXT_BYTES];    /* server.address; empty: all addresses */
-    uint32_t port;                      /* server.port; 0: chosen by the kernel, and logged */
-    uint32_t listen_backlog;            /* server.listen_backlog, connections */
+    const char *file;                /* that it was read from, the caller's; NULL: there was none */
+    char address[CONFIG_TEXT_BYTES]; /* server.address; empty: all addresses */
+    uint32_t port;                   /* server.port; 0: chosen by the kernel, and logged */
+    uint32_t listen_backlog;         /* server.listen_backlog, connections */
     char proxy_from[CONFIG_TEXT_BYTES]; /* server.proxy_from: "10.0.0.5, fd00::/8"; empty: nobody */
     char user[CONFIG_TEXT_BYTES]; /* server.user, whom root becomes; empty: stays as started */
     int confinement;              /* confinement, enum server_confinement */
@@ -64,6 +65,7 @@ struct server_config {
     uint32_t limit_connections;               /* limits.max_connections */
     uint32_t limit_connections_per_address;   /* limits.connections_per_address; 0: no limit */
     uint32_t limit_unidentified;   /* limits.unidentified_connections; once loaded, never 0 */
+    bool unidentified_is_derived;  /* it was 0 */
     uint32_t limit_handlers_ahead; /* limits.handlers_ahead; 0: none */
     uint32_t limit_connections_per_handler; /* limits.connections_per_handler, 1 or more */
     uint32_t limit_connection_rate; /* limits.connections_per_second, of an address; 0: no limit */
@@ -123,6 +125,14 @@ bool server_config_load(const struct config_request *request, struct server_conf
  */
 bool server_config_read(const struct config_request *request, struct server_config *config,
                         struct config_origin *origins, struct failure *failure);
+
+/*
+ * Checks what joins reloadable keys with others, where `config` has been put together from two that
+ * were read: what the server was started with, and what SIGHUP changes in it. Derives
+ * limit_unidentified. `origins` are those of the later one. Tells all mistakes.
+ */
+bool server_config_check_reloaded(struct server_config *config, const struct config_origin *origins,
+                                  const struct config_request *request, struct failure *failure);
 
 /*
  * Returns false where fewer ids are allowed than the draw needs. *doubt then has the fields

@@ -8,6 +8,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "server/admin_door.h"
+#include "server/config_reload.h"
 #include "server/processes.h"
 #include "server/replacement.h"
 #include "server/shipper_call.h"
@@ -37,7 +38,8 @@ enum {
 };
 
 struct standby {
-    const struct server_config *config;
+    struct server_config *config;
+    struct config_reload configuration;
     struct service_manager *manager;
     struct data_directory directory;
     struct admin_door door;
@@ -252,7 +254,11 @@ static void attend(struct standby *standby, bool is_ready)
     }
     log_info(LOG_ADMIN_COMMAND, "result: in_progress | command: %s",
              admin_command_name(request.command));
-    if (request.command != ADMIN_PROMOTE) {
+    if (request.command == ADMIN_REPLACE) {
+        answer(standby, false,
+               "this is a standby, which listens nowhere: stop it, and start the other one with "
+               "--follow");
+    } else if (request.command != ADMIN_PROMOTE) {
         answer(standby, false, "this is a standby: it does nothing but follow. Ask the primary");
     } else if (standby->shipper == 0) {
         answer(standby, false, "the shipper is just not there: try again");
@@ -260,6 +266,28 @@ static void attend(struct standby *standby, bool is_ready)
         standby->owes_promotion = true;
         (void)kill(standby->shipper, SIGUSR1);
     }
+}
+
+/* ---------------------------------------------------------------- reload ---- */
+
+/*
+ * What SIGHUP changes counts for the standby's log at once, and for the rest once it has taken over. The
+ * files of TLS are opened then. The shipper has the level that it was started with.
+ */
+static void reload(struct standby *standby)
+{
+    if (!config_reload_read(&standby->configuration)) {
+        return;
+    }
+    config_reload_lay_over(&standby->configuration, standby->config);
+    const struct config_changes changes = config_reload_commit(&standby->configuration);
+    log_info(LOG_RELOADED,
+             "result: success | configuration: %s | keys_changed: %u | "
+             "keys_that_need_a_restart: %u | reason: it was read again by a standby: what it says "
+             "of connections counts once this node is the primary",
+             changes.taken_over + changes.waiting == 0 ? "unchanged" : "changed",
+             changes.taken_over, changes.waiting);
+    log_set_threshold((enum log_level)standby->config->log_level);
 }
 
 /* ------------------------------------------------------------------ life ---- */
@@ -287,6 +315,11 @@ static void follow(struct standby *standby)
         polls[1] = (struct pollfd){.fd = standby->words, .events = POLLIN};
         int events = ppoll(polls, 2, &timeout, signals_sleep_mask());
         signals_let_in();
+        if (signals_take_hangup()) {
+            service_manager_reloading(standby->manager);
+            reload(standby);
+            service_manager_ready(standby->manager);
+        }
         service_manager_watchdog(standby->manager);
         attend(standby, events > 0 && polls[0].revents != 0);
         take_words(standby);
@@ -359,7 +392,7 @@ static void tell_end(const struct standby *standby)
     }
 }
 
-enum standby_end standby_run(const struct server_config *config, struct service_manager *manager,
+enum standby_end standby_run(struct server_config *config, struct service_manager *manager,
                              struct failure *failure)
 {
     struct standby standby = {
@@ -370,6 +403,7 @@ enum standby_end standby_run(const struct server_config *config, struct service_
                           "follow");
         return STANDBY_FAILED;
     }
+    config_reload_open(&standby.configuration, config);
     signals_prepare_supervisor();
     (void)umask(S_IRWXG | S_IRWXO);
     if (!data_directory_open(config->data_directory, config->data_group, LOCK_PATIENCE_MS,

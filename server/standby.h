@@ -31,7 +31,7 @@ enum standby_end {
  * Follows until one of the ends, and tells `manager` how it goes. Called by main, before there is a
  * supervisor.
  */
-enum standby_end standby_run(const struct server_config *config, struct service_manager *manager,
+enum standby_end standby_run(struct server_config *config, struct service_manager *manager,
                              struct failure *failure);
 
 #endif

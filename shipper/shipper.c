@@ -653,6 +653,7 @@ static void leave(struct shipper *shipper)
 {
     own_files_close(&shipper->files);
     free(shipper->lines);
+    log_follow_threshold(NULL);
     log_count_losses_in(NULL);
     segment_unmap(&shipper->segment);
     (void)close(shipper->directory.descriptor);
@@ -716,6 +717,7 @@ enum shipper_exit shipper_run(const struct shipper_setting *setting)
     }
     atomic_store(&shipper.shared->pid, (int32_t)getpid());
     log_count_losses_in(&shipper.segment.shared->log);
+    log_follow_threshold(&shipper.segment.shared->supervisor.log_level);
     replica_tell(&shipper.segment, shipper.shared->node, sizeof shipper.shared->node,
                  setting->node);
     set_state(&shipper, SHIPPER_STARTING);

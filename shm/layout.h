@@ -108,8 +108,8 @@ struct shared_identity {
     uint32_t agencies_expected;
     uint32_t agency_capacity; /* a power of two, at least twice agency_limit */
     uint32_t agency_limit;
-    uint32_t slot_capacity;    /* connections, and those that have to leave and have not left */
-    uint32_t connection_limit; /* limits.max_connections */
+    uint32_t slot_capacity; /* connections, and those that have to leave and have not left */
+    _Atomic uint32_t connection_limit; /* limits.max_connections; SIGHUP can lower it */
     uint64_t ring_bytes;
     uint64_t lag_bytes; /* replication.lag_bytes; 0: nothing is copied */
     uint32_t
@@ -293,6 +293,9 @@ struct shared_supervisor {
     _Atomic uint64_t storers_forbidden;  /* the same; they are among storer_deaths, too */
     _Atomic uint64_t handlers_returned;  /* connections after which a handler was kept */
     _Atomic uint64_t handlers_ahead;     /* forked ahead, and waiting for a connection now */
+    /* log.level, enum log_level, which SIGHUP changes. The supervisor's children follow it; the
+     * supervisor itself does not, so that nobody can silence it. */
+    _Atomic uint32_t log_level;
 };
 
 /* What a kernel can lack for the confinement of processes: bits. */
