@@ -222,7 +222,7 @@ test-docker: ## the course's exercises against a real Docker engine
 
 # ---- looking at the sources --------------------------------------------------
 
-SHELL_SCRIPTS  := $(wildcard *.sh scripts/*.sh tests/*/*.sh .ci/*)
+SHELL_SCRIPTS  := $(wildcard *.sh scripts/*.sh tests/*/*.sh packaging/*.sh .ci/* debian/tests/main-job debian/tests/service)
 PYTHON_SCRIPTS := $(wildcard *.py scripts/*.py verify/*.py tests/*/*.py)
 
 .PHONY: lint lint-rooms lint-docs lint-format lint-tidy lint-cppcheck lint-scripts format
@@ -288,8 +288,9 @@ ipcs: ## what a natively run server shares: semaphores, /dev/shm, lottery-stat
 .PHONY: docker-compose-logs docker-compose-ipcs
 docker-image: ## build the images; unchanged sources leave them as they are
 	@bash scripts/compose.sh check
-	docker build -f server/Dockerfile -t server:latest .
-	docker build -f client/Dockerfile -t client:latest .
+	commit=$$(bash scripts/commit.sh) && for program in server client; do \
+	    docker build -f $$program/Dockerfile --build-arg COMMIT="$$commit" -t $$program:latest . || exit 1; \
+	done
 
 docker-compose-up: docker-image ## build the images, start server and clients (TLS=1: encrypted)
 	$(if $(filter-out 0 1,$(TLS)),$(error TLS is 1, or not set: "$(TLS)" is neither))
@@ -329,38 +330,9 @@ docker-compose-ipcs: ## semaphores, /dev/shm and lottery-stat in the server's co
 
 # ---- installing and cleaning ---------------------------------------------------
 
-# Pages and completions stand in the tree; `make pages` writes them anew from the programs' tables.
-PAGES       := $(wildcard man/*.[157])
-COMPLETIONS := $(wildcard completion/lottery-*)
-INSTALLED    = $(addprefix bin/,$(notdir $(PROGRAMS)) lottery-verify.py) \
-               $(foreach page,$(PAGES),share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
-               $(addprefix share/bash-completion/completions/,$(notdir $(COMPLETIONS))) \
-               $(addprefix share/lottery/,server.yaml client.yaml)
+include packaging/packaging.mk
 
-.PHONY: pages install uninstall dist clean distclean help
-pages: all ## write man/ and completion/ anew, after options or keys have changed
-	@bash scripts/pages.sh $(BIN) .
-
-install: all ## install below PREFIX (/usr/local), inside DESTDIR
-	install -d $(sort $(dir $(addprefix $(DESTDIR)$(PREFIX)/,$(INSTALLED))))
-	install -m 755 $(PROGRAMS) verify/lottery-verify.py $(DESTDIR)$(PREFIX)/bin
-	install -m 644 server/config.yaml $(DESTDIR)$(PREFIX)/share/lottery/server.yaml
-	install -m 644 client/config.yaml $(DESTDIR)$(PREFIX)/share/lottery/client.yaml
-	install -m 644 $(COMPLETIONS) $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	$(foreach section,1 5 7,install -m 644 $(filter %.$(section),$(PAGES)) \
-	    $(DESTDIR)$(PREFIX)/share/man/man$(section) &&) true
-
-uninstall: ## remove what install has put there
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,$(INSTALLED))
-	rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/lottery 2>/dev/null || true
-
-HEAD = $(shell git rev-parse --short=12 HEAD)
-dist: ## a source archive of the latest commit below build/, with its hash in COMMIT
-	@mkdir -p build
-	git archive --format=tar.gz --prefix=lottery-$(HEAD)/ \
-	    --add-virtual-file=lottery-$(HEAD)/COMMIT:$(HEAD) \
-	    -o build/lottery-$(HEAD).tar.gz HEAD
-
+.PHONY: clean distclean help
 clean: ## remove what was built
 	rm -rf build bin
 

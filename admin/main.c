@@ -363,6 +363,7 @@ static const struct command *read_command(const char *const *words, size_t count
 
 int main(int argc, char **argv)
 {
+    struct program_complaints complaints = {.manual = &manual};
     struct invocation invocation = {.manual = &manual};
     struct server_config config;
     struct failure failure;
@@ -381,8 +382,10 @@ int main(int argc, char **argv)
     if (command == NULL) {
         return PROGRAM_EXIT_USAGE;
     }
-    if (command->is_configured && !server_config_load(invocation.config_file, &config, &failure)) {
-        return program_complain(&manual, PROGRAM_EXIT_CONFIG, "%s", failure.text);
+    const struct config_request request = {
+        .file = invocation.config_file, .tell = program_complain_of, .context = &complaints};
+    if (command->is_configured && !server_config_load(&request, &config, &failure)) {
+        return PROGRAM_EXIT_CONFIG;
     }
     return command->run(&invocation, command->is_configured ? &config : NULL);
 }

@@ -233,29 +233,24 @@ static int check_file(const char *path)
     return status == EXIT_SUCCESS && check.bad > 0 ? PROGRAM_EXIT_DATA : status;
 }
 
-/* Told of each mistake. */
-static void complain_of(const char *mistake, void *context)
-{
-    (void)context;
-    (void)program_complain(&manual, EXIT_FAILURE, "%s", mistake);
-}
-
 /* Loads the configuration, and prints it where -T asks for that. Each mistake is complained of. */
 static bool load(const struct options *options, struct client_config *config)
 {
+    struct program_complaints complaints = {.manual = &manual};
     struct failure failure;
     const struct config_request request = {.file = options->file,
                                            .given = options->given,
                                            .given_count = options->given_count,
-                                           .tell = complain_of};
+                                           .tell = program_complain_of,
+                                           .context = &complaints};
     struct config_origin *origins = calloc(client_config_table.count, sizeof *origins);
     if (origins == NULL) {
-        complain_of("no memory for the configuration", NULL);
+        program_complain_of("no memory for the configuration", &complaints);
         return false;
     }
     bool is_right = client_config_read(&request, config, origins, &failure);
     if (is_right && !job_check(config, &failure)) {
-        complain_of(failure.text, NULL);
+        program_complain_of(failure.text, &complaints);
         is_right = false;
     }
     if (is_right && options->only_print) {

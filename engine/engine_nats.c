@@ -132,8 +132,8 @@ static bool check_server(struct nats *nats, struct failure *failure)
         return failure_set(failure, "the engine: no connection");
     }
     forget_user(url);
-    if (strcmp(url, nats->server) != 0) {
-        nats->version[0] = '\0';
+    if (strcmp(url, nats->server) != 0 || nats->version[0] == '\0') {
+        nats->version[0] = '\0'; /* also of the same one, where another did not answer meanwhile */
         if (!server_greeting_ask(url, CONNECT_TIMEOUT_MS, nats->version, failure)) {
             return false;
         }

@@ -223,6 +223,31 @@ static const char *describe_origin(const struct config_origin *origin,
     return text;
 }
 
+const char *config_describe_reload(const struct config_key *key)
+{
+    switch (key->reloadable) {
+    case CONFIG_AT_RELOAD:
+        return "read again at SIGHUP";
+    case CONFIG_LOWERED:
+        return "read again at SIGHUP, up to the value of the start";
+    case CONFIG_AT_START:
+        break;
+    }
+    return "";
+}
+
+/* What follows a value's origin in -T: nothing, where no value of the program is read again. */
+static const char *describe_change(const struct config_table *table, const struct config_key *key)
+{
+    bool any = false;
+    for (size_t i = 0; i < table->count; i++) {
+        any = any || table->keys[i].reloadable != CONFIG_AT_START;
+    }
+    return !any                                 ? ""
+           : key->reloadable != CONFIG_AT_START ? config_describe_reload(key)
+                                                : "needs a restart";
+}
+
 void config_print_values(const struct config_table *table, const void *target,
                          const struct config_origin *origins, FILE *file)
 {
@@ -230,16 +255,21 @@ void config_print_values(const struct config_table *table, const void *target,
     char place[CONFIG_PLACE_BYTES];
     size_t widest = 0;
     size_t longest = 0;
+    size_t farthest = 0;
     for (size_t i = 0; i < table->count; i++) {
         config_value_format(&table->keys[i], target, text, sizeof text);
         widest =
             strlen(key_name(&table->keys[i])) > widest ? strlen(key_name(&table->keys[i])) : widest;
         longest = strlen(text) > longest ? strlen(text) : longest;
+        size_t place_bytes = strlen(describe_origin(&origins[i], place));
+        farthest = place_bytes > farthest ? place_bytes : farthest;
     }
     for (size_t i = 0; i < table->count; i++) {
         config_value_format(&table->keys[i], target, text, sizeof text);
-        fprintf(file, "%-*s%*s%-*s%*s%s\n", (int)widest, key_name(&table->keys[i]), HELP_GAP, "",
-                (int)longest, text, HELP_GAP, "", describe_origin(&origins[i], place));
+        const char *change = describe_change(table, &table->keys[i]);
+        fprintf(file, "%-*s%*s%-*s%*s%-*s%s%s\n", (int)widest, key_name(&table->keys[i]), HELP_GAP,
+                "", (int)longest, text, HELP_GAP, "", change[0] == '\0' ? 0 : (int)farthest,
+                describe_origin(&origins[i], place), change[0] == '\0' ? "" : "  ", change);
     }
 }
 
@@ -262,8 +292,12 @@ void config_print_help(const struct config_table *table, FILE *file)
         size_t indent = width + 2 * (size_t)HELP_GAP;
         fprintf(file, "%*s", (int)indent, "");
         text_print_wrapped(file, key->meaning, indent, CONFIG_HELP_COLUMNS);
+        const char *change = config_describe_reload(key);
         if (key->default_value != NULL && key->default_value[0] != '\0') {
-            fprintf(file, "%*sdefault: %s\n", (int)indent, "", key->default_value);
+            fprintf(file, "%*sdefault: %s%s%s\n", (int)indent, "", key->default_value,
+                    change[0] == '\0' ? "" : "; ", change);
+        } else if (change[0] != '\0') {
+            fprintf(file, "%*s%s\n", (int)indent, "", change);
         }
     }
 }

@@ -34,6 +34,13 @@ enum config_kind {
     CONFIG_LOG_LEVEL /* enum log_level (as int) */
 };
 
+/* What becomes of a changed value when a program that runs reads its file again, at SIGHUP. */
+enum config_reloadable {
+    CONFIG_AT_START,  /* nothing: it counts from the next start on */
+    CONFIG_AT_RELOAD, /* it counts at once */
+    CONFIG_LOWERED    /* a number: it counts at once where it is not above that of the start */
+};
+
 struct config_key {
     const char *path[CONFIG_NAMES_MAX]; /* in the file: "server.port", and aliases, or none */
     const char *environment[CONFIG_NAMES_MAX]; /* the first one that is set wins */
@@ -42,8 +49,9 @@ struct config_key {
     const char *default_value;  /* as it would be written in the file; NULL: it has to be set */
     uint64_t minimum, maximum;  /* of numbers, bytes and milliseconds, both inclusive */
     const char *const *choices; /* of a CONFIG_CHOICE, ended by NULL */
-    const char *logged_as;      /* the course's name of it in `action: config`, or NULL */
-    const char *meaning;        /* one line, for people: what it is and in which unit */
+    enum config_reloadable reloadable;
+    const char *logged_as; /* the course's name of it in `action: config`, or NULL */
+    const char *meaning;   /* one line, for people: what it is and in which unit */
 };
 
 struct config_table {
@@ -99,6 +107,12 @@ bool config_load(const struct config_table *table, const struct config_request *
                  void *target, struct config_origin *origins, struct failure *failure);
 
 /*
+ * Returns the name of the file that config_load would read for this one: itself, or the default
+ * file that is there; NULL where there is none. A file that can't be opened is there.
+ */
+const char *config_file_name(const char *file);
+
+/*
  * Tells of a mistake as the request says, and keeps it in *first if that is empty. Returns false. For
  * those who check several keys together after config_load, with the same failure.
  */
@@ -125,7 +139,10 @@ const char *config_figure_variable(const char *name);
 void config_describe(const struct config_table *table, const void *target, char *text,
                      size_t capacity);
 
-/* Prints every key with its value, and where that comes from, a line each, for -T. */
+/*
+ * Prints every key with its value, and where that comes from, a line each, for -T. Where the program
+ * takes any value over at SIGHUP, the line also says whether it does so with this one.
+ */
 void config_print_values(const struct config_table *table, const void *target,
                          const struct config_origin *origins, FILE *file);
 
@@ -136,5 +153,8 @@ void config_print_values(const struct config_table *table, const void *target,
 void config_print_help(const struct config_table *table, FILE *file);
 
 enum { CONFIG_HELP_COLUMNS = 100 };
+
+/* What a person is told of a key that SIGHUP changes: "read again at SIGHUP"; "" of others. */
+const char *config_describe_reload(const struct config_key *key);
 
 #endif

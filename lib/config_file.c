@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <yaml.h>
 
 enum {
@@ -449,10 +450,22 @@ static bool parse_stream(struct reader *reader)
     return taken;
 }
 
+static const char *const default_files[] = {CONFIG_DEFAULT_FILE, CONFIG_DEFAULT_INI_FILE};
+
+const char *config_file_name(const char *file)
+{
+    struct stat status;
+    for (size_t i = 0; file == NULL && i < sizeof default_files / sizeof default_files[0]; i++) {
+        if (stat(default_files[i], &status) == 0 || errno != ENOENT) {
+            return default_files[i];
+        }
+    }
+    return file;
+}
+
 /* Opens the file, or the first default file that is there. NULL: errno tells why, *name which. */
 static FILE *open_file(const char *file, const char **name)
 {
-    static const char *const default_files[] = {CONFIG_DEFAULT_FILE, CONFIG_DEFAULT_INI_FILE};
     if (file != NULL) {
         *name = file;
         return fopen(file, "re");

@@ -309,3 +309,37 @@ void config_value_format(const struct config_key *key, const void *target, char 
         break;
     }
 }
+
+/* ------------------------------------------------------------- comparing ---- */
+
+/* What a value of this kind takes in the struct. */
+static size_t value_bytes(enum config_kind kind)
+{
+    switch (kind) {
+    case CONFIG_TEXT:
+        return CONFIG_TEXT_BYTES;
+    case CONFIG_UINT32:
+        return sizeof(uint32_t);
+    case CONFIG_UINT64:
+    case CONFIG_BYTES:
+    case CONFIG_DURATION:
+        return sizeof(uint64_t);
+    case CONFIG_CHOICE:
+    case CONFIG_LOG_LEVEL:
+        break;
+    }
+    return sizeof(int);
+}
+
+bool config_value_equal(const struct config_key *key, const void *one, const void *other)
+{
+    const char *first = (const char *)one + key->offset;
+    const char *second = (const char *)other + key->offset;
+    return key->kind == CONFIG_TEXT ? strcmp(first, second) == 0
+                                    : memcmp(first, second, value_bytes(key->kind)) == 0;
+}
+
+void config_value_copy(const struct config_key *key, const void *from, void *target)
+{
+    memcpy((char *)target + key->offset, (const char *)from + key->offset, value_bytes(key->kind));
+}

@@ -28,6 +28,12 @@ void config_value_describe(const struct config_key *key, char text[CONFIG_WANTED
 void config_value_format(const struct config_key *key, const void *target, char *text,
                          size_t capacity);
 
+/* True where both structs have the same value of this key. */
+bool config_value_equal(const struct config_key *key, const void *one, const void *other);
+
+/* Copies the value of this key from one struct to another one. */
+void config_value_copy(const struct config_key *key, const void *from, void *target);
+
 /*
  * Reads a duration, like "0m20s", "1h", "100ms", "5s" or "0", into milliseconds. The units
  * are h, m, s, ms, each at most once and in this order. Returns false for anything else,

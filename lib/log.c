@@ -29,6 +29,7 @@
 enum { TELL_EVERY_MS = 1000, PROGRAM_BYTES = 32 };
 
 static enum log_level log_threshold = LOG_LEVEL_INFO;
+static const _Atomic uint32_t *followed_threshold; /* NULL: log_threshold counts */
 static struct log_output log_output = {.descriptor = STDOUT_FILENO, .kind = LOG_OUTPUT_FILE};
 static struct log_losses own_losses;
 static struct log_losses *losses = &own_losses;
@@ -61,6 +62,11 @@ void log_set_connection(const struct log_connection *connection)
     log_connection = connection;
 }
 
+void log_follow_threshold(const _Atomic uint32_t *shared)
+{
+    followed_threshold = shared;
+}
+
 void log_set_around(const struct log_around *around)
 {
     log_around = around;
@@ -68,7 +74,10 @@ void log_set_around(const struct log_around *around)
 
 bool log_enabled(enum log_level level)
 {
-    return level >= log_threshold;
+    uint32_t threshold = followed_threshold == NULL
+                             ? (uint32_t)log_threshold
+                             : atomic_load_explicit(followed_threshold, memory_order_relaxed);
+    return level == LOG_LEVEL_CRITICAL || (uint32_t)level >= threshold;
 }
 
 bool log_level_from_name(const char *name, enum log_level *level)

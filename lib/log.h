@@ -89,6 +89,12 @@ void log_count_losses_in(struct log_losses *shared);
 /* Lines below the threshold are not written. The default is LOG_LEVEL_INFO. */
 void log_set_threshold(enum log_level threshold);
 
+/*
+ * From now on this process follows the level in *shared, which another one changes, in place of its own
+ * threshold; NULL: its own again. A value that is no level counts as CRITICAL. `shared` must exist until the next call.
+ */
+void log_follow_threshold(const _Atomic uint32_t *shared);
+
 /* True when a line of this level would be written. */
 bool log_enabled(enum log_level level);
 

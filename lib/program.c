@@ -204,6 +204,13 @@ int program_complain(const struct program_manual *manual, int status, const char
     return status;
 }
 
+void program_complain_of(const char *mistake, void *complaints)
+{
+    struct program_complaints *kept = complaints;
+    kept->count++;
+    (void)program_complain(kept->manual, EXIT_FAILURE, "%s", mistake);
+}
+
 enum program_reading program_misused(const struct program_manual *manual, const char *format, ...)
 {
     va_list values;

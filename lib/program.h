@@ -149,6 +149,15 @@ void program_print_help(const struct program_manual *manual, FILE *file);
 int program_complain(const struct program_manual *manual, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Of whom mistakes are complained, and how many there were. */
+struct program_complaints {
+    const struct program_manual *manual;
+    size_t count;
+};
+
+/* Complains of a mistake, and counts it. The context is a struct program_complaints; for config_request.tell. */
+void program_complain_of(const char *mistake, void *complaints);
+
 /*
  * Complains of how the program was called. The usage follows, or a hint at -h where it is long: where
  * the manual has operand_at. Returns PROGRAM_WRONG.

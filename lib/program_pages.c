@@ -247,8 +247,14 @@ static void put_key(FILE *file, const struct config_key *key)
     if (key->default_value == NULL) {
         fputs(";\nhas to be set.\n", file);
     } else {
+        const char *change = config_describe_reload(key);
         put_font(file, "; default: ", 'B',
-                 key->default_value[0] == '\0' ? "empty" : key->default_value, ".\n");
+                 key->default_value[0] == '\0' ? "empty" : key->default_value,
+                 change[0] == '\0' ? ".\n" : ";\n");
+        if (change[0] != '\0') {
+            put_text(file, change);
+            fputs(".\n", file);
+        }
     }
 }
 

@@ -28,7 +28,6 @@ KEYS = {"The server's keys": ('server/server_keys.c', 'server/config.yaml'),
         "The agency's keys": ('client/client_config.c', 'client/config.yaml')}
 LOGGING_ROOMS = ('lib', 'bet', 'shm', 'store', 'engine', 'seal', 'tls', 'server', 'shipper', 'client',
                  'web')
-COUNTERS_HEADING = 'Monitoring'
 THREATS_HEADING = 'Threats'
 DISASTER_HEADINGS = ('Who may die, and what shows it', 'What hands do')
 # A disaster of these numbers has no test in the gallery: its row names one elsewhere.
@@ -65,7 +64,7 @@ def sources(*rooms, ending='.c'):
 
 
 def pages():
-    return ['README.md'] + sorted(glob.glob('docs/*.md') +
+    return ['README.md', 'LEEME.md'] + sorted(glob.glob('docs/*.md') +
                                   glob.glob('tests/**/*.md', recursive=True))
 
 
@@ -198,6 +197,15 @@ def check_section(title, body, message, levels):
         complain(LOG_MESSAGES, 'the hint of %s is longer than %d bytes', name, HINT_BYTES_MAX)
 
 
+def check_verdict(title, body, message, users):
+    """The same of a verdict of lottery-stat, which no call of the log names, or of an alarm alone."""
+    if 'LOG_' + message[1] not in users and 'LT-%04d' % int(message[0]) not in users:
+        complain(LOG_MESSAGES, 'neither stat/ nor monitoring/ names %s: retire it', message[1])
+    for item in ('Means', 'Wakes', 'Type', 'Over'):
+        if '- **%s**: ' % item not in body:
+            complain(RUNBOOK, '%s: has no "%s"', title, item)
+
+
 def check_messages():
     """The table of messages, the calls that name them, and the runbook."""
     text = read(LOG_MESSAGES)
@@ -211,8 +219,12 @@ def check_messages():
         if number in sections:
             complain(RUNBOOK, 'LT-%s has two sections', number)
         sections[number] = (title, body)
+    users = ''.join(read(path) for path in sources('stat') + glob.glob('monitoring/*.yml'))
     for name, message in messages.items():
         number = '%04d' % int(message[0])
+        if message[2] == 'verdict' and number in sections:
+            check_verdict(*sections.pop(number), message, users)
+            continue
         if name not in places:
             complain(LOG_MESSAGES, 'no call names LOG_%s: retire it', name)
         if number not in sections:
@@ -280,23 +292,22 @@ def check_keys():
                     complain(delivered, 'does not name %s, which sets %s', variable, name)
         for name in sorted(yaml_keys - set(keys)):
             complain(delivered, '%s is no key', name)
-    for row in rows('README.md', 'Configuration'):
-        if not any(keys_of(path).get((quoted(row[0]) or ['?'])[0], [None])[:1] == quoted(row[1])[:1]
-                   for path, _ in KEYS.values()):
-            complain('README.md', '"Configuration": there is no key %s that %s sets', row[0],
-                     row[1])
+    for page, heading in (('README.md', 'Configuration'), ('LEEME.md', 'Configuración')):
+        for row in rows(page, heading):
+            if not any(keys_of(path).get((quoted(row[0]) or ['?'])[0], [None])[:1]
+                       == quoted(row[1])[:1] for path, _ in KEYS.values()):
+                complain(page, '"%s": there is no key %s that %s sets', heading, row[0], row[1])
 
 
 # ----------------------------------------------------------------- counters ----
 
 def check_counters():
     text = read('stat/counters.c')
-    names = set(re.findall(r'\.name = "(\w+)"', text))
     metrics = {'lottery_' + name for name in re.findall(r'GAUGE\("(\w+)"\)', text)}
-    metrics |= set(re.findall(r'# TYPE (lottery_\w+) ', read('web/observer.c')))
+    metrics |= set(re.findall(r'"(lottery_\w+)", ', read('stat/prometheus.c')))
     metrics |= set(re.findall(r'"(lottery_standby_\w+)"', read('stat/following.c')))
     metrics |= {'lottery_' + name + '_total' for name in re.findall(r'COUNTER\("(\w+)"\)', text)}
-    if not names or not metrics:
+    if not metrics:
         complain('stat/counters.c', 'no counters are found')
     tables = set(re.findall(r'CREATE (?:TABLE IF NOT EXISTS|OR REPLACE VIEW) (lottery_\w+)',
                             read('postgres/postgres_sink.c')))
@@ -304,11 +315,6 @@ def check_counters():
         for metric in re.findall(r'\blottery_[a-z_]+\b', read(page)):
             if metric not in metrics | tables:
                 complain(page, '%s is no counter of stat/counters.c, and no table', metric)
-    for row in rows(OPERATIONS, COUNTERS_HEADING):
-        for name in quoted(row[0]):
-            if name not in names | metrics:
-                complain(OPERATIONS, '"%s": %s is no counter of stat/counters.c', COUNTERS_HEADING,
-                         name)
 
 
 # ---------------------------------------------------------------- disasters ----

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 #
 # install-services.sh - installs systems that run as services, and starts none of them: the engine that
-# `make test-cluster` needs, and what `make bench-peers` measures.
+# `make test-cluster` needs, what `make bench-peers` measures, and Prometheus, whose promtool tests the
+# rules of alarms.
 #
-#   scripts/install-services.sh PACKAGE...    as root; scripts/setup.sh engine or peers calls it
+#   scripts/install-services.sh PACKAGE...    as root; scripts/setup.sh test, engine or peers calls it
 #
 # The installation starts no service, nor does the next boot, and PostgreSQL gets no cluster. A
 # service that was there before is left as it is.
@@ -19,7 +20,7 @@ readonly source=/etc/apt/sources.list.d/lottery-services.list
 readonly pin=/etc/apt/preferences.d/lottery-services
 readonly policy=/usr/sbin/policy-rc.d policy_before=/usr/sbin/policy-rc.d.lottery-services
 readonly postgresql=/etc/postgresql-common/createcluster.d
-readonly services=(redis-server nats-server) # packages, and services of the same name
+readonly services=(redis-server nats-server prometheus) # packages, and services of the same name
 
 made='' # says which directories were not there before
 

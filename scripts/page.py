@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""page.py - a page of docs/ as a page of the manual, in the macros of man(7).
+"""page.py - pages of docs/ as a page of the manual, in the macros of man(7).
 
-    scripts/page.py FILE NAME SECTION PURPOSE
+    scripts/page.py NAME SECTION PURPOSE SOURCE...
 
-Prints it. Knows what the pages of docs/ use: headings, paragraphs, lists, tables, code, links.
+Prints it. A SOURCE is a file, or FILE#HEADING: what stands below this heading of the second level.
+Knows what the pages of docs/ use: headings, paragraphs, lists, tables, code, links.
 """
+import itertools
 import re
 import sys
 
@@ -78,15 +80,29 @@ def convert(lines):
         put_table(table)
 
 
-def main():
-    path, name, section, purpose = sys.argv[1:]
+def lines_of(source):
+    """What a source says, without the heading of the whole file."""
+    path, _, heading = source.partition('#')
     with open(path, encoding='utf-8') as file:
         lines = file.read().splitlines()
+    if not heading:
+        return lines[1:]
+    if '## ' + heading not in lines:
+        sys.exit('%s: no heading "## %s"' % (path, heading))
+    below = lines[lines.index('## ' + heading) + 1:]
+    return list(itertools.takewhile(lambda line: not line.startswith('## '), below))
+
+
+def main():
+    name, section, purpose, *sources = sys.argv[1:]
     print('.TH %s %s "" "lottery" "The national lottery"' % (text_of(name.upper()), section))
-    print('.\\" Made of %s by scripts/pages.sh; changes here are lost.' % path)
+    print('.\\" Made of %s by scripts/pages.sh; changes here are lost.' % ', '.join(sources))
     print('.SH NAME\n%s \\- %s' % (text_of(name), text_of(purpose)))
     print('.SH DESCRIPTION')
-    convert(lines[1:])
+    for number, source in enumerate(sources):
+        if number > 0:
+            print('.SH ' + text_of(source.partition('#')[2].upper()))
+        convert(lines_of(source))
 
 
 if __name__ == '__main__':

@@ -19,5 +19,10 @@ done
 for program in server agency; do
     "$programs/lottery-$program" --print-keys-page >"$directory/man/lottery-$program.yaml.5"
 done
-python3 "${BASH_SOURCE[0]%/*}/page.py" docs/protocol.md lottery-protocol 7 \
-    "how agencies and the lottery's server talk" >"$directory/man/lottery-protocol.7"
+page() {
+    python3 "${BASH_SOURCE[0]%/*}/page.py" "$@"
+}
+page lottery-protocol 7 "how agencies and the lottery's server talk" docs/protocol.md \
+    >"$directory/man/lottery-protocol.7"
+page lottery-files 5 "what stands in the directory of the lottery's server" \
+    "docs/operations.md#The data directory" docs/draws.md#Formats >"$directory/man/lottery-files.5"

@@ -3,7 +3,7 @@
 # setup.sh - installs the packages that are missing for a task.
 #
 #   scripts/setup.sh GROUP...     groups: build, test, lint, clang, dataset, docker, looking, browser,
-#                                 engine, peers
+#                                 engine, packaging, peers
 #
 # Quick and silent when nothing is missing. Installs by apt where it may (root,
 # or sudo without a password); otherwise prints the command to type, and stops
@@ -30,6 +30,7 @@ readonly needs=(
     "test:gnutls-bin:gnutls-utils:have gnutls-cli"
     "test:util-linux:util-linux:have ipcs"
     "test:procps:procps-ng:have ps"
+    "test:prometheus:golang-github-prometheus:have promtool"
     "lint:clang-format:clang-tools-extra:have clang-format"
     "lint:clang-tidy:clang-tools-extra:have clang-tidy"
     "lint:cppcheck:cppcheck:have cppcheck"
@@ -37,6 +38,10 @@ readonly needs=(
     "lint:python3:python3:have python3"
     "clang:clang:clang:have clang"
     "dataset:python3:python3:have python3"
+    "packaging:debhelper:debhelper:have dh"
+    "packaging:dpkg-dev:dpkg-dev:have dpkg-buildpackage"
+    "packaging:lintian:lintian:have lintian"
+    "packaging:libcmocka-dev:libcmocka-devel:have_header stddef.h stdarg.h stdint.h setjmp.h cmocka.h"
     "browser:chromium:chromium:have_browser"
     "docker:docker.io:moby-engine:have docker"
     "docker:docker-compose:docker-compose:have_compose"
@@ -83,9 +88,15 @@ have_nats() {
     have nats-server && bash "$scripts/nats-version.sh" "$(nats-server --version)"
 }
 
-# True when one of the groups has packages that start services when they are installed.
+# True when one of the packages starts a service when it is installed, or has to come from elsewhere.
 have_services() {
-    [[ " ${groups[*]} " == *" engine "* || " ${groups[*]} " == *" peers "* ]]
+    local package
+    for package in "$@"; do
+        case $package in
+            nats-server | postgresql | prometheus | redis-server) return 0 ;;
+        esac
+    done
+    return 1
 }
 
 # Prints the missing packages of the groups, by Debian's names or by Fedora's.
@@ -118,7 +129,7 @@ find_privilege() {
 explain_install() {
     local command="sudo apt-get update && sudo apt-get install -y $*"
     local -a packages
-    if have apt-get && have_services; then
+    if have apt-get && have_services "$@"; then
         command="sudo bash scripts/setup.sh ${groups[*]}"
     fi
     if ! have apt-get && have dnf; then
@@ -133,7 +144,7 @@ install_packages() {
     # shellcheck disable=SC2016 # the shell in there expands it
     local -a install=(sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install \
         -y -q --no-install-recommends "$@"' sh)
-    if have_services; then
+    if have_services "$@"; then
         install=(bash "$scripts/install-services.sh")
     fi
     if ! privilege=$(find_privilege); then
@@ -151,7 +162,7 @@ install_packages() {
 }
 
 if (($# == 0)); then
-    echo "usage: setup.sh build|test|lint|clang|dataset|docker|looking|browser|engine|peers ..." >&2
+    echo "usage: setup.sh build|test|lint|clang|dataset|docker|looking|browser|engine|packaging|peers ..." >&2
     exit 2
 fi
 readonly groups=("$@")

@@ -137,6 +137,18 @@ static void send_answer(struct admin_door *door)
     }
 }
 
+int admin_door_give_away(struct admin_door *door, pid_t *pid)
+{
+    struct ucred peer = {.pid = 0};
+    socklen_t bytes = sizeof peer;
+    int client = door->client;
+    (void)getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &bytes);
+    *pid = peer.pid;
+    door->client = -1;
+    dismiss(door);
+    return client;
+}
+
 void admin_door_answer(struct admin_door *door, bool carried_out, const char *text)
 {
     if (door->client < 0) {

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum admin_door_state {
     ADMIN_DOOR_FREE,    /* nobody is at it */
@@ -68,6 +69,12 @@ int64_t admin_door_patience_ms(const struct admin_door *door);
  * owed. Requests that are malformed, or come from a stranger, are answered here, and logged.
  */
 bool admin_door_go_on(struct admin_door *door, bool is_ready, struct admin_request *request);
+
+/*
+ * Gives the client away, whose request is owed an answer: its connection is the caller's, who answers
+ * and closes. *pid is the client's, 0 where it is outside our pid namespace. The next one may come in.
+ */
+int admin_door_give_away(struct admin_door *door, pid_t *pid);
 
 /* Answers the request that is owed an answer; a client that has gone does not get it. */
 void admin_door_answer(struct admin_door *door, bool carried_out, const char *text);

@@ -14,11 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const command_names[] = {[ADMIN_CLOSE] = "close",
-                                            [ADMIN_DRAW] = "draw",
-                                            [ADMIN_OPEN] = "open",
-                                            [ADMIN_CLOSE_CENTRE] = "close-centre",
-                                            [ADMIN_PROMOTE] = "promote"};
+static const char *const command_names[] = {
+    [ADMIN_CLOSE] = "close",     [ADMIN_DRAW] = "draw",
+    [ADMIN_OPEN] = "open",       [ADMIN_CLOSE_CENTRE] = "close-centre",
+    [ADMIN_PROMOTE] = "promote", [ADMIN_REPLACE] = "replace"};
 
 enum { COMMANDS = sizeof command_names / sizeof command_names[0] };
 
@@ -159,7 +158,7 @@ bool admin_request_parse(const char *text, size_t bytes, struct admin_request *r
     *request = (struct admin_request){.command = ADMIN_CLOSE};
     if (!take_command(&reading, request)) {
         return failure_set(failure, "the request begins with no command: close, draw, open, "
-                                    "close-centre or promote");
+                                    "close-centre, promote or replace");
     }
     read_lines(&reading, request);
     return (has_its_lines(request) && admin_request_write(request, again) == bytes &&

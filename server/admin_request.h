@@ -12,7 +12,8 @@
  *     reason flooded
  *     centre B
  *
- * `promote` has its word alone; a standby takes it, and no server.
+ * `promote` has its word alone; a standby takes it, and no server. `replace` has it, too: another
+ * lottery-server asks, and predecessor.h says how the two go on.
  *
  * The answer is "ok" or "fail", a space, one line of text, LF; then the server closes. Lines of
  * the first kind are in the order of the struct below, each at most once.
@@ -39,7 +40,14 @@ enum {
     ADMIN_ANSWER_BYTES_MAX = 1024
 };
 
-enum admin_command { ADMIN_CLOSE, ADMIN_DRAW, ADMIN_OPEN, ADMIN_CLOSE_CENTRE, ADMIN_PROMOTE };
+enum admin_command {
+    ADMIN_CLOSE,
+    ADMIN_DRAW,
+    ADMIN_OPEN,
+    ADMIN_CLOSE_CENTRE,
+    ADMIN_PROMOTE,
+    ADMIN_REPLACE
+};
 
 /* A text is empty, and a moment 0, where the line is not there. */
 struct admin_request {
@@ -57,7 +65,7 @@ struct admin_request {
     char centre[CENTRE_NAME_BYTES];       /* ADMIN_CLOSE_CENTRE: to be closed out */
 };
 
-/* Returns "close", "draw", "open", "close-centre" or "promote". */
+/* Returns "close", "draw", "open", "close-centre", "promote" or "replace". */
 const char *admin_command_name(enum admin_command command);
 
 /* Writes the request, with its last empty line and a NUL. Returns its bytes without the NUL. */

@@ -143,6 +143,7 @@ bool confinement_prepare(struct confinement *confinement, const struct server_co
         .data_directory = data_directory,
         .key_file = config->seal_key,
         .tls_files = {config->tls_certificate, config->tls_key, config->tls_ca, config->tls_crl},
+        .config_file = config->file,
         .program = program,
         .engine_files = {config->replication_credentials, config->replication_ca,
                          config->replication_certificate, config->replication_key},
@@ -166,6 +167,16 @@ bool confinement_prepare(struct confinement *confinement, const struct server_co
         }
     }
     return true;
+}
+
+void confinement_renew_limits(struct confinement *confinement, const struct server_config *config)
+{
+    for (unsigned i = 0; i < SHARED_CONFINED_MAX; i++) {
+        struct confinement_cell *cell = &confinement->cells[i];
+        if (cell->rule != NULL) {
+            cell->memory_bytes = memory_limit(cell->rule, config);
+        }
+    }
 }
 
 void confinement_close(struct confinement *confinement)

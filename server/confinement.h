@@ -67,6 +67,12 @@ bool confinement_prepare(struct confinement *confinement, const struct server_co
 bool confinement_enter(const struct confinement *confinement, unsigned index,
                        struct failure *failure);
 
+/*
+ * Reckons anew how much memory later children may have, by the limits of this configuration. Called by
+ * the supervisor, after those were changed.
+ */
+void confinement_renew_limits(struct confinement *confinement, const struct server_config *config);
+
 /* Frees what was prepared; takes a zeroed one, too. The process stays confined. */
 void confinement_close(struct confinement *confinement);
 

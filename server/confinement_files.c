@@ -117,6 +117,23 @@ static bool allow_beside(int set, const char *file, uint64_t rights)
            (realpath(file, path) == NULL || allow_below_path(set, dirname(path), rights));
 }
 
+static bool allow_file(int set, const char *path, uint64_t rights);
+
+/*
+ * The same, of the configuration. Where it stands in the root directory, as in a container, it is the
+ * file alone: what is below would be everything.
+ */
+static bool allow_configuration(int set, const char *file, uint64_t rights)
+{
+    char path[PATH_MAX];
+    if (file == NULL || rights == 0) {
+        return true;
+    }
+    bool is_in_root = realpath(file, path) != NULL && strcmp(dirname(path), "/") == 0;
+    return is_in_root ? allow_file(set, file, rights & ~LANDLOCK_ACCESS_FS_READ_DIR)
+                      : allow_beside(set, file, rights);
+}
+
 /* The same, of the directories that TLS is read from. */
 static bool allow_tls(int set, const struct confinement_places *places, uint64_t rights)
 {
@@ -203,13 +220,14 @@ int confinement_files_make(const struct confinement_rule *rule,
         .scopes = SCOPE_SOCKETS | (signals ? 0 : SCOPE_SIGNALS),
     };
     int set = (int)syscall(SYS_landlock_create_ruleset, &attributes, attributes_bytes(version), 0);
-    bool made = set >= 0 &&
-                allow_below(set, places->data_directory, rights_of(rule->data_files) & known) &&
-                allow_below_path(set, "/dev/shm", rights_of(rule->shared_files) & known) &&
-                allow_beside(set, places->key_file, rights_of(rule->key_files) & known) &&
-                allow_tls(set, places, rights_of(rule->tls_files) & known) &&
-                (!executes || allow_program(set, places)) &&
-                allow_beside(set, places->token, rights_of(FILES_REMOVE) & known);
+    bool made =
+        set >= 0 && allow_below(set, places->data_directory, rights_of(rule->data_files) & known) &&
+        allow_below_path(set, "/dev/shm", rights_of(rule->shared_files) & known) &&
+        allow_beside(set, places->key_file, rights_of(rule->key_files) & known) &&
+        allow_tls(set, places, rights_of(rule->tls_files) & known) &&
+        allow_configuration(set, places->config_file, rights_of(rule->config_files) & known) &&
+        (!executes || allow_program(set, places)) &&
+        allow_beside(set, places->token, rights_of(FILES_REMOVE) & known);
     if (made) {
         return set;
     }

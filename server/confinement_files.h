@@ -22,6 +22,7 @@ struct confinement_places {
     int data_directory;                                 /* a descriptor */
     const char *key_file;                               /* seal.key; empty: none */
     const char *tls_files[CONFINEMENT_TLS_FILES];       /* of the configuration; empty: none */
+    const char *config_file;                            /* NULL: none */
     const char *program;                                /* that may be executed; "": none */
     const char *engine_files[CONFINEMENT_ENGINE_FILES]; /* as tls_files: of replication */
     const char *token;                                  /* fault_point_token */

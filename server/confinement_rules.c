@@ -327,6 +327,7 @@ static const struct confinement_call supervisor_calls[] = {
     ALWAYS("nanosleep"),
     /* connections and the operator's door */
     ALWAYS("accept4"),
+    ALWAYS("listen"), /* a backlog, after a server was replaced */
     ALWAYS("getsockname"),
     ALWAYS("setsockopt"),
     ALWAYS("getsockopt"),
@@ -348,6 +349,7 @@ const struct confinement_rule confinement_of_supervisor = {
     .shared_files = FILES_READ | FILES_WRITE,
     .key_files = FILES_READ,
     .tls_files = FILES_READ,
+    .config_files = FILES_READ,
     .makes_processes = true,
     .executes = true,
     .writes_files = true,

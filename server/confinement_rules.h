@@ -52,6 +52,7 @@ struct confinement_rule {
     unsigned shared_files; /* the same, below /dev/shm */
     unsigned key_files;    /* the same, in the directory of seal.key */
     unsigned tls_files;    /* the same, in those of tls.certificate, tls.key, tls.ca, tls.crl */
+    unsigned config_files; /* beside the configuration, which SIGHUP reads again */
     /* Private memory: so many bytes, and so many for each byte of limits.message_bytes. 0: any. */
     uint64_t memory_bytes, memory_a_message_byte;
     unsigned descriptors; /* open at the same time, besides those that the server has; 0: any */

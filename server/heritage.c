@@ -4,6 +4,8 @@
 #include "server/heritage.h"
 
 #include "lib/log.h"
+#include "lib/program.h"
+#include "lib/version.h"
 #include "shm/gate.h"
 #include "shm/waiting.h"
 
@@ -37,6 +39,8 @@ static bool make_pair(struct heritage *heritage, uint32_t key, bool remembered,
         .agency_limit = config->limit_agencies,
         .agencies_expected = config->agencies_expected,
         .slot_capacity = config->limit_connections + HERITAGE_LEAVING_MAX,
+        .version = PROGRAM_VERSION,
+        .commit = version_commit(),
         .connection_limit = config->limit_connections,
         .key = key,
         .key_remembered = remembered,
@@ -111,6 +115,8 @@ static bool open_shared_memory(struct heritage *heritage, struct failure *failur
     heritage->segment.shared->identity.gate_id = heritage->gate_id;
     server_tls_publish(&heritage->tls, &heritage->segment);
     heritage->segment.shared->confinement = heritage->confinement.report;
+    atomic_store(&heritage->segment.shared->supervisor.log_level,
+                 (uint32_t)heritage->config.log_level);
     segment_publish(&heritage->segment, SHARED_STARTING);
     log_count_losses_in(&heritage->segment.shared->log);
     log_info(LOG_SHARED_MEMORY_MADE,
@@ -127,6 +133,7 @@ static void close_shared_memory(struct heritage *heritage)
         return; /* the one of the next draw could not be made */
     }
     gate_remove(heritage->gate_id);
+    log_follow_threshold(NULL); /* a storer that clears up */
     log_count_losses_in(NULL);
     segment_remove(&heritage->segment);
     log_info(LOG_SHARED_MEMORY_REMOVED, "result: success");
@@ -190,6 +197,13 @@ static void close_tls(struct heritage *heritage)
     key_channel_close(&heritage->key_channel);
 }
 
+/* A server that replaces another one has them already, and nobody listens there but it. */
+static bool open_listeners(struct heritage *heritage, struct failure *failure)
+{
+    return heritage->listeners.count > 0 ||
+           listeners_open(&heritage->config, &heritage->listeners, failure);
+}
+
 /*
  * The lock comes first: while we have it, no process of a server that was killed is left. So none
  * of them still holds the port, which a child has from its fork until it closes it.
@@ -209,7 +223,7 @@ static bool open_files_and_memory(struct heritage *heritage, struct failure *fai
     if (!adopt_terms(heritage, failure) ||
         !shipper_program_name_node(&heritage->shipper, &heritage->config, &heritage->directory,
                                    failure) ||
-        !listeners_open(&heritage->config, &heritage->listeners, failure)) {
+        !open_listeners(heritage, failure)) {
         close(heritage->news);
         data_directory_discard(&heritage->directory);
         return false;
@@ -289,6 +303,10 @@ void heritage_close(struct heritage *heritage)
     data_directory_close(&heritage->directory);
     listeners_close(&heritage->listeners);
     close_tls(heritage);
+    if (heritage->successor != HERITAGE_NO_END) { /* it waits for the lock */
+        close(heritage->successor);
+        heritage->successor = HERITAGE_NO_END;
+    }
 }
 
 void heritage_clear_up(struct heritage *heritage)

@@ -14,6 +14,7 @@
 #include "server/listener.h"
 #include "server/server_config.h"
 #include "server/server_tls.h"
+#include "server/service_manager.h"
 #include "server/shipper_program.h"
 #include "shm/segment.h"
 #include "store/data_directory.h"
@@ -48,10 +49,12 @@ struct heritage {
     int reserve_ends[HERITAGE_RESERVE_MAX];
     uint64_t issue; /* grows whenever later handlers inherit something else than earlier ones */
     pid_t supervisor_pid;
+    int successor; /* connection to the process that replaces the server; children close it */
+    struct service_manager *manager; /* is told how the server goes; children close it */
 };
 
 /*
- * Opens all of it by heritage->config, which the caller has set, and publishes the segment as
+ * Opens all of it by heritage->config, which the caller has set as `manager` and, where there are any, `listeners`, and publishes the segment as
  * starting. If it fails, it returns false with the failure and leaves nothing open. Called by the
  * supervisor.
  */

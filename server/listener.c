@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,7 +91,8 @@ bool listener_describe(int listener, struct listener_peer *bound, unsigned *port
 /* One attempt to listen on all addresses of a list. */
 struct opening {
     struct listeners *listeners;
-    struct failure failure; /* why the latest address was skipped, or the attempt failed */
+    struct listeners *given; /* by another process; NULL: none */
+    struct failure failure;  /* why the latest address was skipped, or the attempt failed */
     int backlog;
     int only_v6;           /* 1: IPv6 sockets refuse IPv4, which has sockets of its own */
     in_port_t chosen_port; /* by the kernel, in network order; 0: none yet, or none wanted */
@@ -107,6 +109,42 @@ static in_port_t port_of(const struct sockaddr_storage *address)
     struct sockaddr_in v4;
     memcpy(&v4, address, sizeof v4);
     return v4.sin_port;
+}
+
+/* True where the socket is bound to this address; with port 0, to any port of it. */
+static bool is_bound_to(int listener, const struct sockaddr_storage *address, int only_v6)
+{
+    struct sockaddr_storage bound = {0};
+    struct listener_peer one;
+    struct listener_peer other;
+    socklen_t bytes = sizeof bound;
+    int is_only_v6 = 0;
+    socklen_t flag_bytes = sizeof is_only_v6;
+    if (getsockname(listener, (struct sockaddr *)&bound, &bytes) != 0 ||
+        bound.ss_family != address->ss_family ||
+        (port_of(address) != 0 && port_of(address) != port_of(&bound))) {
+        return false;
+    }
+    (void)listener_describe_address(&bound, &one);
+    (void)listener_describe_address(address, &other);
+    return strcmp(one.host, other.host) == 0 &&
+           (bound.ss_family != AF_INET6 ||
+            (getsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, &is_only_v6, &flag_bytes) == 0 &&
+             (is_only_v6 != 0) == (only_v6 != 0)));
+}
+
+/* Takes the socket that was given for this address out of its list; -1: there is none. */
+static int take_given(const struct opening *opening, const struct sockaddr_storage *address)
+{
+    struct listeners *given = opening->given;
+    for (size_t i = 0; given != NULL && i < given->count; i++) {
+        int listener = given->descriptors[i];
+        if (is_bound_to(listener, address, opening->only_v6)) {
+            given->descriptors[i] = given->descriptors[--given->count];
+            return listener;
+        }
+    }
+    return -1;
 }
 
 /* Returns a listening socket, or -1 with errno. */
@@ -160,7 +198,10 @@ static enum open_result open_address(struct opening *opening, const struct addri
         memcpy((char *)&address + offsetof(struct sockaddr_in, sin_port), &opening->chosen_port,
                sizeof opening->chosen_port);
     }
-    int listener = listen_at(opening, at, &address);
+    int listener = take_given(opening, &address);
+    if (listener < 0) {
+        listener = listen_at(opening, at, &address);
+    }
     if (listener < 0) {
         return judge_error(opening, &address, errno, any_port && opening->chosen_port != 0);
     }
@@ -207,18 +248,29 @@ static enum open_result open_each(struct opening *opening, const struct addrinfo
     return listeners->count > 0 ? OPENED : NOT_OPENED;
 }
 
-/* A port that the kernel chose at one address may be taken at another: then it chooses again. */
-bool listeners_open_addresses(const struct addrinfo *addresses, int backlog,
-                              struct listeners *listeners, struct failure *failure)
+/*
+ * A port that the kernel chose at one address may be taken at another: then it chooses again. Where
+ * sockets were given, there is one attempt, which closes them if it fails.
+ */
+static bool open_addresses(const struct addrinfo *addresses, int backlog, struct listeners *given,
+                           struct listeners *listeners, struct failure *failure)
 {
     bool has_v4 = false;
     for (const struct addrinfo *at = addresses; at != NULL; at = at->ai_next) {
         has_v4 = has_v4 || at->ai_family == AF_INET;
     }
+    const int attempts = given == NULL ? PORT_ATTEMPTS : 1;
     enum open_result result = PORT_TAKEN;
-    for (int attempt = 0; attempt < PORT_ATTEMPTS && result == PORT_TAKEN; attempt++) {
-        struct opening opening = {.listeners = listeners, .backlog = backlog, .only_v6 = has_v4};
+    for (int attempt = 0; attempt < attempts && result == PORT_TAKEN; attempt++) {
+        struct opening opening = {
+            .listeners = listeners, .given = given, .backlog = backlog, .only_v6 = has_v4};
+        struct sockaddr_storage bound = {0};
+        socklen_t bytes = sizeof bound;
         *listeners = (struct listeners){0};
+        if (given != NULL && given->count > 0 && /* all of them have one port */
+            getsockname(given->descriptors[0], (struct sockaddr *)&bound, &bytes) == 0) {
+            opening.chosen_port = port_of(&bound);
+        }
         result = open_each(&opening, addresses);
         if (result != OPENED) {
             listeners_close(listeners);
@@ -228,8 +280,15 @@ bool listeners_open_addresses(const struct addrinfo *addresses, int backlog,
     return result == OPENED;
 }
 
-bool listeners_open(const struct server_config *config, struct listeners *listeners,
-                    struct failure *failure)
+bool listeners_open_addresses(const struct addrinfo *addresses, int backlog,
+                              struct listeners *listeners, struct failure *failure)
+{
+    return open_addresses(addresses, backlog, NULL, listeners, failure);
+}
+
+static bool open_configured(const struct server_config *config, int backlog,
+                            struct listeners *given, struct listeners *listeners,
+                            struct failure *failure)
 {
     const char *name = config->address;
     char port[PORT_TEXT_BYTES];
@@ -245,10 +304,59 @@ bool listeners_open(const struct server_config *config, struct listeners *listen
         return failure_set(failure, "look up the address %s: %s", name,
                            error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
     }
-    bool opened =
-        listeners_open_addresses(addresses, (int)config->listen_backlog, listeners, failure);
+    bool opened = open_addresses(addresses, backlog, given, listeners, failure);
     freeaddrinfo(addresses);
     return opened;
+}
+
+bool listeners_open(const struct server_config *config, struct listeners *listeners,
+                    struct failure *failure)
+{
+    return open_configured(config, (int)config->listen_backlog, NULL, listeners, failure);
+}
+
+/* Logs where a socket that was given is not wanted any more. */
+static void log_unwanted(const struct listeners *given)
+{
+    for (size_t i = 0; i < given->count; i++) {
+        struct listener_peer bound;
+        unsigned port = 0;
+        if (listener_describe(given->descriptors[i], &bound, &port)) {
+            log_info(LOG_LISTENER_UNWANTED,
+                     "result: success | address: %s | port: %u | reason: "
+                     "the configuration does not name it any more",
+                     bound.host, port);
+        }
+    }
+}
+
+bool listeners_open_beside(const struct server_config *config, struct listeners *given,
+                           struct listeners *listeners, struct failure *failure)
+{
+    const size_t count = given->count;
+    bool opened = open_configured(config, LISTENER_GAP_BACKLOG, given, listeners, failure);
+    const size_t kept = count - given->count;
+    if (opened) {
+        log_unwanted(given);
+        listeners_set_backlog(listeners, LISTENER_GAP_BACKLOG);
+        log_info(LOG_LISTENERS_INHERITED,
+                 "result: success | kept: %zu | opened: %zu | closed: "
+                 "%zu",
+                 kept, listeners->count - kept, given->count);
+    }
+    listeners_close(given);
+    return opened;
+}
+
+void listeners_set_backlog(const struct listeners *listeners, uint32_t backlog)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        if (listen(listeners->descriptors[i], (int)backlog) != 0) {
+            log_warning(LOG_LISTEN_BACKLOG_FAILED,
+                        "result: fail | error: set the backlog to %" PRIu32 ": %s", backlog,
+                        strerror(errno));
+        }
+    }
 }
 
 void listeners_close(struct listeners *listeners)

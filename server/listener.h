@@ -61,6 +61,21 @@ bool listeners_open(const struct server_config *config, struct listeners *listen
 bool listeners_open_addresses(const struct addrinfo *addresses, int backlog,
                               struct listeners *listeners, struct failure *failure);
 
+/*
+ * The same as listeners_open, where another process has given sockets that it listens on: those at an
+ * address that is wanted are kept, and with port 0 whatever their port is; the others are closed, and
+ * what is missing is opened. `given` is empty afterwards. Their backlog is LISTENER_GAP_BACKLOG, until
+ * listeners_set_backlog. Returns false with the failure, and all are closed.
+ */
+bool listeners_open_beside(const struct server_config *config, struct listeners *given,
+                           struct listeners *listeners, struct failure *failure);
+
+/* How many connections wait while one server has stopped and the next one does not serve yet. */
+enum { LISTENER_GAP_BACKLOG = 4096 };
+
+/* Sets for all of them how many connections may wait. */
+void listeners_set_backlog(const struct listeners *listeners, uint32_t backlog);
+
 /* Closes all sockets, and sets the count to 0. */
 void listeners_close(struct listeners *listeners);
 

@@ -14,8 +14,10 @@
 #include "seal/signature.h"
 #include "server/confinement_identity.h"
 #include "server/key_channel.h"
+#include "server/predecessor.h"
 #include "server/server_config.h"
 #include "server/server_tls.h"
+#include "server/service_manager.h"
 #include "server/standby.h"
 #include "server/start_trial.h"
 #include "server/supervisor/supervisor.h"
@@ -27,12 +29,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OPTION_FOLLOW = PROGRAM_LONG_ONLY };
+enum { OPTION_FOLLOW = PROGRAM_LONG_ONLY, OPTION_REPLACE };
 
 struct options {
     const char *file; /* NULL: the default */
     bool only_test, only_print;
-    bool follows;
+    bool follows, replaces;
 };
 
 static const struct program_option program_options[] = {
@@ -52,6 +54,11 @@ static const struct program_option program_options[] = {
      .meaning =
          "be a standby: copy what the primary of replication.centre stores, and take its place "
          "when it is silent for replication.takeover_after, or by lottery-admin promote"},
+    {.id = OPTION_REPLACE,
+     .name = "replace",
+     .meaning = "take the place of the server that runs in the same data directory: test as -t "
+                "does, get its listening sockets, await its end, and serve; nobody is refused "
+                "meanwhile. Where no server runs, start"},
 };
 
 static const struct program_manual manual = {
@@ -81,7 +88,8 @@ static const struct program_manual manual = {
          "connections and forks a handler for each; one storer writes bets.csv and syncs it. A bet "
          "that was acknowledged is on the disk.",
          "SIGTERM, SIGINT and SIGQUIT stop it gracefully: what has arrived is answered and stored. "
-         "SIGHUP reads the files of TLS again. SIGKILL of any of its processes loses nothing that "
+         "SIGHUP reads the configuration and the files of TLS again. SIGKILL of any of its "
+         "processes loses nothing that "
          "was acknowledged; a server that is started again goes on.",
          "One server to a data directory. The draw's state is in the directory, and nothing else "
          "has to be kept. The files bets.csv, done.csv and winners.csv may be read at any time and "
@@ -98,20 +106,14 @@ static enum program_reading take_option(int id, const char *argument, void *cont
         options->file = argument;
     } else if (id == OPTION_FOLLOW) {
         options->follows = true;
+    } else if (id == OPTION_REPLACE) {
+        options->replaces = true;
     } else if (id == 't') {
         options->only_test = true;
     } else {
         options->only_print = true;
     }
     return PROGRAM_GO_ON;
-}
-
-/* Told of each mistake. `context` counts them. */
-static void complain_of(const char *mistake, void *context)
-{
-    size_t *mistakes = context;
-    (*mistakes)++;
-    (void)program_complain(&manual, EXIT_FAILURE, "%s", mistake);
 }
 
 static void log_config(const struct server_config *config)
@@ -178,32 +180,32 @@ static void log_emulation(void)
 static bool load(const struct options *options, struct server_config *config,
                  struct config_origin *origins)
 {
-    size_t mistakes = 0;
+    struct program_complaints complaints = {.manual = &manual};
     struct failure failure;
     const struct config_request request = {
-        .file = options->file, .tell = complain_of, .context = &mistakes};
+        .file = options->file, .tell = program_complain_of, .context = &complaints};
     if (!server_config_read(&request, config, origins, &failure)) {
         return false;
     }
     if (!confinement_become(config->user, config->data_group, &failure)) {
-        complain_of(failure.text, &mistakes);
+        program_complain_of(failure.text, &complaints);
     }
     if (!can_sign(config, &failure)) {
-        complain_of(failure.text, &mistakes);
+        program_complain_of(failure.text, &complaints);
     }
     if (!can_encrypt(config, &failure)) {
-        complain_of(failure.text, &mistakes);
+        program_complain_of(failure.text, &complaints);
     }
-    return mistakes == 0;
+    return complaints.count == 0;
 }
 
 /* Answers -t. Returns the exit status. */
 static int test(const struct server_config *config)
 {
-    size_t mistakes = 0;
+    struct program_complaints complaints = {.manual = &manual};
     bool runs = false;
     log_doubt(config);
-    if (!start_trial_run(config, complain_of, &mistakes, &runs)) {
+    if (!start_trial_run(config, program_complain_of, &complaints, &runs)) {
         return EXIT_FAILURE;
     }
     printf("%s: configuration ok%s%s\n", manual.name, runs ? "; a server runs in " : "",
@@ -211,13 +213,43 @@ static int test(const struct server_config *config)
     return program_finish_output(&manual);
 }
 
+/* Becomes the server that runs in the directory. Until that stops, each mistake leaves it alone. */
+static int replace(const struct server_config *config, struct service_manager *manager)
+{
+    struct program_complaints complaints = {.manual = &manual};
+    bool runs = false;
+    struct predecessor predecessor;
+    struct failure failure;
+    if (!start_trial_run(config, program_complain_of, &complaints, &runs)) {
+        return EXIT_FAILURE;
+    }
+    switch (predecessor_ask(&predecessor, config, runs, &failure)) {
+    case PREDECESSOR_NONE:
+        log_warning(LOG_REPLACE_FINDS_NOBODY,
+                    "result: success | reason: no server runs in %s: this is an "
+                    "ordinary start",
+                    config->data_directory);
+        return supervisor_run(config, manager, NULL);
+    case PREDECESSOR_GIVES:
+        if (predecessor_await_end(&predecessor, &failure)) {
+            return supervisor_run(config, manager, &predecessor);
+        }
+        break;
+    case PREDECESSOR_REFUSES:
+        break;
+    }
+    log_critical(LOG_REPLACE_REFUSED, "result: fail | error: %s", failure.text);
+    log_complain("%s", failure.text);
+    return EXIT_FAILURE;
+}
+
 /* Lives as a standby first, where that is wanted, and returns the exit status. */
-static int live(const struct server_config *config, bool follows)
+static int live(struct server_config *config, struct service_manager *manager, bool follows)
 {
     struct failure failure;
-    switch (follows ? standby_run(config, &failure) : STANDBY_TOOK_OVER) {
+    switch (follows ? standby_run(config, manager, &failure) : STANDBY_TOOK_OVER) {
     case STANDBY_TOOK_OVER:
-        return supervisor_run(config);
+        return supervisor_run(config, manager, NULL);
     case STANDBY_STOPPED:
         log_info(LOG_SERVER_EXITED, "result: success | end: stopped_as_asked");
         return EXIT_SUCCESS;
@@ -229,15 +261,31 @@ static int live(const struct server_config *config, bool follows)
     return EXIT_FAILURE;
 }
 
-static int serve(const struct server_config *config, bool follows)
+/* Nobody is served worse where the service manager hears nothing; it will say so in its own time. */
+static void open_manager(struct service_manager *manager)
 {
+    struct failure failure;
+    if (!service_manager_open(manager, &failure)) {
+        log_warning(LOG_MANAGER_UNREACHABLE,
+                    "result: fail | error: %s | reason: the service manager that started this "
+                    "server will not hear from it",
+                    failure.text);
+    }
+}
+
+static int serve(struct server_config *config, const struct options *options)
+{
+    struct service_manager manager;
     log_set_threshold((enum log_level)config->log_level);
     log_set_format((enum log_format)config->log_format);
     log_open();
     log_config(config);
     log_doubt(config);
     log_emulation();
-    int status = live(config, follows);
+    open_manager(&manager);
+    int status =
+        options->replaces ? replace(config, &manager) : live(config, &manager, options->follows);
+    service_manager_close(&manager);
     log_close();
     return status;
 }
@@ -260,7 +308,7 @@ static int run(const struct options *options)
     if (options->only_print) {
         return program_finish_output(&manual);
     }
-    return options->only_test ? test(&config) : serve(&config, options->follows);
+    return options->only_test ? test(&config) : serve(&config, options);
 }
 
 int main(int argc, char **argv)
@@ -271,5 +319,9 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     enum program_reading reading = program_read_options(&manual, argc, argv, take_option, &options);
+    if (reading == PROGRAM_GO_ON && options.follows && options.replaces) {
+        return program_complain(&manual, PROGRAM_EXIT_USAGE,
+                                "--follow and --replace: a standby replaces nobody");
+    }
     return reading == PROGRAM_GO_ON ? run(&options) : program_exit_status(&manual, reading);
 }

@@ -120,6 +120,10 @@ static _Noreturn void become(struct heritage *heritage, enum process_role role,
     process_title_set(kind->name);
     listeners_close(&heritage->listeners);
     admin_door_close_in_child(&heritage->door);
+    if (heritage->successor != HERITAGE_NO_END) {
+        close(heritage->successor);
+    }
+    service_manager_close(heritage->manager);
     close_key(heritage, kind);
     for (unsigned i = 0; i < HERITAGE_RESERVE_MAX; i++) {
         if (heritage->reserve_ends[i] != HERITAGE_NO_END) {
@@ -130,6 +134,7 @@ static _Noreturn void become(struct heritage *heritage, enum process_role role,
         close(errand->supervisors);
     }
     struct failure failure;
+    log_follow_threshold(&heritage->segment.shared->supervisor.log_level);
     bool lives = signals_prepare_child(heritage->supervisor_pid);
     if (!confinement_enter(&heritage->confinement, CONFINEMENT_CHILDREN + role, &failure)) {
         log_critical(LOG_CONFINEMENT_FAILED, "result: fail | role: %s | error: %s", kind->name,

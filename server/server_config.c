@@ -102,7 +102,9 @@ static bool check_ring(const struct server_config *config, const struct config_o
 static bool derive_unidentified(struct server_config *config, const struct config_origin *origins,
                                 struct failure *failure)
 {
-    if (config->limit_unidentified == 0) {
+    config->unidentified_is_derived =
+        config->unidentified_is_derived || config->limit_unidentified == 0;
+    if (config->unidentified_is_derived) {
         config->limit_unidentified = config->limit_connections / UNIDENTIFIED_PART;
         config->limit_unidentified += config->limit_unidentified == 0 ? 1 : 0;
     }
@@ -281,6 +283,7 @@ bool server_config_read(const struct config_request *request, struct server_conf
                         struct config_origin *origins, struct failure *failure)
 {
     memset(config, 0, sizeof *config);
+    config->file = config_file_name(request->file);
     bool right = config_load(&server_config_table, request, config, origins, failure);
     right &= check_together(config, origins, request, failure);
     /* The ring is mapped twice in a row, and only whole pages can be mapped. */
@@ -289,11 +292,24 @@ bool server_config_read(const struct config_request *request, struct server_conf
     return right;
 }
 
-bool server_config_load(const char *file, struct server_config *config, struct failure *failure)
+bool server_config_check_reloaded(struct server_config *config, const struct config_origin *origins,
+                                  const struct config_request *request, struct failure *failure)
 {
-    const struct config_request request = {.file = file};
+    struct failure mistake;
+    bool right = true;
+    right &= check_ring(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &=
+        derive_unidentified(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &= check_reserve(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &= check_tls(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    return right;
+}
+
+bool server_config_load(const struct config_request *request, struct server_config *config,
+                        struct failure *failure)
+{
     struct config_origin origins[KEYS];
-    return server_config_read(&request, config, origins, failure);
+    return server_config_read(request, config, origins, failure);
 }
 
 bool server_config_can_draw(const struct server_config *config, struct failure *doubt)

@@ -1,8 +1,8 @@
 /*
  * server_config.h - the server's configuration: what can be set, and to what.
  *
- * main reads it before any process is forked. Nothing changes it afterwards, and every
- * child inherits it. lottery-stat and lottery-admin read the same file to find the data
+ * main reads it before any process is forked, and every child inherits it. The supervisor changes its
+ * own copy at SIGHUP (config_reload.h); children that live keep theirs. lottery-stat and lottery-admin read the same file to find the data
  * directory. docs/operations.md explains the keys to operators.
  */
 #ifndef SERVER_SERVER_CONFIG_H
@@ -35,9 +35,10 @@ enum { SERVER_HANDLERS_AHEAD_MAX = 64 }; /* limits.handlers_ahead */
 enum { SERVER_NODE_NAME_MAX = 64 };
 
 struct server_config {
-    char address[CONFIG_TEXT_BYTES];    /* server.address; empty: all addresses */
-    uint32_t port;                      /* server.port; 0: chosen by the kernel, and logged */
-    uint32_t listen_backlog;            /* server.listen_backlog, connections */
+    const char *file;                /* that it was read from, the caller's; NULL: there was none */
+    char address[CONFIG_TEXT_BYTES]; /* server.address; empty: all addresses */
+    uint32_t port;                   /* server.port; 0: chosen by the kernel, and logged */
+    uint32_t listen_backlog;         /* server.listen_backlog, connections */
     char proxy_from[CONFIG_TEXT_BYTES]; /* server.proxy_from: "10.0.0.5, fd00::/8"; empty: nobody */
     char user[CONFIG_TEXT_BYTES]; /* server.user, whom root becomes; empty: stays as started */
     int confinement;              /* confinement, enum server_confinement */
@@ -65,6 +66,7 @@ struct server_config {
     uint32_t limit_connections;               /* limits.max_connections */
     uint32_t limit_connections_per_address;   /* limits.connections_per_address; 0: no limit */
     uint32_t limit_unidentified;   /* limits.unidentified_connections; once loaded, never 0 */
+    bool unidentified_is_derived;  /* it was 0 */
     uint32_t limit_handlers_ahead; /* limits.handlers_ahead; 0: none */
     uint32_t limit_connections_per_handler; /* limits.connections_per_handler, 1 or more */
     uint32_t limit_connection_rate; /* limits.connections_per_second, of an address; 0: no limit */
@@ -102,27 +104,36 @@ struct server_config {
 extern const struct config_table server_config_table;
 
 /*
- * Loads and checks the configuration. `file` is as in config_load.
+ * Loads and checks the configuration, as the request says, and tells all mistakes (config_load).
  *
  * `allowed` follow from agencies.allowed. Where it is empty, every id is
  * allowed if AGENCY_QUORUM_MIN is set, and 1 to agencies.expected otherwise.
  *
  * limit_unidentified is a quarter of limit_connections where it was 0, and at least 1.
  *
- * Returns false with *failure set where a key is wrong, where strangers may take all connections
+ * Returns false with the first mistake in *failure where a key is wrong, where strangers may take all connections
  * (of more than one), where the ring is shorter than four
  * of the longest messages, where ranges overlap, where TLS lacks a file, or where more ids are
  * allowed (with `any`: expected) than limits.agencies, or where what is said of replication does not
  * fit together.
  */
-bool server_config_load(const char *file, struct server_config *config, struct failure *failure);
+bool server_config_load(const struct config_request *request, struct server_config *config,
+                        struct failure *failure);
 
 /*
- * Does the same as the request says, and tells all mistakes. `origins` has server_config_table.count
- * entries, and says where each value came from.
+ * Does the same. `origins` has server_config_table.count entries, and says where each value came
+ * from.
  */
 bool server_config_read(const struct config_request *request, struct server_config *config,
                         struct config_origin *origins, struct failure *failure);
+
+/*
+ * Checks what joins reloadable keys with others, where `config` has been put together from two that
+ * were read: what the server was started with, and what SIGHUP changes in it. Derives
+ * limit_unidentified. `origins` are those of the later one. Tells all mistakes.
+ */
+bool server_config_check_reloaded(struct server_config *config, const struct config_origin *origins,
+                                  const struct config_request *request, struct failure *failure);
 
 /*
  * Returns false where fewer ids are allowed than the draw needs. *doubt then has the fields

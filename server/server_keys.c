@@ -2,6 +2,11 @@
  * server_keys.c - see server_keys.h.
  *
  * The table is the only list of the server's keys, and it has the bounds of each.
+ *
+ * A key is reloadable where the supervisor alone uses it, or the processes that it forks later: those
+ * that limit a connection, and what TLS is made of. Not reloadable is what has a size in the shared
+ * memory, what the draw's terms are, and what decides which bets are accepted and how they are
+ * stored: all agencies have the same of that.
  */
 #include "server/server_keys.h"
 
@@ -115,6 +120,7 @@ static const struct config_key keys[KEYS] = {
                        .environment = {"LOGGING_LEVEL", "LOG_LEVEL"},
                        .kind = CONFIG_LOG_LEVEL,
                        FIELD(log_level),
+                       .reloadable = CONFIG_AT_RELOAD,
                        .logged_as = "logging_level",
                        .default_value = "INFO",
                        .meaning = "lowest level that is logged: DEBUG, INFO, WARNING, ERROR, "
@@ -131,6 +137,7 @@ static const struct config_key keys[KEYS] = {
                           .environment = {"LOG_PERSONAL"},
                           .kind = CONFIG_CHOICE,
                           FIELD(log_personal),
+                          .reloadable = CONFIG_AT_RELOAD,
                           .default_value = "plain",
                           .choices = personal_choices,
                           .meaning = "documents of bets in the log: plain, or masked except "
@@ -209,6 +216,7 @@ static const struct config_key keys[KEYS] = {
                              .environment = {"TLS_CERTIFICATE"},
                              .kind = CONFIG_TEXT,
                              FIELD(tls_certificate),
+                             .reloadable = CONFIG_AT_RELOAD,
                              .default_value = "",
                              .meaning = "PEM file: the server's certificate, and after it those "
                                         "of authorities between it and the CA"},
@@ -216,24 +224,28 @@ static const struct config_key keys[KEYS] = {
                      .environment = {"TLS_KEY"},
                      .kind = CONFIG_TEXT,
                      FIELD(tls_key),
+                     .reloadable = CONFIG_AT_RELOAD,
                      .default_value = "",
                      .meaning = "PEM file: the key of that certificate; no others may read it"},
     [KEY_TLS_CA] = {.path = {"tls.ca"},
                     .environment = {"TLS_CA"},
                     .kind = CONFIG_TEXT,
                     FIELD(tls_ca),
+                    .reloadable = CONFIG_AT_RELOAD,
                     .default_value = "",
                     .meaning = "PEM file: the authorities that sign the agencies' certificates"},
     [KEY_TLS_CRL] = {.path = {"tls.crl"},
                      .environment = {"TLS_CRL"},
                      .kind = CONFIG_TEXT,
                      FIELD(tls_crl),
+                     .reloadable = CONFIG_AT_RELOAD,
                      .default_value = "",
                      .meaning = "PEM file: what those have revoked; empty: nothing"},
     [KEY_TLS_MINIMUM] = {.path = {"tls.minimum"},
                          .environment = {"TLS_MINIMUM"},
                          .kind = CONFIG_CHOICE,
                          FIELD(tls_minimum),
+                         .reloadable = CONFIG_AT_RELOAD,
                          .default_value = "1.3",
                          .choices = tls_minimum_choices,
                          .meaning = "oldest version of TLS that is spoken: 1.3, 1.2"},
@@ -263,6 +275,7 @@ static const struct config_key keys[KEYS] = {
                            .environment = {"LIMITS_MESSAGE_BYTES"},
                            .kind = CONFIG_BYTES,
                            FIELD(limit_message_bytes),
+                           .reloadable = CONFIG_AT_RELOAD,
                            .default_value = "64k",
                            .minimum = KIB,
                            .maximum = MESSAGE_BYTES_MAX,
@@ -271,6 +284,7 @@ static const struct config_key keys[KEYS] = {
                          .environment = {"LIMITS_MAX_CONNECTIONS"},
                          .kind = CONFIG_UINT32,
                          FIELD(limit_connections),
+                         .reloadable = CONFIG_LOWERED,
                          .default_value = "4096",
                          .minimum = 1,
                          .maximum = CONNECTIONS_MAX,
@@ -279,6 +293,7 @@ static const struct config_key keys[KEYS] = {
                                      .environment = {"LIMITS_CONNECTIONS_PER_ADDRESS"},
                                      .kind = CONFIG_UINT32,
                                      FIELD(limit_connections_per_address),
+                                     .reloadable = CONFIG_AT_RELOAD,
                                      .default_value = "0",
                                      .maximum = CONNECTIONS_MAX,
                                      .meaning = "connections at the same time from one address; "
@@ -287,6 +302,7 @@ static const struct config_key keys[KEYS] = {
                           .environment = {"LIMITS_UNIDENTIFIED_CONNECTIONS"},
                           .kind = CONFIG_UINT32,
                           FIELD(limit_unidentified),
+                          .reloadable = CONFIG_AT_RELOAD,
                           .default_value = "0",
                           .maximum = CONNECTIONS_MAX,
                           .meaning = "connections that have not said who they are, at the same "
@@ -295,6 +311,7 @@ static const struct config_key keys[KEYS] = {
                             .environment = {"LIMITS_HANDLERS_AHEAD"},
                             .kind = CONFIG_UINT32,
                             FIELD(limit_handlers_ahead),
+                            .reloadable = CONFIG_AT_RELOAD,
                             .default_value = "8",
                             .maximum = SERVER_HANDLERS_AHEAD_MAX,
                             .meaning = "processes that wait for a connection, forked before it "
@@ -303,6 +320,7 @@ static const struct config_key keys[KEYS] = {
                                      .environment = {"LIMITS_CONNECTIONS_PER_HANDLER"},
                                      .kind = CONFIG_UINT32,
                                      FIELD(limit_connections_per_handler),
+                                     .reloadable = CONFIG_AT_RELOAD,
                                      .default_value = "1",
                                      .minimum = 1,
                                      .maximum = CONNECTIONS_PER_HANDLER_MAX,
@@ -312,6 +330,7 @@ static const struct config_key keys[KEYS] = {
                              .environment = {"LIMITS_CONNECTIONS_PER_SECOND"},
                              .kind = CONFIG_UINT32,
                              FIELD(limit_connection_rate),
+                             .reloadable = CONFIG_AT_RELOAD,
                              .default_value = "0",
                              .maximum = CONNECTION_RATE_MAX,
                              .meaning = "connections a second from one address; 0: no limit"},
@@ -319,6 +338,7 @@ static const struct config_key keys[KEYS] = {
                            .environment = {"LIMITS_STRANGERS_PER_SECOND"},
                            .kind = CONFIG_UINT32,
                            FIELD(limit_stranger_rate),
+                           .reloadable = CONFIG_AT_RELOAD,
                            .default_value = "50",
                            .maximum = CONNECTION_RATE_MAX,
                            .meaning = "connections a second from one address that end, or wait in "
@@ -327,6 +347,7 @@ static const struct config_key keys[KEYS] = {
                       .environment = {"LIMITS_BETS_PER_SECOND"},
                       .kind = CONFIG_UINT32,
                       FIELD(limit_bet_rate),
+                      .reloadable = CONFIG_AT_RELOAD,
                       .default_value = "0",
                       .maximum = BET_RATE_MAX,
                       .meaning = "bets a second of one agency, on all of its connections; "
@@ -335,6 +356,7 @@ static const struct config_key keys[KEYS] = {
                           .environment = {"LIMITS_REFUSED_PER_SECOND"},
                           .kind = CONFIG_UINT32,
                           FIELD(limit_refused_rate),
+                          .reloadable = CONFIG_AT_RELOAD,
                           .default_value = "100",
                           .maximum = CONNECTION_RATE_MAX,
                           .meaning = "refused messages, and probes, a second of one connection; "
@@ -351,6 +373,7 @@ static const struct config_key keys[KEYS] = {
                              .environment = {"TIMEOUTS_MESSAGE"},
                              .kind = CONFIG_DURATION,
                              FIELD(timeout_message_ms),
+                             .reloadable = CONFIG_AT_RELOAD,
                              .default_value = "10s",
                              .minimum = 1,
                              .maximum = DURATION_MAX_MS,
@@ -359,6 +382,7 @@ static const struct config_key keys[KEYS] = {
                           .environment = {"TIMEOUTS_IDLE"},
                           .kind = CONFIG_DURATION,
                           FIELD(timeout_idle_ms),
+                          .reloadable = CONFIG_AT_RELOAD,
                           .default_value = "10m",
                           .maximum = DURATION_MAX_MS,
                           .meaning = "a silent connection is closed after this time; 0: never"},
@@ -366,6 +390,7 @@ static const struct config_key keys[KEYS] = {
                             .environment = {"TIMEOUTS_ANSWER"},
                             .kind = CONFIG_DURATION,
                             FIELD(timeout_answer_ms),
+                            .reloadable = CONFIG_AT_RELOAD,
                             .default_value = "10s",
                             .minimum = 1,
                             .maximum = DURATION_MAX_MS,
@@ -375,6 +400,7 @@ static const struct config_key keys[KEYS] = {
                               .environment = {"TIMEOUTS_SHUTDOWN"},
                               .kind = CONFIG_DURATION,
                               FIELD(timeout_shutdown_ms),
+                              .reloadable = CONFIG_AT_RELOAD,
                               .default_value = "5s",
                               .minimum = 1,
                               .maximum = DURATION_MAX_MS,
@@ -384,6 +410,7 @@ static const struct config_key keys[KEYS] = {
                           .environment = {"WINNERS_WAIT"},
                           .kind = CONFIG_DURATION,
                           FIELD(winners_wait_ms),
+                          .reloadable = CONFIG_AT_RELOAD,
                           .default_value = "1s",
                           .maximum = DURATION_MAX_MS,
                           .meaning = "a look-up waits this long for the draw; then it is answered "

@@ -8,6 +8,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "server/admin_door.h"
+#include "server/config_reload.h"
 #include "server/processes.h"
 #include "server/replacement.h"
 #include "server/shipper_call.h"
@@ -37,7 +38,9 @@ enum {
 };
 
 struct standby {
-    const struct server_config *config;
+    struct server_config *config;
+    struct config_reload configuration;
+    struct service_manager *manager;
     struct data_directory directory;
     struct admin_door door;
     pid_t shipper;          /* 0: none */
@@ -251,7 +254,11 @@ static void attend(struct standby *standby, bool is_ready)
     }
     log_info(LOG_ADMIN_COMMAND, "result: in_progress | command: %s",
              admin_command_name(request.command));
-    if (request.command != ADMIN_PROMOTE) {
+    if (request.command == ADMIN_REPLACE) {
+        answer(standby, false,
+               "this is a standby, which listens nowhere: stop it, and start the other one with "
+               "--follow");
+    } else if (request.command != ADMIN_PROMOTE) {
         answer(standby, false, "this is a standby: it does nothing but follow. Ask the primary");
     } else if (standby->shipper == 0) {
         answer(standby, false, "the shipper is just not there: try again");
@@ -259,6 +266,28 @@ static void attend(struct standby *standby, bool is_ready)
         standby->owes_promotion = true;
         (void)kill(standby->shipper, SIGUSR1);
     }
+}
+
+/* ---------------------------------------------------------------- reload ---- */
+
+/*
+ * What SIGHUP changes counts for the standby's log at once, and for the rest once it has taken over. The
+ * files of TLS are opened then. The shipper has the level that it was started with.
+ */
+static void reload(struct standby *standby)
+{
+    if (!config_reload_read(&standby->configuration)) {
+        return;
+    }
+    config_reload_lay_over(&standby->configuration, standby->config);
+    const struct config_changes changes = config_reload_commit(&standby->configuration);
+    log_info(LOG_RELOADED,
+             "result: success | configuration: %s | keys_changed: %u | "
+             "keys_that_need_a_restart: %u | reason: it was read again by a standby: what it says "
+             "of connections counts once this node is the primary",
+             changes.taken_over + changes.waiting == 0 ? "unchanged" : "changed",
+             changes.taken_over, changes.waiting);
+    log_set_threshold((enum log_level)standby->config->log_level);
 }
 
 /* ------------------------------------------------------------------ life ---- */
@@ -286,6 +315,12 @@ static void follow(struct standby *standby)
         polls[1] = (struct pollfd){.fd = standby->words, .events = POLLIN};
         int events = ppoll(polls, 2, &timeout, signals_sleep_mask());
         signals_let_in();
+        if (signals_take_hangup()) {
+            service_manager_reloading(standby->manager);
+            reload(standby);
+            service_manager_ready(standby->manager);
+        }
+        service_manager_watchdog(standby->manager);
         attend(standby, events > 0 && polls[0].revents != 0);
         take_words(standby);
         if (signals_take_child_news()) {
@@ -345,15 +380,30 @@ static void open_door(struct standby *standby)
     }
 }
 
-enum standby_end standby_run(const struct server_config *config, struct failure *failure)
+/* A takeover goes on with a start, which takes as long as it takes to read what is stored. */
+static void tell_end(const struct standby *standby)
 {
-    struct standby standby = {.config = config, .words = -1, .failure = failure};
+    if (standby->end == STANDBY_TOOK_OVER) {
+        service_manager_rests_watchdog(standby->manager);
+        service_manager_status(standby->manager, "Takes over centre %s",
+                               standby->config->replication_centre);
+    } else {
+        service_manager_stopping(standby->manager);
+    }
+}
+
+enum standby_end standby_run(struct server_config *config, struct service_manager *manager,
+                             struct failure *failure)
+{
+    struct standby standby = {
+        .config = config, .manager = manager, .words = -1, .failure = failure};
     if (!server_config_replicates(config)) {
         (void)failure_set(failure,
                           "--follow: replication.servers is not set, so there is no log to "
                           "follow");
         return STANDBY_FAILED;
     }
+    config_reload_open(&standby.configuration, config);
     signals_prepare_supervisor();
     (void)umask(S_IRWXG | S_IRWXO);
     if (!data_directory_open(config->data_directory, config->data_group, LOCK_PATIENCE_MS,
@@ -364,7 +414,10 @@ enum standby_end standby_run(const struct server_config *config, struct failure 
     open_door(&standby);
     log_info(LOG_STANDBY_STARTED, "result: in_progress | directory: %s | centre: %s",
              config->data_directory, config->replication_centre);
+    service_manager_status(manager, "Standby: follows centre %s", config->replication_centre);
+    service_manager_ready(manager);
     follow(&standby);
+    tell_end(&standby);
     stop_shipper(&standby);
     refuse_promotion(&standby, "the standby is stopping");
     admin_door_close(&standby.door, &standby.directory);

@@ -19,6 +19,7 @@
 
 #include "lib/failure.h"
 #include "server/server_config.h"
+#include "server/service_manager.h"
 
 enum standby_end {
     STANDBY_STOPPED,   /* as it was asked to */
@@ -26,7 +27,11 @@ enum standby_end {
     STANDBY_FAILED     /* a person is needed; with the failure */
 };
 
-/* Follows until one of the ends. Called by main, before there is a supervisor. */
-enum standby_end standby_run(const struct server_config *config, struct failure *failure);
+/*
+ * Follows until one of the ends, and tells `manager` how it goes. Called by main, before there is a
+ * supervisor.
+ */
+enum standby_end standby_run(struct server_config *config, struct service_manager *manager,
+                             struct failure *failure);
 
 #endif

@@ -31,6 +31,7 @@ enum {
     PROMOTE_PATIENCE_MS = 30000,    /* for an order to promote */
     TELL_AWAY_MS = 10000,           /* between two lines that the engine is away */
     AWAY_PAUSE_MS = 100,
+    PROVE_PART = 3, /* of takeover_after: so long before a claim is due the files are looked at */
     WORD_BYTES = 512
 };
 
@@ -186,9 +187,16 @@ static void apply(struct follower *follower, const struct engine_message *messag
     struct mirror *mirror = &follower->mirror;
     struct record record;
     struct failure failure;
+    struct failure reason;
     enum mirror_end end = MIRROR_REFUSED;
-    if (record_read(message, &record, &failure)) {
+    if (record_read(message, &record, &reason)) {
         end = mirror_apply(mirror, &record, message->sequence, message->stored_at_ms, &failure);
+    } else {
+        (void)failure_set(&failure,
+                          "%s. Nobody can go on after it: keep this directory; the node that was "
+                          "the primary ships everything to another replication.centre, which a "
+                          "standby follows from an empty directory on",
+                          reason.text);
     }
     if (!goes_on(follower, end, &failure)) {
         return;
@@ -303,6 +311,17 @@ static bool has_all(struct follower *follower, struct failure *failure)
     return reading == ENGINE_READ && last == follower->mirror.log.sequence;
 }
 
+/* False where the files are not what was applied: this node must not claim, so that another one can. */
+static bool proves_files(struct follower *follower)
+{
+    struct failure failure;
+    enum mirror_end end = mirror_prove(&follower->mirror, &failure);
+    if (end == MIRROR_REFUSED && follower->takeover.is_ordered) {
+        refuse_order(follower, failure.text);
+    }
+    return goes_on(follower, end, &failure);
+}
+
 static void try_claim(struct follower *follower)
 {
     struct takeover *takeover = &follower->takeover;
@@ -314,9 +333,11 @@ static void try_claim(struct follower *follower)
                                "reached, or the primary appends without a pause");
         return;
     }
-    if (takeover_due_ms(takeover, &follower->mirror.log, follower->mirror.node, now_ms) > 0 ||
-        !mirror_may_take_over(&follower->mirror, &failure) ||
-        (!takeover->is_ordered && !has_all(follower, &failure))) {
+    const int64_t due_ms =
+        takeover_due_ms(takeover, &follower->mirror.log, follower->mirror.node, now_ms);
+    if (due_ms > (int64_t)takeover->patience_ms / PROVE_PART ||
+        !mirror_may_take_over(&follower->mirror, &failure) || !proves_files(follower) ||
+        due_ms > 0 || (!takeover->is_ordered && !has_all(follower, &failure))) {
         return;
     }
     log_warning(LOG_TAKEOVER_BEGUN,

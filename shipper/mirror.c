@@ -90,6 +90,15 @@ static enum mirror_end read_control(struct mirror *mirror, struct failure *failu
     return MIRROR_REFUSED;
 }
 
+static enum mirror_end refuse_changed(const struct failure *reason, struct failure *failure)
+{
+    (void)failure_set(failure,
+                      "%s; or keep this directory for whoever finds out why, name an empty "
+                      "data.directory, and all comes from the log",
+                      reason->text);
+    return MIRROR_REFUSED;
+}
+
 /* A file that was changed is found here, and not by recovery, which comes after the claim. */
 static enum mirror_end resume_count(struct mirror *mirror, struct failure *failure)
 {
@@ -99,11 +108,7 @@ static enum mirror_end resume_count(struct mirror *mirror, struct failure *failu
     case BET_COUNT_RESUMED:
         return MIRROR_APPLIED;
     case BET_COUNT_CHANGED:
-        (void)failure_set(failure,
-                          "%s; or keep this directory for whoever finds out why, name an empty "
-                          "data.directory, and all comes from the log",
-                          reason.text);
-        return MIRROR_REFUSED;
+        return refuse_changed(&reason, failure);
     case BET_COUNT_FAILED:
         break;
     }
@@ -699,6 +704,33 @@ bool mirror_may_take_over(const struct mirror *mirror, struct failure *failure)
     return !mirror->awaits_control ||
            failure_set(failure,
                        "the node that took over has not shipped its " DATA_CONTROL_FILE " yet");
+}
+
+enum mirror_end mirror_prove(struct mirror *mirror, struct failure *failure)
+{
+    struct checkpoint stored;
+    struct failure reason;
+    if (mirror->proved_at == mirror->log.sequence) {
+        return MIRROR_APPLIED;
+    }
+    if (mirror_settle(mirror, failure) != MIRROR_APPLIED) {
+        return MIRROR_FAILED;
+    }
+    int bets = data_directory_open_file(mirror->directory, DATA_BETS_FILE, O_RDONLY, failure);
+    if (bets < 0) {
+        return MIRROR_REFUSED; /* it was open: a hand has taken it away */
+    }
+    const enum checkpoint_answer answer = checkpoint_read(
+        mirror->directory, mirror->control.identity, bets, CHECKPOINT_VERIFY_ALL, &stored, &reason);
+    (void)close(bets);
+    if (answer == CHECKPOINT_REFUSED) {
+        return refuse_changed(&reason, failure);
+    }
+    if (answer == CHECKPOINT_READ) {
+        checkpoint_close(&stored);
+    }
+    mirror->proved_at = mirror->log.sequence;
+    return MIRROR_APPLIED;
 }
 
 bool mirror_become_primary(struct mirror *mirror, struct failure *failure)

@@ -53,6 +53,7 @@ struct mirror {
     struct mirror_file bets, done;
     struct bet_count count;
     uint64_t unsynced_bytes;
+    uint64_t proved_at; /* the sequence at which bets.csv was proved last; 0: it was not */
     /* Of a former primary: the last claim that was read, behind which bytes may differ. */
     uint64_t claim_epoch, claim_bets_end, claim_done_end;
 };
@@ -88,6 +89,14 @@ enum mirror_end mirror_sync(struct mirror *mirror, struct failure *failure);
 
 /* True when this node could serve from its files: there is a draw, and its control is the log's. */
 bool mirror_may_take_over(const struct mirror *mirror, struct failure *failure);
+
+/*
+ * Syncs, and compares each byte of bets.csv that was counted as it came with what is there now, under its
+ * name. MIRROR_REFUSED: a hand, or the disk, has changed it since. Recovery would find that, too, but
+ * only behind the claim, when no other node may serve any more. Reads the whole file; once for each end
+ * of the log.
+ */
+enum mirror_end mirror_prove(struct mirror *mirror, struct failure *failure);
 
 /*
  * Notes that this node has claimed the log: all up to its claim was applied and settled. From here on

@@ -300,11 +300,20 @@ static enum shipment_end read_back(struct shipment *shipment, const struct recor
     case FOUND_OTHER:
         break;
     }
+    if (other.epoch == 0) {
+        failure_set(failure,
+                    "somebody else than a server of the lottery has written message %" PRIu64
+                    " of %s, and nobody can go on after it. This node has all that was "
+                    "acknowledged: take the right to publish from others, and start it, without "
+                    "--follow, with another replication.centre (or let the engine's operator "
+                    "delete that stream): it ships everything again",
+                    shipment->log.sequence + 1, shipment->stream);
+        return SHIPMENT_FENCED;
+    }
     failure_set(failure,
                 "%s has written record %" PRIu64 " of the log in epoch %" PRIu64
                 ", and this node wrote in %" PRIu64,
-                other.epoch == 0 ? "somebody else" : other.node, shipment->log.sequence + 1,
-                other.epoch, shipment->log.epoch);
+                other.node, shipment->log.sequence + 1, other.epoch, shipment->log.epoch);
     return SHIPMENT_FENCED;
 }
 

@@ -382,13 +382,29 @@ struct stock {
     bool has_files;
 };
 
-static struct stock take_stock(const struct shipper *shipper, bool has_files)
+static struct stock take_stock(const struct shipper *shipper, uint64_t files_made, bool has_files)
 {
     const struct shared_positions *positions = &shipper->segment.shared->positions;
-    struct stock stock = {.has_files = has_files};
+    struct stock stock = {.files_made = files_made, .has_files = has_files};
     stock.done_end = atomic_load(&positions->done_durable);
     stock.bets_end = atomic_load(&positions->durable);
     return stock;
+}
+
+/* True where a small file was made since then: bets that are durable now may stand on it. */
+static bool is_overtaken(const struct shipper *shipper, const struct stock *stock)
+{
+    return atomic_load(&shipper->segment.shared->positions.files_made) != stock->files_made;
+}
+
+/*
+ * How far the next record of bets may go. What has become durable while the last one was on its way goes
+ * with it: one append of a mebibyte takes little longer than one of a tenth.
+ */
+static uint64_t bets_to_ship(const struct shipper *shipper, const struct stock *stock)
+{
+    uint64_t durable = atomic_load(&shipper->segment.shared->positions.durable);
+    return stock->has_files || is_overtaken(shipper, stock) ? stock->bets_end : durable;
 }
 
 static void report(const struct shipper *shipper)
@@ -409,7 +425,7 @@ static enum shipment_end ship_stock(struct shipper *shipper, const struct stock 
     const struct log_state *log = &shipper->shipment.log;
     enum shipment_end end = SHIPMENT_STORED;
     while (end == SHIPMENT_STORED && log->bets_end < stock->bets_end) {
-        end = ship_some(shipper, RECORD_BETS, stock->bets_end, failure);
+        end = ship_some(shipper, RECORD_BETS, bets_to_ship(shipper, stock), failure);
         if (end == SHIPMENT_STORED && !stock->has_files) {
             report(shipper);
         }
@@ -457,13 +473,15 @@ static enum shipment_end ship(struct shipper *shipper, struct failure *failure)
     if (has_files && !own_files_read_small(&shipper->files, &control, failure)) {
         return SHIPMENT_FAILED;
     }
-    struct stock stock = take_stock(shipper, has_files);
+    const struct stock stock = take_stock(shipper, files_made, has_files);
+    if (is_overtaken(shipper, &stock)) {
+        return SHIPMENT_STORED; /* its bets may stand on a file that was not read: once more */
+    }
     if (!stands_on_stock(&control, &stock)) {
         const struct timespec pause = clock_interval(SOON_MS);
         (void)nanosleep(&pause, NULL);
         return SHIPMENT_STORED; /* nothing of it, and nothing is told */
     }
-    stock.files_made = files_made;
     return ship_stock(shipper, &stock, failure);
 }
 
@@ -636,6 +654,7 @@ static void leave(struct shipper *shipper)
 {
     own_files_close(&shipper->files);
     free(shipper->lines);
+    log_follow_threshold(NULL);
     log_count_losses_in(NULL);
     segment_unmap(&shipper->segment);
     (void)close(shipper->directory.descriptor);
@@ -699,6 +718,7 @@ enum shipper_exit shipper_run(const struct shipper_setting *setting)
     }
     atomic_store(&shipper.shared->pid, (int32_t)getpid());
     log_count_losses_in(&shipper.segment.shared->log);
+    log_follow_threshold(&shipper.segment.shared->supervisor.log_level);
     replica_tell(&shipper.segment, shipper.shared->node, sizeof shipper.shared->node,
                  setting->node);
     set_state(&shipper, SHIPPER_STARTING);

@@ -17,6 +17,7 @@
  *                       | refusals    what was refused, by reason        |
  *                       | shipper     its semaphore, its counters        |
  *                       | centres     a draw that several centres hold   |
+ *                       | times       how long syncs and answers took    |
  *   agencies_offset     +------------------------------------------------+
  *                       | struct agency [agency_capacity]   (open hash)  |
  *   buckets_offset      +------------------------------------------------+
@@ -49,7 +50,7 @@
  * shared_tls (supervisor), what struct shared_shipper tells (shipper), a slot's pid (supervisor), a slot's counters and an agency's
  * seen_at_ms (handlers). Each of those has one writer at a time unless its comment names more.
  * What several processes count or reserve is changed by atomic operations: the handshakes of
- * struct shared_tls, struct shared_refusals, the buckets (rate_limit_reserve, by handlers), and
+ * struct shared_tls, struct shared_refusals, struct shared_times, the buckets (rate_limit_reserve, by handlers), and
  * a slot's standing.
  *
  * Memory order. Seq_cst where the comment says so, because a wake-up depends on it
@@ -74,7 +75,7 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 15,
+    SHARED_LAYOUT_VERSION = 16,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections, and those that leave, are below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
     SHARED_SERIAL_BYTES = 44, /* 20 octets in hexadecimal, terminated */
@@ -82,6 +83,8 @@ enum {
     SHARED_PEER_BYTES = 56,   /* "[v6 address]:port", terminated */
     SHARED_ORDER_TEXT_BYTES = 256,
     SHARED_ANSWER_BYTES = 512,
+    SHARED_VERSION_BYTES = 16,
+    SHARED_COMMIT_BYTES = 32,
     SHARED_CONFINED_MAX = 8 /* kinds of processes that have a rule of confinement */
 };
 
@@ -105,14 +108,16 @@ struct shared_identity {
     uint32_t agencies_expected;
     uint32_t agency_capacity; /* a power of two, at least twice agency_limit */
     uint32_t agency_limit;
-    uint32_t slot_capacity;    /* connections, and those that have to leave and have not left */
-    uint32_t connection_limit; /* limits.max_connections */
+    uint32_t slot_capacity; /* connections, and those that have to leave and have not left */
+    _Atomic uint32_t connection_limit; /* limits.max_connections; SIGHUP can lower it */
     uint64_t ring_bytes;
     uint64_t lag_bytes; /* replication.lag_bytes; 0: nothing is copied */
     uint32_t
         acks_are_copied; /* 1: ack_after is `replicated`; the shipper wakes who waits for one */
     uint64_t segment_bytes;
     uint64_t agencies_offset, buckets_offset, slots_offset, data_offset;
+    char version[SHARED_VERSION_BYTES]; /* of the server's programs, and the commit that they are */
+    char commit[SHARED_COMMIT_BYTES];   /* built of; each terminated */
 };
 
 enum shared_phase { SHARED_NOT_READY, SHARED_STARTING, SHARED_READY, SHARED_STOPPING };
@@ -288,6 +293,9 @@ struct shared_supervisor {
     _Atomic uint64_t storers_forbidden;  /* the same; they are among storer_deaths, too */
     _Atomic uint64_t handlers_returned;  /* connections after which a handler was kept */
     _Atomic uint64_t handlers_ahead;     /* forked ahead, and waiting for a connection now */
+    /* log.level, enum log_level, which SIGHUP changes. The supervisor's children follow it; the
+     * supervisor itself does not, so that nobody can silence it. */
+    _Atomic uint32_t log_level;
 };
 
 /* What a kernel can lack for the confinement of processes: bits. */
@@ -617,6 +625,23 @@ struct shared_refusals {
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t counts[REFUSAL_REASONS];
 };
 
+enum { SHARED_HISTOGRAM_BOUNDS = 15, SHARED_ACK_SHARDS = 16 };
+
+/* Added to by atomic operations, relaxed, the sum first; read by anyone (histogram.h). */
+struct shared_histogram {
+    alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint64_t sum_ns;
+    _Atomic uint64_t
+        counts[SHARED_HISTOGRAM_BOUNDS + 1]; /* of each bucket alone; the last: above */
+};
+
+/* How long it took, since the segment was made; a new storer or handler goes on with the counts. */
+struct shared_times {
+    struct shared_histogram syncs; /* fdatasync of bets.csv; by the storer's threads */
+    /* From the moment that a handler has received a batch to its ACK; by the handlers, each in the
+     * shard of its slot's index modulo SHARED_ACK_SHARDS. */
+    struct shared_histogram acks[SHARED_ACK_SHARDS];
+};
+
 struct shared {
     struct shared_identity identity;
     struct shared_lifecycle lifecycle;
@@ -635,6 +660,7 @@ struct shared {
     struct shared_refusals refusals;
     struct shared_shipper shipper;
     struct shared_centres centres;
+    struct shared_times times;
 };
 
 _Static_assert(sizeof(struct agency) == SHARED_CACHE_LINE_BYTES, "an agency is one cache line");

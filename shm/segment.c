@@ -112,6 +112,10 @@ static struct shared_identity plan_identity(const struct segment_plan *plan)
         .lag_bytes = plan->lag_bytes,
         .acks_are_copied = plan->acks_are_copied ? 1 : 0,
     };
+    (void)snprintf(identity.version, sizeof identity.version, "%s",
+                   plan->version == NULL ? "" : plan->version);
+    (void)snprintf(identity.commit, sizeof identity.commit, "%s",
+                   plan->commit == NULL ? "" : plan->commit);
     identity.agencies_offset = round_up(sizeof(struct shared), SHARED_CACHE_LINE_BYTES);
     identity.buckets_offset =
         identity.agencies_offset + (uint64_t)identity.agency_capacity * sizeof(struct agency);

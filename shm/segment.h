@@ -54,10 +54,11 @@ struct segment_plan {
     bool acks_are_copied; /* ack_after: replicated */
     uint32_t agency_limit;
     uint32_t agencies_expected;
-    uint32_t slot_capacity;    /* at most SHARED_SLOTS_MAX */
-    uint32_t connection_limit; /* 0: slot_capacity */
-    uint32_t key;              /* of its name; 0: segment_key of the directory */
-    bool key_remembered;       /* control names this key, so a dead segment of that name is ours */
+    const char *version, *commit; /* of the server's programs; NULL: not known */
+    uint32_t slot_capacity;       /* at most SHARED_SLOTS_MAX */
+    uint32_t connection_limit;    /* 0: slot_capacity */
+    uint32_t key;                 /* of its name; 0: segment_key of the directory */
+    bool key_remembered; /* control names this key, so a dead segment of that name is ours */
 };
 
 /* Returns the first key to try for a data directory; never 0 (IPC_PRIVATE). Any process. */

@@ -4,7 +4,11 @@
  */
 #include "stat/counters.h"
 
+#include "server/server_config.h"
+#include "shm/centres.h"
 #include "shm/heartbeat.h"
+#include "shm/slots.h"
+#include "store/control.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -34,13 +38,62 @@
 #define CENTRES(field)                                                                             \
     .section = SECTION_CENTRES, .offset = offsetof(struct snapshot_centres, field)
 #define CENTRE(field) .section = SECTION_CENTRE, .offset = offsetof(struct snapshot_centre, field)
+#define TIMES(field)  .section = SECTION_TIMES, .offset = offsetof(struct snapshot_times, field)
+#define DISK(field)   .section = SECTION_DISK, .offset = offsetof(struct snapshot_disk, field)
 #define GAUGE(name)   .type = METRIC_GAUGE, .metric = "lottery_" name
 #define COUNTER(name) .type = METRIC_COUNTER, .metric = "lottery_" name "_total"
+
+/* ------------------------------------------------------------- state sets ---- */
+
+static const char *draw_state_at(size_t index)
+{
+    return index <= CONTROL_ABANDONED ? control_state_name((enum control_state)index) : NULL;
+}
+
+static const char *number_by_at(size_t index)
+{
+    return index <= NUMBER_BY_COMMAND ? control_number_source_name((enum number_source)index)
+                                      : NULL;
+}
+
+static const char *confinement_at(size_t index)
+{
+    return server_config_confinement_name((uint32_t)index);
+}
+
+static const char *tls_mode_at(size_t index)
+{
+    static const char *const words[] = {"off", "on"};
+    return index < sizeof words / sizeof words[0] ? words[index] : NULL;
+}
+
+static const char *centres_state_at(size_t index)
+{
+    /* The first one tells that there are none, and the text is empty then. */
+    return index + 1 < CENTRE_STATES ? centres_state_name((enum centre_state)(index + 1)) : NULL;
+}
+
+static const char *centre_standing_at(size_t index)
+{
+    return index < CENTRE_STANDINGS ? centres_standing_name((enum centre_standing)index) : NULL;
+}
+
+static const char *agency_phase_at(size_t index)
+{
+    return index < STANDING_UNKNOWN ? snapshot_standing_name((enum snapshot_standing)index) : NULL;
+}
+
+static const char *handler_activity_at(size_t index)
+{
+    return index + SLOT_STARTING < SLOT_ACTIVITIES
+               ? slot_activity_name((enum slot_activity)(index + SLOT_STARTING))
+               : NULL;
+}
 
 /* clang-format off */
 const struct counter counters[] = {
     /* ---- server ---- */
-    {SERVER(phase), .name = "phase", .label = "phase", .unit = UNIT_TEXT, GAUGE("server_phase"),
+    {SERVER(phase), .name = "phase", .label = "phase", .unit = UNIT_TEXT, GAUGE("server_phase"), .state_at = snapshot_phase_at,
      .explanation = "ready: connections are accepted. stopping: the server is shutting down, "
                     "handlers finish first, then the storer."},
     {SERVER(uptime_ms), .name = "uptime_ms", .label = "uptime", .unit = UNIT_SPAN_MS,
@@ -96,6 +149,10 @@ const struct counter counters[] = {
     {SERVER(halted), .name = "halted", .unit = UNIT_FLAG, GAUGE("server_halted"),
      .explanation = "1 when the storer is gone for good, so that nothing can be stored any more "
                     "and the server is ending. The log says why."},
+    {SERVER(version), .name = "version", .unit = UNIT_TEXT,
+     .explanation = "Version of the server's programs; in Prometheus, of lottery_build_info."},
+    {SERVER(commit), .name = "commit", .unit = UNIT_TEXT,
+     .explanation = "The commit that the server was built of; in Prometheus, of lottery_build_info."},
 
     /* ---- ring ---- */
     {RING(head), .name = "head_bytes", .label = "head", .unit = UNIT_BYTES,
@@ -133,7 +190,7 @@ const struct counter counters[] = {
 
     /* ---- storer ---- */
     {STORER(activity), .name = "activity", .label = "state", .unit = UNIT_TEXT,
-     GAUGE("storer_activity"),
+     GAUGE("storer_activity"), .state_at = snapshot_storer_activity_at,
      .explanation = "working: writing, syncing or drawing. sleeping: nothing to store. no room: "
                     "it waits for room on the disk, and nothing is acknowledged meanwhile. none: "
                     "it died and another is being started."},
@@ -191,10 +248,37 @@ const struct counter counters[] = {
                     "is how many of them run at once, on average: below 1, the part of the time in "
                     "which the storer waits for the disk."},
 
+    /* ---- times ---- */
+    {TIMES(acks), .name = "acks", .label = "acks", .unit = UNIT_COUNT,
+     .explanation = "Batches that were acknowledged since the start. In Prometheus: the histogram "
+                    "lottery_ack_seconds, of the time from the moment that a batch was received to "
+                    "its ACK. A wait for limits.bets_per_second does not count."},
+    {TIMES(ack_mean_ns), .name = "ack_mean_ns", .label = "ack mean", .unit = UNIT_NANOSECONDS,
+     .explanation = "Mean of those times."},
+    {TIMES(ack_most_ns), .name = "ack_most_ns", .label = "99% within", .unit = UNIT_NANOSECONDS,
+     .explanation = "99 of 100 of those times are no longer than that: the bound of a bucket of the "
+                    "histogram. Unknown where it is above the last bound, 10 s."},
+    {TIMES(sync_most_ns), .name = "sync_most_ns", .label = "syncs 99%", .unit = UNIT_NANOSECONDS,
+     .explanation = "The same of fdatasync of bets.csv; the histogram is "
+                    "lottery_storer_sync_duration_seconds."},
+
+    /* ---- disk ---- */
+    {DISK(free_bytes), .name = "free_bytes", .label = "free", .unit = UNIT_BYTES,
+     GAUGE("disk_free_bytes"),
+     .explanation = "Bytes that the server may still fill of the file system that the data "
+                    "directory stands on. bets.csv is allocated up to 64 MiB ahead of its end."},
+    {DISK(size_bytes), .name = "size_bytes", .label = "size", .unit = UNIT_BYTES,
+     GAUGE("disk_size_bytes"),
+     .explanation = "Size of that file system."},
+    {DISK(checkpoint_at_ms), .name = "checkpoint_at_ms", .label = "checkpoint",
+     .unit = UNIT_MOMENT_MS, GAUGE("checkpoint_timestamp_seconds"),
+     .explanation = "When the newest checkpoint was written, which is about once a second while bets "
+                    "come: a start counts bets.csv from there. Unknown where there is none."},
+
     /* ---- draw ---- */
     {DRAW(name), .name = "name", .label = "name", .unit = UNIT_TEXT, GAUGE("draw_name"),
      .explanation = "The draw's name, as control in the data directory has it."},
-    {DRAW(state), .name = "state", .label = "state", .unit = UNIT_TEXT, GAUGE("draw_state"),
+    {DRAW(state), .name = "state", .label = "state", .unit = UNIT_TEXT, GAUGE("draw_state"), .state_at = draw_state_at,
      .explanation = "new: nothing has been stored. open: bets are taken. closed: sales have ended, "
                     "and the seal is being made. sealed: bets.csv is what seal.json says, and the "
                     "draw may be held. drawn: it has been. abandoned: the next draw was opened "
@@ -225,7 +309,7 @@ const struct counter counters[] = {
      .explanation = "Expected agencies that have not come and are not known by name, because "
                     "agencies.allowed is any; 0 where it names them. Only then in the table."},
     {DRAW(number_by), .name = "number_by", .label = "number by", .unit = UNIT_TEXT,
-     GAUGE("draw_number_by"),
+     GAUGE("draw_number_by"), .state_at = number_by_at,
      .explanation = "How the winning number comes. configuration, opening: it was known before "
                     "the first bet. command: by lottery-admin draw, after the seal."},
     {DRAW(seal_sha256), .name = "seal_sha256", .label = "seal", .shown_if_known = true,
@@ -283,7 +367,7 @@ const struct counter counters[] = {
 
     /* ---- confinement ---- */
     {CONFINEMENT(mode), .name = "mode", .label = "mode", .unit = UNIT_TEXT,
-     GAUGE("confinement_mode"),
+     GAUGE("confinement_mode"), .state_at = confinement_at,
      .explanation = "enforce: a process that does what it may not do ends. log: the kernel's log "
                     "tells of forbidden system calls, and they are done. off: nothing is "
                     "forbidden."},
@@ -345,7 +429,7 @@ const struct counter counters[] = {
      .unit = UNIT_COUNT, COUNTER("keyholder_deaths"),
      .explanation = "Keyholders that ended before they were asked to; each one is replaced."},
     /* ---- tls ---- */
-    {TLS(mode), .name = "mode", .label = "mode", .unit = UNIT_TEXT, GAUGE("tls_mode"),
+    {TLS(mode), .name = "mode", .label = "mode", .unit = UNIT_TEXT, GAUGE("tls_mode"), .state_at = tls_mode_at,
      .explanation = "on: connections may be encrypted, and agencies may show certificates. off: "
                     "everything is plain text, and a number is all that an agency shows."},
     {TLS(certificate_expires_at_ms), .name = "certificate_expires_at_ms", .label = "cert ends",
@@ -376,7 +460,7 @@ const struct counter counters[] = {
      .explanation = "primary: this server's bets are copied to an engine. Unknown where nothing is "
                     "copied, which is so where replication.servers is empty."},
     {REPLICA(state), .name = "state", .label = "state", .shown_if_known = true, .unit = UNIT_TEXT,
-     GAUGE("replica_state"),
+     GAUGE("replica_state"), .state_at = snapshot_shipper_state_at,
      .explanation = "shipping: what is durable is copied as it comes. connecting, claiming, starting: "
                     "what they say. waiting: an append has no answer, and there may be no quorum. "
                     "refused: an operator is needed; the log says why. fenced, behind: this server "
@@ -468,7 +552,7 @@ const struct counter counters[] = {
      .explanation = "Shippers started, the first one included."},
     /* ---- centres ---- */
     {CENTRES(state), .name = "state", .label = "state", .shown_if_known = true, .unit = UNIT_TEXT,
-     GAUGE("centres_state"),
+     GAUGE("centres_state"), .state_at = centres_state_at,
      .explanation = "Of a draw that several centres hold: open: this centre is not closed in the "
                     "engine yet. awaits: it is, and others are not. ready: all are, and the number "
                     "is awaited (lottery-admin draw). released: all may draw. held: something "
@@ -499,7 +583,7 @@ const struct counter counters[] = {
     {AGENCY(id), .name = "id", .label = "agency", .width = 10, .unit = UNIT_NUMBER, .key = true,
      .explanation = "The agency's number."},
     {AGENCY(phase), .name = "phase", .label = "phase", .width = 5, .unit = UNIT_TEXT,
-     GAUGE("agency_phase"),
+     GAUGE("agency_phase"), .state_at = agency_phase_at,
      .explanation = "never: agencies.allowed names it, and nothing of it has come. open: it may "
                     "bet. asked: it has said that it is done, which is on its way to the disk. "
                     "out: sales were closed without its being done, and its stored bets take "
@@ -536,7 +620,7 @@ const struct counter counters[] = {
      GAUGE("handler_agency"),
      .explanation = "The agency that sent the latest message; unknown before the first one."},
     {HANDLER(activity), .name = "activity", .label = "does", .width = 18, .unit = UNIT_TEXT,
-     GAUGE("handler_activity"),
+     GAUGE("handler_activity"), .state_at = handler_activity_at,
      .explanation = "receiving: waits for its peer. working: parses and appends. waiting for "
                     "space: the ring is full. waiting for commit: until the disk has its bets. "
                     "waiting for done: until the disk has the agency's DONE. waiting at gate: "
@@ -559,7 +643,7 @@ const struct counter counters[] = {
      .unit = UNIT_MOMENT_MS, GAUGE("handler_connected_timestamp_seconds"),
      .explanation = "When the connection was accepted; on a terminal, how long it is open."},
     {HANDLER(security), .name = "security", .label = "security", .width = 9, .unit = UNIT_TEXT,
-     GAUGE("handler_security"),
+     GAUGE("handler_security"), .state_at = snapshot_security_at,
      .explanation = "plain: what is sent can be read and changed on the way. encrypted: TLS, and "
                     "nothing tells who it is. certified: TLS with a certificate, for the agencies "
                     "in speaks_for."},
@@ -594,7 +678,7 @@ const struct counter counters[] = {
     {CENTRE(name), .name = "centre", .label = "centre", .width = 11, .unit = UNIT_TEXT, .key = true,
      .explanation = "Name of the centre, as centres.expected has it."},
     {CENTRE(standing), .name = "standing", .label = "standing", .width = 11, .unit = UNIT_TEXT,
-     GAUGE("centre_standing"),
+     GAUGE("centre_standing"), .state_at = centre_standing_at,
      .explanation = "awaited: it is not closed yet. closed: it is, with a seal. closed out: by an "
                     "operator, without its bets. contradicts: it is closed, and what it says does "
                     "not agree with this centre."},
@@ -617,6 +701,12 @@ static const struct {
                       offsetof(struct snapshot, ring)},
     [SECTION_STORER] = {"storer", "the process that writes the files and holds the draw",
                         offsetof(struct snapshot, storer)},
+    [SECTION_TIMES] = {"times",
+                       "how long agencies wait for an acknowledgement, and the storer for "
+                       "the disk",
+                       offsetof(struct snapshot, times)},
+    [SECTION_DISK] = {"disk", "the file system of the data directory",
+                      offsetof(struct snapshot, disk)},
     [SECTION_DRAW] = {"draw", "how far the draw is", offsetof(struct snapshot, draw)},
     [SECTION_GATE] = {"gate", "the semaphore set that winner look-ups wait at, which ipcs shows",
                       offsetof(struct snapshot, gate)},

@@ -21,6 +21,8 @@ enum section {
     SECTION_SERVER,
     SECTION_RING,
     SECTION_STORER,
+    SECTION_TIMES,
+    SECTION_DISK,
     SECTION_DRAW,
     SECTION_GATE,
     SECTION_DEATHS,
@@ -56,16 +58,19 @@ enum metric_type { METRIC_NONE, METRIC_GAUGE, METRIC_COUNTER };
 
 struct counter {
     enum section section;
-    const char *name;        /* in JSON and in --explain; unique in its section */
-    const char *label;       /* in the table; NULL: it is not shown there */
-    uint64_t shown_from;     /* there only from this value on; 0: always */
-    bool shown_if_known;     /* there only when it is known */
-    int width;               /* of its column, in a list */
-    enum counter_unit unit;  /* also says where the value is: `offset` in the section's struct */
-    enum metric_type type;   /* in Prometheus */
-    const char *metric;      /* its name there, in base units; NULL: none, or a label */
-    bool key;                /* in a list: it tells rows apart, and is a label of every metric */
-    const char *rate;        /* the label of its growth a second, in --watch; NULL: not shown */
+    const char *name;       /* in JSON and in --explain; unique in its section */
+    const char *label;      /* in the table; NULL: it is not shown there */
+    uint64_t shown_from;    /* there only from this value on; 0: always */
+    bool shown_if_known;    /* there only when it is known */
+    int width;              /* of its column, in a list */
+    enum counter_unit unit; /* also says where the value is: `offset` in the section's struct */
+    enum metric_type type;  /* in Prometheus */
+    const char *metric;     /* its name there, in base units; NULL: none, or a label */
+    bool key;               /* in a list: it tells rows apart, and is a label of every metric */
+    const char *rate;       /* the label of its growth a second, in --watch; NULL: not shown */
+    /* Of a text that is always one of few words: the word at an index, NULL after the last one. Such
+     * a text is a state set in Prometheus: a sample for each word, 1 for the one that it is. */
+    const char *(*state_at)(size_t index);
     size_t offset;           /* of the value in the section's struct */
     const char *explanation; /* for people: what it is and what it tells them */
 };

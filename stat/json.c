@@ -5,6 +5,7 @@
 
 #include "lib/text.h"
 #include "stat/counters.h"
+#include "stat/verdict.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -83,17 +84,42 @@ static void print_section(FILE *file, const struct snapshot *snapshot, enum sect
     }
 }
 
-void json_print_members(FILE *file, const struct snapshot *snapshot)
+static void print_histogram(FILE *file, const char *name, const struct histogram_sum *sum)
 {
-    fprintf(file, "\n  \"taken_at_ms\": %" PRIu64, snapshot->taken_at_ms);
+    fprintf(file, ", \"%s\": {\"sum_ns\": %" PRIu64 ", \"counts\": [", name, sum->sum_ns);
+    for (size_t i = 0; i <= SHARED_HISTOGRAM_BOUNDS; i++) {
+        fprintf(file, "%s%" PRIu64, i == 0 ? "" : ", ", sum->counts[i]);
+    }
+    fputs("]}", file);
+}
+
+/* The counts are of each bucket alone; the last one is above all bounds. */
+static void print_histograms(FILE *file, const struct snapshot *snapshot)
+{
+    fputs(",\n  \"histograms\": {\"bounds_ns\": [", file);
+    for (size_t i = 0; i < SHARED_HISTOGRAM_BOUNDS; i++) {
+        fprintf(file, "%s%" PRIu64, i == 0 ? "" : ", ", histogram_bound_ns(i));
+    }
+    fputc(']', file);
+    print_histogram(file, "ack", &snapshot->acks);
+    print_histogram(file, "sync", &snapshot->syncs);
+    fputc('}', file);
+}
+
+void json_print_members(FILE *file, const struct snapshot *snapshot,
+                        const struct verdicts *verdicts)
+{
+    fprintf(file, "\n  \"taken_at_ms\": %" PRIu64 ",\n  \"needs_look\": ", snapshot->taken_at_ms);
+    verdicts_print_json(file, verdicts);
+    print_histograms(file, snapshot);
     for (enum section section = 0; section < SECTIONS; section++) {
         print_section(file, snapshot, section);
     }
 }
 
-void json_print(FILE *file, const struct snapshot *snapshot)
+void json_print(FILE *file, const struct snapshot *snapshot, const struct verdicts *verdicts)
 {
     fputc('{', file);
-    json_print_members(file, snapshot);
+    json_print_members(file, snapshot, verdicts);
     fputs("\n}\n", file);
 }

@@ -11,13 +11,16 @@
 
 #include "stat/snapshot.h"
 
+struct verdicts; /* verdict.h */
+
 #include <stdio.h>
 
-/* Prints the snapshot. Errors stay in `file`. */
-void json_print(FILE *file, const struct snapshot *snapshot);
+/* Prints the snapshot, and what of it needs a look. Errors stay in `file`. */
+void json_print(FILE *file, const struct snapshot *snapshot, const struct verdicts *verdicts);
 
-/* Prints its members alone, without braces, for an object that has others, too. */
-void json_print_members(FILE *file, const struct snapshot *snapshot);
+/* Prints their members alone, without braces, for an object that has others, too. */
+void json_print_members(FILE *file, const struct snapshot *snapshot,
+                        const struct verdicts *verdicts);
 
 /* Writes a text as a JSON string, quoted; bytes that are not UTF-8 become U+FFFD. */
 void json_print_string(FILE *file, const char *text);

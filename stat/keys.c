@@ -55,3 +55,13 @@ bool keys_take(struct keys *keys, char byte, int *key)
     keys->used = 0;
     return true;
 }
+
+bool keys_are_open(const struct keys *keys)
+{
+    return keys->used == 1;
+}
+
+void keys_give_up(struct keys *keys)
+{
+    keys->used = 0;
+}

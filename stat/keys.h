@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { KEYS_SEQUENCE_BYTES = 8 };
+enum { KEYS_SEQUENCE_BYTES = 8, KEYS_PATIENCE_MS = 50 };
 
 /* Zeroed: nothing has been pressed. */
 struct keys {
@@ -26,7 +26,8 @@ enum key {
     KEY_PAGE_UP,
     KEY_PAGE_DOWN,
     KEY_HOME,
-    KEY_END
+    KEY_END,
+    KEY_ESCAPE /* keys_give_up */
 };
 
 /*
@@ -34,5 +35,12 @@ enum key {
  * character, or one of enum key.
  */
 bool keys_take(struct keys *keys, char byte, int *key);
+
+/*
+ * True while ESC has come and nothing after it: the key Escape, or the beginning of another one. Where
+ * nothing more comes within KEYS_PATIENCE_MS it was Escape, and keys_give_up forgets it.
+ */
+bool keys_are_open(const struct keys *keys);
+void keys_give_up(struct keys *keys);
 
 #endif

@@ -6,7 +6,9 @@
  * no lock, so the server does not notice it. If the program dies, nothing remains of it.
  * options.h has the exit statuses.
  */
+#include "lib/log_output.h"
 #include "server/server_config.h"
+#include "stat/check.h"
 #include "stat/explain.h"
 #include "stat/following.h"
 #include "stat/json.h"
@@ -36,14 +38,21 @@ static int show(const struct options *options, const struct target *target)
         snapshot_free(&snapshot);
         return complain(&failure, EXIT_FAILURE);
     }
+    struct verdicts verdicts;
+    verdicts_of_server(&snapshot, NULL, &options->limits, &verdicts);
     if (options->output == OUTPUT_JSON) {
-        json_print(stdout, &snapshot);
+        json_print(stdout, &snapshot, &verdicts);
     } else if (options->output == OUTPUT_PROMETHEUS) {
-        prometheus_print(stdout, &snapshot);
+        prometheus_print_up(stdout, true);
+        prometheus_print(stdout, &snapshot,
+                         options->with_handlers ? PROMETHEUS_HANDLERS : PROMETHEUS_BOUNDED);
     } else {
         struct winsize window;
         bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0;
-        table_print(stdout, &snapshot, &(struct table_view){.columns = known ? window.ws_col : 0});
+        table_print(stdout, &snapshot,
+                    &(struct table_view){.columns = known ? window.ws_col : 0,
+                                         .verdicts = &verdicts,
+                                         .colored = log_output_takes_colours(STDOUT_FILENO)});
     }
     snapshot_free(&snapshot);
     return program_finish_output(&options_manual);
@@ -54,11 +63,18 @@ static int show_standby(const struct options *options, const struct replication_
     if (options->output == OUTPUT_JSON) {
         following_print_json(stdout, state);
     } else if (options->output == OUTPUT_PROMETHEUS) {
+        prometheus_print_up(stdout, false);
         following_print_metrics(stdout, state);
     } else {
         following_print(stdout, state);
     }
     return program_finish_output(&options_manual);
+}
+
+static int check(const struct options *options, const char *directory)
+{
+    int status = check_print(stdout, directory, &options->limits);
+    return program_finish_output(&options_manual) == EXIT_SUCCESS ? status : VERDICT_UNKNOWN;
 }
 
 static int look_once(const struct options *options, const char *directory)
@@ -75,6 +91,11 @@ static int look_once(const struct options *options, const char *directory)
         return show_standby(options, &target.replication);
     }
     if (answer != TARGET_FOUND) {
+        /* Whoever writes this into a file for Prometheus has to see the 0 there. */
+        if (options->output == OUTPUT_PROMETHEUS) {
+            prometheus_print_up(stdout, false);
+            (void)program_finish_output(&options_manual);
+        }
         return complain(&failure, statuses[answer]);
     }
     int status = EXIT_SUCCESS;
@@ -90,14 +111,22 @@ static int look_once(const struct options *options, const char *directory)
 /* Carries out what was asked for, as far as it needs the configuration. Returns the exit status. */
 static int run(const struct options *options)
 {
+    struct program_complaints complaints = {.manual = &options_manual};
+    bool judges = options->output == OUTPUT_CHECK; /* whose one line tells the first mistake */
+    const struct config_request request = {.file = options->file,
+                                           .tell = judges ? NULL : program_complain_of,
+                                           .context = &complaints};
     struct server_config config;
     struct failure failure;
-    if (!server_config_load(options->file, &config, &failure)) {
-        return complain(&failure, PROGRAM_EXIT_CONFIG);
+    if (!server_config_load(&request, &config, &failure)) {
+        return judges ? check_print_unknown(stdout, failure.text) : PROGRAM_EXIT_CONFIG;
     }
     if (options->only_check) {
         printf("%s: configuration ok\n", options_manual.name);
         return program_finish_output(&options_manual);
+    }
+    if (judges) {
+        return check(options, config.data_directory);
     }
     if (options->output != OUTPUT_WATCH) {
         return look_once(options, config.data_directory);
@@ -115,7 +144,10 @@ int main(int argc, char **argv)
     }
     enum program_reading reading = options_read(argc, argv, &options);
     if (reading != PROGRAM_GO_ON) {
-        return program_exit_status(&options_manual, reading);
+        /* A plugin that is called wrongly is UNKNOWN, and not CRITICAL. */
+        return reading == PROGRAM_WRONG && check_is_asked_for(argc, argv)
+                   ? VERDICT_UNKNOWN
+                   : program_exit_status(&options_manual, reading);
     }
     if (options.output == OUTPUT_EXPLAIN) {
         explain_print(stdout);

@@ -8,6 +8,7 @@
 #define STAT_OPTIONS_H
 
 #include "lib/program.h"
+#include "stat/verdict.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +27,7 @@ enum options_output {
     OUTPUT_JSON,
     OUTPUT_PROMETHEUS,
     OUTPUT_READY,
+    OUTPUT_CHECK,
     OUTPUT_EXPLAIN
 };
 
@@ -34,8 +36,11 @@ enum { INTERVAL_DEFAULT_MS = 1000, INTERVAL_MIN_MS = 100, INTERVAL_MAX_MS = 3600
 struct options {
     const char *file; /* the server's configuration; NULL: the default */
     enum options_output output;
-    uint64_t interval_ms; /* of OUTPUT_WATCH */
-    bool only_check;      /* check the configuration and stop */
+    uint64_t interval_ms;         /* of OUTPUT_WATCH */
+    bool with_handlers;           /* of OUTPUT_PROMETHEUS */
+    bool has_limits;              /* one of them was given */
+    struct verdict_limits limits; /* of OUTPUT_CHECK; the defaults elsewhere */
+    bool only_check;              /* check the configuration and stop */
 };
 
 /* The name, the options and the exit statuses of lottery-stat. Constant. */

@@ -3,12 +3,10 @@
  */
 #include "stat/roster.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
-
-struct arrangement {
-    enum roster_sort sort;
-    bool missing_first;
-};
+#include <string.h>
 
 const char *roster_sort_name(enum roster_sort sort)
 {
@@ -47,21 +45,69 @@ static int compare_by(enum roster_sort sort, const struct snapshot_agency *first
     return 0;
 }
 
+/* ---------------------------------------------------------------- filter ---- */
+
+static bool begins_with(uint64_t id, const char *text)
+{
+    char digits[ROSTER_FILTER_BYTES];
+    (void)snprintf(digits, sizeof digits, "%" PRIu64, id);
+    return strncmp(digits, text, strlen(text)) == 0;
+}
+
+bool roster_shows_handler(const struct roster_filter *filter,
+                          const struct snapshot_handler *handler)
+{
+    const char *text = filter->text;
+    return text[0] == '\0' ||
+           (handler->agency != SNAPSHOT_UNKNOWN && begins_with(handler->agency, text)) ||
+           strcasestr(handler->peer, text) != NULL || strstr(handler->activity, text) != NULL;
+}
+
+bool roster_shows_agency(const struct roster_filter *filter, const struct snapshot_agency *agency)
+{
+    const char *text = filter->text;
+    return text[0] == '\0' || begins_with(agency->id, text) || strstr(agency->phase, text) != NULL;
+}
+
+/* -------------------------------------------------------------------- whole ---- */
+
 static int compare(const void *left, const void *right, void *context)
 {
-    const struct arrangement *arrangement = context;
+    const struct roster_order *wanted = context;
     const struct snapshot_agency *first = left;
     const struct snapshot_agency *second = right;
-    int order = arrangement->missing_first ? ascending(second->missing, first->missing) : 0;
-    order = order != 0 ? order : compare_by(arrangement->sort, first, second);
+    int order = 0;
+    if (wanted->filter != NULL) {
+        order = (int)roster_shows_agency(wanted->filter, second) -
+                (int)roster_shows_agency(wanted->filter, first);
+    }
+    order =
+        order == 0 && wanted->missing_first ? ascending(second->missing, first->missing) : order;
+    order = order != 0 ? order : compare_by(wanted->sort, first, second);
     return order != 0 ? order : ascending(first->id, second->id);
 }
 
-void roster_arrange(struct snapshot *snapshot, enum roster_sort sort, bool missing_first)
+static int compare_handlers(const void *left, const void *right, void *context)
 {
-    struct arrangement arrangement = {.sort = sort, .missing_first = missing_first};
+    const struct roster_filter *filter = context;
+    const struct snapshot_handler *first = left;
+    const struct snapshot_handler *second = right;
+    int order =
+        (int)roster_shows_handler(filter, second) - (int)roster_shows_handler(filter, first);
+    order = order != 0 ? order : ascending(first->connected_at_ms, second->connected_at_ms);
+    return order != 0 ? order : ascending(first->pid, second->pid);
+}
+
+void roster_arrange(struct snapshot *snapshot, const struct roster_order *order)
+{
+    struct roster_order wanted = *order;
     if (snapshot->agency_count > 0) {
         qsort_r(snapshot->agencies, snapshot->agency_count, sizeof snapshot->agencies[0], compare,
-                &arrangement);
+                &wanted);
+    }
+    if (order->filter != NULL && order->filter->text[0] != '\0' && snapshot->handler_count > 0) {
+        struct roster_filter filter = *order->filter;
+        qsort_r(snapshot->handlers, snapshot->handler_count, sizeof snapshot->handlers[0],
+                compare_handlers, &filter);
     }
 }

@@ -21,7 +21,29 @@ enum roster_sort {
 /* Returns "state", "id", "bets" or "silent". */
 const char *roster_sort_name(enum roster_sort sort);
 
-/* Sorts the agencies; with `missing_first`, those that are missing before all others. */
-void roster_arrange(struct snapshot *snapshot, enum roster_sort sort, bool missing_first);
+enum { ROSTER_FILTER_BYTES = 32 };
+
+/* What a user has typed to see fewer rows; "" shows all. In lower case. */
+struct roster_filter {
+    char text[ROSTER_FILTER_BYTES];
+};
+
+/*
+ * True when the agency is to be shown: its number begins with the text, or its phase has it. True when
+ * the handler is: its agency's number begins with the text, or its peer or activity has it.
+ */
+bool roster_shows_agency(const struct roster_filter *filter, const struct snapshot_agency *agency);
+bool roster_shows_handler(const struct roster_filter *filter,
+                          const struct snapshot_handler *handler);
+
+/* How roster_arrange sorts. Zeroed: as snapshot_take leaves them. */
+struct roster_order {
+    enum roster_sort sort;
+    bool missing_first;                 /* those that are missing before all others */
+    const struct roster_filter *filter; /* those that it shows before all of that; NULL: none */
+};
+
+/* Sorts the agencies; and, where there is a filter, the handlers: the oldest connection first. */
+void roster_arrange(struct snapshot *snapshot, const struct roster_order *order);
 
 #endif

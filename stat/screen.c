@@ -38,6 +38,7 @@ void screen_open(struct screen *screen, int input, int output)
 {
     *screen = (struct screen){.input = input, .output = output};
     screen->is_terminal = log_output_takes_escapes(output);
+    screen->takes_colours = log_output_takes_colours(output);
     screen->takes_keys =
         screen->is_terminal && isatty(input) == 1 && tcgetattr(input, &screen->mode) == 0;
 }

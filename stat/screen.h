@@ -20,6 +20,7 @@
 struct screen {
     int input, output;
     bool is_terminal;    /* the output takes escape sequences */
+    bool takes_colours;  /* and NO_COLOR is not set */
     bool takes_keys;     /* and the input is a terminal as well */
     bool entered;        /* the alternate screen is shown */
     struct termios mode; /* the input's, before screen_enter */

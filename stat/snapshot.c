@@ -23,6 +23,9 @@
 
 enum { MS_PER_SECOND = 1000, RING_READ_TRIES = 8 };
 
+static const struct snapshot_disk unknown_disk = {SNAPSHOT_UNKNOWN, SNAPSHOT_UNKNOWN,
+                                                  SNAPSHOT_UNKNOWN};
+
 static const char *const phase_names[] = {
     [SHARED_NOT_READY] = "not ready",
     [SHARED_STARTING] = "starting",
@@ -36,12 +39,56 @@ static const char *const security_names[] = {
     [SLOT_CERTIFIED] = "certified",
 };
 
+/* What the storer does. */
+enum storer_activity { STORER_NONE, STORER_NO_ROOM, STORER_SLEEPING, STORER_WORKING };
+
+static const char *const storer_names[] = {
+    [STORER_NONE] = "none",
+    [STORER_NO_ROOM] = "no room",
+    [STORER_SLEEPING] = "sleeping",
+    [STORER_WORKING] = "working",
+};
+
+static const char *const shipper_names[SHIPPER_STATES] = {
+    [SHIPPER_OFF] = "none",
+    [SHIPPER_STARTING] = "starting",
+    [SHIPPER_CONNECTING] = "connecting",
+    [SHIPPER_CLAIMING] = "claiming",
+    [SHIPPER_SHIPPING] = "shipping",
+    [SHIPPER_WAITING] = "waiting",
+    [SHIPPER_FENCED] = "fenced",
+    [SHIPPER_BEHIND] = "behind",
+    [SHIPPER_REFUSED] = "refused",
+};
+
 static const char *const standing_names[STANDINGS] = {
     [STANDING_NEVER] = "never", [STANDING_OPEN] = "open", [STANDING_ASKED] = "asked",
     [STANDING_OUT] = "out",     [STANDING_DONE] = "done", [STANDING_UNKNOWN] = "unknown",
 };
 
 #define LOOK(atomic) atomic_load_explicit(&(atomic), memory_order_relaxed)
+
+#define COUNT_OF(names) (sizeof(names) / sizeof((names)[0]))
+
+const char *snapshot_phase_at(size_t index)
+{
+    return index < COUNT_OF(phase_names) ? phase_names[index] : NULL;
+}
+
+const char *snapshot_security_at(size_t index)
+{
+    return index < COUNT_OF(security_names) ? security_names[index] : NULL;
+}
+
+const char *snapshot_storer_activity_at(size_t index)
+{
+    return index < COUNT_OF(storer_names) ? storer_names[index] : NULL;
+}
+
+const char *snapshot_shipper_state_at(size_t index)
+{
+    return index < COUNT_OF(shipper_names) ? shipper_names[index] : NULL;
+}
 
 static const char *name_of(const char *const *names, size_t count, uint64_t value)
 {
@@ -281,7 +328,7 @@ static void copy_server(const struct segment *segment, struct snapshot *snapshot
 {
     const struct shared *shared = segment->shared;
     const struct shared_supervisor *supervisor = &shared->supervisor;
-    struct failure reason;
+    struct failure reason = {.text = ""};
     int64_t uptime_ms = clock_boot_ms() - shared->identity.started_boot_ms;
     uint32_t phase = atomic_load_explicit(&shared->lifecycle.phase, memory_order_acquire);
     snapshot->server = (struct snapshot_server){
@@ -301,9 +348,17 @@ static void copy_server(const struct segment *segment, struct snapshot *snapshot
     };
     set_word(snapshot->server.phase,
              name_of(phase_names, sizeof phase_names / sizeof phase_names[0], phase));
+    slot_copy_text(shared->identity.version, sizeof shared->identity.version,
+                   snapshot->server.version);
+    slot_copy_text(shared->identity.commit, sizeof shared->identity.commit,
+                   snapshot->server.commit);
+    make_printable(snapshot->server.version);
+    make_printable(snapshot->server.commit);
     for (size_t i = 0; i < snapshot->agency_count; i++) {
         snapshot->server.bets += snapshot->agencies[i].bets;
     }
+    snprintf(snapshot->not_ready, sizeof snapshot->not_ready, "%s",
+             snapshot->server.ready != 0 ? "" : reason.text);
 }
 
 static void copy_tls(const struct shared *shared, struct snapshot_tls *copy)
@@ -406,10 +461,11 @@ static void copy_storer(const struct shared *shared, struct snapshot *snapshot)
         .no_room = error != 0 ? 1 : 0,
     };
     set_word(copy->no_room_reason, error_name == NULL ? "unknown" : error_name);
-    set_word(copy->activity, copy->pid == SNAPSHOT_UNKNOWN ? "none"
-                             : error != 0                  ? "no room"
-                             : is_storer_idle(shared)      ? "sleeping"
-                                                           : "working");
+    enum storer_activity activity = copy->pid == SNAPSHOT_UNKNOWN ? STORER_NONE
+                                    : error != 0                  ? STORER_NO_ROOM
+                                    : is_storer_idle(shared)      ? STORER_SLEEPING
+                                                                  : STORER_WORKING;
+    set_word(copy->activity, storer_names[activity]);
     derive_flush_means(snapshot, copy);
 }
 
@@ -514,22 +570,6 @@ static void copy_told(const struct segment *segment, const char *text, size_t si
     }
 }
 
-static const char *shipper_state_name(uint32_t state)
-{
-    static const char *const names[SHIPPER_STATES] = {
-        [SHIPPER_OFF] = "none",
-        [SHIPPER_STARTING] = "starting",
-        [SHIPPER_CONNECTING] = "connecting",
-        [SHIPPER_CLAIMING] = "claiming",
-        [SHIPPER_SHIPPING] = "shipping",
-        [SHIPPER_WAITING] = "waiting",
-        [SHIPPER_FENCED] = "fenced",
-        [SHIPPER_BEHIND] = "behind",
-        [SHIPPER_REFUSED] = "refused",
-    };
-    return state < SHIPPER_STATES ? names[state] : "unknown";
-}
-
 static uint64_t above(uint64_t value, uint64_t other)
 {
     return value > other ? value - other : 0;
@@ -582,7 +622,7 @@ static void copy_replica(const struct segment *segment, struct snapshot_replica 
     copy->error_at_ms = unless_zero(LOOK(figures->error_at_ms));
     copy->beat_age_ms = age_of(&figures->beat_at_ms);
     set_word(copy->role, "primary");
-    set_word(copy->state, shipper_state_name(LOOK(figures->state)));
+    set_word(copy->state, name_of(shipper_names, COUNT_OF(shipper_names), LOOK(figures->state)));
     copy_told(segment, figures->node, sizeof copy->node, copy->node);
     copy_told(segment, figures->engine, sizeof copy->engine, copy->engine);
     copy_told(segment, figures->error, sizeof copy->error, copy->error);
@@ -645,6 +685,42 @@ static void copy_centres(const struct segment *segment, struct snapshot *snapsho
     }
 }
 
+/* The bound of the bucket that holds the value which 99 of 100 do not exceed; the last has none. */
+static uint64_t most_ns(const struct histogram_sum *sum)
+{
+    enum { PARTS = 100 };
+    uint64_t count = 0;
+    uint64_t below = 0;
+    for (size_t i = 0; i <= SHARED_HISTOGRAM_BOUNDS; i++) {
+        count += sum->counts[i];
+    }
+    for (size_t i = 0; count > 0 && i < SHARED_HISTOGRAM_BOUNDS; i++) {
+        below += sum->counts[i];
+        if (count - below <= count / PARTS) {
+            return histogram_bound_ns(i);
+        }
+    }
+    return SNAPSHOT_UNKNOWN;
+}
+
+static void copy_times(const struct shared *shared, struct snapshot *snapshot)
+{
+    uint64_t acks = 0;
+    histogram_add(&shared->times.syncs, &snapshot->syncs);
+    for (size_t i = 0; i < SHARED_ACK_SHARDS; i++) {
+        histogram_add(&shared->times.acks[i], &snapshot->acks);
+    }
+    for (size_t i = 0; i <= SHARED_HISTOGRAM_BOUNDS; i++) {
+        acks += snapshot->acks.counts[i];
+    }
+    snapshot->times = (struct snapshot_times){
+        .acks = acks,
+        .ack_mean_ns = acks == 0 ? SNAPSHOT_UNKNOWN : snapshot->acks.sum_ns / acks,
+        .ack_most_ns = most_ns(&snapshot->acks),
+        .sync_most_ns = most_ns(&snapshot->syncs),
+    };
+}
+
 static void copy_refusals(const struct shared *shared, struct snapshot_refusal *refusals)
 {
     for (enum refusal_reason reason = 0; reason < REFUSAL_REASONS; reason++) {
@@ -676,7 +752,7 @@ bool snapshot_take(const struct segment *segment, const struct control *control,
     const struct shared *shared = segment->shared;
     const struct roll roll =
         make_roll((enum control_state)LOOK(shared->storer.draw_state), control);
-    *snapshot = (struct snapshot){0};
+    *snapshot = (struct snapshot){.disk = unknown_disk};
     if (!check_bounds(segment, failure)) {
         return false;
     }
@@ -695,6 +771,7 @@ bool snapshot_take(const struct segment *segment, const struct control *control,
     copy_server(segment, snapshot);
     copy_ring(shared, &snapshot->ring);
     copy_storer(shared, snapshot);
+    copy_times(shared, snapshot);
     copy_draw(shared, control, &roll, snapshot);
     copy_gate(shared, &snapshot->gate);
     copy_deaths(shared, &snapshot->deaths);
@@ -712,7 +789,7 @@ bool snapshot_of_files(const struct control *control, const struct snapshot_agen
                        size_t count, struct snapshot *snapshot, struct failure *failure)
 {
     const struct roll roll = make_roll(control->state, control);
-    *snapshot = (struct snapshot){.taken_at_ms = (uint64_t)clock_wall_ms()};
+    *snapshot = (struct snapshot){.taken_at_ms = (uint64_t)clock_wall_ms(), .disk = unknown_disk};
     snapshot->agencies = calloc(count + LIMITS_AGENCIES_MAX + 1, sizeof snapshot->agencies[0]);
     if (snapshot->agencies == NULL) {
         return failure_set_errno(failure, "list %zu agencies", count);

@@ -15,6 +15,7 @@
 #define STAT_SNAPSHOT_H
 
 #include "lib/failure.h"
+#include "shm/histogram.h"
 #include "shm/segment.h"
 #include "store/control.h"
 
@@ -42,6 +43,7 @@ struct snapshot_server {
     uint64_t connections_accepted, connections_refused, connections_open;
     uint64_t handlers_ahead;
     uint64_t log_lines_lost;
+    char version[SNAPSHOT_WORD_BYTES], commit[SNAPSHOT_WORD_BYTES];
 };
 
 struct snapshot_ring {
@@ -62,6 +64,17 @@ struct snapshot_storer {
     char no_room_reason[SNAPSHOT_WORD_BYTES];
     uint64_t write_retries;
     uint64_t beat_age_ms;
+};
+
+/* How long acknowledgements and syncs took since the start: parts of the histograms below. */
+struct snapshot_times {
+    uint64_t acks, ack_mean_ns, ack_most_ns, sync_most_ns;
+};
+
+/* The data directory's file system, and what stands in the directory; unknown without one. */
+struct snapshot_disk {
+    uint64_t free_bytes, size_bytes;
+    uint64_t checkpoint_at_ms;
 };
 
 struct snapshot_draw {
@@ -170,8 +183,12 @@ struct snapshot {
     uint64_t taken_ns;    /* of the monotonic clock, for rates */
     uint64_t taken_at_ms; /* since 1970, for ages */
     struct snapshot_server server;
+    char not_ready[FAILURE_TEXT_BYTES]; /* why server.ready is 0 (readiness.h); "" where it is 1 */
     struct snapshot_ring ring;
     struct snapshot_storer storer;
+    struct snapshot_times times;
+    struct histogram_sum acks, syncs;
+    struct snapshot_disk disk; /* of the target (target.h); unknown where there is none */
     struct snapshot_draw draw;
     struct snapshot_gate gate;
     struct snapshot_deaths deaths;
@@ -205,6 +222,15 @@ bool snapshot_of_files(const struct control *control, const struct snapshot_agen
                        size_t count, struct snapshot *snapshot, struct failure *failure);
 
 void snapshot_free(struct snapshot *snapshot);
+
+/*
+ * Return the word at `index` of those that the text of a section can be, in the order of its enum; NULL
+ * after the last one. A text that is none of them tells of a damaged segment.
+ */
+const char *snapshot_phase_at(size_t index);
+const char *snapshot_security_at(size_t index);
+const char *snapshot_storer_activity_at(size_t index);
+const char *snapshot_shipper_state_at(size_t index);
 
 /* Returns the standing's word, "never" or "done" for example. */
 const char *snapshot_standing_name(enum snapshot_standing standing);

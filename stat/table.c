@@ -36,12 +36,19 @@ struct page {
     bool windowed;
     bool brief; /* the window is too low: of each section only the first cells */
     bool only_missing;
+    bool colored;
+    const struct roster_filter *filter;
 };
 
 struct line {
     char text[LINE_BYTES];
     size_t used;
+    const char *colour; /* an escape sequence; NULL: none */
 };
+
+#define COLOUR_OFF      "\x1b[0m"
+#define COLOUR_CRITICAL "\x1b[1;31m"
+#define COLOUR_WARNING  "\x1b[1;33m"
 
 /* -------------------------------------------------------------------- lines ---- */
 
@@ -72,11 +79,104 @@ static void end_line(struct page *page, struct line *line)
             length--;
         }
         if (page->file != NULL) {
-            fprintf(page->file, "%.*s\n", (int)length, line->text);
+            bool colored = page->colored && line->colour != NULL;
+            fprintf(page->file, "%s%.*s%s\n", colored ? line->colour : "", (int)length, line->text,
+                    colored ? COLOUR_OFF : "");
         }
         page->lines_left--;
     }
     *line = (struct line){.used = 0};
+}
+
+/* ----------------------------------------------------------------- verdicts ---- */
+
+/* How many bytes of the text go into a line of `room`: up to a space, where there is one. */
+static size_t piece_of(const char *text, size_t room)
+{
+    size_t length = strlen(text);
+    if (length <= room) {
+        return length;
+    }
+    size_t piece = room;
+    while (piece > 0 && text[piece] != ' ') {
+        piece--;
+    }
+    return piece > 0 ? piece : room;
+}
+
+/* "! LT-3006  agency 17 never connected", and what does not fit in lines below. */
+static void print_verdict(struct page *page, const struct verdict *verdict)
+{
+    static const struct {
+        const char *mark, *colour;
+    } styles[VERDICT_SEVERITIES] = {[VERDICT_NOTE] = {"-", NULL},
+                                    [VERDICT_WARNING] = {"!", COLOUR_WARNING},
+                                    [VERDICT_CRITICAL] = {"!!", COLOUR_CRITICAL},
+                                    [VERDICT_UNKNOWN] = {"?", COLOUR_WARNING}};
+    char id[VERDICT_ID_BYTES];
+    char head[2 * VERDICT_ID_BYTES];
+    verdict_write_id(verdict, id);
+    (void)snprintf(head, sizeof head, "%-2s %s  ", styles[verdict->severity].mark, id);
+    size_t indent = strlen(head);
+    size_t room =
+        page->windowed && page->columns > 2 * indent ? page->columns - indent : VERDICT_TEXT_BYTES;
+    for (const char *text = verdict->text; *text != '\0';) {
+        struct line line = {.colour = styles[verdict->severity].colour};
+        size_t piece = piece_of(text, room);
+        line_add(&line, "%*s%.*s", -(int)indent, text == verdict->text ? head : "", (int)piece,
+                 text);
+        end_line(page, &line);
+        text += piece;
+        text += *text == ' ' ? 1 : 0;
+    }
+}
+
+/* "draw 2026-W48 open, closes in 2h 14m: 3 things need a look" */
+static void print_headline(struct page *page, const struct verdicts *verdicts)
+{
+    const struct snapshot_draw *draw = &page->snapshot->draw;
+    struct line line = {.used = 0};
+    line_add(&line, "draw %s %s", draw->name, draw->state);
+    if (draw->closes_at_ms != SNAPSHOT_UNKNOWN &&
+        draw->closes_at_ms > page->snapshot->taken_at_ms) {
+        char left[UNITS_TEXT_BYTES];
+        units_duration_ms(draw->closes_at_ms - page->snapshot->taken_at_ms, left);
+        line_add(&line, ", closes in %s", left);
+    }
+    if (verdicts->count == 0) {
+        line_add(&line, ": nothing needs a look");
+    } else {
+        line_add(&line,
+                 verdicts->count == 1 ? ": %zu thing needs a look" : ": %zu things need a look",
+                 verdicts->count);
+    }
+    end_line(page, &line);
+}
+
+/*
+ * In a low window the worst ones alone: they take a quarter of it. In a very low one, a line: of the
+ * worst.
+ */
+static void print_verdicts(struct page *page, const struct verdicts *verdicts)
+{
+    enum { SHARE = 4, VERY_LOW_LINES = 8 };
+    unsigned lines = page->lines_left;
+    size_t shown = 0;
+    if (lines < VERY_LOW_LINES && verdicts->count > 0) {
+        page->lines_left = 1;
+        print_verdict(page, &verdicts->items[0]);
+        page->lines_left = lines - 1;
+        return;
+    }
+    print_headline(page, verdicts);
+    while (shown < verdicts->count && (shown == 0 || lines - page->lines_left < lines / SHARE)) {
+        print_verdict(page, &verdicts->items[shown++]);
+    }
+    struct line line = {.used = 0};
+    if (shown < verdicts->count) {
+        line_add(&line, "   ... %zu more", verdicts->count - shown);
+    }
+    end_line(page, &line);
 }
 
 /* --------------------------------------------------------------------- grid ---- */
@@ -213,7 +313,9 @@ static void print_grid(struct page *page)
         print_rates(page);
     }
     for (enum section section = SECTION_RING; section < SECTION_AGENCIES; section++) {
-        print_section(page, section);
+        if (!page->brief || (section != SECTION_TIMES && section != SECTION_DISK)) {
+            print_section(page, section);
+        }
     }
     print_centres(page);
     print_refusals(page);
@@ -312,16 +414,34 @@ static void print_row(struct page *page, const struct list *list, const void *ro
     end_line(page, &line);
 }
 
-/* How many rows of the section are wanted. */
+static bool is_filtered(const struct page *page)
+{
+    return page->filter != NULL && page->filter->text[0] != '\0';
+}
+
+static bool is_agency_wanted(const struct page *page, const struct snapshot_agency *agency)
+{
+    return (!page->only_missing || agency->missing != 0) &&
+           (page->filter == NULL || roster_shows_agency(page->filter, agency));
+}
+
+/* How many rows of the list of agencies, or of handlers, are wanted: they are the first ones. */
 static size_t list_rows(const struct page *page, enum section section)
 {
     const struct snapshot *snapshot = page->snapshot;
     size_t rows = section_rows(snapshot, section);
-    if (section == SECTION_AGENCIES && page->only_missing) {
-        for (rows = 0; rows < snapshot->agency_count && snapshot->agencies[rows].missing; rows++) {
+    size_t wanted = 0;
+    if (section == SECTION_AGENCIES) {
+        while (wanted < rows && is_agency_wanted(page, &snapshot->agencies[wanted])) {
+            wanted++;
+        }
+    } else {
+        while (wanted < rows && (page->filter == NULL ||
+                                 roster_shows_handler(page->filter, &snapshot->handlers[wanted]))) {
+            wanted++;
         }
     }
-    return rows;
+    return wanted;
 }
 
 /* The lines of a list that are no row of the section. */
@@ -408,12 +528,14 @@ static void print_lists(struct page *page, struct table_view *view)
     unsigned for_agencies = handlers < lines - half ? lines - handlers : half;
     for_agencies = agencies < for_agencies ? agencies : for_agencies;
     print_list(page, SECTION_AGENCIES, for_agencies, &view->agencies,
-               page->only_missing ? "no agency is missing" : "no agency has spoken yet");
+               is_filtered(page)    ? "no agency like that"
+               : page->only_missing ? "no agency is missing"
+                                    : "no agency has spoken yet");
     if (has_unnamed(page)) {
         print_unnamed(page);
     }
     print_list(page, SECTION_HANDLERS, lines - for_agencies, &view->handlers,
-               "nobody is connected");
+               is_filtered(page) ? "no connection like that" : "nobody is connected");
 }
 
 /* -------------------------------------------------------------------- whole ---- */
@@ -434,15 +556,23 @@ void table_print(FILE *file, const struct snapshot *snapshot, struct table_view 
         .lines_left = view->rows > 0 ? view->rows : UINT_MAX,
         .windowed = view->columns > 0,
         .only_missing = view->only_missing,
+        .colored = view->colored,
+        .filter = view->filter,
     };
     if (page.older != NULL) {
         page.elapsed_s = (double)(snapshot->taken_ns - page.older->taken_ns) / ns_per_second;
+    }
+    if (view->verdicts != NULL) {
+        print_verdicts(&page, view->verdicts);
     }
     /* The grid is brief where the whole one would leave too few lines for the lists. */
     unsigned wanted = LISTS * LIST_FIXED_LINES + (has_unnamed(&page) ? 1U : 0U) +
                       smaller(list_lines(&page, SECTION_AGENCIES), LIST_ROWS_WANTED) +
                       smaller(list_lines(&page, SECTION_HANDLERS), LIST_ROWS_WANTED);
     page.brief = page.lines_left < grid_lines(&page) + wanted;
-    print_grid(&page);
+    /* Who filters looks for rows: they get the whole window. */
+    if (!is_filtered(&page)) {
+        print_grid(&page);
+    }
     print_lists(&page, view);
 }

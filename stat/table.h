@@ -1,13 +1,15 @@
 /*
  * table.h - a snapshot as an aligned table for people.
  *
- * First a grid of the sections that have one row, then the lists of agencies
+ * First what needs a look, in a line or more each, with its id; then a grid of the sections that have one row, then the lists of agencies
  * and handlers. Made from the declarations in counters.h. Called by lottery-stat.
  */
 #ifndef STAT_TABLE_H
 #define STAT_TABLE_H
 
+#include "stat/roster.h"
 #include "stat/snapshot.h"
+#include "stat/verdict.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,10 +25,14 @@ struct table_scroll {
 
 /* The window of the table, and the older snapshot that rates are computed from. */
 struct table_view {
-    unsigned columns;             /* of the window; 0: there is none, and no list is cut */
-    unsigned rows;                /* lines at most; 0: no limit */
-    const struct snapshot *older; /* of the same server; NULL: no rates are shown */
-    bool only_missing;            /* of the agencies; they have to be the first ones then */
+    unsigned columns;                   /* of the window; 0: there is none, and no list is cut */
+    unsigned rows;                      /* lines at most; 0: no limit */
+    const struct snapshot *older;       /* of the same server; NULL: no rates are shown */
+    const struct verdicts *verdicts;    /* what needs a look; NULL: that is not said */
+    bool colored;                       /* and said in colours */
+    bool only_missing;                  /* of the agencies; they have to be the first ones then */
+    const struct roster_filter *filter; /* of both lists; those that match have to be the first ones
+                                         * then; NULL: none */
     struct table_scroll agencies, handlers;
 };
 

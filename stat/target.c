@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -294,8 +295,28 @@ void target_leave(struct target *target)
 bool target_take_snapshot(const struct target *target, struct snapshot *snapshot,
                           struct failure *failure)
 {
-    return snapshot_take(&target->segment, target->has_control ? &target->control : NULL, snapshot,
-                         failure);
+    bool taken = snapshot_take(&target->segment, target->has_control ? &target->control : NULL,
+                               snapshot, failure);
+    snapshot->disk = target->disk;
+    return taken;
+}
+
+/* What can't be asked stays unknown. `free` is what a user who is not root may fill. */
+static struct snapshot_disk look_at_disk(int directory)
+{
+    enum { MS_PER_SECOND = 1000, NS_PER_MS = 1000000 };
+    struct snapshot_disk disk = {SNAPSHOT_UNKNOWN, SNAPSHOT_UNKNOWN, SNAPSHOT_UNKNOWN};
+    struct statvfs space;
+    struct stat checkpoint;
+    if (fstatvfs(directory, &space) == 0) {
+        disk.free_bytes = (uint64_t)space.f_bavail * space.f_frsize;
+        disk.size_bytes = (uint64_t)space.f_blocks * space.f_frsize;
+    }
+    if (fstatat(directory, DATA_CHECKPOINT_FILE, &checkpoint, AT_SYMLINK_NOFOLLOW) == 0) {
+        disk.checkpoint_at_ms = (uint64_t)checkpoint.st_mtim.tv_sec * MS_PER_SECOND +
+                                (uint64_t)checkpoint.st_mtim.tv_nsec / NS_PER_MS;
+    }
+    return disk;
 }
 
 enum target_answer target_attach(const char *directory, struct target *target,
@@ -306,6 +327,7 @@ enum target_answer target_attach(const char *directory, struct target *target,
     if (place.descriptor < 0) {
         return answer_unopened(directory, failure);
     }
+    target->disk = look_at_disk(place.descriptor);
     enum target_answer answer = attach_in(&place, target, failure);
     close(place.descriptor);
     return answer;

@@ -26,6 +26,7 @@ struct target {
     bool has_control;                     /* false: control can't be read now */
     struct control control;               /* of the data directory */
     struct replication_state replication; /* after TARGET_STANDBY */
+    struct snapshot_disk disk;            /* whatever the answer is, but for TARGET_FAILED */
 };
 
 enum target_answer {

@@ -11,6 +11,7 @@
 #include "stat/snapshot.h"
 #include "stat/table.h"
 #include "stat/target.h"
+#include "stat/verdict.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -27,7 +28,8 @@ enum {
     MS_PER_SECOND = 1000,
     TITLE_LINES = 2, /* and what the keys do, or an empty one */
     CLOCK_BYTES = 16,
-    KEYS_BYTES = 32
+    KEYS_BYTES = 32,
+    KEYS_TEXT_BYTES = 64
 };
 
 struct watch {
@@ -39,10 +41,14 @@ struct watch {
     struct snapshot latest;  /* of zeros where there is none */
     struct snapshot older;   /* the one before, of the same server, or zeros */
     struct failure obstacle; /* what the latest look found instead */
+    struct verdict_rate rate;
     struct keys keys;
     enum roster_sort sort;
     bool only_missing;
     bool scrolls_handlers; /* and not the agencies */
+    bool helps;            /* the keys are explained instead of the table */
+    bool types;            /* keys go into the filter */
+    struct roster_filter filter;
     struct table_scroll agencies, handlers;
 };
 
@@ -74,6 +80,9 @@ static void look(struct watch *watch)
     if (!watch->found || !is_same_server) {
         snapshot_free(&watch->older);
     }
+    if (watch->found) {
+        verdict_rate_note(&watch->rate, &watch->latest);
+    }
 }
 
 /* ------------------------------------------------------------------ drawing ---- */
@@ -100,17 +109,73 @@ static void print_title(const struct watch *watch, FILE *file, unsigned columns)
     }
 }
 
+/* Prints as many of the pieces as fit, from the left; a piece is never cut. */
+static void print_pieces(FILE *file, const char *const *pieces, size_t count, unsigned columns)
+{
+    size_t room = columns > 0 ? columns : TABLE_COLUMNS_DEFAULT;
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t gap = i == 0 ? 0 : 2;
+        size_t wanted = strlen(pieces[i]) + gap;
+        if (used + wanted > room) {
+            break;
+        }
+        fprintf(file, "%*s%s", (int)gap, "", pieces[i]);
+        used += wanted;
+    }
+    fputc('\n', file);
+}
+
 /* What the keys do, and what they are set to; an empty line where nobody can press any. */
 static void print_keys(const struct watch *watch, FILE *file, unsigned columns)
 {
-    char text[TABLE_COLUMNS_DEFAULT + 1] = "";
-    if (watch->screen.takes_keys) {
-        snprintf(text, sizeof text,
-                 "sort (s,i,b,l): %s  missing only (m): %s  scroll (Tab): %s  quit (q)",
-                 roster_sort_name(watch->sort), watch->only_missing ? "yes" : "no",
-                 watch->scrolls_handlers ? "handlers" : "agencies");
+    char filter[KEYS_TEXT_BYTES];
+    char sort[KEYS_TEXT_BYTES];
+    char missing[KEYS_TEXT_BYTES];
+    char scrolled[KEYS_TEXT_BYTES];
+    if (!watch->screen.takes_keys) {
+        fputc('\n', file);
+        return;
     }
-    fprintf(file, "%.*s\n", (int)(columns > 0 ? columns : TABLE_COLUMNS_DEFAULT), text);
+    if (watch->types) {
+        (void)snprintf(filter, sizeof filter, "/%s_", watch->filter.text);
+        print_pieces(file, (const char *const[]){filter, "Enter: keep it", "Esc: show all"}, 3,
+                     columns);
+        return;
+    }
+    (void)snprintf(filter, sizeof filter, watch->filter.text[0] == '\0' ? "/ filter" : "/%s (Esc)",
+                   watch->filter.text);
+    (void)snprintf(sort, sizeof sort, "s sort: %s", roster_sort_name(watch->sort));
+    (void)snprintf(missing, sizeof missing, "m missing only: %s",
+                   watch->only_missing ? "yes" : "no");
+    (void)snprintf(scrolled, sizeof scrolled, "Tab scroll: %s",
+                   watch->scrolls_handlers ? "handlers" : "agencies");
+    const char *const pieces[] = {"? help", "q quit", filter, sort, missing, scrolled};
+    print_pieces(file, pieces, sizeof pieces / sizeof pieces[0], columns);
+}
+
+static void print_help(FILE *file, unsigned columns, unsigned rows)
+{
+    static const char *const lines[] = {
+        "",
+        "?           these keys",
+        "q           quit",
+        "/ TEXT      show what has TEXT: an agency's number, a state, a peer",
+        "Esc         show all again",
+        "m           show only the agencies that are missing, or all",
+        "s i b l     sort agencies by state, id, bets, how long silent",
+        "Tab         scroll the other list",
+        "arrows, page up and down, home, end: scroll",
+        "other keys  look at the server now",
+        "",
+        "First comes what needs a look: !! critical, ! warning, - note.",
+        "docs/runbook.md explains each LT number.",
+        "lottery-stat --explain explains each figure.",
+    };
+    unsigned width = columns > 0 ? columns : TABLE_COLUMNS_DEFAULT;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0] && (rows == 0 || i < rows); i++) {
+        fprintf(file, "%.*s\n", (int)width, lines[i]);
+    }
 }
 
 static void print_obstacle(const struct watch *watch, FILE *file, unsigned columns)
@@ -127,24 +192,35 @@ static void print_obstacle(const struct watch *watch, FILE *file, unsigned colum
 
 static void print_frame(struct watch *watch, FILE *file)
 {
+    struct verdicts verdicts;
     struct table_view view = {.older = &watch->older,
+                              .verdicts = &verdicts,
+                              .colored = watch->screen.takes_colours,
                               .only_missing = watch->only_missing,
+                              .filter = &watch->filter,
                               .agencies = watch->agencies,
                               .handlers = watch->handlers};
     screen_size(&watch->screen, &view.columns, &view.rows);
     print_title(watch, file, view.columns);
     print_keys(watch, file, view.columns);
+    if (view.rows > 0) {
+        view.rows = view.rows > TITLE_LINES ? view.rows - TITLE_LINES : 1;
+    }
+    if (watch->helps) {
+        print_help(file, view.columns, view.rows);
+        return;
+    }
     if (!watch->found) {
         print_obstacle(watch, file, view.columns);
         return;
     }
-    if (view.rows > 0) {
-        view.rows = view.rows > TITLE_LINES ? view.rows - TITLE_LINES : 1;
-    }
     if (watch->older.taken_ns == 0) {
         view.older = &watch->latest; /* its rates are not known, but they have their place */
     }
-    roster_arrange(&watch->latest, watch->sort, watch->only_missing);
+    verdicts_of_server(&watch->latest, &watch->rate, &verdict_default_limits, &verdicts);
+    roster_arrange(&watch->latest, &(struct roster_order){.sort = watch->sort,
+                                                          .missing_first = watch->only_missing,
+                                                          .filter = &watch->filter});
     table_print(file, &watch->latest, &view);
     watch->agencies = view.agencies;
     watch->handlers = view.handlers;
@@ -226,9 +302,55 @@ static void sort_by(struct watch *watch, enum roster_sort sort)
     watch->agencies.first = 0;
 }
 
+static void filter_by(struct watch *watch, const char *text)
+{
+    (void)snprintf(watch->filter.text, sizeof watch->filter.text, "%s", text);
+    watch->agencies.first = 0;
+    watch->handlers.first = 0;
+}
+
+/* Takes a key while the filter is being typed. The lists follow as it grows. */
+static void type_key(struct watch *watch, int key)
+{
+    enum { DELETE = 0x7f };
+    char text[ROSTER_FILTER_BYTES + 1];
+    size_t used = strlen(watch->filter.text);
+    memcpy(text, watch->filter.text, used + 1);
+    if (key == '\r' || key == '\n') {
+        watch->types = false;
+    } else if ((key == DELETE || key == '\b') && used > 0) {
+        text[used - 1] = '\0';
+        filter_by(watch, text);
+    } else if (key >= ' ' && key < DELETE) {
+        text[used] = (char)key;
+        text[used + 1] = '\0';
+        filter_by(watch, text);
+    }
+}
+
 static enum event take_key(struct watch *watch, int key)
 {
+    if (key == KEY_ESCAPE) {
+        watch->types = false;
+        watch->helps = false;
+        filter_by(watch, "");
+        return EVENT_REDRAW;
+    }
+    if (watch->types) {
+        type_key(watch, key);
+        return EVENT_REDRAW;
+    }
+    if (watch->helps && key != 'q') {
+        watch->helps = false;
+        return EVENT_REDRAW;
+    }
     switch (key) {
+    case '?':
+        watch->helps = true;
+        return EVENT_REDRAW;
+    case '/':
+        watch->types = true;
+        return EVENT_REDRAW;
     case 'q':
         return EVENT_END;
     case 's':
@@ -277,6 +399,11 @@ static enum event take_keys(struct watch *watch)
         if (keys_take(&watch->keys, bytes[i], &key)) {
             event = take_key(watch, key);
         }
+    }
+    struct pollfd more = {.fd = watch->screen.input, .events = POLLIN};
+    if (keys_are_open(&watch->keys) && poll(&more, 1, KEYS_PATIENCE_MS) == 0) {
+        keys_give_up(&watch->keys);
+        event = take_key(watch, KEY_ESCAPE);
     }
     return event;
 }

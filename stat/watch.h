@@ -6,9 +6,10 @@
  * otherwise, SIGKILL and crashes apart. SIGTSTP (^Z) gives the terminal back until SIGCONT;
  * SIGWINCH draws again. Called by lottery-stat.
  *
- * Keys: s, i, b, l sort the agencies by state, id, bets, and how long they have been silent; m
- * shows only the missing ones; Tab chooses the list that arrows, page, home and end scroll; any
- * other key looks at the server at once.
+ * What needs a look (verdict.h) comes first. Keys: ? explains them; / filters both lists by what is
+ * typed, and shows them alone, and Escape shows all again; s, i, b, l sort the agencies by state, id, bets, and how long they
+ * have been silent; m shows only the missing ones; Tab chooses the list that arrows, page, home and end
+ * scroll; any other key looks at the server at once.
  */
 #ifndef STAT_WATCH_H
 #define STAT_WATCH_H

@@ -147,6 +147,7 @@ static bool run(const struct server_config *config, const struct web_options *op
 
 int main(int argc, char **argv)
 {
+    struct program_complaints complaints = {.manual = &web_manual};
     struct web_options options;
     struct server_config config;
     struct failure failure;
@@ -157,8 +158,12 @@ int main(int argc, char **argv)
     if (reading != PROGRAM_GO_ON) {
         return program_exit_status(&web_manual, reading);
     }
-    if (!server_config_load(options.file, &config, &failure) ||
-        !confinement_become(config.user, config.data_group, &failure)) {
+    const struct config_request request = {
+        .file = options.file, .tell = program_complain_of, .context = &complaints};
+    if (!server_config_load(&request, &config, &failure)) {
+        return PROGRAM_EXIT_CONFIG;
+    }
+    if (!confinement_become(config.user, config.data_group, &failure)) {
         return program_complain(&web_manual, EXIT_FAILURE, "%s", failure.text);
     }
     if (options.only_check) {

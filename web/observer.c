@@ -6,6 +6,7 @@
 #include "lib/clock.h"
 #include "lib/program.h"
 #include "shm/slots.h"
+#include "stat/following.h"
 #include "stat/json.h"
 #include "stat/prometheus.h"
 
@@ -37,11 +38,13 @@ static const char *const turn_names[] = {
 
 /* Takes a snapshot of the server, if there is one. */
 static enum target_answer ask(const char *directory, struct snapshot *snapshot,
-                              struct failure *reason)
+                              struct replication_state *replication, struct failure *reason)
 {
     struct target target;
     enum target_answer answer = target_attach(directory, &target, reason);
     if (answer != TARGET_FOUND) {
+        *replication =
+            answer == TARGET_STANDBY ? target.replication : (struct replication_state){0};
         return answer;
     }
     bool taken = target_take_snapshot(&target, snapshot, reason);
@@ -72,8 +75,12 @@ static void remember(struct observer *observer, enum target_answer answer,
 void observer_look(struct observer *observer)
 {
     struct snapshot snapshot = {0};
-    enum target_answer answer = ask(observer->directory, &snapshot, &observer->reason);
+    enum target_answer answer =
+        ask(observer->directory, &snapshot, &observer->replication, &observer->reason);
     remember(observer, answer, &snapshot, (uint64_t)clock_wall_ms());
+    if (answer == TARGET_FOUND) {
+        verdict_rate_note(&observer->rate, &snapshot);
+    }
     snapshot_free(&observer->snapshot);
     observer->snapshot = snapshot;
     observer->answer = answer;
@@ -138,6 +145,14 @@ static void print_web(FILE *file, const struct observer *observer, enum observer
     fputc('}', file);
 }
 
+/* Where there is no server, it is the first member. */
+static void print_needs_look(FILE *file, const struct verdicts *verdicts)
+{
+    fputs("\n  \"needs_look\": ", file);
+    verdicts_print_json(file, verdicts);
+    fputc(',', file);
+}
+
 static size_t at_most(size_t count, size_t limit)
 {
     return count < limit ? count : limit;
@@ -151,9 +166,18 @@ void observer_print_json(FILE *file, const struct observer *observer, enum obser
         shown.handler_count = at_most(shown.handler_count, OBSERVER_ROWS_MAX);
     }
     fputc('{', file);
+    struct verdicts verdicts;
     if (observer->answer == TARGET_FOUND) {
-        json_print_members(file, &shown);
+        verdicts_of_server(&observer->snapshot, &observer->rate, &verdict_default_limits,
+                           &verdicts);
+        json_print_members(file, &shown, &verdicts);
         fputc(',', file);
+    } else if (observer->answer == TARGET_STANDBY) {
+        verdicts_of_standby(&observer->replication, (uint64_t)clock_wall_ms(), &verdicts);
+        print_needs_look(file, &verdicts);
+    } else {
+        verdicts_of_answer(observer->answer, observer->reason.text, &verdicts);
+        print_needs_look(file, &verdicts);
     }
     print_web(file, observer, extent);
     fputs("\n}\n", file);
@@ -161,12 +185,10 @@ void observer_print_json(FILE *file, const struct observer *observer, enum obser
 
 void observer_print_prometheus(FILE *file, const struct observer *observer)
 {
-    bool is_up = observer->answer == TARGET_FOUND;
-    fprintf(file,
-            "# HELP lottery_up 1 while lottery-web finds a server that has started.\n"
-            "# TYPE lottery_up gauge\nlottery_up %d\n",
-            is_up ? 1 : 0);
-    if (is_up) {
-        prometheus_print(file, &observer->snapshot);
+    prometheus_print_up(file, observer->answer == TARGET_FOUND);
+    if (observer->answer == TARGET_FOUND) {
+        prometheus_print(file, &observer->snapshot, PROMETHEUS_BOUNDED);
+    } else if (observer->answer == TARGET_STANDBY) {
+        following_print_metrics(file, &observer->replication);
     }
 }

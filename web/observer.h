@@ -16,18 +16,22 @@
 #include "web/happenings.h"
 #include "web/history.h"
 
+#include "stat/verdict.h"
 #include <stdbool.h>
+
 #include <stdint.h>
 #include <stdio.h>
 
 struct observer {
     const char *directory; /* of the data; the caller's */
     uint64_t looks;
-    int64_t looked_at_ms;      /* of the monotonic clock */
-    enum target_answer answer; /* of the latest look */
-    struct failure reason;     /* of any answer but TARGET_FOUND */
-    uint64_t since_ms;         /* when this answer came first, since 1970 */
-    struct snapshot snapshot;  /* of TARGET_FOUND; owned */
+    int64_t looked_at_ms;                 /* of the monotonic clock */
+    enum target_answer answer;            /* of the latest look */
+    struct failure reason;                /* of any answer but TARGET_FOUND */
+    uint64_t since_ms;                    /* when this answer came first, since 1970 */
+    struct snapshot snapshot;             /* of TARGET_FOUND; owned */
+    struct replication_state replication; /* of TARGET_STANDBY */
+    struct verdict_rate rate;             /* how fast bets.csv grows */
     struct history history;
     struct happenings happenings;
 };
@@ -59,8 +63,8 @@ void observer_close(struct observer *observer);
 void observer_print_json(FILE *file, const struct observer *observer, enum observer_extent extent);
 
 /*
- * Prints exposition text for Prometheus: lottery_up, 1 or 0, and what prometheus_print prints where
- * there is a server. Errors stay in `file`.
+ * Prints exposition text for Prometheus: lottery_up, 1 or 0, what prometheus_print prints where
+ * there is a server, and following_print_metrics where there is a standby. Errors stay in `file`.
  */
 void observer_print_prometheus(FILE *file, const struct observer *observer);
 

@@ -54,6 +54,8 @@ static const struct confinement_call web_calls[] = {
     ALWAYS("semctl"),
     WHERE("kill", 1, ALL_BITS, 0),
     ALWAYS("getuid"),
+    ALWAYS("fstatfs"),
+    ALWAYS("fstatfs64"),
     /* glibc, where it looks up whom a directory belongs to, would load libraries and ask a daemon */
     {.name = "mmap", .conditions = {{2, PROT_EXEC, PROT_EXEC}}, .error = EACCES},
     REFUSED("socket", EACCES),

@@ -39,7 +39,8 @@ const struct program_manual web_manual = {
     .options = program_options,
     .option_count = sizeof program_options / sizeof program_options[0],
     .statuses = {{EXIT_SUCCESS, "it was stopped; -t: the configuration is right"},
-                 {EXIT_FAILURE, "it could not start, or could not go on"}},
+                 {EXIT_FAILURE, "it could not start, or could not go on"},
+                 {PROGRAM_EXIT_CONFIG, "the configuration is wrong"}},
     .description = {"Serves a page, its events and metrics by HTTP, to this machine alone unless "
                     "--address says another one. It shows the server of one data directory, and "
                     "says so while there is none."},

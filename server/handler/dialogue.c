@@ -70,6 +70,11 @@ bool dialogue_is_over(const struct dialogue *dialogue)
     return pipeline_is_exhausted(&dialogue->pipeline);
 }
 
+void dialogue_note_arrival(struct dialogue *dialogue)
+{
+    pipeline_note_arrival(&dialogue->pipeline);
+}
+
 bool dialogue_owes_answers(const struct dialogue *dialogue)
 {
     return pipeline_owes_answers(&dialogue->pipeline);
@@ -193,6 +198,7 @@ static bool await_turn(struct dialogue *dialogue, uint64_t wait_ns)
         (void)ppoll(NULL, 0, &left, signals_sleep_mask());
     }
     slot_set_activity(dialogue->slot, SLOT_WORKING);
+    pipeline_note_arrival(&dialogue->pipeline);
     return true;
 }
 

@@ -63,6 +63,9 @@ bool dialogue_complain(struct dialogue *dialogue, const char *reason);
  */
 bool dialogue_is_over(const struct dialogue *dialogue);
 
+/* Notes that bytes have come now (pipeline.h). Called after each recv that brought some. */
+void dialogue_note_arrival(struct dialogue *dialogue);
+
 /* True while there are batches that have not been answered. */
 bool dialogue_owes_answers(const struct dialogue *dialogue);
 

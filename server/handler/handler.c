@@ -177,6 +177,7 @@ static enum receive_result receive(struct handler *handler)
         }
     }
     if (result == RECEIVED) {
+        dialogue_note_arrival(&handler->dialogue);
         atomic_store_explicit(&handler->slot->bytes,
                               connection_received_bytes(&handler->connection),
                               memory_order_relaxed);
@@ -266,6 +267,9 @@ static int serve(struct handler *handler)
     if (verdict == GO_ON) {
         bool came = connection_make_room(&handler->connection) &&
                     connection_receive_now(&handler->connection) == RECEIVED;
+        if (came) {
+            dialogue_note_arrival(&handler->dialogue);
+        }
         if (came || handler->has_more) {
             verdict = serve_messages(handler);
         }

@@ -9,6 +9,7 @@
 #include "lib/clock.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
+#include "shm/histogram.h"
 #include "shm/refusals.h"
 #include "shm/ring.h"
 #include "shm/slots.h"
@@ -78,6 +79,11 @@ void pipeline_tell_reasons(struct pipeline *pipeline)
     pipeline->tells_reasons = true;
 }
 
+void pipeline_note_arrival(struct pipeline *pipeline)
+{
+    pipeline->received_ns = clock_monotonic_ns();
+}
+
 bool pipeline_owes_answers(const struct pipeline *pipeline)
 {
     return pipeline->count > 0;
@@ -107,8 +113,10 @@ static struct pending_batch *push(struct pipeline *pipeline, const struct messag
     batch->agency = message->sender;
     batch->dialect = message->dialect;
     batch->bets = 0;
+    batch->csv_bytes = 0;
     batch->refused = false;
     batch->position = POSITION_GATHERED;
+    batch->received_ns = pipeline->received_ns;
     return batch;
 }
 
@@ -171,7 +179,10 @@ static bool queue_error(struct pipeline *pipeline, const struct message *message
 
 /* -------------------------------------------------------------- gathering ---- */
 
-/* Gives each gathered batch its position, or refuses it. They are the youngest ones. */
+/*
+ * Gives each gathered batch the position at which its own rows end, or refuses it: a copy on the engine
+ * may have the first ones long before the last. They are the youngest ones.
+ */
 static void resolve_gathered(struct pipeline *pipeline, enum append_result result, uint64_t end)
 {
     uint64_t refused = 0;
@@ -185,6 +196,7 @@ static void resolve_gathered(struct pipeline *pipeline, enum append_result resul
             continue; /* refused between batches that were gathered */
         }
         batch->position = end;
+        end -= batch->csv_bytes;
         if (result != APPEND_DONE) {
             refuse(pipeline, batch, append_result_text(result), 0);
             refused++;
@@ -325,6 +337,7 @@ bool pipeline_add(struct pipeline *pipeline, struct agency *agency, const struct
     }
     pipeline->gathered_agency = agency;
     pipeline->gathered_epoch = claim_epoch(pipeline->claim, agency);
+    batch->csv_bytes = conversion.csv_bytes;
     pipeline->csv_used += conversion.csv_bytes;
     pipeline->gathered_bets += conversion.rows;
     return true;
@@ -414,6 +427,35 @@ static void answer_oldest(struct pipeline *pipeline)
     pipeline->count--;
 }
 
+/* Acknowledgements of batches that came together, to be counted at once. */
+struct ack_run {
+    int64_t received_ns;
+    uint64_t count;
+};
+
+static void count_acks(const struct pipeline *pipeline, const struct ack_run *run, int64_t now_ns)
+{
+    struct shared_histogram *shards = pipeline->segment->shared->times.acks;
+    if (run->count > 0 && run->received_ns > 0 && now_ns > run->received_ns) {
+        histogram_count(&shards[pipeline->slot_index % SHARED_ACK_SHARDS],
+                        (uint64_t)(now_ns - run->received_ns), run->count);
+    }
+}
+
+/* Notes the oldest batch, which is about to be answered; an ERROR is no acknowledgement. */
+static void note_ack(const struct pipeline *pipeline, struct ack_run *run, int64_t now_ns)
+{
+    const struct pending_batch *batch = pending_at(pipeline, 0);
+    if (batch->refused) {
+        return;
+    }
+    if (batch->received_ns != run->received_ns) {
+        count_acks(pipeline, run, now_ns);
+        *run = (struct ack_run){.received_ns = batch->received_ns};
+    }
+    run->count++;
+}
+
 void pipeline_answer_safe(struct pipeline *pipeline)
 {
     if (pipeline->count == 0) {
@@ -421,9 +463,16 @@ void pipeline_answer_safe(struct pipeline *pipeline)
     }
     uint64_t safe = atomic_load(pipeline->safe);
     fault_point("answer.before");
+    if (pending_at(pipeline, 0)->position > safe) {
+        return;
+    }
+    int64_t now_ns = clock_monotonic_ns();
+    struct ack_run run = {0};
     while (pipeline->count > 0 && pending_at(pipeline, 0)->position <= safe) {
+        note_ack(pipeline, &run, now_ns);
         answer_oldest(pipeline);
     }
+    count_acks(pipeline, &run, now_ns);
 }
 
 bool pipeline_wait_for_oldest(struct pipeline *pipeline)

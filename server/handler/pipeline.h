@@ -34,9 +34,11 @@ enum {
 
 /* A batch that has not been answered. */
 struct pending_batch {
-    uint64_t position; /* safe once this is reached; POSITION_GATHERED: not appended yet */
+    uint64_t position;   /* safe once this is reached; POSITION_GATHERED: not appended yet */
+    int64_t received_ns; /* when it was received, by the monotonic clock */
     uint32_t agency;
     uint32_t bets;
+    size_t csv_bytes; /* of its rows */
     enum message_dialect dialect;
     bool refused;
     const char *reason;  /* that its ERROR carries; NULL: none */
@@ -76,6 +78,7 @@ struct pipeline {
     uint64_t refused_bucket;
     enum refusal_reason exhausted; /* by REFUSAL_MESSAGES or _PROBES; REFUSAL_REASONS: not yet */
 
+    int64_t received_ns;           /* when the latest bytes came; 0: not known */
     struct pending_batch *pending; /* in the arena: a ring of PIPELINE_PENDING_MAX */
     size_t first, count;           /* the oldest one, and how many */
 };
@@ -89,6 +92,12 @@ void pipeline_open(struct pipeline *pipeline, const struct pipeline_setting *set
 
 /* Lets every ERROR that is queued from now on carry its reason, but for untyped messages. */
 void pipeline_tell_reasons(struct pipeline *pipeline);
+
+/*
+ * Notes that bytes have come now: the time that an acknowledgement takes begins. Called with what a
+ * recv brought, and again once an agency that had to wait for its turn has it.
+ */
+void pipeline_note_arrival(struct pipeline *pipeline);
 
 /*
  * Takes a BET message. Its rows are gathered, or it is refused and the log says which row and why.

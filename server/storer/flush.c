@@ -6,6 +6,7 @@
 #include "lib/clock.h"
 #include "lib/fault_point.h"
 #include "lib/log.h"
+#include "shm/histogram.h"
 #include "shm/ring.h"
 #include "shm/waiting.h"
 #include "store/file_io.h"
@@ -55,8 +56,9 @@ static void report_durable(const struct heritage *heritage, uint64_t position)
     wake_if_safe(heritage, &segment->shared->positions.durable, position);
 }
 
-static void count_sync(struct shared_storer *shared, uint64_t sync_ns)
+static void count_sync(const struct segment *segment, uint64_t sync_ns)
 {
+    struct shared_storer *shared = &segment->shared->storer;
     uint64_t worst_ns = atomic_load_explicit(&shared->sync_worst_ns, memory_order_relaxed);
     while (sync_ns > worst_ns &&
            !atomic_compare_exchange_weak_explicit(&shared->sync_worst_ns, &worst_ns, sync_ns,
@@ -65,6 +67,7 @@ static void count_sync(struct shared_storer *shared, uint64_t sync_ns)
     atomic_store_explicit(&shared->sync_last_ns, sync_ns, memory_order_relaxed);
     atomic_fetch_add_explicit(&shared->sync_total_ns, sync_ns, memory_order_relaxed);
     atomic_fetch_add_explicit(&shared->flushes, 1, memory_order_relaxed);
+    histogram_count(&segment->shared->times.syncs, sync_ns, 1);
 }
 
 /* Makes what is written durable: the positions up to *end. The look finds what was done meanwhile. */
@@ -82,7 +85,7 @@ static bool sync_written(const struct storage *storage, const struct disk_file *
         return false;
     }
     *sync_ns = (uint64_t)(clock_monotonic_ns() - began_ns);
-    count_sync(&shared->storer, *sync_ns);
+    count_sync(disk->segment, *sync_ns);
     return disk_is_in_place(disk, bets, *end) && disk_is_trusted(disk);
 }
 

@@ -20,20 +20,25 @@ enum {
     LOOK_AGAIN_NS = 20 * 1000 * 1000
 };
 
+void admission_renew(struct admission *admission, const struct server_config *config)
+{
+    admission->connections_max = config->limit_connections;
+    admission->strangers_max = config->limit_unidentified;
+    admission->per_address_max = config->limit_connections_per_address;
+    admission->connection_rate =
+        rate_limit_make(config->limit_connection_rate, config->limit_connection_rate);
+    admission->stranger_rate =
+        rate_limit_make(config->limit_stranger_rate,
+                        (uint64_t)config->limit_stranger_rate * STRANGERS_BURST_SECONDS);
+}
+
 bool admission_open(struct admission *admission, const struct server_config *config)
 {
     *admission = (struct admission){
-        .connections_max = config->limit_connections,
-        .strangers_max = config->limit_unidentified,
-        .per_address_max = config->limit_connections_per_address,
-        .connection_rate =
-            rate_limit_make(config->limit_connection_rate, config->limit_connection_rate),
-        .stranger_rate =
-            rate_limit_make(config->limit_stranger_rate,
-                            (uint64_t)config->limit_stranger_rate * STRANGERS_BURST_SECONDS),
         .eviction_rate = rate_limit_make(EVICTIONS_PER_SECOND, EVICTIONS_PER_SECOND),
         .balancers = &config->balancers,
     };
+    admission_renew(admission, config);
     return handler_book_open(&admission->handlers,
                              config->limit_connections + HERITAGE_LEAVING_MAX);
 }

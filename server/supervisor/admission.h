@@ -46,6 +46,13 @@ struct admission {
 bool admission_open(struct admission *admission, const struct server_config *config);
 void admission_close(struct admission *admission);
 
+/*
+ * Takes over changed limits. limit_connections is not above that of admission_open. Where more are
+ * connected than may be, those that have said who they are stay, and nobody comes in before there is a
+ * place. What each address has used up stays used up.
+ */
+void admission_renew(struct admission *admission, const struct server_config *config);
+
 /* True when a connection may be accepted: there is a place, or a stranger that would give up one. */
 bool admission_has_room(struct admission *admission, const struct segment *segment);
 

@@ -211,7 +211,10 @@ void operator_attend(struct operator_desk *desk, struct heritage *heritage, bool
     log_info(LOG_ADMIN_COMMAND, "result: in_progress | command: %s",
              admin_command_name(request.command));
     bool possible = false;
-    if (request.command == ADMIN_PROMOTE) {
+    if (request.command == ADMIN_REPLACE) {
+        desk->hands_over = true;
+        possible = true;
+    } else if (request.command == ADMIN_PROMOTE) {
         (void)failure_set(&failure, "this server is the primary already; ask its standby");
     } else if (request.command == ADMIN_OPEN) {
         possible = prepare_open(desk, heritage, &request, &failure);

@@ -24,6 +24,7 @@
 struct operator_desk {
     bool waits_for_storer; /* an order has been posted, and its answer is owed at the door */
     bool opens_next;       /* `next` is to be opened, and the answer is owed at the door */
+    bool hands_over;       /* another process asks to replace the server: an answer is owed */
     struct control next;
     char abandon_reason[CONTROL_REASON_BYTES]; /* of a draw that ends without having been held */
 };
@@ -31,7 +32,8 @@ struct operator_desk {
 /*
  * Goes on with the operator at the door: takes a request, answers what can be answered, hands
  * orders to the storer and its answers back. `is_ready`: poll(2) has found what admin_door_watch asks
- * for. Sets opens_next when the next draw is to be opened.
+ * for. Sets opens_next when the next draw is to be opened, and hands_over when the server is to be
+ * replaced (successor.h).
  */
 void operator_attend(struct operator_desk *desk, struct heritage *heritage, bool is_ready);
 

@@ -4,6 +4,7 @@
 #include "server/supervisor/reload.h"
 
 #include "lib/log.h"
+#include "seal/signature.h"
 #include "server/server_tls.h"
 #include "shm/slots.h"
 
@@ -62,30 +63,73 @@ static bool renew(struct heritage *heritage, struct key_keeper *key_keeper, stru
     return changed;
 }
 
-void reload_run(struct heritage *heritage, const struct handler_book *handlers,
-                struct key_keeper *key_keeper)
+/* ----------------------------------------------------------------- values ---- */
+
+/*
+ * What can't be signed any more would be found at the draw. A key of another place needs a restart, and
+ * a process that is confined might not even read it.
+ */
+static bool can_sign(const struct config_reload *reload, struct failure *failure)
+{
+    struct signature ignored;
+    struct failure reason;
+    const char *key = reload->wanted.seal_key;
+    return key[0] == '\0' || strcmp(key, reload->started.seal_key) != 0 ||
+           signature_make(key, "", 0, &ignored, &reason) ||
+           failure_set(failure, "seal.key: %s", reason.text);
+}
+
+/* Has the changed values count: here, for later children, and for those that live where they follow. */
+static void take_over(struct heritage *heritage, struct admission *admission)
+{
+    const struct server_config *config = &heritage->config;
+    struct shared *shared = heritage->segment.shared;
+    atomic_store(&shared->supervisor.log_level, (uint32_t)config->log_level);
+    atomic_store(&shared->identity.connection_limit, config->limit_connections);
+    confinement_renew_limits(&heritage->confinement, config);
+    admission_renew(admission, config);
+    heritage->issue++; /* handlers that wait have what was before */
+}
+
+void reload_run(struct heritage *heritage, struct admission *admission,
+                struct key_keeper *key_keeper, struct config_reload *reload)
 {
     struct failure failure;
-    if (!heritage->tls.is_on) {
-        log_info(LOG_RELOAD_HAS_NOTHING,
-                 "result: success | reason: SIGHUP does not stop the server; there "
-                 "is nothing to read again, because tls.mode is off. The configuration is read at "
-                 "the start alone: for another one, stop and start it");
+    const struct server_config before = heritage->config;
+    if (!config_reload_read(reload)) {
         return;
     }
-    if (!renew(heritage, key_keeper, &failure)) {
-        log_error(LOG_RELOAD_FAILED,
-                  "result: fail | error: %s | reason: the server goes on with what "
-                  "it has read before",
-                  failure.text);
+    if (!can_sign(reload, &failure)) {
+        config_reload_refuse(failure.text);
         return;
     }
-    server_tls_publish(&heritage->tls, &heritage->segment); /* before the look at the slots */
-    server_tls_warn(&heritage->tls, &heritage->config, &heritage->listeners);
-    unsigned ended = end_revoked(heritage, handlers);
+    config_reload_lay_over(reload, &heritage->config);
+    if (heritage->tls.is_on && !renew(heritage, key_keeper, &failure)) {
+        heritage->config = before;
+        config_reload_refuse(failure.text);
+        return;
+    }
+    unsigned ended = 0;
+    const char *reason = "it was read again";
+    if (heritage->tls.is_on) {
+        reason = "certificates, key, CA and revocation list were read again, too";
+        server_tls_publish(&heritage->tls, &heritage->segment); /* before the look at the slots */
+        server_tls_warn(&heritage->tls, &heritage->config, &heritage->listeners);
+        ended = end_revoked(heritage, &admission->handlers);
+    }
+    const enum log_level level = (enum log_level)heritage->config.log_level;
+    if (!log_enabled(level)) {
+        log_set_threshold(
+            level); /* what is told of this is seen by the old level, or by the new one */
+    }
+    struct config_changes changes = config_reload_commit(reload);
+    if (changes.taken_over > 0) {
+        take_over(heritage, admission);
+    }
     log_info(LOG_RELOADED,
-             "result: success | revoked_connections: %u | reason: certificates, "
-             "key, CA and revocation list were read again; the configuration is read at the start "
-             "alone",
-             ended);
+             "result: success | configuration: %s | keys_changed: %u | "
+             "keys_that_need_a_restart: %u | revoked_connections: %u | reason: %s",
+             changes.taken_over + changes.waiting == 0 ? "unchanged" : "changed",
+             changes.taken_over, changes.waiting, ended, reason);
+    log_set_threshold(level);
 }

@@ -35,8 +35,10 @@
 #include "server/supervisor/ownership.h"
 #include "server/supervisor/recovery.h"
 #include "server/supervisor/reload.h"
+#include "server/supervisor/reporting.h"
 #include "server/supervisor/reserve.h"
 #include "server/supervisor/ship_keeper.h"
+#include "server/supervisor/successor.h"
 #include "shm/refusals.h"
 #include "shm/replica.h"
 #include "shm/slots.h"
@@ -77,6 +79,9 @@ struct supervisor {
     struct reserve reserve;
     struct ownership ownership;
     struct operator_desk desk;
+    struct config_reload configuration;
+    struct successor successor;
+    struct reporting reporting;
     struct log_limit refusals; /* of lines about who was not accepted */
     enum supervisor_end end;   /* set by note_end alone */
 };
@@ -226,9 +231,11 @@ static void look_after_children(struct supervisor *supervisor)
 
 /*
  * Sleeps in ppoll with our signals let in, and returns what it returned. If ppoll fails, it lets
- * the signals in for a pause instead, so that the server can still be stopped.
+ * the signals in for a pause instead, so that the server can still be stopped. All of the
+ * supervisor's loops come by here, so here it tells the service manager that it goes round.
  */
-static int await_event(struct pollfd *poll, nfds_t watched, const struct timespec *timeout)
+static int await_event(struct supervisor *supervisor, struct pollfd *poll, nfds_t watched,
+                       const struct timespec *timeout)
 {
     int result = ppoll(poll, watched, timeout, signals_sleep_mask());
     if (result < 0 && errno != EINTR) {
@@ -238,13 +245,14 @@ static int await_event(struct pollfd *poll, nfds_t watched, const struct timespe
         nanosleep(&pause, NULL);
         signals_block();
     }
+    reporting_go_round(&supervisor->reporting);
     return result;
 }
 
-static void pause_for(int64_t pause_ms)
+static void pause_for(struct supervisor *supervisor, int64_t pause_ms)
 {
     struct timespec pause = clock_interval(pause_ms);
-    await_event(NULL, 0, &pause);
+    await_event(supervisor, NULL, 0, &pause);
 }
 
 /* -------------------------------------------------------------- refusals ---- */
@@ -300,7 +308,7 @@ static void start_handler(struct supervisor *supervisor, int socket,
         }
         slot_release(slot);
         handler_book_give_back(handlers, slot_index);
-        pause_for(OUT_OF_RESOURCES_PAUSE_MS);
+        pause_for(supervisor, OUT_OF_RESOURCES_PAUSE_MS);
         return;
     }
     handler_book_note(handlers, slot_index, pid, address);
@@ -321,7 +329,7 @@ static void explain_accept_error(struct supervisor *supervisor)
     if (may_log_refusal(supervisor)) {
         log_error(LOG_ACCEPT_FAILED, "result: fail | error: %s", strerror(error));
     }
-    pause_for(OUT_OF_RESOURCES_PAUSE_MS);
+    pause_for(supervisor, OUT_OF_RESOURCES_PAUSE_MS);
 }
 
 /* Logs that a stranger was asked to leave, because somebody else needed its place. */
@@ -394,6 +402,7 @@ static int64_t patience_ms(const struct supervisor *supervisor)
         reserve_patience_ms(&supervisor->reserve),
         log_limit_patience_ms(&supervisor->refusals, clock_monotonic_ms()),
         admin_door_patience_ms(&supervisor->heritage.door),
+        successor_patience_ms(&supervisor->successor),
     };
     for (size_t i = 0; i < sizeof others_ms / sizeof others_ms[0]; i++) {
         if (others_ms[i] >= 0 && others_ms[i] < patience_ms) {
@@ -407,6 +416,7 @@ static int64_t patience_ms(const struct supervisor *supervisor)
 enum {
     POLL_DOOR,
     POLL_NEWS,
+    POLL_SUCCESSOR,
     POLL_LISTENERS,
     POLLS_MAX = POLL_LISTENERS + LISTENERS_MAX + HERITAGE_RESERVE_MAX
 };
@@ -422,6 +432,7 @@ static bool wait_for_events(struct supervisor *supervisor, struct pollfd polls[P
     bool has_room = admission_has_room(&supervisor->admission, &supervisor->heritage.segment);
     admin_door_watch(&supervisor->heritage.door, &polls[POLL_DOOR]);
     polls[POLL_NEWS] = (struct pollfd){.fd = supervisor->heritage.news, .events = POLLIN};
+    successor_watch(&supervisor->successor, &polls[POLL_SUCCESSOR]);
     for (size_t i = 0; i < listeners->count; i++) {
         polls[POLL_LISTENERS + i] =
             (struct pollfd){.fd = has_room ? listeners->descriptors[i] : -1, .events = POLLIN};
@@ -429,7 +440,7 @@ static bool wait_for_events(struct supervisor *supervisor, struct pollfd polls[P
     struct timespec timeout = clock_interval(patience_ms(supervisor));
     nfds_t watched = POLL_LISTENERS + listeners->count;
     watched += reserve_watch(&supervisor->reserve, polls + watched);
-    int events = await_event(polls, watched, &timeout);
+    int events = await_event(supervisor, polls, watched, &timeout);
     if (events <= 0) {
         for (nfds_t i = 0; i < watched; i++) {
             polls[i].revents = 0;
@@ -458,8 +469,9 @@ static void fence(struct supervisor *supervisor)
     wait_halt(&supervisor->heritage.segment);
     log_critical(LOG_PRIMARY_DEPOSED,
                  "result: fail | reason: %s: this server takes no more bets, and "
-                 "acknowledges none; start it as a standby (lottery-server --follow), which moves "
-                 "what was never acknowledged aside",
+                 "acknowledges none; unless the shipper's line before says otherwise, start it as "
+                 "a standby (lottery-server --follow), which moves what was never acknowledged "
+                 "aside",
                  is_behind ? "the log of the centre has more than this disk"
                            : "another node has claimed the log of the centre");
 }
@@ -470,11 +482,14 @@ static void serve(struct supervisor *supervisor)
     struct pollfd polls[POLLS_MAX] = {{0}};
     while (!signals_terminate_requested() && supervisor->keeper.state != KEEPER_GIVEN_UP &&
            ship_keeper_verdict(&supervisor->ship_keeper) == SHIP_GOES_ON &&
-           ownership_holds(&supervisor->ownership) && !supervisor->desk.opens_next) {
+           ownership_holds(&supervisor->ownership) && !supervisor->desk.opens_next &&
+           supervisor->successor.state != SUCCESSOR_GOES) {
         bool is_quiet = wait_for_events(supervisor, polls);
         if (signals_take_hangup()) {
-            reload_run(&supervisor->heritage, &supervisor->admission.handlers,
-                       &supervisor->key_keeper);
+            service_manager_reloading(supervisor->heritage.manager);
+            reload_run(&supervisor->heritage, &supervisor->admission, &supervisor->key_keeper,
+                       &supervisor->configuration);
+            service_manager_ready(supervisor->heritage.manager);
         }
         look_after_children(supervisor);
         take_returned(supervisor);
@@ -483,6 +498,11 @@ static void serve(struct supervisor *supervisor)
             heritage_take_news(&supervisor->heritage);
         }
         operator_attend(&supervisor->desk, &supervisor->heritage, polls[POLL_DOOR].revents != 0);
+        if (supervisor->desk.hands_over) {
+            supervisor->desk.hands_over = false;
+            successor_welcome(&supervisor->successor);
+        }
+        successor_attend(&supervisor->successor, polls[POLL_SUCCESSOR].revents != 0);
         accept_connections(supervisor, polls + POLL_LISTENERS);
         if (!is_complete(supervisor)) {
             reserve_yield(&supervisor->reserve);
@@ -521,7 +541,7 @@ static bool stop_handlers(struct supervisor *supervisor)
             forced = true;
         }
         handler_book_signal(book, forced ? SIGKILL : SIGTERM);
-        pause_for(REPEAT_SIGTERM_MS);
+        pause_for(supervisor, REPEAT_SIGTERM_MS);
         look_after_children(supervisor);
     }
     log_info(LOG_HANDLERS_STOPPED, "result: %s | handlers: %u", forced ? "fail" : "success",
@@ -545,7 +565,7 @@ static bool stop_keyholder(struct supervisor *supervisor)
             forced = true;
         }
         key_keeper_signal(keeper, forced ? SIGKILL : SIGTERM);
-        pause_for(REPEAT_SIGTERM_MS);
+        pause_for(supervisor, REPEAT_SIGTERM_MS);
         signals_take_child_news();
         reap(supervisor);
     }
@@ -565,7 +585,7 @@ static enum supervisor_end stop_storer(struct supervisor *supervisor)
             forced = true;
         }
         kill(keeper->storer, forced ? SIGKILL : SIGTERM);
-        pause_for(REPEAT_SIGTERM_MS);
+        pause_for(supervisor, REPEAT_SIGTERM_MS);
         signals_take_child_news();
         reap(supervisor);
     }
@@ -599,7 +619,7 @@ static void stop_shipper(struct supervisor *supervisor)
             kill(keeper->shipper, forced ? SIGKILL : SIGTERM);
             asked = true;
         }
-        pause_for(REPEAT_SIGTERM_MS);
+        pause_for(supervisor, REPEAT_SIGTERM_MS);
         signals_take_child_news();
         reap(supervisor);
     }
@@ -617,20 +637,36 @@ static void stop_shipper(struct supervisor *supervisor)
               atomic_load(&positions->replicated), has_all ? "" : reason);
 }
 
-/* Stops in the order that loses nothing: listeners, handlers, keyholder, storer, shipper. */
+/* True where another process has the sockets, and waits for the end of this server. */
+static bool is_replaced(const struct supervisor *supervisor)
+{
+    return supervisor->successor.state == SUCCESSOR_GOES;
+}
+
+/*
+ * Stops in the order that loses nothing: listeners, handlers, keyholder, storer, shipper. For a
+ * successor the listeners stay open; nobody accepts.
+ */
 static void shut_down(struct supervisor *supervisor)
 {
     struct heritage *heritage = &supervisor->heritage;
     char reason[SIGNALS_REQUEST_BYTES] = "the server can't go on";
     if (supervisor->end == SUPERVISOR_LOST_WHAT_IT_OWNS) {
         snprintf(reason, sizeof reason, "what the server owns has been taken away");
+    } else if (is_replaced(supervisor)) {
+        snprintf(reason, sizeof reason, "replaced by pid %d", (int)supervisor->successor.pid);
     } else if (supervisor->end == SUPERVISOR_STOPPED_AS_ASKED) {
         signals_describe_request(reason);
     }
     log_info(LOG_SHUTDOWN_BEGUN, "result: in_progress | reason: %s", reason);
     segment_publish(&heritage->segment, SHARED_STOPPING);
-    listeners_close(&heritage->listeners);
-    log_info(LOG_LISTENER_CLOSED, "result: success");
+    if (is_replaced(supervisor)) {
+        service_manager_rests_watchdog(heritage->manager); /* the service does not stop */
+    } else {
+        reporting_stop(&supervisor->reporting);
+        listeners_close(&heritage->listeners);
+        log_info(LOG_LISTENER_CLOSED, "result: success");
+    }
     bool stopped = stop_handlers(supervisor);
     if (!stop_keyholder(supervisor) || !stopped) {
         note_end(supervisor, SUPERVISOR_HAD_TO_KILL);
@@ -658,6 +694,7 @@ static void announce_ready(struct heritage *heritage)
         log_info(LOG_LISTENING, "result: success | address: %s | port: %u", bound.host, port);
     }
     server_tls_warn(&heritage->tls, &heritage->config, &heritage->listeners);
+    listeners_set_backlog(&heritage->listeners, heritage->config.listen_backlog);
 }
 
 /*
@@ -672,6 +709,7 @@ static bool turn_over(struct supervisor *supervisor, struct failure *failure)
     struct heritage *heritage = &supervisor->heritage;
     bool committed = false;
     segment_publish(&heritage->segment, SHARED_STARTING);
+    reporting_start(&supervisor->reporting);
     (void)stop_handlers(supervisor);
     (void)stop_keyholder(supervisor);
     keeper_replace(&supervisor->keeper, true); /* what is left in the ring needs a storer */
@@ -708,6 +746,7 @@ static bool start_draw(struct supervisor *supervisor, struct failure *failure)
     ship_keeper_replace(&supervisor->ship_keeper); /* the storer has said what is durable */
     ownership_begin(&supervisor->ownership, heritage);
     announce_ready(heritage);
+    reporting_serve(&supervisor->reporting);
     operator_answer_open(&supervisor->desk, heritage, NULL);
     return true;
 }
@@ -720,6 +759,35 @@ static bool is_to_turn_over(const struct supervisor *supervisor)
 }
 
 /*
+ * True where the process that was to replace this one has gone, while the lock is still ours: then
+ * nobody else serves those who wait at the listeners.
+ */
+static bool is_to_resume(const struct supervisor *supervisor)
+{
+    return successor_has_gone(&supervisor->successor) && !signals_terminate_requested() &&
+           supervisor->keeper.state == KEEPER_DRAINED &&
+           (supervisor->end == SUPERVISOR_STOPPED_AS_ASKED ||
+            supervisor->end == SUPERVISOR_HAD_TO_KILL);
+}
+
+/* Makes what a start of the current draw needs, after everything was stopped. False with the failure. */
+static bool resume(struct supervisor *supervisor, struct failure *failure)
+{
+    struct heritage *heritage = &supervisor->heritage;
+    log_warning(LOG_REPLACE_RESUMED,
+                "result: fail | pid: %d | reason: it has gone before this server "
+                "had given up its directory: this server serves again",
+                (int)supervisor->successor.pid);
+    successor_dismiss(&supervisor->successor);
+    supervisor->end = SUPERVISOR_STOPPED_AS_ASKED;
+    supervisor->keeper = (struct keeper){.heritage = heritage};
+    supervisor->key_keeper = (struct key_keeper){.heritage = heritage, .may_be_late = true};
+    supervisor->ship_keeper = (struct ship_keeper){.heritage = heritage};
+    reporting_start(&supervisor->reporting);
+    return heritage_renew(heritage, failure);
+}
+
+/*
  * Lives from recovery to the end of the shutdown. If a draw could not start, `failure` says why. An
  * operator whose request comes too late is told so.
  */
@@ -729,10 +797,17 @@ static void live(struct supervisor *supervisor, struct failure *failure)
     bool started = start_draw(supervisor, failure);
     while (started) {
         serve(supervisor);
-        if (!is_to_turn_over(supervisor)) {
+        if (is_to_turn_over(supervisor)) {
+            started = turn_over(supervisor, failure) && start_draw(supervisor, failure);
+        } else if (is_replaced(supervisor)) {
+            shut_down(supervisor);
+            if (!is_to_resume(supervisor)) {
+                return;
+            }
+            started = resume(supervisor, failure) && start_draw(supervisor, failure);
+        } else {
             break;
         }
-        started = turn_over(supervisor, failure) && start_draw(supervisor, failure);
     }
     if (!started) {
         note_end(supervisor, SUPERVISOR_COULD_NOT_START);
@@ -745,13 +820,34 @@ static void live(struct supervisor *supervisor, struct failure *failure)
     }
 }
 
-int supervisor_run(const struct server_config *config)
+/* Says exactly what there is, where a server that was to replace another one could not start. */
+static void log_nobody_serves(const struct predecessor *predecessor,
+                              const struct server_config *config)
 {
-    struct supervisor supervisor = {.heritage = {.config = *config}};
+    if (predecessor != NULL) {
+        log_critical(LOG_REPLACE_LEFT_NOBODY,
+                     "result: fail | pid: %d | reason: that server has ended as at "
+                     "any stop, and this one could not start: nobody listens now. All that was "
+                     "acknowledged is stored in %s: mend what the next line says, and start the "
+                     "server",
+                     (int)predecessor->pid, config->data_directory);
+    }
+}
+
+int supervisor_run(const struct server_config *config, struct service_manager *manager,
+                   const struct predecessor *predecessor)
+{
+    struct supervisor supervisor = {.heritage = {.config = *config, .manager = manager}};
     struct failure failure = {.text = ""};
+    config_reload_open(&supervisor.configuration, config);
+    if (predecessor != NULL) {
+        supervisor.heritage.listeners = predecessor->listeners;
+    }
+    supervisor.successor.heritage = &supervisor.heritage;
     supervisor.keeper.heritage = &supervisor.heritage;
     supervisor.key_keeper.heritage = &supervisor.heritage;
     supervisor.ship_keeper.heritage = &supervisor.heritage;
+    supervisor.reporting.heritage = &supervisor.heritage;
     reserve_open(&supervisor.reserve, &supervisor.heritage);
     log_limit_open(&supervisor.refusals, clock_monotonic_ms());
     signals_prepare_supervisor();
@@ -764,19 +860,24 @@ int supervisor_run(const struct server_config *config)
             failure_set(&failure, "no memory for limits.max_connections");
             note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
         } else {
+            reporting_start(&supervisor.reporting);
             live(&supervisor, &failure);
         }
         admission_close(&supervisor.admission);
+        if (is_replaced(&supervisor)) {
+            service_manager_main_pid(manager, supervisor.successor.pid);
+        }
         heritage_close(&supervisor.heritage);
     }
     if (supervisor.end == SUPERVISOR_COULD_NOT_START) {
+        log_nobody_serves(predecessor, config);
         log_critical(LOG_START_FAILED, "result: fail | error: %s", failure.text);
         log_complain("%s", failure.text);
         return EXIT_FAILURE;
     }
     bool well = supervisor.end == SUPERVISOR_STOPPED_AS_ASKED;
     log_info(LOG_SERVER_EXITED, "result: %s | end: %s", well ? "success" : "fail",
-             end_name(supervisor.end));
+             well && is_replaced(&supervisor) ? "replaced" : end_name(supervisor.end));
     return well                                  ? EXIT_SUCCESS
            : supervisor.end == SUPERVISOR_FENCED ? SUPERVISOR_EXIT_FENCED
                                                  : EXIT_FAILURE;

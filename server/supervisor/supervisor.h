@@ -4,7 +4,9 @@
 #ifndef SERVER_SUPERVISOR_SUPERVISOR_H
 #define SERVER_SUPERVISOR_SUPERVISOR_H
 
+#include "server/predecessor.h"
 #include "server/server_config.h"
+#include "server/service_manager.h"
 
 /*
  * The exit status where another node writes the log of this centre, or the log has more than this disk:
@@ -13,10 +15,14 @@
 enum { SUPERVISOR_EXIT_FENCED = 4 };
 
 /*
+ * `predecessor`: the server that this one replaces, which has ended, with the sockets that it had; NULL:
+ * none.
+ *
  * Runs the server until it is asked to stop or can't go on, and returns the exit status of the
- * process. Called by main, in the process that becomes the supervisor. The processes that it forks
- * never return from it (processes.h).
+ * process. `manager` is told how it goes. Called by main, in the process that becomes the
+ * supervisor. The processes that it forks never return from it (processes.h).
  */
-int supervisor_run(const struct server_config *config);
+int supervisor_run(const struct server_config *config, struct service_manager *manager,
+                   const struct predecessor *predecessor);
 
 #endif

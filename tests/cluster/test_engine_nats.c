@@ -2,17 +2,23 @@
  * test_engine_nats.c - the engine behind nats-server: what any engine does, and what nodes that die,
  * stand still or are cut off do to it.
  */
+#include "lib/thread.h"
 #include "tests/harness/cluster.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/engine_cases.h"
 #include "tests/harness/engine_client.h"
+#include "tests/harness/ports.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <nats/nats.h>
 
@@ -290,6 +296,84 @@ static void pipelined_appends_are_not_fenced_by_a_claim(void **state)
     natsConnection_Destroy(connection);
 }
 
+/* ------------------------------------------------------- a server that says no version ---- */
+
+/* A server that lets in the first one who comes, says so, and closes the connection of all others. */
+struct mute {
+    int listener, client;
+    pthread_t thread;
+};
+
+static void *let_one_in(void *context)
+{
+    static const char info[] = "INFO {\"server_id\":\"MUTE\",\"version\":\"2.10.27\","
+                               "\"proto\":1,\"headers\":true,\"max_payload\":1048576}\r\n";
+    static const char pong[] = "PONG\r\n";
+    struct mute *mute = context;
+    char heard[1024];
+    mute->client = accept(mute->listener, NULL, NULL);
+    if (mute->client < 0 || send(mute->client, info, sizeof info - 1, MSG_NOSIGNAL) < 0 ||
+        recv(mute->client, heard, sizeof heard, 0) <= 0 ||
+        send(mute->client, pong, sizeof pong - 1, MSG_NOSIGNAL) < 0) {
+        return NULL;
+    }
+    for (int other = 0; (other = accept(mute->listener, NULL, NULL)) >= 0;) {
+        (void)close(other);
+    }
+    return NULL;
+}
+
+static void start_mute(struct mute *mute, unsigned port)
+{
+    const int yes = 1;
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_port = htons((uint16_t)port),
+                                        .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    *mute = (struct mute){.client = -1};
+    mute->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(setsockopt(mute->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes), 0);
+    assert_int_equal(bind(mute->listener, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(mute->listener, PIPELINED), 0);
+    assert_int_equal(thread_start(&mute->thread, let_one_in, mute), 0);
+}
+
+static void stop_mute(struct mute *mute)
+{
+    (void)shutdown(mute->listener, SHUT_RDWR);
+    (void)close(mute->listener);
+    (void)shutdown(mute->client, SHUT_RDWR);
+    (void)pthread_join(mute->thread, NULL);
+    (void)close(mute->client);
+}
+
+/* Its version was forgotten when the other one said none, and it was taken for one that is too old. */
+static void a_server_is_used_again_after_one_that_said_no_version(void **state)
+{
+    struct cluster *cluster = cluster_start(*state, 1, "");
+    const unsigned port = ports_choose();
+    const char *servers = stage_text(*state, "%s,nats://127.0.0.1:%u", cluster->servers, port);
+    const struct engine_access access = engine_client_access(servers);
+    struct engine *engine = engine_client_open_with(*state, &access, PATIENCE_MS);
+    const char *subjects[] = {SUBJECT};
+    struct mute mute;
+    assert_int_equal(engine_make_stream(engine, STREAM, subjects, 1, 1, PATIENCE_MS, &failure),
+                     ENGINE_STORED);
+    append_all(engine, 0, 1);
+    cluster_kill_node(cluster, 0);
+    start_mute(&mute, port);
+    const struct deadline deadline = deadline_in(DEADLINE_MS);
+    do {
+        assert_int_not_equal(append_once(engine, 1), ENGINE_STORED);
+    } while (strstr(failure.text, stage_text(*state, ":%u", port)) == NULL &&
+             deadline_pause(deadline));
+    assert_non_null(strstr(failure.text, stage_text(*state, ":%u", port)));
+    cluster_start_node(cluster, 0);
+    cluster_await_ready(cluster);
+    stop_mute(&mute);
+    append_all(engine, 1, 2);
+    expect_exactly(engine, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +384,7 @@ int main(void)
         STAGE_TEST(a_follower_reads_on_while_nodes_die_one_after_the_other),
         STAGE_TEST(without_any_server_a_client_waits_and_then_works),
         STAGE_TEST(pipelined_appends_are_not_fenced_by_a_claim),
+        STAGE_TEST(a_server_is_used_again_after_one_that_said_no_version),
     };
     sigset_t all;
     void *stage = NULL;

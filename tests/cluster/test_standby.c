@@ -63,6 +63,40 @@ static void agencies_go_on_at_the_standby_and_the_old_primary_follows_it(void **
     server_stop_well(returned);
 }
 
+/* The next server of the same node claims the log anew, and the standby goes on following it. */
+static void a_primary_that_is_replaced_goes_on_in_the_next_epoch(void **state)
+{
+    const struct centre *centre = centre_open(*state, "2");
+    struct server *primary = centre_start_primary(centre, 0);
+    struct server *standby = centre_start_standby(centre, 1, "1h");
+    struct peer *peer = centre_sell(primary, standby, 10);
+    struct server *next =
+        server_start_with(centre->stage, centre->directories[0], ARGUMENTS("--replace"),
+                          centre_environment(centre, 0, "5s"));
+    peer_expect_close(peer);
+    assert_int_equal(program_await_end(primary->program).status, 0);
+    (void)server_await_log(primary, 1, "action: server_exit | result: success | end: replaced");
+    (void)server_await_log(primary, 1, "claimed: epoch 1 *");
+    (void)server_await_log(next, 1, "claimed: epoch 2 *");
+    struct peer *again = peer_connect(next);
+    peer_ask(again, "1:7\r\n", "server:8:10,open*\r\n");
+    peer_ask(again, bets_batch(centre->stage, 1, 10, 5), "server:0\r\n");
+    centre_await_same(next, standby, "bets.csv");
+    server_stop_well(standby);
+}
+
+static void a_standby_answers_a_hangup_and_goes_on_following(void **state)
+{
+    const struct centre *centre = centre_open(*state, "2");
+    struct server *primary = centre_start_primary(centre, 0);
+    struct server *standby = centre_start_standby(centre, 1, "1h");
+    assert_int_equal(kill(standby->program->pid, SIGHUP), 0);
+    (void)server_await_log(standby, 1,
+                           "action: reload | result: success | configuration: *standby");
+    (void)centre_sell(primary, standby, 3);
+    server_stop_well(standby);
+}
+
 static void what_the_log_lacks_is_put_aside_and_counted(void **state)
 {
     const struct centre *centre = centre_open(*state, "2");
@@ -187,6 +221,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STAGE_TEST(a_standby_has_the_same_bytes_also_one_that_joins_late),
         STAGE_TEST(agencies_go_on_at_the_standby_and_the_old_primary_follows_it),
+        STAGE_TEST(a_primary_that_is_replaced_goes_on_in_the_next_epoch),
+        STAGE_TEST(a_standby_answers_a_hangup_and_goes_on_following),
         STAGE_TEST(what_the_log_lacks_is_put_aside_and_counted),
         STAGE_TEST(a_primary_that_was_paused_acknowledges_nothing_more),
         STAGE_TEST(an_operator_switches_over),

@@ -179,12 +179,28 @@ modes_in_the_images_are_not_the_clone_s() {
     expect_equal "700 lottery" "$(docker exec server stat -c '%a %U' /data)" "/data"
 }
 
+# The images are built of a copy of the checkout; so it is told which commit that is of.
+version_names_the_commit_that_the_images_are_built_of() {
+    local commit name
+    commit=$(bash scripts/commit.sh 2>/dev/null)
+    for name in server agency; do
+        expect_equal "commit: $commit" \
+            "$(docker run --rm --entrypoint "lottery-$name" "${name/agency/client}:latest" --version | grep '^commit: ')" \
+            "lottery-$name --version"
+    done
+    [[ $commit != unknown || ! -e $checkout/.git ]] || fail "there is git, and no commit"
+}
+
 ipcs_shows_the_gate_and_lottery_stat() {
     make -s docker-compose-ipcs >"$work/ipcs" 2>&1 || fail "no ipcs: $(tail -n 3 "$work/ipcs")"
     local word
     for word in 'Semaphore Arrays' 'semnum' 'lottery-[0-9a-f]+' 'gate +missing +0'; do
         grep -qE "$word" "$work/ipcs" || fail "ipcs does not show $word"
     done
+}
+
+the_commands_of_the_pages_print_what_these_show() {
+    python3 tests/documents/commands.py docker || fail "status $?"
 }
 
 exercise_2_up_again_changes_nothing_and_clients_get_their_winners_again() {
@@ -500,6 +516,7 @@ copy_checkout() {
         --exclude=./data -cf - . | tar -C "$work" -xf - || exit 1
     chmod -R go-rwx "$work"
     chmod o+r "$work/server/config.yaml" "$work/client/config.yaml"
+    bash scripts/commit.sh >"$work/COMMIT" # .git stays behind
     mkdir "$work/.data"
     [[ ! -f $dataset ]] || cp "$dataset" "$work/.data/dataset.zip"
 }
@@ -527,7 +544,9 @@ run_test exercise_6_batches_of_the_configured_size_are_stored
 run_test exercise_8_no_process_is_left_behind
 run_test containers_are_locked_up
 run_test modes_in_the_images_are_not_the_clone_s
+run_test version_names_the_commit_that_the_images_are_built_of
 run_test ipcs_shows_the_gate_and_lottery_stat
+run_test the_commands_of_the_pages_print_what_these_show
 run_test exercise_2_up_again_changes_nothing_and_clients_get_their_winners_again
 run_test exercise_2_a_changed_configuration_takes_effect_without_a_new_image
 run_test exercise_3_netcat_says_whether_the_server_answers

@@ -120,8 +120,9 @@ static void check_server(const char *file)
     struct server_config again;
     struct failure failure = {.text = ""};
     struct failure failure_again = {.text = ""};
-    bool taken = server_config_load(file, &config, &failure);
-    FUZZ_EXPECT(server_config_load(file, &again, &failure_again) == taken);
+    const struct config_request request = {.file = file};
+    bool taken = server_config_load(&request, &config, &failure);
+    FUZZ_EXPECT(server_config_load(&request, &again, &failure_again) == taken);
     if (!taken) {
         check_refusal(&failure, &failure_again);
         return;

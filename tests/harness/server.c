@@ -115,6 +115,12 @@ struct server *server_follow(struct stage *stage, const char *directory,
     return server;
 }
 
+struct server *server_launch_with(struct stage *stage, const char *directory,
+                                  const char *const *arguments, const char *const *environment)
+{
+    return launch(stage, directory, INTO_ITS_FILE, arguments, environment);
+}
+
 struct server *server_start_with(struct stage *stage, const char *directory,
                                  const char *const *arguments, const char *const *environment)
 {

@@ -35,6 +35,12 @@ struct server *server_start_with(struct stage *stage, const char *directory,
                                  const char *const *arguments, const char *const *environment);
 
 /*
+ * The same, and does not await that it listens: server_await_port sets the port.
+ */
+struct server *server_launch_with(struct stage *stage, const char *directory,
+                                  const char *const *arguments, const char *const *environment);
+
+/*
  * Starts a standby (--follow) on this directory, and awaits that it follows. It listens only once it has
  * taken over: server_await_port then sets the port.
  */

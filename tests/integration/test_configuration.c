@@ -87,15 +87,15 @@ static struct program_end test_config(struct stage *stage, const char *const *en
     return end;
 }
 
-static void minus_t_lists_all_mistakes(void **state)
+/* A configuration with four mistakes: each program that reads it tells all of them. */
+static void expect_all_mistakes(struct stage *stage, const char *name, const char *argument)
 {
-    struct stage *stage = *state;
     struct program_end end;
     files_write(stage_path(stage, "config.yaml"), "server:\n  adress: localhost\n"
                                                   "ring:\n  bytes: 64k\n"
                                                   "lottery:\n  name: \"no name\"\n");
-    const struct program_plan plan = {.name = "lottery-server",
-                                      .arguments = ARGUMENTS("-t"),
+    const struct program_plan plan = {.name = name,
+                                      .arguments = ARGUMENTS(argument),
                                       .environment = ENVIRONMENT("TIMEOUTS_IDLE=long")};
     struct program *program = program_run(stage, &plan, &end);
     static const char *const wanted[] = {
@@ -106,10 +106,23 @@ static void minus_t_lists_all_mistakes(void **state)
     assert_int_equal(end.status, PROGRAM_EXIT_CONFIG);
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         if (strstr(program_errors(program), wanted[i]) == NULL) {
-            fail_msg("no \"%s\" in: %s", wanted[i], program_errors(program));
+            fail_msg("%s: no \"%s\" in: %s", name, wanted[i], program_errors(program));
         }
     }
     assert_string_equal(program_log(program), "");
+}
+
+static void minus_t_lists_all_mistakes(void **state)
+{
+    expect_all_mistakes(*state, "lottery-server", "-t");
+}
+
+static void whoever_reads_the_server_s_configuration_lists_all_mistakes(void **state)
+{
+    expect_all_mistakes(*state, "lottery-stat", "-t");
+    expect_all_mistakes(*state, "lottery-stat", "--json");
+    expect_all_mistakes(*state, "lottery-web", "-t");
+    expect_all_mistakes(*state, "lottery-admin", "status");
 }
 
 static void minus_t_looks_at_directory_port_and_shared_memory(void **state)
@@ -284,6 +297,7 @@ int main(void)
         STAGE_TEST(the_file_that_is_delivered_says_what_the_defaults_are),
         STAGE_TEST(minus_t_checks_the_configuration_and_starts_nothing),
         STAGE_TEST(minus_t_lists_all_mistakes),
+        STAGE_TEST(whoever_reads_the_server_s_configuration_lists_all_mistakes),
         STAGE_TEST(minus_t_looks_at_directory_port_and_shared_memory),
         STAGE_TEST(capital_t_prints_each_value_and_where_it_comes_from),
         STAGE_TEST(what_an_orchestrator_sets_is_ignored_with_a_warning),

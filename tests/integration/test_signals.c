@@ -142,7 +142,8 @@ static void a_hangup_is_answered_in_the_log(void **state)
     unsigned bets = 0;
     struct server *server = start(*state);
     assert_int_equal(kill(server->program->pid, SIGHUP), 0);
-    (void)server_await_log(server, 1, "action: reload | result: success | reason: SIGHUP does not");
+    (void)server_await_log(server, 1,
+                           "action: reload | result: success | configuration: unchanged");
     expect_service(server, &bets);
     server_stop_well(server);
 }

@@ -33,6 +33,8 @@ enum {
     STATUS_OTHER_VERSION = 5
 };
 
+enum { STATUS_OK, STATUS_WARNING, STATUS_CRITICAL, STATUS_UNKNOWN }; /* of --check */
+
 enum { RING_BYTES = 65536, SLOTS = 8, AGENCIES = 8, SCREEN_BYTES = 1 << 20 };
 
 /* -------------------------------------------------------------- running it ---- */
@@ -59,14 +61,17 @@ static const char *output_of(const struct server *server, const char *option)
     return program_log(run_stat(server->stage, server->directory, option, STATUS_FOUND));
 }
 
-/* The answer is a status and one line on the standard error, and nothing else. */
+/* The answer is a status and one line on the standard error; in metrics, a 0 as well. */
 static void expect_answer(struct stage *stage, const char *directory, int status, const char *words)
 {
     static const char *const options[] = {NULL, "--ready", "--json", "--prometheus"};
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         struct program *program = run_stat(stage, directory, options[i], status);
         const char *errors = program_errors(program);
-        assert_string_equal(program_log(program), "");
+        bool is_metrics = options[i] != NULL && strcmp(options[i], "--prometheus") == 0;
+        const char *answer = strrchr(program_log(program), '#');
+        assert_string_equal(answer == NULL ? "" : answer,
+                            is_metrics ? "# TYPE lottery_up gauge\nlottery_up 0\n" : "");
         assert_non_null(strstr(errors, words));
         assert_ptr_equal(strchr(errors, '\n'), errors + strlen(errors) - 1);
     }
@@ -240,6 +245,7 @@ static void readiness_comes_and_goes_with_the_server(void **state)
     const char *directory = stage_path(stage, "data");
     expect_answer(stage, directory, STATUS_NO_SERVER, "no server");
     struct server *server = server_start(stage, NULL);
+    server_await_log(server, 1, "action: storer_start | result: success*");
     struct program *ready = run_stat(stage, server->directory, "--ready", STATUS_FOUND);
     assert_string_equal(program_log(ready), "");
     assert_string_equal(program_errors(ready), "");
@@ -308,6 +314,61 @@ static void another_version_says_so(void **state)
     impostor->segment.shared->identity.layout_version += 1;
     segment_publish(&impostor->segment, SHARED_READY);
     expect_answer(stage, impostor->directory, STATUS_OTHER_VERSION, "another version");
+}
+
+/* ------------------------------------------------------------------- checking ---- */
+
+static const char *check_of(struct stage *stage, const char *directory, int status)
+{
+    struct program *program = run_stat(stage, directory, "--check", status);
+    const char *line = program_log(program);
+    assert_string_equal(program_errors(program), "");
+    assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+    return line;
+}
+
+static void a_check_is_one_line_and_a_plugins_status(void **state)
+{
+    struct stage *stage = *state;
+    const char *directory = stage_path(stage, "data");
+    assert_has(check_of(stage, directory, STATUS_CRITICAL), "LOTTERY CRITICAL - no server: ");
+    assert_has(check_of(stage, directory, STATUS_CRITICAL), " [LT-3001]\n");
+    struct server *server = start_busy(stage);
+    const char *well = check_of(stage, server->directory, STATUS_OK);
+    assert_has(well, "LOTTERY OK - draw 1 open, 2 bets, 1 of 3 agencies done");
+    assert_has(well, "; agency 3 never connected [LT-3006]");
+    assert_has(well, " | bets=2c connections=1 agencies_done=1 agencies_expected=3 disk_free=");
+    server_kill_storer(server);
+    server_await_log(server, 2, "action: storer_start | result: success*");
+    assert_has(check_of(stage, server->directory, STATUS_WARNING),
+               "LOTTERY WARNING - storers that died: 1 in ");
+    const char *json = output_of(server, "--json");
+    assert_has(json, "\"needs_look\": [\n    {\"id\": \"LT-3009\", \"severity\": \"warning\", ");
+}
+
+static void a_check_that_can_not_be_made_is_unknown(void **state)
+{
+    struct stage *stage = *state;
+    const char *config = stage_path(stage, "server.yaml");
+    struct program_end end;
+    files_write(config, "server:\n  gate: 1\n");
+    struct program *wrong =
+        program_run(stage,
+                    &(struct program_plan){.name = "lottery-stat",
+                                           .arguments = ARGUMENTS("--check", "-c", config)},
+                    &end);
+    assert_int_equal(end.status, STATUS_UNKNOWN);
+    assert_has(program_log(wrong), "LOTTERY UNKNOWN - ");
+    (void)program_run(stage,
+                      &(struct program_plan){.name = "lottery-stat",
+                                             .arguments = ARGUMENTS("--check", "--silent", "x")},
+                      &end);
+    assert_int_equal(end.status, STATUS_UNKNOWN);
+    struct impostor *impostor = pose_as_server(stage);
+    assert_has(check_of(stage, impostor->directory, STATUS_WARNING), "[LT-3025]\n");
+    impostor->segment.shared->identity.layout_version += 1;
+    segment_publish(&impostor->segment, SHARED_READY);
+    assert_has(check_of(stage, impostor->directory, STATUS_UNKNOWN), "[LT-3005]\n");
 }
 
 /* ----------------------------------------------------------------- watching ---- */
@@ -445,16 +506,42 @@ static void watching_sorts_filters_and_scrolls_by_keys(void **state)
 {
     struct server *server = start_busy(*state);
     struct terminal *terminal = watch_on_terminal(server);
-    await_shown(terminal, "sort (s,i,b,l): state  missing only (m): no  scroll (Tab): agencies");
+    await_shown(terminal, "? help  q quit  / filter  s sort: state  m missing only: no");
     await_shown(terminal, "\r\n\x1b[K           3  never ");
     assert_int_equal(write(terminal->master, "b", 1), 1);
-    await_shown(terminal, "sort (s,i,b,l): bets");
+    await_shown(terminal, "s sort: bets");
     assert_int_equal(write(terminal->master, "m\t", 2), 2);
-    await_shown(terminal, "missing only (m): yes  scroll (Tab): handlers");
+    await_shown(terminal, "m missing only: yes");
     assert_int_equal(write(terminal->master, "\x1b[", 2), 2); /* an arrow, in two pieces */
     assert_int_equal(write(terminal->master, "Bl", 2), 2);
-    await_shown(terminal, "sort (s,i,b,l): silent");
+    await_shown(terminal, "s sort: silent");
     assert_int_equal(kill(terminal->pid, SIGQUIT), 0);
+    expect_watch_ends(terminal);
+}
+
+static void forget_shown(struct terminal *terminal)
+{
+    terminal->used = 0;
+    memset(terminal->shown, 0, sizeof terminal->shown);
+}
+
+static void watching_explains_its_keys_and_filters(void **state)
+{
+    struct server *server = start_busy(*state);
+    struct terminal *terminal = watch_on_terminal(server);
+    await_shown(terminal, "LT-3006  agency 3 never connected");
+    assert_int_equal(write(terminal->master, "?", 1), 1);
+    await_shown(terminal, "Esc         show all again");
+    assert_int_equal(write(terminal->master, " /done", 6), 6);
+    await_shown(terminal, "/done_  Enter: keep it  Esc: show all");
+    await_shown(terminal, "no connection like that");
+    assert_int_equal(write(terminal->master, "\r", 1), 1);
+    await_shown(terminal, "/done (Esc)  s sort: state");
+    forget_shown(terminal);
+    assert_int_equal(write(terminal->master, "\x1b", 1), 1); /* Escape, and nothing after it */
+    await_shown(terminal, "/ filter");
+    await_shown(terminal, "127.0.0.1:");
+    assert_int_equal(write(terminal->master, "q", 1), 1);
     expect_watch_ends(terminal);
 }
 
@@ -468,8 +555,7 @@ static void watching_goes_on_after_it_was_stopped(void **state)
     assert_int_equal(waitpid(terminal->pid, &status, WUNTRACED), terminal->pid);
     assert_true(WIFSTOPPED(status));
     await_shown(terminal, "\x1b[?25h\x1b[?1049l");
-    terminal->used = 0;
-    memset(terminal->shown, 0, sizeof terminal->shown);
+    forget_shown(terminal);
     assert_int_equal(kill(terminal->pid, SIGCONT), 0);
     await_shown(terminal, "\x1b[?1049h");
     assert_int_equal(write(terminal->master, "q", 1), 1);
@@ -491,10 +577,13 @@ int main(void)
         STAGE_TEST(a_killed_servers_leftovers_are_no_server),
         STAGE_TEST(a_server_that_starts_says_so),
         STAGE_TEST(another_version_says_so),
+        STAGE_TEST(a_check_is_one_line_and_a_plugins_status),
+        STAGE_TEST(a_check_that_can_not_be_made_is_unknown),
         STAGE_TEST(watching_into_a_file_is_a_table_after_the_other),
         STAGE_TEST(watching_gives_the_terminal_back_on_interrupt),
         STAGE_TEST(watching_ends_on_q_and_follows_the_windows_size),
         STAGE_TEST(watching_sorts_filters_and_scrolls_by_keys),
+        STAGE_TEST(watching_explains_its_keys_and_filters),
         STAGE_TEST(watching_goes_on_after_it_was_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

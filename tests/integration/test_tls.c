@@ -415,7 +415,7 @@ static void a_revoked_certificate_is_out_at_the_next_reload(void **state)
     assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
     expect_end(one, "");
     (void)server_await_log(scene.server, 1, "WARNING *certificate is revoked: the connection is");
-    (void)server_await_log(scene.server, 1, "reload | result: success | revoked_connections: 1");
+    (void)server_await_log(scene.server, 1, "reload | result: success *revoked_connections: 1");
     expect_end(connect_as(&scene, &scene.agency_1), "has been revoked");
     expect_end(tls_peer_connect(scene.server, scene.authority, &again), "has been revoked");
     SSL_SESSION_free(session);
@@ -435,7 +435,7 @@ static void a_handler_that_waited_over_a_reload_gets_no_connection(void **state)
     tls_peer_ask(two, "2:status\r\n", "server:STATE:0,open,*\r\n");
     (void)issuer_revoke(scene.authority, "lottery", &scene.agency_1.serial, 1, LONG_S);
     assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
-    (void)server_await_log(scene.server, 1, "reload | result: success | revoked_connections: 1");
+    (void)server_await_log(scene.server, 1, "reload | result: success *revoked_connections: 1");
     expect_end(connect_as(&scene, &scene.agency_1), "has been revoked");
     two = connect_as(&scene, &scene.agency_2);
     tls_peer_ask(two, "2:status\r\n", "server:STATE:0,open,*\r\n");

@@ -13,10 +13,10 @@ list_rooms() {
 # The tree of words.sh has what is run; the pages and the sources are read here.
 copy_sources() {
     local room
-    for room in $(list_rooms) docs; do
+    for room in $(list_rooms) docs monitoring; do
         cp -R "$checkout/$room" .
     done
-    cp "$checkout/README.md" "$checkout/LICENSE" .
+    cp "$checkout/README.md" "$checkout/LEEME.md" "$checkout/LICENSE" .
     cp -R "$checkout/tests" .
 }
 
@@ -125,8 +125,8 @@ a_key_that_the_delivered_file_does_not_have_is_found() {
 
 a_counter_that_is_not_there_is_found() {
     copy_sources
-    plant 's/lottery_storer_no_room/lottery_storer_is_full/' docs/operations.md
-    expect_found 'lottery_storer_is_full is no counter'
+    plant 's/lottery_ack_seconds/lottery_ack_minutes/' docs/operations.md
+    expect_found 'lottery_ack_minutes is no counter'
 }
 
 a_disaster_that_is_there_twice_is_found() {

@@ -7,7 +7,7 @@
 source tests/scripts/words.sh
 
 readonly host_scripts=(netcat_test.sh validar-echo-server.sh generar-compose.sh scripts/compose.sh
-    scripts/tls.sh)
+    scripts/tls.sh scripts/commit.sh)
 
 # POSIX's utilities (XCU, chapter 4) that a script may want; and the three that come with a host.
 readonly posix_tools=(
@@ -217,6 +217,44 @@ an_image_s_context_holds_what_it_is_built_of() {
     [[ -f scripts/ipcs.sh ]] || fail "no scripts/ipcs.sh"
 }
 
+# commit_of_image: the words of scripts/commit.sh; what it complains of stands in $work/complaint.
+commit_of_image() {
+    bash scripts/commit.sh 2>"$work/complaint"
+}
+
+change_and_commit() {
+    echo "$RANDOM" >>"$1"
+    git add -f "$1"
+    git -c user.name=t -c user.email=t@example commit -qm "$1" >/dev/null
+}
+
+an_image_s_commit_is_the_last_one_of_what_it_is_built_of() {
+    command -v git >/dev/null || return 0
+    local first
+    cp "$checkout/.dockerignore" .
+    git init -q .
+    change_and_commit Makefile
+    first=$(git rev-parse --short=12 HEAD)
+    expect_equal "$first" "$(commit_of_image)" "the first commit"
+    change_and_commit README.md
+    change_and_commit client/config.yaml
+    echo '# mine' >>server/config.yaml
+    expect_equal "$first" "$(commit_of_image)" "after changes of a page and of configurations"
+    echo '# mine' >>Makefile
+    expect_equal "$first-dirty" "$(commit_of_image)" "after a change of a source"
+    change_and_commit Makefile
+    expect_equal "$(git rev-parse --short=12 HEAD)" "$(commit_of_image)" "after its commit"
+    expect_equal "" "$(<"$work/complaint")" "complaints"
+}
+
+without_git_an_image_s_commit_is_that_of_the_archive_or_unknown() {
+    cp "$checkout/.dockerignore" .
+    expect_equal unknown "$(commit_of_image)" "without git"
+    expect_match 'no git and no file COMMIT' "$(<"$work/complaint")"
+    echo 0123456789ab >COMMIT
+    expect_equal 0123456789ab "$(commit_of_image)" "in an archive"
+}
+
 run_tests \
     compose_v2_is_called_with_the_arguments \
     compose_v1_does_as_well \
@@ -233,4 +271,6 @@ run_tests \
     scripts_without_exec_bits_work \
     bash_3_2_and_posix_tools_suffice \
     make_build_is_more_than_a_folder_s_name \
-    an_image_s_context_holds_what_it_is_built_of
+    an_image_s_context_holds_what_it_is_built_of \
+    an_image_s_commit_is_the_last_one_of_what_it_is_built_of \
+    without_git_an_image_s_commit_is_that_of_the_archive_or_unknown

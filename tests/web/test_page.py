@@ -61,6 +61,10 @@ def it_tells_of_a_dead_storer_and_the_next_one(stand, browser):
     browser.wait(events + ".includes('the storer died')")
     browser.wait(events + ".includes('another storer goes on')")
     browser.wait("document.querySelector('#f-deaths').textContent !== '0'")
+    look = "document.querySelector('#look').textContent"
+    browser.wait(look + ".includes('LT-3009warningstorers that died: ')")
+    browser.open(stand.url + '?lang=es')
+    browser.wait(look + ".includes('LT-3009avisoMurió un storer: ')")
 
 
 def it_survives_a_restart_and_says_when_the_server_is_gone(stand, browser):
@@ -77,6 +81,18 @@ def it_survives_a_restart_and_says_when_the_server_is_gone(stand, browser):
     browser.wait("!document.body.classList.contains('gone')")
     browser.wait("document.querySelector('#which').textContent.includes('pid %d')"
                  % stand.server.pid)
+
+
+def it_says_why_in_spanish_too(stand, browser):
+    browser.open(stand.url + '?lang=es')
+    browser.wait(HAS_FIGURES)
+    check(stand.stop(stand.server) == 0, 'the server stops well')
+    browser.wait(saying('Nadie tiene tomado el lock'))
+    check('nobody holds' not in browser.text('#verdict'), 'the program\'s English is there')
+    told = browser.value("['absent', 'starting', 'standby', 'other_version'].map((answer) => t('w_' + answer, 'ENGLISH'))")
+    check(not any('ENGLISH' in why or why.startswith('w_') for why in told), 'not told in Spanish: %s' % told)
+    stand.start_server()
+    browser.wait(saying('El servidor está en marcha'))
 
 
 def it_says_when_lottery_web_is_gone_and_finds_it_again(stand, browser):
@@ -162,7 +178,7 @@ def it_fits_a_phone(stand, browser):
 
 TESTS = (it_loads_and_asks_nobody_else, it_moves, it_tells_of_a_dead_storer_and_the_next_one,
          it_survives_a_restart_and_says_when_the_server_is_gone,
-         it_says_when_lottery_web_is_gone_and_finds_it_again,
+         it_says_why_in_spanish_too, it_says_when_lottery_web_is_gone_and_finds_it_again,
          it_speaks_two_languages_and_has_two_themes,
          a_keyboard_and_a_screen_reader_reach_everything,
          it_stands_still_where_motion_is_not_wanted, it_fits_a_phone)

@@ -12,7 +12,7 @@ static struct failure failure;
 
 static bool load(const char *file)
 {
-    return server_config_load(file, &config, &failure);
+    return server_config_load(&(struct config_request){.file = file}, &config, &failure);
 }
 
 static const struct config_subject tested = {.table = &server_config_table,
@@ -82,7 +82,8 @@ static void the_shipped_file_names_every_key_with_its_default(void **state)
     struct config_origin *origins = calloc(server_config_table.count, sizeof *origins);
     (void)state;
     assert_non_null(origins);
-    assert_true(server_config_load(shipped_file, &config, &failure));
+    assert_true(
+        server_config_load(&(struct config_request){.file = shipped_file}, &config, &failure));
     assert_defaults();
     assert_true(config_load(&server_config_table, &(struct config_request){.file = shipped_file},
                             &config, origins, &failure));
@@ -299,7 +300,7 @@ static void a_quorum_in_an_ini_file_is_a_quorum(void **state)
     (void)fixture_write(state, "[DEFAULT]\nAGENCY_QUORUM_MIN = 2\n");
     (void)snprintf(path, sizeof path, "%s.ini", fixture->path);
     assert_int_equal(symlink(fixture->path, path), 0);
-    bool loaded = server_config_load(path, &config, &failure);
+    bool loaded = server_config_load(&(struct config_request){.file = path}, &config, &failure);
     assert_int_equal(unlink(path), 0);
     assert_true(loaded);
     assert_int_equal(config.agencies_expected, 2);

@@ -452,6 +452,26 @@ static void a_file_that_was_changed_is_refused(void **state)
     mirror_close(&fixture->mirror);
 }
 
+/* The claim comes after this look: so another node can serve. */
+static void a_file_that_is_changed_while_it_is_followed_is_found_before_a_claim(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    char changed[] = ROW_1 ROW_2 ROW_1;
+    must_begin(fixture);
+    claim(fixture, "north");
+    add_control(fixture, "1", CONTROL_OPEN);
+    add(fixture, RECORD_BETS, ROW_1 ROW_2);
+    assert_int_equal(mirror_prove(&fixture->mirror, &failure), MIRROR_APPLIED);
+    add(fixture, RECORD_BETS, ROW_1);
+    changed[2]++;
+    scratch_write(&fixture->scratch, DATA_BETS_FILE, changed, strlen(changed));
+    assert_int_equal(mirror_prove(&fixture->mirror, &failure), MIRROR_REFUSED);
+    assert_non_null(strstr(failure.text, "was changed"));
+    assert_non_null(strstr(failure.text, "name an empty data.directory"));
+    mirror_close(&fixture->mirror);
+}
+
 static void a_gap_in_the_log_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -546,6 +566,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_that_lost_synced_bytes_is_refused, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_file_that_was_changed_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_file_that_is_changed_while_it_is_followed_is_found_before_a_claim, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_gap_in_the_log_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bets_may_come_before_their_control, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_draw_archives_the_one_before, set_up, tear_down),

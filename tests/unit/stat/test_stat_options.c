@@ -55,6 +55,26 @@ static void each_output_has_its_option(void **state)
     assert_int_equal(options.interval_ms, 2500);
 }
 
+static void thresholds_are_of_the_check(void **state)
+{
+    (void)state;
+    struct options options;
+    assert_int_equal(READ(&options, "--check"), PROGRAM_GO_ON);
+    assert_int_equal(options.output, OUTPUT_CHECK);
+    assert_int_equal(options.limits.silent_ms, verdict_default_limits.silent_ms);
+    assert_int_equal(READ(&options, "--check", "--silent", "15", "--certificate=7"), PROGRAM_GO_ON);
+    assert_int_equal(options.limits.silent_ms, 15 * 60 * 1000);
+    assert_int_equal(options.limits.certificate_ms, 7 * 24 * 60 * 60 * 1000);
+    assert_int_equal(READ(&options, "--silent", "15"), PROGRAM_WRONG);
+    assert_int_equal(READ(&options, "--check", "--silent", "0"), PROGRAM_WRONG);
+    assert_int_equal(READ(&options, "--check", "--warning-disk", "1.5"), PROGRAM_WRONG);
+    assert_int_equal(READ(&options, "--check", "--critical-disk", ""), PROGRAM_WRONG);
+    assert_int_equal(READ(&options, "--check", "--closing", "9999999"), PROGRAM_WRONG);
+    assert_int_equal(READ(&options, "--prometheus", "--handlers"), PROGRAM_GO_ON);
+    assert_true(options.with_handlers);
+    assert_int_equal(READ(&options, "--json", "--handlers"), PROGRAM_WRONG);
+}
+
 static void the_configuration_is_checked_only_when_asked(void **state)
 {
     (void)state;
@@ -100,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_options_it_is_the_table),
         cmocka_unit_test(each_output_has_its_option),
+        cmocka_unit_test(thresholds_are_of_the_check),
         cmocka_unit_test(the_configuration_is_checked_only_when_asked),
         cmocka_unit_test(what_contradicts_itself_is_wrong),
         cmocka_unit_test(an_interval_is_seconds_within_bounds),

@@ -7,6 +7,7 @@
 #include "stat/json.h"
 #include "stat/prometheus.h"
 #include "stat/table.h"
+#include "stat/verdict.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -68,6 +69,9 @@ static struct snapshot make_snapshot(void)
                    .bets_a_flush = NAN,
                    .sync_last_ns = 1200000,
                    .sync_total_ns = 12345678901},
+        .acks = {.counts = {[0] = 2, [2] = 1, [SHARED_HISTOGRAM_BOUNDS] = 1},
+                 .sum_ns = 12300000000},
+        .disk = {SNAPSHOT_UNKNOWN, SNAPSHOT_UNKNOWN, SNAPSHOT_UNKNOWN},
         .draw = {.expected = 5, .winners = SNAPSHOT_UNKNOWN, .took_ns = SNAPSHOT_UNKNOWN},
         .gate = {.id = 4, .missing = 5, .waiting = 1, .connected = 2},
         .deaths = {.handlers_killed = 3},
@@ -110,6 +114,25 @@ static const char *printed(void (*print)(FILE *, const struct snapshot *),
     print(file, snapshot);
     assert_int_equal(fclose(file), 0);
     return output;
+}
+
+/* What main prints of a snapshot. */
+static void print_json(FILE *file, const struct snapshot *snapshot)
+{
+    struct verdicts verdicts;
+    verdicts_of_server(snapshot, NULL, &verdict_default_limits, &verdicts);
+    json_print(file, snapshot, &verdicts);
+}
+
+static void print_metrics(FILE *file, const struct snapshot *snapshot)
+{
+    prometheus_print_up(file, true);
+    prometheus_print(file, snapshot, PROMETHEUS_BOUNDED);
+}
+
+static void print_metrics_of_handlers(FILE *file, const struct snapshot *snapshot)
+{
+    prometheus_print(file, snapshot, PROMETHEUS_HANDLERS);
 }
 
 static void assert_has(const char *text, const char *part)
@@ -178,6 +201,8 @@ static void every_field_of_a_snapshot_is_declared(void **state)
         [SECTION_SERVER] = sizeof(struct snapshot_server),
         [SECTION_RING] = sizeof(struct snapshot_ring),
         [SECTION_STORER] = sizeof(struct snapshot_storer),
+        [SECTION_TIMES] = sizeof(struct snapshot_times),
+        [SECTION_DISK] = sizeof(struct snapshot_disk),
         [SECTION_DRAW] = sizeof(struct snapshot_draw),
         [SECTION_GATE] = sizeof(struct snapshot_gate),
         [SECTION_DEATHS] = sizeof(struct snapshot_deaths),
@@ -249,7 +274,7 @@ static void json_has_every_figure_and_null_for_the_unknown(void **state)
     (void)state;
     struct snapshot snapshot = make_snapshot();
     snapshot.centres.count = 1;
-    const char *json = printed(json_print, &snapshot);
+    const char *json = printed(print_json, &snapshot);
     for (size_t i = 0; i < counter_count; i++) {
         char member[64];
         (void)snprintf(member, sizeof member, "\"%s\": ", counters[i].name);
@@ -262,7 +287,7 @@ static void json_has_every_figure_and_null_for_the_unknown(void **state)
     assert_has(json, "\"peer\": \"a\\\"b\\\\c\"");
     assert_has(json, "\"no_room_reason\": \"ENOSPC\"");
     snapshot.storer.no_room_reason[0] = '\0';
-    assert_has(printed(json_print, &snapshot), "\"no_room_reason\": null");
+    assert_has(printed(print_json, &snapshot), "\"no_room_reason\": null");
     assert_null(strstr(json, "nan"));
     assert_null(strstr(json, "18446744073709551615"));
 }
@@ -271,7 +296,7 @@ static void json_of_empty_lists_is_empty_arrays(void **state)
 {
     (void)state;
     struct snapshot snapshot = {.taken_at_ms = 1};
-    const char *json = printed(json_print, &snapshot);
+    const char *json = printed(print_json, &snapshot);
     assert_has(json, "\"agencies\": [],\n");
     assert_has(json, "\"handlers\": [],\n");
 }
@@ -316,7 +341,7 @@ static void prometheus_lines_are_help_then_type_then_samples(void **state)
 {
     (void)state;
     struct snapshot snapshot = make_snapshot();
-    char *text = strdup(printed(prometheus_print, &snapshot));
+    char *text = strdup(printed(print_metrics, &snapshot));
     char metric[128] = "";
     char *rest = NULL;
     assert_non_null(text);
@@ -327,7 +352,8 @@ static void prometheus_lines_are_help_then_type_then_samples(void **state)
         } else if (strncmp(line, "# TYPE ", 7) == 0) {
             assert_int_equal(strncmp(line + 7, metric, strlen(metric)), 0);
             const char *type = line + 7 + strlen(metric);
-            assert_true(strcmp(type, " gauge") == 0 || strcmp(type, " counter") == 0);
+            assert_true(strcmp(type, " gauge") == 0 || strcmp(type, " counter") == 0 ||
+                        strcmp(type, " histogram") == 0);
             assert_int_equal(strcmp(type, " counter") == 0,
                              strcmp(metric + strlen(metric) - 6, "_total") == 0);
         } else {
@@ -342,16 +368,58 @@ static void prometheus_has_base_units_and_labels(void **state)
 {
     (void)state;
     struct snapshot snapshot = make_snapshot();
-    const char *text = printed(prometheus_print, &snapshot);
+    const char *text = printed(print_metrics, &snapshot);
     assert_has(text, "\nlottery_ring_head_bytes_total 5000000\n");
     assert_has(text, "\nlottery_storer_sync_last_seconds 0.001200000\n");
     assert_has(text, "\nlottery_storer_sync_seconds_total 12.345678901\n");
     assert_has(text, "\nlottery_server_uptime_seconds 133.000\n");
     assert_has(text, "\nlottery_server_phase{phase=\"ready\"} 1\n");
     assert_has(text, "\nlottery_agency_bets_total{agency=\"3\"} 200\n");
-    assert_has(text, "\nlottery_handler_bets_total{pid=\"72\",peer=\"a\\\"b\\\\c\"} 0\n");
+    assert_has(text, "\nlottery_server_phase{phase=\"stopping\"} 0\n");
+    assert_has(text, "\nlottery_agency_phase{agency=\"3\",phase=\"open\"} 1\n");
+    assert_has(text, "\nlottery_agency_phase{agency=\"3\",phase=\"done\"} 0\n");
+    assert_has(text, "\nlottery_handlers{activity=\"waiting at gate\"} 1\n");
     assert_null(strstr(text, "lottery_draw_winners 1"));
     assert_null(strstr(text, "lottery_agency_last_seen_timestamp_seconds{agency=\"1\"}"));
+}
+
+/* A process lives as long as its connection, and a series of it in Prometheus for weeks. */
+static void series_of_handlers_are_printed_on_demand(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    assert_null(strstr(printed(print_metrics, &snapshot), "pid=\""));
+    assert_has(printed(print_metrics_of_handlers, &snapshot),
+               "\nlottery_handler_bets_total{pid=\"72\",peer=\"a\\\"b\\\\c\"} 0\n");
+}
+
+static void a_bucket_of_a_histogram_has_those_of_the_smaller_ones(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    const char *text = printed(print_metrics, &snapshot);
+    assert_has(text, "# TYPE lottery_ack_seconds histogram\n"
+                     "lottery_ack_seconds_bucket{le=\"0.0001\"} 2\n"
+                     "lottery_ack_seconds_bucket{le=\"0.00025\"} 2\n"
+                     "lottery_ack_seconds_bucket{le=\"0.0005\"} 3\n");
+    assert_has(text, "lottery_ack_seconds_bucket{le=\"10\"} 3\n"
+                     "lottery_ack_seconds_bucket{le=\"+Inf\"} 4\n"
+                     "lottery_ack_seconds_sum 12.300000000\n"
+                     "lottery_ack_seconds_count 4\n");
+    assert_has(text, "\nlottery_storer_sync_duration_seconds_count 0\n");
+}
+
+static void every_state_of_a_set_is_a_word_that_stays(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < counter_count; i++) {
+        size_t words = 0;
+        while (counters[i].state_at != NULL && counters[i].state_at(words) != NULL) {
+            assert_true(strlen(counters[i].state_at(words)) < SNAPSHOT_WORD_BYTES);
+            words++;
+        }
+        assert_true(counters[i].state_at == NULL || (counters[i].unit == UNIT_TEXT && words > 1));
+    }
 }
 
 static void refusals_are_told_by_reason(void **state)
@@ -361,11 +429,11 @@ static void refusals_are_told_by_reason(void **state)
     snapshot.refusals[REFUSAL_EVICTED] =
         (struct snapshot_refusal){.reason = "evicted", .total = 12};
     snapshot.refusals[REFUSAL_BETS] = (struct snapshot_refusal){.reason = "bets"};
-    const char *text = printed(prometheus_print, &snapshot);
+    const char *text = printed(print_metrics, &snapshot);
     assert_has(text, "# TYPE lottery_refused_total counter\n");
     assert_has(text, "lottery_refused_total{reason=\"evicted\"} 12\n");
     assert_has(text, "lottery_refused_total{reason=\"bets\"} 0\n");
-    assert_has(printed(json_print, &snapshot), "{\"reason\": \"evicted\", \"total\": 12}");
+    assert_has(printed(print_json, &snapshot), "{\"reason\": \"evicted\", \"total\": 12}");
     const char *table = table_of(&snapshot, (struct table_view){.columns = 0});
     assert_has(table, "refused  evicted             12\n");
     assert_null(strstr(table, "bets               "));
@@ -383,11 +451,11 @@ static void centres_are_told_by_name(void **state)
     snapshot.centre_list[0] =
         (struct snapshot_centre){.name = "A", .standing = "closed", .bets = 12};
     snapshot.centre_list[1] = (struct snapshot_centre){.name = "B", .standing = "awaited"};
-    const char *text = printed(prometheus_print, &snapshot);
+    const char *text = printed(print_metrics, &snapshot);
     assert_has(text, "lottery_centres_awaited 1\n");
     assert_has(text, "lottery_centre_standing{centre=\"A\",standing=\"closed\"} 1\n");
     assert_has(text, "lottery_centre_bets{centre=\"A\"} 12\n");
-    assert_has(printed(json_print, &snapshot),
+    assert_has(printed(print_json, &snapshot),
                "{\"centre\": \"B\", \"standing\": \"awaited\", \"bets\": 0}");
     const char *table = table_of(&snapshot, (struct table_view){.columns = 0});
     assert_has(table, "draw 1 waits for B\n");
@@ -566,11 +634,72 @@ static void the_draw_is_told_with_its_seal_and_who_has_no_name(void **state)
     assert_has(table, "closes in       1m 30s");
     assert_has(table, snapshot.draw.seal_sha256);
     assert_has(table, "\n  3 not known by name\n");
-    const char *json = printed(json_print, &snapshot);
+    const char *json = printed(print_json, &snapshot);
     assert_has(json, "\"closes_at_ms\": 100000");
-    const char *text = printed(prometheus_print, &snapshot);
+    const char *text = printed(print_metrics, &snapshot);
     assert_has(text, "\nlottery_draw_closes_timestamp_seconds 100.000\n");
     assert_has(text, "\nlottery_draw_state{state=\"sealed\"} 1\n");
+}
+
+/* What needs a look comes first, whole, and within every window. */
+static void verdicts_come_first_and_fit_every_window(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    struct verdicts verdicts;
+    snapshot.deaths.storer_deaths = 2;
+    (void)snprintf(snapshot.draw.name, sizeof snapshot.draw.name, "W48");
+    (void)snprintf(snapshot.draw.state, sizeof snapshot.draw.state, "open");
+    verdicts_of_server(&snapshot, NULL, &verdict_default_limits, &verdicts);
+    struct table_view view = {.columns = 100, .rows = 60, .verdicts = &verdicts};
+    const char *table = table_of(&snapshot, view);
+    char headline[64];
+    (void)snprintf(headline, sizeof headline, "draw W48 open: %zu things need a look\n",
+                   verdicts.count);
+    assert_int_equal(strncmp(table, headline, strlen(headline)), 0);
+    assert_has(table, "\n!! LT-3003  no room on the disk (ENOSPC): nothing is acknowledged\n");
+    assert_has(table, "\n!  LT-3009  storers that died: 2 in 2m 13s\n");
+    view.columns = 41;
+    assert_has(table_of(&snapshot, view), "\n!! LT-3003  no room on the disk (ENOSPC):\n"
+                                          "            nothing is acknowledged\n");
+    view.colored = true;
+    assert_has(table_of(&snapshot, view), "\n\x1b[1;31m!! LT-3003  no room on the disk (ENOSPC):"
+                                          "\x1b[0m\n");
+    view.colored = false;
+    for (unsigned columns = 1; columns < 200; columns += 7) {
+        for (unsigned rows = 1; rows < 40; rows++) {
+            view.columns = columns;
+            view.rows = rows;
+            table = table_of(&snapshot, view);
+            assert_true(longest_line(table) <= columns);
+            assert_true(count_lines(table) <= rows);
+        }
+    }
+}
+
+static void rows_are_filtered_by_what_was_typed(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    struct roster_filter filter = {.text = "1"};
+    struct roster_order order = {.sort = ROSTER_BY_ID, .filter = &filter};
+    struct table_view view = {.columns = 80, .filter = &filter};
+    roster_arrange(&snapshot, &order);
+    const char *table = table_of(&snapshot, view);
+    assert_has(table, "\n           1  open");
+    assert_has(table, "\n          12  open");
+    assert_null(strstr(table, "\n           2  open"));
+    assert_has(table, "10.0.0.1:4242");
+    assert_null(strstr(table, "a\"b\\c"));
+    (void)snprintf(filter.text, sizeof filter.text, "a\"b");
+    roster_arrange(&snapshot, &order);
+    table = table_of(&snapshot, view);
+    assert_has(table, "no agency like that");
+    assert_has(table, "a\"b\\c");
+    assert_null(strstr(table, "10.0.0.1:4242"));
+    filter.text[0] = '\0';
+    roster_arrange(&snapshot, &order);
+    assert_has(table_of(&snapshot, view), "\n           2  open");
 }
 
 static void rates_are_growth_by_time(void **state)
@@ -603,6 +732,9 @@ int main(void)
         cmocka_unit_test(json_of_empty_lists_is_empty_arrays),
         cmocka_unit_test(prometheus_lines_are_help_then_type_then_samples),
         cmocka_unit_test(prometheus_has_base_units_and_labels),
+        cmocka_unit_test(series_of_handlers_are_printed_on_demand),
+        cmocka_unit_test(a_bucket_of_a_histogram_has_those_of_the_smaller_ones),
+        cmocka_unit_test(every_state_of_a_set_is_a_word_that_stays),
         cmocka_unit_test(refusals_are_told_by_reason),
         cmocka_unit_test(centres_are_told_by_name),
         cmocka_unit_test(prometheus_label_values_are_escaped),
@@ -615,6 +747,8 @@ int main(void)
         cmocka_unit_test(a_list_that_is_too_long_is_scrolled),
         cmocka_unit_test(only_the_missing_agencies_are_shown_on_demand),
         cmocka_unit_test(the_draw_is_told_with_its_seal_and_who_has_no_name),
+        cmocka_unit_test(verdicts_come_first_and_fit_every_window),
+        cmocka_unit_test(rows_are_filtered_by_what_was_typed),
         cmocka_unit_test(rates_are_growth_by_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,7 +40,7 @@ static void expect_order(enum roster_sort sort, bool missing_first, const char *
 {
     char found[64] = "";
     struct snapshot snapshot = make_snapshot();
-    roster_arrange(&snapshot, sort, missing_first);
+    roster_arrange(&snapshot, &(struct roster_order){.sort = sort, .missing_first = missing_first});
     for (size_t i = 0; i < AGENCIES; i++) {
         size_t used = strlen(found);
         (void)snprintf(found + used, sizeof found - used, "%s%u", i > 0 ? " " : "",
@@ -69,7 +69,8 @@ static void an_empty_list_stays_empty(void **state)
 {
     (void)state;
     struct snapshot snapshot = {.agency_count = 0};
-    roster_arrange(&snapshot, ROSTER_BY_BETS, true);
+    roster_arrange(&snapshot,
+                   &(struct roster_order){.sort = ROSTER_BY_BETS, .missing_first = true});
     assert_int_equal(snapshot.agency_count, 0);
 }
 
