@@ -526,6 +526,7 @@ static const char *shipper_state_name(uint32_t state)
         [SHIPPER_FENCED] = "fenced",
         [SHIPPER_BEHIND] = "behind",
         [SHIPPER_REFUSED] = "refused",
+        [SHIPPER_STRANGER] = "stranger",
     };
     return state < SHIPPER_STATES ? names[state] : "unknown";
 }

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---------------------------------------------------------------- answers ---- */
 
@@ -118,12 +119,6 @@ static bool prepare_open(struct operator_desk *desk, struct heritage *heritage,
     if (control_read(&heritage->directory, &current, failure) != CONTROL_READ) {
         return false;
     }
-    if (server_config_replicates(&heritage->config)) {
-        return failure_set(failure,
-                           "with replication.servers a directory holds one draw: a standby could "
-                           "not follow into the next one; give that a directory and a "
-                           "replication.centre of its own");
-    }
     if (!may_follow(request, &current, &heritage->directory, failure) ||
         !control_make(next, failure) ||
         !set_terms(request, &heritage->config, &current.terms, &next->terms, failure)) {
@@ -138,6 +133,14 @@ static bool prepare_open(struct operator_desk *desk, struct heritage *heritage,
     return desk->opens_next;
 }
 
+bool operator_write_opening(const struct operator_desk *desk, const struct heritage *heritage,
+                            struct failure *failure)
+{
+    struct control next = desk->next;
+    next.archiving[0] = '\0'; /* which is the directory's own matter */
+    return control_write_opening(&heritage->directory, &next, failure);
+}
+
 bool operator_open_next(struct operator_desk *desk, struct heritage *heritage, bool *committed,
                         struct failure *failure)
 {
@@ -150,6 +153,7 @@ bool operator_open_next(struct operator_desk *desk, struct heritage *heritage, b
     bool written = control_write(&heritage->directory, &desk->next, &synced, failure);
     *committed = written || !synced;
     fault_point("open.committed");
+    (void)unlinkat(heritage->directory.descriptor, DATA_OPENING_FILE, 0);
     return written;
 }
 

@@ -44,6 +44,13 @@ bool operator_open_next(struct operator_desk *desk, struct heritage *heritage, b
                         struct failure *failure);
 
 /*
+ * Where bets are copied: writes control of the next draw to the file `opening`, for the log to begin it.
+ * operator_open_next removes it. False with the failure. Called by the supervisor before that.
+ */
+bool operator_write_opening(const struct operator_desk *desk, const struct heritage *heritage,
+                            struct failure *failure);
+
+/*
  * Answers the request to open a draw: it is open, or (`failure` is not NULL) why it is not.
  */
 void operator_answer_open(struct operator_desk *desk, struct heritage *heritage,

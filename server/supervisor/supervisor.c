@@ -37,6 +37,7 @@
 #include "server/supervisor/reload.h"
 #include "server/supervisor/reserve.h"
 #include "server/supervisor/ship_keeper.h"
+#include "shm/heartbeat.h"
 #include "shm/refusals.h"
 #include "shm/replica.h"
 #include "shm/slots.h"
@@ -65,6 +66,7 @@ enum supervisor_end {
     SUPERVISOR_COULD_NOT_GO_ON, /* there is no storer, or it did not store everything */
     SUPERVISOR_LOST_WHAT_IT_OWNS,
     SUPERVISOR_FENCED, /* another node writes the centre's log, or the log has more than this disk */
+    SUPERVISOR_STRANGER,   /* the centre's log is another lottery's */
     SUPERVISOR_HAD_TO_KILL /* somebody did not end in timeouts.shutdown */
 };
 
@@ -89,6 +91,7 @@ static const char *end_name(enum supervisor_end end)
         [SUPERVISOR_COULD_NOT_GO_ON] = "could_not_go_on",
         [SUPERVISOR_LOST_WHAT_IT_OWNS] = "lost_what_it_owns",
         [SUPERVISOR_FENCED] = "fenced",
+        [SUPERVISOR_STRANGER] = "stranger",
         [SUPERVISOR_HAD_TO_KILL] = "had_to_kill",
     };
     return names[end];
@@ -239,9 +242,10 @@ static int await_event(struct pollfd *poll, nfds_t watched, const struct timespe
     return result;
 }
 
-static void pause_for(int64_t pause_ms)
+static void pause_for(struct supervisor *supervisor, int64_t pause_ms)
 {
     struct timespec pause = clock_interval(pause_ms);
+    heartbeat_beat(&counters(supervisor)->beat_at_ms); /* a standby does not take over meanwhile */
     await_event(NULL, 0, &pause);
 }
 
@@ -296,7 +300,7 @@ static void start_handler(struct supervisor *supervisor, int socket,
         }
         slot_release(slot);
         handler_book_give_back(handlers, slot_index);
-        pause_for(OUT_OF_RESOURCES_PAUSE_MS);
+        pause_for(supervisor, OUT_OF_RESOURCES_PAUSE_MS);
         return;
     }
     handler_book_note(handlers, slot_index, pid, address);
@@ -317,7 +321,7 @@ static void explain_accept_error(struct supervisor *supervisor)
     if (may_log_refusal(supervisor)) {
         log_error("action: accept_connections | result: fail | error: %s", strerror(error));
     }
-    pause_for(OUT_OF_RESOURCES_PAUSE_MS);
+    pause_for(supervisor, OUT_OF_RESOURCES_PAUSE_MS);
 }
 
 /* Logs that a stranger was asked to leave, because somebody else needed its place. */
@@ -448,14 +452,23 @@ static bool is_complete(const struct supervisor *supervisor)
  */
 static void fence(struct supervisor *supervisor)
 {
-    bool is_behind = ship_keeper_verdict(&supervisor->ship_keeper) == SHIP_BEHIND;
-    note_end(supervisor, SUPERVISOR_FENCED);
+    enum ship_verdict verdict = ship_keeper_verdict(&supervisor->ship_keeper);
+    note_end(supervisor, verdict == SHIP_STRANGER ? SUPERVISOR_STRANGER : SUPERVISOR_FENCED);
     wait_halt(&supervisor->heritage.segment);
+    if (verdict == SHIP_STRANGER) {
+        log_critical(
+            "action: server | result: fail | reason: the log of centre %s is another "
+            "lottery's (the line before says whose): this server takes no more bets. If it "
+            "was to be the standby, start it with --follow and an empty data.directory; if "
+            "it is a lottery of its own, name another replication.centre",
+            supervisor->heritage.config.replication_centre);
+        return;
+    }
     log_critical("action: server | result: fail | reason: %s: this server takes no more bets, and "
                  "acknowledges none; start it as a standby (lottery-server --follow), which moves "
                  "what was never acknowledged aside",
-                 is_behind ? "the log of the centre has more than this disk"
-                           : "another node has claimed the log of the centre");
+                 verdict == SHIP_BEHIND ? "the log of the centre has more than this disk"
+                                        : "another node has claimed the log of the centre");
 }
 
 /* Serves until the server is asked to stop, can't go on, or is to open the next draw. */
@@ -515,7 +528,7 @@ static bool stop_handlers(struct supervisor *supervisor)
             forced = true;
         }
         handler_book_signal(book, forced ? SIGKILL : SIGTERM);
-        pause_for(REPEAT_SIGTERM_MS);
+        pause_for(supervisor, REPEAT_SIGTERM_MS);
         look_after_children(supervisor);
     }
     log_info("action: stop_handlers | result: %s | handlers: %u", forced ? "fail" : "success",
@@ -539,7 +552,7 @@ static bool stop_keyholder(struct supervisor *supervisor)
             forced = true;
         }
         key_keeper_signal(keeper, forced ? SIGKILL : SIGTERM);
-        pause_for(REPEAT_SIGTERM_MS);
+        pause_for(supervisor, REPEAT_SIGTERM_MS);
         signals_take_child_news();
         reap(supervisor);
     }
@@ -559,7 +572,7 @@ static enum supervisor_end stop_storer(struct supervisor *supervisor)
             forced = true;
         }
         kill(keeper->storer, forced ? SIGKILL : SIGTERM);
-        pause_for(REPEAT_SIGTERM_MS);
+        pause_for(supervisor, REPEAT_SIGTERM_MS);
         signals_take_child_news();
         reap(supervisor);
     }
@@ -593,7 +606,7 @@ static void stop_shipper(struct supervisor *supervisor)
             kill(keeper->shipper, forced ? SIGKILL : SIGTERM);
             asked = true;
         }
-        pause_for(REPEAT_SIGTERM_MS);
+        pause_for(supervisor, REPEAT_SIGTERM_MS);
         signals_take_child_news();
         reap(supervisor);
     }
@@ -654,6 +667,54 @@ static void announce_ready(struct heritage *heritage)
     server_tls_warn(&heritage->tls, &heritage->config, &heritage->listeners);
 }
 
+/* True while the outcome of an opening is awaited. One that was tried is awaited for as long as it takes. */
+static bool awaits_opening(const struct supervisor *supervisor, int64_t deadline_ms)
+{
+    const uint32_t outcome = atomic_load(&supervisor->heritage.segment.shared->shipper.opened);
+    return outcome != OPENING_BEGUN &&
+           (outcome == OPENING_TRIED || clock_monotonic_ms() < deadline_ms) &&
+           ship_keeper_verdict(&supervisor->ship_keeper) == SHIP_GOES_ON &&
+           !signals_terminate_requested();
+}
+
+/*
+ * Where bets are copied: has the log begin the next draw, once it has all of this one. From there on that
+ * is the current draw, whatever happens to this server. False with the failure: then the current draw goes
+ * on, if this server may write at all. There is no shipper afterwards.
+ */
+static bool begin_in_log(struct supervisor *supervisor, struct failure *failure)
+{
+    struct heritage *heritage = &supervisor->heritage;
+    struct shared_shipper *shared = &heritage->segment.shared->shipper;
+    const int64_t deadline_ms =
+        clock_monotonic_ms() + (int64_t)heritage->config.timeout_shutdown_ms;
+    if (heritage->shipper.path[0] == '\0') {
+        return true;
+    }
+    const bool wanted = operator_write_opening(&supervisor->desk, heritage, failure);
+    atomic_store(&shared->opening, wanted ? 1 : 0);
+    wake_shipper(&heritage->segment);
+    while (wanted && awaits_opening(supervisor, deadline_ms)) {
+        ship_keeper_replace(&supervisor->ship_keeper);
+        pause_for(supervisor, REPEAT_SIGTERM_MS);
+        signals_take_child_news();
+        reap(supervisor);
+    }
+    stop_shipper(supervisor);
+    if (atomic_load(&shared->opened) == OPENING_BEGUN) { /* perhaps at last */
+        return true;
+    }
+    return wanted &&
+           failure_set(
+               failure, "%s",
+               ship_keeper_verdict(&supervisor->ship_keeper) != SHIP_GOES_ON
+                   ? "this node may not write the centre's log any more: ask the one that does"
+               : signals_terminate_requested()
+                   ? "the server is stopping"
+                   : "the engine did not take the opening in timeouts.shutdown, so the current "
+                     "draw goes on: see that lottery-stat says shipping, and a lag of 0");
+}
+
 /*
  * Ends the current draw and makes the next one the current one. All children end before anything is
  * written; those who connect meanwhile wait at the listeners, which stay open. If the next draw
@@ -674,16 +735,26 @@ static bool turn_over(struct supervisor *supervisor, struct failure *failure)
         note_end(supervisor, end);
         return failure_set(failure, "there is no storer: see the log");
     }
-    bool opened = supervisor->keeper.state == KEEPER_DRAINED
-                      ? operator_open_next(&supervisor->desk, heritage, &committed, failure)
-                      : failure_set(failure, "the storer did not end in timeouts.shutdown: the "
-                                             "current draw goes on");
+    bool opened = false;
+    if (supervisor->keeper.state != KEEPER_DRAINED) {
+        stop_shipper(supervisor);
+        (void)failure_set(failure, "the storer did not end in timeouts.shutdown: the current draw "
+                                   "goes on");
+    } else if (begin_in_log(supervisor, failure)) {
+        opened = operator_open_next(&supervisor->desk, heritage, &committed, failure);
+        committed = committed || server_config_replicates(&heritage->config);
+    }
     if (!opened) {
         operator_answer_open(&supervisor->desk, heritage, failure);
+        if (ship_keeper_verdict(&supervisor->ship_keeper) != SHIP_GOES_ON) {
+            fence(supervisor);
+            return false;
+        }
         if (committed) {
             return false;
         }
     }
+    supervisor->ship_keeper = (struct ship_keeper){.heritage = heritage};
     supervisor->keeper = (struct keeper){.heritage = heritage};
     supervisor->key_keeper = (struct key_keeper){.heritage = heritage, .may_be_late = true};
     return heritage_renew(heritage, failure);
