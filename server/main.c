@@ -214,9 +214,10 @@ static int test(const struct server_config *config)
 static int live(const struct server_config *config, bool follows)
 {
     struct failure failure;
-    switch (follows ? standby_run(config, &failure) : STANDBY_TOOK_OVER) {
+    int promoter = -1;
+    switch (follows ? standby_run(config, &promoter, &failure) : STANDBY_TOOK_OVER) {
     case STANDBY_TOOK_OVER:
-        return supervisor_run(config);
+        return supervisor_run(config, promoter);
     case STANDBY_STOPPED:
         log_info("action: server_exit | result: success | end: stopped_as_asked");
         return EXIT_SUCCESS;

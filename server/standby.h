@@ -26,7 +26,12 @@ enum standby_end {
     STANDBY_FAILED     /* a person is needed; with the failure */
 };
 
-/* Follows until one of the ends. Called by main, before there is a supervisor. */
-enum standby_end standby_run(const struct server_config *config, struct failure *failure);
+/*
+ * Follows until one of the ends. *promoter is the connection of an operator who has asked for a takeover,
+ * and is owed an answer by the server that is started now (supervisor_run); -1: there is none. Called by
+ * main, before there is a supervisor.
+ */
+enum standby_end standby_run(const struct server_config *config, int *promoter,
+                             struct failure *failure);
 
 #endif

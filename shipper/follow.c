@@ -13,6 +13,7 @@
 #include "shipper/beat.h"
 #include "shipper/mirror.h"
 #include "shipper/takeover.h"
+#include "store/archive.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -181,6 +182,34 @@ static void note_news(struct follower *follower, const struct record *record)
     }
 }
 
+/*
+ * Where the log does not go on from what is in the files: is it another lottery's? Then its first record
+ * is of a draw that this directory has never seen, and no engine has lost anything.
+ */
+static bool is_another_lottery(struct follower *follower, struct failure *failure)
+{
+    const struct mirror *mirror = &follower->mirror;
+    struct engine_message message;
+    struct record first;
+    struct control archived;
+    struct failure ignored;
+    if (mirror->log.epoch == 0 ||
+        engine_read(follower->plan->engine, follower->stream, 1, LAST_MS, &message, &ignored) !=
+            ENGINE_READ ||
+        !record_read(&message, &first, &ignored) ||
+        strcmp(first.identity, mirror->log.identity) == 0 ||
+        archive_find(mirror->directory, first.identity, &archived)) {
+        return false;
+    }
+    (void)failure_set(
+        failure,
+        "the log of centre %s began with lottery %s, and this directory follows the log of "
+        "lottery %s, which is another one: replication.centre is another centre's, or "
+        "data.directory is",
+        follower->plan->centre, first.identity, mirror->log.identity);
+    return true;
+}
+
 static void apply(struct follower *follower, const struct engine_message *message)
 {
     struct mirror *mirror = &follower->mirror;
@@ -189,6 +218,9 @@ static void apply(struct follower *follower, const struct engine_message *messag
     enum mirror_end end = MIRROR_REFUSED;
     if (record_read(message, &record, &failure)) {
         end = mirror_apply(mirror, &record, message->sequence, message->stored_at_ms, &failure);
+    }
+    if (end == MIRROR_REFUSED) {
+        (void)is_another_lottery(follower, &failure); /* which is the better reason */
     }
     if (!goes_on(follower, end, &failure)) {
         return;
@@ -221,6 +253,11 @@ static void note_away(struct follower *follower, const struct failure *failure)
 /* The engine has fewer records than were read here: it has lost some. */
 static void refuse_broken(struct follower *follower, const struct failure *reason)
 {
+    struct failure other;
+    if (is_another_lottery(follower, &other)) {
+        (void)goes_on(follower, MIRROR_REFUSED, &other);
+        return;
+    }
     log_critical(
         "action: follow | result: fail | sequence: %" PRIu64
         " | error: the engine has lost what it had acknowledged: %s. This directory keeps all "

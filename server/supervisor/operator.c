@@ -18,6 +18,11 @@
 
 /* ---------------------------------------------------------------- answers ---- */
 
+enum {
+    PROMOTED_PATIENCE_MS = 30000, /* of an operator, for the claim of a server that listens */
+    PROMOTED_LOOK_MS = 50
+};
+
 static void answer(struct heritage *heritage, bool carried_out, const char *text)
 {
     log_write(carried_out ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
@@ -176,6 +181,49 @@ void operator_answer_open(struct operator_desk *desk, struct heritage *heritage,
     answer(heritage, true, text.text);
 }
 
+/* -------------------------------------------------------------- promotion ---- */
+
+void operator_take_promoter(struct operator_desk *desk, struct heritage *heritage, int promoter)
+{
+    admin_door_adopt(&heritage->door, promoter);
+    desk->promoted_by_ms = promoter < 0 ? 0 : clock_monotonic_ms() + PROMOTED_PATIENCE_MS;
+}
+
+int64_t operator_patience_ms(const struct operator_desk *desk)
+{
+    return desk->promoted_by_ms == 0 ? -1 : PROMOTED_LOOK_MS;
+}
+
+void operator_answer_promotion(struct operator_desk *desk, struct heritage *heritage,
+                               const char *reason)
+{
+    if (desk->promoted_by_ms != 0) {
+        desk->promoted_by_ms = 0;
+        answer(heritage, false, reason);
+    }
+}
+
+/* Listens already; has its own shipper claimed the log? */
+static void attend_to_promotion(struct operator_desk *desk, struct heritage *heritage)
+{
+    const struct shared_shipper *shipper = &heritage->segment.shared->shipper;
+    const uint64_t epoch = atomic_load(&shipper->epoch);
+    if (epoch != 0) {
+        struct failure text;
+        desk->promoted_by_ms = 0;
+        (void)failure_set(&text,
+                          "this node is the primary, by claim %" PRIu64 " of the log: its files "
+                          "are judged, and it listens",
+                          epoch);
+        answer(heritage, true, text.text);
+    } else if (clock_monotonic_ms() >= desk->promoted_by_ms) {
+        operator_answer_promotion(
+            desk, heritage,
+            "this node listens, and the engine has not answered its shipper yet, "
+            "so it may acknowledge nothing: see lottery-stat");
+    }
+}
+
 /* --------------------------------------------------------------- requests ---- */
 
 static bool post_order(struct operator_desk *desk, struct heritage *heritage,
@@ -207,6 +255,9 @@ void operator_attend(struct operator_desk *desk, struct heritage *heritage, bool
     if (desk->waits_for_storer && orders_take_answer(&heritage->segment, &carried_out, text)) {
         desk->waits_for_storer = false;
         answer(heritage, carried_out, text);
+    }
+    if (desk->promoted_by_ms != 0) {
+        attend_to_promotion(desk, heritage);
     }
     if (!admin_door_go_on(&heritage->door, is_ready, &request)) {
         return;

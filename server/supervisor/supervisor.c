@@ -393,6 +393,7 @@ static int64_t patience_ms(const struct supervisor *supervisor)
         reserve_patience_ms(&supervisor->reserve),
         log_limit_patience_ms(&supervisor->refusals, clock_monotonic_ms()),
         admin_door_patience_ms(&supervisor->heritage.door),
+        operator_patience_ms(&supervisor->desk),
     };
     for (size_t i = 0; i < sizeof others_ms / sizeof others_ms[0]; i++) {
         if (others_ms[i] >= 0 && others_ms[i] < patience_ms) {
@@ -802,6 +803,8 @@ static void live(struct supervisor *supervisor, struct failure *failure)
     if (!started) {
         note_end(supervisor, SUPERVISOR_COULD_NOT_START);
     }
+    operator_answer_promotion(&supervisor->desk, &supervisor->heritage,
+                              started ? "the server is stopping: see its log" : failure->text);
     operator_answer_open(&supervisor->desk, &supervisor->heritage, started ? &stopping : failure);
     if (started || keeper_has_storer(&supervisor->keeper)) {
         shut_down(supervisor);
@@ -810,7 +813,7 @@ static void live(struct supervisor *supervisor, struct failure *failure)
     }
 }
 
-int supervisor_run(const struct server_config *config)
+int supervisor_run(const struct server_config *config, int promoter)
 {
     struct supervisor supervisor = {.heritage = {.config = *config}};
     struct failure failure = {.text = ""};
@@ -823,6 +826,7 @@ int supervisor_run(const struct server_config *config)
     if (!heritage_open(&supervisor.heritage, &failure)) {
         note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
     } else {
+        operator_take_promoter(&supervisor.desk, &supervisor.heritage, promoter);
         if (!process_confine_all(&supervisor.heritage, &failure)) {
             note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
         } else if (!admission_open(&supervisor.admission, config)) {

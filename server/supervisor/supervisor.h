@@ -15,8 +15,9 @@ enum { SUPERVISOR_EXIT_FENCED = 4 };
 /*
  * Runs the server until it is asked to stop or can't go on, and returns the exit status of the
  * process. Called by main, in the process that becomes the supervisor. The processes that it forks
- * never return from it (processes.h).
+ * never return from it (processes.h). `promoter` is the connection of an operator who is owed an answer
+ * (standby_run); -1: there is none.
  */
-int supervisor_run(const struct server_config *config);
+int supervisor_run(const struct server_config *config, int promoter);
 
 #endif
