@@ -280,6 +280,10 @@ static void read_next(struct follower *follower)
         apply(follower, &message);
         break;
     case ENGINE_NOTHING:
+        if (!follower->was_caught_up && is_another_lottery(follower, &failure)) {
+            (void)goes_on(follower, MIRROR_REFUSED, &failure);
+            break;
+        }
         follower->is_caught_up = true;
         follower->was_caught_up = true;
         (void)settle(follower, false);
@@ -305,9 +309,11 @@ static void read_next(struct follower *follower)
 /* Two nodes of one name would take each other's claims for their own, and so claim without an end. */
 static void refuse_namesake(struct follower *follower)
 {
-    log_critical("action: follow | result: fail | error: another node writes the log and has this "
-                 "one's name, %s: give each its own replication.node",
-                 follower->mirror.node);
+    log_critical(
+        "action: follow | result: fail | error: another server writes the log as node %s, "
+        "which is this one: it runs on a copy of this data.directory (the last 8 digits are "
+        "the directory's id). End one of the two; a standby begins with an empty directory",
+        follower->mirror.node);
     finish(follower, FOLLOW_REFUSED);
 }
 

@@ -168,7 +168,7 @@ static bool settle_role(struct mirror *mirror, struct failure *failure)
 }
 
 enum mirror_end mirror_open(struct mirror *mirror, const struct data_directory *directory,
-                            const char *configured, struct failure *failure)
+                            const char *node, struct failure *failure)
 {
     *mirror = (struct mirror){.directory = directory,
                               .bets = {.name = DATA_BETS_FILE, .descriptor = -1},
@@ -177,7 +177,7 @@ enum mirror_end mirror_open(struct mirror *mirror, const struct data_directory *
         !replication_settle(directory, &mirror->state, failure)) {
         return MIRROR_FAILED;
     }
-    replication_name_node(&mirror->state, configured, mirror->node);
+    (void)snprintf(mirror->node, sizeof mirror->node, "%s", node);
     enum mirror_end end = read_control(mirror, failure);
     if (end != MIRROR_APPLIED || !settle_role(mirror, failure)) {
         return end != MIRROR_APPLIED ? end : MIRROR_FAILED;

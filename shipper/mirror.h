@@ -69,12 +69,12 @@ enum mirror_end {
 };
 
 /*
- * Opens the files of the directory, and the state, which is made where there is none. `configured` is
- * replication.node. Any end but MIRROR_APPLIED comes with the failure. The caller calls mirror_close
+ * Opens the files of the directory, and the state, which is made where there is none. `node` is this
+ * node's name (replication_name_node). Any end but MIRROR_APPLIED comes with the failure. The caller calls mirror_close
  * in any case.
  */
 enum mirror_end mirror_open(struct mirror *mirror, const struct data_directory *directory,
-                            const char *configured, struct failure *failure);
+                            const char *node, struct failure *failure);
 
 void mirror_close(struct mirror *mirror);
 
