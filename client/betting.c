@@ -127,7 +127,7 @@ static enum job_step take_answer(struct betting *betting, const struct message *
     job->unaided.unanswered.rows = 0;
     patience_progress(&job->patience, now_ms);
     progress_advance(&job->progress, batch.rows, batch.end_offset, now_ms);
-    log_debug("action: apuesta_enviada | result: success | cantidad: %" PRIu64, batch.rows);
+    log_debug(LOG_BATCH_ACKNOWLEDGED, "result: success | cantidad: %" PRIu64, batch.rows);
     return JOB_WORKED;
 }
 
@@ -164,7 +164,7 @@ enum job_step betting_run(struct job *job, struct wire *wire, struct failure *wh
         .limits = {.agency = job->agency, .rows_max = job->config->batch_max_amount}};
     size_t in_flight = job->unaided.is_on ? 1 : (size_t)job->config->batch_in_flight;
     if (!window_open(&betting.window, in_flight, why)) {
-        log_error("action: apuesta_enviada | result: fail | reason: %s", why->text);
+        log_error(LOG_BETTING_NO_MEMORY, "result: fail | reason: %s", why->text);
         return JOB_FAILED;
     }
     congestion_begin(&betting.congestion, in_flight * COMPOSER_BYTES_MAX, now_us(),

@@ -55,8 +55,8 @@ static bool ask_prefix(struct comparison *comparison, uint64_t rows, struct stat
     snprintf(body, sizeof body, "%" PRIu64, rows);
     *step = question_ask(job, comparison->wire, MESSAGE_PREFIX, body, &answer, &why);
     if (*step != JOB_WORKED) {
-        log_debug("action: reanudar | result: in_progress | reason: PREFIX %" PRIu64 ": %s", rows,
-                  *step == JOB_LOST ? why.text : "stopped");
+        log_debug(LOG_RESUME_PREFIX_MISSED, "result: in_progress | reason: PREFIX %" PRIu64 ": %s",
+                  rows, *step == JOB_LOST ? why.text : "stopped");
         return false;
     }
     patience_progress(&job->patience, clock_monotonic_ms());
@@ -133,8 +133,8 @@ static enum job_step name_difference(struct comparison *comparison)
     bool is_first = step == JOB_WORKED || known_row;
     struct failure reason;
     set_reason(comparison, differs, is_first, &reason);
-    log_error("action: reanudar | result: fail | guardadas: %" PRIu64
-              " | estado: %s | file: %s | line: %" PRIu64
+    log_error(LOG_RESUME_OTHER_ROWS,
+              "result: fail | guardadas: %" PRIu64 " | estado: %s | file: %s | line: %" PRIu64
               " | reason: %s; nothing was sent: restore the rows that are stored%s",
               state->stored, state_phase_name(state->phase), comparison->job->bets_name,
               is_first ? differs : 1, reason.text,
@@ -153,8 +153,9 @@ static enum job_step compare(struct comparison *comparison)
     }
     comparison->rows = comparison->first.at.rows;
     if (comparison->end == FIRST_ROWS_FAILED) {
-        log_error("action: reanudar | result: fail | guardadas: %" PRIu64
-                  " | file: %s | line: %" PRIu64 " | reason: %s",
+        log_error(LOG_RESUME_FILE_UNREADABLE,
+                  "result: fail | guardadas: %" PRIu64 " | file: %s | line: %" PRIu64
+                  " | reason: %s",
                   state->stored, comparison->job->bets_name,
                   dataset_line(&comparison->job->dataset), comparison->failure.text);
         return JOB_FAILED;
@@ -168,7 +169,7 @@ enum job_step comparison_run(struct job *job, struct wire *wire, const struct st
 {
     struct comparison comparison = {.job = job, .wire = wire, .state = state};
     if (!first_rows_open(&comparison.first, &job->dataset, job->agency, &comparison.failure)) {
-        log_error("action: reanudar | result: fail | reason: %s", comparison.failure.text);
+        log_error(LOG_RESUME_NO_MEMORY, "result: fail | reason: %s", comparison.failure.text);
         return JOB_FAILED;
     }
     enum job_step step = compare(&comparison);

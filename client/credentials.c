@@ -124,7 +124,8 @@ void credentials_close(struct credentials *credentials)
 
 static void warn(const char *path, const char *reason)
 {
-    log_warning("action: certificate | result: in_progress | file: %s | reason: %s", path, reason);
+    log_warning(LOG_AGENCY_CERTIFICATE_DOUBTFUL, "result: in_progress | file: %s | reason: %s",
+                path, reason);
 }
 
 void credentials_warn(const struct credentials *credentials, const struct client_config *config)

@@ -209,7 +209,7 @@ static void tell_failure(const struct failure *failure, const struct patience *p
     char until[TIME_BYTES];
     localtime_r(&end, &broken_down);
     strftime(until, sizeof until, "%H:%M:%S", &broken_down);
-    log_warning("action: connect | result: in_progress | reason: %s | trying_again_until: %s",
+    log_warning(LOG_SERVER_AWAITED, "result: in_progress | reason: %s | trying_again_until: %s",
                 failure->text, until);
 }
 
@@ -240,7 +240,7 @@ enum dial_end dial_persistently(struct interrupt *interrupt, struct servers *ser
             tell_failure(failure, patience);
             told = true;
         }
-        log_debug("action: connect | result: fail | reason: %s", why.text);
+        log_debug(LOG_SERVER_TRIED, "result: fail | reason: %s", why.text);
         if (!dial_pause(interrupt, patience)) {
             return interrupt->signal != 0 ? DIAL_STOPPED : DIAL_FAILED;
         }

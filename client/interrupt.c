@@ -55,7 +55,7 @@ static void take_signal(struct interrupt *interrupt)
         return;
     }
     interrupt->signal = (int)information.ssi_signo;
-    log_info("action: shutdown | result: in_progress | signal: SIG%s",
+    log_info(LOG_AGENCY_STOPPING, "result: in_progress | signal: SIG%s",
              sigabbrev_np(interrupt->signal));
 }
 

@@ -91,15 +91,15 @@ void job_close(struct job *job)
     progress_close(&job->progress);
     if (job->has_bets) {
         dataset_close(&job->dataset);
-        log_info("action: file_closed | result: success | file: %s", job->bets_name);
+        log_info(LOG_BETS_FILE_CLOSED, "result: success | file: %s", job->bets_name);
     }
 }
 
 static enum job_step give_up(const struct job *job, const struct failure *why)
 {
-    log_error(
-        "action: connect | result: fail | server: %s | reason: %s | gave_up_after_ms: %" PRId64,
-        job->config->server_address, why->text, job->patience.lapse_ms);
+    log_error(LOG_SERVER_NOT_REACHED,
+              "result: fail | server: %s | reason: %s | gave_up_after_ms: %" PRId64,
+              job->config->server_address, why->text, job->patience.lapse_ms);
     return job->is_refused ? JOB_UNTRUSTED : JOB_UNREACHABLE;
 }
 
@@ -113,12 +113,12 @@ static void tell_server(struct job *job, const struct failure *why)
     const struct server_place *before = job->talked_to;
     job->talked_to = server;
     if (!servers_are_several(&job->servers) || server == before) {
-        log_debug("action: connect | result: success | server: %s", server->text);
+        log_debug(LOG_SERVER_REACHED, "result: success | server: %s", server->text);
     } else if (before == NULL) {
-        log_info("action: connect | result: success | server: %s%s%s", server->text,
+        log_info(LOG_SERVER_REACHED, "result: success | server: %s%s%s", server->text,
                  why->text[0] == '\0' ? "" : " | reason: ", why->text);
     } else {
-        log_warning("action: connect | result: success | server: %s | before: %s | reason: %s",
+        log_warning(LOG_SERVER_CHANGED, "result: success | server: %s | before: %s | reason: %s",
                     server->text, before->text, why->text);
     }
 }
@@ -159,7 +159,7 @@ static enum job_step run_sessions(struct job *job)
         if (step != JOB_LOST) {
             return step;
         }
-        log_warning("action: connection_lost | result: fail | server: %s | reason: %s",
+        log_warning(LOG_SERVER_LOST, "result: fail | server: %s | reason: %s",
                     servers_current(&job->servers)->text, why.text);
         if (job->is_silent || !job->patience.progressed) {
             servers_turn(&job->servers);

@@ -17,7 +17,7 @@
 
 static enum job_step fail_to_keep(const struct job *job, const struct failure *why)
 {
-    log_error("action: ganadores_guardados | result: fail | file: %s | reason: %s",
+    log_error(LOG_WINNERS_NOT_SAVED, "result: fail | file: %s | reason: %s",
               job->config->winners_file, why->text);
     return JOB_FAILED;
 }
@@ -81,8 +81,7 @@ static enum job_step take_winners(struct job *job, struct wire *wire, bool whole
         winners_report_discard(&report);
         return step;
     }
-    log_info("action: consulta_ganadores | result: success | cant_ganadores: %" PRIu64,
-             report.winners);
+    log_info(LOG_WINNERS_RECEIVED, "result: success | cant_ganadores: %" PRIu64, report.winners);
     if (!winners_report_keep(&report, why)) {
         return fail_to_keep(job, why);
     }
@@ -173,7 +172,7 @@ enum job_step lookup_run(struct job *job, struct wire *wire, struct failure *why
             return take_winners(job, wire, !begins, why);
         }
         if (answer.type != MESSAGE_WAIT) {
-            return question_misses(job, "consulta_ganadores", MESSAGE_REQUEST, &answer, why);
+            return question_misses(job, LOG_WINNERS_REFUSED, MESSAGE_REQUEST, &answer, why);
         }
         step = pause_before_asking_again(job, wire, why);
         if (step != JOB_WORKED) {

@@ -196,7 +196,7 @@ static int do_job(struct job *job)
     enum job_step end = job_run(job);
     bool well = end == JOB_WORKED || end == JOB_STOPPED;
     job_close(job);
-    log_info("action: agency_exit | result: %s", well ? "success" : "fail");
+    log_info(LOG_AGENCY_EXITED, "result: %s", well ? "success" : "fail");
     log_close();
     return status_of(end, job->config);
 }
@@ -216,7 +216,7 @@ static int run_job(const struct client_config *config, struct credentials *crede
         return program_complain(&manual, status_of(opened, config), "%s", failure.text);
     }
     config_describe(&client_config_table, config, description, sizeof description);
-    log_info("action: config | result: success%s", description);
+    log_info(LOG_AGENCY_CONFIG_READ, "result: success%s", description);
     credentials_warn(credentials, config);
     return do_job(&job);
 }

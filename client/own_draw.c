@@ -56,7 +56,8 @@ enum job_step own_draw_take_refusal(const struct job *job, const struct message 
         return JOB_WORKED;
     }
     question_describe_reason(answer, reason);
-    log_error("action: reanudar | result: fail | guardadas: %" PRIu64
+    log_error(LOG_RESUME_DRAW_REFUSED,
+              "result: fail | guardadas: %" PRIu64
               " | draw: %s | reason: the server refused agency %" PRIu32
               "'s STATUS of this draw%s; nothing was sent to another one",
               job->stored, name, job->agency, reason);
@@ -68,7 +69,8 @@ enum job_step own_draw_take_refusal(const struct job *job, const struct message 
 /* Logs that this is not our draw. */
 static void log_other(const struct job *job, const struct state *state, const char *reason)
 {
-    log_error("action: reanudar | result: fail | guardadas: %" PRIu64
+    log_error(LOG_RESUME_OTHER_LOTTERY,
+              "result: fail | guardadas: %" PRIu64
               " | estado: %s | lottery: %s | lottery_before: %s | reason: %s",
               state->stored, state_phase_name(state->phase),
               state->has_content ? state->identity : "untold",
@@ -107,8 +109,9 @@ enum job_step own_draw_check(struct job *job, const struct state *state, struct 
 static enum job_step fail(const struct job *job, const struct state *state, enum job_step step,
                           const char *reason)
 {
-    log_error("action: reanudar | result: fail | guardadas: %" PRIu64
-              " | estado: %s | file: %s | line: %" PRIu64 " | reason: %s",
+    log_error(LOG_RESUME_OWN_DRAW_LEFT,
+              "result: fail | guardadas: %" PRIu64 " | estado: %s | file: %s | line: %" PRIu64
+              " | reason: %s",
               state->stored, state_phase_name(state->phase), job->bets_name,
               dataset_line(&job->dataset), reason);
     return step;

@@ -17,8 +17,8 @@ enum { PROBE_LINE_BYTES = 96 };
 
 static enum job_step fail(const struct job *job, const struct failure *why)
 {
-    log_error("action: receive_message | result: fail | client_id: %" PRIu32 " | reason: %s",
-              job->agency, why->text);
+    log_error(LOG_ECHO_MISSED, "result: fail | client_id: %" PRIu32 " | reason: %s", job->agency,
+              why->text);
     return JOB_FAILED;
 }
 
@@ -52,8 +52,8 @@ static enum job_step exchange(struct job *job, struct wire *wire, const char *se
         failure_set(&why, "another line came back: %.*s", (int)bytes, line);
         return fail(job, &why);
     }
-    log_info("action: receive_message | result: success | client_id: %" PRIu32 " | msg: %.*s",
-             job->agency, (int)(bytes - 1), line);
+    log_info(LOG_ECHO_RECEIVED, "result: success | client_id: %" PRIu32 " | msg: %.*s", job->agency,
+             (int)(bytes - 1), line);
     return JOB_WORKED;
 }
 
@@ -87,7 +87,7 @@ static enum job_step probe_once(struct job *job, uint64_t number)
         step = exchange(job, &wire, sent);
     }
     wire_close(&wire);
-    log_info("action: socket_closed | result: success | server: %s",
+    log_info(LOG_SOCKET_CLOSED, "result: success | server: %s",
              servers_current(&job->servers)->text);
     return step;
 }
@@ -107,7 +107,7 @@ enum job_step probe_run(struct job *job)
         }
     }
     if (amount > 0) {
-        log_info("action: loop_finished | result: success | client_id: %" PRIu32, job->agency);
+        log_info(LOG_LOOP_FINISHED, "result: success | client_id: %" PRIu32, job->agency);
     }
     return JOB_WORKED;
 }

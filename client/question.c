@@ -76,15 +76,15 @@ void question_describe_reason(const struct message *answer, char text[QUESTION_R
     snprintf(text, QUESTION_REASON_BYTES, "%s%s", reason[0] == '\0' ? "" : "; it says: ", reason);
 }
 
-enum job_step question_misses(const struct job *job, const char *action, enum message_type question,
-                              const struct message *answer, struct failure *why)
+enum job_step question_misses(const struct job *job, enum log_message missed,
+                              enum message_type question, const struct message *answer,
+                              struct failure *why)
 {
     if (answer->type == MESSAGE_ERROR) {
         char reason[QUESTION_REASON_BYTES];
         question_describe_reason(answer, reason);
-        log_error("action: %s | result: fail | reason: the server refused agency %" PRIu32
-                  "'s %s%s",
-                  action, job->agency, message_type_name(question), reason);
+        log_error(missed, "result: fail | reason: the server refused agency %" PRIu32 "'s %s%s",
+                  job->agency, message_type_name(question), reason);
         return JOB_REFUSED;
     }
     failure_set(why, "%s is no answer to %s", message_type_name(answer->type),

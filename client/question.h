@@ -41,9 +41,10 @@ enum { QUESTION_REASON_BYTES = MESSAGE_REASON_BYTES_MAX + 16 };
 /* Writes "; it says: REASON" for an ERROR that carries its reason, else "". For messages. */
 void question_describe_reason(const struct message *answer, char text[QUESTION_REASON_BYTES]);
 
-/* Logs an answer of the wrong type. JOB_FAILED for ERROR, JOB_LOST for any other type. */
-enum job_step question_misses(const struct job *job, const char *action, enum message_type question,
-                              const struct message *answer, struct failure *why);
+/* Logs, as `missed`, an answer of the wrong type. JOB_FAILED for ERROR, JOB_LOST for any other type. */
+enum job_step question_misses(const struct job *job, enum log_message missed,
+                              enum message_type question, const struct message *answer,
+                              struct failure *why);
 
 /* Notes, after a connection was lost, whether the server takes only one message on each. */
 void question_learn_from_loss(struct job *job, const struct wire *wire);

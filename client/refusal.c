@@ -11,7 +11,7 @@
 
 void refusal_log_line(const struct job *job, uint64_t line, const char *reason)
 {
-    log_error("action: apuesta_enviada | result: fail | file: %s | line: %" PRIu64 " | reason: %s",
+    log_error(LOG_BET_REFUSED, "result: fail | file: %s | line: %" PRIu64 " | reason: %s",
               job->bets_name, line, reason);
 }
 

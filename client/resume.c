@@ -26,7 +26,8 @@ enum { HANG_UPS_MAX = 3, LISTEN_MS = 500 };
 static void go_unaided(struct job *job, const char *reason)
 {
     job->unaided.is_on = true;
-    log_warning("action: reanudar | result: in_progress | client_id: %" PRIu32
+    log_warning(LOG_RESUME_WITHOUT_STATUS,
+                "result: in_progress | client_id: %" PRIu32
                 " | reason: %s: a server that does not know STATUS? It can't say what it has "
                 "stored; going on without it, one batch at a time: a repeated run may store bets "
                 "twice (resume: auto)",
@@ -48,7 +49,8 @@ static void go_on_unaided(struct job *job, enum state_phase *phase)
     *phase = unaided->done ? STATE_DONE : STATE_OPEN;
     if (batch->rows > 0 && !unaided->doubt_told) {
         unaided->doubt_told = true;
-        log_warning("action: apuesta_enviada | result: in_progress | file: %s | line: %" PRIu64
+        log_warning(LOG_BATCH_SENT_AGAIN,
+                    "result: in_progress | file: %s | line: %" PRIu64
                     " | reason: the answer to rows %" PRIu64 " to %" PRIu64
                     " was lost: they are sent again, and may be stored twice",
                     job->bets_name, batch->begin.line, batch->begin.line,
@@ -109,7 +111,7 @@ static enum job_step take_other_answer(struct job *job, const struct message *an
         return JOB_OTHER_DRAW;
     }
     if (job->knows_status || tells_reason) {
-        return question_misses(job, "reanudar", MESSAGE_STATUS, answer, why);
+        return question_misses(job, LOG_RESUME_STATUS_REFUSED, MESSAGE_STATUS, answer, why);
     }
     if (job->unaided.is_on) {
         job->unaided.doubt_asked = true;
@@ -122,7 +124,8 @@ static enum job_step take_other_answer(struct job *job, const struct message *an
                     message_type_name(answer->type));
     }
     if (setting != NULL) {
-        log_error("action: reanudar | result: fail | reason: %s, and %s goes on "
+        log_error(LOG_RESUME_UNANSWERED,
+                  "result: fail | reason: %s, and %s goes on "
                   "with no server that does not answer it",
                   why->text, setting);
         return JOB_REFUSED;
@@ -178,8 +181,9 @@ static enum job_step ask_status(struct job *job, struct wire *wire, bool listene
 
 static enum job_step fail(const struct job *job, const struct state *state, const char *reason)
 {
-    log_error("action: reanudar | result: fail | guardadas: %" PRIu64
-              " | estado: %s | file: %s | line: %" PRIu64 " | reason: %s",
+    log_error(LOG_RESUME_IMPOSSIBLE,
+              "result: fail | guardadas: %" PRIu64 " | estado: %s | file: %s | line: %" PRIu64
+              " | reason: %s",
               state->stored, state_phase_name(state->phase), job->bets_name,
               dataset_line(&job->dataset), reason);
     return JOB_FAILED;
@@ -198,7 +202,8 @@ static enum job_step check_content(struct job *job, const struct state *state)
     }
     if (!job->count_warned) {
         job->count_warned = true;
-        log_warning("action: reanudar | result: in_progress | guardadas: %" PRIu64
+        log_warning(LOG_RESUME_BY_COUNT,
+                    "result: in_progress | guardadas: %" PRIu64
                     " | reason: the server does not tell which bets it has stored: going on by "
                     "their count only, right if the file is the same as before",
                     state->stored);
@@ -214,7 +219,8 @@ static void note_stored(struct job *job, uint64_t stored)
         job->stored_before = stored;
     }
     if (stored < job->stored) {
-        log_warning("action: reanudar | result: in_progress | guardadas: %" PRIu64
+        log_warning(LOG_RESUME_COUNT_FELL,
+                    "result: in_progress | guardadas: %" PRIu64
                     " | reason: the server had acknowledged %" PRIu64,
                     stored, job->stored);
         job->stored_before = stored < job->stored_before ? stored : job->stored_before;
@@ -243,11 +249,12 @@ static enum job_step go_on_by_state(struct job *job, struct wire *wire, const st
     progress_resume(&job->progress, state->stored, dataset_position(&job->dataset).offset,
                     clock_monotonic_ms());
     if (state->phase != STATE_OPEN) {
-        log_info("action: reanudar | result: success | guardadas: %" PRIu64
+        log_info(LOG_RESUME_HAS_ALL,
+                 "result: success | guardadas: %" PRIu64
                  " | estado: %s | reason: nothing more to send",
                  state->stored, state_phase_name(state->phase));
     } else if (state->stored > 0) {
-        log_info("action: reanudar | result: success | guardadas: %" PRIu64 " | line: %" PRIu64,
+        log_info(LOG_RESUMED, "result: success | guardadas: %" PRIu64 " | line: %" PRIu64,
                  state->stored, dataset_line(&job->dataset));
     }
     return JOB_WORKED;

@@ -36,18 +36,20 @@ static void report_bets(struct job *job)
     }
     job->bets_reported = true;
     if (!config->single_bet) {
-        log_info("action: apuesta_enviada | result: success | cantidad: %" PRIu64
-                 " | guardadas: %" PRIu64,
+        log_info(LOG_BETS_ACKNOWLEDGED,
+                 "result: success | cantidad: %" PRIu64 " | guardadas: %" PRIu64,
                  job->stored - job->stored_before, job->stored);
     } else if (job->stored > job->stored_before) {
-        log_info("action: apuesta_enviada | result: success | dni: %s | numero: %s",
-                 config->document, config->number);
+        log_info(LOG_BET_ACKNOWLEDGED, "result: success | dni: %s | numero: %s", config->document,
+                 config->number);
     } else if (job->identity[0] != '\0') {
-        log_info("action: apuesta_enviada | result: success | dni: %s | numero: %s"
+        log_info(LOG_BET_ACKNOWLEDGED,
+                 "result: success | dni: %s | numero: %s"
                  " | reason: the server had stored it already",
                  config->document, config->number);
     } else {
-        log_warning("action: apuesta_enviada | result: fail | dni: %s | numero: %s"
+        log_warning(LOG_BET_ANOTHER_STORED,
+                    "result: fail | dni: %s | numero: %s"
                     " | reason: the server holds a bet of agency %" PRIu32
                     " already, this one was not sent",
                     config->document, config->number, job->agency);
@@ -99,13 +101,13 @@ static enum job_step say_done(struct session *session, struct failure *why)
         return JOB_LOST;
     }
     if (answer.type != MESSAGE_ACK) {
-        return question_misses(job, "apuestas_terminadas", MESSAGE_DONE, &answer, why);
+        return question_misses(job, LOG_DONE_REFUSED, MESSAGE_DONE, &answer, why);
     }
     job->unaided.done = true;
     if (session->phase == STATE_OPEN) {
         patience_progress(&job->patience, clock_monotonic_ms());
     }
-    log_debug("action: apuestas_terminadas | result: success | client_id: %" PRIu32, job->agency);
+    log_debug(LOG_DONE_ACKNOWLEDGED, "result: success | client_id: %" PRIu32, job->agency);
     return JOB_WORKED;
 }
 
@@ -124,7 +126,7 @@ static enum job_step judge_loss(struct job *job, const struct wire *wire, const 
     if (!wire->is_refused || job->was_answered) {
         return JOB_LOST;
     }
-    log_error("action: connect | result: fail | server: %s | reason: %s",
+    log_error(LOG_SERVER_NOT_TRUSTED, "result: fail | server: %s | reason: %s",
               servers_current(&job->servers)->text, why->text);
     return JOB_UNTRUSTED;
 }
@@ -153,7 +155,7 @@ enum job_step session_run(struct job *job, int fd, struct failure *why)
 {
     struct session session = {.job = job};
     if (!wire_open(&session.wire, job->interrupt, fd, why)) {
-        log_error("action: connect | result: fail | server: %s | reason: %s",
+        log_error(LOG_WIRE_NOT_OPENED, "result: fail | server: %s | reason: %s",
                   servers_current(&job->servers)->text, why->text);
         return JOB_FAILED;
     }
@@ -163,8 +165,7 @@ enum job_step session_run(struct job *job, int fd, struct failure *why)
         step = judge_loss(job, &session.wire, why);
     }
     wire_close(&session.wire);
-    log_write(step == JOB_NEXT ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
-              "action: socket_closed | result: success | server: %s",
-              servers_current(&job->servers)->text);
+    log_write(step == JOB_NEXT ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, LOG_SOCKET_CLOSED,
+              "result: success | server: %s", servers_current(&job->servers)->text);
     return step;
 }

@@ -17,7 +17,7 @@ static enum job_step judge(struct job *job, enum wire_end end, const struct fail
     case WIRE_STOPPED:
         return JOB_STOPPED;
     case WIRE_NO_MEMORY:
-        log_error("action: receive_message | result: fail | client_id: %" PRIu32 " | reason: %s",
+        log_error(LOG_ANSWER_NO_MEMORY, "result: fail | client_id: %" PRIu32 " | reason: %s",
                   job->agency, why->text);
         return JOB_FAILED;
     case WIRE_LAPSED:
@@ -39,7 +39,7 @@ enum job_step transfer_begin_tls(struct job *job, struct wire *wire, struct fail
     enum wire_end end =
         wire_begin_tls(wire, job->credentials, limit_ms < lapse_ms ? limit_ms : lapse_ms, why);
     if (end == WIRE_MOVED) {
-        log_debug("action: connect | result: success | server: %s | tls: %s | resumed: %s",
+        log_debug(LOG_AGENCY_TLS_AGREED, "result: success | server: %s | tls: %s | resumed: %s",
                   servers_current(&job->servers)->text, SSL_get_version(wire->transport.stream.ssl),
                   tls_stream_is_resumed(&wire->transport.stream) ? "yes" : "no");
     }

@@ -34,7 +34,8 @@ enum {
     TELL_EVERY_MS = 1000,
     MOMENT_BYTES = 20, /* "2026-11-23 10:00:00 " */
     LEVEL_BYTES = 9,   /* "INFO", filled up with spaces */
-    COLOUR_BYTES = 16  /* around it, on a terminal */
+    COLOUR_BYTES = 16, /* around it, on a terminal */
+    ACTION_BYTES = 43  /* the longest `action: ... | ` */
 };
 
 static enum log_level log_threshold = LOG_LEVEL_INFO;
@@ -116,9 +117,19 @@ static char *put_level(char *text, enum log_level level)
     return text + LEVEL_BYTES - name_bytes;
 }
 
-/* A line begins with date, time and level. */
-__attribute__((format(printf, 3, 0))) static void
-format_line(struct line *line, enum log_level level, const char *format, va_list arguments)
+/* Writes `action: store | `, and returns its end. For signal handlers, too. */
+static char *put_action(char *text, enum log_message message)
+{
+    text = stpcpy(text, "action: ");
+    text = stpcpy(text, log_message_text(message)->action);
+    return stpcpy(text, " | ");
+}
+
+/* A line begins with date, time, level and action. */
+__attribute__((format(printf, 4, 0))) static void format_line(struct line *line,
+                                                              enum log_level level,
+                                                              enum log_message message,
+                                                              const char *format, va_list arguments)
 {
     char *text = line->text + 1;
     time_t now = time(NULL);
@@ -127,6 +138,7 @@ format_line(struct line *line, enum log_level level, const char *format, va_list
     localtime_r(&now, &broken_down);
     size_t used = strftime(text, LOG_LINE_BYTES, "%Y-%m-%d %H:%M:%S ", &broken_down);
     used = (size_t)(put_level(text + used, level) - text);
+    used = (size_t)(put_action(text + used, message) - text);
     int wanted = vsnprintf(text + used, LOG_LINE_BYTES - used, format, arguments);
     size_t text_bytes = wanted < 0 ? 0 : (size_t)wanted;
     if (text_bytes > LOG_LINE_BYTES - used - 1) {
@@ -178,13 +190,13 @@ static bool take_untold(uint64_t *untold, int64_t *told_before_ms)
     return *untold > 0;
 }
 
-__attribute__((format(printf, 2, 3))) static bool put_warning(enum log_patience patience,
-                                                              const char *format, ...)
+__attribute__((format(printf, 3, 4))) static bool
+put_warning(enum log_patience patience, enum log_message message, const char *format, ...)
 {
     struct line line;
     va_list arguments;
     va_start(arguments, format);
-    format_line(&line, LOG_LEVEL_WARNING, format, arguments);
+    format_line(&line, LOG_LEVEL_WARNING, message, format, arguments);
     va_end(arguments);
     return put_line(&line, patience);
 }
@@ -198,7 +210,7 @@ static bool tell_losses(enum log_patience patience)
         !take_untold(&untold, &told_before_ms)) {
         return true;
     }
-    if (put_warning(patience, "action: log | result: fail | lost_lines: %" PRIu64 " | reason: %s",
+    if (put_warning(patience, LOG_LINES_LOST, "result: fail | lost_lines: %" PRIu64 " | reason: %s",
                     untold, loss_reason())) {
         return true;
     }
@@ -266,7 +278,7 @@ void log_close(void)
 
 /* -------------------------------------------------------------- logging ---- */
 
-void log_write(enum log_level level, const char *format, ...)
+void log_write(enum log_level level, enum log_message message, const char *format, ...)
 {
     if (!log_enabled(level)) {
         return;
@@ -275,7 +287,7 @@ void log_write(enum log_level level, const char *format, ...)
     struct line line;
     va_list arguments;
     va_start(arguments, format);
-    format_line(&line, level, format, arguments);
+    format_line(&line, level, message, format, arguments);
     va_end(arguments);
     bool losing = atomic_load(&losses->losing) != 0;
     if (log_around != NULL) {
@@ -352,16 +364,16 @@ static char *put_moment(char *text)
     return text;
 }
 
-void log_write_in_signal(enum log_level level, const char *text)
+void log_write_in_signal(enum log_level level, enum log_message message, const char *text)
 {
     struct line line = {.used = 0};
     size_t bytes = strlen(text);
-    size_t room = LOG_LINE_BYTES - MOMENT_BYTES - LEVEL_BYTES - COLOUR_BYTES - 1;
+    size_t room = LOG_LINE_BYTES - MOMENT_BYTES - LEVEL_BYTES - COLOUR_BYTES - ACTION_BYTES - 1;
     int saved_errno = errno;
     if (!log_enabled(level)) {
         return;
     }
-    line.used = (size_t)(put_level(put_moment(line.text), level) - line.text);
+    line.used = (size_t)(put_action(put_level(put_moment(line.text), level), message) - line.text);
     memcpy(line.text + line.used, text, bytes < room ? bytes : room);
     line.used += bytes < room ? bytes : room;
     line.text[line.used++] = '\n';
@@ -374,12 +386,13 @@ void log_write_in_signal(enum log_level level, const char *text)
 }
 
 /* The line of a broken invariant; it is tried on standard error too before it is given up. */
-__attribute__((format(printf, 1, 2))) static void log_last_words(const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void log_last_words(enum log_message message,
+                                                                 const char *format, ...)
 {
     struct line line;
     va_list arguments;
     va_start(arguments, format);
-    format_line(&line, LOG_LEVEL_CRITICAL, format, arguments);
+    format_line(&line, LOG_LEVEL_CRITICAL, message, format, arguments);
     va_end(arguments);
     if (!emit(&line, LOG_PATIENCE_LAST)) {
         log_complain("%.*s", (int)line.used - 1, line.text + 1);
@@ -393,7 +406,7 @@ _Noreturn void log_panic(const char *file, int line, const char *condition, cons
     va_start(arguments, format);
     vsnprintf(values, sizeof values, format, arguments);
     va_end(arguments);
-    log_last_words("action: invariant | result: fail | place: %s:%d | broken: %s | values: %s",
+    log_last_words(LOG_INVARIANT_BROKEN, "result: fail | place: %s:%d | broken: %s | values: %s",
                    file, line, condition, values);
     abort();
 }

@@ -28,6 +28,8 @@
 #ifndef LIB_LOG_H
 #define LIB_LOG_H
 
+#include "lib/log_message.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -109,15 +111,19 @@ struct log_around {
  */
 void log_set_around(const struct log_around *around);
 
-/* Writes one line, or counts it as lost. Keeps errno. */
-void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * Writes one line of this message, or counts it as lost. The message's action comes first, and the
+ * text of the call after it: `result: success | ...`. Keeps errno.
+ */
+void log_write(enum log_level level, enum log_message message, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /*
  * Writes one line as log_write does, by what a signal handler may call (signal-safety(7)): in one
  * write, which is not repeated. `text` is shorter than LOG_LINE_BYTES by the 45 bytes of date,
  * level and its colour, and clean. The hour is local time as it was when the log was opened.
  */
-void log_write_in_signal(enum log_level level, const char *text);
+void log_write_in_signal(enum log_level level, enum log_message message, const char *text);
 
 /*
  * Writes `PROGRAM: text` and a line end to standard error, without waiting longer than
@@ -126,11 +132,11 @@ void log_write_in_signal(enum log_level level, const char *text);
  */
 void log_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-#define log_debug(...)    log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
-#define log_info(...)     log_write(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_warning(...)  log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_error(...)    log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
-#define log_critical(...) log_write(LOG_LEVEL_CRITICAL, __VA_ARGS__)
+#define log_debug(message, ...)    log_write(LOG_LEVEL_DEBUG, message, __VA_ARGS__)
+#define log_info(message, ...)     log_write(LOG_LEVEL_INFO, message, __VA_ARGS__)
+#define log_warning(message, ...)  log_write(LOG_LEVEL_WARNING, message, __VA_ARGS__)
+#define log_error(message, ...)    log_write(LOG_LEVEL_ERROR, message, __VA_ARGS__)
+#define log_critical(message, ...) log_write(LOG_LEVEL_CRITICAL, message, __VA_ARGS__)
 
 /*
  * Ends the process by SIGABRT where the condition is false, after logging the place and

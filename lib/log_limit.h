@@ -11,11 +11,11 @@
  *
  *     int64_t now_ms = clock_monotonic_ms();
  *     if (log_limit_admits(&limit, now_ms)) {
- *         log_warning("action: ... | result: fail | ...");
+ *         log_warning(LOG_..., "result: fail | ...");
  *     }
  *     uint64_t suppressed = log_limit_take_suppressed(&limit, now_ms);
  *     if (suppressed > 0) {
- *         log_warning("action: ... | result: fail | suppressed: %" PRIu64 "...", suppressed);
+ *         log_warning(LOG_..., "result: fail | suppressed: %" PRIu64 "...", suppressed);
  *     }
  *
  * The process that logs owns the struct: a handler has one for its connection, the

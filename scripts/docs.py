@@ -35,7 +35,9 @@ DISASTER_HEADINGS = ('Who may die, and what shows it', 'What hands do')
 OUTSIDE_THE_GALLERY = range(101, 201)
 COLUMNS_MAX = 120
 
-ACTION = re.compile(r'"action: ([a-z_]+)|\bquestion_misses\([^;]*?"([a-z_]+)"')
+LOG_MESSAGES = 'lib/log_messages.inc'
+MESSAGE = re.compile(r'^MESSAGE\((\d+), ([A-Z_]+), "([a-z_]+)"', re.MULTILINE)
+NAME_OF_MESSAGE = re.compile(r'\bLOG_([A-Z_]+)\b')
 LEVEL = re.compile(r'\blog_(debug|info|warning|error|critical)\(|\bLOG_LEVEL_([A-Z]+)')
 # Functions that have the level in their name or their nature.
 LEVEL_OF_FUNCTION = {'put_warning': 'WARNING', 'log_last_words': 'CRITICAL',
@@ -94,10 +96,13 @@ def quoted(cell):
 def actions_of(rooms):
     """Each action in a log call, with its levels and one place."""
     levels, places = collections.defaultdict(set), {}
+    actions = {name: action for _, name, action in MESSAGE.findall(read(LOG_MESSAGES))}
     for path in sources(*rooms):
         text = read(path)
-        for match in ACTION.finditer(text):
-            name = match.group(1) or match.group(2)
+        for match in NAME_OF_MESSAGE.finditer(text):
+            name = actions.get(match.group(1))
+            if name is None:
+                continue
             begin = max(text.rfind(end, 0, match.start()) for end in ';{}')
             call = text[begin:match.end()]
             places.setdefault(name, '%s:%d' % (path, line_of(text, match.start())))

@@ -180,7 +180,7 @@ void admin_door_answer(struct admin_door *door, bool carried_out, const char *te
 
 static void refuse(struct admin_door *door, const char *reason)
 {
-    log_warning("action: admin | result: fail | reason: %s", reason);
+    log_warning(LOG_ADMIN_CALLER_REFUSED, "result: fail | reason: %s", reason);
     admin_door_answer(door, false, reason);
 }
 
@@ -194,7 +194,7 @@ static void let_in(struct admin_door *door)
     door->client = accept4(door->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (door->client < 0) {
         if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-            log_error("action: admin | result: fail | error: accept: %s", strerror(errno));
+            log_error(LOG_ADMIN_ACCEPT_FAILED, "result: fail | error: accept: %s", strerror(errno));
             door->deadline_ms = clock_monotonic_ms() + ACCEPT_PAUSE_MS;
         }
         return;
@@ -237,10 +237,10 @@ static bool read_request(struct admin_door *door, struct admin_request *request)
 bool admin_door_go_on(struct admin_door *door, bool is_ready, struct admin_request *request)
 {
     if (door->state != ADMIN_DOOR_FREE && admin_door_patience_ms(door) == 0) {
-        log_warning(
-            "action: admin | result: fail | reason: a client was at the door for %d ms, and "
-            "neither finished its request nor read its answer",
-            (int)CLIENT_PATIENCE_MS);
+        log_warning(LOG_ADMIN_CALLER_SLOW,
+                    "result: fail | reason: a client was at the door for %d ms, and "
+                    "neither finished its request nor read its answer",
+                    (int)CLIENT_PATIENCE_MS);
         dismiss(door);
         return false;
     }

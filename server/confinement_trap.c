@@ -59,7 +59,7 @@ static void tell(int number)
 {
     struct words words = {.used = 0};
     const char *name = number >= 0 && number < NAMES_MAX ? names[number] : NULL;
-    add_text(&words, "action: confinement | result: fail | role: ");
+    add_text(&words, "result: fail | role: ");
     add_text(&words, own_role);
     add_text(&words, " | pid: ");
     add_number(&words, (uint32_t)getpid());
@@ -68,7 +68,7 @@ static void tell(int number)
     add_text(&words, " | number: ");
     add_number(&words, (uint32_t)number);
     add_text(&words, " | reason: this process may not do that; it ends");
-    log_write_in_signal(LOG_LEVEL_CRITICAL, words.text);
+    log_write_in_signal(LOG_LEVEL_CRITICAL, LOG_FORBIDDEN_CALL, words.text);
 }
 
 /*

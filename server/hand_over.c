@@ -59,7 +59,7 @@ static ssize_t receive(int take, struct words *words, int *socket)
 
 static bool complain(const char *what)
 {
-    log_error("action: hand_over | result: fail | error: %s", what);
+    log_error(LOG_HAND_OVER_FAILED, "result: fail | error: %s", what);
     return false;
 }
 

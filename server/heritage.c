@@ -94,7 +94,8 @@ static bool make_shared_memory(struct heritage *heritage, struct failure *failur
         if (errno != EEXIST) {
             return false;
         }
-        log_warning("action: shared_memory | result: in_progress | key: 0x%08x | reason: %s; the "
+        log_warning(LOG_SHARED_MEMORY_KEY_TAKEN,
+                    "result: in_progress | key: 0x%08x | reason: %s; the "
                     "next key is tried",
                     key, failure->text);
         key = key_after(key, tries + 1);
@@ -112,7 +113,8 @@ static bool open_shared_memory(struct heritage *heritage, struct failure *failur
     heritage->segment.shared->confinement = heritage->confinement.report;
     segment_publish(&heritage->segment, SHARED_STARTING);
     log_count_losses_in(&heritage->segment.shared->log);
-    log_info("action: shared_memory | result: success | segment: /dev/shm%s | semaphores: 0x%08x | "
+    log_info(LOG_SHARED_MEMORY_MADE,
+             "result: success | segment: /dev/shm%s | semaphores: 0x%08x | "
              "semid: %d | huge_pages: %s",
              heritage->segment.name, heritage->directory.ipc_key, heritage->gate_id,
              heritage->segment.huge_pages ? "yes" : "no");
@@ -127,7 +129,7 @@ static void close_shared_memory(struct heritage *heritage)
     gate_remove(heritage->gate_id);
     log_count_losses_in(NULL);
     segment_remove(&heritage->segment);
-    log_info("action: remove_shared_memory | result: success");
+    log_info(LOG_SHARED_MEMORY_REMOVED, "result: success");
 }
 
 /* What `open` has said of the current draw wins over what the configuration says of the first one. */
@@ -143,7 +145,8 @@ static void open_door(struct heritage *heritage)
 {
     struct failure failure;
     if (!admin_door_open(&heritage->door, &heritage->directory, &failure)) {
-        log_warning("action: admin | result: fail | error: %s | reason: lottery-admin can't reach "
+        log_warning(LOG_ADMIN_UNREACHABLE,
+                    "result: fail | error: %s | reason: lottery-admin can't reach "
                     "this server",
                     failure.text);
     }
@@ -249,7 +252,7 @@ void heritage_tell_news(const struct heritage *heritage)
 {
     const uint64_t one = 1;
     if (write(heritage->news, &one, sizeof one) != (ssize_t)sizeof one) {
-        log_warning("action: admin | result: fail | error: write to an eventfd: %s",
+        log_warning(LOG_ADMIN_EVENT_FAILED, "result: fail | error: write to an eventfd: %s",
                     strerror(errno));
     }
 }
@@ -258,7 +261,7 @@ void heritage_take_news(const struct heritage *heritage)
 {
     uint64_t count = 0;
     if (read(heritage->news, &count, sizeof count) < 0 && errno != EAGAIN) {
-        log_warning("action: admin | result: fail | error: read from an eventfd: %s",
+        log_warning(LOG_ADMIN_EVENT_FAILED, "result: fail | error: read from an eventfd: %s",
                     strerror(errno));
     }
 }

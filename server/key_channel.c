@@ -196,7 +196,7 @@ static bool sign(void *channel, const struct signing_request *request, unsigned 
     }
     int error = errno;
     if (asking != ANSWERED || answer.verdict != KEY_SIGNED) {
-        log_warning("action: sign | result: fail | reason: %s",
+        log_warning(LOG_SIGN_FAILED, "result: fail | reason: %s",
                     explain(asking, answer.verdict, error));
         return false;
     }

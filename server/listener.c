@@ -199,7 +199,7 @@ static enum open_result open_each(struct opening *opening, const struct addrinfo
         }
         enum open_result result = open_address(opening, at);
         if (result == SKIPPED) {
-            log_info("action: skip_address | result: success | reason: %s", opening->failure.text);
+            log_info(LOG_ADDRESS_SKIPPED, "result: success | reason: %s", opening->failure.text);
         } else if (result != OPENED) {
             return result;
         }

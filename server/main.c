@@ -118,7 +118,7 @@ static void log_config(const struct server_config *config)
 {
     char description[LOG_LINE_BYTES];
     config_describe(&server_config_table, config, description, sizeof description);
-    log_info("action: config | result: success%s", description);
+    log_info(LOG_CONFIG_READ, "result: success%s", description);
 }
 
 /* Warns of a configuration that is allowed, but with which the draw would never be held. */
@@ -126,7 +126,7 @@ static void log_doubt(const struct server_config *config)
 {
     struct failure doubt;
     if (!server_config_can_draw(config, &doubt)) {
-        log_warning("action: config | result: in_progress | %s", doubt.text);
+        log_warning(LOG_CONFIG_DOUBTFUL, "result: in_progress | %s", doubt.text);
     }
 }
 
@@ -164,7 +164,8 @@ static bool can_encrypt(const struct server_config *config, struct failure *fail
 static void log_emulation(void)
 {
     if (!robust_mutex_works()) {
-        log_warning("action: append_lock | result: in_progress | reason: this kernel has no robust "
+        log_warning(LOG_ROBUST_MUTEXES_MISSING,
+                    "result: in_progress | reason: this kernel has no robust "
                     "mutexes (user-mode emulation?), so a handler that is killed while it appends "
                     "blocks all others until the server is started again");
     }
@@ -219,12 +220,12 @@ static int live(const struct server_config *config, bool follows)
     case STANDBY_TOOK_OVER:
         return supervisor_run(config, promoter);
     case STANDBY_STOPPED:
-        log_info("action: server_exit | result: success | end: stopped_as_asked");
+        log_info(LOG_SERVER_EXITED, "result: success | end: stopped_as_asked");
         return EXIT_SUCCESS;
     case STANDBY_FAILED:
         break;
     }
-    log_critical("action: follow | result: fail | error: %s", failure.text);
+    log_critical(LOG_STANDBY_FAILED, "result: fail | error: %s", failure.text);
     log_complain("%s", failure.text);
     return EXIT_FAILURE;
 }

@@ -43,7 +43,7 @@ static int become_shipper(const struct heritage *heritage, const struct process_
     struct failure failure;
     (void)errand;
     if (!shipper_program_execute(heritage, &failure)) {
-        log_critical("action: replica_start | result: fail | error: %s", failure.text);
+        log_critical(LOG_SHIPPER_NOT_STARTED, "result: fail | error: %s", failure.text);
     }
     return SHIPPER_STATUS_FAILED;
 }
@@ -132,7 +132,7 @@ static _Noreturn void become(struct heritage *heritage, enum process_role role,
     struct failure failure;
     bool lives = signals_prepare_child(heritage->supervisor_pid);
     if (!confinement_enter(&heritage->confinement, CONFINEMENT_CHILDREN + role, &failure)) {
-        log_critical("action: confinement | result: fail | role: %s | error: %s", kind->name,
+        log_critical(LOG_CONFINEMENT_FAILED, "result: fail | role: %s | error: %s", kind->name,
                      failure.text);
     } else if (lives) {
         status = kind->entry(heritage, errand);

@@ -71,7 +71,8 @@ static void warn_of(const char *what, const char *path, int64_t expires_s)
         return;
     }
     log_write(left_s > 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
-              "action: tls | result: %s | file: %s | days_left: %" PRId64
+              left_s > 0 ? LOG_TLS_CERTIFICATE_ENDS : LOG_TLS_CERTIFICATE_ENDED,
+              "result: %s | file: %s | days_left: %" PRId64
               " | reason: %s %s; put a new one there, and send SIGHUP",
               left_s > 0 ? "in_progress" : "fail", path, left_s / SECONDS_A_DAY, what,
               left_s > 0 ? "ends soon" : "has ended, and who needs it is refused");
@@ -97,7 +98,8 @@ void server_tls_warn(const struct server_tls *tls, const struct server_config *c
     struct listener_peer bound;
     const char *exposed = find_exposed(listeners, &bound);
     if (config->tls_mode != TLS_REQUIRED && exposed != NULL) {
-        log_warning("action: tls | result: in_progress | address: %s | tls.mode: %s | reason: "
+        log_warning(LOG_TLS_NOT_REQUIRED,
+                    "result: in_progress | address: %s | tls.mode: %s | reason: "
                     "whoever reaches this address may bet for any agency and read its winners, and "
                     "whoever is on the way reads all of it: set tls.mode to required",
                     exposed, tls->is_on ? "optional" : "off");

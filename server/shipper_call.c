@@ -56,8 +56,8 @@ static _Noreturn void become(const struct call *call, pid_t parent, int director
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent && is_inherited(directory) &&
         is_inherited(words)) {
         shipper_command_execute(&call->command);
-        log_error("action: follow | result: fail | error: execute %s: %s", call->program.path,
-                  strerror(errno));
+        log_error(LOG_STANDBY_SHIPPER_NOT_STARTED, "result: fail | error: execute %s: %s",
+                  call->program.path, strerror(errno));
     }
     _exit(NOT_EXECUTED);
 }

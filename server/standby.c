@@ -64,7 +64,8 @@ static void finish(struct standby *standby, enum standby_end end)
 static void answer(struct standby *standby, bool carried_out, const char *text)
 {
     log_write(carried_out ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-              "action: admin | result: %s | answer: %s", carried_out ? "success" : "fail", text);
+              carried_out ? LOG_ADMIN_DONE : LOG_ADMIN_REFUSED, "result: %s | answer: %s",
+              carried_out ? "success" : "fail", text);
     admin_door_answer(&standby->door, carried_out, text);
 }
 
@@ -75,7 +76,8 @@ static void start_shipper(struct standby *standby)
     int words[2];
     struct failure failure;
     if (pipe2(words, O_CLOEXEC | O_NONBLOCK) != 0) {
-        log_error("action: follow | result: fail | error: make a pipe: %s", strerror(errno));
+        log_error(LOG_STANDBY_SHIPPER_NOT_STARTED, "result: fail | error: make a pipe: %s",
+                  strerror(errno));
         standby->again_at_ms = clock_monotonic_ms() + REPLACEMENT_PAUSE_MAX_MS;
         return;
     }
@@ -83,7 +85,7 @@ static void start_shipper(struct standby *standby)
         shipper_call_follow(standby->config, &standby->directory, words[1], &failure);
     (void)close(words[1]);
     if (standby->shipper < 0) {
-        log_error("action: follow | result: fail | error: %s", failure.text);
+        log_error(LOG_STANDBY_SHIPPER_NOT_STARTED, "result: fail | error: %s", failure.text);
         (void)close(words[0]);
         standby->shipper = 0;
         standby->again_at_ms = clock_monotonic_ms() + REPLACEMENT_PAUSE_MAX_MS;
@@ -117,9 +119,9 @@ static void bury(struct standby *standby, int wait_status)
     const int64_t now_ms = clock_monotonic_ms();
     const bool well = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EXIT_SUCCESS;
     process_describe_end(wait_status, text);
-    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-              "action: reap | result: %s | role: shipper | pid: %d | ended_by: %s",
-              well ? "success" : "fail", (int)standby->shipper, text);
+    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, well ? LOG_SHIPPER_ENDED : LOG_SHIPPER_DIED,
+              "result: %s | role: shipper | pid: %d | ended_by: %s", well ? "success" : "fail",
+              (int)standby->shipper, text);
     standby->shipper = 0;
     close_words(standby);
     if (well && standby->has_claimed) {
@@ -172,7 +174,7 @@ static void compare_terms(struct standby *standby)
     struct lottery_terms wanted;
     struct failure failure;
     if (control_read(&standby->directory, &control, &failure) != CONTROL_READ) {
-        log_error("action: follow | result: fail | error: %s", failure.text);
+        log_error(LOG_STANDBY_CONTROL_UNREADABLE, "result: fail | error: %s", failure.text);
         return;
     }
     server_config_terms(standby->config, &wanted);
@@ -243,7 +245,7 @@ static void attend(struct standby *standby, bool is_ready)
     if (!admin_door_go_on(&standby->door, is_ready, &request)) {
         return;
     }
-    log_info("action: admin | result: in_progress | command: %s",
+    log_info(LOG_ADMIN_COMMAND, "result: in_progress | command: %s",
              admin_command_name(request.command));
     if (request.command != ADMIN_PROMOTE) {
         answer(standby, false, "this is a standby: it does nothing but follow. Ask the primary");
@@ -332,7 +334,8 @@ static void open_door(struct standby *standby)
 {
     struct failure failure;
     if (!admin_door_open(&standby->door, &standby->directory, &failure)) {
-        log_warning("action: admin | result: fail | error: %s | reason: lottery-admin can't reach "
+        log_warning(LOG_ADMIN_UNREACHABLE,
+                    "result: fail | error: %s | reason: lottery-admin can't reach "
                     "this standby",
                     failure.text);
     }
@@ -357,7 +360,7 @@ enum standby_end standby_run(const struct server_config *config, int *promoter,
     }
     remove_leftovers(&standby.directory);
     open_door(&standby);
-    log_info("action: follow | result: in_progress | directory: %s | centre: %s",
+    log_info(LOG_STANDBY_STARTED, "result: in_progress | directory: %s | centre: %s",
              config->data_directory, config->replication_centre);
     follow(&standby);
     stop_shipper(&standby);

@@ -107,7 +107,8 @@ void bet_count_add(struct bet_count *count, const void *rows, size_t bytes, uint
     if (offset > counted ||
         bet_csv_scan(scan.at, bytes - before, add_run, &scan) != bytes - before || count->is_off) {
         log_warning(
-            "action: checkpoint | result: fail | position: %" PRIu64
+            LOG_ROWS_NOT_COUNTED,
+            "result: fail | position: %" PRIu64
             " | reason: these rows are none that a server writes, so they are not counted; a "
             "takeover will judge them",
             count->checkpoint.position);

@@ -121,20 +121,21 @@ static void log_state(const struct centre_desk *desk, enum centre_state state, c
     const struct centre *centre = desk->centre;
     switch (state) {
     case CENTRE_HELD:
-        log_critical(
-            "action: centros | result: fail | sorteo: %s | error: %s | reason: this centre "
-            "draws nothing until it is mended (docs/draws.md)",
-            centre->draw, reason);
+        log_critical(LOG_CENTRES_CONTRADICT,
+                     "result: fail | sorteo: %s | error: %s | reason: this centre "
+                     "draws nothing until it is mended (docs/draws.md)",
+                     centre->draw, reason);
         break;
     case CENTRE_AWAITS:
     case CENTRE_READY:
-        log_info("action: centros | result: in_progress | sorteo: %s | reason: %s", centre->draw,
+        log_info(LOG_CENTRES_AWAITED, "result: in_progress | sorteo: %s | reason: %s", centre->draw,
                  state == CENTRE_READY
                      ? "all are closed; the number is awaited (lottery-admin draw)"
                      : reason);
         break;
     case CENTRE_RELEASED:
-        log_info("action: centros | result: success | sorteo: %s | centros: %s | apuestas: %" PRIu64
+        log_info(LOG_CENTRES_DREW,
+                 "result: success | sorteo: %s | centros: %s | apuestas: %" PRIu64
                  " | numero: %" PRIu32 " | por: %s",
                  centre->draw, centre->expected_text, centre->drawn.bets,
                  centre->drawn.winning_number, centre->drawn.centre);
@@ -189,6 +190,9 @@ static void look(struct centre_desk *desk, struct engine *engine, const struct c
         return;
     }
     show_centres(desk, facts);
+    if (centre_is_closed_out(desk->centre) && desk->control.state < CONTROL_CLOSED) {
+        centres_close_sales(desk->setting.segment); /* what it would sell belongs to no draw */
+    }
     if (state == CENTRE_RELEASED) {
         char sha256[SHA256_DIGITS + 1];
         fault_point("centre.drawn");
@@ -234,7 +238,8 @@ static void close_out(struct centre_desk *desk, struct engine *engine,
                              desk->setting.call_ms, &failure)) {
     case CENTRE_OUT:
         fault_point("centre.closed_out");
-        log_warning("action: centros | result: success | sorteo: %s | closed_out: centre %s | "
+        log_warning(LOG_CENTRE_CLOSED_OUT,
+                    "result: success | sorteo: %s | closed_out: centre %s | "
                     "reason: %s",
                     desk->centre->draw, order.text, order.reason);
         (void)failure_set(&failure, "centre %s is closed out of draw %s", order.text,

@@ -61,7 +61,7 @@ static void tell(const struct follower *follower, const char *word, const char *
     size_t count = bytes < (int)sizeof line - 1 ? (size_t)bytes : sizeof line - 2;
     line[count++] = '\n';
     if (write(follower->plan->words, line, count) != (ssize_t)count) {
-        log_warning("action: follow | result: in_progress | error: tell the server: %s",
+        log_warning(LOG_STANDBY_SERVER_NOT_TOLD, "result: in_progress | error: tell the server: %s",
                     strerror(errno));
     }
 }
@@ -80,7 +80,7 @@ static bool goes_on(struct follower *follower, enum mirror_end end, const struct
     if (end == MIRROR_APPLIED) {
         return true;
     }
-    log_critical("action: follow | result: fail | sequence: %" PRIu64 " | error: %s",
+    log_critical(LOG_STANDBY_RECORD_REFUSED, "result: fail | sequence: %" PRIu64 " | error: %s",
                  follower->mirror.log.sequence, failure->text);
     finish(follower, end == MIRROR_FAILED ? FOLLOW_FAILED : FOLLOW_REFUSED);
     return false;
@@ -101,7 +101,7 @@ static bool take_signal(int number)
 static void refuse_order(struct follower *follower, const char *reason)
 {
     follower->takeover.is_ordered = false;
-    log_warning("action: takeover | result: fail | reason: %s", reason);
+    log_warning(LOG_TAKEOVER_REFUSED, "result: fail | reason: %s", reason);
     tell(follower, "refused", reason);
 }
 
@@ -114,7 +114,7 @@ static void take_signals(struct follower *follower)
     if (!take_signal(SIGUSR1)) {
         return;
     }
-    log_info("action: takeover | result: in_progress | reason: the operator wants it");
+    log_info(LOG_TAKEOVER_ORDERED, "result: in_progress | reason: the operator wants it");
     if (mirror_may_take_over(&follower->mirror, &failure)) {
         takeover_order(&follower->takeover, clock_monotonic_ms());
     } else {
@@ -165,8 +165,8 @@ static void take_over(struct follower *follower, const struct record *claim)
         return;
     }
     (void)snprintf(epoch, sizeof epoch, "%" PRIu64, claim->epoch);
-    log_info("action: takeover | result: success | epoch: %s | node: %s | bytes: %" PRIu64
-             " | done_bytes: %" PRIu64,
+    log_info(LOG_TAKEOVER_CLAIMED,
+             "result: success | epoch: %s | node: %s | bytes: %" PRIu64 " | done_bytes: %" PRIu64,
              epoch, follower->mirror.node, claim->bets_end, claim->done_end);
     tell(follower, "claimed", epoch);
     finish(follower, FOLLOW_CLAIMED);
@@ -244,7 +244,7 @@ static void note_away(struct follower *follower, const struct failure *failure)
     const int64_t now_ms = clock_monotonic_ms();
     if (follower->told_away_at_ms == 0 || now_ms - follower->told_away_at_ms >= TELL_AWAY_MS) {
         follower->told_away_at_ms = now_ms;
-        log_warning("action: follow | result: in_progress | reason: the engine is away: %s",
+        log_warning(LOG_STANDBY_ENGINE_AWAY, "result: in_progress | reason: the engine is away: %s",
                     failure->text);
     }
     (void)nanosleep(&pause, NULL);
@@ -259,7 +259,8 @@ static void refuse_broken(struct follower *follower, const struct failure *reaso
         return;
     }
     log_critical(
-        "action: follow | result: fail | sequence: %" PRIu64
+        LOG_STANDBY_ENGINE_LOST_LOG,
+        "result: fail | sequence: %" PRIu64
         " | error: the engine has lost what it had acknowledged: %s. This directory keeps all "
         "%" PRIu64 " bytes up to there; don't empty it. While the primary lives it ships "
         "them again, and a standby begins in an empty directory",
@@ -310,9 +311,10 @@ static void read_next(struct follower *follower)
 static void refuse_namesake(struct follower *follower)
 {
     log_critical(
-        "action: follow | result: fail | error: another server writes the log as node %s, "
-        "which is this one: it runs on a copy of this data.directory (the last 8 digits are "
-        "the directory's id). End one of the two; a standby begins with an empty directory",
+        LOG_NODE_NAME_TAKEN,
+        "result: fail | error: another server writes the log as node %s, which is this one: "
+        "it runs on a copy of this data.directory (the last 8 digits are the directory's "
+        "id). End one of the two; a standby begins with an empty directory",
         follower->mirror.node);
     finish(follower, FOLLOW_REFUSED);
 }
@@ -360,8 +362,9 @@ static void try_claim(struct follower *follower)
         (!takeover->is_ordered && !has_all(follower, &failure))) {
         return;
     }
-    log_warning("action: takeover | result: in_progress | epoch: %" PRIu64
-                " | from: %s | after: %" PRIu64 " | silent_ms: %" PRId64 " | reason: %s",
+    log_warning(LOG_TAKEOVER_BEGUN,
+                "result: in_progress | epoch: %" PRIu64 " | from: %s | after: %" PRIu64
+                " | silent_ms: %" PRId64 " | reason: %s",
                 follower->mirror.log.epoch + 1, follower->mirror.log.node,
                 follower->mirror.log.sequence, silent_ms,
                 takeover->is_ordered ? "the operator wants it" : "the primary is silent");
@@ -369,7 +372,7 @@ static void try_claim(struct follower *follower)
         takeover_claim(takeover, follower->plan->engine, follower->plan->centre,
                        &follower->mirror.log, follower->mirror.node, &failure);
     if (answer != ENGINE_STORED) {
-        log_warning("action: takeover | result: in_progress | answer: %s | reason: %s",
+        log_warning(LOG_TAKEOVER_NOT_CLAIMED, "result: in_progress | answer: %s | reason: %s",
                     answer == ENGINE_REFUSED   ? "refused"
                     : answer == ENGINE_UNKNOWN ? "unknown"
                                                : "forbidden",
@@ -394,8 +397,9 @@ static bool begin(struct follower *follower)
     if (!goes_on(follower, end, &failure)) {
         return false;
     }
-    log_info("action: follow | result: success | node: %s | centre: %s | sequence: %" PRIu64
-             " | epoch: %" PRIu64 " | bytes: %" PRIu64 " | done_bytes: %" PRIu64,
+    log_info(LOG_STANDBY_FOLLOWS,
+             "result: success | node: %s | centre: %s | sequence: %" PRIu64 " | epoch: %" PRIu64
+             " | bytes: %" PRIu64 " | done_bytes: %" PRIu64,
              follower->mirror.node, plan->centre, follower->mirror.log.sequence,
              follower->mirror.log.epoch, follower->mirror.log.bets_end,
              follower->mirror.log.done_end);

@@ -226,7 +226,7 @@ static enum shipper_exit follow(const struct options *options)
     stop_signal_block();
     struct engine *engine = engine_open_nats(&setting->access, CONNECT_MS, &failure);
     if (engine == NULL) {
-        log_critical("action: follow | result: fail | error: %s", failure.text);
+        log_critical(LOG_STANDBY_FAILED, "result: fail | error: %s", failure.text);
         return SHIPPER_EXIT_REFUSED;
     }
     const struct follow_plan plan = {.engine = engine,
@@ -264,7 +264,7 @@ int main(int argc, char **argv)
     log_open();
     int status = SHIPPER_EXIT_FAILED;
     if (options.is_confined && !confine(&failure)) {
-        log_critical("action: confinement | result: fail | role: shipper | error: %s",
+        log_critical(LOG_CONFINEMENT_FAILED, "result: fail | role: shipper | error: %s",
                      failure.text);
     } else {
         status = (int)(options.follows ? follow(&options) : shipper_run(&options.setting));

@@ -316,8 +316,9 @@ static bool put_aside(struct mirror *mirror, struct mirror_file *file, uint64_t 
     }
     file->own_bytes = 0;
     if (moved.bytes > 0) {
-        log_warning("action: unacknowledged | result: success | file: %s/%s | %s: %" PRIu64
-                    " | bytes: %" PRIu64 " | after: %" PRIu64 " | moved_to: %s | epoch: %" PRIu64
+        log_warning(LOG_UNACKNOWLEDGED_MOVED,
+                    "result: success | file: %s/%s | %s: %" PRIu64 " | bytes: %" PRIu64
+                    " | after: %" PRIu64 " | moved_to: %s | epoch: %" PRIu64
                     " | reason: another node took over before these were in the log, so with "
                     "ack_after: replicated none of them was acknowledged",
                     mirror->directory->path, file->name, file == &mirror->bets ? "bets" : "lines",
@@ -414,11 +415,13 @@ static void make_winners(struct mirror *mirror)
     }
     if (draw_hold(directory, &stock, mirror->control.terms.winning_number, never, &again,
                   &failure) != DRAW_HELD) {
-        log_error("action: sorteo | result: fail | error: %s | reason: a takeover will make "
+        log_error(LOG_STANDBY_DRAW_FAILED,
+                  "result: fail | error: %s | reason: a takeover will make "
                   "%s/" DATA_WINNERS_FILE " again",
                   failure.text, directory->path);
     } else if (memcmp(&again, held, sizeof again) != 0) {
-        log_critical("action: sorteo | result: fail | error: the winners of %s/" DATA_BETS_FILE
+        log_critical(LOG_STANDBY_WINNERS_DIFFER,
+                     "result: fail | error: the winners of %s/" DATA_BETS_FILE
                      " are others than those of the primary's draw",
                      directory->path);
     }
@@ -546,10 +549,10 @@ static enum mirror_end apply_control(struct mirror *mirror, const struct record 
         if (contradicts(&mirror->control, &control, failure)) {
             return MIRROR_REFUSED;
         }
-        log_warning(
-            "action: follow | result: in_progress | state: %s | reason: this directory is an "
-            "older copy: its " DATA_CONTROL_FILE " comes from the log",
-            control_state_name(control.state));
+        log_warning(LOG_STANDBY_OLDER_COPY,
+                    "result: in_progress | state: %s | reason: this directory is an "
+                    "older copy: its " DATA_CONTROL_FILE " comes from the log",
+                    control_state_name(control.state));
     }
     return end_of(take_control(mirror, &control, failure));
 }
@@ -593,7 +596,8 @@ static enum mirror_end apply_file(struct mirror *mirror, const struct record *re
         return MIRROR_APPLIED; /* it may be newer than the log's */
     }
     if (!is_whole_file(record->name)) {
-        log_warning("action: follow | result: in_progress | file: %s | reason: this version knows "
+        log_warning(LOG_STANDBY_FILE_UNKNOWN,
+                    "result: in_progress | file: %s | reason: this version knows "
                     "no such file, and leaves it in the log",
                     record->name);
         return MIRROR_APPLIED;
@@ -633,7 +637,8 @@ static bool become_standby(struct mirror *mirror, const struct record *claim,
         !put_files_aside(mirror, claim->epoch, failure)) {
         return false;
     }
-    log_info("action: follow | result: success | epoch: %" PRIu64 " | writer: %s | bytes: %" PRIu64
+    log_info(LOG_PRIMARY_BECAME_STANDBY,
+             "result: success | epoch: %" PRIu64 " | writer: %s | bytes: %" PRIu64
              " | reason: this node was the primary, and follows now",
              claim->epoch, claim->node, claim->bets_end);
     mirror->state.role = REPLICATION_STANDBY;
@@ -671,9 +676,9 @@ static enum mirror_end take_claimed(struct mirror *mirror, const struct record *
                           control.identity, claim->identity);
         return MIRROR_REFUSED;
     }
-    log_info(
-        "action: follow | result: success | draw: %s | lottery: %s | reason: the log begins it",
-        control.terms.draw, control.identity);
+    log_info(LOG_STANDBY_NEXT_DRAW,
+             "result: success | draw: %s | lottery: %s | reason: the log begins it",
+             control.terms.draw, control.identity);
     return end_of(take_control(mirror, &control, failure));
 }
 
@@ -713,7 +718,8 @@ static enum mirror_end apply_claim(struct mirror *mirror, const struct record *c
     const bool is_takeover = before->epoch != 0 && strcmp(before->node, claim->node) != 0;
     const bool is_from_us = is_takeover && strcmp(before->node, mirror->node) == 0;
     if (is_takeover) {
-        log_info("action: takeover | result: success | epoch: %" PRIu64 " | from: %s | to: %s "
+        log_info(LOG_TAKEOVER_SEEN,
+                 "result: success | epoch: %" PRIu64 " | from: %s | to: %s "
                  "| bytes: %" PRIu64,
                  claim->epoch, before->node, claim->node, claim->bets_end);
         replication_note_takeover(&mirror->state, claim->epoch, stored_at_ms, claim->node);

@@ -138,7 +138,8 @@ static void note_waiting(struct shipper *shipper, const struct failure *failure)
                                                                      : SHIPPER_CLAIMING);
     if (!shipper->has_told_waiting && now_ms - shipper->waits_since_ms >= TELL_AFTER_MS) {
         shipper->has_told_waiting = true;
-        log_warning("action: replica | result: in_progress | error: %s | waiting: for the engine; "
+        log_warning(LOG_ENGINE_AWAY,
+                    "result: in_progress | error: %s | waiting: for the engine; "
                     "what it does not have yet waits on the disk",
                     failure->text);
     }
@@ -147,7 +148,7 @@ static void note_waiting(struct shipper *shipper, const struct failure *failure)
 static void note_answer(struct shipper *shipper)
 {
     if (shipper->has_told_waiting) {
-        log_info("action: replica | result: success | the engine answers again after ms: %" PRId64,
+        log_info(LOG_ENGINE_BACK, "result: success | the engine answers again after ms: %" PRId64,
                  clock_monotonic_ms() - shipper->waits_since_ms);
     }
     shipper->waits_since_ms = 0;
@@ -233,7 +234,8 @@ static uint64_t own_epoch(const struct shipper *shipper)
 static void tell_lost(const struct shipper *shipper, const char *how)
 {
     const struct shared_positions *positions = &shipper->segment.shared->positions;
-    log_critical("action: replica | result: fail | error: the engine has lost what it had "
+    log_critical(LOG_ENGINE_LOST_BETS,
+                 "result: fail | error: the engine has lost what it had "
                  "acknowledged: %s | acknowledged: %" PRIu64 " | it has: %" PRIu64
                  " | reason: does every node of it run with sync_interval: always? It gets the "
                  "bets once more from " DATA_BETS_FILE,
@@ -282,7 +284,8 @@ static enum shipment_end claim(struct shipper *shipper, struct failure *failure)
     shipper->has_claimed = true;
     shipper->has_shipped_files = false; /* whatever the engine has of them */
     own_files_forget_shipped(&shipper->files);
-    log_info("action: replica | result: success | claimed: epoch %" PRIu64
+    log_info(LOG_CENTRE_LOG_CLAIMED,
+             "result: success | claimed: epoch %" PRIu64
              " | node: %s | stream: %s | sequence: %" PRIu64 " | bets_end: %" PRIu64
              " | done_end: %" PRIu64,
              log->epoch, log->node, shipper->shipment.stream, log->sequence, log->bets_end,
@@ -518,7 +521,7 @@ static void note_opened(struct shipper *shipper, const struct control *next)
     shipper->has_opened = true;
     beat_note(&shipper->beat, 0, 0, 0); /* a standby gives whoever has claimed time to start */
     atomic_store(&shipper->shared->opened, OPENING_BEGUN);
-    log_info("action: replica | result: success | begun: draw %s | lottery: %s | stream: %s",
+    log_info(LOG_DRAW_BEGUN_IN_LOG, "result: success | begun: draw %s | lottery: %s | stream: %s",
              next->terms.draw, next->identity, shipper->shipment.stream);
 }
 
@@ -548,7 +551,7 @@ static enum shipment_end open_next(struct shipper *shipper, struct failure *fail
     }
     limit_call(shipper);
     if (atomic_exchange(&shipper->shared->opened, OPENING_TRIED) != OPENING_TRIED) {
-        log_info("action: replica | result: in_progress | begins: draw %s | lottery: %s",
+        log_info(LOG_DRAW_BEGINS_IN_LOG, "result: in_progress | begins: draw %s | lottery: %s",
                  next.terms.draw, next.identity);
     }
     fault_point("shipper.opening");
@@ -586,7 +589,7 @@ static enum shipper_exit over(struct shipper *shipper, enum shipper_state state,
 {
     set_state(shipper, state);
     tell_error(shipper, failure->text);
-    log_critical("action: replica | result: fail | error: %s", failure->text);
+    log_critical(LOG_SHIPPER_REFUSED, "result: fail | error: %s", failure->text);
     return status;
 }
 
@@ -620,7 +623,7 @@ static bool go_on_after(struct shipper *shipper, enum shipment_end end,
         return false;
     case SHIPMENT_FAILED:
         tell_error(shipper, failure->text);
-        log_error("action: replica | result: fail | error: %s", failure->text);
+        log_error(LOG_SHIPPER_FAILED, "result: fail | error: %s", failure->text);
         break;
     }
     *status = SHIPPER_EXIT_FAILED;
@@ -766,7 +769,7 @@ static enum shipper_exit live(struct shipper *shipper)
     if (!open_desk(shipper, &failure) ||
         !beat_start(&shipper->beat, shipper->engine, &shipper->segment, setting->centre,
                     setting->node, &failure)) {
-        log_error("action: replica | result: fail | error: %s", failure.text);
+        log_error(LOG_SHIPPER_FAILED, "result: fail | error: %s", failure.text);
     } else {
         stop_signal_let_in(&shipper->shared->wakeup);
         wake_everybody(&shipper->segment);
@@ -791,7 +794,7 @@ enum shipper_exit shipper_run(const struct shipper_setting *setting)
     own_files_open(&shipper.files, &shipper.directory);
     stop_signal_block();
     if (!join(&shipper, &failure)) {
-        log_error("action: replica | result: fail | error: %s", failure.text);
+        log_error(LOG_SHIPPER_FAILED, "result: fail | error: %s", failure.text);
         return SHIPPER_EXIT_FAILED;
     }
     atomic_store(&shipper.shared->pid, (int32_t)getpid());
@@ -799,11 +802,12 @@ enum shipper_exit shipper_run(const struct shipper_setting *setting)
     replica_tell(&shipper.segment, shipper.shared->node, sizeof shipper.shared->node,
                  setting->node);
     set_state(&shipper, SHIPPER_STARTING);
-    log_info("action: replica_start | result: success | pid: %d | node: %s", (int)getpid(),
+    log_info(LOG_SHIPPER_STARTED, "result: success | pid: %d | node: %s", (int)getpid(),
              setting->node);
     enum shipper_exit status = live(&shipper);
     log_write(status == SHIPPER_EXIT_STOPPED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-              "action: replica_stop | result: %s | replicated: %" PRIu64 " | durable: %" PRIu64,
+              status == SHIPPER_EXIT_STOPPED ? LOG_SHIPPER_STOPPED : LOG_SHIPPER_BROKE_OFF,
+              "result: %s | replicated: %" PRIu64 " | durable: %" PRIu64,
               status == SHIPPER_EXIT_STOPPED ? "success" : "fail",
               atomic_load(&shipper.segment.shared->positions.replicated),
               atomic_load(&shipper.segment.shared->positions.durable));

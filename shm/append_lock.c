@@ -89,7 +89,7 @@ void append_unlock(const struct segment *segment)
     int error = pthread_mutex_unlock(&append->mutex);
     invariant(error == 0, "append mutex: %s", strerror(error));
     if (done != REPAIR_NONE) { /* not under the lock: whoever reads the log may be slow at it */
-        log_warning("action: append_lock | result: success | repaired_by: %d | intent: %s",
+        log_warning(LOG_APPEND_LOCK_REPAIRED, "result: success | repaired_by: %d | intent: %s",
                     (int)getpid(), done == REPAIR_FINISHED ? "finished" : "forgotten");
     }
 }

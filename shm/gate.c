@@ -61,7 +61,7 @@ static bool remove_leftover(uint32_t key, struct failure *failure)
     if (semctl(id, 0, IPC_RMID) != 0) {
         return failure_set_errno(failure, "remove the semaphore set of key 0x%08x", key);
     }
-    log_info("action: recover | result: success | removed: semaphore set 0x%08x", key);
+    log_info(LOG_OLD_SEMAPHORES_REMOVED, "result: success | removed: semaphore set 0x%08x", key);
     return true;
 }
 
@@ -154,7 +154,7 @@ bool gate_is_in_place(int id, uint32_t key, struct failure *failure)
 void gate_remove(int id)
 {
     if (semctl(id, 0, IPC_RMID) != 0) { /* the next start removes it */
-        log_warning("action: remove_shared_memory | result: fail | semid: %d | error: %s", id,
+        log_warning(LOG_SEMAPHORES_NOT_REMOVED, "result: fail | semid: %d | error: %s", id,
                     strerror(errno));
     }
 }

@@ -433,6 +433,9 @@ struct shared_centre {
 struct shared_centres {
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint32_t state; /* enum centre_state; seq_cst */
     _Atomic uint32_t count; /* of the centres below: stored after them, and grows */
+    /* 1 once the stream says that this centre was closed out of the draw, while it still sells: by the
+     * shipper, seq_cst, before it tells the state. */
+    _Atomic uint32_t closed_out;
     /* By the storer: the number that an operator has said here, plus 2^32; 0: none. Seq_cst, before
      * it wakes the shipper. */
     _Atomic uint64_t number_said;

@@ -105,7 +105,7 @@ bool checkpoint_write(const struct checkpoint *checkpoint, const struct data_dir
     header.checksum = sum(&header, checkpoint->agencies);
     written = written && write_file(directory, &header, checkpoint);
     if (!written) {
-        log_warning("action: checkpoint | result: fail | position: %" PRIu64 " | error: %s",
+        log_warning(LOG_CHECKPOINT_NOT_WRITTEN, "result: fail | position: %" PRIu64 " | error: %s",
                     checkpoint->position, strerror(errno));
         unlinkat(directory->descriptor, UNFINISHED_FILE, 0);
     }
@@ -211,7 +211,8 @@ enum checkpoint_answer checkpoint_read(const struct data_directory *directory, c
     bool whole = load_whole(file, &header, checkpoint);
     close(file);
     if (!whole) {
-        log_warning("action: checkpoint | result: fail | file: %s/" DATA_CHECKPOINT_FILE
+        log_warning(LOG_CHECKPOINT_TORN,
+                    "result: fail | file: %s/" DATA_CHECKPOINT_FILE
                     " | reason: it is not whole, as a power loss can leave it: " DATA_BETS_FILE
                     " is counted from its beginning",
                     directory->path);

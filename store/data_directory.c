@@ -178,7 +178,8 @@ static bool lock_directory(const struct data_directory *directory, uint64_t pati
         if (!is_lock_unsupported(errno)) {
             return false;
         }
-        log_warning("action: lock | result: fail | directory: %s | error: %s | reason: its file "
+        log_warning(LOG_DIRECTORY_NOT_LOCKED,
+                    "result: fail | directory: %s | error: %s | reason: its file "
                     "system locks no directories; the file " DATA_LOCK_FILE
                     " alone keeps other servers out: don't remove it",
                     directory->path, strerror(errno));
@@ -294,7 +295,8 @@ static bool settle_directory(const struct data_directory *directory, const struc
                 failure_set_errno(failure, "sync the parent of %s", directory->path));
     }
     if (access->has_group && (status->st_mode & S_IRWXG) == 0) {
-        log_warning("action: data_directory | result: in_progress | directory: %s | reason: "
+        log_warning(LOG_DIRECTORY_WITHOUT_GROUP,
+                    "result: in_progress | directory: %s | reason: "
                     "data.group is set, and the directory was made without it: the group can't "
                     "look into it until chgrp -R %u %s && chmod -R g=rX %s",
                     directory->path, (unsigned)access->group, directory->path, directory->path);

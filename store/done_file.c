@@ -160,7 +160,8 @@ enum done_open done_file_cut(const struct data_directory *directory, struct done
     if (file->torn_bytes == 0) {
         return DONE_OPEN;
     }
-    log_warning("action: recover | result: success | file: " DATA_DONE_FILE " | cut_bytes: %" PRIu64
+    log_warning(LOG_DONE_TAIL_CUT,
+                "result: success | file: " DATA_DONE_FILE " | cut_bytes: %" PRIu64
                 " | at: %" PRIu64,
                 file->torn_bytes, file->bytes);
     bool cut = ftruncate(file->descriptor, (off_t)file->bytes) == 0;

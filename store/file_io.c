@@ -108,7 +108,8 @@ bool file_sync_directory(int directory, const char *path)
         return false;
     }
     if (!warned) {
-        log_warning("action: sync_directory | result: fail | directory: %s | error: %s | "
+        log_warning(LOG_DIRECTORY_NOT_SYNCED,
+                    "result: fail | directory: %s | error: %s | "
                     "not_promised: the file system can't sync directories, so a file that was just "
                     "made or renamed may be missing after a power loss; what is in the files is "
                     "synced as ever",

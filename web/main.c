@@ -72,7 +72,7 @@ static void look(struct web *web)
     struct failure failure;
     observer_look(&web->observer);
     if (!site_publish(&web->site, &failure)) {
-        log_warning("action: publish | result: fail | reason: %s", failure.text);
+        log_warning(LOG_WEB_EVENT_LOST, "result: fail | reason: %s", failure.text);
     }
     web->is_out_of_files = false;
     bool is_watched = web->site.streams.count > 0;
@@ -109,7 +109,7 @@ static void log_listeners(const struct listeners *listeners)
         struct listener_peer bound;
         unsigned port = 0;
         if (listener_describe(listeners->descriptors[i], &bound, &port)) {
-            log_info("action: listen | result: success | url: http://%s/", bound.text);
+            log_info(LOG_WEB_LISTENING, "result: success | url: http://%s/", bound.text);
         }
     }
 }
@@ -137,7 +137,7 @@ static bool run(const struct server_config *config, const struct web_options *op
         serve(&web);
         char request[SIGNALS_REQUEST_BYTES];
         signals_describe_request(request);
-        log_info("action: shutdown | result: success | reason: %s", request);
+        log_info(LOG_WEB_STOPPED, "result: success | reason: %s", request);
     }
     site_close(&web.site);
     observer_close(&web.observer);

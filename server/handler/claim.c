@@ -8,9 +8,8 @@
 void claim_tell_followers(const struct claim *claim, struct peer_log *log)
 {
     if (claim->followers > 0) {
-        peer_log_limited(log, LOG_LEVEL_INFO,
-                         "action: apuesta_recibida | result: fail | cantidad: %" PRIu64
-                         " | agency: %" PRIu32
+        peer_log_limited(log, LOG_LEVEL_INFO, LOG_BETS_AFTER_REFUSAL,
+                         "result: fail | cantidad: %" PRIu64 " | agency: %" PRIu32
                          " | reason: an earlier message of this connection was refused | messages: "
                          "%" PRIu64,
                          claim->follower_bets, claim->agency->id, claim->followers);

@@ -142,9 +142,8 @@ static enum named_draw open_past_draw(const struct dialogue *dialogue, uint32_t 
     case PAST_DRAW_UNREAD:
         break;
     }
-    peer_log_limited(dialogue->log, LOG_LEVEL_ERROR,
-                     "action: read_archive | result: fail | agency: %" PRIu32 " | error: %s",
-                     agency, failure.text);
+    peer_log_limited(dialogue->log, LOG_LEVEL_ERROR, LOG_ARCHIVE_NOT_READ,
+                     "result: fail | agency: %" PRIu32 " | error: %s", agency, failure.text);
     (void)snprintf(reason, REASON_BYTES,
                    "the server can't read the draw %s; the current draw is %s", name, current);
     return NAMED_NONE;
@@ -306,9 +305,9 @@ static bool send_winner(void *context, const char *row, size_t bytes)
 static bool fail_to_answer(struct dialogue *dialogue, const struct winners_answer *sent,
                            enum winners_end end, const struct failure *failure)
 {
-    peer_log_limited(dialogue->log, LOG_LEVEL_ERROR,
-                     "action: consulta_ganadores | result: fail | agency: %u | error: %s",
-                     sent->question->sender, failure->text);
+    peer_log_limited(dialogue->log, LOG_LEVEL_ERROR, LOG_WINNERS_NOT_TOLD,
+                     "result: fail | agency: %u | error: %s", sent->question->sender,
+                     failure->text);
     if (end == WINNERS_CHANGED && sent->winners == 0) {
         return pipeline_refuse(&dialogue->pipeline, sent->question, "the winners were changed");
     }
@@ -331,8 +330,8 @@ static bool answer_winners(struct dialogue *dialogue, const struct message *mess
         answer_with_body(dialogue, message, MESSAGE_WINNERS);
     }
     connection_send(dialogue->connection, MESSAGE_END, MESSAGE_END_BYTES);
-    peer_log_limited(dialogue->log, LOG_LEVEL_INFO,
-                     "action: consulta_ganadores | result: success | agency: %u | "
+    peer_log_limited(dialogue->log, LOG_LEVEL_INFO, LOG_WINNERS_TOLD,
+                     "result: success | agency: %u | "
                      "cant_ganadores: %" PRIu64,
                      message->sender, sent.winners);
     return true;
@@ -676,8 +675,8 @@ static bool take_probe(struct dialogue *dialogue, const struct message *message)
     if (!pipeline_takes_probe(&dialogue->pipeline)) {
         return pipeline_complain(&dialogue->pipeline, "a probe too many");
     }
-    peer_log_limited(dialogue->log, LOG_LEVEL_INFO,
-                     "action: receive_message | result: success | bytes: %zu", message->body_bytes);
+    peer_log_limited(dialogue->log, LOG_LEVEL_INFO, LOG_MESSAGE_ECHOED,
+                     "result: success | bytes: %zu", message->body_bytes);
     connection_send(dialogue->connection, message->body, message->body_bytes);
     return true;
 }

@@ -42,7 +42,7 @@ static void count(_Atomic uint64_t *counter)
 static bool refuse(const struct greeting *greeting, const char *answer, const char *reason)
 {
     count(&counters(greeting)->failed);
-    peer_log_limited(greeting->log, LOG_LEVEL_WARNING, "action: tls | result: fail | reason: %s",
+    peer_log_limited(greeting->log, LOG_LEVEL_WARNING, LOG_TLS_FAILED, "result: fail | reason: %s",
                      reason);
     if (answer != NULL) {
         connection_send(greeting->connection, answer, strlen(answer));
@@ -79,8 +79,8 @@ static bool has_first_byte(const struct greeting *greeting, char *byte)
     enum receive_result result = await_first_byte(greeting, byte);
     slot_set_activity(greeting->slot, SLOT_WORKING);
     if (result == RECEIVED_TIMEOUT) {
-        peer_log_write(greeting->log, LOG_LEVEL_INFO,
-                       "action: close_connection | result: success | reason: silent for "
+        peer_log_write(greeting->log, LOG_LEVEL_INFO, LOG_CONNECTION_SILENT,
+                       "result: success | reason: silent for "
                        "timeouts.idle");
     } else if (result == RECEIVED) {
         slot_note_first_byte(greeting->slot);
@@ -97,8 +97,8 @@ static bool is_behind(const struct greeting *greeting)
     if (!server_tls_is_behind(&greeting->heritage->tls, &greeting->heritage->segment)) {
         return false;
     }
-    peer_log_limited(greeting->log, LOG_LEVEL_INFO,
-                     "action: close_connection | result: success | reason: the revocation list was "
+    peer_log_limited(greeting->log, LOG_LEVEL_INFO, LOG_TLS_LIST_RENEWED,
+                     "result: success | reason: the revocation list was "
                      "read again while the peer had not shaken hands: it is to connect again");
     return true;
 }
@@ -130,8 +130,8 @@ static bool shake_hands(const struct greeting *greeting, struct identity *identi
     if (identity->is_certified) {
         slot_identify(greeting->slot);
     }
-    peer_log_write(greeting->log, LOG_LEVEL_DEBUG,
-                   "action: tls | result: success | version: %s | resumed: %s | kernel: %s | "
+    peer_log_write(greeting->log, LOG_LEVEL_DEBUG, LOG_TLS_AGREED,
+                   "result: success | version: %s | resumed: %s | kernel: %s | "
                    "certificate: %s | agencies: %s",
                    SSL_get_version(connection->tls.ssl), resumed ? "yes" : "no",
                    tls_stream_uses_kernel(&connection->tls) ? "yes" : "no",

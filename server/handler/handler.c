@@ -203,8 +203,8 @@ static enum verdict give_up_waiting(struct handler *handler)
     if (handler->message_began_ms != 0) {
         return complain_of_rest(handler, "the message did not arrive whole in timeouts.message");
     }
-    peer_log_write(&handler->log, LOG_LEVEL_INFO,
-                   "action: close_connection | result: success | reason: silent for "
+    peer_log_write(&handler->log, LOG_LEVEL_INFO, LOG_CONNECTION_SILENT,
+                   "result: success | reason: silent for "
                    "timeouts.idle");
     return LEAVE;
 }
@@ -314,7 +314,7 @@ static bool open_arena(struct arena *arena, const struct server_config *config)
 {
     if (!arena_open(arena,
                     connection_arena_bytes(in_bytes(config)) + pipeline_arena_bytes(config))) {
-        log_error("action: handler_start | result: fail | error: no memory: %s", strerror(errno));
+        log_error(LOG_HANDLER_NOT_STARTED, "result: fail | error: no memory: %s", strerror(errno));
         return false;
     }
     return true;
@@ -350,7 +350,7 @@ static int live(struct handler *handler, struct arena *arena, const struct hand_
                          greeting_exchange(&greeting, &handler->identity);
         status = is_served ? serve(handler) : EXIT_SUCCESS;
     } else {
-        log_error("action: handler_start | result: fail | error: %s", failure.text);
+        log_error(LOG_HANDLER_NOT_STARTED, "result: fail | error: %s", failure.text);
     }
     dialogue_close(&handler->dialogue);
     peer_log_close(&handler->log);

@@ -17,28 +17,30 @@ void peer_log_open(struct peer_log *log, const struct slot *slot)
 }
 
 /* Writes a line. One that is too long loses the end of its own text, never the peers' addresses. */
-static void write_line(const struct peer_log *log, enum log_level level, const char *format,
-                       va_list arguments)
+static void write_line(const struct peer_log *log, enum log_level level, enum log_message message,
+                       const char *format, va_list arguments)
 {
-    enum { OWN_BYTES = LOG_LINE_BYTES - 3 * SHARED_PEER_BYTES };
+    enum { OWN_BYTES = LOG_LINE_BYTES - 5 * SHARED_PEER_BYTES };
     char text[OWN_BYTES];
     vsnprintf(text, sizeof text, format, arguments);
-    log_write(level, "%s | pid: %d | ip: %s%s%s", text, log->pid, log->peer,
+    log_write(level, message, "%s | pid: %d | ip: %s%s%s", text, log->pid, log->peer,
               log->via[0] == '\0' ? "" : " | via: ", log->via);
 }
 
-void peer_log_write(const struct peer_log *log, enum log_level level, const char *format, ...)
+void peer_log_write(const struct peer_log *log, enum log_level level, enum log_message message,
+                    const char *format, ...)
 {
     if (!log_enabled(level)) {
         return;
     }
     va_list arguments;
     va_start(arguments, format);
-    write_line(log, level, format, arguments);
+    write_line(log, level, message, format, arguments);
     va_end(arguments);
 }
 
-void peer_log_limited(struct peer_log *log, enum log_level level, const char *format, ...)
+void peer_log_limited(struct peer_log *log, enum log_level level, enum log_message message,
+                      const char *format, ...)
 {
     if (!log_enabled(level)) {
         return;
@@ -46,7 +48,7 @@ void peer_log_limited(struct peer_log *log, enum log_level level, const char *fo
     if (log_limit_admits(&log->limit, clock_monotonic_ms())) {
         va_list arguments;
         va_start(arguments, format);
-        write_line(log, level, format, arguments);
+        write_line(log, level, message, format, arguments);
         va_end(arguments);
     }
     peer_log_summarize(log);
@@ -55,8 +57,8 @@ void peer_log_limited(struct peer_log *log, enum log_level level, const char *fo
 static void write_summary(struct peer_log *log, uint64_t suppressed)
 {
     if (suppressed > 0) {
-        peer_log_write(log, LOG_LEVEL_WARNING,
-                       "action: log_limit | result: in_progress | suppressed: %" PRIu64
+        peer_log_write(log, LOG_LEVEL_WARNING, LOG_PEER_LINES_SUPPRESSED,
+                       "result: in_progress | suppressed: %" PRIu64
                        " | reason: too many lines about one connection",
                        suppressed);
     }

@@ -29,12 +29,12 @@ void peer_log_open(struct peer_log *log, const struct slot *slot);
  * Writes a line, with ` | pid: <handler> | ip: <peer>` at its end, and ` | via: <balancer>` where
  * the connection is forwarded.
  */
-void peer_log_write(const struct peer_log *log, enum log_level level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void peer_log_write(const struct peer_log *log, enum log_level level, enum log_message message,
+                    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Writes a line that the peer can repeat. Where lib/log_limit.h does not admit it, it is counted. */
-void peer_log_limited(struct peer_log *log, enum log_level level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void peer_log_limited(struct peer_log *log, enum log_level level, enum log_message message,
+                      const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Logs how many lines were suppressed, where that is due. Returns ms until it is, or -1. */
 int64_t peer_log_summarize(struct peer_log *log);

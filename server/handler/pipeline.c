@@ -128,8 +128,8 @@ static bool has_patience(struct pipeline *pipeline, enum refusal_reason kind, co
         !rate_limit_take(&pipeline->refused_rate, &pipeline->refused_bucket, now_ns, 1)) {
         pipeline->exhausted = kind;
         refusals_count(pipeline->segment, kind);
-        peer_log_write(pipeline->log, LOG_LEVEL_WARNING,
-                       "action: close_connection | result: success | reason: %s", reason);
+        peer_log_write(pipeline->log, LOG_LEVEL_WARNING, LOG_CONNECTION_EXHAUSTED,
+                       "result: success | reason: %s", reason);
     }
     return pipeline->exhausted == REFUSAL_REASONS;
 }
@@ -192,9 +192,9 @@ static void resolve_gathered(struct pipeline *pipeline, enum append_result resul
         }
     }
     if (refused > 0) {
-        peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
-                         "action: apuesta_recibida | result: fail | cantidad: %" PRIu64
-                         " | agency: %" PRIu32 " | reason: %s | batches: %" PRIu64,
+        peer_log_limited(pipeline->log, LOG_LEVEL_WARNING, LOG_BETS_NOT_TAKEN,
+                         "result: fail | cantidad: %" PRIu64 " | agency: %" PRIu32
+                         " | reason: %s | batches: %" PRIu64,
                          pipeline->gathered_bets, pipeline->gathered_agency->id,
                          append_result_text(result), refused);
     }
@@ -241,8 +241,8 @@ size_t pipeline_count_rows(const struct message *message)
 static void log_refused_row(struct pipeline *pipeline, const struct message *message,
                             const struct bet_conversion *conversion)
 {
-    peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
-                     "action: apuesta_recibida | result: fail | cantidad: %zu | agency: %u | row: "
+    peer_log_limited(pipeline->log, LOG_LEVEL_WARNING, LOG_BET_ROW_WRONG,
+                     "result: fail | cantidad: %zu | agency: %u | row: "
                      "%zu | reason: %s",
                      pipeline_count_rows(message), message->sender, conversion->rows + 1,
                      bet_fault_text(conversion->fault));
@@ -341,12 +341,12 @@ bool pipeline_refuse_as(struct pipeline *pipeline, const struct message *message
         snprintf(agency, sizeof agency, " | agency: %" PRIu32, message->sender);
     }
     if (message->type == MESSAGE_BET) {
-        peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
-                         "action: apuesta_recibida | result: fail | cantidad: %zu%s | reason: %s",
+        peer_log_limited(pipeline->log, LOG_LEVEL_WARNING, LOG_BETS_REFUSED,
+                         "result: fail | cantidad: %zu%s | reason: %s",
                          pipeline_count_rows(message), agency, logged);
     } else {
-        peer_log_limited(pipeline->log, LOG_LEVEL_WARNING,
-                         "action: receive_message | result: fail%s | reason: %s", agency, logged);
+        peer_log_limited(pipeline->log, LOG_LEVEL_WARNING, LOG_MESSAGE_REFUSED,
+                         "result: fail%s | reason: %s", agency, logged);
     }
     return queue_error(pipeline, message, reason);
 }
@@ -398,13 +398,12 @@ static void answer_oldest(struct pipeline *pipeline)
         uint64_t bets = atomic_load_explicit(&slot->bets, memory_order_relaxed);
         atomic_store_explicit(&slot->bets, bets + batch->bets, memory_order_relaxed);
         if (batch->bets == 1) {
-            peer_log_write(pipeline->log, LOG_LEVEL_INFO,
-                           "action: apuesta_almacenada | result: success | dni: %s | numero: %u",
-                           batch->document, batch->number);
+            peer_log_write(pipeline->log, LOG_LEVEL_INFO, LOG_BET_STORED,
+                           "result: success | dni: %s | numero: %u", batch->document,
+                           batch->number);
         }
-        peer_log_write(pipeline->log, LOG_LEVEL_INFO,
-                       "action: apuesta_recibida | result: success | cantidad: %u | agency: %u",
-                       batch->bets, batch->agency);
+        peer_log_write(pipeline->log, LOG_LEVEL_INFO, LOG_BETS_STORED,
+                       "result: success | cantidad: %u | agency: %u", batch->bets, batch->agency);
     }
     if (batch->refused) {
         send_error(pipeline, batch);

@@ -76,7 +76,7 @@ static bool take_over(const struct heritage *heritage, uint32_t slot_index,
 {
     const struct server_config *config = &heritage->config;
     if (!header->has_source) {
-        peer_log_write(log, LOG_LEVEL_DEBUG, "action: proxy_header | result: success | source: %s",
+        peer_log_write(log, LOG_LEVEL_DEBUG, LOG_PROXY_HEADER_READ, "result: success | source: %s",
                        header->is_local ? "the balancer itself" : "unknown");
         return true;
     }
@@ -88,7 +88,7 @@ static bool take_over(const struct heritage *heritage, uint32_t slot_index,
         refusals_count(&heritage->segment, REFUSAL_PER_ADDRESS);
         return false;
     }
-    peer_log_write(log, LOG_LEVEL_INFO, "action: proxy_header | result: success");
+    peer_log_write(log, LOG_LEVEL_INFO, LOG_PROXY_HEADER_READ, "result: success");
     return true;
 }
 

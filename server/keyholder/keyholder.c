@@ -36,7 +36,7 @@ static void tell(int ready, const char *text)
 {
     if (ready != PROCESS_NO_DESCRIPTOR) {
         if (write(ready, text, strlen(text) + 1) < 0) {
-            log_warning("action: keyholder_start | result: fail | tell: %s", strerror(errno));
+            log_warning(LOG_KEYHOLDER_NOT_TOLD, "result: fail | tell: %s", strerror(errno));
         }
         (void)close(ready);
     }
@@ -47,7 +47,7 @@ static bool await_request(int take)
 {
     struct pollfd poll = {.fd = take, .events = POLLIN};
     if (ppoll(&poll, 1, NULL, signals_sleep_mask()) < 0 && errno != EINTR) {
-        log_error("action: wait | result: fail | error: ppoll: %s", strerror(errno));
+        log_error(LOG_WAIT_FAILED, "result: fail | error: ppoll: %s", strerror(errno));
         return false;
     }
     return true;
@@ -78,13 +78,14 @@ static int serve(const struct signing_desk *desk)
             if (signals_terminate_requested()) {
                 break;
             }
-            log_error("action: keyholder_stop | result: fail | reason: a process has shut down the "
+            log_error(LOG_KEYHOLDER_CHANNEL_SHUT,
+                      "result: fail | reason: a process has shut down the "
                       "channel between handlers and keyholder");
             return KEYHOLDER_EXIT_SHUT;
         }
     }
     serve_the_last(desk);
-    log_info("action: keyholder_stop | result: success");
+    log_info(LOG_KEYHOLDER_STOPPED, "result: success");
     return KEYHOLDER_EXIT_STOPPED;
 }
 
@@ -93,18 +94,18 @@ int keyholder_run(const struct heritage *heritage, const struct process_errand *
     struct shared_keyholder *figures = &heritage->segment.shared->keyholder;
     struct failure failure;
     if (prctl(PR_SET_DUMPABLE, 0) != 0) {
-        log_warning("action: keyholder_start | result: fail | error: prctl PR_SET_DUMPABLE: %s",
+        log_warning(LOG_KEYHOLDER_DUMPABLE, "result: fail | error: prctl PR_SET_DUMPABLE: %s",
                     strerror(errno));
     }
     atomic_store(&figures->pid, (int32_t)getpid());
     fault_point("keyholder.born");
     EVP_PKEY *key = private_key_read(&heritage->held_key, &failure);
     if (key == NULL) {
-        log_critical("action: keyholder_start | result: fail | error: %s", failure.text);
+        log_critical(LOG_KEYHOLDER_NOT_STARTED, "result: fail | error: %s", failure.text);
         tell(errand->descriptor, failure.text);
         return KEYHOLDER_EXIT_FAILED;
     }
-    log_info("action: keyholder_start | result: success | pid: %d", (int)getpid());
+    log_info(LOG_KEYHOLDER_STARTED, "result: success | pid: %d", (int)getpid());
     tell(errand->descriptor, "");
     const struct signing_desk desk = {.take = heritage->key_channel.take,
                                       .allows_tls12 = heritage->held_key.allows_tls12,

@@ -122,7 +122,7 @@ static bool equip(struct crew *crew, struct crew_member *member)
     if (storage_open_bets(crew->storage, &member->bets, &failure)) {
         return true;
     }
-    log_warning("action: storer_threads | result: fail | error: %s", failure.text);
+    log_warning(LOG_STORER_THREADS_FEWER, "result: fail | error: %s", failure.text);
     return false;
 }
 
@@ -135,7 +135,7 @@ static bool engage(struct crew *crew)
     }
     int error = thread_start(&member->thread, live, member);
     if (error != 0) {
-        log_warning("action: storer_threads | result: fail | error: start a thread: %s",
+        log_warning(LOG_STORER_THREADS_FEWER, "result: fail | error: start a thread: %s",
                     strerror(error));
         (void)close(member->bets.descriptor);
         return false;

@@ -74,8 +74,8 @@ void disk_release_allocated(struct disk_file *file)
         return;
     }
     if (fstat(file->descriptor, &status) != 0 || ftruncate(file->descriptor, status.st_size) != 0) {
-        log_warning("action: store | result: fail | file: %s | release blocks: %s", file->name,
-                    strerror(errno));
+        log_warning(LOG_STORE_BLOCKS_KEPT, "result: fail | file: %s | release blocks: %s",
+                    file->name, strerror(errno));
     }
     file->allocated = DISK_ALLOCATE_NEVER;
 }
@@ -96,7 +96,8 @@ void disk_wait_for_room(struct disk *disk, const char *name)
     struct shared_storer *shared = &disk->segment->shared->storer;
     int error = errno;
     if (atomic_load(&shared->retry_errno) == 0) {
-        log_critical("action: store | result: in_progress | file: %s/%s | error: %s | "
+        log_critical(LOG_STORE_DISK_FULL,
+                     "result: in_progress | file: %s/%s | error: %s | "
                      "waiting: for room, nothing is acknowledged meanwhile",
                      disk->heritage->directory.path, name, strerror(error));
     }
@@ -113,7 +114,8 @@ void disk_note_room(struct disk *disk, const char *name)
     struct shared_storer *shared = &disk->segment->shared->storer;
     if (atomic_load(&shared->retry_errno) != 0) {
         atomic_store(&shared->retry_errno, 0);
-        log_warning("action: store | result: success | file: %s/%s | room: there is again",
+        log_warning(LOG_STORE_HAS_ROOM_AGAIN,
+                    "result: success | file: %s/%s | room: there is again",
                     disk->heritage->directory.path, name);
     }
 }
@@ -134,8 +136,8 @@ bool disk_write(struct disk *disk, const struct disk_file *file, const char *byt
         } else if (written < 0 && disk_may_wait_for_room(disk, errno)) {
             disk_wait_for_room(disk, file->name);
         } else if (written < 0 && errno != EINTR) {
-            log_critical("action: store | result: fail | file: %s/%s | position: %" PRIu64
-                         " | error: %s%s",
+            log_critical(LOG_STORE_WRITE_FAILED,
+                         "result: fail | file: %s/%s | position: %" PRIu64 " | error: %s%s",
                          disk->heritage->directory.path, file->name, position, strerror(errno),
                          file_size_limit_hint(errno));
             return false;
@@ -150,7 +152,8 @@ bool disk_sync(struct disk *disk, const struct disk_file *file)
         return true;
     }
     disk_distrust(disk, DISK_SYNC_FAILED);
-    log_critical("action: store | result: fail | file: %s/%s | fdatasync: %s | "
+    log_critical(LOG_STORE_SYNC_FAILED,
+                 "result: fail | file: %s/%s | fdatasync: %s | "
                  "stopping: what is in memory can't be trusted any more",
                  disk->heritage->directory.path, file->name, strerror(errno));
     return false;
@@ -172,7 +175,8 @@ bool disk_identify(struct disk_file *file)
 static bool fail_as_changed(struct disk *disk, const struct disk_file *file, const char *found)
 {
     disk_distrust(disk, DISK_FILE_CHANGED);
-    log_critical("action: store | result: fail | file: %s/%s | found: %s | stopping: somebody "
+    log_critical(LOG_STORE_FILE_CHANGED,
+                 "result: fail | file: %s/%s | found: %s | stopping: somebody "
                  "changed the data directory of a running server, and nothing more is "
                  "acknowledged; put the file back, or restore all files from one backup",
                  disk->heritage->directory.path, file->name, found);
@@ -213,7 +217,8 @@ static bool is_last_attempt(struct disk *disk, const char *name, const struct at
         disk_distrust(disk, DISK_SYNC_FAILED);
     }
     if (!attempt->synced || !disk_may_wait_for_room(disk, errno)) {
-        log_critical("action: store | result: fail | error: %s", attempt->failure.text);
+        log_critical(LOG_STORE_SMALL_FILE_FAILED, "result: fail | error: %s",
+                     attempt->failure.text);
         return true;
     }
     disk_wait_for_room(disk, name);

@@ -74,8 +74,9 @@ static void tell_and_mark_done(const struct heritage *heritage, struct agency *a
 {
     uint64_t missing = quorum_missing(heritage);
     const struct slot *asker = agencies_done_asker(&heritage->segment, agency);
-    log_info("action: agencia_terminada | result: success | agency: %u | cantidad: %" PRIu64
-             " | faltan: %" PRIu64 " | pid: %d | ip: %s",
+    log_info(LOG_AGENCY_DONE,
+             "result: success | agency: %u | cantidad: %" PRIu64 " | faltan: %" PRIu64
+             " | pid: %d | ip: %s",
              agency->id, atomic_load(&agency->bets), missing > 0 ? missing - 1 : 0,
              asker == NULL ? 0 : (int)atomic_load(&asker->pid),
              asker == NULL ? "gone" : asker->peer);

@@ -127,8 +127,9 @@ static bool rewrite_inherited(struct storage *storage, uint64_t from, uint64_t e
         size_t wanted = end - from < REWRITE_BYTES ? (size_t)(end - from) : REWRITE_BYTES;
         ssize_t count = file_read_up_to(storage->bets.descriptor, bytes, wanted, from);
         if (count <= 0) {
-            log_critical("action: storer_start | result: fail | file: %s/" DATA_BETS_FILE
-                         " | position: %" PRIu64 " | read what was written last: %s",
+            log_critical(LOG_STORER_TAIL_UNREADABLE,
+                         "result: fail | file: %s/" DATA_BETS_FILE " | position: %" PRIu64
+                         " | read what was written last: %s",
                          disk->heritage->directory.path, from,
                          count == 0 ? "the file is shorter" : strerror(errno));
             return false;

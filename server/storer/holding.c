@@ -39,7 +39,7 @@ static bool make_winners(struct storage *storage, const struct draw_stock *store
             disk_note_room(disk, DATA_WINNERS_FILE);
             return true;
         case DRAW_INTERRUPTED:
-            log_info("action: sorteo | result: in_progress | reason: %s", failure.text);
+            log_info(LOG_DRAW_PAUSED, "result: in_progress | reason: %s", failure.text);
             return false;
         case DRAW_NO_ROOM:
             if (disk_may_wait_for_room(disk, errno)) {
@@ -57,7 +57,7 @@ static bool make_winners(struct storage *storage, const struct draw_stock *store
         case DRAW_MISSING:
             break;
         }
-        log_critical("action: sorteo | result: fail | error: %s", failure.text);
+        log_critical(LOG_DRAW_FAILED, "result: fail | error: %s", failure.text);
         return false;
     }
 }
@@ -65,8 +65,9 @@ static bool make_winners(struct storage *storage, const struct draw_stock *store
 /* The log has the draw before any handler can see it, and so before any agency is told winners. */
 static void tell_draw(const struct storage *storage)
 {
-    log_info("action: sorteo | result: success | agencias: %" PRIu64 " | ganadores: %" PRIu64
-             " | numero: %" PRIu32 " | apuestas: %" PRIu64,
+    log_info(LOG_DRAW_HELD,
+             "result: success | agencias: %" PRIu64 " | ganadores: %" PRIu64 " | numero: %" PRIu32
+             " | apuestas: %" PRIu64,
              atomic_load(&storage->disk->segment->shared->storer.agencies_done),
              storage->control.draw.winners, storage->control.terms.winning_number,
              storage->control.draw.bets);
@@ -89,13 +90,13 @@ static void show_draw(const struct storage *storage)
 static void tell_unsealed(struct disk *disk, enum seal_end end, const struct failure *failure)
 {
     if (end == SEAL_INTERRUPTED) {
-        log_info("action: sorteo | result: in_progress | reason: %s", failure->text);
+        log_info(LOG_DRAW_PAUSED, "result: in_progress | reason: %s", failure->text);
         return;
     }
     if (end == SEAL_DAMAGED) {
         disk_distrust(disk, DISK_DAMAGED);
     }
-    log_critical("action: sorteo | result: fail | error: %s", failure->text);
+    log_critical(LOG_DRAW_FAILED, "result: fail | error: %s", failure->text);
 }
 
 /*
@@ -127,7 +128,7 @@ static bool agrees_with_key(const struct storage *storage)
     if (record_agrees_with_key(&heritage->directory, heritage->config.seal_key, &failure)) {
         return true;
     }
-    log_critical("action: firma | result: fail | error: %s", failure.text);
+    log_critical(LOG_SIGNATURE_FAILED, "result: fail | error: %s", failure.text);
     return false;
 }
 
@@ -176,7 +177,7 @@ static bool publish(struct storage *storage, const struct draw_report *report,
     char *text = draw_report_write_text(report, &publication.bytes);
     publication.text = text;
     if (text == NULL) {
-        log_critical("action: sorteo | result: fail | error: no memory for " DATA_DRAW_FILE);
+        log_critical(LOG_DRAW_FAILED, "result: fail | error: no memory for " DATA_DRAW_FILE);
         return false;
     }
     bool published = publication_make(storage->disk, &publication, sha256);
@@ -215,7 +216,8 @@ static bool take_released_number(struct storage *storage)
     }
     if (control_has_number(terms)) {
         if (terms->winning_number != number) {
-            log_critical("action: sorteo | result: fail | error: the centres have drawn %" PRIu32
+            log_critical(LOG_DRAW_NUMBERS_DIFFER,
+                         "result: fail | error: the centres have drawn %" PRIu32
                          ", and " DATA_CONTROL_FILE " has %" PRIu32
                          ": restore all files from one backup",
                          number, terms->winning_number);
@@ -226,7 +228,7 @@ static bool take_released_number(struct storage *storage)
         return false;
     }
     fault_point("draw.numbered");
-    log_info("action: numero | result: success | numero: %" PRIu32 " | sello: %s", number,
+    log_info(LOG_NUMBER_TAKEN, "result: success | numero: %" PRIu32 " | sello: %s", number,
              storage->control.seal_sha256);
     return true;
 }
@@ -297,12 +299,14 @@ static bool restore_winners(struct storage *storage)
     }
     if (memcmp(&again, held, sizeof again) != 0) {
         disk_distrust(storage->disk, DISK_DAMAGED);
-        log_critical("action: sorteo | result: fail | error: the winners in %s are others than "
+        log_critical(LOG_DRAW_WINNERS_DIFFER,
+                     "result: fail | error: the winners in %s are others than "
                      "those of the draw that was held: restore all files from one backup",
                      directory->path);
         return false;
     }
-    log_warning("action: sorteo | result: success | file: %s/" DATA_WINNERS_FILE
+    log_warning(LOG_WINNERS_MADE_AGAIN,
+                "result: success | file: %s/" DATA_WINNERS_FILE
                 " | reason: it was missing, and has been made again as the draw gave it",
                 directory->path);
     return true;
@@ -322,7 +326,7 @@ bool holding_adopt_draw(struct storage *storage)
         if (end == DRAW_DAMAGED) {
             disk_distrust(storage->disk, DISK_DAMAGED);
         }
-        log_critical("action: sorteo | result: fail | error: %s", failure.text);
+        log_critical(LOG_DRAW_FAILED, "result: fail | error: %s", failure.text);
         return false;
     }
     if (!replica_is_complete(storage->disk->segment)) {

@@ -229,7 +229,7 @@ static bool look_at_draw(struct storage *storage, const struct order *order)
         return false;
     }
     fault_point("draw.numbered");
-    log_info("action: numero | result: success | numero: %" PRIu32 " | sello: %s", order->number,
+    log_info(LOG_NUMBER_TAKEN, "result: success | numero: %" PRIu32 " | sello: %s", order->number,
              storage->control.seal_sha256);
     return true;
 }

@@ -17,11 +17,11 @@ static bool sign(const struct disk *disk, const char *text, size_t bytes,
     if (signature_make(disk->heritage->config.seal_key, text, bytes, signature, &failure)) {
         return true;
     }
-    log_critical(
-        "action: firma | result: fail | error: %s | reason: seal.key is set, so nothing is "
-        "sealed or drawn without a signature: mend the key, or take it out of the "
-        "configuration, and start the server again",
-        failure.text);
+    log_critical(LOG_SIGNATURE_FAILED,
+                 "result: fail | error: %s | reason: seal.key is set, so nothing is "
+                 "sealed or drawn without a signature: mend the key, or take it out of the "
+                 "configuration, and start the server again",
+                 failure.text);
     return false;
 }
 
@@ -42,8 +42,8 @@ static bool put_signature(struct disk *disk, const struct publication *publicati
                                 sizeof signature.bytes);
     }
     if (unlinkat(directory->descriptor, publication->signature_name, 0) != 0 && errno != ENOENT) {
-        log_critical("action: store | result: fail | error: remove %s/%s: %s", directory->path,
-                     publication->signature_name, strerror(errno));
+        log_critical(LOG_STORE_SIGNATURE_KEPT, "result: fail | error: remove %s/%s: %s",
+                     directory->path, publication->signature_name, strerror(errno));
         return false;
     }
     return true;
@@ -54,7 +54,7 @@ bool publication_make(struct disk *disk, const struct publication *publication,
 {
     struct sha256_digest digest;
     if (!sha256_of(publication->text, publication->bytes, &digest)) {
-        log_critical("action: store | result: fail | error: no memory to hash %s",
+        log_critical(LOG_STORE_NO_MEMORY, "result: fail | error: no memory to hash %s",
                      publication->name);
         return false;
     }

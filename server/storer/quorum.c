@@ -54,7 +54,8 @@ void quorum_tell_crowd(struct quorum *quorum, const struct heritage *heritage)
     uint64_t expected = heritage->config.agencies_expected;
     if (seen > expected && !quorum->crowd_told) {
         quorum->crowd_told = true;
-        log_warning("action: agencias | result: in_progress | vistas: %u | esperadas: %" PRIu64
+        log_warning(LOG_AGENCIES_MORE_THAN_EXPECTED,
+                    "result: in_progress | vistas: %u | esperadas: %" PRIu64
                     " | reason: more agencies have spoken than the draw waits for: those that are "
                     "not done when %" PRIu64 " are will be cut off; raise agencies.expected "
                     "(AGENCY_QUORUM_MIN) for the next lottery, or set agencies.grace",
@@ -66,7 +67,8 @@ static void tell_if_open(void *context, const struct agency *agency)
 {
     (void)context;
     if (atomic_load(&agency->phase) == AGENCY_OPEN) {
-        log_warning("action: sorteo | result: in_progress | cut_off: agency %u | cantidad: %" PRIu64
+        log_warning(LOG_AGENCY_CUT_OFF,
+                    "result: in_progress | cut_off: agency %u | cantidad: %" PRIu64
                     " | reason: enough agencies are done (agencies.expected), and this one is not: "
                     "what it has stored takes part, what it still has to send does not",
                     agency->id, atomic_load(&agency->bets));

@@ -62,15 +62,15 @@ static bool make_seal(struct storage *storage, struct seal *seal)
         seal_close(seal);
     }
     if (end == SEAL_INTERRUPTED) {
-        log_info(
-            "action: sello | result: in_progress | reason: stopped before the draw was sealed: "
-            "the next start seals it");
+        log_info(LOG_SEAL_INTERRUPTED,
+                 "result: in_progress | reason: stopped before the draw was sealed: "
+                 "the next start seals it");
         return false;
     }
     if (end == SEAL_DAMAGED) {
         disk_distrust(storage->disk, DISK_DAMAGED);
     }
-    log_critical("action: sello | result: fail | error: %s/: %s",
+    log_critical(LOG_SEAL_FAILED, "result: fail | error: %s/: %s",
                  storage->disk->heritage->directory.path, failure.text);
     return false;
 }
@@ -83,7 +83,7 @@ static bool publish(struct storage *storage, const struct seal *seal)
     char *text = seal_write_text(seal, &publication.bytes);
     publication.text = text;
     if (text == NULL) {
-        log_critical("action: sello | result: fail | error: no memory for " DATA_SEAL_FILE);
+        log_critical(LOG_SEAL_FAILED, "result: fail | error: no memory for " DATA_SEAL_FILE);
         return false;
     }
     bool published = publication_make(storage->disk, &publication, sha256);
@@ -109,7 +109,8 @@ bool sealing_seal(struct storage *storage)
         return storage_may_leave_rest(storage);
     }
     fault_point("seal.noted");
-    log_info("action: sello | result: success | apuestas: %" PRIu64 " | sha256: %s | firma: %s | "
+    log_info(LOG_DRAW_SEALED,
+             "result: success | apuestas: %" PRIu64 " | sha256: %s | firma: %s | "
              "ms: %" PRId64,
              rows, storage->control.seal_sha256,
              storage->disk->heritage->config.seal_key[0] == '\0' ? "no" : "yes",

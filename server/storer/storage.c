@@ -335,7 +335,7 @@ bool storage_write_last_checkpoint(struct storage *storage)
         return false;
     }
     if (!sync_names(storage, &failure)) {
-        log_critical("action: store | result: fail | error: %s", failure.text);
+        log_critical(LOG_STORE_SMALL_FILE_FAILED, "result: fail | error: %s", failure.text);
         return false;
     }
     return true;

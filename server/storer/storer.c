@@ -66,10 +66,10 @@ static bool take_over(struct storage *storage)
 /* The supervisor may have stopped waiting. Then it sends SIGTERM, and the write fails. */
 static void tell_ready(int ready)
 {
-    log_info("action: storer_start | result: success | pid: %d", (int)getpid());
+    log_info(LOG_STORER_STARTED, "result: success | pid: %d", (int)getpid());
     if (ready != PROCESS_NO_DESCRIPTOR) {
         if (write(ready, "", 1) != 1) {
-            log_warning("action: storer_start | result: fail | tell: %s", strerror(errno));
+            log_warning(LOG_STORER_NOT_TOLD, "result: fail | tell: %s", strerror(errno));
         }
         (void)close(ready);
     }
@@ -217,14 +217,15 @@ static bool store_lottery(struct disk *disk, int ready)
     struct failure failure;
     if (atomic_load(&disk->segment->shared->storer.sync_failed) != 0) {
         disk_distrust(disk, DISK_DISTRUSTED_BEFORE);
-        log_critical("action: storer_start | result: fail | error: a sync failed, or a file was "
+        log_critical(LOG_STORER_DISTRUSTS_DISK,
+                     "result: fail | error: a sync failed, or a file was "
                      "changed, and the storer that found it died before it could stop the server");
         return false;
     }
     long_work_begin(disk->segment);
     agencies_recount_done(disk->segment); /* the storer before this one may have died at it */
     if (!storage_open(&storage, disk, &failure)) {
-        log_critical("action: storer_start | result: fail | error: %s", failure.text);
+        log_critical(LOG_STORER_NOT_STARTED, "result: fail | error: %s", failure.text);
         return false;
     }
     bool drained = false;
@@ -245,7 +246,7 @@ int storer_run(const struct heritage *heritage, const struct process_errand *err
     signals_post_on_terminate(&shared->storer.wakeup);
     signals_unblock();
     bool drained = store_lottery(&disk, errand->descriptor);
-    log_info("action: storer_stop | result: %s | durable: %" PRIu64 " | disk: %s",
+    log_info(LOG_STORER_STOPPED, "result: %s | durable: %" PRIu64 " | disk: %s",
              drained ? "success" : "fail", atomic_load(&shared->positions.durable),
              disk_trust_name(disk.trust));
     if (drained) {

@@ -77,7 +77,7 @@ static bool fork_storer(struct keeper *keeper, const int ready[2])
     wait_set_up_storer(&keeper->heritage->segment);
     pid_t pid = process_fork(keeper->heritage, PROCESS_STORER, &errand);
     if (pid < 0) {
-        log_error("action: storer_start | result: fail | error: fork: %s%s", strerror(errno),
+        log_error(LOG_STORER_NOT_FORKED, "result: fail | error: fork: %s%s", strerror(errno),
                   process_explain_fork(errno));
         return false;
     }
@@ -109,7 +109,7 @@ static enum birth give_birth(struct keeper *keeper)
 {
     int ready[2];
     if (pipe(ready) != 0) {
-        log_critical("action: storer_start | result: fail | error: pipe: %s", strerror(errno));
+        log_critical(LOG_STORER_NOT_FORKED, "result: fail | error: pipe: %s", strerror(errno));
         return BIRTH_LATE;
     }
     bool forked = fork_storer(keeper, ready);
@@ -124,7 +124,7 @@ static enum birth give_birth(struct keeper *keeper)
 /* Gives up: there will be no storer any more, and all waiting for one returns false. */
 static void give_up(struct keeper *keeper, const char *reason)
 {
-    log_critical("action: server | result: fail | reason: %s", reason);
+    log_critical(LOG_SERVER_GAVE_UP, "result: fail | reason: %s", reason);
     set_state(keeper, KEEPER_GIVEN_UP);
     wait_halt(&keeper->heritage->segment);
 }
@@ -154,8 +154,8 @@ void keeper_bury(struct keeper *keeper, int wait_status)
     bool was_asked = keeper->state != KEEPER_WORKING;
     bool well = was_asked && exited && WEXITSTATUS(wait_status) == STORER_EXIT_DRAINED;
     process_describe_end(wait_status, end);
-    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-              "action: reap | result: %s | role: storer | pid: %d | ended_by: %s | flushes: "
+    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, well ? LOG_STORER_ENDED : LOG_STORER_DIED,
+              "result: %s | role: storer | pid: %d | ended_by: %s | flushes: "
               "%" PRIu64,
               well ? "success" : "fail", (int)keeper->storer, end,
               atomic_load(&shared_of(keeper)->storer.flushes));

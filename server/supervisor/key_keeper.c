@@ -113,10 +113,10 @@ bool key_keeper_start(struct key_keeper *keeper, struct failure *failure)
         return true;
     }
     if (keeper->may_be_late) {
-        log_error(
-            "action: keyholder_start | result: fail | error: %s | reason: nobody new can speak "
-            "TLS until it can be read; was it overwritten? send SIGHUP",
-            failure->text);
+        log_error(LOG_KEYHOLDER_KEY_UNREADABLE,
+                  "result: fail | error: %s | reason: nobody new can speak "
+                  "TLS until it can be read; was it overwritten? send SIGHUP",
+                  failure->text);
     }
     return keeper->may_be_late;
 }
@@ -205,7 +205,7 @@ static void renew_channel(struct key_keeper *keeper)
 {
     struct failure failure;
     if (!key_channel_renew(&keeper->heritage->key_channel, &failure)) {
-        log_error("action: keyholder_start | result: fail | error: %s", failure.text);
+        log_error(LOG_KEYHOLDER_NOT_STARTED, "result: fail | error: %s", failure.text);
     }
     keeper->heritage->issue++;
 }
@@ -219,8 +219,9 @@ void key_keeper_bury(struct key_keeper *keeper, pid_t pid, int wait_status)
     int64_t now_ms = clock_monotonic_ms();
     process_describe_end(wait_status, end);
     log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-              "action: reap | result: %s | role: keyholder | pid: %d | ended_by: %s",
-              well ? "success" : "fail", (int)pid, end);
+              well ? LOG_KEYHOLDER_ENDED : LOG_KEYHOLDER_DIED,
+              "result: %s | role: keyholder | pid: %d | ended_by: %s", well ? "success" : "fail",
+              (int)pid, end);
     if (pid == keeper->retired) {
         keeper->retired = 0;
         return;
@@ -261,7 +262,7 @@ void key_keeper_replace(struct key_keeper *keeper)
         return;
     }
     if (!fork_keyholder(keeper, no_pipe)) { /* no processes or memory, perhaps only for a moment */
-        log_error("action: keyholder_start | result: fail | error: fork: %s%s", strerror(errno),
+        log_error(LOG_KEYHOLDER_NOT_FORKED, "result: fail | error: fork: %s%s", strerror(errno),
                   process_explain_fork(errno));
         keeper->deaths++;
         keeper->replace_at_ms = clock_monotonic_ms() + REPLACEMENT_PAUSE_MS +

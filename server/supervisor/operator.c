@@ -26,7 +26,8 @@ enum {
 static void answer(struct heritage *heritage, bool carried_out, const char *text)
 {
     log_write(carried_out ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-              "action: admin | result: %s | answer: %s", carried_out ? "success" : "fail", text);
+              carried_out ? LOG_ADMIN_DONE : LOG_ADMIN_REFUSED, "result: %s | answer: %s",
+              carried_out ? "success" : "fail", text);
     admin_door_answer(&heritage->door, carried_out, text);
 }
 
@@ -262,7 +263,7 @@ void operator_attend(struct operator_desk *desk, struct heritage *heritage, bool
     if (!admin_door_go_on(&heritage->door, is_ready, &request)) {
         return;
     }
-    log_info("action: admin | result: in_progress | command: %s",
+    log_info(LOG_ADMIN_COMMAND, "result: in_progress | command: %s",
              admin_command_name(request.command));
     bool possible = false;
     if (request.command == ADMIN_PROMOTE) {

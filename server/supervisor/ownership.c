@@ -31,7 +31,7 @@ static const struct {
 /* Notes that something is lost, and logs what. Returns false. */
 static bool lose(struct ownership *ownership, const char *what, const char *advice)
 {
-    log_critical("action: server | result: fail | reason: %s | advice: %s", what, advice);
+    log_critical(LOG_OWNERSHIP_LOST, "result: fail | reason: %s | advice: %s", what, advice);
     ownership->state = OWNERSHIP_LOST;
     return false;
 }

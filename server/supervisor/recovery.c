@@ -194,7 +194,8 @@ static bool cut_bets(struct findings *findings, struct failure *failure)
     if (tally->file_bytes == tally->good_bytes) {
         return true;
     }
-    log_warning("action: recover | result: success | file: " DATA_BETS_FILE " | cut_bytes: %" PRIu64
+    log_warning(LOG_BETS_TAIL_CUT,
+                "result: success | file: " DATA_BETS_FILE " | cut_bytes: %" PRIu64
                 " | at: %" PRIu64,
                 tally->file_bytes - tally->good_bytes, tally->good_bytes);
     return (ftruncate(findings->bets, (off_t)tally->good_bytes) == 0 &&
@@ -206,14 +207,16 @@ static void log_recovered(const struct findings *findings)
 {
     const struct control *control = &findings->control;
     const struct tally *tally = &findings->tally;
-    log_info("action: recover | result: success | bets: %" PRIu64 " | bytes: %" PRIu64
-             " | from_checkpoint: %" PRIu64 " | checksum: " CHECKSUM_FORMAT
+    log_info(LOG_RECOVERED,
+             "result: success | bets: %" PRIu64 " | bytes: %" PRIu64 " | from_checkpoint: %" PRIu64
+             " | checksum: " CHECKSUM_FORMAT
              " | lottery: %s | agencies_done: %zu | draw: %s | state: %s",
              tally->rows, tally->good_bytes, tally->checkpoint_bytes, tally->checksum,
              control->identity, findings->done.count, control->terms.draw,
              control_state_name(control->state));
     if (control->state == CONTROL_DRAWN) {
-        log_warning("action: recover | result: success | drawn: yes | winning_number: %" PRIu32
+        log_warning(LOG_RECOVERED_DRAWN,
+                    "result: success | drawn: yes | winning_number: %" PRIu32
                     " | ganadores: %" PRIu64
                     " | reason: draw %s has been held: winners are told, and bets refused. For the "
                     "next one: lottery-admin open NAME. For a lottery of its own, name another "
@@ -224,7 +227,7 @@ static void log_recovered(const struct findings *findings)
         if (control_has_number(&control->terms)) {
             (void)snprintf(number, sizeof number, "%" PRIu32, control->terms.winning_number);
         }
-        log_info("action: recover | result: success | drawn: no | winning_number: %s", number);
+        log_info(LOG_RECOVERED_UNDRAWN, "result: success | drawn: no | winning_number: %s", number);
     }
 }
 

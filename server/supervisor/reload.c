@@ -25,7 +25,8 @@ static unsigned end_revoked(const struct heritage *heritage, const struct handle
         }
         slot_copy_text(slot->certificate, sizeof slot->certificate, serial);
         if (server_tls_has_revoked(&heritage->tls, serial)) {
-            log_warning("action: tls | result: success | pid: %d | ip: %s | certificate: %s | "
+            log_warning(LOG_TLS_CERTIFICATE_REVOKED,
+                        "result: success | pid: %d | ip: %s | certificate: %s | "
                         "reason: the certificate is revoked: the connection is closed",
                         (int)pid, slot->peer, serial);
             kill(pid, SIGTERM);
@@ -65,23 +66,24 @@ void reload_run(struct heritage *heritage, const struct handler_book *handlers,
 {
     struct failure failure;
     if (!heritage->tls.is_on) {
-        log_info(
-            "action: reload | result: success | reason: SIGHUP does not stop the server; there "
-            "is nothing to read again, because tls.mode is off. The configuration is read at "
-            "the start alone: for another one, stop and start it");
+        log_info(LOG_RELOAD_HAS_NOTHING,
+                 "result: success | reason: SIGHUP does not stop the server; there "
+                 "is nothing to read again, because tls.mode is off. The configuration is read at "
+                 "the start alone: for another one, stop and start it");
         return;
     }
     if (!renew(heritage, key_keeper, &failure)) {
-        log_error(
-            "action: reload | result: fail | error: %s | reason: the server goes on with what "
-            "it has read before",
-            failure.text);
+        log_error(LOG_RELOAD_FAILED,
+                  "result: fail | error: %s | reason: the server goes on with what "
+                  "it has read before",
+                  failure.text);
         return;
     }
     server_tls_publish(&heritage->tls, &heritage->segment); /* before the look at the slots */
     server_tls_warn(&heritage->tls, &heritage->config, &heritage->listeners);
     unsigned ended = end_revoked(heritage, handlers);
-    log_info("action: reload | result: success | revoked_connections: %u | reason: certificates, "
+    log_info(LOG_RELOADED,
+             "result: success | revoked_connections: %u | reason: certificates, "
              "key, CA and revocation list were read again; the configuration is read at the start "
              "alone",
              ended);

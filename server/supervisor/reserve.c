@@ -107,7 +107,8 @@ bool reserve_bury(struct reserve *reserve, pid_t pid, int wait_status)
     bool was_ended = reserve->places[i].state == RESERVE_ENDING;
     process_describe_end(wait_status, end);
     log_write(was_ended ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-              "action: reap | result: %s | role: handler | pid: %d | ended_by: %s | reason: it was "
+              was_ended ? LOG_SPARE_HANDLER_ENDED : LOG_SPARE_HANDLER_DIED,
+              "result: %s | role: handler | pid: %d | ended_by: %s | reason: it was "
               "forked ahead, and had no connection",
               was_ended ? "success" : "fail", (int)pid, end);
     if (!was_ended) {

@@ -52,7 +52,7 @@ static void fork_shipper(struct ship_keeper *keeper)
     wait_set_up_shipper(&keeper->heritage->segment);
     pid_t pid = process_fork(keeper->heritage, PROCESS_SHIPPER, &errand);
     if (pid < 0) { /* no processes or memory, perhaps only for a moment */
-        log_error("action: replica_start | result: fail | error: fork: %s%s", strerror(errno),
+        log_error(LOG_SHIPPER_NOT_FORKED, "result: fail | error: fork: %s%s", strerror(errno),
                   process_explain_fork(errno));
         keeper->deaths++;
         keeper->replace_at_ms = clock_monotonic_ms() + REPLACEMENT_PAUSE_MS +
@@ -105,9 +105,9 @@ void ship_keeper_bury(struct ship_keeper *keeper, int wait_status)
                 WEXITSTATUS(wait_status) == SHIPPER_STATUS_STOPPED;
     int64_t now_ms = clock_monotonic_ms();
     process_describe_end(wait_status, end);
-    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-              "action: reap | result: %s | role: shipper | pid: %d | ended_by: %s",
-              well ? "success" : "fail", (int)keeper->shipper, end);
+    log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, well ? LOG_SHIPPER_ENDED : LOG_SHIPPER_DIED,
+              "result: %s | role: shipper | pid: %d | ended_by: %s", well ? "success" : "fail",
+              (int)keeper->shipper, end);
     keeper->shipper = 0;
     atomic_store(&figures_of(keeper)->pid, 0);
     if (well) {

@@ -134,7 +134,8 @@ static void settle_connection(struct supervisor *supervisor, pid_t pid, uint32_t
     char via[SHARED_PEER_BYTES];
     (void)slot_read_peer(slot, &version, peer, via); /* nobody changes it any more */
     log_write(well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-              "action: reap | result: %s | role: handler | pid: %d | ended_by: %s | ip: %s%s%s | "
+              well ? LOG_HANDLER_ENDED : LOG_HANDLER_DIED,
+              "result: %s | role: handler | pid: %d | ended_by: %s | ip: %s%s%s | "
               "messages: %" PRIu64 " | bets: %" PRIu64,
               well ? "success" : "fail", (int)pid, end, peer, via[0] == '\0' ? "" : " | via: ", via,
               atomic_load(&slot->messages), atomic_load(&slot->bets));
@@ -234,7 +235,7 @@ static int await_event(struct pollfd *poll, nfds_t watched, const struct timespe
     int result = ppoll(poll, watched, timeout, signals_sleep_mask());
     if (result < 0 && errno != EINTR) {
         const struct timespec pause = clock_interval(OUT_OF_RESOURCES_PAUSE_MS);
-        log_error("action: wait | result: fail | error: ppoll: %s", strerror(errno));
+        log_error(LOG_WAIT_FAILED, "result: fail | error: ppoll: %s", strerror(errno));
         signals_unblock();
         nanosleep(&pause, NULL);
         signals_block();
@@ -254,7 +255,7 @@ static void pause_for(struct supervisor *supervisor, int64_t pause_ms)
 static void log_suppressed(uint64_t suppressed)
 {
     if (suppressed > 0) {
-        log_warning("action: accept_connections | result: fail | suppressed: %" PRIu64, suppressed);
+        log_warning(LOG_REFUSALS_SUPPRESSED, "result: fail | suppressed: %" PRIu64, suppressed);
     }
 }
 
@@ -295,7 +296,7 @@ static void start_handler(struct supervisor *supervisor, int socket,
     if (pid < 0) {
         int error = errno;
         if (may_log_refusal(supervisor)) {
-            log_error("action: accept_connections | result: fail | ip: %s | error: fork: %s%s",
+            log_error(LOG_HANDLER_NOT_FORKED, "result: fail | ip: %s | error: fork: %s%s",
                       peer->text, strerror(error), process_explain_fork(error));
         }
         slot_release(slot);
@@ -307,8 +308,7 @@ static void start_handler(struct supervisor *supervisor, int socket,
     atomic_store(&slot->pid, pid);
     count(&counters(supervisor)->connections_accepted);
     tell_open(supervisor);
-    log_info("action: accept_connections | result: success | ip: %s | pid: %d", peer->text,
-             (int)pid);
+    log_info(LOG_CONNECTION_ACCEPTED, "result: success | ip: %s | pid: %d", peer->text, (int)pid);
 }
 
 /* Logs why accept failed. A connection that was gone before it could be accepted is no failure. */
@@ -319,7 +319,7 @@ static void explain_accept_error(struct supervisor *supervisor)
         return;
     }
     if (may_log_refusal(supervisor)) {
-        log_error("action: accept_connections | result: fail | error: %s", strerror(error));
+        log_error(LOG_ACCEPT_FAILED, "result: fail | error: %s", strerror(error));
     }
     pause_for(supervisor, OUT_OF_RESOURCES_PAUSE_MS);
 }
@@ -328,7 +328,8 @@ static void explain_accept_error(struct supervisor *supervisor)
 static void log_eviction(struct supervisor *supervisor, uint32_t slot_index)
 {
     if (slot_index != ADDRESS_NONE && may_log_refusal(supervisor)) {
-        log_warning("action: evict_connection | result: success | ip: %s | reason: it has not said "
+        log_warning(LOG_CONNECTION_EVICTED,
+                    "result: success | ip: %s | reason: it has not said "
                     "who it is, and %s are reached",
                     supervisor->heritage.segment.slots[slot_index].peer,
                     refusal_key(REFUSAL_EVICTED));
@@ -346,7 +347,7 @@ static void admit(struct supervisor *supervisor, int socket, const struct listen
         return;
     }
     if (may_log_refusal(supervisor)) {
-        log_warning("action: accept_connections | result: fail | ip: %s | reason: more than %s",
+        log_warning(LOG_CONNECTION_REFUSED, "result: fail | ip: %s | reason: more than %s",
                     peer->text, refusal_key(verdict.reason));
     }
     count(&counters(supervisor)->connections_refused);
@@ -458,14 +459,16 @@ static void fence(struct supervisor *supervisor)
     wait_halt(&supervisor->heritage.segment);
     if (verdict == SHIP_STRANGER) {
         log_critical(
-            "action: server | result: fail | reason: the log of centre %s is another "
+            LOG_PRIMARY_STRANGER,
+            "result: fail | reason: the log of centre %s is another "
             "lottery's (the line before says whose): this server takes no more bets. If it "
             "was to be the standby, start it with --follow and an empty data.directory; if "
             "it is a lottery of its own, name another replication.centre",
             supervisor->heritage.config.replication_centre);
         return;
     }
-    log_critical("action: server | result: fail | reason: %s: this server takes no more bets, and "
+    log_critical(LOG_PRIMARY_DEPOSED,
+                 "result: fail | reason: %s: this server takes no more bets, and "
                  "acknowledges none; start it as a standby (lottery-server --follow), which moves "
                  "what was never acknowledged aside",
                  verdict == SHIP_BEHIND ? "the log of the centre has more than this disk"
@@ -532,7 +535,7 @@ static bool stop_handlers(struct supervisor *supervisor)
         pause_for(supervisor, REPEAT_SIGTERM_MS);
         look_after_children(supervisor);
     }
-    log_info("action: stop_handlers | result: %s | handlers: %u", forced ? "fail" : "success",
+    log_info(LOG_HANDLERS_STOPPED, "result: %s | handlers: %u", forced ? "fail" : "success",
              handlers);
     return !forced;
 }
@@ -578,7 +581,7 @@ static enum supervisor_end stop_storer(struct supervisor *supervisor)
         reap(supervisor);
     }
     bool failed = forced || keeper->state == KEEPER_UNDRAINED || keeper->state == KEEPER_GIVEN_UP;
-    log_info("action: stop_storer | result: %s | storer: %s", failed ? "fail" : "success",
+    log_info(LOG_STORER_WAS_STOPPED, "result: %s | storer: %s", failed ? "fail" : "success",
              keeper_state_name(keeper->state));
     if (!failed) {
         return SUPERVISOR_STOPPED_AS_ASKED;
@@ -619,8 +622,8 @@ static void stop_shipper(struct supervisor *supervisor)
         reason = " | reason: this node may not append to the log any more";
     }
     log_write(has_all ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-              "action: stop_shipper | result: %s | durable: %" PRIu64 " | replicated: %" PRIu64
-              "%s",
+              has_all ? LOG_SHIPPER_WAS_STOPPED : LOG_SHIPPER_LEFT_BEHIND,
+              "result: %s | durable: %" PRIu64 " | replicated: %" PRIu64 "%s",
               has_all ? "success" : "fail", atomic_load(&positions->durable),
               atomic_load(&positions->replicated), has_all ? "" : reason);
 }
@@ -635,10 +638,10 @@ static void shut_down(struct supervisor *supervisor)
     } else if (supervisor->end == SUPERVISOR_STOPPED_AS_ASKED) {
         signals_describe_request(reason);
     }
-    log_info("action: shutdown | result: in_progress | reason: %s", reason);
+    log_info(LOG_SHUTDOWN_BEGUN, "result: in_progress | reason: %s", reason);
     segment_publish(&heritage->segment, SHARED_STOPPING);
     listeners_close(&heritage->listeners);
-    log_info("action: close_listener | result: success");
+    log_info(LOG_LISTENER_CLOSED, "result: success");
     bool stopped = stop_handlers(supervisor);
     if (!stop_keyholder(supervisor) || !stopped) {
         note_end(supervisor, SUPERVISOR_HAD_TO_KILL);
@@ -663,7 +666,7 @@ static void announce_ready(struct heritage *heritage)
     segment_publish(&heritage->segment, SHARED_READY);
     for (size_t i = 0; i < heritage->listeners.count; i++) {
         listener_describe(heritage->listeners.descriptors[i], &bound, &port);
-        log_info("action: listen | result: success | address: %s | port: %u", bound.host, port);
+        log_info(LOG_LISTENING, "result: success | address: %s | port: %u", bound.host, port);
     }
     server_tls_warn(&heritage->tls, &heritage->config, &heritage->listeners);
 }
@@ -839,12 +842,12 @@ int supervisor_run(const struct server_config *config, int promoter)
         heritage_close(&supervisor.heritage);
     }
     if (supervisor.end == SUPERVISOR_COULD_NOT_START) {
-        log_critical("action: start | result: fail | error: %s", failure.text);
+        log_critical(LOG_START_FAILED, "result: fail | error: %s", failure.text);
         log_complain("%s", failure.text);
         return EXIT_FAILURE;
     }
     bool well = supervisor.end == SUPERVISOR_STOPPED_AS_ASKED;
-    log_info("action: server_exit | result: %s | end: %s", well ? "success" : "fail",
+    log_info(LOG_SERVER_EXITED, "result: %s | end: %s", well ? "success" : "fail",
              end_name(supervisor.end));
     return well                                  ? EXIT_SUCCESS
            : supervisor.end == SUPERVISOR_FENCED ? SUPERVISOR_EXIT_FENCED

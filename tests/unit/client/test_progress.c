@@ -250,9 +250,9 @@ static void log_over_bar(unsigned lines_up, bool share_terminal, char *text, siz
     }
     progress_open(&progress, program, lines_up, 1, 100);
     progress_set_state(&progress, "betting");
-    log_info("action: test");
+    log_info(LOG_RESUMED, "test");
     progress_close(&progress);
-    log_info("action: later");
+    log_info(LOG_RESUMED, "later");
     (void)dup2(output, STDOUT_FILENO);
     (void)close(output);
     read_terminal(terminal, program, text, capacity);
@@ -276,13 +276,13 @@ static void the_line_makes_room_for_a_line_of_the_log(void **state)
     char text[2048];
     log_over_bar(0, true, text, sizeof text);
     char *wiped = strstr(text, "betting\x1b[K\r\r\x1b[K");
-    char *logged = strstr(text, "INFO     action: test\r\n\ragency 1 ");
+    char *logged = strstr(text, "INFO     action: reanudar | test\r\n\ragency 1 ");
     assert_non_null(wiped);
     assert_non_null(logged);
     assert_true(wiped < logged);
     assert_int_equal(count(text, "agency 1 "), 3); /* at first, behind the log's line, at the end */
     assert_non_null(strstr(text, "betting\x1b[K\r\r\n")); /* then it is over */
-    assert_non_null(strstr(text, "INFO     action: later\r\n"));
+    assert_non_null(strstr(text, "INFO     action: reanudar | later\r\n"));
 }
 
 static void a_log_that_goes_elsewhere_leaves_the_line_alone(void **state)

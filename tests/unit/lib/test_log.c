@@ -26,7 +26,7 @@
 #include <cmocka.h> /* after what it needs */
 
 enum {
-    PREFIX_BYTES = sizeof "2026-11-23 10:00:00 CRITICAL " - 1,
+    PREFIX_BYTES = sizeof "2026-11-23 10:00:00 CRITICAL action: reload | " - 1,
     TIME_BYTES = sizeof "2026-11-23 10:00:00" - 1,
     LEVEL_COLUMN = TIME_BYTES + 1,
     WRITERS = 8,
@@ -105,7 +105,7 @@ static bool next_write(struct fixture *fixture)
         give_back_standard_output(fixture);                                                        \
     } while (0)
 
-/* Expects exactly one line, and that this is what stands behind date, time and level. */
+/* Expects exactly one line, and that this is what stands behind date, time, level and action. */
 static void expect_text(struct fixture *fixture, const char *text)
 {
     assert_true(next_write(fixture));
@@ -133,7 +133,7 @@ static void lines_below_the_threshold_are_not_written(void **state)
     for (int threshold = 0; threshold < LOG_LEVELS; threshold++) {
         log_set_threshold((enum log_level)threshold);
         for (int level = 0; level < LOG_LEVELS; level++) {
-            LOG(fixture, (enum log_level)level, "x");
+            LOG(fixture, (enum log_level)level, LOG_RELOADED, "x");
             assert_int_equal(next_write(fixture), level >= threshold);
             assert_int_equal(log_enabled((enum log_level)level), level >= threshold);
         }
@@ -185,9 +185,9 @@ static void a_line_has_the_local_time_its_level_and_its_text(void **state)
         struct tm broken_down = {.tm_isdst = -1};
         char padded[16];
         time_t before = time(NULL);
-        LOG(fixture, (enum log_level)level, "action: %s | result: success | n: %d", "x", 7);
+        LOG(fixture, (enum log_level)level, LOG_RELOADED, "result: %s | n: %d", "success", 7);
         time_t after = time(NULL);
-        expect_text(fixture, "action: x | result: success | n: 7");
+        expect_text(fixture, "result: success | n: 7");
         const char *rest = strptime(fixture->line, "%Y-%m-%d %H:%M:%S", &broken_down);
         assert_ptr_equal(rest, fixture->line + TIME_BYTES);
         time_t told = mktime(&broken_down);
@@ -204,21 +204,21 @@ static void a_signal_handlers_line_is_like_any_other(void **state)
     struct tm broken_down = {.tm_isdst = 0};
     time_t before = time(NULL);
     take_standard_output(fixture, fixture->pipe[1]);
-    log_write_in_signal(LOG_LEVEL_CRITICAL, "action: x | result: fail");
+    log_write_in_signal(LOG_LEVEL_CRITICAL, LOG_RELOADED, "result: fail");
     give_back_standard_output(fixture);
     time_t after = time(NULL);
-    expect_text(fixture, "action: x | result: fail");
+    expect_text(fixture, "result: fail");
     const char *rest = strptime(fixture->line, "%Y-%m-%d %H:%M:%S", &broken_down);
     assert_ptr_equal(rest, fixture->line + TIME_BYTES);
     time_t told = timegm(&broken_down);
     assert_true(before <= told && told <= after);
-    assert_memory_equal(rest, " CRITICAL ", strlen(" CRITICAL "));
+    assert_memory_equal(rest, " CRITICAL action: reload | ", strlen(" CRITICAL action: reload | "));
 }
 
 static void a_line_without_text_is_a_line(void **state)
 {
     struct fixture *fixture = *state;
-    LOG(fixture, LOG_LEVEL_INFO, "%s", "");
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "%s", "");
     assert_true(next_write(fixture));
     assert_int_equal(fixture->bytes, PREFIX_BYTES + 1);
     assert_int_equal(fixture->line[PREFIX_BYTES], '\n');
@@ -228,11 +228,11 @@ static void each_short_form_writes_its_own_level(void **state)
 {
     struct fixture *fixture = *state;
     take_standard_output(fixture, fixture->pipe[1]);
-    log_debug("%d", LOG_LEVEL_DEBUG);
-    log_info("%d", LOG_LEVEL_INFO);
-    log_warning("%d", LOG_LEVEL_WARNING);
-    log_error("%d", LOG_LEVEL_ERROR);
-    log_critical("%d", LOG_LEVEL_CRITICAL);
+    log_debug(LOG_RELOADED, "%d", LOG_LEVEL_DEBUG);
+    log_info(LOG_RELOADED, "%d", LOG_LEVEL_INFO);
+    log_warning(LOG_RELOADED, "%d", LOG_LEVEL_WARNING);
+    log_error(LOG_RELOADED, "%d", LOG_LEVEL_ERROR);
+    log_critical(LOG_RELOADED, "%d", LOG_LEVEL_CRITICAL);
     give_back_standard_output(fixture);
     for (int level = 0; level < LOG_LEVELS; level++) {
         assert_true(next_write(fixture));
@@ -247,22 +247,22 @@ static void control_characters_are_blanked_and_text_is_not(void **state)
 {
     struct fixture *fixture = *state;
     for (int c = 0; c < ' '; c++) {
-        LOG(fixture, LOG_LEVEL_INFO, "a%cb", c);
+        LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "a%cb", c);
         expect_text(fixture, "a?b");
     }
-    LOG(fixture, LOG_LEVEL_INFO, "%s", "x\n2026-11-23 10:00:00 CRITICAL forged\r\n");
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "%s", "x\n2026-11-23 10:00:00 CRITICAL forged\r\n");
     expect_text(fixture, "x?2026-11-23 10:00:00 CRITICAL forged??");
-    LOG(fixture, LOG_LEVEL_INFO, "%s", "Peñé ~ 日本 |");
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "%s", "Peñé ~ 日本 |");
     expect_text(fixture, "Peñé ~ 日本 |");
 }
 
 static void a_line_is_valid_utf_8_whatever_is_logged(void **state)
 {
     struct fixture *fixture = *state;
-    LOG(fixture, LOG_LEVEL_INFO, "%s",
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "%s",
         "\x7f|\xc2\x85|\xff|\xc3|\xc0\x80|\xed\xa0\x80|\xf0\x9f\x98");
     expect_text(fixture, "?|??|?|?|??|???|???");
-    LOG(fixture, LOG_LEVEL_INFO, "%s", "\xc3\x91 \xc3\xc3\x91 \xf0\x9f\x98\x80");
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "%s", "\xc3\x91 \xc3\xc3\x91 \xf0\x9f\x98\x80");
     expect_text(fixture, "\xc3\x91 ?\xc3\x91 \xf0\x9f\x98\x80");
 }
 
@@ -274,7 +274,7 @@ static void a_character_that_is_cut_in_two_is_blanked(void **state)
     memset(text, '.', sizeof text);
     text[room - 1] = '\xc3';
     text[room] = '\x91';
-    LOG(fixture, LOG_LEVEL_INFO, "%.*s", (int)room + 1, text);
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "%.*s", (int)room + 1, text);
     assert_true(next_write(fixture));
     assert_memory_equal(fixture->line + fixture->bytes - 4, "..?\n", 4);
     assert_false(next_write(fixture));
@@ -290,7 +290,7 @@ static void a_line_that_is_too_long_is_cut_and_still_ended(void **state)
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         size_t kept = lengths[i] < room ? lengths[i] : room;
         text[kept - 1] = '\t'; /* the last one that is kept is looked at as well */
-        LOG(fixture, LOG_LEVEL_INFO, "%.*s", (int)lengths[i], text);
+        LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "%.*s", (int)lengths[i], text);
         text[kept - 1] = '.';
         assert_true(next_write(fixture));
         assert_int_equal(fixture->bytes, PREFIX_BYTES + kept + 1);
@@ -306,7 +306,7 @@ static void a_line_that_cannot_be_written_changes_nothing(void **state)
     struct fixture *fixture = *state;
     take_standard_output(fixture, fixture->pipe[0]); /* can't be written to */
     errno = ERANGE;
-    log_info("x");
+    log_info(LOG_RELOADED, "x");
     int error = errno;
     give_back_standard_output(fixture);
     assert_int_equal(error, ERANGE);
@@ -320,7 +320,7 @@ static void lose(struct fixture *fixture, int lines)
 {
     take_standard_output(fixture, fixture->pipe[0]);
     for (int i = 0; i < lines; i++) {
-        log_info("lost");
+        log_info(LOG_RELOADED, "lost");
     }
     give_back_standard_output(fixture);
 }
@@ -341,10 +341,10 @@ static void lost_lines_are_counted_and_told_before_the_next_one(void **state)
     struct fixture *fixture = *state;
     lose(fixture, 3);
     assert_int_equal(fixture->losses.lines, 3);
-    LOG(fixture, LOG_LEVEL_INFO, "x");
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "x");
     expect_told(fixture, 3);
     expect_text(fixture, "x");
-    LOG(fixture, LOG_LEVEL_INFO, "y");
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "y");
     expect_text(fixture, "y");
     assert_int_equal(fixture->losses.lines, 3);
     assert_int_equal(fixture->losses.untold, 0);
@@ -354,14 +354,14 @@ static void losses_are_told_once_a_second_and_none_is_forgotten(void **state)
 {
     struct fixture *fixture = *state;
     lose(fixture, 1);
-    LOG(fixture, LOG_LEVEL_INFO, "x");
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "x");
     expect_told(fixture, 1);
     expect_text(fixture, "x");
     lose(fixture, 2);
-    LOG(fixture, LOG_LEVEL_INFO, "y");
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "y");
     expect_text(fixture, "y");
     fixture->losses.told_at_ms -= 1000; /* a second has gone by */
-    LOG(fixture, LOG_LEVEL_INFO, "z");
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "z");
     expect_told(fixture, 2);
     expect_text(fixture, "z");
     assert_int_equal(fixture->losses.lines, 3);
@@ -371,7 +371,7 @@ static void what_was_not_told_is_told_at_the_end(void **state)
 {
     struct fixture *fixture = *state;
     lose(fixture, 1);
-    LOG(fixture, LOG_LEVEL_INFO, "x");
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "x");
     expect_told(fixture, 1);
     expect_text(fixture, "x");
     lose(fixture, 2);
@@ -387,7 +387,7 @@ static void nothing_is_told_at_the_end_where_nothing_was_lost(void **state)
 {
     struct fixture *fixture = *state;
     take_standard_output(fixture, fixture->pipe[1]);
-    log_info("x");
+    log_info(LOG_RELOADED, "x");
     log_close();
     give_back_standard_output(fixture);
     expect_text(fixture, "x");
@@ -404,7 +404,7 @@ static void whoever_counts_next_takes_along_what_was_not_told(void **state)
     lose(fixture, 1);
     log_count_losses_in(&fixture->losses);
     assert_int_equal(fixture->losses.lines, 3);
-    LOG(fixture, LOG_LEVEL_INFO, "x");
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "x");
     expect_told(fixture, 3);
     expect_text(fixture, "x");
 }
@@ -414,7 +414,7 @@ static void warnings_that_are_not_wanted_do_not_tell(void **state)
     struct fixture *fixture = *state;
     lose(fixture, 1);
     log_set_threshold(LOG_LEVEL_ERROR);
-    LOG(fixture, LOG_LEVEL_ERROR, "x");
+    LOG(fixture, LOG_LEVEL_ERROR, LOG_RELOADED, "x");
     expect_text(fixture, "x");
     assert_int_equal(fixture->losses.lines, 1);
 }
@@ -423,11 +423,11 @@ static void a_line_behind_half_a_line_stands_alone(void **state)
 {
     struct fixture *fixture = *state;
     fixture->losses.torn = 1;
-    LOG(fixture, LOG_LEVEL_INFO, "x");
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "x");
     assert_true(next_write(fixture));
     assert_int_equal(fixture->line[0], '\n');
     assert_memory_equal(fixture->line + 1 + PREFIX_BYTES, "x\n", 2);
-    LOG(fixture, LOG_LEVEL_INFO, "y");
+    LOG(fixture, LOG_LEVEL_INFO, LOG_RELOADED, "y");
     expect_text(fixture, "y");
 }
 
@@ -439,7 +439,7 @@ static int log_a_line(void *context)
     if (dup2(fixture->pipe[1], STDOUT_FILENO) < 0) {
         return 1;
     }
-    log_info("x");
+    log_info(LOG_RELOADED, "x");
     return 0;
 }
 
@@ -487,7 +487,7 @@ static int write_many_lines(void *context)
     }
     for (int i = 0; i < LINES_OF_A_WRITER; i++) {
         int length = 1 + (i * 131 + writer->number * 17) % PADDING_MAX;
-        log_info("%d %d %d %.*s", writer->number, i, length, length, padding);
+        log_info(LOG_RELOADED, "%d %d %d %.*s", writer->number, i, length, length, padding);
     }
     return 0;
 }
@@ -661,14 +661,14 @@ static void log_as(struct fixture *fixture, bool on_terminal, const char *kind,
     assert_int_equal(no_color == NULL ? unsetenv("NO_COLOR") : setenv("NO_COLOR", no_color, 1), 0);
     take_standard_output(fixture, program);
     log_open();
-    log_info("a");
-    log_error("b");
-    log_write_in_signal(LOG_LEVEL_CRITICAL, "c");
+    log_info(LOG_RELOADED, "a");
+    log_error(LOG_RELOADED, "b");
+    log_write_in_signal(LOG_LEVEL_CRITICAL, LOG_RELOADED, "c");
     give_back_standard_output(fixture);
     log_open();
     fixture->bytes = 0;
     fixture->line[0] = '\0';
-    while (strstr(fixture->line, " c") == NULL) { /* the last thing that is written */
+    while (strstr(fixture->line, " | c") == NULL) { /* the last thing that is written */
         ssize_t got = read(terminal, fixture->line + fixture->bytes,
                            sizeof fixture->line - 1 - fixture->bytes);
         assert_true(got > 0);
@@ -695,11 +695,12 @@ static void levels_are_coloured_on_a_terminal_only(void **state)
                  {false, "xterm", NULL, false}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         log_as(fixture, cases[i].on_terminal, cases[i].kind, cases[i].no_color);
-        assert_non_null(strstr(fixture->line, " INFO     a"));
-        assert_non_null(strstr(fixture->line,
-                               cases[i].coloured ? " \x1b[31mERROR\x1b[0m    b" : " ERROR    b"));
-        assert_non_null(strstr(fixture->line,
-                               cases[i].coloured ? " \x1b[1;31mCRITICAL\x1b[0m c" : " CRITICAL c"));
+        assert_non_null(strstr(fixture->line, " INFO     action: reload | a"));
+        assert_non_null(strstr(fixture->line, cases[i].coloured ? " \x1b[31mERROR\x1b[0m    action"
+                                                                : " ERROR    action"));
+        assert_non_null(strstr(fixture->line, cases[i].coloured
+                                                  ? " \x1b[1;31mCRITICAL\x1b[0m action"
+                                                  : " CRITICAL action"));
     }
 }
 

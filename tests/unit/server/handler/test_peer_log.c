@@ -74,12 +74,13 @@ static void a_line_ends_in_the_handler_and_its_peer(void **state)
 {
     struct fixture *fixture = *state;
     open_log(fixture);
-    peer_log_write(&fixture->log, LOG_LEVEL_INFO, "action: a | cantidad: %d", 5);
-    peer_log_limited(&fixture->log, LOG_LEVEL_WARNING, "action: b | reason: %s", "c");
+    peer_log_write(&fixture->log, LOG_LEVEL_INFO, LOG_BETS_REFUSED, "cantidad: %d", 5);
+    peer_log_limited(&fixture->log, LOG_LEVEL_WARNING, LOG_MESSAGE_REFUSED, "reason: %s", "c");
     peer_log_close(&fixture->log);
     assert_int_equal(read_lines(fixture), 2);
-    assert_non_null(strstr(fixture->text, "INFO     action: a | cantidad: 5 | pid: "));
-    assert_non_null(strstr(fixture->text, "WARNING  action: b | reason: c | pid: "));
+    assert_non_null(
+        strstr(fixture->text, "INFO     action: apuesta_recibida | cantidad: 5 | pid: "));
+    assert_non_null(strstr(fixture->text, "WARNING  action: receive_message | reason: c | pid: "));
 }
 
 static void a_line_of_a_forwarded_connection_names_the_balancer_too(void **state)
@@ -92,8 +93,8 @@ static void a_line_of_a_forwarded_connection_names_the_balancer_too(void **state
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
     open_log(fixture);
-    peer_log_write(&fixture->log, LOG_LEVEL_INFO, "action: a");
-    peer_log_write(&fixture->log, LOG_LEVEL_INFO, "action: a | %s", longest);
+    peer_log_write(&fixture->log, LOG_LEVEL_INFO, LOG_BETS_REFUSED, "result: fail");
+    peer_log_write(&fixture->log, LOG_LEVEL_INFO, LOG_BETS_REFUSED, "%s", longest);
     assert_int_equal(read_lines(fixture), 2);
 }
 
@@ -104,7 +105,7 @@ static void a_line_that_is_too_long_keeps_the_name_at_its_end(void **state)
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
     open_log(fixture);
-    peer_log_write(&fixture->log, LOG_LEVEL_INFO, "action: a | %s", longest);
+    peer_log_write(&fixture->log, LOG_LEVEL_INFO, LOG_BETS_REFUSED, "%s", longest);
     assert_int_equal(read_lines(fixture), 1);
 }
 
@@ -113,7 +114,7 @@ static void what_can_be_repeated_is_counted_behind_a_burst(void **state)
     struct fixture *fixture = *state;
     open_log(fixture);
     for (int i = 0; i < MANY_LINES; i++) {
-        peer_log_limited(&fixture->log, LOG_LEVEL_WARNING, "action: a");
+        peer_log_limited(&fixture->log, LOG_LEVEL_WARNING, LOG_BETS_REFUSED, "result: fail");
     }
     peer_log_close(&fixture->log);
     peer_log_close(&fixture->log); /* told once */
@@ -127,8 +128,8 @@ static void what_is_not_limited_is_never_suppressed(void **state)
     struct fixture *fixture = *state;
     open_log(fixture);
     for (int i = 0; i < MANY_LINES; i++) {
-        peer_log_limited(&fixture->log, LOG_LEVEL_WARNING, "action: a");
-        peer_log_write(&fixture->log, LOG_LEVEL_INFO, "action: b");
+        peer_log_limited(&fixture->log, LOG_LEVEL_WARNING, LOG_BETS_REFUSED, "result: fail");
+        peer_log_write(&fixture->log, LOG_LEVEL_INFO, LOG_BETS_STORED, "result: success");
     }
     assert_int_equal(read_lines(fixture), LOG_LIMIT_BURST + MANY_LINES);
 }
@@ -139,7 +140,7 @@ static void lines_below_the_threshold_are_neither_written_nor_counted(void **sta
     log_set_threshold(LOG_LEVEL_WARNING);
     open_log(fixture);
     for (int i = 0; i < MANY_LINES; i++) {
-        peer_log_limited(&fixture->log, LOG_LEVEL_INFO, "action: a");
+        peer_log_limited(&fixture->log, LOG_LEVEL_INFO, LOG_BETS_REFUSED, "result: fail");
     }
     int64_t due_ms = peer_log_summarize(&fixture->log);
     peer_log_close(&fixture->log);
@@ -152,7 +153,7 @@ static void a_summary_that_is_not_due_says_when_it_is(void **state)
     struct fixture *fixture = *state;
     open_log(fixture);
     for (int i = 0; i < MANY_LINES; i++) {
-        peer_log_limited(&fixture->log, LOG_LEVEL_INFO, "action: a");
+        peer_log_limited(&fixture->log, LOG_LEVEL_INFO, LOG_BETS_REFUSED, "result: fail");
     }
     fixture->log.limit.summary_at_ms += LOG_LIMIT_SUMMARY_MS; /* however slow the machine is */
     int64_t due_ms = peer_log_summarize(&fixture->log);
