@@ -134,6 +134,21 @@ static bool receive_answer(int server, char answer[ADMIN_ANSWER_BYTES_MAX], stru
     return true;
 }
 
+/* Takes the line "claimed EPOCH", which a standby tells before the answer. True where there is one. */
+static bool take_claimed(char answer[ADMIN_ANSWER_BYTES_MAX])
+{
+    static const char word[] = "claimed ";
+    if (strncmp(answer, word, sizeof word - 1) != 0) {
+        return false;
+    }
+    const char *end = strchr(answer, '\n');
+    const char *rest = end == NULL ? "fail the log is this node's, and its server ended before it "
+                                     "served: see its log"
+                                   : end + 1;
+    memmove(answer, rest, strlen(rest) + 1); /* a literal is shorter than the array */
+    return true;
+}
+
 static int print_answer(const struct invocation *invocation, const struct admin_request *request,
                         const char *answer)
 {
@@ -165,6 +180,10 @@ int asking_carry_out(const struct invocation *invocation, const struct server_co
     if (server >= 0) {
         close(server);
     }
-    return answered ? print_answer(invocation, request, answer)
-                    : program_complain(invocation->manual, EXIT_FAILURE, "%s", failure.text);
+    if (!answered) {
+        return program_complain(invocation->manual, EXIT_FAILURE, "%s", failure.text);
+    }
+    const bool has_claimed = take_claimed(answer);
+    int status = print_answer(invocation, request, answer);
+    return has_claimed && status != EXIT_SUCCESS ? EXIT_CLAIMED : status;
 }

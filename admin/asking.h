@@ -14,7 +14,8 @@
 /*
  * Asks the server of config->data_directory and prints its answer (`--json`: as an object with
  * `ok`, `command` and `answer`). Returns the exit status: 0 when it was carried out; 1, after a
- * complaint, when it was not, or when there is no server to ask.
+ * complaint, when it was not, or when there is no server to ask; EXIT_CLAIMED when a standby has claimed
+ * the log, which stays, and does not serve.
  */
 int asking_carry_out(const struct invocation *invocation, const struct server_config *config,
                      const struct admin_request *request);

@@ -66,7 +66,7 @@ struct command {
 const char *command_option(const struct invocation *invocation, enum command_option option);
 
 /* Exit statuses of lottery-admin, beside those of lib/program.h. -h lists all of them. */
-enum { EXIT_UNREAD = 3 };
+enum { EXIT_UNREAD = 3, EXIT_CLAIMED = 4 };
 
 /* The commands. command_NAME.c says what each does. */
 int command_status(const struct invocation *invocation, const struct server_config *config);

@@ -221,6 +221,7 @@ static const struct program_manual manual = {
         {
             {EXIT_FAILURE, "something failed, or a directory that was checked is not well"},
             {EXIT_UNREAD, "a directory that was to be checked can't be read"},
+            {EXIT_CLAIMED, "promote: the log is this node's, and it does not serve (yet)"},
             {PROGRAM_EXIT_CONFIG, "the server's configuration is wrong"},
         },
     .formats = {{"control", CONTROL_VERSION},

@@ -23,6 +23,9 @@ static bool fold_claim(struct log_state *state, const struct record *record, uin
                            " of done.csv, and there are %" PRIu64 " and %" PRIu64,
                            record->bets_end, record->done_end, bets_end, done_end);
     }
+    if (same_draw && record->length > 0) {
+        return failure_set(failure, "it begins the draw %s a second time", record->identity);
+    }
     state->epoch = record->epoch;
     state->claimed_at = sequence;
     (void)snprintf(state->node, sizeof state->node, "%s", record->node);

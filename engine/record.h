@@ -6,7 +6,8 @@
  *     lottery.<centre>.bets   bytes of bets.csv, whole rows, at their offset
  *     lottery.<centre>.done   bytes of done.csv, the same
  *     lottery.<centre>.file   a small file, whole: control, seal.json, draw.json, ...
- *     lottery.<centre>.claim  no bytes: from here on this node writes, in a higher epoch
+ *     lottery.<centre>.claim  from here on this node writes, in a higher epoch. One that begins a draw
+ *                             has that draw's control for its bytes, else it has none
  *
  * Beside it, on lottery.<centre>.alive, the primary's heartbeats are told, and stored by nobody.
  *
@@ -48,10 +49,12 @@ struct record {
     char name[RECORD_NAME_BYTES];   /* of a file: letters, digits, `.`, `-`, `_`; no `.` first */
     /* Of a claim: where the log's bets and lines of done.csv end, at the claim's own place. What the
      * writer before has of these files beyond them was never acknowledged. A claim of another
-     * identity begins the next draw, and has zeros. */
+     * identity begins the next draw: it has zeros, and the draw's control for its bytes, so that a
+     * draw and its terms are there at once. (A log's first claim may have none: then control comes
+     * as a file, behind the bytes that it speaks of.) */
     uint64_t bets_end;
     uint64_t done_end;
-    const void *bytes; /* not owned; NULL of a claim */
+    const void *bytes; /* not owned; NULL: there are none */
     uint64_t length;
     uint32_t crc32c; /* of the bytes: set by the two functions below */
 };

@@ -67,6 +67,33 @@ static void dismiss(struct admin_door *door)
     door->deadline_ms = 0;
 }
 
+void admin_door_tell(struct admin_door *door, const char *line)
+{
+    char text[ADMIN_ANSWER_BYTES_MAX];
+    int bytes = snprintf(text, sizeof text, "%.*s\n", (int)sizeof text - 2, line);
+    if (door->client >= 0) {
+        (void)send(door->client, text, (size_t)bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+}
+
+int admin_door_release(struct admin_door *door)
+{
+    int client = door->state == ADMIN_DOOR_WAITING ? door->client : -1;
+    if (client >= 0) {
+        door->client = -1;
+        dismiss(door);
+    }
+    return client;
+}
+
+void admin_door_adopt(struct admin_door *door, int client)
+{
+    if (client >= 0) {
+        door->client = client;
+        door->state = ADMIN_DOOR_WAITING;
+    }
+}
+
 void admin_door_close_in_child(struct admin_door *door)
 {
     dismiss(door);
@@ -141,12 +168,9 @@ int admin_door_give_away(struct admin_door *door, pid_t *pid)
 {
     struct ucred peer = {.pid = 0};
     socklen_t bytes = sizeof peer;
-    int client = door->client;
-    (void)getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &bytes);
+    (void)getsockopt(door->client, SOL_SOCKET, SO_PEERCRED, &peer, &bytes);
     *pid = peer.pid;
-    door->client = -1;
-    dismiss(door);
-    return client;
+    return admin_door_release(door);
 }
 
 void admin_door_answer(struct admin_door *door, bool carried_out, const char *text)

@@ -76,6 +76,18 @@ bool admin_door_go_on(struct admin_door *door, bool is_ready, struct admin_reque
  */
 int admin_door_give_away(struct admin_door *door, pid_t *pid);
 
+/*
+ * Tells the client that is owed an answer a line of its own before that: what has come to stay already. A
+ * client that can't take it does not get it.
+ */
+void admin_door_tell(struct admin_door *door, const char *line);
+
+/* Takes the client that is owed an answer from the door, and returns it; -1: there is none. */
+int admin_door_release(struct admin_door *door);
+
+/* The other way round, at a door with nobody at it: it owes this client an answer. -1: nothing. */
+void admin_door_adopt(struct admin_door *door, int client);
+
 /* Answers the request that is owed an answer; a client that has gone does not get it. */
 void admin_door_answer(struct admin_door *door, bool carried_out, const char *text);
 

@@ -229,10 +229,10 @@ static int replace(const struct server_config *config, struct service_manager *m
                     "result: success | reason: no server runs in %s: this is an "
                     "ordinary start",
                     config->data_directory);
-        return supervisor_run(config, manager, NULL);
+        return supervisor_run(config, manager, NULL, -1);
     case PREDECESSOR_GIVES:
         if (predecessor_await_end(&predecessor, &failure)) {
-            return supervisor_run(config, manager, &predecessor);
+            return supervisor_run(config, manager, &predecessor, -1);
         }
         break;
     case PREDECESSOR_REFUSES:
@@ -247,9 +247,10 @@ static int replace(const struct server_config *config, struct service_manager *m
 static int live(struct server_config *config, struct service_manager *manager, bool follows)
 {
     struct failure failure;
-    switch (follows ? standby_run(config, manager, &failure) : STANDBY_TOOK_OVER) {
+    int promoter = -1;
+    switch (follows ? standby_run(config, manager, &promoter, &failure) : STANDBY_TOOK_OVER) {
     case STANDBY_TOOK_OVER:
-        return supervisor_run(config, manager, NULL);
+        return supervisor_run(config, manager, NULL, promoter);
     case STANDBY_STOPPED:
         log_info(LOG_SERVER_EXITED, "result: success | end: stopped_as_asked");
         return EXIT_SUCCESS;

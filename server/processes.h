@@ -56,7 +56,8 @@ enum shipper_status {
     SHIPPER_STATUS_FAILED = 1,  /* another one may do better */
     SHIPPER_STATUS_FENCED = 4,  /* another node has claimed the log: this server must not go on */
     SHIPPER_STATUS_BEHIND = 5,  /* the log has more than this disk: neither */
-    SHIPPER_STATUS_REFUSED = 6  /* an operator is needed; the server goes on */
+    SHIPPER_STATUS_REFUSED = 6, /* an operator is needed; the server goes on */
+    SHIPPER_STATUS_STRANGER = 7 /* the log is another lottery's: this server must not go on */
 };
 
 /*

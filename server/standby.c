@@ -207,14 +207,10 @@ static void take_word(struct standby *standby, char *line)
         refuse_promotion(standby, text == NULL ? "it can't be done" : text);
     } else if (strcmp(line, "claimed") == 0) {
         standby->has_claimed = true;
-        if (standby->owes_promotion) {
-            char told[128];
-            (void)snprintf(
-                told, sizeof told,
-                "this node is the primary, by claim %.20s of the log; it starts to serve",
-                text == NULL ? "?" : text);
-            standby->owes_promotion = false;
-            answer(standby, true, told);
+        if (standby->owes_promotion) { /* what becomes of it the server tells, which starts now */
+            char told[sizeof "claimed 18446744073709551615"];
+            (void)snprintf(told, sizeof told, "claimed %.20s", text == NULL ? "?" : text);
+            admin_door_tell(&standby->door, told);
         }
     }
 }
@@ -393,8 +389,9 @@ static void tell_end(const struct standby *standby)
 }
 
 enum standby_end standby_run(struct server_config *config, struct service_manager *manager,
-                             struct failure *failure)
+                             int *promoter, struct failure *failure)
 {
+    *promoter = -1;
     struct standby standby = {
         .config = config, .manager = manager, .words = -1, .failure = failure};
     if (!server_config_replicates(config)) {
@@ -419,7 +416,11 @@ enum standby_end standby_run(struct server_config *config, struct service_manage
     follow(&standby);
     tell_end(&standby);
     stop_shipper(&standby);
-    refuse_promotion(&standby, "the standby is stopping");
+    if (standby.end == STANDBY_TOOK_OVER) {
+        *promoter = admin_door_release(&standby.door);
+    } else {
+        refuse_promotion(&standby, "the standby is stopping");
+    }
     admin_door_close(&standby.door, &standby.directory);
     data_directory_close(&standby.directory);
     return standby.end;

@@ -28,10 +28,12 @@ enum standby_end {
 };
 
 /*
- * Follows until one of the ends, and tells `manager` how it goes. Called by main, before there is a
- * supervisor.
+ * Follows until one of the ends, and tells `manager` how it goes. *promoter is the connection of an
+ * operator who has asked for a takeover, and is owed an answer by the server that is started now
+ * (supervisor_run); -1: there is none. Called by main, before there is a supervisor.
  */
 enum standby_end standby_run(struct server_config *config, struct service_manager *manager,
+                             int *promoter,
                              struct failure *failure);
 
 #endif

@@ -30,7 +30,8 @@ static bool lives(const struct beat *beat)
     const struct shared *shared = beat->segment->shared;
     return atomic_load(&beat->epoch) != 0 &&
            clock_monotonic_ms() - atomic_load(&beat->worked_at_ms) < WORK_LATE_MS &&
-           is_fresh(&shared->supervisor.beat_at_ms) && is_fresh(&shared->storer.beat_at_ms);
+           is_fresh(&shared->supervisor.beat_at_ms) &&
+           (is_fresh(&shared->storer.beat_at_ms) || atomic_load(&shared->shipper.opening) != 0);
 }
 
 static void tell(const struct beat *beat)

@@ -258,6 +258,14 @@ static bool is_own_record(const struct centre *centre, const struct centre_entry
                        closed->bets, facts->identity, facts->seal_sha256, facts->bets);
 }
 
+bool centre_is_closed_out(const struct centre *centre)
+{
+    const int place = centre_set_find(&centre->expected, centre->own);
+    const struct centre_entry *own = &centre->entries[place < 0 ? 0 : place];
+    return place >= 0 && own->sequence != 0 && own->readable &&
+           own->closed.by == NATIONAL_BY_OPERATOR;
+}
+
 /* ------------------------------------------------------------------- drawn ---- */
 
 /* What `drawn` has to say, by what was read. */

@@ -91,6 +91,9 @@ enum centre_standing centre_standing_of(const struct centre *centre,
                                         const struct centre_entry *entry,
                                         const struct centre_facts *facts);
 
+/* True when the stream says, as it was read last, that an operator has closed the own centre out. */
+bool centre_is_closed_out(const struct centre *centre);
+
 enum centre_close_out {
     CENTRE_OUT,         /* it is closed out, by this call or before */
     CENTRE_OUT_REFUSED, /* it can't be; the failure says why */

@@ -190,6 +190,9 @@ static void look(struct centre_desk *desk, struct engine *engine, const struct c
         return;
     }
     show_centres(desk, facts);
+    if (centre_is_closed_out(desk->centre) && desk->control.state < CONTROL_CLOSED) {
+        centres_close_sales(desk->setting.segment); /* what it would sell belongs to no draw */
+    }
     if (state == CENTRE_RELEASED) {
         char sha256[SHA256_DIGITS + 1];
         fault_point("centre.drawn");

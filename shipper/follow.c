@@ -13,6 +13,7 @@
 #include "shipper/beat.h"
 #include "shipper/mirror.h"
 #include "shipper/takeover.h"
+#include "store/archive.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -182,6 +183,34 @@ static void note_news(struct follower *follower, const struct record *record)
     }
 }
 
+/*
+ * Where the log does not go on from what is in the files: is it another lottery's? Then its first record
+ * is of a draw that this directory has never seen, and no engine has lost anything.
+ */
+static bool is_another_lottery(struct follower *follower, struct failure *failure)
+{
+    const struct mirror *mirror = &follower->mirror;
+    struct engine_message message;
+    struct record first;
+    struct control archived;
+    struct failure ignored;
+    if (mirror->log.epoch == 0 ||
+        engine_read(follower->plan->engine, follower->stream, 1, LAST_MS, &message, &ignored) !=
+            ENGINE_READ ||
+        !record_read(&message, &first, &ignored) ||
+        strcmp(first.identity, mirror->log.identity) == 0 ||
+        archive_find(mirror->directory, first.identity, &archived)) {
+        return false;
+    }
+    (void)failure_set(
+        failure,
+        "the log of centre %s began with lottery %s, and this directory follows the log of "
+        "lottery %s, which is another one: replication.centre is another centre's, or "
+        "data.directory is",
+        follower->plan->centre, first.identity, mirror->log.identity);
+    return true;
+}
+
 static void apply(struct follower *follower, const struct engine_message *message)
 {
     struct mirror *mirror = &follower->mirror;
@@ -197,6 +226,9 @@ static void apply(struct follower *follower, const struct engine_message *messag
                           "the primary ships everything to another replication.centre, which a "
                           "standby follows from an empty directory on",
                           reason.text);
+    }
+    if (end == MIRROR_REFUSED) {
+        (void)is_another_lottery(follower, &failure); /* which is the better reason */
     }
     if (!goes_on(follower, end, &failure)) {
         return;
@@ -229,6 +261,11 @@ static void note_away(struct follower *follower, const struct failure *failure)
 /* The engine has fewer records than were read here: it has lost some. */
 static void refuse_broken(struct follower *follower, const struct failure *reason)
 {
+    struct failure other;
+    if (is_another_lottery(follower, &other)) {
+        (void)goes_on(follower, MIRROR_REFUSED, &other);
+        return;
+    }
     log_critical(
         LOG_STANDBY_ENGINE_LOST_LOG,
         "result: fail | sequence: %" PRIu64
@@ -252,6 +289,10 @@ static void read_next(struct follower *follower)
         apply(follower, &message);
         break;
     case ENGINE_NOTHING:
+        if (!follower->was_caught_up && is_another_lottery(follower, &failure)) {
+            (void)goes_on(follower, MIRROR_REFUSED, &failure);
+            break;
+        }
         follower->is_caught_up = true;
         follower->was_caught_up = true;
         (void)settle(follower, false);
@@ -277,10 +318,12 @@ static void read_next(struct follower *follower)
 /* Two nodes of one name would take each other's claims for their own, and so claim without an end. */
 static void refuse_namesake(struct follower *follower)
 {
-    log_critical(LOG_NODE_NAME_TAKEN,
-                 "result: fail | error: another node writes the log and has this "
-                 "one's name, %s: give each its own replication.node",
-                 follower->mirror.node);
+    log_critical(
+        LOG_NODE_NAME_TAKEN,
+        "result: fail | error: another server writes the log as node %s, which is this one: "
+        "it runs on a copy of this data.directory (the last 8 digits are the directory's "
+        "id). End one of the two; a standby begins with an empty directory",
+        follower->mirror.node);
     finish(follower, FOLLOW_REFUSED);
 }
 

@@ -33,7 +33,7 @@ struct follow_plan {
     struct engine *engine;
     const struct data_directory *directory; /* locked by the server */
     const char *centre;
-    const char *node; /* replication.node; "": by the directory */
+    const char *node; /* this node's name */
     uint64_t takeover_after_ms;
     int words; /* the end of the pipe to write to; -1: none */
 };

@@ -89,8 +89,10 @@ static const struct program_manual manual = {
             {SHIPPER_EXIT_FENCED, "another node has claimed the log"},
             {SHIPPER_EXIT_BEHIND, "the log has more than this node's files"},
             {SHIPPER_EXIT_REFUSED,
-             "the engine's settings or version, another lottery's log, or files "
-             "that differ from it: an operator is needed"},
+             "the engine's settings or version, or files that differ from the log: an operator is "
+             "needed"},
+            {SHIPPER_EXIT_STRANGER,
+             "the log is another lottery's, or the directory another centre's"},
         },
 };
 

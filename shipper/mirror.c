@@ -54,6 +54,25 @@ static bool open_growing(const struct mirror *mirror, struct mirror_file *file,
     return file->descriptor >= 0;
 }
 
+/* How much of the current draw's file the state speaks of; it may still speak of the draw before. */
+static uint64_t synced_of(const struct mirror *mirror, uint64_t end)
+{
+    return is_of_draw(mirror, mirror->state.identity) ? end : 0;
+}
+
+/* True for a draw that stands in the archive: the directory is further than the log at this place. */
+static bool is_past(struct mirror *mirror, const char *identity)
+{
+    struct control found;
+    if (is_of_draw(mirror, identity)) {
+        return false;
+    }
+    if (strcmp(mirror->past, identity) != 0 && archive_find(mirror->directory, identity, &found)) {
+        (void)snprintf(mirror->past, sizeof mirror->past, "%s", identity);
+    }
+    return strcmp(mirror->past, identity) == 0;
+}
+
 /* A standby's file has at least what was synced; a former primary's may have more than the log. */
 static enum mirror_end measure(const struct mirror *mirror, struct mirror_file *file,
                                uint64_t synced, struct failure *failure)
@@ -104,7 +123,8 @@ static enum mirror_end resume_count(struct mirror *mirror, struct failure *failu
 {
     struct failure reason;
     switch (bet_count_resume(&mirror->count, mirror->directory, mirror->control.identity,
-                             mirror->bets.descriptor, mirror->state.bets_end, &reason)) {
+                             mirror->bets.descriptor, synced_of(mirror, mirror->state.bets_end),
+                             &reason)) {
     case BET_COUNT_RESUMED:
         return MIRROR_APPLIED;
     case BET_COUNT_CHANGED:
@@ -128,9 +148,10 @@ static enum mirror_end open_draw(struct mirror *mirror, struct failure *failure)
         !open_growing(mirror, &mirror->done, failure)) {
         return MIRROR_FAILED;
     }
-    enum mirror_end end = measure(mirror, &mirror->bets, state->bets_end, failure);
+    enum mirror_end end =
+        measure(mirror, &mirror->bets, synced_of(mirror, state->bets_end), failure);
     if (end == MIRROR_APPLIED) {
-        end = measure(mirror, &mirror->done, state->done_end, failure);
+        end = measure(mirror, &mirror->done, synced_of(mirror, state->done_end), failure);
     }
     if (end != MIRROR_APPLIED || !mirror->has_control) {
         return end;
@@ -152,7 +173,7 @@ static bool settle_role(struct mirror *mirror, struct failure *failure)
 }
 
 enum mirror_end mirror_open(struct mirror *mirror, const struct data_directory *directory,
-                            const char *configured, struct failure *failure)
+                            const char *node, struct failure *failure)
 {
     *mirror = (struct mirror){.directory = directory,
                               .bets = {.name = DATA_BETS_FILE, .descriptor = -1},
@@ -161,7 +182,7 @@ enum mirror_end mirror_open(struct mirror *mirror, const struct data_directory *
         !replication_settle(directory, &mirror->state, failure)) {
         return MIRROR_FAILED;
     }
-    replication_name_node(&mirror->state, configured, mirror->node);
+    (void)snprintf(mirror->node, sizeof mirror->node, "%s", node);
     enum mirror_end end = read_control(mirror, failure);
     if (end != MIRROR_APPLIED || !settle_role(mirror, failure)) {
         return end != MIRROR_APPLIED ? end : MIRROR_FAILED;
@@ -343,16 +364,17 @@ static enum mirror_end apply_bytes(struct mirror *mirror, struct mirror_file *fi
                                    const struct record *record, struct failure *failure)
 {
     size_t written = 0;
-    const bool is_ours = is_of_draw(mirror, record->identity);
-    if (!is_ours && mirror->state.role == REPLICATION_PRIMARY && mirror->has_control) {
-        return MIRROR_APPLIED; /* of a draw before, which stands in its archive */
+    if (is_past(mirror, record->identity)) {
+        return MIRROR_APPLIED;
     }
-    if (!is_ours) {
-        (void)failure_set(failure,
-                          "the log has %s of the draw %s, and %s/" DATA_CONTROL_FILE
-                          " is of the draw %s: its control has to come first",
-                          file->name, record->identity, mirror->directory->path,
-                          mirror->has_control ? mirror->control.identity : "(none)");
+    if (!is_of_draw(mirror, record->identity)) {
+        (void)failure_set(
+            failure,
+            "the log has %s of the draw %s, and %s/" DATA_CONTROL_FILE
+            " is of the draw %s: they are two lotteries. Name the replication.centre "
+            "of this directory, or an empty data.directory, and all comes from the log",
+            file->name, record->identity, mirror->directory->path,
+            mirror->has_control ? mirror->control.identity : "(none)");
         return MIRROR_REFUSED;
     }
     if (record->offset < file->own_bytes) {
@@ -566,6 +588,9 @@ static enum mirror_end apply_file(struct mirror *mirror, const struct record *re
                                   struct failure *failure)
 {
     bool synced = true;
+    if (is_past(mirror, record->identity)) {
+        return MIRROR_APPLIED;
+    }
     if (mirror_sync(mirror, failure) != MIRROR_APPLIED) {
         return MIRROR_FAILED;
     }
@@ -628,28 +653,90 @@ static bool become_standby(struct mirror *mirror, const struct record *claim,
     return !mirror->has_logged || take_control(mirror, &mirror->logged, failure);
 }
 
-/* `before` is who wrote up to this claim. */
+/* The claim begins a draw, which this directory does not have. */
+static bool begins_draw(const struct mirror *mirror, const struct log_state *before,
+                        const struct record *claim)
+{
+    return !is_of_draw(mirror, claim->identity) &&
+           (mirror->state.role == REPLICATION_STANDBY || !mirror->has_control ||
+            is_of_draw(mirror, before->identity));
+}
+
+/* Control as the claim says it, or one that holds its place until it comes as a file. */
+static enum mirror_end take_claimed(struct mirror *mirror, const struct record *claim,
+                                    struct failure *failure)
+{
+    struct control control;
+    if (claim->length == 0) {
+        return end_of(hold_place(mirror, claim->identity, failure));
+    }
+    if (control_read_text(claim->bytes, (size_t)claim->length, "the log's " DATA_CONTROL_FILE,
+                          &control, failure) != CONTROL_READ) {
+        return MIRROR_REFUSED;
+    }
+    if (strcmp(control.identity, claim->identity) != 0) {
+        (void)failure_set(failure,
+                          "the log's " DATA_CONTROL_FILE " is of the draw %s, in a claim of the "
+                          "draw %s",
+                          control.identity, claim->identity);
+        return MIRROR_REFUSED;
+    }
+    log_info(LOG_STANDBY_NEXT_DRAW,
+             "result: success | draw: %s | lottery: %s | reason: the log begins it",
+             control.terms.draw, control.identity);
+    return end_of(take_control(mirror, &control, failure));
+}
+
+/* The next draw of this directory begins. What a former primary has beyond the log's end is put aside. */
+static enum mirror_end begin_by_claim(struct mirror *mirror, const struct log_state *before,
+                                      const struct record *claim, struct failure *failure)
+{
+    const bool is_next = is_of_draw(mirror, before->identity);
+    if (mirror->has_control && !is_next) {
+        (void)failure_set(failure,
+                          "the log begins the draw %s, and %s/" DATA_CONTROL_FILE
+                          " is of the draw %s, which is not the one before it: they are two "
+                          "lotteries. Name the replication.centre of this directory, or an empty "
+                          "data.directory, and all comes from the log",
+                          claim->identity, mirror->directory->path, mirror->control.identity);
+        return MIRROR_REFUSED;
+    }
+    if (mirror_sync(mirror, failure) != MIRROR_APPLIED ||
+        (is_next && mirror->state.role == REPLICATION_PRIMARY &&
+         (!put_aside(mirror, &mirror->bets, before->bets_end, claim->epoch, failure) ||
+          !put_aside(mirror, &mirror->done, before->done_end, claim->epoch, failure)))) {
+        return MIRROR_FAILED;
+    }
+    if (is_next && mirror->state.role == REPLICATION_STANDBY) { /* the archive's, too */
+        bet_count_write(&mirror->count, mirror->directory, mirror->control.identity,
+                        mirror->bets.descriptor);
+    }
+    mirror->has_logged = false;
+    return take_claimed(mirror, claim, failure);
+}
+
+/* `before` is what the log said up to this claim. */
 static enum mirror_end apply_claim(struct mirror *mirror, const struct record *claim,
-                                   const char *before, int64_t stored_at_ms,
+                                   const struct log_state *before, int64_t stored_at_ms,
                                    struct failure *failure)
 {
-    const bool is_takeover = before[0] != '\0' && strcmp(before, claim->node) != 0;
-    const bool is_from_us = is_takeover && strcmp(before, mirror->node) == 0;
+    const bool is_takeover = before->epoch != 0 && strcmp(before->node, claim->node) != 0;
+    const bool is_from_us = is_takeover && strcmp(before->node, mirror->node) == 0;
     if (is_takeover) {
         log_info(LOG_TAKEOVER_SEEN,
                  "result: success | epoch: %" PRIu64 " | from: %s | to: %s "
                  "| bytes: %" PRIu64,
-                 claim->epoch, before, claim->node, claim->bets_end);
+                 claim->epoch, before->node, claim->node, claim->bets_end);
         replication_note_takeover(&mirror->state, claim->epoch, stored_at_ms, claim->node);
     }
     mirror->claim_epoch = claim->epoch;
     mirror->claim_bets_end = claim->bets_end;
     mirror->claim_done_end = claim->done_end;
-    const bool begins = !is_of_draw(mirror, claim->identity) &&
-                        (mirror->state.role == REPLICATION_STANDBY || !mirror->has_control);
-    if (begins && (mirror_sync(mirror, failure) != MIRROR_APPLIED ||
-                   !hold_place(mirror, claim->identity, failure))) {
-        return MIRROR_FAILED;
+    if (begins_draw(mirror, before, claim) && !is_past(mirror, claim->identity)) {
+        enum mirror_end end = begin_by_claim(mirror, before, claim, failure);
+        if (end != MIRROR_APPLIED) {
+            return end;
+        }
     }
     if (mirror->state.role == REPLICATION_PRIMARY && is_from_us &&
         !become_standby(mirror, claim, failure)) {
@@ -664,8 +751,7 @@ static enum mirror_end apply_claim(struct mirror *mirror, const struct record *c
 enum mirror_end mirror_apply(struct mirror *mirror, const struct record *record, uint64_t sequence,
                              int64_t stored_at_ms, struct failure *failure)
 {
-    char before[RECORD_NODE_BYTES];
-    (void)snprintf(before, sizeof before, "%s", mirror->log.node);
+    const struct log_state before = mirror->log;
     if (!log_state_fold(&mirror->log, record, sequence, failure)) {
         return MIRROR_REFUSED;
     }
@@ -677,7 +763,7 @@ enum mirror_end mirror_apply(struct mirror *mirror, const struct record *record,
     case RECORD_FILE:
         return apply_file(mirror, record, failure);
     case RECORD_CLAIM:
-        return apply_claim(mirror, record, before, stored_at_ms, failure);
+        return apply_claim(mirror, record, &before, stored_at_ms, failure);
     case RECORD_KINDS:
         break;
     }

@@ -14,6 +14,10 @@
  * It may also be an older copy of that directory, which lacks what the log has: bytes, seal, draw and
  * the steps of control come from the log then, so that no draw is sealed or held a second time.
  *
+ * A claim that begins the next draw has its control: the files of the draw before are archived, and that
+ * comes into place, whoever had written them. So a directory whose node died over the opening of a draw
+ * comes after the log. Records of a draw that is in the archive already are passed over.
+ *
  * If the process dies, the next one goes on from the state file: what it had written behind it comes
  * from the log once more.
  *
@@ -54,6 +58,7 @@ struct mirror {
     struct bet_count count;
     uint64_t unsynced_bytes;
     uint64_t proved_at; /* the sequence at which bets.csv was proved last; 0: it was not */
+    char past[RECORD_IDENTITY_BYTES]; /* of a draw that was found in the archive; "": none was */
     /* Of a former primary: the last claim that was read, behind which bytes may differ. */
     uint64_t claim_epoch, claim_bets_end, claim_done_end;
 };
@@ -65,12 +70,12 @@ enum mirror_end {
 };
 
 /*
- * Opens the files of the directory, and the state, which is made where there is none. `configured` is
- * replication.node. Any end but MIRROR_APPLIED comes with the failure. The caller calls mirror_close
+ * Opens the files of the directory, and the state, which is made where there is none. `node` is this
+ * node's name (replication_name_node). Any end but MIRROR_APPLIED comes with the failure. The caller calls mirror_close
  * in any case.
  */
 enum mirror_end mirror_open(struct mirror *mirror, const struct data_directory *directory,
-                            const char *configured, struct failure *failure);
+                            const char *node, struct failure *failure);
 
 void mirror_close(struct mirror *mirror);
 

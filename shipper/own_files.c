@@ -4,6 +4,7 @@
 #include "shipper/own_files.h"
 
 #include "lib/crc32c.h"
+#include "store/archive.h"
 #include "store/file_io.h"
 
 #include <errno.h>
@@ -129,6 +130,24 @@ bool own_files_read_small(struct own_files *files, struct control *control, stru
                              failure) == CONTROL_READ;
 }
 
+const struct own_file *own_files_control(const struct own_files *files)
+{
+    const struct own_file *own_control = &files->small[CONTROL_INDEX];
+    return own_control->bytes == NULL ? NULL : own_control;
+}
+
+bool own_files_read_opening(const struct own_files *files, struct own_file *opening,
+                            struct control *next, struct failure *failure)
+{
+    if (!read_small(files, DATA_OPENING_FILE, opening, failure)) {
+        return false;
+    }
+    return opening->bytes == NULL
+               ? failure_set(failure, DATA_OPENING_FILE " is not there: no draw is to be opened")
+               : control_read_text(opening->bytes, opening->count, DATA_OPENING_FILE, next,
+                                   failure) == CONTROL_READ;
+}
+
 bool own_files_offer(const struct own_files *files, int index, struct record *record)
 {
     const struct own_file *file = &files->small[index];
@@ -155,6 +174,12 @@ void own_files_forget_shipped(struct own_files *files)
 }
 
 /* ---------------------------------------------------------------- knowing ---- */
+
+bool own_files_find_archived(void *context, const char *identity, struct control *archived)
+{
+    const struct own_files *files = context;
+    return archive_find(files->directory, identity, archived);
+}
 
 /*
  * A step of the draw that only the log knows was made by this directory, and an older copy of it was put

@@ -52,6 +52,16 @@ bool own_files_read(void *context, enum record_kind kind, uint64_t offset, void 
                     size_t count, struct failure *failure);
 bool own_files_know(void *context, const struct record *record, struct failure *failure);
 
+/* As `find_archived` of struct shipment_files. */
+bool own_files_find_archived(void *context, const char *identity, struct control *archived);
+
+/* Control of the draw, as it was read last; NULL: there is none. The bytes stay ours until the next read. */
+const struct own_file *own_files_control(const struct own_files *files);
+
+/* Reads control of the next draw, which the log is to begin, into `opening`, whose bytes are freed before. */
+bool own_files_read_opening(const struct own_files *files, struct own_file *opening,
+                            struct control *next, struct failure *failure);
+
 /* Reads the small files that are there, and what control says. False with the failure. */
 bool own_files_read_small(struct own_files *files, struct control *control,
                           struct failure *failure);

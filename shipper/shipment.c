@@ -385,6 +385,35 @@ static enum shipment_end make_stream(const struct shipment *shipment, struct fai
     return SHIPMENT_REFUSED;
 }
 
+static enum shipment_end refuse_stranger(const struct shipment *shipment,
+                                         const struct log_state *log, struct failure *failure)
+{
+    failure_set(
+        failure,
+        "the log of stream %s is of lottery %s, which node %s writes, and this directory holds "
+        "%s: to follow that one, name an empty data.directory, and start with --follow; for a "
+        "lottery of its own, name another replication.centre",
+        shipment->stream, log->identity, log->node, shipment->identity);
+    return SHIPMENT_STRANGER;
+}
+
+/* The log ends in the draw before this one. SHIPMENT_STORED where it has all of that. */
+static enum shipment_end may_begin(const struct shipment *shipment, const struct log_state *log,
+                                   const struct control *archived, struct failure *failure)
+{
+    if (log->bets_end == archived->bets_bytes && log->done_end == archived->done_bytes) {
+        return SHIPMENT_STORED;
+    }
+    failure_set(failure,
+                "the log of stream %s ends in draw %s, at byte %" PRIu64 " of bets.csv and %" PRIu64
+                " of done.csv, and the archive has %" PRIu64 " and %" PRIu64
+                ": the engine has lost records, or that draw was written without it; name another "
+                "replication.centre for what comes",
+                shipment->stream, archived->terms.draw, log->bets_end, log->done_end,
+                archived->bets_bytes, archived->done_bytes);
+    return SHIPMENT_REFUSED;
+}
+
 /* SHIPMENT_STORED where this node may claim the log. */
 static enum shipment_end may_claim(struct shipment *shipment, const struct log_state *log,
                                    const struct shipment_files *files, struct failure *failure)
@@ -399,18 +428,29 @@ static enum shipment_end may_claim(struct shipment *shipment, const struct log_s
                     shipment->stream, log->sequence);
         return SHIPMENT_REFUSED;
     }
-    if (strcmp(log->identity, shipment->identity) != 0) {
-        failure_set(failure,
-                    "the log of stream %s is of lottery %s, and this directory holds %s: name "
-                    "another replication.centre, or the directory of that lottery",
-                    shipment->stream, log->identity, shipment->identity);
-        return SHIPMENT_REFUSED;
+    struct control archived = {.bets_bytes = 0};
+    const bool is_ours = strcmp(log->identity, shipment->identity) == 0;
+    const bool is_before =
+        !is_ours && files->find_archived(files->context, log->identity, &archived);
+    if (!is_ours && !is_before && shipment->own_epoch == 0) {
+        return refuse_stranger(shipment, log, failure);
     }
     if (strcmp(log->node, shipment->node) != 0) {
         failure_set(failure, "node %s has claimed the log in epoch %" PRIu64, log->node,
                     log->epoch);
         bool is_old = log->epoch < shipment->own_epoch;
         return is_old && ++shipment->shorter < OLDER_BELIEVED ? SHIPMENT_WAITING : SHIPMENT_FENCED;
+    }
+    if (is_before) {
+        return may_begin(shipment, log, &archived, failure);
+    }
+    if (!is_ours) {
+        failure_set(
+            failure,
+            "this node has begun the next draw in the log, %s, and its directory holds %s: it "
+            "died over it, or is an older copy",
+            log->identity, shipment->identity);
+        return SHIPMENT_BEHIND;
     }
     if (log->bets_end > files->bets_end || log->done_end > files->done_end) {
         failure_set(failure,
@@ -428,10 +468,13 @@ static enum shipment_end may_claim(struct shipment *shipment, const struct log_s
  */
 static enum shipment_end append_claim(struct shipment *shipment, struct failure *failure)
 {
+    const bool begins = strcmp(shipment->log.identity, shipment->identity) != 0;
     struct record claim = {.kind = RECORD_CLAIM,
                            .epoch = shipment->log.epoch + 1,
-                           .bets_end = shipment->log.bets_end,
-                           .done_end = shipment->log.done_end};
+                           .bets_end = begins ? 0 : shipment->log.bets_end,
+                           .done_end = begins ? 0 : shipment->log.done_end,
+                           .bytes = begins ? shipment->control : NULL,
+                           .length = begins ? shipment->control_bytes : 0};
     memcpy(claim.identity, shipment->identity, sizeof claim.identity);
     memcpy(claim.node, shipment->node, sizeof claim.node);
     if (!record_make_nonce(claim.nonce, failure)) {
@@ -462,4 +505,49 @@ enum shipment_end shipment_claim(struct shipment *shipment, const struct shipmen
     shipment->log = look.log;
     shipment->shorter = 0;
     return append_claim(shipment, failure);
+}
+
+/* ------------------------------------------------------------- next draw ---- */
+
+enum shipment_end shipment_begin_next(struct shipment *shipment, struct record *claim,
+                                      const char *identity, const void *bytes, size_t count,
+                                      struct failure *failure)
+{
+    if (claim->nonce[0] == '\0') {
+        *claim = (struct record){.kind = RECORD_CLAIM, .epoch = shipment->log.epoch + 1};
+        (void)snprintf(claim->identity, sizeof claim->identity, "%s", identity);
+        memcpy(claim->node, shipment->node, sizeof claim->node);
+        if (!record_make_nonce(claim->nonce, failure)) {
+            return SHIPMENT_FAILED;
+        }
+    }
+    claim->bytes = bytes;
+    claim->length = count;
+    enum shipment_end end = append(shipment, claim, failure);
+    if (end == SHIPMENT_STORED) {
+        memcpy(shipment->identity, claim->identity, sizeof shipment->identity);
+    }
+    return end;
+}
+
+enum shipment_end shipment_has_begun(struct shipment *shipment, const char *identity,
+                                     bool *has_begun, struct failure *failure)
+{
+    struct engine_message message;
+    struct record claim;
+    *has_begun = false;
+    switch (engine_read_last(shipment->engine, shipment->stream, shipment->subjects[RECORD_CLAIM],
+                             shipment->timeout_ms, &message, failure)) {
+    case ENGINE_READ:
+        *has_begun = record_read(&message, &claim, failure) &&
+                     strcmp(claim.identity, identity) == 0 &&
+                     strcmp(claim.node, shipment->node) == 0;
+        return SHIPMENT_STORED;
+    case ENGINE_NOTHING:
+    case ENGINE_BROKEN: /* there is no log, which the claim finds out */
+        return SHIPMENT_STORED;
+    case ENGINE_AWAY:
+        break;
+    }
+    return SHIPMENT_WAITING;
 }

@@ -22,6 +22,7 @@
 #include "engine/log_state.h"
 #include "engine/record.h"
 #include "lib/failure.h"
+#include "store/control.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,8 +35,9 @@ enum shipment_end {
     SHIPMENT_FENCED,  /* another node has claimed the log: this one must not write any more */
     SHIPMENT_BEHIND,  /* the log has more than this node's files */
     SHIPMENT_LOST, /* the engine has less than it had acknowledged: claim again, and ship it again */
-    SHIPMENT_REFUSED, /* the engine's settings, rights or limits, or another lottery's log */
-    SHIPMENT_FAILED   /* this node's files can't be read, or the log is not what it should be */
+    SHIPMENT_REFUSED, /* the engine's settings, rights or limits, or files that differ from the log */
+    SHIPMENT_STRANGER, /* the log is another lottery's */
+    SHIPMENT_FAILED    /* this node's files can't be read, or the log is not what it should be */
 };
 
 /* What has happened so far; for people. */
@@ -55,6 +57,8 @@ struct shipment_files {
                  struct failure *failure);
     /* True when this node's file has what a record of a file says, or more. False with the failure. */
     bool (*knows)(void *context, const struct record *record, struct failure *failure);
+    /* Finds a draw before this one in the directory's archive. False: there is none of this identity. */
+    bool (*find_archived)(void *context, const char *identity, struct control *archived);
     void *context;
 };
 
@@ -70,6 +74,10 @@ struct shipment {
     int64_t began_ns;     /* of the record that is on its way; 0: none is */
     unsigned shorter;     /* how often in a row the log was shorter than it had been */
     uint64_t own_epoch; /* the caller's to set: this node has claimed the log in it; 0: not known */
+    /* The caller's to set, and its own: control of the draw, for a claim that begins it. NULL: none,
+     * because it speaks of bytes that the log has to have before it. */
+    const void *control;
+    size_t control_bytes;
     struct shipment_counts counts;
 };
 
@@ -84,10 +92,12 @@ void shipment_open(struct shipment *shipment, struct engine *engine, const char 
  * Makes the stream where there is none, reads where the log ends, compares that with the files, and
  * claims the log. Afterwards shipment->log has the ends from which to ship. To be called again where it
  * waits. It claims nothing, and says why, where the log
- *   - is another lottery's (SHIPMENT_REFUSED),
- *   - has more than the files, bytes or a later step of the draw (SHIPMENT_BEHIND),
+ *   - is another lottery's (SHIPMENT_STRANGER),
+ *   - has more than the files: bytes, a later step of the draw, or the next draw (SHIPMENT_BEHIND),
  *   - has other bytes than the files in its last records (SHIPMENT_REFUSED),
  *   - was claimed last by another node (SHIPMENT_FENCED).
+ * A log that ends with the draw before this one, whole, gets a claim that begins this one: so it is
+ * where that was opened without an engine.
  */
 enum shipment_end shipment_claim(struct shipment *shipment, const struct shipment_files *files,
                                  struct failure *failure);
@@ -102,6 +112,22 @@ size_t shipment_room(const struct shipment *shipment);
  */
 enum shipment_end shipment_append(struct shipment *shipment, struct record *record,
                                   struct failure *failure);
+
+/*
+ * Begins the next draw, by a claim that says its control: of identity `identity`, all of `bytes`. To be
+ * called when the log has all of the draw before it, and again with the same `claim` where it waits,
+ * which is all zeros the first time. From SHIPMENT_STORED on, records are of that draw.
+ */
+enum shipment_end shipment_begin_next(struct shipment *shipment, struct record *claim,
+                                      const char *identity, const void *bytes, size_t count,
+                                      struct failure *failure);
+
+/*
+ * Whether this node has begun that draw already: a writer before this one, which died over it.
+ * SHIPMENT_STORED with *has_begun, or SHIPMENT_WAITING with the failure.
+ */
+enum shipment_end shipment_has_begun(struct shipment *shipment, const char *identity,
+                                     bool *has_begun, struct failure *failure);
 
 /*
  * Looks whether another node has claimed the log, where there is nothing to append by which that would

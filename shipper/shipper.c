@@ -52,8 +52,11 @@ struct shipper {
     char *lines;             /* what is on its way */
     size_t lines_capacity;
     bool has_claimed;
-    bool has_shipped_files; /* since the claim */
-    int64_t waits_since_ms; /* 0: the engine answers */
+    bool has_shipped_files;  /* since the claim */
+    bool has_opened;         /* the log has begun the next draw: nothing more of this one */
+    struct own_file opening; /* its control */
+    struct record beginning; /* the claim by which it does */
+    int64_t waits_since_ms;  /* 0: the engine answers */
     bool has_told_waiting;
     int64_t stops_at_ms;           /* 0: it has not been asked to */
     int64_t looked_at_ms;          /* whether another node has claimed the log */
@@ -240,6 +243,23 @@ static void tell_lost(const struct shipper *shipper, const char *how)
                  how, atomic_load(&positions->replicated), shipper->shipment.log.bets_end);
 }
 
+/* A claim that begins a draw says its control, unless that speaks of bytes which are not in the log yet. */
+static bool offer_control(struct shipper *shipper, struct failure *failure)
+{
+    struct control control = {.bets_bytes = 0};
+    shipper->shipment.control = NULL;
+    shipper->shipment.control_bytes = 0;
+    if (!own_files_read_small(&shipper->files, &control, failure)) {
+        return false;
+    }
+    const struct own_file *own_control = own_files_control(&shipper->files);
+    if (own_control != NULL && control.bets_bytes == 0 && control.done_bytes == 0) {
+        shipper->shipment.control = own_control->bytes;
+        shipper->shipment.control_bytes = own_control->count;
+    }
+    return true;
+}
+
 static enum shipment_end claim(struct shipper *shipper, struct failure *failure)
 {
     const struct shared_positions *positions = &shipper->segment.shared->positions;
@@ -247,7 +267,11 @@ static enum shipment_end claim(struct shipper *shipper, struct failure *failure)
                                          .done_end = atomic_load(&positions->done_durable),
                                          .read = own_files_read,
                                          .knows = own_files_know,
+                                         .find_archived = own_files_find_archived,
                                          .context = &shipper->files};
+    if (!offer_control(shipper, failure)) {
+        return SHIPMENT_FAILED;
+    }
     limit_call(shipper);
     shipper->shipment.own_epoch = own_epoch(shipper);
     enum shipment_end end = shipment_claim(&shipper->shipment, &files, failure);
@@ -493,11 +517,71 @@ static bool has_to_ship(const struct shipper *shipper)
            atomic_load(&positions->done_durable) > log->done_end || are_files_due(shipper);
 }
 
+/* The supervisor wants the next draw. One that asks this process to end meanwhile has given it up. */
+static bool is_to_open(const struct shipper *shipper)
+{
+    const struct shared_shipper *shared = shipper->shared;
+    return !shipper->has_opened && atomic_load(&shared->opening) != 0 &&
+           (!stop_signal_has_come() || atomic_load(&shared->opened) == OPENING_TRIED);
+}
+
 static bool has_work(const void *context)
 {
     const struct shipper *shipper = context;
-    return has_to_ship(shipper) || (stop_signal_has_come() ? shipper->stops_at_ms == 0
-                                                           : centre_desk_has_work(&shipper->desk));
+    return has_to_ship(shipper) || is_to_open(shipper) ||
+           (stop_signal_has_come() ? shipper->stops_at_ms == 0
+                                   : centre_desk_has_work(&shipper->desk));
+}
+
+/* ------------------------------------------------------------ next draw ---- */
+
+static void note_opened(struct shipper *shipper, const struct control *next)
+{
+    shipper->has_opened = true;
+    beat_note(&shipper->beat, 0, 0, 0); /* a standby gives whoever has claimed time to start */
+    atomic_store(&shipper->shared->opened, OPENING_BEGUN);
+    log_info(LOG_DRAW_BEGUN_IN_LOG, "result: success | begun: draw %s | lottery: %s | stream: %s",
+             next->terms.draw, next->identity, shipper->shipment.stream);
+}
+
+/* Before a claim: the shipper before this one may have begun the next draw, and died over it. */
+static enum shipment_end look_for_opened(struct shipper *shipper, struct failure *failure)
+{
+    struct control next;
+    bool has_begun = false;
+    if (!own_files_read_opening(&shipper->files, &shipper->opening, &next, failure)) {
+        return SHIPMENT_FAILED;
+    }
+    limit_call(shipper);
+    enum shipment_end end =
+        shipment_has_begun(&shipper->shipment, next.identity, &has_begun, failure);
+    if (end == SHIPMENT_STORED && has_begun) {
+        note_opened(shipper, &next);
+    }
+    return end;
+}
+
+/* All of this draw is in the log: begins the next one. */
+static enum shipment_end open_next(struct shipper *shipper, struct failure *failure)
+{
+    struct control next;
+    if (!own_files_read_opening(&shipper->files, &shipper->opening, &next, failure)) {
+        return SHIPMENT_FAILED;
+    }
+    limit_call(shipper);
+    if (atomic_exchange(&shipper->shared->opened, OPENING_TRIED) != OPENING_TRIED) {
+        log_info(LOG_DRAW_BEGINS_IN_LOG, "result: in_progress | begins: draw %s | lottery: %s",
+                 next.terms.draw, next.identity);
+    }
+    fault_point("shipper.opening");
+    enum shipment_end end =
+        shipment_begin_next(&shipper->shipment, &shipper->beginning, next.identity,
+                            shipper->opening.bytes, shipper->opening.count, failure);
+    if (end == SHIPMENT_STORED) {
+        fault_point("shipper.opened");
+        note_opened(shipper, &next);
+    }
+    return end;
 }
 
 /* ----------------------------------------------------------------- life ---- */
@@ -515,7 +599,7 @@ static bool is_finished(struct shipper *shipper)
     if (!stop_signal_has_come()) {
         return false;
     }
-    return is_out_of_patience(shipper) ||
+    return shipper->has_opened || is_out_of_patience(shipper) ||
            (shipper->has_claimed && !is_storer_at_work(shipper) && !has_to_ship(shipper));
 }
 
@@ -552,6 +636,9 @@ static bool go_on_after(struct shipper *shipper, enum shipment_end end,
         return false;
     case SHIPMENT_REFUSED:
         *status = over(shipper, SHIPPER_REFUSED, SHIPPER_EXIT_REFUSED, failure);
+        return false;
+    case SHIPMENT_STRANGER:
+        *status = over(shipper, SHIPPER_STRANGER, SHIPPER_EXIT_STRANGER, failure);
         return false;
     case SHIPMENT_FAILED:
         tell_error(shipper, failure->text);
@@ -593,23 +680,36 @@ static enum shipment_end look_around(struct shipper *shipper, struct failure *fa
     return shipment_look(&shipper->shipment, failure);
 }
 
+/* Claims, or copies what there is; then, where that is wanted, begins the next draw. */
+static enum shipment_end step(struct shipper *shipper, struct failure *failure)
+{
+    if (!shipper->has_claimed) {
+        enum shipment_end end =
+            is_to_open(shipper) ? look_for_opened(shipper, failure) : SHIPMENT_STORED;
+        if (end == SHIPMENT_STORED && !shipper->has_opened) {
+            end = claim(shipper, failure);
+            tell_counts(shipper);
+        }
+        return end;
+    }
+    enum shipment_end end = ship(shipper, failure);
+    end = end == SHIPMENT_STORED ? look_around(shipper, failure) : end;
+    return end == SHIPMENT_STORED && is_to_open(shipper) && !has_to_ship(shipper)
+               ? open_next(shipper, failure)
+               : end;
+}
+
 static enum shipper_exit serve(struct shipper *shipper)
 {
     struct failure failure = {.text = ""};
     enum shipper_exit status = SHIPPER_EXIT_STOPPED;
     while (!is_finished(shipper)) {
         enum shipment_end end = SHIPMENT_STORED;
-        if (!is_ready(shipper)) {
+        if (!is_ready(shipper) || shipper->has_opened) {
             wait_for_shipment(&shipper->segment, never, NULL, RETRY_MS);
             continue;
         }
-        if (!shipper->has_claimed) {
-            end = claim(shipper, &failure);
-            tell_counts(shipper);
-        } else {
-            end = ship(shipper, &failure);
-            end = end == SHIPMENT_STORED ? look_around(shipper, &failure) : end;
-        }
+        end = step(shipper, &failure);
         if (end == SHIPMENT_STORED) {
             note_answer(shipper);
         }
@@ -617,15 +717,15 @@ static enum shipper_exit serve(struct shipper *shipper)
             return status;
         }
         tell_connection(shipper);
-        if (end == SHIPMENT_STORED) {
+        if (end == SHIPMENT_STORED && !shipper->has_opened) {
             attend_to_centres(shipper);
             wait_for_shipment(&shipper->segment, has_work, shipper,
                               stop_signal_has_come() ? RETRY_MS : LOOK_MS);
             tell_counts(shipper);
         }
     }
-    return has_to_ship(shipper) || !shipper->has_claimed ? SHIPPER_EXIT_FAILED
-                                                         : SHIPPER_EXIT_STOPPED;
+    const bool has_all = shipper->has_claimed && !has_to_ship(shipper);
+    return has_all || shipper->has_opened ? SHIPPER_EXIT_STOPPED : SHIPPER_EXIT_FAILED;
 }
 
 /* Joins the server whose child this process is. */
@@ -653,6 +753,7 @@ static bool join(struct shipper *shipper, struct failure *failure)
 static void leave(struct shipper *shipper)
 {
     own_files_close(&shipper->files);
+    free(shipper->opening.bytes);
     free(shipper->lines);
     log_follow_threshold(NULL);
     log_count_losses_in(NULL);

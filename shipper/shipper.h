@@ -13,6 +13,10 @@
  * read in the log where to go on. It ends the server in one way: it stores SHIPPER_FENCED or
  * SHIPPER_BEHIND in the segment, and ends with that status.
  *
+ * The next draw: when the supervisor wants it (shared_shipper.opening) and all of this one is copied, it
+ * begins the next one in the log, by one record that has its control. The log decides whether the draw
+ * is open; the directory comes after it.
+ *
  * How it stops: SIGTERM. It goes on until the storer has ended and all that is durable is copied, but no
  * longer than its patience.
  */
@@ -45,7 +49,9 @@ enum shipper_exit {
     SHIPPER_EXIT_FAILED = 1,  /* another one may do better */
     SHIPPER_EXIT_FENCED = 4,
     SHIPPER_EXIT_BEHIND = 5,
-    SHIPPER_EXIT_REFUSED = 6 /* the engine's settings or version, or another lottery's log */
+    SHIPPER_EXIT_REFUSED =
+        6, /* the engine's settings or version, or files that differ from the log */
+    SHIPPER_EXIT_STRANGER = 7 /* the log is another lottery's */
 };
 
 /* Lives from the segment to the end, and returns the exit status. Called by main alone. */

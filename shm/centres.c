@@ -136,6 +136,18 @@ void centres_tell(const struct segment *segment, enum centre_state state, const 
     }
 }
 
+void centres_close_sales(const struct segment *segment)
+{
+    if (atomic_exchange(&segment->shared->centres.closed_out, 1) == 0) {
+        wake_storer(segment);
+    }
+}
+
+bool centres_are_sales_over(const struct segment *segment)
+{
+    return atomic_load(&segment->shared->centres.closed_out) != 0;
+}
+
 void centres_release(const struct segment *segment, uint32_t number, const char *sha256)
 {
     struct shared_centres *centres = &segment->shared->centres;

@@ -41,6 +41,9 @@ void centres_unsay_number(const struct segment *segment);
 /* Hands the order on that there is (orders.h), which is to close a centre out. */
 void centres_hand_on_order(const struct segment *segment);
 
+/* True when this centre was closed out of the draw. */
+bool centres_are_sales_over(const struct segment *segment);
+
 /* True, with the shipper's answer, when that order has been answered. */
 bool centres_take_answer(const struct segment *segment, bool *carried_out,
                          char text[SHARED_ANSWER_BYTES]);
@@ -62,6 +65,9 @@ void centres_show(const struct segment *segment, uint32_t place, const char *nam
 
 /* Shows how far the draw is and why, and wakes the storer where that is news. */
 void centres_tell(const struct segment *segment, enum centre_state state, const char *reason);
+
+/* Says that this centre was closed out of the draw: the storer ends its sales, for good. */
+void centres_close_sales(const struct segment *segment);
 
 /* Releases the draw, as `drawn` with this SHA-256 and number says: for good. Then, centres_tell. */
 void centres_release(const struct segment *segment, uint32_t number, const char *sha256);

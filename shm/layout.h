@@ -342,8 +342,16 @@ enum shipper_state {
     SHIPPER_WAITING,    /* an append has no answer: there may be no quorum */
     SHIPPER_FENCED,     /* another node has claimed the log: this server is over */
     SHIPPER_BEHIND,     /* the log has more than this disk: this server is over */
-    SHIPPER_REFUSED,    /* the engine's settings, or another lottery's log: an operator is needed */
+    SHIPPER_REFUSED, /* the engine's settings, or other bytes than the log's: an operator is needed */
+    SHIPPER_STRANGER, /* the log is another lottery's: this server is over */
     SHIPPER_STATES
+};
+
+/* Whether the log has begun the next draw. */
+enum opening_outcome {
+    OPENING_UNTRIED, /* it has not, and will not unless the shipper tries it from now on */
+    OPENING_TRIED,   /* nobody knows: its append is on its way, or a shipper died over it */
+    OPENING_BEGUN    /* it has: nothing more of this draw is appended */
 };
 
 enum { SHARED_NODE_BYTES = 88, SHARED_ENGINE_BYTES = 128, SHARED_ERROR_BYTES = 256 };
@@ -370,6 +378,10 @@ struct shared_shipper {
      * says that all centres are closed. The storer reads them, in the other order. */
     _Atomic uint32_t released;
     _Atomic uint32_t winning_number;
+    /* 1 once the supervisor wants the log to begin the next draw, whose control is the file `opening`;
+     * and enum opening_outcome, of that. Seq_cst. */
+    _Atomic uint32_t opening;
+    _Atomic uint32_t opened;
     /* Texts: odd while they are being changed, and even after that, as a slot's version. */
     _Atomic uint32_t version;
     char node[SHARED_NODE_BYTES];     /* the name that it writes by */
@@ -429,6 +441,9 @@ struct shared_centre {
 struct shared_centres {
     alignas(SHARED_CACHE_LINE_BYTES) _Atomic uint32_t state; /* enum centre_state; seq_cst */
     _Atomic uint32_t count; /* of the centres below: stored after them, and grows */
+    /* 1 once the stream says that this centre was closed out of the draw, while it still sells: by the
+     * shipper, seq_cst, before it tells the state. */
+    _Atomic uint32_t closed_out;
     /* By the storer: the number that an operator has said here, plus 2^32; 0: none. Seq_cst, before
      * it wakes the shipper. */
     _Atomic uint64_t number_said;

@@ -59,6 +59,7 @@ static const char *const shipper_names[SHIPPER_STATES] = {
     [SHIPPER_FENCED] = "fenced",
     [SHIPPER_BEHIND] = "behind",
     [SHIPPER_REFUSED] = "refused",
+    [SHIPPER_STRANGER] = "stranger",
 };
 
 static const char *const standing_names[STANDINGS] = {

@@ -348,12 +348,13 @@ static void judge_counts(const struct snapshot *snapshot, struct verdicts *verdi
 
 /* ------------------------------------------------------------ replication ---- */
 
-/* No state of the shipper's lasts, but for these three, which need an operator. */
+/* No state of the shipper's lasts, but for these four, which need an operator. */
 static bool is_final_state(const char *state)
 {
     return strcmp(state, snapshot_shipper_state_at(SHIPPER_FENCED)) == 0 ||
            strcmp(state, snapshot_shipper_state_at(SHIPPER_BEHIND)) == 0 ||
-           strcmp(state, snapshot_shipper_state_at(SHIPPER_REFUSED)) == 0;
+           strcmp(state, snapshot_shipper_state_at(SHIPPER_REFUSED)) == 0 ||
+           strcmp(state, snapshot_shipper_state_at(SHIPPER_STRANGER)) == 0;
 }
 
 static void judge_replica(const struct snapshot *snapshot, struct verdicts *verdicts)

@@ -141,6 +141,39 @@ bool archive_list(const struct data_directory *directory,
     return true;
 }
 
+/* What archive_find looks for. */
+struct search {
+    const struct data_directory *directory;
+    const char *identity;
+    struct control *found;
+    bool is_found;
+};
+
+static void look_at(void *context, const char *name)
+{
+    struct search *search = context;
+    struct archive archive;
+    struct control control;
+    struct failure ignored;
+    if (search->is_found || !archive_open(search->directory, name, &archive, &ignored)) {
+        return;
+    }
+    if (control_read(&archive.directory, &control, &ignored) == CONTROL_READ &&
+        strcmp(control.identity, search->identity) == 0) {
+        *search->found = control;
+        search->is_found = true;
+    }
+    archive_close(&archive);
+}
+
+bool archive_find(const struct data_directory *directory, const char *identity,
+                  struct control *found)
+{
+    struct search search = {.directory = directory, .identity = identity, .found = found};
+    struct failure ignored;
+    return archive_list(directory, look_at, &search, &ignored) && search.is_found;
+}
+
 /* ------------------------------------------------------------ archiving ---- */
 
 static bool sync_directory(int descriptor, const char *path, bool *synced, struct failure *failure)

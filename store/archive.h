@@ -72,6 +72,13 @@ bool archive_list(const struct data_directory *directory,
                   void (*each)(void *context, const char *name), void *context,
                   struct failure *failure);
 
+/*
+ * Finds the archived draw of this identity, and reads its control. False where there is none, or none
+ * that can be read. Called by lottery-shipper.
+ */
+bool archive_find(const struct data_directory *directory, const char *identity,
+                  struct control *found);
+
 /* True when draws/ has an entry of this name, whatever it is. */
 bool archive_has(const struct data_directory *directory, const char *name);
 

@@ -14,6 +14,7 @@
 #include "store/data_directory.h"
 #include "store/file_io.h"
 #include "store/value_line.h"
+#include "store/whole_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -236,6 +237,15 @@ bool control_write(const struct data_directory *directory, const struct control 
     close(file);
     errno = saved_errno;
     return written;
+}
+
+bool control_write_opening(const struct data_directory *directory, const struct control *control,
+                           struct failure *failure)
+{
+    char text[CONTROL_BYTES_MAX];
+    bool synced = true;
+    size_t bytes = write_text(control, CONTROL_VERSION, text);
+    return whole_file_write(directory, DATA_OPENING_FILE, text, bytes, &synced, failure);
 }
 
 /* --------------------------------------------------------------- reading ---- */

@@ -148,6 +148,13 @@ bool control_write(const struct data_directory *directory, const struct control 
                    bool *synced, struct failure *failure);
 
 /*
+ * The same, under the name `opening`: control of the next draw, which the log is to begin. It is none of
+ * this directory's yet. Called by the supervisor.
+ */
+bool control_write_opening(const struct data_directory *directory, const struct control *control,
+                           struct failure *failure);
+
+/*
  * Fills in a new draw's control: a random identity, the moment, CONTROL_NEW, no terms. False with
  * the failure when the kernel gives no random bytes. Called by the supervisor.
  */

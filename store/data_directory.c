@@ -343,7 +343,7 @@ static bool check_files(const struct data_directory *directory, struct failure *
         DATA_LOCK_FILE,           DATA_CONTROL_FILE,        DATA_BETS_FILE,
         DATA_DONE_FILE,           DATA_CHECKPOINT_FILE,     DATA_WINNERS_FILE,
         DATA_SEAL_FILE,           DATA_SEAL_SIGNATURE_FILE, DATA_DRAW_FILE,
-        DATA_DRAW_SIGNATURE_FILE, DATA_REPLICATION_FILE};
+        DATA_DRAW_SIGNATURE_FILE, DATA_REPLICATION_FILE,    DATA_OPENING_FILE};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (!check_name(directory, names[i], failure)) {
             return false;

@@ -38,6 +38,7 @@
 #define DATA_DRAW_FILE           "draw.json"
 #define DATA_DRAW_SIGNATURE_FILE "draw.sig"
 #define DATA_REPLICATION_FILE    "replication"
+#define DATA_OPENING_FILE        "opening" /* control of the next draw, while the log is to begin it */
 #define DATA_ADMIN_SOCKET        "admin.sock" /* of a server that runs (server/admin_request.h) */
 
 /* control_write writes this file and renames it to DATA_CONTROL_FILE. */

@@ -21,7 +21,13 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { TEXT_BYTES_MAX = 4096, HOST_BYTES = 65, DECIMAL = 10 };
+enum {
+    TEXT_BYTES_MAX = 4096,
+    HOST_BYTES = 65,
+    NAME_BYTES_MAX =
+        REPLICATION_NODE_BYTES - 1 - REPLICATION_ID_BYTES, /* of a node, before its id */
+    DECIMAL = 10
+};
 
 #define FIRST_LINE    "lottery replication 1\n"
 #define TAKEOVER_NAME "takeover"
@@ -222,12 +228,10 @@ void replication_name_node(const struct replication_state *state, const char *co
                            char node[REPLICATION_NODE_BYTES])
 {
     char host[HOST_BYTES] = "";
-    if (configured[0] != '\0') {
-        (void)snprintf(node, REPLICATION_NODE_BYTES, "%.80s", configured);
-        return;
+    const char *name = configured;
+    if (name[0] == '\0') {
+        const bool is_known = gethostname(host, sizeof host - 1) == 0 && host[0] != '\0';
+        name = is_known ? host : "node";
     }
-    if (gethostname(host, sizeof host - 1) != 0 || host[0] == '\0') {
-        (void)snprintf(host, sizeof host, "node");
-    }
-    (void)snprintf(node, REPLICATION_NODE_BYTES, "%s-%s", host, state->id);
+    (void)snprintf(node, REPLICATION_NODE_BYTES, "%.*s-%s", NAME_BYTES_MAX, name, state->id);
 }

@@ -93,7 +93,10 @@ bool replication_write(const struct data_directory *directory,
 void replication_note_takeover(struct replication_state *state, uint64_t epoch, int64_t at_ms,
                                const char *node);
 
-/* Writes the node's name: the configured one, or the host's, "-" and the directory's id. */
+/*
+ * Writes the node's name: the configured one, or the host's, then "-" and the directory's id. So two
+ * directories are two nodes, whatever their configurations say.
+ */
 void replication_name_node(const struct replication_state *state, const char *configured,
                            char node[REPLICATION_NODE_BYTES]);
 

@@ -5,7 +5,7 @@
  * writes one dies, what stood there before, or nothing, still does, and the unfinished file is
  * overwritten by the next try.
  *
- * Called by the storer.
+ * Called by the storer, by the supervisor for a draw that is to be opened, and by lottery-shipper.
  */
 #ifndef STORE_WHOLE_FILE_H
 #define STORE_WHOLE_FILE_H

@@ -14,6 +14,7 @@
 #include "server/storer/flush.h"
 #include "server/storer/roll_call.h"
 #include "shm/agencies.h"
+#include "shm/centres.h"
 #include "shm/waiting.h"
 
 #include <inttypes.h>
@@ -115,17 +116,24 @@ static int64_t closed_at_ms(const struct storage *storage, enum closed_by by)
     return now_ms > closes_at_ms ? now_ms : closes_at_ms;
 }
 
-/* ---------------------------------------------- by the agencies, by the time ---- */
+/* ------------------------- by the agencies, by the time, by the other centres ---- */
 
-static void tell_closed_out(const struct storage *storage, const struct roll *roll)
+#define OUT_OF_THE_DRAW "this centre was closed out of the draw (close-centre)"
+
+static void tell_closed_out(const struct storage *storage, enum closed_by by,
+                            const struct roll *roll)
 {
     for (size_t i = 0; i < roll->count; i++) {
         const struct agency *agency = agencies_find(storage->disk->segment, roll->missing[i]);
-        log_warning(LOG_AGENCY_CLOSED_OUT,
-                    "result: in_progress | closed_out: agency %" PRIu32 " | cantidad: %" PRIu64
-                    " | reason: the closing time has come (lottery.closes), "
-                    "and this one is not done: what it has stored takes part",
-                    roll->missing[i], agency == NULL ? 0 : atomic_load(&agency->bets));
+        log_warning(
+            LOG_AGENCY_CLOSED_OUT,
+            "result: in_progress | closed_out: agency %" PRIu32 " | cantidad: %" PRIu64
+            " | reason: %s",
+            roll->missing[i], agency == NULL ? 0 : atomic_load(&agency->bets),
+            by == CLOSED_BY_TIME
+                ? "the closing time has come (lottery.closes), and this one is not done: what "
+                  "it has stored takes part"
+                : OUT_OF_THE_DRAW ": what this agency has stored takes no part");
     }
 }
 
@@ -142,12 +150,15 @@ static bool close_without_missing(struct storage *storage, enum closed_by by)
     if (by == CLOSED_BY_AGENCIES) {
         quorum_tell_cut_off(heritage);
     } else {
-        tell_closed_out(storage, &roll);
+        tell_closed_out(storage, by, &roll);
     }
     if (!roll_write(roll.missing, roll.count, closing.without, sizeof closing.without)) {
         (void)snprintf(closing.without, sizeof closing.without, WITHOUT_TOO_MANY);
     }
     roll_close(&roll);
+    if (by == CLOSED_BY_COMMAND) {
+        (void)snprintf(closing.reason, sizeof closing.reason, OUT_OF_THE_DRAW);
+    }
     closing.at_ms = closed_at_ms(storage, by);
     return commit(storage, &closing);
 }
@@ -159,6 +170,9 @@ bool sales_look(struct storage *storage)
     }
     if (quorum_is_complete(&storage->quorum, storage->disk->heritage)) {
         return close_without_missing(storage, CLOSED_BY_AGENCIES);
+    }
+    if (centres_are_sales_over(storage->disk->segment)) {
+        return close_without_missing(storage, CLOSED_BY_COMMAND);
     }
     return until_closing_ms(storage, 1) > 0 || close_without_missing(storage, CLOSED_BY_TIME);
 }

@@ -14,8 +14,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---------------------------------------------------------------- answers ---- */
+
+enum {
+    PROMOTED_PATIENCE_MS = 30000, /* of an operator, for the claim of a server that listens */
+    PROMOTED_LOOK_MS = 50
+};
 
 static void answer(struct heritage *heritage, bool carried_out, const char *text)
 {
@@ -119,12 +125,6 @@ static bool prepare_open(struct operator_desk *desk, struct heritage *heritage,
     if (control_read(&heritage->directory, &current, failure) != CONTROL_READ) {
         return false;
     }
-    if (server_config_replicates(&heritage->config)) {
-        return failure_set(failure,
-                           "with replication.servers a directory holds one draw: a standby could "
-                           "not follow into the next one; give that a directory and a "
-                           "replication.centre of its own");
-    }
     if (!may_follow(request, &current, &heritage->directory, failure) ||
         !control_make(next, failure) ||
         !set_terms(request, &heritage->config, &current.terms, &next->terms, failure)) {
@@ -139,6 +139,14 @@ static bool prepare_open(struct operator_desk *desk, struct heritage *heritage,
     return desk->opens_next;
 }
 
+bool operator_write_opening(const struct operator_desk *desk, const struct heritage *heritage,
+                            struct failure *failure)
+{
+    struct control next = desk->next;
+    next.archiving[0] = '\0'; /* which is the directory's own matter */
+    return control_write_opening(&heritage->directory, &next, failure);
+}
+
 bool operator_open_next(struct operator_desk *desk, struct heritage *heritage, bool *committed,
                         struct failure *failure)
 {
@@ -151,6 +159,7 @@ bool operator_open_next(struct operator_desk *desk, struct heritage *heritage, b
     bool written = control_write(&heritage->directory, &desk->next, &synced, failure);
     *committed = written || !synced;
     fault_point("open.committed");
+    (void)unlinkat(heritage->directory.descriptor, DATA_OPENING_FILE, 0);
     return written;
 }
 
@@ -171,6 +180,49 @@ void operator_answer_open(struct operator_desk *desk, struct heritage *heritage,
                       next->terms.draw, next->identity, next->terms.agencies_expected,
                       next->terms.agencies_allowed);
     answer(heritage, true, text.text);
+}
+
+/* -------------------------------------------------------------- promotion ---- */
+
+void operator_take_promoter(struct operator_desk *desk, struct heritage *heritage, int promoter)
+{
+    admin_door_adopt(&heritage->door, promoter);
+    desk->promoted_by_ms = promoter < 0 ? 0 : clock_monotonic_ms() + PROMOTED_PATIENCE_MS;
+}
+
+int64_t operator_patience_ms(const struct operator_desk *desk)
+{
+    return desk->promoted_by_ms == 0 ? -1 : PROMOTED_LOOK_MS;
+}
+
+void operator_answer_promotion(struct operator_desk *desk, struct heritage *heritage,
+                               const char *reason)
+{
+    if (desk->promoted_by_ms != 0) {
+        desk->promoted_by_ms = 0;
+        answer(heritage, false, reason);
+    }
+}
+
+/* Listens already; has its own shipper claimed the log? */
+static void attend_to_promotion(struct operator_desk *desk, struct heritage *heritage)
+{
+    const struct shared_shipper *shipper = &heritage->segment.shared->shipper;
+    const uint64_t epoch = atomic_load(&shipper->epoch);
+    if (epoch != 0) {
+        struct failure text;
+        desk->promoted_by_ms = 0;
+        (void)failure_set(&text,
+                          "this node is the primary, by claim %" PRIu64 " of the log: its files "
+                          "are judged, and it listens",
+                          epoch);
+        answer(heritage, true, text.text);
+    } else if (clock_monotonic_ms() >= desk->promoted_by_ms) {
+        operator_answer_promotion(
+            desk, heritage,
+            "this node listens, and the engine has not answered its shipper yet, "
+            "so it may acknowledge nothing: see lottery-stat");
+    }
 }
 
 /* --------------------------------------------------------------- requests ---- */
@@ -204,6 +256,9 @@ void operator_attend(struct operator_desk *desk, struct heritage *heritage, bool
     if (desk->waits_for_storer && orders_take_answer(&heritage->segment, &carried_out, text)) {
         desk->waits_for_storer = false;
         answer(heritage, carried_out, text);
+    }
+    if (desk->promoted_by_ms != 0) {
+        attend_to_promotion(desk, heritage);
     }
     if (!admin_door_go_on(&heritage->door, is_ready, &request)) {
         return;

@@ -25,6 +25,8 @@ struct operator_desk {
     bool waits_for_storer; /* an order has been posted, and its answer is owed at the door */
     bool opens_next;       /* `next` is to be opened, and the answer is owed at the door */
     bool hands_over;       /* another process asks to replace the server: an answer is owed */
+    /* Monotonic: who has promoted this node is owed an answer by then; 0: nobody. */
+    int64_t promoted_by_ms;
     struct control next;
     char abandon_reason[CONTROL_REASON_BYTES]; /* of a draw that ends without having been held */
 };
@@ -44,6 +46,26 @@ void operator_attend(struct operator_desk *desk, struct heritage *heritage, bool
  */
 bool operator_open_next(struct operator_desk *desk, struct heritage *heritage, bool *committed,
                         struct failure *failure);
+
+/*
+ * Takes the connection of an operator who has promoted the standby that this server was: it is answered
+ * once this server listens and has claimed the log by its own shipper, or after a while. -1: nothing.
+ */
+void operator_take_promoter(struct operator_desk *desk, struct heritage *heritage, int promoter);
+
+/* Milliseconds until the operator is to be attended to, where no event tells; -1: an event does. */
+int64_t operator_patience_ms(const struct operator_desk *desk);
+
+/* Whom this server owes an answer: it does not serve after all. */
+void operator_answer_promotion(struct operator_desk *desk, struct heritage *heritage,
+                               const char *reason);
+
+/*
+ * Where bets are copied: writes control of the next draw to the file `opening`, for the log to begin it.
+ * operator_open_next removes it. False with the failure. Called by the supervisor before that.
+ */
+bool operator_write_opening(const struct operator_desk *desk, const struct heritage *heritage,
+                            struct failure *failure);
 
 /*
  * Answers the request to open a draw: it is open, or (`failure` is not NULL) why it is not.

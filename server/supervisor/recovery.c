@@ -247,6 +247,7 @@ static bool go_on(struct findings *findings, struct failure *failure)
     }
     heritage->directory.bets_inode = status.st_ino;
     checkpoint_remove_unfinished(&heritage->directory);
+    (void)unlinkat(heritage->directory.descriptor, DATA_OPENING_FILE, 0); /* nothing came of it */
     agencies_set_end_positions(&heritage->segment, tally->good_bytes);
     ring_start_at(&heritage->segment, tally->good_bytes, tally->checksum);
     log_recovered(findings);

@@ -92,6 +92,9 @@ static enum ship_verdict judge(const struct ship_keeper *keeper, int wait_status
     if (status == SHIPPER_STATUS_FENCED || state == SHIPPER_FENCED) {
         return SHIP_FENCED;
     }
+    if (status == SHIPPER_STATUS_STRANGER || state == SHIPPER_STRANGER) {
+        return SHIP_STRANGER;
+    }
     return status == SHIPPER_STATUS_BEHIND || state == SHIPPER_BEHIND ? SHIP_BEHIND : SHIP_GOES_ON;
 }
 
@@ -120,5 +123,9 @@ void ship_keeper_bury(struct ship_keeper *keeper, int wait_status)
         keeper->deaths <= REPLACEMENT_AT_ONCE) { /* kills alone never double the pause */
         keeper->deaths++;
     }
-    keeper->replace_at_ms = now_ms + replacement_pause_ms(keeper->deaths, REPLACEMENT_AT_ONCE);
+    bool needs_operator =
+        WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == SHIPPER_STATUS_REFUSED;
+    keeper->replace_at_ms =
+        now_ms + (needs_operator ? REPLACEMENT_PAUSE_MAX_MS
+                                 : replacement_pause_ms(keeper->deaths, REPLACEMENT_AT_ONCE));
 }

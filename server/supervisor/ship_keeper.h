@@ -6,8 +6,12 @@
  *
  * What it promises: a shipper that dies is replaced, at once at first, then with pauses that grow
  * (replacement.h). The keeper never gives up: bets wait on the disk meanwhile. A shipper's death never stops
- * the server, but for one thing: a shipper that ends because another node has claimed the log, or because
- * the log has more than this disk. Then this server must not go on (ship_keeper_verdict).
+ * the server, but for one thing: a shipper that ends because another node has claimed the log, because the
+ * log has more than this disk, or because it is another lottery's. Then this server must not go on
+ * (ship_keeper_verdict).
+ *
+ * A shipper that ends because an operator is needed (the engine's settings, say) is not replaced at once,
+ * but after a pause that is the longest one from the first time on: the next one would say the same.
  *
  * Without replication there is nothing to keep, and every call does nothing.
  *
@@ -25,8 +29,9 @@
 /* Whether the server may go on. */
 enum ship_verdict {
     SHIP_GOES_ON,
-    SHIP_FENCED, /* another node has claimed the log */
-    SHIP_BEHIND  /* the log has more than this disk */
+    SHIP_FENCED,  /* another node has claimed the log */
+    SHIP_BEHIND,  /* the log has more than this disk */
+    SHIP_STRANGER /* the log is another lottery's */
 };
 
 /* Before any call the supervisor sets the pointer, and everything else to zero. */

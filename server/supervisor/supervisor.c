@@ -39,6 +39,7 @@
 #include "server/supervisor/reserve.h"
 #include "server/supervisor/ship_keeper.h"
 #include "server/supervisor/successor.h"
+#include "shm/heartbeat.h"
 #include "shm/refusals.h"
 #include "shm/replica.h"
 #include "shm/slots.h"
@@ -67,6 +68,7 @@ enum supervisor_end {
     SUPERVISOR_COULD_NOT_GO_ON, /* there is no storer, or it did not store everything */
     SUPERVISOR_LOST_WHAT_IT_OWNS,
     SUPERVISOR_FENCED, /* another node writes the centre's log, or the log has more than this disk */
+    SUPERVISOR_STRANGER,   /* the centre's log is another lottery's */
     SUPERVISOR_HAD_TO_KILL /* somebody did not end in timeouts.shutdown */
 };
 
@@ -94,6 +96,7 @@ static const char *end_name(enum supervisor_end end)
         [SUPERVISOR_COULD_NOT_GO_ON] = "could_not_go_on",
         [SUPERVISOR_LOST_WHAT_IT_OWNS] = "lost_what_it_owns",
         [SUPERVISOR_FENCED] = "fenced",
+        [SUPERVISOR_STRANGER] = "stranger",
         [SUPERVISOR_HAD_TO_KILL] = "had_to_kill",
     };
     return names[end];
@@ -252,6 +255,7 @@ static int await_event(struct supervisor *supervisor, struct pollfd *poll, nfds_
 static void pause_for(struct supervisor *supervisor, int64_t pause_ms)
 {
     struct timespec pause = clock_interval(pause_ms);
+    heartbeat_beat(&counters(supervisor)->beat_at_ms); /* a standby does not take over meanwhile */
     await_event(supervisor, NULL, 0, &pause);
 }
 
@@ -403,6 +407,7 @@ static int64_t patience_ms(const struct supervisor *supervisor)
         log_limit_patience_ms(&supervisor->refusals, clock_monotonic_ms()),
         admin_door_patience_ms(&supervisor->heritage.door),
         successor_patience_ms(&supervisor->successor),
+        operator_patience_ms(&supervisor->desk),
     };
     for (size_t i = 0; i < sizeof others_ms / sizeof others_ms[0]; i++) {
         if (others_ms[i] >= 0 && others_ms[i] < patience_ms) {
@@ -464,16 +469,26 @@ static bool is_complete(const struct supervisor *supervisor)
  */
 static void fence(struct supervisor *supervisor)
 {
-    bool is_behind = ship_keeper_verdict(&supervisor->ship_keeper) == SHIP_BEHIND;
-    note_end(supervisor, SUPERVISOR_FENCED);
+    enum ship_verdict verdict = ship_keeper_verdict(&supervisor->ship_keeper);
+    note_end(supervisor, verdict == SHIP_STRANGER ? SUPERVISOR_STRANGER : SUPERVISOR_FENCED);
     wait_halt(&supervisor->heritage.segment);
+    if (verdict == SHIP_STRANGER) {
+        log_critical(
+            LOG_PRIMARY_STRANGER,
+            "result: fail | reason: the log of centre %s is another "
+            "lottery's (the line before says whose): this server takes no more bets. If it "
+            "was to be the standby, start it with --follow and an empty data.directory; if "
+            "it is a lottery of its own, name another replication.centre",
+            supervisor->heritage.config.replication_centre);
+        return;
+    }
     log_critical(LOG_PRIMARY_DEPOSED,
                  "result: fail | reason: %s: this server takes no more bets, and "
                  "acknowledges none; unless the shipper's line before says otherwise, start it as "
                  "a standby (lottery-server --follow), which moves what was never acknowledged "
                  "aside",
-                 is_behind ? "the log of the centre has more than this disk"
-                           : "another node has claimed the log of the centre");
+                 verdict == SHIP_BEHIND ? "the log of the centre has more than this disk"
+                                        : "another node has claimed the log of the centre");
 }
 
 /* Serves until the server is asked to stop, can't go on, or is to open the next draw. */
@@ -697,6 +712,54 @@ static void announce_ready(struct heritage *heritage)
     listeners_set_backlog(&heritage->listeners, heritage->config.listen_backlog);
 }
 
+/* True while the outcome of an opening is awaited. One that was tried is awaited for as long as it takes. */
+static bool awaits_opening(const struct supervisor *supervisor, int64_t deadline_ms)
+{
+    const uint32_t outcome = atomic_load(&supervisor->heritage.segment.shared->shipper.opened);
+    return outcome != OPENING_BEGUN &&
+           (outcome == OPENING_TRIED || clock_monotonic_ms() < deadline_ms) &&
+           ship_keeper_verdict(&supervisor->ship_keeper) == SHIP_GOES_ON &&
+           !signals_terminate_requested();
+}
+
+/*
+ * Where bets are copied: has the log begin the next draw, once it has all of this one. From there on that
+ * is the current draw, whatever happens to this server. False with the failure: then the current draw goes
+ * on, if this server may write at all. There is no shipper afterwards.
+ */
+static bool begin_in_log(struct supervisor *supervisor, struct failure *failure)
+{
+    struct heritage *heritage = &supervisor->heritage;
+    struct shared_shipper *shared = &heritage->segment.shared->shipper;
+    const int64_t deadline_ms =
+        clock_monotonic_ms() + (int64_t)heritage->config.timeout_shutdown_ms;
+    if (heritage->shipper.path[0] == '\0') {
+        return true;
+    }
+    const bool wanted = operator_write_opening(&supervisor->desk, heritage, failure);
+    atomic_store(&shared->opening, wanted ? 1 : 0);
+    wake_shipper(&heritage->segment);
+    while (wanted && awaits_opening(supervisor, deadline_ms)) {
+        ship_keeper_replace(&supervisor->ship_keeper);
+        pause_for(supervisor, REPEAT_SIGTERM_MS);
+        signals_take_child_news();
+        reap(supervisor);
+    }
+    stop_shipper(supervisor);
+    if (atomic_load(&shared->opened) == OPENING_BEGUN) { /* perhaps at last */
+        return true;
+    }
+    return wanted &&
+           failure_set(
+               failure, "%s",
+               ship_keeper_verdict(&supervisor->ship_keeper) != SHIP_GOES_ON
+                   ? "this node may not write the centre's log any more: ask the one that does"
+               : signals_terminate_requested()
+                   ? "the server is stopping"
+                   : "the engine did not take the opening in timeouts.shutdown, so the current "
+                     "draw goes on: see that lottery-stat says shipping, and a lag of 0");
+}
+
 /*
  * Ends the current draw and makes the next one the current one. All children end before anything is
  * written; those who connect meanwhile wait at the listeners, which stay open. If the next draw
@@ -718,16 +781,26 @@ static bool turn_over(struct supervisor *supervisor, struct failure *failure)
         note_end(supervisor, end);
         return failure_set(failure, "there is no storer: see the log");
     }
-    bool opened = supervisor->keeper.state == KEEPER_DRAINED
-                      ? operator_open_next(&supervisor->desk, heritage, &committed, failure)
-                      : failure_set(failure, "the storer did not end in timeouts.shutdown: the "
-                                             "current draw goes on");
+    bool opened = false;
+    if (supervisor->keeper.state != KEEPER_DRAINED) {
+        stop_shipper(supervisor);
+        (void)failure_set(failure, "the storer did not end in timeouts.shutdown: the current draw "
+                                   "goes on");
+    } else if (begin_in_log(supervisor, failure)) {
+        opened = operator_open_next(&supervisor->desk, heritage, &committed, failure);
+        committed = committed || server_config_replicates(&heritage->config);
+    }
     if (!opened) {
         operator_answer_open(&supervisor->desk, heritage, failure);
+        if (ship_keeper_verdict(&supervisor->ship_keeper) != SHIP_GOES_ON) {
+            fence(supervisor);
+            return false;
+        }
         if (committed) {
             return false;
         }
     }
+    supervisor->ship_keeper = (struct ship_keeper){.heritage = heritage};
     supervisor->keeper = (struct keeper){.heritage = heritage};
     supervisor->key_keeper = (struct key_keeper){.heritage = heritage, .may_be_late = true};
     return heritage_renew(heritage, failure);
@@ -812,6 +885,8 @@ static void live(struct supervisor *supervisor, struct failure *failure)
     if (!started) {
         note_end(supervisor, SUPERVISOR_COULD_NOT_START);
     }
+    operator_answer_promotion(&supervisor->desk, &supervisor->heritage,
+                              started ? "the server is stopping: see its log" : failure->text);
     operator_answer_open(&supervisor->desk, &supervisor->heritage, started ? &stopping : failure);
     if (started || keeper_has_storer(&supervisor->keeper)) {
         shut_down(supervisor);
@@ -835,7 +910,7 @@ static void log_nobody_serves(const struct predecessor *predecessor,
 }
 
 int supervisor_run(const struct server_config *config, struct service_manager *manager,
-                   const struct predecessor *predecessor)
+                   const struct predecessor *predecessor, int promoter)
 {
     struct supervisor supervisor = {.heritage = {.config = *config, .manager = manager}};
     struct failure failure = {.text = ""};
@@ -854,6 +929,7 @@ int supervisor_run(const struct server_config *config, struct service_manager *m
     if (!heritage_open(&supervisor.heritage, &failure)) {
         note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
     } else {
+        operator_take_promoter(&supervisor.desk, &supervisor.heritage, promoter);
         if (!process_confine_all(&supervisor.heritage, &failure)) {
             note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
         } else if (!admission_open(&supervisor.admission, config)) {

@@ -19,10 +19,11 @@ enum { SUPERVISOR_EXIT_FENCED = 4 };
  * none.
  *
  * Runs the server until it is asked to stop or can't go on, and returns the exit status of the
- * process. `manager` is told how it goes. Called by main, in the process that becomes the
- * supervisor. The processes that it forks never return from it (processes.h).
+ * process. `manager` is told how it goes. `promoter` is the connection of an operator who is owed an
+ * answer (standby_run); -1: there is none. Called by main, in the process that becomes the supervisor.
+ * The processes that it forks never return from it (processes.h).
  */
 int supervisor_run(const struct server_config *config, struct service_manager *manager,
-                   const struct predecessor *predecessor);
+                   const struct predecessor *predecessor, int promoter);
 
 #endif

@@ -143,8 +143,8 @@ static void an_operator_switches_over(void **state)
         assert_true(deadline_pause(deadline));
         stat = operator_run(standby, "lottery-stat", NULL, 0);
     } while (strstr(program_log(stat), "standby: follows") == NULL);
-    (void)operator_run(standby, "lottery-admin", ARGUMENTS("promote"), 0);
-    server_await_port(standby);
+    operator_administer(standby, ARGUMENTS("promote"), 0, "by claim 3 of the log");
+    server_await_port(standby); /* which it has written by then */
     assert_int_equal(program_await_end(primary->program).status, CENTRE_FENCED);
     bets_expect_stored(standby, 1, 0, 10);
     /* The fenced one stays out until it follows. */
@@ -216,6 +216,45 @@ static void a_standby_of_other_terms_says_so_before_it_is_needed(void **state)
     assert_non_null(strstr(program_errors(program), "of other terms than its configuration"));
 }
 
+/* Its directory is of one centre, and its configuration names another one, which has fewer records. */
+static void a_standby_of_another_centre_is_told_as_one(void **state)
+{
+    struct centre *centre = centre_open(*state, "2");
+    struct server *primary = centre_start_primary(centre, 0);
+    struct server *standby = centre_start_standby(centre, 1, "1h");
+    struct peer *peer = centre_sell(primary, standby, 10);
+    for (unsigned i = 1; i < 10; i++) {
+        peer_ask(peer, bets_batch(centre->stage, 1, 10 * i, 10), "server:0\r\n");
+    }
+    centre_await_same(primary, standby, "bets.csv");
+    server_stop_well(standby);
+    centre->name = "south";
+    struct server *other = centre_start_primary(centre, 2);
+    struct program_end end;
+    struct program *program =
+        server_start_in_vain(centre->stage, centre->directories[1], ARGUMENTS("--follow"),
+                             centre_environment(centre, 1, "1h"), &end);
+    assert_int_equal(end.status, 1);
+    assert_non_null(strstr(program_log(program), "replication.centre is another centre's"));
+    assert_null(strstr(program_log(program), "the engine has lost"));
+    server_stop_well(other);
+}
+
+/* Nobody has said which of the two is the primary. */
+static void of_two_that_make_a_lottery_each_the_second_ends(void **state)
+{
+    const struct centre *centre = centre_open(*state, "2");
+    struct server *primary = centre_start_primary(centre, 0);
+    struct program_end end;
+    struct server *second = server_start_with(centre->stage, centre->directories[1], NULL,
+                                              centre_environment(centre, 1, "1h"));
+    end = program_await_end(second->program);
+    assert_int_equal(end.status, 1);
+    assert_non_null(strstr(program_log(second->program), "is another lottery's"));
+    struct peer *peer = peer_connect(primary);
+    peer_ask(peer, bets_batch(centre->stage, 1, 0, 10), "server:0\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +265,8 @@ int main(void)
         STAGE_TEST(what_the_log_lacks_is_put_aside_and_counted),
         STAGE_TEST(a_primary_that_was_paused_acknowledges_nothing_more),
         STAGE_TEST(an_operator_switches_over),
+        STAGE_TEST(a_standby_of_another_centre_is_told_as_one),
+        STAGE_TEST(of_two_that_make_a_lottery_each_the_second_ends),
         STAGE_TEST(of_two_standbys_one_takes_over_and_the_other_follows_it),
         STAGE_TEST(a_shipper_that_is_killed_again_and_again_follows_on),
         STAGE_TEST(a_standby_of_other_terms_says_so_before_it_is_needed),

@@ -40,6 +40,7 @@ const char *const *centre_environment(const struct centre *centre, unsigned node
         stage_text(stage, "REPLICATION_SERVERS=%s", centre->engine->servers),
         stage_text(stage, "REPLICATION_CENTRE=%s", centre->name),
         "REPLICATION_REPLICAS=1",
+        "REPLICATION_NODE=one", /* of all nodes: a directory's id tells them apart */
         "ACK_AFTER=replicated",
         stage_text(stage, "REPLICATION_TAKEOVER_AFTER=%s", patience),
         stage_text(stage, "NUMBER_OF_AGENCIES=%s", centre->agencies),

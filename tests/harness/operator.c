@@ -12,6 +12,15 @@
 
 #include <cmocka.h> /* after what it needs */
 
+struct program *operator_start(const struct server *server, const char *const *arguments)
+{
+    const struct program_plan plan = {.name = "lottery-admin",
+                                      .arguments = arguments,
+                                      .environment = ENVIRONMENT(stage_text(
+                                          server->stage, "DATA_DIRECTORY=%s", server->directory))};
+    return program_start(server->stage, &plan);
+}
+
 struct program *operator_run_at(const struct server *server, const char *name,
                                 const char *const *arguments, int status, const char *file,
                                 int line)

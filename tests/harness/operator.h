@@ -16,6 +16,9 @@ struct program *operator_run_at(const struct server *server, const char *name,
                                 const char *const *arguments, int status, const char *file,
                                 int line);
 
+/* Starts lottery-admin, whose end the test awaits. */
+struct program *operator_start(const struct server *server, const char *const *arguments);
+
 /* The same of lottery-admin, which says these words: on standard error, where `status` is not 0. */
 #define operator_administer(server, arguments, status, words)                                      \
     operator_administer_at(server, arguments, status, words, __FILE__, __LINE__)

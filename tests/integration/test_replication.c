@@ -120,7 +120,7 @@ static void the_copy_is_shown(void **state)
     const char *shown =
         program_log(operator_run(server, "lottery-stat", ARGUMENTS("--json"), EXIT_SUCCESS));
     assert_non_null(strstr(shown, "\"replica\": {\"role\": \"primary\""));
-    assert_non_null(strstr(shown, "\"node\": \"here\""));
+    assert_non_null(strstr(shown, "\"node\": \"here-"));
     assert_non_null(strstr(shown, "\"connected\": false"));
     shown =
         program_log(operator_run(server, "lottery-stat", ARGUMENTS("--prometheus"), EXIT_SUCCESS));
@@ -129,11 +129,11 @@ static void the_copy_is_shown(void **state)
     (void)server_stop(server);
 }
 
-static void the_next_draw_is_not_opened_in_a_directory_that_is_copied(void **state)
+static void without_an_engine_the_next_draw_is_not_opened(void **state)
 {
     struct server *server = START(*state, "ACK_AFTER=synced");
     operator_administer(server, ARGUMENTS("open", "second", "--abandon", "--reason", "x"),
-                        EXIT_FAILURE, "a directory holds one draw");
+                        EXIT_FAILURE, "the engine did not take the opening");
     assert_int_equal(server_stop(server).status, EXIT_SUCCESS);
 }
 
@@ -147,7 +147,7 @@ int main(void)
         TEST(appends_wait_at_the_lag_that_is_allowed),
         TEST(a_shipper_that_is_killed_is_replaced_and_the_server_goes_on),
         TEST(the_copy_is_shown),
-        TEST(the_next_draw_is_not_opened_in_a_directory_that_is_copied),
+        TEST(without_an_engine_the_next_draw_is_not_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

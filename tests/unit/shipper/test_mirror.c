@@ -8,6 +8,7 @@
 #include "tests/harness/processes.h"
 #include "tests/harness/scratch_directory.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -524,6 +525,115 @@ static void the_next_draw_archives_the_one_before(void **state)
     mirror_close(&fixture->mirror);
 }
 
+/* A claim of `node` that begins the draw DRAW_2 by its control. */
+static void open_second(struct fixture *fixture, const char *node)
+{
+    const struct control control = some_control(DRAW_2, "second", CONTROL_NEW);
+    char *text = text_of(&control);
+    struct record record = {.kind = RECORD_CLAIM, .bytes = text, .length = strlen(text)};
+    fixture->identity = DRAW_2;
+    fixture->node = node;
+    fixture->epoch = fixture->mirror.log.epoch + 1;
+    apply(fixture, &record);
+    free(text);
+}
+
+static void an_opening_has_the_control_of_its_draw(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    must_begin(fixture);
+    claim(fixture, "north");
+    add_control(fixture, "first", CONTROL_DRAWN);
+    add(fixture, RECORD_BETS, ROW_1);
+    settle(fixture);
+    open_second(fixture, "north");
+    assert_true(mirror_may_take_over(&fixture->mirror, &failure));
+    assert_string_equal(fixture->mirror.control.terms.draw, "second");
+    expect_file(fixture, "draws/first/" DATA_BETS_FILE, ROW_1);
+    add(fixture, RECORD_BETS, ROW_2);
+    settle(fixture);
+    expect_file(fixture, DATA_BETS_FILE, ROW_2);
+    mirror_close(&fixture->mirror);
+}
+
+/* It died between the control of the next draw and the state: records of the draw before come again. */
+static void what_comes_again_of_the_draw_before_is_passed_over(void **state)
+{
+    struct fixture *fixture = *state;
+    struct replication_state before;
+    struct failure failure = {.text = ""};
+    bool synced = false;
+    must_begin(fixture);
+    claim(fixture, "north");
+    add_control(fixture, "first", CONTROL_OPEN);
+    add(fixture, RECORD_BETS, ROW_1);
+    settle(fixture);
+    assert_int_equal(replication_read(&fixture->directory, &before, &failure), REPLICATION_READ);
+    const struct log_state log = fixture->mirror.log;
+    add(fixture, RECORD_BETS, ROW_3);
+    open_second(fixture, "north");
+    mirror_close(&fixture->mirror);
+    assert_true(replication_write(&fixture->directory, &before, &synced, &failure));
+    must_begin(fixture);
+    fixture->identity = DRAW_1;
+    fixture->epoch = log.epoch;
+    assert_int_equal(fixture->mirror.log.bets_end, log.bets_end);
+    add(fixture, RECORD_BETS, ROW_3);
+    add_control(fixture, "first", CONTROL_CLOSED);
+    add_file(fixture, DATA_SEAL_FILE, "{}");
+    open_second(fixture, "north");
+    add(fixture, RECORD_BETS, ROW_2);
+    settle(fixture);
+    expect_file(fixture, DATA_BETS_FILE, ROW_2);
+    expect_file(fixture, "draws/first/" DATA_BETS_FILE, ROW_1 ROW_3);
+    assert_string_equal(fixture->mirror.control.terms.draw, "second");
+    assert_int_equal(faccessat(fixture->scratch.descriptor, DATA_SEAL_FILE, F_OK, 0), -1);
+    mirror_close(&fixture->mirror);
+}
+
+/* The log has begun the draw, and the primary died before its directory had. */
+static void a_primary_that_died_over_an_opening_comes_after_the_log(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    must_begin(fixture);
+    claim(fixture, "north");
+    add_control(fixture, "first", CONTROL_OPEN);
+    add(fixture, RECORD_BETS, ROW_1);
+    claim(fixture, "south"); /* which is this node: it took over, and served */
+    assert_true(mirror_become_primary(&fixture->mirror, &failure));
+    mirror_close(&fixture->mirror);
+    must_begin(fixture);
+    open_second(fixture, "south");
+    assert_string_equal(fixture->mirror.control.terms.draw, "second");
+    expect_file(fixture, "draws/first/" DATA_BETS_FILE, ROW_1);
+    assert_true(mirror_may_take_over(&fixture->mirror, &failure));
+    mirror_close(&fixture->mirror);
+}
+
+static void the_log_of_another_lottery_is_told_as_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    must_begin(fixture);
+    claim(fixture, "north");
+    add_control(fixture, "first", CONTROL_OPEN);
+    settle(fixture);
+    mirror_close(&fixture->mirror);
+    (void)unlinkat(fixture->scratch.descriptor, DATA_REPLICATION_FILE, 0);
+    fixture->identity = DRAW_2;
+    fixture->epoch = 1;
+    fixture->node = "north";
+    must_begin(fixture);
+    struct record beginning = {.kind = RECORD_CLAIM};
+    struct record bets = {.kind = RECORD_BETS, .rows = 1, .bytes = ROW_1, .length = strlen(ROW_1)};
+    apply(fixture, &beginning);
+    assert_int_equal(try_apply(fixture, &bets, &failure), MIRROR_REFUSED);
+    assert_non_null(strstr(failure.text, "they are two lotteries"));
+    mirror_close(&fixture->mirror);
+}
+
 static void a_node_that_took_over_says_so(void **state)
 {
     struct fixture *fixture = *state;
@@ -571,6 +681,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_gap_in_the_log_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bets_may_come_before_their_control, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_draw_archives_the_one_before, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_opening_has_the_control_of_its_draw, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_comes_again_of_the_draw_before_is_passed_over, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_primary_that_died_over_an_opening_comes_after_the_log,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_log_of_another_lottery_is_told_as_one, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_node_that_took_over_says_so, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,8 +41,9 @@ struct fixture {
     struct engine_memory *memory;
     struct engine *engine, *rivals;
     struct shipment shipment, rival;
-    const char *bets; /* what the files hold now */
-    bool is_old_copy; /* they lack what the log has of small files */
+    const char *bets;               /* what the files hold now */
+    const struct control *archived; /* the one draw of the archive; NULL: there is none */
+    bool is_old_copy;               /* they lack what the log has of small files */
 };
 
 static struct failure failure;
@@ -62,12 +63,23 @@ static bool knows_file(void *context, const struct record *record, struct failur
     return !fixture->is_old_copy || failure_set(reason, "an older %s", record->name);
 }
 
+static bool find_archived(void *context, const char *identity, struct control *archived)
+{
+    const struct fixture *fixture = context;
+    if (fixture->archived == NULL || strcmp(fixture->archived->identity, identity) != 0) {
+        return false;
+    }
+    *archived = *fixture->archived;
+    return true;
+}
+
 static struct shipment_files files_of(struct fixture *fixture)
 {
     return (struct shipment_files){.bets_end = strlen(fixture->bets),
                                    .done_end = strlen(done_csv),
                                    .read = read_files,
                                    .knows = knows_file,
+                                   .find_archived = find_archived,
                                    .context = fixture};
 }
 
@@ -437,8 +449,99 @@ static void a_log_of_another_lottery_is_not_claimed(void **state)
     assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_STORED);
     append_plan(fixture, &fixture->shipment, 0, 1);
     shipment_open(&other, fixture->engine, CENTRE, NODE, OTHER, REPLICAS, TIMEOUT_MS);
-    assert_int_equal(claim(fixture, &other), SHIPMENT_REFUSED);
-    assert_failure("is of lottery " IDENTITY ", and this directory holds " OTHER);
+    assert_int_equal(claim(fixture, &other), SHIPMENT_STRANGER);
+    assert_failure("is of lottery " IDENTITY ", which node " NODE
+                   " writes, and this directory holds " OTHER);
+}
+
+/* ---- the next draw ------------------------------------------------------------- */
+
+#define NEXT_CONTROL "control of the next draw\n"
+
+static enum shipment_end begin_next(struct fixture *fixture, unsigned *plan)
+{
+    struct record beginning = {.nonce = ""};
+    enum shipment_end end = SHIPMENT_WAITING;
+    for (int i = 0; i < PATIENCE && end == SHIPMENT_WAITING; i++) {
+        engine_memory_fail_append(fixture->engine, next_fault(plan));
+        end = shipment_begin_next(&fixture->shipment, &beginning, OTHER, NEXT_CONTROL,
+                                  strlen(NEXT_CONTROL), &failure);
+    }
+    engine_memory_fail_append(fixture->engine, ENGINE_MEMORY_NO_FAULT);
+    return end;
+}
+
+static void every_fault_of_an_opening_leaves_one_opening(void **state)
+{
+    (void)state;
+    for (unsigned plan = 0; plan < FAULTS * FAULTS * FAULTS; plan++) {
+        struct fixture fixture;
+        struct found found;
+        unsigned left = plan;
+        bool has_begun = false;
+        open_all(&fixture);
+        assert_int_equal(claim(&fixture, &fixture.shipment), SHIPMENT_STORED);
+        append_plan(&fixture, &fixture.shipment, 0, RECORDS);
+        assert_int_equal(shipment_has_begun(&fixture.shipment, OTHER, &has_begun, &failure),
+                         SHIPMENT_STORED);
+        assert_false(has_begun);
+        assert_int_equal(begin_next(&fixture, &left), SHIPMENT_STORED);
+        assert_int_equal(shipment_has_begun(&fixture.shipment, OTHER, &has_begun, &failure),
+                         SHIPMENT_STORED);
+        assert_true(has_begun);
+        append_plan(&fixture, &fixture.shipment, 0, 1);
+        read_all(&fixture, &found);
+        assert_int_equal(found.claims, 2);
+        assert_string_equal(found.log.identity, OTHER);
+        assert_int_equal(found.log.bets_end, plan_record(0).length);
+        close_all(&fixture);
+    }
+}
+
+/* Its files are still those of the draw before: the log is what counts. */
+static void a_writer_whose_log_is_a_draw_further_is_behind(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned none = 0;
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_STORED);
+    assert_int_equal(begin_next(fixture, &none), SHIPMENT_STORED);
+    shipment_open(&fixture->shipment, fixture->engine, CENTRE, NODE, IDENTITY, REPLICAS,
+                  TIMEOUT_MS);
+    fixture->shipment.own_epoch = 1;
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_BEHIND);
+    assert_failure("has begun the next draw in the log, " OTHER);
+}
+
+static void a_rivals_claim_before_the_opening_keeps_it_out(void **state)
+{
+    struct fixture *fixture = *state;
+    struct found found;
+    unsigned none = 0;
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_STORED);
+    take_over(fixture);
+    assert_int_equal(begin_next(fixture, &none), SHIPMENT_FENCED);
+    read_all(fixture, &found);
+    assert_string_equal(found.log.identity, IDENTITY);
+}
+
+/* The directory went on to the next draw without an engine. */
+static void a_log_with_all_of_the_draw_before_is_gone_on_with(void **state)
+{
+    struct fixture *fixture = *state;
+    struct found found;
+    struct control archived = {
+        .identity = IDENTITY, .bets_bytes = sizeof bets_csv - 1, .done_bytes = sizeof done_csv - 1};
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_STORED);
+    append_plan(fixture, &fixture->shipment, 0, 2);
+    fixture->archived = &archived;
+    shipment_open(&fixture->shipment, fixture->engine, CENTRE, NODE, OTHER, REPLICAS, TIMEOUT_MS);
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_REFUSED);
+    assert_failure("and the archive has");
+    archived.done_bytes = 0;
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_STORED);
+    append_plan(fixture, &fixture->shipment, 0, 1);
+    read_all(fixture, &found);
+    assert_string_equal(found.log.identity, OTHER);
 }
 
 static void a_log_that_has_more_than_this_disk_is_not_claimed(void **state)
@@ -596,6 +699,10 @@ int main(void)
         TEST(a_writer_that_was_taken_over_stores_nothing_any_more),
         TEST(an_append_before_the_rivals_claim_is_stored),
         TEST(a_log_of_another_lottery_is_not_claimed),
+        TEST(every_fault_of_an_opening_leaves_one_opening),
+        TEST(a_writer_whose_log_is_a_draw_further_is_behind),
+        TEST(a_rivals_claim_before_the_opening_keeps_it_out),
+        TEST(a_log_with_all_of_the_draw_before_is_gone_on_with),
         TEST(a_log_with_a_later_step_of_the_draw_is_not_claimed),
         TEST(a_log_that_has_more_than_this_disk_is_not_claimed),
         TEST(a_log_with_other_bytes_is_not_claimed),

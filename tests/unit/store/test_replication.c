@@ -118,6 +118,8 @@ static void a_directory_keeps_its_id(void **state)
     replication_name_node(&first, "", node);
     assert_string_equal(node + strlen(node) - strlen(first.id), first.id);
     replication_name_node(&first, "north-1", node);
+    assert_string_equal(node + strlen("north-1-"), first.id);
+    node[strlen("north-1")] = '\0';
     assert_string_equal(node, "north-1");
 }
 
