@@ -62,7 +62,9 @@ static struct web *start_web_with(struct stage *stage, const char *directory, co
         stage, directory, ARGUMENTS("--address", "127.0.0.1", "--port", "0", "--names", names));
     const char *line =
         program_await_log(web->program, 1, "action: listen*success*url: http://127.0.0.1:*");
-    web->port = (unsigned)strtoul(strrchr(line, ':') + 1, NULL, DECIMAL);
+    const char *url = strstr(line, "url: http://127.0.0.1:");
+    assert_non_null(url);
+    web->port = (unsigned)strtoul(url + strlen("url: http://127.0.0.1:"), NULL, DECIMAL);
     return web;
 }
 
