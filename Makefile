@@ -330,7 +330,7 @@ docker-compose-ipcs: ## semaphores, /dev/shm and lottery-stat in the server's co
 
 # ---- installing and cleaning ---------------------------------------------------
 
-include packaging/packaging.mk
+include $(wildcard packaging/packaging.mk) # an image is built without it
 
 .PHONY: clean distclean help
 clean: ## remove what was built

@@ -18,10 +18,12 @@ enum { NO_GATE = -1 };
 void heritages_open(struct scratch *scratch, struct processes *processes, struct heritage *heritage,
                     struct segment_plan plan)
 {
+    static struct service_manager nobody; /* closed: children close it again */
     scratch_open(scratch);
     processes_open(processes);
     processes_release(processes);
     heritage->gate_id = NO_GATE;
+    heritage->manager = &nobody;
     heritage->directory = scratch_directory(scratch);
     segments_create(scratch, plan, &heritage->segment);
 }

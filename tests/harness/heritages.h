@@ -12,9 +12,9 @@
 
 /*
  * Opens the scratch directory and the processes, whose children go at once, and makes the
- * heritage's directory and segment; `plan` is as segments_create takes it. There is no gate, and no
- * file. The heritage's configuration stays as it is. heritages_close undoes it. A failure fails the
- * test, here and below.
+ * heritage's directory and segment; `plan` is as segments_create takes it. There is no gate, no
+ * file, and no service manager that listens. The heritage's configuration stays as it is.
+ * heritages_close undoes it. A failure fails the test, here and below.
  */
 void heritages_open(struct scratch *scratch, struct processes *processes, struct heritage *heritage,
                     struct segment_plan plan);
