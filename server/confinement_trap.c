@@ -37,9 +37,9 @@ static void tell(int number)
     const char *name = number >= 0 && number < NAMES_MAX ? names[number] : NULL;
     log_write_in_signal(
         LOG_LEVEL_CRITICAL, LOG_FORBIDDEN_CALL,
-        "result: fail | role: %s | call: %s | number: %d | reason: this process may "
+        "result: fail | role: %s | pid: %d | call: %s | number: %d | reason: this process may "
         "not do that; it ends",
-        own_role, name == NULL ? "unknown" : name, number);
+        own_role, (int)getpid(), name == NULL ? "unknown" : name, number);
 }
 
 /*

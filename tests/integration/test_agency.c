@@ -39,7 +39,8 @@ static void a_file_is_sent_in_order_with_many_batches_on_their_way(void **state)
     rig_answer(rig, RIG_ACK RIG_ACK);
     rig_end_without_winners(rig);
     rig_expect_printed(rig, "action: config | result: success");
-    rig_expect_printed(rig, "DEBUG    action: apuesta_enviada | result: success | cantidad: 1\n");
+    rig_expect_printed(rig,
+                       "DEBUG    action: apuesta_enviada | result: success | cantidad: 1 | pid: ");
     rig_expect_printed(rig, "INFO     action: apuesta_enviada | result: success | cantidad: 9");
     rig_expect_printed(rig, "action: agency_exit | result: success");
 }
@@ -145,7 +146,7 @@ static void one_bet_that_is_not_sent_because_one_is_stored_is_a_warning(void **s
     play_bet_that_is_not_sent(
         rig, "server:8:1,open\r\n",
         "WARNING  action: apuesta_enviada | result: fail | dni: 30904465 | numero: 7574 | reason: "
-        "the server holds a bet of agency 2 already, this one was not sent\n");
+        "the server holds a bet of agency 2 already, this one was not sent | pid: ");
     play_bet_that_is_not_sent(rig, "server:8:1,done\r\n", "holds a bet of agency 2 already");
     play_bet_that_is_not_sent(rig, "server:8:1,drawn\r\n", "holds a bet of agency 2 already");
 }

@@ -170,7 +170,7 @@ static void a_draw_that_is_gone_is_told_as_the_server_says_it(void **state)
     rig_answer(rig, "server:1:there is no draw 2026-W48 here; the current draw is 2026-W50\r\n");
     expect_other_draw(rig, "draw: 2026-W48 | reason: the server refused agency 2's STATUS of this "
                            "draw; it says: there is no draw 2026-W48 here; the current draw is "
-                           "2026-W50; nothing was sent to another one\n");
+                           "2026-W50; nothing was sent to another one | pid: ");
 }
 
 static void another_lottery_of_the_same_name_is_another_one(void **state)
@@ -285,13 +285,13 @@ static void the_servers_reasons_are_logged(void **state)
     rig_expect_batch(rig, 1, 2);
     rig_answer(rig, "server:1:row 2: the number is above rules.number_max\r\n");
     rig_await_output(rig, "the server refused rows 1 to 2, each of which looks right from here; it "
-                          "says: row 2: the number is above rules.number_max\n");
+                          "says: row 2: the number is above rules.number_max | pid: ");
     accept_and_tell(rig, "2026-W48", &none, "open");
     rig_expect_batch(rig, 1, 2);
     rig_answer(rig, RIG_ACK);
     (void)rig_expect_message(rig, MESSAGE_DONE);
     rig_answer(rig, "server:1:\x1b[31mno\xff\r\n");
-    rig_await_output(rig, "the server refused agency 2's DONE; it says: ?[31mno?\n");
+    rig_await_output(rig, "the server refused agency 2's DONE; it says: ?[31mno? | pid: ");
     accept_and_tell(rig, "2026-W48", &two, "done");
     (void)rig_expect_message(rig, MESSAGE_DONE);
     rig_answer(rig, RIG_ACK);
@@ -299,7 +299,7 @@ static void the_servers_reasons_are_logged(void **state)
     rig_answer(rig, "server:1:the winners were changed\r\n");
     rig_expect_exit(rig, PROGRAM_EXIT_REFUSED);
     rig_expect_printed(rig, "the server refused agency 2's REQUEST; it says: the winners were "
-                            "changed\n");
+                            "changed | pid: ");
 }
 
 static void an_agency_that_is_not_allowed_is_told_so_at_once(void **state)
@@ -310,7 +310,7 @@ static void an_agency_that_is_not_allowed_is_told_so_at_once(void **state)
     rig_expect_closed(rig);
     rig_expect_exit(rig, PROGRAM_EXIT_REFUSED);
     rig_expect_printed(rig, "the server refused agency 2's STATUS; it says: the agency is not "
-                            "allowed\n");
+                            "allowed | pid: ");
 }
 
 /* ---------------------------------------------------------------- a real server ---- */

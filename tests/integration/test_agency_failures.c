@@ -76,7 +76,7 @@ static void a_done_that_is_refused_twice_is_a_failure(void **state)
     }
     rig_expect_exit(rig, PROGRAM_EXIT_REFUSED);
     rig_expect_printed(rig, "ERROR    action: apuestas_terminadas | result: fail | reason: "
-                            "the server refused agency 2's DONE\n");
+                            "the server refused agency 2's DONE | pid: ");
 }
 
 static void an_agency_that_is_not_welcome_says_so(void **state)

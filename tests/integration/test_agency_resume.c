@@ -275,13 +275,13 @@ static void bets_for_a_lottery_that_was_drawn_need_a_new_one(void **state)
     rig_expect_printed(rig,
                        "the draw has been held, but the file holds more rows: a new lottery "
                        "needs the server's next draw (`lottery-admin open NAME`) or a new data "
-                       "directory, with Compose `docker compose down -v`\n");
+                       "directory, with Compose `docker compose down -v` | pid: ");
     rig_forget(rig);
     rig_start(rig, NULL);
     rig_accept_and_tell_stored(rig, &others, "drawn");
     (void)rig_answer_prefixes(rig, &others);
     rig_expect_exit(rig, EXIT_OTHER_BETS);
-    rig_expect_printed(rig, "`docker compose down -v`\n");
+    rig_expect_printed(rig, "`docker compose down -v` | pid: ");
 }
 
 /* ------------------------------------------------ servers that tell a count only ---- */

@@ -107,7 +107,7 @@ static void the_one_that_serves_is_found_behind_one_that_does_not(void **state)
     rig_answer(rig, RIG_ACK);
     rig_end_without_winners(rig);
     expect_told(rig, &places, 1, -1);
-    rig_expect_printed(rig, ": Connection refused (is the server running there?)\n");
+    rig_expect_printed(rig, ": Connection refused (is the server running there?) | pid: ");
     assert_int_equal(rig_count_printed(rig, " WARNING "), 0);
     close_places(rig, &places);
 }
@@ -123,7 +123,7 @@ static void bets_go_on_at_the_next_server_after_what_it_has_stored(void **state)
     rig_expect_batch(rig, 1, 2);
     rig_expect_batch(rig, 3, 4);
     rig_answer(rig, RIG_ACK);
-    rig_await_output(rig, "cantidad: 2\n");
+    rig_await_output(rig, "cantidad: 2 | pid: ");
     lose(rig, &places, 0);
     serve_at(rig, &places, 1);
     rig_accept_and_tell_stored(rig, &stored, "open");
@@ -133,7 +133,8 @@ static void bets_go_on_at_the_next_server_after_what_it_has_stored(void **state)
     rig_end_without_winners(rig);
     expect_told(rig, &places, 0, -1);
     expect_told(rig, &places, 1, 0);
-    rig_expect_printed(rig, "apuesta_enviada | result: success | cantidad: 6 | guardadas: 6\n");
+    rig_expect_printed(rig,
+                       "apuesta_enviada | result: success | cantidad: 6 | guardadas: 6 | pid: ");
     close_places(rig, &places);
 }
 
@@ -155,7 +156,8 @@ static void a_server_that_closes_without_an_answer_has_acknowledged_nothing(void
     rig_answer(rig, RIG_ACK);
     rig_end_without_winners(rig);
     expect_told(rig, &places, 1, 0);
-    rig_expect_printed(rig, "apuesta_enviada | result: success | cantidad: 2 | guardadas: 2\n");
+    rig_expect_printed(rig,
+                       "apuesta_enviada | result: success | cantidad: 2 | guardadas: 2 | pid: ");
     close_places(rig, &places);
 }
 
@@ -191,7 +193,7 @@ static void a_connection_that_brought_something_is_followed_by_one_to_the_same_s
     rig_accept_and_tell_stored(rig, &(struct rig_stored){.rows = 0}, "open");
     rig_expect_batch(rig, 1, 2);
     rig_answer(rig, RIG_ACK);
-    rig_await_output(rig, "cantidad: 2\n");
+    rig_await_output(rig, "cantidad: 2 | pid: ");
     rig_hang_up(rig);
     rig_accept_and_tell_stored(rig, &stored, "open");
     rig_expect_batch(rig, 3, 4);
@@ -259,7 +261,7 @@ static void an_address_that_hangs_costs_a_moment_and_only_once(void **state)
     assert_in_range(rig_now_ms() - begin_ms, 1500, 4500); /* 5 s is the limit of an only server */
     rig_expect_batch(rig, 1, 2);
     rig_answer(rig, RIG_ACK);
-    rig_await_output(rig, "cantidad: 2\n");
+    rig_await_output(rig, "cantidad: 2 | pid: ");
     rig_hang_up(rig);
     begin_ms = rig_now_ms();
     rig_accept_and_tell_stored(rig, &(struct rig_stored){.rows = 2}, "open");
@@ -301,7 +303,7 @@ static void where_nobody_serves_an_agency_waits_for_a_takeover_and_says_so_of_ea
                    "running there?) | ",
                    strchr(places.addresses[0], ':') + 1, strchr(places.addresses[1], ':') + 1);
     rig_expect_printed(rig, reason);
-    rig_expect_printed(rig, "| gave_up_after_ms: 900\n");
+    rig_expect_printed(rig, "| gave_up_after_ms: 900 | pid: ");
     assert_int_equal(rig_count_printed(rig, " WARNING "), 1);
     close_places(rig, &places);
 }

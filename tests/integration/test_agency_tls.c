@@ -362,7 +362,7 @@ static void meet_tls_server(struct rig *rig, const char *bytes, size_t count)
     rig_accept(rig);
     (void)rig_expect_message(rig, MESSAGE_STATUS);
     assert_int_equal(send(rig->connection, bytes, count, MSG_NOSIGNAL), count);
-    expect_untrusted(rig, "reason: the server speaks TLS: set tls.mode to required\n");
+    expect_untrusted(rig, "reason: the server speaks TLS: set tls.mode to required | pid: ");
     rig->tls = tls;
 }
 
