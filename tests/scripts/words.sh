@@ -53,7 +53,7 @@ copy_tree() {
     rm -rf "$tree"
     mkdir -p "$tree/server" "$tree/client"
     cp -R "$checkout"/scripts "$checkout"/*.sh "$checkout"/*.py "$checkout"/Makefile "$tree"
-    cp "$checkout"/docker-compose-dev.yaml "$tree"
+    cp "$checkout"/docker-compose-dev.yaml "$checkout"/.dockerignore "$tree"
     cp "$checkout"/server/config.yaml "$tree/server"
     cp "$checkout"/client/config.yaml "$tree/client"
     cd "$tree" || exit 1
