@@ -130,7 +130,7 @@ static uint64_t take_unsigned(struct arguments *arguments, const struct conversi
     case LENGTH_LONG_LONG:
         return va_arg(arguments->list, unsigned long long);
     case LENGTH_SIZE:
-        return va_arg(arguments->list, size_t);
+        return (uint64_t)va_arg(arguments->list, size_t);
     case LENGTH_MAX:
         return va_arg(arguments->list, uintmax_t);
     case LENGTH_INT:

@@ -20,7 +20,7 @@ int log_journal_open(const char *path)
         errno = ENAMETOOLONG;
         return -1;
     }
-    (void)strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path));
     int journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (journal < 0 || connect(journal, (struct sockaddr *)&address, sizeof address) == 0) {
         return journal;

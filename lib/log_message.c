@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 /* A number that the table gives twice, or again after it was retired, is a second case: no program. */
+/* NOLINTNEXTLINE(readability-function-size): it is as long as the table */
 const struct log_message_text *log_message_text(enum log_message message)
 {
     static const struct log_message_text unknown = {.action = "unknown"};

@@ -61,7 +61,8 @@ const struct confinement_call confinement_common[] = {
     ALWAYS("munmap"),
     ALWAYS("mremap"),
     WHERE("mmap", 2, PROT_EXEC, 0),
-    /* the log; write_to_shared has the timer */
+    /* the log; write_to_shared has the timer. With log.format: journald each process has a socket of
+     * datagrams, by which it could reach others that have a name (docs/security.md) */
     ALWAYS("write"),
     ALWAYS("writev"),
     ALWAYS("sendto"),

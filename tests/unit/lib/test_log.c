@@ -19,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -714,6 +716,117 @@ static void levels_are_coloured_on_a_terminal_only(void **state)
     }
 }
 
+/* --------------------------------------------------------------- the journal ---- */
+
+/* A socket as the journal has one, at a path of its own; the log goes there. */
+static int open_journal(char path[64])
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)snprintf(path, 64, "/tmp/lottery-test-journal-%d", (int)getpid());
+    memcpy(address.sun_path, path, strlen(path));
+    int journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_true(journal >= 0);
+    (void)unlink(path);
+    assert_int_equal(bind(journal, (struct sockaddr *)&address, sizeof address), 0);
+    log_set_journal(path);
+    log_set_format(LOG_FORMAT_JOURNALD);
+    log_open();
+    return journal;
+}
+
+static void close_journal(int journal, const char *path)
+{
+    (void)close(journal);
+    (void)unlink(path);
+    log_set_format(LOG_FORMAT_TEXT);
+    log_set_journal(NULL);
+    log_open();
+}
+
+static bool next_datagram(struct fixture *fixture, int journal)
+{
+    ssize_t got = recv(journal, fixture->line, sizeof fixture->line - 1, 0);
+    fixture->line[got > 0 ? got : 0] = '\0';
+    return got > 0;
+}
+
+static void the_journal_gets_datagrams_and_is_never_waited_for(void **state)
+{
+    enum { LINES = 2000, PATIENCE_S = 30 };
+    struct fixture *fixture = *state;
+    char path[64];
+    int journal = open_journal(path);
+    time_t before = time(NULL);
+    for (int i = 0; i < LINES; i++) {
+        log_info(LOG_RELOADED, "result: success | n: %d", i); /* nobody reads */
+    }
+    assert_true(time(NULL) - before < PATIENCE_S);
+    uint64_t lost = fixture->losses.lines;
+    assert_in_range(lost, 1, LINES - 1);
+    uint64_t came = 0;
+    while (next_datagram(fixture, journal)) {
+        assert_non_null(strstr(fixture->line, "\nLOTTERY_ID=LT-"));
+        came += strstr(fixture->line, "LT-2609\n") != NULL ? 1 : 0;
+    }
+    assert_int_equal(came + lost, LINES);
+    fixture->losses.told_at_ms = 0;
+    log_info(LOG_RELOADED, "result: success");
+    assert_true(next_datagram(fixture, journal)); /* it is told first */
+    assert_non_null(strstr(fixture->line, "\nLOTTERY_ID=LT-0001\n"));
+    assert_non_null(strstr(fixture->line, "\nPRIORITY=4\n"));
+    assert_true(next_datagram(fixture, journal));
+    close_journal(journal, path);
+}
+
+static void a_journal_that_is_gone_costs_lines_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[64];
+    int journal = open_journal(path);
+    (void)close(journal);
+    log_info(LOG_RELOADED, "result: success");
+    log_write_in_signal(LOG_LEVEL_CRITICAL, LOG_RELOADED, "result: success");
+    assert_int_equal(fixture->losses.lines, 2);
+    fixture->losses = (struct log_losses){0};
+    close_journal(-1, path);
+}
+
+static void where_there_is_no_journal_the_log_is_text_and_says_so(void **state)
+{
+    struct fixture *fixture = *state;
+    log_set_journal("/tmp/lottery-test-no-journal");
+    log_set_format(LOG_FORMAT_JOURNALD);
+    take_standard_output(fixture, fixture->pipe[1]);
+    log_open();
+    give_back_standard_output(fixture);
+    assert_true(next_write(fixture));
+    assert_non_null(
+        strstr(fixture->line, " WARNING  action: log | result: in_progress | socket: "));
+    assert_non_null(strstr(fixture->line, " | id: LT-0003 | hint: "));
+    log_set_format(LOG_FORMAT_TEXT);
+    log_set_journal(NULL);
+    log_open();
+}
+
+static void lines_of_json_are_told_as_lost_in_json(void **state)
+{
+    struct fixture *fixture = *state;
+    lose(fixture, 3);
+    log_set_format(LOG_FORMAT_JSON);
+    take_standard_output(fixture, fixture->pipe[1]);
+    log_open();
+    log_info(LOG_RELOADED, "result: success");
+    give_back_standard_output(fixture);
+    assert_true(next_write(fixture));
+    assert_non_null(strstr(fixture->line,
+                           "\"id\":\"LT-0001\",\"action\":\"log\",\"result\":\"fail\","
+                           "\"lost_lines\":3,"));
+    assert_non_null(
+        strstr(fixture->line, "}\n{\"time\":\"")); /* the log's own opening keeps no writes apart */
+    log_set_format(LOG_FORMAT_TEXT);
+    log_open();
+}
+
 #define LOG_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -746,6 +859,10 @@ int main(void)
         LOG_TEST(last_words_that_the_log_does_not_take_go_to_standard_error),
         LOG_TEST(an_invariant_that_holds_costs_nothing_but_the_look),
         LOG_TEST(levels_are_coloured_on_a_terminal_only),
+        LOG_TEST(the_journal_gets_datagrams_and_is_never_waited_for),
+        LOG_TEST(a_journal_that_is_gone_costs_lines_alone),
+        LOG_TEST(where_there_is_no_journal_the_log_is_text_and_says_so),
+        LOG_TEST(lines_of_json_are_told_as_lost_in_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
