@@ -33,7 +33,6 @@ enum standby_end {
  * (supervisor_run); -1: there is none. Called by main, before there is a supervisor.
  */
 enum standby_end standby_run(struct server_config *config, struct service_manager *manager,
-                             int *promoter,
-                             struct failure *failure);
+                             int *promoter, struct failure *failure);
 
 #endif

@@ -113,9 +113,8 @@ static int run(const struct options *options)
 {
     struct program_complaints complaints = {.manual = &options_manual};
     bool judges = options->output == OUTPUT_CHECK; /* whose one line tells the first mistake */
-    const struct config_request request = {.file = options->file,
-                                           .tell = judges ? NULL : program_complain_of,
-                                           .context = &complaints};
+    const struct config_request request = {
+        .file = options->file, .tell = judges ? NULL : program_complain_of, .context = &complaints};
     struct server_config config;
     struct failure failure;
     if (!server_config_load(&request, &config, &failure)) {

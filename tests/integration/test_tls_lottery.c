@@ -236,7 +236,8 @@ static void a_revoked_agency_ends_and_the_others_go_on(void **state)
     }
     PKI(stage, "revoke", "3");
     assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
-    (void)server_await_log(scene.server, 1, "action: reload | result: success*revoked_connections: 1");
+    (void)server_await_log(scene.server, 1,
+                           "action: reload | result: success*revoked_connections: 1");
     struct program *revoked = scene.agencies[REVOKED - 1];
     assert_int_equal(program_await_end(revoked).status, EXIT_UNTRUSTED);
     (void)program_await_log(revoked, 1, "the peer says that our certificate has been revoked");
