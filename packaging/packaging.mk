@@ -6,6 +6,7 @@ UNITDIR    ?= $(PREFIX)/lib/systemd/system
 # Pages and completions stand in the tree; `make pages` writes them anew from the programs' tables.
 PAGES       := $(wildcard man/*.[157])
 COMPLETIONS := $(wildcard completion/lottery-*)
+MONITORING  := $(wildcard monitoring/*)
 
 # The units in the tree are those of /usr; here they are told where the programs are.
 UNITS      := $(addprefix $(BUILD)/,$(wildcard packaging/systemd/*.service))
@@ -20,6 +21,7 @@ INSTALLED = $(call into,$(PROGRAMS) verify/lottery-verify.py,$(PREFIX)/bin,755) 
             $(call into,$(COMPLETIONS),$(PREFIX)/share/bash-completion/completions,644) \
             $(call into,$(UNITS),$(UNITDIR),644) \
             $(call unit_lists,sysusers) $(call unit_lists,tmpfiles) \
+            $(call into,$(MONITORING),$(PREFIX)/share/lottery/monitoring,644) \
             server/config.yaml:$(PREFIX)/share/lottery/server.yaml:644 \
             client/config.yaml:$(PREFIX)/share/lottery/client.yaml:644
 
@@ -30,7 +32,7 @@ CONFIGURATION = packaging/etc/server.yaml:$(SYSCONFDIR)/lottery/server.yaml:644 
                 packaging/etc/lottery-web.default:$(SYSCONFDIR)/default/lottery-web:644
 
 # The directories that are nobody else's.
-OWN_DIRECTORIES = $(PREFIX)/share/lottery $(SYSCONFDIR)/lottery
+OWN_DIRECTORIES = $(PREFIX)/share/lottery/monitoring $(PREFIX)/share/lottery $(SYSCONFDIR)/lottery
 
 # $(call each,LIST,COMMAND): of each entry of the list, with from, to and mode set.
 each = printf '%s\n' $(1) | while IFS=: read -r from to mode; do to='$(DESTDIR)'$$to; $(2) || exit 1; done

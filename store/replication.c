@@ -228,10 +228,7 @@ void replication_name_node(const struct replication_state *state, const char *co
                            char node[REPLICATION_NODE_BYTES])
 {
     char host[HOST_BYTES] = "";
-    const char *name = configured;
-    if (name[0] == '\0') {
-        const bool is_known = gethostname(host, sizeof host - 1) == 0 && host[0] != '\0';
-        name = is_known ? host : "node";
-    }
+    const bool is_known = gethostname(host, sizeof host - 1) == 0 && host[0] != '\0';
+    const char *name = configured[0] != '\0' ? configured : is_known ? host : "node";
     (void)snprintf(node, REPLICATION_NODE_BYTES, "%.*s-%s", NAME_BYTES_MAX, name, state->id);
 }

@@ -351,14 +351,9 @@ static void a_log_of_another_lottery_is_left_alone(void **state)
     struct server *server = start_server(scene);
     (void)server_await_log(server, 1, "action: replica | result: success | claimed");
     struct server *other = start_server_in(scene, stage_path(scene->stage, "other"));
-    (void)server_await_log(other, 1, "and this directory holds");
-    struct peer *peer = peer_connect(other);
-    peer_send(peer, bets_batch(scene->stage, 1, 0, 1));
-    assert_false(
-        peer_has_news(peer, SILENCE_MS)); /* it is not acknowledged, and the server waits */
-    peer_close(peer);
-    assert_false(program_has_ended(other->program));
-    (void)server_stop(other);
+    assert_int_equal(program_await_end(other->program).status, EXIT_FAILURE);
+    assert_int_equal(server_count_log(other, "and this directory holds"), 1);
+    assert_int_equal(server_count_log(other, "the log of centre a is another lottery's"), 1);
     server_stop_well(server);
     assert_int_equal(read_log(scene)->claims, 1);
 }

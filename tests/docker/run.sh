@@ -95,7 +95,7 @@ expect_winners() {
         expect_exit "client$agency"
         expect_log "client$agency" "action: consulta_ganadores \| result: success \| cant_ganadores: $(
             winners_in ".data/agency-$agency.csv"
-        )\$"
+        )( |\$)"
     done
 }
 

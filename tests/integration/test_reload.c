@@ -246,6 +246,7 @@ static void a_file_is_read_with_the_rights_of_the_servers_user(void **state)
     const struct passwd *stranger = getpwuid(STRANGER_UID);
     if (geteuid() != 0 || stranger == NULL) {
         skip();
+        return; /* skip() does not return, which clang-tidy can't see */
     }
     const char *directory = stage_path(stage, "theirs");
     assert_int_equal(chmod(stage->directory, 0711), 0);

@@ -216,7 +216,7 @@ static void what_counts_up_fades_by_itself(void **state)
     snapshot.deaths.storer_deaths = 1;
     expect_of(&snapshot, LOG_VERDICT_STORER_DEATHS, VERDICT_WARNING,
               "storers that died: 1 in 2h 00m");
-    snapshot.server.uptime_ms = MINUTES_MS(25 * 60);
+    snapshot.server.uptime_ms = MINUTES_MS(25 * UINT64_C(60));
     expect_nothing_of(&snapshot);
     snapshot.deaths.storer_deaths = 2;
     expect_of(&snapshot, LOG_VERDICT_STORER_DEATHS, VERDICT_WARNING,
@@ -266,7 +266,7 @@ static void a_certificate_is_told_before_it_ends(void **state)
     struct snapshot snapshot = make_snapshot();
     snapshot.tls =
         (struct snapshot_tls){.mode = "on",
-                              .certificate_expires_at_ms = NOW_MS + MINUTES_MS(29 * 1440),
+                              .certificate_expires_at_ms = NOW_MS + MINUTES_MS(29 * UINT64_C(1440)),
                               .ca_expires_at_ms = SNAPSHOT_UNKNOWN,
                               .crl_expires_at_ms = SNAPSHOT_UNKNOWN};
     expect_of(&snapshot, LOG_VERDICT_CERTIFICATE, VERDICT_WARNING,
@@ -274,7 +274,7 @@ static void a_certificate_is_told_before_it_ends(void **state)
     snapshot.tls.certificate_expires_at_ms = NOW_MS - MINUTES_MS(2);
     expect_of(&snapshot, LOG_VERDICT_CERTIFICATE, VERDICT_CRITICAL,
               "the server's certificate ended 2m 00s ago: no agency connects");
-    snapshot.tls.certificate_expires_at_ms = NOW_MS + MINUTES_MS(31 * 1440);
+    snapshot.tls.certificate_expires_at_ms = NOW_MS + MINUTES_MS(31 * UINT64_C(1440));
     expect_nothing_of(&snapshot);
 }
 
