@@ -15,28 +15,28 @@ static struct {
     size_t bytes;
 } place;
 
-/* A copy of the environment for good: getenv goes on working. False when there is no memory. */
+/*
+ * A copy of the environment for good: getenv goes on working. It is one allocation, which stays in
+ * reach whatever unsetenv takes out. False when there is no memory.
+ */
 static bool copy_environment(void)
 {
-    size_t count = 0;
-    while (environ[count] != NULL) {
-        count++;
+    size_t count = 0, text_bytes = 0;
+    for (; environ[count] != NULL; count++) {
+        text_bytes += strlen(environ[count]) + 1;
     }
-    char **copies = calloc(count + 1, sizeof *copies);
-    bool copied = copies != NULL;
-    for (size_t i = 0; copied && i < count; i++) {
-        copies[i] = strdup(environ[i]);
-        copied = copies[i] != NULL;
+    char **copies = malloc((count + 1) * sizeof *copies + text_bytes);
+    if (copies == NULL) {
+        return false;
     }
-    if (copied) {
-        environ = copies;
-        return true;
+    char *text = (char *)(copies + count + 1);
+    for (size_t i = 0; i < count; i++) {
+        copies[i] = text;
+        text = stpcpy(text, environ[i]) + 1;
     }
-    for (size_t i = 0; copies != NULL && copies[i] != NULL; i++) {
-        free(copies[i]);
-    }
-    free(copies);
-    return false;
+    copies[count] = NULL;
+    environ = copies;
+    return true;
 }
 
 void process_title_open(int argc, char **argv)
