@@ -6,6 +6,7 @@
 #include "admin/place.h"
 #include "bet/bet.h"
 #include "lib/text.h"
+#include "server/admin_socket.h"
 #include "stat/json.h"
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* --------------------------------------------------------------- options ---- */
@@ -53,26 +53,17 @@ bool asking_take_number(const struct invocation *invocation, struct admin_reques
 
 /* ------------------------------------------------------------------ asking ---- */
 
-/* The path through /proc leads to the directory however long its name is. */
 static int connect_to_server(const char *path, struct failure *failure)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0) {
         (void)place_explain_unopened(path, failure);
         return -1;
     }
-    (void)snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" ADMIN_SOCKET_FILE,
-                   directory);
-    int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool connected =
-        server >= 0 && connect(server, (const struct sockaddr *)&address, sizeof address) == 0;
+    int server = admin_socket_connect(directory);
     int error = errno;
-    if (server >= 0 && !connected) {
-        close(server);
-    }
     close(directory);
-    if (connected) {
+    if (server >= 0) {
         return server;
     }
     errno = error;

@@ -128,8 +128,7 @@ static const struct config_key keys[KEYS] = {
                         FIELD(log_format),
                         .default_value = "text",
                         .choices = log_format_names,
-                        .meaning = "form of the log: text; json, an object a line; journald, with "
-                                   "each field, to the journal of systemd"},
+                        .meaning = LOG_FORMAT_MEANING},
     [KEY_EXIT_STOPPED] = {.path = {"exit.stopped"},
                           .environment = {"CLI_EXIT_STOPPED"},
                           .kind = CONFIG_UINT32,

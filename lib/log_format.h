@@ -37,6 +37,11 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON, LOG_FORMAT_JOURNALD, LOG_FOR
 /* "text", "json", "journald", NULL. */
 extern const char *const log_format_names[LOG_FORMATS + 1];
 
+/* What the key log.format means, in every program that has it. */
+#define LOG_FORMAT_MEANING                                                                         \
+    "form of the log: text; json, an object a line; journald, with each field, to the journal "    \
+    "of systemd"
+
 /* Reads a format's name. Returns false and leaves *format alone where it is unknown. */
 bool log_format_from_name(const char *name, enum log_format *format);
 

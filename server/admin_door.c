@@ -5,6 +5,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "server/admin_socket.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -19,23 +20,12 @@ enum { CLIENT_PATIENCE_MS = 5000, ACCEPT_PAUSE_MS = 100, BACKLOG = 16, ROOT_UID 
 
 /* ------------------------------------------------------------------ life ---- */
 
-/*
- * The path through /proc leads to the directory that is open, however long its name is: a socket's
- * path may have 107 bytes.
- */
-static void write_address(const struct data_directory *directory, struct sockaddr_un *address)
-{
-    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    (void)snprintf(address->sun_path, sizeof address->sun_path,
-                   "/proc/self/fd/%d/" ADMIN_SOCKET_FILE, directory->descriptor);
-}
-
 bool admin_door_open(struct admin_door *door, const struct data_directory *directory,
                      struct failure *failure)
 {
     struct sockaddr_un address;
     *door = (struct admin_door){.listener = -1, .client = -1};
-    write_address(directory, &address);
+    admin_socket_write_address(directory->descriptor, &address);
     if (unlinkat(directory->descriptor, ADMIN_SOCKET_FILE, 0) != 0 && errno != ENOENT) {
         return failure_set_errno(failure, "remove %s/" ADMIN_SOCKET_FILE, directory->path);
     }

@@ -7,6 +7,7 @@
 #include "lib/descriptor_message.h"
 #include "lib/log.h"
 #include "server/admin_request.h"
+#include "server/admin_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { CGROUP_BYTES = 1024, PATH_BYTES = 64, DECIMAL = 10 };
@@ -31,28 +31,19 @@ static void leave(struct predecessor *predecessor)
 
 /* ------------------------------------------------------------- connecting ---- */
 
-/* The path through /proc leads to the directory however long its name is. */
 static int connect_to(const char *path, struct failure *failure)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0) {
         (void)failure_set_errno(failure, "open %s", path);
         return -1;
     }
-    (void)snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" ADMIN_SOCKET_FILE,
-                   directory);
-    int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connection < 0 ||
-        connect(connection, (const struct sockaddr *)&address, sizeof address) != 0) {
+    int connection = admin_socket_connect(directory);
+    if (connection < 0) {
         (void)failure_set_errno(failure,
                                 "a server runs in %s, and can't be asked for its sockets: connect "
                                 "to %s/" ADMIN_SOCKET_FILE,
                                 path, path);
-        if (connection >= 0) {
-            (void)close(connection);
-        }
-        connection = -1;
     }
     (void)close(directory);
     return connection;

@@ -131,8 +131,7 @@ static const struct config_key keys[KEYS] = {
                         FIELD(log_format),
                         .default_value = "text",
                         .choices = log_format_names,
-                        .meaning = "form of the log: text; json, an object a line; journald, with "
-                                   "each field, to the journal of systemd"},
+                        .meaning = LOG_FORMAT_MEANING},
     [KEY_LOG_PERSONAL] = {.path = {"log.personal"},
                           .environment = {"LOG_PERSONAL"},
                           .kind = CONFIG_CHOICE,

@@ -4,8 +4,8 @@
 #include "server/service_manager.h"
 
 #include "lib/clock.h"
+#include "lib/decimal.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ static const char socket_variable[] = "NOTIFY_SOCKET";
 static const char watchdog_variable[] = "WATCHDOG_USEC";
 static const char watchdog_pid_variable[] = "WATCHDOG_PID";
 
-enum { MESSAGE_BYTES = SERVICE_MANAGER_STATUS_BYTES + 64, NUMBER_BYTES = 24, DECIMAL = 10 };
+enum { MESSAGE_BYTES = SERVICE_MANAGER_STATUS_BYTES + 64, NUMBER_BYTES = 24 };
 
 #define RESTING_US UINT64_C(86400000000) /* a day: longer than any work that is not going round */
 
@@ -35,13 +35,8 @@ _Static_assert(SERVICE_MANAGER_ADDRESS_BYTES == sizeof(((struct sockaddr_un *)NU
 static uint64_t read_number(const char *variable)
 {
     const char *text = getenv(variable);
-    char *end = NULL;
-    if (text == NULL || text[0] < '0' || text[0] > '9') {
-        return 0;
-    }
-    errno = 0;
-    uint64_t number = strtoull(text, &end, DECIMAL);
-    return errno == 0 && *end == '\0' ? number : 0;
+    uint64_t number = 0;
+    return text != NULL && decimal_parse(text, strlen(text), &number) ? number : 0;
 }
 
 /* The interval is for one process: who has it from its parent is not meant (sd_watchdog_enabled(3)). */
