@@ -121,11 +121,16 @@ watch_from_outside() {
 
 pids=()
 
-# start LOG NAME=VALUE... PROGRAM ARGUMENT...: its pid is the last of `pids` then.
+# start LOG NAME=VALUE... PROGRAM ARGUMENT...: its pid is the last of `pids` then. Of the caller's
+# environment it gets what debuggers and sanitizers need, and nothing that configures a server.
 start() {
-    local log=$demo/$1.log
+    local log=$demo/$1.log name
+    local -a kept=(PATH="$PATH")
     shift
-    env -i PATH="$PATH" "$@" >>"$log" 2>&1 </dev/null {lock}>&- &
+    for name in CONFINEMENT ASAN_OPTIONS UBSAN_OPTIONS; do
+        [[ ! -v $name ]] || kept+=("$name=${!name}")
+    done
+    env -i "${kept[@]}" "$@" >>"$log" 2>&1 </dev/null {lock}>&- &
     pids+=($!)
 }
 
