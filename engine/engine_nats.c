@@ -523,9 +523,9 @@ static enum engine_reading read_single(struct nats *nats, const char *stream, co
                      : js_GetMsg(&found, nats->jetstream, stream, sequence, &options, &code);
     } while (is_leaderless(status, code) && pause_before_retry(deadline_ms));
     note_answer(nats, status == NATS_OK || code == JSNoMessageFoundErr);
-    return status == NATS_OK ? give(nats, found, natsMsg_GetSequence(found), natsMsg_GetTime(found),
-                                    message)
-                             : judge_unread(nats, stream, status, code, failure);
+    return status == NATS_OK
+               ? give(nats, found, natsMsg_GetSequence(found), natsMsg_GetTime(found), message)
+               : judge_unread(nats, stream, status, code, failure);
 }
 
 static enum engine_reading nats_read_last(struct engine *engine, const char *stream,

@@ -56,12 +56,13 @@ static enum shipment_end end_of_reading(enum engine_reading reading)
 /* A message that no server of the lottery has written: whoever may publish has, and the log ends there. */
 static enum shipment_end refuse_foreign(const char *what, struct failure *failure)
 {
-    failure_set(failure,
-                "%s: somebody else than a server of the lottery has written it, and nobody can go "
-                "on after it. The node that was the primary has all that was acknowledged: take the "
-                "right to publish from others, and start that node, without --follow, with another "
-                "replication.centre: it ships everything again",
-                what);
+    failure_set(
+        failure,
+        "%s: somebody else than a server of the lottery has written it, and nobody can go "
+        "on after it. The node that was the primary has all that was acknowledged: take the "
+        "right to publish from others, and start that node, without --follow, with another "
+        "replication.centre: it ships everything again",
+        what);
     return SHIPMENT_FENCED;
 }
 
@@ -480,10 +481,9 @@ static enum shipment_end may_claim(struct shipment *shipment, const struct log_s
     }
     if (log->epoch > shipment->own_epoch + LOG_STATE_EPOCH_STEP_MAX) {
         struct failure reason;
-        (void)failure_set(&reason,
-                          "record %" PRIu64 " of %s claims epoch %" PRIu64
-                          " in the name of this node",
-                          log->claimed_at, shipment->stream, log->epoch);
+        (void)failure_set(
+            &reason, "record %" PRIu64 " of %s claims epoch %" PRIu64 " in the name of this node",
+            log->claimed_at, shipment->stream, log->epoch);
         return refuse_foreign(reason.text, failure);
     }
     if (log->bets_end > files->bets_end || log->done_end > files->done_end) {
@@ -504,8 +504,8 @@ static enum shipment_end append_claim(struct shipment *shipment, struct failure 
 {
     const bool begins = strcmp(shipment->log.identity, shipment->identity) != 0;
     /* A log that a hand has made again begins above what nodes remember of the one before it. */
-    const uint64_t before = shipment->log.epoch > shipment->own_epoch ? shipment->log.epoch
-                                                                      : shipment->own_epoch;
+    const uint64_t before =
+        shipment->log.epoch > shipment->own_epoch ? shipment->log.epoch : shipment->own_epoch;
     struct record claim = {.kind = RECORD_CLAIM,
                            .epoch = before + 1,
                            .bets_end = begins ? 0 : shipment->log.bets_end,
