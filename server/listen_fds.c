@@ -117,14 +117,13 @@ static bool is_repeated(const struct listeners *sockets, int descriptor)
 }
 
 /* Takes the one of this name, or says what is wrong with it. */
-static bool take(struct listen_fds *fds, int descriptor,
-                 const char name[LISTEN_FDS_NAME_BYTES], struct failure *failure)
+static bool take(struct listen_fds *fds, int descriptor, const char name[LISTEN_FDS_NAME_BYTES],
+                 struct failure *failure)
 {
     struct listeners *sockets = &fds->sockets;
     const char *fault = find_fault(descriptor);
     if (fault != NULL) {
-        return failure_set(failure,
-                           "descriptor %d, which the service manager gives as \"%s\", %s",
+        return failure_set(failure, "descriptor %d, which the service manager gives as \"%s\", %s",
                            descriptor, name, fault);
     }
     if (is_repeated(sockets, descriptor)) {

@@ -203,8 +203,7 @@ bool service_manager_keep(struct service_manager *manager, const char *name,
         return true;
     }
     service_manager_forget(manager, name);
-    const size_t bytes =
-        (size_t)snprintf(message, sizeof message, "FDSTORE=1\nFDNAME=%.64s", name);
+    const size_t bytes = (size_t)snprintf(message, sizeof message, "FDSTORE=1\nFDNAME=%.64s", name);
     for (size_t i = 0; i < count; i++) {
         if (descriptor_message_send(manager->socket, message, bytes, descriptors[i]) < 0) {
             return false;
