@@ -59,7 +59,7 @@ static const struct program_option program_options[] = {
      .name = "replace",
      .meaning = "take the place of the server that runs in the same data directory: test as -t "
                 "does, get its listening sockets, await its end, and serve; nobody is refused "
-                "meanwhile. Where no server runs, start"},
+                "meanwhile. Where no server runs, start. Under systemd: systemctl restart"},
 };
 
 static const struct program_manual manual = {
