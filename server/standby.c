@@ -296,8 +296,12 @@ static int64_t patience_ms(const struct standby *standby)
     int64_t patience_ms = LOOK_MS;
     const int64_t door_ms = admin_door_patience_ms(&standby->door);
     const int64_t again_ms = standby->again_at_ms - clock_monotonic_ms();
+    const int64_t beat_ms = service_manager_patience_ms(standby->manager);
     if (door_ms >= 0 && door_ms < patience_ms) {
         patience_ms = door_ms;
+    }
+    if (beat_ms >= 0 && beat_ms < patience_ms) {
+        patience_ms = beat_ms;
     }
     if (standby->shipper == 0 && again_ms < patience_ms) {
         patience_ms = again_ms > 0 ? again_ms : 0;
