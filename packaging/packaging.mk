@@ -10,9 +10,8 @@ MONITORING  := $(wildcard monitoring/*)
 
 # The units in the tree are those of /usr; here they are told where the programs are.
 UNITS      := $(addprefix $(BUILD)/,$(wildcard packaging/systemd/*.service))
-SERVICES   := server agency
-unit_lists  = $(foreach service,$(SERVICES), \
-    packaging/systemd/lottery-$(service).$(1):$(PREFIX)/lib/$(1).d/lottery-$(service).conf:644)
+unit_lists  = $(foreach list,$(wildcard packaging/systemd/*.$(1)), \
+    $(list):$(PREFIX)/lib/$(1).d/$(basename $(notdir $(list))).conf:644)
 
 # FROM:TO:MODE of each file, TO without DESTDIR.
 into      = $(foreach file,$(1),$(file):$(2)/$(notdir $(file)):$(3))
