@@ -70,5 +70,5 @@ deb: ## Debian packages of the latest commit (or of a source archive), in build/
 lint-deb: ## lintian on these packages: no error, no warning
 	lintian --fail-on error,warning --suppress-tags bad-distribution-in-changes-file build/deb/*.changes
 
-test-deb: ## install these packages in a container, and do the main job with them
+test-deb: ## autopkgtest of these packages, and a package's life, in containers with systemd
 	@bash packaging/test-deb.sh build/deb
