@@ -36,7 +36,7 @@ OWN_DIRECTORIES = $(PREFIX)/share/lottery/monitoring $(PREFIX)/share/lottery $(S
 # $(call each,LIST,COMMAND): of each entry of the list, with from, to and mode set.
 each = printf '%s\n' $(1) | while IFS=: read -r from to mode; do to='$(DESTDIR)'$$to; $(2) || exit 1; done
 
-.PHONY: pages install uninstall dist deb lint-deb test-deb
+.PHONY: pages install uninstall dist deb lint-deb test-deb test-deb-twice
 pages: all ## write man/ and completion/ anew, after options or keys have changed
 	@bash scripts/pages.sh $(BIN) .
 
@@ -72,3 +72,6 @@ lint-deb: ## lintian on these packages: no error, no warning
 
 test-deb: ## autopkgtest of these packages, and a package's life, in containers with systemd
 	@bash packaging/test-deb.sh build/deb
+
+test-deb-twice: ## build these packages again, elsewhere and by another environment: the same bytes
+	@bash packaging/twice.sh build/deb
