@@ -162,8 +162,11 @@ static const char *other_term(const struct lottery_terms *own, const struct lott
     return strcmp(own->draw, wanted->draw) != 0                           ? "lottery.name"
            : own->agencies_expected != wanted->agencies_expected          ? "agencies.expected"
            : strcmp(own->agencies_allowed, wanted->agencies_allowed) != 0 ? "agencies.allowed"
-           : own->number_by != wanted->number_by                          ? "lottery.draw"
-           : own->closes_at_ms != wanted->closes_at_ms                    ? "lottery.closes"
+           : strcmp(own->centres_expected, wanted->centres_expected) != 0 &&
+                   control_says_centres(own)
+               ? "centres.expected"
+           : own->number_by != wanted->number_by       ? "lottery.draw"
+           : own->closes_at_ms != wanted->closes_at_ms ? "lottery.closes"
                                                        : "lottery.winning_number";
 }
 
@@ -188,8 +191,8 @@ static void compare_terms(struct standby *standby)
     (void)failure_set(standby->failure,
                       "the lottery that this standby follows is of other terms than its "
                       "configuration, so it could never take over: draw %s, %" PRIu32
-                      " agencies expected, allowed %s; another %s. Set lottery.* and agencies.* as "
-                      "the primary has them",
+                      " agencies expected, allowed %s; another %s. Set lottery.*, agencies.* and "
+                      "centres.expected as the primary has them",
                       control.terms.draw, control.terms.agencies_expected,
                       control.terms.agencies_allowed, other_term(&control.terms, &wanted));
     finish(standby, STANDBY_FAILED);

@@ -169,10 +169,10 @@ static bool agrees(const struct centre *centre, const struct centre_entry *entry
             failure, "centre %s has closed draw %s, too, and is not among centres.expected (%s)",
             entry->name, centre->draw, centre->expected_text);
     }
-    if (strcmp(closed->expected, centre->expected_text) != 0) {
+    if (strcmp(closed->terms.centres_expected, centre->expected_text) != 0) {
         return failure_set(failure,
                            "centre %s expects the centres %s, and this one %s (centres.expected)",
-                           entry->name, closed->expected, centre->expected_text);
+                           entry->name, closed->terms.centres_expected, centre->expected_text);
     }
     write_number(&closed->terms, theirs);
     write_number(facts->terms, ours);
@@ -363,7 +363,8 @@ static struct national_closed make_closed(const struct centre *centre, const cha
     struct national_closed closed = {.terms = *facts->terms, .epoch = facts->epoch};
     closed.terms.number_given = false;
     (void)snprintf(closed.centre, sizeof closed.centre, "%s", name);
-    (void)snprintf(closed.expected, sizeof closed.expected, "%s", centre->expected_text);
+    (void)snprintf(closed.terms.centres_expected, sizeof closed.terms.centres_expected, "%s",
+                   centre->expected_text);
     (void)snprintf(closed.node, sizeof closed.node, "%s", facts->node);
     return closed;
 }
