@@ -7,9 +7,11 @@
 #include "tests/harness/files.h"
 #include "tests/harness/operator.h"
 #include "tests/harness/peer.h"
+#include "tests/harness/proc.h"
 #include "tests/harness/server.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -185,6 +187,50 @@ static void a_draw_that_is_opened_with_other_terms_holds_until_it_is_closed_out(
     assert_false(files_exist(server_file(b, "winners.csv")));
 }
 
+/*
+ * B is cut off from the engine, and done. It comes back before the draw, or after an operator has closed
+ * it out.
+ */
+static void expect_return(struct stage *stage, bool is_closed_out)
+{
+    struct cluster *cluster = cluster_start(stage, ONE_NODE, "");
+    struct server *a = start(cluster, 0);
+    struct server *b = start(cluster, 1);
+    struct peer *of_b = peer_connect(b);
+    pid_t shipper = 0;
+    peer_ask(of_b, stage_text(stage, "2:4:%s\n\r\n", winners[1]), "server:0\r\n");
+    assert_int_equal(proc_children(b->program->pid, "lottery-shipper", &shipper, 1), 1);
+    assert_int_equal(kill(shipper, SIGSTOP), 0);
+    peer_send(of_b, "2:5\r\n");
+    struct peer *of_a = sell(a, 0);
+    (void)server_await_log(a, 1, "action: centros | result: in_progress*to be closed: B");
+    if (is_closed_out) {
+        operator_administer(a, ARGUMENTS("close-centre", "B", "--reason", "cut off"), 0,
+                            "is closed out");
+        expect_winners(of_a, 0);
+    }
+    assert_int_equal(kill(shipper, SIGCONT), 0);
+    peer_expect(of_b, "server:0\r\n");
+    if (is_closed_out) {
+        (void)server_await_log(b, 1, "CRITICAL*closed out*cut off");
+        (void)server_await_log(b, 1, "action: sello | result: success");
+        assert_false(files_exist(server_file(b, "winners.csv")));
+    } else {
+        expect_winners(of_b, 1);
+        expect_winners(of_a, 0);
+    }
+}
+
+static void a_centre_that_was_cut_off_comes_back_and_draws(void **state)
+{
+    expect_return(*state, false);
+}
+
+static void a_centre_that_was_cut_off_and_closed_out_comes_back_and_draws_nothing(void **state)
+{
+    expect_return(*state, true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +238,8 @@ int main(void)
         STAGE_TEST(each_centre_opens_the_next_draw_when_it_does_and_all_draw_it),
         STAGE_TEST(a_centre_that_opens_a_draw_for_itself_alone_waits_for_nobody),
         STAGE_TEST(a_draw_that_is_opened_with_other_terms_holds_until_it_is_closed_out),
+        STAGE_TEST(a_centre_that_was_cut_off_comes_back_and_draws),
+        STAGE_TEST(a_centre_that_was_cut_off_and_closed_out_comes_back_and_draws_nothing),
     };
     return cmocka_run_group_tests_name("cluster/centres_draws", tests, NULL, NULL);
 }

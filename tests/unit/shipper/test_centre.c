@@ -700,6 +700,39 @@ static void a_missing_centre_is_closed_out_and_draws_nothing_when_it_comes(void 
     assert_int_equal(messages(&parties[0]), 4);
 }
 
+/* Two operators and the centre itself: whoever is first is in the stream, and all three learn of that. */
+static void of_two_operators_and_the_centre_itself_the_first_one_counts(void **state)
+{
+    static const enum engine_memory_fault faults[] = {
+        ENGINE_MEMORY_NO_FAULT, ENGINE_MEMORY_ANSWER_LOST, ENGINE_MEMORY_LATE, ENGINE_MEMORY_LOST};
+    struct fixture *fixture = *state;
+    struct party *parties = fixture->parties;
+    for (unsigned order = 0; order < CENTRES * sizeof faults / sizeof faults[0]; order++) {
+        char draw[CONTROL_DRAW_BYTES];
+        const unsigned first = order % CENTRES;
+        (void)snprintf(draw, sizeof draw, "race-%u", order);
+        begin_draw(fixture, draw);
+        (void)look(&parties[0]);
+        (void)look(&parties[1]);
+        const uint64_t before = messages(&parties[0]);
+        for (unsigned i = 0; i < CENTRES; i++) {
+            const unsigned party = (first + i) % CENTRES;
+            if (i == 0) {
+                engine_memory_fail_append(parties[party].engine, faults[order / CENTRES]);
+            }
+            (void)(party == 2 ? look(&parties[2]) : (int)close_out(&parties[party], "C"));
+        }
+        const enum centre_close_out out = close_out(&parties[0], "C");
+        assert_int_equal(close_out(&parties[1], "C"), out);
+        const bool takes_part = look(&parties[2]) == CENTRE_RELEASED;
+        assert_int_equal(out, takes_part ? CENTRE_OUT_REFUSED : CENTRE_OUT);
+        assert_int_equal(look(&parties[0]), CENTRE_RELEASED);
+        assert_int_equal(look(&parties[1]), CENTRE_RELEASED);
+        assert_int_equal(parties[0].centre.drawn.bets, takes_part ? 33 : 21);
+        assert_int_equal(messages(&parties[0]) - before, 2); /* of C, and the drawing */
+    }
+}
+
 static void nobody_is_closed_out_who_need_not_be(void **state)
 {
     struct fixture *fixture = *state;
@@ -783,6 +816,7 @@ int main(void)
         TEST(older_files_than_the_own_record_draw_nothing),
         TEST(a_centre_that_learns_of_another_draw_than_its_own_draws_nothing),
         TEST(a_missing_centre_is_closed_out_and_draws_nothing_when_it_comes),
+        TEST(of_two_operators_and_the_centre_itself_the_first_one_counts),
         TEST(nobody_is_closed_out_who_need_not_be),
         TEST(a_centre_that_contradicts_is_closed_out_and_the_others_go_on),
         TEST(a_lost_answer_closes_out_once),
