@@ -48,6 +48,25 @@ static bool catch_owner(const struct segment *segment, pid_t pid)
     return false;
 }
 
+/* The process of a thread: the storer has several, and signals and ps know it by the first one's. */
+static pid_t process_of(pid_t thread)
+{
+    enum { LINE_BYTES = 128 };
+    char path[LINE_BYTES];
+    char line[LINE_BYTES];
+    int process = thread;
+    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)thread);
+    FILE *status = fopen(path, "re");
+    if (status == NULL) {
+        return thread;
+    }
+    while (fgets(line, sizeof line, status) != NULL && sscanf(line, "Tgid: %d", &process) != 1) {
+        /* on to the line that has it */
+    }
+    (void)fclose(status);
+    return process;
+}
+
 static pid_t find_owner(const struct segment *segment)
 {
     int64_t until_ms = clock_monotonic_ms() + SEARCH_MS;
@@ -55,7 +74,7 @@ static pid_t find_owner(const struct segment *segment)
         for (int look = 0; look < LOOKS_A_CLOCK; look++) {
             pid_t pid = owner_of(segment);
             if (pid > 0 && catch_owner(segment, pid)) {
-                return pid;
+                return process_of(pid);
             }
         }
     }
