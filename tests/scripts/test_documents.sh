@@ -67,13 +67,25 @@ an_output_that_is_not_printed_is_found() {
     expect_no_match 'README.md|validar' "$said"
 }
 
+# On a machine that has no time for it, nobody may be caught with the lock: the sheet says to begin anew.
+type_sheet() {
+    local said status=0 tries
+    for tries in 1 2 3; do
+        status=0
+        said=$(env -u SERVER_PORT -u DATA_DIRECTORY python3 tests/documents/lab.py "$1" 2>&1) || status=$?
+        [[ $said == *'nobody was caught with the lock'* && $tries -lt 3 ]] || break
+    done
+    [[ $status == 0 ]] || printf '%s\n' "$said"
+    return "$status"
+}
+
 # The fourth sheet is typed by tests/cluster/test_cluster_scripts.sh, which has its cluster at hand.
 the_sheets_for_a_class_work_and_print_what_they_show() {
     [[ ${LOTTERY_BIN:-bin} == bin ]] || return 0
     local sheet
     copy_whole_tree
     for sheet in docs/lab/[123]-*.md; do
-        env -u SERVER_PORT -u DATA_DIRECTORY python3 tests/documents/lab.py "$sheet" || fail "$sheet: status $?"
+        type_sheet "$sheet" || fail "$sheet: status $?"
         rm -r build/lab
     done
     expect_equal "docs/lab/1-mutex.md docs/lab/2-durabilidad.md docs/lab/3-puerta.md docs/lab/4-relevo.md" \
