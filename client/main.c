@@ -110,10 +110,8 @@ static const struct program_manual manual = {
     .formats = {{"protocol", MESSAGE_PROTOCOL_VERSION}},
     .description =
         {"Asks the server how many of the file's bets it has stored, sends the others, says that "
-         "it "
-         "is done, waits for the draw, and tells its winners. It may be killed and started again "
-         "at "
-         "any time: no bet is stored twice, and none is left out.",
+         "it is done, waits for the draw, and tells its winners. It may be killed and started "
+         "again at any time: no bet is stored twice, and none is left out.",
          "Rows of the file are first,last,document,birthdate,number. Lines end in LF or CRLF.",
          "It gives up after --wait without progress. Waiting for the draw is not lack of "
          "progress."},
