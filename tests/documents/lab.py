@@ -16,10 +16,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 from commands import PATIENCE_S, shows
 
 PORT = '12345'
+END_S = 5
 
 
 class Step:
@@ -57,7 +59,7 @@ def script_of(steps, instead, directory):
     for index, step in enumerate(steps):
         command = instead.get(step.command, step.command).replace(PORT, port)
         lines += ['{ %s\n} >%s/%d 2>&1' % (command, directory, index), 'echo $? >%s/%d.status' % (directory, index)]
-    return '\n'.join(lines + ['kill -KILL $(jobs -p) 2>/dev/null', 'wait']) + '\n'
+    return '\n'.join(lines + ['kill -TERM $(jobs -p) 2>/dev/null', 'wait']) + '\n'
 
 
 def run(script):
@@ -67,10 +69,21 @@ def run(script):
         shell.wait(PATIENCE_S)
         return True
     except subprocess.TimeoutExpired:
-        for pid in children_of_session(shell.pid):
-            os.kill(pid, signal.SIGKILL)
+        # Who is asked to end leaves no shared memory behind; one who was stopped has to go on for that.
+        for signals, pause_s in (((signal.SIGTERM, signal.SIGCONT), END_S), ((signal.SIGKILL,), 0)):
+            for pid in children_of_session(shell.pid):
+                for number in signals:
+                    send(pid, number)
+            time.sleep(pause_s)
         shell.wait()
         return False
+
+
+def send(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass  # it has ended meanwhile
 
 
 def children_of_session(session):
