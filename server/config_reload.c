@@ -7,6 +7,8 @@
 #include "lib/log.h"
 #include "server/server_keys.h"
 
+#include <sys/stat.h>
+
 void config_reload_open(struct config_reload *reload, const struct server_config *config)
 {
     reload->started = *config;
@@ -57,6 +59,7 @@ bool config_reload_read(struct config_reload *reload)
 {
     unsigned mistakes = 0;
     struct failure failure = {.text = ""};
+    struct stat status;
     struct config_origin origins[KEYS];
     const struct config_request request = {
         .file = reload->started.file, .tell = log_mistake, .context = &mistakes};
@@ -65,7 +68,11 @@ bool config_reload_read(struct config_reload *reload)
         reload->next = reload->current;
         return true;
     }
-    if (server_config_read(&request, &reload->wanted, origins, &failure)) {
+    if (stat(reload->started.file, &status) == 0 && !S_ISREG(status.st_mode)) {
+        (void)failure_set(&failure, "%s: is no regular file, and is not read again",
+                          reload->started.file);
+        log_mistake(failure.text, &mistakes); /* and to open one could wait for ever */
+    } else if (server_config_read(&request, &reload->wanted, origins, &failure)) {
         put_together(reload);
         (void)server_config_check_reloaded(&reload->next, origins, &request, &failure);
     }

@@ -230,6 +230,7 @@ static bool store_lottery(struct disk *disk, int ready)
     }
     bool drained = false;
     if (take_over(&storage)) {
+        heartbeat_beat(&disk->segment->shared->storer.beat_at_ms); /* lottery-stat --ready */
         tell_ready(ready);
         drained = crew_serve(&storage, serve_round);
     }

@@ -98,6 +98,25 @@ static void a_file_that_is_gone_is_no_reason_for_defaults(void **state)
 
 /* ---------------------------------------------------------------- changing ---- */
 
+/* To open a pipe would wait for whoever writes it, and the server with it. */
+static void what_is_no_file_is_not_waited_for(void **state)
+{
+    struct scene scene;
+    start(&scene, *state, "limits:\n  bets_per_second: 7\n", NULL);
+    assert_int_equal(unlink(scene.config), 0);
+    assert_int_equal(mkfifo(scene.config, 0600), 0);
+    assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
+    (void)server_await_log(scene.server, 1, "action: reload | result: fail *is no regular file");
+    assert_int_equal(unlink(scene.config), 0);
+    assert_int_equal(mkdir(scene.config, 0700), 0);
+    assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
+    (void)server_await_log(scene.server, 2, "action: reload | result: fail *is no regular file");
+    assert_int_equal(rmdir(scene.config), 0);
+    struct peer *peer = peer_connect(scene.server);
+    peer_ask(peer, "here\n", "here\n");
+    server_stop_well(scene.server);
+}
+
 static void limits_and_times_count_for_connections_that_come_later(void **state)
 {
     struct scene scene;
@@ -326,6 +345,7 @@ int main(void)
         STAGE_TEST(a_file_with_mistakes_changes_nothing_and_each_is_told),
         STAGE_TEST(a_value_that_the_ring_of_the_start_can_not_hold_is_refused),
         STAGE_TEST(a_file_that_is_gone_is_no_reason_for_defaults),
+        STAGE_TEST(what_is_no_file_is_not_waited_for),
         STAGE_TEST(limits_and_times_count_for_connections_that_come_later),
         STAGE_TEST(a_key_that_needs_a_restart_is_told_each_time),
         STAGE_TEST(a_key_that_is_removed_is_at_its_default_again),

@@ -4,7 +4,7 @@
  * The steps are those of server/storer/ (sales.c: the end of sales; sealing.c; holding.c;
  * order_desk.c; storage_open and storage_note_* of storage.c; take_over of storer.c), of
  * store/whole_file.c and store/control.c (what is renamed into place), of
- * server/supervisor/operator.c (operator_open_next) with supervisor.c (turn_over), of
+ * server/supervisor/operator.c (operator_open_next) with turnover.c (turnover_run), of
  * store/archive.c (archive_prepare, archive_complete), of server/supervisor/recovery.c
  * (recovery_run), witnesses.c and ending.c, and of shm/orders.c. One step here is one system call
  * there, or one access to shared memory. Appending is one step (append.pml), and who waits goes on

@@ -5,7 +5,7 @@
  * wake_slot, wake_everybody, wait_for_work, wait_set_up_storer), of shm/slots.c (slot_set_up,
  * slot_release), of shm/ring.c (stand_in_line, ring_append), of shm/agencies.c (agencies_ask_done,
  * agencies_take_done_news, agencies_next_asked), of server/storer/ (flush_appended, done_round_store_asked, take_over) and
- * of server/supervisor/supervisor.c and keeper.c (bury_handler, start_handler, fork_storer). One step here is one access to shared memory there.
+ * of server/supervisor/children.c, accepting.c and keeper.c (bury_handler, start_handler, fork_storer). One step here is one access to shared memory there.
  * What the lock guards is one step: append.pml takes it apart.
  *
  * With SHIPPER, acknowledgements wait for what the engine has (ack_after: replicated): the storer then
@@ -625,7 +625,7 @@ died:
 }
 #endif
 
-/* ------------------------------------------ server/supervisor/supervisor.c, server/supervisor/keeper.c ---- */
+/* ------------------------------------------ server/supervisor/children.c, accepting.c, keeper.c ---- */
 
 /* Nobody kills the supervisor here: docs/reliability.md, section 7 of the design, has that case. */
 inline bury_handler(s)
