@@ -101,7 +101,8 @@ sed -i 's/^agencias:/agencies:/' $configuration
 run systemctl start $unit
 expect_serving
 
-printf '== removed, installed again, purged\n'
+printf '== removed while it is unpacked and not configured, installed again, purged\n'
+run dpkg --unpack ./9.0/lottery-server_9.0.deb
 run apt-get remove -y -q lottery-server
 [[ $(value ActiveState) == inactive && -z $(find /dev/shm -name 'lottery-*') ]] || fail "removed, and it runs"
 [[ -e $configuration && -e /var/lib/lottery/bets.csv ]] || fail "removal takes what is the operator's"

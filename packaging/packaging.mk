@@ -36,6 +36,11 @@ OWN_DIRECTORIES = $(PREFIX)/share/lottery/monitoring $(PREFIX)/share/lottery $(S
 # $(call each,LIST,COMMAND): of each entry of the list, with from, to and mode set.
 each = printf '%s\n' $(1) | while IFS=: read -r from to mode; do to='$(DESTDIR)'$$to; $(2) || exit 1; done
 
+# A PREFIX that is not the system's own was made by install, so what of it is empty goes as well.
+remove_directory = directory=$${to%/*}; below=$${directory\#'$(DESTDIR)$(PREFIX)'/}; \
+    [ "$$below" = "$$directory" ] || [ ! -d "$$directory" ] || \
+    (cd '$(DESTDIR)$(PREFIX)' && rmdir -p --ignore-fail-on-non-empty "$$below")
+
 .PHONY: pages install uninstall dist deb lint-deb test-deb test-deb-twice
 pages: all ## write man/ and completion/ anew, after options or keys have changed
 	@bash scripts/pages.sh $(BIN) .
@@ -55,6 +60,8 @@ uninstall: ## remove what install has put there, but for what was changed in /et
 	    else echo "$$to was changed and stays"; fi)
 	@for directory in $(OWN_DIRECTORIES); do \
 	    [ ! -d "$(DESTDIR)$$directory" ] || rmdir --ignore-fail-on-non-empty "$(DESTDIR)$$directory"; done
+	@$(if $(filter-out /usr /usr/local,$(PREFIX)),$(call each,$(INSTALLED) $(CONFIGURATION),$(remove_directory)); \
+	    [ ! -d '$(DESTDIR)$(PREFIX)' ] || rmdir --ignore-fail-on-non-empty '$(DESTDIR)$(PREFIX)')
 
 HEAD = $(shell git rev-parse --short=12 HEAD)
 dist: ## a source archive of the latest commit below build/, with its hash in COMMIT

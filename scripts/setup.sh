@@ -38,6 +38,7 @@ readonly needs=(
     "lint:python3:python3:have python3"
     "clang:clang:clang:have clang"
     "dataset:python3:python3:have python3"
+    "packaging:build-essential:gcc-c++:have_package build-essential"
     "packaging:debhelper:debhelper:have dh"
     "packaging:dpkg-dev:dpkg-dev:have dpkg-buildpackage"
     "packaging:lintian:lintian:have lintian"
@@ -80,6 +81,11 @@ have_browser() {
 
 have_library() {
     have pkg-config && pkg-config --exists "$1"
+}
+
+# dpkg-buildpackage asks for the package, whatever compiler is there. Others than Debian have none.
+have_package() {
+    ! have dpkg-query || [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
 # Debian keeps PostgreSQL's server out of PATH.

@@ -35,6 +35,13 @@ uninstall_leaves_what_is_not_ours_and_nothing_else() {
     expect_equal '' "$(find "$installed" -name '*lottery*')" "directories that are left"
 }
 
+a_place_of_its_own_is_gone_with_the_last_file() {
+    rm -rf "$installed" && mkdir "$installed"
+    make_here install DESTDIR="$installed" PREFIX=/opt/lottery SYSCONFDIR=/opt/lottery/etc >/dev/null
+    make_here uninstall DESTDIR="$installed" PREFIX=/opt/lottery SYSCONFDIR=/opt/lottery/etc >/dev/null
+    expect_equal "$installed/opt" "$(find "$installed" -mindepth 1)" "what is left"
+}
+
 a_configuration_that_was_changed_survives_both() {
     install_all
     echo '# mine' >>"$installed/etc/lottery/server.yaml"
@@ -115,12 +122,24 @@ the_packages_have_what_make_installs() {
     done < <(cd "$installed" && find . ! -type d | sed 's|^\./||; s|^usr/lib/systemd|lib/systemd|')
 }
 
+# dpkg calls a package one that was changed by somebody else where they differ.
+the_packages_are_of_those_who_have_the_rights() {
+    local authors maintainer
+    authors=$(sed -n 's/^Copyright (c) [0-9]* //p' "$checkout/LICENSE")
+    maintainer=$(sed -n 's/^Maintainer: //p' "$checkout/debian/control")
+    expect_equal "$authors" "$(sed -n 's/^Copyright: [0-9]* //p' "$checkout/debian/copyright")" "copyright"
+    expect_equal "${authors^} <" "${maintainer%%<*}<" "Maintainer"
+    expect_match "^ -- $maintainer  " "$(head -n 20 "$checkout/debian/changelog" | grep '^ -- ' | head -n 1)"
+}
+
 run_tests \
     uninstall_leaves_what_is_not_ours_and_nothing_else \
+    a_place_of_its_own_is_gone_with_the_last_file \
     a_configuration_that_was_changed_survives_both \
     nothing_depends_on_the_umask \
     units_name_the_programs_where_they_are \
     configurations_that_are_installed_are_right \
     systemd_takes_the_units_and_finds_them_hardened \
     the_source_archive_is_the_same_each_time \
-    the_packages_have_what_make_installs
+    the_packages_have_what_make_installs \
+    the_packages_are_of_those_who_have_the_rights

@@ -47,7 +47,7 @@ the_program_says_the_same() {
 }
 
 an_older_control_is_taken_as_the_page_says() {
-    expect_match "a server takes $(constant CONTROL_VERSION_OLDEST store/control.c) and $(constant CONTROL_VERSION store/control.h)\." \
+    expect_match "a server takes $(constant CONTROL_VERSION_OLDEST store/control.c) (and|to) $(constant CONTROL_VERSION store/control.h)\." \
         "$(row '`control`')"
     expect_match "\`lottery data $(constant CONTROL_VERSION store/control.h)\`" "$(row '`control`')"
     expect_match "\`LTRCPKT$(constant CHECKPOINT_VERSION store/checkpoint.h)\`" "$(row '`checkpoint`')"
