@@ -31,7 +31,8 @@ enum {
     CALL_MS = 5000,
     REFUSED = 1,  /* the exit status of a standby that can't follow */
     NOT_DONE = 3, /* lottery-admin's, of an order that was refused */
-    CLOSES_IN_MS = 4000
+    CLOSES_IN_MS = 4000,
+    SILENCE_MS = 300
 };
 
 #define CENTRE  "north"
@@ -299,6 +300,29 @@ static void a_storer_that_stands_still_is_taken_over_and_acknowledges_nothing_mo
     bets_expect_stored(standby, 1, 0, 15);
 }
 
+/* The agency would be told that bets are not stored which the other node may have acknowledged. */
+static void a_primary_that_was_fenced_does_not_answer_status(void **state)
+{
+    const struct centre *centre = centre_open(*state, "2");
+    struct server *primary = centre_start_primary(centre, 0);
+    struct server *standby = centre_start_standby(centre, 1, "1s");
+    struct peer *peer = centre_sell(primary, standby, 10);
+    peer_ask(peer, "1:7\r\n", "server:8:10,open*\r\n"); /* also where nothing is to be shipped */
+    const pid_t shipper = centre_signal_shipper(primary, SIGSTOP);
+    centre_await_takeover(standby);
+    struct peer *other = peer_connect(standby);
+    peer_ask(other, "1:7\r\n", "server:8:10,open*\r\n");
+    peer_ask(other, bets_batch(centre->stage, 1, 10, 5), ACK);
+    struct peer *late = peer_connect(primary);
+    peer_send(late, "1:7\r\n");
+    assert_false(peer_has_news(late, SILENCE_MS));
+    assert_int_equal(kill(shipper, SIGCONT), 0);
+    peer_expect_close(late);
+    assert_int_equal(program_await_end(primary->program).status, CENTRE_FENCED);
+    server_stop_well(standby);
+    bets_expect_stored(standby, 1, 0, 15);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +334,7 @@ int main(void)
         STAGE_TEST(each_mode_goes_on_with_what_the_one_before_has_left),
         STAGE_TEST(sales_that_end_while_nobody_serves_are_closed_by_who_takes_over),
         STAGE_TEST(a_storer_that_stands_still_is_taken_over_and_acknowledges_nothing_more),
+        STAGE_TEST(a_primary_that_was_fenced_does_not_answer_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
