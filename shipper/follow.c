@@ -33,8 +33,9 @@ enum {
     PROMOTE_PATIENCE_MS = 30000,    /* for an order to promote */
     TELL_AWAY_MS = 10000,           /* between two lines that the engine is away */
     AWAY_PAUSE_MS = 100,
-    MEASURE_MS = 1000,  /* between two looks whether the log is as long as it was */
-    SHORTER_FACTOR = 3, /* times takeover_after: so long a node of the engine may tell old news */
+    MEASURE_MS = 1000,      /* between two looks whether the log is as long as it was */
+    SHORTER_FACTOR = 3,     /* times takeover_after, but at most: */
+    SHORTER_MAX_MS = 15000, /* so long a node of the engine may tell old news */
     PROVE_PART = 3, /* of takeover_after: so long before a claim is due the files are looked at */
     WORD_BYTES = 512
 };
@@ -217,6 +218,24 @@ static bool is_another_lottery(struct follower *follower, struct failure *failur
     return true;
 }
 
+/* The engine has other records than were read here: it has lost some, or a hand has changed the stream. */
+static void refuse_broken(struct follower *follower, const struct failure *reason)
+{
+    struct failure other;
+    if (is_another_lottery(follower, &other)) {
+        (void)goes_on(follower, MIRROR_REFUSED, &other);
+        return;
+    }
+    log_critical(
+        LOG_STANDBY_ENGINE_LOST_LOG,
+        "result: fail | sequence: %" PRIu64
+        " | error: the engine does not have what it had acknowledged: %s. This directory keeps all "
+        "%" PRIu64 " bytes up to there; don't empty it. While the primary lives it ships "
+        "them again, and a standby begins in an empty directory",
+        follower->mirror.log.sequence, reason->text, follower->mirror.log.bets_end);
+    finish(follower, FOLLOW_REFUSED);
+}
+
 static void apply(struct follower *follower, const struct engine_message *message)
 {
     struct mirror *mirror = &follower->mirror;
@@ -233,8 +252,11 @@ static void apply(struct follower *follower, const struct engine_message *messag
                           "standby follows from an empty directory on",
                           reason.text);
     }
-    if (end == MIRROR_REFUSED) {
-        (void)is_another_lottery(follower, &failure); /* which is the better reason */
+    if (end == MIRROR_REFUSED && !is_another_lottery(follower, &failure) &&
+        same_log_look(follower->plan->engine, follower->stream, &mirror->log, LAST_MS, &reason) ==
+            SAME_LOG_OTHER) { /* which is the better reason, too */
+        refuse_broken(follower, &reason);
+        return;
     }
     if (!goes_on(follower, end, &failure)) {
         return;
@@ -258,35 +280,20 @@ static void note_away(struct follower *follower, const struct failure *failure)
     const int64_t now_ms = clock_monotonic_ms();
     if (follower->told_away_at_ms == 0 || now_ms - follower->told_away_at_ms >= TELL_AWAY_MS) {
         follower->told_away_at_ms = now_ms;
-        log_warning(LOG_STANDBY_ENGINE_AWAY, "result: in_progress | reason: the engine is away: %s",
-                    failure->text);
+        log_warning(LOG_STANDBY_ENGINE_AWAY, "result: in_progress | reason: %s%s",
+                    follower->is_recognised ? "the engine is away: " : "", failure->text);
     }
     (void)nanosleep(&pause, NULL);
-}
-
-/* The engine has other records than were read here: it has lost some, or a hand has changed the stream. */
-static void refuse_broken(struct follower *follower, const struct failure *reason)
-{
-    struct failure other;
-    if (is_another_lottery(follower, &other)) {
-        (void)goes_on(follower, MIRROR_REFUSED, &other);
-        return;
-    }
-    log_critical(
-        LOG_STANDBY_ENGINE_LOST_LOG,
-        "result: fail | sequence: %" PRIu64
-        " | error: the engine does not have what it had acknowledged: %s. This directory keeps all "
-        "%" PRIu64 " bytes up to there; don't empty it. While the primary lives it ships "
-        "them again, and a standby begins in an empty directory",
-        follower->mirror.log.sequence, reason->text, follower->mirror.log.bets_end);
-    finish(follower, FOLLOW_REFUSED);
 }
 
 /* What a look at the log has come to. True where it is the one that was read. */
 static bool judge_log(struct follower *follower, enum same_log found, const struct failure *reason)
 {
     const int64_t now_ms = clock_monotonic_ms();
-    const int64_t patience_ms = (int64_t)follower->plan->takeover_after_ms * SHORTER_FACTOR;
+    const uint64_t after_ms = follower->plan->takeover_after_ms;
+    const int64_t patience_ms = after_ms < SHORTER_MAX_MS / SHORTER_FACTOR
+                                    ? (int64_t)after_ms * SHORTER_FACTOR
+                                    : SHORTER_MAX_MS;
     if (found == SAME_LOG) {
         follower->shorter_since_ms = 0;
         return true;
@@ -381,10 +388,16 @@ static void read_next(struct follower *follower)
 static void begin_reading(struct follower *follower)
 {
     struct failure failure = {.text = ""};
+    struct failure other;
     follower->is_recognised = recognises_log(follower, &failure);
-    if (!follower->is_recognised && !follower->has_ended) {
-        note_away(follower, &failure);
+    if (follower->is_recognised || follower->has_ended) {
+        return;
     }
+    if (is_another_lottery(follower, &other)) {
+        (void)goes_on(follower, MIRROR_REFUSED, &other);
+        return;
+    }
+    note_away(follower, &failure);
 }
 
 /* ---------------------------------------------------------------- claims ---- */

@@ -166,6 +166,12 @@ void own_files_note_shipped(struct own_files *files, int index)
     file->shipped_crc = file->crc;
 }
 
+int own_files_offer_control_again(struct own_files *files)
+{
+    files->small[CONTROL_INDEX].is_shipped = false;
+    return CONTROL_INDEX;
+}
+
 void own_files_forget_shipped(struct own_files *files)
 {
     for (int i = 0; i < OWN_FILES_SMALL; i++) {

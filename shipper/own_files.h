@@ -75,6 +75,9 @@ bool own_files_offer(const struct own_files *files, int index, struct record *re
 /* Notes that the log has this file as it was read last. */
 void own_files_note_shipped(struct own_files *files, int index);
 
+/* Control is to be offered once more, though the log has it. Returns its index. */
+int own_files_offer_control_again(struct own_files *files);
+
 /* After a claim: nobody knows any more which small files the log has. */
 void own_files_forget_shipped(struct own_files *files);
 

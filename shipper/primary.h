@@ -107,6 +107,16 @@ enum shipment_end primary_open_next(struct primary *primary, struct failure *fai
 /* True where something of this node is not in the log yet. */
 bool primary_has_to_ship(const struct primary *primary);
 
+/* True where a handler has asked whether this node still writes, and no append since then has shown it. */
+bool primary_has_to_prove(const struct primary *primary);
+
+/*
+ * Ships, and answers those who had asked before it began. Where there was nothing to append, control goes
+ * to the log once more: a reading is no proof, because a leader that was cut off from the others reads as
+ * it was.
+ */
+enum shipment_end primary_ship_and_prove(struct primary *primary, struct failure *failure);
+
 /* Copies what there is now. STORED: all of it is in the log, or there is more to look at. */
 enum shipment_end primary_ship(struct primary *primary, struct failure *failure);
 

@@ -236,3 +236,29 @@ bool primary_has_to_ship(const struct primary *primary)
     return atomic_load(&positions->durable) > log->bets_end ||
            atomic_load(&positions->done_durable) > log->done_end || are_files_due(primary);
 }
+
+/* ---------------------------------------------------------------- proving ---- */
+
+bool primary_has_to_prove(const struct primary *primary)
+{
+    return atomic_load(&primary->shared->proofs_asked) !=
+           atomic_load(&primary->shared->proofs_given);
+}
+
+enum shipment_end primary_ship_and_prove(struct primary *primary, struct failure *failure)
+{
+    const uint64_t asked = atomic_load(&primary->shared->proofs_asked);
+    const uint64_t appends = primary->shipment.counts.appends;
+    const bool is_asked = primary_has_to_prove(primary);
+    enum shipment_end end = primary_ship(primary, failure);
+    if (!is_asked || end != SHIPMENT_STORED) {
+        return end;
+    }
+    if (primary->shipment.counts.appends == appends && !primary_has_to_ship(primary)) {
+        end = ship_file(primary, own_files_offer_control_again(&primary->files), failure);
+    }
+    if (primary->shipment.counts.appends != appends) {
+        replica_report_proof(&primary->segment, asked);
+    }
+    return end;
+}

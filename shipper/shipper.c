@@ -42,7 +42,7 @@ static bool is_to_open(const struct primary *primary)
 static bool has_work(const void *context)
 {
     const struct primary *primary = context;
-    return primary_has_to_ship(primary) || is_to_open(primary) ||
+    return primary_has_to_ship(primary) || primary_has_to_prove(primary) || is_to_open(primary) ||
            (stop_signal_has_come() ? primary->stops_at_ms == 0
                                    : centre_desk_has_work(&primary->desk));
 }
@@ -153,7 +153,7 @@ static enum shipment_end step(struct primary *primary, struct failure *failure)
         }
         return end;
     }
-    enum shipment_end end = primary_ship(primary, failure);
+    enum shipment_end end = primary_ship_and_prove(primary, failure);
     end = end == SHIPMENT_STORED ? look_around(primary, failure) : end;
     return end == SHIPMENT_STORED && is_to_open(primary) && !primary_has_to_ship(primary)
                ? primary_open_next(primary, failure)

@@ -75,7 +75,7 @@
 
 enum {
     SHARED_CACHE_LINE_BYTES = 64,
-    SHARED_LAYOUT_VERSION = 16,
+    SHARED_LAYOUT_VERSION = 17,
     SHARED_SLOTS_MAX = 32768, /* limits.max_connections, and those that leave, are below this */
     SHARED_WAITER_WORDS = SHARED_SLOTS_MAX / 64,
     SHARED_SERIAL_BYTES = 44, /* 20 octets in hexadecimal, terminated */
@@ -382,6 +382,10 @@ struct shared_shipper {
      * and enum opening_outcome, of that. Seq_cst. */
     _Atomic uint32_t opening;
     _Atomic uint32_t opened;
+    /* How often a handler has asked whether this node still writes the log (by handlers), and up to
+     * which of those questions an append since then has shown it. Seq_cst. */
+    _Atomic uint64_t proofs_asked;
+    _Atomic uint64_t proofs_given;
     /* Texts: odd while they are being changed, and even after that, as a slot's version. */
     _Atomic uint32_t version;
     char node[SHARED_NODE_BYTES];     /* the name that it writes by */

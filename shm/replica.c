@@ -67,6 +67,20 @@ void replica_report_files(const struct segment *segment, uint64_t files_made)
     }
 }
 
+uint64_t replica_ask_proof(const struct segment *segment)
+{
+    const uint64_t number = atomic_fetch_add(&segment->shared->shipper.proofs_asked, 1) + 1;
+    wake_shipper(segment);
+    return number;
+}
+
+void replica_report_proof(const struct segment *segment, uint64_t asked)
+{
+    if (move(&segment->shared->shipper.proofs_given, asked)) {
+        wake_waiters(segment, WAIT_FOR_COPY, asked);
+    }
+}
+
 void replica_tell(const struct segment *segment, char *text, size_t size, const char *value)
 {
     _Atomic uint32_t *version = &segment->shared->shipper.version;

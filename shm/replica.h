@@ -36,7 +36,19 @@ void replica_note_file(const struct segment *segment);
  */
 bool replica_is_complete(const struct segment *segment);
 
+/* ----------------------------------------------------------- by a handler */
+
+/*
+ * Asks whether this node still writes the centre's log, and wakes the shipper. Returns the question's
+ * number: the answer is yes once shared_shipper's proofs_given has reached it (WAIT_FOR_COPY). Where
+ * another node has claimed the log, the server is halted instead.
+ */
+uint64_t replica_ask_proof(const struct segment *segment);
+
 /* ---------------------------------------------------------- by the shipper */
+
+/* An append that was begun after this question was asked is in the log. */
+void replica_report_proof(const struct segment *segment, uint64_t asked);
 
 /*
  * Say how far the engine has bets.csv, done.csv and the small files, and wake who waits for it. A value

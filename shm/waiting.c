@@ -84,7 +84,8 @@ static const _Atomic int32_t *mover_of(const struct segment *segment,
 {
     const struct shared *shared = segment->shared;
     bool is_engines = position == &shared->positions.replicated ||
-                      position == &shared->positions.files_replicated;
+                      position == &shared->positions.files_replicated ||
+                      position == &shared->shipper.proofs_given;
     return is_engines ? &shared->shipper.pid : &shared->storer.pid;
 }
 

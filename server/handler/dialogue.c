@@ -12,6 +12,7 @@
 #include "shm/agencies.h"
 #include "shm/gate.h"
 #include "shm/refusals.h"
+#include "shm/replica.h"
 #include "shm/ring.h"
 #include "shm/slots.h"
 #include "shm/waiting.h"
@@ -469,15 +470,29 @@ static const char *current_phase(const struct dialogue *dialogue, const struct a
     return "open";
 }
 
+/*
+ * True once the engine has shown that this server still writes. One that another node has taken over from
+ * would tell an agency that bets are not stored which that node has acknowledged. False when the server
+ * has been halted.
+ */
+static bool await_proof(const struct dialogue *dialogue, uint64_t asked)
+{
+    return wait_until(dialogue->segment, dialogue->slot_index, WAIT_FOR_COPY,
+                      &dialogue->segment->shared->shipper.proofs_given, asked);
+}
+
 /* Claims the agency in the current draw. */
 static bool status_of_current(struct dialogue *dialogue, struct agency *agency,
                               const struct message *message)
 {
     struct agency_claim claim = agencies_claim(dialogue->segment, agency);
+    const bool is_copied = dialogue->heritage->config.ack_after == ACK_AFTER_REPLICATED;
+    const uint64_t asked = is_copied ? replica_ask_proof(dialogue->segment) : 0;
     /* STATE tells only what is durable: the bets, and that the agency is done. */
     if (!wait_until(dialogue->segment, dialogue->slot_index, WAIT_FOR_COMMIT,
                     heritage_safe_position(dialogue->heritage), claim.end_position) ||
-        (atomic_load(&agency->phase) != AGENCY_OPEN && !await_done(dialogue, agency))) {
+        (atomic_load(&agency->phase) != AGENCY_OPEN && !await_done(dialogue, agency)) ||
+        (is_copied && !await_proof(dialogue, asked))) {
         return false;
     }
     claim_take(&dialogue->claim, agency, claim.epoch, dialogue->log);

@@ -18,12 +18,17 @@
 #include "tests/harness/proc.h"
 #include "tests/harness/shipped.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
 
@@ -31,7 +36,8 @@ enum {
     CALL_MS = 5000,
     REFUSED = 1,  /* the exit status of a standby that can't follow */
     NOT_DONE = 3, /* lottery-admin's, of an order that was refused */
-    CLOSES_IN_MS = 4000
+    CLOSES_IN_MS = 4000,
+    SILENCE_MS = 300
 };
 
 #define CENTRE  "north"
@@ -212,6 +218,54 @@ static void garbage_in_the_log_ends_both_and_the_primary_fills_a_new_log(void **
     bets_expect_stored(primary, 1, 0, 22);
 }
 
+/* Deletes the centre's stream, as an operator of the engine can, and awaits that it is gone. */
+static void delete_stream(const struct centre *centre)
+{
+    static const char order[] =
+        "CONNECT {\"verbose\":false}\r\n"
+        "SUB lottery.test.answer 1\r\n"
+        "PUB $JS.API.STREAM.DELETE.BETS_" CENTRE " lottery.test.answer 0\r\n\r\n";
+    char heard[8192];
+    size_t count = 0;
+    const struct timeval timeout = {.tv_sec = CALL_MS / 1000};
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_port = htons((uint16_t)centre->engine->nodes[0].port),
+                                        .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    const int engine = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(engine >= 0);
+    assert_int_equal(setsockopt(engine, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout), 0);
+    assert_int_equal(connect(engine, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(send(engine, order, sizeof order - 1, MSG_NOSIGNAL), sizeof order - 1);
+    do {
+        const ssize_t got = recv(engine, heard + count, sizeof heard - 1 - count, 0);
+        assert_true(got > 0);
+        count += (size_t)got;
+        heard[count] = '\0';
+    } while (strstr(heard, "\"success\"") == NULL);
+    (void)close(engine);
+}
+
+/* The primary ships all of it again; a standby that knows the old one must not take the new one for it. */
+static void a_stream_that_is_deleted_is_filled_again_and_standbys_begin_anew(void **state)
+{
+    struct centre *centre = centre_open(*state, "2");
+    struct server *primary = centre_start_primary(centre, 0);
+    struct server *standby = centre_start_standby(centre, 1, "1s");
+    struct peer *peer = centre_sell(primary, standby, 10);
+    delete_stream(centre);
+    peer_ask(peer, bets_batch(centre->stage, 1, 10, 5), ACK);
+    assert_true(server_count_log(primary, "has lost what it had acknowledged") > 0);
+    assert_int_equal(program_await_end(standby->program).status, REFUSED);
+    assert_int_equal(
+        server_count_log(standby, "does not have what it had acknowledged*don't empty it"), 1);
+    struct server *anew = centre_start_standby(centre, 2, "1h");
+    peer_ask(peer, bets_batch(centre->stage, 1, 15, 5), ACK);
+    centre_await_all_same(primary, anew, false);
+    server_stop_well(anew);
+    server_stop_well(primary);
+    bets_expect_stored(anew, 1, 0, 20);
+}
+
 /* ---- what is changed between two starts ------------------------------------------------ */
 
 static struct server *start_acknowledging(const struct centre *centre, const char *ack_after)
@@ -299,6 +353,29 @@ static void a_storer_that_stands_still_is_taken_over_and_acknowledges_nothing_mo
     bets_expect_stored(standby, 1, 0, 15);
 }
 
+/* The agency would be told that bets are not stored which the other node may have acknowledged. */
+static void a_primary_that_was_fenced_does_not_answer_status(void **state)
+{
+    const struct centre *centre = centre_open(*state, "2");
+    struct server *primary = centre_start_primary(centre, 0);
+    struct server *standby = centre_start_standby(centre, 1, "1s");
+    struct peer *peer = centre_sell(primary, standby, 10);
+    peer_ask(peer, "1:7\r\n", "server:8:10,open*\r\n"); /* also where nothing is to be shipped */
+    const pid_t shipper = centre_signal_shipper(primary, SIGSTOP);
+    centre_await_takeover(standby);
+    struct peer *other = peer_connect(standby);
+    peer_ask(other, "1:7\r\n", "server:8:10,open*\r\n");
+    peer_ask(other, bets_batch(centre->stage, 1, 10, 5), ACK);
+    struct peer *late = peer_connect(primary);
+    peer_send(late, "1:7\r\n");
+    assert_false(peer_has_news(late, SILENCE_MS));
+    assert_int_equal(kill(shipper, SIGCONT), 0);
+    peer_expect_close(late);
+    assert_int_equal(program_await_end(primary->program).status, CENTRE_FENCED);
+    server_stop_well(standby);
+    bets_expect_stored(standby, 1, 0, 15);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,9 +384,11 @@ int main(void)
         STAGE_TEST(a_standby_whose_bets_were_edited_does_not_claim),
         STAGE_TEST(a_claim_by_nobody_ends_the_primary_and_the_standby_serves),
         STAGE_TEST(garbage_in_the_log_ends_both_and_the_primary_fills_a_new_log),
+        STAGE_TEST(a_stream_that_is_deleted_is_filled_again_and_standbys_begin_anew),
         STAGE_TEST(each_mode_goes_on_with_what_the_one_before_has_left),
         STAGE_TEST(sales_that_end_while_nobody_serves_are_closed_by_who_takes_over),
         STAGE_TEST(a_storer_that_stands_still_is_taken_over_and_acknowledges_nothing_more),
+        STAGE_TEST(a_primary_that_was_fenced_does_not_answer_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

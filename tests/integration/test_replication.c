@@ -64,6 +64,18 @@ static void what_is_synced_is_acknowledged_without_an_engine(void **state)
     bets_expect_stored(server, 1, 0, 3);
 }
 
+/* Another node may have the log, and bets that this one does not know. */
+static void without_an_engine_nobody_is_told_what_is_stored(void **state)
+{
+    struct server *server = START(*state, "ACK_AFTER=replicated");
+    struct peer *peer = peer_connect(server);
+    peer_send(peer, "1:7\r\n");
+    assert_false(peer_has_news(peer, SILENCE_MS));
+    server_await_activity(server, peer->port, SLOT_WAITING_FOR_COPY);
+    peer_close(peer);
+    (void)server_stop(server);
+}
+
 static void what_has_to_be_replicated_waits_on_the_disk(void **state)
 {
     struct server *server = START(*state, "ACK_AFTER=replicated");
@@ -164,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_is_synced_is_acknowledged_without_an_engine),
+        TEST(without_an_engine_nobody_is_told_what_is_stored),
         TEST(what_has_to_be_replicated_waits_on_the_disk),
         TEST(appends_wait_at_the_lag_that_is_allowed),
         TEST(a_handler_that_waits_at_the_lag_answers_what_is_synced),
