@@ -79,8 +79,8 @@ static enum shipment_end compare(const struct record *record, const struct shipm
     } else if (memcmp(own, record->bytes, record->length) != 0) {
         failure_set(failure,
                     "the log's bytes of %s at %" PRIu64
-                    " are others than this node's: they are not "
-                    "the same lottery; which one is right?",
+                    " are others than this node's: they are not the same lottery;"
+                    " which one is right?",
                     record->kind == RECORD_BETS ? "bets.csv" : "done.csv", record->offset);
         result = SHIPMENT_REFUSED;
     }
@@ -160,8 +160,7 @@ static enum shipment_end look_at_log(const struct shipment *shipment, struct loo
         shipment->engine, shipment->stream, shipment->timeout_ms, &look->log.sequence, failure);
     if (reading == ENGINE_READ && look->log.sequence != look->newest) {
         failure_set(failure,
-                    "the log has %" PRIu64 " records, and the newest one that was read is "
-                    "%" PRIu64,
+                    "the log has %" PRIu64 " records, and the newest one that was read is %" PRIu64,
                     look->log.sequence, look->newest);
         return SHIPMENT_WAITING;
     }
