@@ -97,7 +97,7 @@ INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test
 CLUSTER_TESTS     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/cluster/test_*.c))
 # They count like the others (tests/scripts/words.sh).
 # Sanitizers see nothing of tests that look at the tree, or build in another place.
-TREE_TESTS        := docs rooms host_scripts packaging reproducible
+TREE_TESTS        := docs rooms host_scripts packaging reproducible upgrade_page
 TREE_TESTS_LEFT   := $(if $(filter asan,$(VARIANT)),$(TREE_TESTS:%=tests/scripts/test_%.sh))
 SCRIPT_TESTS      := $(patsubst %.sh,$(BUILD)/%,$(filter-out $(TREE_TESTS_LEFT),$(wildcard tests/scripts/test_*.sh)))
 CLUSTER_SCRIPTS   := $(patsubst %.sh,$(BUILD)/%,$(wildcard tests/cluster/test_*.sh))

@@ -26,6 +26,7 @@ enum command_option {
     OPTION_NUMBER,
     OPTION_SEAL,
     OPTION_AGENCIES,
+    OPTION_CENTRES,
     OPTION_CLOSES,
     OPTION_ABANDON,
     OPTION_FULL,

@@ -34,6 +34,8 @@ int command_open(const struct invocation *invocation, const struct server_config
                    invocation->operand);
     if (!asking_take_text(invocation, OPTION_AGENCIES, "agencies", request.agencies,
                           sizeof request.agencies) ||
+        !asking_take_text(invocation, OPTION_CENTRES, "centres", request.centres,
+                          sizeof request.centres) ||
         !asking_take_text(invocation, OPTION_REASON, "reason", request.reason,
                           sizeof request.reason) ||
         !asking_take_number(invocation, &request) || !take_closing_time(invocation, &request)) {

@@ -18,6 +18,7 @@ enum kind {
     KIND_UINT32,
     KIND_COUNT,     /* uint64_t; DRAW_BETS_UNKNOWN: not known */
     KIND_NUMBER,    /* the winning number of struct lottery_terms */
+    KIND_CENTRES,   /* of struct lottery_terms: known where several draw together */
     KIND_WINNERS,   /* of struct control: known once it is drawn */
     KIND_STATE,     /* enum control_state */
     KIND_NUMBER_BY, /* enum number_source */
@@ -39,6 +40,7 @@ static const struct fact table[] = {
     {"opened_at", KIND_MOMENT, CONTROL(opened_at_ms)},
     {"agencies_expected", KIND_UINT32, CONTROL(terms.agencies_expected)},
     {"agencies_allowed", KIND_TEXT, CONTROL(terms.agencies_allowed)},
+    {"centres_expected", KIND_CENTRES, CONTROL(terms)},
     {"closes_at", KIND_MOMENT, CONTROL(terms.closes_at_ms)},
     {"number_by", KIND_NUMBER_BY, CONTROL(terms.number_by)},
     {"winning_number", KIND_NUMBER, CONTROL(terms)},
@@ -82,7 +84,7 @@ static void set_text(struct value *value, const char *text)
 static struct value read_fact(const struct draw_facts *facts, const struct fact *fact)
 {
     const void *from = (const char *)facts + fact->offset;
-    const struct lottery_terms *terms = from; /* of KIND_NUMBER */
+    const struct lottery_terms *terms = from; /* of KIND_NUMBER and KIND_CENTRES */
     struct value value = {.known = false};
     char moment[TIMESTAMP_BYTES] = "";
     switch (fact->kind) {
@@ -103,6 +105,9 @@ static struct value read_fact(const struct draw_facts *facts, const struct fact 
         break;
     case KIND_NUMBER:
         set_number(&value, control_has_number(terms), terms->winning_number);
+        break;
+    case KIND_CENTRES:
+        set_text(&value, control_says_centres(terms) ? terms->centres_expected : "");
         break;
     case KIND_WINNERS:
         set_number(&value, facts->control.state == CONTROL_DRAWN, *(const uint64_t *)from);

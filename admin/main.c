@@ -49,8 +49,8 @@ static const struct command commands[] = {
                 "and come back. What is not said is as in the draw before; without --number the "
                 "number comes by `draw`",
      .is_configured = true,
-     .options = {OPTION_AGENCIES, OPTION_CLOSES, OPTION_NUMBER, OPTION_ABANDON, OPTION_REASON,
-                 OPTION_JSON},
+     .options = {OPTION_AGENCIES, OPTION_CENTRES, OPTION_CLOSES, OPTION_NUMBER, OPTION_ABANDON,
+                 OPTION_REASON, OPTION_JSON},
      .run = command_open},
     {.name = "promote",
      .meaning = "have the standby of this directory (lottery-server --follow) take over from its "
@@ -150,6 +150,10 @@ static const struct program_option program_options[] = {
      .name = "agencies",
      .argument = "1-60",
      .meaning = "agencies that may bet, all of which are expected"},
+    {.id = OPTION_CENTRES,
+     .name = "centres",
+     .argument = "A,B,C",
+     .meaning = "centres that hold the draw together, this one among them; -: this one alone"},
     {.id = OPTION_CLOSES,
      .name = "closes",
      .argument = "TIME",

@@ -60,6 +60,7 @@ struct engine_message {
     char subject[ENGINE_SUBJECT_BYTES];
     size_t header_count;
     struct engine_header headers[ENGINE_HEADERS_MAX]; /* names point into the engine's memory */
+    bool has_strange_headers; /* too many, too long, or none at all by their form: none are given */
     const void *bytes;
     size_t count;
 };

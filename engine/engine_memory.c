@@ -93,13 +93,15 @@ static struct engine_message *copy_message(const struct engine_message *message)
 
 static struct engine_message *message_of(const struct engine_append *append)
 {
+    const bool is_strange = append->header_count > ENGINE_HEADERS_MAX;
     struct engine_message message = {.stored_at_ms = clock_wall_ms(),
-                                     .header_count = append->header_count,
+                                     .header_count = is_strange ? 0 : append->header_count,
+                                     .has_strange_headers = is_strange,
                                      .bytes = append->bytes,
                                      .count = append->count};
     (void)snprintf(message.subject, sizeof message.subject, "%s", append->subject);
-    if (append->header_count > 0) {
-        memcpy(message.headers, append->headers, append->header_count * sizeof *append->headers);
+    if (message.header_count > 0) {
+        memcpy(message.headers, append->headers, message.header_count * sizeof *append->headers);
     }
     return copy_message(&message);
 }

@@ -455,16 +455,21 @@ static enum engine_reading judge_unread(const struct nats *nats, const char *str
     }
 }
 
-/* Fills in headers, but for NATS's own. False with the failure where there are too many or too long. */
-static bool give_headers(natsMsg *found, struct engine_message *message, struct failure *failure)
+/*
+ * Fills in headers, but for NATS's own. Where a foreign program has written too many, too long ones, or
+ * some that can't be read, the message has none, and says so: nothing is lost, and nobody would be
+ * served by reading it again.
+ */
+static void give_headers(natsMsg *found, struct engine_message *message)
 {
     const char **names = NULL;
     int count = 0;
     bool fits = true;
     const natsStatus status = natsMsgHeader_Keys(found, &names, &count);
     message->header_count = 0;
+    message->has_strange_headers = false;
     if (status == NATS_NOT_FOUND) {
-        return true;
+        return;
     }
     for (int i = 0; status == NATS_OK && fits && i < count; i++) {
         const char *value = "";
@@ -480,15 +485,15 @@ static bool give_headers(natsMsg *found, struct engine_message *message, struct 
         }
     }
     free((void *)names);
-    return (status == NATS_OK && fits) ||
-           failure_set(failure, "message %" PRIu64 " of %s: its headers are too many or too long",
-                       message->sequence, message->subject);
+    if (status != NATS_OK || !fits) {
+        message->header_count = 0;
+        message->has_strange_headers = true;
+    }
 }
 
 /* Takes `found` over. */
 static enum engine_reading give(struct nats *nats, natsMsg *found, uint64_t sequence,
-                                int64_t stored_at_ns, struct engine_message *message,
-                                struct failure *failure)
+                                int64_t stored_at_ns, struct engine_message *message)
 {
     const int64_t ns_per_ms = INT64_C(1000) * 1000;
     natsMsg_Destroy(nats->given);
@@ -498,7 +503,8 @@ static enum engine_reading give(struct nats *nats, natsMsg *found, uint64_t sequ
     (void)snprintf(message->subject, sizeof message->subject, "%s", natsMsg_GetSubject(found));
     message->bytes = natsMsg_GetData(found);
     message->count = (size_t)natsMsg_GetDataLength(found);
-    return give_headers(found, message, failure) ? ENGINE_READ : ENGINE_BROKEN;
+    give_headers(found, message);
+    return ENGINE_READ;
 }
 
 /* Asks the leader: for the message `sequence`, or where `subject` is not NULL for the last one of it. */
@@ -520,9 +526,9 @@ static enum engine_reading read_single(struct nats *nats, const char *stream, co
                      : js_GetMsg(&found, nats->jetstream, stream, sequence, &options, &code);
     } while (is_leaderless(status, code) && pause_before_retry(deadline_ms));
     note_answer(nats, status == NATS_OK || code == JSNoMessageFoundErr);
-    return status == NATS_OK ? give(nats, found, natsMsg_GetSequence(found), natsMsg_GetTime(found),
-                                    message, failure)
-                             : judge_unread(nats, stream, status, code, failure);
+    return status == NATS_OK
+               ? give(nats, found, natsMsg_GetSequence(found), natsMsg_GetTime(found), message)
+               : judge_unread(nats, stream, status, code, failure);
 }
 
 static enum engine_reading nats_read_last(struct engine *engine, const char *stream,
@@ -649,7 +655,7 @@ static enum engine_reading read_in_row(struct nats *nats, int64_t deadline_ms,
         natsMsg *sent = take_sent(nats, deadline_ms, &stored_at_ns);
         if (sent != NULL) {
             row->rescues = 0;
-            return give(nats, sent, row->next, stored_at_ns, message, failure);
+            return give(nats, sent, row->next, stored_at_ns, message);
         }
     }
     return rescue(nats, deadline_ms, message, failure);

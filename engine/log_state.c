@@ -17,6 +17,12 @@ static bool fold_claim(struct log_state *state, const struct record *record, uin
         return failure_set(failure, "it claims epoch %" PRIu64 ", and %s has claimed %" PRIu64,
                            record->epoch, state->node, state->epoch);
     }
+    if (record->epoch - state->epoch > LOG_STATE_EPOCH_STEP_MAX) {
+        return failure_set(failure,
+                           "it claims epoch %" PRIu64 ", and the one before it was %" PRIu64
+                           ": no server of the lottery goes on so",
+                           record->epoch, state->epoch);
+    }
     if (record->bets_end != bets_end || record->done_end != done_end) {
         return failure_set(failure,
                            "it claims a log with %" PRIu64 " bytes of bets.csv and %" PRIu64

@@ -17,6 +17,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/*
+ * How far above the epoch before it a claim's may be. Epochs grow by one a claim, and by a few where the
+ * engine has lost the end of a log. A forged claim of the last epoch that there is would leave no next
+ * one to anybody.
+ */
+#define LOG_STATE_EPOCH_STEP_MAX UINT64_C(1000000)
+
 struct log_state {
     uint64_t sequence;                    /* of the last record; 0: there was none */
     uint64_t epoch;                       /* of the last claim; 0: there was none */
@@ -31,7 +38,7 @@ struct log_state {
  * Folds the record that the log has at `sequence`. False with the failure, which says what is wrong;
  * the state is unchanged then.
  *
- * What comes next is: a claim of a higher epoch, whose ends are the log's (or zeros, where it begins
+ * What comes next is: a claim of a higher epoch, at most LOG_STATE_EPOCH_STEP_MAX above, whose ends are the log's (or zeros, where it begins
  * another draw); or, of the epoch, node and draw of the last claim, bytes that begin where the file
  * ends, or a file.
  */

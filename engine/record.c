@@ -247,6 +247,9 @@ static bool read_message(const struct engine_message *message, struct record *re
     if (!read_kind(message->subject, &record->kind)) {
         return failure_set(failure, "its subject is that of no record");
     }
+    if (message->has_strange_headers) {
+        return failure_set(failure, "its headers are too many, too long, or can't be read");
+    }
     for (size_t i = 0; i < FIELDS; i++) {
         if ((fields[i].kinds & 1U << record->kind) == 0) {
             continue;
@@ -259,6 +262,9 @@ static bool read_message(const struct engine_message *message, struct record *re
             return failure_set(failure, "its header %s can't be \"%.80s\"", fields[i].header,
                                value);
         }
+    }
+    if (record->epoch == 0 || record->epoch > RECORD_EPOCH_MAX) {
+        return failure_set(failure, "nobody has written in epoch %" PRIu64, record->epoch);
     }
     record->bytes = message->bytes;
     return check_bytes(message, record, failure);

@@ -59,6 +59,9 @@ struct record {
     uint32_t crc32c; /* of the bytes: set by the two functions below */
 };
 
+/* No claim gets there (LOG_STATE_EPOCH_STEP_MAX), so that there is always a next one. */
+#define RECORD_EPOCH_MAX (UINT64_MAX / 2)
+
 /* True when a centre may have this name: 1 to 32 letters, digits and `-`. */
 bool record_is_centre(const char *centre);
 

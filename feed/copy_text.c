@@ -133,7 +133,7 @@ bool copy_text_add_record(struct copy_text *text, const char *centre,
                                                     [RECORD_FILE] = "file",
                                                     [RECORD_CLAIM] = "claim"};
     bool has_lines = record->kind == RECORD_BETS || record->kind == RECORD_DONE;
-    bool has_content = record->kind == RECORD_DONE || record->kind == RECORD_FILE;
+    bool has_content = record->kind != RECORD_BETS && record->length > 0;
     if (!add_words(text, "%s,%" PRIu64 ",%s,%" PRIu64 ",", centre, message->sequence,
                    kinds[record->kind], record->epoch) ||
         !add_quoted(text, record->node) || !add_words(text, ",%s,", record->identity)) {

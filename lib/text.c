@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+enum { CHARACTER_BYTES_MAX = 4 };
+
 #define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
 
 /* True when all eight bytes are in 0x20..0x7e. */
@@ -106,26 +108,51 @@ void text_make_clean(char *text, size_t bytes)
     }
 }
 
-/* How many bytes of the text go into a line of `columns`: up to the last space that fits. */
-static size_t line_bytes(const char *text, size_t columns)
+/* The bytes of the text's next character, or 1 where there is none. */
+static size_t step_bytes(const char *text)
 {
-    size_t bytes = strlen(text);
-    if (bytes <= columns) {
-        return bytes;
+    size_t bytes = text_character_bytes(text, strnlen(text, CHARACTER_BYTES_MAX));
+    return bytes > 0 ? bytes : 1;
+}
+
+size_t text_columns(const char *text)
+{
+    size_t columns = 0;
+    for (; *text != '\0'; text += step_bytes(text)) {
+        columns++;
     }
-    for (bytes = columns; bytes > 0 && text[bytes] != ' '; bytes--) {
-        /* back to the end of a word */
+    return columns;
+}
+
+size_t text_prefix_bytes(const char *text, size_t columns)
+{
+    size_t bytes = 0;
+    for (; columns > 0 && text[bytes] != '\0'; columns--) {
+        bytes += step_bytes(text + bytes);
     }
-    return bytes > 0 ? bytes : columns;
+    return bytes;
+}
+
+size_t text_line_bytes(const char *text, size_t columns)
+{
+    size_t room = text_prefix_bytes(text, columns);
+    if (text[room] == '\0') {
+        return room;
+    }
+    size_t bytes = room;
+    while (bytes > 0 && text[bytes] != ' ') {
+        bytes--; /* back to the end of a word */
+    }
+    return bytes > 0 ? bytes : room;
 }
 
 void text_print_wrapped(FILE *file, const char *text, size_t indent, size_t columns)
 {
-    size_t bytes = line_bytes(text, columns - indent);
+    size_t bytes = text_line_bytes(text, columns - indent);
     fprintf(file, "%.*s\n", (int)bytes, text);
     text += bytes;
     while (*(text += strspn(text, " ")) != '\0') {
-        bytes = line_bytes(text, columns - indent);
+        bytes = text_line_bytes(text, columns - indent);
         fprintf(file, "%*s%.*s\n", (int)indent, "", (int)bytes, text);
         text += bytes;
     }

@@ -30,7 +30,20 @@ bool text_is_name(const char *name, size_t bytes, size_t longest, const char *ot
 void text_make_clean(char *text, size_t bytes);
 
 /*
- * Prints ASCII text in lines of at most `columns` columns, broken at spaces, and a line end.
+ * Returns how many columns of a terminal the text takes, and how many bytes its first `columns` columns
+ * are. Each character counts as one column, and so does each byte that is no character.
+ */
+size_t text_columns(const char *text);
+size_t text_prefix_bytes(const char *text, size_t columns);
+
+/*
+ * Returns how many bytes of the text go into a line of `columns` columns: up to the last space that
+ * fits, and where there is none, as many as fit.
+ */
+size_t text_line_bytes(const char *text, size_t columns);
+
+/*
+ * Prints clean text in lines of at most `columns` columns, broken at spaces, and a line end.
  * The first line goes on where the caller has stopped, which has to be column `indent`; the
  * others are indented as far. A word that is longer than a line is broken.
  */

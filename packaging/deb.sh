@@ -15,7 +15,8 @@ tree=$directory/lottery-$version
 
 rm -rf "$directory"
 mkdir -p "$tree"
-if git rev-parse --git-dir >/dev/null 2>&1; then
+# A source archive may lie below a checkout that has git, and is none of that.
+if [[ ! -f COMMIT ]] && git rev-parse --git-dir >/dev/null 2>&1; then
     commit=$(git rev-parse --short=12 HEAD)
     git archive --add-virtual-file="COMMIT:$commit" HEAD | tar -C "$tree" -xf -
 else

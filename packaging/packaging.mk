@@ -10,9 +10,8 @@ MONITORING  := $(wildcard monitoring/*)
 
 # The units in the tree are those of /usr; here they are told where the programs are.
 UNITS      := $(addprefix $(BUILD)/,$(wildcard packaging/systemd/*.service))
-SERVICES   := server agency
-unit_lists  = $(foreach service,$(SERVICES), \
-    packaging/systemd/lottery-$(service).$(1):$(PREFIX)/lib/$(1).d/lottery-$(service).conf:644)
+unit_lists  = $(foreach list,$(wildcard packaging/systemd/*.$(1)), \
+    $(list):$(PREFIX)/lib/$(1).d/$(basename $(notdir $(list))).conf:644)
 
 # FROM:TO:MODE of each file, TO without DESTDIR.
 into      = $(foreach file,$(1),$(file):$(2)/$(notdir $(file)):$(3))
@@ -37,7 +36,7 @@ OWN_DIRECTORIES = $(PREFIX)/share/lottery/monitoring $(PREFIX)/share/lottery $(S
 # $(call each,LIST,COMMAND): of each entry of the list, with from, to and mode set.
 each = printf '%s\n' $(1) | while IFS=: read -r from to mode; do to='$(DESTDIR)'$$to; $(2) || exit 1; done
 
-.PHONY: pages install uninstall dist deb lint-deb test-deb
+.PHONY: pages install uninstall dist deb lint-deb test-deb test-deb-twice
 pages: all ## write man/ and completion/ anew, after options or keys have changed
 	@bash scripts/pages.sh $(BIN) .
 
@@ -71,5 +70,8 @@ deb: ## Debian packages of the latest commit (or of a source archive), in build/
 lint-deb: ## lintian on these packages: no error, no warning
 	lintian --fail-on error,warning --suppress-tags bad-distribution-in-changes-file build/deb/*.changes
 
-test-deb: ## install these packages in a container, and do the main job with them
+test-deb: ## autopkgtest of these packages, and a package's life, in containers with systemd
 	@bash packaging/test-deb.sh build/deb
+
+test-deb-twice: ## build these packages again, elsewhere and by another environment: the same bytes
+	@bash packaging/twice.sh build/deb

@@ -257,11 +257,15 @@ class Cluster:
         self.ports = dict(zip((1, 2), free_ports(2)))
         self.provide_bets()
         expected = self.expected_rows()
+        print("A primary and its standby on this machine, and an engine of three nodes that keeps the log between\n"
+              f"them. The primary is killed when it has {self.options.kill_at:g} % of the bets; nobody is told.\n",
+              flush=True)
         self.start_engine()
         primary = self.start_server(1, follows=False)
         at, _ = primary.await_line(r"action: listen .*result: success")
         self.note(f"node-1: listens on port {self.ports[1]}, the primary", at)
-        primary.await_line(r"action: replica \| result: success \| claimed")
+        at, _ = primary.await_line(r"action: replica \| result: success \| claimed")
+        self.note("node-1: has claimed the log, epoch 1, once the engine had elected its leader", at)
         standby = self.start_server(2, follows=True)
         at, _ = standby.await_line(r"action: follow \| result: success")
         self.note("node-2: follows", at)
@@ -284,10 +288,12 @@ class Cluster:
     def show_result(self, taken_over, pause, told_before):
         bets = (RUN / "node-2" / "bets.csv").read_bytes()
         before = bets[:taken_over].count(b"\n")
+        if told_before > before:
+            raise Trouble(f"{told_before} bets were acknowledged, and node-2 took over with {before}")
         moved = sum(lines_of(file) for file in (RUN / "node-1").glob("bets.csv.unacknowledged.*"))
         rows = [("from the loss to the first acknowledgement", f"{pause:.2f} s"),
                 ("bets acknowledged before the loss", f"{told_before:,}"),
-                ("bets in the log when node-2 claimed it", f"{before:,}"),
+                ("bets in the log when node-2 claimed it, all of those among them", f"{before:,}"),
                 ("bets that node-2 took", f"{bets.count(10) - before:,}"),
                 ("bets stored in the end, each once", f"{bets.count(10):,}"),
                 ("bets that node-1 had and nobody acknowledged, put aside", f"{moved:,}")]
@@ -297,8 +303,9 @@ class Cluster:
             print(f"agency {agency}: bets: {lines_of(self.agency_files[agency]):,} | winners: {len(winners)}")
         print()
         for text, value in rows:
-            print(f"{text:58} {value:>9}")
-        print(f"\nthe files: {RUN}/node-2/bets.csv, {RUN}/winners/; what each program said: {RUN}/*.log")
+            print(f"{text:64} {value:>9}")
+        print("\nEvery bet is stored once, the agencies have all winners, and both nodes have the same files.")
+        print(f"The files: {RUN}/node-2/bets.csv, {RUN}/winners/; what each program said: {RUN}/*.log.")
 
     def end(self):
         for program in reversed(self.programs):

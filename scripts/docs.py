@@ -429,6 +429,20 @@ def anchors_of(page):
         yield re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-')
 
 
+def check_alarms():
+    """An alarm's runbook, and the section that it links to."""
+    for path in glob.glob('monitoring/*.yml'):
+        text = read(path)
+        for number, target, anchor in re.findall(
+                r'^ *runbook: (LT-\d+)\n *runbook_url: (\S+)#(\S+)$', text, re.MULTILINE):
+            if not os.path.exists(target) or anchor not in anchors_of(target):
+                complain(path, 'the link to %s#%s is dead', target, anchor)
+            elif not anchor.startswith(number.lower() + '-'):
+                complain(path, '%s links to %s, which is another section', number, anchor)
+        if len(re.findall(r'runbook: LT-\d+\n *runbook_url: \S+#\S+\n', text)) != text.count('runbook_url'):
+            complain(path, 'a runbook_url has no runbook above it, or no section')
+
+
 def check_pages():
     for page in pages():
         text = read(page)
@@ -454,7 +468,7 @@ def check_pages():
 
 def main():
     for check in (check_messages, check_keys, check_counters, check_disasters, check_threats,
-                  check_fault_points, check_rooms, check_reading, check_pages):
+                  check_fault_points, check_rooms, check_reading, check_alarms, check_pages):
         check()
     print('\n'.join(found), file=sys.stderr, end='\n' if found else '')
     return 1 if found else 0

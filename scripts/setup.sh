@@ -3,7 +3,7 @@
 # setup.sh - installs the packages that are missing for a task.
 #
 #   scripts/setup.sh GROUP...     groups: build, test, lint, clang, dataset, docker, looking, browser,
-#                                 engine, packaging, peers
+#                                 engine, packaging, autopkgtest, peers
 #
 # Quick and silent when nothing is missing. Installs by apt where it may (root,
 # or sudo without a password); otherwise prints the command to type, and stops
@@ -42,6 +42,9 @@ readonly needs=(
     "packaging:dpkg-dev:dpkg-dev:have dpkg-buildpackage"
     "packaging:lintian:lintian:have lintian"
     "packaging:libcmocka-dev:libcmocka-devel:have_header stddef.h stdarg.h stdint.h setjmp.h cmocka.h"
+    "packaging:pkg-config:pkgconf:have pkg-config"
+    "packaging:libpq-dev:libpq-devel:have_library libpq"
+    "autopkgtest:autopkgtest:autopkgtest:have autopkgtest"
     "browser:chromium:chromium:have_browser"
     "docker:docker.io:moby-engine:have docker"
     "docker:docker-compose:docker-compose:have_compose"
@@ -162,7 +165,7 @@ install_packages() {
 }
 
 if (($# == 0)); then
-    echo "usage: setup.sh build|test|lint|clang|dataset|docker|looking|browser|engine|packaging|peers ..." >&2
+    echo "usage: setup.sh build|test|lint|clang|dataset|docker|looking|browser|engine|packaging|autopkgtest|peers ..." >&2
     exit 2
 fi
 readonly groups=("$@")

@@ -57,10 +57,10 @@ enum national_closer { NATIONAL_BY_CENTRE, NATIONAL_BY_OPERATOR, NATIONAL_CLOSER
 struct national_closed {
     char centre[CENTRE_NAME_BYTES];
     enum national_closer by;
-    char reason[CONTROL_REASON_BYTES];           /* the operator's; empty: none */
-    char expected[CONFIG_TEXT_BYTES];            /* all centres: centre_set_write */
-    char identity[CONTROL_IDENTITY_DIGITS + 1];  /* of the centre's draw; empty: closed out */
-    struct lottery_terms terms;                  /* of NUMBER_BY_COMMAND no number is given */
+    char reason[CONTROL_REASON_BYTES];          /* the operator's; empty: none */
+    char identity[CONTROL_IDENTITY_DIGITS + 1]; /* of the centre's draw; empty: closed out */
+    struct lottery_terms
+        terms; /* of NUMBER_BY_COMMAND no number is given; the centres are `expected` */
     uint64_t agencies, bets, bytes;              /* of the seal */
     char seal_sha256[CONTROL_SHA256_DIGITS + 1]; /* of seal.json; empty: closed out */
     char node[NATIONAL_NODE_BYTES];

@@ -5,6 +5,7 @@
 #include "seal/seal.h"
 
 #include "lib/limits.h"
+#include "store/centre_set.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +78,10 @@ static const struct canonical_member terms_members[] = {
     {"number_by", CANONICAL_WORD, offsetof(struct seal, terms.number_by), NUMBER_SOURCES,
      number_source_word},
     {"winning_number", OTHER},
+    {"centres_expected", CANONICAL_TEXT, TEXT_FIELD(terms.centres_expected), NULL}, /* of several */
 };
+
+enum { TERMS_MEMBERS = sizeof terms_members / sizeof terms_members[0] };
 
 static const struct canonical_member agency_members[] = {
     {"agency", CANONICAL_UINT32, offsetof(struct seal_agency, agency), 0, NULL},
@@ -89,7 +93,9 @@ static const struct canonical_member agency_members[] = {
 static const struct canonical_table seal_table = TABLE(seal_members);
 static const struct canonical_table agency_table = TABLE(agency_members);
 
-/* The objects that stand in seal.json itself. */
+static const struct canonical_table national_terms_table = {terms_members, TERMS_MEMBERS};
+
+/* The objects that stand in seal.json itself. Of a draw of several centres, terms have one more member. */
 static const struct {
     const char *key;
     struct canonical_table table;
@@ -97,7 +103,7 @@ static const struct {
     {"bets", TABLE(bets_members)},
     {"closed", TABLE(closed_members)},
     {"done", TABLE(done_members)},
-    {"terms", TABLE(terms_members)},
+    {"terms", {terms_members, TERMS_MEMBERS - 1}},
 };
 
 enum { PARTS = sizeof parts / sizeof parts[0] };
@@ -122,10 +128,23 @@ static json_t *make_agencies(const struct seal *seal)
     return array;
 }
 
+/* The table of the part, of a draw of several centres or of one. */
+static const struct canonical_table *table_of(size_t part, bool is_national)
+{
+    return parts[part].table.members == terms_members && is_national ? &national_terms_table
+                                                                     : &parts[part].table;
+}
+
+static bool is_national(const struct seal *seal)
+{
+    return seal->terms.centres_expected[0] != '\0' && control_says_centres(&seal->terms);
+}
+
 static bool fill(json_t *object, const struct seal *seal)
 {
     for (size_t i = 0; i < PARTS; i++) {
-        if (!set(object, parts[i].key, canonical_make(&parts[i].table, seal))) {
+        const struct canonical_table *table = table_of(i, is_national(seal));
+        if (!set(object, parts[i].key, canonical_make(table, seal))) {
             return false;
         }
     }
@@ -217,15 +236,21 @@ static bool take(json_t *object, const char *path, struct seal *seal, struct fai
     if (!canonical_take(object, &seal_table, path, seal, failure)) {
         return false;
     }
+    json_t *terms = json_object_get(object, "terms");
+    bool names_centres = json_object_get(terms, "centres_expected") != NULL;
     for (size_t i = 0; i < PARTS; i++) {
         char where[FAILURE_TEXT_BYTES];
         (void)snprintf(where, sizeof where, "%s: \"%s\"", path, parts[i].key);
-        if (!canonical_take(json_object_get(object, parts[i].key), &parts[i].table, where, seal,
-                            failure)) {
+        if (!canonical_take(json_object_get(object, parts[i].key), table_of(i, names_centres),
+                            where, seal, failure)) {
             return false;
         }
     }
-    return take_number(json_object_get(object, "terms"), path, seal, failure) &&
+    if (names_centres &&
+        (!is_national(seal) || !centre_set_is_text(seal->terms.centres_expected))) {
+        return failure_set(failure, "%s: \"centres_expected\" is no list of centres", path);
+    }
+    return take_number(terms, path, seal, failure) &&
            take_agencies(json_object_get(object, "agencies"), path, seal, failure) &&
            is_consistent(seal, path, failure);
 }

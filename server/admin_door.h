@@ -31,6 +31,12 @@ enum admin_door_state {
     ADMIN_DOOR_ANSWERING
 };
 
+enum {
+    ADMIN_DOOR_BYTES_MAX = ADMIN_REQUEST_BYTES_MAX > ADMIN_ANSWER_BYTES_MAX
+                               ? ADMIN_REQUEST_BYTES_MAX
+                               : ADMIN_ANSWER_BYTES_MAX
+};
+
 struct admin_door {
     int listener; /* -1: there is no door */
     int client;   /* -1: nobody is at it */
@@ -38,7 +44,7 @@ struct admin_door {
     /* Monotonic clock; for a client that is reading or writing. While the door is free: no client is
      * let in before, because the last one could not be. */
     int64_t deadline_ms;
-    char text[ADMIN_ANSWER_BYTES_MAX]; /* of the request, then of the answer */
+    char text[ADMIN_DOOR_BYTES_MAX]; /* of the request, then of the answer */
     size_t bytes, sent;
 };
 

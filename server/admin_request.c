@@ -51,6 +51,7 @@ size_t admin_request_write(const struct admin_request *request, char text[ADMIN_
                       ? (size_t)snprintf(text, ADMIN_REQUEST_BYTES_MAX, "%s\n", name)
                       : write_line(text, 0, name, request->draw);
     used = write_line(text, used, "agencies", request->agencies);
+    used = write_line(text, used, "centres", request->centres);
     used = write_line(text, used, "closes", closes);
     used = write_line(text, used, "number", number);
     if (request->abandon) {
@@ -118,6 +119,7 @@ static void read_lines(struct reading *reading, struct admin_request *request)
 {
     char value[CONFIG_TEXT_BYTES];
     (void)take_line(reading, "agencies", request->agencies, sizeof request->agencies);
+    (void)take_line(reading, "centres", request->centres, sizeof request->centres);
     if (take_line(reading, "closes", value, sizeof value)) {
         (void)timestamp_parse(value, &request->closes_at_ms);
     }
@@ -139,8 +141,8 @@ static bool has_its_lines(const struct admin_request *request)
     bool draws = request->command == ADMIN_DRAW;
     bool closes_out = request->command == ADMIN_CLOSE_CENTRE;
     return (request->draw[0] != '\0') == opens && (opens || request->agencies[0] == '\0') &&
-           (opens || request->closes_at_ms == 0) && (opens || !request->abandon) &&
-           (closes || request->without[0] == '\0') &&
+           (opens || request->centres[0] == '\0') && (opens || request->closes_at_ms == 0) &&
+           (opens || !request->abandon) && (closes || request->without[0] == '\0') &&
            (closes || closes_out || request->abandon || request->reason[0] == '\0') &&
            (request->centre[0] != '\0') == closes_out &&
            (!closes_out || (request->reason[0] != '\0' && centre_set_is_name(request->centre))) &&

@@ -6,7 +6,8 @@
  *
  *     close                     draw                      open 2026-W49
  *     without 17,42             number 7574               agencies 1-60
- *     reason no line            seal 9f86d081884c7d65...  closes 2026-12-05T20:00:00.000Z
+ *     reason no line            seal 9f86d081884c7d65...  centres A,B
+ *                                                         closes 2026-12-05T20:00:00.000Z
  *                                                         number 7574
  *     close-centre                                        abandon
  *     reason flooded
@@ -34,9 +35,10 @@
 #include <stdint.h>
 
 #define ADMIN_SOCKET_FILE DATA_ADMIN_SOCKET
+#define ADMIN_NO_CENTRES  "-" /* of `centres`: this one draws alone */
 
 enum {
-    ADMIN_REQUEST_BYTES_MAX = 1024, /* of a request with all of its lines, and a NUL */
+    ADMIN_REQUEST_BYTES_MAX = 1280, /* of a request with all of its lines, and a NUL */
     ADMIN_ANSWER_BYTES_MAX = 1024
 };
 
@@ -54,11 +56,12 @@ struct admin_request {
     enum admin_command command;
     char draw[CONTROL_DRAW_BYTES];    /* ADMIN_OPEN: the next draw's name */
     char agencies[CONFIG_TEXT_BYTES]; /* ADMIN_OPEN: those that may bet, and are expected */
-    int64_t closes_at_ms;             /* ADMIN_OPEN */
-    bool has_number;                  /* ADMIN_OPEN, ADMIN_DRAW */
-    uint32_t number;                  /* where has_number */
-    bool abandon;                     /* ADMIN_OPEN: also if the draw before has not been held */
-    char without[CONFIG_TEXT_BYTES];  /* ADMIN_CLOSE: agencies to be closed out */
+    char centres[CONFIG_TEXT_BYTES]; /* ADMIN_OPEN: those that draw together, or ADMIN_NO_CENTRES */
+    int64_t closes_at_ms;            /* ADMIN_OPEN */
+    bool has_number;                 /* ADMIN_OPEN, ADMIN_DRAW */
+    uint32_t number;                 /* where has_number */
+    bool abandon;                    /* ADMIN_OPEN: also if the draw before has not been held */
+    char without[CONFIG_TEXT_BYTES]; /* ADMIN_CLOSE: agencies to be closed out */
     /* ADMIN_CLOSE, ADMIN_CLOSE_CENTRE, ADMIN_OPEN with abandon */
     char reason[CONTROL_REASON_BYTES];
     char seal[CONTROL_SHA256_DIGITS + 1]; /* ADMIN_DRAW */
@@ -77,8 +80,8 @@ bool admin_request_is_whole(const char *text, size_t bytes);
 /*
  * Reads a whole request. Returns false with the failure when it is not exactly what
  * admin_request_write makes of *request, or misses what its command needs: a name (open), a
- * number and a seal (draw), a centre and a reason (close-centre). A list of agencies, and whether the command is possible now, are
- * for the caller to judge.
+ * number and a seal (draw), a centre and a reason (close-centre). Lists of
+ * agencies and centres, and whether the command is possible now, are for the caller to judge.
  */
 bool admin_request_parse(const char *text, size_t bytes, struct admin_request *request,
                          struct failure *failure);

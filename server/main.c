@@ -14,6 +14,7 @@
 #include "seal/signature.h"
 #include "server/confinement_identity.h"
 #include "server/key_channel.h"
+#include "server/listen_fds.h"
 #include "server/predecessor.h"
 #include "server/server_config.h"
 #include "server/server_tls.h"
@@ -58,7 +59,7 @@ static const struct program_option program_options[] = {
      .name = "replace",
      .meaning = "take the place of the server that runs in the same data directory: test as -t "
                 "does, get its listening sockets, await its end, and serve; nobody is refused "
-                "meanwhile. Where no server runs, start"},
+                "meanwhile. Where no server runs, start. Under systemd: systemctl restart"},
 };
 
 static const struct program_manual manual = {
@@ -214,7 +215,8 @@ static int test(const struct server_config *config)
 }
 
 /* Becomes the server that runs in the directory. Until that stops, each mistake leaves it alone. */
-static int replace(const struct server_config *config, struct service_manager *manager)
+static int replace(const struct server_config *config, struct service_manager *manager,
+                   const struct listeners *listeners)
 {
     struct program_complaints complaints = {.manual = &manual};
     bool runs = false;
@@ -229,10 +231,10 @@ static int replace(const struct server_config *config, struct service_manager *m
                     "result: success | reason: no server runs in %s: this is an "
                     "ordinary start",
                     config->data_directory);
-        return supervisor_run(config, manager, NULL, -1);
+        return supervisor_run(config, manager, NULL, listeners, -1);
     case PREDECESSOR_GIVES:
         if (predecessor_await_end(&predecessor, &failure)) {
-            return supervisor_run(config, manager, &predecessor, -1);
+            return supervisor_run(config, manager, &predecessor, &predecessor.listeners, -1);
         }
         break;
     case PREDECESSOR_REFUSES:
@@ -244,13 +246,14 @@ static int replace(const struct server_config *config, struct service_manager *m
 }
 
 /* Lives as a standby first, where that is wanted, and returns the exit status. */
-static int live(struct server_config *config, struct service_manager *manager, bool follows)
+static int live(struct server_config *config, struct service_manager *manager, bool follows,
+                const struct listeners *listeners)
 {
     struct failure failure;
     int promoter = -1;
     switch (follows ? standby_run(config, manager, &promoter, &failure) : STANDBY_TOOK_OVER) {
     case STANDBY_TOOK_OVER:
-        return supervisor_run(config, manager, NULL, promoter);
+        return supervisor_run(config, manager, NULL, listeners, promoter);
     case STANDBY_STOPPED:
         log_info(LOG_SERVER_EXITED, "result: success | end: stopped_as_asked");
         return EXIT_SUCCESS;
@@ -274,9 +277,49 @@ static void open_manager(struct service_manager *manager)
     }
 }
 
+/* Opens `listeners` from what the service manager has given: none, where that was nothing. */
+static bool use_given(const struct options *options, const struct server_config *config,
+                      struct service_manager *manager, struct listen_fds *given,
+                      struct listeners *listeners, struct failure *failure)
+{
+    *listeners = (struct listeners){0};
+    if (given->sockets.count == 0) {
+        return true;
+    }
+    if (options->replaces) {
+        listeners_close(&given->sockets);
+        return failure_set(failure, "--replace: the service manager has given this start the "
+                                    "sockets already: start it without --replace");
+    }
+    if (!options->follows) {
+        return listen_fds_open(given, config, listeners, failure);
+    }
+    service_manager_forget(manager, LISTEN_FDS_KEPT_NAME);
+    log_info(LOG_GIVEN_SOCKETS_DECLINED,
+             "result: success | closed: %zu | reason: a standby listens nowhere",
+             given->sockets.count);
+    return listen_fds_decline(given, failure);
+}
+
+static bool inherit(const struct options *options, const struct server_config *config,
+                    struct service_manager *manager, struct listeners *listeners)
+{
+    struct listen_fds given;
+    struct failure failure;
+    if (listen_fds_take(&given, &failure) &&
+        use_given(options, config, manager, &given, listeners, &failure)) {
+        return true;
+    }
+    log_critical(LOG_GIVEN_SOCKETS_REFUSED, "result: fail | error: %s", failure.text);
+    log_complain("%s", failure.text);
+    return false;
+}
+
 static int serve(struct server_config *config, const struct options *options)
 {
     struct service_manager manager;
+    struct listeners listeners;
+    int status = EXIT_FAILURE;
     log_set_threshold((enum log_level)config->log_level);
     log_set_format((enum log_format)config->log_format);
     log_open();
@@ -284,8 +327,10 @@ static int serve(struct server_config *config, const struct options *options)
     log_doubt(config);
     log_emulation();
     open_manager(&manager);
-    int status =
-        options->replaces ? replace(config, &manager) : live(config, &manager, options->follows);
+    if (inherit(options, config, &manager, &listeners)) {
+        status = options->replaces ? replace(config, &manager, &listeners)
+                                   : live(config, &manager, options->follows, &listeners);
+    }
     service_manager_close(&manager);
     log_close();
     return status;

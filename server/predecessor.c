@@ -77,12 +77,14 @@ static bool is_of_our_unit(const struct predecessor *predecessor, struct failure
     read_cgroup(getpid(), ours);
     theirs[strcspn(theirs, "\n")] = '\0';
     ours[strcspn(ours, "\n")] = '\0';
+    const char *slash = strrchr(theirs, '/'); /* "0::/system.slice/lottery-server.service" */
+    const char *unit = slash == NULL ? theirs : slash + 1;
     return strcmp(theirs, ours) == 0 || strstr(theirs, ".service") == NULL ||
            failure_set(failure,
-                       "the running server (pid %d) is a unit's of the service manager (%.200s), "
-                       "and this process is not in it: the unit would end with that server. Use "
-                       "systemctl restart",
-                       (int)predecessor->pid, theirs);
+                       "the running server (pid %d) is of a unit of the service manager, which "
+                       "would end with that server, because this process is not in it. To replace "
+                       "it, and refuse no connection: systemctl restart %.200s",
+                       (int)predecessor->pid, unit);
 }
 
 static bool find_peer(struct predecessor *predecessor, struct failure *failure)

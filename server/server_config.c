@@ -203,6 +203,19 @@ static bool check_names(const struct server_config *config, const struct config_
                        SERVER_NODE_NAME_MAX);
 }
 
+/* This centre is one of them, or there are none. */
+static bool has_own_centre(const struct server_config *config, const char *place,
+                           struct centre_set *expected, struct failure *failure)
+{
+    const char *text = config->centres_expected;
+    if (!centre_set_parse(text, place, expected, failure)) {
+        return false;
+    }
+    return expected->count == 0 || centre_set_find(expected, config->replication_centre) >= 0 ||
+           failure_set(failure, "%s: \"%.100s\" does not name this centre (replication.centre: %s)",
+                       place, text, config->replication_centre);
+}
+
 /* This centre is one of them. Blanks around a name, which a command may have, are refused here. */
 static bool check_centres(const struct server_config *config, const struct config_origin *origins,
                           struct failure *failure)
@@ -213,12 +226,7 @@ static bool check_centres(const struct server_config *config, const struct confi
     if (strpbrk(text, " \t") != NULL) {
         return failure_set(failure, "%s: \"%.100s\" is not like A,B,C", place, text);
     }
-    if (!centre_set_parse(text, place, &expected, failure)) {
-        return false;
-    }
-    return expected.count == 0 || centre_set_find(&expected, config->replication_centre) >= 0 ||
-           failure_set(failure, "%s: \"%.100s\" does not name this centre (replication.centre: %s)",
-                       place, text, config->replication_centre);
+    return has_own_centre(config, place, &expected, failure);
 }
 
 /* The ring is full of bytes that the engine can't have yet; a smaller lag would never let it fill. */
@@ -330,6 +338,8 @@ const char *server_config_confinement_name(uint32_t mode)
 
 void server_config_terms(const struct server_config *config, struct lottery_terms *terms)
 {
+    struct centre_set centres;
+    struct failure ignored;
     *terms = (struct lottery_terms){
         .agencies_expected = config->agencies_expected,
         .number_by = config->lottery_draw == LOTTERY_DRAW_AUTOMATIC ? NUMBER_BY_CONFIGURATION
@@ -342,6 +352,28 @@ void server_config_terms(const struct server_config *config, struct lottery_term
     (void)snprintf(terms->draw, sizeof terms->draw, "%.32s", config->lottery_name); /* checked */
     (void)agency_set_write(&config->allowed, terms->agencies_allowed,
                            sizeof terms->agencies_allowed);
+    if (centre_set_parse(config->centres_expected, "", &centres, &ignored)) { /* checked */
+        centre_set_write(&centres, terms->centres_expected);
+    }
+}
+
+/* What `open` has said of the centres. Where they are not said, the configuration's hold. */
+static bool adopt_centres(struct server_config *config, const struct lottery_terms *terms,
+                          struct failure *failure)
+{
+    struct centre_set expected;
+    if (!control_says_centres(terms)) {
+        return true;
+    }
+    (void)snprintf(config->centres_expected, sizeof config->centres_expected, "%s",
+                   terms->centres_expected);
+    if (config->centres_expected[0] != '\0' && !server_config_replicates(config)) {
+        return failure_set(failure,
+                           "the draw's terms: the centres %.100s draw together, and "
+                           "replication.servers is not set",
+                           config->centres_expected);
+    }
+    return has_own_centre(config, "the draw's terms: its centres", &expected, failure);
 }
 
 bool server_config_adopt_terms(struct server_config *config, const struct lottery_terms *terms,
@@ -361,7 +393,7 @@ bool server_config_adopt_terms(struct server_config *config, const struct lotter
     config->agencies_expected = terms->agencies_expected;
     config->winning_number = terms->winning_number;
     config->closes_at_ms = terms->closes_at_ms;
-    return true;
+    return adopt_centres(config, terms, failure);
 }
 
 bool server_config_allows(const struct server_config *config, uint32_t agency)

@@ -541,8 +541,8 @@ static const struct config_key keys[KEYS] = {
          .kind = CONFIG_TEXT,
          FIELD(centres_expected),
          .default_value = "",
-         .meaning = "centres that draw together, separated by commas; empty: this one "
-                    "draws alone"},
+         .meaning = "centres that draw together, separated by commas, a term of the draw; "
+                    "empty: this one draws alone"},
 };
 
 const struct config_table server_config_table = {.keys = keys, .count = KEYS};

@@ -5,6 +5,7 @@
 
 #include "lib/clock.h"
 #include "lib/decimal.h"
+#include "lib/descriptor_message.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -188,6 +189,30 @@ void service_manager_main_pid(struct service_manager *manager, pid_t pid)
     tell(manager, "MAINPID=%d", (int)pid);
 }
 
+void service_manager_forget(struct service_manager *manager, const char *name)
+{
+    tell(manager, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+    manager->keeps = false;
+}
+
+bool service_manager_keep(struct service_manager *manager, const char *name,
+                          const int descriptors[], size_t count)
+{
+    char message[MESSAGE_BYTES];
+    if (!manager->listens) {
+        return true;
+    }
+    service_manager_forget(manager, name);
+    const size_t bytes = (size_t)snprintf(message, sizeof message, "FDSTORE=1\nFDNAME=%.64s", name);
+    for (size_t i = 0; i < count; i++) {
+        if (descriptor_message_send(manager->socket, message, bytes, descriptors[i]) < 0) {
+            return false;
+        }
+    }
+    manager->keeps = true;
+    return true;
+}
+
 void service_manager_watchdog(struct service_manager *manager)
 {
     enum { US_A_MS = 1000, BEATS = 2 }; /* in an interval */
@@ -196,6 +221,15 @@ void service_manager_watchdog(struct service_manager *manager)
         manager->beat_at_ms = now_ms + (int64_t)(manager->watchdog_us / US_A_MS / BEATS);
         tell(manager, "WATCHDOG=1");
     }
+}
+
+int64_t service_manager_patience_ms(const struct service_manager *manager)
+{
+    if (manager->watchdog_us == 0 || !manager->listens) {
+        return -1;
+    }
+    const int64_t left_ms = manager->beat_at_ms - clock_monotonic_ms();
+    return left_ms > 0 ? left_ms : 0;
 }
 
 void service_manager_rests_watchdog(struct service_manager *manager)

@@ -10,7 +10,7 @@
  * (CVE-2024-3094) came in that way.
  *
  * What it promises: the socket is connected once, before the process is confined, so later calls
- * need no more than sendto. What concerns the manager is taken out of the environment, so no program
+ * need no more than sendto, and sendmsg for sockets that it is to keep. What concerns the manager is taken out of the environment, so no program
  * that the server executes speaks to it. No call waits longer than SERVICE_MANAGER_PATIENCE_MS.
  * Where no manager listens each call does nothing.
  *
@@ -24,6 +24,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -36,6 +37,7 @@ enum {
 /* A zeroed one is closed. */
 struct service_manager {
     bool listens;                                /* somebody does, at `socket` */
+    bool keeps;                                  /* it was given sockets to keep */
     int socket;                                  /* connected, and not inherited by programs */
     char address[SERVICE_MANAGER_ADDRESS_BYTES]; /* NOTIFY_SOCKET */
     uint64_t watchdog_us;                        /* WATCHDOG_USEC; 0: nobody waits for beats */
@@ -81,6 +83,21 @@ void service_manager_main_pid(struct service_manager *manager, pid_t pid);
  * it again.
  */
 void service_manager_watchdog(struct service_manager *manager);
+
+/* Milliseconds until service_manager_watchdog has something to say; -1: never. */
+int64_t service_manager_patience_ms(const struct service_manager *manager);
+
+/*
+ * Gives the manager sockets under this name, in the place of those that it had under it: it has them
+ * open until the unit stops, and hands them to the next start of the unit (listen_fds.h), also after
+ * this process has died. They stay the caller's. False with errno where it can't be told; a manager
+ * that has no store (FileDescriptorStoreMax=0) closes them, and says nothing.
+ */
+bool service_manager_keep(struct service_manager *manager, const char *name,
+                          const int descriptors[], size_t count);
+
+/* Has the manager close what it keeps under this name. */
+void service_manager_forget(struct service_manager *manager, const char *name);
 
 /* Until service_manager_ready the manager waits for no beat: this process will work, and not go round. */
 void service_manager_rests_watchdog(struct service_manager *manager);

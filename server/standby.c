@@ -50,6 +50,8 @@ struct standby {
     int64_t born_at_ms, again_at_ms;
     unsigned deaths;     /* in a row */
     bool owes_promotion; /* an operator waits at the door */
+    bool repeats_order;  /* to the next shipper: the one before died over it */
+    bool has_repeated;   /* it was: no shipper gets it a third time */
     bool has_claimed;    /* the shipper has said so */
     bool has_ended;
     enum standby_end end;
@@ -107,13 +109,29 @@ static void close_words(struct standby *standby)
     standby->words = -1;
 }
 
-/* What an operator waits for is not done by the next shipper. */
 static void refuse_promotion(struct standby *standby, const char *reason)
 {
     if (standby->owes_promotion) {
         standby->owes_promotion = false;
         answer(standby, false, reason);
     }
+}
+
+/*
+ * A shipper that died over a promotion may have claimed the log, so that nothing is as before. The next
+ * one gets the order, too, and claims once more.
+ */
+static void bury_order(struct standby *standby)
+{
+    if (!standby->owes_promotion) {
+        return;
+    }
+    if (standby->has_repeated) {
+        refuse_promotion(standby,
+                         "the shipper died over it twice, and may have claimed the log: see "
+                         "its log, and lottery-stat");
+    }
+    standby->repeats_order = standby->owes_promotion;
 }
 
 static void bury(struct standby *standby, int wait_status)
@@ -132,7 +150,6 @@ static void bury(struct standby *standby, int wait_status)
         return;
     }
     standby->has_claimed = false;
-    refuse_promotion(standby, "the shipper died over it: see the log, and try again");
     if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == SHIPPER_STATUS_REFUSED) {
         (void)failure_set(standby->failure,
                           "this standby can't follow the log of centre %s: the "
@@ -141,6 +158,7 @@ static void bury(struct standby *standby, int wait_status)
         finish(standby, STANDBY_FAILED);
         return;
     }
+    bury_order(standby);
     standby->deaths =
         now_ms - standby->born_at_ms >= REPLACEMENT_LIVED_MS ? 1 : standby->deaths + 1;
     standby->again_at_ms = now_ms + replacement_pause_ms(standby->deaths, 0);
@@ -162,8 +180,11 @@ static const char *other_term(const struct lottery_terms *own, const struct lott
     return strcmp(own->draw, wanted->draw) != 0                           ? "lottery.name"
            : own->agencies_expected != wanted->agencies_expected          ? "agencies.expected"
            : strcmp(own->agencies_allowed, wanted->agencies_allowed) != 0 ? "agencies.allowed"
-           : own->number_by != wanted->number_by                          ? "lottery.draw"
-           : own->closes_at_ms != wanted->closes_at_ms                    ? "lottery.closes"
+           : strcmp(own->centres_expected, wanted->centres_expected) != 0 &&
+                   control_says_centres(own)
+               ? "centres.expected"
+           : own->number_by != wanted->number_by       ? "lottery.draw"
+           : own->closes_at_ms != wanted->closes_at_ms ? "lottery.closes"
                                                        : "lottery.winning_number";
 }
 
@@ -188,11 +209,21 @@ static void compare_terms(struct standby *standby)
     (void)failure_set(standby->failure,
                       "the lottery that this standby follows is of other terms than its "
                       "configuration, so it could never take over: draw %s, %" PRIu32
-                      " agencies expected, allowed %s; another %s. Set lottery.* and agencies.* as "
-                      "the primary has them",
+                      " agencies expected, allowed %s; another %s. Set lottery.*, agencies.* and "
+                      "centres.expected as the primary has them",
                       control.terms.draw, control.terms.agencies_expected,
                       control.terms.agencies_allowed, other_term(&control.terms, &wanted));
     finish(standby, STANDBY_FAILED);
+}
+
+/* Once a shipper has spoken it hears signals. */
+static void repeat_order(struct standby *standby)
+{
+    if (standby->repeats_order) {
+        standby->repeats_order = false;
+        standby->has_repeated = true;
+        (void)kill(standby->shipper, SIGUSR1);
+    }
 }
 
 static void take_word(struct standby *standby, char *line)
@@ -203,6 +234,7 @@ static void take_word(struct standby *standby, char *line)
     }
     if (strcmp(line, "control") == 0) {
         compare_terms(standby);
+        repeat_order(standby);
     } else if (strcmp(line, "refused") == 0) {
         refuse_promotion(standby, text == NULL ? "it can't be done" : text);
     } else if (strcmp(line, "claimed") == 0) {
@@ -260,6 +292,7 @@ static void attend(struct standby *standby, bool is_ready)
         answer(standby, false, "the shipper is just not there: try again");
     } else {
         standby->owes_promotion = true;
+        standby->has_repeated = false;
         (void)kill(standby->shipper, SIGUSR1);
     }
 }
@@ -293,8 +326,12 @@ static int64_t patience_ms(const struct standby *standby)
     int64_t patience_ms = LOOK_MS;
     const int64_t door_ms = admin_door_patience_ms(&standby->door);
     const int64_t again_ms = standby->again_at_ms - clock_monotonic_ms();
+    const int64_t beat_ms = service_manager_patience_ms(standby->manager);
     if (door_ms >= 0 && door_ms < patience_ms) {
         patience_ms = door_ms;
+    }
+    if (beat_ms >= 0 && beat_ms < patience_ms) {
+        patience_ms = beat_ms;
     }
     if (standby->shipper == 0 && again_ms < patience_ms) {
         patience_ms = again_ms > 0 ? again_ms : 0;

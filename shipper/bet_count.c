@@ -96,24 +96,33 @@ static void add_run(void *context, uint32_t id, uint64_t rows, uint64_t bytes)
     scan->at += bytes;
 }
 
-void bet_count_add(struct bet_count *count, const void *rows, size_t bytes, uint64_t offset)
+bool bet_count_add(struct bet_count *count, const void *rows, size_t bytes, uint64_t offset)
 {
     const uint64_t counted = count->checkpoint.position;
     if (count->is_off || offset + bytes <= counted) {
-        return;
+        return true;
     }
     const size_t before = offset < counted ? (size_t)(counted - offset) : 0;
     struct scan scan = {.count = count, .at = (const char *)rows + before};
-    if (offset > counted ||
-        bet_csv_scan(scan.at, bytes - before, add_run, &scan) != bytes - before || count->is_off) {
-        log_warning(
-            LOG_ROWS_NOT_COUNTED,
-            "result: fail | position: %" PRIu64
-            " | reason: these rows are none that a server writes, so they are not counted; a "
-            "takeover will judge them",
-            count->checkpoint.position);
-        count->is_off = true;
+    count->is_off = offset > counted ||
+                    bet_csv_scan(scan.at, bytes - before, add_run, &scan) != bytes - before ||
+                    count->is_off;
+    return !count->is_off;
+}
+
+bool bet_count_agrees(const struct bet_count *count, uint32_t agency, uint64_t bets,
+                      uint64_t checksum)
+{
+    const struct checkpoint *checkpoint = &count->checkpoint;
+    const size_t index = place_of(checkpoint, agency);
+    if (count->is_off) {
+        return true;
     }
+    if (index == checkpoint->count || (uint32_t)checkpoint->agencies[index].id != agency) {
+        return bets == 0 && checksum == CHECKSUM_EMPTY;
+    }
+    return checkpoint->agencies[index].bets == bets &&
+           checkpoint->agencies[index].checksum == checksum;
 }
 
 /* ---------------------------------------------------------------- resume ---- */
@@ -169,7 +178,14 @@ static bool count_up_to(struct bet_count *count, int bets, uint64_t end)
     while (!count->is_off && count->checkpoint.position < end &&
            (read = csv_reader_next(&reader, &rows, &bytes)) == CSV_ROWS) {
         const uint64_t left = end - count->checkpoint.position;
-        bet_count_add(count, rows, bytes < left ? bytes : (size_t)left, count->checkpoint.position);
+        if (!bet_count_add(count, rows, bytes < left ? bytes : (size_t)left,
+                           count->checkpoint.position)) {
+            log_warning(LOG_ROWS_NOT_COUNTED,
+                        "result: fail | position: %" PRIu64
+                        " | reason: these rows are none that a server writes, so they are not "
+                        "counted; a takeover will judge them",
+                        count->checkpoint.position);
+        }
     }
     csv_reader_close(&reader);
     return read != CSV_FAILED;

@@ -50,8 +50,15 @@ enum bet_count_answer bet_count_resume(struct bet_count *count,
                                        const struct data_directory *directory, const char *identity,
                                        int bets, uint64_t end, struct failure *failure);
 
-/* Counts whole rows that stand at `offset`; those that were counted already are passed over. */
-void bet_count_add(struct bet_count *count, const void *rows, size_t bytes, uint64_t offset);
+/*
+ * Counts whole rows that stand at `offset`; those that were counted already are passed over. False where
+ * they are none that a server writes: recovery would refuse them, so they must not come into the file.
+ */
+bool bet_count_add(struct bet_count *count, const void *rows, size_t bytes, uint64_t offset);
+
+/* True where an agency's rows are so many, with this checksum; or where nothing is counted any more. */
+bool bet_count_agrees(const struct bet_count *count, uint32_t agency, uint64_t bets,
+                      uint64_t checksum);
 
 /* Writes the checkpoint, of bytes that are durable. What fails is logged, and costs time alone. */
 void bet_count_write(const struct bet_count *count, const struct data_directory *directory,

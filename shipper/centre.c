@@ -3,6 +3,7 @@
  */
 #include "shipper/centre.h"
 
+#include "lib/clock.h"
 #include "lib/fault_point.h"
 
 #include <inttypes.h>
@@ -11,9 +12,10 @@
 #include <string.h>
 
 enum {
-    READS_MAX = 256,  /* in one look: bets want to be shipped, too */
-    TRIES_MAX = 4,    /* in one look: appended, read, appended, read */
-    NAMES_BYTES = 256 /* of the centres that a message names */
+    PATIENCE_MS = 15000, /* an election of the engine, and more */
+    READS_MAX = 256,     /* in one look: bets want to be shipped, too */
+    TRIES_MAX = 4,       /* in one look: appended, read, appended, read */
+    NAMES_BYTES = 256    /* of the centres that a message names */
 };
 
 #define CLOSED_WORD "closed."
@@ -22,7 +24,10 @@ enum {
 void centre_begin(struct centre *centre, const char *own, const char *draw,
                   const struct centre_set *expected)
 {
-    *centre = (struct centre){.expected = *expected, .next = 1, .entry_count = expected->count};
+    *centre = (struct centre){.expected = *expected,
+                              .next = 1,
+                              .patience_ms = PATIENCE_MS,
+                              .entry_count = expected->count};
     (void)snprintf(centre->own, sizeof centre->own, "%s", own);
     (void)snprintf(centre->draw, sizeof centre->draw, "%s", draw);
     centre_set_write(expected, centre->expected_text);
@@ -109,22 +114,145 @@ static void take(struct centre *centre, const struct engine_message *message)
     }
 }
 
-/* ENGINE_NOTHING: all that there is has been read. ENGINE_READ: there may be more. */
-static enum engine_reading read_on(struct centre *centre, struct engine *engine,
+/* Of a message: what it is, and when the engine has stored it. */
+static bool digest_of(const struct engine_message *message, struct sha256_digest *digest)
+{
+    struct sha256 sha256;
+    if (!sha256_open(&sha256)) {
+        return false;
+    }
+    sha256_extend(&sha256, &message->stored_at_ms, sizeof message->stored_at_ms);
+    sha256_extend(&sha256, message->subject, strlen(message->subject) + 1);
+    sha256_extend(&sha256, message->bytes, message->count);
+    sha256_end(&sha256, digest);
+    sha256_close(&sha256);
+    return true;
+}
+
+/* Remembers it as the last one that was read. */
+static bool note_read(struct centre *centre, const struct engine_message *message,
+                      struct failure *failure)
+{
+    if (!digest_of(message, &centre->seam)) {
+        return failure_set(failure, "there is no memory to read stream " NATIONAL_STREAM);
+    }
+    (void)snprintf(centre->seam_subject, sizeof centre->seam_subject, "%s", message->subject);
+    centre->next = message->sequence + 1;
+    return true;
+}
+
+/* The usual case, by a question that leaves what is read in a row alone. */
+static bool is_seam_last_of_subject(const struct centre *centre, struct engine *engine)
+{
+    struct engine_message message;
+    struct sha256_digest digest;
+    struct failure ignored;
+    return engine_read_last(engine, NATIONAL_STREAM, centre->seam_subject, 0, &message, &ignored) ==
+               ENGINE_READ &&
+           message.sequence == centre->next - 1 && digest_of(&message, &digest) &&
+           sha256_equal(&digest, &centre->seam);
+}
+
+/*
+ * The stream seems to end before what was read. A node that has just started again tells of less than
+ * there is, so this is true only when it stays so.
+ */
+static enum centre_look judge_short(struct centre *centre)
+{
+    const int64_t now_ms = clock_monotonic_ms();
+    if (centre->short_since_ms == 0) {
+        centre->short_since_ms = now_ms;
+    }
+    return now_ms - centre->short_since_ms >= centre->patience_ms ? CENTRE_ANEW : CENTRE_AWAY;
+}
+
+/* The stream still has the message that was read last. CENTRE_LOOKED: it does, or none was read. */
+static enum centre_look check_seam(struct centre *centre, struct engine *engine,
                                    struct failure *failure)
+{
+    struct engine_message message;
+    struct sha256_digest digest;
+    struct failure reason = {.text = ""};
+    if (centre->next == 1 || is_seam_last_of_subject(centre, engine)) {
+        centre->short_since_ms = 0;
+        return CENTRE_LOOKED;
+    }
+    const uint64_t last = centre->next - 1;
+    switch (engine_read(engine, NATIONAL_STREAM, last, 0, &message, &reason)) {
+    case ENGINE_READ:
+        break;
+    case ENGINE_NOTHING:
+        (void)failure_set(failure,
+                          "stream " NATIONAL_STREAM " ends before message %" PRIu64
+                          ", which was read: the engine has lost it, or somebody has deleted it",
+                          last);
+        return judge_short(centre);
+    case ENGINE_AWAY:
+        *failure = reason;
+        return CENTRE_AWAY;
+    case ENGINE_BROKEN:
+        *failure = reason;
+        return CENTRE_MISSING;
+    }
+    centre->short_since_ms = 0;
+    if (!digest_of(&message, &digest)) {
+        (void)failure_set(failure, "there is no memory to read stream " NATIONAL_STREAM);
+        return CENTRE_AWAY;
+    }
+    if (!sha256_equal(&digest, &centre->seam)) {
+        (void)failure_set(failure,
+                          "message %" PRIu64 " of stream " NATIONAL_STREAM
+                          " is another one than was "
+                          "read there: the stream was made anew",
+                          last);
+        return CENTRE_ANEW;
+    }
+    return CENTRE_LOOKED;
+}
+
+/* CENTRE_LOOKED: all that there is has been read. CENTRE_AWAY: there may be more. */
+static enum centre_look read_on(struct centre *centre, struct engine *engine,
+                                struct failure *failure)
 {
     for (int reads = 0; reads < READS_MAX; reads++) {
         struct engine_message message;
         enum engine_reading reading =
             engine_read(engine, NATIONAL_STREAM, centre->next, 0, &message, failure);
         if (reading != ENGINE_READ) {
-            return reading;
+            return reading == ENGINE_NOTHING  ? CENTRE_LOOKED
+                   : reading == ENGINE_BROKEN ? CENTRE_MISSING
+                                              : CENTRE_AWAY;
+        }
+        if (!note_read(centre, &message, failure)) {
+            return CENTRE_AWAY;
         }
         take(centre, &message);
-        centre->next++;
     }
     (void)failure_set(failure, "stream " NATIONAL_STREAM " is still being read");
-    return ENGINE_READ;
+    return CENTRE_AWAY;
+}
+
+static void begin_anew(struct centre *centre)
+{
+    const struct centre_set expected = centre->expected;
+    const int64_t patience_ms = centre->patience_ms;
+    char own[CENTRE_NAME_BYTES];
+    char draw[CONTROL_DRAW_BYTES];
+    memcpy(own, centre->own, sizeof own);
+    memcpy(draw, centre->draw, sizeof draw);
+    centre_begin(centre, own, draw, &expected);
+    centre->patience_ms = patience_ms;
+}
+
+/* Reads what has come since the last look, if the stream is still the one that was read then. */
+static enum centre_look read_news(struct centre *centre, struct engine *engine,
+                                  struct failure *failure)
+{
+    enum centre_look look = check_seam(centre, engine, failure);
+    if (look == CENTRE_ANEW) {
+        begin_anew(centre);
+    }
+    return look == CENTRE_LOOKED ? read_on(centre, engine, failure) : look;
 }
 
 /* ------------------------------------------------------------ contradiction ---- */
@@ -169,10 +297,10 @@ static bool agrees(const struct centre *centre, const struct centre_entry *entry
             failure, "centre %s has closed draw %s, too, and is not among centres.expected (%s)",
             entry->name, centre->draw, centre->expected_text);
     }
-    if (strcmp(closed->expected, centre->expected_text) != 0) {
+    if (strcmp(closed->terms.centres_expected, centre->expected_text) != 0) {
         return failure_set(failure,
                            "centre %s expects the centres %s, and this one %s (centres.expected)",
-                           entry->name, closed->expected, centre->expected_text);
+                           entry->name, closed->terms.centres_expected, centre->expected_text);
     }
     write_number(&closed->terms, theirs);
     write_number(facts->terms, ours);
@@ -363,7 +491,8 @@ static struct national_closed make_closed(const struct centre *centre, const cha
     struct national_closed closed = {.terms = *facts->terms, .epoch = facts->epoch};
     closed.terms.number_given = false;
     (void)snprintf(closed.centre, sizeof closed.centre, "%s", name);
-    (void)snprintf(closed.expected, sizeof closed.expected, "%s", centre->expected_text);
+    (void)snprintf(closed.terms.centres_expected, sizeof closed.terms.centres_expected, "%s",
+                   centre->expected_text);
     (void)snprintf(closed.node, sizeof closed.node, "%s", facts->node);
     return closed;
 }
@@ -453,11 +582,13 @@ enum centre_look centre_look(struct centre *centre, struct engine *engine,
                              const struct centre_facts *facts, int64_t timeout_ms,
                              enum centre_state *state, struct failure *failure)
 {
-    for (int tries = 0; tries < TRIES_MAX; tries++) {
-        enum due due = DUE_NOTHING;
-        if (read_on(centre, engine, failure) != ENGINE_NOTHING) {
-            return CENTRE_AWAY;
-        }
+    enum due due = DUE_NOTHING;
+    if (judge(centre, facts, &due, failure) == CENTRE_RELEASED) {
+        *state = CENTRE_RELEASED;
+        return CENTRE_LOOKED;
+    }
+    enum centre_look look = read_news(centre, engine, failure);
+    for (int tries = 0; look == CENTRE_LOOKED && tries < TRIES_MAX; tries++) {
         *state = judge(centre, facts, &due, failure);
         if (due == DUE_NOTHING) {
             return CENTRE_LOOKED;
@@ -468,9 +599,13 @@ enum centre_look centre_look(struct centre *centre, struct engine *engine,
         if (answer != ENGINE_STORED && answer != ENGINE_REFUSED) {
             return CENTRE_AWAY;
         }
+        look = read_on(centre, engine, failure);
     }
-    (void)failure_set(failure, "what stream " NATIONAL_STREAM " has stored can't be read yet");
-    return CENTRE_AWAY;
+    if (look == CENTRE_LOOKED) {
+        (void)failure_set(failure, "what stream " NATIONAL_STREAM " has stored can't be read yet");
+        look = CENTRE_AWAY;
+    }
+    return look;
 }
 
 /* -------------------------------------------------------------- closing out ---- */
@@ -518,7 +653,7 @@ enum centre_close_out centre_close_out(struct centre *centre, struct engine *eng
     (void)snprintf(closed.reason, sizeof closed.reason, "%s", reason);
     national_closed_subject(centre->draw, name, subject);
     for (int tries = 0; tries < TRIES_MAX; tries++) {
-        if (read_on(centre, engine, failure) != ENGINE_NOTHING) {
+        if (read_on(centre, engine, failure) != CENTRE_LOOKED) {
             return CENTRE_OUT_AWAY;
         }
         enum centre_close_out out = judge_close_out(centre, facts, name, failure);

@@ -12,6 +12,11 @@
  * contradicts, it draws nothing and says why (CENTRE_HELD), until an operator has closed the
  * centre that contradicts out, or has mended its own configuration.
  *
+ * The stream has no deletes, and hands may delete all the same. So each look first reads again the last
+ * message that was read before. Where the stream has another one there, or ends before it, it was made
+ * anew, and the centre begins anew, too: it says again what it has said. Once it is released, nothing
+ * that becomes of the stream matters to it.
+ *
  * Called by the shipper of a primary alone, from one thread. If that dies, the next one reads the
  * stream again.
  */
@@ -53,7 +58,11 @@ struct centre {
     char draw[CONTROL_DRAW_BYTES];
     struct centre_set expected;
     char expected_text[CONFIG_TEXT_BYTES];
-    uint64_t next; /* sequence that is read next */
+    uint64_t next;             /* sequence that is read next */
+    struct sha256_digest seam; /* of the message before that one */
+    char seam_subject[ENGINE_SUBJECT_BYTES];
+    int64_t short_since_ms; /* the stream ends before that, since then, monotonic; 0: it does not */
+    int64_t patience_ms;    /* so long that may be a node that has just started again */
     /* The expected ones in their order, then the strangers that there are. */
     struct centre_entry entries[CENTRES_MAX + CENTRE_STRANGERS_MAX];
     uint32_t entry_count;
@@ -67,7 +76,11 @@ struct centre {
 /* What a look finds. */
 enum centre_look {
     CENTRE_LOOKED, /* the state is known */
-    CENTRE_AWAY    /* the engine does not answer: the failure says why; ask again */
+    CENTRE_AWAY,   /* the engine does not answer: the failure says why; ask again */
+    CENTRE_MISSING, /* a message is missing, or the stream: the failure says which. Make the stream, where
+                       there is none, and ask again; until then this centre draws nothing */
+    CENTRE_ANEW /* the stream is another one than was read: the failure says how. It is read from its
+                       beginning from now on; ask again */
 };
 
 /* Begins with nothing read. `expected` is a list that centre_set_parse takes, with `own` in it. */

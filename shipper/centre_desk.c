@@ -184,8 +184,23 @@ static void look(struct centre_desk *desk, struct engine *engine, const struct c
 {
     enum centre_state state = CENTRE_UNKNOWN;
     struct failure failure = {.text = ""};
-    if (centre_look(desk->centre, engine, facts, desk->setting.call_ms, &state, &failure) ==
-        CENTRE_AWAY) {
+    switch (centre_look(desk->centre, engine, facts, desk->setting.call_ms, &state, &failure)) {
+    case CENTRE_LOOKED:
+        break;
+    case CENTRE_AWAY:
+        tell_reason(desk, &failure);
+        return;
+    case CENTRE_MISSING:
+        desk->has_stream = false;
+        tell(desk, CENTRE_HELD, failure.text);
+        return;
+    case CENTRE_ANEW:
+        desk->has_stream = false;
+        log_critical(
+            LOG_CENTRES_STREAM_ANEW,
+            "result: fail | sorteo: %s | error: %s | reason: this centre reads it from its "
+            "beginning, and says again what it has said",
+            desk->centre->draw, failure.text);
         tell_reason(desk, &failure);
         return;
     }

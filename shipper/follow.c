@@ -12,6 +12,7 @@
 #include "lib/log.h"
 #include "shipper/beat.h"
 #include "shipper/mirror.h"
+#include "shipper/same_log.h"
 #include "shipper/takeover.h"
 #include "store/archive.h"
 
@@ -32,6 +33,8 @@ enum {
     PROMOTE_PATIENCE_MS = 30000,    /* for an order to promote */
     TELL_AWAY_MS = 10000,           /* between two lines that the engine is away */
     AWAY_PAUSE_MS = 100,
+    MEASURE_MS = 1000,  /* between two looks whether the log is as long as it was */
+    SHORTER_FACTOR = 3, /* times takeover_after: so long a node of the engine may tell old news */
     PROVE_PART = 3, /* of takeover_after: so long before a claim is due the files are looked at */
     WORD_BYTES = 512
 };
@@ -44,9 +47,12 @@ struct follower {
     int64_t settled_at_ms;
     uint64_t settled_bytes; /* of bets.csv, in the state file */
     int64_t told_away_at_ms;
-    bool is_caught_up;  /* the log had no next record when it was read last */
-    bool was_caught_up; /* once: records that came since then are news */
-    bool has_ended;     /* by `end` */
+    int64_t measured_at_ms;   /* the length of the log, where nothing came */
+    int64_t shorter_since_ms; /* the log ends before what was read; 0: it does not */
+    bool is_recognised;       /* the log is the one that the state speaks of */
+    bool is_caught_up;        /* the log had no next record when it was read last */
+    bool was_caught_up;       /* once: records that came since then are news */
+    bool has_ended;           /* by `end` */
     enum follow_end end;
 };
 
@@ -258,7 +264,7 @@ static void note_away(struct follower *follower, const struct failure *failure)
     (void)nanosleep(&pause, NULL);
 }
 
-/* The engine has fewer records than were read here: it has lost some. */
+/* The engine has other records than were read here: it has lost some, or a hand has changed the stream. */
 static void refuse_broken(struct follower *follower, const struct failure *reason)
 {
     struct failure other;
@@ -269,11 +275,67 @@ static void refuse_broken(struct follower *follower, const struct failure *reaso
     log_critical(
         LOG_STANDBY_ENGINE_LOST_LOG,
         "result: fail | sequence: %" PRIu64
-        " | error: the engine has lost what it had acknowledged: %s. This directory keeps all "
+        " | error: the engine does not have what it had acknowledged: %s. This directory keeps all "
         "%" PRIu64 " bytes up to there; don't empty it. While the primary lives it ships "
         "them again, and a standby begins in an empty directory",
         follower->mirror.log.sequence, reason->text, follower->mirror.log.bets_end);
     finish(follower, FOLLOW_REFUSED);
+}
+
+/* What a look at the log has come to. True where it is the one that was read. */
+static bool judge_log(struct follower *follower, enum same_log found, const struct failure *reason)
+{
+    const int64_t now_ms = clock_monotonic_ms();
+    const int64_t patience_ms = (int64_t)follower->plan->takeover_after_ms * SHORTER_FACTOR;
+    if (found == SAME_LOG) {
+        follower->shorter_since_ms = 0;
+        return true;
+    }
+    if (found == SAME_LOG_SHORTER && follower->shorter_since_ms == 0) {
+        follower->shorter_since_ms = now_ms;
+    }
+    if (found == SAME_LOG_OTHER ||
+        (found == SAME_LOG_SHORTER && now_ms - follower->shorter_since_ms >= patience_ms)) {
+        refuse_broken(follower, reason);
+    }
+    return false;
+}
+
+/* True where the log is the one that was read, as far as the engine says now. Ends it where it is not. */
+static bool recognises_log(struct follower *follower, struct failure *failure)
+{
+    return judge_log(follower,
+                     same_log_look(follower->plan->engine, follower->stream, &follower->mirror.log,
+                                   LAST_MS, failure),
+                     failure);
+}
+
+/* Nothing came: the log may have become shorter than what was read, and would grow past it unseen. */
+static void measure_log(struct follower *follower)
+{
+    struct failure failure = {.text = ""};
+    const int64_t now_ms = clock_monotonic_ms();
+    if (now_ms - follower->measured_at_ms < MEASURE_MS) {
+        return;
+    }
+    follower->measured_at_ms = now_ms;
+    (void)judge_log(follower,
+                    same_log_measure(follower->plan->engine, follower->stream,
+                                     &follower->mirror.log, LAST_MS, &failure),
+                    &failure);
+}
+
+/* The first record can't be read. The stream comes with the first primary; one that is there was purged. */
+static void judge_first(struct follower *follower, const struct failure *failure)
+{
+    uint64_t last = 0;
+    struct failure ignored;
+    if (engine_last_sequence(follower->plan->engine, follower->stream, LAST_MS, &last, &ignored) ==
+        ENGINE_READ) {
+        refuse_broken(follower, failure);
+    } else if (settle(follower, false)) {
+        note_away(follower, failure);
+    }
 }
 
 static void read_next(struct follower *follower)
@@ -295,7 +357,9 @@ static void read_next(struct follower *follower)
         }
         follower->is_caught_up = true;
         follower->was_caught_up = true;
-        (void)settle(follower, false);
+        if (settle(follower, false)) {
+            measure_log(follower);
+        }
         break;
     case ENGINE_AWAY:
         follower->is_caught_up = false;
@@ -306,10 +370,20 @@ static void read_next(struct follower *follower)
     case ENGINE_BROKEN:
         if (wanted > 1) {
             refuse_broken(follower, &failure);
-        } else if (settle(follower, false)) { /* the stream comes with the first primary */
-            note_away(follower, &failure);
+        } else {
+            judge_first(follower, &failure);
         }
         break;
+    }
+}
+
+/* Before the first record: is the log the one that the state speaks of? */
+static void begin_reading(struct follower *follower)
+{
+    struct failure failure = {.text = ""};
+    follower->is_recognised = recognises_log(follower, &failure);
+    if (!follower->is_recognised && !follower->has_ended) {
+        note_away(follower, &failure);
     }
 }
 
@@ -380,7 +454,8 @@ static void try_claim(struct follower *follower)
         takeover_due_ms(takeover, &follower->mirror.log, follower->mirror.node, now_ms);
     if (due_ms > (int64_t)takeover->patience_ms / PROVE_PART ||
         !mirror_may_take_over(&follower->mirror, &failure) || !proves_files(follower) ||
-        due_ms > 0 || (!takeover->is_ordered && !has_all(follower, &failure))) {
+        due_ms > 0 || !recognises_log(follower, &failure) ||
+        (!takeover->is_ordered && !has_all(follower, &failure))) {
         return;
     }
     log_warning(LOG_TAKEOVER_BEGUN,
@@ -435,12 +510,18 @@ enum follow_end follow_run(const struct follow_plan *plan)
     struct follower follower = {.plan = plan};
     bool begun = begin(&follower);
     while (!follower.has_ended) {
-        read_next(&follower);
+        if (!follower.is_recognised) {
+            begin_reading(&follower);
+        }
+        if (follower.is_recognised) {
+            read_next(&follower);
+        }
         if (!follower.has_ended) {
             hear(&follower);
             take_signals(&follower);
         }
-        if (!follower.has_ended && (follower.is_caught_up || follower.takeover.is_ordered)) {
+        if (!follower.has_ended && follower.is_recognised &&
+            (follower.is_caught_up || follower.takeover.is_ordered)) {
             try_claim(&follower);
         }
     }

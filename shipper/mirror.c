@@ -9,6 +9,7 @@
 #include "shipper/log_note.h"
 #include "shipper/unacknowledged.h"
 #include "store/archive.h"
+#include "store/done_file.h"
 #include "store/draw.h"
 #include "store/file_io.h"
 #include "store/whole_file.h"
@@ -360,6 +361,54 @@ static enum mirror_end compare_own(struct mirror *mirror, struct mirror_file *fi
     return end_of(put_aside(mirror, file, record->offset, mirror->claim_epoch, failure));
 }
 
+/* The log has something that no server of the lottery writes. Nothing of it has come into a file. */
+static enum mirror_end refuse_content(const struct mirror *mirror, const struct record *record,
+                                      const char *what, struct failure *failure)
+{
+    (void)failure_set(
+        failure,
+        "record %" PRIu64 " of the log, by %s, is none that a server of the lottery "
+        "writes: %s. Nothing of it was written here. Somebody else has forged it, or "
+        "a hand has changed the files of that node: keep this directory, and find out "
+        "which before anybody goes on",
+        mirror->log.sequence, record->node, what);
+    return MIRROR_REFUSED;
+}
+
+/* A line of done.csv says what its agency has, and its bets are in the log before it. */
+static bool agrees_with_bets(const struct mirror *mirror, const struct record *record)
+{
+    const char *at = record->bytes;
+    const char *end = at + record->length;
+    while (at < end) {
+        struct done_line line;
+        const char *line_end = memchr(at, '\n', (size_t)(end - at));
+        if (line_end == NULL || !done_file_parse_line(at, (size_t)(line_end - at), &line) ||
+            line.position > mirror->log.bets_end ||
+            !bet_count_agrees(&mirror->count, line.agency, line.bets, line.checksum)) {
+            return false;
+        }
+        at = line_end + 1;
+    }
+    return true;
+}
+
+/* Recovery would find it, too, but only behind the claim, when no other node may serve any more. */
+static enum mirror_end check_lines(struct mirror *mirror, const struct record *record,
+                                   struct failure *failure)
+{
+    if (record->kind == RECORD_DONE) {
+        return agrees_with_bets(mirror, record) ? MIRROR_APPLIED
+                                                : refuse_content(mirror, record,
+                                                                 "its lines of " DATA_DONE_FILE
+                                                                 " are not what the agencies have",
+                                                                 failure);
+    }
+    return bet_count_add(&mirror->count, record->bytes, (size_t)record->length, record->offset)
+               ? MIRROR_APPLIED
+               : refuse_content(mirror, record, "its rows are no bets", failure);
+}
+
 static enum mirror_end apply_bytes(struct mirror *mirror, struct mirror_file *file,
                                    const struct record *record, struct failure *failure)
 {
@@ -377,11 +426,12 @@ static enum mirror_end apply_bytes(struct mirror *mirror, struct mirror_file *fi
             mirror->has_control ? mirror->control.identity : "(none)");
         return MIRROR_REFUSED;
     }
-    if (record->offset < file->own_bytes) {
-        enum mirror_end end = compare_own(mirror, file, record, &written, failure);
-        if (end != MIRROR_APPLIED) {
-            return end;
-        }
+    enum mirror_end end = check_lines(mirror, record, failure);
+    if (end == MIRROR_APPLIED && record->offset < file->own_bytes) {
+        end = compare_own(mirror, file, record, &written, failure);
+    }
+    if (end != MIRROR_APPLIED) {
+        return end;
     }
     if (written < record->length) {
         if (!file_write_all(file->descriptor, (const char *)record->bytes + written,
@@ -392,9 +442,6 @@ static enum mirror_end apply_bytes(struct mirror *mirror, struct mirror_file *fi
         file->is_dirty = true;
         mirror->unsynced_bytes += record->length - written;
         fault_point("mirror.written");
-    }
-    if (file == &mirror->bets) {
-        bet_count_add(&mirror->count, record->bytes, (size_t)record->length, record->offset);
     }
     return MIRROR_APPLIED;
 }
@@ -545,9 +592,20 @@ static enum mirror_end apply_control(struct mirror *mirror, const struct record 
                           control.identity, record->identity);
         return MIRROR_REFUSED;
     }
+    if (control.bets_bytes > mirror->log.bets_end || control.done_bytes > mirror->log.done_end) {
+        return refuse_content(mirror, record,
+                              "its " DATA_CONTROL_FILE " tells of bytes that are not in the log",
+                              failure);
+    }
+    if (mirror->has_logged && control_is_older(&control, &mirror->logged)) {
+        return refuse_content(mirror, record,
+                              "its " DATA_CONTROL_FILE " takes a step of the draw back, or has "
+                              "another seal, or another result",
+                              failure);
+    }
+    mirror->logged = control;
+    mirror->has_logged = true;
     if (has_own_files(mirror)) {
-        mirror->logged = control;
-        mirror->has_logged = true;
         if (!control_is_older(&mirror->control, &control)) {
             return MIRROR_APPLIED;
         }

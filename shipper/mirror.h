@@ -50,7 +50,7 @@ struct mirror {
     struct log_state log;              /* up to the last record that was applied */
     struct control control;            /* of the directory */
     bool has_control;
-    struct control logged; /* of a former primary: what the log has of its control */
+    struct control logged; /* the draw's as the log has said it last, since this process began */
     bool has_logged;
     bool
         awaits_control; /* another node has taken over, and the log has no control since our claim */

@@ -53,6 +53,19 @@ static enum shipment_end end_of_reading(enum engine_reading reading)
     return SHIPMENT_LOST;
 }
 
+/* A message that no server of the lottery has written: whoever may publish has, and the log ends there. */
+static enum shipment_end refuse_foreign(const char *what, struct failure *failure)
+{
+    failure_set(
+        failure,
+        "%s: somebody else than a server of the lottery has written it, and nobody can go "
+        "on after it. The node that was the primary has all that was acknowledged: take the "
+        "right to publish from others, and start that node, without --follow, with another "
+        "replication.centre: it ships everything again",
+        what);
+    return SHIPMENT_FENCED;
+}
+
 /* What the last records of the log's kinds say of it. */
 struct look {
     struct log_state log;
@@ -128,10 +141,29 @@ static enum shipment_end note_last(struct look *look, const struct shipment *shi
 }
 
 /*
+ * The engine's count and its messages don't agree: one leader follows another, or the log has grown. Where
+ * that lasts, a hand has deleted messages, or purged them all.
+ */
+static enum shipment_end judge_unequal(struct shipment *shipment, const struct look *look,
+                                       struct failure *failure)
+{
+    const bool has_less = look->newest < look->log.sequence;
+    failure_set(failure,
+                "stream %s counts %" PRIu64 " records, and the newest one that can be read is "
+                "%" PRIu64 "%s",
+                shipment->stream, look->log.sequence, look->newest,
+                has_less ? ": if that lasts, somebody has deleted messages, or purged the stream. "
+                           "Let the engine's operator delete the whole stream, or name another "
+                           "replication.centre: this node ships everything again"
+                         : "");
+    return has_less && ++shipment->shorter >= OLDER_BELIEVED ? SHIPMENT_REFUSED : SHIPMENT_WAITING;
+}
+
+/*
  * Reads the last record of each kind. Its result is WAITING, too, where the log has grown meanwhile, or
  * where who answers does not know all of it yet.
  */
-static enum shipment_end look_at_log(const struct shipment *shipment, struct look *look,
+static enum shipment_end look_at_log(struct shipment *shipment, struct look *look,
                                      const struct shipment_files *files, struct failure *failure)
 {
     static const enum record_kind order[] = {RECORD_CLAIM, RECORD_BETS, RECORD_DONE, RECORD_FILE};
@@ -139,6 +171,7 @@ static enum shipment_end look_at_log(const struct shipment *shipment, struct loo
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         struct engine_message message;
         struct record record;
+        struct failure reason;
         enum engine_reading reading =
             engine_read_last(shipment->engine, shipment->stream, shipment->subjects[order[i]],
                              shipment->timeout_ms, &message, failure);
@@ -146,8 +179,8 @@ static enum shipment_end look_at_log(const struct shipment *shipment, struct loo
             continue;
         }
         enum shipment_end end = end_of_reading(reading);
-        if (end == SHIPMENT_STORED && !record_read(&message, &record, failure)) {
-            end = SHIPMENT_FAILED;
+        if (end == SHIPMENT_STORED && !record_read(&message, &record, &reason)) {
+            end = refuse_foreign(reason.text, failure);
         }
         if (end == SHIPMENT_STORED) {
             end = note_last(look, shipment, &record, message.sequence, files, failure);
@@ -158,13 +191,9 @@ static enum shipment_end look_at_log(const struct shipment *shipment, struct loo
     }
     enum engine_reading reading = engine_last_sequence(
         shipment->engine, shipment->stream, shipment->timeout_ms, &look->log.sequence, failure);
-    if (reading == ENGINE_READ && look->log.sequence != look->newest) {
-        failure_set(failure,
-                    "the log has %" PRIu64 " records, and the newest one that was read is %" PRIu64,
-                    look->log.sequence, look->newest);
-        return SHIPMENT_WAITING;
-    }
-    return end_of_reading(reading);
+    return reading == ENGINE_READ && look->log.sequence != look->newest
+               ? judge_unequal(shipment, look, failure)
+               : end_of_reading(reading);
 }
 
 /* ------------------------------------------------------------ appending ---- */
@@ -224,7 +253,7 @@ static enum shipment_end try_append(struct shipment *shipment, struct record *re
     return SHIPMENT_WAITING;
 }
 
-/* What stands in the log at the place where our record belongs. */
+/* What stands in the log at the place where our record belongs; OTHER comes with the failure, too. */
 enum found { FOUND_OURS, FOUND_NOTHING, FOUND_OTHER, FOUND_AWAY, FOUND_BROKEN };
 
 /* Reads that place. *other is the record that stands there, where it is one and not ours. */
@@ -232,7 +261,6 @@ static enum found look_at_place(const struct shipment *shipment, const struct re
                                 struct record *other, struct failure *failure)
 {
     struct engine_message message;
-    struct failure ignored;
     *other = (struct record){.epoch = 0};
     switch (engine_read(shipment->engine, shipment->stream, shipment->log.sequence + 1, 0, &message,
                         failure)) {
@@ -249,7 +277,7 @@ static enum found look_at_place(const struct shipment *shipment, const struct re
     if (nonce != NULL && strcmp(nonce, record->nonce) == 0) {
         return FOUND_OURS;
     }
-    if (!record_read(&message, other, &ignored)) {
+    if (!record_read(&message, other, failure)) {
         other->epoch = 0;
     }
     other->bytes = NULL;
@@ -300,14 +328,14 @@ static enum shipment_end read_back(struct shipment *shipment, const struct recor
         break;
     }
     if (other.epoch == 0) {
-        failure_set(failure,
-                    "somebody else than a server of the lottery has written message %" PRIu64
-                    " of %s, and nobody can go on after it. This node has all that was "
-                    "acknowledged: take the right to publish from others, and start it, without "
-                    "--follow, with another replication.centre (or let the engine's operator "
-                    "delete that stream): it ships everything again",
-                    shipment->log.sequence + 1, shipment->stream);
-        return SHIPMENT_FENCED;
+        return refuse_foreign(reason.text, failure);
+    }
+    if (other.epoch == shipment->log.epoch && strcmp(other.node, shipment->node) == 0) {
+        (void)failure_set(&reason,
+                          "record %" PRIu64 " of %s is forged in the name of this node: no standby "
+                          "that has it may serve, and each begins in an empty directory",
+                          shipment->log.sequence + 1, shipment->stream);
+        return refuse_foreign(reason.text, failure);
     }
     failure_set(failure,
                 "%s has written record %" PRIu64 " of the log in epoch %" PRIu64
@@ -451,6 +479,13 @@ static enum shipment_end may_claim(struct shipment *shipment, const struct log_s
             log->identity, shipment->identity);
         return SHIPMENT_BEHIND;
     }
+    if (log->epoch > shipment->own_epoch + LOG_STATE_EPOCH_STEP_MAX) {
+        struct failure reason;
+        (void)failure_set(
+            &reason, "record %" PRIu64 " of %s claims epoch %" PRIu64 " in the name of this node",
+            log->claimed_at, shipment->stream, log->epoch);
+        return refuse_foreign(reason.text, failure);
+    }
     if (log->bets_end > files->bets_end || log->done_end > files->done_end) {
         failure_set(failure,
                     "the log has %" PRIu64 " bytes of bets.csv and %" PRIu64
@@ -468,8 +503,11 @@ static enum shipment_end may_claim(struct shipment *shipment, const struct log_s
 static enum shipment_end append_claim(struct shipment *shipment, struct failure *failure)
 {
     const bool begins = strcmp(shipment->log.identity, shipment->identity) != 0;
+    /* A log that a hand has made again begins above what nodes remember of the one before it. */
+    const uint64_t before =
+        shipment->log.epoch > shipment->own_epoch ? shipment->log.epoch : shipment->own_epoch;
     struct record claim = {.kind = RECORD_CLAIM,
-                           .epoch = shipment->log.epoch + 1,
+                           .epoch = before + 1,
                            .bets_end = begins ? 0 : shipment->log.bets_end,
                            .done_end = begins ? 0 : shipment->log.done_end,
                            .bytes = begins ? shipment->control : NULL,

@@ -91,21 +91,31 @@ static enum append_result try_append(const struct segment *segment, const struct
     return result;
 }
 
+static bool await(const struct segment *segment, uint32_t slot_index, const struct append *append,
+                  const struct shortage *shortage)
+{
+    return (append->before_wait == NULL ||
+            append->before_wait(append->context, shortage->position, shortage->target)) &&
+           wait_until(segment, slot_index, shortage->kind, shortage->position, shortage->target);
+}
+
 /*
  * Waits for its turn where others wait for space already: else a handler whose peer is quick takes
  * the space that those were woken for. What it waits for is that more is written. That comes where
  * anything is pending; an empty ring has space for everybody, and nobody would come. False when
  * halted.
  */
-static bool stand_in_line(const struct segment *segment, uint32_t slot_index)
+static bool stand_in_line(const struct segment *segment, uint32_t slot_index,
+                          const struct append *append)
 {
     const struct shared *shared = segment->shared;
     if (atomic_load_explicit(&shared->waiters.space_is_scarce, memory_order_relaxed) == 0) {
         return true;
     }
     uint64_t written = atomic_load(&shared->positions.written);
+    const struct shortage shortage = {WAIT_FOR_SPACE, &shared->positions.written, written + 1};
     return atomic_load(&shared->positions.head) == written ||
-           wait_until(segment, slot_index, WAIT_FOR_SPACE, &shared->positions.written, written + 1);
+           await(segment, slot_index, append, &shortage);
 }
 
 enum append_result ring_append(const struct segment *segment, uint32_t slot_index,
@@ -116,7 +126,7 @@ enum append_result ring_append(const struct segment *segment, uint32_t slot_inde
               append->count, shared->identity.ring_bytes);
     fault_point("append.before");
     atomic_store(&segment->slots[slot_index].wanted, append->count);
-    if (!stand_in_line(segment, slot_index)) {
+    if (!stand_in_line(segment, slot_index, append)) {
         return APPEND_HALTED;
     }
     for (;;) {
@@ -128,7 +138,7 @@ enum append_result ring_append(const struct segment *segment, uint32_t slot_inde
         if (shortage.target == 0) {
             break;
         }
-        if (!wait_until(segment, slot_index, shortage.kind, shortage.position, shortage.target)) {
+        if (!await(segment, slot_index, append, &shortage)) {
             return APPEND_HALTED;
         }
     }

@@ -29,12 +29,19 @@ struct append {
     uint64_t bets;     /* rows in there */
     /* checksum_extend and checksum_factor of them, computed outside the lock. */
     uint64_t checksum, checksum_factor;
+    /*
+     * Called without the lock before ring_append sleeps until *position reaches `target`: what the
+     * caller owes need not wait for it. False: the server has been halted. NULL: there is nothing to do.
+     */
+    bool (*before_wait)(void *context, const _Atomic uint64_t *position, uint64_t target);
+    void *context;
 };
 
 /*
  * Appends all of the bytes or none, and wakes the storer. Waits for space while the ring is
- * full, and while the engine lacks more than lag_bytes, where bets are copied. Returns APPEND_DONE and sets *end to the position after the last byte: once `durable`
- * has reached it, the bytes are safe. Else returns why nothing was appended, and leaves *end.
+ * full, and while the engine lacks more than lag_bytes, where bets are copied. Returns APPEND_DONE and
+ * sets *end to the position after the last byte: once `durable` has reached it, the bytes are safe. Else
+ * returns why nothing was appended, and leaves *end.
  * Called by the handler of slot `slot_index`, without the lock.
  */
 enum append_result ring_append(const struct segment *segment, uint32_t slot_index,

@@ -30,7 +30,7 @@ static const char *status_name(enum verdict_severity severity)
 static void print_text(FILE *file, const char *text)
 {
     for (; *text != '\0'; text++) {
-        fputc(*text == '|' ? '/' : *text < ' ' ? ' ' : *text, file);
+        fputc(*text == '|' ? '/' : *text, file);
     }
 }
 

@@ -66,7 +66,36 @@ bool roster_shows_handler(const struct roster_filter *filter,
 bool roster_shows_agency(const struct roster_filter *filter, const struct snapshot_agency *agency)
 {
     const char *text = filter->text;
-    return text[0] == '\0' || begins_with(agency->id, text) || strstr(agency->phase, text) != NULL;
+    return text[0] == '\0' || agency->is_shown_by_peer || begins_with(agency->id, text) ||
+           strstr(agency->phase, text) != NULL;
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+    const struct snapshot_agency *first = left;
+    const struct snapshot_agency *second = right;
+    return ascending(first->id, second->id);
+}
+
+/* Notes of each agency whether the peer of one of its connections has the text. */
+static void note_peers(struct snapshot *snapshot, const char *text)
+{
+    qsort(snapshot->agencies, snapshot->agency_count, sizeof snapshot->agencies[0], compare_ids);
+    for (size_t i = 0; i < snapshot->agency_count; i++) {
+        snapshot->agencies[i].is_shown_by_peer = false;
+    }
+    for (size_t i = 0; i < snapshot->handler_count; i++) {
+        const struct snapshot_handler *handler = &snapshot->handlers[i];
+        const struct snapshot_agency wanted = {.id = handler->agency};
+        struct snapshot_agency *agency =
+            strcasestr(handler->peer, text) == NULL
+                ? NULL
+                : bsearch(&wanted, snapshot->agencies, snapshot->agency_count,
+                          sizeof snapshot->agencies[0], compare_ids);
+        if (agency != NULL) {
+            agency->is_shown_by_peer = true;
+        }
+    }
 }
 
 /* -------------------------------------------------------------------- whole ---- */
@@ -102,6 +131,9 @@ void roster_arrange(struct snapshot *snapshot, const struct roster_order *order)
 {
     struct roster_order wanted = *order;
     if (snapshot->agency_count > 0) {
+        if (order->filter != NULL) {
+            note_peers(snapshot, order->filter->text);
+        }
         qsort_r(snapshot->agencies, snapshot->agency_count, sizeof snapshot->agencies[0], compare,
                 &wanted);
     }

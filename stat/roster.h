@@ -29,7 +29,8 @@ struct roster_filter {
 };
 
 /*
- * True when the agency is to be shown: its number begins with the text, or its phase has it. True when
+ * True when the agency is to be shown: its number begins with the text, or its phase has it, or
+ * roster_arrange found that the peer of one of its connections has it. True when
  * the handler is: its agency's number begins with the text, or its peer or activity has it.
  */
 bool roster_shows_agency(const struct roster_filter *filter, const struct snapshot_agency *agency);

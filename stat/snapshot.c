@@ -6,6 +6,7 @@
 #include "bet/agency_set.h"
 #include "lib/clock.h"
 #include "lib/limits.h"
+#include "lib/text.h"
 #include "server/processes.h"
 #include "shm/centres.h"
 #include "shm/gate.h"
@@ -244,21 +245,11 @@ static void finish_agencies(const struct roll *roll, uint64_t limit, struct snap
           compare_standings);
 }
 
-/* Keeps the bytes of a damaged segment from a terminal. */
-static void make_printable(char *text)
-{
-    for (char *byte = text; *byte != '\0'; byte++) {
-        if (*byte <= ' ' || *byte > '~') {
-            *byte = '?';
-        }
-    }
-}
-
-/* Copies a text of a slot, of `bytes` bytes; `copy` has room for it. */
+/* Copies a text of the segment, of `bytes` bytes, which may be damaged; `copy` has room for it. */
 static void copy_text(const char *field, size_t bytes, char *copy)
 {
     slot_copy_text(field, bytes, copy);
-    make_printable(copy);
+    text_make_clean(copy, strlen(copy));
 }
 
 _Static_assert((int)SNAPSHOT_WORD_BYTES >= (int)SHARED_NAMES_BYTES, "speaks_for has room");
@@ -301,8 +292,8 @@ static bool copy_slot(const struct slot *slot, struct snapshot_handler *copy)
     };
     set_word(copy->activity, slot_activity_name((enum slot_activity)LOOK(slot->activity)));
     copy_security(slot, copy);
-    make_printable(peer);
-    make_printable(via);
+    text_make_clean(peer, strlen(peer));
+    text_make_clean(via, strlen(via));
     snprintf(copy->peer, sizeof copy->peer, "%s", peer);
     snprintf(copy->via, sizeof copy->via, "%s", via);
     return slot_is_unchanged(slot, version);
@@ -353,8 +344,8 @@ static void copy_server(const struct segment *segment, struct snapshot *snapshot
                    snapshot->server.version);
     slot_copy_text(shared->identity.commit, sizeof shared->identity.commit,
                    snapshot->server.commit);
-    make_printable(snapshot->server.version);
-    make_printable(snapshot->server.commit);
+    text_make_clean(snapshot->server.version, strlen(snapshot->server.version));
+    text_make_clean(snapshot->server.commit, strlen(snapshot->server.commit));
     for (size_t i = 0; i < snapshot->agency_count; i++) {
         snapshot->server.bets += snapshot->agencies[i].bets;
     }
@@ -560,15 +551,11 @@ static void copy_keyholder(const struct shared *shared, struct snapshot_keyholde
     };
 }
 
-/* A text of the shipper's, as printable ASCII. */
+/* A text of the shipper's, whatever stands there. */
 static void copy_told(const struct segment *segment, const char *text, size_t size, char *copy)
 {
     replica_read(segment, text, size, copy);
-    for (char *at = copy; *at != '\0'; at++) {
-        if (*at < ' ' || *at > '~') {
-            *at = '?';
-        }
-    }
+    text_make_clean(copy, strlen(copy));
 }
 
 static uint64_t above(uint64_t value, uint64_t other)

@@ -159,11 +159,12 @@ struct snapshot_agency {
     char phase[SNAPSHOT_WORD_BYTES]; /* snapshot_standing_name */
     uint64_t missing;                /* 1: sales are open, and it is not done */
     uint64_t bets, bytes, end_position, claims, seen_at_ms;
+    bool is_shown_by_peer; /* roster_arrange: one of its connections is what a filter shows */
 };
 
 struct snapshot_handler {
     uint64_t pid;
-    char peer[SHARED_PEER_BYTES]; /* printable ASCII, terminated, whatever stood in the slot */
+    char peer[SHARED_PEER_BYTES]; /* clean (lib/text.h), terminated, whatever stood in the slot */
     char via[SHARED_PEER_BYTES];  /* likewise; the balancer, or "" */
     uint64_t agency;
     char activity[SNAPSHOT_WORD_BYTES];

@@ -3,6 +3,7 @@
  */
 #include "stat/table.h"
 
+#include "lib/text.h"
 #include "stat/counters.h"
 
 #include <inttypes.h>
@@ -67,13 +68,20 @@ static void line_add(struct line *line, const char *format, ...)
     }
 }
 
-/* Everything that is printed is ASCII, so a byte is a column. */
+/* Adds a text at the left, or at the right, of `columns` columns. */
+static void line_add_padded(struct line *line, const char *text, size_t columns, bool at_right)
+{
+    size_t wanted = text_columns(text);
+    int padding = wanted < columns ? (int)(columns - wanted) : 0;
+    line_add(line, "%*s%s%*s", at_right ? padding : 0, "", text, at_right ? 0 : padding, "");
+}
+
 static void end_line(struct page *page, struct line *line)
 {
     size_t length = line->used;
     if (page->lines_left > 0) {
-        if (page->windowed && length > page->columns) {
-            length = page->columns;
+        if (page->windowed) {
+            length = text_prefix_bytes(line->text, page->columns);
         }
         while (length > 0 && line->text[length - 1] == ' ') {
             length--;
@@ -89,20 +97,6 @@ static void end_line(struct page *page, struct line *line)
 }
 
 /* ----------------------------------------------------------------- verdicts ---- */
-
-/* How many bytes of the text go into a line of `room`: up to a space, where there is one. */
-static size_t piece_of(const char *text, size_t room)
-{
-    size_t length = strlen(text);
-    if (length <= room) {
-        return length;
-    }
-    size_t piece = room;
-    while (piece > 0 && text[piece] != ' ') {
-        piece--;
-    }
-    return piece > 0 ? piece : room;
-}
 
 /* "! LT-3006  agency 17 never connected", and what does not fit in lines below. */
 static void print_verdict(struct page *page, const struct verdict *verdict)
@@ -122,7 +116,7 @@ static void print_verdict(struct page *page, const struct verdict *verdict)
         page->windowed && page->columns > 2 * indent ? page->columns - indent : VERDICT_TEXT_BYTES;
     for (const char *text = verdict->text; *text != '\0';) {
         struct line line = {.colour = styles[verdict->severity].colour};
-        size_t piece = piece_of(text, room);
+        size_t piece = text_line_bytes(text, room);
         line_add(&line, "%*s%.*s", -(int)indent, text == verdict->text ? head : "", (int)piece,
                  text);
         end_line(page, &line);
@@ -209,8 +203,8 @@ static struct grid grid_begin(struct page *page, const char *title)
 /* How many cells a value takes. One that has more than one stands close to its label. */
 static unsigned span_of(const struct grid *grid, const char *label, const char *value)
 {
-    size_t width = strlen(label) + 1 + strlen(value);
-    unsigned span = strlen(value) <= COUNTER_VALUE_MAX
+    size_t width = strlen(label) + 1 + text_columns(value);
+    unsigned span = text_columns(value) <= COUNTER_VALUE_MAX
                         ? 1
                         : (unsigned)((width + CELL_GAP - 1) / (CELL_COLUMNS + CELL_GAP)) + 1;
     return span < grid->cells_a_line ? span : grid->cells_a_line;
@@ -234,11 +228,14 @@ static void grid_add(struct grid *grid, const char *label, const char *value)
     } else {
         line_add(&grid->line, "%*s", CELL_GAP, "");
     }
-    if (strlen(value) <= COUNTER_VALUE_MAX) {
-        line_add(&grid->line, "%-*s %*s", COUNTER_LABEL_MAX, label, COUNTER_VALUE_MAX, value);
+    if (text_columns(value) <= COUNTER_VALUE_MAX) {
+        line_add(&grid->line, "%-*s ", COUNTER_LABEL_MAX, label);
+        line_add_padded(&grid->line, value, COUNTER_VALUE_MAX, true);
     } else {
-        int room = (int)(span * (CELL_COLUMNS + CELL_GAP)) - CELL_GAP - (int)strlen(label) - 1;
-        line_add(&grid->line, "%s %*s", label, room, value);
+        size_t taken = CELL_GAP + strlen(label) + 1;
+        size_t room = span * (CELL_COLUMNS + CELL_GAP);
+        line_add(&grid->line, "%s ", label);
+        line_add_padded(&grid->line, value, room > taken ? room - taken : 0, true);
     }
     grid->cells += span;
 }
@@ -341,7 +338,7 @@ static int column_width(const struct page *page, const struct counter *counter)
     if (counter->unit == UNIT_TEXT) {
         for (size_t i = 0; i < section_rows(page->snapshot, counter->section); i++) {
             const void *row = section_row(page->snapshot, counter->section, i);
-            int length = (int)strlen(counter_text(counter, row));
+            int length = (int)text_columns(counter_text(counter, row));
             width = length > width ? length : width;
         }
     }
@@ -393,8 +390,8 @@ static struct list choose_columns(const struct page *page, enum section section)
 
 static void add_cell(struct line *line, const struct column *column, const char *text)
 {
-    int width = column->counter->unit == UNIT_TEXT ? -column->width : column->width;
-    line_add(line, "%*s%*s", LIST_GAP, "", width, text);
+    line_add(line, "%*s", LIST_GAP, "");
+    line_add_padded(line, text, (size_t)column->width, column->counter->unit != UNIT_TEXT);
 }
 
 static void print_row(struct page *page, const struct list *list, const void *row,

@@ -3,6 +3,7 @@
  */
 #include "stat/verdict.h"
 
+#include "lib/text.h"
 #include "shm/centres.h"
 #include "shm/heartbeat.h"
 #include "stat/following.h"
@@ -59,11 +60,7 @@ static void add(struct verdicts *verdicts, enum log_message number, enum verdict
     va_start(arguments, format);
     (void)vsnprintf(verdict->text, sizeof verdict->text, format, arguments);
     va_end(arguments);
-    for (char *at = verdict->text; *at != '\0'; at++) {
-        if (*at < ' ' || *at > '~') {
-            *at = '?';
-        }
-    }
+    text_make_clean(verdict->text, strlen(verdict->text));
 }
 
 static int compare(const void *left, const void *right)

@@ -40,7 +40,7 @@ enum { VERDICT_TEXT_BYTES = 256, VERDICTS_MAX = 32, VERDICT_ID_BYTES = 16 };
 struct verdict {
     enum log_message number; /* LOG_VERDICT_...: its id, and its hint in lib/log_messages.inc */
     enum verdict_severity severity;
-    char text[VERDICT_TEXT_BYTES]; /* with its figures: ASCII, one line */
+    char text[VERDICT_TEXT_BYTES]; /* with its figures: clean (lib/text.h) */
     const char *hint;              /* what to do first: the message's */
 };
 

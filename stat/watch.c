@@ -5,6 +5,7 @@
 #include "stat/watch.h"
 
 #include "lib/clock.h"
+#include "lib/text.h"
 #include "stat/keys.h"
 #include "stat/roster.h"
 #include "stat/screen.h"
@@ -102,10 +103,12 @@ static void print_title(const struct watch *watch, FILE *file, unsigned columns)
              (double)watch->interval_ms / MS_PER_SECOND);
     int width = (int)(columns > 0 ? columns : TABLE_COLUMNS_DEFAULT);
     int room = width - (int)strlen(clock) - 1;
+    size_t shown = text_prefix_bytes(title, (size_t)(room > 0 ? room : width));
+    title[shown] = '\0';
     if (room > 0) {
-        fprintf(file, "%-*.*s %s\n", room, room, title, clock);
+        fprintf(file, "%s%*s%s\n", title, room + 1 - (int)text_columns(title), "", clock);
     } else {
-        fprintf(file, "%.*s\n", width, title);
+        fprintf(file, "%s\n", title);
     }
 }
 
@@ -160,7 +163,8 @@ static void print_help(FILE *file, unsigned columns, unsigned rows)
         "",
         "?           these keys",
         "q           quit",
-        "/ TEXT      show what has TEXT: an agency's number, a state, a peer",
+        "/ TEXT      show what has TEXT: an agency's number, a state, a peer; agencies with",
+        "            a connection from such a peer, too",
         "Esc         show all again",
         "m           show only the agencies that are missing, or all",
         "s i b l     sort agencies by state, id, bets, how long silent",
@@ -180,14 +184,10 @@ static void print_help(FILE *file, unsigned columns, unsigned rows)
 
 static void print_obstacle(const struct watch *watch, FILE *file, unsigned columns)
 {
-    const char *text = watch->obstacle.text;
-    size_t width = columns > 0 ? columns : strlen(text);
-    for (size_t left = strlen(text); left > 0;) {
-        size_t piece = left < width ? left : width;
-        fprintf(file, "%.*s\n", (int)piece, text);
-        text += piece;
-        left -= piece;
-    }
+    char text[sizeof watch->obstacle.text];
+    (void)snprintf(text, sizeof text, "%s", watch->obstacle.text);
+    text_make_clean(text, strlen(text));
+    text_print_wrapped(file, text, 0, columns > 0 ? columns : sizeof text);
 }
 
 static void print_frame(struct watch *watch, FILE *file)

@@ -13,7 +13,7 @@
 
 bool centre_set_is_name(const char *name)
 {
-    return text_is_name(name, strlen(name), CENTRE_NAME_BYTES - 1, "-");
+    return text_is_name(name, strlen(name), CENTRE_NAME_BYTES - 1, "-") && strcmp(name, "-") != 0;
 }
 
 static int compare_names(const void *left, const void *right)
@@ -95,4 +95,16 @@ void centre_set_write(const struct centre_set *set, char text[CONFIG_TEXT_BYTES]
         used += (size_t)snprintf(text + used, CONFIG_TEXT_BYTES - used, "%s%s", i == 0 ? "" : ",",
                                  set->names[i]);
     }
+}
+
+bool centre_set_is_text(const char *text)
+{
+    struct centre_set set;
+    struct failure ignored;
+    char again[CONFIG_TEXT_BYTES];
+    if (!centre_set_parse(text, "", &set, &ignored)) {
+        return false;
+    }
+    centre_set_write(&set, again);
+    return strcmp(again, text) == 0;
 }

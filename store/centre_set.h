@@ -24,7 +24,10 @@ struct centre_set {
     char names[CENTRES_MAX][CENTRE_NAME_BYTES]; /* ascending, by their bytes */
 };
 
-/* True for 1 to 32 letters, digits and `-` of ASCII. So it is a token of a subject, too. */
+/*
+ * True for 1 to 32 letters, digits and `-` of ASCII, but for a single `-`, by which files and commands
+ * say that there is none. So it is a token of a subject, too.
+ */
 bool centre_set_is_name(const char *name);
 
 /*
@@ -37,6 +40,9 @@ bool centre_set_parse(const char *text, const char *place, struct centre_set *se
 
 /* Writes the names in ascending order, so that equal sets have equal texts; it always fits. */
 void centre_set_write(const struct centre_set *set, char text[CONFIG_TEXT_BYTES]);
+
+/* True when the text is what centre_set_write makes of some set; "" is, too. */
+bool centre_set_is_text(const char *text);
 
 /* Returns the place of the name, from 0 on, or -1 where it is not in the set. */
 int centre_set_find(const struct centre_set *set, const char *name);

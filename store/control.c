@@ -11,6 +11,7 @@
 #include "lib/clock.h"
 #include "lib/fault_point.h"
 #include "lib/text.h"
+#include "store/centre_set.h"
 #include "store/data_directory.h"
 #include "store/file_io.h"
 #include "store/value_line.h"
@@ -29,6 +30,7 @@
 enum {
     CONTROL_BYTES_MAX = 4096,
     CONTROL_VERSION_OLDEST = 2, /* what it lacks is filled in: take_over_older */
+    CONTROL_VERSION_OF_CENTRES = 4,
     DECIMAL = 10
 };
 
@@ -82,6 +84,7 @@ static const struct value_line lines[] = {
     {"ring_bytes", VALUE_UINT64, FIELD(ring_bytes), 0, {0}, 2},
     {"agencies_expected", VALUE_UINT32, FIELD(terms.agencies_expected), 0, {0}, 2},
     {"agencies_allowed", VALUE_TEXT, TEXT_FIELD(terms.agencies_allowed), {0}, 2},
+    {"centres_expected", VALUE_TEXT, TEXT_FIELD(terms.centres_expected), {0}, 4},
     {"terms_by", VALUE_WORD, FIELD(terms_by), 0, VALUE_WORDS(terms_source_names), 3},
     {"number_by", VALUE_WORD, FIELD(terms.number_by), 0, VALUE_WORDS(number_source_names), 3},
     {"winning_number", VALUE_OTHER, FIELD(terms), 0, {0}, 2},
@@ -118,12 +121,24 @@ bool control_has_number(const struct lottery_terms *terms)
     return terms->number_by != NUMBER_BY_COMMAND || terms->number_given;
 }
 
+bool control_says_centres(const struct lottery_terms *terms)
+{
+    return strcmp(terms->centres_expected, CONTROL_CENTRES_UNSAID) != 0;
+}
+
+static bool same_centres(const struct lottery_terms *one, const struct lottery_terms *other)
+{
+    return strcmp(one->centres_expected, other->centres_expected) == 0 ||
+           !control_says_centres(one) || !control_says_centres(other);
+}
+
 bool control_terms_equal(const struct lottery_terms *one, const struct lottery_terms *other)
 {
     return strcmp(one->draw, other->draw) == 0 &&
            one->agencies_expected == other->agencies_expected &&
            strcmp(one->agencies_allowed, other->agencies_allowed) == 0 &&
-           one->number_by == other->number_by && one->closes_at_ms == other->closes_at_ms &&
+           same_centres(one, other) && one->number_by == other->number_by &&
+           one->closes_at_ms == other->closes_at_ms &&
            (one->number_by == NUMBER_BY_COMMAND || one->winning_number == other->winning_number);
 }
 
@@ -292,6 +307,7 @@ static bool are_values_possible(const struct control *control)
     return is_hexadecimal(control->identity, CONTROL_IDENTITY_DIGITS) && control->ring_bytes > 0 &&
            control->ring_bytes <= CONTROL_RING_BYTES_MAX && terms->agencies_expected > 0 &&
            control_is_draw_name(terms->draw) &&
+           (!control_says_centres(terms) || centre_set_is_text(terms->centres_expected)) &&
            (control->archiving[0] == '\0' || control_is_draw_name(control->archiving)) &&
            text_is_clean(control->closing.reason, strlen(control->closing.reason)) &&
            text_is_clean(control->abandoned_reason, strlen(control->abandoned_reason)) &&
@@ -301,11 +317,15 @@ static bool are_values_possible(const struct control *control)
             is_hexadecimal(control->draw_sha256, CONTROL_SHA256_DIGITS));
 }
 
-/* A server of version 1.0 knew one lottery a directory. */
+/* A server of version 1.0 knew one lottery a directory; the next ones had no list of centres in it. */
 static void take_over_older(int version, struct control *control)
 {
     if (version == CONTROL_VERSION_OLDEST) {
         (void)snprintf(control->terms.draw, sizeof control->terms.draw, CONTROL_FIRST_DRAW);
+    }
+    if (version < CONTROL_VERSION_OF_CENTRES) {
+        (void)snprintf(control->terms.centres_expected, sizeof control->terms.centres_expected,
+                       CONTROL_CENTRES_UNSAID);
     }
 }
 
@@ -343,7 +363,7 @@ static enum control_answer judge(const char *path, const char *text, size_t byte
     if (version != 0 && !known) {
         failure_set(failure,
                     "%s: the directory has version %" PRIu32 ", this server knows versions "
-                    "%d and %d: nothing was touched; use the server that wrote it",
+                    "%d to %d: nothing was touched; use the server that wrote it",
                     path, version, CONTROL_VERSION_OLDEST, CONTROL_VERSION);
     } else {
         failure_set(failure,

@@ -26,7 +26,7 @@
 struct data_directory;
 
 enum {
-    CONTROL_VERSION = 3, /* of the file's format */
+    CONTROL_VERSION = 4, /* of the file's format */
     CONTROL_IDENTITY_DIGITS = 32,
     CONTROL_DRAW_BYTES = 33,    /* of a draw's name, with its NUL */
     CONTROL_SHA256_DIGITS = 64, /* lower-case hexadecimal */
@@ -35,6 +35,9 @@ enum {
 
 /* The name of the first draw where the configuration has no other one. */
 #define CONTROL_FIRST_DRAW "1"
+
+/* In the place of a list of centres: the draw was begun by a server whose control had none. */
+#define CONTROL_CENTRES_UNSAID "?"
 
 /* The largest ring that can be configured (server_keys.c): recovery never cuts a longer tail. */
 #define CONTROL_RING_BYTES_MAX (UINT64_C(1024) * 1024 * 1024)
@@ -54,6 +57,8 @@ struct lottery_terms {
     char draw[CONTROL_DRAW_BYTES]; /* its name: control_is_draw_name */
     uint32_t agencies_expected;
     char agencies_allowed[CONFIG_TEXT_BYTES]; /* "1-3,7" in ascending order, or "any" */
+    /* That draw together, "A,B,C" in ascending order; empty: this one alone. Or CONTROL_CENTRES_UNSAID. */
+    char centres_expected[CONFIG_TEXT_BYTES];
     enum number_source number_by;
     bool number_given; /* of NUMBER_BY_COMMAND alone: the command has come */
     uint32_t winning_number;
@@ -116,8 +121,9 @@ enum control_answer {
 };
 
 /*
- * Reads an open control file from its beginning; `path` is for messages. A file of the version
- * before (2) is read, too: it is the first draw's. Returns CONTROL_READ, or CONTROL_REFUSED with
+ * Reads an open control file from its beginning; `path` is for messages. Files of the versions before
+ * are read, too: one of version 2 is the first draw's, and none says which centres draw together
+ * (CONTROL_CENTRES_UNSAID). Returns CONTROL_READ, or CONTROL_REFUSED with
  * the failure. Called by lottery-stat, which may look at another user's directory, and by
  * lottery-verify.
  */
@@ -173,8 +179,14 @@ int64_t control_step_ms(const struct control *control);
  */
 bool control_is_older(const struct control *own, const struct control *other);
 
-/* True when the terms are the same; the number counts only where it is known from the beginning. */
+/*
+ * True when the terms are the same; the number counts only where it is known from the beginning, and
+ * the centres only where both say them.
+ */
 bool control_terms_equal(const struct lottery_terms *one, const struct lottery_terms *other);
+
+/* True when the terms say which centres draw together: several, or this one alone. */
+bool control_says_centres(const struct lottery_terms *terms);
 
 /* True when the winning number is known. Any process may call. */
 bool control_has_number(const struct lottery_terms *terms);

@@ -223,7 +223,8 @@ static bool check_names(const struct stat *status, bool is_directory, const char
         return true;
     }
     if (status->st_nlink == 0) {
-        return failure_set(failure, "%s has just been removed", path);
+        return failure_set(failure, "%s was removed or replaced while it was opened: try again",
+                           path);
     }
     return failure_set(failure,
                        "%s has %" PRIu64
@@ -240,7 +241,7 @@ bool data_access_check(const struct stat *status, const struct data_access *acce
                  check_mode(status, access, is_directory, path, failure) &&
                  check_names(status, is_directory, path, failure);
     if (!right) {
-        errno = EPERM;
+        errno = !is_directory && status->st_nlink == 0 ? ESTALE : EPERM;
     }
     return right;
 }

@@ -48,7 +48,9 @@ bool data_access_set(int descriptor, mode_t mode, const struct data_access *acce
  * Checks what was there already: it must be a directory (`is_directory`) or a regular file
  * with one name, belong to the server's user, and give no right that our mode does not give.
  * Fewer rights are fine. `path` is for the message. Returns false with errno EPERM and a
- * failure that says what is wrong and which command mends it.
+ * failure that says what is wrong and which command mends it. errno ESTALE: the file has no name
+ * any more, as one that was replaced by a rename after it was opened. What stands under the name
+ * now has to be opened.
  */
 bool data_access_check(const struct stat *status, const struct data_access *access,
                        bool is_directory, const char *path, struct failure *failure);

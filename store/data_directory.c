@@ -41,17 +41,27 @@ static void write_path(const struct data_directory *directory, const char *name,
     snprintf(path, PATH_MAX, "%s/%s", directory->path, name);
 }
 
-/* Checks a file before it is opened: opening a pipe would block, and a link leads elsewhere. */
+/*
+ * Checks a file before it is opened: opening a pipe would block, and a link leads elsewhere. A file
+ * that is replaced meanwhile is looked at again.
+ */
 static bool check_name(const struct data_directory *directory, const char *name,
                        struct failure *failure)
 {
     struct stat status;
     char path[PATH_MAX];
+    bool right = false;
     write_path(directory, name, path);
-    if (fstatat(directory->descriptor, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        return errno == ENOENT || failure_set_errno(failure, "look at %s", path);
+    for (int tries = 0; tries < OPEN_TRIES; tries++) {
+        if (fstatat(directory->descriptor, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+            return errno == ENOENT || failure_set_errno(failure, "look at %s", path);
+        }
+        right = data_access_check(&status, &directory->access, false, path, failure);
+        if (right || errno != ESTALE) {
+            break;
+        }
     }
-    return data_access_check(&status, &directory->access, false, path, failure);
+    return right;
 }
 
 /* Opens, or else makes with O_EXCL: O_CREAT alone does not tell whether it has made the file. */
@@ -97,8 +107,9 @@ static bool settle_file(const struct data_directory *directory, int file, bool m
            failure_set_errno(failure, "empty %s", path);
 }
 
-int data_directory_open_file(const struct data_directory *directory, const char *name, int flags,
-                             struct failure *failure)
+/* Opens what stands under the name now. errno ESTALE: it was replaced meanwhile. */
+static int open_once(const struct data_directory *directory, const char *name, int flags,
+                     struct failure *failure)
 {
     char path[PATH_MAX];
     bool made = false;
@@ -118,6 +129,19 @@ int data_directory_open_file(const struct data_directory *directory, const char 
     close(file);
     errno = error;
     return -1;
+}
+
+int data_directory_open_file(const struct data_directory *directory, const char *name, int flags,
+                             struct failure *failure)
+{
+    int file = -1;
+    for (int tries = 0; tries < OPEN_TRIES; tries++) {
+        file = open_once(directory, name, flags, failure);
+        if (file >= 0 || errno != ESTALE) {
+            break;
+        }
+    }
+    return file;
 }
 
 /* ---------------------------------------------------------------- locks ---- */

@@ -90,7 +90,8 @@ bool data_directory_try(const char *path, const char *group, bool *in_use, struc
  * Opens a file of the directory. The server opens its files in no other way, except that it
  * reads the pid in `lock` for a message. `flags` are those of open(2); O_CREAT, O_TRUNC and
  * O_EXCL mean the same, O_CLOEXEC and O_NOFOLLOW are always added. A file that was there is
- * checked (data_access_check) before a byte of it is changed. A file that is
+ * checked (data_access_check) before a byte of it is changed. Where another process replaces the
+ * file meanwhile (whole_file.h), the new one is opened. A file that is
  * made gets data_directory_file_mode, whatever the umask is. Returns the descriptor, which is
  * the caller's, or -1 with errno (ENOENT: there is no such file) and the failure. Any process
  * of the server may call, and so may lottery-admin.

@@ -81,6 +81,19 @@ static bool agrees_with_seal(const struct draw_report *draw, const struct seal *
     return true;
 }
 
+/*
+ * A draw of several centres was held by what they said of it, and no other one was. A seal of before does
+ * not say whether it is one; its control does not either.
+ */
+static bool is_held_by_its_centres(const struct draw_files *files)
+{
+    if (files->has_seal && files->seal.terms.centres_expected[0] != '\0') {
+        return files->report.is_national;
+    }
+    return !files->report.is_national || !files->has_control ||
+           !control_says_centres(&files->control.terms);
+}
+
 static void check_terms(const struct draw_files *files, struct verify_report *report)
 {
     if (skips(report, CHECK_DRAW_TERMS, why_no_report(files))) {
@@ -92,6 +105,11 @@ static void check_terms(const struct draw_files *files, struct verify_report *re
     } else if (files->has_seal && !agrees_with_seal(&files->report, &files->seal)) {
         verify_report_set(report, CHECK_DRAW_TERMS, VERDICT_FAIL,
                           "the seal has another identity, or other agencies");
+    } else if (!is_held_by_its_centres(files)) {
+        verify_report_set(report, CHECK_DRAW_TERMS, VERDICT_FAIL,
+                          files->report.is_national
+                              ? "it names a drawing of several centres, and control and seal none"
+                              : "it names no drawing of the centres that the seal has");
     } else {
         verify_report_set(report, CHECK_DRAW_TERMS, VERDICT_OK, "as control and seal have them");
     }

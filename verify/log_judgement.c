@@ -183,6 +183,15 @@ static bool agrees_with_directory(struct log_draw *draw, const struct log_closed
                  closed->terms.draw, control->terms.draw);
         return false;
     }
+    if (control_says_centres(&control->terms) &&
+        strcmp(closed->terms.centres_expected, control->terms.centres_expected) != 0) {
+        set_line(draw, LOG_CHECK_NATIONAL, VERDICT_FAIL,
+                 "centre %s closed with the centres %.100s, and here %.100s draw together",
+                 closed->centre, closed->terms.centres_expected,
+                 control->terms.centres_expected[0] == '\0' ? "none"
+                                                            : control->terms.centres_expected);
+        return false;
+    }
     if (strcmp(closed->seal_sha256, control->seal_sha256) != 0) {
         set_line(draw, LOG_CHECK_NATIONAL, VERDICT_FAIL,
                  "centre %s closed with another seal than this one (message %" PRIu64 ")",
@@ -234,10 +243,10 @@ static bool all_are_counted(struct log_draw *draw, const struct log_closed *own,
         memcpy(counted.names[counted.count++], drawn->drawn.shares[i].centre, CENTRE_NAME_BYTES);
     }
     centre_set_write(&counted, text);
-    if (strcmp(text, own->closed.expected) != 0) {
+    if (strcmp(text, own->closed.terms.centres_expected) != 0) {
         set_line(draw, LOG_CHECK_NATIONAL, VERDICT_FAIL,
                  "the draw counts the centres %.100s, and centre %s expected %.100s", text,
-                 own->closed.centre, own->closed.expected);
+                 own->closed.centre, own->closed.terms.centres_expected);
         return false;
     }
     return true;

@@ -43,6 +43,7 @@ STAGES = {0: 'drawn, all is well', EXIT_NOT_SEALED: 'not sealed, so far all is w
           EXIT_ABANDONED: 'abandoned, what there is is well'}
 MODULUS = 2**64 - 59
 UINT32_MAX, UINT64_MAX, JSON_INTEGER_MAX = 2**32 - 1, 2**64 - 1, 2**53 - 1
+CENTRES_UNSAID, CENTRES_MAX = '?', 32  # control of before said none
 AGENCIES_MAX = 32767
 TEXT_BYTES_MAX = 8 * 1024 * 1024
 PIECE_BYTES = 4 * 1024 * 1024
@@ -215,11 +216,24 @@ def digest_or_none(value):
     return '' if value == '-' else value
 
 
+def is_list_of_centres(value):
+    names = value.split(',')
+    return (len(value) < 256 and len(names) <= CENTRES_MAX and
+            names == sorted(set(names)) and
+            all(name != '-' and re.fullmatch('[0-9A-Za-z-]{1,32}', name) for name in names))
+
+
+def centres_or_unsaid(value):
+    if value not in ('-', CENTRES_UNSAID) and not is_list_of_centres(value):
+        raise Refused('control has no list of centres, but %s' % value)
+    return '' if value == '-' else value
+
+
 NUMBER_BY = one_of('configuration', 'opening', 'command')
 CONTROL_LINES = (  # name, how it is read, the version that has brought it
     ('identity', text_of(33), 2), ('draw', text_of(33), 3), ('ipc_key', hexadecimal(8), 2),
     ('ring_bytes', decimal_to(1024**3), 2), ('agencies_expected', decimal_to(UINT32_MAX), 2),
-    ('agencies_allowed', text_of(256), 2), ('terms_by', one_of('configuration', 'command'), 3),
+    ('agencies_allowed', text_of(256), 2), ('centres_expected', centres_or_unsaid, 4), ('terms_by', one_of('configuration', 'command'), 3),
     ('number_by', NUMBER_BY, 3), ('winning_number', number_or_none, 2),
     ('opened_at', parse_moment, 3), ('closes_at', parse_moment, 3),
     ('state', one_of('new', 'open', 'closed', 'sealed', 'drawn', 'abandoned'), 2),
@@ -241,7 +255,7 @@ def parse_control(data):
     if match is None or b'\0' in data or int(match.group(3), 16) != checksum(match.group(1)):
         raise Refused(damaged)
     version = match.group(2).decode()
-    if version not in ('2', '3'):
+    if version not in ('2', '3', '4'):
         raise Refused('control has version %s, which is not known here' % version)
     lines = [line for line in CONTROL_LINES if line[2] <= int(version)]
     try:
@@ -251,7 +265,7 @@ def parse_control(data):
     if len(texts) != len(lines):
         raise Refused(damaged)
     control = {'draw': '1', 'number_by': 'configuration', 'opened_at': 0, 'closes_at': 0,
-               'archiving': '', 'closed_at': 0, 'closed_by': '-', 'closed_without': '',
+               'centres_expected': CENTRES_UNSAID, 'archiving': '', 'closed_at': 0, 'closed_by': '-', 'closed_without': '',
                'closed_reason': '', 'sealed_at': 0, 'seal_sha256': '', 'drawn_at': 0,
                'draw_sha256': '', 'abandoned_at': 0, 'abandoned_reason': ''}
     for text, (name, parse, _) in zip(texts, lines):
@@ -382,6 +396,8 @@ SEAL_PARTS = {
     'terms': {'agencies_allowed': shorter_than(256), 'agencies_expected': SMALL,
               'closes_at': is_moment, 'number_by': NUMBER_SOURCE,
               'winning_number': lambda value: value is None or SMALL(value)}}
+NATIONAL_TERMS = dict(SEAL_PARTS['terms'],
+                      centres_expected=lambda value: isinstance(value, str) and is_list_of_centres(value))
 SEAL_AGENCY = {'agency': SMALL, 'closed_out': lambda value: isinstance(value, bool), 'rows': COUNT,
                'sha256': is_digest}
 DRAW = {'agencies': is_any, 'draw': is_name, 'drawn_at': is_known_moment,
@@ -423,6 +439,8 @@ def parse_seal(data, name):
     seal = load_canonical(data, name)
     expect_members(seal, SEAL, name)
     for key, members in SEAL_PARTS.items():
+        if key == 'terms' and isinstance(seal[key], dict) and 'centres_expected' in seal[key]:
+            members = NATIONAL_TERMS
         expect_members(seal[key], members, '%s: "%s"' % (name, key))
     expect_agencies(seal['agencies'], SEAL_AGENCY, name)
     terms = seal['terms']
@@ -938,6 +956,8 @@ class Draw:
                   control['number_by'], control['closes_at'],
                   None if by_command else control['winning_number']):
             self.set('seal-terms', FAIL, 'control has other terms')
+        elif control['centres_expected'] not in (CENTRES_UNSAID, terms.get('centres_expected', '')):
+            self.set('seal-terms', FAIL, 'control has other terms')
         elif (parse_moment(seal['opened_at']), parse_moment(seal['sealed_at']),
               parse_moment(closed['at']), closed['by'], closed['reason'], closed['without']) != (
                   control['opened_at'], control['sealed_at'], control['closed_at'],
@@ -1054,6 +1074,12 @@ class Draw:
                            seal['identity'], seal['draw'], seal['terms']['number_by'],
                            [entry['agency'] for entry in seal['agencies']]):
             self.set('draw-terms', FAIL, 'the seal has another identity, or other agencies')
+        elif seal and 'centres_expected' in seal['terms'] and 'national_sha256' not in draw:
+            self.set('draw-terms', FAIL, 'it names no drawing of the centres that the seal has')
+        elif ('national_sha256' in draw and not (seal and 'centres_expected' in seal['terms']) and
+              control and control['centres_expected'] != CENTRES_UNSAID):
+            self.set('draw-terms', FAIL,
+                     'it names a drawing of several centres, and control and seal none')
         else:
             self.set('draw-terms', OK, 'as control and seal have them')
 

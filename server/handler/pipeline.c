@@ -214,6 +214,27 @@ static void resolve_gathered(struct pipeline *pipeline, enum append_result resul
     pipeline->gathered_agency = NULL;
 }
 
+/*
+ * Before it sleeps for room: what is safe is answered. While the engine lacks too much, nobody knows for
+ * how long, earlier batches get safe by a sync, or by what the engine takes before that: they are waited
+ * for first.
+ */
+static bool answer_before_wait(void *context, const _Atomic uint64_t *position, uint64_t target)
+{
+    struct pipeline *pipeline = context;
+    const bool is_lag = position == &pipeline->segment->shared->positions.replicated;
+    pipeline_answer_safe(pipeline);
+    while (is_lag && pipeline->count > 0 &&
+           pending_at(pipeline, 0)->position != POSITION_GATHERED &&
+           (pipeline->safe != position || pending_at(pipeline, 0)->position <= target)) {
+        if (!pipeline_wait_for_oldest(pipeline)) {
+            return false;
+        }
+    }
+    connection_flush(pipeline->connection);
+    return true;
+}
+
 bool pipeline_append(struct pipeline *pipeline)
 {
     if (pipeline->csv_used == 0) {
@@ -227,6 +248,8 @@ bool pipeline_append(struct pipeline *pipeline)
         .bets = pipeline->gathered_bets,
         .checksum = checksum_extend(CHECKSUM_EMPTY, pipeline->csv, pipeline->csv_used),
         .checksum_factor = checksum_factor(pipeline->csv_used),
+        .before_wait = answer_before_wait,
+        .context = pipeline,
     };
     uint64_t end = 0;
     enum append_result result = ring_append(pipeline->segment, pipeline->slot_index, &append, &end);

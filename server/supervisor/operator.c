@@ -33,6 +33,30 @@ static void answer(struct heritage *heritage, bool carried_out, const char *text
 
 /* ------------------------------------------------------------------- open ---- */
 
+/* Fills in which centres draw it together, this one among them. */
+static bool set_centres(const struct admin_request *request, const struct server_config *config,
+                        const struct lottery_terms *before, struct lottery_terms *terms,
+                        struct failure *failure)
+{
+    struct centre_set centres;
+    const bool alone = strcmp(request->centres, ADMIN_NO_CENTRES) == 0;
+    const char *text = alone                          ? ""
+                       : request->centres[0] != '\0'  ? request->centres
+                       : control_says_centres(before) ? before->centres_expected
+                                                      : config->centres_expected;
+    if (!centre_set_parse(text, "--centres", &centres, failure)) {
+        return false;
+    }
+    centre_set_write(&centres, terms->centres_expected);
+    if (centres.count > 0 && !server_config_replicates(config)) {
+        return failure_set(failure, "--centres: replication.servers is not set: the centres tell "
+                                    "each other of their draws over the engine");
+    }
+    return centres.count == 0 || centre_set_find(&centres, config->replication_centre) >= 0 ||
+           failure_set(failure, "--centres: %.100s does not name this centre, %s", text,
+                       config->replication_centre);
+}
+
 /* Fills in the terms of the next draw: what the request does not say is as in the draw before. */
 static bool set_terms(const struct admin_request *request, const struct server_config *config,
                       const struct lottery_terms *before, struct lottery_terms *terms,
@@ -48,7 +72,8 @@ static bool set_terms(const struct admin_request *request, const struct server_c
         .closes_at_ms = request->closes_at_ms,
     };
     (void)snprintf(terms->draw, sizeof terms->draw, "%s", request->draw);
-    if (!agency_set_parse(allowed, "--agencies", &agencies, failure)) {
+    if (!set_centres(request, config, before, terms, failure) ||
+        !agency_set_parse(allowed, "--agencies", &agencies, failure)) {
         return false;
     }
     if (request->agencies[0] != '\0' && !agencies.any) {
@@ -176,9 +201,11 @@ void operator_answer_open(struct operator_desk *desk, struct heritage *heritage,
         answer(heritage, false, failure->text);
         return;
     }
-    (void)failure_set(&text, "draw %s is open (%s), agencies expected %" PRIu32 ", allowed %s",
+    const char *centres = next->terms.centres_expected;
+    (void)failure_set(&text, "draw %s is open (%s), agencies expected %" PRIu32 ", allowed %s%s%s",
                       next->terms.draw, next->identity, next->terms.agencies_expected,
-                      next->terms.agencies_allowed);
+                      next->terms.agencies_allowed, centres[0] == '\0' ? "" : ", centres ",
+                      centres);
     answer(heritage, true, text.text);
 }
 

@@ -114,6 +114,11 @@ static void word(const struct lottery_terms *terms, struct worded_terms *words)
     }
 }
 
+static const char *centres_in_words(const struct lottery_terms *terms)
+{
+    return terms->centres_expected[0] == '\0' ? "this centre alone" : terms->centres_expected;
+}
+
 static void compare_terms(const struct lottery_terms *fixed, const struct lottery_terms *wanted,
                           struct failure *text)
 {
@@ -127,6 +132,19 @@ static void compare_terms(const struct lottery_terms *fixed, const struct lotter
     append_difference(text, "closes", before.closes, now.closes);
     append_difference(text, "agencies expected", before.expected, now.expected);
     append_difference(text, "agencies allowed", fixed->agencies_allowed, wanted->agencies_allowed);
+    append_difference(text, "centres.expected", centres_in_words(fixed), centres_in_words(wanted));
+}
+
+/*
+ * A server of before has begun the draw, and its control did not say which centres draw together. From
+ * here on it does, unless the draw is sealed already: its seal has no such term.
+ */
+static void settle_centres(struct control *control, const struct lottery_terms *wanted)
+{
+    if (!control_says_centres(&control->terms) && control->state < CONTROL_SEALED) {
+        (void)snprintf(control->terms.centres_expected, sizeof control->terms.centres_expected,
+                       "%s", wanted->centres_expected);
+    }
 }
 
 /* Sets the terms of a new lottery. Once anything has been stored, other terms are refused. */
@@ -140,6 +158,7 @@ static bool settle_terms(struct findings *findings, struct failure *failure)
     if (stored && control->state == CONTROL_NEW) {
         control->state = CONTROL_OPEN;
     }
+    settle_centres(control, &wanted);
     if (control->terms_by == TERMS_BY_COMMAND) {
         return true; /* `open` has said them; the configuration speaks of a first draw */
     }

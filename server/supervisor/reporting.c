@@ -5,11 +5,14 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "server/listen_fds.h"
 #include "shm/heartbeat.h"
 #include "store/control.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <string.h>
 
 /* Judges the storer, and says it in the log when it changes. True: it lives, or is being replaced. */
 static bool storer_is_well(struct reporting *reporting)
@@ -48,6 +51,18 @@ static void tell_status(const struct reporting *reporting)
         reporting->storer_is_late ? ". THE STORER DOES NOT ANSWER" : "");
 }
 
+void reporting_open(const struct reporting *reporting)
+{
+    const struct listeners *listeners = &reporting->heritage->listeners;
+    if (!service_manager_keep(reporting->heritage->manager, LISTEN_FDS_KEPT_NAME,
+                              listeners->descriptors, listeners->count)) {
+        log_warning(LOG_LISTENERS_NOT_KEPT,
+                    "result: fail | error: send the listening sockets: %s | reason: the service "
+                    "manager does not have all of them, and the next restart refuses connections",
+                    strerror(errno));
+    }
+}
+
 void reporting_start(struct reporting *reporting)
 {
     reporting->serves = false;
@@ -66,14 +81,24 @@ void reporting_serve(struct reporting *reporting)
 void reporting_go_round(struct reporting *reporting)
 {
     const int64_t now_ms = clock_monotonic_ms();
-    if (!reporting->serves || now_ms < reporting->status_due_ms) {
+    if (!reporting->serves) {
         return;
     }
-    reporting->status_due_ms = now_ms + REPORTING_STATUS_MS;
     if (storer_is_well(reporting)) {
         service_manager_watchdog(reporting->heritage->manager);
     }
-    tell_status(reporting);
+    if (now_ms >= reporting->status_due_ms) {
+        reporting->status_due_ms = now_ms + REPORTING_STATUS_MS;
+        tell_status(reporting);
+    }
+}
+
+/* A storer that is late gets no beat, so nothing is due that would keep the loop awake. */
+int64_t reporting_patience_ms(const struct reporting *reporting)
+{
+    return reporting->serves && !reporting->storer_is_late
+               ? service_manager_patience_ms(reporting->heritage->manager)
+               : -1;
 }
 
 void reporting_stop(struct reporting *reporting)

@@ -30,14 +30,26 @@ struct reporting {
     int64_t status_due_ms; /* monotonic clock */
 };
 
+/*
+ * Has the manager keep the listening sockets, which are open: from now on a restart, and a crash, refuse
+ * no connection. Called once.
+ */
+void reporting_open(const struct reporting *reporting);
+
 /* A draw is about to be started: what is stored is read first, which may take its time. */
 void reporting_start(struct reporting *reporting);
 
 /* The server serves from now on. */
 void reporting_serve(struct reporting *reporting);
 
-/* Tells of the watchdog and of the status, when it is time. Called in each round of each loop. */
+/*
+ * Tells of the watchdog and of the status, each when it is time. Called in each round of each loop.
+ * A beat comes twice in WatchdogSec, however short that is; the status once in REPORTING_STATUS_MS.
+ */
 void reporting_go_round(struct reporting *reporting);
+
+/* Milliseconds until a beat is due; -1: none is. */
+int64_t reporting_patience_ms(const struct reporting *reporting);
 
 /* The server ends. */
 void reporting_stop(struct reporting *reporting);

@@ -25,6 +25,7 @@
 #include "lib/log.h"
 #include "lib/log_limit.h"
 #include "server/heritage.h"
+#include "server/listen_fds.h"
 #include "server/listener.h"
 #include "server/processes.h"
 #include "server/signals.h"
@@ -408,6 +409,7 @@ static int64_t patience_ms(const struct supervisor *supervisor)
         admin_door_patience_ms(&supervisor->heritage.door),
         successor_patience_ms(&supervisor->successor),
         operator_patience_ms(&supervisor->desk),
+        reporting_patience_ms(&supervisor->reporting),
     };
     for (size_t i = 0; i < sizeof others_ms / sizeof others_ms[0]; i++) {
         if (others_ms[i] >= 0 && others_ms[i] < patience_ms) {
@@ -472,6 +474,8 @@ static void fence(struct supervisor *supervisor)
     enum ship_verdict verdict = ship_keeper_verdict(&supervisor->ship_keeper);
     note_end(supervisor, verdict == SHIP_STRANGER ? SUPERVISOR_STRANGER : SUPERVISOR_FENCED);
     wait_halt(&supervisor->heritage.segment);
+    /* Who connects is to ask the node that writes now, and not to wait here for the next start. */
+    service_manager_forget(supervisor->heritage.manager, LISTEN_FDS_KEPT_NAME);
     if (verdict == SHIP_STRANGER) {
         log_critical(
             LOG_PRIMARY_STRANGER,
@@ -679,6 +683,9 @@ static void shut_down(struct supervisor *supervisor)
         service_manager_rests_watchdog(heritage->manager); /* the service does not stop */
     } else {
         reporting_stop(&supervisor->reporting);
+        if (heritage->manager->keeps) { /* for who waits until the next start */
+            listeners_set_backlog(&heritage->listeners, LISTENER_GAP_BACKLOG);
+        }
         listeners_close(&heritage->listeners);
         log_info(LOG_LISTENER_CLOSED, "result: success");
     }
@@ -910,14 +917,13 @@ static void log_nobody_serves(const struct predecessor *predecessor,
 }
 
 int supervisor_run(const struct server_config *config, struct service_manager *manager,
-                   const struct predecessor *predecessor, int promoter)
+                   const struct predecessor *predecessor, const struct listeners *listeners,
+                   int promoter)
 {
     struct supervisor supervisor = {.heritage = {.config = *config, .manager = manager}};
     struct failure failure = {.text = ""};
     config_reload_open(&supervisor.configuration, config);
-    if (predecessor != NULL) {
-        supervisor.heritage.listeners = predecessor->listeners;
-    }
+    supervisor.heritage.listeners = *listeners;
     supervisor.successor.heritage = &supervisor.heritage;
     supervisor.keeper.heritage = &supervisor.heritage;
     supervisor.key_keeper.heritage = &supervisor.heritage;
@@ -936,6 +942,7 @@ int supervisor_run(const struct server_config *config, struct service_manager *m
             failure_set(&failure, "no memory for limits.max_connections");
             note_end(&supervisor, SUPERVISOR_COULD_NOT_START);
         } else {
+            reporting_open(&supervisor.reporting);
             reporting_start(&supervisor.reporting);
             live(&supervisor, &failure);
         }

@@ -15,8 +15,8 @@
 enum { SUPERVISOR_EXIT_FENCED = 4 };
 
 /*
- * `predecessor`: the server that this one replaces, which has ended, with the sockets that it had; NULL:
- * none.
+ * `predecessor`: the server that this one replaces, which has ended; NULL: none. `listeners`: the sockets
+ * that it serves at, which are the supervisor's from now on; none: it opens its own.
  *
  * Runs the server until it is asked to stop or can't go on, and returns the exit status of the
  * process. `manager` is told how it goes. `promoter` is the connection of an operator who is owed an
@@ -24,6 +24,7 @@ enum { SUPERVISOR_EXIT_FENCED = 4 };
  * The processes that it forks never return from it (processes.h).
  */
 int supervisor_run(const struct server_config *config, struct service_manager *manager,
-                   const struct predecessor *predecessor, int promoter);
+                   const struct predecessor *predecessor, const struct listeners *listeners,
+                   int promoter);
 
 #endif

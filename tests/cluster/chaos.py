@@ -5,7 +5,9 @@ chaos.py - kills, stops and cuts off everything past one machine, until enough h
     make cluster-chaos [KILLS=...] [SECONDS=...] [SEED=...] [ROUND=...] [KEEP=1]
 
 A round is a fresh lottery: three nodes of the engine, two servers, five agencies that have both addresses.
-The seed and the round's number decide what happens. Whoever dies is started again after a while: a server
+The seed and the round's number decide what happens. A lottery has one draw, two or three: the next one is
+opened when the one before it was held, or in the middle of its sales, which are then abandoned. Its agencies
+are others, with other bets. Whoever dies is started again after a while: a server
 mostly as a standby, sometimes as the primary that it may not be; where it ends because it is fenced, it is
 started again to follow. When the round has had its faults, everything is healed, the agencies get their
 winners, and chaos_judge.py judges.
@@ -34,7 +36,11 @@ RUN = pathlib.Path(os.environ.get("CHAOS_DIRECTORY") or "build/cluster-chaos")
 BETS_A_SECOND = 250   # of an agency, so that there is something to lose all the time
 ENGINE_PAUSE_S = 0.5  # nodes of nats-server 2.10.27 that start at the same moment may stay without a leader
 SETTLE_S = 150        # for a round to end once it is left in peace
+ORDER_S = 10          # an operator waits for so long
+ORDER_AGAIN_S = 2     # and orders an opening that did not come about once more
 CENTRE = "A"
+DRAWS = ("1", "second", "third")
+ABANDONED = 4         # an agency's status where its draw ended without all of its bets
 
 KINDS = {  # how often each is taken, and whether it kills
     "kill a shipper": (6, True), "kill a storer": (2, True), "kill a server": (5, True),
@@ -43,6 +49,7 @@ KINDS = {  # how often each is taken, and whether it kills
     "stop a shipper": (3, False), "stop a server": (4, False), "stop an engine node": (3, False),
     "cut a server from the engine": (4, False), "cut an engine node from the others": (4, False),
     "cut an engine node from all": (3, False), "cut a server from all": (3, False), "promote": (1, False),
+    "abandon the draw": (2, False),
 }
 CUTS = [kind for kind in KINDS if kind.startswith("cut")]
 
@@ -105,17 +112,19 @@ class World:
         self.random = random.Random(f"{seed}/{number}")
         self.run = RUN / f"round-{number}"
         shutil.rmtree(self.run, ignore_errors=True)
-        (self.run / "bets").mkdir(parents=True)
+        self.run.mkdir(parents=True)
         self.machines = Machines([*ENGINES, *NODES, "agencies"])
         self.takeover_ms = self.random.choice((1000, 1000, 2000, 5000))
-        self.bets = self.random.choice((12000, 20000, 30000))
+        self.draws = DRAWS[:self.random.choice((1, 2, 2, 3))]
+        self.draw = 0           # the place of the current one among them
+        self.ordered_at = 0.0   # the opening of the next one; 0: nobody has
+        self.bets = self.random.choice((12000, 20000, 30000)) // len(self.draws)
         self.ends = []  # (when, what is called): faults that pass
         self.said = []
         self.began = time.monotonic()
         self.engines = {name: None for name in ENGINES}
         self.engine_again_at = {}
-        self.agencies = {}
-        self.counts = dict.fromkeys(KINDS, 0)
+        self.agencies = {}      # (draw's place, number) -> program
 
     @staticmethod
     def program(name):
@@ -130,9 +139,11 @@ class World:
     # ---- starting ----
 
     def set_up(self):
-        subprocess.run([self.program("lottery-generate"), "-d", self.run / "bets", "-a", str(AGENCIES), "-n",
-                        str(self.bets), "-s", str(self.random.randrange(1 << 30))], check=True,
-                       stdout=subprocess.DEVNULL)
+        for draw in self.draws:
+            (self.run / f"bets-{draw}").mkdir()
+            subprocess.run([self.program("lottery-generate"), "-d", self.run / f"bets-{draw}", "-a", str(AGENCIES),
+                            "-n", str(self.bets), "-s", str(self.random.randrange(1 << 30))], check=True,
+                           stdout=subprocess.DEVNULL)
         clients = {name: self.machines.port(4222) for name in ENGINES}
         routes = {name: self.machines.port(6222) for name in ENGINES}
         address = self.machines.address
@@ -150,8 +161,7 @@ class World:
         self.servers[0].as_primary = True
         for server in self.servers:
             server.start()
-        for agency in range(1, AGENCIES + 1):
-            self.start_agency(agency)
+        self.start_agencies()
         self.await_first_claim()
 
     def await_first_claim(self):
@@ -166,16 +176,24 @@ class World:
         self.engines[name] = self.machines.start(name, ["nats-server", "--config", str(self.run / f"{name}.conf")],
                                                  {}, self.run / f"{name}.log")
 
-    def start_agency(self, agency):
-        self.agencies[agency] = self.machines.start(
+    def start_agencies(self):
+        for agency in range(1, AGENCIES + 1):
+            self.start_agency(self.draw, agency)
+
+    def start_agency(self, draw, agency):
+        name = self.draws[draw]
+        self.agencies[draw, agency] = self.machines.start(
             "agencies", [self.program("lottery-agency"), "-c", "client/config.yaml"],
             {"CLI_ID": str(agency), "CLI_LOG_LEVEL": "DEBUG", "CLI_LOOP_LAPSE": "8s", "CLI_LOOP_PERIOD": "200ms",
              "CLI_BATCH_MAXAMOUNT": "20", "CLI_SERVER_ADDRESS": ",".join(s.endpoint() for s in self.servers),
-             "CLI_BETS_FILE": str(self.bets_of(agency)), "CLI_WINNERS_FILE": str(self.run / f"winners-{agency}.csv")},
-            self.run / f"agency-{agency}.log")
+             "CLI_LOTTERY_NAME": name, "CLI_BETS_FILE": str(self.bets_of(name, agency)),
+             "CLI_WINNERS_FILE": str(self.run / f"winners-{name}-{agency}.csv")}, self.log_of(name, agency))
 
-    def bets_of(self, agency):
-        return self.run / "bets" / f"agency-{agency}.csv"
+    def bets_of(self, draw, agency):
+        return self.run / f"bets-{draw}" / f"agency-{agency}.csv"
+
+    def log_of(self, draw, agency):
+        return self.run / f"agency-{draw}-{agency}.log"
 
     # ---- looking after ----
 
@@ -192,9 +210,22 @@ class World:
                 self.start_engine(name)
             elif program is not None and program.status() is not None:
                 raise chaos_judge.Wrong(f"{name} ended by itself, with status {program.status()}")
-        for agency, program in self.agencies.items():
-            if program.status() not in (None, 0):
-                self.start_agency(agency)
+        for (draw, agency), program in self.agencies.items():
+            if program.status() not in (None, 0, ABANDONED if draw < self.draw else 0):
+                self.start_agency(draw, agency)
+        self.tend_opening(now)
+
+    def tend_opening(self, now):
+        """The next draw is open once a node's control names it; it is ordered where the current one is over."""
+        if self.draw + 1 == len(self.draws):
+            return
+        name = self.draws[self.draw + 1]
+        if any(chaos_judge.is_at_draw(server.directory, name) for server in self.servers):
+            self.say(f"draw {name} is open")
+            self.draw, self.ordered_at = self.draw + 1, 0.0
+            self.start_agencies()
+        elif self.has_winners() and now >= self.ordered_at + ORDER_AGAIN_S:
+            self.order_opening(self.random.choice(self.servers), [])
 
     def wait(self, seconds):
         until = time.monotonic() + seconds
@@ -205,8 +236,13 @@ class World:
     def after(self, seconds, what):
         self.ends.append((time.monotonic() + seconds, what))
 
+    def has_winners(self):
+        """The current draw's agencies have them."""
+        return all(program.status() == 0 for (draw, _), program in self.agencies.items() if draw == self.draw)
+
     def is_over(self):
-        return all(program.status() == 0 for program in self.agencies.values())
+        return self.draw + 1 == len(self.draws) and all(p.status() is not None for p in self.agencies.values()) and (
+            self.has_winners())
 
     # ---- faults ----
 
@@ -266,8 +302,10 @@ class World:
         if kind == "kill all engine nodes":
             return "; ".join(self.kill_engine(each, self.some_time(2)) for each in ENGINES)
         if kind == "kill an agency":
-            self.agencies[agency].signal_all(signal.SIGKILL)
+            self.agencies[self.draw, agency].signal_all(signal.SIGKILL)
             return f"agency {agency}"
+        if kind == "abandon the draw":
+            return self.abandon(server)
         if kind == "stop a shipper":
             return self.stop_shipper(server)
         if kind == "stop a server":
@@ -297,12 +335,25 @@ class World:
             return f"{server.name}'s for {seconds} s"
         return None
 
-    def promote(self, server):
-        with open(self.run / "promote.log", "ab") as log:
-            asking = subprocess.Popen([self.program("lottery-admin"), "promote"], stdout=log, stderr=log,
+    def order(self, server, words):
+        """An operator's, who goes away where it takes too long."""
+        with open(self.run / "orders.log", "ab") as log:
+            asking = subprocess.Popen([self.program("lottery-admin"), *words], stdout=log, stderr=log,
                                       env={"DATA_DIRECTORY": str(server.directory)}, start_new_session=True)
-        self.after(10, lambda: (asking.kill(), asking.wait()))
+        self.after(ORDER_S, lambda: (asking.kill(), asking.wait()))
         return server.name
+
+    def promote(self, server):
+        return self.order(server, ["promote"])
+
+    def order_opening(self, server, options):
+        self.ordered_at = time.monotonic()
+        return self.order(server, ["open", self.draws[self.draw + 1], "--number", "7574", *options])
+
+    def abandon(self, server):
+        if self.draw + 1 == len(self.draws):
+            return None
+        return self.order_opening(server, ["--abandon", "--reason", "chaos"])
 
     # ---- the end ----
 
@@ -334,7 +385,9 @@ class World:
             except FileNotFoundError:
                 return None
         return all(content(self.servers[0], name) == content(self.servers[1], name) is not None
-                   for name in chaos_judge.EQUAL_FILES)
+                   for name in chaos_judge.EQUAL_FILES) and all(
+            content(self.servers[0], f"draws/{draw}/bets.csv") == content(self.servers[1], f"draws/{draw}/bets.csv")
+            is not None for draw in self.draws[:-1])
 
     def export(self):
         words = [self.program("lottery-feed"), "--servers", self.engine_urls, "--centre", CENTRE, "--export"]
@@ -351,9 +404,11 @@ class World:
             if server.program.process.wait(30) != 0:
                 raise chaos_judge.Wrong(f"{server.name} ended with {server.program.status()} when it was asked to")
         agencies = range(1, AGENCIES + 1)
-        return chaos_judge.judge({agency: self.bets_of(agency) for agency in agencies},
-                                 {agency: self.run / f"agency-{agency}.log" for agency in agencies},
-                                 [server.directory for server in self.servers], export,
+        plays = [chaos_judge.Play(name, {agency: self.bets_of(name, agency) for agency in agencies},
+                                  {agency: self.log_of(name, agency) for agency in agencies},
+                                  {agency for agency in agencies if self.agencies[draw, agency].status() == 0})
+                 for draw, name in enumerate(self.draws)]
+        return chaos_judge.judge(plays, [server.directory for server in self.servers], export,
                                  {server.endpoint(): server.name for server in self.servers})
 
     def close(self):
@@ -397,8 +452,8 @@ def run_round(number, seed, totals):
     kinds = [kind for kind in KINDS if world.machines.can_cut or kind not in CUTS]
     tempers = {of: world.random.choice((0.2, 1, 1, 3)) for of in ("server", "shipper", "engine")}
     weights = [KINDS[kind][0] * temper_of(kind, tempers) for kind in kinds]
-    print(f"SEED={seed} ROUND={number}: {world.bets} bets, {faults} faults, takeover after {world.takeover_ms} ms",
-          flush=True)
+    print(f"SEED={seed} ROUND={number}: {len(world.draws)} x {world.bets} bets, {faults} faults, takeover after "
+          f"{world.takeover_ms} ms", flush=True)
     try:
         world.set_up()
         world.wait(world.some_time(6))
@@ -423,7 +478,7 @@ def run_round(number, seed, totals):
     totals["rounds"] += 1
     totals["cut"] = world.machines.can_cut
     print(f"  survived in {time.monotonic() - world.began:.0f} s: {figures['bets']} bets, {figures['takeovers']} "
-          f"takeovers, {figures['claims']} claims", flush=True)
+          f"takeovers, {figures['claims']} claims, {figures['openings']} openings", flush=True)
     if not os.environ.get("KEEP"):
         shutil.rmtree(world.run, ignore_errors=True)
 
@@ -456,8 +511,10 @@ def main():
         return 1
     kinds = ", ".join(f"{count} x {kind}" for kind, count in sorted(totals["kinds"].items()))
     print(f"chaos: SEED={seed}: {totals['kills']} kills survived in {totals['rounds']} rounds ({kinds}); "
-          f"{totals['takeovers']} takeovers, {totals['claims']} claims; {totals['acknowledged']} bets acknowledged, none "
-          f"lost, none doubled, none by two; both nodes' files equal")
+          f"{totals['takeovers']} takeovers, {totals['claims']} claims, {totals['openings']} "
+          f"openings of a next draw; {totals['acknowledged']} bets acknowledged, none lost, none doubled, none by two, "
+          f"each in its draw; {totals['outdated']} answers to STATUS by a node that did not know yet "
+          f"that it was replaced; both nodes' files equal")
     if not totals["cut"]:
         print("skipped: partitions: this machine gives no network namespaces (root, or CAP_NET_ADMIN)")
     return 0

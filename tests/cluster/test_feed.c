@@ -29,8 +29,6 @@ enum {
     BETS = ROWS * RECORDS * ROUNDS
 };
 
-#define IDENTITY "00112233445566778899aabbccddeeff"
-
 static struct failure failure;
 
 /* ------------------------------------------------------------------ the writer ---- */
@@ -42,8 +40,14 @@ struct writer {
     uint64_t bets;  /* rows */
     char *expected; /* all rows, with LF, as psql prints them */
     size_t used;    /* of it */
-    uint64_t end;   /* of bets.csv */
+    uint64_t end;   /* of the draw's bets.csv */
+    unsigned draws; /* that were opened; the next ones have other identities */
 };
+
+static void write_identity(const struct writer *writer, char identity[RECORD_IDENTITY_BYTES])
+{
+    (void)snprintf(identity, RECORD_IDENTITY_BYTES, "%032x", writer->draws);
+}
 
 /* Appends, and goes on when the answer is lost: the record is there or not. */
 static void append(struct writer *writer, struct record *record)
@@ -53,8 +57,8 @@ static void append(struct writer *writer, struct record *record)
     const struct deadline deadline = deadline_in(DEADLINE_MS);
     uint64_t expected = writer->last;
     (void)snprintf(record->node, sizeof record->node, "one-01234567");
-    (void)snprintf(record->identity, sizeof record->identity, IDENTITY);
-    record->epoch = 1;
+    write_identity(writer, record->identity);
+    record->epoch = 1 + writer->draws;
     assert_true(record_make_nonce(record->nonce, &failure));
     record_write_subject(subject, "north", record->kind);
     const struct engine_append append = {.stream = "BETS_north",
@@ -122,6 +126,16 @@ static void write_bets(struct writer *writer)
     writer->end += used;
 }
 
+/* Begins the next draw. */
+static void open_draw(struct writer *writer)
+{
+    static const char control[] = "of the next draw";
+    struct record claim = {.kind = RECORD_CLAIM, .bytes = control, .length = sizeof control - 1};
+    writer->draws++;
+    writer->end = 0;
+    append(writer, &claim);
+}
+
 /* ---------------------------------------------------------------------- feeds ---- */
 
 static struct program *start_feed(struct cluster *cluster, const char *const *arguments)
@@ -178,6 +192,16 @@ static void expect_all_bets(const struct postgres *postgres, const struct writer
                   "FROM lottery_bets ORDER BY sequence, line) TO STDOUT (FORMAT csv)");
     assert_int_equal(strlen(bets), writer->used);
     assert_memory_equal(bets, writer->expected, writer->used);
+    const char *draws = postgres_ask(postgres, "SELECT count(DISTINCT lottery), count(content) "
+                                               "FROM lottery_records WHERE kind = 'claim'");
+    assert_string_equal(draws, stage_text(stage, "%u|%u\n", writer->draws + 1, writer->draws));
+    char identity[RECORD_IDENTITY_BYTES];
+    write_identity(writer, identity);
+    assert_string_equal(
+        postgres_ask(postgres,
+                     "SELECT split_part(stands_at, '/', 4), split_part(stands_at, '/', 6) "
+                     "FROM lottery_feed"),
+        stage_text(stage, "%llu|%s\n", (unsigned long long)writer->end, identity));
 }
 
 /* ------------------------------------------------------------------- printing ---- */
@@ -186,7 +210,7 @@ static void a_feed_prints_what_was_stored_and_goes_on_behind_its_position(void *
 {
     struct stage *stage = *state;
     struct cluster *cluster = cluster_start(stage, 1, "");
-    struct writer *writer = open_writer(cluster, 3);
+    struct writer *writer = open_writer(cluster, 4);
     const char *kept = stage_path(stage, "position");
     write_bets(writer);
     write_bets(writer);
@@ -203,10 +227,18 @@ static void a_feed_prints_what_was_stored_and_goes_on_behind_its_position(void *
     const char *from = stage_text(stage, "%.*s", (int)strcspn(said + strlen("position: "), "\n"),
                                   said + strlen("position: "));
     struct program *json = expect_feed(cluster, 0, ARGUMENTS("--from", from, "--format", "json"));
-    assert_int_equal(program_count_log(json, "{\"sequence\":4,\"lottery\":\"" IDENTITY "\""), ROWS);
+    assert_int_equal(program_count_log(json, "{\"sequence\":4,\"lottery\":\"00000000"), ROWS);
     assert_int_equal(program_count_log(json, "{\"position\":\"4/1/1/"), 1);
     struct program *exported = expect_feed(cluster, 0, ARGUMENTS("--export"));
     assert_int_equal(program_count_log(exported, "{\"sequence\":"), 4);
+    open_draw(writer);
+    (void)expect_feed(cluster, 0, ARGUMENTS("--position", kept)); /* stands at the opening */
+    write_bets(writer);
+    struct program *next =
+        expect_feed(cluster, 0, ARGUMENTS("--position", kept, "--format", "json"));
+    assert_int_equal(
+        program_count_log(next, "{\"sequence\":6,\"lottery\":\"0000000*1\",\"offset\""), ROWS);
+    assert_int_equal(program_count_log(next, "\"offset\":0,"), 1);
 }
 
 static void a_feed_follows_until_it_is_stopped_also_over_an_engine_that_dies(void **state)
@@ -267,6 +299,9 @@ static void each_bet_is_stored_once_whoever_is_killed(void **state)
             write_bets(writer);
             if (i != moment) {
                 continue;
+            }
+            if (round % 2 == 1) { /* whoever is killed then has the opening before or behind it */
+                open_draw(writer);
             }
             bool kills_postgres = round % 3 != 0;
             if (kills_postgres) {

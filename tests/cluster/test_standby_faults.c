@@ -7,6 +7,7 @@
 #include "tests/harness/centre.h"
 #include "tests/harness/faults.h"
 #include "tests/harness/files.h"
+#include "tests/harness/operator.h"
 #include "tests/harness/peer.h"
 
 #include <setjmp.h>
@@ -121,6 +122,20 @@ static void one_that_dies_behind_its_claim_claims_again(void **state)
     bets_expect_stored(standby, 1, 0, 10);
 }
 
+/* Nothing is as before: so the order is carried out, by the next one. */
+static void an_order_over_which_the_shipper_dies_is_carried_out_by_the_next_one(void **state)
+{
+    struct centre *centre = centre_open(*state, "2");
+    struct server *primary = centre_start_primary(centre, 0);
+    centre_arm(centre, "follow.claimed:1:KILL");
+    struct server *standby = centre_start_standby(centre, 1, "1h");
+    (void)centre_sell(primary, standby, 10);
+    operator_administer(standby, ARGUMENTS("promote"), 0, "by claim 4 of the log");
+    centre_await_fault(centre);
+    assert_int_equal(program_await_end(primary->program).status, CENTRE_FENCED);
+    bets_expect_stored(standby, 1, 0, 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +145,7 @@ int main(void)
         STAGE_TEST(what_is_put_aside_is_not_put_aside_twice),
         STAGE_TEST(what_was_cut_off_is_followed_from_there),
         STAGE_TEST(one_that_dies_behind_its_claim_claims_again),
+        STAGE_TEST(an_order_over_which_the_shipper_dies_is_carried_out_by_the_next_one),
     };
     faults_use_programs();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,7 +63,7 @@ struct outcome {
 
 static const char identity[] = "00112233445566778899aabbccddeeff";
 static const char old_layout[] = "lottery data 1\nring_bytes 4096\n";
-static const char other_version[] = "lottery data 4\nring_bytes 4096\n";
+static const char other_version[] = "lottery data 5\nring_bytes 4096\n";
 
 static struct segment segment;
 

@@ -204,6 +204,39 @@ static void a_message_is_read_as_it_was_appended(void **state)
     leave_scene(&scene);
 }
 
+/* Any program that may publish can write such a message: it is there, and it is none of ours. */
+static void a_message_with_strange_headers_is_there_without_them(void **state)
+{
+    enum { TOO_MANY = ENGINE_HEADERS_MAX + 1 };
+    struct scene scene;
+    struct engine_message message;
+    uint64_t sequence = 0;
+    char names[TOO_MANY][16];
+    struct engine_header headers[TOO_MANY];
+    for (size_t i = 0; i < TOO_MANY; i++) {
+        (void)snprintf(names[i], sizeof names[i], "X-%zu", i);
+        headers[i] = (struct engine_header){.name = names[i], .value = "x"};
+    }
+    make_scene(&scene, state, "strange");
+    const struct engine_append append = {.stream = scene.stream,
+                                         .subject = scene.bets,
+                                         .headers = headers,
+                                         .header_count = TOO_MANY,
+                                         .bytes = "x",
+                                         .count = 1};
+    assert_int_equal(engine_append(scene.engine, &append, TIMEOUT_MS, &sequence, &failure),
+                     ENGINE_STORED);
+    expect_stored(&scene, scene.bets, 1, "next");
+    assert_int_equal(engine_read(scene.other, scene.stream, 1, TIMEOUT_MS, &message, &failure),
+                     ENGINE_READ);
+    assert_true(message.has_strange_headers);
+    assert_int_equal(message.header_count, 0);
+    assert_int_equal(engine_read(scene.other, scene.stream, 2, TIMEOUT_MS, &message, &failure),
+                     ENGINE_READ);
+    assert_false(message.has_strange_headers);
+    leave_scene(&scene);
+}
+
 static void messages_are_read_in_a_row_and_out_of_it(void **state)
 {
     struct scene scene;
@@ -469,6 +502,7 @@ int engine_cases_run(const char *name, struct engine_cases *cases)
         cmocka_unit_test(of_two_writers_one_is_refused),
         cmocka_unit_test(a_subject_takes_its_first_message_once),
         cmocka_unit_test(a_message_is_read_as_it_was_appended),
+        cmocka_unit_test(a_message_with_strange_headers_is_there_without_them),
         cmocka_unit_test(messages_are_read_in_a_row_and_out_of_it),
         cmocka_unit_test(two_streams_are_read_in_turn),
         cmocka_unit_test(what_is_not_there_yet_is_nothing),

@@ -139,9 +139,8 @@ static void settle(struct bettor *bettor, const char *state)
         fail(bettor, "STATE", state);
     }
     size_t stored = strtoul(state + sizeof start - 1, NULL, DECIMAL);
-    if (stored < bettor->acknowledged || stored > bettor->sent_at_most ||
-        stored % BETTOR_BATCH_ROWS != 0) {
-        fail(bettor, "all that was acknowledged, whole batches, no more than was sent", state);
+    if (stored < bettor->acknowledged || stored > bettor->sent_at_most) {
+        fail(bettor, "all that was acknowledged, no more than was sent", state);
     }
     expect_checksum(bettor, state, stored);
     bettor->sent = stored;
@@ -169,14 +168,22 @@ pid_t bettor_handler(const struct bettor *bettor)
 
 /* --------------------------------------------------------------- betting ---- */
 
+/* The row behind the batch that begins at this one. */
+static size_t batch_end(const struct bettor *bettor, size_t first)
+{
+    size_t rows_left = bettor->rows - first;
+    return first + (rows_left < BETTOR_BATCH_ROWS ? rows_left : BETTOR_BATCH_ROWS);
+}
+
 static void send_batch(struct bettor *bettor)
 {
     struct stage *stage = bettor->lottery->stage;
+    size_t end = batch_end(bettor, bettor->sent);
     size_t bytes = 0;
     const char *rows =
-        write_rows(stage, bettor->agency.id, bettor->sent, BETTOR_BATCH_ROWS, &bytes);
+        write_rows(stage, bettor->agency.id, bettor->sent, end - bettor->sent, &bytes);
     peer_send(bettor->peer, stage_text(stage, "%u:4:%s\r\n", bettor->agency.id, rows));
-    bettor->sent += BETTOR_BATCH_ROWS;
+    bettor->sent = end;
     bettor->unanswered++;
     if (bettor->sent > bettor->sent_at_most) {
         bettor->sent_at_most = bettor->sent;
@@ -201,7 +208,7 @@ bool bettor_take_answers(struct bettor *bettor)
             fail(bettor, "ACK", answer);
         }
         bettor->unanswered--;
-        bettor->acknowledged += BETTOR_BATCH_ROWS;
+        bettor->acknowledged = batch_end(bettor, bettor->acknowledged);
     }
     return bettor->peer != NULL;
 }

@@ -2,8 +2,9 @@
  * faults_bettor.h - an agency of raw connections that keeps the books.
  *
  * It knows which of its bets have been acknowledged, and holds the server to
- * it: whoever died, STATUS must tell at least those, at most what was sent, and
- * whole batches. A connection that is lost is one of the things that happen: the
+ * it: whoever died, STATUS must tell at least those, and at most what was sent. It
+ * may tell a part of a batch, in whole rows: a write that a SIGKILL interrupts ends
+ * between two pages. A connection that is lost is one of the things that happen: the
  * calls say so, and bettor_resume goes on at the row that STATUS tells.
  * Every tenth bet wins. Called by the test's process.
  */

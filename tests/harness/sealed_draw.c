@@ -191,6 +191,11 @@ static void hold_draw(struct making *making)
                                       SEALED_DRAW_DRAWN_MS, never, &report, &failure),
                      SEAL_GOOD);
     close(winners);
+    if (making->plan->drawing != NULL) {
+        report.is_national = true;
+        assert_true(sha256_of(making->plan->drawing, strlen(making->plan->drawing),
+                              &report.national_sha256));
+    }
     char *report_text = draw_report_write_text(&report, &bytes);
     put_text(making, DATA_DRAW_FILE, DATA_DRAW_SIGNATURE_FILE, report_text, bytes,
              control->draw_sha256);
@@ -221,6 +226,8 @@ void sealed_draw_make(const char *path, const struct sealed_draw_plan *plan)
     struct control *control = &making.control;
     (void)snprintf(control->terms.draw, sizeof control->terms.draw, "%s",
                    plan->draw == NULL ? "2026-W48" : plan->draw);
+    (void)snprintf(control->terms.centres_expected, sizeof control->terms.centres_expected, "%s",
+                   plan->centres == NULL ? "" : plan->centres);
     if (plan->number_by == NUMBER_BY_COMMAND) {
         control->terms.winning_number = 0;
     }

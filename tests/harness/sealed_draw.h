@@ -25,6 +25,8 @@ struct sealed_draw_plan {
     const char *draw; /* its name; NULL: "2026-W48" */
     enum number_source number_by;
     enum control_state state; /* CONTROL_NEW (zeroed): CONTROL_DRAWN */
+    const char *centres;      /* that hold it together; NULL: one alone */
+    const char *drawing;      /* what draw.json names of what they said; NULL: nothing */
     const char *key;          /* the path of a private key that signs; NULL: none does */
 };
 

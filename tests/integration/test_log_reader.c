@@ -3,6 +3,7 @@
  *
  * The test is the reader: it reads as far as `listen`, and no further.
  */
+#include "lib/log_journal.h"
 #include "lib/program.h"
 #include "tests/harness/agency.h"
 #include "tests/harness/deadline.h"
@@ -10,11 +11,18 @@
 #include "tests/harness/peer.h"
 #include "tests/harness/reckoning.h"
 
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
 
@@ -37,6 +45,13 @@ static struct outlet *open_outlet(struct stage *stage, enum outlet_kind kind)
     return outlet;
 }
 
+/* The port that stands behind these words, in the line that has `marker`. */
+static unsigned port_after(const char *text, const char *marker, const char *words)
+{
+    const char *port = strstr(strstr(text, marker), words) + strlen(words);
+    return (unsigned)strtoul(port, NULL, DECIMAL);
+}
+
 /* A server that logs there, as far as `listen`: from then on nobody reads. */
 static struct server *start_unheard(struct stage *stage, struct outlet *outlet)
 {
@@ -44,8 +59,7 @@ static struct server *start_unheard(struct stage *stage, struct outlet *outlet)
         server_launch(stage, outlet->writer, ENVIRONMENT("NUMBER_OF_AGENCIES=1"));
     outlet_close_writer(outlet);
     outlet_await(outlet, listening);
-    const char *port = strstr(strstr(outlet->text, listening), "port: ") + strlen("port: ");
-    server->port = (unsigned)strtoul(port, NULL, DECIMAL);
+    server->port = port_after(outlet->text, listening, "port: ");
     return server;
 }
 
@@ -112,10 +126,9 @@ static void expect_all_stored(const struct server *server)
 
 /* ------------------------------------------------------------------ server ---- */
 
-static void serve_and_stop_unheard(struct stage *stage, enum outlet_kind kind)
+/* Nobody reads the server's log any more. Everything that it promises holds, and it stops well. */
+static void expect_all_promises(struct stage *stage, struct server *server)
 {
-    struct outlet *outlet = open_outlet(stage, kind);
-    struct server *server = start_unheard(stage, outlet);
     bet(server);
     uint64_t lost = lines_lost(server);
     assert_true(lost > 0);
@@ -124,6 +137,12 @@ static void serve_and_stop_unheard(struct stage *stage, enum outlet_kind kind)
     stage_expect_nothing_left(stage);
     expect_all_stored(server);
     assert_non_null(strstr(program_errors(server->program), " lines of the log were lost: "));
+}
+
+static void serve_and_stop_unheard(struct stage *stage, enum outlet_kind kind)
+{
+    struct outlet *outlet = open_outlet(stage, kind);
+    expect_all_promises(stage, start_unheard(stage, outlet));
 }
 
 static void a_server_serves_and_stops_with_a_fifo_that_nobody_reads(void **state)
@@ -139,6 +158,19 @@ static void a_server_serves_and_stops_with_a_terminal_that_nobody_reads(void **s
 static void a_server_serves_and_stops_with_a_socket_that_nobody_reads(void **state)
 {
     serve_and_stop_unheard(*state, OUTLET_SOCKETS);
+}
+
+static void a_server_serves_and_stops_with_a_log_of_json_that_nobody_reads(void **state)
+{
+    static const char listens[] = "\"action\":\"listen\",\"result\":\"success\"";
+    struct stage *stage = *state;
+    struct outlet *outlet = open_outlet(stage, OUTLET_PIPE);
+    struct server *server = server_launch(stage, outlet->writer,
+                                          ENVIRONMENT("NUMBER_OF_AGENCIES=1", "LOG_FORMAT=json"));
+    outlet_close_writer(outlet);
+    outlet_await(outlet, listens);
+    server->port = port_after(outlet->text, listens, "\"port\":");
+    expect_all_promises(stage, server);
 }
 
 /* All that is told as lost. */
@@ -248,18 +280,68 @@ static void an_agency_whose_log_nobody_reads_does_its_job(void **state)
     }
 }
 
+/* ----------------------------------------------------------------- journal ---- */
+
+/*
+ * Binds the journal's socket, in a mount namespace of our own, where nothing of the machine is touched.
+ * Returns -1 where that is not permitted. The namespace goes with this process.
+ */
+static int open_journal(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = LOG_JOURNAL_PATH};
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("tmpfs", "/run/systemd", "tmpfs", 0, NULL) != 0) {
+        return -1;
+    }
+    assert_int_equal(mkdir("/run/systemd/journal", 0755), 0);
+    int journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_true(journal >= 0);
+    assert_int_equal(bind(journal, (struct sockaddr *)&address, sizeof address), 0);
+    return journal;
+}
+
+/* Reads as far as `listen`, which has the port. */
+static unsigned await_listen(int journal)
+{
+    char entry[OUTLET_TEXT_BYTES / 16];
+    const struct timeval patience = {.tv_sec = DEADLINE_MS / 1000};
+    assert_int_equal(setsockopt(journal, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+    do {
+        ssize_t bytes = recv(journal, entry, sizeof entry - 1, 0);
+        assert_true(bytes > 0);
+        entry[bytes] = '\0';
+    } while (strstr(entry, "action: listen | result: success") == NULL);
+    return port_after(entry, "action: listen", "port: ");
+}
+
+static void a_server_serves_and_stops_with_a_journal_that_nobody_reads(void **state)
+{
+    struct stage *stage = *state;
+    int journal = open_journal();
+    if (journal < 0) {
+        skip();
+    }
+    struct server *server = server_launch(
+        stage, STDOUT_FILENO, ENVIRONMENT("NUMBER_OF_AGENCIES=1", "LOG_FORMAT=journald"));
+    server->port = await_listen(journal);
+    expect_all_promises(stage, server);
+    (void)close(journal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         STAGE_TEST(a_server_serves_and_stops_with_a_fifo_that_nobody_reads),
         STAGE_TEST(a_server_serves_and_stops_with_a_terminal_that_nobody_reads),
         STAGE_TEST(a_server_serves_and_stops_with_a_socket_that_nobody_reads),
+        STAGE_TEST(a_server_serves_and_stops_with_a_log_of_json_that_nobody_reads),
         STAGE_TEST(a_fifo_that_is_read_again_is_told_what_was_lost),
         STAGE_TEST(a_terminal_that_is_read_again_is_told_what_was_lost),
         STAGE_TEST(a_socket_that_is_read_again_is_told_what_was_lost),
         STAGE_TEST(a_pipe_gets_whole_lines_before_and_after_a_loss),
         STAGE_TEST(a_server_whose_logs_reader_has_gone_serves_and_stops),
         STAGE_TEST(an_agency_whose_log_nobody_reads_does_its_job),
+        STAGE_TEST(a_server_serves_and_stops_with_a_journal_that_nobody_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

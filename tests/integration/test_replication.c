@@ -97,6 +97,27 @@ static void appends_wait_at_the_lag_that_is_allowed(void **state)
     bets_expect_stored(server, 1, 0, acknowledged * BATCH_BETS);
 }
 
+/* An agency that has sent ahead is told of all that is synced, however long the engine stays away. */
+static void a_handler_that_waits_at_the_lag_answers_what_is_synced(void **state)
+{
+    struct server *server = START(*state, "ACK_AFTER=synced", "RING_BYTES=64k",
+                                  "LIMITS_MESSAGE_BYTES=8k", "REPLICATION_LAG_BYTES=64k");
+    struct peer *peer = peer_connect(server);
+    unsigned acknowledged = 0;
+    for (unsigned first = 0; first < BETS_OVER_THE_LAG; first += BATCH_BETS) {
+        peer_send(peer, bets_batch(*state, 1, first, BATCH_BETS));
+    }
+    server_await_activity(server, peer->port, SLOT_WAITING_FOR_LAG);
+    while (peer_has_news(peer, SILENCE_MS)) {
+        peer_expect(peer, ACK);
+        acknowledged++;
+    }
+    assert_true(acknowledged > 0 && acknowledged < BETS_OVER_THE_LAG / BATCH_BETS);
+    peer_close(peer);
+    (void)server_stop(server);
+    bets_expect_stored(server, 1, 0, acknowledged * BATCH_BETS);
+}
+
 static void a_shipper_that_is_killed_is_replaced_and_the_server_goes_on(void **state)
 {
     struct server *server = START(*state, "ACK_AFTER=synced");
@@ -145,6 +166,7 @@ int main(void)
         TEST(what_is_synced_is_acknowledged_without_an_engine),
         TEST(what_has_to_be_replicated_waits_on_the_disk),
         TEST(appends_wait_at_the_lag_that_is_allowed),
+        TEST(a_handler_that_waits_at_the_lag_answers_what_is_synced),
         TEST(a_shipper_that_is_killed_is_replaced_and_the_server_goes_on),
         TEST(the_copy_is_shown),
         TEST(without_an_engine_the_next_draw_is_not_opened),

@@ -152,6 +152,18 @@ static void draws_of_every_stage_and_number_are_well(void **state)
     each_stage_has_its_status(stage, NUMBER_BY_COMMAND);
 }
 
+static void a_draw_of_several_centres_is_well_and_names_what_they_said(void **state)
+{
+    struct stage *stage = *state;
+    struct sealed_draw_plan plan = {.centres = "A,B,C", .drawing = "drawn"};
+    assert_null(strstr(expect_both(stage, 0, ARGUMENTS(make_draw(stage, "together", &plan))),
+                       "skipped seal-terms"));
+    plan.drawing = NULL;
+    expect_failing(stage, make_draw(stage, "without", &plan), "draw-terms");
+    plan = (struct sealed_draw_plan){.drawing = "drawn"};
+    expect_failing(stage, make_draw(stage, "alone", &plan), "draw-terms");
+}
+
 static void signatures_are_checked_with_a_key(void **state)
 {
     struct stage *stage = *state;
@@ -611,6 +623,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STAGE_TEST(draws_of_every_stage_and_number_are_well),
+        STAGE_TEST(a_draw_of_several_centres_is_well_and_names_what_they_said),
         STAGE_TEST(signatures_are_checked_with_a_key),
         STAGE_TEST(a_data_directory_and_its_archive_are_found_by_name),
         STAGE_TEST(a_draw_without_bets_is_well_while_its_server_runs),

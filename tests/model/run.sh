@@ -2,7 +2,7 @@
 #
 # run.sh - verifies every model exhaustively, and shows that each can fail.
 #
-#   tests/model/run.sh [JOBS]
+#   tests/model/run.sh [JOBS [PATTERN]]     those checks whose line matches, as in `bug claim`
 #
 # A check builds the verifier of one model with some bounds and runs it to its end: any error, a
 # bound that was hit, or a search cut short fails. A mutation switches a known bug in by a macro, and
@@ -14,7 +14,7 @@ export LC_ALL=C # EPOCHREALTIME has a decimal comma in some locales
 
 here=$(cd "$(dirname "$0")" && pwd)
 readonly here
-readonly jobs=${1:-2}
+readonly jobs=${1:-2} pattern=${2:-.}
 readonly build=build/model
 readonly memory_mb=7000 depth=100000 hash_bits=25
 
@@ -51,6 +51,9 @@ safe claims -DLOSSES=1 -DODD=1 -DSTRANGE=1
 safe claim -DCRASHES=1 -DLATE=1 -DNEEDLESS=0
 safe claim -DCRASHES=1 -DLATE=0 -DNEEDLESS=1
 safe claim -DCRASHES=1 -DLATE=0 -DNEEDLESS=0 -DBETS_X=2
+safe claim -DCRASHES=0 -DLATE=0 -DNEEDLESS=1 -DOPENINGS=1
+safe claim -DCRASHES=1 -DLATE=0 -DNEEDLESS=0 -DOPENINGS=1 -DBETS_Y=0
+safe claim -DCRASHES=0 -DLATE=1 -DNEEDLESS=1 -DOPENINGS=2 -DBETS_Y=0
 live claims -DLOSSES=1 -DODD=1 -DSTRANGE=0
 live draws -DCRASHES=0 -DCUTS=1
 live flush -DCRASHES=1 -DFAILS=0
@@ -111,6 +114,13 @@ bug claim -DCRASHES=1 -DLATE=0 -DNEEDLESS=1 -DCUT_BEFORE_CLAIM
 bug claim -DCRASHES=1 -DLATE=0 -DNEEDLESS=0 -DCUT_AT_CLAIMS_ONLY
 bug claim -DCRASHES=1 -DLATE=0 -DNEEDLESS=1 -DCLAIM_BEFORE_SYNC -DNO_COMPARISON
 bug claim -DCRASHES=0 -DLATE=0 -DNEEDLESS=1 -DTRUST_AN_OLD_END
+bug claim -DCRASHES=0 -DLATE=0 -DNEEDLESS=1 -DOPENINGS=1 -DOPENING_WITHOUT_EXPECTATION
+bug claim -DCRASHES=0 -DLATE=0 -DNEEDLESS=0 -DOPENINGS=1 -DOPENS_BEFORE_REPLICATED
+bug claim -DCRASHES=0 -DLATE=0 -DNEEDLESS=0 -DOPENINGS=1 -DOPENING_AT_OLD_OFFSETS
+bug claim -DCRASHES=1 -DLATE=0 -DNEEDLESS=0 -DOPENINGS=1 -DKEEPS_BETS_AT_OPENING
+bug claim -DCRASHES=0 -DLATE=0 -DNEEDLESS=1 -DOPENINGS=1 -DCOMMITS_BEFORE_BEGUN
+bug claim -DCRASHES=1 -DLATE=0 -DNEEDLESS=0 -DOPENINGS=1 -DDEAF_TO_THE_DRAW
+bug claim -DCRASHES=0 -DLATE=1 -DNEEDLESS=0 -DOPENINGS=2 -DKNOWS_OPENING_BY_NODE
 bug lottery -DCRASHES=1 -DCUTS=0 -DNO_RECOUNT
 bug lottery -DCRASHES=1 -DCUTS=0 -DNO_RECOUNT -DCOUNT_BEFORE_PHASE
 bug lottery -DCRASHES=1 -DCUTS=0 -DASK_IN_TWO_STEPS
@@ -198,4 +208,4 @@ check() {
 export -f verify check
 export here build memory_mb depth hash_bits
 # shellcheck disable=SC2016 # the inner shell expands it
-list_checks | xargs -P "$jobs" -d '\n' -I '{}' bash -c 'check "$1"' check '{}'
+list_checks | grep -E -e "$pattern" | xargs -P "$jobs" -d '\n' -I '{}' bash -c 'check "$1"' check '{}'

@@ -176,6 +176,16 @@ a_step_that_leads_nowhere_is_found() {
     expect_found 'there is no file server/nowhere.c'
 }
 
+an_alarm_that_leads_nowhere_is_found() {
+    copy_sources
+    plant 's/#lt-3009-.*/#lt-3009-storer/; s/#lt-3010-.*/#lt-3011-handlers-were-killed/' \
+        monitoring/lottery.rules.yml
+    expect_found 'the link to docs/runbook.md#lt-3009-storer is dead'
+    expect_found 'LT-3010 links to lt-3011-handlers-were-killed, which is another section'
+    plant '/runbook: LT-3008/d' monitoring/lottery.rules.yml
+    expect_found 'a runbook_url has no runbook above it'
+}
+
 a_dead_link_and_a_long_line_are_found() {
     copy_sources
     printf '[there](nowhere.md) and [here](#nowhere)\n%0130d\n' 0 >>docs/protocol.md
@@ -206,4 +216,5 @@ run_tests \
     a_fault_point_that_no_test_uses_is_found \
     another_table_of_rooms_is_found \
     a_step_that_leads_nowhere_is_found \
+    an_alarm_that_leads_nowhere_is_found \
     a_dead_link_and_a_long_line_are_found

@@ -118,6 +118,17 @@ static void a_fenced_writer_is_found_out(void **state)
     expect_refused(&log, claim_of("one", 1, 100, 20), "claims epoch 1");
 }
 
+static void a_claim_far_above_the_epoch_before_it_is_refused(void **state)
+{
+    const struct log_state log = small_log();
+    (void)state;
+    expect_refused(&log, claim_of("two", UINT64_MAX, 100, 20), "no server of the lottery");
+    expect_refused(&log, claim_of("two", 2 + LOG_STATE_EPOCH_STEP_MAX, 100, 20), "no server");
+    struct log_state after = log;
+    fold(&after, claim_of("two", 1 + LOG_STATE_EPOCH_STEP_MAX, 100, 20));
+    assert_int_equal(after.epoch, 1 + LOG_STATE_EPOCH_STEP_MAX);
+}
+
 static void nothing_comes_before_the_first_claim(void **state)
 {
     const struct log_state log = {0};
@@ -184,6 +195,7 @@ int main(void)
         cmocka_unit_test(a_log_says_who_writes_and_where_the_files_end),
         cmocka_unit_test(a_claim_changes_who_writes_and_nothing_else),
         cmocka_unit_test(a_fenced_writer_is_found_out),
+        cmocka_unit_test(a_claim_far_above_the_epoch_before_it_is_refused),
         cmocka_unit_test(nothing_comes_before_the_first_claim),
         cmocka_unit_test(gaps_and_overlaps_are_refused),
         cmocka_unit_test(a_record_that_is_missing_or_twice_is_refused),

@@ -236,6 +236,22 @@ static void write_again(struct written *written)
     written->message.count = written->record.length;
 }
 
+static void epochs_that_nobody_writes_in_and_strange_headers_are_refused(void **state)
+{
+    static const uint64_t epochs[] = {0, RECORD_EPOCH_MAX + 1};
+    struct written written;
+    (void)state;
+    for (size_t i = 0; i < sizeof epochs / sizeof epochs[0]; i++) {
+        write_one(&written, RECORD_CLAIM);
+        written.record.epoch = epochs[i];
+        write_again(&written);
+        expect_refused(&written, "nobody has written in epoch");
+    }
+    write_one(&written, RECORD_BETS);
+    written.message.has_strange_headers = true;
+    expect_refused(&written, "too many, too long");
+}
+
 static void bets_are_whole_lines_and_a_claim_has_no_bytes(void **state)
 {
     struct written written;
@@ -281,6 +297,7 @@ int main(void)
         cmocka_unit_test(a_record_without_one_of_its_headers_is_refused),
         cmocka_unit_test(a_header_that_is_malformed_is_refused),
         cmocka_unit_test(bytes_that_are_not_those_of_the_headers_are_refused),
+        cmocka_unit_test(epochs_that_nobody_writes_in_and_strange_headers_are_refused),
         cmocka_unit_test(bets_are_whole_lines_and_a_claim_has_no_bytes),
         cmocka_unit_test(a_subject_of_no_record_is_refused),
     };

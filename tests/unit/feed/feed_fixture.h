@@ -96,6 +96,18 @@ static inline void fixture_claim(struct fixture *fixture)
     fixture_append(fixture, &record);
 }
 
+/* Begins the next draw. */
+static inline void fixture_open_draw(struct fixture *fixture, const char *identity,
+                                     const char *control)
+{
+    fixture->epoch++;
+    fixture->identity = identity;
+    fixture->bets_end = 0;
+    fixture->done_end = 0;
+    struct record record = fixture_record(fixture, RECORD_CLAIM, control);
+    fixture_append(fixture, &record);
+}
+
 /* Rows of bets.csv. */
 static inline void fixture_bets(struct fixture *fixture, const char *rows, unsigned count)
 {

@@ -211,7 +211,7 @@ static void a_message_number_is_a_position_up_to_which_nothing_is_delivered(void
     assert_string_equal(it->sink.kept, "3:2,e,f,3,2000-01-01,9\r\n;4:1,2,x\n;");
 }
 
-static void a_new_claim_and_the_next_draw_are_read_on(void **state)
+static void a_new_claim_is_read_on(void **state)
 {
     struct case_of *it = *state;
     it->log.node = "two-89abcdef";
@@ -220,6 +220,85 @@ static void a_new_claim_and_the_next_draw_are_read_on(void **state)
     fixture_file(&it->log, "control", "whole");
     assert_int_equal(feed(it), FEEDING_DONE);
     assert_string_equal(it->sink.kept, KEPT "5:;6:1,g,h,4,2000-01-01,1\r\n;7:whole;");
+}
+
+enum { MESSAGES_OF_TWO_DRAWS = 11 };
+
+#define NEXT_IDENTITY "ffeeddccbbaa99887766554433221100"
+
+/* Message 5 to 10: the end of the draw, the next draw, a takeover in it. */
+static void append_message(struct case_of *it, int message)
+{
+    struct fixture *log = &it->log;
+    switch (message) {
+    case 5:
+        fixture_file(log, "seal.json", "seal");
+        break;
+    case 6:
+        fixture_open_draw(log, NEXT_IDENTITY, "control of the next draw");
+        break;
+    case 7:
+        fixture_bets(log, "1,a,b,1,2000-01-01,7\r\n", 1); /* as in the draw before */
+        break;
+    case 8:
+        fixture_done(log, "1,1,x\n");
+        break;
+    case 9:
+        log->node = "two-89abcdef";
+        fixture_claim(log);
+        break;
+    default:
+        fixture_bets(log, "2,g,h,4,2000-01-01,1\r\n", 1);
+        break;
+    }
+}
+
+/* Whatever the feed had delivered when it ended, of this draw or of that, the next one goes on there. */
+static void each_position_goes_on_over_the_opening_of_a_draw(void **state)
+{
+    struct case_of *it = *state;
+    char positions[MESSAGES_OF_TWO_DRAWS][POSITION_BYTES];
+    size_t kept[MESSAGES_OF_TWO_DRAWS] = {0};
+    int first = 4; /* of messages that are there already */
+    for (int message = first; message < MESSAGES_OF_TWO_DRAWS; message++) {
+        if (message > first) {
+            append_message(it, message);
+        }
+        assert_int_equal(feed(it), FEEDING_DONE);
+        memcpy(positions[message], it->position, POSITION_BYTES);
+        kept[message] = strlen(it->sink.kept);
+    }
+    char all[TEXT_BYTES];
+    memcpy(all, it->sink.kept, sizeof all);
+    assert_non_null(
+        strstr(all, "6:control of the next draw;7:1,a,b,1,2000-01-01,7\r\n;8:1,1,x\n;"));
+    static const enum sink_fault faults[] = {SINK_NO_FAULT, SINK_ANSWER_LOST, SINK_LOST};
+    for (int message = first; message < MESSAGES_OF_TWO_DRAWS; message++) {
+        for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+            open_sink(&it->sink);
+            it->sink.fault = faults[i];
+            memcpy(it->sink.stands_at, positions[message], POSITION_BYTES);
+            assert_int_equal(feed(it), FEEDING_DONE);
+            assert_string_equal(it->sink.kept, all + kept[message]);
+            assert_string_equal(it->position, positions[MESSAGES_OF_TWO_DRAWS - 1]);
+        }
+        open_sink(&it->sink); /* the number alone: it is read from the beginning */
+        (void)snprintf(it->sink.stands_at, sizeof it->sink.stands_at, "%d", message);
+        assert_int_equal(feed(it), FEEDING_DONE);
+        assert_string_equal(it->sink.kept, all + kept[message]);
+    }
+}
+
+/* What comes behind an opening begins at 0; what goes on behind the draw before was put there by hand. */
+static void a_record_of_the_draw_before_behind_the_opening_is_found(void **state)
+{
+    struct case_of *it = *state;
+    const uint64_t bets_end = it->log.bets_end;
+    fixture_open_draw(&it->log, NEXT_IDENTITY, "c");
+    it->log.identity = FIXTURE_IDENTITY;
+    it->log.bets_end = bets_end;
+    fixture_bets(&it->log, "1,g,h,4,2000-01-01,1\r\n", 1);
+    expect_broken(it, KEPT "5:c;", "it is of the draw " FIXTURE_IDENTITY);
 }
 
 static void groups_are_no_larger_than_they_have_to_be(void **state)
@@ -391,7 +470,9 @@ int main(void)
         TEST(all_records_are_delivered_in_one_group),
         TEST(a_second_feed_goes_on_where_the_first_has_ended),
         TEST(a_message_number_is_a_position_up_to_which_nothing_is_delivered),
-        TEST(a_new_claim_and_the_next_draw_are_read_on),
+        TEST(a_new_claim_is_read_on),
+        TEST(each_position_goes_on_over_the_opening_of_a_draw),
+        TEST(a_record_of_the_draw_before_behind_the_opening_is_found),
         TEST(groups_are_no_larger_than_they_have_to_be),
         TEST(a_commit_whose_answer_is_lost_is_not_done_twice),
         TEST(a_commit_that_was_lost_is_done_again),

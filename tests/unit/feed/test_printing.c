@@ -224,6 +224,14 @@ static void copy_gets_rows_that_say_where_they_come_from(void **state)
             assert_true(copy_text_add_bets(&bets, "north", &message, &record));
         }
     }
+    fixture_open_draw(&it->log, "ffeeddccbbaa99887766554433221100", "next");
+    struct engine_message message;
+    struct record record;
+    assert_int_equal(engine_read(it->log.reader, "BETS_north", 5, 0, &message, &it->failure),
+                     ENGINE_READ);
+    assert_true(record_read(&message, &record, &it->failure));
+    message.stored_at_ms = 1764288000123;
+    assert_true(copy_text_add_record(&records, "north", &message, &record));
     assert_int_equal(bets.used, sizeof expected_bets - 1);
     assert_memory_equal(bets.bytes, expected_bets, bets.used);
     static const char expected_records[] =
@@ -233,7 +241,9 @@ static void copy_gets_rows_that_say_where_they_come_from(void **state)
         "north,3,bets,1,\"one-01234567\"," FIXTURE_IDENTITY
         ",0,86,2,,,2025-11-28 00:00:00.123+00\r\n"
         "north,4,done,1,\"one-01234567\"," FIXTURE_IDENTITY
-        ",0,6,1,,\\x312c312c780a,2025-11-28 00:00:00.123+00\r\n";
+        ",0,6,1,,\\x312c312c780a,2025-11-28 00:00:00.123+00\r\n"
+        "north,5,claim,2,\"one-01234567\",ffeeddccbbaa99887766554433221100"
+        ",,4,,,\\x6e657874,2025-11-28 00:00:00.123+00\r\n";
     assert_int_equal(records.used, sizeof expected_records - 1);
     assert_memory_equal(records.bytes, expected_records, records.used);
     copy_text_free(&bets);

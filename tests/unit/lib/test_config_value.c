@@ -240,6 +240,45 @@ static void a_control_character_in_a_value_is_refused(void **state)
                             "TEST_NAME: holds a control character; one line of text is allowed");
 }
 
+/* Each kind's value is told apart from another one, and copied without its neighbours. */
+static void a_value_of_each_kind_is_compared_and_copied_alone(void **state)
+{
+    static const char *const others[SECRET] = {[NAME] = "name: other",
+                                               [DIRECTORY] = "data: {directory: other}",
+                                               [PORT] = "server: {port: 7}",
+                                               [SIZE] = "server: {size: 64k}",
+                                               [WAIT] = "wait: 7ms",
+                                               [MODE] = "mode: fast",
+                                               [LEVEL] = "log: {level: ERROR}",
+                                               [DEPTH] = "one: {two: {three: 7}}"};
+    assert_loads(state, "mode: slow\n");
+    const struct settings before = settings;
+    for (size_t i = 0; i < SECRET; i++) {
+        struct settings target = before;
+        assert_loads(state, others[i]);
+        for (size_t j = 0; j < SETTINGS; j++) {
+            assert_int_equal(config_value_equal(&keys[j], &before, &settings), i != j);
+            if (j != i) {
+                config_value_copy(&keys[j], &settings, &target);
+            }
+        }
+        assert_memory_equal(&target, &before, sizeof target);
+        config_value_copy(&keys[i], &settings, &target);
+        assert_true(config_value_equal(&keys[i], &target, &settings));
+    }
+}
+
+/* What stands after a text's end is no part of it. */
+static void texts_are_compared_up_to_their_ends(void **state)
+{
+    assert_loads(state, "name: abc\n");
+    struct settings other = settings;
+    other.name[sizeof "abc"] = 'x';
+    assert_true(config_value_equal(&keys[NAME], &settings, &other));
+    other.name[2] = '\0';
+    assert_false(config_value_equal(&keys[NAME], &settings, &other));
+}
+
 static void a_bad_value_in_the_environment_names_the_variable(void **state)
 {
     assert_variable_refused(state, "TEST_PORT", "x",
@@ -271,6 +310,8 @@ int main(void)
         TEST(a_text_that_is_too_long_is_refused_and_not_cut),
         TEST(a_wrong_value_that_is_long_is_shown_by_its_beginning),
         TEST(a_control_character_in_a_value_is_refused),
+        TEST(a_value_of_each_kind_is_compared_and_copied_alone),
+        TEST(texts_are_compared_up_to_their_ends),
         TEST(a_bad_value_in_the_environment_names_the_variable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,6 +181,22 @@ static void what_keeps_a_text_from_being_clean_is_blanked_and_nothing_else(void 
     }
 }
 
+static void columns_are_characters_and_lines_end_at_words(void **state)
+{
+    (void)state;
+    assert_int_equal(text_columns(""), 0);
+    assert_int_equal(text_columns("Córdoba \xe2\x82\xac"), 9);
+    assert_int_equal(text_columns("\xc3"), 1); /* cut short: a byte that is no character */
+    assert_int_equal(text_prefix_bytes("ñandú", 1), 2);
+    assert_int_equal(text_prefix_bytes("ñandú", 5), 7);
+    assert_int_equal(text_prefix_bytes("ñandú", 9), 7);
+    assert_int_equal(text_line_bytes("Córdoba awaits", 14), 15);
+    assert_int_equal(text_line_bytes("Córdoba awaits", 13), 8);
+    assert_int_equal(text_line_bytes("Córdoba awaits", 7), 8);
+    assert_int_equal(text_line_bytes("Córdoba awaits", 2),
+                     3); /* a word is broken, a character not */
+}
+
 static void a_name_is_of_letters_digits_and_what_is_allowed_beside(void **state)
 {
     (void)state;
@@ -207,6 +223,7 @@ int main(void)
         cmocka_unit_test(every_pair_of_bytes_is_judged_as_by_the_slow_reckoning),
         cmocka_unit_test(longer_sequences_are_judged_as_by_the_slow_reckoning),
         cmocka_unit_test(what_keeps_a_text_from_being_clean_is_blanked_and_nothing_else),
+        cmocka_unit_test(columns_are_characters_and_lines_end_at_words),
         cmocka_unit_test(a_name_is_of_letters_digits_and_what_is_allowed_beside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

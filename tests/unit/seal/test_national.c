@@ -25,11 +25,11 @@ static struct national_closed a_closed(void)
 {
     return (struct national_closed){.centre = "A",
                                     .by = NATIONAL_BY_CENTRE,
-                                    .expected = "A,B,C",
                                     .identity = IDENTITY,
                                     .terms = {.draw = "2026.W48",
                                               .agencies_expected = 5,
                                               .agencies_allowed = "1-5",
+                                              .centres_expected = "A,B,C",
                                               .number_by = NUMBER_BY_COMMAND},
                                     .agencies = 5,
                                     .bets = 78697,

@@ -150,6 +150,24 @@ static void what_is_written_is_read_again(void **state)
     }
 }
 
+/* One of several centres says which draw together; whoever draws alone has a seal as it always was. */
+static void a_seal_of_several_centres_names_them(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    struct seal again;
+    size_t bytes = 0;
+    (void)snprintf(fixture->control.terms.centres_expected, CONFIG_TEXT_BYTES, "A,B");
+    assert_int_equal(make(fixture, &failure), SEAL_GOOD);
+    char *text = seal_write_text(&fixture->seal, &bytes);
+    assert_non_null(
+        strstr(text, "\"agencies_expected\":4,\"centres_expected\":\"A,B\",\"closes_at\""));
+    assert_true(seal_parse(text, bytes, "seal.json", &again, &failure));
+    assert_string_equal(again.terms.centres_expected, "A,B");
+    seal_close(&again);
+    free(text);
+}
+
 /* Puts `with` in the place of the first `what` of a good text, and expects the refusal to say so. */
 static void expect_refused(const char *what, const char *with, const char *message)
 {
@@ -221,6 +239,13 @@ static void values_that_cannot_stand_there_are_refused(void **state)
     expect_refused("\"number_by\":\"configuration\"", "\"number_by\":\"command\"",
                    "\"winning_number\"");
     expect_refused("\"agencies_expected\":4", "\"agencies_expected\":0", "");
+    static const char *const no_centres[] = {"-", "", "?", "B,A", "A,A", "A, B", "A,-", "A,B,"};
+    for (size_t i = 0; i < sizeof no_centres / sizeof no_centres[0]; i++) {
+        char with[TEXT_BYTES];
+        (void)snprintf(with, sizeof with, "\"agencies_expected\":4,\"centres_expected\":\"%s\"",
+                       no_centres[i]);
+        expect_refused("\"agencies_expected\":4", with, "\"centres_expected\"");
+    }
     expect_refused("\"3,5\"", "\"3,5\\u0007\"", "\"without\"");
 }
 
@@ -478,6 +503,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SEAL_TEST(a_seal_has_the_documented_text),
         SEAL_TEST(what_is_written_is_read_again),
+        SEAL_TEST(a_seal_of_several_centres_names_them),
         SEAL_TEST(any_other_spelling_is_refused),
         SEAL_TEST(members_that_are_unknown_or_missing_are_named),
         SEAL_TEST(values_that_cannot_stand_there_are_refused),

@@ -469,6 +469,44 @@ static void without_a_socket_there_is_no_door_and_nothing_else_is_wrong(void **s
     assert_true(scratch_has(&fixture->scratch, ADMIN_SOCKET_FILE)); /* it is not ours */
 }
 
+/* Whoever it is given to answers, and the next client is heard. */
+static void a_client_that_is_given_away_is_its_takers(void **state)
+{
+    struct fixture *fixture = *state;
+    char answer[ADMIN_ANSWER_BYTES_MAX] = "";
+    pid_t pid = 0;
+    knock(fixture, 0);
+    say(fixture, 0, "replace\n\n");
+    assert_true(go_on(fixture));
+    assert_int_equal(fixture->request.command, ADMIN_REPLACE);
+    int connection = admin_door_give_away(&fixture->door, &pid);
+    assert_true(connection >= 0);
+    assert_int_equal(pid, getpid());
+    admin_door_answer(&fixture->door, false, "the door owes nobody an answer");
+    assert_int_equal(send(connection, "taken\n", 6, MSG_NOSIGNAL), 6);
+    (void)close(connection);
+    assert_int_equal(recv(fixture->clients[0], answer, sizeof answer, MSG_WAITALL), 6);
+    assert_string_equal(answer, "taken\n");
+    knock(fixture, 1);
+    say(fixture, 1, OPEN_REQUEST);
+    assert_true(go_on(fixture));
+    assert_int_equal(fixture->request.command, ADMIN_OPEN);
+}
+
+/* Only a request that is whole is owed an answer, which somebody else could give. */
+static void nobody_is_given_away_before_the_request_is_whole(void **state)
+{
+    struct fixture *fixture = *state;
+    pid_t pid = 0;
+    assert_int_equal(admin_door_give_away(&fixture->door, &pid), -1);
+    knock(fixture, 0);
+    say(fixture, 0, "replace\n");
+    assert_false(go_on(fixture));
+    assert_int_equal(admin_door_give_away(&fixture->door, &pid), -1);
+    say(fixture, 0, "\n");
+    assert_true(go_on(fixture));
+}
+
 #define DOOR_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -488,6 +526,8 @@ int main(void)
         DOOR_TEST(a_client_that_leaves_is_forgotten),
         DOOR_TEST(a_client_may_stop_sending_after_its_request),
         DOOR_TEST(a_client_that_can_not_be_let_in_is_let_in_later),
+        DOOR_TEST(a_client_that_is_given_away_is_its_takers),
+        DOOR_TEST(nobody_is_given_away_before_the_request_is_whole),
         DOOR_TEST(a_closed_door_is_gone),
         DOOR_TEST(a_childs_share_is_closed_alone),
         DOOR_TEST(the_socket_of_a_dead_server_is_replaced),

@@ -42,6 +42,15 @@ static const struct {
       .number = 7574,
       .abandon = true,
       .reason = "a test"}},
+    {"open 2026-W49\ncentres A,B\n\n",
+     {.command = ADMIN_OPEN, .draw = "2026-W49", .centres = "A,B"}},
+    {"open 2026-W49\nagencies 1\ncentres -\nnumber 1\n\n",
+     {.command = ADMIN_OPEN,
+      .draw = "2026-W49",
+      .agencies = "1",
+      .centres = ADMIN_NO_CENTRES,
+      .has_number = true,
+      .number = 1}},
     {"open closes\nagencies any\n\n", {.command = ADMIN_OPEN, .draw = "closes", .agencies = "any"}},
 };
 
@@ -50,8 +59,9 @@ enum { PAIRS = sizeof pairs / sizeof pairs[0] };
 static bool are_equal(const struct admin_request *a, const struct admin_request *b)
 {
     return a->command == b->command && strcmp(a->draw, b->draw) == 0 &&
-           strcmp(a->agencies, b->agencies) == 0 && a->closes_at_ms == b->closes_at_ms &&
-           a->has_number == b->has_number && a->number == b->number && a->abandon == b->abandon &&
+           strcmp(a->agencies, b->agencies) == 0 && strcmp(a->centres, b->centres) == 0 &&
+           a->closes_at_ms == b->closes_at_ms && a->has_number == b->has_number &&
+           a->number == b->number && a->abandon == b->abandon &&
            strcmp(a->without, b->without) == 0 && strcmp(a->reason, b->reason) == 0 &&
            strcmp(a->seal, b->seal) == 0 && strcmp(a->centre, b->centre) == 0;
 }
@@ -118,6 +128,7 @@ static void the_longest_request_fits(void **state)
     struct failure failure = {.text = ""};
     memset(request.draw, 'd', sizeof request.draw - 1);
     memset(request.agencies, '1', sizeof request.agencies - 1);
+    memset(request.centres, 'A', sizeof request.centres - 1);
     memset(request.reason, 'r', sizeof request.reason - 1);
     size_t bytes = admin_request_write(&request, text);
     assert_true(bytes < sizeof text);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
@@ -291,6 +292,114 @@ static void a_name_that_nobody_knows_is_named(void **state)
     assert_int_equal(listeners.count, 0);
 }
 
+/* ------------------------------------------------------------------ given ---- */
+
+static struct server_config config_at(const char *address, unsigned port)
+{
+    struct server_config config = {.listen_backlog = BACKLOG, .port = port};
+    (void)snprintf(config.address, sizeof config.address, "%s", address);
+    return config;
+}
+
+/* Sockets at these addresses, as another process gives them; their port is one. */
+static struct listeners open_given(const char *first, const char *second)
+{
+    list = (struct list){0};
+    add(first, 0);
+    if (second != NULL) {
+        add(second, 0);
+    }
+    assert_true(open_list());
+    const struct listeners given = listeners;
+    listeners = (struct listeners){0};
+    return given;
+}
+
+static bool is_open(int descriptor)
+{
+    struct stat status;
+    return fstat(descriptor, &status) == 0;
+}
+
+static void a_given_socket_is_kept_at_its_port_or_at_any(void **state)
+{
+    (void)state;
+    for (int any_port = 0; any_port < 2; any_port++) {
+        struct listeners given = open_given("127.0.0.1", NULL);
+        const int kept = given.descriptors[0];
+        struct listener_peer bound;
+        unsigned port = 0;
+        assert_true(listener_describe(kept, &bound, &port));
+        const struct server_config config = config_at("127.0.0.1", any_port ? 0 : port);
+        assert_true(listeners_open_beside(&config, &given, &listeners, &failure));
+        assert_int_equal(listeners.count, 1);
+        assert_int_equal(listeners.descriptors[0], kept);
+        assert_int_equal(given.count, 0);
+        (void)connect_to("127.0.0.1", port);
+        listeners_close(&listeners);
+    }
+}
+
+static void a_given_socket_elsewhere_is_closed_and_the_missing_one_opened(void **state)
+{
+    (void)state;
+    struct listeners given = open_given("127.0.0.2", "127.0.0.3");
+    const struct listeners before = given;
+    const struct server_config config = config_at("127.0.0.1", 0);
+    assert_true(listeners_open_beside(&config, &given, &listeners, &failure));
+    assert_int_equal(listeners.count, 1);
+    (void)connect_to("127.0.0.1", port_of(0));
+    assert_false(is_open(before.descriptors[0]));
+    assert_false(is_open(before.descriptors[1]));
+}
+
+/* The second family is opened beside the first one, at the port that this has. */
+static void a_family_that_is_missing_gets_the_given_ones_port(void **state)
+{
+    (void)state;
+    if (!has_v6()) {
+        skip();
+    }
+    struct listeners given = open_given("127.0.0.1", NULL);
+    const struct server_config config = config_at("localhost", 0);
+    assert_true(listeners_open_beside(&config, &given, &listeners, &failure));
+    assert_int_equal(listeners.count, 2);
+    assert_int_equal(port_of(0), port_of(1));
+}
+
+/* A socket of both families is not what is meant by IPv6 beside IPv4. */
+static void a_given_socket_of_both_families_is_not_kept_for_one(void **state)
+{
+    (void)state;
+    if (!has_v6()) {
+        skip();
+    }
+    struct listeners given = open_given("::", NULL);
+    const int both = given.descriptors[0];
+    struct listener_peer bound;
+    unsigned port = 0;
+    assert_true(listener_describe(both, &bound, &port));
+    const struct server_config config = config_at("", port);
+    /* it is in the way of its own port, so this says so, and closes it */
+    assert_false(listeners_open_beside(&config, &given, &listeners, &failure));
+    assert_non_null(strstr(failure.text, "Address already in use"));
+    assert_int_equal(listeners.count, 0);
+    assert_false(is_open(both));
+}
+
+static void an_address_that_can_not_be_opened_closes_what_was_given(void **state)
+{
+    (void)state;
+    struct listeners given = open_given("127.0.0.1", NULL);
+    const int descriptor = given.descriptors[0];
+    const struct server_config config = config_at("203.0.113.7", 0);
+    assert_false(listeners_open_beside(&config, &given, &listeners, &failure));
+    assert_non_null(strstr(failure.text, "203.0.113.7"));
+    assert_int_equal(given.count, 0);
+    assert_int_equal(listeners.count, 0);
+    assert_false(is_open(descriptor));
+}
+
 #define LISTENER_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -309,6 +418,11 @@ int main(void)
         LISTENER_TEST(localhost_is_every_loopback_address),
         LISTENER_TEST(the_empty_name_is_every_address),
         LISTENER_TEST(a_name_that_nobody_knows_is_named),
+        LISTENER_TEST(a_given_socket_is_kept_at_its_port_or_at_any),
+        LISTENER_TEST(a_given_socket_elsewhere_is_closed_and_the_missing_one_opened),
+        LISTENER_TEST(a_family_that_is_missing_gets_the_given_ones_port),
+        LISTENER_TEST(a_given_socket_of_both_families_is_not_kept_for_one),
+        LISTENER_TEST(an_address_that_can_not_be_opened_closes_what_was_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

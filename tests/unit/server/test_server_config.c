@@ -265,6 +265,9 @@ static void centres_that_draw_together_are_named_once_each(void **state)
         state, ENGINE "}\ncentres: {expected: \"A,,B\"}",
         ":2: centres.expected: \"A,,B\" is not like A,B,C: \"\" is no centre's name: 1 to "
         "32 letters, digits and \"-\"");
+    assert_refused(state, ENGINE "}\ncentres: {expected: \"-,A\"}",
+                   ":2: centres.expected: \"-,A\" is not like A,B,C: \"-\" is no centre's name: "
+                   "1 to 32 letters, digits and \"-\"");
     assert_refused(state, ENGINE "}\ncentres: {expected: \"A, B\"}",
                    ":2: centres.expected: \"A, B\" is not like A,B,C");
     assert_refused(state,
@@ -453,6 +456,33 @@ static void assert_terms(void **state, const char *text, const char *allowed)
     assert_string_equal(terms.agencies_allowed, allowed);
 }
 
+static void adopt(struct lottery_terms *terms, const char *centres, const char *refused)
+{
+    struct failure why = {.text = ""};
+    (void)snprintf(terms->centres_expected, sizeof terms->centres_expected, "%s", centres);
+    if (server_config_adopt_terms(&config, terms, &why) != (refused == NULL) ||
+        (refused != NULL && strstr(why.text, refused) == NULL)) {
+        fail_msg("%s: %s", centres, why.text);
+    }
+}
+
+static void centres_are_a_term_and_those_of_the_draw_win(void **state)
+{
+    struct lottery_terms terms;
+    assert_loads(state, ENGINE "}\ncentres: {expected: \"C,A,B\"}");
+    server_config_terms(&config, &terms);
+    assert_string_equal(terms.centres_expected, "A,B,C");
+    adopt(&terms, "A,D", NULL);
+    assert_string_equal(config.centres_expected, "A,D");
+    adopt(&terms, CONTROL_CENTRES_UNSAID, NULL);
+    assert_string_equal(config.centres_expected, "A,D");
+    adopt(&terms, "B,C", "its centres: \"B,C\" does not name this centre (replication.centre: A)");
+    adopt(&terms, "", NULL);
+    assert_string_equal(config.centres_expected, "");
+    assert_loads(state, "agencies: {expected: 3}");
+    adopt(&terms, "A,B", "the centres A,B draw together, and replication.servers is not set");
+}
+
 static void terms_are_the_same_however_they_are_spelled(void **state)
 {
     static const char *const same[] = {"3,1-2",   "1-3",       "1,2,3", "3,2,1",
@@ -612,6 +642,7 @@ int main(void)
         TEST(more_ranges_than_there_is_room_for_are_refused),
         TEST(more_agencies_than_the_table_has_room_for_are_refused),
         TEST(fewer_agencies_than_the_draw_needs_are_doubted),
+        TEST(centres_are_a_term_and_those_of_the_draw_win),
         TEST(terms_are_the_same_however_they_are_spelled),
         TEST(ranges_of_terms_ascend_and_those_that_touch_are_one),
         TEST(terms_of_the_longest_list_are_whole),

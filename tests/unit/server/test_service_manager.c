@@ -4,6 +4,7 @@
  */
 #include "server/service_manager.h"
 
+#include "lib/descriptor_message.h"
 #include "tests/harness/deadline.h"
 #include "tests/harness/notify_socket.h"
 
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
@@ -105,6 +107,7 @@ static void a_beat_comes_twice_in_an_interval_and_not_more_often(void **state)
     assert_string_equal(notify_socket_await(notify, *state, "*"), "WATCHDOG=1");
     const int64_t told_at_ms = deadline_clock_ms();
     while (notify_socket_is_silent(notify, 0)) {
+        assert_in_range(service_manager_patience_ms(&manager), 0, 50);
         service_manager_watchdog(&manager);
         assert_in_range(deadline_clock_ms() - told_at_ms, 0, DEADLINE_MS);
     }
@@ -136,6 +139,7 @@ static void without_a_watchdog_there_is_no_beat(void **state)
         service_manager_watchdog(&manager);
         service_manager_rests_watchdog(&manager);
         assert_true(notify_socket_is_silent(notify, 0));
+        assert_int_equal(service_manager_patience_ms(&manager), -1);
         service_manager_close(&manager);
     }
 }
@@ -213,6 +217,44 @@ static void an_address_that_leads_nowhere_is_told(void **state)
     }
 }
 
+/* What it kept under this name before is dropped first; the same name may stand for many. */
+static void sockets_are_kept_under_their_name_until_they_are_forgotten(void **state)
+{
+    enum { KEPT = 2 };
+    static const char message[] = "FDSTORE=1\nFDNAME=doors";
+    struct notify_socket *notify = notify_socket_open(*state, true);
+    struct service_manager manager;
+    int ends[KEPT];
+    open_manager(&manager, notify, NULL);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_true(service_manager_keep(&manager, "doors", ends, KEPT));
+    assert_true(manager.keeps);
+    assert_string_equal(notify_socket_await(notify, *state, "*"), "FDSTOREREMOVE=1\nFDNAME=doors");
+    for (size_t i = 0; i < KEPT; i++) {
+        char text[NOTIFY_MESSAGE_BYTES] = "";
+        struct stat given;
+        struct stat taken;
+        int flags = 0;
+        int descriptor = DESCRIPTOR_MESSAGE_NONE;
+        assert_int_equal(
+            descriptor_message_receive(notify->descriptor, text, sizeof text, &descriptor, &flags),
+            sizeof message - 1);
+        assert_string_equal(text, message);
+        assert_int_equal(fstat(ends[i], &given), 0);
+        assert_int_equal(fstat(descriptor, &taken), 0);
+        assert_true(given.st_ino == taken.st_ino);
+        (void)close(descriptor);
+        (void)close(ends[i]);
+    }
+    service_manager_forget(&manager, "doors");
+    assert_false(manager.keeps);
+    assert_string_equal(notify_socket_await(notify, *state, "*"), "FDSTOREREMOVE=1\nFDNAME=doors");
+    assert_false(service_manager_keep(&manager, "doors", ends, KEPT)); /* they are closed */
+    service_manager_close(&manager);
+    assert_true(service_manager_keep(&manager, "doors", ends, KEPT)); /* nobody listens */
+    assert_false(manager.keeps);
+}
+
 /* A manager that does not read: the socket's queue is full, and each call returns in its time. */
 static void a_manager_that_does_not_read_is_not_waited_for(void **state)
 {
@@ -245,6 +287,7 @@ int main(void)
         STAGE_TEST(nothing_of_it_stays_in_the_environment_until_it_is_bequeathed),
         STAGE_TEST(without_a_manager_each_call_does_nothing),
         STAGE_TEST(an_address_that_leads_nowhere_is_told),
+        STAGE_TEST(sockets_are_kept_under_their_name_until_they_are_forgotten),
         STAGE_TEST(a_manager_that_does_not_read_is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "shipper/centre.h"
 
 #include "engine/engine_memory.h"
+#include "lib/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -346,6 +347,15 @@ static void two_shippers_of_a_centre_say_the_same_once(void **state)
     assert_int_equal(look(&parties[0]), CENTRE_RELEASED);
 }
 
+static void expect_missing(struct party *party, const char *text)
+{
+    enum centre_state state = CENTRE_UNKNOWN;
+    assert_int_equal(centre_look(&party->centre, party->engine, &party->facts, TIMEOUT_MS, &state,
+                                 &party->failure),
+                     CENTRE_MISSING);
+    assert_failure(party, text);
+}
+
 static void a_stream_that_has_lost_a_record_releases_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -353,8 +363,200 @@ static void a_stream_that_has_lost_a_record_releases_nothing(void **state)
     (void)seal_and_look(&parties[0]);
     (void)seal_and_look(&parties[1]);
     engine_memory_lose_one(fixture->memory, NATIONAL_STREAM, 1);
-    assert_int_equal(seal_and_look(&parties[2]), AWAY);
-    assert_failure(&parties[2], "missing");
+    parties[2].facts.sealed = true;
+    expect_missing(&parties[2], "missing");
+}
+
+static void expect_anew(struct party *party, const char *text)
+{
+    enum centre_state state = CENTRE_UNKNOWN;
+    party->centre.patience_ms = 0;
+    assert_int_equal(centre_look(&party->centre, party->engine, &party->facts, TIMEOUT_MS, &state,
+                                 &party->failure),
+                     CENTRE_ANEW);
+    assert_failure(party, text);
+}
+
+static void make_stream(struct party *party)
+{
+    assert_int_equal(centre_make_stream(party->engine, REPLICAS, TIMEOUT_MS, &party->failure),
+                     ENGINE_STORED);
+}
+
+/* Whoever has read it says again what it has said, and the draw is held by all as it would have been. */
+static void a_stream_that_was_made_anew_is_read_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *parties = fixture->parties;
+    (void)seal_and_look(&parties[0]);
+    (void)seal_and_look(&parties[1]);
+    (void)look(&parties[0]);
+    engine_memory_lose_stream(fixture->memory, NATIONAL_STREAM);
+    expect_missing(&parties[0], "no such stream");
+    expect_missing(&parties[0], "no such stream");
+    make_stream(&parties[2]);
+    parties[0].centre.patience_ms = INT64_MAX;
+    assert_int_equal(look(&parties[0]), AWAY); /* perhaps a node that has just started again */
+    assert_failure(&parties[0], "ends before message 2");
+    expect_anew(&parties[0], "ends before message 2");
+    assert_int_equal(look(&parties[0]), CENTRE_AWAITS);
+    assert_int_equal(seal_and_look(&parties[2]), CENTRE_AWAITS);
+    assert_failure(&parties[2], "to be closed: B");
+    expect_anew(&parties[1], "message 2 of stream DRAW is another one");
+    assert_int_equal(look(&parties[1]), CENTRE_RELEASED);
+    for (int i = 0; i < CENTRES; i++) {
+        assert_int_equal(look(&parties[i]), CENTRE_RELEASED);
+        assert_int_equal(parties[i].centre.drawn.bets, 33);
+    }
+}
+
+static void a_stream_of_the_same_words_at_another_time_is_another_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *a = &fixture->parties[0];
+    (void)seal_and_look(a);
+    engine_memory_lose_stream(fixture->memory, NATIONAL_STREAM);
+    make_stream(a);
+    struct party twin = *a; /* says the same */
+    begin(&twin, "A", "A,B,C");
+    const int64_t began_ms = clock_wall_ms();
+    while (clock_wall_ms() == began_ms) { /* the engine notes milliseconds */
+    }
+    assert_int_equal(look(&twin), CENTRE_AWAITS);
+    expect_anew(a, "message 1 of stream DRAW is another one");
+    assert_int_equal(look(a), CENTRE_AWAITS);
+    assert_int_equal(messages(a), 1);
+}
+
+static void a_draw_that_was_released_stays_so_whatever_becomes_of_the_stream(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *parties = fixture->parties;
+    for (int i = 0; i < CENTRES; i++) {
+        (void)seal_and_look(&parties[i]);
+    }
+    assert_int_equal(look(&parties[0]), CENTRE_RELEASED);
+    engine_memory_lose_stream(fixture->memory, NATIONAL_STREAM);
+    assert_int_equal(look(&parties[0]), CENTRE_RELEASED);
+    engine_memory_set_away(parties[0].engine, true);
+    assert_int_equal(look(&parties[0]), CENTRE_RELEASED);
+}
+
+static void append_by_hand(struct fixture *fixture, const char *subject, const void *bytes,
+                           size_t count)
+{
+    struct party *party = &fixture->parties[0];
+    uint64_t sequence = 0;
+    const struct engine_append append = {.stream = NATIONAL_STREAM,
+                                         .subject = subject,
+                                         .expectation = ENGINE_AFTER_SEQUENCE,
+                                         .expected = messages(party),
+                                         .bytes = bytes,
+                                         .count = count};
+    assert_int_equal(engine_append(party->engine, &append, TIMEOUT_MS, &sequence, &party->failure),
+                     ENGINE_STORED);
+}
+
+/* What somebody might append who has the right to. */
+static const char *const garbage[] = {
+    "",
+    "x",
+    "{",
+    "{}",
+    "[]",
+    "null",
+    "\"\"",
+    "{\"format\":\"lottery closed 1\"}",
+    "{\"format\":\"lottery drawn 1\",\"winning_number\":7574}",
+    "{\"winning_number\":-1}",
+    "\xff\xfe",
+    "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+};
+
+/* Fills a draw of its own: all are there, none has closed yet. */
+static void begin_draw(struct fixture *fixture, const char *draw)
+{
+    for (int i = 0; i < CENTRES; i++) {
+        struct party *party = &fixture->parties[i];
+        (void)snprintf(party->terms.draw, sizeof party->terms.draw, "%s", draw);
+        party->facts.sealed = true;
+        begin(party, names[i], "A,B,C");
+    }
+}
+
+static void garbage_of_a_centre_holds_the_draw_until_that_one_is_closed_out(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *parties = fixture->parties;
+    for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
+        char draw[CONTROL_DRAW_BYTES];
+        char subject[NATIONAL_SUBJECT_BYTES];
+        (void)snprintf(draw, sizeof draw, "garbage-%zu", i);
+        begin_draw(fixture, draw);
+        national_closed_subject(draw, "C", subject);
+        append_by_hand(fixture, subject, garbage[i], strlen(garbage[i]));
+        for (int party = 0; party < CENTRES; party++) {
+            assert_int_equal(look(&parties[party]), CENTRE_HELD);
+            assert_failure(&parties[party], "what centre C says of draw garbage-");
+        }
+        assert_int_equal(centre_close_out(&parties[0].centre, parties[0].engine, &parties[0].facts,
+                                          "C", "garbage", TIMEOUT_MS, &parties[0].failure),
+                         CENTRE_OUT);
+        assert_int_equal(look(&parties[0]), CENTRE_AWAITS);
+        assert_int_equal(look(&parties[1]), CENTRE_RELEASED);
+        assert_int_equal(look(&parties[0]), CENTRE_RELEASED);
+        assert_int_equal(look(&parties[2]), CENTRE_HELD);
+    }
+}
+
+static void garbage_in_the_place_of_the_drawing_draws_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct party *parties = fixture->parties;
+    for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
+        char draw[CONTROL_DRAW_BYTES];
+        char subject[NATIONAL_SUBJECT_BYTES];
+        (void)snprintf(draw, sizeof draw, "garbage-%zu", i);
+        begin_draw(fixture, draw);
+        (void)look(&parties[0]);
+        (void)look(&parties[1]);
+        national_drawn_subject(draw, subject);
+        append_by_hand(fixture, subject, garbage[i], strlen(garbage[i]));
+        for (int party = 0; party < CENTRES; party++) {
+            assert_int_equal(look(&parties[party]), CENTRE_HELD);
+            assert_failure(&parties[party], "how draw garbage-");
+        }
+    }
+}
+
+/* As long as the engine takes a message, and of other subjects. */
+static void what_is_too_long_or_of_no_subject_of_ours_is_told_or_passed_over(void **state)
+{
+    static const char *const others[] = {
+        "lottery.draw.2026=48",
+        "lottery.draw.2026=48.",
+        "lottery.draw.2026=48.closed",
+        "lottery.draw.2026=48.closed.",
+        "lottery.draw.2026=48.closed.A.B",
+        "lottery.draw.2026=48.closed.-",
+        "lottery.draw.2026=48.closed.a_name_of_more_than_32_letters_it_is",
+        "lottery.draw.2026=48.drawn.A",
+        "lottery.draw.2026=48.Drawn"};
+    enum { LONG_BYTES = 1000000 };
+    struct fixture *fixture = *state;
+    char *text = malloc(LONG_BYTES);
+    assert_non_null(text);
+    memset(text, '[', LONG_BYTES);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        append_by_hand(fixture, others[i], "x", 1);
+    }
+    assert_int_equal(seal_and_look(&fixture->parties[0]), CENTRE_AWAITS);
+    append_by_hand(fixture, "lottery.draw.2026=48.closed.B", text, LONG_BYTES);
+    memset(text, '7', LONG_BYTES);
+    append_by_hand(fixture, "lottery.draw.2026=48.closed.C", text, LONG_BYTES);
+    free(text);
+    assert_int_equal(look(&fixture->parties[0]), CENTRE_HELD);
+    assert_failure(&fixture->parties[0], "what centre B says of draw 2026.48 can't be read");
 }
 
 static void a_record_that_was_changed_holds_the_draw(void **state)
@@ -498,6 +700,39 @@ static void a_missing_centre_is_closed_out_and_draws_nothing_when_it_comes(void 
     assert_int_equal(messages(&parties[0]), 4);
 }
 
+/* Two operators and the centre itself: whoever is first is in the stream, and all three learn of that. */
+static void of_two_operators_and_the_centre_itself_the_first_one_counts(void **state)
+{
+    static const enum engine_memory_fault faults[] = {
+        ENGINE_MEMORY_NO_FAULT, ENGINE_MEMORY_ANSWER_LOST, ENGINE_MEMORY_LATE, ENGINE_MEMORY_LOST};
+    struct fixture *fixture = *state;
+    struct party *parties = fixture->parties;
+    for (unsigned order = 0; order < CENTRES * sizeof faults / sizeof faults[0]; order++) {
+        char draw[CONTROL_DRAW_BYTES];
+        const unsigned first = order % CENTRES;
+        (void)snprintf(draw, sizeof draw, "race-%u", order);
+        begin_draw(fixture, draw);
+        (void)look(&parties[0]);
+        (void)look(&parties[1]);
+        const uint64_t before = messages(&parties[0]);
+        for (unsigned i = 0; i < CENTRES; i++) {
+            const unsigned party = (first + i) % CENTRES;
+            if (i == 0) {
+                engine_memory_fail_append(parties[party].engine, faults[order / CENTRES]);
+            }
+            (void)(party == 2 ? look(&parties[2]) : (int)close_out(&parties[party], "C"));
+        }
+        const enum centre_close_out out = close_out(&parties[0], "C");
+        assert_int_equal(close_out(&parties[1], "C"), out);
+        const bool takes_part = look(&parties[2]) == CENTRE_RELEASED;
+        assert_int_equal(out, takes_part ? CENTRE_OUT_REFUSED : CENTRE_OUT);
+        assert_int_equal(look(&parties[0]), CENTRE_RELEASED);
+        assert_int_equal(look(&parties[1]), CENTRE_RELEASED);
+        assert_int_equal(parties[0].centre.drawn.bets, takes_part ? 33 : 21);
+        assert_int_equal(messages(&parties[0]) - before, 2); /* of C, and the drawing */
+    }
+}
+
 static void nobody_is_closed_out_who_need_not_be(void **state)
 {
     struct fixture *fixture = *state;
@@ -566,6 +801,12 @@ int main(void)
         TEST(a_centre_that_reads_old_answers_appends_nothing_twice),
         TEST(two_shippers_of_a_centre_say_the_same_once),
         TEST(a_stream_that_has_lost_a_record_releases_nothing),
+        TEST(a_stream_that_was_made_anew_is_read_anew),
+        TEST(a_stream_of_the_same_words_at_another_time_is_another_one),
+        TEST(a_draw_that_was_released_stays_so_whatever_becomes_of_the_stream),
+        TEST(garbage_of_a_centre_holds_the_draw_until_that_one_is_closed_out),
+        TEST(garbage_in_the_place_of_the_drawing_draws_nothing),
+        TEST(what_is_too_long_or_of_no_subject_of_ours_is_told_or_passed_over),
         TEST(a_record_that_was_changed_holds_the_draw),
         TEST(a_centre_with_another_number_is_refused_by_all),
         TEST(a_centre_that_waits_for_a_command_does_not_draw_with_others_that_do_not),
@@ -575,6 +816,7 @@ int main(void)
         TEST(older_files_than_the_own_record_draw_nothing),
         TEST(a_centre_that_learns_of_another_draw_than_its_own_draws_nothing),
         TEST(a_missing_centre_is_closed_out_and_draws_nothing_when_it_comes),
+        TEST(of_two_operators_and_the_centre_itself_the_first_one_counts),
         TEST(nobody_is_closed_out_who_need_not_be),
         TEST(a_centre_that_contradicts_is_closed_out_and_the_others_go_on),
         TEST(a_lost_answer_closes_out_once),

@@ -223,6 +223,21 @@ static void an_engine_that_is_away_keeps_the_state_and_is_told(void **state)
     assert_reason(fixture, "no connection");
 }
 
+/* The desk makes the stream again, and says again what this centre has said. */
+static void a_stream_that_was_deleted_is_made_again(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(attend(fixture), CENTRE_AWAITS);
+    engine_memory_lose_stream(fixture->memory, NATIONAL_STREAM);
+    assert_int_equal(attend(fixture), CENTRE_HELD);
+    assert_reason(fixture, "no such stream");
+    fixture->desk.centre->patience_ms = 0;
+    (void)attend(fixture);
+    assert_reason(fixture, "ends before message 1");
+    assert_int_equal(attend(fixture), CENTRE_AWAITS);
+    assert_int_equal(let_other_look(fixture), CENTRE_READY);
+}
+
 static void files_that_cannot_be_read_draw_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -258,6 +273,7 @@ int main(void)
         TEST(a_draw_that_was_drawn_elsewhere_is_released_to_a_new_shipper),
         TEST(an_order_to_close_a_centre_out_is_carried_out_once),
         TEST(an_engine_that_is_away_keeps_the_state_and_is_told),
+        TEST(a_stream_that_was_deleted_is_made_again),
         TEST(files_that_cannot_be_read_draw_nothing),
         TEST(a_centre_that_draws_alone_has_nothing_to_do),
     };

@@ -33,6 +33,7 @@ struct fixture {
     struct engine_memory *memory;
     struct engine *primary, *standby;
     uint64_t last; /* sequence */
+    uint64_t epoch;
     int words[2];
 };
 
@@ -50,7 +51,7 @@ static int set_up(void **state)
     static struct fixture fixture;
     static const char *const subjects[] = {"lottery." CENTRE ".>"};
     struct failure failure = {.text = ""};
-    fixture = (struct fixture){.memory = engine_memory_make()};
+    fixture = (struct fixture){.memory = engine_memory_make(), .epoch = 1};
     scratch_open(&fixture.scratch);
     fixture.directory = scratch_directory(&fixture.scratch);
     fixture.primary = engine_open_memory(fixture.memory);
@@ -81,7 +82,7 @@ static void append(struct fixture *fixture, struct record *record)
     struct engine_header headers[ENGINE_HEADERS_MAX];
     char subject[ENGINE_SUBJECT_BYTES];
     struct failure failure = {.text = ""};
-    record->epoch = 1;
+    record->epoch = fixture->epoch;
     (void)snprintf(record->node, sizeof record->node, "first");
     (void)snprintf(record->identity, sizeof record->identity, DRAW);
     assert_true(record_make_nonce(record->nonce, &failure));
@@ -249,6 +250,73 @@ static void an_engine_that_lost_records_ends_it(void **state)
     assert_int_equal(follow(fixture), FOLLOW_REFUSED);
 }
 
+/* Makes the stream again, as an operator's hand does. */
+static void make_again(struct fixture *fixture)
+{
+    static const char *const subjects[] = {"lottery." CENTRE ".>"};
+    struct failure failure = {.text = ""};
+    engine_memory_lose_stream(fixture->memory, STREAM);
+    assert_int_equal(
+        engine_make_stream(fixture->primary, STREAM, subjects, 1, 1, TIMEOUT_MS, &failure),
+        ENGINE_STORED);
+    fixture->last = 0;
+}
+
+/* Follows what a primary ships until all of it is in the files and settled. */
+static void follow_it_all(struct fixture *fixture)
+{
+    ship_a_row(fixture);
+    assert_int_equal(kill(getpid(), SIGTERM), 0);
+    assert_int_equal(follow(fixture), FOLLOW_STOPPED);
+}
+
+static struct replication_state state_of(const struct fixture *fixture)
+{
+    struct replication_state stored;
+    struct failure failure;
+    assert_int_equal(replication_read(&fixture->directory, &stored, &failure), REPLICATION_READ);
+    return stored;
+}
+
+/* What it knows of the log before must not be taken for what it knows of this one: it lacks the row. */
+static void a_stream_that_was_made_again_as_long_as_it_was_is_not_claimed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    uint64_t last = 0;
+    follow_it_all(fixture);
+    const uint64_t known = state_of(fixture).sequence;
+    assert_true(known > 0);
+    make_again(fixture);
+    fixture->epoch = 2;
+    while (fixture->last < known) {
+        struct record claim = {.kind = RECORD_CLAIM};
+        append(fixture, &claim);
+        fixture->epoch++;
+    }
+    assert_int_equal(follow(fixture), FOLLOW_REFUSED);
+    assert_int_equal(engine_last_sequence(fixture->primary, STREAM, TIMEOUT_MS, &last, &failure),
+                     ENGINE_READ);
+    assert_int_equal(last, known);
+}
+
+static void a_stream_that_was_made_again_and_is_shorter_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    follow_it_all(fixture);
+    make_again(fixture);
+    assert_int_equal(follow(fixture), FOLLOW_REFUSED);
+}
+
+/* The count goes on after a purge: so a log that begins later is no log that is not there yet. */
+static void a_log_whose_first_record_was_deleted_is_not_awaited_for_ever(void **state)
+{
+    struct fixture *fixture = *state;
+    ship_a_row(fixture);
+    engine_memory_lose_one(fixture->memory, STREAM, 1);
+    assert_int_equal(follow(fixture), FOLLOW_REFUSED);
+}
+
 static void a_flipped_bit_ends_it(void **state)
 {
     struct fixture *fixture = *state;
@@ -274,6 +342,12 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_order_is_carried_out_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_engine_that_lost_records_ends_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_stream_that_was_made_again_as_long_as_it_was_is_not_claimed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_stream_that_was_made_again_and_is_shorter_is_refused,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_log_whose_first_record_was_deleted_is_not_awaited_for_ever, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flipped_bit_ends_it, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include "lib/checksum.h"
 #include "store/checkpoint.h"
+#include "store/done_file.h"
 #include "tests/harness/processes.h"
 #include "tests/harness/scratch_directory.h"
 
@@ -179,13 +180,20 @@ static void an_empty_directory_becomes_the_primarys(void **state)
     claim(fixture, "north");
     add_control(fixture, "1", CONTROL_NEW);
     add(fixture, RECORD_BETS, ROW_1 ROW_2);
-    add(fixture, RECORD_DONE, "2,1,72,0,0\n");
+    char line[DONE_LINE_BYTES_MAX];
+    (void)done_file_write_line(
+        line,
+        &(struct done_line){.agency = 2,
+                            .bets = 1,
+                            .position = strlen(ROW_1 ROW_2),
+                            .checksum = checksum_extend(CHECKSUM_EMPTY, ROW_2, strlen(ROW_2))});
+    add(fixture, RECORD_DONE, line);
     add_control(fixture, "1", CONTROL_CLOSED);
     add_file(fixture, DATA_SEAL_FILE, "{\"seal\":1}");
     add(fixture, RECORD_BETS, ROW_3);
     settle(fixture);
     expect_file(fixture, DATA_BETS_FILE, ROW_1 ROW_2 ROW_3);
-    expect_file(fixture, DATA_DONE_FILE, "2,1,72,0,0\n");
+    expect_file(fixture, DATA_DONE_FILE, line);
     expect_file(fixture, DATA_SEAL_FILE, "{\"seal\":1}");
     assert_int_equal(fixture->mirror.control.state, CONTROL_CLOSED);
     assert_int_equal(fixture->mirror.control.ipc_key, 0); /* the primary's is its own */
@@ -473,6 +481,119 @@ static void a_file_that_is_changed_while_it_is_followed_is_found_before_a_claim(
     mirror_close(&fixture->mirror);
 }
 
+/* ---- right records of wrong contents ------------------------------------------------ */
+
+/* A standby of a log with three rows, of agencies 1 and 2. */
+static void begin_with_rows(struct fixture *fixture)
+{
+    must_begin(fixture);
+    claim(fixture, "north");
+    add_control(fixture, "1", CONTROL_OPEN);
+    add(fixture, RECORD_BETS, ROW_1 ROW_2 ROW_3);
+}
+
+static void expect_content_refused(struct fixture *fixture, struct record *record, const char *why)
+{
+    struct failure failure = {.text = ""};
+    assert_int_equal(try_apply(fixture, record, &failure), MIRROR_REFUSED);
+    if (strstr(failure.text, why) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", failure.text, why);
+    }
+    assert_non_null(strstr(failure.text, "none that a server of the lottery writes"));
+    mirror_close(&fixture->mirror);
+}
+
+static void rows_that_are_no_bets_do_not_come_into_the_file(void **state)
+{
+    static const char *const forged[] = {"none of the lottery wrote this\n",
+                                         ROW_1 "x\r\n",
+                                         "1,Ana,Paz,30904465,1999-03-17,2201\n",
+                                         "\r\n",
+                                         "0" ROW_1,
+                                         "1,Ana,Paz,30904465,1999-13-17,2201\r\n"};
+    for (size_t i = 0; i < sizeof forged / sizeof forged[0]; i++) {
+        struct fixture *fixture = *state;
+        begin_with_rows(fixture);
+        struct record record = lines_of(fixture, RECORD_BETS, forged[i]);
+        expect_content_refused(fixture, &record, "its rows are no bets");
+        expect_file(fixture, DATA_BETS_FILE, ROW_1 ROW_2 ROW_3);
+        tear_down(state);
+        set_up(state);
+    }
+}
+
+static void lines_that_are_not_what_an_agency_has_do_not_come_into_the_file(void **state)
+{
+    const uint64_t sum = checksum_extend(CHECKSUM_EMPTY, ROW_2, strlen(ROW_2));
+    const uint64_t all = strlen(ROW_1 ROW_2 ROW_3);
+    const struct done_line forged[] = {
+        {.agency = 2, .bets = 2, .position = all, .checksum = sum},
+        {.agency = 2, .bets = 1, .position = all, .checksum = sum + 1},
+        {.agency = 2, .bets = 1, .position = all + 1, .checksum = sum},
+        {.agency = 3, .bets = 1, .position = all, .checksum = sum},
+    };
+    for (size_t i = 0; i <= sizeof forged / sizeof forged[0]; i++) {
+        struct fixture *fixture = *state;
+        char text[DONE_LINE_BYTES_MAX] = "2,1,72,0,0\n"; /* without its checksum */
+        if (i < sizeof forged / sizeof forged[0]) {
+            (void)done_file_write_line(text, &forged[i]);
+        }
+        begin_with_rows(fixture);
+        struct record record = lines_of(fixture, RECORD_DONE, text);
+        expect_content_refused(fixture, &record, "not what the agencies have");
+        expect_file(fixture, DATA_DONE_FILE, "");
+        tear_down(state);
+        set_up(state);
+    }
+}
+
+static void expect_control_refused(struct fixture *fixture, const struct control *control,
+                                   const char *why)
+{
+    char *text = text_of(control);
+    struct record record = {
+        .kind = RECORD_FILE, .name = DATA_CONTROL_FILE, .bytes = text, .length = strlen(text)};
+    expect_content_refused(fixture, &record, why);
+    free(text);
+}
+
+/* It would open sales again that have been closed. */
+static void control_that_takes_a_step_back_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct control read;
+    struct failure failure = {.text = ""};
+    const struct control back = some_control(DRAW_1, "1", CONTROL_OPEN);
+    begin_with_rows(fixture);
+    add_control(fixture, "1", CONTROL_CLOSED);
+    expect_control_refused(fixture, &back, "takes a step of the draw back");
+    assert_int_equal(control_read(&fixture->directory, &read, &failure), CONTROL_READ);
+    assert_int_equal(read.state, CONTROL_CLOSED);
+}
+
+/* Recovery would refuse it, when no other node may serve any more. */
+static void control_of_bytes_that_are_not_in_the_log_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct control ahead = some_control(DRAW_1, "1", CONTROL_CLOSED);
+    begin_with_rows(fixture);
+    ahead.bets_bytes = strlen(ROW_1 ROW_2 ROW_3) + 1;
+    expect_control_refused(fixture, &ahead, "bytes that are not in the log");
+}
+
+static void a_file_of_a_name_that_nobody_uses_stays_in_the_log(void **state)
+{
+    struct fixture *fixture = *state;
+    begin_with_rows(fixture);
+    add_file(fixture, DATA_BETS_FILE, "evil");
+    add_file(fixture, DATA_REPLICATION_FILE, "evil");
+    add_file(fixture, "evil", "evil");
+    settle(fixture);
+    expect_file(fixture, DATA_BETS_FILE, ROW_1 ROW_2 ROW_3);
+    assert_false(scratch_has(&fixture->scratch, "evil"));
+    mirror_close(&fixture->mirror);
+}
+
 static void a_gap_in_the_log_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -678,6 +799,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_that_was_changed_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_file_that_is_changed_while_it_is_followed_is_found_before_a_claim, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rows_that_are_no_bets_do_not_come_into_the_file, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(
+            lines_that_are_not_what_an_agency_has_do_not_come_into_the_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(control_that_takes_a_step_back_is_refused, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(control_of_bytes_that_are_not_in_the_log_is_refused, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_file_of_a_name_that_nobody_uses_stays_in_the_log, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_gap_in_the_log_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bets_may_come_before_their_control, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_draw_archives_the_one_before, set_up, tear_down),

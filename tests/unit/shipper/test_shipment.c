@@ -606,7 +606,90 @@ static void a_stream_without_a_claim_is_no_log(void **state)
                                           .count = 1};
     assert_int_equal(engine_append(fixture->rivals, &strange, TIMEOUT_MS, &sequence, &failure),
                      ENGINE_STORED);
-    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_FAILED);
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_FENCED);
+    assert_failure("somebody else than a server of the lottery");
+}
+
+/* ---- who may publish, and is none of the lottery ---------------------------------- */
+
+/* Appends behind the writer's last record, as it would: in its name, with what the test has changed. */
+static void forge(struct fixture *fixture, struct record *record)
+{
+    struct engine_header headers[ENGINE_HEADERS_MAX];
+    const struct shipment *shipment = &fixture->shipment;
+    uint64_t sequence = 0;
+    (void)snprintf(record->identity, sizeof record->identity, IDENTITY);
+    (void)snprintf(record->node, sizeof record->node, NODE);
+    assert_true(record_make_nonce(record->nonce, &failure));
+    const struct engine_append append = {.stream = shipment->stream,
+                                         .subject = shipment->subjects[record->kind],
+                                         .expectation = ENGINE_AFTER_SEQUENCE,
+                                         .expected = shipment->log.sequence,
+                                         .header_count = record_write(record, headers),
+                                         .headers = headers,
+                                         .bytes = record->bytes,
+                                         .count = (size_t)record->length};
+    assert_int_equal(engine_append(fixture->rivals, &append, TIMEOUT_MS, &sequence, &failure),
+                     ENGINE_STORED);
+}
+
+static void a_record_forged_in_ones_own_name_is_told_as_such(void **state)
+{
+    struct fixture *fixture = *state;
+    struct record forged = plan_record(1);
+    struct record record = plan_record(1);
+    unsigned none = 0;
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_STORED);
+    append_plan(fixture, &fixture->shipment, 0, 1);
+    forged.epoch = fixture->shipment.log.epoch;
+    forged.offset = fixture->shipment.log.bets_end;
+    forge(fixture, &forged);
+    assert_int_equal(append(fixture, &fixture->shipment, &record, &none), SHIPMENT_FENCED);
+    assert_failure("is forged in the name of this node");
+    assert_failure("another replication.centre");
+}
+
+static void a_claim_of_a_far_epoch_is_forged_whoever_it_names(void **state)
+{
+    static const uint64_t epochs[] = {UINT64_MAX, RECORD_EPOCH_MAX, RECORD_EPOCH_MAX - 1,
+                                      LOG_STATE_EPOCH_STEP_MAX * 3};
+    (void)state;
+    for (size_t i = 0; i < sizeof epochs / sizeof epochs[0]; i++) {
+        struct fixture fixture;
+        struct shipment next;
+        struct record forged = {.kind = RECORD_CLAIM, .epoch = epochs[i]};
+        open_all(&fixture);
+        assert_int_equal(claim(&fixture, &fixture.shipment), SHIPMENT_STORED);
+        forge(&fixture, &forged);
+        shipment_open(&next, fixture.engine, CENTRE, NODE, IDENTITY, REPLICAS, TIMEOUT_MS);
+        next.own_epoch = 1;
+        assert_int_equal(claim(&fixture, &next), SHIPMENT_FENCED);
+        assert_failure("somebody else than a server of the lottery");
+        close_all(&fixture);
+    }
+}
+
+/* A purge leaves the count, and takes the messages. */
+static void a_stream_whose_messages_were_deleted_is_told_as_such(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_STORED);
+    append_plan(fixture, &fixture->shipment, 0, 1);
+    engine_memory_lose_one(fixture->memory, fixture->shipment.stream, 1);
+    engine_memory_lose_one(fixture->memory, fixture->shipment.stream, 2);
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_REFUSED);
+    assert_failure("somebody has deleted messages");
+}
+
+/* So nobody who remembers the log before takes a record of that one's epoch for one of this one. */
+static void a_log_that_was_made_again_goes_on_with_the_epochs(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_STORED);
+    engine_memory_lose_stream(fixture->memory, fixture->shipment.stream);
+    fixture->shipment.own_epoch = 7;
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_STORED);
+    assert_int_equal(fixture->shipment.log.epoch, 8);
 }
 
 /* Who answers does not know the newest records: that is no log to be claimed. */
@@ -708,6 +791,10 @@ int main(void)
         TEST(a_log_with_other_bytes_is_not_claimed),
         TEST(a_log_that_another_node_has_claimed_is_not_claimed),
         TEST(a_stream_without_a_claim_is_no_log),
+        TEST(a_record_forged_in_ones_own_name_is_told_as_such),
+        TEST(a_claim_of_a_far_epoch_is_forged_whoever_it_names),
+        TEST(a_stream_whose_messages_were_deleted_is_told_as_such),
+        TEST(a_log_that_was_made_again_goes_on_with_the_epochs),
         TEST(a_stale_answer_is_not_claimed_upon),
         TEST(a_claim_that_is_older_than_ones_own_is_no_fence),
         TEST(a_log_that_has_lost_its_end_is_shipped_again),

@@ -65,6 +65,35 @@ static void the_missing_ones_can_be_put_first(void **state)
     expect_order(ROSTER_BY_BETS, true, "9 7 1 3 4");
 }
 
+/* Of the connections, those of agencies 3 and 4 come from one house. */
+static void a_peer_shows_its_connections_and_their_agencies(void **state)
+{
+    (void)state;
+    struct snapshot_handler handlers[] = {
+        {.pid = 1, .peer = "10.1.0.7:4000", .agency = 7},
+        {.pid = 2, .peer = "10.2.0.3:4001", .agency = 3},
+        {.pid = 3, .peer = "10.2.0.4:4002", .agency = 4},
+        {.pid = 4, .peer = "10.2.0.5:4003", .agency = SNAPSHOT_UNKNOWN}};
+    struct snapshot snapshot = make_snapshot();
+    struct roster_filter filter = {.text = "10.2."};
+    struct roster_order order = {.sort = ROSTER_BY_ID, .filter = &filter};
+    size_t shown = 0;
+    snapshot.handlers = handlers;
+    snapshot.handler_count = sizeof handlers / sizeof handlers[0];
+    roster_arrange(&snapshot, &order);
+    assert_int_equal(agencies[0].id, 3);
+    assert_int_equal(agencies[1].id, 4);
+    assert_int_equal(handlers[3].pid, 1);
+    for (size_t i = 0; i < AGENCIES; i++) {
+        shown += roster_shows_agency(&filter, &agencies[i]) ? 1 : 0;
+    }
+    assert_int_equal(shown, 2);
+    filter = (struct roster_filter){.text = "never"};
+    roster_arrange(&snapshot, &order);
+    assert_int_equal(agencies[0].id, 1);
+    assert_false(roster_shows_agency(&filter, &agencies[1])); /* what was noted of peers is over */
+}
+
 static void an_empty_list_stays_empty(void **state)
 {
     (void)state;
@@ -115,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agencies_are_sorted_as_is_wanted),
         cmocka_unit_test(the_missing_ones_can_be_put_first),
+        cmocka_unit_test(a_peer_shows_its_connections_and_their_agencies),
         cmocka_unit_test(an_empty_list_stays_empty),
         cmocka_unit_test(keys_are_characters_and_sequences),
         cmocka_unit_test(what_is_no_key_ends_and_the_next_one_counts),

@@ -260,6 +260,17 @@ static void a_copy_that_does_not_go_on_is_told(void **state)
               "3 handlers wait: the engine lacks 40.0 MB, the limit");
 }
 
+static void a_text_keeps_its_letters_and_loses_what_a_terminal_obeys(void **state)
+{
+    (void)state;
+    struct snapshot snapshot = make_snapshot();
+    snapshot.centres = (struct snapshot_centres){.contradicting = 1};
+    (void)snprintf(snapshot.centres.reason, sizeof snapshot.centres.reason,
+                   "Córdoba \x1b[31mtwice\n");
+    expect_of(&snapshot, LOG_VERDICT_CENTRES_HELD, VERDICT_CRITICAL,
+              "the draw is held: Córdoba ?[31mtwice?");
+}
+
 static void a_certificate_is_told_before_it_ends(void **state)
 {
     (void)state;
@@ -344,6 +355,7 @@ int main(void)
         cmocka_unit_test(what_counts_up_fades_by_itself),
         cmocka_unit_test(refusals_need_a_look_from_ten_a_minute_on),
         cmocka_unit_test(a_copy_that_does_not_go_on_is_told),
+        cmocka_unit_test(a_text_keeps_its_letters_and_loses_what_a_terminal_obeys),
         cmocka_unit_test(a_certificate_is_told_before_it_ends),
         cmocka_unit_test(the_worst_comes_first),
         cmocka_unit_test(a_standby_is_judged_by_what_it_wrote),

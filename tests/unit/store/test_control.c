@@ -5,6 +5,7 @@
 
 #include "lib/checksum.h"
 #include "lib/timestamp.h"
+#include "store/centre_set.h"
 #include "store/data_directory.h"
 #include "tests/harness/processes.h"
 #include "tests/harness/scratch_directory.h"
@@ -61,6 +62,7 @@ static const struct control example = {
               .agencies_expected = 5,
               .winning_number = 7574,
               .agencies_allowed = "1-3,7",
+              .centres_expected = "north,south",
               .number_by = NUMBER_BY_COMMAND,
               .number_given = true,
               .closes_at_ms = 1796000000001},
@@ -227,6 +229,13 @@ static void the_least_and_the_most_of_every_field_are_read(void **state)
         .draw = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
     memset(control.terms.draw, 'W', sizeof control.terms.draw - 1);
     memset(control.terms.agencies_allowed, '9', sizeof control.terms.agencies_allowed - 1);
+    memset(control.terms.centres_expected, 'Z', sizeof control.terms.centres_expected - 1);
+    for (size_t i = 0; i + CENTRE_NAME_BYTES < sizeof control.terms.centres_expected;
+         i += CENTRE_NAME_BYTES) { /* A...A,B...B: as long as a list can be */
+        memset(control.terms.centres_expected + i, (int)('A' + i / CENTRE_NAME_BYTES),
+               CENTRE_NAME_BYTES - 1);
+        control.terms.centres_expected[i + CENTRE_NAME_BYTES - 1] = ',';
+    }
     memset(control.closing.without, '9', sizeof control.closing.without - 1);
     memset(control.closing.reason, 'r', sizeof control.closing.reason - 1);
     write_control(fixture, &control);
@@ -234,7 +243,7 @@ static void the_least_and_the_most_of_every_field_are_read(void **state)
 }
 
 /* As a server of version 1.0 has written it: it knew one lottery a directory. */
-static void the_version_before_is_read_as_the_first_draw(void **state)
+static void the_first_version_is_read_as_the_first_draw(void **state)
 {
     struct fixture *fixture = *state;
     static const char older[] = "lottery data 2\n"
@@ -260,7 +269,8 @@ static void the_version_before_is_read_as_the_first_draw(void **state)
         .terms = {.draw = CONTROL_FIRST_DRAW,
                   .agencies_expected = 5,
                   .winning_number = 7574,
-                  .agencies_allowed = "1-3,7"},
+                  .agencies_allowed = "1-3,7",
+                  .centres_expected = CONTROL_CENTRES_UNSAID},
         .state = CONTROL_OPEN,
         .bets_bytes = 1001,
         .done_bytes = 1002,
@@ -271,7 +281,28 @@ static void the_version_before_is_read_as_the_first_draw(void **state)
     expect_text_refused(fixture, "lottery data 2\nidentity 00112233445566778899aabbccddeeff\n",
                         "is damaged");
     write_control(fixture, &expected);
-    assert_memory_equal(fixture->text, "lottery data 3\n", sizeof "lottery data 3");
+    assert_memory_equal(fixture->text, "lottery data 4\n", sizeof "lottery data 4");
+}
+
+/* As the version before has written it: it did not say which centres draw together. */
+static void the_version_before_leaves_the_centres_unsaid(void **state)
+{
+    struct fixture *fixture = *state;
+    struct control expected = example;
+    char older[TEXT_BYTES_MAX];
+    char text[TEXT_BYTES_MAX];
+    const char *line = strstr(fixture->text, "centres_expected ");
+    const char *rest = strchr(line, '\n') + 1;
+    (void)snprintf(older, sizeof older, "lottery data 3\n%.*s%.*s",
+                   (int)(line - strchr(fixture->text, '\n') - 1), strchr(fixture->text, '\n') + 1,
+                   (int)(strstr(rest, "\nchecksum ") + 1 - rest), rest);
+    (void)snprintf(expected.terms.centres_expected, sizeof expected.terms.centres_expected,
+                   CONTROL_CENTRES_UNSAID);
+    scratch_write(&fixture->scratch, DATA_CONTROL_FILE, text, forge(older, text));
+    expect_read(fixture, &expected);
+    write_control(fixture, &expected); /* of a draw that was sealed before, it stays unsaid */
+    assert_non_null(strstr(fixture->text, "\ncentres_expected ?\n"));
+    expect_read(fixture, &expected);
 }
 
 static void a_newer_one_takes_the_olders_place_at_once(void **state)
@@ -304,13 +335,14 @@ static void the_file_is_text_that_a_person_can_read(void **state)
 {
     struct fixture *fixture = *state;
     static const char expected[] =
-        "lottery data 3\n"
+        "lottery data 4\n"
         "identity 00112233445566778899aabbccddeeff\n"
         "draw 2026-W48\n"
         "ipc_key 12abcdef\n"
         "ring_bytes 8388608\n"
         "agencies_expected 5\n"
         "agencies_allowed 1-3,7\n"
+        "centres_expected north,south\n"
         "terms_by command\n"
         "number_by command\n"
         "winning_number 7574\n"
@@ -449,15 +481,21 @@ static const char *const spellings[][2] = {
     {"identity 0011", "identity 00112"},
     {"identity 00112233445566778899aabb", "identity 00112233445566778899AABB"},
     {"identity 0011", "identity g011"},
-    {"lottery data 3", "lottery data 2"},
-    {"lottery data 3", "lottery data 03"},
-    {"lottery data 3", "lottery data  3"},
+    {"lottery data 4", "lottery data 2"},
+    {"lottery data 4", "lottery data 03"},
+    {"lottery data 4", "lottery data  3"},
     {"draw 2026-W48", "draw "},
     {"draw 2026-W48", "draw -"},
     {"draw 2026-W48", "draw ../W48"},
     {"draw 2026-W48", "draw 2026-W48/"},
     {"draw 2026-W48", "draw 2026-W48-and-33-characters-long--"},
     {"archiving 2026-W47", "archiving .."},
+    {"centres_expected north,south", "centres_expected south,north"},
+    {"centres_expected north,south", "centres_expected north, south"},
+    {"centres_expected north,south", "centres_expected north,north"},
+    {"centres_expected north,south", "centres_expected ??"},
+    {"centres_expected north,south", "centres_expected "},
+    {"centres_expected north,south\n", ""},
     {"number_by command", "number_by Command"},
     {"winning_number 7574", "winning_number "},
     {"opened_at 2026-11-30T00:53:20.002Z", "opened_at 2026-11-30T00:53:20.02Z"},
@@ -468,7 +506,7 @@ static const char *const spellings[][2] = {
     {"closed_reason no line", "closed_reason \x01no line"},
     {"seal_sha256 00", "seal_sha256 0"},
     {"draw_sha256 20", "draw_sha256 X0"},
-    {"lottery data 3", "lottery data 3 "},
+    {"lottery data 4", "lottery data 4 "},
     {"winners 1005\n", "winners 1005\r\n"},
 };
 
@@ -490,22 +528,22 @@ static void another_spelling_is_refused_even_where_its_checksum_fits(void **stat
 static void another_version_is_told_as_such(void **state)
 {
     struct fixture *fixture = *state;
-    static const char *const versions[] = {"1", "4", "10", "4294967295"};
+    static const char *const versions[] = {"1", "5", "10", "4294967295"};
     for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
         char line[64];
         char reason[80];
         (void)snprintf(line, sizeof line, "lottery data %s\n", versions[i]);
-        (void)snprintf(reason, sizeof reason, "has version %s, this server knows versions 2 and 3",
+        (void)snprintf(reason, sizeof reason, "has version %s, this server knows versions 2 to 4",
                        versions[i]);
         expect_refused(fixture, line, strlen(line), reason);
-        expect_replaced_refused(fixture, "lottery data 3\n", line, reason);
+        expect_replaced_refused(fixture, "lottery data 4\n", line, reason);
     }
     static const char *const none[] = {"lottery data 0\n",
                                        "lottery data \n",
                                        "lottery data -1\n",
                                        "lottery data 4294967296\n",
                                        "lottery data",
-                                       "lottery data 3\n",
+                                       "lottery data 4\n",
                                        "Lottery data 3\n",
                                        "something else\n",
                                        "\n",
@@ -677,6 +715,16 @@ static void terms_are_the_same_where_all_of_them_are(void **state)
     other = example.terms;
     other.agencies_allowed[0] = '2';
     assert_false(control_terms_equal(&example.terms, &other));
+    other = example.terms;
+    other.centres_expected[0] = '\0'; /* this centre alone */
+    assert_true(control_says_centres(&other));
+    assert_false(control_terms_equal(&example.terms, &other));
+    (void)snprintf(other.centres_expected, sizeof other.centres_expected, "north,west");
+    assert_false(control_terms_equal(&example.terms, &other));
+    (void)snprintf(other.centres_expected, sizeof other.centres_expected, CONTROL_CENTRES_UNSAID);
+    assert_false(control_says_centres(&other));
+    assert_true(control_terms_equal(&example.terms, &other));
+    assert_true(control_terms_equal(&other, &example.terms));
 }
 
 static void every_state_has_a_name_of_its_own(void **state)
@@ -697,7 +745,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CONTROL_TEST(what_was_written_is_read),
         CONTROL_TEST(the_least_and_the_most_of_every_field_are_read),
-        CONTROL_TEST(the_version_before_is_read_as_the_first_draw),
+        CONTROL_TEST(the_first_version_is_read_as_the_first_draw),
+        CONTROL_TEST(the_version_before_leaves_the_centres_unsaid),
         CONTROL_TEST(a_newer_one_takes_the_olders_place_at_once),
         CONTROL_TEST(the_file_is_text_that_a_person_can_read),
         CONTROL_TEST(a_directory_without_it_is_not_refused),

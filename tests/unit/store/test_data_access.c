@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
@@ -27,6 +28,58 @@ struct fixture {
     struct processes processes;
     struct data_directory directory; /* the scratch directory, as if it were the data's */
 };
+
+/* ------------------------------------------------- a file that is replaced ---- */
+
+/*
+ * Another process that replaces files in the worst moment: after a file was opened or found, and
+ * before its status is read. The calls of this program are these, and not libc's.
+ */
+static struct {
+    const struct scratch *scratch; /* where it happens */
+    const char *name;              /* the file that is replaced */
+    bool is_removed;               /* it is removed, and nothing stands there then */
+    bool at_look;                  /* after fstatat found it, or else after it was opened */
+    int times;                     /* that it will happen */
+} replacer;
+
+static void replace_file(void)
+{
+    if (!replacer.is_removed) {
+        scratch_write(replacer.scratch, "other.tmp", "new", 3);
+    }
+    assert_int_equal(replacer.is_removed ? unlinkat(replacer.scratch->descriptor, replacer.name, 0)
+                                         : renameat(replacer.scratch->descriptor, "other.tmp",
+                                                    replacer.scratch->descriptor, replacer.name),
+                     0);
+}
+
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
+int fstat(int file, struct stat *status)
+{
+    if (replacer.times > 0 && !replacer.at_look) {
+        replacer.times--;
+        replace_file();
+    }
+    return (int)syscall(SYS_fstat, file, status);
+}
+
+/* The kernel finds the file first, and counts its names after that. */
+int fstatat(int directory, const char *name, struct stat *status, int flags)
+{
+    if (replacer.times > 0 && replacer.at_look && strcmp(name, replacer.name) == 0) {
+        replacer.times--;
+        int found = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        replace_file();
+        int result = (int)syscall(SYS_newfstatat, found, "", status, AT_EMPTY_PATH);
+        (void)close(found);
+        return result;
+    }
+    return (int)syscall(SYS_newfstatat, directory, name, status, flags);
+}
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 
 static int set_up(void **state)
 {
@@ -45,6 +98,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
+    replacer.times = 0;
     processes_close(&fixture->processes);
     scratch_close(&fixture->scratch);
     return 0;
@@ -205,6 +259,68 @@ static void links_and_what_is_no_file_are_refused_and_named(void **state)
     assert_int_equal(count, 4);
 }
 
+/* Lets `name` be replaced, or removed, this often from now on. */
+static void let_replace(const struct fixture *fixture, const char *name, bool at_look, int times)
+{
+    scratch_write(&fixture->scratch, name, "old", 3);
+    replacer.scratch = &fixture->scratch;
+    replacer.name = name;
+    replacer.is_removed = false;
+    replacer.at_look = at_look;
+    replacer.times = times;
+}
+
+static void expect_bytes(int file, const char *bytes)
+{
+    char found[8] = "";
+    ssize_t count = pread(file, found, sizeof found - 1, 0);
+    (void)close(file);
+    assert_true(count >= 0);
+    assert_string_equal(found, bytes);
+}
+
+static void a_file_that_is_replaced_while_it_is_opened_is_opened_again(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const names[] = {DATA_CONTROL_FILE,    DATA_DONE_FILE, DATA_SEAL_FILE,
+                                        DATA_CHECKPOINT_FILE, DATA_DRAW_FILE, DATA_WINNERS_FILE,
+                                        DATA_REPLICATION_FILE};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        let_replace(fixture, names[i], false, 3);
+        expect_bytes(open_file(fixture, names[i], O_RDONLY), "new");
+        assert_int_equal(replacer.times, 0);
+        let_replace(fixture, names[i], true, 3);
+        expect_bytes(open_file(fixture, names[i], O_RDONLY), "new");
+        assert_int_equal(replacer.times, 0);
+    }
+}
+
+static void a_file_that_is_removed_while_it_is_opened_is_missing_or_made(void **state)
+{
+    struct fixture *fixture = *state;
+    let_replace(fixture, "control", false, 1);
+    replacer.is_removed = true;
+    expect_refusal(fixture, "control", O_RDONLY, "No such file or directory");
+    assert_int_equal(errno, ENOENT);
+    let_replace(fixture, "control", false, 1);
+    replacer.is_removed = true;
+    expect_bytes(open_file(fixture, "control", O_RDWR | O_CREAT), "");
+    assert_int_equal(mode_of(fixture, "control"), 0600);
+}
+
+static void a_file_that_is_replaced_for_ever_is_given_up(void **state)
+{
+    enum { FOR_EVER = 1000 };
+    struct fixture *fixture = *state;
+    let_replace(fixture, "control", false, FOR_EVER);
+    expect_refusal(fixture, "control", O_RDONLY, "replaced while it was opened: try again");
+    assert_int_equal(errno, ESTALE);
+    assert_true(replacer.times > 0);
+    let_replace(fixture, "control", true, FOR_EVER);
+    expect_refusal(fixture, "control", O_RDONLY, "replaced while it was opened: try again");
+    assert_true(replacer.times > 0);
+}
+
 static int open_as_stranger(void *context)
 {
     const struct fixture *fixture = context;
@@ -350,6 +466,9 @@ int main(void)
         ACCESS_TEST(a_wider_mode_is_refused_with_the_chmod_that_mends_it),
         ACCESS_TEST(the_group_of_data_group_may_read_and_no_other),
         ACCESS_TEST(links_and_what_is_no_file_are_refused_and_named),
+        ACCESS_TEST(a_file_that_is_replaced_while_it_is_opened_is_opened_again),
+        ACCESS_TEST(a_file_that_is_removed_while_it_is_opened_is_missing_or_made),
+        ACCESS_TEST(a_file_that_is_replaced_for_ever_is_given_up),
         ACCESS_TEST(what_is_another_users_is_refused_with_the_chown_that_mends_it),
         ACCESS_TEST(a_directory_that_is_made_is_closed_to_others),
         ACCESS_TEST(a_directory_that_is_open_to_others_is_refused_with_its_chmod),

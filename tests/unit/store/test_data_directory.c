@@ -297,8 +297,8 @@ static void a_control_that_is_damaged_or_of_another_version_is_refused_and_left_
     static const struct {
         const char *control, *reason;
     } refused[] = {
-        {"lottery data 4\nring_bytes 4096\n", "version 4, this server knows versions 2 and 3"},
-        {"lottery data 10\nring_bytes 4096\n", "version 10, this server knows versions 2 and 3"},
+        {"lottery data 5\nring_bytes 4096\n", "version 5, this server knows versions 2 to 4"},
+        {"lottery data 10\nring_bytes 4096\n", "version 10, this server knows versions 2 to 4"},
         {"lottery data 2\nring_bytes 4096\n", "control is damaged"},
         {"lottery data 2\n", "control is damaged"},
         {"something else\n", "control is damaged"},

@@ -85,7 +85,7 @@ static void ship(struct centre *centre)
 static struct centre *open_centre_unshipped(struct stage *stage, const char *name,
                                             enum control_state stands)
 {
-    const struct sealed_draw_plan plan = {.state = stands};
+    const struct sealed_draw_plan plan = {.state = stands, .centres = "north,south"};
     struct centre *centre = stage_allocate(stage, sizeof *centre);
     centre->stage = stage;
     centre->path = stage_path(stage, "%s", name);
@@ -420,7 +420,6 @@ static struct national_closed closed_of(const struct centre *centre, const char 
 {
     struct national_closed closed = {
         .by = NATIONAL_BY_CENTRE,
-        .expected = "north,south",
         .terms = centre->control.terms,
         .agencies = 4,
         .bets = SEALED_DRAW_ROWS,
@@ -621,6 +620,12 @@ static void change_bytes(struct national_closed *closed)
     closed->bytes++;
 }
 
+static void change_centres(struct national_closed *closed)
+{
+    (void)snprintf(closed->terms.centres_expected, sizeof closed->terms.centres_expected,
+                   "east,north,south");
+}
+
 static void change_draw(struct national_closed *closed)
 {
     (void)snprintf(closed->terms.draw, sizeof closed->terms.draw, "2026-W49");
@@ -644,6 +649,9 @@ static void what_a_centre_said_otherwise_is_named(void **state)
     expect_wrong_closed(state, "c", change_draw,
                         "centre north said that this lottery is draw 2026-W49, and it is 2026-W48");
     expect_wrong_closed(state, "d", change_identity, "no centre has closed with the lottery ");
+    expect_wrong_closed(state, "f", change_centres,
+                        "centre north closed with the centres east,north,south, and here "
+                        "north,south draw together");
     expect_wrong_closed(state, "e", change_nothing,
                         "this centre has drawn, and DRAW has no drawing of 2026-W48");
 }

@@ -736,6 +736,10 @@ static void expect_other_terms_refused(struct fixture *fixture)
     fixture->heritage.config.allowed.count = 1;
     expect_start_refused(fixture, "configuration: agencies allowed any, and now 1-15. Bets");
     fixture->heritage.config = kept;
+    (void)snprintf(fixture->heritage.config.centres_expected, CONFIG_TEXT_BYTES, "B,A");
+    expect_start_refused(fixture,
+                         "configuration: centres.expected this centre alone, and now A,B. Bets");
+    fixture->heritage.config = kept;
 }
 
 static void other_terms_are_refused_once_something_is_stored(void **state)
@@ -756,6 +760,51 @@ static void other_terms_are_refused_once_something_is_stored(void **state)
     assert_int_equal(fixture->heritage.directory.control.state, CONTROL_OPEN);
 }
 
+static void set_centres(struct fixture *fixture, const char *of_control,
+                        const char *of_configuration)
+{
+    (void)snprintf(fixture->control.terms.centres_expected, CONFIG_TEXT_BYTES, "%s", of_control);
+    (void)snprintf(fixture->heritage.config.centres_expected, CONFIG_TEXT_BYTES, "%s",
+                   of_configuration);
+}
+
+/* Whatever has become of the draw. One that was held here has no seal, as in version 1.0. */
+static void other_centres_are_refused_in_every_state(void **state)
+{
+    static const enum control_state states[] = {CONTROL_OPEN, CONTROL_CLOSED, CONTROL_DRAWN};
+    struct fixture *fixture = *state;
+    const struct done_text nobody = {.count = 0};
+    fixture->control.draw.checksum = CHECKSUM_EMPTY;
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        fixture->control.state = states[i];
+        set_centres(fixture, "A,B", "B,C,A");
+        write_files(fixture, "", 0, &nobody);
+        expect_start_refused(fixture, "centres.expected A,B, and now A,B,C. Bets");
+        set_centres(fixture, "A,B", "");
+        expect_start_refused(fixture, "centres.expected A,B, and now this centre alone. Bets");
+        set_centres(fixture, "A,B", "B,A"); /* the same, however it is spelled */
+        expect_accepted(fixture);
+    }
+}
+
+/* A server of before has begun the draw: from its first start here on, control says the centres. */
+static void centres_that_control_did_not_say_are_noted_until_the_draw_is_sealed(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct done_text nobody = {.count = 0};
+    const struct lottery_terms *terms = &fixture->heritage.directory.control.terms;
+    fixture->control.draw.checksum = CHECKSUM_EMPTY;
+    fixture->control.state = CONTROL_CLOSED;
+    set_centres(fixture, CONTROL_CENTRES_UNSAID, "B,A");
+    write_files(fixture, "", 0, &nobody);
+    expect_accepted(fixture);
+    assert_string_equal(terms->centres_expected, "A,B");
+    fixture->control.state = CONTROL_DRAWN; /* its seal does not have them either */
+    write_files(fixture, "", 0, &nobody);
+    expect_accepted(fixture);
+    assert_string_equal(terms->centres_expected, CONTROL_CENTRES_UNSAID);
+}
+
 static void terms_may_change_as_long_as_nothing_is_stored(void **state)
 {
     struct fixture *fixture = *state;
@@ -764,10 +813,12 @@ static void terms_may_change_as_long_as_nothing_is_stored(void **state)
     fixture->control.state = CONTROL_NEW;
     fixture->heritage.config.agencies_expected = 9;
     fixture->heritage.config.winning_number = 1;
+    set_centres(fixture, "A,B", "A,C");
     write_files(fixture, "1,a", 3, &nobody); /* torn: it was never acknowledged */
     expect_accepted(fixture);
     assert_int_equal(control->terms.agencies_expected, 9);
     assert_int_equal(control->terms.winning_number, 1);
+    assert_string_equal(control->terms.centres_expected, "A,C");
     assert_int_equal(control->state, CONTROL_NEW);
     assert_string_equal(control->identity, identity);
     expect_noted(fixture, 0, 0);
@@ -811,6 +862,8 @@ int main(void)
         RECOVERY_TEST(a_checkpoint_is_a_witness_too),
         RECOVERY_TEST(nothing_at_all_may_change_once_the_draw_was_held),
         RECOVERY_TEST(other_terms_are_refused_once_something_is_stored),
+        RECOVERY_TEST(other_centres_are_refused_in_every_state),
+        RECOVERY_TEST(centres_that_control_did_not_say_are_noted_until_the_draw_is_sealed),
         RECOVERY_TEST(terms_may_change_as_long_as_nothing_is_stored),
         RECOVERY_TEST(what_is_no_term_may_change),
     };
