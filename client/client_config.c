@@ -359,8 +359,8 @@ static bool check_server_names(const struct client_config *config, const struct 
         if (!tls_is_server_name(host)) {
             return failure_set(
                 failure,
-                "%s: no certificate can be for \"%.60s\": set tls.server_name to the "
-                "name that the server's certificate is for",
+                "%s: no certificate can be for \"%.60s\": set tls.server_name to the name that the "
+                "server's certificate is for",
                 origins[KEY_SERVER_ADDRESS].place, host);
         }
     }

@@ -65,7 +65,8 @@ bool file_check_run(const char *path, FILE *output, struct file_check *check,
     bool read_all = take_all(&dataset, path, output, check, failure);
     dataset_close(&dataset);
     if (read_all) {
-        fprintf(output, "%s: %" PRIu64 " rows, %" PRIu64 " bad", path, check->rows, check->bad);
+        fprintf(output, "%s: %" PRIu64 " %s, %" PRIu64 " bad", path, check->rows,
+                check->rows == 1 ? "row" : "rows", check->bad);
         if (check->crlf > 0) {
             fprintf(output, "; %" PRIu64 " end in CRLF, which is as good as LF", check->crlf);
         }

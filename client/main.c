@@ -70,7 +70,9 @@ static const struct program_option program_options[] = {
      .meaning = "draw the progress bar so many lines above the cursor"},
     {.id = 't',
      .name = "test",
-     .meaning = "test the configuration and the files of TLS, list all mistakes, and stop"},
+     .meaning =
+         "test the configuration, the files of TLS and every row of the file of bets that is "
+         "named, list all mistakes, and stop"},
     {.id = 'T',
      .name = "print-values",
      .meaning = "print every value that would count, and where it comes from, and stop"},
@@ -108,10 +110,8 @@ static const struct program_manual manual = {
     .formats = {{"protocol", MESSAGE_PROTOCOL_VERSION}},
     .description =
         {"Asks the server how many of the file's bets it has stored, sends the others, says that "
-         "it "
-         "is done, waits for the draw, and tells its winners. It may be killed and started again "
-         "at "
-         "any time: no bet is stored twice, and none is left out.",
+         "it is done, waits for the draw, and tells its winners. It may be killed and started "
+         "again at any time: no bet is stored twice, and none is left out.",
          "Rows of the file are first,last,document,birthdate,number. Lines end in LF or CRLF.",
          "It gives up after --wait without progress. Waiting for the draw is not lack of "
          "progress."},
@@ -260,6 +260,14 @@ static bool load(const struct options *options, struct client_config *config)
     return is_right;
 }
 
+/* What -t says of a configuration that is right, and of the file of bets that it names. */
+static int tell_of_test(const struct client_config *config)
+{
+    printf("%s: configuration ok\n", manual.name);
+    return config->bets_file[0] != '\0' ? check_file(config->bets_file)
+                                        : program_finish_output(&manual);
+}
+
 static int run(const struct options *options, struct interrupt *interrupt)
 {
     struct client_config config;
@@ -277,13 +285,9 @@ static int run(const struct options *options, struct interrupt *interrupt)
     if (!credentials_open(&credentials, &config, &failure)) {
         return program_complain(&manual, PROGRAM_EXIT_CONFIG, "%s", failure.text);
     }
-    int status = EXIT_SUCCESS;
-    if (options->only_test) {
-        printf("%s: configuration ok\n", manual.name);
-        status = program_finish_output(&manual);
-    } else {
-        status = run_job(&config, &credentials, interrupt, options->progress_lines_up);
-    }
+    int status = options->only_test
+                     ? tell_of_test(&config)
+                     : run_job(&config, &credentials, interrupt, options->progress_lines_up);
     credentials_close(&credentials);
     return status;
 }

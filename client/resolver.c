@@ -161,8 +161,8 @@ static enum resolver_end await_child(struct interrupt *interrupt, int answer_fd,
         interrupt_wait(interrupt, answer_fd, POLLIN, may_be_slow ? slow_ms : deadline_ms);
     if (end == INTERRUPT_LAPSED && may_be_slow) {
         log_warning(LOG_NAME_SERVICE_SILENT,
-                    "result: in_progress | reason: looking up %s: no answer "
-                    "from the name service yet",
+                    "result: in_progress | reason: looking up %s: no answer from the name service "
+                    "yet",
                     name->host);
         end = interrupt_wait(interrupt, answer_fd, POLLIN, deadline_ms);
     }

@@ -125,8 +125,8 @@ static enum job_step take_other_answer(struct job *job, const struct message *an
     }
     if (setting != NULL) {
         log_error(LOG_RESUME_UNANSWERED,
-                  "result: fail | reason: %s, and %s goes on "
-                  "with no server that does not answer it",
+                  "result: fail | reason: %s, and %s goes on with no server that does not answer "
+                  "it",
                   why->text, setting);
         return JOB_REFUSED;
     }

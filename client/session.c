@@ -44,14 +44,13 @@ static void report_bets(struct job *job)
                  config->number);
     } else if (job->identity[0] != '\0') {
         log_info(LOG_BET_ACKNOWLEDGED,
-                 "result: success | dni: %s | numero: %s"
-                 " | reason: the server had stored it already",
+                 "result: success | dni: %s | numero: %s | reason: the server had stored it "
+                 "already",
                  config->document, config->number);
     } else {
         log_warning(LOG_BET_ANOTHER_STORED,
-                    "result: fail | dni: %s | numero: %s"
-                    " | reason: the server holds a bet of agency %" PRIu32
-                    " already, this one was not sent",
+                    "result: fail | dni: %s | numero: %s | reason: the server holds a bet of "
+                    "agency %" PRIu32 " already, this one was not sent",
                     config->document, config->number, job->agency);
     }
 }

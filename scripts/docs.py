@@ -64,7 +64,7 @@ def sources(*rooms, ending='.c'):
 
 
 def pages():
-    return ['README.md', 'LEEME.md'] + sorted(glob.glob('docs/*.md') +
+    return ['README.md', 'LEEME.md'] + sorted(glob.glob('docs/**/*.md', recursive=True) +
                                   glob.glob('tests/**/*.md', recursive=True))
 
 

@@ -447,7 +447,8 @@ static void try_claim(struct follower *follower)
     const int64_t silent_ms = now_ms - takeover->alive_at_ms;
     if (takeover->is_ordered && now_ms - takeover->ordered_at_ms >= PROMOTE_PATIENCE_MS) {
         refuse_order(follower, "the engine did not take a claim in 30 s: no quorum of it can be "
-                               "reached, or the primary appends without a pause");
+                               "reached, or the primary appends without a pause. One that it has "
+                               "got and stores later still counts: see lottery-stat");
         return;
     }
     const int64_t due_ms =

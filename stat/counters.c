@@ -702,8 +702,7 @@ static const struct {
     [SECTION_STORER] = {"storer", "the process that writes the files and holds the draw",
                         offsetof(struct snapshot, storer)},
     [SECTION_TIMES] = {"times",
-                       "how long agencies wait for an acknowledgement, and the storer for "
-                       "the disk",
+                       "how long agencies wait for an acknowledgement, and the storer for the disk",
                        offsetof(struct snapshot, times)},
     [SECTION_DISK] = {"disk", "the file system of the data directory",
                       offsetof(struct snapshot, disk)},

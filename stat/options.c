@@ -172,8 +172,7 @@ static enum program_reading take_option(int id, const char *argument, void *cont
         return options_parse_interval(argument, &options->interval_ms)
                    ? PROGRAM_GO_ON
                    : program_misused(&options_manual,
-                                     "--interval %s: not a number of seconds "
-                                     "from 0.1 to 3600",
+                                     "--interval %s: not a number of seconds from 0.1 to 3600",
                                      argument);
     case OPTION_HANDLERS:
         options->with_handlers = true;

@@ -45,8 +45,7 @@ static bool check_storer(const struct shared_storer *storer, struct failure *rea
     }
     if (error != 0) {
         return failure_set(reason,
-                           "nothing is acknowledged: the storer waits for room on the disk "
-                           "(%s)",
+                           "nothing is acknowledged: the storer waits for room on the disk (%s)",
                            strerror(error));
     }
     return check_beat(&storer->beat_at_ms, "storer", pid,

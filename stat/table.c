@@ -233,7 +233,7 @@ static void grid_add(struct grid *grid, const char *label, const char *value)
         line_add_padded(&grid->line, value, COUNTER_VALUE_MAX, true);
     } else {
         size_t taken = CELL_GAP + strlen(label) + 1;
-        size_t room = span * (CELL_COLUMNS + CELL_GAP);
+        size_t room = (size_t)span * (CELL_COLUMNS + CELL_GAP);
         line_add(&grid->line, "%s ", label);
         line_add_padded(&grid->line, value, room > taken ? room - taken : 0, true);
     }

@@ -441,9 +441,7 @@ static void judge_draw(const struct snapshot *snapshot, struct verdicts *verdict
         strcmp(snapshot->draw.number_by, control_number_source_name(NUMBER_BY_COMMAND)) == 0 &&
         snapshot->centres.state[0] == '\0') {
         add(verdicts, LOG_VERDICT_NUMBER_AWAITED, VERDICT_NOTE,
-            "the draw %s is sealed and waits for "
-            "its number",
-            snapshot->draw.name);
+            "the draw %s is sealed and waits for its number", snapshot->draw.name);
     }
     if (snapshot->confinement.user == 0) {
         add(verdicts, LOG_VERDICT_ROOT, VERDICT_NOTE, "the server runs as root");

@@ -181,8 +181,7 @@ static bool agrees(const struct data_directory *directory, const struct checkpoi
                        "%s/" DATA_BETS_FILE " was changed: the first %" PRIu64 " bytes are not "
                        "those that were stored (checksum " CHECKSUM_FORMAT
                        ", and " DATA_CHECKPOINT_FILE " has " CHECKSUM_FORMAT
-                       "): nothing was touched; "
-                       "restore all files from one backup",
+                       "): nothing was touched; restore all files from one backup",
                        directory->path, header->position, found, expected);
 }
 

@@ -203,8 +203,8 @@ static bool lock_directory(const struct data_directory *directory, uint64_t pati
             return false;
         }
         log_warning(LOG_DIRECTORY_NOT_LOCKED,
-                    "result: fail | directory: %s | error: %s | reason: its file "
-                    "system locks no directories; the file " DATA_LOCK_FILE
+                    "result: fail | directory: %s | error: %s | reason: its file system locks no "
+                    "directories; the file " DATA_LOCK_FILE
                     " alone keeps other servers out: don't remove it",
                     directory->path, strerror(errno));
     }
@@ -320,9 +320,9 @@ static bool settle_directory(const struct data_directory *directory, const struc
     }
     if (access->has_group && (status->st_mode & S_IRWXG) == 0) {
         log_warning(LOG_DIRECTORY_WITHOUT_GROUP,
-                    "result: in_progress | directory: %s | reason: "
-                    "data.group is set, and the directory was made without it: the group can't "
-                    "look into it until chgrp -R %u %s && chmod -R g=rX %s",
+                    "result: in_progress | directory: %s | reason: data.group is set, and the "
+                    "directory was made without it: the group can't look into it until chgrp -R %u "
+                    "%s && chmod -R g=rX %s",
                     directory->path, (unsigned)access->group, directory->path, directory->path);
     }
     return data_access_check(status, access, true, directory->path, failure);

@@ -155,8 +155,7 @@ static bool is_bet(struct draw *draw, const char *row, size_t bytes, uint64_t at
         draw->damaged = true;
         failure_set(draw->failure,
                     "%s/" DATA_BETS_FILE " is damaged: what would win at byte %" PRIu64
-                    " is no bet "
-                    "(%s)",
+                    " is no bet (%s)",
                     draw->directory->path, at, bet_fault_text(fault));
     }
     return fault == BET_VALID;

@@ -109,10 +109,9 @@ bool file_sync_directory(int directory, const char *path)
     }
     if (!warned) {
         log_warning(LOG_DIRECTORY_NOT_SYNCED,
-                    "result: fail | directory: %s | error: %s | "
-                    "not_promised: the file system can't sync directories, so a file that was just "
-                    "made or renamed may be missing after a power loss; what is in the files is "
-                    "synced as ever",
+                    "result: fail | directory: %s | error: %s | not_promised: the file system "
+                    "can't sync directories, so a file that was just made or renamed may be "
+                    "missing after a power loss; what is in the files is synced as ever",
                     path, strerror(errno));
     }
     warned = true;

@@ -3,7 +3,9 @@
  *
  * A has agency 1, B agency 2. The engine is one node of NATS.
  */
+#include "seal/national.h"
 #include "tests/harness/cluster.h"
+#include "tests/harness/engine_client.h"
 #include "tests/harness/files.h"
 #include "tests/harness/operator.h"
 #include "tests/harness/peer.h"
@@ -69,6 +71,12 @@ static void expect_winners(struct peer *peer, int centre)
 {
     peer_ask(peer, stage_text(peer->server->stage, "%d:6\r\n", centre + 1),
              stage_text(peer->server->stage, "server:3:%d,%s\n\r\n", centre + 1, winners[centre]));
+}
+
+static void kill_stream(const struct cluster *cluster)
+{
+    struct engine *engine = engine_client_open(cluster->stage, cluster->servers);
+    engine_tell(engine, "$JS.API.STREAM.DELETE." NATIONAL_STREAM, "");
 }
 
 static void expect_line(const struct server *server, const char *file, const char *line)
@@ -231,6 +239,25 @@ static void a_centre_that_was_cut_off_and_closed_out_comes_back_and_draws_nothin
     expect_return(*state, true);
 }
 
+/* A has read its own record there; B comes later, and is the first one to say anything in the next. */
+static void a_stream_that_is_deleted_by_hand_is_made_again_and_the_draw_is_held(void **state)
+{
+    struct stage *stage = *state;
+    struct cluster *cluster = cluster_start(stage, ONE_NODE, "");
+    struct server *a = start(cluster, 0);
+    struct peer *of_a = sell(a, 0);
+    (void)server_await_log(a, 1, "action: centros | result: in_progress*to be closed: B");
+    kill_stream(cluster);
+    (void)server_await_log(a, 1, "CRITICAL*read DRAW: *id: LT-4201");
+    struct server *b = start(cluster, 1);
+    struct peer *of_b = sell(b, 1);
+    (void)server_await_log(a, 1, "CRITICAL*message 1 of stream DRAW is another one*id: LT-4205");
+    expect_winners(of_a, 0);
+    expect_winners(of_b, 1);
+    assert_int_equal(server_count_log(a, "id: LT-4205"), 1);
+    assert_int_equal(server_count_log(b, "id: LT-4205"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +266,7 @@ int main(void)
         STAGE_TEST(a_centre_that_opens_a_draw_for_itself_alone_waits_for_nobody),
         STAGE_TEST(a_draw_that_is_opened_with_other_terms_holds_until_it_is_closed_out),
         STAGE_TEST(a_centre_that_was_cut_off_comes_back_and_draws),
+        STAGE_TEST(a_stream_that_is_deleted_by_hand_is_made_again_and_the_draw_is_held),
         STAGE_TEST(a_centre_that_was_cut_off_and_closed_out_comes_back_and_draws_nothing),
     };
     return cmocka_run_group_tests_name("cluster/centres_draws", tests, NULL, NULL);

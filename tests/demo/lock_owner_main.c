@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -48,6 +49,28 @@ static bool catch_owner(const struct segment *segment, pid_t pid)
     return false;
 }
 
+/* The process of a thread: the storer has several, and signals and ps know it by the first one's. */
+static pid_t process_of(pid_t thread)
+{
+    enum { LINE_BYTES = 128, DECIMAL = 10 };
+    static const char name[] = "Tgid:";
+    char path[LINE_BYTES];
+    char line[LINE_BYTES];
+    pid_t process = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)thread);
+    FILE *status = fopen(path, "re");
+    if (status == NULL) {
+        return thread;
+    }
+    while (process == 0 && fgets(line, sizeof line, status) != NULL) {
+        if (strncmp(line, name, strlen(name)) == 0) {
+            process = (pid_t)strtol(line + strlen(name), NULL, DECIMAL);
+        }
+    }
+    (void)fclose(status);
+    return process > 0 ? process : thread;
+}
+
 static pid_t find_owner(const struct segment *segment)
 {
     int64_t until_ms = clock_monotonic_ms() + SEARCH_MS;
@@ -55,7 +78,7 @@ static pid_t find_owner(const struct segment *segment)
         for (int look = 0; look < LOOKS_A_CLOCK; look++) {
             pid_t pid = owner_of(segment);
             if (pid > 0 && catch_owner(segment, pid)) {
-                return pid;
+                return process_of(pid);
             }
         }
     }

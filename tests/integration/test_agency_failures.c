@@ -190,10 +190,36 @@ static void a_place_where_winners_cannot_be_kept_is_one_line_and_no_connection(v
 static void checking_the_configuration_connects_to_nobody(void **state)
 {
     struct rig *rig = *state;
+    rig_write_bets(rig, 1, 0);
     rig_listen(rig);
     rig_start_with(rig, NULL, "-t");
     rig_expect_exit(rig, EXIT_SUCCESS);
     rig_expect_printed(rig, "configuration ok");
+    assert_false(rig_is_readable(rig->listener));
+}
+
+static void checking_the_configuration_reads_the_file_of_bets_that_it_names(void **state)
+{
+    struct rig *rig = *state;
+    static const char *const missing[] = {"CLI_BETS_FILE=./nowhere.csv", NULL};
+    static const char *const named[] = {"CLI_BETS_FILE=./bets.csv", NULL};
+    rig_listen(rig);
+    rig_start_with(rig, missing, "-t");
+    rig_expect_exit(rig, PROGRAM_EXIT_DATA);
+    rig_expect_printed(rig, "opening the file of bets ./nowhere.csv: No such file or directory");
+    rig_forget(rig);
+    rig_write_bets(rig, 3, 0);
+    rig_start_with(rig, named, "-t");
+    rig_expect_exit(rig, EXIT_SUCCESS);
+    rig_expect_printed(rig, "./bets.csv: 3 rows, 0 bad");
+    rig_forget(rig);
+    FILE *bets = fopen(rig->bets, "ae");
+    assert_non_null(bets);
+    assert_true(fputs("Ana,Paz,30904465,1999-13-17,7574\n", bets) >= 0);
+    assert_int_equal(fclose(bets), 0);
+    rig_start_with(rig, named, "-t");
+    rig_expect_exit(rig, PROGRAM_EXIT_DATA);
+    rig_expect_printed(rig, "./bets.csv:4: the birthdate is not a date");
     assert_false(rig_is_readable(rig->listener));
 }
 
@@ -295,6 +321,7 @@ int main(void)
         RIG_TEST(a_missing_file_is_one_line_and_no_connection),
         RIG_TEST(a_place_where_winners_cannot_be_kept_is_one_line_and_no_connection),
         RIG_TEST(checking_the_configuration_connects_to_nobody),
+        RIG_TEST(checking_the_configuration_reads_the_file_of_bets_that_it_names),
         RIG_TEST(a_server_that_never_answers_is_given_up),
         RIG_TEST(a_server_that_is_never_there_is_given_up),
         RIG_TEST(what_is_no_answer_is_a_lost_connection),
