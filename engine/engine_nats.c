@@ -1,6 +1,9 @@
 /*
  * engine_nats.c - NATS JetStream by libnats: the one file that knows either. See engine.h.
  *
+ * In this order: the connection, which everything else waits for; an append; a message that the leader is
+ * asked for; messages in a row; a stream's settings; texts that are told and heard; opening.
+ *
  * An append is a request to the stream's subject, whose answer the stream's leader gives when a quorum
  * has the message. Single messages are read from the leader; messages in a row come from a consumer, which
  * sends them ahead, and the leader is asked where nothing comes.

@@ -13,6 +13,7 @@
 
 #include "shipper/beat.h"
 #include "shipper/centre_desk.h"
+#include "shipper/gather.h"
 #include "shipper/own_files.h"
 #include "shipper/shipment.h"
 #include "shipper/shipper.h"
@@ -42,6 +43,7 @@ struct primary {
     struct centre_desk desk; /* of a draw that several centres hold */
     char *lines;             /* what is on its way */
     size_t lines_capacity;
+    struct gather gather;
     bool has_claimed;
     bool has_shipped_files;  /* since the claim */
     bool has_opened;         /* the log has begun the next draw: nothing more of this one */

@@ -85,9 +85,8 @@ enum shipment_end primary_claim(struct primary *primary, struct failure *failure
     primary->has_shipped_files = false; /* whatever the engine has of them */
     own_files_forget_shipped(&primary->files);
     log_info(LOG_CENTRE_LOG_CLAIMED,
-             "result: success | claimed: epoch %" PRIu64
-             " | node: %s | stream: %s | sequence: %" PRIu64 " | bets_end: %" PRIu64
-             " | done_end: %" PRIu64,
+             "result: success | claimed: epoch %" PRIu64 " | node: %s | stream: %s"
+             " | sequence: %" PRIu64 " | bets_end: %" PRIu64 " | done_end: %" PRIu64,
              log->epoch, log->node, primary->shipment.stream, log->sequence, log->bets_end,
              log->done_end);
     if (log->bets_end < atomic_load(&positions->replicated)) {

@@ -151,6 +151,53 @@ static uint64_t bets_to_ship(const struct primary *primary, const struct stock *
     return stock->has_files || is_overtaken(primary, stock) ? stock->bets_end : durable;
 }
 
+/* What await_more waits for. */
+struct awaited {
+    const _Atomic uint64_t *durable;
+    uint64_t position;
+};
+
+static bool is_durable(const void *context)
+{
+    const struct awaited *awaited = context;
+    return atomic_load(awaited->durable) >= awaited->position;
+}
+
+/* Waits a moment for more bets to become durable, where that pays (gather.h). */
+static void await_more(struct primary *primary)
+{
+    const uint64_t from = primary->shipment.log.bets_end;
+    const uint64_t wanted = gather_bytes(&primary->gather);
+    const struct awaited awaited = {.durable = &primary->segment.shared->positions.durable,
+                                    .position = from + wanted};
+    const uint64_t before = atomic_load(awaited.durable) - from;
+    if (before >= wanted) {
+        return;
+    }
+    const int64_t until_ns =
+        clock_monotonic_ns() + gather_patience_ns(primary->shipment.counts.last_ns);
+    while (!is_durable(&awaited) && clock_monotonic_ns() < until_ns) {
+        wait_for_shipment(&primary->segment, is_durable, &awaited, SOON_MS);
+    }
+    gather_note_wait(&primary->gather, wanted, before, atomic_load(awaited.durable) - from);
+}
+
+/* Ships one record of bets. What a small file stands on does not wait for bets that come later. */
+static enum shipment_end ship_bets(struct primary *primary, const struct stock *stock,
+                                   struct failure *failure)
+{
+    const struct log_state *log = &primary->shipment.log;
+    const uint64_t from = log->bets_end;
+    if (!stock->has_files) {
+        await_more(primary);
+    }
+    const enum shipment_end end =
+        ship_some(primary, RECORD_BETS, bets_to_ship(primary, stock), failure);
+    const uint64_t durable = atomic_load(&primary->segment.shared->positions.durable);
+    gather_note_record(&primary->gather, log->bets_end - from, durable - log->bets_end);
+    return end;
+}
+
 static void report(const struct primary *primary)
 {
     const struct log_state *log = &primary->shipment.log;
@@ -169,7 +216,7 @@ static enum shipment_end ship_stock(struct primary *primary, const struct stock 
     const struct log_state *log = &primary->shipment.log;
     enum shipment_end end = SHIPMENT_STORED;
     while (end == SHIPMENT_STORED && log->bets_end < stock->bets_end) {
-        end = ship_some(primary, RECORD_BETS, bets_to_ship(primary, stock), failure);
+        end = ship_bets(primary, stock, failure);
         if (end == SHIPMENT_STORED && !stock->has_files) {
             report(primary);
         }

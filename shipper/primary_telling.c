@@ -88,8 +88,8 @@ void primary_note_waiting(struct primary *primary, const struct failure *failure
     if (!primary->has_told_waiting && now_ms - primary->waits_since_ms >= TELL_AFTER_MS) {
         primary->has_told_waiting = true;
         log_warning(LOG_ENGINE_AWAY,
-                    "result: in_progress | error: %s | waiting: for the engine; "
-                    "what it does not have yet waits on the disk",
+                    "result: in_progress | error: %s"
+                    " | waiting: for the engine; what it does not have yet waits on the disk",
                     failure->text);
     }
 }
@@ -111,9 +111,9 @@ void primary_tell_lost(const struct primary *primary, const char *how)
 {
     const struct shared_positions *positions = &primary->segment.shared->positions;
     log_critical(LOG_ENGINE_LOST_BETS,
-                 "result: fail | error: the engine has lost what it had "
-                 "acknowledged: %s | acknowledged: %" PRIu64 " | it_has: %" PRIu64
-                 " | reason: does every node of it run with sync_interval: always? It gets the "
-                 "bets once more from " DATA_BETS_FILE,
+                 "result: fail | error: the engine has lost what it had acknowledged: %s"
+                 " | acknowledged: %" PRIu64 " | it_has: %" PRIu64
+                 " | reason: does every node of it run with sync_interval: always?"
+                 " It gets the bets once more from " DATA_BETS_FILE,
                  how, atomic_load(&positions->replicated), primary->shipment.log.bets_end);
 }

@@ -92,8 +92,8 @@ static enum shipment_end compare(const struct record *record, const struct shipm
     } else if (memcmp(own, record->bytes, record->length) != 0) {
         failure_set(failure,
                     "the log's bytes of %s at %" PRIu64
-                    " are others than this node's: they are not "
-                    "the same lottery; which one is right?",
+                    " are others than this node's: they are not the same lottery;"
+                    " which one is right?",
                     record->kind == RECORD_BETS ? "bets.csv" : "done.csv", record->offset);
         result = SHIPMENT_REFUSED;
     }

@@ -203,10 +203,9 @@ static bool join(struct primary *primary, struct failure *failure)
     primary->shared = &primary->segment.shared->shipper;
     if (primary->segment.shared->identity.supervisor_pid != getppid()) {
         segment_unmap(&primary->segment);
-        return failure_set(failure,
-                           "shared memory %s is not that of the server that has started "
-                           "this process",
-                           primary->segment.name);
+        return failure_set(
+            failure, "shared memory %s is not that of the server that has started this process",
+            primary->segment.name);
     }
     return true;
 }

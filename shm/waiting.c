@@ -114,6 +114,19 @@ static bool sleep_in_slot(const struct segment *segment, struct slot *slot,
     return errno == EINTR || !is_mover_lost(segment, mover);
 }
 
+/*
+ * Wakes the shipper where there is something to copy: the storer may have died before it did. Whoever has
+ * just appended has nothing for it yet.
+ */
+static void remind_shipper(const struct segment *segment)
+{
+    const struct shared_positions *positions = &segment->shared->positions;
+    if (atomic_load(&positions->durable) > atomic_load(&positions->replicated) ||
+        atomic_load(&positions->files_made) > atomic_load(&positions->files_replicated)) {
+        wake_shipper(segment);
+    }
+}
+
 bool wait_until(const struct segment *segment, uint32_t slot_index, enum wait_kind kind,
                 const _Atomic uint64_t *position, uint64_t target)
 {
@@ -131,8 +144,8 @@ bool wait_until(const struct segment *segment, uint32_t slot_index, enum wait_ki
     fault_point(wait_fault_points[kind]);
     bool in_vain = false;
     while (atomic_load(position) < target && atomic_load(halted) == 0 && !in_vain) {
-        wake_storer(segment);  /* the appender may have died before it did */
-        wake_shipper(segment); /* so may the storer */
+        wake_storer(segment); /* the appender may have died before it did */
+        remind_shipper(segment);
         in_vain = !sleep_in_slot(segment, slot, mover_of(segment, position));
         atomic_fetch_or(word, bit); /* before the next look, for the next sleep */
     }

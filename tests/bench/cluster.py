@@ -17,6 +17,7 @@ import re
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ NODES = 3
 READY_SECONDS = 50
 CATCH_UP_SECONDS = 60
 LAG_BYTES = '64G'
+SAMPLE_BYTES = 1 << 20
 FIGURES = ('bets_per_s', 'mb_per_s', 'p50_us', 'p99_us', 'p999_us')
 
 
@@ -110,6 +112,12 @@ class Replicated(run.Side):
             time.sleep(0.05)
         return port
 
+    def stop(self):
+        with open(self.directory + '/bets.csv', 'rb') as bets:
+            rows = bets.read(SAMPLE_BYTES).splitlines(keepends=True)[:-1]
+        self.bytes_a_bet = sum(map(len, rows)) / len(rows)
+        return super().stop()
+
     def is_shipping(self):
         said = subprocess.run([self.bin + '/lottery-stat', '--json'], env=self.variables,
                               capture_output=True, text=True).stdout
@@ -119,12 +127,16 @@ class Replicated(run.Side):
 def against_floor(options, report, cluster, name, load):
     scenario = 'replicated-' + name
     print('%s: lottery-bench %s' % (scenario, load))
-    results = run.compare(options, Replicated(options, cluster, 'replicated'),
+    server = Replicated(options, cluster, 'replicated')
+    results = run.compare(options, server,
                           run.Side(options, 'floor', ['-e', cluster.servers]), load)
     report.note(scenario, 'lottery', results[0], FIGURES)
     report.note(scenario, 'floor', results[1], FIGURES)
     report.ratio(scenario, 'bets_per_s', run.median_ratio(results, 'bets_per_s'), '>= 0.9')
     report.ratio(scenario, 'p99', run.median_ratio(results, 'p99_us'), '<= 1.25')
+    came = statistics.median(side['mb_per_s'] / side['bets_per_s'] * 1e6 for side in results[1])
+    report.ratio(scenario, 'bytes a bet that are appended', server.bytes_a_bet / came,
+                 '(the floor appends them as they came)')
 
 
 def waiting(options, report, cluster):

@@ -137,6 +137,18 @@ inline wake_shipper()
 #endif
 }
 
+inline remind_shipper()
+{
+#ifdef SHIPPER
+    if
+    :: durable > replicated -> wake_shipper()
+    :: else
+    fi
+#else
+    skip
+#endif
+}
+
 inline wait_until(s, kind, position, target)
 {
     if
@@ -161,7 +173,7 @@ inline wait_until(s, kind, position, target)
 #endif
             wake_storer();
 #if defined(SHIPPER) && !defined(NO_POKE_OF_SHIPPER)
-            wake_shipper();
+            remind_shipper();
 #endif
             SEM_WAIT(tokens[s]);
 #ifndef BIT_ONCE
