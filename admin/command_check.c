@@ -243,8 +243,8 @@ static void check_archives(struct check *check)
     if (check->control.archiving[0] != '\0' &&
         !archive_has(&check->directory, check->control.archiving)) {
         remarks_add(&check->own,
-                    "%s/" ARCHIVE_DIRECTORY "/%s is missing, where a start would move "
-                    "the files of that draw",
+                    "%s/" ARCHIVE_DIRECTORY
+                    "/%s is missing, where a start would move the files of that draw",
                     check->directory.path, check->control.archiving);
     }
 }

@@ -100,8 +100,8 @@ static void choose_serial(struct revoking *revoking, const char *serial)
         (void)program_complain(revoking->invocation->manual, EXIT_FAILURE,
                                issued == NULL
                                    ? "no certificate of this authority has the serial %s"
-                                   : "%s is the authority's own certificate: to end it, take "
-                                     "it out of the servers' and the agencies' tls.ca",
+                                   : "%s is the authority's own certificate: to end it, take it "
+                                     "out of the servers' and the agencies' tls.ca",
                                serial);
     } else if (issued->is_revoked) {
         printf("%s of %s is revoked already\n", issued->serial, issued->who);

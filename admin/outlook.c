@@ -44,9 +44,7 @@ static void write_closing(const struct control *control, const struct snapshot *
     }
     name_missing(snapshot, missing, sizeof missing);
     int used =
-        needed == 0       ? snprintf(text, OUTLOOK_BYTES,
-                                     "closes now: all expected agencies "
-                                           "are done")
+        needed == 0 ? snprintf(text, OUTLOOK_BYTES, "closes now: all expected agencies are done")
         : needed == named ? snprintf(text, OUTLOOK_BYTES, "closes when %s %s done", missing,
                                      named == 1 ? "is" : "are")
         : named > needed  ? snprintf(text, OUTLOOK_BYTES, "closes when %" PRIu64 " of %s are done",
@@ -77,11 +75,10 @@ static void write_national(const struct control *control, const struct snapshot_
     } else if (centres->reason[0] != '\0') {
         (void)snprintf(text, OUTLOOK_BYTES, "%s", centres->reason);
     } else {
-        (void)snprintf(
-            text, OUTLOOK_BYTES,
-            "all centres are closed: waits for `lottery-admin draw --number N --seal %s` "
-            "at one of them",
-            control->seal_sha256);
+        (void)snprintf(text, OUTLOOK_BYTES,
+                       "all centres are closed: waits for `lottery-admin draw --number N --seal "
+                       "%s` at one of them",
+                       control->seal_sha256);
     }
 }
 

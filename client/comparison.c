@@ -111,8 +111,8 @@ static void set_reason(const struct comparison *comparison, uint64_t differs, bo
         failure_set(reason, "row %" PRIu64 " is not the one that is stored", differs);
     } else {
         failure_set(reason,
-                    "the first %" PRIu64 " rows are not those that are stored, and the "
-                    "server does not say where they begin to differ",
+                    "the first %" PRIu64 " rows are not those that are stored, and the server does "
+                    "not say where they begin to differ",
                     state->stored);
     }
 }

@@ -28,11 +28,10 @@ static bool check_dates(const X509 *certificate, const char *path, struct failur
 {
     char date[DATE_BYTES];
     if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0) {
-        return failure_set(
-            failure,
-            "tls.certificate: %s has expired, at %s: ask the operator of the lottery "
-            "for another one",
-            path, write_date(tls_time_s(X509_get0_notAfter(certificate)), date));
+        return failure_set(failure,
+                           "tls.certificate: %s has expired, at %s: ask the operator of the "
+                           "lottery for another one",
+                           path, write_date(tls_time_s(X509_get0_notAfter(certificate)), date));
     }
     if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0) {
         return failure_set(failure,

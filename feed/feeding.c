@@ -94,8 +94,8 @@ static enum step check_seam(struct feeding *feeding, struct failure *failure)
     if (nonce == NULL || strcmp(nonce, position->nonce) != 0) {
         (void)failure_set(failure,
                           "message %" PRIu64
-                          " of the log %s is another one than this feed has read "
-                          "there: the stream was made anew, or this position is of another one",
+                          " of the log %s is another one than this feed has read there: the stream "
+                          "was made anew, or this position is of another one",
                           position->state.sequence, plan->stream);
         return STEP_BROKEN;
     }

@@ -31,8 +31,8 @@ static const struct program_option program_options[] = {
     {.id = OPTION_SERVERS,
      .name = "servers",
      .argument = "URLS",
-     .meaning = "the engine, like nats://10.0.0.1:4222,nats://10.0.0.2:4222; "
-                "without it $REPLICATION_SERVERS"},
+     .meaning = "the engine, like nats://10.0.0.1:4222,nats://10.0.0.2:4222; without it "
+                "$REPLICATION_SERVERS"},
     {.id = OPTION_CENTRE,
      .name = "centre",
      .argument = "NAME",
@@ -98,8 +98,8 @@ const struct program_manual feed_manual = {
          {PROGRAM_EXIT_REFUSED, "the engine can't be used with these settings, or is too old"}},
     .description =
         {"Reads the log that a centre's server ships to the engine (NATS JetStream), from a "
-         "position "
-         "on, and checks each record: its CRC, its place in the file, and that its writer had the "
+         "position on, and checks each record: its CRC, its place in the file, and that its writer "
+         "had the "
          "right to write. The first record that is wrong ends it.",
          "A position stands for everything up to it. It is printed at the end (on standard error), "
          "behind each group of JSON lines, and kept where --position or --postgres says."},
@@ -192,8 +192,8 @@ static enum program_reading check(struct feed_options *options)
     if (options->exports && (options->follows || options->json || options->from != NULL ||
                              options->position_file != NULL || options->postgres != NULL)) {
         return program_misused(&feed_manual,
-                               "--export takes the whole stream as it is, and none of "
-                               "--from, --position, --follow, --format, --postgres");
+                               "--export takes the whole stream as it is, and none of --from, "
+                               "--position, --follow, --format, --postgres");
     }
     if (options->postgres != NULL &&
         (options->json || options->from != NULL || options->position_file != NULL)) {

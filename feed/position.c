@@ -76,9 +76,8 @@ bool position_read(const char *text, struct position *position, struct failure *
         return true;
     }
     memset(position, 0, sizeof *position);
-    return failure_set(
-        failure,
-        "\"%.100s\" is no position: 0 for the beginning, a message's number, or what "
-        "a feed has printed or kept",
-        text);
+    return failure_set(failure,
+                       "\"%.100s\" is no position: 0 for the beginning, a message's number, or "
+                       "what a feed has printed or kept",
+                       text);
 }

@@ -102,8 +102,8 @@ const char *config_figure_variable(const char *name)
     snprintf(shown, sizeof shown, "%s", text);
     text_make_clean(shown, strlen(shown));
     fprintf(stderr,
-            "%s: WARNING: %s=%s is ignored: it is a URL, as orchestrators set for a service "
-            "of that name\n",
+            "%s: WARNING: %s=%s is ignored: it is a URL, as orchestrators set for a service of "
+            "that name\n",
             program_invocation_short_name, name, shown);
     return NULL;
 }

@@ -114,10 +114,8 @@ static void add_sender(struct log_fields *tail, const struct log_fields *own)
         log_fields_add(tail, "pid: %d", (int)getpid());
     }
     if (log_connection != NULL) {
-        log_fields_add(tail,
-                       "%-s"
-                       "ip: %s%-s%s | connection: %" PRIu64,
-                       tail->bytes == 0 ? "" : " | ", log_connection->ip,
+        log_fields_add(tail, "%-sip: %s%-s%s | connection: %" PRIu64, tail->bytes == 0 ? "" : " | ",
+                       log_connection->ip,
                        log_connection->via[0] == '\0' ? "" : " | via: ", log_connection->via,
                        log_connection->number);
     }
@@ -281,11 +279,10 @@ void log_open(void)
     (void)snprintf(program, sizeof program, "%s", program_invocation_short_name);
     log_moment_look_up_zone(time(NULL));
     if (!open_output()) {
-        log_warning(
-            LOG_JOURNAL_MISSING,
-            "result: in_progress | socket: %s | error: %s | reason: log.format is journald; "
-            "the log goes to standard output instead",
-            journal_path, strerror(errno));
+        log_warning(LOG_JOURNAL_MISSING,
+                    "result: in_progress | socket: %s | error: %s | reason: log.format is "
+                    "journald; the log goes to standard output instead",
+                    journal_path, strerror(errno));
     }
 }
 

@@ -292,8 +292,8 @@ bool authority_name_pair(const struct certificate_order *order, char name[NAME_M
     size_t bytes = agency_set_write(order->agencies, agencies, sizeof agencies);
     if (bytes > LIST_BYTES_MAX) {
         return failure_set(failure,
-                           "a list of agencies with %zu bytes is too long for the name of "
-                           "its files; %d are not: name fewer ranges",
+                           "a list of agencies with %zu bytes is too long for the name of its "
+                           "files; %d are not: name fewer ranges",
                            bytes, LIST_BYTES_MAX);
     }
     (void)snprintf(name, NAME_MAX + 1, AGENCY_PAIR_NAME "%s", agencies);

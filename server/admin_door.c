@@ -237,8 +237,8 @@ bool admin_door_go_on(struct admin_door *door, bool is_ready, struct admin_reque
 {
     if (door->state != ADMIN_DOOR_FREE && admin_door_patience_ms(door) == 0) {
         log_warning(LOG_ADMIN_CALLER_SLOW,
-                    "result: fail | reason: a client was at the door for %d ms, and "
-                    "neither finished its request nor read its answer",
+                    "result: fail | reason: a client was at the door for %d ms, and neither "
+                    "finished its request nor read its answer",
                     (int)CLIENT_PATIENCE_MS);
         dismiss(door);
         return false;

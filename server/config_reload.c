@@ -27,8 +27,8 @@ static void log_mistake(const char *mistake, void *context)
 void config_reload_refuse(const char *mistake)
 {
     log_error(LOG_RELOAD_FAILED,
-              "result: fail | error: %s | reason: nothing was changed, and the "
-              "server goes on with what it had: mend it, and send SIGHUP again",
+              "result: fail | error: %s | reason: nothing was changed, and the server goes on with "
+              "what it had: mend it, and send SIGHUP again",
               mistake);
 }
 
@@ -78,8 +78,8 @@ bool config_reload_read(struct config_reload *reload)
     }
     if (mistakes > 0) {
         log_error(LOG_RELOAD_FAILED,
-                  "result: fail | mistakes: %u | reason: nothing was changed, and "
-                  "the server goes on with what it had: mend them, and send SIGHUP again",
+                  "result: fail | mistakes: %u | reason: nothing was changed, and the server goes "
+                  "on with what it had: mend them, and send SIGHUP again",
                   mistakes);
     }
     return mistakes == 0;
@@ -113,8 +113,8 @@ static void tell_key(const struct config_reload *reload, const struct config_key
                !config_value_equal(key, &reload->current, &reload->wanted)) {
         config_value_format(key, &reload->wanted, now, sizeof now);
         log_warning(LOG_RELOAD_NEEDS_RESTART,
-                    "result: in_progress | key: %s | before: %s | file: %s | "
-                    "reason: needs a restart: the server goes on with what it had",
+                    "result: in_progress | key: %s | before: %s | file: %s | reason: needs a "
+                    "restart: the server goes on with what it had",
                     key->path[0], before, now);
         changes->waiting++;
     }

@@ -113,8 +113,8 @@ static void look_at_kernel(struct shared_confinement *report)
     }
     if (report->missing != 0) {
         log_warning(LOG_KERNEL_LACKS_CONFINEMENT,
-                    "result: in_progress | reason: this kernel lacks%s%s: a "
-                    "process that a stranger has taken over could do more than it should",
+                    "result: in_progress | reason: this kernel lacks%s%s: a process that a "
+                    "stranger has taken over could do more than it should",
                     (report->missing & SHARED_LACKS_SECCOMP) != 0 ? " seccomp filters" : "",
                     (report->missing & SHARED_LACKS_LANDLOCK) != 0 ? " Landlock" : "");
     }
@@ -123,9 +123,8 @@ static void look_at_kernel(struct shared_confinement *report)
 static void warn_of_root(const struct server_config *config)
 {
     if (confinement_is_root() && config->user[0] == '\0') {
-        log_warning(LOG_RUNS_AS_ROOT,
-                    "result: in_progress | key: server.user | reason: the "
-                    "server runs as root: name a user in server.user that it becomes");
+        log_warning(LOG_RUNS_AS_ROOT, "result: in_progress | key: server.user | reason: the server "
+                                      "runs as root: name a user in server.user that it becomes");
     }
 }
 

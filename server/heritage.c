@@ -99,9 +99,8 @@ static bool make_shared_memory(struct heritage *heritage, struct failure *failur
             return false;
         }
         log_warning(LOG_SHARED_MEMORY_KEY_TAKEN,
-                    "result: in_progress | key: 0x%08x | reason: %s; the "
-                    "next key is tried",
-                    key, failure->text);
+                    "result: in_progress | key: 0x%08x | reason: %s; the next key is tried", key,
+                    failure->text);
         key = key_after(key, tries + 1);
     }
     return false;
@@ -119,11 +118,11 @@ static bool open_shared_memory(struct heritage *heritage, struct failure *failur
                  (uint32_t)heritage->config.log_level);
     segment_publish(&heritage->segment, SHARED_STARTING);
     log_count_losses_in(&heritage->segment.shared->log);
-    log_info(LOG_SHARED_MEMORY_MADE,
-             "result: success | segment: /dev/shm%s | semaphores: 0x%08x | "
-             "semid: %d | huge_pages: %s",
-             heritage->segment.name, heritage->directory.ipc_key, heritage->gate_id,
-             heritage->segment.huge_pages ? "yes" : "no");
+    log_info(
+        LOG_SHARED_MEMORY_MADE,
+        "result: success | segment: /dev/shm%s | semaphores: 0x%08x | semid: %d | huge_pages: %s",
+        heritage->segment.name, heritage->directory.ipc_key, heritage->gate_id,
+        heritage->segment.huge_pages ? "yes" : "no");
     return true;
 }
 
@@ -153,8 +152,7 @@ static void open_door(struct heritage *heritage)
     struct failure failure;
     if (!admin_door_open(&heritage->door, &heritage->directory, &failure)) {
         log_warning(LOG_ADMIN_UNREACHABLE,
-                    "result: fail | error: %s | reason: lottery-admin can't reach "
-                    "this server",
+                    "result: fail | error: %s | reason: lottery-admin can't reach this server",
                     failure.text);
     }
 }

@@ -323,8 +323,8 @@ static void log_unwanted(const struct listeners *given)
         unsigned port = 0;
         if (listener_describe(given->descriptors[i], &bound, &port)) {
             log_info(LOG_LISTENER_UNWANTED,
-                     "result: success | address: %s | port: %u | reason: "
-                     "the configuration does not name it any more",
+                     "result: success | address: %s | port: %u | reason: the configuration does "
+                     "not name it any more",
                      bound.host, port);
         }
     }

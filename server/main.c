@@ -75,9 +75,8 @@ static const struct program_manual manual = {
             {EXIT_SUCCESS, "it was stopped and has stored everything; -t: all is right"},
             {EXIT_FAILURE, "it could not start, or could not go on; the last lines say why; -t: "
                            "this machine would not let it start"},
-            {SUPERVISOR_EXIT_FENCED,
-             "another node writes the log of this centre, or the log has more "
-             "than this disk: start with --follow"},
+            {SUPERVISOR_EXIT_FENCED, "another node writes the log of this centre, or the log has "
+                                     "more than this disk: start with --follow"},
             {PROGRAM_EXIT_CONFIG, "the configuration is wrong, or a file that it names"},
         },
     .formats = {{"control", CONTROL_VERSION},
@@ -90,8 +89,7 @@ static const struct program_manual manual = {
          "that was acknowledged is on the disk.",
          "SIGTERM, SIGINT and SIGQUIT stop it gracefully: what has arrived is answered and stored. "
          "SIGHUP reads the configuration and the files of TLS again. SIGKILL of any of its "
-         "processes loses nothing that "
-         "was acknowledged; a server that is started again goes on.",
+         "processes loses nothing that was acknowledged; a server that is started again goes on.",
          "One server to a data directory. The draw's state is in the directory, and nothing else "
          "has to be kept. The files bets.csv, done.csv and winners.csv may be read at any time and "
          "must never be written."},
@@ -168,8 +166,8 @@ static void log_emulation(void)
 {
     if (!robust_mutex_works()) {
         log_warning(LOG_ROBUST_MUTEXES_MISSING,
-                    "result: in_progress | reason: this kernel has no robust "
-                    "mutexes (user-mode emulation?), so a handler that is killed while it appends "
+                    "result: in_progress | reason: this kernel has no robust mutexes (user-mode "
+                    "emulation?), so a handler that is killed while it appends "
                     "blocks all others until the server is started again");
     }
 }
@@ -228,8 +226,7 @@ static int replace(const struct server_config *config, struct service_manager *m
     switch (predecessor_ask(&predecessor, config, runs, &failure)) {
     case PREDECESSOR_NONE:
         log_warning(LOG_REPLACE_FINDS_NOBODY,
-                    "result: success | reason: no server runs in %s: this is an "
-                    "ordinary start",
+                    "result: success | reason: no server runs in %s: this is an ordinary start",
                     config->data_directory);
         return supervisor_run(config, manager, NULL, listeners, -1);
     case PREDECESSOR_GIVES:

@@ -213,16 +213,16 @@ bool predecessor_await_end(struct predecessor *predecessor, struct failure *fail
                            (int)predecessor->pid);
     }
     log_info(LOG_REPLACE_AWAITS_END,
-             "result: in_progress | pid: %d | sockets: %zu | reason: that server "
-             "stops, and who connects meanwhile waits",
+             "result: in_progress | pid: %d | sockets: %zu | reason: that server stops, and who "
+             "connects meanwhile waits",
              (int)predecessor->pid, predecessor->listeners.count);
     if (!await_news(predecessor->connection, predecessor->bound_ms) ||
         recv(predecessor->connection, &byte, 1, 0) > 0) {
         leave(predecessor);
         return failure_set(
             failure,
-            "the running server (pid %d) has not ended within %" PRIu64 " ms: this "
-            "process gives up. It has been told so: it serves again when its stop is "
+            "the running server (pid %d) has not ended within %" PRIu64
+            " ms: this process gives up. It has been told so: it serves again when its stop is "
             "done, with the sockets that it has; if it hangs, see its log",
             (int)predecessor->pid, predecessor->bound_ms);
     }

@@ -179,8 +179,8 @@ static bool check_without_engine(const struct server_config *config,
     }
     return config->centres_expected[0] == '\0' ||
            failure_set(failure,
-                       "%s: is set, but replication.servers is not: the centres tell each "
-                       "other of their draws over the engine",
+                       "%s: is set, but replication.servers is not: the centres tell each other of "
+                       "their draws over the engine",
                        origins[KEY_CENTRES_EXPECTED].place);
 }
 
@@ -324,11 +324,11 @@ bool server_config_can_draw(const struct server_config *config, struct failure *
 {
     uint64_t allowed = count_allowed(config);
     return allowed >= config->agencies_expected ||
-           failure_set(doubt,
-                       "agencies.allowed: %s | agencies.expected: %" PRIu32
-                       " | reason: only %" PRIu64 " agencies are allowed, so the draw is "
-                       "never held unless others are done already",
-                       config->agencies_allowed, config->agencies_expected, allowed);
+           failure_set(
+               doubt,
+               "agencies.allowed: %s | agencies.expected: %" PRIu32 " | reason: only %" PRIu64
+               " agencies are allowed, so the draw is never held unless others are done already",
+               config->agencies_allowed, config->agencies_expected, allowed);
 }
 
 const char *server_config_confinement_name(uint32_t mode)

@@ -132,15 +132,16 @@ static const struct config_key keys[KEYS] = {
                         .default_value = "text",
                         .choices = log_format_names,
                         .meaning = LOG_FORMAT_MEANING},
-    [KEY_LOG_PERSONAL] = {.path = {"log.personal"},
-                          .environment = {"LOG_PERSONAL"},
-                          .kind = CONFIG_CHOICE,
-                          FIELD(log_personal),
-                          .reloadable = CONFIG_AT_RELOAD,
-                          .default_value = "plain",
-                          .choices = personal_choices,
-                          .meaning = "documents of bets in the log: plain, or masked except "
-                                     "for their last four digits"},
+    [KEY_LOG_PERSONAL] =
+        {.path = {"log.personal"},
+         .environment = {"LOG_PERSONAL"},
+         .kind = CONFIG_CHOICE,
+         FIELD(log_personal),
+         .reloadable = CONFIG_AT_RELOAD,
+         .default_value = "plain",
+         .choices = personal_choices,
+         .meaning =
+             "documents of bets in the log: plain, or masked except for their last four digits"},
     [KEY_EXPECTED] = {.path = {"agencies.expected"},
                       .environment = {"NUMBER_OF_AGENCIES", "NUMBER_OF_CLIENTS",
                                       server_quorum_variable},
@@ -349,8 +350,8 @@ static const struct config_key keys[KEYS] = {
                       .reloadable = CONFIG_AT_RELOAD,
                       .default_value = "0",
                       .maximum = BET_RATE_MAX,
-                      .meaning = "bets a second of one agency, on all of its connections; "
-                                 "0: no limit"},
+                      .meaning =
+                          "bets a second of one agency, on all of its connections; 0: no limit"},
     [KEY_REFUSED_RATE] = {.path = {"limits.refused_per_second"},
                           .environment = {"LIMITS_REFUSED_PER_SECOND"},
                           .kind = CONFIG_UINT32,
@@ -462,24 +463,22 @@ static const struct config_key keys[KEYS] = {
          .kind = CONFIG_TEXT,
          FIELD(replication_servers),
          .default_value = "",
-         .meaning = "NATS servers that keep a copy of all bets: nats://10.0.0.1:4222, "
-                    "separated by commas; empty: nothing is copied"},
+         .meaning = "NATS servers that keep a copy of all bets: nats://10.0.0.1:4222, separated by "
+                    "commas; empty: nothing is copied"},
     [KEY_REPLICATION_CENTRE] =
         {.path = {"replication.centre"},
          .environment = {"REPLICATION_CENTRE"},
          .kind = CONFIG_TEXT,
          FIELD(replication_centre),
          .default_value = "",
-         .meaning = "name of this centre, which its stream has: 1 to 32 letters, digits "
-                    "and '-'"},
-    [KEY_REPLICATION_NODE] =
-        {.path = {"replication.node"},
-         .environment = {"REPLICATION_NODE"},
-         .kind = CONFIG_TEXT,
-         FIELD(replication_node),
-         .default_value = "",
-         .meaning = "name of this node among those of the centre; empty: the host's name "
-                    "and the data directory's number"},
+         .meaning = "name of this centre, which its stream has: 1 to 32 letters, digits and '-'"},
+    [KEY_REPLICATION_NODE] = {.path = {"replication.node"},
+                              .environment = {"REPLICATION_NODE"},
+                              .kind = CONFIG_TEXT,
+                              FIELD(replication_node),
+                              .default_value = "",
+                              .meaning = "name of this node among those of the centre; empty: the "
+                                         "host's name and the data directory's number"},
     [KEY_REPLICATION_REPLICAS] = {.path = {"replication.replicas"},
                                   .environment = {"REPLICATION_REPLICAS"},
                                   .kind = CONFIG_UINT32,
@@ -523,8 +522,7 @@ static const struct config_key keys[KEYS] = {
          .default_value = "64M",
          .minimum = LAG_BYTES_MIN,
          .maximum = (uint64_t)GIB * 1024,
-         .meaning = "bytes of bets that the engine may not have yet, at most; then "
-                    "agencies wait"},
+         .meaning = "bytes of bets that the engine may not have yet, at most; then agencies wait"},
     [KEY_REPLICATION_TAKEOVER_AFTER] = {.path = {"replication.takeover_after"},
                                         .environment = {"REPLICATION_TAKEOVER_AFTER"},
                                         .kind = CONFIG_DURATION,
@@ -535,14 +533,13 @@ static const struct config_key keys[KEYS] = {
                                         .meaning =
                                             "a standby takes over when it has heard nothing of the "
                                             "primary for so long"},
-    [KEY_CENTRES_EXPECTED] =
-        {.path = {"centres.expected"},
-         .environment = {"CENTRES_EXPECTED"},
-         .kind = CONFIG_TEXT,
-         FIELD(centres_expected),
-         .default_value = "",
-         .meaning = "centres that draw together, separated by commas, a term of the draw; "
-                    "empty: this one draws alone"},
+    [KEY_CENTRES_EXPECTED] = {.path = {"centres.expected"},
+                              .environment = {"CENTRES_EXPECTED"},
+                              .kind = CONFIG_TEXT,
+                              FIELD(centres_expected),
+                              .default_value = "",
+                              .meaning = "centres that draw together, separated by commas, a term "
+                                         "of the draw; empty: this one draws alone"},
 };
 
 const struct config_table server_config_table = {.keys = keys, .count = KEYS};

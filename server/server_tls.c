@@ -99,8 +99,8 @@ void server_tls_warn(const struct server_tls *tls, const struct server_config *c
     const char *exposed = find_exposed(listeners, &bound);
     if (config->tls_mode != TLS_REQUIRED && exposed != NULL) {
         log_warning(LOG_TLS_NOT_REQUIRED,
-                    "result: in_progress | address: %s | tls.mode: %s | reason: "
-                    "whoever reaches this address may bet for any agency and read its winners, and "
+                    "result: in_progress | address: %s | tls.mode: %s | reason: whoever reaches "
+                    "this address may bet for any agency and read its winners, and "
                     "whoever is on the way reads all of it: set tls.mode to required",
                     exposed, tls->is_on ? "optional" : "off");
     }

@@ -127,9 +127,8 @@ static void bury_order(struct standby *standby)
         return;
     }
     if (standby->has_repeated) {
-        refuse_promotion(standby,
-                         "the shipper died over it twice, and may have claimed the log: see "
-                         "its log, and lottery-stat");
+        refuse_promotion(standby, "the shipper died over it twice, and may have claimed the log: "
+                                  "see its log, and lottery-stat");
     }
     standby->repeats_order = standby->owes_promotion;
 }
@@ -152,8 +151,8 @@ static void bury(struct standby *standby, int wait_status)
     standby->has_claimed = false;
     if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == SHIPPER_STATUS_REFUSED) {
         (void)failure_set(standby->failure,
-                          "this standby can't follow the log of centre %s: the "
-                          "line before says why, and what to do",
+                          "this standby can't follow the log of centre %s: the line before says "
+                          "why, and what to do",
                           standby->config->replication_centre);
         finish(standby, STANDBY_FAILED);
         return;
@@ -311,8 +310,8 @@ static void reload(struct standby *standby)
     config_reload_lay_over(&standby->configuration, standby->config);
     const struct config_changes changes = config_reload_commit(&standby->configuration);
     log_info(LOG_RELOADED,
-             "result: success | configuration: %s | keys_changed: %u | "
-             "keys_that_need_a_restart: %u | reason: it was read again by a standby: what it says "
+             "result: success | configuration: %s | keys_changed: %u | keys_that_need_a_restart: "
+             "%u | reason: it was read again by a standby: what it says "
              "of connections counts once this node is the primary",
              changes.taken_over + changes.waiting == 0 ? "unchanged" : "changed",
              changes.taken_over, changes.waiting);
@@ -407,8 +406,7 @@ static void open_door(struct standby *standby)
     struct failure failure;
     if (!admin_door_open(&standby->door, &standby->directory, &failure)) {
         log_warning(LOG_ADMIN_UNREACHABLE,
-                    "result: fail | error: %s | reason: lottery-admin can't reach "
-                    "this standby",
+                    "result: fail | error: %s | reason: lottery-admin can't reach this standby",
                     failure.text);
     }
 }

@@ -202,8 +202,7 @@ static enum centre_look check_seam(struct centre *centre, struct engine *engine,
     if (!sha256_equal(&digest, &centre->seam)) {
         (void)failure_set(failure,
                           "message %" PRIu64 " of stream " NATIONAL_STREAM
-                          " is another one than was "
-                          "read there: the stream was made anew",
+                          " is another one than was read there: the stream was made anew",
                           last);
         return CENTRE_ANEW;
     }
@@ -369,8 +368,8 @@ static bool is_own_record(const struct centre *centre, const struct centre_entry
     if (!facts->sealed) {
         return failure_set(
             failure,
-            "this centre, %s, has closed draw %s already with the seal %s, and has no "
-            "such seal here: these files are older than that; restore all files of "
+            "this centre, %s, has closed draw %s already with the seal %s, and has no such seal "
+            "here: these files are older than that; restore all files of "
             "one backup, or follow the stream",
             centre->own, centre->draw, closed->seal_sha256);
     }

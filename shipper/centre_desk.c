@@ -122,8 +122,8 @@ static void log_state(const struct centre_desk *desk, enum centre_state state, c
     switch (state) {
     case CENTRE_HELD:
         log_critical(LOG_CENTRES_CONTRADICT,
-                     "result: fail | sorteo: %s | error: %s | reason: this centre "
-                     "draws nothing until it is mended (docs/draws.md)",
+                     "result: fail | sorteo: %s | error: %s | reason: this centre draws nothing "
+                     "until it is mended (docs/draws.md)",
                      centre->draw, reason);
         break;
     case CENTRE_AWAITS:
@@ -254,8 +254,7 @@ static void close_out(struct centre_desk *desk, struct engine *engine,
     case CENTRE_OUT:
         fault_point("centre.closed_out");
         log_warning(LOG_CENTRE_CLOSED_OUT,
-                    "result: success | sorteo: %s | closed_out: centre %s | "
-                    "reason: %s",
+                    "result: success | sorteo: %s | closed_out: centre %s | reason: %s",
                     desk->centre->draw, order.text, order.reason);
         (void)failure_set(&failure, "centre %s is closed out of draw %s", order.text,
                           desk->centre->draw);

@@ -230,8 +230,8 @@ static void refuse_broken(struct follower *follower, const struct failure *reaso
         LOG_STANDBY_ENGINE_LOST_LOG,
         "result: fail | sequence: %" PRIu64
         " | error: the engine does not have what it had acknowledged: %s. This directory keeps all "
-        "%" PRIu64 " bytes up to there; don't empty it. While the primary lives it ships "
-        "them again, and a standby begins in an empty directory",
+        "%" PRIu64 " bytes up to there; don't empty it. While the primary lives it ships them "
+        "again, and a standby begins in an empty directory",
         follower->mirror.log.sequence, reason->text, follower->mirror.log.bets_end);
     finish(follower, FOLLOW_REFUSED);
 }
@@ -407,8 +407,8 @@ static void refuse_namesake(struct follower *follower)
 {
     log_critical(
         LOG_NODE_NAME_TAKEN,
-        "result: fail | error: another server writes the log as node %s, which is this one: "
-        "it runs on a copy of this data.directory (the last 8 digits are the directory's "
+        "result: fail | error: another server writes the log as node %s, which is this one: it "
+        "runs on a copy of this data.directory (the last 8 digits are the directory's "
         "id). End one of the two; a standby begins with an empty directory",
         follower->mirror.node);
     finish(follower, FOLLOW_REFUSED);

@@ -83,8 +83,7 @@ static const struct program_manual manual = {
     .statuses =
         {
             {SHIPPER_EXIT_STOPPED,
-             "it was asked to end, and everything is copied; of a standby: or "
-             "the log is its own"},
+             "it was asked to end, and everything is copied; of a standby: or the log is its own"},
             {SHIPPER_EXIT_FAILED, "something failed; another one may do better"},
             {SHIPPER_EXIT_FENCED, "another node has claimed the log"},
             {SHIPPER_EXIT_BEHIND, "the log has more than this node's files"},

@@ -365,13 +365,13 @@ static enum mirror_end compare_own(struct mirror *mirror, struct mirror_file *fi
 static enum mirror_end refuse_content(const struct mirror *mirror, const struct record *record,
                                       const char *what, struct failure *failure)
 {
-    (void)failure_set(
-        failure,
-        "record %" PRIu64 " of the log, by %s, is none that a server of the lottery "
-        "writes: %s. Nothing of it was written here. Somebody else has forged it, or "
-        "a hand has changed the files of that node: keep this directory, and find out "
-        "which before anybody goes on",
-        mirror->log.sequence, record->node, what);
+    (void)failure_set(failure,
+                      "record %" PRIu64
+                      " of the log, by %s, is none that a server of the lottery writes: %s. "
+                      "Nothing of it was written here. Somebody else has forged it, or "
+                      "a hand has changed the files of that node: keep this directory, and find "
+                      "out which before anybody goes on",
+                      mirror->log.sequence, record->node, what);
     return MIRROR_REFUSED;
 }
 
@@ -420,8 +420,8 @@ static enum mirror_end apply_bytes(struct mirror *mirror, struct mirror_file *fi
         (void)failure_set(
             failure,
             "the log has %s of the draw %s, and %s/" DATA_CONTROL_FILE
-            " is of the draw %s: they are two lotteries. Name the replication.centre "
-            "of this directory, or an empty data.directory, and all comes from the log",
+            " is of the draw %s: they are two lotteries. Name the replication.centre of this "
+            "directory, or an empty data.directory, and all comes from the log",
             file->name, record->identity, mirror->directory->path,
             mirror->has_control ? mirror->control.identity : "(none)");
         return MIRROR_REFUSED;
@@ -613,8 +613,8 @@ static enum mirror_end apply_control(struct mirror *mirror, const struct record 
             return MIRROR_REFUSED;
         }
         log_warning(LOG_STANDBY_OLDER_COPY,
-                    "result: in_progress | state: %s | reason: this directory is an "
-                    "older copy: its " DATA_CONTROL_FILE " comes from the log",
+                    "result: in_progress | state: %s | reason: this directory is an older copy: "
+                    "its " DATA_CONTROL_FILE " comes from the log",
                     control_state_name(control.state));
     }
     return end_of(take_control(mirror, &control, failure));
@@ -660,8 +660,8 @@ static enum mirror_end apply_file(struct mirror *mirror, const struct record *re
     }
     if (!is_whole_file(record->name)) {
         log_warning(LOG_STANDBY_FILE_UNKNOWN,
-                    "result: in_progress | file: %s | reason: this version knows "
-                    "no such file, and leaves it in the log",
+                    "result: in_progress | file: %s | reason: this version knows no such file, and "
+                    "leaves it in the log",
                     record->name);
         return MIRROR_APPLIED;
     }
@@ -782,8 +782,7 @@ static enum mirror_end apply_claim(struct mirror *mirror, const struct record *c
     const bool is_from_us = is_takeover && strcmp(before->node, mirror->node) == 0;
     if (is_takeover) {
         log_info(LOG_TAKEOVER_SEEN,
-                 "result: success | epoch: %" PRIu64 " | from: %s | to: %s "
-                 "| bytes: %" PRIu64,
+                 "result: success | epoch: %" PRIu64 " | from: %s | to: %s | bytes: %" PRIu64,
                  claim->epoch, before->node, claim->node, claim->bets_end);
         replication_note_takeover(&mirror->state, claim->epoch, stored_at_ms, claim->node);
     }
@@ -841,8 +840,7 @@ bool mirror_may_take_over(const struct mirror *mirror, struct failure *failure)
         return failure_set(
             failure,
             "%s has more than the log, and nobody knows whose that is: its " DATA_REPLICATION_FILE
-            " was lost. Name an empty data.directory, and all "
-            "comes from the log",
+            " was lost. Name an empty data.directory, and all comes from the log",
             mirror->directory->path);
     }
     return !mirror->awaits_control ||

@@ -30,12 +30,11 @@ static bool is_last_of(const struct record *record, const struct log_state *log)
 static enum same_log shorter(const char *stream, uint64_t last, const struct log_state *log,
                              struct failure *failure)
 {
-    (void)failure_set(
-        failure,
-        "stream %s ends at record %" PRIu64 ", and %" PRIu64
-        " were read here: records were lost, or a hand has deleted the stream, or put "
-        "an older copy of it back",
-        stream, last, log->sequence);
+    (void)failure_set(failure,
+                      "stream %s ends at record %" PRIu64 ", and %" PRIu64
+                      " were read here: records were lost, or a hand has deleted the stream, or "
+                      "put an older copy of it back",
+                      stream, last, log->sequence);
     return SAME_LOG_SHORTER;
 }
 

@@ -58,8 +58,8 @@ static enum shipment_end refuse_foreign(const char *what, struct failure *failur
 {
     failure_set(
         failure,
-        "%s: somebody else than a server of the lottery has written it, and nobody can go "
-        "on after it. The node that was the primary has all that was acknowledged: take the "
+        "%s: somebody else than a server of the lottery has written it, and nobody can go on after "
+        "it. The node that was the primary has all that was acknowledged: take the "
         "right to publish from others, and start that node, without --follow, with another "
         "replication.centre: it ships everything again",
         what);
@@ -450,8 +450,8 @@ static enum shipment_end may_claim(struct shipment *shipment, const struct log_s
     }
     if (log->epoch == 0) {
         failure_set(failure,
-                    "stream %s has %" PRIu64 " messages, and none of them is a claim: it is "
-                    "no log of a lottery",
+                    "stream %s has %" PRIu64
+                    " messages, and none of them is a claim: it is no log of a lottery",
                     shipment->stream, log->sequence);
         return SHIPMENT_REFUSED;
     }

@@ -146,8 +146,8 @@ bool gate_is_in_place(int id, uint32_t key, struct failure *failure)
     return found < 0
                ? failure_set(failure, "semaphore set 0x%08x (semid %d) has been removed", key, id)
                : failure_set(failure,
-                             "another one (semid %d) stands in the place of semaphore set "
-                             "0x%08x (semid %d)",
+                             "another one (semid %d) stands in the place of semaphore set 0x%08x "
+                             "(semid %d)",
                              found, key, id);
 }
 

@@ -330,28 +330,28 @@ static bool explain_allocation(const struct shared_identity *identity, const cha
     uint64_t bytes = identity->segment_bytes;
     uint64_t mib = (bytes + MIB - 1) / MIB;
     if (errno == ENOSPC) {
-        return failure_set_errno(
-            failure,
-            "allocate %" PRIu64 " bytes of shared memory for %s: /dev/shm is too "
-            "small for ring.bytes and the tables; give it more than %" PRIu64 " MiB "
-            "(in Compose shm_size, else mount -o remount,size=), remove what "
-            "others left there, or set a smaller ring.bytes",
-            bytes, name, mib);
+        return failure_set_errno(failure,
+                                 "allocate %" PRIu64
+                                 " bytes of shared memory for %s: /dev/shm is too small for "
+                                 "ring.bytes and the tables; give it more than %" PRIu64 " MiB "
+                                 "(in Compose shm_size, else mount -o remount,size=), remove what "
+                                 "others left there, or set a smaller ring.bytes",
+                                 bytes, name, mib);
     }
     if (errno == ENOMEM) {
         return failure_set_errno(failure,
                                  "allocate %" PRIu64
-                                 " bytes of shared memory for %s: they count as this "
-                                 "server's memory; raise its limit (in Compose mem_limit, in "
+                                 " bytes of shared memory for %s: they count as this server's "
+                                 "memory; raise its limit (in Compose mem_limit, in "
                                  "systemd MemoryMax) or set a smaller ring.bytes",
                                  bytes, name);
     }
     if (errno == EFBIG) {
-        return failure_set_errno(failure,
-                                 "allocate %" PRIu64
-                                 " bytes of shared memory for %s: the limit of file "
-                                 "sizes (ulimit -f) holds for it too",
-                                 bytes, name);
+        return failure_set_errno(
+            failure,
+            "allocate %" PRIu64
+            " bytes of shared memory for %s: the limit of file sizes (ulimit -f) holds for it too",
+            bytes, name);
     }
     return failure_set_errno(failure, "allocate %" PRIu64 " bytes of shared memory for %s", bytes,
                              name);

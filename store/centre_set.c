@@ -40,8 +40,8 @@ static bool add(struct centre_set *set, const char *from, size_t bytes, const ch
                    (int)(bytes < CENTRE_NAME_BYTES ? bytes : CENTRE_NAME_BYTES - 1), from);
     if (bytes >= CENTRE_NAME_BYTES || !centre_set_is_name(name)) {
         return failure_set(failure,
-                           "%s: \"%.100s\" is not like A,B,C: \"%.*s\" is no centre's name: "
-                           "1 to %d letters, digits and \"-\"",
+                           "%s: \"%.100s\" is not like A,B,C: \"%.*s\" is no centre's name: 1 to "
+                           "%d letters, digits and \"-\"",
                            place, text, (int)bytes, from, CENTRE_NAME_BYTES - 1);
     }
     set->count++;

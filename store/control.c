@@ -362,14 +362,15 @@ static enum control_answer judge(const char *path, const char *text, size_t byte
     }
     if (version != 0 && !known) {
         failure_set(failure,
-                    "%s: the directory has version %" PRIu32 ", this server knows versions "
-                    "%d to %d: nothing was touched; use the server that wrote it",
+                    "%s: the directory has version %" PRIu32
+                    ", this server knows versions %d to %d: nothing was touched; use the server "
+                    "that wrote it",
                     path, version, CONTROL_VERSION_OLDEST, CONTROL_VERSION);
     } else {
         failure_set(failure,
                     "%s is damaged (its checksum does not agree with its text): nothing was "
-                    "touched; it is never edited by hand, restore it together with the "
-                    "other files from one backup",
+                    "touched; it is never edited by hand, restore it together with the other files "
+                    "from one backup",
                     path);
     }
     return CONTROL_REFUSED;

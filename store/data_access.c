@@ -226,11 +226,11 @@ static bool check_names(const struct stat *status, bool is_directory, const char
         return failure_set(failure, "%s was removed or replaced while it was opened: try again",
                            path);
     }
-    return failure_set(failure,
-                       "%s has %" PRIu64
-                       " names (hard links), and the others lead into it too: cp -p %s "
-                       "%s.copy && mv %s.copy %s",
-                       path, (uint64_t)status->st_nlink, path, path, path, path);
+    return failure_set(
+        failure,
+        "%s has %" PRIu64
+        " names (hard links), and the others lead into it too: cp -p %s %s.copy && mv %s.copy %s",
+        path, (uint64_t)status->st_nlink, path, path, path, path);
 }
 
 bool data_access_check(const struct stat *status, const struct data_access *access,

@@ -103,8 +103,8 @@ static enum done_open falls_short(const struct data_directory *directory, uint64
     failure_set(failure,
                 "%s/" DATA_DONE_FILE " is missing, ends, or is damaged, at byte %" PRIu64
                 ", and %" PRIu64 " bytes were durable (" DATA_CONTROL_FILE " proves it): "
-                "agencies that were done are missing, nothing was touched; restore all "
-                "files from one backup",
+                "agencies that were done are missing, nothing was touched; restore all files from "
+                "one backup",
                 directory->path, good_bytes, proven_bytes);
     return DONE_DAMAGED;
 }

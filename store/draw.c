@@ -470,8 +470,8 @@ static enum draw_end compare(const struct data_directory *directory, int file,
     failure_set(failure,
                 "%s/" DATA_WINNERS_FILE " was changed: it has %" PRIu64
                 " bytes, and the draw gave %" PRIu64 " bytes of checksum " CHECKSUM_FORMAT
-                " (" DATA_CONTROL_FILE "): nobody is told winners by it; move it away, and "
-                "the next start makes it again from " DATA_BETS_FILE,
+                " (" DATA_CONTROL_FILE "): nobody is told winners by it; move it away, and the "
+                "next start makes it again from " DATA_BETS_FILE,
                 directory->path, (uint64_t)status.st_size, record->winners_bytes,
                 record->winners_file_checksum);
     return DRAW_DAMAGED;

@@ -160,8 +160,8 @@ enum replication_answer replication_read_file(int file, const char *path,
     }
     failure_set(
         failure,
-        "%s is damaged (its checksum does not agree with its text): nothing was touched; it "
-        "is never edited by hand. Move it away: the next start with --follow then compares "
+        "%s is damaged (its checksum does not agree with its text): nothing was touched; it is "
+        "never edited by hand. Move it away: the next start with --follow then compares "
         "all files with the log",
         path);
     return REPLICATION_REFUSED;

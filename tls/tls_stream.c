@@ -195,10 +195,9 @@ static void explain_verification(const SSL *ssl, struct failure *failure)
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-        (void)failure_set(failure,
-                          "%s certificate was not signed by an authority that is known "
-                          "here (tls.ca)",
-                          whose);
+        (void)failure_set(
+            failure, "%s certificate was not signed by an authority that is known here (tls.ca)",
+            whose);
         break;
     case X509_V_ERR_CRL_HAS_EXPIRED:
         (void)failure_set(failure, "the revocation list has expired: make a new one (tls.crl)");

@@ -109,8 +109,7 @@ static const struct program_manual manual = {
     .formats = {{"control", CONTROL_VERSION}},
     .description =
         {"Reads the files of a draw and asks no server, so that it can be run on a copy, on "
-         "another "
-         "machine. lottery-verify.py makes the same checks, and was written apart from it.",
+         "another machine. lottery-verify.py makes the same checks, and was written apart from it.",
          "A seal says what was stored when sales ended; the number of the draw came after it. "
          "Signatures are checked with --key."},
     .examples = {{"lottery-verify /srv/lottery/data", "the current draw of a data directory"},

@@ -338,9 +338,8 @@ static bool answer_winners(struct dialogue *dialogue, const struct message *mess
     }
     connection_send(dialogue->connection, MESSAGE_END, MESSAGE_END_BYTES);
     peer_log_limited(dialogue->log, LOG_LEVEL_INFO, LOG_WINNERS_TOLD,
-                     "result: success | agency: %u | "
-                     "cant_ganadores: %" PRIu64,
-                     message->sender, sent.winners);
+                     "result: success | agency: %u | cant_ganadores: %" PRIu64, message->sender,
+                     sent.winners);
     return true;
 }
 

@@ -97,8 +97,8 @@ static bool is_behind(const struct greeting *greeting)
         return false;
     }
     peer_log_limited(greeting->log, LOG_LEVEL_INFO, LOG_TLS_LIST_RENEWED,
-                     "result: success | reason: the revocation list was "
-                     "read again while the peer had not shaken hands: it is to connect again");
+                     "result: success | reason: the revocation list was read again while the peer "
+                     "had not shaken hands: it is to connect again");
     return true;
 }
 
@@ -129,12 +129,12 @@ static bool shake_hands(const struct greeting *greeting, struct identity *identi
     if (identity->is_certified) {
         slot_identify(greeting->slot);
     }
-    log_debug(LOG_TLS_AGREED,
-              "result: success | version: %s | resumed: %s | kernel: %s | "
-              "certificate: %s | agencies: %s",
-              SSL_get_version(connection->tls.ssl), resumed ? "yes" : "no",
-              tls_stream_uses_kernel(&connection->tls) ? "yes" : "no",
-              identity->is_certified ? identity->serial : "none", identity->names);
+    log_debug(
+        LOG_TLS_AGREED,
+        "result: success | version: %s | resumed: %s | kernel: %s | certificate: %s | agencies: %s",
+        SSL_get_version(connection->tls.ssl), resumed ? "yes" : "no",
+        tls_stream_uses_kernel(&connection->tls) ? "yes" : "no",
+        identity->is_certified ? identity->serial : "none", identity->names);
     return true;
 }
 

@@ -276,8 +276,7 @@ static void log_refused_row(struct pipeline *pipeline, const struct message *mes
                             const struct bet_conversion *conversion)
 {
     peer_log_limited(pipeline->log, LOG_LEVEL_WARNING, LOG_BET_ROW_WRONG,
-                     "result: fail | cantidad: %zu | agency: %u | row: "
-                     "%zu | reason: %s",
+                     "result: fail | cantidad: %zu | agency: %u | row: %zu | reason: %s",
                      pipeline_count_rows(message), message->sender, conversion->rows + 1,
                      bet_fault_text(conversion->fault));
 }

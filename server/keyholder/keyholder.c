@@ -78,9 +78,8 @@ static int serve(const struct signing_desk *desk)
             if (signals_terminate_requested()) {
                 break;
             }
-            log_error(LOG_KEYHOLDER_CHANNEL_SHUT,
-                      "result: fail | reason: a process has shut down the "
-                      "channel between handlers and keyholder");
+            log_error(LOG_KEYHOLDER_CHANNEL_SHUT, "result: fail | reason: a process has shut down "
+                                                  "the channel between handlers and keyholder");
             return KEYHOLDER_EXIT_SHUT;
         }
     }

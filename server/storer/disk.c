@@ -97,8 +97,8 @@ void disk_wait_for_room(struct disk *disk, const char *name)
     int error = errno;
     if (atomic_load(&shared->retry_errno) == 0) {
         log_critical(LOG_STORE_DISK_FULL,
-                     "result: in_progress | file: %s/%s | error: %s | "
-                     "waiting: for room, nothing is acknowledged meanwhile",
+                     "result: in_progress | file: %s/%s | error: %s | waiting: for room, nothing "
+                     "is acknowledged meanwhile",
                      disk->heritage->directory.path, name, strerror(error));
     }
     atomic_store(&shared->retry_errno, error);
@@ -153,8 +153,8 @@ bool disk_sync(struct disk *disk, const struct disk_file *file)
     }
     disk_distrust(disk, DISK_SYNC_FAILED);
     log_critical(LOG_STORE_SYNC_FAILED,
-                 "result: fail | file: %s/%s | fdatasync: %s | "
-                 "stopping: what is in memory can't be trusted any more",
+                 "result: fail | file: %s/%s | fdatasync: %s | stopping: what is in memory can't "
+                 "be trusted any more",
                  disk->heritage->directory.path, file->name, strerror(errno));
     return false;
 }
@@ -176,8 +176,8 @@ static bool fail_as_changed(struct disk *disk, const struct disk_file *file, con
 {
     disk_distrust(disk, DISK_FILE_CHANGED);
     log_critical(LOG_STORE_FILE_CHANGED,
-                 "result: fail | file: %s/%s | found: %s | stopping: somebody "
-                 "changed the data directory of a running server, and nothing more is "
+                 "result: fail | file: %s/%s | found: %s | stopping: somebody changed the data "
+                 "directory of a running server, and nothing more is "
                  "acknowledged; put the file back, or restore all files from one backup",
                  disk->heritage->directory.path, file->name, found);
     return false;

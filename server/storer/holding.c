@@ -300,8 +300,8 @@ static bool restore_winners(struct storage *storage)
     if (memcmp(&again, held, sizeof again) != 0) {
         disk_distrust(storage->disk, DISK_DAMAGED);
         log_critical(LOG_DRAW_WINNERS_DIFFER,
-                     "result: fail | error: the winners in %s are others than "
-                     "those of the draw that was held: restore all files from one backup",
+                     "result: fail | error: the winners in %s are others than those of the draw "
+                     "that was held: restore all files from one backup",
                      directory->path);
         return false;
     }

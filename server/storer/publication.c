@@ -18,8 +18,8 @@ static bool sign(const struct disk *disk, const char *text, size_t bytes,
         return true;
     }
     log_critical(LOG_SIGNATURE_FAILED,
-                 "result: fail | error: %s | reason: seal.key is set, so nothing is "
-                 "sealed or drawn without a signature: mend the key, or take it out of the "
+                 "result: fail | error: %s | reason: seal.key is set, so nothing is sealed or "
+                 "drawn without a signature: mend the key, or take it out of the "
                  "configuration, and start the server again",
                  failure.text);
     return false;

@@ -125,15 +125,14 @@ static void tell_closed_out(const struct storage *storage, enum closed_by by,
 {
     for (size_t i = 0; i < roll->count; i++) {
         const struct agency *agency = agencies_find(storage->disk->segment, roll->missing[i]);
-        log_warning(
-            LOG_AGENCY_CLOSED_OUT,
-            "result: in_progress | closed_out: agency %" PRIu32 " | cantidad: %" PRIu64
-            " | reason: %s",
-            roll->missing[i], agency == NULL ? 0 : atomic_load(&agency->bets),
-            by == CLOSED_BY_TIME
-                ? "the closing time has come (lottery.closes), and this one is not done: what "
-                  "it has stored takes part"
-                : OUT_OF_THE_DRAW ": what this agency has stored takes no part");
+        log_warning(LOG_AGENCY_CLOSED_OUT,
+                    "result: in_progress | closed_out: agency %" PRIu32 " | cantidad: %" PRIu64
+                    " | reason: %s",
+                    roll->missing[i], agency == NULL ? 0 : atomic_load(&agency->bets),
+                    by == CLOSED_BY_TIME ? "the closing time has come (lottery.closes), and this "
+                                           "one is not done: what it has stored takes part"
+                                         : OUT_OF_THE_DRAW
+                        ": what this agency has stored takes no part");
     }
 }
 

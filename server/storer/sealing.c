@@ -62,9 +62,8 @@ static bool make_seal(struct storage *storage, struct seal *seal)
         seal_close(seal);
     }
     if (end == SEAL_INTERRUPTED) {
-        log_info(LOG_SEAL_INTERRUPTED,
-                 "result: in_progress | reason: stopped before the draw was sealed: "
-                 "the next start seals it");
+        log_info(LOG_SEAL_INTERRUPTED, "result: in_progress | reason: stopped before the draw was "
+                                       "sealed: the next start seals it");
         return false;
     }
     if (end == SEAL_DAMAGED) {
@@ -110,8 +109,7 @@ bool sealing_seal(struct storage *storage)
     }
     fault_point("seal.noted");
     log_info(LOG_DRAW_SEALED,
-             "result: success | apuestas: %" PRIu64 " | sha256: %s | firma: %s | "
-             "ms: %" PRId64,
+             "result: success | apuestas: %" PRIu64 " | sha256: %s | firma: %s | ms: %" PRId64,
              rows, storage->control.seal_sha256,
              storage->disk->heritage->config.seal_key[0] == '\0' ? "no" : "yes",
              clock_monotonic_ms() - began_ms);

@@ -218,8 +218,8 @@ static bool store_lottery(struct disk *disk, int ready)
     if (atomic_load(&disk->segment->shared->storer.sync_failed) != 0) {
         disk_distrust(disk, DISK_DISTRUSTED_BEFORE);
         log_critical(LOG_STORER_DISTRUSTS_DISK,
-                     "result: fail | error: a sync failed, or a file was "
-                     "changed, and the storer that found it died before it could stop the server");
+                     "result: fail | error: a sync failed, or a file was changed, and the storer "
+                     "that found it died before it could stop the server");
         return false;
     }
     long_work_begin(disk->segment);

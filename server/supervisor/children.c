@@ -26,8 +26,7 @@ static void settle_connection(struct supervisor *supervisor, pid_t pid, uint32_t
     log_write(
         well ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, well ? LOG_HANDLER_ENDED : LOG_HANDLER_DIED,
         "result: %s | role: handler | pid: %d | ended_by: %s | ip: %s%-s%s | connection: %" PRIu64
-        " | "
-        "messages: %" PRIu64 " | bets: %" PRIu64,
+        " | messages: %" PRIu64 " | bets: %" PRIu64,
         well ? "success" : "fail", (int)pid, end, peer, via[0] == '\0' ? "" : " | via: ", via,
         atomic_load(&slot->connection), atomic_load(&slot->messages), atomic_load(&slot->bets));
     admission_bury(&supervisor->admission, &supervisor->heritage.segment, slot_index);

@@ -114,8 +114,8 @@ bool key_keeper_start(struct key_keeper *keeper, struct failure *failure)
     }
     if (keeper->may_be_late) {
         log_error(LOG_KEYHOLDER_KEY_UNREADABLE,
-                  "result: fail | error: %s | reason: nobody new can speak "
-                  "TLS until it can be read; was it overwritten? send SIGHUP",
+                  "result: fail | error: %s | reason: nobody new can speak TLS until it can be "
+                  "read; was it overwritten? send SIGHUP",
                   failure->text);
     }
     return keeper->may_be_late;

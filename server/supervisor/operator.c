@@ -245,10 +245,9 @@ static void attend_to_promotion(struct operator_desk *desk, struct heritage *her
                           epoch);
         answer(heritage, true, text.text);
     } else if (clock_monotonic_ms() >= desk->promoted_by_ms) {
-        operator_answer_promotion(
-            desk, heritage,
-            "this node listens, and the engine has not answered its shipper yet, "
-            "so it may acknowledge nothing: see lottery-stat");
+        operator_answer_promotion(desk, heritage,
+                                  "this node listens, and the engine has not answered its shipper "
+                                  "yet, so it may acknowledge nothing: see lottery-stat");
     }
 }
 

@@ -46,8 +46,8 @@ static bool lose_data(struct ownership *ownership, const char *what)
     return lose(
         ownership, what,
         "it was moved, removed, replaced or cut (mv, rm, a restored backup, a mount) while the "
-        "server was running; nothing is acknowledged from now on. Put the right data "
-        "directory in its place, and start the server again: agencies resume from what "
+        "server was running; nothing is acknowledged from now on. Put the right data directory in "
+        "its place, and start the server again: agencies resume from what "
         "is in it");
 }
 

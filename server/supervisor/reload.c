@@ -26,11 +26,11 @@ static unsigned end_revoked(const struct heritage *heritage, const struct handle
         }
         slot_copy_text(slot->certificate, sizeof slot->certificate, serial);
         if (server_tls_has_revoked(&heritage->tls, serial)) {
-            log_warning(LOG_TLS_CERTIFICATE_REVOKED,
-                        "result: success | pid: %d | ip: %s | connection: %" PRIu64
-                        " | certificate: %s | "
-                        "reason: the certificate is revoked: the connection is closed",
-                        (int)pid, slot->peer, atomic_load(&slot->connection), serial);
+            log_warning(
+                LOG_TLS_CERTIFICATE_REVOKED,
+                "result: success | pid: %d | ip: %s | connection: %" PRIu64
+                " | certificate: %s | reason: the certificate is revoked: the connection is closed",
+                (int)pid, slot->peer, atomic_load(&slot->connection), serial);
             kill(pid, SIGTERM);
             ended++;
         }
@@ -127,8 +127,8 @@ void reload_run(struct heritage *heritage, struct admission *admission,
         take_over(heritage, admission);
     }
     log_info(LOG_RELOADED,
-             "result: success | configuration: %s | keys_changed: %u | "
-             "keys_that_need_a_restart: %u | revoked_connections: %u | reason: %s",
+             "result: success | configuration: %s | keys_changed: %u | keys_that_need_a_restart: "
+             "%u | revoked_connections: %u | reason: %s",
              changes.taken_over + changes.waiting == 0 ? "unchanged" : "changed",
              changes.taken_over, changes.waiting, ended, reason);
     log_set_threshold(level);

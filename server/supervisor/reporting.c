@@ -25,8 +25,8 @@ static bool storer_is_well(struct reporting *reporting)
             LOG_STORER_SILENT,
             "result: fail | silent_ms: %" PRId64
             " | reason: the storer has not shown for so long that it lives: it is stopped, or "
-            "the disk does not answer. The service manager is told nothing more, and starts "
-            "the server again after WatchdogSec, where that is set",
+            "the disk does not answer. The service manager is told nothing more, and starts the "
+            "server again after WatchdogSec, where that is set",
             silent_ms);
     } else if (!is_late && reporting->storer_is_late) {
         log_info(LOG_STORER_ANSWERS,

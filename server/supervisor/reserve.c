@@ -108,8 +108,8 @@ bool reserve_bury(struct reserve *reserve, pid_t pid, int wait_status)
     process_describe_end(wait_status, end);
     log_write(was_ended ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
               was_ended ? LOG_SPARE_HANDLER_ENDED : LOG_SPARE_HANDLER_DIED,
-              "result: %s | role: handler | pid: %d | ended_by: %s | reason: it was "
-              "forked ahead, and had no connection",
+              "result: %s | role: handler | pid: %d | ended_by: %s | reason: it was forked ahead, "
+              "and had no connection",
               was_ended ? "success" : "fail", (int)pid, end);
     if (!was_ended) {
         reserve->replace_at_ms = clock_monotonic_ms() + REPLACE_MS;

@@ -117,9 +117,8 @@ void stopping_shipper(struct supervisor *supervisor)
         children_reap(supervisor);
     }
     const bool has_all = replica_is_complete(&supervisor->heritage.segment);
-    const char *reason =
-        " | reason: the engine does not have all of it yet; the next start of this "
-        "server copies the rest";
+    const char *reason = " | reason: the engine does not have all of it yet; the next start of "
+                         "this server copies the rest";
     if (ship_keeper_verdict(keeper) != SHIP_GOES_ON) {
         reason = " | reason: this node may not append to the log any more";
     }

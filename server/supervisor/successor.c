@@ -64,15 +64,15 @@ void successor_welcome(struct successor *successor)
     successor->deadline_ms = clock_monotonic_ms() + PREDECESSOR_TEST_MS;
     if (!send_sockets(heritage->successor, heritage)) {
         log_warning(LOG_REPLACE_GIVEN_UP,
-                    "result: fail | pid: %d | error: send the listening sockets: "
-                    "%s | reason: the server goes on",
+                    "result: fail | pid: %d | error: send the listening sockets: %s | reason: the "
+                    "server goes on",
                     (int)successor->pid, strerror(errno));
         successor_dismiss(successor);
         return;
     }
     log_info(LOG_REPLACE_ASKED,
-             "result: in_progress | pid: %d | sockets: %zu | reason: it has the "
-             "listening sockets, and finds out whether it can go on; the server serves meanwhile",
+             "result: in_progress | pid: %d | sockets: %zu | reason: it has the listening sockets, "
+             "and finds out whether it can go on; the server serves meanwhile",
              (int)successor->pid, heritage->listeners.count);
 }
 
@@ -111,8 +111,8 @@ void successor_attend(struct successor *successor, bool is_ready)
         return;
     }
     log_warning(LOG_REPLACE_GIVEN_UP,
-                "result: fail | pid: %d | reason: it %s before it had said that "
-                "it can go on; the server goes on",
+                "result: fail | pid: %d | reason: it %s before it had said that it can go on; the "
+                "server goes on",
                 (int)successor->pid, is_ready ? "has gone" : "took too long");
     successor_dismiss(successor);
 }

@@ -216,8 +216,8 @@ static void log_nobody_serves(const struct predecessor *predecessor,
 {
     if (predecessor != NULL) {
         log_critical(LOG_REPLACE_LEFT_NOBODY,
-                     "result: fail | pid: %d | reason: that server has ended as at "
-                     "any stop, and this one could not start: nobody listens now. All that was "
+                     "result: fail | pid: %d | reason: that server has ended as at any stop, and "
+                     "this one could not start: nobody listens now. All that was "
                      "acknowledged is stored in %s: mend what the next line says, and start the "
                      "server",
                      (int)predecessor->pid, config->data_directory);

@@ -72,18 +72,17 @@ void supervisor_fence(struct supervisor *supervisor)
     /* Who connects is to ask the node that writes now, and not to wait here for the next start. */
     service_manager_forget(supervisor->heritage.manager, LISTEN_FDS_KEPT_NAME);
     if (verdict == SHIP_STRANGER) {
-        log_critical(
-            LOG_PRIMARY_STRANGER,
-            "result: fail | reason: the log of centre %s is another "
-            "lottery's (the line before says whose): this server takes no more bets. If it "
-            "was to be the standby, start it with --follow and an empty data.directory; if "
-            "it is a lottery of its own, name another replication.centre",
-            supervisor->heritage.config.replication_centre);
+        log_critical(LOG_PRIMARY_STRANGER,
+                     "result: fail | reason: the log of centre %s is another lottery's (the line "
+                     "before says whose): this server takes no more bets. If it "
+                     "was to be the standby, start it with --follow and an empty data.directory; "
+                     "if it is a lottery of its own, name another replication.centre",
+                     supervisor->heritage.config.replication_centre);
         return;
     }
     log_critical(LOG_PRIMARY_DEPOSED,
-                 "result: fail | reason: %s: this server takes no more bets, and "
-                 "acknowledges none; unless the shipper's line before says otherwise, start it as "
+                 "result: fail | reason: %s: this server takes no more bets, and acknowledges "
+                 "none; unless the shipper's line before says otherwise, start it as "
                  "a standby (lottery-server --follow), which moves what was never acknowledged "
                  "aside",
                  verdict == SHIP_BEHIND ? "the log of the centre has more than this disk"

@@ -151,8 +151,8 @@ bool turnover_resume(struct supervisor *supervisor, struct failure *failure)
 {
     struct heritage *heritage = &supervisor->heritage;
     log_warning(LOG_REPLACE_RESUMED,
-                "result: fail | pid: %d | reason: it has gone before this server "
-                "had given up its directory: this server serves again",
+                "result: fail | pid: %d | reason: it has gone before this server had given up its "
+                "directory: this server serves again",
                 (int)supervisor->successor.pid);
     successor_dismiss(&supervisor->successor);
     supervisor->end = SUPERVISOR_STOPPED_AS_ASKED;

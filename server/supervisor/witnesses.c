@@ -116,8 +116,7 @@ static bool agrees_with_line(const struct findings *findings, const struct done_
                        "%s/" DATA_BETS_FILE " was changed: agency %" PRIu32
                        " was done with %" PRIu64 " bets of checksum " CHECKSUM_FORMAT
                        " (" DATA_DONE_FILE "), and %" PRIu64 " bets of checksum " CHECKSUM_FORMAT
-                       " are there: nothing was touched; "
-                       "restore all files from one backup",
+                       " are there: nothing was touched; restore all files from one backup",
                        findings->heritage->directory.path, line->agency, line->bets, line->checksum,
                        bets, checksum);
 }
@@ -156,12 +155,13 @@ static bool agrees_with_new_control(const struct findings *findings, struct fail
     return findings->control.state != CONTROL_NEW ||
            (proven_bytes == 0 &&
             findings->tally.good_bytes <= tally_crash_bytes(findings->heritage)) ||
-           failure_set(
-               failure,
-               "%s/" DATA_CONTROL_FILE " says that nothing has been stored yet, and there "
-               "are %" PRIu64 " bets, and %zu agencies are done: it is another lottery's, or "
-               "from before them; nothing was touched; restore all files from one backup",
-               findings->heritage->directory.path, findings->tally.rows, findings->done.count);
+           failure_set(failure,
+                       "%s/" DATA_CONTROL_FILE
+                       " says that nothing has been stored yet, and there are %" PRIu64
+                       " bets, and %zu agencies are done: it is another lottery's, or "
+                       "from before them; nothing was touched; restore all files from one backup",
+                       findings->heritage->directory.path, findings->tally.rows,
+                       findings->done.count);
 }
 
 bool witnesses_agree(const struct findings *findings, struct failure *failure)
