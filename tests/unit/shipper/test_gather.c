@@ -9,7 +9,8 @@
 
 #include <cmocka.h> /* after what it needs */
 
-enum { BATCH = 8000, MS = 1000 * 1000 };
+static const uint64_t BATCH = 8000;
+static const uint64_t MS = 1000000;
 
 static void the_first_record_does_not_wait(void **state)
 {
@@ -68,7 +69,7 @@ static void nobody_waits_longer_than_a_part_of_an_append_or_of_an_election(void 
     (void)state;
     assert_int_equal(gather_patience_ns(0), 0);
     assert_in_range(gather_patience_ns(2 * MS), 1, MS);
-    assert_in_range(gather_patience_ns(UINT64_C(9000) * MS), 1, 20 * MS);
+    assert_in_range(gather_patience_ns(9000 * MS), 1, 20 * MS);
 }
 
 int main(void)

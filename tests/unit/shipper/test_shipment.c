@@ -621,15 +621,15 @@ static void forge(struct fixture *fixture, struct record *record)
     (void)snprintf(record->identity, sizeof record->identity, IDENTITY);
     (void)snprintf(record->node, sizeof record->node, NODE);
     assert_true(record_make_nonce(record->nonce, &failure));
-    const struct engine_append append = {.stream = shipment->stream,
-                                         .subject = shipment->subjects[record->kind],
-                                         .expectation = ENGINE_AFTER_SEQUENCE,
-                                         .expected = shipment->log.sequence,
-                                         .header_count = record_write(record, headers),
-                                         .headers = headers,
-                                         .bytes = record->bytes,
-                                         .count = (size_t)record->length};
-    assert_int_equal(engine_append(fixture->rivals, &append, TIMEOUT_MS, &sequence, &failure),
+    const struct engine_append message = {.stream = shipment->stream,
+                                          .subject = shipment->subjects[record->kind],
+                                          .expectation = ENGINE_AFTER_SEQUENCE,
+                                          .expected = shipment->log.sequence,
+                                          .header_count = record_write(record, headers),
+                                          .headers = headers,
+                                          .bytes = record->bytes,
+                                          .count = (size_t)record->length};
+    assert_int_equal(engine_append(fixture->rivals, &message, TIMEOUT_MS, &sequence, &failure),
                      ENGINE_STORED);
 }
 
