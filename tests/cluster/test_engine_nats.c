@@ -8,6 +8,7 @@
 #include "tests/harness/engine_cases.h"
 #include "tests/harness/engine_client.h"
 #include "tests/harness/ports.h"
+#include "tests/harness/streams.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -58,10 +59,7 @@ static struct engine *open_writer(struct cluster *cluster)
     const char *subjects[] = {SUBJECT};
     const struct engine_access access = engine_client_access(cluster->servers);
     struct engine *engine = engine_client_open_with(cluster->stage, &access, PATIENCE_MS);
-    if (engine_make_stream(engine, STREAM, subjects, 1, cluster->count, PATIENCE_MS, &failure) !=
-        ENGINE_STORED) {
-        fail_msg("%s", failure.text);
-    }
+    streams_make(engine, STREAM, subjects, 1, cluster->count);
     return engine;
 }
 

@@ -8,6 +8,7 @@
 #include "tests/harness/engine_client.h"
 #include "tests/harness/files.h"
 #include "tests/harness/postgres.h"
+#include "tests/harness/streams.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -90,13 +91,7 @@ static struct writer *open_writer(struct cluster *cluster, size_t records_max)
     struct writer *writer = stage_allocate(cluster->stage, sizeof *writer);
     writer->expected = stage_allocate(cluster->stage, records_max * ROWS * ROW_BYTES + 1);
     writer->engine = engine_client_open(cluster->stage, cluster->servers);
-    const struct deadline deadline = deadline_in(DEADLINE_MS);
-    while (engine_make_stream(writer->engine, "BETS_north", subjects, 4, cluster->count,
-                              PATIENCE_MS, &failure) != ENGINE_STORED) {
-        if (!deadline_pause(deadline)) { /* nodes find each other meanwhile */
-            fail_msg("%s", failure.text);
-        }
-    }
+    streams_make(writer->engine, "BETS_north", subjects, 4, cluster->count);
     struct record claim = {.kind = RECORD_CLAIM};
     append(writer, &claim);
     return writer;

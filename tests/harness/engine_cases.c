@@ -7,6 +7,7 @@
 #include "engine/record.h"
 #include "lib/thread.h"
 #include "tests/harness/deadline.h"
+#include "tests/harness/streams.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,9 +41,7 @@ static void make_scene(struct scene *scene, void **state, const char *name)
     assert_non_null(scene->engine);
     assert_non_null(scene->other);
     const char *subjects[] = {scene->bets, scene->done};
-    assert_int_equal(engine_make_stream(scene->engine, scene->stream, subjects, 2, cases->replicas,
-                                        TIMEOUT_MS, &failure),
-                     ENGINE_STORED);
+    streams_make(scene->engine, scene->stream, subjects, 2, cases->replicas);
 }
 
 static void leave_scene(struct scene *scene)
@@ -477,9 +476,7 @@ static void a_log_of_records_is_what_was_shipped(void **state)
         record_write_subject(subjects[kind], "records", (enum record_kind)kind);
         all[kind] = subjects[kind];
     }
-    assert_int_equal(engine_make_stream(scene.engine, scene.stream, all, RECORD_KINDS,
-                                        cases->replicas, TIMEOUT_MS, &failure),
-                     ENGINE_STORED);
+    streams_make(scene.engine, scene.stream, all, RECORD_KINDS, cases->replicas);
     ship(&scene, &log, &record);
     record.kind = RECORD_BETS;
     record.bytes = "1,a,b,1,1990-01-01,7\n2,a,b,1,1990-01-01,7\n";
