@@ -75,16 +75,10 @@ static struct program *ask_stat(struct stage *stage, const char *directory, cons
     return program_run(stage, &plan, end);
 }
 
-/* A server listens before its storer's first beat, and is not ready until then: that is awaited. */
 static void expect_ready_status(const struct server *server, int status, const char *words)
 {
-    struct deadline deadline = deadline_in(DEADLINE_MS);
     struct program_end end;
     struct program *program = ask_stat(server->stage, server->directory, "--ready", &end);
-    while (strstr(program_errors(program), "has not begun yet") != NULL) {
-        assert_true(deadline_pause(deadline));
-        program = ask_stat(server->stage, server->directory, "--ready", &end);
-    }
     if (end.status != status || strstr(program_errors(program), words) == NULL) {
         fail_msg("status %d, '%s' instead of %d, '%s'", end.status, program_errors(program), status,
                  words);
