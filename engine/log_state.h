@@ -38,9 +38,9 @@ struct log_state {
  * Folds the record that the log has at `sequence`. False with the failure, which says what is wrong;
  * the state is unchanged then.
  *
- * What comes next is: a claim of a higher epoch, at most LOG_STATE_EPOCH_STEP_MAX above, whose ends are the log's (or zeros, where it begins
- * another draw); or, of the epoch, node and draw of the last claim, bytes that begin where the file
- * ends, or a file.
+ * What comes next is: a claim of a higher epoch, at most LOG_STATE_EPOCH_STEP_MAX above, whose ends are
+ * the log's (or zeros, where it begins another draw); or, of the epoch, node and draw of the last claim,
+ * bytes that begin where the file ends, or a file.
  */
 bool log_state_fold(struct log_state *state, const struct record *record, uint64_t sequence,
                     struct failure *failure);

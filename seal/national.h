@@ -59,9 +59,8 @@ struct national_closed {
     enum national_closer by;
     char reason[CONTROL_REASON_BYTES];          /* the operator's; empty: none */
     char identity[CONTROL_IDENTITY_DIGITS + 1]; /* of the centre's draw; empty: closed out */
-    struct lottery_terms
-        terms; /* of NUMBER_BY_COMMAND no number is given; the centres are `expected` */
-    uint64_t agencies, bets, bytes;              /* of the seal */
+    struct lottery_terms terms;     /* of NUMBER_BY_COMMAND no number; the centres are `expected` */
+    uint64_t agencies, bets, bytes; /* of the seal */
     char seal_sha256[CONTROL_SHA256_DIGITS + 1]; /* of seal.json; empty: closed out */
     char node[NATIONAL_NODE_BYTES];
     uint64_t epoch;

@@ -231,7 +231,8 @@ const struct counter counters[] = {
     {STORER(beat_age_ms), .name = "beat_age_ms", .label = "beat late",
      .shown_from = HEARTBEAT_LATE_MS, .unit = UNIT_SPAN_MS, GAUGE("storer_beat_age_seconds"),
      .explanation = "Time since the storer last showed that it goes on, which it does each second. "
-                    "Above 3 seconds, and only then in the table: it waits for the disk, holds a long draw, or is stopped."},
+                    "Above 3 seconds, and only then in the table: it waits for the disk, holds "
+                    "a long draw, or is stopped."},
     {STORER(no_room), .name = "no_room", .unit = UNIT_FLAG, GAUGE("storer_no_room"),
      .explanation = "1 while the storer waits for room on the disk and tries again and again."},
     {STORER(flushed_bytes), .name = "flushed_bytes", .unit = UNIT_BYTES,
@@ -243,7 +244,8 @@ const struct counter counters[] = {
                     "disk; almost all on one whose syncs take longer than 0.3 ms by themselves."},
     {STORER(sync_total_ns), .name = "sync_total_ns", .unit = UNIT_NANOSECONDS,
      COUNTER("storer_sync_seconds"),
-     .explanation = "Time spent in fdatasync of bets.csv since the start. Its growth a second is how many of them run at once, on average: below 1, the part of the time in "
+     .explanation = "Time spent in fdatasync of bets.csv since the start. Its growth a second "
+                    "is how many of them run at once, on average: below 1, the part of the time in "
                     "which the storer waits for the disk."},
 
     /* ---- times ---- */
@@ -318,7 +320,8 @@ const struct counter counters[] = {
     /* ---- gate ---- */
     {GATE(missing), .name = "missing", .label = "missing", .unit = UNIT_COUNT,
      GAUGE("gate_missing"),
-     .explanation = "Agencies that the draw waits for: the value of semaphore 0 in `ipcs -s -i ID`. 0: drawn."},
+     .explanation = "Agencies that the draw waits for: the value of semaphore 0 in "
+                    "`ipcs -s -i ID`. 0: drawn."},
     {GATE(waiting), .name = "waiting", .label = "waiting", .unit = UNIT_COUNT,
      GAUGE("gate_waiting"),
      .explanation = "Winner look-ups that wait for the draw now: zcount of semaphore 0. Each "
@@ -355,7 +358,8 @@ const struct counter counters[] = {
     {DEATHS(handlers_forbidden), .name = "handlers_forbidden", .label = "forbidden",
      .unit = UNIT_COUNT, COUNTER("handlers_forbidden"),
      .explanation = "Handlers that were ended because they made a system call that no handler "
-                    "may do; the log names it (action: confinement). Somebody may have taken one over, or this platform's C library needs one call more."},
+                    "may do; the log names it (action: confinement). Somebody may have taken "
+                    "one over, or this platform's C library needs one call more."},
     {DEATHS(storers_forbidden), .name = "storers_forbidden", .label = "forb storer",
      .shown_from = 1, .unit = UNIT_COUNT, COUNTER("storers_forbidden"),
      .explanation = "The same of storers, which are among the storers' deaths, too. Only then in "
@@ -716,9 +720,10 @@ static const struct {
                          offsetof(struct snapshot, replica)},
     [SECTION_CENTRES] = {"national", "a draw that several centres hold together",
                          offsetof(struct snapshot, centres)},
-    [SECTION_AGENCIES] =
-        {"agencies", "a row an agency; also those that are expected by name and have never come",
-         0},
+    [SECTION_AGENCIES] = {"agencies",
+                          "a row an agency; also those that are expected by name and "
+                          "have never come",
+                          0},
     [SECTION_HANDLERS] = {"handlers", "a row a connection", 0},
     [SECTION_REFUSALS] = {"refused", "connections and messages that the limits refused, by reason",
                           0},
