@@ -82,9 +82,11 @@ uint64_t lottery_count_bets(const struct lottery *lottery, uint32_t id);
 struct lottery_deaths {
     uint64_t handlers, storers, recoveries;
     uint64_t forbidden; /* of those handlers and storers: by a forbidden system call */
+    /* Only of what is expected: as many more, where one is killed that may hold the lock, or not. */
+    uint64_t recoveries_by_chance;
 };
 
-/* Expects that counters and obituaries in the log say exactly this, by and by. */
+/* Expects that counters and obituaries in the log agree, and come to say exactly this. */
 void lottery_expect_deaths(const struct lottery *lottery, struct lottery_deaths expected);
 
 /* An agency as the judges know it. */
