@@ -269,7 +269,7 @@ static void apply(struct follower *follower, const struct engine_message *messag
     if (record.kind == RECORD_FILE && strcmp(record.name, DATA_CONTROL_FILE) == 0) {
         tell(follower, "control", "");
     }
-    if (mirror->unsynced_bytes >= UNSYNCED_MAX) {
+    if (mirror_unsynced_bytes(mirror) >= UNSYNCED_MAX) {
         (void)settle(follower, false);
     }
 }
@@ -350,7 +350,7 @@ static void read_next(struct follower *follower)
     struct engine_message message;
     struct failure failure = {.text = ""};
     const uint64_t wanted = follower->mirror.log.sequence + 1;
-    const int64_t patience_ms = follower->mirror.unsynced_bytes > 0 ? 0 : READ_MS;
+    const int64_t patience_ms = mirror_unsynced_bytes(&follower->mirror) > 0 ? 0 : READ_MS;
     switch (engine_read(follower->plan->engine, follower->stream, wanted, patience_ms, &message,
                         &failure)) {
     case ENGINE_READ:

@@ -11,7 +11,6 @@
 #include "store/archive.h"
 #include "store/done_file.h"
 #include "store/draw.h"
-#include "store/file_io.h"
 #include "store/whole_file.h"
 
 #include <errno.h>
@@ -21,8 +20,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { COMPARE_BYTES = 64 * 1024 };
 
 /* The small files that the log may have beside control, and in which state of the draw each is made. */
 static const struct {
@@ -47,14 +44,6 @@ static bool is_of_draw(const struct mirror *mirror, const char *identity)
 
 /* ------------------------------------------------------------------ open ---- */
 
-static bool open_growing(const struct mirror *mirror, struct mirror_file *file,
-                         struct failure *failure)
-{
-    file->descriptor =
-        data_directory_open_file(mirror->directory, file->name, O_RDWR | O_CREAT, failure);
-    return file->descriptor >= 0;
-}
-
 /* How much of the current draw's file the state speaks of; it may still speak of the draw before. */
 static uint64_t synced_of(const struct mirror *mirror, uint64_t end)
 {
@@ -72,28 +61,6 @@ static bool is_past(struct mirror *mirror, const char *identity)
         (void)snprintf(mirror->past, sizeof mirror->past, "%s", identity);
     }
     return strcmp(mirror->past, identity) == 0;
-}
-
-/* A standby's file has at least what was synced; a former primary's may have more than the log. */
-static enum mirror_end measure(const struct mirror *mirror, struct mirror_file *file,
-                               uint64_t synced, struct failure *failure)
-{
-    struct stat status;
-    if (fstat(file->descriptor, &status) != 0) {
-        (void)failure_set_errno(failure, "stat %s/%s", mirror->directory->path, file->name);
-        return MIRROR_FAILED;
-    }
-    if ((uint64_t)status.st_size < synced) {
-        (void)failure_set(failure,
-                          "%s/%s ends at byte %" PRIu64 ", and %" PRIu64
-                          " were synced (" DATA_REPLICATION_FILE
-                          "): it was changed or lost, nothing was touched; name an empty "
-                          "data.directory, and all comes from the log",
-                          mirror->directory->path, file->name, (uint64_t)status.st_size, synced);
-        return MIRROR_REFUSED;
-    }
-    file->own_bytes = mirror->state.role == REPLICATION_PRIMARY ? (uint64_t)status.st_size : 0;
-    return MIRROR_APPLIED;
 }
 
 static enum mirror_end read_control(struct mirror *mirror, struct failure *failure)
@@ -145,14 +112,15 @@ static enum mirror_end open_draw(struct mirror *mirror, struct failure *failure)
         !archive_complete(mirror->directory, &mirror->control, failure)) {
         return MIRROR_FAILED;
     }
-    if (!open_growing(mirror, &mirror->bets, failure) ||
-        !open_growing(mirror, &mirror->done, failure)) {
+    if (!mirror_file_open(&mirror->bets, failure) || !mirror_file_open(&mirror->done, failure)) {
         return MIRROR_FAILED;
     }
+    const bool is_own = state->role == REPLICATION_PRIMARY;
     enum mirror_end end =
-        measure(mirror, &mirror->bets, synced_of(mirror, state->bets_end), failure);
+        mirror_file_measure(&mirror->bets, synced_of(mirror, state->bets_end), is_own, failure);
     if (end == MIRROR_APPLIED) {
-        end = measure(mirror, &mirror->done, synced_of(mirror, state->done_end), failure);
+        end =
+            mirror_file_measure(&mirror->done, synced_of(mirror, state->done_end), is_own, failure);
     }
     if (end != MIRROR_APPLIED || !mirror->has_control) {
         return end;
@@ -176,9 +144,17 @@ static bool settle_role(struct mirror *mirror, struct failure *failure)
 enum mirror_end mirror_open(struct mirror *mirror, const struct data_directory *directory,
                             const char *node, struct failure *failure)
 {
-    *mirror = (struct mirror){.directory = directory,
-                              .bets = {.name = DATA_BETS_FILE, .descriptor = -1},
-                              .done = {.name = DATA_DONE_FILE, .descriptor = -1}};
+    *mirror = (struct mirror){
+        .directory = directory,
+        .bets = {.directory = directory,
+                 .name = DATA_BETS_FILE,
+                 .line_is = "bets",
+                 .descriptor = -1},
+        .done = {.directory = directory,
+                 .name = DATA_DONE_FILE,
+                 .line_is = "lines",
+                 .descriptor = -1},
+    };
     if (!bet_count_open(&mirror->count, failure) ||
         !replication_settle(directory, &mirror->state, failure)) {
         return MIRROR_FAILED;
@@ -192,42 +168,24 @@ enum mirror_end mirror_open(struct mirror *mirror, const struct data_directory *
     return mirror->has_control ? open_draw(mirror, failure) : MIRROR_APPLIED;
 }
 
-static void close_file(struct mirror_file *file)
-{
-    if (file->descriptor >= 0) {
-        (void)close(file->descriptor);
-    }
-    file->descriptor = -1;
-    file->own_bytes = 0;
-    file->is_dirty = false;
-}
-
 void mirror_close(struct mirror *mirror)
 {
-    close_file(&mirror->bets);
-    close_file(&mirror->done);
+    mirror_file_close(&mirror->bets);
+    mirror_file_close(&mirror->done);
     bet_count_close(&mirror->count);
 }
 
 /* ------------------------------------------------------------------ sync ---- */
 
-static bool sync_file(const struct mirror *mirror, struct mirror_file *file,
-                      struct failure *failure)
-{
-    if (file->is_dirty && !file_sync_data(file->descriptor)) {
-        return failure_set_errno(failure, "sync %s/%s", mirror->directory->path, file->name);
-    }
-    file->is_dirty = false;
-    return true;
-}
-
 enum mirror_end mirror_sync(struct mirror *mirror, struct failure *failure)
 {
-    if (!sync_file(mirror, &mirror->bets, failure) || !sync_file(mirror, &mirror->done, failure)) {
-        return MIRROR_FAILED;
-    }
-    mirror->unsynced_bytes = 0;
-    return MIRROR_APPLIED;
+    return end_of(mirror_file_sync(&mirror->bets, failure) &&
+                  mirror_file_sync(&mirror->done, failure));
+}
+
+uint64_t mirror_unsynced_bytes(const struct mirror *mirror)
+{
+    return mirror->bets.unsynced_bytes + mirror->done.unsynced_bytes;
 }
 
 /* True while the files are what the server of this directory has written, by its own last claim. */
@@ -274,92 +232,6 @@ enum mirror_end mirror_settle(struct mirror *mirror, struct failure *failure)
 }
 
 /* ----------------------------------------------------------------- bytes ---- */
-
-/* Compares `count` bytes with the file's. *same is set where it can be read. */
-static bool compare(const struct mirror_file *file, const char *bytes, size_t count,
-                    uint64_t offset, bool *same)
-{
-    char ours[COMPARE_BYTES];
-    *same = true;
-    for (size_t at = 0; at < count && *same;) {
-        const size_t wanted = count - at < sizeof ours ? count - at : sizeof ours;
-        ssize_t got = file_read_up_to(file->descriptor, ours, wanted, offset + at);
-        if (got < 0) {
-            return false;
-        }
-        *same = (size_t)got == wanted && memcmp(ours, bytes + at, wanted) == 0;
-        at += wanted;
-    }
-    return true;
-}
-
-static enum mirror_end refuse_difference(const struct mirror *mirror,
-                                         const struct mirror_file *file,
-                                         const struct record *record, struct failure *failure)
-{
-    (void)failure_set(failure,
-                      "%s/%s has other bytes than the log between %" PRIu64 " and %" PRIu64
-                      ", which %s wrote in epoch %" PRIu64
-                      " before any other node took over: nothing was touched; keep this directory "
-                      "for whoever finds out why, name an empty data.directory, and all comes from "
-                      "the log",
-                      mirror->directory->path, file->name, record->offset,
-                      record->offset + record->length, record->node, record->epoch);
-    return MIRROR_REFUSED;
-}
-
-/* Moves what the file has from `end` on, and says so. */
-static bool put_aside(struct mirror *mirror, struct mirror_file *file, uint64_t end, uint64_t epoch,
-                      struct failure *failure)
-{
-    struct unacknowledged moved;
-    if (file->descriptor < 0) {
-        return true;
-    }
-    if (!unacknowledged_move(mirror->directory, file->descriptor, file->name, end, epoch, &moved,
-                             failure)) {
-        return false;
-    }
-    file->own_bytes = 0;
-    if (moved.bytes > 0) {
-        log_warning(LOG_UNACKNOWLEDGED_MOVED,
-                    "result: success | file: %s/%s | %s: %" PRIu64 " | bytes: %" PRIu64
-                    " | after: %" PRIu64 " | moved_to: %s | epoch: %" PRIu64
-                    " | reason: another node took over before these were in the log, so with "
-                    "ack_after: replicated none of them was acknowledged",
-                    mirror->directory->path, file->name, file == &mirror->bets ? "bets" : "lines",
-                    moved.lines, moved.bytes, end, moved.name, epoch);
-    }
-    return true;
-}
-
-/*
- * Compares what a former primary has with the log. Where they differ behind a claim, its own bytes are
- * put aside from there on; *written says how many of the record's bytes need not be written.
- */
-static enum mirror_end compare_own(struct mirror *mirror, struct mirror_file *file,
-                                   const struct record *record, size_t *written,
-                                   struct failure *failure)
-{
-    const uint64_t own = file->own_bytes - record->offset;
-    const size_t count = own < record->length ? (size_t)own : (size_t)record->length;
-    const uint64_t claim_end =
-        file == &mirror->bets ? mirror->claim_bets_end : mirror->claim_done_end;
-    bool same = true;
-    *written = 0;
-    if (!compare(file, record->bytes, count, record->offset, &same)) {
-        (void)failure_set_errno(failure, "read %s/%s", mirror->directory->path, file->name);
-        return MIRROR_FAILED;
-    }
-    if (same) {
-        *written = count;
-        return MIRROR_APPLIED;
-    }
-    if (mirror->claim_epoch == 0 || record->offset < claim_end) {
-        return refuse_difference(mirror, file, record, failure);
-    }
-    return end_of(put_aside(mirror, file, record->offset, mirror->claim_epoch, failure));
-}
 
 /* The log has something that no server of the lottery writes. Nothing of it has come into a file. */
 static enum mirror_end refuse_content(const struct mirror *mirror, const struct record *record,
@@ -412,7 +284,6 @@ static enum mirror_end check_lines(struct mirror *mirror, const struct record *r
 static enum mirror_end apply_bytes(struct mirror *mirror, struct mirror_file *file,
                                    const struct record *record, struct failure *failure)
 {
-    size_t written = 0;
     if (is_past(mirror, record->identity)) {
         return MIRROR_APPLIED;
     }
@@ -427,23 +298,7 @@ static enum mirror_end apply_bytes(struct mirror *mirror, struct mirror_file *fi
         return MIRROR_REFUSED;
     }
     enum mirror_end end = check_lines(mirror, record, failure);
-    if (end == MIRROR_APPLIED && record->offset < file->own_bytes) {
-        end = compare_own(mirror, file, record, &written, failure);
-    }
-    if (end != MIRROR_APPLIED) {
-        return end;
-    }
-    if (written < record->length) {
-        if (!file_write_all(file->descriptor, (const char *)record->bytes + written,
-                            (size_t)record->length - written, record->offset + written)) {
-            (void)failure_set_errno(failure, "write %s/%s", mirror->directory->path, file->name);
-            return MIRROR_FAILED;
-        }
-        file->is_dirty = true;
-        mirror->unsynced_bytes += record->length - written;
-        fault_point("mirror.written");
-    }
-    return MIRROR_APPLIED;
+    return end == MIRROR_APPLIED ? mirror_file_apply(file, record, failure) : end;
 }
 
 /* --------------------------------------------------------------- control ---- */
@@ -493,8 +348,8 @@ static bool archive_before(struct mirror *mirror, struct control *next, struct f
         finished.abandoned_at_ms = control_step_ms(&finished);
         finished.bets_bytes = (uint64_t)status.st_size;
     }
-    close_file(&mirror->bets);
-    close_file(&mirror->done);
+    mirror_file_close(&mirror->bets);
+    mirror_file_close(&mirror->done);
     (void)snprintf(next->archiving, sizeof next->archiving, "%s", finished.terms.draw);
     return archive_prepare(mirror->directory, &finished, &synced, failure) &&
            control_write(mirror->directory, next, &synced, failure) &&
@@ -505,9 +360,8 @@ static bool archive_before(struct mirror *mirror, struct control *next, struct f
 static bool begin_draw(struct mirror *mirror, struct failure *failure)
 {
     bet_count_close(&mirror->count);
-    return bet_count_open(&mirror->count, failure) &&
-           open_growing(mirror, &mirror->bets, failure) &&
-           open_growing(mirror, &mirror->done, failure);
+    return bet_count_open(&mirror->count, failure) && mirror_file_open(&mirror->bets, failure) &&
+           mirror_file_open(&mirror->done, failure);
 }
 
 /*
@@ -695,8 +549,8 @@ static bool put_files_aside(const struct mirror *mirror, uint64_t epoch, struct 
 static bool become_standby(struct mirror *mirror, const struct record *claim,
                            struct failure *failure)
 {
-    if (!put_aside(mirror, &mirror->bets, claim->bets_end, claim->epoch, failure) ||
-        !put_aside(mirror, &mirror->done, claim->done_end, claim->epoch, failure) ||
+    if (!mirror_file_put_aside(&mirror->bets, claim->bets_end, claim->epoch, failure) ||
+        !mirror_file_put_aside(&mirror->done, claim->done_end, claim->epoch, failure) ||
         !put_files_aside(mirror, claim->epoch, failure)) {
         return false;
     }
@@ -761,8 +615,8 @@ static enum mirror_end begin_by_claim(struct mirror *mirror, const struct log_st
     }
     if (mirror_sync(mirror, failure) != MIRROR_APPLIED ||
         (is_next && mirror->state.role == REPLICATION_PRIMARY &&
-         (!put_aside(mirror, &mirror->bets, before->bets_end, claim->epoch, failure) ||
-          !put_aside(mirror, &mirror->done, before->done_end, claim->epoch, failure)))) {
+         (!mirror_file_put_aside(&mirror->bets, before->bets_end, claim->epoch, failure) ||
+          !mirror_file_put_aside(&mirror->done, before->done_end, claim->epoch, failure)))) {
         return MIRROR_FAILED;
     }
     if (is_next && mirror->state.role == REPLICATION_STANDBY) { /* the archive's, too */
@@ -771,6 +625,12 @@ static enum mirror_end begin_by_claim(struct mirror *mirror, const struct log_st
     }
     mirror->has_logged = false;
     return take_claimed(mirror, claim, failure);
+}
+
+static void note_claim(struct mirror_file *file, uint64_t epoch, uint64_t end)
+{
+    file->claim_epoch = epoch;
+    file->claim_end = end;
 }
 
 /* `before` is what the log said up to this claim. */
@@ -786,9 +646,8 @@ static enum mirror_end apply_claim(struct mirror *mirror, const struct record *c
                  claim->epoch, before->node, claim->node, claim->bets_end);
         replication_note_takeover(&mirror->state, claim->epoch, stored_at_ms, claim->node);
     }
-    mirror->claim_epoch = claim->epoch;
-    mirror->claim_bets_end = claim->bets_end;
-    mirror->claim_done_end = claim->done_end;
+    note_claim(&mirror->bets, claim->epoch, claim->bets_end);
+    note_claim(&mirror->done, claim->epoch, claim->done_end);
     if (begins_draw(mirror, before, claim) && !is_past(mirror, claim->identity)) {
         enum mirror_end end = begin_by_claim(mirror, before, claim, failure);
         if (end != MIRROR_APPLIED) {

@@ -29,19 +29,12 @@
 #include "engine/log_state.h"
 #include "lib/failure.h"
 #include "shipper/bet_count.h"
+#include "shipper/mirror_file.h"
 #include "store/data_directory.h"
 #include "store/replication.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/* A file that grows. */
-struct mirror_file {
-    const char *name;
-    int descriptor;     /* -1: not open yet */
-    uint64_t own_bytes; /* of a former primary: it may have so many of its own; 0: none any more */
-    bool is_dirty;      /* written since the last sync */
-};
 
 struct mirror {
     const struct data_directory *directory;
@@ -56,17 +49,8 @@ struct mirror {
         awaits_control; /* another node has taken over, and the log has no control since our claim */
     struct mirror_file bets, done;
     struct bet_count count;
-    uint64_t unsynced_bytes;
     uint64_t proved_at; /* the sequence at which bets.csv was proved last; 0: it was not */
     char past[RECORD_IDENTITY_BYTES]; /* of a draw that was found in the archive; "": none was */
-    /* Of a former primary: the last claim that was read, behind which bytes may differ. */
-    uint64_t claim_epoch, claim_bets_end, claim_done_end;
-};
-
-enum mirror_end {
-    MIRROR_APPLIED,
-    MIRROR_FAILED, /* a file can't be read, written or synced: a new process may succeed */
-    MIRROR_REFUSED /* the files are not the log's, or the log is not one: a person decides */
 };
 
 /*
@@ -91,6 +75,9 @@ enum mirror_end mirror_settle(struct mirror *mirror, struct failure *failure);
 
 /* Makes all that was applied durable. */
 enum mirror_end mirror_sync(struct mirror *mirror, struct failure *failure);
+
+/* How much of what was applied is not durable yet. */
+uint64_t mirror_unsynced_bytes(const struct mirror *mirror);
 
 /* True when this node could serve from its files: there is a draw, and its control is the log's. */
 bool mirror_may_take_over(const struct mirror *mirror, struct failure *failure);
