@@ -49,27 +49,6 @@ struct picture {
     const char *text[NAMES]; /* NULL: there was none */
 };
 
-static int set_up(void **state)
-{
-    struct scene *scene = calloc(1, sizeof *scene);
-    void *stage = NULL;
-    if (scene == NULL || stage_set_up(&stage) != 0) {
-        free(scene);
-        return -1;
-    }
-    *scene = (struct scene){.stage = stage, .disaster = *state};
-    *state = scene;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct scene *scene = *state;
-    void *stage = scene->stage;
-    free(scene);
-    return stage_tear_down(&stage);
-}
-
 /* ---- the operator ---- */
 
 static struct program *open_draw(const struct scene *scene, const char *name)
@@ -245,7 +224,8 @@ static void go_on(const struct scene *scene, const char *old, const char *name,
 
 static void a_server_dies_while_it_opens_a_draw(void **state)
 {
-    struct scene *scene = *state;
+    struct stage *stage = *state;
+    struct scene *scene = &(struct scene){.stage = stage, .disaster = stage->given};
     const char *place = scene->disaster->place;
     if (scene->disaster->forbidden && !program_is_confined()) {
         skip();
@@ -308,13 +288,9 @@ static void disaster_221_the_first_storer_of_a_draw_dies_as_it_is_born(void **st
 }
 
 #define DISASTER(sentence, point, is_committed, point_again)                                       \
-    {                                                                                              \
-        .name = #sentence, .test_func = a_server_dies_while_it_opens_a_draw, .setup_func = set_up, \
-        .teardown_func = tear_down, .initial_state = &(struct disaster)                            \
-        {                                                                                          \
-            .place = (point), .committed = (is_committed), .again = (point_again)                  \
-        }                                                                                          \
-    }
+    STAGE_TEST_GIVEN(sentence, a_server_dies_while_it_opens_a_draw,                                \
+                     (&(struct disaster){                                                          \
+                         .place = (point), .committed = (is_committed), .again = (point_again)}))
 
 static const struct CMUnitTest tests[] = {
     DISASTER(disaster_93_the_server_dies_while_it_prepares_an_archive_and_agencies_bet,
@@ -330,12 +306,9 @@ static const struct CMUnitTest tests[] = {
              "archive.complete:1", true, NULL),
     DISASTER(disaster_100_the_server_dies_moving_files_and_so_does_the_next_one, "archive.moved:1",
              true, "archive.moved:8"),
-    {.name = "disaster_233_the_supervisor_makes_a_forbidden_call",
-     .test_func = a_server_dies_while_it_opens_a_draw,
-     .setup_func = set_up,
-     .teardown_func = tear_down,
-     .initial_state =
-         &(struct disaster){.place = "open.committed:1", .committed = true, .forbidden = true}},
+    STAGE_TEST_GIVEN(
+        disaster_233_the_supervisor_makes_a_forbidden_call, a_server_dies_while_it_opens_a_draw,
+        (&(struct disaster){.place = "open.committed:1", .committed = true, .forbidden = true})),
     STAGE_TEST(disaster_221_the_first_storer_of_a_draw_dies_as_it_is_born),
 };
 

@@ -35,27 +35,6 @@ struct scene {
     struct lottery *lottery;
 };
 
-static int set_up(void **state)
-{
-    struct scene *scene = calloc(1, sizeof *scene);
-    void *stage = NULL;
-    if (scene == NULL || stage_set_up(&stage) != 0) {
-        free(scene);
-        return -1;
-    }
-    *scene = (struct scene){.stage = stage, .disaster = *state};
-    *state = scene;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct scene *scene = *state;
-    void *stage = scene->stage;
-    free(scene);
-    return stage_tear_down(&stage);
-}
-
 /* Starts a server of which the storer dies there, or stops, for everything to be killed. */
 static void start_doomed(struct scene *scene, const char *const *settings)
 {
@@ -90,7 +69,8 @@ static void expect_winners(const struct lottery *lottery)
 
 static void a_draw_ends_all_the_same(void **state)
 {
-    struct scene *scene = *state;
+    struct stage *stage = *state;
+    struct scene *scene = &(struct scene){.stage = stage, .disaster = stage->given};
     start_doomed(scene, ENVIRONMENT(BY_TWO));
     struct peer *peer = peer_connect(scene->lottery->server);
     peer_ask(peer, "1:4:" ROW "\n\r\n1:5\r\n", "server:0\r\nserver:0\r\n");
@@ -113,7 +93,8 @@ static struct program *administer(const struct scene *scene, const char *const *
 /* The operator is answered by the storer that comes next; or has to look, when nobody is left. */
 static void an_operators_number_is_taken_once(void **state)
 {
-    struct scene *scene = *state;
+    struct stage *stage = *state;
+    struct scene *scene = &(struct scene){.stage = stage, .disaster = stage->given};
     start_doomed(scene, ENVIRONMENT(BY_TWO, "LOTTERY_DRAW=command"));
     struct peer *peer = peer_connect(scene->lottery->server);
     peer_ask(peer, "1:4:" ROW "\n\r\n1:5\r\n2:5\r\n", "server:0\r\nserver:0\r\nserver:0\r\n");
@@ -136,7 +117,8 @@ static void an_operators_number_is_taken_once(void **state)
 /* SIGTERM while the storer seals: it ends well without the seal, and the next start makes it. */
 static void a_server_that_is_stopped_while_it_seals_seals_at_the_next_start(void **state)
 {
-    struct scene *scene = *state;
+    struct stage *stage = *state;
+    struct scene *scene = &(struct scene){.stage = stage, .disaster = stage->given};
     start_doomed(scene, ENVIRONMENT(BY_TWO));
     struct lottery *lottery = scene->lottery;
     struct server *server = lottery->server;
@@ -158,13 +140,8 @@ static void a_server_that_is_stopped_while_it_seals_seals_at_the_next_start(void
 
 /* cmocka wants names and functions; here one of three functions. */
 #define DISASTER(sentence, how_it_ends, where, all)                                                \
-    {                                                                                              \
-        .name = #sentence, .test_func = (how_it_ends), .setup_func = set_up,                       \
-        .teardown_func = tear_down, .initial_state = &(struct disaster)                            \
-        {                                                                                          \
-            .place = (where), .everything = (all)                                                  \
-        }                                                                                          \
-    }
+    STAGE_TEST_GIVEN(sentence, how_it_ends,                                                        \
+                     (&(struct disaster){.place = (where), .everything = (all)}))
 #define STORER_DIES(sentence, where)     DISASTER(sentence, a_draw_ends_all_the_same, where, false)
 #define EVERYTHING_DIES(sentence, where) DISASTER(sentence, a_draw_ends_all_the_same, where, true)
 

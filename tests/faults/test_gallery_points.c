@@ -48,32 +48,6 @@ struct disaster {
     const char *expected_log; /* or NULL */
 };
 
-struct scene {
-    struct stage *stage;
-    const struct disaster *disaster;
-};
-
-static int set_up(void **state)
-{
-    struct scene *scene = calloc(1, sizeof *scene);
-    void *stage = NULL;
-    if (scene == NULL || stage_set_up(&stage) != 0) {
-        free(scene);
-        return -1;
-    }
-    *scene = (struct scene){.stage = stage, .disaster = *state};
-    *state = scene;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct scene *scene = *state;
-    void *stage = scene->stage;
-    free(scene);
-    return stage_tear_down(&stage);
-}
-
 /* Both send at the same time, so that their handlers are in the same places together. */
 static void bet(struct bettor *const bettors[BETTORS])
 {
@@ -126,37 +100,34 @@ static void judge(struct lottery *lottery, struct bettor *const bettors[BETTORS]
 
 static void a_process_dies_there(void **state)
 {
-    const struct scene *scene = *state;
-    if (strstr(scene->disaster->fault, ":CALL") != NULL && !program_is_confined()) {
+    struct stage *stage = *state;
+    const struct disaster *disaster = stage->given;
+    if (strstr(disaster->fault, ":CALL") != NULL && !program_is_confined()) {
         skip();
     }
     struct lottery *lottery =
-        lottery_open(scene->stage, ENVIRONMENT("NUMBER_OF_AGENCIES=3", "WINNERS_WAIT=50ms",
-                                               "RING_BYTES=64k", "LIMITS_MESSAGE_BYTES=16k"));
-    agency_generate(scene->stage, PROGRAM_ID, PROGRAM_BETS);
+        lottery_open(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=3", "WINNERS_WAIT=50ms",
+                                        "RING_BYTES=64k", "LIMITS_MESSAGE_BYTES=16k"));
+    agency_generate(stage, PROGRAM_ID, PROGRAM_BETS);
     lottery_arm(lottery);
-    lottery_start(lottery, scene->disaster->fault);
+    lottery_start(lottery, disaster->fault);
     struct bettor *const bettors[BETTORS] = {bettor_open(lottery, 1, BETTOR_ROWS),
                                              bettor_open(lottery, 2, BETTOR_ROWS)};
     struct program *agency =
-        agency_start(lottery->server, PROGRAM_ID, agency_bets_file(scene->stage, PROGRAM_ID),
+        agency_start(lottery->server, PROGRAM_ID, agency_bets_file(stage, PROGRAM_ID),
                      ENVIRONMENT("CLI_BATCH_MAXAMOUNT=20", "CLI_LOOP_PERIOD=10ms"));
     bet(bettors);
     finish(bettors);
     agency_expect_success(agency);
     lottery_await_fault(lottery);
-    judge(lottery, bettors, scene->disaster);
+    judge(lottery, bettors, disaster);
 }
 
 /* cmocka wants names and functions; here the function is always the same. */
 #define DISASTER(sentence, place, who_dies, log_line)                                              \
-    {                                                                                              \
-        .name = #sentence, .test_func = a_process_dies_there, .setup_func = set_up,                \
-        .teardown_func = tear_down, .initial_state = &(struct disaster)                            \
-        {                                                                                          \
-            .fault = (place), .death = (who_dies), .expected_log = (log_line)                      \
-        }                                                                                          \
-    }
+    STAGE_TEST_GIVEN(                                                                              \
+        sentence, a_process_dies_there,                                                            \
+        (&(struct disaster){.fault = (place), .death = (who_dies), .expected_log = (log_line)}))
 
 static const struct CMUnitTest tests[] = {
     DISASTER(disaster_01_a_handler_dies_before_its_append, "append.before:2:KILL", HANDLER_DIES,

@@ -336,21 +336,16 @@ static void judge_table(struct lottery *lottery, const struct bettor *bettor)
     lottery_close(lottery);
 }
 
-struct scene {
-    struct stage *stage;
-    const char *fault;
-};
-
 static void everything_dies_while_the_storer_is_there(void **state)
 {
-    const struct scene *scene = *state;
+    struct stage *stage = *state;
     struct lottery *lottery =
-        lottery_open(scene->stage, ENVIRONMENT("NUMBER_OF_AGENCIES=3", "WINNERS_WAIT=50ms",
-                                               "RING_BYTES=64k", "LIMITS_MESSAGE_BYTES=16k"));
+        lottery_open(stage, ENVIRONMENT("NUMBER_OF_AGENCIES=3", "WINNERS_WAIT=50ms",
+                                        "RING_BYTES=64k", "LIMITS_MESSAGE_BYTES=16k"));
     struct program *agencies[AGENCIES];
-    agency_generate(scene->stage, AGENCIES, TABLE_BETS);
+    agency_generate(stage, AGENCIES, TABLE_BETS);
     lottery_arm(lottery);
-    lottery_start(lottery, scene->fault);
+    lottery_start(lottery, stage->given);
     struct bettor *bettor = bettor_open(lottery, BETTOR_ID, TABLE_ROWS);
     bettor_resume(bettor);
     bettor_send(bettor, TABLE_ROWS / BETTOR_BATCH_ROWS);
@@ -371,33 +366,9 @@ static void everything_dies_while_the_storer_is_there(void **state)
     judge_table(lottery, bettor);
 }
 
-static int set_up(void **state)
-{
-    struct scene *scene = calloc(1, sizeof *scene);
-    void *stage = NULL;
-    if (scene == NULL || stage_set_up(&stage) != 0) {
-        free(scene);
-        return -1;
-    }
-    *scene = (struct scene){.stage = stage, .fault = *state};
-    *state = scene;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct scene *scene = *state;
-    void *stage = scene->stage;
-    free(scene);
-    return stage_tear_down(&stage);
-}
-
 /* cmocka wants names and functions; here the function is always the same. */
 #define DISASTER(sentence, place)                                                                  \
-    {                                                                                              \
-        .name = #sentence, .test_func = everything_dies_while_the_storer_is_there,                 \
-        .setup_func = set_up, .teardown_func = tear_down, .initial_state = (place)                 \
-    }
+    STAGE_TEST_GIVEN(sentence, everything_dies_while_the_storer_is_there, place)
 
 static const struct CMUnitTest tests[] = {
     STAGE_TEST(disaster_41_the_supervisor_dies_with_everything_in_flight),

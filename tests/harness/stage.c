@@ -45,6 +45,7 @@ int stage_set_up(void **state)
     require(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0, "prctl PR_SET_CHILD_SUBREAPER");
     require(signal(SIGPIPE, SIG_IGN) != SIG_ERR, "signal SIGPIPE");
     machine_look(&stage->before);
+    stage->given = *state;
     *state = stage;
     return 0;
 }

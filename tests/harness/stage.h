@@ -38,13 +38,21 @@ struct stage_thing;
 struct stage {
     char directory[STAGE_PATH_BYTES]; /* temporary, by mkdtemp; removed with all that is in it */
     struct machine before;            /* as it was when the stage was set up */
+    const void *given;                /* of STAGE_TEST_GIVEN; else NULL */
     struct stage_thing *newest;
 };
 
 /* A cmocka test that has a stage. */
 #define STAGE_TEST(test) cmocka_unit_test_setup_teardown(test, stage_set_up, stage_tear_down)
 
-/* Setup and teardown for cmocka; *state is the stage. */
+/* One of several cmocka tests with a stage that are the same function, each given something else. */
+#define STAGE_TEST_GIVEN(sentence, function, what)                                                 \
+    {                                                                                              \
+        .name = #sentence, .test_func = (function), .setup_func = stage_set_up,                    \
+        .teardown_func = stage_tear_down, .initial_state = (what)                                  \
+    }
+
+/* Setup and teardown for cmocka; *state is what the test is given, or NULL, and then the stage. */
 int stage_set_up(void **state);
 int stage_tear_down(void **state);
 
