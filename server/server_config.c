@@ -173,15 +173,9 @@ bool server_config_replicates(const struct server_config *config)
 static bool check_without_engine(const struct server_config *config,
                                  const struct config_origin *origins, struct failure *failure)
 {
-    if (config->ack_after == ACK_AFTER_REPLICATED) {
-        return failure_set(failure, "%s: is \"replicated\", but replication.servers is not set",
-                           origins[KEY_ACK_AFTER].place);
-    }
-    return config->centres_expected[0] == '\0' ||
-           failure_set(failure,
-                       "%s: is set, but replication.servers is not: the centres tell each other of "
-                       "their draws over the engine",
-                       origins[KEY_CENTRES_EXPECTED].place);
+    return config->ack_after != ACK_AFTER_REPLICATED ||
+           failure_set(failure, "%s: is \"replicated\", but replication.servers is not set",
+                       origins[KEY_ACK_AFTER].place);
 }
 
 static bool check_names(const struct server_config *config, const struct config_origin *origins,
@@ -203,20 +197,26 @@ static bool check_names(const struct server_config *config, const struct config_
                        SERVER_NODE_NAME_MAX);
 }
 
-/* This centre is one of them, or there are none. */
-static bool has_own_centre(const struct server_config *config, const char *place,
-                           struct centre_set *expected, struct failure *failure)
+bool server_config_draws_with(const struct server_config *config, const char *text,
+                              const char *place, struct centre_set *centres,
+                              struct failure *failure)
 {
-    const char *text = config->centres_expected;
-    if (!centre_set_parse(text, place, expected, failure)) {
+    if (!centre_set_parse(text, place, centres, failure)) {
         return false;
     }
-    return expected->count == 0 || centre_set_find(expected, config->replication_centre) >= 0 ||
+    if (centres->count > 0 && !server_config_replicates(config)) {
+        return failure_set(
+            failure,
+            "%s: \"%.100s\" needs replication.servers, which is not set: the centres "
+            "tell each other of their draws over the engine",
+            place, text);
+    }
+    return centres->count == 0 || centre_set_find(centres, config->replication_centre) >= 0 ||
            failure_set(failure, "%s: \"%.100s\" does not name this centre (replication.centre: %s)",
                        place, text, config->replication_centre);
 }
 
-/* This centre is one of them. Blanks around a name, which a command may have, are refused here. */
+/* Blanks around a name, which a command may have, are refused here. */
 static bool check_centres(const struct server_config *config, const struct config_origin *origins,
                           struct failure *failure)
 {
@@ -226,7 +226,7 @@ static bool check_centres(const struct server_config *config, const struct confi
     if (strpbrk(text, " \t") != NULL) {
         return failure_set(failure, "%s: \"%.100s\" is not like A,B,C", place, text);
     }
-    return has_own_centre(config, place, &expected, failure);
+    return server_config_draws_with(config, text, place, &expected, failure);
 }
 
 /* The ring is full of bytes that the engine can't have yet; a smaller lag would never let it fill. */
@@ -249,7 +249,8 @@ static bool check_replication(const struct server_config *config,
                               const struct config_origin *origins, struct failure *failure)
 {
     if (!server_config_replicates(config)) {
-        return check_without_engine(config, origins, failure);
+        return check_without_engine(config, origins, failure) &&
+               check_centres(config, origins, failure);
     }
     bool has_certificate = config->replication_certificate[0] != '\0';
     bool has_key = config->replication_key[0] != '\0';
@@ -367,13 +368,8 @@ static bool adopt_centres(struct server_config *config, const struct lottery_ter
     }
     (void)snprintf(config->centres_expected, sizeof config->centres_expected, "%s",
                    terms->centres_expected);
-    if (config->centres_expected[0] != '\0' && !server_config_replicates(config)) {
-        return failure_set(failure,
-                           "the draw's terms: the centres %.100s draw together, and "
-                           "replication.servers is not set",
-                           config->centres_expected);
-    }
-    return has_own_centre(config, "the draw's terms: its centres", &expected, failure);
+    return server_config_draws_with(config, config->centres_expected,
+                                    "the draw's terms: its centres", &expected, failure);
 }
 
 bool server_config_adopt_terms(struct server_config *config, const struct lottery_terms *terms,

@@ -11,6 +11,7 @@
 #include "bet/agency_set.h"
 #include "lib/config.h"
 #include "server/address_set.h"
+#include "store/centre_set.h"
 #include "store/control.h"
 #include "tls/tls_context.h"
 
@@ -158,6 +159,14 @@ bool server_config_adopt_terms(struct server_config *config, const struct lotter
 
 /* True where bets are copied to an engine: replication.servers is set. */
 bool server_config_replicates(const struct server_config *config);
+
+/*
+ * Reads the centres that draw together. Those of any text but "" need an engine, and this centre is one of
+ * them. Returns false with a failure that begins with `place`, where the text comes from.
+ */
+bool server_config_draws_with(const struct server_config *config, const char *text,
+                              const char *place, struct centre_set *centres,
+                              struct failure *failure);
 
 /* True where agencies.allowed covers this agency. */
 bool server_config_allows(const struct server_config *config, uint32_t agency);

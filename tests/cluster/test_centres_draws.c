@@ -145,7 +145,7 @@ static void each_centre_opens_the_next_draw_when_it_does_and_all_draw_it(void **
     peer = sell(a, 0);
     (void)server_await_log(a, 1, "action: centros | result: in_progress*second*to be closed: B");
     operator_administer(b, ARGUMENTS("open", "second", "--centres", "A,C"), 1,
-                        "--centres: A,C does not name this centre, B");
+                        "--centres: \"A,C\" does not name this centre (replication.centre: B)");
     open_draw(b, "second", NULL, "7574");
     expect_line(b, "control", "\ncentres_expected A,B\n");
     expect_winners(sell(b, 1), 1);

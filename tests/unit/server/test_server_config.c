@@ -224,8 +224,8 @@ static void replication_without_what_it_needs_is_refused(void **state)
     assert_refused(state, "ack_after: replicated",
                    ":1: ack_after: is \"replicated\", but replication.servers is not set");
     assert_refused(state, "centres: {expected: \"A,B\"}",
-                   ":1: centres.expected: is set, but replication.servers is not: the centres tell "
-                   "each other of their draws over the engine");
+                   ":1: centres.expected: \"A,B\" needs replication.servers, which is not set: the "
+                   "centres tell each other of their draws over the engine");
     assert_refused(state, "replication: {servers: a}",
                    ":1: replication.servers: \"\" is no name of a centre: 1 to 32 letters, digits "
                    "and '-'");
@@ -480,7 +480,7 @@ static void centres_are_a_term_and_those_of_the_draw_win(void **state)
     adopt(&terms, "", NULL);
     assert_string_equal(config.centres_expected, "");
     assert_loads(state, "agencies: {expected: 3}");
-    adopt(&terms, "A,B", "the centres A,B draw together, and replication.servers is not set");
+    adopt(&terms, "A,B", "its centres: \"A,B\" needs replication.servers, which is not set");
 }
 
 static void terms_are_the_same_however_they_are_spelled(void **state)
