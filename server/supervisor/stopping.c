@@ -16,6 +16,20 @@
 /* For a call of the engine that is on its way when its time is up. */
 enum { SHIPPER_LEAVES_MS = 4000 };
 
+/* Until when whoever is asked to end has time for it: timeouts.shutdown. */
+static int64_t time_limit_ms(const struct supervisor *supervisor)
+{
+    return clock_monotonic_ms() + (int64_t)supervisor->heritage.config.timeout_shutdown_ms;
+}
+
+/* Waits a moment for a child to end, and reaps those that did. */
+static void await_end(struct supervisor *supervisor)
+{
+    supervisor_pause(supervisor, SUPERVISOR_REPEAT_SIGTERM_MS);
+    signals_take_child_news();
+    children_reap(supervisor);
+}
+
 /*
  * Ends those that wait, and sends SIGTERM to all other handlers, again and again, until none is
  * left. One SIGTERM is not enough: a handler that was about to sleep at the gate when it came is
@@ -23,16 +37,13 @@ enum { SHIPPER_LEAVES_MS = 4000 };
  */
 bool stopping_handlers(struct supervisor *supervisor)
 {
-    uint64_t limit_ms = supervisor->heritage.config.timeout_shutdown_ms;
-    int64_t deadline_ms = clock_monotonic_ms() + (int64_t)limit_ms;
+    const int64_t deadline_ms = time_limit_ms(supervisor);
     const struct handler_book *book = &supervisor->admission.handlers;
     uint32_t handlers = handler_book_alive(book);
     bool forced = false;
     reserve_end(&supervisor->reserve);
     while (handler_book_alive(book) > 0 || !reserve_is_empty(&supervisor->reserve)) {
-        if (clock_monotonic_ms() >= deadline_ms) {
-            forced = true;
-        }
+        forced = forced || clock_monotonic_ms() >= deadline_ms;
         handler_book_signal(book, forced ? SIGKILL : SIGTERM);
         supervisor_pause(supervisor, SUPERVISOR_REPEAT_SIGTERM_MS);
         children_look_after(supervisor);
@@ -49,18 +60,13 @@ bool stopping_handlers(struct supervisor *supervisor)
 bool stopping_keyholder(struct supervisor *supervisor)
 {
     struct key_keeper *keeper = &supervisor->key_keeper;
-    int64_t deadline_ms =
-        clock_monotonic_ms() + (int64_t)supervisor->heritage.config.timeout_shutdown_ms;
+    const int64_t deadline_ms = time_limit_ms(supervisor);
     bool forced = false;
     key_keeper_expect_end(keeper);
     while (key_keeper_has_keyholder(keeper)) {
-        if (clock_monotonic_ms() >= deadline_ms) {
-            forced = true;
-        }
+        forced = forced || clock_monotonic_ms() >= deadline_ms;
         key_keeper_signal(keeper, forced ? SIGKILL : SIGTERM);
-        supervisor_pause(supervisor, SUPERVISOR_REPEAT_SIGTERM_MS);
-        signals_take_child_news();
-        children_reap(supervisor);
+        await_end(supervisor);
     }
     return !forced;
 }
@@ -69,18 +75,13 @@ bool stopping_keyholder(struct supervisor *supervisor)
 enum supervisor_end stopping_storer(struct supervisor *supervisor)
 {
     struct keeper *keeper = &supervisor->keeper;
-    int64_t deadline_ms =
-        clock_monotonic_ms() + (int64_t)supervisor->heritage.config.timeout_shutdown_ms;
+    const int64_t deadline_ms = time_limit_ms(supervisor);
     bool forced = false;
     keeper_expect_end(keeper);
     while (keeper_has_storer(keeper)) {
-        if (clock_monotonic_ms() >= deadline_ms) {
-            forced = true;
-        }
+        forced = forced || clock_monotonic_ms() >= deadline_ms;
         kill(keeper->storer, forced ? SIGKILL : SIGTERM);
-        supervisor_pause(supervisor, SUPERVISOR_REPEAT_SIGTERM_MS);
-        signals_take_child_news();
-        children_reap(supervisor);
+        await_end(supervisor);
     }
     bool failed = forced || keeper->state == KEEPER_UNDRAINED || keeper->state == KEEPER_GIVEN_UP;
     log_info(LOG_STORER_WAS_STOPPED, "result: %s | storer: %s", failed ? "fail" : "success",
@@ -99,8 +100,7 @@ void stopping_shipper(struct supervisor *supervisor)
 {
     struct ship_keeper *keeper = &supervisor->ship_keeper;
     const struct shared_positions *positions = &supervisor->heritage.segment.shared->positions;
-    int64_t deadline_ms = clock_monotonic_ms() + SHIPPER_LEAVES_MS +
-                          (int64_t)supervisor->heritage.config.timeout_shutdown_ms;
+    const int64_t deadline_ms = time_limit_ms(supervisor) + SHIPPER_LEAVES_MS;
     if (supervisor->heritage.shipper.path[0] == '\0') {
         return;
     }
@@ -112,9 +112,7 @@ void stopping_shipper(struct supervisor *supervisor)
             kill(keeper->shipper, forced ? SIGKILL : SIGTERM);
             asked = true;
         }
-        supervisor_pause(supervisor, SUPERVISOR_REPEAT_SIGTERM_MS);
-        signals_take_child_news();
-        children_reap(supervisor);
+        await_end(supervisor);
     }
     const bool has_all = replica_is_complete(&supervisor->heritage.segment);
     const char *reason = " | reason: the engine does not have all of it yet; the next start of "
