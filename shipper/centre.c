@@ -3,7 +3,6 @@
  */
 #include "shipper/centre.h"
 
-#include "lib/clock.h"
 #include "lib/fault_point.h"
 
 #include <inttypes.h>
@@ -12,10 +11,9 @@
 #include <string.h>
 
 enum {
-    PATIENCE_MS = 15000, /* an election of the engine, and more */
-    READS_MAX = 256,     /* in one look: bets want to be shipped, too */
-    TRIES_MAX = 4,       /* in one look: appended, read, appended, read */
-    NAMES_BYTES = 256    /* of the centres that a message names */
+    READS_MAX = 256,  /* in one look: bets want to be shipped, too */
+    TRIES_MAX = 4,    /* in one look: appended, read, appended, read */
+    NAMES_BYTES = 256 /* of the centres that a message names */
 };
 
 #define CLOSED_WORD "closed."
@@ -26,7 +24,7 @@ void centre_begin(struct centre *centre, const char *own, const char *draw,
 {
     *centre = (struct centre){.expected = *expected,
                               .next = 1,
-                              .patience_ms = PATIENCE_MS,
+                              .patience_ms = SHORTER_MAX_MS,
                               .entry_count = expected->count};
     (void)snprintf(centre->own, sizeof centre->own, "%s", own);
     (void)snprintf(centre->draw, sizeof centre->draw, "%s", draw);
@@ -153,19 +151,6 @@ static bool is_seam_last_of_subject(const struct centre *centre, struct engine *
            sha256_equal(&digest, &centre->seam);
 }
 
-/*
- * The stream seems to end before what was read. A node that has just started again tells of less than
- * there is, so this is true only when it stays so.
- */
-static enum centre_look judge_short(struct centre *centre)
-{
-    const int64_t now_ms = clock_monotonic_ms();
-    if (centre->short_since_ms == 0) {
-        centre->short_since_ms = now_ms;
-    }
-    return now_ms - centre->short_since_ms >= centre->patience_ms ? CENTRE_ANEW : CENTRE_AWAY;
-}
-
 /* The stream still has the message that was read last. CENTRE_LOOKED: it does, or none was read. */
 static enum centre_look check_seam(struct centre *centre, struct engine *engine,
                                    struct failure *failure)
@@ -174,7 +159,7 @@ static enum centre_look check_seam(struct centre *centre, struct engine *engine,
     struct sha256_digest digest;
     struct failure reason = {.text = ""};
     if (centre->next == 1 || is_seam_last_of_subject(centre, engine)) {
-        centre->short_since_ms = 0;
+        shorter_is_not(&centre->shorter);
         return CENTRE_LOOKED;
     }
     const uint64_t last = centre->next - 1;
@@ -186,7 +171,8 @@ static enum centre_look check_seam(struct centre *centre, struct engine *engine,
                           "stream " NATIONAL_STREAM " ends before message %" PRIu64
                           ", which was read: the engine has lost it, or somebody has deleted it",
                           last);
-        return judge_short(centre);
+        return shorter_is_believed(&centre->shorter, centre->patience_ms) ? CENTRE_ANEW
+                                                                          : CENTRE_AWAY;
     case ENGINE_AWAY:
         *failure = reason;
         return CENTRE_AWAY;
@@ -194,7 +180,7 @@ static enum centre_look check_seam(struct centre *centre, struct engine *engine,
         *failure = reason;
         return CENTRE_MISSING;
     }
-    centre->short_since_ms = 0;
+    shorter_is_not(&centre->shorter);
     if (!digest_of(&message, &digest)) {
         (void)failure_set(failure, "there is no memory to read stream " NATIONAL_STREAM);
         return CENTRE_AWAY;

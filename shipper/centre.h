@@ -25,6 +25,7 @@
 
 #include "engine/engine.h"
 #include "seal/national.h"
+#include "shipper/shorter.h"
 #include "shm/layout.h"
 
 enum { CENTRE_STRANGERS_MAX = 8 }; /* centres of a draw that nobody here expects */
@@ -61,8 +62,8 @@ struct centre {
     uint64_t next;             /* sequence that is read next */
     struct sha256_digest seam; /* of the message before that one */
     char seam_subject[ENGINE_SUBJECT_BYTES];
-    int64_t short_since_ms; /* the stream ends before that, since then, monotonic; 0: it does not */
-    int64_t patience_ms;    /* so long that may be a node that has just started again */
+    struct shorter shorter; /* the stream ends before that */
+    int64_t patience_ms;    /* so long that is not believed */
     /* The expected ones in their order, then the strangers that there are. */
     struct centre_entry entries[CENTRES_MAX + CENTRE_STRANGERS_MAX];
     uint32_t entry_count;

@@ -13,6 +13,7 @@
 #include "shipper/beat.h"
 #include "shipper/mirror.h"
 #include "shipper/same_log.h"
+#include "shipper/shorter.h"
 #include "shipper/takeover.h"
 #include "store/archive.h"
 
@@ -33,9 +34,8 @@ enum {
     PROMOTE_PATIENCE_MS = 30000,    /* for an order to promote */
     TELL_AWAY_MS = 10000,           /* between two lines that the engine is away */
     AWAY_PAUSE_MS = 100,
-    MEASURE_MS = 1000,      /* between two looks whether the log is as long as it was */
-    SHORTER_FACTOR = 3,     /* times takeover_after, but at most: */
-    SHORTER_MAX_MS = 15000, /* so long a node of the engine may tell old news */
+    MEASURE_MS = 1000,  /* between two looks whether the log is as long as it was */
+    SHORTER_FACTOR = 3, /* times takeover_after, and SHORTER_MAX_MS at most: it is not believed */
     PROVE_PART = 3, /* of takeover_after: so long before a claim is due the files are looked at */
     WORD_BYTES = 512
 };
@@ -48,12 +48,12 @@ struct follower {
     int64_t settled_at_ms;
     uint64_t settled_bytes; /* of bets.csv, in the state file */
     int64_t told_away_at_ms;
-    int64_t measured_at_ms;   /* the length of the log, where nothing came */
-    int64_t shorter_since_ms; /* the log ends before what was read; 0: it does not */
-    bool is_recognised;       /* the log is the one that the state speaks of */
-    bool is_caught_up;        /* the log had no next record when it was read last */
-    bool was_caught_up;       /* once: records that came since then are news */
-    bool has_ended;           /* by `end` */
+    int64_t measured_at_ms; /* the length of the log, where nothing came */
+    struct shorter shorter; /* the log ends before what was read */
+    bool is_recognised;     /* the log is the one that the state speaks of */
+    bool is_caught_up;      /* the log had no next record when it was read last */
+    bool was_caught_up;     /* once: records that came since then are news */
+    bool has_ended;         /* by `end` */
     enum follow_end end;
 };
 
@@ -289,20 +289,16 @@ static void note_away(struct follower *follower, const struct failure *failure)
 /* What a look at the log has come to. True where it is the one that was read. */
 static bool judge_log(struct follower *follower, enum same_log found, const struct failure *reason)
 {
-    const int64_t now_ms = clock_monotonic_ms();
     const uint64_t after_ms = follower->plan->takeover_after_ms;
     const int64_t patience_ms = after_ms < SHORTER_MAX_MS / SHORTER_FACTOR
                                     ? (int64_t)after_ms * SHORTER_FACTOR
                                     : SHORTER_MAX_MS;
     if (found == SAME_LOG) {
-        follower->shorter_since_ms = 0;
+        shorter_is_not(&follower->shorter);
         return true;
     }
-    if (found == SAME_LOG_SHORTER && follower->shorter_since_ms == 0) {
-        follower->shorter_since_ms = now_ms;
-    }
     if (found == SAME_LOG_OTHER ||
-        (found == SAME_LOG_SHORTER && now_ms - follower->shorter_since_ms >= patience_ms)) {
+        (found == SAME_LOG_SHORTER && shorter_is_believed(&follower->shorter, patience_ms))) {
         refuse_broken(follower, reason);
     }
     return false;
