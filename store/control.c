@@ -9,7 +9,6 @@
 #include "bet/bet.h"
 #include "bet/message.h"
 #include "lib/clock.h"
-#include "lib/fault_point.h"
 #include "lib/text.h"
 #include "store/centre_set.h"
 #include "store/data_directory.h"
@@ -214,44 +213,12 @@ static size_t write_text(const struct control *control, int version, char text[C
     return used + value_line_write_checksum(text, used, CONTROL_BYTES_MAX);
 }
 
-static bool put_into_place(const struct data_directory *directory, int file, const char *text,
-                           size_t bytes, bool *synced, struct failure *failure)
-{
-    if (!file_write_all(file, text, bytes, 0)) {
-        return failure_set_errno(failure, "write %s/" DATA_CONTROL_UNFINISHED_FILE,
-                                 directory->path);
-    }
-    *synced = file_sync(file);
-    if (!*synced) {
-        return failure_set_errno(failure, "sync %s/" DATA_CONTROL_UNFINISHED_FILE, directory->path);
-    }
-    fault_point("control.synced");
-    if (renameat(directory->descriptor, DATA_CONTROL_UNFINISHED_FILE, directory->descriptor,
-                 DATA_CONTROL_FILE) != 0) {
-        return failure_set_errno(failure, "rename %s/" DATA_CONTROL_UNFINISHED_FILE,
-                                 directory->path);
-    }
-    fault_point("control.renamed");
-    *synced = file_sync_directory(directory->descriptor, directory->path);
-    return *synced || failure_set_errno(failure, "sync %s", directory->path);
-}
-
 bool control_write(const struct data_directory *directory, const struct control *control,
                    bool *synced, struct failure *failure)
 {
     char text[CONTROL_BYTES_MAX];
     size_t bytes = write_text(control, CONTROL_VERSION, text);
-    *synced = true;
-    int file = data_directory_open_file(directory, DATA_CONTROL_UNFINISHED_FILE,
-                                        O_WRONLY | O_CREAT | O_TRUNC, failure);
-    if (file < 0) {
-        return false;
-    }
-    bool written = put_into_place(directory, file, text, bytes, synced, failure);
-    int saved_errno = errno;
-    close(file);
-    errno = saved_errno;
-    return written;
+    return whole_file_write(directory, DATA_CONTROL_FILE, text, bytes, synced, failure);
 }
 
 bool control_write_opening(const struct data_directory *directory, const struct control *control,

@@ -9,22 +9,29 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { NAME_BYTES_MAX = 64 };
 
+/* Most are written once a draw, and control again and again: a test says which it means. */
+enum file_kind { FILE_CONTROL, FILE_OTHER, FILE_KINDS };
+static const char *const synced_fault_points[FILE_KINDS] = {"control.synced", "whole.synced"};
+static const char *const renamed_fault_points[FILE_KINDS] = {"control.renamed", "whole.renamed"};
+
 static bool put_into_place(const struct data_directory *directory, int file, const char *unfinished,
                            const char *name, bool *synced, struct failure *failure)
 {
+    const enum file_kind kind = strcmp(name, DATA_CONTROL_FILE) == 0 ? FILE_CONTROL : FILE_OTHER;
     *synced = file_sync(file);
     if (!*synced) {
         return failure_set_errno(failure, "sync %s/%s", directory->path, unfinished);
     }
-    fault_point("whole.synced");
+    fault_point(synced_fault_points[kind]);
     if (renameat(directory->descriptor, unfinished, directory->descriptor, name) != 0) {
         return failure_set_errno(failure, "rename %s/%s to %s", directory->path, unfinished, name);
     }
-    fault_point("whole.renamed");
+    fault_point(renamed_fault_points[kind]);
     *synced = file_sync_directory(directory->descriptor, directory->path);
     return *synced || failure_set_errno(failure, "sync %s", directory->path);
 }

@@ -1,11 +1,12 @@
 /*
- * whole_file.h - small files that are there whole or not at all: seal.json, draw.json, signatures.
+ * whole_file.h - small files that are there whole or not at all: control, seal.json, draw.json, signatures.
  *
  * Such a file is written under another name, synced and renamed into place. If the process that
  * writes one dies, what stood there before, or nothing, still does, and the unfinished file is
  * overwritten by the next try.
  *
- * Called by the storer, by the supervisor for a draw that is to be opened, and by lottery-shipper.
+ * Called by the storer, by the supervisor at recovery and for a draw that is to be opened, by
+ * lottery-shipper, and by lottery-admin for copies and certificates.
  */
 #ifndef STORE_WHOLE_FILE_H
 #define STORE_WHOLE_FILE_H
