@@ -47,14 +47,14 @@ struct agency *agencies_find_or_add(const struct segment *segment, uint32_t id)
     append_lock(segment);
     agency = probe(segment, id);
     if (atomic_load_explicit(&agency->present, memory_order_relaxed) == 0) {
-        if (append->agencies_present >= segment->shared->identity.agency_limit) {
+        if (atomic_load(&append->agencies_present) >= segment->shared->identity.agency_limit) {
             agency = NULL;
         } else {
             agency->id = id;
             fault_point("agencies.adding");
             atomic_store_explicit(&agency->present, 1, memory_order_release);
             /* Last: a death before this allows one entry too many, and there is room for it. */
-            append->agencies_present++;
+            atomic_fetch_add(&append->agencies_present, 1);
         }
     }
     append_unlock(segment);

@@ -44,20 +44,22 @@
  *
  * Who writes. Positions, waiters' bits, the intent, the agencies' counts, phases and
  * epochs change only through functions of shm/. Figures and flags of one process are
- * written by that process's own code in server/, by plain atomic stores: the counters and
+ * written by that process's own code in server/ or shipper/, by plain atomic stores: the counters and
  * flags of struct shared_storer (storer), the counters of struct shared_supervisor
  * (supervisor), those of struct shared_keyholder (keyholder, supervisor), the dates of struct
- * shared_tls (supervisor), what struct shared_shipper tells (shipper), a slot's pid (supervisor), a slot's counters and an agency's
- * seen_at_ms (handlers). Each of those has one writer at a time unless its comment names more.
+ * shared_tls (supervisor), what struct shared_shipper tells (shipper), a slot's pid (supervisor),
+ * a slot's counters and an agency's seen_at_ms (handlers). Each of those has one writer at a time
+ * unless its comment names more.
  * What several processes count or reserve is changed by atomic operations: the handshakes of
- * struct shared_tls, struct shared_refusals, struct shared_times, the buckets (rate_limit_reserve, by handlers), and
- * a slot's standing.
+ * struct shared_tls, struct shared_refusals, struct shared_times, the buckets
+ * (rate_limit_reserve, by handlers), and a slot's standing.
  *
  * Memory order. Seq_cst where the comment says so, because a wake-up depends on it
  * (waiting.h). A counter tells of nothing but itself, so relaxed is enough for it;
  * many are stored seq_cst all the same, where speed does not matter.
  *
- * lottery-stat maps all of it read-only, takes no lock, and reads the atomics only.
+ * lottery-stat maps all of it read-only, takes no lock, and reads what is constant, the atomics, and
+ * texts that have a version.
  *
  * Included by every process of the server and by lottery-stat.
  */
@@ -152,10 +154,11 @@ enum append_repair { REPAIR_NONE, REPAIR_FORGOT, REPAIR_FINISHED };
 struct shared_append {
     alignas(SHARED_CACHE_LINE_BYTES) pthread_mutex_t mutex; /* robust, process-shared */
     struct shared_intent intent;                            /* under the mutex */
-    uint32_t draw_closed;        /* under the mutex: 1 while sales are closed; no bet is taken */
-    uint32_t agencies_present;   /* under the mutex: entries used in the agencies table */
-    uint32_t repair;             /* under the mutex: enum append_repair */
-    uint64_t checksum;           /* under the mutex: of all bytes of bets.csv below head */
+    uint32_t draw_closed; /* under the mutex: 1 while sales are closed; no bet is taken */
+    _Atomic uint32_t agencies_present; /* entries used in the agencies table; changed under the
+                                        * mutex, and the storer takes a look without it */
+    uint32_t repair;                   /* under the mutex: enum append_repair */
+    uint64_t checksum;                 /* under the mutex: of all bytes of bets.csv below head */
     _Atomic uint64_t recoveries; /* how often an owner died; under the mutex, read by anyone */
 };
 
@@ -204,7 +207,7 @@ enum wait_kind {
     WAIT_FOR_COMMIT,
     WAIT_FOR_DONE,
     WAIT_FOR_LAG,  /* until the engine lacks less than replication.lag_bytes */
-    WAIT_FOR_COPY, /* of a file: until files_replicated has come so far */
+    WAIT_FOR_COPY, /* until files_replicated has come so far, or proofs_given of the shipper */
     WAIT_KINDS
 };
 
@@ -248,7 +251,7 @@ struct shared_storer {
      * figures below, so a handler that finds 1 reads those of the draw. */
     _Atomic uint32_t drawn;
     /* What control says of the draw: enum control_state (store/control.h). Stored seq_cst, after
-     * control is durable; read by handlers, the supervisor and lottery-stat. */
+     * control is durable; read by handlers, the supervisor, the shipper and lottery-stat. */
     _Atomic uint32_t draw_state;
     _Atomic int32_t retry_errno; /* why it cannot write now (ENOSPC, EDQUOT), else 0 */
     _Atomic int64_t beat_at_ms;  /* heartbeat.h; each second */
@@ -378,8 +381,8 @@ struct shared_shipper {
      * says that all centres are closed. The storer reads them, in the other order. */
     _Atomic uint32_t released;
     _Atomic uint32_t winning_number;
-    /* 1 once the supervisor wants the log to begin the next draw, whose control is the file `opening`;
-     * and enum opening_outcome, of that. Seq_cst. */
+    /* By the supervisor: 1 where it wants the log to begin the next draw, whose control is the file
+     * `opening`; by the shipper: enum opening_outcome, of that. Seq_cst. */
     _Atomic uint32_t opening;
     _Atomic uint32_t opened;
     /* How often a handler has asked whether this node still writes the log (by handlers), and up to

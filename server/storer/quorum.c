@@ -50,7 +50,7 @@ void quorum_set_gate(const struct heritage *heritage)
 
 void quorum_tell_crowd(struct quorum *quorum, const struct heritage *heritage)
 {
-    uint32_t seen = heritage->segment.shared->append.agencies_present; /* a glance: no lock */
+    uint32_t seen = atomic_load(&heritage->segment.shared->append.agencies_present);
     uint64_t expected = heritage->config.agencies_expected;
     if (seen > expected && !quorum->crowd_told) {
         quorum->crowd_told = true;
