@@ -103,6 +103,13 @@ void children_reap(struct supervisor *supervisor)
     }
 }
 
+void children_await_end(struct supervisor *supervisor)
+{
+    supervisor_pause(supervisor, SUPERVISOR_REPEAT_SIGTERM_MS);
+    (void)signals_take_child_news();
+    children_reap(supervisor);
+}
+
 /* Reaps, and replaces a storer, a keyholder or a shipper that has died. */
 void children_look_after(struct supervisor *supervisor)
 {

@@ -5,7 +5,7 @@
  * they end: their obituaries differ, and so does what has to be replaced.
  *
  * What it promises: every child is reaped, with an obituary in the log and a count in the shared memory; a
- * handler's slot is given back. No call waits.
+ * handler's slot is given back. Only children_await_end waits.
  *
  * Called by the supervisor alone.
  */
@@ -16,6 +16,9 @@
 
 /* Buries all children that have ended; replaces nobody. */
 void children_reap(struct supervisor *supervisor);
+
+/* Waits a moment for a child to end, and buries those that have; replaces nobody. */
+void children_await_end(struct supervisor *supervisor);
 
 /* Reaps where a child has ended, and replaces a storer, a keyholder or a shipper that has died. */
 void children_look_after(struct supervisor *supervisor);

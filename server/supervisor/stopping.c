@@ -22,14 +22,6 @@ static int64_t time_limit_ms(const struct supervisor *supervisor)
     return clock_monotonic_ms() + (int64_t)supervisor->heritage.config.timeout_shutdown_ms;
 }
 
-/* Waits a moment for a child to end, and reaps those that did. */
-static void await_end(struct supervisor *supervisor)
-{
-    supervisor_pause(supervisor, SUPERVISOR_REPEAT_SIGTERM_MS);
-    signals_take_child_news();
-    children_reap(supervisor);
-}
-
 /*
  * Ends those that wait, and sends SIGTERM to all other handlers, again and again, until none is
  * left. One SIGTERM is not enough: a handler that was about to sleep at the gate when it came is
@@ -66,7 +58,7 @@ bool stopping_keyholder(struct supervisor *supervisor)
     while (key_keeper_has_keyholder(keeper)) {
         forced = forced || clock_monotonic_ms() >= deadline_ms;
         key_keeper_signal(keeper, forced ? SIGKILL : SIGTERM);
-        await_end(supervisor);
+        children_await_end(supervisor);
     }
     return !forced;
 }
@@ -81,7 +73,7 @@ enum supervisor_end stopping_storer(struct supervisor *supervisor)
     while (keeper_has_storer(keeper)) {
         forced = forced || clock_monotonic_ms() >= deadline_ms;
         kill(keeper->storer, forced ? SIGKILL : SIGTERM);
-        await_end(supervisor);
+        children_await_end(supervisor);
     }
     bool failed = forced || keeper->state == KEEPER_UNDRAINED || keeper->state == KEEPER_GIVEN_UP;
     log_info(LOG_STORER_WAS_STOPPED, "result: %s | storer: %s", failed ? "fail" : "success",
@@ -112,7 +104,7 @@ void stopping_shipper(struct supervisor *supervisor)
             kill(keeper->shipper, forced ? SIGKILL : SIGTERM);
             asked = true;
         }
-        await_end(supervisor);
+        children_await_end(supervisor);
     }
     const bool has_all = replica_is_complete(&supervisor->heritage.segment);
     const char *reason = " | reason: the engine does not have all of it yet; the next start of "

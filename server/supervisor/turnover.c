@@ -63,9 +63,7 @@ static bool begin_in_log(struct supervisor *supervisor, struct failure *failure)
     wake_shipper(&heritage->segment);
     while (wanted && awaits_opening(supervisor, deadline_ms)) {
         ship_keeper_replace(&supervisor->ship_keeper);
-        supervisor_pause(supervisor, SUPERVISOR_REPEAT_SIGTERM_MS);
-        signals_take_child_news();
-        children_reap(supervisor);
+        children_await_end(supervisor);
     }
     stopping_shipper(supervisor);
     if (atomic_load(&shared->opened) == OPENING_BEGUN) { /* perhaps at last */
