@@ -143,8 +143,7 @@ static void silent_connections_from_elsewhere(void **state)
     struct scene *scene = open_scene(*state);
     attack_many(scene, HOSTILE_MAX, ELSEWHERE, "", 0);
     expect_unharmed(scene);
-    assert_true(refused(scene, REFUSAL_EVICTED) > 0);
-    assert_true(refused(scene, REFUSAL_NO_PLACE) > 0);
+    assert_true(refused(scene, REFUSAL_EVICTED) > 0); /* how many at most: test_admission */
 }
 
 static void silent_connections_from_the_agencies_own_address(void **state)

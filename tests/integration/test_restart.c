@@ -72,6 +72,7 @@ static void the_draw_is_held_once_and_its_winners_stay(void **state)
     struct peer *peer = peer_connect(server);
     peer_ask(peer, "1:4:Ana,Paz,1,1980-01-31,7574\n\r\n", "server:0\r\n");
     peer_ask(peer, "1:5\r\n2:5\r\n", "server:0\r\nserver:0\r\n");
+    (void)server_await_log(server, 1, "action: sorteo | result: success");
     server_stop_well(server);
     const char *winners = files_read(stage, server_file(server, "winners.csv"), NULL);
     server = start(stage);
