@@ -3,6 +3,7 @@
  */
 #include "seal/signature.h"
 
+#include "lib/plain_file.h"
 #include "store/file_io.h"
 
 #include <errno.h>
@@ -17,6 +18,8 @@
 #include <unistd.h>
 
 enum { PRIVATE_MODE = 0600, PUBLIC_MODE = 0644, OTHERS_BITS = 077, PERMISSION_BITS = 07777 };
+
+enum { PRIVATE_BYTES_MAX = 64 * 1024 };
 
 #define PUBLIC_SUFFIX ".pub"
 
@@ -132,14 +135,31 @@ static EVP_PKEY *read_private(FILE *file)
     return PEM_read_PrivateKey(file, NULL, NULL, no_passphrase);
 }
 
+/*
+ * Opens a key's file. A private one is waited for by nobody; a public one may come by a pipe, to
+ * lottery-verify.
+ */
+static int open_key(const char *path, bool secret, struct failure *failure)
+{
+    struct failure reason;
+    int descriptor = secret ? plain_file_open(path, PRIVATE_BYTES_MAX, &reason)
+                            : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (descriptor < 0 && secret) {
+        (void)failure_set(failure, "open %s: %s", path, reason.text);
+    } else if (descriptor < 0) {
+        (void)failure_set_errno(failure, "open %s", path);
+    }
+    return descriptor;
+}
+
 /* Returns the key, which is the caller's, or NULL with the failure. */
 static EVP_PKEY *read_key(const char *path, bool secret, struct failure *failure)
 {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int descriptor = open_key(path, secret, failure);
     FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "r");
     if (file == NULL) {
-        failure_set_errno(failure, "open %s", path);
         if (descriptor >= 0) {
+            (void)failure_set_errno(failure, "open %s", path);
             close(descriptor);
         }
         return NULL;

@@ -7,11 +7,11 @@
 #include "lib/clock.h"
 #include "lib/descriptor_message.h"
 #include "lib/log.h"
+#include "lib/plain_file.h"
 #include "server/signals.h"
 #include "tls/tls_certificate.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
 #include <string.h>
@@ -217,9 +217,6 @@ static bool is_private(int file, const char *path, struct failure *failure)
     if (fstat(file, &status) != 0) {
         return failure_set_errno(failure, "tls.key: stat %s", path);
     }
-    if (!S_ISREG(status.st_mode)) {
-        return failure_set(failure, "tls.key: %s is no file", path);
-    }
     bool group_reads = (status.st_mode & GROUP_READ_BIT) != 0;
     if ((status.st_mode & OTHERS_BITS) != 0 || (group_reads && status.st_uid != 0)) {
         return failure_set(failure,
@@ -232,9 +229,10 @@ static bool is_private(int file, const char *path, struct failure *failure)
 
 static bool open_file(struct held_key *key, struct failure *failure)
 {
-    key->file = open(key->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct failure reason;
+    key->file = plain_file_open(key->path, KEY_FILE_BYTES_MAX, &reason);
     if (key->file < 0) {
-        return failure_set_errno(failure, "tls.key: open %s", key->path);
+        return failure_set(failure, "tls.key: open %s: %s", key->path, reason.text);
     }
     if (!is_private(key->file, key->path, failure)) {
         close(key->file);

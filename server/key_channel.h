@@ -27,7 +27,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { KEY_CHANNEL_PATIENCE_MS = 5000 };
+enum { KEY_CHANNEL_PATIENCE_MS = 5000, KEY_FILE_BYTES_MAX = 64 * 1024 };
 
 /* ------------------------------------------------------------ messages ---- */
 

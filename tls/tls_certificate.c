@@ -3,11 +3,17 @@
  */
 #include "tls/tls_certificate.h"
 
+#include "lib/plain_file.h"
+
+#include <errno.h>
 #include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+enum { FILE_BYTES_MAX = 16 * 1024 * 1024 }; /* a list of some 300,000 revoked certificates */
 
 int64_t tls_time_s(const ASN1_TIME *time)
 {
@@ -25,11 +31,23 @@ void tls_write_serial(const X509 *certificate, char text[TLS_SERIAL_BYTES])
     BN_free(number);
 }
 
+FILE *tls_file_open(const char *path, struct failure *failure)
+{
+    int descriptor = plain_file_open(path, FILE_BYTES_MAX, failure);
+    FILE *file = descriptor < 0 ? NULL : fdopen(descriptor, "r");
+    if (descriptor >= 0 && file == NULL) {
+        (void)failure_set(failure, "%s", strerror(errno));
+        (void)close(descriptor);
+    }
+    return file;
+}
+
 EVP_PKEY *tls_public_key_of_file(const char *path, struct failure *failure)
 {
-    FILE *file = fopen(path, "re");
+    struct failure reason;
+    FILE *file = tls_file_open(path, &reason);
     if (file == NULL) {
-        failure_set_errno(failure, "open %s", path);
+        failure_set(failure, "open %s: %s", path, reason.text);
         return NULL;
     }
     X509 *certificate = PEM_read_X509(file, NULL, NULL, NULL);

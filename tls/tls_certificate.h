@@ -1,7 +1,7 @@
 /*
  * tls_certificate.h - what a certificate says of itself: its key, its serial number, its dates.
  *
- * Pure functions, but for the one that reads a file; any process may call them.
+ * Pure functions, but for those that read a file; any process may call them.
  */
 #ifndef TLS_TLS_CERTIFICATE_H
 #define TLS_TLS_CERTIFICATE_H
@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum {
     TLS_ENDS_SOON_DAYS = 30, /* from so many days ahead, people are told of the end */
@@ -27,6 +28,12 @@ int64_t tls_time_s(const ASN1_TIME *time);
  * does; a longer one is cut.
  */
 void tls_write_serial(const X509 *certificate, char text[TLS_SERIAL_BYTES]);
+
+/*
+ * Opens a file of TLS: a regular one, of at most 16 MiB (plain_file.h). The caller closes it. NULL with
+ * the failure, which does not name the file.
+ */
+FILE *tls_file_open(const char *path, struct failure *failure);
 
 /*
  * Returns the public key of the first certificate of a PEM file, which the caller frees

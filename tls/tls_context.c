@@ -5,7 +5,6 @@
 
 #include "tls/tls_credential.h"
 
-#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -45,23 +44,19 @@ static int64_t earlier(int64_t one_s, int64_t other_s)
 
 /* ---------------------------------------------------------------- files ---- */
 
-static bool fail_with_file(struct failure *failure, const char *what, const char *path)
-{
-    int error = errno;
-    const char *text = tls_error_text();
-    return failure_set(failure, "%s %s: %s", what, path, error != 0 ? strerror(error) : text);
-}
-
 /* Opens a PEM file. OpenSSL's own functions don't tell a missing file from a wrong one. */
 static BIO *open_pem(const char *what, const char *path, struct failure *failure)
 {
-    ERR_clear_error();
-    errno = 0;
-    BIO *bio = BIO_new_file(path, "r");
-    if (bio == NULL) {
-        (void)fail_with_file(failure, what, path);
+    struct failure reason;
+    FILE *file = tls_file_open(path, &reason);
+    BIO *bio = file == NULL ? NULL : BIO_new_fp(file, BIO_CLOSE);
+    if (file == NULL) {
+        (void)failure_set(failure, "%s %s: %s", what, path, reason.text);
+    } else if (bio == NULL) {
+        (void)failure_set(failure, "%s %s: %s", what, path, tls_error_text());
+        (void)fclose(file);
     }
-    errno = 0;
+    ERR_clear_error();
     return bio;
 }
 
@@ -82,6 +77,31 @@ static bool is_read_to_its_end(const char *what, const char *path, int blocks,
     return true;
 }
 
+/* Reads our certificate. */
+static bool read_own(const struct tls_context *context, BIO *bio, const char *path,
+                     struct failure *failure)
+{
+    X509 *own = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    bool used = own != NULL && SSL_CTX_use_certificate(context->ssl, own) == 1;
+    X509_free(own);
+    return used || failure_set(failure, "certificate %s: %s", path, tls_error_text());
+}
+
+/* Reads those of authorities, which come after it in the file. */
+static bool read_chain(const struct tls_context *context, BIO *bio, const char *path,
+                       struct failure *failure)
+{
+    int count = 1;
+    for (X509 *next = NULL; (next = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL; count++) {
+        if (SSL_CTX_add0_chain_cert(context->ssl, next) != 1) {
+            X509_free(next);
+            return failure_set(failure, "certificate %s: block %d: %s", path, count + 1,
+                               tls_error_text());
+        }
+    }
+    return is_read_to_its_end("certificate", path, count, failure);
+}
+
 /* Our certificate, and those that come after it in the file. */
 static bool use_certificate(struct tls_context *context, const char *path, struct failure *failure)
 {
@@ -89,13 +109,13 @@ static bool use_certificate(struct tls_context *context, const char *path, struc
     if (bio == NULL) {
         return false;
     }
+    bool used = read_own(context, bio, path, failure) && read_chain(context, bio, path, failure);
     BIO_free(bio);
-    if (SSL_CTX_use_certificate_chain_file(context->ssl, path) != 1) {
-        return fail_with_file(failure, "certificate", path);
+    if (used) {
+        context->expiry.certificate_s =
+            tls_time_s(X509_get0_notAfter(SSL_CTX_get0_certificate(context->ssl)));
     }
-    context->expiry.certificate_s =
-        tls_time_s(X509_get0_notAfter(SSL_CTX_get0_certificate(context->ssl)));
-    return true;
+    return used;
 }
 
 /* The authorities. A server tells their names to its peers, so that those choose a certificate. */
@@ -203,7 +223,7 @@ static bool use_key_file(const struct tls_context *context, const char *path,
     if (stat(path, &status) != 0) {
         return failure_set_errno(failure, "key %s", path);
     }
-    if ((status.st_mode & OTHERS_BITS) != 0) {
+    if (S_ISREG(status.st_mode) && (status.st_mode & OTHERS_BITS) != 0) {
         return failure_set(failure,
                            "key %s: its mode is %04o, so that others may read it: chmod 600", path,
                            (unsigned)(status.st_mode & ~(mode_t)S_IFMT));

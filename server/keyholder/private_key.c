@@ -11,8 +11,6 @@
 #include <openssl/rsa.h>
 #include <string.h>
 
-enum { FILE_BYTES_MAX = 64 * 1024 };
-
 /* ------------------------------------------------------------- reading ---- */
 
 /* OpenSSL asks for a password: nobody is there to type one. */
@@ -48,7 +46,7 @@ static EVP_PKEY *parse(const char *pem, size_t bytes, const char *path, struct f
 
 EVP_PKEY *private_key_read(const struct held_key *held, struct failure *failure)
 {
-    char pem[FILE_BYTES_MAX];
+    char pem[KEY_FILE_BYTES_MAX];
     /* by position, whatever the offset: all keyholders share one descriptor */
     ssize_t bytes = file_read_up_to(held->file, pem, sizeof pem, 0);
     if (bytes < 0) {

@@ -471,7 +471,15 @@ static void what_is_wrong_with_the_files_is_one_line_and_no_connection(void **st
     const struct identity other = issuer_issue(tls->authority, "other", &others);
     const struct identity mixed = {.certificate = tls->agency.certificate, .key = other.key};
     struct identity locked = {.certificate = tls->agency.certificate};
+    const char *pipe_path = stage_path(tls->stage, "pipe");
+    assert_int_equal(mkfifo(pipe_path, 0600), 0);
     rig_listen(rig);
+    static const char *const names[] = {"CERTIFICATE", "KEY", "CA", "CRL"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        expect_no_start(rig, &tls->agency,
+                        stage_text(tls->stage, "CLI_TLS_%s=%s", names[i], pipe_path),
+                        "it is a pipe, and no regular file");
+    }
     expect_no_start(rig, &tls->agency, "CLI_TLS_CERTIFICATE=/nowhere/a.pem",
                     "certificate /nowhere/a.pem: No such file or directory");
     expect_no_start(rig, &tls->agency, "CLI_TLS_KEY=/nowhere/a.key", "key /nowhere/a.key: No such");

@@ -247,7 +247,7 @@ static void a_wrong_key_is_told_at_the_start(void **state)
     assert_int_equal(unlink(scene.key_path), 0);
     expect_refusal(&scene, PROGRAM_EXIT_CONFIG, "key.pem: No such file");
     assert_int_equal(mkdir(scene.key_path, 0700), 0);
-    expect_refusal(&scene, PROGRAM_EXIT_CONFIG, "key.pem is no file");
+    expect_refusal(&scene, PROGRAM_EXIT_CONFIG, "key.pem: it is a directory, and no regular");
 }
 
 static void a_wrong_certificate_is_told_at_the_start(void **state)

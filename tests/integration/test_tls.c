@@ -596,6 +596,57 @@ static void a_reload_with_a_wrong_file_changes_nothing(void **state)
     tls_peer_ask(one, "1:5\r\n", "server:0\r\n");
 }
 
+/* Puts something that is no file of TLS in the place of one. */
+static void spoil(const char *path, mode_t kind)
+{
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(kind == S_IFIFO ? mkfifo(path, 0600) : mkdir(path, LIVE_MODE), 0);
+}
+
+/* To open a pipe would wait for whoever writes it: at a reload the server, by -t whoever has called. */
+static void what_is_no_file_is_waited_for_by_nobody(void **state)
+{
+    static const struct {
+        mode_t kind;
+        const char *says;
+    } kinds[] = {{S_IFIFO, "it is a pipe, and no regular file"},
+                 {S_IFDIR, "it is a directory, and no regular file"}};
+    struct scene scene;
+    struct stage *stage = *state;
+    set_up(&scene, stage);
+    const char *crl = issuer_revoke(scene.authority, "lottery", NULL, 0, LONG_S);
+    start(&scene, "required", crl, NULL);
+    const char *paths[] = {scene.server_identity.certificate, scene.server_identity.key,
+                           scene.authority->path, crl};
+    struct tls_peer *one = connect_as(&scene, &scene.agency_1);
+    size_t refused = 0;
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        size_t bytes = 0;
+        const char *good = files_read(stage, paths[i], &bytes);
+        for (size_t n = 0; n < sizeof kinds / sizeof kinds[0]; n++) {
+            struct program_end end;
+            spoil(paths[i], kinds[n].kind);
+            assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
+            (void)server_await_log(scene.server, ++refused,
+                                   "ERROR *action: reload | result: fail *no regular file");
+            struct program *test = server_start_in_vain(
+                stage, scene.server->directory, ARGUMENTS("-t"),
+                ENVIRONMENT("TLS_MODE=required", setting(stage, "TLS_CERTIFICATE", paths[0]),
+                            setting(stage, "TLS_KEY", paths[1]), setting(stage, "TLS_CA", paths[2]),
+                            setting(stage, "TLS_CRL", crl)),
+                &end);
+            assert_int_equal(end.status, PROGRAM_EXIT_CONFIG);
+            assert_non_null(strstr(program_errors(test), kinds[n].says));
+            assert_int_equal(remove(paths[i]), 0);
+            files_write(paths[i], good);
+            assert_int_equal(chmod(paths[i], 0600), 0);
+        }
+    }
+    tls_peer_ask(one, "1:status\r\n", "server:STATE:0,open,*\r\n");
+    assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
+    (void)server_await_log(scene.server, 1, "action: reload | result: success");
+}
+
 static void a_renewed_certificate_is_shown_after_a_reload(void **state)
 {
     struct scene scene;
@@ -713,6 +764,7 @@ int main(void)
         STAGE_TEST(a_list_that_is_wrong_or_cut_short_changes_nothing),
         STAGE_TEST(a_reload_follows_links_to_another_directory),
         STAGE_TEST(a_reload_with_a_wrong_file_changes_nothing),
+        STAGE_TEST(what_is_no_file_is_waited_for_by_nobody),
         STAGE_TEST(a_renewed_certificate_is_shown_after_a_reload),
         STAGE_TEST(what_ends_soon_is_told),
         STAGE_TEST(wrong_files_are_told_at_the_start),

@@ -189,6 +189,10 @@ static void what_is_no_key_is_told(void **state)
     struct fixture *fixture = *state;
     struct failure failure;
     struct signature signature = {{0}};
+    assert_int_equal(mkfifo(fixture->key, S_IRUSR), 0);
+    assert_false(signature_make(fixture->key, "a", 1, &signature, &failure));
+    assert_non_null(strstr(failure.text, "it is a pipe, and no regular file"));
+    assert_int_equal(unlink(fixture->key), 0);
     assert_false(signature_make(fixture->key, "a", 1, &signature, &failure));
     assert_non_null(strstr(failure.text, "No such file"));
     assert_int_equal(signature_check(fixture->key, "a", 1, &signature, &failure), SIGNATURE_NO_KEY);
