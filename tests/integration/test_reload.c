@@ -303,12 +303,14 @@ static void hangups_without_end_under_load_lose_no_bet(void **state)
         agencies[i] = agency_start(scene.server, i + 1, agency_bets_file(stage, i + 1),
                                    ENVIRONMENT("CLI_BATCH_MAXAMOUNT=10"));
     }
+    const char *next = stage_path(stage, "server.yaml.new");
     for (unsigned i = 0; i < HANGUPS; i++) {
-        files_write(scene.config,
-                    stage_text(stage,
-                               "limits:\n  handlers_ahead: %u\n  bets_per_second: %u\n"
-                               "agencies:\n  expected: 3\n",
-                               i % 5, i % 2 == 0 ? 0U : 100000000U));
+        files_write(next, stage_text(stage,
+                                     "limits:\n  handlers_ahead: %u\n  bets_per_second: %u\n"
+                                     "agencies:\n  expected: 3\n",
+                                     i % 5, i % 2 == 0 ? 0U : 100000000U));
+        assert_int_equal(rename(next, scene.config),
+                         0); /* one that is read meanwhile stays whole */
         assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
         (void)usleep(PAUSE_MS * 1000);
     }
