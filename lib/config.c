@@ -59,6 +59,7 @@ static void take_value(const struct loading *loading, size_t index, enum config_
     snprintf(origin->place, sizeof origin->place, "%s", place);
     if (!config_value_parse(&loading->table->keys[index], text, strlen(text), origin->place,
                             loading->target, &mistake)) {
+        origin->is_doubtful = true;
         config_tell(loading->request, &mistake, loading->failure);
     }
 }
@@ -155,7 +156,31 @@ static void check_missing(const struct loading *loading)
                         "%s: is not set and has no default; set it in the file or the "
                         "environment (%s)",
                         key_name(key), join_names(key->environment, names));
+            loading->origins[i].is_doubtful = true;
             config_tell(loading->request, &mistake, loading->failure);
+        }
+    }
+}
+
+/* True where a name of the key in the file is this path, or below it. */
+static bool is_below(const struct config_key *key, const char *path)
+{
+    size_t bytes = strlen(path);
+    for (size_t n = 0; n < CONFIG_NAMES_MAX && key->path[n] != NULL; n++) {
+        const char *name = key->path[n];
+        if (strncmp(name, path, bytes) == 0 && (name[bytes] == '\0' || name[bytes] == '.')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void config_doubt(const struct config_table *table, const char *path, struct config_origin *origins)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (origins[i].source == CONFIG_FROM_DEFAULT &&
+            (path[0] == '\0' || is_below(&table->keys[i], path))) {
+            origins[i].is_doubtful = true;
         }
     }
 }

@@ -69,7 +69,9 @@ enum config_source {
 /* Where a value came from, for programs that have rules of their own about it. */
 struct config_origin {
     enum config_source source;
-    int line;                       /* of the file, from 1; 0 where it is not from the file */
+    bool is_doubtful; /* the value is not what is wanted: what was said of the key, or was perhaps
+                         meant to be, is wrong, or in a part of the file that could not be read */
+    int line;         /* of the file, from 1; 0 where it is not from the file */
     char place[CONFIG_PLACE_BYTES]; /* how to begin a message about it: "config.yaml:3:
                                        server.port", "SERVER_PORT", "--server", "server.port" */
 };
@@ -118,6 +120,13 @@ const char *config_file_name(const char *file);
  */
 bool config_tell(const struct config_request *request, const struct failure *mistake,
                  struct failure *first);
+
+/*
+ * Notes that the keys at a path of the file, or below it, are in doubt: those that nothing has set yet.
+ * "": all of them. For those who read a file, where a part of it is not understood.
+ */
+void config_doubt(const struct config_table *table, const char *path,
+                  struct config_origin *origins);
 
 #define CONFIG_DEFAULT_FILE     "config.yaml"
 #define CONFIG_DEFAULT_INI_FILE "config.ini"

@@ -232,6 +232,17 @@ static void find_meant(const struct config_table *table, const char *section, co
     }
 }
 
+/* `meant` is a name in the section, or a whole path of another one; "": nobody knows. */
+static void doubt_meant(struct reader *reader, const char *section, const char *meant)
+{
+    char path[2 * PATH_BYTES];
+    (void)snprintf(path, sizeof path, "%s%s%s", section, section[0] != '\0' ? "." : "", meant);
+    if (meant[0] != '\0') {
+        config_doubt(reader->table, path, reader->origins);
+        config_doubt(reader->table, meant, reader->origins);
+    }
+}
+
 static bool refuse_unknown(struct reader *reader, const char *section,
                            const struct position *position)
 {
@@ -239,6 +250,7 @@ static bool refuse_unknown(struct reader *reader, const char *section,
     char meant[PATH_BYTES];
     list_known(reader->table, section, names, sizeof names);
     find_meant(reader->table, section, position->path, meant);
+    doubt_meant(reader, section, meant);
     return meant[0] == '\0' ? failure_set(&reader->mistake, "%s: unknown key; known here are %s",
                                           position->place, names)
                             : failure_set(&reader->mistake,
@@ -280,6 +292,7 @@ static bool read_value(struct reader *reader, size_t index, const struct positio
     const char *text = is_null(event) ? "" : (const char *)event->data.scalar.value;
     size_t bytes = is_null(event) ? 0 : event->data.scalar.length;
     origin->source = CONFIG_FROM_FILE;
+    origin->is_doubtful = false;
     origin->line = position->line;
     snprintf(origin->place, sizeof origin->place, "%s", position->place);
     return config_value_parse(&reader->table->keys[index], text, bytes, origin->place,
@@ -341,6 +354,7 @@ static bool read_section(struct reader *reader, const struct position *position,
                      refuse_shape(reader, position, event, "a section with keys of its own")) &&
                     enter_section(reader, position);
     if (!is_right) {
+        config_doubt(reader->table, position->path, reader->origins);
         tell(reader);
         return skip_node(reader, event);
     }
@@ -355,6 +369,7 @@ static bool read_known(struct reader *reader, size_t index, const struct positio
         return read_section(reader, position, event);
     }
     if (!read_value(reader, index, position, event)) {
+        reader->origins[index].is_doubtful = true;
         tell(reader);
         return skip_node(reader, event);
     }
@@ -499,6 +514,7 @@ bool config_file_load(const struct config_table *table, const struct config_requ
     }
     if (reader.stream == NULL) {
         failure_set_errno(&reader.mistake, "%s: cannot open it", reader.file);
+        config_doubt(table, "", origins);
         return config_tell(request, &reader.mistake, failure);
     }
     const char *dot = strrchr(name, '.');
@@ -510,5 +526,8 @@ bool config_file_load(const struct config_table *table, const struct config_requ
     }
     bool read_all = parse_stream(&reader);
     fclose(reader.stream); /* only read from: there is nothing left to fail */
+    if (!read_all) {
+        config_doubt(table, "", origins);
+    }
     return read_all || config_tell(request, &reader.mistake, failure);
 }

@@ -33,6 +33,7 @@ struct ini {
     size_t line_capacity;
     int line_number;
     int section_line; /* 0 before the section */
+    bool names_a_key; /* the line does, whatever its value is */
 };
 
 /* A piece of a line, without the blanks around it; not terminated. */
@@ -95,14 +96,16 @@ static bool refuse_unknown(const struct ini *ini, struct piece name)
 }
 
 /* The value is copied, because config_value_parse takes terminated text. */
-static bool take_value(const struct ini *ini, size_t index, struct piece name, struct piece value)
+static bool take_value(struct ini *ini, size_t index, struct piece name, struct piece value)
 {
+    ini->names_a_key = true;
     struct config_origin *origin = &ini->origins[index];
     int first_line = origin->source == CONFIG_FROM_FILE ? origin->line : 0;
     struct config_origin here = {.source = CONFIG_FROM_FILE, .line = ini->line_number};
     snprintf(here.place, sizeof here.place, "%s:%d: %.*s", ini->file, ini->line_number,
              (int)name.bytes, name.text);
     if (first_line != 0) {
+        origin->is_doubtful = true;
         return failure_set(ini->failure, "%s: given twice; the first time is in line %d",
                            here.place, first_line);
     }
@@ -113,11 +116,12 @@ static bool take_value(const struct ini *ini, size_t index, struct piece name, s
     *origin = here;
     bool taken = config_value_parse(&ini->table->keys[index], text, value.bytes, here.place,
                                     ini->target, ini->failure);
+    origin->is_doubtful = !taken;
     free(text);
     return taken;
 }
 
-static bool take_key(const struct ini *ini, struct piece line)
+static bool take_key(struct ini *ini, struct piece line)
 {
     size_t name_bytes = 0;
     while (name_bytes < line.bytes && line.text[name_bytes] != '=' &&
@@ -202,13 +206,18 @@ bool config_ini_load(const struct config_table *table, const struct config_reque
     errno = 0;
     while ((bytes = getline(&ini.line, &ini.line_capacity, stream)) >= 0) {
         ini.line_number++;
+        ini.names_a_key = false;
         if (!take_line(&ini, (size_t)bytes)) {
+            if (!ini.names_a_key) {
+                config_doubt(table, "", origins); /* it may have been meant for any of them */
+            }
             config_tell(request, &mistake, failure);
         }
     }
     bool read_all = feof(stream) != 0;
     if (!read_all) {
         failure_set_errno(&mistake, "%s: cannot read it", file);
+        config_doubt(table, "", origins);
         config_tell(request, &mistake, failure);
     }
     free(ini.line);

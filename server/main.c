@@ -11,13 +11,12 @@
 #include "lib/process_title.h"
 #include "lib/program.h"
 #include "lib/robust_mutex.h"
-#include "seal/signature.h"
 #include "server/confinement_identity.h"
-#include "server/key_channel.h"
+#include "server/file_trial.h"
 #include "server/listen_fds.h"
 #include "server/predecessor.h"
 #include "server/server_config.h"
-#include "server/server_tls.h"
+#include "server/server_keys.h"
 #include "server/service_manager.h"
 #include "server/standby.h"
 #include "server/start_trial.h"
@@ -131,36 +130,6 @@ static void log_doubt(const struct server_config *config)
     }
 }
 
-/* What can't be signed now could not be after weeks of sales either. */
-static bool can_sign(const struct server_config *config, struct failure *failure)
-{
-    struct signature ignored;
-    struct failure reason;
-    return config->seal_key[0] == '\0' ||
-           signature_make(config->seal_key, "", 0, &ignored, &reason) ||
-           failure_set(failure, "seal.key: %s", reason.text);
-}
-
-/*
- * What can't be shown to agencies now would refuse all of them. The private key is not read: this
- * process becomes the supervisor, and the keyholder says at the start whether it is the right one.
- */
-static bool can_encrypt(const struct server_config *config, struct failure *failure)
-{
-    struct server_tls tls;
-    struct held_key key;
-    if (config->tls_mode == TLS_OFF) {
-        return true;
-    }
-    if (!held_key_open(&key, NULL, config->tls_certificate, config->tls_key, failure)) {
-        return false;
-    }
-    bool opened = server_tls_open(&tls, config, key.remote.key, failure);
-    server_tls_close(&tls);
-    held_key_close(&key);
-    return opened;
-}
-
 /* Warns if a handler that is killed while it appends would block all others for ever. */
 static void log_emulation(void)
 {
@@ -174,37 +143,42 @@ static void log_emulation(void)
 
 /*
  * Loads the configuration and checks the files that it names. The keys have to be readable for whom
- * the server becomes, and not for root alone. Each mistake is complained of. True: there is none.
+ * the server becomes, and not for root alone. Each mistake is complained of. False: it is not known whom
+ * the server becomes, so nothing that belongs to anybody was looked at.
  */
 static bool load(const struct options *options, struct server_config *config,
-                 struct config_origin *origins)
+                 struct config_origin *origins, struct program_complaints *complaints)
 {
-    struct program_complaints complaints = {.manual = &manual};
+    static const enum server_key of_identity[] = {KEY_USER, KEY_DATA_GROUP};
     struct failure failure;
     const struct config_request request = {
-        .file = options->file, .tell = program_complain_of, .context = &complaints};
-    if (!server_config_read(&request, config, origins, &failure)) {
+        .file = options->file, .tell = program_complain_of, .context = complaints};
+    (void)server_config_read(&request, config, origins, &failure);
+    if (!server_keys_are_sure(origins, of_identity, sizeof of_identity / sizeof of_identity[0])) {
         return false;
     }
     if (!confinement_become(config->user, config->data_group, &failure)) {
-        program_complain_of(failure.text, &complaints);
+        program_complain_of(failure.text, complaints);
+        return false;
     }
-    if (!can_sign(config, &failure)) {
-        program_complain_of(failure.text, &complaints);
-    }
-    if (!can_encrypt(config, &failure)) {
-        program_complain_of(failure.text, &complaints);
-    }
-    return complaints.count == 0;
+    file_trial_run(config, origins, program_complain_of, complaints);
+    return true;
 }
 
-/* Answers -t. Returns the exit status. */
-static int test(const struct server_config *config)
+/* Answers -t: looks at this machine, too, and lists what is wrong there. Returns the exit status. */
+static int test(const struct server_config *config, const struct config_origin *origins,
+                struct program_complaints *complaints)
 {
-    struct program_complaints complaints = {.manual = &manual};
+    const bool is_right = complaints->count == 0;
     bool runs = false;
-    log_doubt(config);
-    if (!start_trial_run(config, program_complain_of, &complaints, &runs)) {
+    if (is_right) {
+        log_doubt(config);
+    }
+    bool can_start = start_trial_run(config, origins, program_complain_of, complaints, &runs);
+    if (!is_right) {
+        return PROGRAM_EXIT_CONFIG;
+    }
+    if (!can_start) {
         return EXIT_FAILURE;
     }
     printf("%s: configuration ok%s%s\n", manual.name, runs ? "; a server runs in " : "",
@@ -213,14 +187,14 @@ static int test(const struct server_config *config)
 }
 
 /* Becomes the server that runs in the directory. Until that stops, each mistake leaves it alone. */
-static int replace(const struct server_config *config, struct service_manager *manager,
-                   const struct listeners *listeners)
+static int replace(const struct server_config *config, const struct config_origin *origins,
+                   struct service_manager *manager, const struct listeners *listeners)
 {
     struct program_complaints complaints = {.manual = &manual};
     bool runs = false;
     struct predecessor predecessor;
     struct failure failure;
-    if (!start_trial_run(config, program_complain_of, &complaints, &runs)) {
+    if (!start_trial_run(config, origins, program_complain_of, &complaints, &runs)) {
         return EXIT_FAILURE;
     }
     switch (predecessor_ask(&predecessor, config, runs, &failure)) {
@@ -312,7 +286,8 @@ static bool inherit(const struct options *options, const struct server_config *c
     return false;
 }
 
-static int serve(struct server_config *config, const struct options *options)
+static int serve(struct server_config *config, const struct config_origin *origins,
+                 const struct options *options)
 {
     struct service_manager manager;
     struct listeners listeners;
@@ -325,12 +300,30 @@ static int serve(struct server_config *config, const struct options *options)
     log_emulation();
     open_manager(&manager);
     if (inherit(options, config, &manager, &listeners)) {
-        status = options->replaces ? replace(config, &manager, &listeners)
+        status = options->replaces ? replace(config, origins, &manager, &listeners)
                                    : live(config, &manager, options->follows, &listeners);
     }
     service_manager_close(&manager);
     log_close();
     return status;
+}
+
+static int run_with(const struct options *options, struct server_config *config,
+                    struct config_origin *origins)
+{
+    struct program_complaints complaints = {.manual = &manual};
+    const bool is_known = load(options, config, origins, &complaints);
+    if (is_known && options->only_test && !options->only_print) {
+        return test(config, origins, &complaints);
+    }
+    if (complaints.count > 0) {
+        return PROGRAM_EXIT_CONFIG;
+    }
+    if (options->only_print) {
+        config_print_values(&server_config_table, config, origins, stdout);
+        return program_finish_output(&manual);
+    }
+    return serve(config, origins, options);
 }
 
 static int run(const struct options *options)
@@ -340,18 +333,9 @@ static int run(const struct options *options)
     if (origins == NULL) {
         return program_complain(&manual, EXIT_FAILURE, "no memory for the configuration");
     }
-    bool is_right = load(options, &config, origins);
-    if (is_right && options->only_print) {
-        config_print_values(&server_config_table, &config, origins, stdout);
-    }
+    int status = run_with(options, &config, origins);
     free(origins);
-    if (!is_right) {
-        return PROGRAM_EXIT_CONFIG;
-    }
-    if (options->only_print) {
-        return program_finish_output(&manual);
-    }
-    return options->only_test ? test(&config) : serve(&config, options);
+    return status;
 }
 
 int main(int argc, char **argv)

@@ -266,25 +266,40 @@ static bool check_replication(const struct server_config *config,
 
 /* ---------------------------------------------------------------- loading ---- */
 
+/* Tells of a mistake that joins several keys. Then the value of this one counts for nothing else. */
+static bool refuse(struct config_origin *origins, enum server_key key,
+                   const struct config_request *request, const struct failure *mistake,
+                   struct failure *failure)
+{
+    origins[key].is_doubtful = true;
+    return config_tell(request, mistake, failure);
+}
+
 /* The rules that join keys, each of which sets its failure. */
-static bool check_together(struct server_config *config, const struct config_origin *origins,
+static bool check_together(struct server_config *config, struct config_origin *origins,
                            const struct config_request *request, struct failure *failure)
 {
     struct failure mistake;
     bool right = true;
-    right &= derive_allowed(config, origins, &mistake) || config_tell(request, &mistake, failure);
-    right &= check_agencies(config, origins, &mistake) || config_tell(request, &mistake, failure);
-    right &= check_ring(config, origins, &mistake) || config_tell(request, &mistake, failure);
-    right &=
-        derive_unidentified(config, origins, &mistake) || config_tell(request, &mistake, failure);
-    right &= check_reserve(config, origins, &mistake) || config_tell(request, &mistake, failure);
-    right &= check_lottery(config, origins, &mistake) || config_tell(request, &mistake, failure);
-    right &= check_tls(config, origins, &mistake) || config_tell(request, &mistake, failure);
-    right &=
-        check_replication(config, origins, &mistake) || config_tell(request, &mistake, failure);
+    right &= derive_allowed(config, origins, &mistake) ||
+             refuse(origins, KEY_ALLOWED, request, &mistake, failure);
+    right &= check_agencies(config, origins, &mistake) ||
+             refuse(origins, KEY_AGENCIES, request, &mistake, failure);
+    right &= check_ring(config, origins, &mistake) ||
+             refuse(origins, KEY_RING_BYTES, request, &mistake, failure);
+    right &= derive_unidentified(config, origins, &mistake) ||
+             refuse(origins, KEY_UNIDENTIFIED, request, &mistake, failure);
+    right &= check_reserve(config, origins, &mistake) ||
+             refuse(origins, KEY_HANDLERS_AHEAD, request, &mistake, failure);
+    right &= check_lottery(config, origins, &mistake) ||
+             refuse(origins, KEY_LOTTERY_NAME, request, &mistake, failure);
+    right &= check_tls(config, origins, &mistake) ||
+             refuse(origins, KEY_TLS_MODE, request, &mistake, failure);
+    right &= check_replication(config, origins, &mistake) ||
+             refuse(origins, KEY_CENTRES_EXPECTED, request, &mistake, failure);
     right &= address_set_parse(config->proxy_from, origins[KEY_PROXY_FROM].place,
                                &config->balancers, &mistake) ||
-             config_tell(request, &mistake, failure);
+             refuse(origins, KEY_PROXY_FROM, request, &mistake, failure);
     return right;
 }
 

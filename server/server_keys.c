@@ -543,3 +543,14 @@ static const struct config_key keys[KEYS] = {
 };
 
 const struct config_table server_config_table = {.keys = keys, .count = KEYS};
+
+bool server_keys_are_sure(const struct config_origin *origins, const enum server_key *some,
+                          size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (origins[some[i]].is_doubtful) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,11 +1,17 @@
 /*
  * server_keys.h - where each of the server's keys stands in server_config_table.
  *
- * Included by server_keys.c, which has the table, and by server_config.c, which has the rules that join
- * several keys. Everybody else knows server_config.h alone.
+ * Included by server_keys.c, which has the table, by server_config.c, which has the rules that join
+ * several keys, and by those who look at the keys themselves: config_reload.c, and the trials of what
+ * keys name. Everybody else knows server_config.h alone.
  */
 #ifndef SERVER_SERVER_KEYS_H
 #define SERVER_SERVER_KEYS_H
+
+#include "lib/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
 
 /* Every id is allowed where this variable is set and agencies.allowed is empty. */
 extern const char server_quorum_variable[];
@@ -71,5 +77,12 @@ enum server_key {
     KEY_RULE_BIRTHDATE,
     KEYS
 };
+
+/*
+ * True where none of these keys is in doubt (config_origin): then what they name can be tried, whatever
+ * is wrong with others. Called by main.
+ */
+bool server_keys_are_sure(const struct config_origin *origins, const enum server_key *some,
+                          size_t count);
 
 #endif

@@ -14,10 +14,12 @@
 #include "server/server_config.h"
 
 /*
- * Looks at everything that a start needs, and calls `tell` with each thing that is wrong. *runs
- * says whether a server runs on the directory. Returns true when nothing is wrong.
+ * Looks at everything that a start needs, and calls `tell` with each thing that is wrong. `origins`
+ * say which keys are in doubt: what those name is not looked at, and without the directory neither
+ * port nor memory, because it is not known whose they are. *runs says whether a server runs on the
+ * directory. Returns true when nothing is wrong.
  */
-bool start_trial_run(const struct server_config *config,
+bool start_trial_run(const struct server_config *config, const struct config_origin *origins,
                      void (*tell)(const char *mistake, void *context), void *context, bool *runs);
 
 #endif

@@ -428,11 +428,22 @@ static bool try_what_is_there(struct data_directory *directory, const struct sta
     return false;
 }
 
-bool data_directory_try(const char *path, const char *group, bool *in_use, struct failure *failure)
+static void look_at_content(const struct data_directory *directory,
+                            struct data_directory_glance *glance)
+{
+    struct stat bets;
+    glance->control = directory->control;
+    glance->has_bets =
+        fstatat(directory->descriptor, DATA_BETS_FILE, &bets, AT_SYMLINK_NOFOLLOW) == 0 &&
+        bets.st_size > 0;
+}
+
+bool data_directory_try(const char *path, const char *group, struct data_directory_glance *glance,
+                        struct failure *failure)
 {
     struct data_directory directory = {.path = path, .lock = -1};
     struct stat status;
-    *in_use = false;
+    *glance = (struct data_directory_glance){.in_use = false};
     if (!data_access_resolve(group, &directory.access, failure)) {
         return false;
     }
@@ -440,10 +451,11 @@ bool data_directory_try(const char *path, const char *group, bool *in_use, struc
     if (directory.descriptor < 0) {
         return errno == ENOENT ? try_parent(path, failure) : describe_unopened(&directory, failure);
     }
-    *in_use = is_locked(&directory);
+    glance->in_use = is_locked(&directory);
     bool right = fstat(directory.descriptor, &status) == 0
                      ? try_what_is_there(&directory, &status, failure)
                      : failure_set_errno(failure, "open data directory %s", path);
+    look_at_content(&directory, glance);
     data_directory_close(&directory);
     return right;
 }

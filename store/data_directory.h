@@ -79,12 +79,21 @@ struct data_directory {
 bool data_directory_open(const char *path, const char *group, uint64_t patience_ms,
                          struct data_directory *directory, struct failure *failure);
 
+/* What can be told of a directory without its lock. */
+struct data_directory_glance {
+    bool in_use;   /* another process holds the lock */
+    bool has_bets; /* bets.csv is there, and not empty */
+    struct control
+        control; /* as it stands on the disk; zero: there is none, and nothing is stored */
+};
+
 /*
  * Finds out whether data_directory_open would succeed, as far as that can be told without making or
- * changing anything. *in_use: another process holds the directory's lock, which is no failure.
- * Returns false with the failure. Called by main, for -t.
+ * changing anything. That another process holds the directory's lock is no failure. Returns false with
+ * the failure; in_use is set all the same. Called by main, for -t.
  */
-bool data_directory_try(const char *path, const char *group, bool *in_use, struct failure *failure);
+bool data_directory_try(const char *path, const char *group, struct data_directory_glance *glance,
+                        struct failure *failure);
 
 /*
  * Opens a file of the directory. The server opens its files in no other way, except that it

@@ -152,6 +152,97 @@ static void minus_t_looks_at_directory_port_and_shared_memory(void **state)
     assert_non_null(strstr(program_log(program), "configuration ok\n"));
 }
 
+static void expect_told(struct program *program, const char *const *wanted, size_t count)
+{
+    const char *at = program_errors(program);
+    for (size_t i = 0; i < count; i++) {
+        const char *found = strstr(at, wanted[i]);
+        if (found == NULL) {
+            fail_msg("no \"%s\", or not in this order: %s", wanted[i], program_errors(program));
+            return; /* which fail_msg does not, and clang-tidy can't see it */
+        }
+        at = found;
+    }
+}
+
+/* Of the machine, too: all that can be looked at, although something else is wrong. */
+static void minus_t_looks_at_what_right_keys_name_although_others_are_wrong(void **state)
+{
+    struct stage *stage = *state;
+    struct program *program = NULL;
+    const struct server *server = server_start(stage, NULL);
+    const char *port = stage_text(stage, "SERVER_PORT=%u", server->port);
+    const char *missing = stage_text(stage, "DATA_DIRECTORY=%s", stage_path(stage, "missing/data"));
+    files_write(stage_path(stage, "config.yaml"), "limits:\n  bogus: 3\nring:\n  bytes: much\n");
+    struct program_end end =
+        test_config(stage,
+                    ENVIRONMENT(port, missing, "TIMEOUTS_IDLE=long", "SEAL_KEY=/nowhere/seal.key",
+                                "TLS_MODE=required", "TLS_CERTIFICATE=/nowhere/cert.pem",
+                                "TLS_KEY=/nowhere/key.pem", "TLS_CA=/dev/null"),
+                    &program);
+    static const char *const all[] = {"limits.bogus: unknown key",
+                                      "ring.bytes: \"much\" is not",
+                                      "TIMEOUTS_IDLE: \"long\" is not",
+                                      "seal.key: open /nowhere/seal.key: No such",
+                                      "tls.certificate: open /nowhere/cert.pem: No such",
+                                      "tls.key: open /nowhere/key.pem: No such",
+                                      "tls.ca: open /dev/null: it is a device",
+                                      "create data directory",
+                                      "Address already in use"};
+    assert_int_equal(end.status, PROGRAM_EXIT_CONFIG);
+    expect_told(program, all, sizeof all / sizeof all[0]);
+}
+
+/* What is the default only because of a mistake is not what was wanted, and nothing is told of it. */
+static void minus_t_does_not_look_at_what_a_wrong_key_names(void **state)
+{
+    static const char *const files[] = {
+        "server:\n  prot: 4711\n",            /* which port? */
+        "serber:\n  port: 4711\n",            /* the same */
+        "server:\n  address: [a, b]\n",       /* which address? */
+        "data:\n  directry: elsewhere\n",     /* is it this server's port? */
+        "server:\n  user: {name: lottery}\n", /* what may that user do? */
+        "limits:\n  agencies: 9\n\t: ",       /* no YAML; what else stands there? */
+    };
+    struct stage *stage = *state;
+    const struct server *server = server_start(stage, NULL);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        struct program_end end;
+        files_write(stage_path(stage, "config.yaml"), files[i]);
+        const struct program_plan plan = {
+            .name = "lottery-server",
+            .arguments = ARGUMENTS("-t"),
+            .environment =
+                ENVIRONMENT(stage_text(stage, "SERVER_PORT=%s",
+                                       i == 2 ? stage_text(stage, "%u", server->port) : ""),
+                            "SERVER_ADDRESS=", "SERVER_USER=", "DATA_DIRECTORY=")};
+        struct program *program = program_run(stage, &plan, &end);
+        const char *line_feed = strchr(program_errors(program), '\n');
+        assert_int_equal(end.status, PROGRAM_EXIT_CONFIG);
+        if (line_feed == NULL || line_feed[1] != '\0') {
+            fail_msg("%s is more than one mistake: %s", files[i], program_errors(program));
+        }
+    }
+}
+
+static void minus_t_finds_other_terms_than_those_of_what_is_stored(void **state)
+{
+    struct stage *stage = *state;
+    struct program_end end;
+    struct server *server = server_start(stage, NULL);
+    const char *const *others = ENVIRONMENT("NUMBER_OF_AGENCIES=7");
+    struct program *program =
+        server_start_in_vain(stage, server->directory, ARGUMENTS("-t"), others, &end);
+    assert_int_equal(end.status, EXIT_SUCCESS); /* nothing is stored yet */
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, bets_batch(stage, 1, 0, 1), "server:0\r\n");
+    program = server_start_in_vain(stage, server->directory, ARGUMENTS("-t"), others, &end);
+    assert_int_equal(end.status, EXIT_FAILURE);
+    assert_non_null(strstr(program_errors(program), "is of other terms than the configuration"));
+    program = server_start_in_vain(stage, server->directory, ARGUMENTS("-t"), NULL, &end);
+    assert_int_equal(end.status, EXIT_SUCCESS);
+}
+
 static void capital_t_prints_each_value_and_where_it_comes_from(void **state)
 {
     struct stage *stage = *state;
@@ -303,6 +394,9 @@ int main(void)
         STAGE_TEST(minus_t_lists_all_mistakes),
         STAGE_TEST(whoever_reads_the_server_s_configuration_lists_all_mistakes),
         STAGE_TEST(minus_t_looks_at_directory_port_and_shared_memory),
+        STAGE_TEST(minus_t_looks_at_what_right_keys_name_although_others_are_wrong),
+        STAGE_TEST(minus_t_does_not_look_at_what_a_wrong_key_names),
+        STAGE_TEST(minus_t_finds_other_terms_than_those_of_what_is_stored),
         STAGE_TEST(capital_t_prints_each_value_and_where_it_comes_from),
         STAGE_TEST(what_an_orchestrator_sets_is_ignored_with_a_warning),
         STAGE_TEST(fewer_agencies_than_the_draw_needs_are_a_warning),

@@ -239,9 +239,9 @@ static void a_wrong_key_is_told_at_the_start(void **state)
 {
     struct scene scene = prepare(*state);
     self_signed_write_key(make_key(scene.stage), scene.key_path, KEY_MODE, NULL);
-    expect_refusal(&scene, EXIT_FAILURE, "key.pem is not the key of tls.certificate");
+    expect_refusal(&scene, PROGRAM_EXIT_CONFIG, "key.pem is not the key of tls.certificate");
     self_signed_write_key(scene.key, scene.key_path, KEY_MODE, "password");
-    expect_refusal(&scene, EXIT_FAILURE, "key.pem is encrypted");
+    expect_refusal(&scene, PROGRAM_EXIT_CONFIG, "key.pem is encrypted");
     self_signed_write_key(scene.key, scene.key_path, 0644, NULL);
     expect_refusal(&scene, PROGRAM_EXIT_CONFIG, "key.pem is open to others (mode 0644)");
     assert_int_equal(unlink(scene.key_path), 0);

@@ -12,6 +12,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -334,6 +335,21 @@ static void an_old_server_that_is_killed_is_replaced_all_the_same(void **state)
     peer_ask(again, "1:7\r\n", "server:8:5,open*\r\n");
 }
 
+/* It is found before the old one stops. */
+static void other_terms_leave_the_old_server_alone(void **state)
+{
+    struct stage *stage = *state;
+    struct server *server = server_start(stage, NULL);
+    struct peer *peer = peer_connect(server);
+    peer_ask(peer, bets_batch(stage, 1, 0, 5), "server:0\r\n");
+    struct program_end end;
+    struct program *vain = replace_in_vain(server, ENVIRONMENT("NUMBER_OF_AGENCIES=7"), &end);
+    assert_int_equal(end.status, EXIT_FAILURE);
+    assert_non_null(strstr(program_errors(vain), "of other terms than the configuration"));
+    peer_ask(peer, bets_batch(stage, 1, 5, 1), "server:0\r\n");
+    assert_int_equal(server_count_log(server, "action: replace"), 0);
+}
+
 /* What the new one can't recover from is said exactly. */
 static void a_recovery_that_fails_says_that_nobody_serves(void **state)
 {
@@ -341,12 +357,16 @@ static void a_recovery_that_fails_says_that_nobody_serves(void **state)
     struct server *server = server_start(stage, NULL);
     struct peer *peer = peer_connect(server);
     peer_ask(peer, bets_batch(stage, 1, 0, 5), "server:0\r\n");
+    int bets = open(server_file(server, "bets.csv"), O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(bets, "2", 1, 0), 1); /* the agency of the first row */
     struct program_end end;
-    struct program *next = replace_in_vain(server, ENVIRONMENT("NUMBER_OF_AGENCIES=7"), &end);
+    struct program *next = replace_in_vain(server, NULL, &end);
     assert_int_equal(end.status, EXIT_FAILURE);
     assert_int_equal(program_count_log(next, "action: replace | result: fail *nobody listens now"),
                      1);
     assert_int_equal(program_await_end(server->program).status, REPLACED_STATUS);
+    assert_int_equal(pwrite(bets, "1", 1, 0), 1);
+    (void)close(bets);
     struct server *again = server_start_with(stage, server->directory, NULL, NULL);
     struct peer *comes = peer_connect(again);
     peer_ask(comes, "1:7\r\n", "server:8:5,open*\r\n");
@@ -367,6 +387,7 @@ int main(void)
         STAGE_TEST(a_replacer_that_is_killed_leaves_a_server_that_serves),
         STAGE_TEST(a_replacer_that_dies_while_it_waits_leaves_a_server_that_serves),
         STAGE_TEST(an_old_server_that_is_killed_is_replaced_all_the_same),
+        STAGE_TEST(other_terms_leave_the_old_server_alone),
         STAGE_TEST(a_recovery_that_fails_says_that_nobody_serves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

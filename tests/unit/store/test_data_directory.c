@@ -418,24 +418,24 @@ static void trying_finds_what_opening_would_and_changes_nothing(void **state)
     struct fixture *fixture = *state;
     struct failure failure;
     struct stat status;
-    bool in_use = true;
-    assert_true(data_directory_try(fixture->path, NULL, &in_use, &failure));
-    assert_false(in_use);
+    struct data_directory_glance glance = {.in_use = true};
+    assert_true(data_directory_try(fixture->path, NULL, &glance, &failure));
+    assert_false(glance.in_use);
     assert_int_equal(stat(fixture->path, &status), -1);
-    assert_false(data_directory_try("/nonexistent/data", NULL, &in_use, &failure));
+    assert_false(data_directory_try("/nonexistent/data", NULL, &glance, &failure));
     assert_string_equal(failure.text,
                         "create data directory /nonexistent/data: No such file or directory");
     open_directory(fixture);
-    assert_true(data_directory_try(fixture->path, NULL, &in_use, &failure));
-    assert_true(in_use);
+    assert_true(data_directory_try(fixture->path, NULL, &glance, &failure));
+    assert_true(glance.in_use);
     data_directory_close(&fixture->directory);
-    assert_true(data_directory_try(fixture->path, NULL, &in_use, &failure));
-    assert_false(in_use);
+    assert_true(data_directory_try(fixture->path, NULL, &glance, &failure));
+    assert_false(glance.in_use);
     write_file(fixture, DATA_BETS_FILE, "x", 1);
-    assert_false(data_directory_try(fixture->path, NULL, &in_use, &failure));
+    assert_false(data_directory_try(fixture->path, NULL, &glance, &failure));
     assert_non_null(strstr(failure.text, "/control is missing"));
     assert_int_equal(chmod(fixture->path, 0755), 0);
-    assert_false(data_directory_try(fixture->path, NULL, &in_use, &failure));
+    assert_false(data_directory_try(fixture->path, NULL, &glance, &failure));
     assert_non_null(strstr(failure.text, "chmod"));
 }
 
