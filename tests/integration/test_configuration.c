@@ -231,15 +231,15 @@ static void minus_t_finds_other_terms_than_those_of_what_is_stored(void **state)
     struct program_end end;
     struct server *server = server_start(stage, NULL);
     const char *const *others = ENVIRONMENT("NUMBER_OF_AGENCIES=7");
-    struct program *program =
-        server_start_in_vain(stage, server->directory, ARGUMENTS("-t"), others, &end);
+    (void)server_start_in_vain(stage, server->directory, ARGUMENTS("-t"), others, &end);
     assert_int_equal(end.status, EXIT_SUCCESS); /* nothing is stored yet */
     struct peer *peer = peer_connect(server);
     peer_ask(peer, bets_batch(stage, 1, 0, 1), "server:0\r\n");
-    program = server_start_in_vain(stage, server->directory, ARGUMENTS("-t"), others, &end);
+    struct program *program =
+        server_start_in_vain(stage, server->directory, ARGUMENTS("-t"), others, &end);
     assert_int_equal(end.status, EXIT_FAILURE);
     assert_non_null(strstr(program_errors(program), "is of other terms than the configuration"));
-    program = server_start_in_vain(stage, server->directory, ARGUMENTS("-t"), NULL, &end);
+    (void)server_start_in_vain(stage, server->directory, ARGUMENTS("-t"), NULL, &end);
     assert_int_equal(end.status, EXIT_SUCCESS);
 }
 

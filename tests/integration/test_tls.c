@@ -621,11 +621,15 @@ static void what_is_no_file_is_waited_for_by_nobody(void **state)
     struct tls_peer *one = connect_as(&scene, &scene.agency_1);
     size_t refused = 0;
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
-        size_t bytes = 0;
-        const char *good = files_read(stage, paths[i], &bytes);
+        const char *path = paths[i];
+        if (path == NULL) {
+            fail();
+            return; /* which fail() does not, and clang-tidy can't see it */
+        }
+        const char *good = files_read(stage, path, NULL);
         for (size_t n = 0; n < sizeof kinds / sizeof kinds[0]; n++) {
             struct program_end end;
-            spoil(paths[i], kinds[n].kind);
+            spoil(path, kinds[n].kind);
             assert_int_equal(kill(scene.server->program->pid, SIGHUP), 0);
             (void)server_await_log(scene.server, ++refused,
                                    "ERROR *action: reload | result: fail *no regular file");
@@ -637,9 +641,9 @@ static void what_is_no_file_is_waited_for_by_nobody(void **state)
                 &end);
             assert_int_equal(end.status, PROGRAM_EXIT_CONFIG);
             assert_non_null(strstr(program_errors(test), kinds[n].says));
-            assert_int_equal(remove(paths[i]), 0);
-            files_write(paths[i], good);
-            assert_int_equal(chmod(paths[i], 0600), 0);
+            assert_int_equal(remove(path), 0);
+            files_write(path, good);
+            assert_int_equal(chmod(path, 0600), 0);
         }
     }
     tls_peer_ask(one, "1:status\r\n", "server:STATE:0,open,*\r\n");
