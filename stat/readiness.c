@@ -5,6 +5,7 @@
 
 #include "shm/gate.h"
 #include "shm/heartbeat.h"
+#include "store/lock_holders.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -22,6 +23,18 @@ static bool check_phase(const struct shared *shared, struct failure *reason)
     }
     return atomic_load_explicit(&shared->lifecycle.phase, memory_order_acquire) == SHARED_READY ||
            failure_set(reason, "the server is stopping: pid %d", pid);
+}
+
+/*
+ * A supervisor that was killed listens no more, while its children finish what they have and hold its
+ * lock. It has taken that of the segment. Where that can't be seen, its beats end.
+ */
+static bool check_supervisor(const struct segment *segment, struct failure *reason)
+{
+    return !lock_holders_taker_has_ended(segment->device, segment->inode) ||
+           failure_set(reason,
+                       "the supervisor, pid %d, has died, and its children are about to end",
+                       (int)segment->shared->identity.supervisor_pid);
 }
 
 static bool check_beat(const _Atomic int64_t *beat_at_ms, const char *who, int pid, const char *why,
@@ -75,7 +88,7 @@ static bool check_gate(const struct shared *shared, struct failure *reason)
 bool readiness_judge(const struct segment *segment, struct failure *reason)
 {
     const struct shared *shared = segment->shared;
-    return check_phase(shared, reason) &&
+    return check_phase(shared, reason) && check_supervisor(segment, reason) &&
            check_beat(&shared->supervisor.beat_at_ms, "supervisor",
                       (int)shared->identity.supervisor_pid, "it is stopped, or dead", reason) &&
            check_storer(&shared->storer, reason) && check_room(shared, reason) &&

@@ -15,7 +15,8 @@
 #include <stdbool.h>
 
 /*
- * True when the server's phase is ready, its supervisor and storer run (heartbeat.h), its
+ * True when the server's phase is ready, its supervisor has not died (lock_holders.h), it and the
+ * storer run (heartbeat.h), the
  * storer does not wait for room on the disk, another connection is within
  * limits.max_connections, and the semaphore set is there. Else *reason names, in a
  * sentence for people, the first of these that is not so.

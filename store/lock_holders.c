@@ -7,14 +7,17 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 64, INFO_BYTES = 1024 };
+enum { PATH_BYTES = 64, INFO_BYTES = 1024, LINE_BYTES = 256 };
 
 #define MORE " ..."
 
@@ -76,4 +79,64 @@ void lock_holders_list(int file, char *pids, size_t capacity)
     if (processes != NULL) {
         closedir(processes);
     }
+}
+
+/* True where nobody but its parent knows of the process any more: its files are closed. */
+static bool is_zombie(int pid)
+{
+    char path[PATH_BYTES];
+    char text[LINE_BYTES] = "";
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return false;
+    }
+    const char *line = fgets(text, sizeof text, file);
+    (void)fclose(file);
+    const char *name_end = line == NULL ? NULL : strrchr(line, ')');
+    return name_end != NULL && strncmp(name_end, ") Z", sizeof ") Z" - 1) == 0;
+}
+
+static bool has_ended(int pid)
+{
+    return pid > 0 && ((kill(pid, 0) != 0 && errno == ESRCH) || is_zombie(pid));
+}
+
+/*
+ * Reads "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF" (proc_locks(5)), and returns the pid where it
+ * is a flock on this file; else 0. A line of one that waits has "->" before FLOCK.
+ */
+static int read_taker(char *line, uint64_t device, uint64_t inode)
+{
+    enum { FIELD_KIND = 1, FIELD_PID = 4, FIELD_FILE, FIELDS, HEXADECIMAL = 16, DECIMAL = 10 };
+    char *fields[FIELDS];
+    char *rest = line;
+    for (size_t i = 0; i < FIELDS; i++) {
+        fields[i] = strtok_r(rest, " ", &rest);
+        if (fields[i] == NULL) {
+            return 0;
+        }
+    }
+    char *end = fields[FIELD_FILE];
+    const unsigned of_major = (unsigned)strtoul(end, &end, HEXADECIMAL);
+    end += *end == ':' ? 1 : 0;
+    const unsigned of_minor = (unsigned)strtoul(end, &end, HEXADECIMAL);
+    end += *end == ':' ? 1 : 0;
+    bool is_it = strcmp(fields[FIELD_KIND], "FLOCK") == 0 &&
+                 makedev(of_major, of_minor) == device && strtoull(end, NULL, DECIMAL) == inode;
+    return is_it ? (int)strtol(fields[FIELD_PID], NULL, DECIMAL) : 0;
+}
+
+bool lock_holders_taker_has_ended(uint64_t device, uint64_t inode)
+{
+    char line[LINE_BYTES];
+    bool ended = false;
+    FILE *locks = fopen("/proc/locks", "re");
+    while (locks != NULL && !ended && fgets(line, sizeof line, locks) != NULL) {
+        ended = has_ended(read_taker(line, device, inode));
+    }
+    if (locks != NULL) {
+        (void)fclose(locks);
+    }
+    return ended;
 }
