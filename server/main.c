@@ -18,6 +18,7 @@
 #include "server/server_config.h"
 #include "server/server_keys.h"
 #include "server/service_manager.h"
+#include "server/signals.h"
 #include "server/standby.h"
 #include "server/start_trial.h"
 #include "server/supervisor/supervisor.h"
@@ -292,6 +293,7 @@ static int serve(struct server_config *config, const struct config_origin *origi
     struct service_manager manager;
     struct listeners listeners;
     int status = EXIT_FAILURE;
+    signals_keep_hangup();
     log_set_threshold((enum log_level)config->log_level);
     log_set_format((enum log_format)config->log_format);
     log_open();

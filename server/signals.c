@@ -119,6 +119,14 @@ static bool stays_ignored(const struct signal_rule *rule)
            (inherited.sa_flags & SA_SIGINFO) == 0 && inherited.sa_handler == SIG_IGN;
 }
 
+void signals_keep_hangup(void)
+{
+    sigset_t kept;
+    sigemptyset(&kept);
+    sigaddset(&kept, SIGHUP);
+    sigprocmask(SIG_BLOCK, &kept, NULL);
+}
+
 void signals_prepare_supervisor(void)
 {
     bool leave[RULES] = {false};

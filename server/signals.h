@@ -21,6 +21,12 @@
 #include <stdbool.h>
 
 /*
+ * Has a SIGHUP wait until signals_prepare_supervisor, after which it is a reload as any other. Before
+ * that it would end a process that awaits the end of the server that it replaces. Called by main.
+ */
+void signals_keep_hangup(void);
+
+/*
  * Sets up the supervisor's signals. Called by the supervisor, once, before there are children. If
  * SIGINT, SIGQUIT or SIGHUP was ignored when the program was started, it stays ignored: that is
  * what nohup, and a shell that puts a command into the background, ask for.

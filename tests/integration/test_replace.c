@@ -94,6 +94,25 @@ static void who_connects_in_between_waits_and_is_served(void **state)
     expect_replaced(first, second);
 }
 
+/* As of somebody who sends SIGHUP to every lottery-server: it is a reload of each, and ends none. */
+static void a_hangup_while_it_waits_is_a_reload_when_it_serves(void **state)
+{
+    struct stage *stage = *state;
+    struct server *first = server_start(stage, NULL);
+    pid_t storer = server_storer_pid(first);
+    assert_int_equal(kill(storer, SIGSTOP), 0); /* so the old one can't end */
+    struct server *second =
+        server_launch_with(stage, first->directory, ARGUMENTS("--replace"), NULL);
+    (void)server_await_log(second, 1, "action: replace | result: in_progress");
+    assert_int_equal(kill(second->program->pid, SIGHUP), 0);
+    assert_int_equal(kill(storer, SIGCONT), 0);
+    server_await_port(second);
+    expect_replaced(first, second);
+    (void)server_await_log(second, 1, "action: reload | result: success");
+    struct peer *peer = peer_connect(second);
+    peer_ask(peer, "here\n", "here\n");
+}
+
 /* A stranger who does nothing but connect and say one word, as fast as it can. */
 struct knocker {
     pthread_t thread;
@@ -377,6 +396,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STAGE_TEST(the_next_server_listens_where_the_one_before_did),
         STAGE_TEST(who_connects_in_between_waits_and_is_served),
+        STAGE_TEST(a_hangup_while_it_waits_is_a_reload_when_it_serves),
         STAGE_TEST(three_replacements_under_load_refuse_nobody_and_store_each_bet_once),
         STAGE_TEST(a_wrong_configuration_leaves_the_old_server_alone),
         STAGE_TEST(an_address_that_can_not_be_opened_leaves_the_old_server_alone),
