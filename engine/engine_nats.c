@@ -149,11 +149,24 @@ static bool check_server(struct nats *nats, struct failure *failure)
                        nats->version, url);
 }
 
-static void close_row(struct row *row)
+static void forget_row(struct row *row)
 {
     natsSubscription_Destroy(row->subscription);
     row->subscription = NULL;
     row->rescues = 0;
+}
+
+/*
+ * libnats' reader may be about to give a message to a subscription while that is destroyed, and libnats
+ * 3.4 has freed it then. The answer to a flush comes after all that the reader was about.
+ */
+static void close_row(struct nats *nats)
+{
+    struct row *row = &nats->row;
+    if (row->subscription != NULL && natsSubscription_Unsubscribe(row->subscription) == NATS_OK) {
+        (void)natsConnection_FlushTimeout(nats->connection, ANSWER_MS);
+    }
+    forget_row(row);
 }
 
 static uint64_t count_reconnects(const struct nats *nats)
@@ -180,10 +193,11 @@ static void disconnect(struct nats *nats)
 {
     natsConnection *connection = nats->connection;
     nats->reconnects = count_reconnects(nats) + (connection != NULL ? 1 : 0);
-    close_row(&nats->row);
+    set_connection(nats, NULL);
+    natsConnection_Close(connection); /* its reader ends: it gives messages to what is freed next */
+    forget_row(&nats->row);
     natsSubscription_Destroy(nats->listening);
     jsCtx_Destroy(nats->jetstream);
-    set_connection(nats, NULL);
     natsConnection_Destroy(connection);
     nats->listening = NULL;
     nats->jetstream = NULL;
@@ -623,7 +637,7 @@ static natsMsg *take_sent(struct nats *nats, int64_t deadline_ms, int64_t *store
         }
         natsMsg_Destroy(sent);
         if (sequence > row->next) {
-            close_row(row); /* some were sent while there was no connection */
+            close_row(nats); /* some were sent while there was no connection */
             return NULL;
         }
     }
@@ -638,7 +652,7 @@ static enum engine_reading rescue(struct nats *nats, int64_t deadline_ms,
     const enum engine_reading reading =
         read_single(nats, row->stream, NULL, row->next, deadline_ms, message, failure);
     if (reading == ENGINE_READ && ++row->rescues > RESCUES_MAX) {
-        close_row(row);
+        close_row(nats);
     }
     return reading;
 }
@@ -695,7 +709,7 @@ static enum engine_reading nats_read(struct engine *engine, const char *stream, 
     const bool in_row = sequence == row->next && strcmp(stream, row->stream) == 0;
     enum engine_reading reading = ENGINE_NOTHING;
     if (!in_row) {
-        close_row(row);
+        close_row(nats);
         row->next = sequence;
         row->missing_since_ms = 0;
         (void)snprintf(row->stream, sizeof row->stream, "%s", stream);

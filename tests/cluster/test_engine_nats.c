@@ -33,7 +33,9 @@ enum {
     BEFORE_FAULT = 50, /* messages */
     AFTER_FAULT = 50,
     PIPELINED = 400,
-    CLAIM_AFTER = 200
+    CLAIM_AFTER = 200,
+    SENT_AHEAD = 500, /* messages, so that some are still coming */
+    READERS = 60
 };
 
 #define STREAM  "BETS_a"
@@ -372,6 +374,34 @@ static void a_server_is_used_again_after_one_that_said_no_version(void **state)
     expect_exactly(engine, 2);
 }
 
+static void expect_readable(struct engine *engine, uint64_t sequence)
+{
+    struct engine_message message;
+    assert_int_equal(engine_read(engine, STREAM, sequence, PATIENCE_MS, &message, &failure),
+                     ENGINE_READ);
+    assert_int_equal(message.sequence, sequence);
+}
+
+/* Its process crashed, one in eight: libnats was about to give messages to what had been freed. */
+static void a_reader_may_turn_back_and_end_while_messages_come(void **state)
+{
+    struct cluster *cluster = cluster_start(*state, 1, "");
+    struct engine *writer = open_writer(cluster);
+    append_all(writer, 0, SENT_AHEAD);
+    for (int i = 0; i < READERS; i++) {
+        struct engine *reader = open_client(cluster);
+        assert_non_null(reader);
+        for (uint64_t sequence = 1; sequence <= 3; sequence++) {
+            expect_readable(reader, sequence);
+        }
+        for (uint64_t sequence = 1; sequence <= 3; sequence++) {
+            expect_readable(reader, sequence);
+        }
+        engine_close(reader);
+    }
+    expect_exactly(writer, SENT_AHEAD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -383,6 +413,7 @@ int main(void)
         STAGE_TEST(without_any_server_a_client_waits_and_then_works),
         STAGE_TEST(pipelined_appends_are_not_fenced_by_a_claim),
         STAGE_TEST(a_server_is_used_again_after_one_that_said_no_version),
+        STAGE_TEST(a_reader_may_turn_back_and_end_while_messages_come),
     };
     sigset_t all;
     void *stage = NULL;
