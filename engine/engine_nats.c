@@ -1,7 +1,7 @@
 /*
  * engine_nats.c - NATS JetStream by libnats: the one file that knows either. See engine.h.
  *
- * In this order: the connection, which everything else waits for; an append; a message that the leader is
+ * In this order: the clock; the connection, which everything else waits for; an append; a message that the leader is
  * asked for; messages in a row; a stream's settings; texts that are told and heard; opening.
  *
  * An append is a request to the stream's subject, whose answer the stream's leader gives when a quorum
@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     SERVERS_MAX = 16,
@@ -113,6 +114,27 @@ static bool fail(const struct nats *nats, struct failure *failure, const char *w
     const char *words = last_words(nats);
     return failure_set(failure, "%s %s: %s%s%s", what, stream, last_reason(status),
                        words[0] == '\0' ? "" : "; the server said: ", words);
+}
+
+/* ------------------------------------------------------------------- clock ---- */
+
+/*
+ * In the place of the C library's, which libnats calls. Its waits end at a time of the wall clock: one that
+ * is set back meanwhile would make a wait of 100 ms last for hours, and with it keep a standby from taking
+ * over. So each wait is turned into one by the monotonic clock.
+ */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
+int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                           const struct timespec *until)
+{
+    const int64_t ms_per_second = 1000;
+    const int64_t ns_per_ms = INT64_C(1000) * 1000;
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    const int64_t left_ms = (until->tv_sec - now.tv_sec) * ms_per_second +
+                            (until->tv_nsec - now.tv_nsec + ns_per_ms - 1) / ns_per_ms;
+    const struct timespec deadline = clock_deadline(left_ms > 0 ? left_ms : 0);
+    return pthread_cond_clockwait(condition, mutex, CLOCK_MONOTONIC, &deadline);
 }
 
 /* -------------------------------------------------------------- connection ---- */
