@@ -284,6 +284,15 @@ static enum found look_at_place(const struct shipment *shipment, const struct re
     return FOUND_OTHER;
 }
 
+/* The log ends before what it had. WAITING, until that has been told often enough; then LOST. */
+static enum shipment_end judge_shorter(struct shipment *shipment, uint64_t last,
+                                       struct failure *failure)
+{
+    failure_set(failure, "the log ends at record %" PRIu64 ", and had %" PRIu64, last,
+                shipment->log.sequence);
+    return ++shipment->shorter < SHORTER_BELIEVED ? SHIPMENT_WAITING : SHIPMENT_LOST;
+}
+
 /*
  * There is nothing at our record's place. WAITING: it may be appended again. LOST where the log ends
  * before that place, and goes on doing so.
@@ -302,9 +311,7 @@ static enum shipment_end look_at_end(struct shipment *shipment, struct failure *
         shipment->shorter = 0;
         return SHIPMENT_WAITING;
     }
-    failure_set(failure, "the log ends at record %" PRIu64 ", and had %" PRIu64, last,
-                shipment->log.sequence);
-    return ++shipment->shorter < SHORTER_BELIEVED ? SHIPMENT_WAITING : SHIPMENT_LOST;
+    return judge_shorter(shipment, last, failure);
 }
 
 /* Reads whether a record is in the log whose append was not answered with STORED. */
@@ -382,12 +389,23 @@ enum shipment_end shipment_look(struct shipment *shipment, struct failure *failu
 {
     const struct record nothing = {.nonce = ""};
     uint64_t last = 0;
-    if (engine_last_sequence(shipment->engine, shipment->stream, LOOK_MS, &last, failure) !=
-            ENGINE_READ ||
-        last <= shipment->log.sequence) {
-        return SHIPMENT_STORED; /* whatever is wrong, the next append finds it out */
+    enum shipment_end end = SHIPMENT_STORED;
+    switch (engine_last_sequence(shipment->engine, shipment->stream, LOOK_MS, &last, failure)) {
+    case ENGINE_READ:
+        break;
+    case ENGINE_BROKEN: /* no stream: none of its records */
+        last = 0;
+        break;
+    default:
+        return SHIPMENT_STORED; /* the next append says what is wrong */
     }
-    enum shipment_end end = read_back(shipment, &nothing, &last, failure);
+    if (last < shipment->log.sequence) {
+        end = judge_shorter(shipment, last, failure);
+        return end == SHIPMENT_LOST ? SHIPMENT_LOST : SHIPMENT_STORED;
+    }
+    shipment->shorter = 0;
+    end = last == shipment->log.sequence ? SHIPMENT_STORED
+                                         : read_back(shipment, &nothing, &last, failure);
     return end == SHIPMENT_FENCED ? SHIPMENT_FENCED : SHIPMENT_STORED;
 }
 

@@ -131,7 +131,9 @@ enum shipment_end shipment_has_begun(struct shipment *shipment, const char *iden
 
 /*
  * Looks whether another node has claimed the log, where there is nothing to append by which that would
- * be noticed: SHIPMENT_FENCED with the failure, else SHIPMENT_STORED. Takes one question to the engine.
+ * be noticed: SHIPMENT_FENCED with the failure; and whether the engine has lost its end: SHIPMENT_LOST with
+ * the failure, once several looks in a row have said so. Else SHIPMENT_STORED. Takes one question to the
+ * engine.
  */
 enum shipment_end shipment_look(struct shipment *shipment, struct failure *failure);
 

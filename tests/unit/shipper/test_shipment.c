@@ -748,6 +748,41 @@ static void a_log_that_has_lost_its_end_is_shipped_again(void **state)
     assert_string_equal(found.bets, bets_csv);
 }
 
+/* Nothing is appended any more, so the loss would be noticed by nobody. */
+static void a_writer_with_nothing_to_append_sees_that_the_log_has_lost_its_end(void **state)
+{
+    struct fixture *fixture = *state;
+    enum shipment_end end = SHIPMENT_STORED;
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_STORED);
+    append_plan(fixture, &fixture->shipment, 0, 2);
+    engine_memory_lose_from(fixture->memory, fixture->shipment.stream, 2);
+    for (int i = 0; i < PATIENCE && end == SHIPMENT_STORED; i++) {
+        end = shipment_look(&fixture->shipment, &failure);
+    }
+    assert_int_equal(end, SHIPMENT_LOST);
+    assert_failure("the log ends at record 1, and had 3");
+    engine_memory_lose_stream(fixture->memory, fixture->shipment.stream);
+    end = SHIPMENT_STORED;
+    for (int i = 0; i < PATIENCE && end == SHIPMENT_STORED; i++) {
+        end = shipment_look(&fixture->shipment, &failure);
+    }
+    assert_int_equal(end, SHIPMENT_LOST);
+    assert_failure("the log ends at record 0, and had 3");
+}
+
+static void a_node_that_tells_old_news_for_a_moment_has_lost_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(claim(fixture, &fixture->shipment), SHIPMENT_STORED);
+    append_plan(fixture, &fixture->shipment, 0, 2);
+    for (int i = 0; i < PATIENCE; i++) {
+        engine_memory_set_stale(fixture->engine, 1);
+        assert_int_equal(shipment_look(&fixture->shipment, &failure), SHIPMENT_STORED);
+        engine_memory_set_stale(fixture->engine, 0);
+        assert_int_equal(shipment_look(&fixture->shipment, &failure), SHIPMENT_STORED);
+    }
+}
+
 static void a_stream_that_is_gone_is_made_and_filled_again(void **state)
 {
     struct fixture *fixture = *state;
@@ -798,6 +833,8 @@ int main(void)
         TEST(a_stale_answer_is_not_claimed_upon),
         TEST(a_claim_that_is_older_than_ones_own_is_no_fence),
         TEST(a_log_that_has_lost_its_end_is_shipped_again),
+        TEST(a_writer_with_nothing_to_append_sees_that_the_log_has_lost_its_end),
+        TEST(a_node_that_tells_old_news_for_a_moment_has_lost_nothing),
         TEST(a_stream_that_is_gone_is_made_and_filled_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
