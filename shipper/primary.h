@@ -45,6 +45,7 @@ struct primary {
     size_t lines_capacity;
     struct gather gather;
     bool has_claimed;
+    bool can_note_claims;    /* the directory has taken such a note since this process began */
     bool has_shipped_files;  /* since the claim */
     bool has_opened;         /* the log has begun the next draw: nothing more of this one */
     struct own_file opening; /* its control */

@@ -31,6 +31,21 @@ static bool note_claim(struct primary *primary, struct failure *failure)
     return replication_write(&primary->directory, &state, &synced, failure);
 }
 
+/*
+ * Where the claim could not be noted, none is made: on a disk that is full each shipper would claim, and end,
+ * and the standbys would take each claim for a node that is about to serve.
+ */
+static bool try_noting(struct primary *primary, struct failure *failure)
+{
+    struct replication_state state;
+    bool synced = true;
+    if (!primary->can_note_claims) {
+        primary->can_note_claims = replication_settle(&primary->directory, &state, failure) &&
+                                   replication_write(&primary->directory, &state, &synced, failure);
+    }
+    return primary->can_note_claims;
+}
+
 /* In which epoch this node has claimed the log, as far as its directory knows; 0: it does not. */
 static uint64_t own_epoch(const struct primary *primary)
 {
@@ -68,7 +83,7 @@ enum shipment_end primary_claim(struct primary *primary, struct failure *failure
                                          .knows = own_files_know,
                                          .find_archived = own_files_find_archived,
                                          .context = &primary->files};
-    if (!offer_control(primary, failure)) {
+    if (!try_noting(primary, failure) || !offer_control(primary, failure)) {
         return SHIPMENT_FAILED;
     }
     primary_limit_call(primary);

@@ -17,6 +17,8 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h> /* after what it needs */
 
@@ -201,6 +203,24 @@ static void a_shipper_that_is_killed_again_and_again_follows_on(void **state)
     server_stop_well(standby);
 }
 
+/* As on a full disk: each shipper would claim, and end, and standbys would wait for the node to serve. */
+static void a_shipper_that_can_not_note_a_claim_makes_none(void **state)
+{
+    const struct centre *centre = centre_open(*state, "2");
+    struct server *primary = centre_start_primary(centre, 0);
+    struct server *standby = centre_start_standby(centre, 1, "1h");
+    struct peer *peer = centre_sell(primary, standby, 10);
+    const char *in_the_way = server_file(primary, "replication.tmp");
+    assert_int_equal(mkdir(in_the_way, S_IRWXU), 0);
+    (void)centre_signal_shipper(primary, SIGKILL);
+    (void)server_await_log(primary, 2, "action: replica | result: fail | error: *replication.tmp*");
+    assert_int_equal(rmdir(in_the_way), 0);
+    (void)server_await_log(primary, 1, "action: replica | result: success | claimed: epoch 2 *");
+    peer_ask(peer, bets_batch(centre->stage, 1, 10, 5), "server:0\r\n");
+    centre_await_same(primary, standby, "bets.csv");
+    server_stop_well(standby);
+}
+
 static void a_standby_of_other_terms_says_so_before_it_is_needed(void **state)
 {
     struct centre *centre = centre_open(*state, "2");
@@ -269,6 +289,7 @@ int main(void)
         STAGE_TEST(of_two_that_make_a_lottery_each_the_second_ends),
         STAGE_TEST(of_two_standbys_one_takes_over_and_the_other_follows_it),
         STAGE_TEST(a_shipper_that_is_killed_again_and_again_follows_on),
+        STAGE_TEST(a_shipper_that_can_not_note_a_claim_makes_none),
         STAGE_TEST(a_standby_of_other_terms_says_so_before_it_is_needed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
