@@ -175,6 +175,19 @@ static bool is_to_resume(const struct supervisor *supervisor)
             supervisor->end == SUPERVISOR_HAD_TO_KILL);
 }
 
+/* What an operator is told who waits for a promotion, and whose server does not come to serve. */
+static const char *why_not_promoted(const struct supervisor *supervisor, bool started,
+                                    const struct failure *failure)
+{
+    if (!started) {
+        return failure->text;
+    }
+    return supervisor->end == SUPERVISOR_FENCED
+               ? "another node has claimed the log after this one, or writes it: this server ends. "
+                 "See its log; where another node serves, start this one with --follow"
+               : "the server is stopping: see its log";
+}
+
 /*
  * Lives from recovery to the end of the shutdown. If a draw could not start, `failure` says why. An
  * operator whose request comes too late is told so.
@@ -201,7 +214,7 @@ static void live(struct supervisor *supervisor, struct failure *failure)
         supervisor_note_end(supervisor, SUPERVISOR_COULD_NOT_START);
     }
     operator_answer_promotion(&supervisor->desk, &supervisor->heritage,
-                              started ? "the server is stopping: see its log" : failure->text);
+                              why_not_promoted(supervisor, started, failure));
     operator_answer_open(&supervisor->desk, &supervisor->heritage, started ? &stopping : failure);
     if (started || keeper_has_storer(&supervisor->keeper)) {
         stopping_run(supervisor);

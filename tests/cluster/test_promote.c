@@ -6,6 +6,7 @@
  */
 #include "tests/harness/bets.h"
 #include "tests/harness/centre.h"
+#include "tests/harness/deadline.h"
 #include "tests/harness/operator.h"
 #include "tests/harness/peer.h"
 
@@ -80,12 +81,45 @@ static void a_node_that_claims_and_can_not_listen_says_so_and_another_start_serv
     bets_expect_stored(again, 1, 0, 15);
 }
 
+/* One claims after the other. Whoever claims last serves; the other one says so, or has served a moment. */
+static void of_two_that_are_promoted_at_once_one_serves_in_the_end(void **state)
+{
+    const struct centre *centre = centre_open(*state, "2");
+    struct server *primary = centre_start_primary(centre, 0);
+    struct server *const standbys[] = {centre_start_standby(centre, 1, "1h"),
+                                       centre_start_standby(centre, 2, "1h")};
+    (void)centre_sell(primary, standbys[0], 10);
+    centre_await_same(primary, standbys[1], "bets.csv");
+    struct program *const orders[] = {operator_start(standbys[0], PROMOTE),
+                                      operator_start(standbys[1], PROMOTE)};
+    const int statuses[] = {program_await_end(orders[0]).status,
+                            program_await_end(orders[1]).status};
+    assert_int_equal(program_await_end(primary->program).status, CENTRE_FENCED);
+    const struct deadline deadline = deadline_in(DEADLINE_MS);
+    while (!program_has_ended(standbys[0]->program) && !program_has_ended(standbys[1]->program)) {
+        assert_true(deadline_pause(deadline));
+    }
+    const int loser = program_has_ended(standbys[0]->program) ? 0 : 1;
+    struct server *winner = standbys[1 - loser];
+    assert_int_equal(program_await_end(standbys[loser]->program).status, CENTRE_FENCED);
+    assert_int_equal(statuses[1 - loser], SERVES);
+    if (statuses[loser] != SERVES) {
+        assert_int_equal(statuses[loser], CLAIMED);
+        assert_non_null(strstr(program_errors(orders[loser]), "another node has claimed"));
+    }
+    struct peer *peer = peer_connect(winner);
+    peer_ask(peer, "1:7\r\n", "server:8:10,open*\r\n");
+    peer_ask(peer, bets_batch(centre->stage, 1, 10, 5), "server:0\r\n");
+    bets_expect_stored(winner, 1, 0, 15);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         STAGE_TEST(a_primary_is_none_to_promote_and_goes_on),
         STAGE_TEST(without_a_log_nothing_is_claimed_and_the_standby_follows_on),
         STAGE_TEST(a_node_that_claims_and_can_not_listen_says_so_and_another_start_serves),
+        STAGE_TEST(of_two_that_are_promoted_at_once_one_serves_in_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
