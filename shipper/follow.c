@@ -180,11 +180,13 @@ static void take_over(struct follower *follower, const struct record *claim)
     finish(follower, FOLLOW_CLAIMED);
 }
 
-static void note_news(struct follower *follower, const struct record *record)
+/* `before` is what the log said up to this record. */
+static void note_news(struct follower *follower, const struct log_state *before,
+                      const struct record *record)
 {
     const int64_t now_ms = clock_monotonic_ms();
     if (record->kind == RECORD_CLAIM && follower->was_caught_up) {
-        takeover_note_claim(&follower->takeover, record->epoch, now_ms);
+        takeover_note_claim(&follower->takeover, before, record, now_ms);
     } else {
         takeover_note_life(&follower->takeover, now_ms);
     }
@@ -239,6 +241,7 @@ static void refuse_broken(struct follower *follower, const struct failure *reaso
 static void apply(struct follower *follower, const struct engine_message *message)
 {
     struct mirror *mirror = &follower->mirror;
+    const struct log_state before = mirror->log;
     struct record record;
     struct failure failure;
     struct failure reason;
@@ -265,7 +268,7 @@ static void apply(struct follower *follower, const struct engine_message *messag
         take_over(follower, &record);
         return;
     }
-    note_news(follower, &record);
+    note_news(follower, &before, &record);
     if (record.kind == RECORD_FILE && strcmp(record.name, DATA_CONTROL_FILE) == 0) {
         tell(follower, "control", "");
     }

@@ -28,10 +28,15 @@ void takeover_note_life(struct takeover *takeover, int64_t now_ms)
     takeover->alive_at_ms = now_ms;
 }
 
-void takeover_note_claim(struct takeover *takeover, uint64_t epoch, int64_t now_ms)
+void takeover_note_claim(struct takeover *takeover, const struct log_state *before,
+                         const struct record *claim, int64_t now_ms)
 {
+    const bool goes_on =
+        strcmp(before->node, claim->node) == 0 && strcmp(before->identity, claim->identity) == 0;
     takeover->alive_at_ms = now_ms;
-    takeover->grace_epoch = epoch;
+    if (!goes_on) {
+        takeover->grace_epoch = claim->epoch;
+    }
 }
 
 void takeover_order(struct takeover *takeover, int64_t now_ms)

@@ -26,7 +26,7 @@ struct takeover {
     uint64_t patience_ms; /* replication.takeover_after */
     int64_t alive_at_ms;  /* monotonic: the primary lived, or we could not hear it */
     uint64_t heard_epoch; /* of the last heartbeat */
-    uint64_t grace_epoch; /* this claim was seen to come: its node needs time to start */
+    uint64_t grace_epoch; /* this claim was seen to come: its server needs time to start */
     uint64_t told_bets_end;
     int64_t heard_at_ms;                       /* since 1970; 0: nothing was heard */
     int64_t namesake_since_ms, namesake_at_ms; /* monotonic, of its first and last beat; 0: none */
@@ -54,8 +54,13 @@ bool takeover_has_namesake(const struct takeover *takeover);
 /* A record came while the log was being followed, or there was no connection at this moment. */
 void takeover_note_life(struct takeover *takeover, int64_t now_ms);
 
-/* Another node's claim came just now: its server has to start before it can be heard. */
-void takeover_note_claim(struct takeover *takeover, uint64_t epoch, int64_t now_ms);
+/*
+ * A claim came just now. One of another node than had written `before` it, or one that begins a draw: its
+ * server has to start before it can be heard. One of the same node is by a shipper that was replaced, whose
+ * server goes on, and is heard at once.
+ */
+void takeover_note_claim(struct takeover *takeover, const struct log_state *before,
+                         const struct record *claim, int64_t now_ms);
 
 /* The operator wants it. */
 void takeover_order(struct takeover *takeover, int64_t now_ms);

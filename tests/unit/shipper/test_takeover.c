@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h> /* after what it needs */
@@ -71,6 +72,28 @@ static void the_rest_of_a_killed_server_is_no_namesake(void **state)
     }
 }
 
+static int64_t due_after_claim(const char *node, const char *identity)
+{
+    struct takeover takeover;
+    struct record claim = {.kind = RECORD_CLAIM, .epoch = written_by_own.epoch + 1};
+    struct log_state log = {.epoch = written_by_own.epoch + 1};
+    (void)snprintf(claim.node, sizeof claim.node, "%s", node);
+    (void)snprintf(claim.identity, sizeof claim.identity, "%s", identity);
+    (void)snprintf(log.node, sizeof log.node, "%s", node);
+    takeover_begin(&takeover, PATIENCE_MS, 0);
+    takeover_note_claim(&takeover, &written_by_own, &claim, BEAT_MS);
+    return takeover_due_ms(&takeover, &log, "two", BEAT_MS);
+}
+
+/* Where a primary died before its new shipper was heard, nobody served for 20 s. */
+static void a_server_that_goes_on_with_another_shipper_gets_no_time_to_start(void **state)
+{
+    (void)state;
+    assert_int_equal(due_after_claim(OWN, written_by_own.identity), PATIENCE_MS);
+    assert_true(due_after_claim("three", written_by_own.identity) > LONG_MS - BEAT_MS);
+    assert_true(due_after_claim(OWN, "the next draw") > LONG_MS - BEAT_MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -78,6 +101,7 @@ int main(void)
         cmocka_unit_test(a_zombies_beats_do_not_count),
         cmocka_unit_test(a_living_node_of_the_same_name_is_never_claimed_over),
         cmocka_unit_test(the_rest_of_a_killed_server_is_no_namesake),
+        cmocka_unit_test(a_server_that_goes_on_with_another_shipper_gets_no_time_to_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
