@@ -215,6 +215,17 @@ static bool read_kind(const char *subject, enum record_kind *kind)
     return false;
 }
 
+static uint64_t count_lines(const char *bytes, size_t count)
+{
+    uint64_t lines = 0;
+    const char *end = bytes + count;
+    for (const char *at = bytes; at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL;
+         at++) {
+        lines++;
+    }
+    return lines;
+}
+
 /* The headers are read; are these the bytes that they tell of? */
 static bool check_bytes(const struct engine_message *message, const struct record *record,
                         struct failure *failure)
@@ -234,11 +245,14 @@ static bool check_bytes(const struct engine_message *message, const struct recor
     if (record->kind == RECORD_CLAIM && message->count != 0 && !begins) {
         return failure_set(failure, "it is a claim that begins no draw, and has bytes");
     }
-    if (lines && (message->count == 0 || record->rows == 0 ||
-                  ((const char *)message->bytes)[message->count - 1] != '\n')) {
+    if (lines &&
+        (message->count == 0 || ((const char *)message->bytes)[message->count - 1] != '\n')) {
         return failure_set(failure, "its bytes are no whole lines");
     }
-    return true;
+    const uint64_t rows = lines ? count_lines(message->bytes, message->count) : 0;
+    return record->rows == rows ||
+           failure_set(failure, "it has %" PRIu64 " lines and tells of %" PRIu64, rows,
+                       record->rows);
 }
 
 static bool read_message(const struct engine_message *message, struct record *record,

@@ -264,9 +264,13 @@ static void bets_are_whole_lines_and_a_claim_has_no_bytes(void **state)
     write_again(&written);
     expect_refused(&written, "whole lines");
     write_one(&written, RECORD_DONE);
+    const uint64_t rows = written.record.rows;
     written.record.rows = 0;
     write_again(&written);
-    expect_refused(&written, "whole lines");
+    expect_refused(&written, "and tells of 0");
+    written.record.rows = rows + 1;
+    write_again(&written);
+    expect_refused(&written, "lines and tells of");
     write_one(&written, RECORD_CLAIM);
     written.record.bytes = "x";
     written.record.length = 1;
