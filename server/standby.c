@@ -288,7 +288,10 @@ static void attend(struct standby *standby, bool is_ready)
     } else if (request.command != ADMIN_PROMOTE) {
         answer(standby, false, "this is a standby: it does nothing but follow. Ask the primary");
     } else if (standby->shipper == 0) {
-        answer(standby, false, "the shipper is just not there: try again");
+        answer(
+            standby, false,
+            "its shipper has ended, and is started again in a moment: try again. Where that stays "
+            "so, its last line in the log says why");
     } else {
         standby->owes_promotion = true;
         standby->has_repeated = false;
