@@ -84,7 +84,7 @@ static bool settle_terms(struct findings *findings, struct failure *failure)
 
 /* ------------------------------------------------------------- going on ---- */
 
-/* Marks in the agencies table who is done. */
+/* Marks in the agencies table who is done. Each agency says so once: a second line is a hand's. */
 static bool mark_done(const struct findings *findings, struct failure *failure)
 {
     struct segment *segment = &findings->heritage->segment;
@@ -95,9 +95,14 @@ static bool mark_done(const struct findings *findings, struct failure *failure)
                                "%s/" DATA_DONE_FILE " has more agencies than limits.agencies",
                                findings->heritage->directory.path);
         }
-        if (atomic_load(&agency->phase) != AGENCY_DONE) {
-            agencies_set_done(segment, agency);
+        if (atomic_load(&agency->phase) == AGENCY_DONE) {
+            return failure_set(failure,
+                               "%s/" DATA_DONE_FILE " was changed: it has two lines of agency "
+                               "%" PRIu32
+                               "; nothing was touched; restore all files from one backup",
+                               findings->heritage->directory.path, findings->done.lines[i].agency);
         }
+        agencies_set_done(segment, agency);
     }
     return true;
 }

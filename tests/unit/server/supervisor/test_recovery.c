@@ -495,7 +495,6 @@ static void agencies_that_are_done_are_known_again(void **state)
     struct done_text done = {.count = 0};
     put_done(&done, 2, ROW_OF_1 ROW_OF_2);
     put_done(&done, 7, ROW_OF_1 ROW_OF_2); /* without any bets */
-    put_done(&done, 2, ROW_OF_1 ROW_OF_2);
     if (!recover(fixture, ROW_OF_1 ROW_OF_2, sizeof ROW_OF_1 ROW_OF_2 - 1, done.bytes, done.count,
                  &failure)) {
         fail_msg("%s", failure.text);
@@ -506,6 +505,21 @@ static void agencies_that_are_done_are_known_again(void **state)
     assert_int_equal(atomic_load(&agencies_find(segment, 2)->phase), AGENCY_DONE);
     assert_int_equal(atomic_load(&agencies_find(segment, 7)->phase), AGENCY_DONE);
     expect_noted(fixture, sizeof ROW_OF_1 ROW_OF_2 - 1, done.count);
+}
+
+/* Whole and true, and once too often; else the storer would be the first to find it. */
+static void an_agency_that_is_done_twice_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct done_text done = {.count = 0};
+    put_done(&done, 2, ROW_OF_1 ROW_OF_2);
+    put_done(&done, 7, ROW_OF_1 ROW_OF_2);
+    put_done(&done, 2, ROW_OF_1 ROW_OF_2);
+    remove_files(fixture);
+    scratch_write(&fixture->scratch, DATA_BETS_FILE, ROW_OF_1 ROW_OF_2,
+                  sizeof ROW_OF_1 ROW_OF_2 - 1);
+    scratch_write(&fixture->scratch, DATA_DONE_FILE, done.bytes, done.count);
+    expect_start_refused(fixture, "it has two lines of agency 2; nothing was touched");
 }
 
 static void a_done_line_cut_short_is_no_line(void **state)
@@ -852,6 +866,7 @@ int main(void)
         RECOVERY_TEST(what_only_the_page_cache_holds_is_not_counted),
         RECOVERY_TEST(only_the_end_of_a_large_file_is_read_again),
         RECOVERY_TEST(agencies_that_are_done_are_known_again),
+        RECOVERY_TEST(an_agency_that_is_done_twice_is_refused),
         RECOVERY_TEST(a_done_line_cut_short_is_no_line),
         RECOVERY_TEST(more_agencies_that_are_done_than_the_table_holds_are_refused),
         RECOVERY_TEST(bets_before_what_control_proves_are_never_cut_off),
