@@ -106,6 +106,9 @@ static void tell_unsealed(struct disk *disk, enum seal_end end, const struct fai
 static bool read_seal(struct storage *storage, struct seal *seal)
 {
     struct failure failure;
+    if (!storage_has_final_files(storage)) {
+        return false;
+    }
     enum seal_end end =
         record_read_seal(&storage->disk->heritage->directory, &storage->control, seal, &failure);
     if (end == SEAL_GOOD) {

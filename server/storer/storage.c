@@ -254,6 +254,12 @@ bool storage_has_bets(struct storage *storage, uint64_t bytes)
     return disk_is_in_place(storage->disk, &storage->bets, bytes);
 }
 
+bool storage_has_final_files(struct storage *storage)
+{
+    return disk_is_in_place(storage->disk, &storage->bets, storage->control.bets_bytes) &&
+           disk_is_in_place(storage->disk, &storage->done_csv, storage->control.done_bytes);
+}
+
 /* ------------------------------------------------------ what control says ---- */
 
 bool storage_note_begun(struct storage *storage, uint64_t durable)

@@ -67,6 +67,12 @@ bool storage_may_leave_rest(const struct storage *storage);
 /* True while bets.csv is in place and holds at least `bytes` bytes; disk_is_in_place says more. */
 bool storage_has_bets(struct storage *storage, uint64_t bytes);
 
+/*
+ * True while bets.csv and done.csv are in place, as long as when sales were closed. They are read by
+ * their descriptors, so a draw could be held of files that nobody can be shown.
+ */
+bool storage_has_final_files(struct storage *storage);
+
 /* ------------------------------------------------------ what control says
  *
  * Each writes control, shows the state in the segment once that is durable, and waits for room where the disk is full. False, and the log says why,

@@ -619,6 +619,42 @@ static void nothing_is_drawn_by_a_seal_that_was_changed(void **state)
     expect_no_draw_after_change(*state, DATA_SEAL_FILE);
 }
 
+/* They are open, and could be read to their ends. */
+static void expect_no_draw_without(struct fixture *fixture, const char *name, bool is_replaced)
+{
+    size_t bytes = 0;
+    open_draw(fixture, "1-3", NUMBER_BY_COMMAND);
+    bet(fixture, 1);
+    (void)ask_done(fixture, 1);
+    expect_close(fixture, "2-3", true, "");
+    char *text = scratch_read(&fixture->scratch, name, &bytes);
+    assert_int_equal(unlinkat(fixture->scratch.descriptor, name, 0), 0);
+    if (is_replaced) {
+        scratch_write(&fixture->scratch, name, text, bytes);
+    }
+    free(text);
+    post(fixture, ORDER_DRAW, NUMBER, control_of(fixture)->seal_sha256, "");
+    assert_false(live_a_round(fixture));
+    assert_int_equal(fixture->disk.trust, DISK_FILE_CHANGED);
+    assert_false(scratch_has(&fixture->scratch, DATA_WINNERS_FILE));
+    expect_state(fixture, CONTROL_SEALED);
+}
+
+static void nothing_is_drawn_when_bets_csv_was_removed(void **state)
+{
+    expect_no_draw_without(*state, DATA_BETS_FILE, false);
+}
+
+static void nothing_is_drawn_when_done_csv_was_removed(void **state)
+{
+    expect_no_draw_without(*state, DATA_DONE_FILE, false);
+}
+
+static void nothing_is_drawn_when_done_csv_was_replaced_by_a_copy(void **state)
+{
+    expect_no_draw_without(*state, DATA_DONE_FILE, true);
+}
+
 /* Of an agency that was closed out no line of done.csv speaks: what was stored of it does. */
 static void bets_that_were_changed_are_not_sealed(void **state)
 {
@@ -735,6 +771,9 @@ int main(void)
         SALES_TEST(nothing_is_drawn_from_bets_that_were_changed_after_the_seal),
         SALES_TEST(nothing_is_drawn_beside_a_done_file_that_was_changed_after_the_seal),
         SALES_TEST(nothing_is_drawn_by_a_seal_that_was_changed),
+        SALES_TEST(nothing_is_drawn_when_bets_csv_was_removed),
+        SALES_TEST(nothing_is_drawn_when_done_csv_was_removed),
+        SALES_TEST(nothing_is_drawn_when_done_csv_was_replaced_by_a_copy),
         SALES_TEST(bets_that_were_changed_are_not_sealed),
         SALES_TEST(with_a_key_seal_and_draw_are_signed),
         SALES_TEST(no_other_key_signs_the_draw_than_the_seal),
