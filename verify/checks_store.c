@@ -237,10 +237,11 @@ static bool check_files(const struct draw_files *files, struct verify_report *re
 
 /* ------------------------------------------------------------------ rows ---- */
 
-/* While bets may come in, the last row may be there in part. */
+/* While bets may come in, the last row may be there in part, behind all that control knows. */
 static uint64_t bad_rows(const struct draw_files *files)
 {
-    bool may_be_unfinished = files->has_control && !draw_files_are_closed(files);
+    bool may_be_unfinished = files->has_control && !draw_files_are_closed(files) &&
+                             files->digest.first_bad >= files->control.bets_bytes;
     return files->digest.bad_rows - (files->bets_unfinished && may_be_unfinished ? 1 : 0);
 }
 
@@ -314,6 +315,7 @@ static void check_bets(const struct draw_files *files, struct verify_report *rep
 struct done_check {
     const struct draw_files *files;
     size_t lines;
+    uint64_t bytes;     /* of the lines */
     uint32_t *agencies; /* owned; of the lines */
     char fault[VERIFY_TEXT_BYTES];
 };
@@ -361,6 +363,7 @@ static bool check_lines(struct done_check *check)
             return false;
         }
         at += (size_t)(line_feed + 1 - line);
+        check->bytes = at;
     }
     return true;
 }
@@ -394,11 +397,11 @@ static bool is_each_done_or_out(struct done_check *check)
 static bool has_all_lines(struct done_check *check)
 {
     const struct control *control = &check->files->control;
-    uint64_t bytes = check->files->done.count;
+    uint64_t bytes = check->bytes;
     if (!draw_files_are_closed(check->files)) {
         (void)snprintf(check->fault, sizeof check->fault,
-                       "%" PRIu64 " bytes are there, and control says %" PRIu64, bytes,
-                       control->done_bytes);
+                       "%" PRIu64 " bytes are there in whole lines, and control says %" PRIu64,
+                       bytes, control->done_bytes);
         return bytes >= control->done_bytes;
     }
     if (bytes != control->done_bytes) {

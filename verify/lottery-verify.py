@@ -787,7 +787,9 @@ class Draw:
         if self.skips('rows', self.no_bets()):
             return
         bets = self.bets
-        bad = bets.bad_rows - (1 if bets.unfinished and self.control and not self.closed else 0)
+        may_be_unfinished = (self.control and not self.closed and
+                             bets.first_bad >= self.control['bets_bytes'])
+        bad = bets.bad_rows - (1 if bets.unfinished and may_be_unfinished else 0)
         if bad:
             self.set('rows', FAIL, '%d of %d rows are no bets, the first at byte %d', bad,
                      bets.rows, bets.first_bad)
@@ -826,8 +828,9 @@ class Draw:
     def find_done_fault(self):
         """What is wrong with done.csv, or None; and how many lines it has."""
         lines = self.done.split(b'\n')
-        seen = set()
-        if lines.pop() and self.closed:
+        seen, size = set(), len(self.done)
+        unfinished = lines.pop()
+        if unfinished and self.closed:
             return 'the last line is not finished', 0
         for number, line in enumerate(lines, 1):
             parsed = parse_done_line(line)
@@ -841,9 +844,12 @@ class Draw:
             if agency in seen:
                 return 'agency %d has two lines' % agency, 0
             seen.add(agency)
-        size, expected = len(self.done), self.control['done_bytes']
-        if size != expected if self.closed else size < expected:
+        expected = self.control['done_bytes']
+        if self.closed and size != expected:
             return '%d bytes are there, and control says %d' % (size, expected), 0
+        size -= len(unfinished)
+        if size < expected:
+            return ('%d bytes are there in whole lines, and control says %d' % (size, expected)), 0
         without = self.control['closed_without']
         try:
             closed_out = AgencySet(without) if without else ()

@@ -429,6 +429,28 @@ static void changed_files_fail_in_the_checks_that_are_about_them(void **state)
     }
 }
 
+/* Sales are open, so a last line may be there in part: but not one that control has counted. */
+static void a_line_that_control_has_counted_is_not_one_that_is_being_written(void **state)
+{
+    static const struct {
+        const char *name, *failing;
+    } files[] = {{"bets.csv", "rows done"}, {"done.csv", "done"}};
+    struct stage *stage = *state;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        const char *path = make_draw(stage, stage_text(stage, "counted-%zu", i),
+                                     &(struct sealed_draw_plan){.state = CONTROL_OPEN});
+        const char *file = stage_text(stage, "%s/%s", path, files[i].name);
+        size_t count = 0;
+        char *bytes = stage_keep(stage, files_load(file, &count));
+        files_write_bytes(file, stage_text(stage, "%.*sx", (int)count, bytes), count + 1);
+        (void)expect_both(stage, VERIFY_EXIT_NOT_SEALED, ARGUMENTS(path));
+        bytes[count - 1] = 'x';
+        files_write_bytes(file, bytes, count);
+        assert_int_equal(unlink(stage_text(stage, "%s/checkpoint", path)), 0);
+        expect_failing(stage, path, files[i].failing);
+    }
+}
+
 /* Has `change` forge the seal, which is canonical again. */
 static void forge_seal(struct stage *stage, const char *path, void (*change)(struct seal *seal))
 {
@@ -632,6 +654,7 @@ int main(void)
         STAGE_TEST(a_key_without_openssl_is_refused),
         STAGE_TEST(a_forged_control_disagrees_with_seal_and_draw),
         STAGE_TEST(changed_files_fail_in_the_checks_that_are_about_them),
+        STAGE_TEST(a_line_that_control_has_counted_is_not_one_that_is_being_written),
         STAGE_TEST(a_seal_that_closes_out_other_agencies_than_those_without_a_line_fails),
         STAGE_TEST(a_number_that_came_before_the_seal_fails),
         STAGE_TEST(every_byte_that_is_changed_is_found_by_both),
