@@ -155,16 +155,35 @@ static bool compare_rows(struct log_rows *rows, const char *name, const struct r
     return true;
 }
 
+/*
+ * A draw is sealed once and held once. A shipper may send the same file again; another one is that of a
+ * second time. A signature may be another one: seal.key may have been changed before the seal counted.
+ */
+static void expect_the_same(struct log_draw *draw, const struct log_file *before,
+                            const struct log_file *file, const char *name)
+{
+    const bool comes_once = strcmp(name, DATA_SEAL_FILE) == 0 || strcmp(name, DATA_DRAW_FILE) == 0;
+    if (comes_once && before->is_there && !sha256_equal(&before->sha256, &file->sha256)) {
+        note(draw->files_fault,
+             "the log has two of %s: record %" PRIu64 ", and another one, record %" PRIu64, name,
+             before->sequence, file->sequence);
+    }
+}
+
 static bool keep_file(struct log_draw *draw, const struct record *record, uint64_t sequence,
                       struct failure *failure)
 {
     for (size_t i = 0; i < LOG_FILES; i++) {
         struct log_file *file = &draw->files[i];
         if (strcmp(record->name, log_file_names[i]) == 0) {
+            const struct log_file before = *file;
             file->is_there = true;
             file->sequence = sequence;
-            return sha256_of(record->bytes, (size_t)record->length, &file->sha256) ||
-                   failure_set(failure, "there is no memory to hash %s", record->name);
+            if (!sha256_of(record->bytes, (size_t)record->length, &file->sha256)) {
+                return failure_set(failure, "there is no memory to hash %s", record->name);
+            }
+            expect_the_same(draw, &before, file, record->name);
+            return true;
         }
     }
     return true;

@@ -73,7 +73,8 @@ struct log_draw {
     uint64_t records;     /* of it */
     uint64_t first_epoch; /* of its records; and the last one */
     uint64_t last_epoch;
-    char log_fault[VERIFY_TEXT_BYTES]; /* of its stream; "": none */
+    char log_fault[VERIFY_TEXT_BYTES];   /* of its stream; "": none */
+    char files_fault[VERIFY_TEXT_BYTES]; /* the log has two seals of it, or two draws; "": not so */
     struct verify_line lines[LOG_CHECKS];
 };
 

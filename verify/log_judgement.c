@@ -104,8 +104,9 @@ static bool compare_file(const struct log_draw *draw, size_t index, unsigned *co
 
 static bool judge_files(struct log_draw *draw, struct failure *failure)
 {
-    char fault[VERIFY_TEXT_BYTES] = "";
+    char fault[VERIFY_TEXT_BYTES];
     unsigned count = 0;
+    memcpy(fault, draw->files_fault, sizeof fault);
     if (!draw->has_control || !draw->is_in_log || draw->log_fault[0] != '\0') {
         set_line(draw, LOG_CHECK_FILES, VERDICT_SKIPPED, "the log does not have all of this draw");
         return true;
@@ -172,6 +173,38 @@ static const struct log_closed *find_own(const struct log_audit *audit, const st
     return found;
 }
 
+/* Reads seal.json. False where there is none that can be read, which other checks tell. */
+static bool read_seal(const struct log_draw *draw, struct seal *seal)
+{
+    struct failure ignored;
+    struct draw_text text;
+    bool is_read = draw_text_read(draw->directory, draw->path, DATA_SEAL_FILE, &text, &ignored) &&
+                   text.bytes != NULL &&
+                   seal_parse(text.bytes, text.count, DATA_SEAL_FILE, seal, &ignored);
+    free(text.bytes);
+    return is_read;
+}
+
+/* The centre said as many bets and agencies as were sealed. False: it has been judged. */
+static bool has_sealed_counts(struct log_draw *draw, const struct national_closed *closed)
+{
+    struct seal seal;
+    if (!read_seal(draw, &seal)) {
+        return true;
+    }
+    const uint64_t rows = seal.bets_rows;
+    const uint64_t agencies = seal.agency_count;
+    seal_close(&seal);
+    if (closed->bets != rows || closed->agencies != agencies) {
+        set_line(draw, LOG_CHECK_NATIONAL, VERDICT_FAIL,
+                 "centre %s closed with %" PRIu64 " bets of %" PRIu64 " agencies, and %" PRIu64
+                 " of %" PRIu64 " were sealed",
+                 closed->centre, closed->bets, closed->agencies, rows, agencies);
+        return false;
+    }
+    return true;
+}
+
 /* What its centre said is what the directory has. False: it has been judged. */
 static bool agrees_with_directory(struct log_draw *draw, const struct log_closed *own)
 {
@@ -204,7 +237,7 @@ static bool agrees_with_directory(struct log_draw *draw, const struct log_closed
                  closed->centre, closed->bytes, draw->bets.bytes);
         return false;
     }
-    return true;
+    return has_sealed_counts(draw, closed);
 }
 
 /* Every share of the draw is what its centre said last before it. */

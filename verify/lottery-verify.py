@@ -2,6 +2,7 @@
 """lottery-verify.py - the second opinion: the checks of lottery-verify, written independently.
 
     lottery-verify.py [--draw NAME | --all] [--key PUB] [--json] [-q] DIRECTORY
+    lottery-verify.py --log EXPORT... [--draw NAME] [--key PUB] [--json] [-q] DIRECTORY...
     lottery-verify.py --prove AGENCY:ROW [--draw NAME] DIRECTORY
     lottery-verify.py --proof FILE --seal FILE [--key PUB]
 
@@ -10,8 +11,8 @@ Python 3.7 and its standard library; signatures are checked by the `openssl` com
 which --key is refused. Names, verdicts and exit statuses are those of lottery-verify;
 docs/draws.md explains them. Nothing is written but temporary files for openssl.
 
-It reads bets.csv in pieces. Its memory grows with the number of winners, and with --prove with the
-number of bets.
+It reads bets.csv in pieces, and an export message by message. Its memory grows with the number of
+winners, and with --prove with the number of bets.
 """
 import argparse
 import base64
@@ -1138,6 +1139,609 @@ class Draw:
                 self.set('draw-winners', OK, 'their hash and counts agree')
 
 
+# ----------------------------------------------------------- the engine's log ----
+
+def make_crc32c_table():
+    """What each 16 bits that leave the register do to it (RFC 3720, B.4: reflected 0x1EDC6F41)."""
+    of_byte = []
+    for value in range(1 << 8):
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+        of_byte.append(value)
+    return [of_byte[low] >> 8 ^ of_byte[(of_byte[low] ^ high) & 0xff]
+            for high in range(1 << 8) for low in range(1 << 8)]
+
+
+CRC32C_TABLE = []
+
+
+def crc32c(data):
+    """Two bytes a step; the table is made by the first call."""
+    if not CRC32C_TABLE:
+        CRC32C_TABLE.extend(make_crc32c_table())
+    table, register = CRC32C_TABLE, UINT32_MAX
+    for (pair,) in struct.iter_unpack('<H', data[:len(data) & ~1]):
+        register = register >> 16 ^ table[(register ^ pair) & 0xffff]
+    if len(data) & 1:
+        register ^= data[-1]
+        for _ in range(8):
+            register = register >> 1 ^ (0x82F63B78 if register & 1 else 0)
+    return register ^ UINT32_MAX
+
+
+LOG_CHECKS = ('log', 'log-bets', 'log-done', 'log-files', 'national')
+LOG_FILES = ('seal.json', 'seal.sig', 'draw.json', 'draw.sig')
+LOGS_MAX, LOG_DIRECTORIES_MAX = 16, 32
+NATIONAL_STREAM = 'DRAW'
+EPOCH_MAX, EPOCH_STEP_MAX = UINT64_MAX // 2, 1000000
+HEADERS_MAX, ENGINE_TEXT_BYTES = 16, 128
+
+
+def header_text(pattern):
+    return lambda value: value if re.fullmatch(pattern, value) else None
+
+
+def header_number(value):
+    return int(value) if re.fullmatch('[0-9]{1,19}', value) else None
+
+
+OF_LINES, OF_FILE, OF_CLAIM = ('bets', 'done'), ('file',), ('claim',)
+OF_ALL = OF_LINES + OF_FILE + OF_CLAIM
+RECORD_HEADERS = (  # name, the kinds that have it, how it is read
+    ('Identity', OF_ALL, header_text('[0-9a-f]{32}')), ('Epoch', OF_ALL, header_number),
+    ('Node', OF_ALL, header_text('[!-~]{1,80}')), ('Nonce', OF_ALL, header_text('[0-9a-f]{32}')),
+    ('Length', OF_ALL, header_number), ('Crc32c', OF_ALL, header_text('[0-9a-f]{8}')),
+    ('Offset', OF_LINES, header_number), ('Rows', OF_LINES, header_number),
+    ('Name', OF_FILE, header_text('[0-9A-Za-z_-][0-9A-Za-z._-]{0,31}')),
+    ('Bets-End', OF_CLAIM, header_number), ('Done-End', OF_CLAIM, header_number))
+
+
+class Message:
+    """A line of an export."""
+
+    def __init__(self, line):
+        try:
+            value = json.loads(line.decode(), object_pairs_hook=no_duplicates)
+        except (ValueError, RecursionError) as error:
+            raise Refused('it is no JSON: %s' % error) from None
+        try:
+            self.sequence, self.stream, self.subject = (
+                value[name] for name in ('sequence', 'stream', 'subject'))
+            self.headers = value['headers']
+            has_text = isinstance(value.get('text'), str)
+            good = (is_integer(2**63 - 1)(self.sequence) and self.sequence > 0 and
+                    type(value['stored_at_ms']) is int and
+                    has_text != isinstance(value.get('base64'), str) and
+                    isinstance(self.headers, dict) and len(self.headers) <= HEADERS_MAX and
+                    all(isinstance(text, str) and len(text.encode()) < ENGINE_TEXT_BYTES and
+                        '\0' not in text
+                        for text in (self.stream, self.subject, *self.headers.values())))
+            self.bytes = (value['text'].encode() if has_text else
+                          base64.b64decode(value['base64'], validate=True))
+        except (KeyError, TypeError, AttributeError, ValueError):
+            good = False
+        if not good:
+            raise Refused('it is no line of `lottery-feed --export`')
+
+
+class Record:
+    """A message of a centre's stream: engine/record.h."""
+
+    def __init__(self, message):
+        try:
+            self.read(message)
+        except Refused as fault:
+            raise Refused('message %d of %s is no right record: %s'
+                          % (message.sequence, message.subject, fault)) from None
+
+    def read(self, message):
+        self.sequence, self.bytes = message.sequence, message.bytes
+        self.kind = message.subject.rpartition('.')[2] if '.' in message.subject else ''
+        if self.kind not in OF_ALL:
+            raise Refused('its subject is that of no record')
+        found = {}
+        for name, kinds, parse in RECORD_HEADERS:
+            if self.kind in kinds:
+                value = message.headers.get('Lottery-' + name)
+                if value is None:
+                    raise Refused('it has no header Lottery-%s' % name)
+                found[name] = parse(value)
+                if found[name] is None:
+                    raise Refused('its header Lottery-%s can\'t be "%.80s"' % (name, value))
+        self.identity, self.epoch, self.node = found['Identity'], found['Epoch'], found['Node']
+        self.offset, self.name = found.get('Offset', 0), found.get('Name', '')
+        self.bets_end, self.done_end = found.get('Bets-End', 0), found.get('Done-End', 0)
+        if not 1 <= self.epoch <= EPOCH_MAX:
+            raise Refused('nobody has written in epoch %d' % self.epoch)
+        self.judge_bytes(found['Length'], found['Crc32c'], found.get('Rows'))
+
+    def judge_bytes(self, length, crc, rows):
+        if length != len(self.bytes):
+            raise Refused('it has %d bytes and tells of %d' % (len(self.bytes), length))
+        own = '%08x' % crc32c(self.bytes)
+        if own != crc:
+            raise Refused('its bytes have the CRC %s, and it tells %s' % (own, crc))
+        if self.kind == 'claim' and self.bytes and (self.bets_end or self.done_end):
+            raise Refused('it is a claim that begins no draw, and has bytes')
+        if self.kind in OF_LINES and not self.bytes.endswith(b'\n'):
+            raise Refused('its bytes are no whole lines')
+        if self.kind in OF_LINES and self.bytes.count(b'\n') != rows:
+            raise Refused('it has %d lines and tells of %d' % (self.bytes.count(b'\n'), rows))
+
+
+class CentreLog:
+    """What a centre's stream says up to one of its records: engine/log_state.h."""
+
+    def __init__(self):
+        self.sequence = self.epoch = self.claimed_at = 0
+        self.node = self.identity = ''
+        self.ends = {'bets': 0, 'done': 0}
+
+    def fold(self, record):
+        try:
+            if record.sequence != self.sequence + 1:
+                raise Refused('the one before it was %d' % self.sequence)
+            if record.kind == 'claim':
+                self.claim(record)
+            else:
+                self.write(record)
+        except Refused as fault:
+            raise Refused('record %d of the log can\'t come next: %s'
+                          % (record.sequence, fault)) from None
+        self.sequence = record.sequence
+
+    def claim(self, record):
+        same_draw = record.identity == self.identity
+        ends = self.ends if same_draw else {'bets': 0, 'done': 0}
+        if record.epoch <= self.epoch:
+            raise Refused('it claims epoch %d, and %s has claimed %d'
+                          % (record.epoch, self.node, self.epoch))
+        if record.epoch - self.epoch > EPOCH_STEP_MAX:
+            raise Refused('it claims epoch %d, and the one before it was %d: no server of the '
+                          'lottery goes on so' % (record.epoch, self.epoch))
+        if (record.bets_end, record.done_end) != (ends['bets'], ends['done']):
+            raise Refused('it claims a log with %d bytes of bets.csv and %d of done.csv, and there '
+                          'are %d and %d' % (record.bets_end, record.done_end, ends['bets'],
+                                             ends['done']))
+        if same_draw and record.bytes:
+            raise Refused('it begins the draw %s a second time' % record.identity)
+        self.epoch, self.claimed_at, self.node = record.epoch, record.sequence, record.node
+        self.identity, self.ends = record.identity, ends
+
+    def write(self, record):
+        if self.epoch == 0:
+            raise Refused('nobody has claimed the log before it')
+        if (record.epoch, record.node) != (self.epoch, self.node):
+            raise Refused('%s wrote it in epoch %d, and %s has claimed %d at %d: the engine has not '
+                          'kept the old writer out' % (record.node, record.epoch, self.node,
+                                                       self.epoch, self.claimed_at))
+        if record.identity != self.identity:
+            raise Refused('it is of the draw %s, and %s was claimed'
+                          % (record.identity, self.identity))
+        if record.kind in OF_LINES:
+            end = self.ends[record.kind]
+            if record.offset != end:
+                raise Refused('%s: its bytes begin at %d, and the log ends at %d'
+                              % ('gap' if record.offset > end else 'overlap', record.offset, end))
+            self.ends[record.kind] = end + len(record.bytes)
+
+
+class LoggedRows:
+    """A file of rows beside the log's bytes of it."""
+
+    def __init__(self, draw, name):
+        self.name, self.file, self.log_end, self.fault = name, draw.open(name), 0, ''
+        self.bytes = 0 if self.file is None else os.fstat(self.file.fileno()).st_size
+
+    def compare(self, record):
+        if self.fault:
+            return
+        own = b''
+        if self.file is not None:
+            self.file.seek(record.offset)
+            own = self.file.read(len(record.bytes))
+        if own == record.bytes:
+            return
+        same = next((at for at, (one, other) in enumerate(zip(own, record.bytes)) if one != other),
+                    None)
+        if same is None:
+            self.fault = ('%s ends at byte %d, and the log has more (record %d)'
+                          % (self.name, record.offset + len(own), record.sequence))
+        else:
+            self.fault = ('%s differs from the log from byte %d on (record %d, epoch %d of %s)'
+                          % (self.name, record.offset + same, record.sequence, record.epoch,
+                             record.node))
+
+
+class LoggedDraw:
+    """What the exports have of the draw of one directory, and the lines about it."""
+
+    def __init__(self, draw):
+        self.draw, self.control, self.lines = draw, draw.control, {}
+        self.identity = draw.control['identity'] if draw.control else None
+        self.rows = {'bets': LoggedRows(draw, 'bets.csv'), 'done': LoggedRows(draw, 'done.csv')}
+        self.files, self.files_fault, self.fault = {}, '', ''
+        self.records = self.first_epoch = self.last_epoch = 0
+
+    def note(self, fault):
+        self.fault = self.fault or fault
+
+    def take(self, log, record):
+        self.first_epoch = self.first_epoch or record.epoch
+        self.last_epoch = record.epoch
+        self.records += 1
+        for kind, rows in self.rows.items():
+            rows.log_end = log.ends[kind]
+        if record.kind in OF_LINES:
+            self.rows[record.kind].compare(record)
+        elif record.kind == 'file' and record.name in LOG_FILES:
+            before = self.files.get(record.name)
+            if before and record.name.endswith('.json') and before[0] != record.bytes:
+                self.files_fault = self.files_fault or (
+                    'the log has two of %s: record %d, and another one, record %d'
+                    % (record.name, before[1], record.sequence))
+            self.files[record.name] = (record.bytes, record.sequence)
+
+    def set(self, check, verdict, text, *values):
+        self.lines[check] = (verdict, text % values if values else text)
+
+    def failed(self):
+        return sum(verdict == FAIL for verdict, _ in self.lines.values())
+
+    def print(self, quiet):
+        for check in LOG_CHECKS:
+            verdict, text = self.lines[check]
+            if not quiet or verdict == FAIL:
+                print('%-8s%-15s %s' % (verdict, check, text))
+        name = self.control['draw'] if self.control else '?'
+        if self.failed():
+            print('draw %s: %d of %d checks against the log FAIL'
+                  % (name, self.failed(), len(LOG_CHECKS)))
+        elif not quiet:
+            print('draw %s: the log agrees' % name)
+
+    def json(self):
+        return [{'name': check, 'verdict': self.lines[check][0], 'text': self.lines[check][1]}
+                for check in LOG_CHECKS]
+
+    # ---- the centre's stream ----
+
+    def judge_log(self, stray_fault):
+        if self.control is None:
+            self.set('log', FAIL, 'without control it is not known which draw it is')
+        elif self.fault:
+            self.set('log', FAIL, '%s', self.fault)
+        elif not self.records:
+            self.set('log', FAIL, 'no export has the lottery %s%s', self.identity,
+                     '; ' + stray_fault if stray_fault else '')
+        else:
+            self.set('log', OK, '%d records of the epochs %d to %d: each whole, in its place, by who '
+                     'had claimed the log', self.records, self.first_epoch, self.last_epoch)
+        self.judge_rows('log-bets', self.rows['bets'])
+        self.judge_rows('log-done', self.rows['done'])
+        self.judge_files()
+
+    def judge_rows(self, check, rows):
+        left = rows.bytes - rows.log_end
+        if not self.records:
+            self.set(check, SKIPPED, 'no export has this draw')
+        elif rows.fault:
+            self.set(check, FAIL, '%s', rows.fault)
+        elif self.fault:
+            self.set(check, SKIPPED, 'the same up to byte %d; what the log has behind that can\'t '
+                     'be judged', rows.log_end)
+        elif left > 0 and self.draw.closed:
+            self.set(check, FAIL, '%s has %d bytes, and the log ends at byte %d of it', rows.name,
+                     rows.bytes, rows.log_end)
+        elif left > 0:
+            self.set(check, OK, 'the same up to byte %d; sales are open, and %d bytes are not in the '
+                     'log', rows.log_end, left)
+        else:
+            self.set(check, OK, 'all %d bytes are the log\'s', rows.bytes)
+
+    def judge_files(self):
+        own = dict(zip(LOG_FILES, (self.draw.seal_data, self.draw.seal_signature,
+                                   self.draw.draw_data, self.draw.draw_signature)))
+        if not self.records or self.fault:
+            self.set('log-files', SKIPPED, 'the log does not have all of this draw')
+            return
+        fault, count = self.files_fault, 0
+        for name in LOG_FILES:
+            logged, sequence = self.files.get(name, (None, 0))
+            if own[name] == logged:
+                count += logged is not None
+            elif own[name] is None:
+                fault = fault or 'there is no %s, and the log has one' % name
+            elif logged is None:
+                fault = fault or 'there is a %s, and the log has none' % name
+            else:
+                fault = fault or '%s is not the one of the log (record %d)' % (name, sequence)
+        self.set('log-files', FAIL if fault else OK, '%s',
+                 fault or '%d of seal, draw and signatures, all the log\'s' % count)
+
+    # ---- the draw of several centres ----
+
+    def number(self):
+        """The number that the directory has drawn with; None: it has not."""
+        return self.control['winning_number'] if self.control and self.control['drawn_at'] else None
+
+    def judge_nation(self, logs):
+        if not logs.has_national or self.control is None:
+            self.compare_directories(logs)
+            return
+        try:
+            verdict, text = logs.national.judge(self)
+        except Refused as fault:
+            verdict, text = FAIL, fault
+        self.set('national', verdict, '%s', text)
+
+    def compare_directories(self, logs):
+        """Without the stream: directories of one draw's name have one number."""
+        others = [other for other in logs.draws
+                  if other is not self and other.number() is not None and
+                  self.number() is not None and other.control['draw'] == self.control['draw']]
+        for other in others:
+            if other.number() != self.number():
+                self.set('national', FAIL, 'number %d here, and %d in %s', self.number(),
+                         other.number(), other.draw.path)
+                return
+        if others:
+            self.set('national', OK, '%d other directories have the same number %d; no export of '
+                     'DRAW says more', len(others), self.number())
+        else:
+            self.set('national', SKIPPED, 'there is no export of DRAW, and no other directory of '
+                     'this draw')
+
+
+# What centres say of a draw: docs/draws.md.
+
+def is_centre(value):
+    return isinstance(value, str) and value != '-' and re.fullmatch('[0-9A-Za-z-]{1,32}', value)
+
+
+def is_expected(value):
+    return isinstance(value, str) and (value == '-' or is_list_of_centres(value))
+
+
+def is_digest_or_none(value):
+    return value == '-' or is_digest(value)
+
+
+CLOSER = is_in('centre', 'operator')
+CLOSED = {'agencies': COUNT, 'bets': COUNT, 'bytes': COUNT, 'centre': is_centre,
+          'closed_by': CLOSER, 'draw': is_name, 'epoch': COUNT, 'expected': is_expected,
+          'format': is_in('lottery closed 1'),
+          'identity': lambda value: value == '-' or is_identity(value),
+          'node': shorter_than(128), 'reason': shorter_than(128),
+          'seal_sha256': is_digest_or_none, 'terms': is_any}
+SHARE = {'agencies': COUNT, 'bets': COUNT, 'bytes': COUNT, 'centre': is_centre,
+         'closed_by': CLOSER, 'closed_sha256': is_digest, 'seal_sha256': is_digest_or_none}
+DRAWN = {'bets': COUNT, 'bytes': COUNT, 'centre': is_centre, 'centres': is_any, 'draw': is_name,
+         'epoch': COUNT, 'format': is_in('lottery drawn 1'), 'node': shorter_than(128),
+         'winning_number': SMALL}
+
+
+def closed_consistently(said):
+    """A centre that closed by itself has a seal; one that was closed out has nothing."""
+    if said['closed_by'] == 'centre':
+        return said['seal_sha256'] != '-' and said.get('identity') != '-'
+    return (said['seal_sha256'] == '-' and said.get('identity', '-') == '-' and
+            said['agencies'] == said['bets'] == said['bytes'] == 0)
+
+
+def parse_closed(data, place):
+    closed = load_canonical(data, place)
+    expect_members(closed, CLOSED, place)
+    terms = closed['terms']
+    expect_members(terms, SEAL_PARTS['terms'], place)
+    if (terms['number_by'] == 'command') != (terms['winning_number'] is None):
+        raise Refused('%s: "winning_number" has to be null where it comes by command, and a number '
+                      'where it does not' % place)
+    if not closed_consistently(closed):
+        raise Refused('%s: it does not say which centre closed which draw with what' % place)
+    return closed
+
+
+def parse_drawn(data, place):
+    drawn = load_canonical(data, place)
+    expect_members(drawn, DRAWN, place)
+    shares = drawn['centres']
+    if not isinstance(shares, list) or not 1 <= len(shares) <= CENTRES_MAX:
+        raise Refused('%s: "centres" is no array of 1 to %d' % (place, CENTRES_MAX))
+    for share in shares:
+        expect_members(share, SHARE, place)
+    names = [share['centre'] for share in shares]
+    if names != sorted(set(names)) or not all(map(closed_consistently, shares)):
+        raise Refused('%s: the centres are not in order, or not what they can be' % place)
+    if any(drawn[what] != sum(share[what] for share in shares) for what in ('bets', 'bytes')):
+        raise Refused('%s: the centres\' bets are not those of the draw' % place)
+    return drawn
+
+
+class NationalLog:
+    """The stream DRAW."""
+
+    def __init__(self):
+        self.last, self.fault = 0, ''
+        self.closed, self.drawn = [], []  # (sequence, SHA-256, what was said), in their order
+
+    def take(self, message):
+        """False where nothing behind the message can be judged."""
+        fault = None
+        if message.sequence != self.last + 1:
+            self.fault = self.fault or (
+                'message %d of DRAW follows message %d: some are missing'
+                % (message.sequence, self.last))
+            return False
+        self.last = message.sequence
+        try:
+            fault = self.take_drawn(message) if message.subject.endswith('.drawn') else \
+                self.take_closed(message)
+        except Refused as refused:
+            fault = 'message %d: %s' % (message.sequence, refused)
+        self.fault = self.fault or fault or ''
+        return True
+
+    def take_closed(self, message):
+        closed = parse_closed(message.bytes, message.subject)
+        subject = 'lottery.draw.%s.closed.%s' % (closed['draw'].replace('.', '='), closed['centre'])
+        if subject != message.subject:
+            return ('message %d of %s is what centre %s says of draw %s: it stands elsewhere'
+                    % (message.sequence, message.subject, closed['centre'], closed['draw']))
+        self.closed.append((message.sequence, sha256(message.bytes), closed))
+        return None
+
+    def take_drawn(self, message):
+        drawn = parse_drawn(message.bytes, message.subject)
+        if message.subject != 'lottery.draw.%s.drawn' % drawn['draw'].replace('.', '='):
+            return ('message %d of %s is the drawing of %s: it stands elsewhere'
+                    % (message.sequence, message.subject, drawn['draw']))
+        first = self.find_drawn(drawn['draw'])
+        self.drawn.append((message.sequence, sha256(message.bytes), drawn))
+        return first and ('draw %s is drawn twice, by the messages %d and %d'
+                          % (drawn['draw'], first[0], message.sequence))
+
+    def find_drawn(self, name):
+        return next((one for one in self.drawn if one[2]['draw'] == name), None)
+
+    def judge(self, logged):
+        """The verdict of a directory and its text; where it FAILs, it may be raised."""
+        control, drawn = logged.control, self.find_drawn(logged.control['draw'])
+        own = [one for one in self.closed if one[2]['identity'] == logged.identity]
+        if self.fault:
+            return FAIL, self.fault
+        if not own:
+            return (FAIL if control['seal_sha256'] else SKIPPED,
+                    'no centre has closed with the lottery %s' % logged.identity)
+        sequence, _, closed = own[-1]
+        self.judge_closed(logged, sequence, closed)
+        if drawn:
+            return OK, self.judge_drawn(logged, closed, *drawn)
+        if logged.number() is not None:
+            return FAIL, 'this centre has drawn, and DRAW has no drawing of %s' % control['draw']
+        return OK, ('centre %s has closed with this seal; the draw waits for others'
+                    % closed['centre'])
+
+    @staticmethod
+    def judge_closed(logged, sequence, closed):
+        control, seal, bets = logged.control, logged.draw.seal, logged.rows['bets'].bytes
+        if closed['draw'] != control['draw']:
+            raise Refused('centre %s said that this lottery is draw %s, and it is %s'
+                          % (closed['centre'], closed['draw'], control['draw']))
+        said = '' if closed['expected'] == '-' else closed['expected']
+        if control['centres_expected'] not in (CENTRES_UNSAID, said):
+            raise Refused('centre %s closed with the centres %.100s, and here %.100s draw together'
+                          % (closed['centre'], said, control['centres_expected'] or 'none'))
+        if closed['seal_sha256'] != (control['seal_sha256'] or '-'):
+            raise Refused('centre %s closed with another seal than this one (message %d)'
+                          % (closed['centre'], sequence))
+        if closed['bytes'] != bets:
+            raise Refused('centre %s closed with %d bytes of bets, and here are %d'
+                          % (closed['centre'], closed['bytes'], bets))
+        if seal and (closed['bets'], closed['agencies']) != (seal['bets']['rows'],
+                                                             len(seal['agencies'])):
+            raise Refused('centre %s closed with %d bets of %d agencies, and %d of %d were sealed'
+                          % (closed['centre'], closed['bets'], closed['agencies'],
+                             seal['bets']['rows'], len(seal['agencies'])))
+
+    def judge_drawn(self, logged, own, sequence, digest, drawn):
+        number = logged.number()
+        if number is not None and number != drawn['winning_number']:
+            raise Refused('this centre drew with number %d, and the draw has %d (message %d)'
+                          % (number, drawn['winning_number'], sequence))
+        for share in drawn['centres']:
+            self.judge_share(share, drawn, sequence)
+        counted = ','.join(share['centre'] for share in drawn['centres'])
+        if counted != own['expected']:
+            raise Refused('the draw counts the centres %.100s, and centre %s expected %.100s'
+                          % (counted, own['centre'], own['expected']))
+        draw = logged.draw.draw
+        if draw and draw.get('national_sha256', digest) != digest:
+            raise Refused('draw.json names another drawing than message %d' % sequence)
+        return ('centre %s of %d: number %d, %d of %d bets%s'
+                % (own['centre'], len(drawn['centres']), drawn['winning_number'], own['bets'],
+                   drawn['bets'], '; not drawn here yet' if number is None else ''))
+
+    def judge_share(self, share, drawn, sequence):
+        """It is what its centre said last before the draw."""
+        said = [one for one in self.closed if one[0] < sequence and
+                (one[2]['draw'], one[2]['centre']) == (drawn['draw'], share['centre'])]
+        if not said:
+            raise Refused('the draw counts centre %s, which had not closed before it'
+                          % share['centre'])
+        at, digest, closed = said[-1]
+        expected = {name: closed[name] for name in SHARE if name != 'closed_sha256'}
+        if share != dict(expected, closed_sha256=digest):
+            raise Refused('the draw counts %d bets of centre %s by another word than that centre\'s '
+                          '(message %d: %d bets)' % (share['bets'], share['centre'], at,
+                                                     closed['bets']))
+
+
+class Logs:
+    """Exports, held against the directories of draws."""
+
+    def __init__(self, draws):
+        self.draws = [LoggedDraw(draw) for draw in draws]
+        self.national, self.has_national, self.stray_fault = NationalLog(), False, ''
+
+    def read(self, path):
+        stream, log, draw = None, CentreLog(), None
+        self.national.last = 0
+        try:
+            with open(path, 'rb') as file:
+                for number, line in enumerate(file, 1):
+                    message = self.read_line(path, number, line, stream)
+                    stream = message.stream
+                    if stream == NATIONAL_STREAM:
+                        self.has_national = True
+                        if not self.national.take(message):
+                            return
+                        continue
+                    try:
+                        record = Record(message)
+                        log.fold(record)
+                    except Refused as fault:
+                        self.end_stream(path, draw, str(fault))
+                        return
+                    draw = self.take_record(log, record, draw)
+        except OSError as error:
+            raise Unreadable('read the export %s: %s' % (path, error.strerror)) from None
+        if stream is None:
+            raise Unreadable('the export %s is empty' % path)
+
+    @staticmethod
+    def read_line(path, number, line, stream):
+        try:
+            message = Message(line)
+        except Refused as fault:
+            raise Unreadable('%s, line %d: %s' % (path, number, fault)) from None
+        if stream not in (None, message.stream):
+            raise Unreadable('%s, line %d: is of the stream %s, and those before of %s'
+                             % (path, number, message.stream, stream))
+        return message
+
+    def end_stream(self, path, draw, fault):
+        """What comes behind a fault can't be judged."""
+        self.stray_fault = self.stray_fault or '%.200s: %.200s' % (path, fault)
+        if draw is not None:
+            draw.note(fault)
+
+    def take_record(self, log, record, draw):
+        """Returns the draw whose records come now; None: none that is here."""
+        if record.kind == 'claim':
+            draw = next((one for one in self.draws if one.identity == record.identity), None)
+            if draw and draw.records and record.bets_end == 0 and draw.rows['bets'].log_end > 0:
+                draw.note('the log begins the draw a second time, at record %d' % record.sequence)
+        if draw is not None:
+            draw.take(log, record)
+        return draw
+
+    def judge(self):
+        for draw in self.draws:
+            draw.judge_log(self.stray_fault)
+            draw.judge_nation(self)
+
+
 # --------------------------------------------------------------- signatures ----
 
 def openssl(*arguments):
@@ -1277,6 +1881,15 @@ def all_draws(directory):
             if name != current] + [(directory, None)]
 
 
+def worse(status, found):
+    return next((bad for bad in (EXIT_UNREADABLE, EXIT_FAIL) if bad in (status, found)), found)
+
+
+def print_json(draws, status):
+    print(json.dumps({'draws': draws, 'status': status}, sort_keys=True, separators=(',', ':'),
+                     ensure_ascii=False))
+
+
 def check(options):
     paths = all_draws(options.directory) if options.all else [
         find_draw(options.directory, options.draw)]
@@ -1292,16 +1905,40 @@ def check(options):
                 draw.print(options.quiet)
         except Unreadable as fault:
             found = complain(fault, EXIT_UNREADABLE)
-        status = next((bad for bad in (EXIT_UNREADABLE, EXIT_FAIL) if bad in (status, found)), found)
+        status = worse(status, found)
     if options.json:
-        print(json.dumps({'draws': draws, 'status': status}, sort_keys=True,
-                         separators=(',', ':'), ensure_ascii=False))
+        print_json(draws, status)
+    return status
+
+
+def check_beside_log(options):
+    """Each directory, and then what the exports say of it."""
+    status, objects, logs = 0, [], Logs([])
+    try:
+        draws = [Draw(path, options.key, archived_as) for path, archived_as in
+                 (find_draw(directory, options.draw) for directory in options.directories)]
+        logs = Logs(draws)
+        for export in options.log:
+            logs.read(export)
+        logs.judge()
+    except Unreadable as fault:
+        status, logs = complain(fault, EXIT_UNREADABLE), Logs([])
+    for logged in logs.draws:
+        logged.draw.check()
+        status = worse(status, EXIT_FAIL if logged.failed() else logged.draw.status())
+        objects.append(dict(logged.draw.json(), log=logged.json()))
+        if not options.json:
+            logged.draw.print(options.quiet)
+            logged.print(options.quiet)
+    if options.json:
+        print_json(objects, status)
     return status
 
 
 def parse_arguments(arguments):
     parser = argparse.ArgumentParser(prog='lottery-verify.py', description=__doc__.split('\n')[0])
-    parser.add_argument('directory', nargs='?', metavar='DIRECTORY')
+    parser.add_argument('directories', nargs='*', metavar='DIRECTORY')
+    parser.add_argument('--log', action='append', default=[], metavar='EXPORT')
     for name, metavar in (('draw', 'NAME'), ('key', 'PUB'), ('prove', 'AGENCY:ROW'),
                           ('proof', 'FILE'), ('seal', 'FILE')):
         parser.add_argument('--' + name, metavar=metavar)
@@ -1311,11 +1948,17 @@ def parse_arguments(arguments):
     parser.add_argument('-V', '--version', action='version', version='lottery-verify.py ' + VERSION)
     options = parser.parse_args(arguments)
     if options.proof or options.seal:
-        if not (options.proof and options.seal) or options.directory or options.draw or \
-                options.all or options.prove or options.json:
+        if not (options.proof and options.seal) or options.directories or options.draw or \
+                options.all or options.prove or options.json or options.log:
             parser.error('--proof FILE and --seal FILE go together, and with --key alone')
-    elif options.directory is None:
+    elif options.log:
+        if options.all or options.prove or len(options.log) > LOGS_MAX or \
+                not 1 <= len(options.directories) <= LOG_DIRECTORIES_MAX:
+            parser.error('--log EXPORT, up to %d times, takes 1 to %d DIRECTORY, and neither --all '
+                         'nor --prove' % (LOGS_MAX, LOG_DIRECTORIES_MAX))
+    elif len(options.directories) != 1:
         parser.error('there has to be one DIRECTORY')
+    options.directory = options.directories[0] if options.directories else None
     if options.draw is not None and (options.all or not is_draw_name(options.draw)):
         parser.error('--draw %s: is no draw\'s name, or goes with --all' % options.draw)
     if options.prove is not None:
@@ -1336,7 +1979,7 @@ def main(arguments):
             return check_proof(options.proof, options.seal, options.key)
         if options.prove:
             return prove(find_draw(options.directory, options.draw)[0], *options.prove)
-        return check(options)
+        return check_beside_log(options) if options.log else check(options)
     except Unreadable as fault:
         return complain(fault, EXIT_UNREADABLE)
     except Refused as fault:

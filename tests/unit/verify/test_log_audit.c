@@ -11,15 +11,20 @@
 #include "seal/draw_report.h"
 #include "store/data_directory.h"
 #include "tests/harness/files.h"
+#include "tests/harness/program.h"
 #include "tests/harness/sealed_draw.h"
 #include "tests/harness/stage.h"
 #include "verify/log_audit.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 50 };
+enum { PATIENCE_MS = 50, ARGUMENTS_MAX = 16 };
+
+#define LOTTERY_VERIFY_PY "verify/lottery-verify.py"
 
 #define OTHER_IDENTITY "ffeeddccbbaa99887766554433221100"
 
@@ -116,24 +121,74 @@ static const char *export_stream(struct centre *centre, const char *stream)
     return path;
 }
 
-static void judge(struct log_audit *audit, const char *const *directories, size_t directory_count,
-                  const char *const *exports)
+/* What lottery-verify.py, which shares no code, says of the same; the caller drops it. */
+static json_t *ask_second_opinion(struct stage *stage, const char *const *directories,
+                                  size_t directory_count, const char *const *exports)
+{
+    char path[PATH_MAX];
+    assert_non_null(realpath(LOTTERY_VERIFY_PY, path)); /* programs run elsewhere */
+    const char *arguments[ARGUMENTS_MAX] = {path, "--json"};
+    size_t count = 2;
+    struct program_end end;
+    for (size_t i = 0; i < directory_count; i++) {
+        arguments[count++] = directories[i];
+    }
+    for (size_t i = 0; exports[i] != NULL; i++) {
+        arguments[count++] = "--log";
+        arguments[count++] = exports[i];
+    }
+    assert_true(count < ARGUMENTS_MAX);
+    struct program *verifier =
+        program_run(stage, &(struct program_plan){.name = "python3", .arguments = arguments}, &end);
+    json_t *said = json_loads(program_log(verifier), 0, NULL);
+    if (said == NULL) {
+        fail_msg("lottery-verify.py ended with %d:\n%s", end.status, program_errors(verifier));
+    }
+    return said;
+}
+
+/* Both have the same verdict in each line. */
+static void expect_second_opinion(struct stage *stage, const struct log_audit *audit,
+                                  const char *const *directories, size_t directory_count,
+                                  const char *const *exports)
+{
+    json_t *said = ask_second_opinion(stage, directories, directory_count, exports);
+    for (size_t i = 0; i < directory_count; i++) {
+        const json_t *draw = json_array_get(json_object_get(said, "draws"), i);
+        for (enum log_check check = 0; check < LOG_CHECKS; check++) {
+            const struct verify_line *line = &audit->draws[i].lines[check];
+            const json_t *other = json_array_get(json_object_get(draw, "log"), check);
+            const char *verdict = json_string_value(json_object_get(other, "verdict"));
+            assert_non_null(verdict);
+            if (strcmp(verdict, verify_verdict_name(line->verdict)) != 0) {
+                fail_msg("line %d is %s (%s), and lottery-verify.py has %s (%s)", check,
+                         verify_verdict_name(line->verdict), line->text, verdict,
+                         json_string_value(json_object_get(other, "text")));
+            }
+        }
+    }
+    json_decref(said);
+}
+
+static void judge(struct stage *stage, struct log_audit *audit, const char *const *directories,
+                  size_t directory_count, const char *const *exports)
 {
     struct failure failure;
     bool good = log_audit_open(audit, directories, directory_count, &failure);
-    while (good && *exports != NULL) {
-        good = log_audit_read(audit, *exports++, &failure);
+    for (const char *const *export = exports; good && *export != NULL; export ++) {
+        good = log_audit_read(audit, *export, &failure);
     }
     if (!good || !log_audit_judge(audit, &failure)) {
         fail_msg("%s", failure.text);
     }
+    expect_second_opinion(stage, audit, directories, directory_count, exports);
 }
 
 /* The directory of the centre beside its log. */
 static void judge_centre(struct log_audit *audit, struct centre *centre)
 {
     const char *const exports[] = {export_stream(centre, "BETS_north"), NULL};
-    judge(audit, &centre->path, 1, exports);
+    judge(centre->stage, audit, &centre->path, 1, exports);
 }
 
 /* Line `check` has this verdict and text, in which "*" is anything; all others don't FAIL. */
@@ -242,6 +297,26 @@ static void another_seal_or_draw_than_the_log_s_is_named(void **state)
     expect(centre, LOG_CHECK_FILES, VERDICT_FAIL, "draw.json is not the one of the log (record 8)");
 }
 
+/* A draw that was held twice, or sealed twice: the files are those of the second time. */
+static void two_seals_or_draws_of_one_lottery_are_named(void **state)
+{
+    static const char *const names[] = {DATA_SEAL_FILE, DATA_DRAW_FILE};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct centre *centre = open_centre_unshipped(*state, names[i], CONTROL_NEW);
+        ship(centre);
+        ship_file(centre, names[i]); /* the same once more: a shipper died */
+        struct log_audit audit;
+        judge_centre(&audit, centre);
+        assert_true(log_audit_is_good(&audit.draws[0]));
+        log_audit_close(&audit);
+        flip(centre, names[i], 10);
+        ship_file(centre, names[i]);
+        expect(centre, LOG_CHECK_FILES, VERDICT_FAIL,
+               stage_text(*state, "the log has two of %s: record 9, and another one, record 10",
+                          names[i]));
+    }
+}
+
 static void a_missing_draw_that_the_log_has_is_named(void **state)
 {
     struct centre *centre = open_centre(*state);
@@ -284,6 +359,14 @@ static void a_gap_and_an_overlap_are_named(void **state)
     expect_log(centre, "overlap: its bytes begin at 0, and the log ends at 39");
 }
 
+static void rows_that_a_record_has_not_are_named(void **state)
+{
+    struct centre *centre = open_centre_unshipped(*state, "north", CONTROL_NEW);
+    fixture_claim(&centre->log);
+    fixture_bets(&centre->log, "1,a,b,1,2000-01-01,1\r\n", 2);
+    expect_log(centre, "is no right record: it has 1 lines and tells of 2");
+}
+
 static void a_missing_record_is_named(void **state)
 {
     struct centre *centre = open_centre(*state);
@@ -295,7 +378,7 @@ static void a_missing_record_is_named(void **state)
     memmove(third, fourth, strlen(fourth) + 1);
     files_write(path, text);
     const char *const exports[] = {path, NULL};
-    judge(&audit, &centre->path, 1, exports);
+    judge(centre->stage, &audit, &centre->path, 1, exports);
     expect_line(&audit.draws[0], LOG_CHECK_LOG, VERDICT_FAIL,
                 "record 4 of the log can't come next: the one before it was 2");
     log_audit_close(&audit);
@@ -486,7 +569,7 @@ static void expect_nation(struct centre *centre, enum verify_verdict verdict, co
     struct log_audit audit;
     const char *const exports[] = {export_stream(centre, "BETS_north"),
                                    export_stream(centre, NATIONAL_STREAM), NULL};
-    judge(&audit, &centre->path, 1, exports);
+    judge(centre->stage, &audit, &centre->path, 1, exports);
     expect_line(&audit.draws[0], LOG_CHECK_NATIONAL, verdict, text);
     log_audit_close(&audit);
     fixture_close(&centre->log);
@@ -620,6 +703,16 @@ static void change_bytes(struct national_closed *closed)
     closed->bytes++;
 }
 
+static void change_bets_of(struct national_closed *closed)
+{
+    closed->bets++;
+}
+
+static void change_agencies(struct national_closed *closed)
+{
+    closed->agencies--;
+}
+
 static void change_centres(struct national_closed *closed)
 {
     (void)snprintf(closed->terms.centres_expected, sizeof closed->terms.centres_expected,
@@ -646,6 +739,10 @@ static void what_a_centre_said_otherwise_is_named(void **state)
     expect_wrong_closed(state, "a", change_seal,
                         "centre north closed with another seal than this one (message 1)");
     expect_wrong_closed(state, "b", change_bytes, " bytes of bets, and here are ");
+    expect_wrong_closed(state, "g", change_bets_of,
+                        "centre north closed with 9 bets of 4 agencies, and 8 of 4 were sealed");
+    expect_wrong_closed(state, "h", change_agencies,
+                        "centre north closed with 8 bets of 3 agencies, and 8 of 4 were sealed");
     expect_wrong_closed(state, "c", change_draw,
                         "centre north said that this lottery is draw 2026-W49, and it is 2026-W48");
     expect_wrong_closed(state, "d", change_identity, "no centre has closed with the lottery ");
@@ -665,7 +762,7 @@ static void a_centre_that_waits_for_others_is_well_so_far(void **state)
     say_closed(centre, &north, &drawn);
     const char *const exports[] = {export_stream(centre, NATIONAL_STREAM), NULL};
     struct log_audit audit;
-    judge(&audit, &centre->path, 1, exports);
+    judge(centre->stage, &audit, &centre->path, 1, exports);
     assert_int_equal(audit.draws[0].lines[LOG_CHECK_NATIONAL].verdict, VERDICT_OK);
     assert_string_equal(audit.draws[0].lines[LOG_CHECK_NATIONAL].text,
                         "centre north has closed with this seal; the draw waits for others");
@@ -711,7 +808,7 @@ static void directories_of_one_draw_have_one_number(void **state)
     const char *const paths[] = {north->path, south->path};
     const char *const exports[] = {export_stream(north, "BETS_north"), NULL};
     struct log_audit audit;
-    judge(&audit, paths, 2, exports);
+    judge(stage, &audit, paths, 2, exports);
     assert_non_null(strstr(audit.draws[0].lines[LOG_CHECK_NATIONAL].text,
                            "1 other directories have the same number 7574"));
     log_audit_close(&audit);
@@ -735,7 +832,9 @@ int main(void)
         STAGE_TEST(rows_that_bets_csv_has_and_the_log_has_not_are_named),
         STAGE_TEST(a_byte_of_done_csv_that_the_log_has_not_is_named),
         STAGE_TEST(another_seal_or_draw_than_the_log_s_is_named),
+        STAGE_TEST(two_seals_or_draws_of_one_lottery_are_named),
         STAGE_TEST(a_missing_draw_that_the_log_has_is_named),
+        STAGE_TEST(rows_that_a_record_has_not_are_named),
         STAGE_TEST(a_wrong_crc_is_named),
         STAGE_TEST(a_gap_and_an_overlap_are_named),
         STAGE_TEST(a_missing_record_is_named),
