@@ -82,7 +82,7 @@ enum mirror_end mirror_check_control(const struct mirror *mirror, const struct r
     if (mirror->has_logged && control_is_older(control, &mirror->logged)) {
         return refuse_content(mirror, record,
                               "its " DATA_CONTROL_FILE " takes a step of the draw back, or has "
-                              "another seal, or another result",
+                              "another seal, another number, or another result",
                               failure);
     }
     return MIRROR_APPLIED;
@@ -99,12 +99,16 @@ enum mirror_end mirror_check_results(const struct mirror *mirror, const struct c
 {
     const struct control *own = &mirror->control;
     const bool other_seal = differ(own->seal_sha256, logged->seal_sha256);
-    if (!other_seal && !differ(own->draw_sha256, logged->draw_sha256)) {
+    const bool other_number = own->terms.number_given && logged->terms.number_given &&
+                              own->terms.winning_number != logged->terms.winning_number;
+    if (!other_seal && !other_number && !differ(own->draw_sha256, logged->draw_sha256)) {
         return MIRROR_APPLIED;
     }
     (void)failure_set(failure,
                       "the log has another %s of the draw than this directory: keep the directory "
                       "for the auditor, and name an empty data.directory",
-                      other_seal ? "seal" : "result");
+                      other_seal     ? "seal"
+                      : other_number ? "number"
+                                     : "result");
     return MIRROR_REFUSED;
 }

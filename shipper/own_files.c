@@ -207,6 +207,25 @@ static bool knows_control(const struct own_files *files, const struct record *re
                        control_state_name(logged.state), control_state_name(own.state));
 }
 
+/* A seal or a draw is made once: the directory has the log's, or was taken back and went on otherwise. */
+static bool knows_record(const struct own_files *files, const struct record *record,
+                         struct failure *failure)
+{
+    struct own_file own = {.bytes = NULL};
+    if (!read_small(files, record->name, &own, failure)) {
+        forget_bytes(&own);
+        return false;
+    }
+    const bool is_there = own.bytes != NULL;
+    const bool is_same = is_there && own.count == record->length &&
+                         (own.count == 0 || memcmp(own.bytes, record->bytes, own.count) == 0);
+    forget_bytes(&own);
+    return is_same ||
+           failure_set(failure, "the log has %s, and this directory has %s: it is an older copy%s",
+                       record->name, is_there ? "another one" : "not",
+                       is_there ? ", or was changed" : "");
+}
+
 /* Signatures are not looked at: seal.key may have been changed since. */
 bool own_files_know(void *context, const struct record *record, struct failure *failure)
 {
@@ -216,8 +235,5 @@ bool own_files_know(void *context, const struct record *record, struct failure *
     }
     const bool is_record =
         strcmp(record->name, DATA_SEAL_FILE) == 0 || strcmp(record->name, DATA_DRAW_FILE) == 0;
-    return !is_record ||
-           faccessat(files->directory->descriptor, record->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-           failure_set(failure, "the log has %s, and this directory has not: it is an older copy",
-                       record->name);
+    return !is_record || knows_record(files, record, failure);
 }

@@ -177,10 +177,16 @@ static bool lacks(const char *own, const char *other)
     return other[0] != '\0' && strcmp(own, other) != 0;
 }
 
+static bool lacks_number(const struct lottery_terms *own, const struct lottery_terms *other)
+{
+    return other->number_given &&
+           (!own->number_given || own->winning_number != other->winning_number);
+}
+
 bool control_is_older(const struct control *own, const struct control *other)
 {
     return strcmp(own->identity, other->identity) == 0 &&
-           (other->state > own->state || (other->terms.number_given && !own->terms.number_given) ||
+           (other->state > own->state || lacks_number(&own->terms, &other->terms) ||
             lacks(own->seal_sha256, other->seal_sha256) ||
             lacks(own->draw_sha256, other->draw_sha256));
 }

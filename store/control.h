@@ -174,8 +174,8 @@ bool control_make(struct control *control, struct failure *failure);
 int64_t control_step_ms(const struct control *control);
 
 /*
- * True when `other`, of the same draw, says what `own` does not: a later step, a number, another seal,
- * another draw. So `own` is of an older copy of the directory. Pure. Called by lottery-shipper.
+ * True when `other`, of the same draw, says what `own` does not: a later step, a number or another one,
+ * another seal, another draw. So `own` is of an older copy of the directory. Pure. Called by lottery-shipper.
  */
 bool control_is_older(const struct control *own, const struct control *other);
 

@@ -424,6 +424,37 @@ static void a_second_seal_of_the_same_draw_is_refused(void **state)
     mirror_close(&fixture->mirror);
 }
 
+/* Closed, and waiting to be drawn with this number. */
+static struct control numbered(uint32_t number)
+{
+    struct control control = some_control(DRAW_1, "1", CONTROL_CLOSED);
+    control.terms.number_by = NUMBER_BY_COMMAND;
+    control.terms.number_given = true;
+    control.terms.winning_number = number;
+    return control;
+}
+
+/* Its operator was told number 1, and another one's 2: as after a copy that went on by itself. */
+static void a_second_number_of_the_same_draw_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct failure failure = {.text = ""};
+    const struct control own = numbered(1);
+    const struct control logged = numbered(2);
+    bool synced = false;
+    be_primary(fixture, ROW_1);
+    assert_true(control_write(&fixture->directory, &own, &synced, &failure));
+    must_begin(fixture);
+    add(fixture, RECORD_BETS, ROW_1);
+    char *text = text_of(&logged);
+    struct record record = {
+        .kind = RECORD_FILE, .name = DATA_CONTROL_FILE, .bytes = text, .length = strlen(text)};
+    assert_int_equal(try_apply(fixture, &record, &failure), MIRROR_REFUSED);
+    assert_non_null(strstr(failure.text, "the log has another number of the draw"));
+    free(text);
+    mirror_close(&fixture->mirror);
+}
+
 static void a_file_that_lost_synced_bytes_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -793,6 +824,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_older_copy_takes_the_seal_from_the_log, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_second_seal_of_the_same_draw_is_refused, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_second_number_of_the_same_draw_is_refused, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_file_that_lost_synced_bytes_is_refused, set_up,
                                         tear_down),

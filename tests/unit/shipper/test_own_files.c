@@ -125,11 +125,27 @@ static void lines_are_read_by_position_and_never_past_the_end(void **state)
 static void a_directory_without_its_seal_knows_less_than_the_log(void **state)
 {
     struct fixture *fixture = *state;
-    struct record seal = {.kind = RECORD_FILE, .name = DATA_SEAL_FILE};
     struct record draw = {.kind = RECORD_FILE, .name = DATA_DRAW_FILE};
-    assert_true(own_files_know(&fixture->files, &seal, &failure));
     assert_false(own_files_know(&fixture->files, &draw, &failure));
-    assert_non_null(strstr(failure.text, "older copy"));
+    assert_non_null(
+        strstr(failure.text, "has draw.json, and this directory has not: it is an older"));
+}
+
+static void a_directory_with_another_seal_than_the_log_is_not_the_one_that_shipped(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t count = 0;
+    char *text = scratch_read(&fixture->scratch, DATA_SEAL_FILE, &count);
+    struct record seal = {
+        .kind = RECORD_FILE, .name = DATA_SEAL_FILE, .bytes = text, .length = count};
+    assert_true(own_files_know(&fixture->files, &seal, &failure));
+    text[count / 2] ^= 1;
+    assert_false(own_files_know(&fixture->files, &seal, &failure));
+    assert_non_null(strstr(failure.text, "has another one: it is an older copy, or was changed"));
+    text[count / 2] ^= 1;
+    seal.length--;
+    assert_false(own_files_know(&fixture->files, &seal, &failure));
+    free(text);
 }
 
 #define OWN_FILES_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -142,6 +158,7 @@ int main(void)
         OWN_FILES_TEST(a_control_that_is_none_is_refused),
         OWN_FILES_TEST(lines_are_read_by_position_and_never_past_the_end),
         OWN_FILES_TEST(a_directory_without_its_seal_knows_less_than_the_log),
+        OWN_FILES_TEST(a_directory_with_another_seal_than_the_log_is_not_the_one_that_shipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

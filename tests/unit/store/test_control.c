@@ -740,6 +740,26 @@ static void every_state_has_a_name_of_its_own(void **state)
 
 #define CONTROL_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* A number by command, once it was told, is that of the draw for ever. */
+static void a_control_without_the_number_of_another_one_is_older(void **state)
+{
+    struct control own = {.state = CONTROL_SEALED};
+    struct control other = {.state = CONTROL_SEALED};
+    (void)state;
+    own.terms.number_by = NUMBER_BY_COMMAND;
+    other.terms = own.terms;
+    assert_false(control_is_older(&own, &other));
+    other.terms.number_given = true;
+    other.terms.winning_number = 1;
+    assert_true(control_is_older(&own, &other));
+    assert_false(control_is_older(&other, &own));
+    own.terms = other.terms;
+    assert_false(control_is_older(&own, &other));
+    own.terms.winning_number = 2;
+    own.state = CONTROL_DRAWN; /* it went on by itself */
+    assert_true(control_is_older(&own, &other));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -766,6 +786,7 @@ int main(void)
         CONTROL_TEST(no_two_lotteries_have_the_same_identity),
         cmocka_unit_test(terms_are_the_same_where_all_of_them_are),
         cmocka_unit_test(every_state_has_a_name_of_its_own),
+        cmocka_unit_test(a_control_without_the_number_of_another_one_is_older),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
