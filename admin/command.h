@@ -48,7 +48,12 @@ struct invocation {
 };
 
 /* How many operands a command takes that takes any. */
-enum command_operands { OPERANDS_ONE, OPERANDS_SOME /* at least one */, OPERANDS_ANY };
+enum command_operands {
+    OPERANDS_ONE,
+    OPERANDS_ONE_OR_NONE,
+    OPERANDS_SOME, /* at least one */
+    OPERANDS_ANY
+};
 
 /* A row of the table. All texts are constant. */
 struct command {
@@ -56,7 +61,8 @@ struct command {
     const char *operand; /* what -h calls its operand, "DEST", "[NAME...]"; NULL: it takes none */
     enum command_operands operands;
     const char *meaning; /* for people, without line ends; -h wraps it */
-    bool is_configured;  /* it is about the directory that the server's configuration names */
+    bool is_configured;  /* it is about the directory that the server's configuration names, unless
+                            it takes one operand or none, and got one */
     enum command_option options[COMMAND_OPTIONS]; /* that it takes, and then zeros */
     /* Carries the command out; `config` is NULL unless it is configured. Returns the exit status,
      * after a complaint where it is not 0 and nothing else says what is wrong. */

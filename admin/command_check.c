@@ -1,5 +1,5 @@
 /*
- * command_check.c - `lottery-admin check DIR [--full]`: what a directory holds, and whether it is
+ * command_check.c - `lottery-admin check [DIR] [--full]`: what a directory holds, and whether it is
  * well.
  *
  * Looks at the current draw and at each archived one (inspection.h), and says what a start would
@@ -365,8 +365,8 @@ int command_check(const struct invocation *invocation, const struct server_confi
                           .members = {.file = stdout},
                           .is_json = command_option(invocation, OPTION_JSON) != NULL,
                           .full = command_option(invocation, OPTION_FULL) != NULL};
-    (void)config;
-    if (!place_open(invocation->operand, &check.directory, &failure)) {
+    const char *directory = config != NULL ? config->data_directory : invocation->operand;
+    if (!place_open(directory, &check.directory, &failure)) {
         return program_complain(invocation->manual, EXIT_UNREAD, "%s", failure.text);
     }
     run_check(&check);

@@ -70,9 +70,12 @@ static const struct command commands[] = {
      .options = {OPTION_JSON},
      .run = command_show},
     {.name = "check",
-     .operand = "DIR",
+     .operand = "[DIR]",
+     .operands = OPERANDS_ONE_OR_NONE,
      .meaning = "say what a data directory holds, what a start would do with it, and whether all "
-                "is well; any directory, running or not. Nothing is changed",
+                "is well; any directory, running or not, and without DIR the configuration's "
+                "data.directory. Nothing is changed",
+     .is_configured = true,
      .options = {OPTION_FULL, OPTION_JSON},
      .run = command_check},
     {.name = "key",
@@ -192,7 +195,7 @@ static const struct program_option *find_option(enum command_option id)
     return NULL;
 }
 
-/* "check DIR [--full] [--json]", and what it means. */
+/* "check [DIR] [--full] [--json]", and what it means. */
 static bool describe_command(size_t index, struct program_operand *operand)
 {
     if (index >= COMMANDS) {
@@ -310,8 +313,24 @@ static bool takes_operands(const struct command *command, size_t count)
     if (command->operand == NULL) {
         return count == 0;
     }
-    return command->operands == OPERANDS_ANY ||
-           (command->operands == OPERANDS_SOME ? count > 0 : count == 1);
+    switch (command->operands) {
+    case OPERANDS_ANY:
+        return true;
+    case OPERANDS_SOME:
+        return count > 0;
+    case OPERANDS_ONE_OR_NONE:
+        return count <= 1;
+    case OPERANDS_ONE:
+        break;
+    }
+    return count == 1;
+}
+
+/* True where the command is about the directory of the configuration, which has to be read. */
+static bool needs_config(const struct command *command, const struct invocation *invocation)
+{
+    return command->is_configured &&
+           (command->operands != OPERANDS_ONE_OR_NONE || invocation->operand == NULL);
 }
 
 static bool takes(const struct command *command, int option)
@@ -389,8 +408,9 @@ int main(int argc, char **argv)
     }
     const struct config_request request = {
         .file = invocation.config_file, .tell = program_complain_of, .context = &complaints};
-    if (command->is_configured && !server_config_load(&request, &config, &failure)) {
+    bool is_configured = needs_config(command, &invocation);
+    if (is_configured && !server_config_load(&request, &config, &failure)) {
         return PROGRAM_EXIT_CONFIG;
     }
-    return command->run(&invocation, command->is_configured ? &config : NULL);
+    return command->run(&invocation, is_configured ? &config : NULL);
 }

@@ -77,7 +77,7 @@ static const struct config_key keys[KEYS] = {
                 FIELD(id),
                 .logged_as = "client_id",
                 .maximum = UINT32_MAX,
-                .meaning = "number of the agency; has to be set"},
+                .meaning = "number of the agency"},
     [KEY_SERVER_ADDRESS] = {.path = {"server.address"},
                             .environment = {"CLI_SERVER_ADDRESS"},
                             .kind = CONFIG_TEXT,

@@ -261,9 +261,9 @@ static bool load(const struct options *options, struct client_config *config)
 }
 
 /* What -t says of a configuration that is right, and of the file of bets that it names. */
-static int tell_of_test(const struct client_config *config)
+static int tell_of_test(const struct client_config *config, const char *file)
 {
-    printf("%s: configuration ok\n", manual.name);
+    program_tell_config_ok(&manual, file);
     return config->bets_file[0] != '\0' ? check_file(config->bets_file)
                                         : program_finish_output(&manual);
 }
@@ -286,7 +286,7 @@ static int run(const struct options *options, struct interrupt *interrupt)
         return program_complain(&manual, PROGRAM_EXIT_CONFIG, "%s", failure.text);
     }
     int status = options->only_test
-                     ? tell_of_test(&config)
+                     ? tell_of_test(&config, options->file)
                      : run_job(&config, &credentials, interrupt, options->progress_lines_up);
     credentials_close(&credentials);
     return status;

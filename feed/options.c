@@ -53,22 +53,21 @@ static const struct program_option program_options[] = {
     {.id = OPTION_FROM,
      .name = "from",
      .argument = "POSITION",
-     .meaning =
-         "go on behind it: 0 (the beginning, and the default), a message's number, or what a "
-         "feed has printed"},
+     .meaning = "go on after it: 0 (the beginning, and the default), a message's number, or what a "
+                "feed has printed"},
     {.id = OPTION_POSITION,
      .name = "position",
      .argument = "FILE",
-     .meaning = "keep the position there, and go on behind it the next time"},
+     .meaning = "keep the position there, and go on after it the next time"},
     {.id = OPTION_FOLLOW,
      .name = "follow",
      .meaning = "do not end: go on with what will be stored, and wait for whoever is away"},
     {.id = OPTION_FORMAT,
      .name = "format",
-     .argument = "FORMAT",
+     .argument = "csv|json",
      .meaning =
          "csv, the rows of bets.csv, and the default; or json, a line a bet, and the position "
-         "behind each group"},
+         "after each group"},
     {.id = OPTION_POSTGRES,
      .name = "postgres",
      .argument = "DSN",

@@ -321,8 +321,9 @@ void config_print_help(const struct config_table *table, FILE *file)
         if (key->default_value != NULL && key->default_value[0] != '\0') {
             fprintf(file, "%*sdefault: %s%s%s\n", (int)indent, "", key->default_value,
                     change[0] == '\0' ? "" : "; ", change);
-        } else if (change[0] != '\0') {
-            fprintf(file, "%*s%s\n", (int)indent, "", change);
+        } else if (key->default_value == NULL || change[0] != '\0') {
+            fprintf(file, "%*s%s\n", (int)indent, "",
+                    key->default_value == NULL ? "has to be set" : change);
         }
     }
 }

@@ -155,7 +155,7 @@ static void print_operands(const struct program_manual *manual, FILE *file)
     }
 }
 
-void program_print_usage(const struct program_manual *manual, FILE *file)
+static void print_usage(const struct program_manual *manual, FILE *file)
 {
     print_synopsis(manual, file);
     fprintf(file, "%s\n", manual->purpose);
@@ -168,7 +168,7 @@ void program_print_usage(const struct program_manual *manual, FILE *file)
 void program_print_help(const struct program_manual *manual, FILE *file)
 {
     struct program_status status;
-    program_print_usage(manual, file);
+    print_usage(manual, file);
     fputs("\nExit status:\n", file);
     for (size_t i = 0; (status = program_status_at(manual, i)).meaning != NULL; i++) {
         fprintf(file, "%*s%*d%*s", OPTION_GAP, "", STATUS_COLUMNS, status.status, OPTION_GAP, "");
@@ -204,6 +204,12 @@ int program_complain(const struct program_manual *manual, int status, const char
     return status;
 }
 
+void program_tell_config_ok(const struct program_manual *manual, const char *file)
+{
+    const char *read = config_file_name(file);
+    printf("%s: configuration ok (%s)\n", manual->name, read != NULL ? read : "no file");
+}
+
 void program_complain_of(const char *mistake, void *complaints)
 {
     struct program_complaints *kept = complaints;
@@ -218,10 +224,9 @@ enum program_reading program_misused(const struct program_manual *manual, const 
     complain(manual, format, values);
     va_end(values);
     if (manual->operand_at == NULL) {
-        program_print_usage(manual, stderr);
-    } else {
-        fprintf(stderr, "%s -h explains how it is called\n", manual->name);
+        print_synopsis(manual, stderr);
     }
+    fprintf(stderr, "%s --help explains how it is called\n", manual->name);
     return PROGRAM_WRONG;
 }
 

@@ -133,9 +133,6 @@ typedef enum program_reading (*program_take_option)(int id, const char *argument
 enum program_reading program_read_options(const struct program_manual *manual, int argc,
                                           char **argv, program_take_option take, void *context);
 
-/* Writes usage, purpose, options and operands. */
-void program_print_usage(const struct program_manual *manual, FILE *file);
-
 /* Returns the option at `index`, the program's own first, then -h and -V; NULL after the last. */
 const struct program_option *program_option_at(const struct program_manual *manual, size_t index);
 
@@ -149,6 +146,12 @@ void program_print_help(const struct program_manual *manual, FILE *file);
 int program_complain(const struct program_manual *manual, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/*
+ * Prints what -t says of a configuration without a mistake, "NAME: configuration ok (config.yaml)".
+ * `file` is the one that was asked for, or NULL, as of config_request.
+ */
+void program_tell_config_ok(const struct program_manual *manual, const char *file);
+
 /* Of whom mistakes are complained, and how many there were. */
 struct program_complaints {
     const struct program_manual *manual;
@@ -159,8 +162,9 @@ struct program_complaints {
 void program_complain_of(const char *mistake, void *complaints);
 
 /*
- * Complains of how the program was called. The usage follows, or a hint at -h where it is long: where
- * the manual has operand_at. Returns PROGRAM_WRONG.
+ * Complains of how the program was called. The synopsis follows, except where each command has its own
+ * (the manual has operand_at), and a hint at --help, which would push the complaint off the screen.
+ * Returns PROGRAM_WRONG.
  */
 enum program_reading program_misused(const struct program_manual *manual, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

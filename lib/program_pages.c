@@ -79,7 +79,8 @@ static void put_title(FILE *file, const char *name, int section, const char *pur
     fprintf(file, " %d \"\" \"lottery " PROGRAM_VERSION "\" \"The national lottery\"\n", section);
     fputs(".\\\" Made of the program's own tables by scripts/pages.sh; changes here are lost.\n",
           file);
-    fputs(".SH NAME\n", file);
+    /* Names of programs and options are copied: none is cut at a line's end, or spread. */
+    fputs(".nh\n.ad l\n.SH NAME\n", file);
     put_text(file, name);
     fputs(" \\- ", file);
     put_text(file, purpose);
@@ -184,6 +185,7 @@ static void put_neighbours(FILE *file, const char *self, const char *keys_page)
     if (keys_page != NULL) {
         put_font(file, "", 'B', keys_page, "(5),\n");
     }
+    put_font(file, "", 'B', "lottery-files", "(5),\n");
     put_font(file, "", 'B', "lottery-protocol", "(7)\n");
 }
 
@@ -274,33 +276,68 @@ static void print_keys_page(const struct program_manual *manual, FILE *file)
 
 /* --------------------------------------------------------------------- bash ---- */
 
-static bool names_a_file(const char *argument)
+/* What is offered for an option's argument. */
+enum argument_kind { ARGUMENT_TEXT, ARGUMENT_FILE, ARGUMENT_DIRECTORY, ARGUMENT_CHOICE };
+
+static enum argument_kind kind_of(const char *argument)
 {
-    static const char *const files[] = {"FILE", "DIRECTORY", "DIR", "PUB"};
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        if (strcmp(argument, files[i]) == 0) {
-            return true;
+    static const struct {
+        const char *argument;
+        enum argument_kind kind;
+    } kinds[] = {
+        {"FILE", ARGUMENT_FILE},           {"PUB", ARGUMENT_FILE},
+        {"EXPORT", ARGUMENT_FILE},         {"PATH", ARGUMENT_FILE},
+        {"DIRECTORY", ARGUMENT_DIRECTORY}, {"DIR", ARGUMENT_DIRECTORY},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(argument, kinds[i].argument) == 0) {
+            return kinds[i].kind;
         }
     }
-    return false;
+    return strchr(argument, '|') != NULL ? ARGUMENT_CHOICE : ARGUMENT_TEXT;
 }
 
-/* The words "-c|--config" of all options whose argument is a file, or is none; false: there are none. */
-static bool put_options_with(const struct program_manual *manual, FILE *file, bool files)
+/* "-c | --config" */
+static void put_option_words(FILE *file, const struct program_option *option)
+{
+    if (option->id < PROGRAM_LONG_ONLY) {
+        fprintf(file, "-%c | ", option->id);
+    }
+    fprintf(file, "--%s", option->name);
+}
+
+/* A case of all options whose argument is of this kind. */
+static void put_case(const struct program_manual *manual, FILE *file, enum argument_kind kind,
+                     const char *body)
 {
     const struct program_option *option = NULL;
     bool any = false;
     for (size_t i = 0; (option = program_option_at(manual, i)) != NULL; i++) {
-        if (option->argument != NULL && names_a_file(option->argument) == files) {
+        if (option->argument != NULL && kind_of(option->argument) == kind) {
             fputs(any ? " | " : "    ", file);
+            put_option_words(file, option);
             any = true;
-            if (option->id < PROGRAM_LONG_ONLY) {
-                fprintf(file, "-%c | ", option->id);
-            }
-            fprintf(file, "--%s", option->name);
         }
     }
-    return any;
+    fputs(any ? body : "", file);
+}
+
+/* A case for each option whose argument is one of some words, "csv|json". */
+static void put_choices(const struct program_manual *manual, FILE *file)
+{
+    const struct program_option *option = NULL;
+    for (size_t i = 0; (option = program_option_at(manual, i)) != NULL; i++) {
+        if (option->argument == NULL || kind_of(option->argument) != ARGUMENT_CHOICE) {
+            continue;
+        }
+        fputs("    ", file);
+        put_option_words(file, option);
+        fputs(") words='", file);
+        for (const char *letter = option->argument; *letter != '\0'; letter++) {
+            fputc(*letter == '|' ? ' ' : *letter, file);
+        }
+        fputs("' ;;\n", file);
+    }
 }
 
 /* Commands of one word, and after a first word those of two; words that come twice come once. */
@@ -338,6 +375,82 @@ static void put_second_words(const struct program_manual *manual, FILE *file)
     }
 }
 
+static bool has_commands(const struct program_manual *manual)
+{
+    struct program_operand operand;
+    return manual->operand_at != NULL && manual->operand_at(0, &operand) && operand.word != NULL;
+}
+
+/* Finds the command among the words before: the first that is neither an option nor its argument. */
+static void put_command_search(const struct program_manual *manual, FILE *file)
+{
+    const struct program_option *option = NULL;
+    bool any = false;
+    fputs("    local index command=''\n"
+          "    for ((index = 1; index < COMP_CWORD; index++)); do\n"
+          "        case ${COMP_WORDS[index]} in\n",
+          file);
+    for (size_t i = 0; (option = program_option_at(manual, i)) != NULL; i++) {
+        if (option->argument != NULL) {
+            fputs(any ? " | " : "        ", file);
+            put_option_words(file, option);
+            any = true;
+        }
+    }
+    fputs(any ? ")\n"
+                "            index=$((index + 1))\n"
+                "            if [[ ${COMP_WORDS[index]} == = ]]; then index=$((index + 1)); fi\n"
+                "            ;;\n"
+              : "",
+          file);
+    fputs("        -*) ;;\n"
+          "        *)\n"
+          "            command=${COMP_WORDS[index]}\n"
+          "            break\n"
+          "            ;;\n"
+          "        esac\n"
+          "    done\n",
+          file);
+}
+
+/* The beginning of the function; "--config=a" are three words of bash. */
+static void put_function(const struct program_manual *manual, FILE *file, const char *function)
+{
+    fprintf(
+        file,
+        "# bash completion for %s. Made of the program's own table by scripts/pages.sh.\n"
+        "# shellcheck shell=bash\n"
+        "%s() {\n"
+        "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} words=''\n"
+        "    COMPREPLY=()\n"
+        "    if [[ $word == = ]]; then\n"
+        "        word=''\n"
+        "    elif [[ $before == = ]]; then\n"
+        "        before=${COMP_WORDS[COMP_CWORD - 2]}\n"
+        "    fi\n",
+        manual->name, function);
+}
+
+/* What is offered after the word before: an option, or the first word of a command of two. */
+static void put_cases(const struct program_manual *manual, FILE *file)
+{
+    fputs("    case $before in\n", file);
+    put_case(manual, file, ARGUMENT_FILE,
+             ")\n        compopt -o filenames 2>/dev/null\n"
+             "        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
+             "        return\n        ;;\n");
+    put_case(manual, file, ARGUMENT_DIRECTORY,
+             ")\n        compopt -o filenames 2>/dev/null\n"
+             "        mapfile -t COMPREPLY < <(compgen -d -- \"$word\")\n"
+             "        return\n        ;;\n");
+    put_choices(manual, file);
+    put_case(manual, file, ARGUMENT_TEXT, ") return ;;\n");
+    if (has_commands(manual)) {
+        put_second_words(manual, file);
+    }
+    fputs("    esac\n", file);
+}
+
 static void print_completion(const struct program_manual *manual, FILE *file)
 {
     const struct program_option *option = NULL;
@@ -346,37 +459,18 @@ static void print_completion(const struct program_manual *manual, FILE *file)
     for (char *hyphen = function; (hyphen = strchr(hyphen, '-')) != NULL;) {
         *hyphen = '_';
     }
-    fprintf(
-        file,
-        "# bash completion for %s. Made of the program's own table by scripts/pages.sh.\n"
-        "# shellcheck shell=bash\n"
-        "%s() {\n"
-        "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} words=''\n"
-        "    COMPREPLY=()\n"
-        "    case $before in\n",
-        manual->name, function);
-    if (put_options_with(manual, file, true)) {
-        fputs(")\n        compopt -o filenames 2>/dev/null\n"
-              "        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
-              "        return\n        ;;\n",
-              file);
+    put_function(manual, file, function);
+    put_cases(manual, file);
+    if (has_commands(manual)) {
+        put_command_search(manual, file);
     }
-    if (put_options_with(manual, file, false)) {
-        fputs(") return ;;\n", file);
-    }
-    if (manual->operand_at != NULL) {
-        put_second_words(manual, file);
-    }
-    fputs("    esac\n"
-          "    if [[ $word == -* ]]; then\n"
-          "        words='",
-          file);
+    fputs("    if [[ $word == -* ]]; then\n        words='", file);
     for (size_t i = 0; (option = program_option_at(manual, i)) != NULL; i++) {
         fprintf(file, " --%s", option->name);
     }
     fputs("'\n", file);
-    if (manual->operand_at != NULL) {
-        fputs("    elif [[ -z $words && $COMP_CWORD -eq 1 ]]; then\n        words='", file);
+    if (has_commands(manual)) {
+        fputs("    elif [[ -z $words && -z $command ]]; then\n        words='", file);
         put_words(manual, file, NULL);
         fputs("'\n", file);
     }

@@ -10,6 +10,9 @@ import itertools
 import re
 import sys
 
+NEIGHBOURS = (('lottery-agency', 1), ('lottery-server', 1), ('lottery-server.yaml', 5),
+              ('lottery-files', 5), ('lottery-protocol', 7))
+
 
 def text_of(text):
     """A piece of a line: fonts for `code` and *words*, links without their targets."""
@@ -17,11 +20,15 @@ def text_of(text):
     pieces = []
     for number, piece in enumerate(re.split(r'`([^`]*)`', text)):
         is_code = number % 2 == 1
-        if not is_code:
+        if is_code:
+            piece = piece.rstrip()
+        else:
             piece = piece.replace('**', '').replace('\\|', '|')
         for plain, escape in (('\\', '\\e'), ('-', '\\-'), ('~', '\\(ti'), ('^', '\\(ha'),
                               ("'", '\\(aq'), ('`', '\\(ga')):
             piece = piece.replace(plain, escape)
+        if not is_code:
+            piece = re.sub(r'(?<!\w)\*(\w[^*]*\w)\*(?!\w)', r'\\fI\1\\fR', piece)
         piece = re.sub(r'[^\x00-\x7f]', lambda found: '\\[u%04X]' % ord(found.group(0)), piece)
         pieces.append('\\fB%s\\fR' % piece if is_code and piece else piece)
     return ''.join(pieces)
@@ -55,7 +62,7 @@ def convert(lines):
             paragraph = False
         if line.startswith('```'):
             in_code = not in_code
-            print('.PP\n.nf\n.RS 4' if in_code else '.RE\n.fi')
+            print('.PP\n.nf\n.RS 2' if in_code else '.RE\n.fi')
             paragraph = False
         elif in_code:
             print(guard(text_of('`%s`' % line) if '`' not in line else text_of(line)) or '\\&')
@@ -68,6 +75,8 @@ def convert(lines):
             paragraph = True
         elif not line.strip():
             paragraph = False
+        elif not paragraph and line.startswith('    '):
+            sys.exit('%s: code stands between ```' % line)
         else:
             item = re.match(r'\s*(?:[-*]|\d+\.) (.*)', line)
             if item:
@@ -98,11 +107,16 @@ def main():
     print('.TH %s %s "" "lottery" "The national lottery"' % (text_of(name.upper()), section))
     print('.\\" Made of %s by scripts/pages.sh; changes here are lost.' % ', '.join(sources))
     print('.SH NAME\n%s \\- %s' % (text_of(name), text_of(purpose)))
+    # Names of programs and keys are copied: none is cut at a line's end, or spread.
+    print('.nh\n.ad l')
     print('.SH DESCRIPTION')
     for number, source in enumerate(sources):
         if number > 0:
             print('.SH ' + text_of(source.partition('#')[2].upper()))
         convert(lines_of(source))
+    print('.SH SEE ALSO')
+    print(',\n'.join('\\fB%s\\fR(%s)' % (text_of(other), where) for other, where in NEIGHBOURS
+                     if other != name))
 
 
 if __name__ == '__main__':

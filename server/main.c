@@ -167,8 +167,8 @@ static bool load(const struct options *options, struct server_config *config,
 }
 
 /* Answers -t: looks at this machine, too, and lists what is wrong there. Returns the exit status. */
-static int test(const struct server_config *config, const struct config_origin *origins,
-                struct program_complaints *complaints)
+static int test(const struct server_config *config, const char *file,
+                const struct config_origin *origins, struct program_complaints *complaints)
 {
     const bool is_right = complaints->count == 0;
     bool runs = false;
@@ -182,8 +182,10 @@ static int test(const struct server_config *config, const struct config_origin *
     if (!can_start) {
         return EXIT_FAILURE;
     }
-    printf("%s: configuration ok%s%s\n", manual.name, runs ? "; a server runs in " : "",
-           runs ? config->data_directory : "");
+    program_tell_config_ok(&manual, file);
+    if (runs) {
+        printf("%s: a server runs in %s\n", manual.name, config->data_directory);
+    }
     return program_finish_output(&manual);
 }
 
@@ -316,7 +318,7 @@ static int run_with(const struct options *options, struct server_config *config,
     struct program_complaints complaints = {.manual = &manual};
     const bool is_known = load(options, config, origins, &complaints);
     if (is_known && options->only_test && !options->only_print) {
-        return test(config, origins, &complaints);
+        return test(config, options->file, origins, &complaints);
     }
     if (complaints.count > 0) {
         return PROGRAM_EXIT_CONFIG;

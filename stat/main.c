@@ -121,7 +121,7 @@ static int run(const struct options *options)
         return judges ? check_print_unknown(stdout, failure.text) : PROGRAM_EXIT_CONFIG;
     }
     if (options->only_check) {
-        printf("%s: configuration ok\n", options_manual.name);
+        program_tell_config_ok(&options_manual, options->file);
         return program_finish_output(&options_manual);
     }
     if (judges) {

@@ -125,14 +125,14 @@ bool options_parse_interval(const char *text, uint64_t *interval_ms)
 }
 
 /* Reads a threshold of --check, a whole number from 1 on, into milliseconds. */
-static enum program_reading take_threshold(const char *argument, uint64_t unit_ms,
-                                           uint64_t *limit_ms)
+static enum program_reading take_threshold(const char *option, const char *argument,
+                                           uint64_t unit_ms, uint64_t *limit_ms)
 {
     enum { THRESHOLD_MAX = 1000000 };
     uint64_t count = 0;
     if (!decimal_parse(argument, strlen(argument), &count) || count == 0 || count > THRESHOLD_MAX) {
-        return program_misused(&options_manual, "%s: not a whole number from 1 to %d", argument,
-                               THRESHOLD_MAX);
+        return program_misused(&options_manual, "%s %s: not a whole number from 1 to %d", option,
+                               argument, THRESHOLD_MAX);
     }
     *limit_ms = count * unit_ms;
     return PROGRAM_GO_ON;
@@ -145,15 +145,15 @@ static enum program_reading take_limit(int id, const char *argument, struct opti
     options->has_limits = true;
     switch (id) {
     case OPTION_WARNING_DISK:
-        return take_threshold(argument, minute_ms, &limits->disk_warning_ms);
+        return take_threshold("--warning-disk", argument, minute_ms, &limits->disk_warning_ms);
     case OPTION_CRITICAL_DISK:
-        return take_threshold(argument, minute_ms, &limits->disk_critical_ms);
+        return take_threshold("--critical-disk", argument, minute_ms, &limits->disk_critical_ms);
     case OPTION_SILENT:
-        return take_threshold(argument, minute_ms, &limits->silent_ms);
+        return take_threshold("--silent", argument, minute_ms, &limits->silent_ms);
     case OPTION_CLOSING:
-        return take_threshold(argument, minute_ms, &limits->closing_ms);
+        return take_threshold("--closing", argument, minute_ms, &limits->closing_ms);
     default: /* OPTION_CERTIFICATE */
-        return take_threshold(argument, day_ms, &limits->certificate_ms);
+        return take_threshold("--certificate", argument, day_ms, &limits->certificate_ms);
     }
 }
 

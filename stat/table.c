@@ -567,8 +567,8 @@ void table_print(FILE *file, const struct snapshot *snapshot, struct table_view 
                       smaller(list_lines(&page, SECTION_AGENCIES), LIST_ROWS_WANTED) +
                       smaller(list_lines(&page, SECTION_HANDLERS), LIST_ROWS_WANTED);
     page.brief = page.lines_left < grid_lines(&page) + wanted;
-    /* Who filters looks for rows: they get the whole window. */
-    if (!is_filtered(&page)) {
+    /* Who filters, or asks who is missing, looks for rows: they get the whole window. */
+    if (!is_filtered(&page) && !page.only_missing) {
         print_grid(&page);
     }
     print_lists(&page, view);

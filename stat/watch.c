@@ -30,8 +30,11 @@ enum {
     TITLE_LINES = 2, /* and what the keys do, or an empty one */
     CLOCK_BYTES = 16,
     KEYS_BYTES = 32,
-    KEYS_TEXT_BYTES = 64
+    KEYS_TEXT_BYTES = 64,
+    TITLE_BYTES = 512
 };
+
+#define TITLE "lottery-stat  "
 
 struct watch {
     const char *directory;
@@ -88,10 +91,30 @@ static void look(struct watch *watch)
 
 /* ------------------------------------------------------------------ drawing ---- */
 
-/* "lottery-stat --watch  data, every 1 s ... 14:03:22", the clock at the right. */
+/* "lottery-stat  data, every 1 s"; of a long path in few columns the end: "...2026/data". */
+static void write_title(const struct watch *watch, size_t room, char title[TITLE_BYTES])
+{
+    static const char elided[] = "...";
+    (void)snprintf(title, TITLE_BYTES, TITLE "%s, every %g s", watch->directory,
+                   (double)watch->interval_ms / MS_PER_SECOND);
+    if (text_columns(title) <= room) {
+        return;
+    }
+    const char *end = watch->directory;
+    size_t columns = text_columns(end);
+    size_t left = room > strlen(TITLE) ? room - strlen(TITLE) : 0;
+    bool is_cut = columns > left;
+    if (is_cut) {
+        size_t kept = left > strlen(elided) ? left - strlen(elided) : 0;
+        end += text_prefix_bytes(end, columns - kept);
+    }
+    (void)snprintf(title, TITLE_BYTES, TITLE "%s%s", is_cut ? elided : "", end);
+    title[text_prefix_bytes(title, room)] = '\0';
+}
+
+/* "lottery-stat  data, every 1 s ... 14:03:22", the clock at the right. */
 static void print_title(const struct watch *watch, FILE *file, unsigned columns)
 {
-    enum { TITLE_BYTES = 512 };
     char title[TITLE_BYTES];
     char clock[CLOCK_BYTES] = "";
     struct tm broken_down;
@@ -99,12 +122,9 @@ static void print_title(const struct watch *watch, FILE *file, unsigned columns)
     if (localtime_r(&now, &broken_down) != NULL) {
         strftime(clock, sizeof clock, "%H:%M:%S", &broken_down);
     }
-    snprintf(title, sizeof title, "lottery-stat  %s, every %g s", watch->directory,
-             (double)watch->interval_ms / MS_PER_SECOND);
     int width = (int)(columns > 0 ? columns : TABLE_COLUMNS_DEFAULT);
     int room = width - (int)strlen(clock) - 1;
-    size_t shown = text_prefix_bytes(title, (size_t)(room > 0 ? room : width));
-    title[shown] = '\0';
+    write_title(watch, (size_t)(room > 0 ? room : width), title);
     if (room > 0) {
         fprintf(file, "%s%*s%s\n", title, room + 1 - (int)text_columns(title), "", clock);
     } else {
@@ -157,29 +177,62 @@ static void print_keys(const struct watch *watch, FILE *file, unsigned columns)
     print_pieces(file, pieces, sizeof pieces / sizeof pieces[0], columns);
 }
 
-static void print_help(FILE *file, unsigned columns, unsigned rows)
+/* Writes the explanation of all keys, in lines of at most `width` columns. */
+static void write_help(FILE *file, unsigned width)
 {
-    static const char *const lines[] = {
-        "",
-        "?           these keys",
-        "q           quit",
-        "/ TEXT      show what has TEXT: an agency's number, a state, a peer; agencies with",
-        "            a connection from such a peer, too",
-        "Esc         show all again",
-        "m           show only the agencies that are missing, or all",
-        "s i b l     sort agencies by state, id, bets, how long silent",
-        "Tab         scroll the other list",
-        "arrows, page up and down, home, end: scroll",
-        "other keys  look at the server now",
-        "",
+    enum { KEY_COLUMNS = 14, KEY_COLUMNS_NARROW = 9, NARROW_COLUMNS = 60 };
+    static const struct {
+        const char *key, *meaning;
+    } keys[] = {
+        {"?", "these keys"},
+        {"q", "quit"},
+        {"/ TEXT", "show what has TEXT: an agency's number, a state, or a peer, and its agencies"},
+        {"Esc", "show all again"},
+        {"m", "show only the agencies that are missing, or all"},
+        {"s i b l", "sort agencies by state, id, bets, how long silent"},
+        {"Tab", "scroll the other list"},
+        {"arrows, page", "and home, end: scroll"},
+        {"other keys", "look at the server now"},
+    };
+    static const char *const notes[] = {
         "First comes what needs a look: !! critical, ! warning, - note.",
         "docs/runbook.md explains each LT number.",
         "lottery-stat --explain explains each figure.",
     };
-    unsigned width = columns > 0 ? columns : TABLE_COLUMNS_DEFAULT;
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0] && (rows == 0 || i < rows); i++) {
-        fprintf(file, "%.*s\n", (int)width, lines[i]);
+    size_t indent = width < NARROW_COLUMNS ? KEY_COLUMNS_NARROW : KEY_COLUMNS;
+    fputc('\n', file);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        bool is_beside = strlen(keys[i].key) + 1 < indent;
+        fprintf(file, "%-*s", is_beside ? (int)indent : 0, keys[i].key);
+        if (!is_beside) {
+            fprintf(file, "\n%*s", (int)indent, "");
+        }
+        text_print_wrapped(file, keys[i].meaning, indent, width);
     }
+    fputc('\n', file);
+    for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
+        text_print_wrapped(file, notes[i], 0, width);
+    }
+}
+
+/* Prints as many lines of the help as there are rows; all where `rows` is 0. */
+static void print_help(FILE *file, unsigned columns, unsigned rows)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *composed = open_memstream(&text, &bytes);
+    if (composed == NULL) {
+        return;
+    }
+    write_help(composed, columns > 0 ? columns : TABLE_COLUMNS_DEFAULT);
+    if (fclose(composed) == 0) {
+        const char *end = text;
+        for (unsigned line = 0; *end != '\0' && (rows == 0 || line < rows); line++) {
+            end += strcspn(end, "\n") + 1;
+        }
+        fprintf(file, "%.*s", (int)(end - text), text);
+    }
+    free(text);
 }
 
 static void print_obstacle(const struct watch *watch, FILE *file, unsigned columns)

@@ -100,8 +100,7 @@ static const struct program_manual manual = {
         {
             {EXIT_SUCCESS, "the draw was held and all is well; or the proof holds"},
             {VERIFY_EXIT_FAIL, "a check FAILs; or the proof does not hold"},
-            {VERIFY_EXIT_UNREADABLE, "the directory, a file or the key can't be read; or it was "
-                                     "called wrongly"},
+            {VERIFY_EXIT_UNREADABLE, "the directory, a file or the key can't be read"},
             {VERIFY_EXIT_NOT_SEALED, "the draw is not sealed, so far all is well"},
             {VERIFY_EXIT_NOT_DRAWN, "sealed and not drawn, so far all is well"},
             {VERIFY_EXIT_ABANDONED, "the draw was abandoned, what there is is well"},

@@ -167,7 +167,7 @@ int main(int argc, char **argv)
         return program_complain(&web_manual, EXIT_FAILURE, "%s", failure.text);
     }
     if (options.only_check) {
-        printf("%s: configuration ok\n", web_manual.name);
+        program_tell_config_ok(&web_manual, options.file);
         return program_finish_output(&web_manual);
     }
     log_set_threshold((enum log_level)config.log_level);

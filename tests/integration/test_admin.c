@@ -214,7 +214,11 @@ static void checking_changes_nothing_and_needs_no_right_to_write(void **state)
     assert_has(program_log(full), "current draw 2026-W48: drawn; bets 8, ");
     assert_has(program_log(full), "all is well\n");
     (void)run_admin(stage, directory, ARGUMENTS("check", directory), STATUS_WELL);
-    const char *text = program_log(run_admin(stage, directory, ARGUMENTS("status"), STATUS_WELL));
+    /* Without an operand it is the configuration's. */
+    const char *text = program_log(run_admin(stage, directory, ARGUMENTS("check"), STATUS_WELL));
+    assert_has(text, stage_text(stage, "%s: ", directory));
+    (void)run_admin(stage, directory, ARGUMENTS("check", directory, directory), STATUS_WRONG_USAGE);
+    text = program_log(run_admin(stage, directory, ARGUMENTS("status"), STATUS_WELL));
     assert_has(text, "\nnumber: 7574, winners: 4\n");
     (void)run_admin(stage, directory, ARGUMENTS("list"), STATUS_WELL);
     assert_string_equal(look_at(stage, directory), before);

@@ -136,7 +136,7 @@ static void minus_t_looks_at_directory_port_and_shared_memory(void **state)
     struct server *server = server_start(stage, NULL);
     const char *port = stage_text(stage, "SERVER_PORT=%u", server->port);
     assert_int_equal(test_config(stage, ENVIRONMENT(port), &program).status, 0);
-    assert_non_null(strstr(program_log(program), "configuration ok; a server runs in "));
+    assert_non_null(strstr(program_log(program), "lottery-server: a server runs in "));
     const char *other = stage_path(stage, "missing/data");
     struct program_end end = test_config(
         stage, ENVIRONMENT(port, stage_text(stage, "DATA_DIRECTORY=%s", other)), &program);
@@ -149,7 +149,7 @@ static void minus_t_looks_at_directory_port_and_shared_memory(void **state)
     assert_int_equal(chmod(server->directory, 0700), 0);
     server_stop_well(server);
     assert_int_equal(test_config(stage, ENVIRONMENT(port), &program).status, 0);
-    assert_non_null(strstr(program_log(program), "configuration ok\n"));
+    assert_non_null(strstr(program_log(program), "configuration ok (no file)\n"));
 }
 
 static void expect_told(struct program *program, const char *const *wanted, size_t count)
@@ -277,7 +277,8 @@ static void what_an_orchestrator_sets_is_ignored_with_a_warning(void **state)
         struct program *program = program_run(stage, &plan, &end);
         assert_int_equal(end.status, 0);
         assert_string_equal(program_log(program),
-                            stage_text(stage, "%s: configuration ok\n", names[i]));
+                            stage_text(stage, "%s: configuration ok (%s)\n", names[i],
+                                       is_agency ? "no file" : "port.yaml"));
         assert_non_null(strstr(program_errors(program),
                                "WARNING: SERVER_PORT=tcp://10.96.0.12:12345 is ignored"));
     }

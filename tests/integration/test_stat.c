@@ -223,7 +223,8 @@ static void minus_t_checks_the_configuration_and_needs_no_server(void **state)
     files_write(config, "server:\n  port: 4711\n");
     struct program *good = program_run(stage, &plan, &end);
     assert_int_equal(end.status, STATUS_FOUND);
-    assert_string_equal(program_log(good), "lottery-stat: configuration ok\n");
+    assert_string_equal(program_log(good),
+                        stage_text(stage, "lottery-stat: configuration ok (%s)\n", config));
     files_write(config, "server:\n  port: 4711\n  gate: 1\n");
     struct program *bad = program_run(stage, &plan, &end);
     assert_int_equal(end.status, PROGRAM_EXIT_CONFIG);
@@ -531,7 +532,7 @@ static void watching_explains_its_keys_and_filters(void **state)
     struct terminal *terminal = watch_on_terminal(server);
     await_shown(terminal, "LT-3006  agency 3 never connected");
     assert_int_equal(write(terminal->master, "?", 1), 1);
-    await_shown(terminal, "Esc         show all again");
+    await_shown(terminal, "Esc           show all again");
     assert_int_equal(write(terminal->master, " /done", 6), 6);
     await_shown(terminal, "/done_  Enter: keep it  Esc: show all");
     await_shown(terminal, "no connection like that");
@@ -541,6 +542,22 @@ static void watching_explains_its_keys_and_filters(void **state)
     assert_int_equal(write(terminal->master, "\x1b", 1), 1); /* Escape, and nothing after it */
     await_shown(terminal, "/ filter");
     await_shown(terminal, "127.0.0.1:");
+    assert_int_equal(write(terminal->master, "q", 1), 1);
+    expect_watch_ends(terminal);
+}
+
+/* On the narrowest window that people have, no line of it is cut off. */
+static void the_help_of_keys_fits_a_narrow_window(void **state)
+{
+    struct server *server = start_busy(*state);
+    struct terminal *terminal = watch_on_terminal(server);
+    const struct winsize narrow = {.ws_row = 24, .ws_col = 40};
+    await_shown(terminal, "127.0.0.1:");
+    assert_int_equal(ioctl(terminal->master, TIOCSWINSZ, &narrow), 0);
+    assert_int_equal(write(terminal->master, "?", 1), 1);
+    await_shown(terminal, "\n\x1b[K/ TEXT   show what has TEXT: an agency's\r");
+    await_shown(terminal, "\n\x1b[K         number, a state, or a peer, and\r");
+    await_shown(terminal, "\n\x1b[Kfigure.");
     assert_int_equal(write(terminal->master, "q", 1), 1);
     expect_watch_ends(terminal);
 }
@@ -584,6 +601,7 @@ int main(void)
         STAGE_TEST(watching_ends_on_q_and_follows_the_windows_size),
         STAGE_TEST(watching_sorts_filters_and_scrolls_by_keys),
         STAGE_TEST(watching_explains_its_keys_and_filters),
+        STAGE_TEST(the_help_of_keys_fits_a_narrow_window),
         STAGE_TEST(watching_goes_on_after_it_was_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

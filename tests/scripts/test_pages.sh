@@ -64,6 +64,16 @@ no_page_has_a_warning() {
     done
 }
 
+no_page_is_wider_than_a_terminal() {
+    command -v man >/dev/null || return 0
+    local page wide
+    for page in "$checkout"/man/*; do
+        wide=$(MANWIDTH=80 LC_ALL=C.UTF-8 man -l "$page" 2>&1 |
+            python3 -c 'import sys; [print(line) for line in sys.stdin if len(line) > 81]')
+        expect_equal '' "$wide" "what is cut off of $page"
+    done
+}
+
 # complete PROGRAM WORD...: what is offered for the last word.
 complete_words() {
     local function=_${1//-/_}
@@ -83,6 +93,16 @@ completions_offer_options_files_and_commands() {
     expect_equal 'some.yaml' "$(complete_words lottery-server -c some)" "a file"
     expect_match '(^| )close( |$)' "$(complete_words lottery-admin clo)"
     expect_equal 'revoke' "$(complete_words lottery-admin pki rev)" "a second word"
+    expect_equal 'status' "$(complete_words lottery-admin -c some.yaml sta)" "a command after options"
+    expect_equal 'status' "$(complete_words lottery-admin --config = some.yaml sta)" "and after one with ="
+    expect_equal '' "$(complete_words lottery-admin show sta)" "the operand of a command"
+    expect_equal 'some.yaml' "$(complete_words lottery-admin --config = so)" "a file after ="
+    mkdir somewhere
+    expect_equal 'somewhere' "$(complete_words lottery-admin --directory some)" "a directory"
+    # shellcheck disable=SC1091
+    source "$checkout/completion/lottery-feed"
+    expect_equal 'csv json' "$(complete_words lottery-feed --format '')" "values"
+    expect_equal 'json' "$(complete_words lottery-feed --format = j)" "values after ="
 }
 
 run_tests \
@@ -91,4 +111,5 @@ run_tests \
     exit_statuses_are_those_that_operations_explains \
     an_option_that_no_page_has_is_found \
     no_page_has_a_warning \
+    no_page_is_wider_than_a_terminal \
     completions_offer_options_files_and_commands

@@ -259,9 +259,13 @@ static void the_help_aligns_names_and_breaks_meanings_between_words(void **state
 {
     (void)state;
     static const struct config_key helped[] = {
-        {.path = {"a.long_key"}, .environment = {"LONG"}, .meaning = "what it means"},
+        {.path = {"a.long_key"},
+         .environment = {"LONG"},
+         .default_value = "",
+         .meaning = "what it means"},
         {.path = {"b", "c"},
          .environment = {"B", "C"},
+         .default_value = "",
          .meaning = "this meaning is as long as a line of one hundred columns that begins behind "
                     "twelve others may be; more"},
         {.environment = {"ONLY"}, .meaning = "no key of the file"},
@@ -282,7 +286,8 @@ static void the_help_aligns_names_and_breaks_meanings_between_words(void **state
         "twelve\n"
         "              others may be; more\n"
         "              ONLY\n"
-        "              no key of the file\n");
+        "              no key of the file\n"
+        "              has to be set\n");
 }
 
 /* ------------------------------------------------------------- all mistakes ---- */

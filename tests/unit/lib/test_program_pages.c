@@ -28,6 +28,8 @@ static const struct config_table table = {.keys = keys, .count = sizeof keys / s
 static const struct program_option options[] = {
     {.id = 'c', .name = "config", .argument = "FILE", .meaning = "the configuration"},
     {.id = PROGRAM_LONG_ONLY, .name = "wait", .argument = "TIME", .meaning = "it's so \\ long"},
+    {.id = PROGRAM_LONG_ONLY + 1, .name = "as", .argument = "csv|json", .meaning = "the form"},
+    {.id = PROGRAM_LONG_ONLY + 2, .name = "to", .argument = "DIR", .meaning = "where to"},
 };
 
 static bool describe(size_t index, struct program_operand *operand)
@@ -114,9 +116,13 @@ static void the_completion_knows_files_options_and_commands(void **state)
     static const char *const wanted[] = {
         "_lottery_trial() {\n",
         "    -c | --config)\n        compopt -o filenames",
+        "    --to)\n        compopt -o filenames 2>/dev/null\n"
+        "        mapfile -t COMPREPLY < <(compgen -d",
+        "    --as) words='csv json' ;;\n",
         "    --wait) return ;;\n",
+        "        -c | --config | --wait | --as | --to)\n            index=",
         "    pki) words=' init list' ;;\n",
-        "        words=' --config --wait --help --version'\n",
+        "        words=' --config --wait --as --to --help --version'\n",
         "        words=' status pki close'\n",
         "complete -o default -F _lottery_trial lottery-trial\n",
     };

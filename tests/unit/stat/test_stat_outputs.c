@@ -616,6 +616,7 @@ static void only_the_missing_agencies_are_shown_on_demand(void **state)
         table_of(&snapshot, (struct table_view){.columns = 80, .only_missing = true});
     assert_has(table, "\n           1  open");
     assert_null(strstr(table, "\n           2  open"));
+    assert_null(strstr(table, "\nring "));
 }
 
 static void the_draw_is_told_with_its_seal_and_who_has_no_name(void **state)
