@@ -200,11 +200,11 @@ bool dial_pause(struct interrupt *interrupt, struct patience *patience)
     return false;
 }
 
-/* Logs the reason, and the time of day until which it will be tried again. */
+/* Logs the reason, and the time of day, rounded up to a second, until which it is tried again. */
 static void tell_failure(const struct failure *failure, const struct patience *patience)
 {
     int64_t left_ms = patience_deadline_ms(patience) - clock_monotonic_ms();
-    time_t end = time(NULL) + (time_t)(left_ms / MS_PER_SECOND);
+    time_t end = (time_t)((clock_wall_ms() + left_ms + MS_PER_SECOND - 1) / MS_PER_SECOND);
     struct tm broken_down;
     char until[TIME_BYTES];
     localtime_r(&end, &broken_down);

@@ -74,7 +74,8 @@ bool resolver_split(const char *address, const char *place, struct resolver_name
     char port_place[CONFIG_PLACE_BYTES + sizeof ": its port"];
     const char *colon = strrchr(address, ':');
     if (colon == NULL || !take_host(address, colon, name)) {
-        return failure_set(failure, "%s: \"%.60s\" is not host:port", place, address);
+        return failure_set(failure, "%s: \"%.60s\" is not host:port, like localhost:12345", place,
+                           address);
     }
     snprintf(port_place, sizeof port_place, "%s: its port", place);
     return resolver_check_port(colon + 1, port_place, failure) &&

@@ -292,7 +292,7 @@ static void several_servers_are_a_list_each_of_which_is_checked(void **state)
     assert_loads(state, "id: 1\nserver: {address: \"a:1,[::1]:2, b:3\"}\n");
     assert_string_equal(config.server_address, "a:1,[::1]:2, b:3");
     assert_refused(state, "id: 1\nserver: {address: \"a:1,b\"}\n",
-                   ":2: server.address: \"b\" is not host:port");
+                   ":2: server.address: \"b\" is not host:port, like localhost:12345");
     assert_refused(state, "id: 1\nserver: {address: \"a:1,*.h:1\"}\ntls: {mode: required, ca: x}\n",
                    ":2: server.address: no certificate can be for \"*.h\": set tls.server_name to "
                    "the name that the server's certificate is for");
@@ -334,17 +334,18 @@ static void a_host_that_is_too_long_is_refused_and_not_cut(void **state)
 static void an_address_without_host_or_port_is_refused(void **state)
 {
     assert_refused(state, "id: 1\nserver:\n  address: server\n",
-                   ":3: server.address: \"server\" is not host:port");
+                   ":3: server.address: \"server\" is not host:port, like localhost:12345");
     assert_refused(state, "id: 1\nserver:\n  address: \":12345\"\n",
-                   ":3: server.address: \":12345\" is not host:port");
+                   ":3: server.address: \":12345\" is not host:port, like localhost:12345");
     assert_refused(state, "id: 1\nserver:\n  address: \"server:\"\n",
                    ":3: server.address: its port: \"\" is not a whole number from 1 to 65535");
-    assert_refused(state, "id: 1\nserver:\n  address: \"http://server:80\"\n",
-                   ":3: server.address: \"http://server:80\" is not host:port");
+    assert_refused(
+        state, "id: 1\nserver:\n  address: \"http://server:80\"\n",
+        ":3: server.address: \"http://server:80\" is not host:port, like localhost:12345");
     assert_refused(state, "id: 1\nserver:\n  address: \"[::1:80\"\n",
-                   ":3: server.address: \"[::1:80\" is not host:port");
+                   ":3: server.address: \"[::1:80\" is not host:port, like localhost:12345");
     assert_variable_refused(state, "SERVER_HOST", "a host",
-                            "SERVER_HOST: \"a host:12345\" is not host:port");
+                            "SERVER_HOST: \"a host:12345\" is not host:port, like localhost:12345");
     assert_refused(state, "id: 1\nserver:\n  address:\n",
                    ":3: server.address: is 0 bytes long; at least 1 are needed");
     assert_variable_refused(

@@ -58,13 +58,13 @@ static void each_of_several_has_its_turn_in_the_order_of_the_list(void **state)
 static void what_is_no_address_is_refused_wherever_it_stands(void **state)
 {
     (void)state;
-    assert_refused("", "here: \"\" is not host:port");
-    assert_refused("a:1,", "here: \"\" is not host:port");
-    assert_refused(",a:1", "here: \"\" is not host:port");
-    assert_refused("a:1,,b:2", "here: \"\" is not host:port");
-    assert_refused("a:1,b", "here: \"b\" is not host:port");
+    assert_refused("", "here: \"\" is not host:port, like localhost:12345");
+    assert_refused("a:1,", "here: \"\" is not host:port, like localhost:12345");
+    assert_refused(",a:1", "here: \"\" is not host:port, like localhost:12345");
+    assert_refused("a:1,,b:2", "here: \"\" is not host:port, like localhost:12345");
+    assert_refused("a:1,b", "here: \"b\" is not host:port, like localhost:12345");
     assert_refused("a:1 ,b:1", "here: its port: \"1 \" is not a whole number from 1 to 65535");
-    assert_refused("a:1;b:2", "here: \"a:1;b:2\" is not host:port");
+    assert_refused("a:1;b:2", "here: \"a:1;b:2\" is not host:port, like localhost:12345");
     assert_refused("a:1,b:0", "here: its port: \"0\" is not a whole number from 1 to 65535");
 }
 
