@@ -64,7 +64,8 @@ def it_tells_of_a_dead_storer_and_the_next_one(stand, browser):
     look = "document.querySelector('#look').textContent"
     browser.wait(look + ".includes('LT-3009warningstorers that died: ')")
     browser.open(stand.url + '?lang=es')
-    browser.wait(look + ".includes('LT-3009avisoMurió un storer: ')")
+    browser.wait(look + ".includes('LT-3009avisostorers que murieron: 1 en ')")
+    browser.wait(look + ".includes(' → buscar el motivo en el log')")
 
 
 def it_survives_a_restart_and_says_when_the_server_is_gone(stand, browser):
