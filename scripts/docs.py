@@ -206,12 +206,21 @@ def check_verdict(title, body, message, users):
             complain(RUNBOOK, '%s: has no "%s"', title, item)
 
 
+def check_translations(messages):
+    """The page has a title and a first step in Spanish for each verdict that it may show."""
+    shown, page = ''.join(read(path) for path in sources('stat')), read('web/page.html')
+    for number, name, action, _ in messages:
+        if action == 'verdict' and 'LOG_' + name in shown and page.count("'LT-%s': '" % number) != 2:
+            complain('web/page.html', 'LT-%s has no title or no hint in Spanish', number)
+
+
 def check_messages():
     """The table of messages, the calls that name them, and the runbook."""
     text = read(LOG_MESSAGES)
     check_numbers(text)
     messages = {message[1]: message for message in MESSAGE.findall(text)}
     levels, places = check_calls(messages)
+    check_translations(messages.values())
     sections = {}
     for title, body in re.findall(r'^## (LT-\d+[^\n]*)\n(.*?)(?=^##? |\Z)', read(RUNBOOK),
                                   re.MULTILINE | re.DOTALL):
@@ -297,6 +306,39 @@ def check_keys():
             if not any(keys_of(path).get((quoted(row[0]) or ['?'])[0], [None])[:1]
                        == quoted(row[1])[:1] for path, _ in KEYS.values()):
                 complain(page, '"%s": there is no key %s that %s sets', heading, row[0], row[1])
+
+
+SECTION_FILES = ('crl', 'crt', 'csv', 'json', 'log', 'pem', 'sig', 'toml', 'yaml', 'yml')
+
+
+def check_key_names():
+    """`section.key`, in an operator's page or in a hint, is a key; a file may be called so, too."""
+    keys = set().union(*(re.findall(r'"((?:\w+\.)?\w+)"', names) for path, _ in KEYS.values()
+                         for names in re.findall(r'\.path = \{([^}]*)\}', read(path))))
+    files = {os.path.basename(path) for path in glob.glob('**/*', recursive=True)}
+    texts = [(page, re.findall(r'`(\w+\.\w+)(?:`|:)', read(page))) for page in
+             (OPERATIONS, RUNBOOK, 'README.md', 'LEEME.md')]
+    texts.append((LOG_MESSAGES, [name for message in MESSAGE.findall(read(LOG_MESSAGES))
+                                 for name in re.findall(r'\b[a-z]+\.\w+\b', message[3])]))
+    sections = {key.partition('.')[0] for key in keys if '.' in key}
+    for where, names in texts:
+        for name in names:
+            section_of, _, rest = name.partition('.')
+            if section_of in sections and name not in keys | files and rest not in SECTION_FILES:
+                complain(where, 'there is no key %s', name)
+
+
+def check_commands():
+    """`lottery-admin WORD`, in a page or in a hint of the log, is one of its commands."""
+    names = re.findall(r'\{\.name = "([a-z -]+)",\s*(?:\.operand|\.meaning)', read('admin/main.c'))
+    words = {name.partition(' ')[0] for name in names}
+    if 'status' not in words:
+        complain('admin/main.c', 'no table of commands is found')
+    hints = ' '.join('`%s`' % message[3] for message in MESSAGE.findall(read(LOG_MESSAGES)))
+    for where, text in [(page, read(page)) for page in pages()] + [(LOG_MESSAGES, hints)]:
+        for name in re.findall(r'\blottery-admin(?: -c \S+)?\s+([a-z][a-z-]*)\b(?=[^`\n]*`)', text):
+            if name not in words:
+                complain(where, 'lottery-admin has no command %s', name)
 
 
 # ----------------------------------------------------------------- counters ----
@@ -467,7 +509,7 @@ def check_pages():
 
 
 def main():
-    for check in (check_messages, check_keys, check_counters, check_disasters, check_threats,
+    for check in (check_messages, check_keys, check_key_names, check_commands, check_counters, check_disasters, check_threats,
                   check_fault_points, check_rooms, check_reading, check_alarms, check_pages):
         check()
     print('\n'.join(found), file=sys.stderr, end='\n' if found else '')

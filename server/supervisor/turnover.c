@@ -134,7 +134,7 @@ bool turnover_start(struct supervisor *supervisor, struct failure *failure)
         return false;
     }
     if (!keeper_start(&supervisor->keeper)) {
-        return failure_set(failure, "the storer did not start");
+        return failure_set(failure, "the storer did not start: its lines in the log say why");
     }
     ship_keeper_replace(&supervisor->ship_keeper); /* the storer has said what is durable */
     ownership_begin(&supervisor->ownership, heritage);

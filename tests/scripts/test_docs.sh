@@ -98,10 +98,30 @@ a_field_without_a_name_and_an_unknown_conversion_are_found() {
     expect_found 'web/main.c:[0-9]+: lib/log_fields.c does not know what is in'
 }
 
+a_verdict_without_a_translation_is_found() {
+    copy_sources
+    plant "s/'LT-3007': 'llamar[^']*',//" web/page.html
+    expect_found 'web/page.html: LT-3007 has no title or no hint in Spanish'
+}
+
 a_key_that_no_page_explains_is_found() {
     copy_sources
     plant '/^\| `ring.bytes`/d' docs/operations.md
     expect_found 'key ring.bytes is not in "The server.s keys"'
+}
+
+a_key_that_is_not_there_is_found() {
+    copy_sources
+    plant '/^MESSAGE\(1205, /,/\)$/s/batch.inFlight/batch.in_flight/' lib/log_messages.inc
+    plant '0,/`timeouts.idle`/s/`timeouts.idle`/`timeouts.silent`/' docs/runbook.md
+    expect_found 'lib/log_messages.inc: there is no key batch.in_flight'
+    expect_found 'docs/runbook.md: there is no key timeouts.silent'
+}
+
+a_command_that_is_not_there_is_found() {
+    copy_sources
+    plant 's/`lottery-admin pki agency N`/`lottery-admin certificate`/' docs/runbook.md
+    expect_found 'docs/runbook.md: lottery-admin has no command certificate'
 }
 
 a_keys_other_environment_variable_is_found() {
@@ -204,7 +224,10 @@ run_tests \
     a_hint_that_is_not_the_first_step_is_found \
     a_calls_own_action_is_found \
     a_field_without_a_name_and_an_unknown_conversion_are_found \
+    a_verdict_without_a_translation_is_found \
     a_key_that_no_page_explains_is_found \
+    a_key_that_is_not_there_is_found \
+    a_command_that_is_not_there_is_found \
     a_keys_other_environment_variable_is_found \
     a_key_that_the_readme_invents_is_found \
     a_key_that_the_delivered_file_does_not_have_is_found \
