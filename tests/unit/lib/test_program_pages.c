@@ -113,11 +113,12 @@ static void the_page_of_keys_has_names_variables_bounds_and_defaults(void **stat
 static void the_completion_knows_files_options_and_commands(void **state)
 {
     (void)state;
+    static const char directories[] = "    --to)\n        compopt -o filenames 2>/dev/null\n"
+                                      "        mapfile -t COMPREPLY < <(compgen -d";
     static const char *const wanted[] = {
         "_lottery_trial() {\n",
         "    -c | --config)\n        compopt -o filenames",
-        "    --to)\n        compopt -o filenames 2>/dev/null\n"
-        "        mapfile -t COMPREPLY < <(compgen -d",
+        directories,
         "    --as) words='csv json' ;;\n",
         "    --wait) return ;;\n",
         "        -c | --config | --wait | --as | --to)\n            index=",
