@@ -42,7 +42,7 @@ struct client {
 
 struct engine_memory {
     pthread_mutex_t lock;
-    pthread_cond_t stored; /* by CLOCK_MONOTONIC */
+    pthread_cond_t stored;
     struct stream streams[ENGINE_MEMORY_STREAMS_MAX];
     struct client *clients[ENGINE_MEMORY_CLIENTS_MAX];
     size_t payload_max;
@@ -376,7 +376,8 @@ static enum engine_reading memory_read(struct engine *engine, const char *name, 
     (void)pthread_mutex_lock(&memory->lock);
     enum engine_reading reading = read_now(client, name, sequence, message, failure);
     while (reading == ENGINE_NOTHING && timeout_ms > 0 &&
-           pthread_cond_timedwait(&memory->stored, &memory->lock, &deadline) != ETIMEDOUT) {
+           pthread_cond_clockwait(&memory->stored, &memory->lock, CLOCK_MONOTONIC, &deadline) !=
+               ETIMEDOUT) {
         reading = read_now(client, name, sequence, message, failure);
     }
     (void)pthread_mutex_unlock(&memory->lock);
@@ -529,16 +530,12 @@ static const struct engine_calls memory_calls = {
 struct engine_memory *engine_memory_make(void)
 {
     struct engine_memory *memory = calloc(1, sizeof *memory);
-    pthread_condattr_t attributes;
     if (memory == NULL) {
         return NULL;
     }
     memory->payload_max = ENGINE_MEMORY_PAYLOAD_MAX;
     (void)pthread_mutex_init(&memory->lock, NULL);
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&memory->stored, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    (void)pthread_cond_init(&memory->stored, NULL);
     return memory;
 }
 

@@ -1,8 +1,8 @@
 /*
  * engine_nats.c - NATS JetStream by libnats: the one file that knows either. See engine.h.
  *
- * In this order: the clock; the connection, which everything else waits for; an append; a message that the leader is
- * asked for; messages in a row; a stream's settings; texts that are told and heard; opening.
+ * In this order: the clock; the connection, which everything else waits for; an append; a message that the
+ * leader is asked for; messages in a row; a stream's settings; texts that are told and heard; opening.
  *
  * An append is a request to the stream's subject, whose answer the stream's leader gives when a quorum
  * has the message. Single messages are read from the leader; messages in a row come from a consumer, which
@@ -121,7 +121,8 @@ static bool fail(const struct nats *nats, struct failure *failure, const char *w
 /*
  * In the place of the C library's, which libnats calls. Its waits end at a time of the wall clock: one that
  * is set back meanwhile would make a wait of 100 ms last for hours, and with it keep a standby from taking
- * over. So each wait is turned into one by the monotonic clock.
+ * over. So each wait is turned into one by the monotonic clock. It takes every condition of the program for
+ * one of the wall clock: our own code calls pthread_cond_clockwait, and names the clock.
  */
 /* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
