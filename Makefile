@@ -199,7 +199,7 @@ $(BUILD)/web/page.o: web/page.html
 
 # ---- testing -----------------------------------------------------------------
 
-.PHONY: test unit run-tests asan test-cluster run-cluster-tests test-docker
+.PHONY: test unit build-tests run-tests asan test-cluster run-cluster-tests test-docker test-arm64
 test: ## set up, build and run all tests (ONLY=test_bet: just that one)
 	@bash scripts/setup.sh build test
 	@$(MAKE) --no-print-directory $(PARALLEL) run-tests
@@ -207,7 +207,9 @@ test: ## set up, build and run all tests (ONLY=test_bet: just that one)
 unit: $(UNIT_TESTS) ## build and run the unit tests only
 	@LOTTERY_BIN=$(BIN) bash scripts/run-tests.sh '$(ONLY)' $(UNIT_TESTS)
 
-run-tests: $(PROGRAMS) $(UNIT_TESTS) $(INTEGRATION_TESTS) $(SCRIPT_TESTS)
+build-tests: $(PROGRAMS) $(UNIT_TESTS) $(INTEGRATION_TESTS)
+
+run-tests: build-tests $(SCRIPT_TESTS)
 	@LOTTERY_BIN=$(BIN) bash scripts/run-tests.sh '$(ONLY)' $(UNIT_TESTS) $(INTEGRATION_TESTS) $(SCRIPT_TESTS)
 
 asan: ## the same tests under AddressSanitizer and UBSan, without those of the tree
@@ -222,6 +224,9 @@ run-cluster-tests: $(PROGRAMS) $(CLUSTER_TESTS) $(CLUSTER_SCRIPTS) fault-program
 
 test-docker: ## the course's exercises against a real Docker engine
 	@bash tests/docker/run.sh
+
+test-arm64: ## the unit tests, confinement and kills on an emulated arm64 machine (minutes)
+	@bash tests/arm64/run.sh
 
 # ---- looking at the sources --------------------------------------------------
 

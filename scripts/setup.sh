@@ -3,7 +3,7 @@
 # setup.sh - installs the packages that are missing for a task.
 #
 #   scripts/setup.sh GROUP...     groups: build, test, lint, clang, dataset, docker, looking, browser,
-#                                 engine, packaging, autopkgtest, peers
+#                                 engine, packaging, autopkgtest, arm64, peers
 #
 # Quick and silent when nothing is missing. Installs by apt where it may (root,
 # or sudo without a password); otherwise prints the command to type, and stops
@@ -51,6 +51,10 @@ readonly needs=(
     "docker:docker-compose:docker-compose:have_compose"
     "looking:netcat-openbsd:netcat:have nc"
     "engine:nats-server:nats-server:have_nats"
+    "arm64:mmdebstrap:mmdebstrap:have mmdebstrap"
+    "arm64:gcc-aarch64-linux-gnu:gcc-aarch64-linux-gnu:have aarch64-linux-gnu-gcc"
+    "arm64:qemu-system-arm:qemu-system-aarch64:have qemu-system-aarch64"
+    "arm64:cpio:cpio:have cpio"
     "peers:python3:python3:have python3"
     "peers:pkg-config:pkgconf:have pkg-config"
     "peers:strace:strace:have strace"
