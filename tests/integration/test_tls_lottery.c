@@ -226,7 +226,7 @@ static void a_revoked_agency_ends_and_the_others_go_on(void **state)
     start_server(&scene, "required");
     start_agency(&scene, REVOKED,
                  ENVIRONMENT("CLI_BATCH_MAXAMOUNT=1", "CLI_BATCH_INFLIGHT=1",
-                             "CLI_LOOP_PERIOD=20ms", "CLI_LOOP_LAPSE=1s", "CLI_LOG_LEVEL=DEBUG"));
+                             "CLI_LOOP_PERIOD=20ms", "CLI_LOOP_LAPSE=5s", "CLI_LOG_LEVEL=DEBUG"));
     (void)program_await_log(scene.agencies[REVOKED - 1], 1,
                             "apuesta_enviada | result: success | cantidad: 1");
     for (uint32_t id = 1; id <= AGENCIES; id++) {
