@@ -5,6 +5,7 @@
  */
 #include "engine/record.h"
 
+#include "lib/byte_search.h"
 #include "lib/crc32c.h"
 #include "lib/decimal.h"
 #include "lib/text.h"
@@ -215,17 +216,6 @@ static bool read_kind(const char *subject, enum record_kind *kind)
     return false;
 }
 
-static uint64_t count_lines(const char *bytes, size_t count)
-{
-    uint64_t lines = 0;
-    const char *end = bytes + count;
-    for (const char *at = bytes; at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL;
-         at++) {
-        lines++;
-    }
-    return lines;
-}
-
 /* The headers are read; are these the bytes that they tell of? */
 static bool check_bytes(const struct engine_message *message, const struct record *record,
                         struct failure *failure)
@@ -249,7 +239,7 @@ static bool check_bytes(const struct engine_message *message, const struct recor
         (message->count == 0 || ((const char *)message->bytes)[message->count - 1] != '\n')) {
         return failure_set(failure, "its bytes are no whole lines");
     }
-    const uint64_t rows = lines ? count_lines(message->bytes, message->count) : 0;
+    const uint64_t rows = lines ? byte_count(message->bytes, message->count, '\n') : 0;
     return record->rows == rows ||
            failure_set(failure, "it has %" PRIu64 " lines and tells of %" PRIu64, rows,
                        record->rows);

@@ -3,7 +3,7 @@
  */
 #include "seal/tree_threads.h"
 
-#include "bet/byte_search.h"
+#include "lib/byte_search.h"
 #include "lib/thread.h"
 #include "store/csv_reader.h"
 #include "store/file_io.h"

@@ -14,7 +14,7 @@
 #include "store/draw.h"
 
 #include "bet/bet.h"
-#include "bet/byte_search.h"
+#include "lib/byte_search.h"
 #include "lib/checksum.h"
 #include "lib/fault_point.h"
 #include "lib/limits.h"

@@ -4,7 +4,7 @@
  * Each test goes through both ways: the one that this processor takes, and the
  * one of those that can do no more than they have to.
  */
-#include "bet/byte_search.h"
+#include "lib/byte_search.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,7 +7,7 @@
  * can overflow. byte_search_lanes.h holds the loops. They are compiled for vectors of
  * sixteen bytes, which every processor has, and of thirty-two for AVX2.
  */
-#include "bet/byte_search.h"
+#include "lib/byte_search.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +18,7 @@ enum { BLOCK_BYTES = 128, COUNTER_MAX = 255 };
 #define LANES       16
 #define LANED(name) name##_16
 #define TARGET
-#include "bet/byte_search_lanes.h"
+#include "lib/byte_search_lanes.h"
 
 const char *byte_search_portable(const char *text, size_t bytes, const char *needle,
                                  size_t needle_bytes)
@@ -36,7 +36,7 @@ size_t byte_count_portable(const char *text, size_t bytes, char byte)
 #define LANES       32
 #define LANED(name) name##_32
 #define TARGET      __attribute__((target("avx2")))
-#include "bet/byte_search_lanes.h"
+#include "lib/byte_search_lanes.h"
 
 const char *byte_search(const char *text, size_t bytes, const char *needle, size_t needle_bytes)
 {

@@ -3,8 +3,8 @@
  *
  * Pure functions; any process may call them.
  */
-#ifndef BET_BYTE_SEARCH_H
-#define BET_BYTE_SEARCH_H
+#ifndef LIB_BYTE_SEARCH_H
+#define LIB_BYTE_SEARCH_H
 
 #include <stddef.h>
 
