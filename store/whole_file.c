@@ -14,24 +14,20 @@
 
 enum { NAME_BYTES_MAX = 64 };
 
-/* Most are written once a draw, and control again and again: a test says which it means. */
-enum file_kind { FILE_CONTROL, FILE_OTHER, FILE_KINDS };
-static const char *const synced_fault_points[FILE_KINDS] = {"control.synced", "whole.synced"};
-static const char *const renamed_fault_points[FILE_KINDS] = {"control.renamed", "whole.renamed"};
-
 static bool put_into_place(const struct data_directory *directory, int file, const char *unfinished,
                            const char *name, bool *synced, struct failure *failure)
 {
-    const enum file_kind kind = strcmp(name, DATA_CONTROL_FILE) == 0 ? FILE_CONTROL : FILE_OTHER;
+    /* Most are written once a draw, and control again and again: a test says which it means. */
+    const bool is_control = strcmp(name, DATA_CONTROL_FILE) == 0;
     *synced = file_sync(file);
     if (!*synced) {
         return failure_set_errno(failure, "sync %s/%s", directory->path, unfinished);
     }
-    fault_point(synced_fault_points[kind]);
+    fault_point(is_control ? "control.synced" : "whole.synced");
     if (renameat(directory->descriptor, unfinished, directory->descriptor, name) != 0) {
         return failure_set_errno(failure, "rename %s/%s to %s", directory->path, unfinished, name);
     }
-    fault_point(renamed_fault_points[kind]);
+    fault_point(is_control ? "control.renamed" : "whole.renamed");
     *synced = file_sync_directory(directory->descriptor, directory->path);
     return *synced || failure_set_errno(failure, "sync %s", directory->path);
 }
