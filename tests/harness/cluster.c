@@ -7,6 +7,7 @@
 #include "tests/harness/engine_client.h"
 #include "tests/harness/files.h"
 #include "tests/harness/ports.h"
+#include "tests/harness/streams.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -200,11 +201,9 @@ static bool make_streams(const struct cluster *cluster, struct deadline deadline
     const struct engine_access access = engine_client_access(cluster->servers);
     struct failure failure;
     struct engine *engine = engine_open_nats(&access, ATTEMPT_MS, &failure);
-    bool is_made = engine == NULL;
-    while (!is_made && deadline_pause(deadline)) {
-        is_made = engine_make_stream(engine, "MEETING", subjects, 1, cluster->count, ATTEMPT_MS,
-                                     &failure) == ENGINE_STORED;
-    }
+    const bool is_made =
+        engine == NULL ||
+        streams_try(engine, "MEETING", subjects, 1, cluster->count, ATTEMPT_MS, deadline, &failure);
     engine_close(engine);
     return is_made;
 }
