@@ -424,7 +424,9 @@ def check_fault_points():
     points = {}
     for path in sources(*ROOMS):
         text = read(path)
-        names = re.findall(r'\bfault_point\("([a-z_.]+)"', text)
+        names = []
+        for argument in re.findall(r'\bfault_point\(([^;]*)\);', text):
+            names += re.findall(r'"([a-z_.]+)"', argument)
         for array in re.findall(r'fault_points\[\w*\] = \{(.*?)\};', text, re.DOTALL):
             names += re.findall(r'"([a-z_.]+)"', array)
         points.update((name, path) for name in names)

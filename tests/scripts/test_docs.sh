@@ -181,6 +181,8 @@ a_fault_point_that_no_test_uses_is_found() {
     plant 's/fault_point\("storer.born"\)/fault_point("storer.unborn")/' server/storer/storer.c
     expect_found 'fault point storer.unborn is used by no test'
     expect_found 'there is no fault point storer.born'
+    plant 's/"whole.renamed"\)/"whole.moved")/' store/whole_file.c
+    expect_found 'fault point whole.moved is used by no test'
 }
 
 another_table_of_rooms_is_found() {
