@@ -2,8 +2,8 @@
 """Checks who includes whom: the walls between the rooms of the house.
 
 A room is a folder with one subject. It may include its own headers and those of the
-rooms named here, and nothing else of the project; a test may include everything. Prints each
-violation, and ends with status 1 if there is any.
+rooms named here, and nothing else of the project. A test may include everything; a unit
+test starts no program. Prints each violation, and ends with status 1 if there is any.
 
     scripts/rooms.py            checks the sources in the current directory
     scripts/rooms.py --table    prints the table, for docs/architecture.md
@@ -59,6 +59,10 @@ EXCEPTIONS = {
     'server/main.c': ('server/supervisor',),
 }
 
+# Unit tests run where an image or a package is built, which has a compiler and libraries alone.
+UNIT_TESTS = 'tests/unit'
+STARTS_PROGRAMS = 'tests/harness/program.h'
+
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
 
@@ -77,16 +81,26 @@ def sources():
                 yield path
 
 
+def includes(path):
+    with open(path, encoding='utf-8') as text:
+        return INCLUDE.findall(text.read())
+
+
 def violations(path):
     room = room_of(path)
     allowed = {room, *ROOMS[room][1], *EXCEPTIONS.get(path, ())}
-    with open(path, encoding='utf-8') as text:
-        for include in INCLUDE.findall(text.read()):
-            if not os.path.exists(include):
-                yield '%s: includes "%s", which is not there' % (path, include)
-            elif room_of(include) not in allowed:
-                yield '%s: %s may not know %s ("%s")' % (path, room,
-                                                         room_of(include) or 'tests', include)
+    for include in includes(path):
+        if not os.path.exists(include):
+            yield '%s: includes "%s", which is not there' % (path, include)
+        elif room_of(include) not in allowed:
+            yield '%s: %s may not know %s ("%s")' % (path, room, room_of(include) or 'tests', include)
+
+
+def unit_test_violations():
+    for folder, _, names in sorted(os.walk(UNIT_TESTS)):
+        for path in (os.path.join(folder, name) for name in sorted(names)):
+            if STARTS_PROGRAMS in includes(path):
+                yield '%s: a unit test starts no program ("%s")' % (path, STARTS_PROGRAMS)
 
 
 def print_table():
@@ -100,6 +114,7 @@ def main():
         print_table()
         return 0
     found = [violation for path in sources() for violation in violations(path)]
+    found += unit_test_violations()
     print('\n'.join(found), file=sys.stderr, end='\n' if found else '')
     return 1 if found else 0
 

@@ -82,6 +82,15 @@ no_room_may_know_the_tests() {
     expect_violation 'lib/text.c: lib may not know tests ("tests/harness/peer.h")'
 }
 
+a_unit_test_that_starts_a_program_is_one() {
+    copy_rooms
+    mkdir -p tests/unit/lib
+    touch tests/unit/lib/test_text.c
+    plant tests/unit/lib/test_text.c tests/harness/program.h
+    expect_violation \
+        'tests/unit/lib/test_text.c: a unit test starts no program ("tests/harness/program.h")'
+}
+
 an_include_of_a_file_that_is_not_there_is_one() {
     copy_rooms
     plant shm/ring.c shm/nowhere.h
@@ -131,6 +140,7 @@ run_tests \
     the_agency_may_not_know_the_server \
     the_lowest_room_knows_no_other \
     no_room_may_know_the_tests \
+    a_unit_test_that_starts_a_program_is_one \
     an_include_of_a_file_that_is_not_there_is_one \
     every_violation_is_named \
     however_it_is_written_an_include_is_one \

@@ -1,7 +1,7 @@
 /*
  * test_feeding.c - from a log in memory into a sink that has transactions, and fails as it is told.
  */
-#include "tests/unit/feed/feed_fixture.h"
+#include "tests/harness/feed_fixture.h"
 
 #include "feed/feeding.h"
 #include "lib/clock.h"

@@ -1,7 +1,7 @@
 /*
  * test_printing.c - what a feed prints: CSV, JSON lines, the export; and what it says to COPY.
  */
-#include "tests/unit/feed/feed_fixture.h"
+#include "tests/harness/feed_fixture.h"
 
 #include "feed/copy_text.h"
 #include "feed/export.h"

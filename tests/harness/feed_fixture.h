@@ -3,8 +3,8 @@
  *
  * Included by one test program each; everything is static.
  */
-#ifndef UNIT_FEED_FEED_FIXTURE_H
-#define UNIT_FEED_FEED_FIXTURE_H
+#ifndef HARNESS_FEED_FIXTURE_H
+#define HARNESS_FEED_FIXTURE_H
 
 #include "engine/engine_memory.h"
 #include "engine/record.h"

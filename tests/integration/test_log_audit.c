@@ -4,7 +4,7 @@
  * Each test makes a sealed and drawn directory, the log that a shipper would have made of it, and the
  * export of that; damages one of them; and expects one line to FAIL, with these words.
  */
-#include "tests/unit/feed/feed_fixture.h"
+#include "tests/harness/feed_fixture.h"
 
 #include "feed/export.h"
 #include "seal/canonical.h"
