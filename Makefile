@@ -297,7 +297,7 @@ ipcs: ## what a natively run server shares: semaphores, /dev/shm, lottery-stat
 docker-image: ## build the images; unchanged sources leave them as they are
 	@bash scripts/compose.sh check
 	commit=$$(bash scripts/commit.sh) && for program in server client; do \
-	    docker build -f $$program/Dockerfile --build-arg COMMIT="$$commit" -t $$program:latest . || exit 1; \
+	    docker build --force-rm -f $$program/Dockerfile --build-arg COMMIT="$$commit" -t $$program:latest . || exit 1; \
 	done
 
 docker-compose-up: docker-image ## build the images, start server and clients (TLS=1: encrypted)

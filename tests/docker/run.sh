@@ -70,9 +70,11 @@ expect_exit() {
 }
 
 quietly() {
-    "$@" >"$work/said" 2>&1 || {
+    local status=0
+    "$@" >"$work/said" 2>&1 || status=$?
+    ((status == 0)) || {
         tail -n 20 "$work/said" >&2
-        fail "$* ended with status $?"
+        fail "$* ended with status $status"
     }
 }
 
@@ -537,6 +539,12 @@ cd "$work" || exit 1
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 python3 multiple_clients_compose.py 5
+# Each test would try to build them again, for minutes.
+if ! (quietly make docker-image); then
+    echo "FAILED  the images are built: no test can run without them"
+    echo "0 passed, 1 failed"
+    exit 1
+fi
 
 run_test exercise_1_up_builds_and_starts_a_server_and_five_clients
 run_test exercise_7_every_client_gets_its_winners_after_the_draw
