@@ -9,17 +9,6 @@
 #define HARNESS_STREAMS_H
 
 #include "engine/engine.h"
-#include "tests/harness/deadline.h"
-
-#include <stdbool.h>
-
-/*
- * Tries until the deadline, each time for `timeout_ms`. False with the failure where there is no such
- * stream in time.
- */
-bool streams_try(struct engine *engine, const char *stream, const char *const *subjects,
-                 size_t subject_count, unsigned replicas, int64_t timeout_ms,
-                 struct deadline deadline, struct failure *failure);
 
 /* Fails the test where there is no such stream in time. */
 void streams_make(struct engine *engine, const char *stream, const char *const *subjects,
