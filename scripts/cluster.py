@@ -23,6 +23,7 @@ pid, before it ends itself.
 import argparse
 import collections
 import fcntl
+import json
 import os
 import pathlib
 import re
@@ -33,10 +34,14 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 AGENCIES = 5
+ENGINE_NODES = 3
 RUN = pathlib.Path("build/cluster")
 PATIENCE_S = 60
+MEETING_S = 8  # the engine's nodes know each other sooner, or not at all
+MEETINGS = 4
 KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "TERM", "TZ", "CONFINEMENT")  # the last one for debuggers
 ACKNOWLEDGED = r"DEBUG .*action: apuesta_enviada \| result: success \| cantidad: (\d+)"
 EQUAL_FILES = ("bets.csv", "done.csv", "seal.json", "draw.json")
@@ -111,6 +116,27 @@ class Program:
         self.process.wait()
 
 
+def engine_members(monitors):
+    """The leader of the engine's nodes and those that it knows; nobody, where none leads."""
+    for port in monitors:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/jsz", timeout=2) as answer:
+                meta = json.load(answer).get("meta_cluster", {})
+        except (OSError, ValueError):
+            continue
+        if "replicas" in meta:  # the leader alone has them
+            return {meta["leader"], *(replica["name"] for replica in meta["replicas"])}
+    return set()
+
+
+def await_engine_members(monitors):
+    """Those that are there in the end."""
+    deadline = time.monotonic() + MEETING_S
+    while len(engine_members(monitors)) < len(monitors) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return engine_members(monitors)
+
+
 class Cluster:
     def __init__(self, options):
         self.options = options
@@ -165,21 +191,35 @@ class Cluster:
     # ---- programs ----
 
     def start_engine(self):
-        clients, routes = free_ports(3), free_ports(3)
-        for node in range(3):
+        clients, routes, monitors = free_ports(ENGINE_NODES), free_ports(ENGINE_NODES), free_ports(ENGINE_NODES)
+        others = ", ".join(f'"nats://127.0.0.1:{port}"' for port in routes)
+        for node in range(ENGINE_NODES):
             directory = RUN / f"engine-{node + 1}"
             directory.mkdir()
-            others = ", ".join(f'"nats://127.0.0.1:{port}"' for port in routes)
             (directory / "nats.conf").write_text(
                 f'server_name: engine-{node + 1}\n'
                 f'listen: "127.0.0.1:{clients[node]}"\n'
+                f'http: "127.0.0.1:{monitors[node]}"\n'
                 f'jetstream {{ store_dir: "{directory}/jetstream", sync_interval: always }}\n'
                 f'cluster {{ name: lottery, listen: "127.0.0.1:{routes[node]}", routes: [{others}] }}\n',
                 encoding="utf-8")
-            engine = self.start(f"engine-{node + 1}", ["nats-server", "--config", directory / "nats.conf"])
-            engine.await_line("Server is ready")  # at the same moment they may not find each other
+        engines = {f"engine-{node + 1}": None for node in range(ENGINE_NODES)}
+        for _ in range(MEETINGS):
+            for name in sorted(engines.keys() - engine_members(monitors)):
+                self.start_engine_node(engines, name)
+            if engines.keys() == await_engine_members(monitors):
+                break
+        else:
+            raise Trouble(f"the engine's nodes do not find each other: {RUN}/engine-*.log")
         self.engine = ",".join(f"nats://127.0.0.1:{port}" for port in clients)
         self.note(f"engine: three nodes of NATS on ports {', '.join(map(str, clients))}")
+
+    def start_engine_node(self, engines, name):
+        """Also one that runs: the leader may never hear of a new node, which says that it is well."""
+        if engines[name] is not None:
+            engines[name].end()
+        engines[name] = self.start(name, ["nats-server", "--config", RUN / name / "nats.conf"])
+        engines[name].await_line("Server is ready")  # at the same moment they may not find each other
 
     def start_server(self, node, follows, suffix=""):
         words = ["bin/lottery-server", "-c", "server/config.yaml"] + (["--follow"] if follows else [])
