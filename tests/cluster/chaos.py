@@ -35,6 +35,7 @@ ENGINES = ("engine-1", "engine-2", "engine-3")
 RUN = pathlib.Path(os.environ.get("CHAOS_DIRECTORY") or "build/cluster-chaos")
 BETS_A_SECOND = 250   # of an agency, so that there is something to lose all the time
 ENGINE_PAUSE_S = 0.5  # nodes of nats-server 2.10.27 that start at the same moment may stay without a leader
+MEETING_S = 15        # for them to make a stream; a node that the leader has not heard of then is started again
 SETTLE_S = 150        # for a round to end once it is left in peace
 ORDER_S = 10          # an operator waits for so long
 ORDER_AGAIN_S = 2     # and orders an opening that did not come about once more
@@ -165,11 +166,20 @@ class World:
         self.await_first_claim()
 
     def await_first_claim(self):
-        """Before that there is no log: two nodes that begin at once would have a lottery each."""
-        deadline = time.monotonic() + SETTLE_S
+        """Before that there is no log: two nodes that begin at once would have a lottery each.
+
+        It is not claimed as long as the engine's leader has not heard of a new node (scripts/cluster.py).
+        """
+        began = time.monotonic()
+        again = [(began + (turn + 1) * MEETING_S, name) for turn, name in enumerate(ENGINES)]
         while "claimed: epoch 1 " not in (self.run / "node-1.log").read_text(encoding="utf-8", errors="replace"):
-            if time.monotonic() > deadline:
+            if time.monotonic() > began + SETTLE_S:
                 raise chaos_judge.Wrong("node-1 has never claimed the log")
+            if again and time.monotonic() > again[0][0]:
+                _, name = again.pop(0)
+                self.say(f"{name}: started again, for there is no claim yet")
+                self.engines[name].kill()
+                self.start_engine(name)
             time.sleep(0.05)
 
     def start_engine(self, name):

@@ -4,10 +4,8 @@
 #include "tests/harness/cluster.h"
 
 #include "tests/harness/deadline.h"
-#include "tests/harness/engine_client.h"
 #include "tests/harness/files.h"
 #include "tests/harness/ports.h"
-#include "tests/harness/streams.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -29,7 +27,6 @@ enum {
     ANSWER_SECONDS = 2,
     PATTERN_BYTES = 192,
     MEETING_MS = 10000,
-    ATTEMPT_MS = 2000,
     BEGINNINGS = 4
 };
 
@@ -178,11 +175,7 @@ void cluster_start_node(struct cluster *cluster, unsigned node)
     self->program = program_start(cluster->stage, &plan);
 }
 
-/*
- * One node after the other: of three that begin within milliseconds, one may never hear of the others,
- * and then no stream of three copies can be made ("no suitable peers for placement"). Seen with 2.10.27
- * in 3 of 40 starts at once, and in none of 60 in turn.
- */
+/* One node after the other: of three that begin within milliseconds, more stay apart. */
 static void start_nodes(struct cluster *cluster)
 {
     for (unsigned node = 0; node < cluster->count; node++) {
@@ -192,20 +185,23 @@ static void start_nodes(struct cluster *cluster)
 }
 
 /*
- * They make a stream of a copy on each node. Nothing that a node tells says so, and some never come to it. Who
- * needs credentials is not asked.
+ * Does the leader know all others, so that a stream can have a copy on each node? The leader's /jsz names
+ * them, and no other node's. /healthz does not tell: a node that the leader does not know says that it is well.
  */
-static bool make_streams(const struct cluster *cluster, struct deadline deadline)
+static bool leader_knows_all(const struct cluster *cluster, char *answer)
 {
-    static const char *const subjects[] = {"MEETING.>"};
-    const struct engine_access access = engine_client_access(cluster->servers);
-    struct failure failure;
-    struct engine *engine = engine_open_nats(&access, ATTEMPT_MS, &failure);
-    const bool is_made =
-        engine == NULL ||
-        streams_try(engine, "MEETING", subjects, 1, cluster->count, ATTEMPT_MS, deadline, &failure);
-    engine_close(engine);
-    return is_made;
+    static const char peer[] = "\"name\": \"node-";
+    for (unsigned node = 0; node < cluster->count; node++) {
+        unsigned peers = 0;
+        const char *at = ask(&cluster->nodes[node], "/jsz", answer) ? strstr(answer, peer) : NULL;
+        for (; at != NULL; at = strstr(at + 1, peer)) {
+            peers++;
+        }
+        if (peers + 1 >= cluster->count) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* All nodes know their leader soon, and he knows them. */
@@ -220,7 +216,12 @@ static bool have_met(struct cluster *cluster)
             }
         }
     }
-    return cluster->count == 1 || make_streams(cluster, deadline);
+    while (!leader_knows_all(cluster, answer)) {
+        if (!deadline_pause(deadline)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* As if they had never been. */
@@ -233,9 +234,9 @@ static void end_nodes(struct cluster *cluster)
 }
 
 /*
- * On a loaded machine a new cluster may find no leader for a minute, and more ("JetStream has not established
- * contact with a meta leader"), or a leader that does not know all nodes. Nothing is in it yet, so it begins
- * anew.
+ * Of some twenty new clusters of nats-server 2.10.27 one has a node that the leader never hears of, though
+ * they are connected; then no stream of three copies can be made ("no suitable peers for placement"). Nothing
+ * is in it yet, so it begins anew.
  */
 struct cluster *cluster_start(struct stage *stage, unsigned nodes, const char *settings)
 {
