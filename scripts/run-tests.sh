@@ -10,8 +10,6 @@
 # machine's ipcs and process list. Exit status 1 if anything failed.
 # TEST_TIMEOUT is the time that one program may take, in seconds; LOTTERY_TEST_PATIENCE multiplies
 # it, and every limit inside the tests, on a slow machine. A skipped test is no passed one.
-# With TEST_AGAIN=1 a program that fails is run once more, for machines whose load others make; it is
-# named in the end, because a test that needs that is to be mended.
 set -euo pipefail
 export LC_ALL=C # EPOCHREALTIME has a decimal comma in some locales, and gawk may not take it
 
@@ -19,7 +17,7 @@ readonly pattern=$1
 shift
 readonly timeout_seconds=$((${TEST_TIMEOUT:-300} * ${LOTTERY_TEST_PATIENCE:-1}))
 passed=0 failed=0 skipped=0 current=
-failed_programs=() failed_at_first=()
+failed_programs=()
 
 # Sums cmocka's closing lines of one kind: "[  PASSED  ] 12 test(s)." A program has
 # one for each group.
@@ -34,23 +32,15 @@ hand_on_interrupt() {
 }
 trap hand_on_interrupt INT TERM
 
-# run_program PROGRAM AGAIN: with AGAIN 1, once more where it fails.
 run_program() {
-    local program=$1 again=$2 log=$1.log status=0 started=$EPOCHREALTIME
+    local program=$1 log=$1.log status=0 started=$EPOCHREALTIME
     timeout -k 5 "$timeout_seconds" "$program" >"$log" 2>&1 &
     current=$!
     wait "$current" 2>/dev/null || status=$?
     current=
     local seconds
     seconds=$(awk -v from="$started" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.2f", to - from }')
-    if ((status != 0 && again == 1)); then
-        failed_at_first+=("${program#*/tests/}")
-        cat "$log"
-        printf 'AGAIN   %-40s %s\n' "${program#*/tests/}" "$(describe_status "$status"), after $seconds s"
-        run_program "$program" 0
-    else
-        report_program "$program" "$log" "$status" "$seconds"
-    fi
+    report_program "$program" "$log" "$status" "$seconds"
 }
 
 report_program() {
@@ -86,10 +76,9 @@ describe_status() {
 for program in "$@"; do
     # shellcheck disable=SC2053 # a pattern is what is wanted
     [[ ${program##*/} == $pattern ]] || continue
-    run_program "$program" "${TEST_AGAIN:-0}"
+    run_program "$program"
 done
 
-((${#failed_at_first[@]} == 0)) || printf 'failed at first: %s\n' "${failed_at_first[@]}"
 ((${#failed_programs[@]} == 0)) || printf 'failed: %s\n' "${failed_programs[@]}"
 if ((passed + failed + skipped == 0)); then
     echo "no test program is named $pattern"
