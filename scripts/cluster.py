@@ -130,11 +130,11 @@ def engine_members(monitors):
 
 
 def await_engine_members(monitors):
-    """Those that are there in the end."""
+    """Those that are there once all are, or in the end."""
     deadline = time.monotonic() + MEETING_S
-    while len(engine_members(monitors)) < len(monitors) and time.monotonic() < deadline:
+    while len(members := engine_members(monitors)) < len(monitors) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return engine_members(monitors)
+    return members
 
 
 class Cluster:
@@ -204,10 +204,12 @@ class Cluster:
                 f'cluster {{ name: lottery, listen: "127.0.0.1:{routes[node]}", routes: [{others}] }}\n',
                 encoding="utf-8")
         engines = {f"engine-{node + 1}": None for node in range(ENGINE_NODES)}
+        members = set()
         for _ in range(MEETINGS):
-            for name in sorted(engines.keys() - engine_members(monitors)):
+            for name in sorted(engines.keys() - members):
                 self.start_engine_node(engines, name)
-            if engines.keys() == await_engine_members(monitors):
+            members = await_engine_members(monitors)
+            if members == engines.keys():
                 break
         else:
             raise Trouble(f"the engine's nodes do not find each other: {RUN}/engine-*.log")
