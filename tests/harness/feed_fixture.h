@@ -1,5 +1,5 @@
 /*
- * feed_fixture.h - a log in memory, as a shipper writes it, for the tests of feed/.
+ * feed_fixture.h - a log in memory, as a shipper writes it, for the tests of who reads it.
  *
  * Included by one test program each; everything is static.
  */
